@@ -1,0 +1,178 @@
+import { z } from 'zod';
+import { type Constraints, parseConstraints } from './constraints.js';
+import { type EntityId, type EntityIdOptions, isEntityId } from './entity-id.js';
+import { failure, finding, type Finding, quote, type Result, success } from './finding.js';
+import { type JwkSet, parseJwkSet } from './jwk-set.js';
+import { checkTimes, type KeyCache, parseJws, type ParsedJws, verifyJws } from './jws.js';
+import { CLOCK_SKEW_SECONDS, MAX_AUTHORITY_HINTS, MAX_TIME, MAX_TRUST_MARKS } from './limits.js';
+import { ENTITY_STATEMENT, typOf } from './media-types.js';
+import { type Metadata, parseMetadata } from './metadata.js';
+import { parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
+import { isObject } from './strict-json.js';
+
+/** Claims of an Entity Statement (OpenID Federation 1.0 §3.1). Times are seconds since the epoch. */
+export interface EntityStatementClaims {
+  readonly iss: EntityId;
+  readonly sub: EntityId;
+  readonly iat: number;
+  readonly exp: number;
+  readonly jwks: JwkSet;
+  readonly metadata?: Metadata;
+  readonly crit?: readonly string[];
+  readonly authority_hints?: readonly EntityId[];
+  readonly trust_anchor_hints?: readonly EntityId[];
+  readonly trust_marks?: readonly { readonly trust_mark_type: string; readonly trust_mark: string }[];
+  readonly trust_mark_issuers?: Readonly<Record<string, readonly string[]>>;
+  readonly trust_mark_owners?: Readonly<Record<string, { readonly sub: string; readonly jwks: JwkSet }>>;
+  readonly metadata_policy?: Readonly<Record<string, unknown>>;
+  readonly metadata_policy_crit?: readonly string[];
+  readonly constraints?: Constraints;
+  readonly source_endpoint?: string;
+  readonly [claim: string]: unknown;
+}
+
+/** A statement whose claims were checked; whether its signature was verified is in the type. */
+export interface EntityStatement extends ParsedJws {
+  readonly claims: EntityStatementClaims;
+}
+declare const verified: unique symbol;
+/** Only `verifyEntityStatement` makes one. */
+export type Verified<T> = T & { readonly [verified]: true };
+
+export const isEntityConfiguration = (statement: EntityStatement): boolean => statement.claims.iss === statement.claims.sub;
+
+/** Claims this standard defines: `crit` never lists them (§13.4). */
+export const STANDARD_CLAIMS: ReadonlySet<string> = new Set([
+  ...['iss', 'sub', 'iat', 'exp', 'nbf', 'jti', 'aud', 'jwks', 'metadata', 'crit', 'authority_hints', 'trust_anchor_hints', 'trust_marks', 'trust_mark_issuers'],
+  ...['trust_mark_owners', 'constraints', 'metadata_policy', 'metadata_policy_crit', 'source_endpoint', 'trust_anchor'],
+]);
+const CONFIGURATION_ONLY = ['authority_hints', 'trust_anchor_hints', 'trust_marks', 'trust_mark_issuers', 'trust_mark_owners'];
+const SUBORDINATE_ONLY = ['metadata_policy', 'metadata_policy_crit', 'constraints', 'source_endpoint'];
+/** `aud` and `trust_anchor` belong to Explicit Registration, which has its own validator (§3.2, §12.2). */
+const NEVER = ['aud', 'trust_anchor'];
+
+const time = z.number().int().min(0).max(MAX_TIME);
+const shape = z.looseObject({
+  iss: z.string(),
+  sub: z.string(),
+  iat: time,
+  exp: time,
+  nbf: time.optional(),
+  jwks: z.unknown(),
+  metadata: z.unknown().optional(),
+  crit: z.array(z.string()).min(1).optional(),
+  authority_hints: z.array(z.string()).min(1).max(MAX_AUTHORITY_HINTS).optional(),
+  trust_anchor_hints: z.array(z.string()).min(1).optional(),
+  trust_marks: z.array(z.looseObject({ trust_mark_type: z.string(), trust_mark: z.string() })).max(MAX_TRUST_MARKS).optional(),
+  trust_mark_issuers: z.record(z.string(), z.array(z.string())).optional(),
+  trust_mark_owners: z.record(z.string(), z.looseObject({ sub: z.string(), jwks: z.unknown() })).optional(),
+  source_endpoint: z.string().optional(),
+});
+
+export interface StatementOptions extends EntityIdOptions {
+  /** Seconds since the epoch. */
+  readonly now: number;
+  /** The entity the statement must be about. */
+  readonly subject?: string;
+  /** Claims beyond the standard that the caller understands and processes (`crit`, §13.4). */
+  readonly understoodClaims?: readonly string[];
+}
+
+/**
+ * Take an Entity Statement apart and check everything but its signature (§3.2): size, `typ`, `alg`, `kid`, claims of
+ * its kind, times, `crit`. Every fault is reported.
+ */
+export function parseEntityStatement(compact: unknown, options: StatementOptions): Result<EntityStatement> {
+  const jws = parseJws(compact, typOf(ENTITY_STATEMENT));
+  if (!jws.ok) return jws;
+  const findings: Finding[] = ['trust_chain', 'peer_trust_chain']
+    .filter((name) => jws.value.header[name] !== undefined)
+    .map((name) => finding('header_not_allowed', `header/${name}`, 'a published statement does not carry it'));
+  const claims = parseStatementClaims(jws.value.claims, options);
+  if (!claims.ok) findings.push(...claims.findings);
+  return claims.ok && findings.length === 0 ? success({ ...jws.value, claims: claims.value }) : failure(...findings);
+}
+
+/** The claims half of `parseEntityStatement`; also run over everything we are about to sign. */
+export function parseStatementClaims(value: unknown, options: StatementOptions): Result<EntityStatementClaims> {
+  const parsed = shape.safeParse(value);
+  if (!parsed.success) {
+    return failure(...parsed.error.issues.map((issue) => finding(claimCode(value, issue.path), issue.path.join('/') || 'claims', issue.message)));
+  }
+  const claims = parsed.data;
+  const findings: Finding[] = [...checkIdentifiers(claims, options), ...checkKind(claims), ...checkCrit(claims, options.understoodClaims ?? [])];
+  const take = (result: Result<unknown>) => void (result.ok || findings.push(...result.findings));
+  take(parseJwkSet(claims.jwks, 'jwks', { strict: false }));
+  if (claims.metadata !== undefined) take(parseMetadata(claims.metadata));
+  if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints']));
+  if (claims['metadata_policy'] !== undefined) take(parseMetadataPolicy(claims['metadata_policy']));
+  if (claims['metadata_policy_crit'] !== undefined) take(parsePolicyCrit(claims['metadata_policy_crit']));
+  for (const [type, owner] of Object.entries(claims.trust_mark_owners ?? {})) take(parseJwkSet(owner.jwks, `trust_mark_owners/${type}/jwks`, { strict: false }));
+  for (const [n, mark] of (claims.trust_marks ?? []).entries()) {
+    if (innerMarkType(mark.trust_mark) !== mark.trust_mark_type) findings.push(finding('claim_invalid', `trust_marks/${n}`, 'its trust_mark_type differs from the one inside the mark'));
+  }
+  const late = checkTimes(claims, options.now, CLOCK_SKEW_SECONDS);
+  if (late) findings.push(late);
+  return findings.length ? failure(...findings) : success(claims as unknown as EntityStatementClaims);
+}
+
+function claimCode(value: unknown, path: readonly PropertyKey[]) {
+  const [name] = path;
+  return isObject(value) && path.length === 1 && value[String(name)] === undefined ? 'claim_missing' : 'claim_invalid';
+}
+
+type Shape = z.infer<typeof shape>;
+
+function checkIdentifiers(claims: Shape, options: StatementOptions): readonly Finding[] {
+  const findings: Finding[] = [];
+  const id = (where: string, value: string) => {
+    if (!isEntityId(value, options)) findings.push(finding('entity_id_invalid', where, `${quote(value)} is no Entity Identifier`));
+  };
+  id('iss', claims.iss);
+  id('sub', claims.sub);
+  for (const name of ['authority_hints', 'trust_anchor_hints'] as const) for (const [n, hint] of (claims[name] ?? []).entries()) id(`${name}/${n}`, hint);
+  for (const [type, owner] of Object.entries(claims.trust_mark_owners ?? {})) id(`trust_mark_owners/${type}/sub`, owner.sub);
+  for (const [type, issuers] of Object.entries(claims.trust_mark_issuers ?? {})) for (const issuer of issuers) id(`trust_mark_issuers/${type}`, issuer);
+  if (claims.source_endpoint !== undefined && !isEntityId(claims.source_endpoint.split('?')[0], options)) findings.push(finding('claim_invalid', 'source_endpoint', 'it is not an https URL'));
+  if (options.subject !== undefined && claims.sub !== options.subject) findings.push(finding('subject_mismatch', 'sub', `it is about ${quote(claims.sub)}, not ${quote(options.subject)}`));
+  return findings;
+}
+
+/** Claims that only one kind of statement may have (§3.1.2, §3.1.3), and those of registration (§3.2). */
+function checkKind(claims: Shape): readonly Finding[] {
+  const configuration = claims.iss === claims.sub;
+  const forbidden = [...(configuration ? SUBORDINATE_ONLY : CONFIGURATION_ONLY), ...NEVER];
+  const kind = configuration ? 'an Entity Configuration' : 'a Subordinate Statement';
+  return forbidden.filter((name) => claims[name] !== undefined).map((name) => finding('claim_not_allowed', name, `${kind} does not have "${name}"`));
+}
+
+function checkCrit(claims: Shape, understood: readonly string[]): readonly Finding[] {
+  const names = claims.crit ?? [];
+  return names.flatMap((name, n) => {
+    if (STANDARD_CLAIMS.has(name)) return [finding('crit_invalid', 'crit', `${quote(name)} is a claim of the standard`)];
+    if (names.indexOf(name) !== n) return [finding('crit_invalid', 'crit', `${quote(name)} is listed twice`)];
+    if (claims[name] === undefined) return [finding('crit_invalid', 'crit', `${quote(name)} is not among the claims`)];
+    return understood.includes(name) ? [] : [finding('crit_not_understood', 'crit', `${quote(name)} is critical and not understood`)];
+  });
+}
+
+/** The type a mark states about itself, unverified; the mark itself is validated by `validateTrustMark`. */
+function innerMarkType(mark: string): unknown {
+  const parsed = parseJws(mark, ['trust-mark+jwt']);
+  return parsed.ok ? parsed.value.claims['trust_mark_type'] : undefined;
+}
+
+/** Verify the signature with the keys that speak for the issuer (§3.2): of an Entity Configuration its own. */
+export async function verifyEntityStatement(statement: EntityStatement, jwks: JwkSet, cache?: KeyCache): Promise<Result<Verified<EntityStatement>>> {
+  const key = await verifyJws(statement, jwks, cache);
+  return key.ok ? success(statement as Verified<EntityStatement>) : key;
+}
+
+/** Parse and verify an Entity Configuration that speaks for itself: proof of form, not of trust (§3.2, §10.2). */
+export async function validateEntityConfiguration(compact: unknown, options: StatementOptions): Promise<Result<Verified<EntityStatement>>> {
+  const statement = parseEntityStatement(compact, options);
+  if (!statement.ok) return statement;
+  if (!isEntityConfiguration(statement.value)) return failure(finding('claim_invalid', 'sub', 'an Entity Configuration has the same "iss" and "sub"'));
+  if (!statement.value.claims.metadata || Object.keys(statement.value.claims.metadata).length === 0) return failure(finding('claim_missing', 'metadata', 'an Entity Configuration declares at least one Entity Type'));
+  return verifyEntityStatement(statement.value, statement.value.claims.jwks);
+}

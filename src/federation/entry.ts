@@ -1,0 +1,22 @@
+/**
+ * `holdfast/federation`: OpenID Federation 1.0 as pure functions. No I/O, no clock, no framework: values in, values or
+ * findings out. Runs on Node, in workerd and in browsers.
+ */
+export { CLIENT_ASSERTION_TYPE, type ClientAssertion, parseClientAssertion } from './client-assertion.js';
+export { allowEntityTypes, checkConstraints, type Constraints, parseConstraints } from './constraints.js';
+export { type EntityId, entityConfigurationUrl, isEntityId, parseEntityId } from './entity-id.js';
+export { type EntityStatement, type EntityStatementClaims, isEntityConfiguration, parseEntityStatement, validateEntityConfiguration, type Verified, verifyEntityStatement } from './entity-statement.js';
+export { ERROR_STATUS, type ErrorCode, type ErrorResponse } from './error-response.js';
+export { type Finding, FINDING_CODES, type FindingCode, type Result } from './finding.js';
+export { type HistoricalKey, historicalKeyFor, REVOCATION_REASONS, type RevocationReason, validateHistoricalKeys } from './historical-keys.js';
+export { type EntityConfigurationInput, type IssueOptions, signEntityConfiguration, signHistoricalKeys, signSubordinateStatement, type SubordinateStatementInput } from './issue.js';
+export { algorithmsOf, type JwkSet, parseJwkSet, type PublicJwk, SIGNING_ALGORITHMS, type SigningAlgorithm } from './jwk-set.js';
+export { createKeyCache, type KeyCache, parseJws, type ParsedJws, type Signer, signJws, verifyJws } from './jws.js';
+export * as limits from './limits.js';
+export * as mediaTypes from './media-types.js';
+export { applySuperiorMetadata, checkMetadata, type Metadata, parseMetadata } from './metadata.js';
+export { applyMetadataPolicy } from './metadata-policy/apply.js';
+export { combineMetadataPolicies } from './metadata-policy/combine.js';
+export { type MetadataPolicy, parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
+export { resolveMetadata, type TrustChain, type TrustChainOptions, validateTrustChain } from './trust-chain.js';
+export { type TrustMark, type TrustMarkClaims, type TrustMarkOptions, validateTrustMark } from './trust-mark.js';

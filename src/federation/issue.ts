@@ -1,0 +1,55 @@
+import type { EntityIdOptions } from './entity-id.js';
+import { type EntityStatementClaims, parseStatementClaims } from './entity-statement.js';
+import { failure, finding, type Finding, type Result, success } from './finding.js';
+import { parseJwkSet } from './jwk-set.js';
+import { type Signer, signJws } from './jws.js';
+import { MAX_STATEMENT_BYTES, MAX_STATEMENT_LIFETIME } from './limits.js';
+import { ENTITY_STATEMENT, JWK_SET_JWT, typOf } from './media-types.js';
+import { checkMetadata, type Metadata } from './metadata.js';
+import type { HistoricalKey } from './historical-keys.js';
+
+export interface IssueOptions extends EntityIdOptions {
+  readonly signer: Signer;
+  /** Extra claims that `crit` may name: the issuer knows what it publishes. */
+  readonly criticalClaims?: readonly string[];
+}
+
+/** Claims of an Entity Configuration before signing; times in seconds since the epoch. */
+export type EntityConfigurationInput = Omit<EntityStatementClaims, 'iss' | 'metadata' | 'jwks'> & { readonly metadata: Metadata; readonly jwks: unknown; readonly hasSubordinates?: boolean };
+
+/**
+ * Sign an Entity Configuration (OpenID Federation 1.0 §3, §9). Nothing is signed that our own validator would refuse:
+ * a private or symmetric key, an endpoint that is no https URL, a lifetime over seven days.
+ * @returns the compact JWT, or what is wrong with the input
+ */
+export async function signEntityConfiguration({ hasSubordinates, ...input }: EntityConfigurationInput, options: IssueOptions): Promise<Result<string>> {
+  const claims = { iss: input['sub'], ...input } as unknown as EntityStatementClaims;
+  const findings: Finding[] = [...checkMetadata(input.metadata, { ...options, entityId: claims.sub, ...(hasSubordinates === undefined ? {} : { hasSubordinates }) })];
+  const jwks = parseJwkSet(claims.jwks);
+  if (jwks.ok && !jwks.value.keys.some(({ kid }) => kid === options.signer.kid)) findings.push(finding('signature_key_unknown', 'jwks', 'the signing key is not among the published keys'));
+  return issue(claims, findings, options);
+}
+
+/** Claims of a Subordinate Statement before signing. `jwks` holds the subject's Federation Entity Keys, not ours. */
+export type SubordinateStatementInput = Omit<EntityStatementClaims, 'jwks'> & { readonly jwks: unknown };
+
+/** Sign a Subordinate Statement (§3.1.1, §3.1.3). Same promise as `signEntityConfiguration`. */
+export async function signSubordinateStatement(input: SubordinateStatementInput, options: IssueOptions): Promise<Result<string>> {
+  const claims = input as EntityStatementClaims;
+  return issue(claims, claims.iss === claims.sub ? [finding('subject_mismatch', 'sub', 'a Subordinate Statement is about another entity')] : [], options);
+}
+
+async function issue(claims: EntityStatementClaims, findings: Finding[], options: IssueOptions): Promise<Result<string>> {
+  const checked = parseStatementClaims(claims, { ...options, now: claims.iat, understoodClaims: options.criticalClaims ?? [] });
+  if (!checked.ok) findings.push(...checked.findings);
+  const strict = parseJwkSet(claims.jwks);
+  if (!strict.ok) findings.push(...strict.findings.filter((one) => !findings.some((other) => other.code === one.code && other.where === one.where)));
+  if (claims.exp - claims.iat > MAX_STATEMENT_LIFETIME) findings.push(finding('claim_invalid', 'exp', `a lifetime over ${MAX_STATEMENT_LIFETIME} s`));
+  if (findings.length) return failure(...findings);
+  const compact = await signJws(typOf(ENTITY_STATEMENT), claims, options.signer);
+  return compact.length > MAX_STATEMENT_BYTES ? failure(finding('too_large', 'statement', `${compact.length} bytes, more than ${MAX_STATEMENT_BYTES}`)) : success(compact);
+}
+
+/** Sign the Historical Keys response (§8.7.2). */
+export const signHistoricalKeys = (claims: { readonly iss: string; readonly iat: number; readonly keys: readonly HistoricalKey[] }, signer: Signer): Promise<string> =>
+  signJws(typOf(JWK_SET_JWT), claims, signer);

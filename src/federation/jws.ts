@@ -1,0 +1,148 @@
+import { base64url, compactVerify, type CryptoKey, importJWK } from 'jose';
+import { failure, finding, quote, refuse, type Result, success } from './finding.js';
+import { algorithmsOf, isSigningAlgorithm, type JwkSet, type PublicJwk, type SigningAlgorithm } from './jwk-set.js';
+import { MAX_KID_LENGTH, MAX_STATEMENT_BYTES } from './limits.js';
+import { isObject, parseJson } from './strict-json.js';
+
+/** The only caller of jose for federation artefacts: it asks for everything that jose lets pass. */
+
+export interface JwsHeader {
+  readonly alg: SigningAlgorithm;
+  readonly kid: string;
+  readonly typ: string;
+  readonly [name: string]: unknown;
+}
+
+/** A JWS that was taken apart and has a sound header. Its signature is NOT verified. */
+export interface ParsedJws {
+  readonly compact: string;
+  readonly header: JwsHeader;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** Something that signs with one key. Custody back ends (sealed in the database, a device, a cloud service) implement it. */
+export interface Signer {
+  readonly kid: string;
+  readonly alg: SigningAlgorithm;
+  /** Sign `bytes`; gives the JWS signature (for ECDSA the raw r ‖ s of RFC 7518 §3.4). */
+  sign(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+}
+
+/** Remembers imported keys between validations; importing costs about as much as verifying. */
+export interface KeyCache {
+  get(id: string): CryptoKey | undefined;
+  set(id: string, key: CryptoKey): void;
+}
+
+/** A key cache that forgets the oldest entry beyond `max` keys. */
+export function createKeyCache(max = 1000): KeyCache {
+  const keys = new Map<string, CryptoKey>();
+  return {
+    get: (id) => keys.get(id),
+    set(id, key) {
+      keys.set(id, key);
+      const [oldest] = keys.keys();
+      if (keys.size > max && oldest !== undefined) keys.delete(oldest);
+    },
+  };
+}
+
+const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** Keys inside a header (jwk, x5c) or behind a URL in it (jku, x5u) prove nothing: the key comes from the chain. */
+const FORBIDDEN_HEADERS = ['jwk', 'jku', 'x5u', 'crit', 'b64', 'zip'];
+
+/**
+ * Take a compact JWS apart without verifying it.
+ * Findings: too_large, jws_malformed, json_*, typ_wrong, alg_not_accepted, kid_missing, header_not_allowed.
+ * @param typ the exact `typ` values accepted (OpenID Federation 1.0 §3: another or none is rejected)
+ * @param maxBytes cap on the compact form, checked before anything is decoded
+ */
+export function parseJws(compact: unknown, typ: string | readonly string[], maxBytes = MAX_STATEMENT_BYTES): Result<ParsedJws> {
+  if (typeof compact !== 'string') return refuse('jws_malformed', '', 'it is not a compact JWS');
+  if (compact.length > maxBytes) return refuse('too_large', '', `${compact.length} bytes, more than ${maxBytes}`);
+  if (!COMPACT.test(compact)) return refuse('jws_malformed', '', 'it is not three base64url parts joined by dots');
+  const [head = '', payload = ''] = compact.split('.');
+  const header = decodePart(head, 'header');
+  if (!header.ok) return header;
+  const bad = checkHeader(header.value, typeof typ === 'string' ? [typ] : typ);
+  if (bad) return bad;
+  const claims = decodePart(payload, 'payload');
+  if (!claims.ok) return claims;
+  return success({ compact, header: header.value as unknown as JwsHeader, claims: claims.value });
+}
+
+function decodePart(part: string, where: string): Result<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = decoder.decode(base64url.decode(part));
+  } catch {
+    return refuse('jws_malformed', where, 'it is not base64url of UTF-8 text');
+  }
+  const json = parseJson(text, where);
+  if (!json.ok) return json;
+  return isObject(json.value) ? success(json.value) : refuse('json_invalid', where, 'it is not a JSON object');
+}
+
+function checkHeader(header: Record<string, unknown>, types: readonly string[]) {
+  const { typ, alg, kid } = header;
+  const extra = FORBIDDEN_HEADERS.find((name) => Object.hasOwn(header, name));
+  if (typeof typ !== 'string' || !types.includes(typ)) return refuse('typ_wrong', 'header/typ', `it is ${quote(typ ?? '')}, not ${types.join(' or ')}`);
+  if (!isSigningAlgorithm(alg)) return refuse('alg_not_accepted', 'header/alg', `${quote(alg ?? '')} is not accepted`);
+  if (typeof kid !== 'string' || kid.length === 0) return refuse('kid_missing', 'header/kid', 'there is no "kid"');
+  if (kid.length > MAX_KID_LENGTH) return refuse('too_large', 'header/kid', `it has ${kid.length} characters, more than ${MAX_KID_LENGTH}`);
+  if (extra) return refuse('header_not_allowed', `header/${extra}`, `the header parameter "${extra}" is not accepted`);
+  return undefined;
+}
+
+/**
+ * Verify a parsed JWS with the one key of `jwks` whose `kid` equals the header's; no other key is tried (§3.2).
+ * Gives the key that verified. Findings: signature_key_unknown, alg_not_accepted, signature_invalid.
+ */
+export async function verifyJws(jws: ParsedJws, jwks: JwkSet, cache?: KeyCache): Promise<Result<PublicJwk>> {
+  const { kid, alg } = jws.header;
+  const [jwk, twin] = jwks.keys.filter((key) => key.kid === kid);
+  if (!jwk || twin) return refuse('signature_key_unknown', 'header/kid', twin ? `two keys have the kid ${quote(kid)}` : `no key has the kid ${quote(kid)}`);
+  if (jwk.use !== undefined && jwk.use !== 'sig') return refuse('signature_key_unknown', 'header/kid', `the key ${quote(kid)} is not for signing`);
+  if (!algorithmsOf(jwk).includes(alg)) return refuse('alg_not_accepted', 'header/alg', `the key ${quote(kid)} does not sign with ${alg}`);
+  try {
+    await compactVerify(jws.compact, await importKey(jwk, alg, cache), { algorithms: [alg] });
+  } catch {
+    return refuse('signature_invalid', 'signature', `it does not verify with the key ${quote(kid)}`);
+  }
+  return success(jwk);
+}
+
+async function importKey(jwk: PublicJwk, alg: SigningAlgorithm, cache?: KeyCache): Promise<CryptoKey> {
+  const id = cache && `${alg} ${jwk.kty} ${jwk.crv} ${jwk.x} ${jwk.y} ${jwk.n} ${jwk.e}`;
+  const known = id && cache?.get(id);
+  if (known) return known;
+  const { kty, crv, x, y, n, e } = jwk; // only the key material: use, key_ops and ext of strangers do not matter here
+  const material = Object.fromEntries(Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined));
+  const key = (await importJWK(material as never, alg)) as CryptoKey;
+  if (id) cache?.set(id, key);
+  return key;
+}
+
+/** Sign claims as a compact JWS with `typ`, `alg` and `kid` in the header. */
+export async function signJws(typ: string, claims: object, signer: Signer): Promise<string> {
+  const input = `${base64url.encode(JSON.stringify({ typ, alg: signer.alg, kid: signer.kid }))}.${base64url.encode(JSON.stringify(claims))}`;
+  return `${input}.${base64url.encode(await signer.sign(encoder.encode(input)))}`;
+}
+
+/** Findings of several results, or undefined when all are fine. */
+export function firstFailure(results: readonly Result<unknown>[]) {
+  const findings = results.flatMap((one) => (one.ok ? [] : one.findings));
+  return findings.length ? failure(...findings) : undefined;
+}
+
+/** `iat`, `nbf` and `exp` against the clock; skew is allowed on the first two only (§3.2). */
+export function checkTimes(claims: Readonly<Record<string, unknown>>, now: number, skew: number) {
+  const { iat, nbf, exp } = claims as { iat?: number; nbf?: number; exp?: number };
+  if (exp !== undefined && exp <= now) return finding('expired', 'exp', `it expired at ${exp}, ${now - exp} s ago`);
+  if (iat !== undefined && iat > now + skew) return finding('not_yet_valid', 'iat', `it was issued ${iat - now} s in the future`);
+  if (nbf !== undefined && nbf > now + skew) return finding('not_yet_valid', 'nbf', `it is not valid for another ${nbf - now} s`);
+  return undefined;
+}

@@ -1,0 +1,37 @@
+/**
+ * The limits of the federation core, in one place. Sizes are bytes, times are seconds.
+ * Each is tested at n-1, n and n+1 (test/federation/limits.test.ts).
+ */
+
+/** A statement of 256 KiB verifies in about 4 ms; at 2 MiB it is over 40 ms, which a stranger could ask for at will. */
+export const MAX_STATEMENT_BYTES = 256 * 1024;
+/** Client assertions carry six short claims. */
+export const MAX_ASSERTION_BYTES = 16 * 1024;
+/** A whole chain, or a resolve response that carries one. */
+export const MAX_CHAIN_BYTES = 1024 * 1024;
+/** A look-up miss in 64 keys costs microseconds, in 20 000 keys it costs 10 ms. */
+export const MAX_JWKS_KEYS = 64;
+export const MAX_JWKS_BYTES = 64 * 1024;
+/** Deeper values overflow recursive readers; honest metadata stays below 10. */
+export const MAX_JSON_DEPTH = 32;
+export const MAX_METADATA_BYTES = 64 * 1024;
+/** Entity type and parameter pairs in one metadata policy. */
+export const MAX_POLICY_ENTRIES = 200;
+export const MAX_AUTHORITY_HINTS = 16;
+export const MAX_TRUST_MARKS = 32;
+/** Statements between the subject's Entity Configuration and the Trust Anchor's. */
+export const MAX_CHAIN_DEPTH = 10;
+/** Clock skew allowed on `iat` and `nbf`; none is allowed on `exp`: expired evidence is no evidence. */
+export const CLOCK_SKEW_SECONDS = 60;
+export const MIN_STATEMENT_LIFETIME = 60 * 60;
+export const MAX_STATEMENT_LIFETIME = 7 * 24 * 60 * 60;
+export const DEFAULT_STATEMENT_LIFETIME = 24 * 60 * 60;
+export const MAX_ENTITY_ID_LENGTH = 2048;
+export const MAX_KID_LENGTH = 256;
+/** Below 2048 bits RSA is weak; a 16 384-bit key verifies 15 times slower than a 4096-bit one. */
+export const MIN_RSA_BITS = 2048;
+export const MAX_RSA_BITS = 4096;
+/** 9999-12-31T23:59:59Z: later times are mistakes (milliseconds) or attacks (1e300). */
+export const MAX_TIME = 253_402_300_799;
+/** A client assertion is made for one request. */
+export const MAX_ASSERTION_LIFETIME = 5 * 60;

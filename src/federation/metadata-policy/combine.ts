@@ -1,0 +1,50 @@
+import { failure, type Finding, type Result, success, within } from '../finding.js';
+import { checkCombination, OPERATORS, type Operators } from './operators.js';
+import { attempt, checkPolicyCrit, type MetadataPolicy, parseMetadataPolicy, type PolicyOptions } from './policy.js';
+
+/**
+ * Merge the policies of a chain into one, from the most Superior downwards (OpenID Federation 1.0 §6.1.4.1).
+ * Each policy is validated alone first; after each merge of a parameter its combinations are checked again.
+ * @param policies objects keyed by Entity Type, the Trust Anchor's first
+ * @returns the merged policy, or every fault found in the first policy that does not merge
+ */
+export function combineMetadataPolicies(policies: readonly unknown[], options: PolicyOptions = {}): Result<MetadataPolicy> {
+  const critical = checkPolicyCrit(options.crit ?? []);
+  if (critical.length) return failure(...critical);
+  let merged: MetadataPolicy = {};
+  for (const [n, policy] of policies.entries()) {
+    const parsed = parseMetadataPolicy(policy);
+    if (!parsed.ok) return failure(...within(`policy ${n + 1} of ${policies.length}:`, parsed.findings));
+    const both = mergePolicies(merged, parsed.value);
+    if (!both.ok) return failure(...within(`policy ${n + 1} of ${policies.length}:`, both.findings));
+    merged = both.value;
+  }
+  return success(merged);
+}
+
+function mergePolicies(superior: MetadataPolicy, subordinate: MetadataPolicy): Result<MetadataPolicy> {
+  const findings: Finding[] = [];
+  const merged: Record<string, Record<string, Operators>> = { ...superior };
+  for (const [type, parameters] of Object.entries(subordinate)) {
+    const above = Object.hasOwn(superior, type) ? superior[type] : undefined;
+    const here: Record<string, Operators> = { ...above };
+    for (const [name, operators] of Object.entries(parameters)) {
+      const before = above && Object.hasOwn(above, name) ? above[name] : undefined;
+      const one = attempt(`${type}/${name}`, () => mergeOperators(name, before, operators));
+      if (one.ok) here[name] = one.value;
+      else findings.push(...one.findings);
+    }
+    merged[type] = here;
+  }
+  return findings.length ? failure(...findings) : success(merged);
+}
+
+function mergeOperators(parameter: string, superior: Operators | undefined, subordinate: Operators): Operators {
+  if (!superior) return subordinate;
+  const merged: Record<string, unknown> = { ...superior };
+  for (const [name, value] of Object.entries(subordinate)) {
+    merged[name] = Object.hasOwn(superior, name) ? OPERATORS.get(name)?.merge(superior[name], value) : value;
+  }
+  checkCombination(parameter, merged);
+  return merged;
+}

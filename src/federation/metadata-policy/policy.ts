@@ -1,0 +1,83 @@
+import { failure, finding, type Finding, quote, refuse, type Result, success } from '../finding.js';
+import { MAX_POLICY_ENTRIES } from '../limits.js';
+import { isObject } from '../strict-json.js';
+import { checkCombination, OPERATORS, type Operators, PolicyFault } from './operators.js';
+
+/** Entity Type → parameter → operator → value (OpenID Federation 1.0 §6.1.2). */
+export type MetadataPolicy = Readonly<Record<string, Readonly<Record<string, Operators>>>>;
+
+export interface PolicyOptions {
+  /** Names from `metadata_policy_crit` of every statement of the chain (§6.1.4.1). */
+  readonly crit?: readonly string[];
+}
+
+/** Run one step of the algebra at one parameter; its fault becomes a finding with that place. */
+export function attempt<T>(where: string, step: () => T): Result<T> {
+  try {
+    return success(step());
+  } catch (error) {
+    if (error instanceof PolicyFault) return refuse(error.code, where, error.message);
+    throw error;
+  }
+}
+
+/** Critical operators must be understood; we understand the standard ones only, and those may not be listed. */
+export function checkPolicyCrit(crit: readonly string[]): readonly Finding[] {
+  return crit.map((name) =>
+    OPERATORS.has(name)
+      ? finding('policy_crit_invalid', 'metadata_policy_crit', `${quote(name)} is a standard operator`)
+      : finding('policy_crit_not_understood', 'metadata_policy_crit', `the operator ${quote(name)} is critical and not understood`),
+  );
+}
+
+/** Shape of the claim `metadata_policy_crit`: a non-empty array of distinct operator names, none of them standard (§3.1.3). */
+export function parsePolicyCrit(value: unknown): Result<readonly string[]> {
+  const where = 'metadata_policy_crit';
+  if (!Array.isArray(value) || value.length === 0 || !value.every((one) => typeof one === 'string')) return refuse('policy_crit_invalid', where, 'it is a non-empty array of operator names');
+  const names: string[] = value;
+  const standard = names.find((name) => OPERATORS.has(name));
+  if (standard) return refuse('policy_crit_invalid', where, `"${standard}" is a standard operator`);
+  return new Set(names).size === names.length ? success(names) : refuse('policy_crit_invalid', where, 'a name occurs twice');
+}
+
+/**
+ * Check one policy on its own: three levels of non-empty objects, operator values of supported types, legal
+ * combinations. Operators nobody knows, and what is empty without them, are left out of the value given back; `checkPolicyCrit`
+ * speaks of critical ones.
+ * All faults are reported.
+ */
+export function parseMetadataPolicy(value: unknown, where = 'metadata_policy'): Result<MetadataPolicy> {
+  if (!isObject(value) || Object.keys(value).length === 0) return refuse('policy_malformed', where, 'a policy is a non-empty object of Entity Types');
+  const findings: Finding[] = [];
+  const policy: Record<string, Record<string, Operators>> = {};
+  let entries = 0;
+  for (const [type, parameters] of Object.entries(value)) {
+    if (!isObject(parameters) || Object.keys(parameters).length === 0) {
+      findings.push(finding('policy_malformed', `${where}/${type}`, 'an Entity Type is a non-empty object of parameters'));
+      continue;
+    }
+    const known: Record<string, Operators> = {};
+    for (const [name, operators] of Object.entries(parameters)) {
+      entries++;
+      const parsed = parseOperators(name, operators, `${where}/${type}/${name}`);
+      if (!parsed.ok) findings.push(...parsed.findings);
+      else if (Object.keys(parsed.value).length) known[name] = parsed.value;
+    }
+    if (Object.keys(known).length) policy[type] = known;
+  }
+  if (entries > MAX_POLICY_ENTRIES) return refuse('too_many', where, `${entries} parameters, more than ${MAX_POLICY_ENTRIES}`);
+  return findings.length ? failure(...findings) : success(policy);
+}
+
+function parseOperators(parameter: string, value: unknown, where: string): Result<Operators> {
+  if (!isObject(value) || Object.keys(value).length === 0) return refuse('policy_malformed', where, 'a parameter is a non-empty object of operators');
+  const findings: Finding[] = [];
+  const known = Object.fromEntries(Object.entries(value).filter(([name]) => OPERATORS.has(name)));
+  for (const [name, operand] of Object.entries(known)) {
+    const checked = attempt(`${where}/${name}`, () => OPERATORS.get(name)?.check(operand));
+    if (!checked.ok) findings.push(...checked.findings);
+  }
+  if (findings.length) return failure(...findings);
+  const combined = attempt(where, () => checkCombination(parameter, known));
+  return combined.ok ? success(known) : combined;
+}

@@ -1,0 +1,154 @@
+import { allowEntityTypes, checkConstraints } from './constraints.js';
+import type { EntityIdOptions } from './entity-id.js';
+import { type EntityStatement, type EntityStatementClaims, isEntityConfiguration, parseEntityStatement, type Verified, verifyEntityStatement } from './entity-statement.js';
+import { failure, finding, type Finding, quote, refuse, type Result, success, within } from './finding.js';
+import { type JwkSet, sameKey } from './jwk-set.js';
+import type { KeyCache } from './jws.js';
+import { MAX_CHAIN_BYTES, MAX_CHAIN_DEPTH } from './limits.js';
+import { applySuperiorMetadata, type Metadata } from './metadata.js';
+import { applyMetadataPolicy } from './metadata-policy/apply.js';
+import { combineMetadataPolicies } from './metadata-policy/combine.js';
+
+export interface TrustChainOptions extends EntityIdOptions {
+  /** Trust Anchors by Entity Identifier, with the keys obtained out of band (OpenID Federation 1.0 §10). */
+  readonly anchors: Readonly<Record<string, JwkSet>>;
+  /** Seconds since the epoch. */
+  readonly now: number;
+  /** The entity the chain must be about; else whatever its first statement is about. */
+  readonly subject?: string;
+  readonly understoodClaims?: readonly string[];
+  /** Reuse imported keys between calls. */
+  readonly keyCache?: KeyCache;
+}
+
+/** A chain that holds: leaf first, every signature verified, constraints and policies enforced. */
+export interface TrustChain {
+  readonly subject: string;
+  readonly trustAnchor: string;
+  readonly statements: readonly Verified<EntityStatement>[];
+  /** The Resolved Metadata (§6.1.4.2). */
+  readonly metadata: Metadata;
+  /** The smallest `exp` of the statements, seconds since the epoch (§10.4). */
+  readonly exp: number;
+}
+
+/**
+ * Validate a Trust Chain (§10.2): the subject's Entity Configuration, Subordinate Statements going up, and, if present,
+ * the Trust Anchor's Entity Configuration. Every statement is checked before any signature is verified.
+ * @param chain compact JWTs, the subject's first
+ * @returns the chain, or every finding with its place (`ES[1] exp`)
+ */
+export async function validateTrustChain(chain: readonly string[], options: TrustChainOptions): Promise<Result<TrustChain>> {
+  const statements = parseChain(chain, options);
+  if (!statements.ok) return statements;
+  const claims = statements.value.map((statement) => statement.claims);
+  const links = checkLinks(claims, options);
+  if (links.length) return failure(...links);
+  const metadata = resolveMetadata(claims);
+  if (!metadata.ok) return metadata;
+  const verified = await verifyChain(statements.value, options);
+  if (!verified.ok) return verified;
+  return success({
+    subject: claims[0]?.sub ?? '',
+    trustAnchor: claims.at(-1)?.iss ?? '',
+    statements: verified.value,
+    metadata: metadata.value,
+    exp: Math.min(...claims.map(({ exp }) => exp)),
+  });
+}
+
+function parseChain(chain: readonly string[], options: TrustChainOptions): Result<readonly EntityStatement[]> {
+  if (!Array.isArray(chain) || chain.length === 0) return refuse('chain_malformed', 'chain', 'a chain is a non-empty array of compact JWTs');
+  if (chain.length > MAX_CHAIN_DEPTH + 2) return refuse('too_many', 'chain', `${chain.length} statements, more than ${MAX_CHAIN_DEPTH + 2}`);
+  const bytes = chain.reduce((sum, one) => sum + (typeof one === 'string' ? one.length : 0), 0);
+  if (bytes > MAX_CHAIN_BYTES) return refuse('too_large', 'chain', `${bytes} bytes, more than ${MAX_CHAIN_BYTES}`);
+  const statements: EntityStatement[] = [];
+  const findings: Finding[] = [];
+  for (const [n, compact] of chain.entries()) {
+    const { subject: _, ...rest } = options;
+    const parsed = parseEntityStatement(compact, n === 0 ? options : rest);
+    if (parsed.ok) statements.push(parsed.value);
+    else findings.push(...within(`ES[${n}]`, parsed.findings));
+  }
+  return findings.length ? failure(...findings) : success(statements);
+}
+
+/** Order, kinds, loops, hints and anchor (§4, §10.2). */
+function checkLinks(claims: readonly EntityStatementClaims[], options: TrustChainOptions): readonly Finding[] {
+  const findings: Finding[] = [];
+  const last = claims.length - 1;
+  const subject = claims[0];
+  for (const [n, { iss, sub }] of claims.entries()) {
+    const place = `ES[${n}]`;
+    const above = claims[n + 1];
+    if (n === 0 && iss !== sub) findings.push(finding('chain_malformed', place, "the first statement is the subject's Entity Configuration"));
+    if (n > 0 && n < last && iss === sub) findings.push(finding('chain_malformed', place, 'Entity Configurations of Intermediates are not part of a chain'));
+    if (above && iss !== above.sub) findings.push(finding('chain_broken', place, `it was issued by ${quote(iss)}, the next statement is about ${quote(above.sub)}`));
+  }
+  const entities = claims.filter(({ iss, sub }, n) => n === 0 || iss !== sub).map(({ iss, sub }, n) => (n === 0 ? sub : iss));
+  if (new Set(entities).size !== entities.length) findings.push(finding('chain_loop', 'chain', 'an entity occurs twice'));
+  const superior = claims[1];
+  if (subject && superior && superior.iss !== superior.sub && !subject.authority_hints?.includes(superior.iss)) {
+    findings.push(finding('authority_hint_missing', 'ES[0] authority_hints', `${quote(superior.iss)} is not among them`));
+  }
+  const anchor = claims[last]?.iss ?? '';
+  if (!Object.hasOwn(options.anchors, anchor)) findings.push(finding('trust_anchor_unknown', `ES[${last}] iss`, `${quote(anchor)} is not a configured Trust Anchor`));
+  return findings;
+}
+
+/**
+ * Resolved Metadata of a chain (§6.1.4.2, §6.2): the Immediate Superior's `metadata`, then allowed Entity Types, then
+ * the merged policies of all Subordinate Statements. Signatures are the caller's concern.
+ * @param chain claims, the subject's Entity Configuration first
+ */
+export function resolveMetadata(chain: readonly EntityStatementClaims[]): Result<Metadata> {
+  const own = chain[0]?.metadata;
+  if (!own || Object.keys(own).length === 0) return refuse('claim_missing', 'ES[0] metadata', 'the subject declares no Entity Type');
+  const statements = chain.slice(1).filter(({ iss, sub }) => iss !== sub);
+  const findings: Finding[] = [];
+  let metadata = applySuperiorMetadata(own, statements[0]?.metadata);
+  for (const [n, { constraints }] of statements.entries()) {
+    if (!constraints) continue;
+    const position = n + 1;
+    const subordinates = chain.slice(0, position + 1).map(({ sub }) => sub);
+    findings.push(...within(`ES[${position}]`, checkConstraints(constraints, { position, subordinates: [...new Set(subordinates)] })));
+    metadata = allowEntityTypes(metadata, constraints);
+  }
+  if (findings.length) return failure(...findings);
+  // Names from every statement first: one list covers the operators of all (§6.1.4.1).
+  const crit = [...new Set(statements.flatMap(({ metadata_policy_crit: names }) => names ?? []))];
+  const policies = statements.flatMap(({ metadata_policy: policy }) => (policy ? [policy] : [])).reverse();
+  const policy = combineMetadataPolicies(policies, { crit });
+  if (!policy.ok) return policy;
+  return applyMetadataPolicy(policy.value, metadata);
+}
+
+/** Signatures last: they cost the most (§10.2). */
+async function verifyChain(statements: readonly EntityStatement[], options: TrustChainOptions): Promise<Result<readonly Verified<EntityStatement>[]>> {
+  const anchor = statements.at(-1)?.claims.iss ?? '';
+  const results = await Promise.all(statements.map((statement, n) => verifyWithAll(statement, keySets(statement, statements[n + 1], options.anchors[anchor]), options.keyCache)));
+  const findings = results.flatMap((result, n) => (result.ok ? [] : within(`ES[${n}]`, result.findings)));
+  return findings.length ? failure(...findings) : success(results.flatMap((result) => (result.ok ? [result.value] : [])));
+
+  /**
+   * Every key set that must vouch for a statement: the one in the statement above it; of a Trust Anchor's statements the
+   * pinned keys, because a self-consistent configuration proves nothing; of a configuration its own (§10.2).
+   */
+  function keySets(statement: EntityStatement, above: EntityStatement | undefined, pinned: JwkSet | undefined): readonly JwkSet[] {
+    const { iss, jwks } = statement.claims;
+    return [...(iss === anchor && pinned ? [pinned] : []), ...(above ? [above.claims.jwks] : []), ...(isEntityConfiguration(statement) ? [jwks] : [])];
+  }
+}
+
+/** Same `kid` and same key material give the same outcome, so a second set costs a second verification only when it differs. */
+async function verifyWithAll(statement: EntityStatement, sets: readonly JwkSet[], cache?: KeyCache): Promise<Result<Verified<EntityStatement>>> {
+  const [first, ...others] = sets;
+  const find = (set: JwkSet | undefined) => set?.keys.find(({ kid }) => kid === statement.header.kid);
+  const key = find(first);
+  const different = others.filter((set) => {
+    const other = find(set);
+    return !(key && other && sameKey(key, other));
+  });
+  const results = await Promise.all([first as JwkSet, ...different].map((set) => verifyEntityStatement(statement, set, cache)));
+  return results.find((result) => !result.ok) ?? success(statement as Verified<EntityStatement>);
+}

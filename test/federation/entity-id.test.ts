@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { entityConfigurationUrl, isEntityId, limits, parseEntityId } from '../../src/federation/entry.js';
+
+describe('EI-01: an Entity Identifier is an https URL with a host', () => {
+  it.each(['https://a.example', 'https://a.example/', 'https://a.example:8443/x/y/', 'https://A.Example/Path', 'https://a.example/%C3%A9', 'https://a_b.example/~x'])('%s', (id) => expect(parseEntityId(id)).toEqual({ ok: true, value: id }));
+  it.each([
+    ['another scheme', 'ftp://a.example'],
+    ['http', 'http://a.example'],
+    ['a query', 'https://a.example/?x=1'],
+    ['an empty query', 'https://a.example?'],
+    ['a fragment', 'https://a.example/#x'],
+    ['credentials', 'https://user:secret@a.example/'],
+    ['no host', 'https:///x'],
+    ['a control character', 'https://a.example/\n'],
+    ['a leading space', ' https://a.example'],
+    ['a backslash', 'https://a.example\\x'],
+    ['a bad escape', 'https://a.example/%zz'],
+    ['port 0', 'https://a.example:0/'],
+    ['port 65536', 'https://a.example:65536/'],
+    ['dot segments', 'https://a.example/x/../y'],
+    ['escaped dot segments', 'https://a.example/x/%2E%2e/y'],
+    ['letters outside ASCII', 'https://bücher.example'],
+    ['10 kB', `https://a.example/${'x'.repeat(10_000)}`],
+    ['a number', 5],
+    ['nothing', undefined],
+  ])('%s is refused', (_title, id) => expect(parseEntityId(id)).toMatchObject({ ok: false, findings: [{ code: 'entity_id_invalid', clause: 'OpenID Federation 1.0 §1.2' }] }));
+  it('its length is capped', () => {
+    const of = (length: number) => `https://a.example/${'x'.repeat(length - 18)}`;
+    expect([limits.MAX_ENTITY_ID_LENGTH - 1, limits.MAX_ENTITY_ID_LENGTH, limits.MAX_ENTITY_ID_LENGTH + 1].map((n) => isEntityId(of(n)))).toEqual([true, true, false]);
+  });
+  it('a message never carries the stranger’s control characters', () => {
+    const result = parseEntityId('https://a.example/\u001b[31m\u202e?');
+    expect(result.ok || result.findings[0]?.detail).not.toMatch(/[\u001b\u202e]/);
+  });
+});
+
+describe('development identifiers', () => {
+  it.each(['http://localhost:8080', 'http://127.0.0.1:1/x', 'http://[::1]:80', 'http://a.localhost'])('%s is accepted in development only', (id) => {
+    expect(isEntityId(id, { development: true })).toBe(true);
+    expect(isEntityId(id)).toBe(false);
+  });
+  it.each(['http://a.example', 'http://localhost.example', 'http://10.0.0.1', 'http://128.0.0.1'])('%s is refused even there', (id) => expect(isEntityId(id, { development: true })).toBe(false));
+});
+
+describe('WK-03 WK-04 C6 trap 1: the well-known suffix', () => {
+  it.each([
+    ['https://a.example', 'https://a.example/.well-known/openid-federation'],
+    ['https://a.example/', 'https://a.example/.well-known/openid-federation'],
+    ['https://a.example/t/1', 'https://a.example/t/1/.well-known/openid-federation'],
+    ['https://a.example/t/1/', 'https://a.example/t/1/.well-known/openid-federation'],
+    ['https://a.example/t//', 'https://a.example/t//.well-known/openid-federation'],
+  ])('%s', (id, url) => expect(entityConfigurationUrl(id)).toBe(url));
+});
+
+describe('EI-02 EI-03: identifiers are compared byte for byte', () => {
+  it('parsing never changes an identifier', () => {
+    fc.assert(
+      fc.property(fc.webUrl({ validSchemes: ['https'] }), (url) => {
+        const result = parseEntityId(url);
+        if (result.ok) expect(result.value).toBe(url);
+      }),
+    );
+  });
+  it('any text gives a verdict, never an exception', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void expect(typeof parseEntityId(`https://${text}`).ok).toBe('boolean')), { numRuns: 3000 });
+  });
+});
