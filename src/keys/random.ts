@@ -1,0 +1,27 @@
+const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** An id: kind, `_`, 26 Crockford base32 characters of 128 random bits. */
+export function newId(kind: string): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  let bits = 0n;
+  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
+  let text = '';
+  for (let n = 0; n < 26; n++, bits >>= 5n) text = CROCKFORD[Number(bits & 31n)] + text;
+  return `${kind}_${text}`;
+}
+
+const base64url = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+
+/** An API key: recognizable prefix, 8 characters that may be shown, 256 secret bits. */
+export function newApiKey(): { readonly token: string; readonly prefix: string } {
+  const prefix = newId('hf').slice(0, 11);
+  return { prefix, token: `${prefix}_${base64url(crypto.getRandomValues(new Uint8Array(32)))}` };
+}
+
+/** SHA-256 of text, base64url without padding. */
+export async function sha256(text: string): Promise<string> {
+  return base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))));
+}
+
+/** 32 random bytes as base64: what HOLDFAST_SEAL_KEY wants. */
+export const newSealKey = (): string => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));

@@ -1,0 +1,74 @@
+import type { Outbound } from '../outbound/outbound.js';
+import type { Custody } from '../keys/custody.js';
+import type { ChangeRequest, Decision } from '../store/change.js';
+import { insertRows } from '../store/bulk.js';
+import type { Actor } from '../store/event.js';
+import { idempotency, type Role } from '../store/schema.js';
+import type { Store } from '../store/store.js';
+import { Refusal } from './refusal.js';
+
+/** What every operation works with. `now` gives seconds since the epoch. */
+export interface Deployment {
+  readonly store: Store;
+  readonly custody: Custody;
+  readonly outbound: Outbound;
+  readonly now: () => number;
+  /** Loopback http identifiers are allowed (architecture §8). */
+  readonly development: boolean;
+}
+
+/** Remember the answer of a write under the caller's key, in the same batch. */
+export interface Idempotency {
+  readonly key: string;
+  /** SHA-256 of method, path and body. */
+  readonly request: string;
+  readonly status: number;
+  /** The response body; null where it holds a secret, which is shown once. */
+  render(result: never): unknown;
+}
+
+/** One call by one actor. */
+export interface Call extends Deployment {
+  readonly actor: Actor;
+  readonly role: Role;
+  /** Slugs the caller may touch; null: all. */
+  readonly authorities: readonly string[] | null;
+  readonly idempotency?: Idempotency;
+}
+
+/** What a role may do. Quick to cut, slow to widen: everything that cuts needs no approver. */
+const PERMISSIONS = {
+  read: ['owner', 'operator', 'approver', 'auditor'],
+  enroll: ['owner', 'operator'],
+  approve: ['owner', 'approver'],
+  cut: ['owner', 'operator'],
+  keys: ['owner', 'operator'],
+  draft: ['owner', 'operator', 'approver'],
+  administer: ['owner'],
+} as const satisfies Record<string, readonly Role[]>;
+export type Permission = keyof typeof PERMISSIONS;
+
+/** @throws Refusal permission_denied */
+export function allow(call: Call, permission: Permission, slug: string | null): void {
+  if (slug !== null && call.authorities !== null && !call.authorities.includes(slug)) throw new Refusal('permission_denied', `your API key is not for the authority ${slug}`);
+  if (slug === null && call.authorities !== null) throw new Refusal('permission_denied', 'your API key is limited to some authorities; this concerns the whole deployment');
+  if (!(PERMISSIONS[permission] as readonly Role[]).includes(call.role)) throw new Refusal('permission_denied', `the role ${call.role} may not ${permission}; it takes ${PERMISSIONS[permission].join(' or ')}`);
+}
+
+const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
+
+/** Run a change for a call: its actor goes into the event, its idempotency record into the batch. */
+export function change<T>(call: Call, request: Omit<ChangeRequest<T>, 'actor'>): Promise<T> {
+  return call.store.change({ ...request, actor: call.actor, decide: async () => remember(call, await request.decide()) });
+}
+
+function remember<T>(call: Call, decision: Decision<T>): Decision<T> {
+  const { idempotency: asked } = call;
+  if (!asked || decision.events.length === 0) return decision;
+  const body = asked.render(decision.result as never);
+  const row = { actorId: call.actor.id, key: asked.key, request: asked.request, status: asked.status, response: body === null ? null : JSON.stringify(body), expiresAt: call.now() + IDEMPOTENCY_SECONDS };
+  return { ...decision, statements: [...decision.statements, insertRows(idempotency, [row])] };
+}
+
+/** The service itself, for jobs and first start. */
+export const systemCall = (deployment: Deployment): Call => ({ ...deployment, actor: { id: 'system', kind: 'system' }, role: 'owner', authorities: null });

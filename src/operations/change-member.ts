@@ -1,0 +1,99 @@
+import { and, eq } from 'drizzle-orm';
+import { type JwkSet, parseJwkSet, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
+import { insertRows, putArtefacts } from '../store/bulk.js';
+import type { NewEvent } from '../store/event.js';
+import { member } from '../store/schema.js';
+import { allow, type Call, change } from './call.js';
+import { organizationOf } from './enroll-member.js';
+import { expectMemberInput, keyDifference, type MemberInput } from './member-input.js';
+import { jwksFromPem } from './member-keys.js';
+import { issuerOf, published, signedStatement } from './publish.js';
+import { Refusal, refuseFindings } from './refusal.js';
+import { expectVersion, findAuthority, findMember, type MemberRow } from './registry.js';
+import { statementSource } from './statement-source.js';
+
+const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
+
+/** Write a changed member; the statement of an active one is signed anew in the same commit. */
+async function rewrite(call: Call, slug: string, id: string, version: number | undefined, decide: (before: MemberRow) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly ReturnType<typeof insertRows>[] }>): Promise<MemberRow> {
+  const { db } = call.store;
+  const authorityId = (await findAuthority(db, slug)).id;
+  const { entityId } = await findMember(db, authorityId, id);
+  return change(call, {
+    authorityId,
+    scope: entityId,
+    async decide() {
+      const before = await findMember(db, authorityId, id);
+      expectVersion(before, version);
+      if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
+      const { row, events, first = [] } = await decide(before);
+      if (events.length === 0) return { events, statements: [], result: before };
+      const after = { ...row, updatedAt: call.now(), v: before.v + 1 };
+      const artefacts = after.state === 'active' ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
+      const { id: _, authorityId: __, entityId: ___, createdAt: ____, ...columns } = after;
+      return {
+        events: events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one)),
+        statements: [...first, db.update(member).set(columns).where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))), ...(artefacts.length ? [putArtefacts(artefacts)] : [])],
+        result: after,
+      };
+    },
+  });
+}
+
+export interface MemberChange extends MemberInput {
+  readonly organization?: string | undefined;
+  readonly version?: number | undefined;
+}
+
+/** Change what we say about a member. Fields left out stay. @throws Refusal findings, wrong_state, version_conflict */
+export async function changeMember(call: Call, slug: string, id: string, { organization, version, ...input }: MemberChange): Promise<MemberRow> {
+  allow(call, 'enroll', slug);
+  return rewrite(call, slug, id, version, async (before) => {
+    if (before.state === 'active') allow(call, 'approve', slug);
+    const set = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+    expectMemberInput({ ...before, ...set });
+    const owner = await organizationOf(call, before.authorityId, organization, call.now());
+    const row: MemberRow = { ...before, ...set, ...(owner.id !== null && { organizationId: owner.id }), cut: before.cut + 1 };
+    return { row, events: [...owner.events, { type: 'member.changed', subjectKind: 'member', subjectId: before.id, detail: { entity_id: before.entityId, changed: Object.keys({ ...set, ...(organization !== undefined && { organization }) }) } }], first: owner.statements };
+  });
+}
+
+const withKeys = (before: MemberRow, jwks: JwkSet, keysIat: number | null): MemberRow => ({ ...before, jwks, keysIat, cut: before.cut + (keyDifference(before.jwks, jwks).removed.length ? 1 : 0) });
+
+/** Put other keys in the place of a member's; an operator vouches for them. @throws Refusal findings, wrong_state */
+export async function replaceMemberKeys(call: Call, slug: string, id: string, input: { readonly jwks?: unknown; readonly pem?: string | undefined; readonly reason: string; readonly version?: number | undefined }): Promise<MemberRow> {
+  allow(call, 'approve', slug);
+  const jwks = input.pem === undefined ? parseJwkSet(input.jwks) : await jwksFromPem(input.pem);
+  if (!jwks.ok) throw refuseFindings('these keys cannot be bound', jwks.findings);
+  return rewrite(call, slug, id, input.version, async (before) => ({
+    row: withKeys(before, jwks.value, before.keysIat),
+    events: [{ type: 'member.keys_replaced', subjectKind: 'member', subjectId: before.id, reason: input.reason, detail: { entity_id: before.entityId, keys_proven_by: 'operator', ...keyDifference(before.jwks, jwks.value) } }],
+  }));
+}
+
+/**
+ * Adopt the keys of a configuration that a key we already vouch for has signed (OpenID Federation 1.0 §11.2). Its `iat`
+ * must be newer than the one last adopted: an old configuration with a leaked key cannot be replayed.
+ * @param configuration fetched from the member when absent
+ * @throws Refusal findings, wrong_state
+ */
+export async function adoptMemberKeys(call: Call, slug: string, id: string, configuration?: string): Promise<MemberRow> {
+  allow(call, 'enroll', slug);
+  const { db } = call.store;
+  const { entityId } = await findMember(db, (await findAuthority(db, slug)).id, id);
+  const compact = configuration === undefined ? await statementSource(call).configuration(entityId) : ({ ok: true, value: configuration } as const);
+  if (!compact.ok) throw refuseFindings('the entity configuration could not be read', compact.findings);
+  const statement = await validateEntityConfiguration(compact.value, { now: call.now(), subject: entityId, development: call.development });
+  if (!statement.ok) throw refuseFindings('the entity configuration is not valid', statement.findings);
+  const { jwks, iat } = statement.value.claims;
+  const strict = parseJwkSet(jwks);
+  if (!strict.ok) throw refuseFindings('these keys cannot be bound', strict.findings);
+  return rewrite(call, slug, id, undefined, async (before) => {
+    const signed = await verifyEntityStatement(statement.value, before.jwks);
+    if (!signed.ok) throw refuseFindings('no key we vouch for has signed this configuration; compare the keys through a second channel, then replace them', signed.findings);
+    if (before.keysIat !== null && iat < before.keysIat) throw new Refusal('wrong_state', `the configuration is from ${iat}, older than the one adopted last (${before.keysIat})`);
+    const difference = keyDifference(before.jwks, jwks);
+    const same = difference.added.length === 0 && difference.removed.length === 0;
+    return { row: withKeys(before, jwks, iat), events: same ? [] : [{ type: 'member.keys_adopted', subjectKind: 'member', subjectId: before.id, detail: { entity_id: entityId, signed_by: statement.value.header.kid, ...difference } }] };
+  });
+}

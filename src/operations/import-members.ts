@@ -1,0 +1,230 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import { type Constraints, type JwkSet, type Metadata, parseEntityId, parseJwkSet } from '../federation/entry.js';
+import { newId } from '../keys/random.js';
+import { insertRows, type NewArtefact, putArtefacts } from '../store/bulk.js';
+import type { NewEvent } from '../store/event.js';
+import { job, jobRefusal, member, organization } from '../store/schema.js';
+import { allow, type Call, change } from './call.js';
+import { findJob, type JobRow } from './jobs.js';
+import { memberInputFindings } from './member-input.js';
+import { jwksFromPem } from './member-keys.js';
+import { type Issuer, issuerOf, published, signedStatement } from './publish.js';
+import { Refusal } from './refusal.js';
+import { findAuthority, type MemberRow } from './registry.js';
+
+/** Lines decided, signed and committed together; a crash loses none of them or all of them. */
+export const IMPORT_SLICE = 250;
+const SIGN_AT_ONCE = 32;
+
+/** One line: as POST …/members, with the keys given; nothing is fetched. */
+const lineShape = z.strictObject({
+  entity_id: z.string(),
+  jwks: z.unknown().optional(),
+  pem: z.string().optional(),
+  entity_types: z.array(z.string().min(1).max(200)).max(50).optional(),
+  intermediate: z.boolean().optional(),
+  metadata: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+  constraints: z.record(z.string(), z.unknown()).optional(),
+  claims: z.record(z.string(), z.unknown()).optional(),
+  crit: z.array(z.string()).max(50).optional(),
+  organization: z.string().min(1).max(300).optional(),
+  statement_lifetime: z.number().int().optional(),
+  valid_until: z.number().int().nullable().optional(),
+  activate: z.boolean().optional(),
+});
+
+/** A line as read: its number in the file, and its JSON or what is wrong with it. */
+export interface ImportLine {
+  readonly line: number;
+  readonly value: unknown;
+  readonly fault?: string;
+}
+
+interface Refused {
+  readonly line: number;
+  readonly entityId: string | null;
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** Open an import: a job with a report. A dry run says what would be refused and writes no member. */
+export async function startImport(call: Call, slug: string, input: { readonly dryRun: boolean; readonly total?: number | undefined }): Promise<JobRow> {
+  allow(call, 'enroll', slug);
+  const { id: authorityId } = await findAuthority(call.store.db, slug);
+  const now = call.now();
+  const row: JobRow = { id: newId('job'), authorityId, kind: 'import', state: 'running', total: input.total ?? 0, done: 0, refused: 0, params: { dry_run: input.dryRun }, createdBy: call.actor.id, createdAt: now, updatedAt: now };
+  return change(call, {
+    authorityId,
+    scope: row.id,
+    decide: async () => ({ events: [{ type: 'import.started', subjectKind: 'job', subjectId: row.id, detail: { dry_run: input.dryRun } }], statements: [insertRows(job, [row])], result: row }),
+  });
+}
+
+/** Close an import; its report stays. */
+export async function finishImport(call: Call, slug: string, jobId: string): Promise<JobRow> {
+  allow(call, 'enroll', slug);
+  const { id: authorityId } = await findAuthority(call.store.db, slug);
+  return change(call, {
+    authorityId,
+    scope: jobId,
+    async decide() {
+      const before = await findJob(call, authorityId, jobId);
+      if (before.state !== 'running') return { events: [], statements: [], result: before };
+      const row: JobRow = { ...before, state: 'done', total: before.done, updatedAt: call.now() };
+      return {
+        events: [{ type: 'import.finished', subjectKind: 'job', subjectId: jobId, detail: { lines: row.done, refused: row.refused, dry_run: row.params['dry_run'] === true } }],
+        statements: [call.store.db.update(job).set({ state: row.state, total: row.total, updatedAt: row.updatedAt }).where(eq(job.id, jobId))],
+        result: row,
+      };
+    },
+  });
+}
+
+/**
+ * Take a slice of lines: members, statements, events, refusals and progress in one commit, so that an import goes on
+ * exactly where it stopped. Lines at or before the job's progress were taken before and are skipped.
+ */
+export async function importSlice(call: Call, slug: string, jobId: string, lines: readonly ImportLine[]): Promise<JobRow> {
+  allow(call, 'enroll', slug);
+  const mayApprove = (() => {
+    try {
+      allow(call, 'approve', slug);
+      return true;
+    } catch {
+      return false;
+    }
+  })();
+  const { db } = call.store;
+  const { id: authorityId } = await findAuthority(db, slug);
+  return change(call, {
+    authorityId,
+    scope: null,
+    async decide() {
+      const before = await findJob(call, authorityId, jobId);
+      if (before.kind !== 'import' || before.state !== 'running') throw new Refusal('wrong_state', `the job is ${before.state}; start another import`);
+      const fresh = lines.filter(({ line }) => line > before.done);
+      const dryRun = before.params['dry_run'] === true;
+      const slice = await decideSlice(call, slug, authorityId, fresh, mayApprove);
+      const now = call.now();
+      const row: JobRow = { ...before, done: Math.max(before.done, ...fresh.map(({ line }) => line)), refused: before.refused + slice.refused.length, updatedAt: now };
+      row.total = Math.max(row.total, row.done);
+      if (fresh.length === 0) return { events: [], statements: [], result: before };
+      const progress: NewEvent = { type: 'import.progressed', subjectKind: 'job', subjectId: jobId, detail: { to_line: row.done, refused: slice.refused.length } };
+      return {
+        events: dryRun ? [progress] : [...slice.events, progress],
+        statements: [
+          ...(dryRun ? [] : slice.statements),
+          ...(slice.refused.length ? [insertRows(jobRefusal, slice.refused.map((one) => ({ jobId, ...one })))] : []),
+          db.update(job).set({ done: row.done, total: row.total, refused: row.refused, updatedAt: now }).where(eq(job.id, jobId)),
+        ],
+        result: row,
+      };
+    },
+  });
+}
+
+async function decideSlice(call: Call, slug: string, authorityId: string, lines: readonly ImportLine[], mayApprove: boolean) {
+  const refused: Refused[] = [];
+  const accepted: { line: ImportLine; input: z.infer<typeof lineShape>; jwks: JwkSet }[] = [];
+  const authority = await findAuthority(call.store.db, slug);
+  const taken = await knownEntities(call, authorityId, lines);
+  for (const line of lines) {
+    const checked = await checkLine(call, line, mayApprove);
+    if ('code' in checked) refused.push(checked);
+    else if (taken.has(checked.input.entity_id)) refused.push({ line: line.line, entityId: checked.input.entity_id, code: 'already_exists', detail: 'this entity identifier is known here, or stands earlier in the file' });
+    else if (checked.input.entity_id === authority.entityId) refused.push({ line: line.line, entityId: checked.input.entity_id, code: 'invalid_request', detail: 'an authority is not its own member' });
+    else {
+      taken.add(checked.input.entity_id);
+      accepted.push({ line, ...checked });
+    }
+  }
+  const organizations = await organizationsOf(call, authorityId, accepted.map(({ input }) => input.organization));
+  const rows = accepted.map(({ input, jwks }) => memberRow(call, authorityId, input, jwks, input.organization === undefined ? null : (organizations.ids.get(input.organization) ?? null)));
+  const active = rows.filter(({ state }) => state === 'active');
+  const artefacts = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
+  const events = rows.map((row): NewEvent => {
+    const artefact = artefacts.get(row.id);
+    return { type: 'member.enrolled', subjectKind: 'member', subjectId: row.id, detail: { entity_id: row.entityId, state: row.state, keys_proven_by: 'operator', kids: row.jwks.keys.map(({ kid }) => kid) }, artefacts: artefact ? published([artefact]) : [] };
+  });
+  return {
+    refused,
+    events: [...organizations.events, ...events],
+    statements: [...organizations.statements, ...(rows.length ? [insertRows(member, rows)] : []), ...(artefacts.size ? [putArtefacts([...artefacts.values()])] : [])],
+  };
+}
+
+async function checkLine(call: Call, { line, value, fault }: ImportLine, mayApprove: boolean): Promise<Refused | { input: z.infer<typeof lineShape>; jwks: JwkSet }> {
+  const no = (code: string, detail: string, entityId: string | null = null): Refused => ({ line, entityId, code, detail: detail.slice(0, 500) });
+  if (fault !== undefined) return no('invalid_request', fault);
+  const parsed = lineShape.safeParse(value);
+  if (!parsed.success) return no('invalid_request', parsed.error.issues.map((issue) => `${issue.path.join('/') || 'line'}: ${issue.message}`).join('; '));
+  const input = parsed.data;
+  const id = parseEntityId(input.entity_id, call);
+  if (!id.ok) return no('entity_id_invalid', id.findings[0]?.detail ?? '', null);
+  if ((input.jwks === undefined) === (input.pem === undefined)) return no('invalid_request', 'give exactly one of jwks and pem', input.entity_id);
+  const jwks = input.pem === undefined ? parseJwkSet(input.jwks) : await jwksFromPem(input.pem);
+  const findings = [...(jwks.ok ? [] : jwks.findings), ...memberInputFindings({ metadata: input.metadata as Metadata, constraints: input.constraints as Constraints, claims: input.claims, crit: input.crit, statementLifetime: input.statement_lifetime })];
+  if (!jwks.ok || findings.length) return no(findings[0]?.code ?? 'invalid_request', findings.map(({ where, detail }) => `${where}: ${detail}`).join('; '), input.entity_id);
+  if (input.activate && !mayApprove) return no('permission_denied', 'your role may not activate members', input.entity_id);
+  if (typeof input.valid_until === 'number' && input.valid_until <= call.now()) return no('invalid_request', 'valid_until has passed', input.entity_id);
+  return { input, jwks: jwks.value };
+}
+
+async function knownEntities(call: Call, authorityId: string, lines: readonly ImportLine[]): Promise<Set<string>> {
+  const ids = JSON.stringify(lines.map(({ value }) => (value as { entity_id?: unknown } | null)?.entity_id).filter((id) => typeof id === 'string'));
+  const rows = await call.store.db
+    .select({ entityId: member.entityId })
+    .from(member)
+    .where(and(eq(member.authorityId, authorityId), sql`entity_id IN (SELECT value FROM json_each(${ids}))`));
+  return new Set(rows.map(({ entityId }) => entityId));
+}
+
+async function organizationsOf(call: Call, authorityId: string, names: readonly (string | undefined)[]) {
+  const wanted = [...new Set(names.filter((name) => name !== undefined))];
+  const ids = new Map<string, string>();
+  if (wanted.length === 0) return { ids, events: [], statements: [] };
+  const list = JSON.stringify(wanted);
+  for (const row of await call.store.db.select().from(organization).where(and(eq(organization.authorityId, authorityId), sql`(legal_name IN (SELECT value FROM json_each(${list})) OR id IN (SELECT value FROM json_each(${list})))`))) {
+    ids.set(row.legalName, row.id).set(row.id, row.id);
+  }
+  const now = call.now();
+  const rows = wanted.filter((name) => !ids.has(name)).map((legalName) => ({ id: newId('org'), authorityId, legalName, createdAt: now, updatedAt: now, v: 1 }));
+  for (const row of rows) ids.set(row.legalName, row.id);
+  const events = rows.map((row): NewEvent => ({ type: 'organization.created', subjectKind: 'organization', subjectId: row.id, detail: { legal_name: row.legalName } }));
+  return { ids, events, statements: rows.length ? [insertRows(organization, rows)] : [] };
+}
+
+function memberRow(call: Call, authorityId: string, input: z.infer<typeof lineShape>, jwks: JwkSet, organizationId: string | null): MemberRow {
+  const now = call.now();
+  return {
+    id: newId('mem'),
+    authorityId,
+    organizationId,
+    entityId: input.entity_id,
+    state: input.activate ? 'active' : 'vetting',
+    stateReason: null,
+    entityTypes: input.entity_types ?? Object.keys(input.metadata ?? {}),
+    intermediate: input.intermediate ?? false,
+    jwks,
+    keysIat: null,
+    metadata: (input.metadata ?? {}) as Metadata,
+    constraints: (input.constraints ?? {}) as Constraints,
+    claims: input.claims ?? {},
+    crit: input.crit ?? [],
+    statementLifetime: input.statement_lifetime ?? null,
+    validUntil: input.valid_until ?? null,
+    cut: 0,
+    createdAt: now,
+    updatedAt: now,
+    v: 1,
+  };
+}
+
+async function signAll(call: Call, issuer: Issuer, rows: readonly MemberRow[]): Promise<Map<string, NewArtefact>> {
+  const signed = new Map<string, NewArtefact>();
+  for (let at = 0; at < rows.length; at += SIGN_AT_ONCE) {
+    await Promise.all(rows.slice(at, at + SIGN_AT_ONCE).map(async (row) => signed.set(row.id, await signedStatement(call, issuer, row))));
+  }
+  return signed;
+}

@@ -1,0 +1,43 @@
+import { type Constraints, type Finding, type JwkSet, limits, type Metadata, parseConstraints, parseMetadata } from '../federation/entry.js';
+import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
+import { refuseFindings } from './refusal.js';
+
+/** What an operator may say about a member beyond its keys. */
+export interface MemberInput {
+  readonly entityTypes?: readonly string[] | undefined;
+  readonly intermediate?: boolean | undefined;
+  readonly metadata?: Metadata | undefined;
+  readonly constraints?: Constraints | undefined;
+  readonly claims?: Readonly<Record<string, unknown>> | undefined;
+  readonly crit?: readonly string[] | undefined;
+  /** Seconds. */
+  readonly statementLifetime?: number | null | undefined;
+  /** Seconds since the epoch; no statement outlives it. */
+  readonly validUntil?: number | null | undefined;
+}
+
+/** Faults in an operator's description of a member. */
+export function memberInputFindings(input: MemberInput): readonly Finding[] {
+  const findings: Finding[] = [];
+  const no = (where: string, detail: string, fix: string) => findings.push({ code: 'claim_invalid', where, clause: 'OpenID Federation 1.0 §3.1', detail, fix, transient: false });
+  const metadata = parseMetadata(input.metadata ?? {});
+  if (!metadata.ok) findings.push(...metadata.findings);
+  const constraints = parseConstraints(input.constraints ?? {});
+  if (!constraints.ok) findings.push(...constraints.findings);
+  for (const name of Object.keys(input.claims ?? {})) if (STANDARD_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is a claim of the standard`, 'Set it through its own field; extra claims carry other names.');
+  for (const name of input.crit ?? []) if (input.claims?.[name] === undefined) no('crit', `"${name}" is not among the extra claims`, 'List only extra claims that are present.');
+  const lifetime = input.statementLifetime ?? limits.DEFAULT_STATEMENT_LIFETIME;
+  if (lifetime < limits.MIN_STATEMENT_LIFETIME || lifetime > limits.MAX_STATEMENT_LIFETIME) no('statement_lifetime', `${lifetime} s`, `Choose between ${limits.MIN_STATEMENT_LIFETIME} and ${limits.MAX_STATEMENT_LIFETIME} seconds.`);
+  return findings;
+}
+
+export function expectMemberInput(input: MemberInput): void {
+  const findings = memberInputFindings(input);
+  if (findings.length) throw refuseFindings('the member is not described correctly', findings);
+}
+
+/** What changes between two key sets, for events. */
+export function keyDifference(before: JwkSet, after: JwkSet): { readonly added: readonly string[]; readonly removed: readonly string[] } {
+  const kids = (set: JwkSet) => set.keys.map(({ kid }) => kid);
+  return { added: kids(after).filter((kid) => !kids(before).includes(kid)), removed: kids(before).filter((kid) => !kids(after).includes(kid)) };
+}

@@ -1,0 +1,155 @@
+import { and, eq } from 'drizzle-orm';
+import { applyMetadataPolicy, applySuperiorMetadata, allowEntityTypes, checkConstraints, combineMetadataPolicies, type Constraints, type Finding, type Metadata, parseConstraints, parseEntityStatement, parseMetadataPolicy, parsePolicyCrit } from '../federation/entry.js';
+import { insertRows } from '../store/bulk.js';
+import { authority, metadataPolicy } from '../store/schema.js';
+import { allow, type Call, change } from './call.js';
+import { resignJob } from './jobs.js';
+import { preflight } from './preflight.js';
+import { Refusal, refuseFindings } from './refusal.js';
+import { type AuthorityRow, findAuthority, findMember, lastPolicyVersion, type PolicyRow, publishedPolicy } from './registry.js';
+import { statementSource } from './statement-source.js';
+
+/** A policy as it goes into every Subordinate Statement of an authority (OpenID Federation 1.0 §3.1.3). */
+export interface PolicyInput {
+  readonly metadataPolicy?: Readonly<Record<string, unknown>> | undefined;
+  readonly metadataPolicyCrit?: readonly string[] | undefined;
+  readonly constraints?: Constraints | undefined;
+  readonly note?: string | undefined;
+}
+
+/** Faults of a policy in itself and against the superiors' (§6.1.4.1). */
+export async function policyFindings(call: Call, row: AuthorityRow, input: PolicyInput): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const take = (result: { readonly ok: true } | { readonly ok: false; readonly findings: readonly Finding[] }) => void (result.ok || findings.push(...result.findings));
+  const policy = input.metadataPolicy && Object.keys(input.metadataPolicy).length ? input.metadataPolicy : undefined;
+  if (policy) take(parseMetadataPolicy(policy));
+  if (input.metadataPolicyCrit?.length) take(parsePolicyCrit(input.metadataPolicyCrit));
+  take(parseConstraints(input.constraints ?? {}));
+  if (findings.length || !policy) return findings;
+  for (const hint of row.authorityHints) {
+    const above = await superiorPolicy(call, hint, row.entityId);
+    if (!above.ok) take(above);
+    else if (above.value) {
+      const merged = combineMetadataPolicies([above.value, policy]);
+      if (!merged.ok) findings.push(...merged.findings.map((one) => ({ ...one, where: `${hint} ${one.where}` })));
+    }
+  }
+  return findings;
+}
+
+/** The policy a superior's statement lays on us; undefined when it lays none. */
+async function superiorPolicy(call: Call, superior: string, subject: string) {
+  const source = statementSource(call);
+  const options = { now: call.now(), development: call.development };
+  const configuration = await source.configuration(superior);
+  if (!configuration.ok) return configuration;
+  const above = parseEntityStatement(configuration.value, { ...options, subject: superior });
+  if (!above.ok) return above;
+  const fetchEndpoint = above.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'];
+  if (typeof fetchEndpoint !== 'string') return { ok: true, value: undefined } as const;
+  const compact = await source.statement({ entityId: superior, fetchEndpoint }, subject);
+  if (!compact.ok) return compact;
+  const statement = parseEntityStatement(compact.value, { ...options, subject });
+  return statement.ok ? ({ ok: true, value: statement.value.claims.metadata_policy } as const) : statement;
+}
+
+/**
+ * Write a new version as a draft; nothing is published. A policy that contradicts itself or its superior's is refused.
+ * @throws Refusal findings
+ */
+export async function draftPolicy(call: Call, slug: string, input: PolicyInput): Promise<PolicyRow> {
+  allow(call, 'draft', slug);
+  const { db } = call.store;
+  const row = await findAuthority(db, slug);
+  const findings = await policyFindings(call, row, input);
+  if (findings.length) throw refuseFindings('the policy does not hold', findings);
+  return change(call, {
+    authorityId: row.id,
+    scope: null,
+    async decide() {
+      const version = (await lastPolicyVersion(db, row.id)) + 1;
+      const draft: PolicyRow = {
+        authorityId: row.id,
+        version,
+        state: 'draft',
+        policy: input.metadataPolicy ?? {},
+        crit: input.metadataPolicyCrit ?? [],
+        constraints: input.constraints ?? {},
+        note: input.note ?? null,
+        createdBy: call.actor.id,
+        createdAt: call.now(),
+        publishedAt: null,
+      };
+      return { events: [{ type: 'policy.drafted', subjectKind: 'policy', subjectId: String(version), detail: { version, ...(input.note !== undefined && { note: input.note }) } }], statements: [insertRows(metadataPolicy, [draft])], result: draft };
+    },
+  });
+}
+
+export async function findPolicy(call: Call, authorityId: string, version: number): Promise<PolicyRow> {
+  const [row] = await call.store.db.select().from(metadataPolicy).where(and(eq(metadataPolicy.authorityId, authorityId), eq(metadataPolicy.version, version))).limit(1);
+  if (!row) throw new Refusal('not_found', `there is no policy version ${version}`);
+  return row;
+}
+
+/** Put a version in force: every statement is signed anew in slices, visible as a job. Old versions can be published again. */
+export async function publishPolicy(call: Call, slug: string, version: number): Promise<{ readonly policy: PolicyRow; readonly jobId: string | null }> {
+  allow(call, 'approve', slug);
+  const { db } = call.store;
+  const row = await findAuthority(db, slug);
+  const wanted = await findPolicy(call, row.id, version);
+  const findings = await policyFindings(call, row, { metadataPolicy: wanted.policy, metadataPolicyCrit: wanted.crit, constraints: wanted.constraints });
+  if (findings.length) throw refuseFindings('the policy does not hold', findings);
+  return change<{ readonly policy: PolicyRow; readonly jobId: string | null }>(call, {
+    authorityId: row.id,
+    scope: null,
+    async decide() {
+      const before = await findAuthority(db, slug);
+      const policy = await findPolicy(call, row.id, version);
+      if (policy.state === 'published') return { events: [], statements: [], result: { policy, jobId: null } };
+      const old = await publishedPolicy(db, row.id);
+      const now = call.now();
+      const after = { ...before, generation: before.generation + 1, updatedAt: now, v: before.v + 1 };
+      const job = await resignJob(call, after, `policy version ${version}`);
+      const set = (n: number, state: PolicyRow['state'], more: object = {}) => db.update(metadataPolicy).set({ state, ...more }).where(and(eq(metadataPolicy.authorityId, row.id), eq(metadataPolicy.version, n)));
+      return {
+        events: [{ type: 'policy.published', subjectKind: 'policy', subjectId: String(version), detail: { version, replaces: old?.version ?? null, generation: after.generation, job: job.id, single_operator: true } }],
+        statements: [
+          ...(old ? [set(old.version, 'superseded')] : []),
+          set(version, 'published', { publishedAt: now }),
+          db.update(authority).set({ generation: after.generation, updatedAt: now, v: after.v }).where(eq(authority.id, row.id)),
+          ...job.statements,
+        ],
+        result: { policy: { ...policy, state: 'published', publishedAt: now }, jobId: job.id },
+      };
+    },
+  });
+}
+
+export interface PolicyPreview {
+  readonly before: Metadata;
+  readonly after: Metadata | null;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * What a policy would do to one member's metadata; changes nothing.
+ * @param metadata the member's own; taken from its live configuration when absent
+ */
+export async function previewPolicy(call: Call, slug: string, memberId: string, input: PolicyInput, metadata?: Metadata): Promise<PolicyPreview> {
+  allow(call, 'read', slug);
+  const row = await findAuthority(call.store.db, slug);
+  const one = await findMember(call.store.db, row.id, memberId);
+  const faults = await policyFindings(call, row, input);
+  let own = metadata;
+  if (!own) {
+    const report = await preflight(call, slug, one.entityId);
+    if (!report.metadata) throw refuseFindings("the member's metadata cannot be read; send it along as `metadata`", report.findings);
+    own = report.metadata;
+  }
+  if (faults.length) return { before: own, after: null, findings: faults };
+  const constraints = { ...input.constraints, ...one.constraints };
+  const broken = checkConstraints(constraints, { position: 1, subordinates: [one.entityId] });
+  const allowed = allowEntityTypes(applySuperiorMetadata(own, one.metadata), constraints);
+  const applied = applyMetadataPolicy(input.metadataPolicy ?? {}, allowed);
+  return { before: own, after: applied.ok && broken.length === 0 ? applied.value : null, findings: [...broken, ...(applied.ok ? [] : applied.findings)] };
+}

@@ -1,0 +1,66 @@
+import { applyMetadataPolicy, applySuperiorMetadata, checkMetadata, type EntityStatement, type Finding, type JwkSet, type Metadata, parseEntityId, parseJwkSet, validateEntityConfiguration } from '../federation/entry.js';
+import { allow, type Call } from './call.js';
+import { findAuthority, publishedPolicy } from './registry.js';
+import { Refusal } from './refusal.js';
+import { statementSource } from './statement-source.js';
+
+/** What pre-flight found out. Warnings do not stop an enrolment: the entity can mend them afterwards. */
+export interface Preflight {
+  readonly entityId: string;
+  readonly source: 'fetched' | 'uploaded';
+  /** Errors first. */
+  readonly findings: readonly (Finding & { readonly severity: 'error' | 'warning' })[];
+  readonly entityTypes: readonly string[];
+  readonly intermediate: boolean;
+  readonly jwks: JwkSet | null;
+  readonly iat: number | null;
+  readonly metadata: Metadata | null;
+}
+
+const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metadata_invalid']);
+
+/**
+ * Check an entity against our rules; changes nothing. One rule set for applicants, enrolment and monitoring.
+ * @param configuration the entity's own configuration; fetched from the entity when absent
+ */
+export async function preflight(call: Call, slug: string, entityId: string, configuration?: string): Promise<Preflight> {
+  allow(call, 'read', slug);
+  const authority = await findAuthority(call.store.db, slug);
+  const id = parseEntityId(entityId, call);
+  const blank = { entityId, source: configuration === undefined ? ('fetched' as const) : ('uploaded' as const), entityTypes: [], intermediate: false, jwks: null, iat: null, metadata: null };
+  const report = (findings: readonly Finding[], more: Partial<Preflight> = {}): Preflight => ({
+    ...blank,
+    ...more,
+    findings: findings.map((one) => ({ ...one, severity: WARNINGS.has(one.code) ? ('warning' as const) : ('error' as const) })).sort((a, b) => (a.severity < b.severity ? -1 : a.severity > b.severity ? 1 : 0)),
+  });
+  if (!id.ok) return report(id.findings);
+  if (entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
+  const compact = configuration === undefined ? await statementSource(call).configuration(entityId) : ({ ok: true, value: configuration } as const);
+  if (!compact.ok) return report(compact.findings);
+  const statement = await validateEntityConfiguration(compact.value, { now: call.now(), subject: entityId, development: call.development });
+  if (!statement.ok) return report(statement.findings);
+  return report(await judge(call, authority, statement.value), describe(statement.value));
+}
+
+function describe({ claims }: EntityStatement): Partial<Preflight> {
+  const metadata = claims.metadata ?? {};
+  return { entityTypes: Object.keys(metadata), intermediate: metadata['federation_entity']?.['federation_fetch_endpoint'] !== undefined, jwks: claims.jwks, iat: claims.iat, metadata };
+}
+
+/** A configuration that is sound in itself, against what membership asks of it. */
+async function judge(call: Call, authority: { readonly id: string; readonly entityId: string }, { claims }: EntityStatement): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const keys = parseJwkSet(claims.jwks);
+  if (!keys.ok) findings.push(...keys.findings);
+  if (!claims.authority_hints?.includes(authority.entityId as never)) {
+    findings.push({ code: 'authority_hint_missing', where: 'authority_hints', clause: 'OpenID Federation 1.0 §3.1.2', detail: `${authority.entityId} is not among the authority hints`, fix: `Add "${authority.entityId}" to "authority_hints" of the entity configuration; until then no chain validates.`, transient: false });
+  }
+  const metadata = claims.metadata ?? {};
+  const intermediate = metadata['federation_entity']?.['federation_fetch_endpoint'] !== undefined;
+  findings.push(...checkMetadata(metadata, { entityId: claims.sub, development: call.development, ...(intermediate && { hasSubordinates: true }) }));
+  const policy = await publishedPolicy(call.store.db, authority.id);
+  // Policy reaches an intermediate's subordinates through the chain; what it does to the intermediate itself is judged here too.
+  const applied = policy && applyMetadataPolicy(policy.policy, applySuperiorMetadata(metadata, undefined));
+  if (applied && !applied.ok) findings.push(...applied.findings);
+  return findings;
+}

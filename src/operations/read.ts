@@ -1,0 +1,150 @@
+import { and, asc, count, desc, eq, gt, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
+import { apiKey, authority, event, job, jobRefusal, member, type MemberState, metadataPolicy, organization } from '../store/schema.js';
+import { allow, type Call } from './call.js';
+import { Refusal } from './refusal.js';
+import { type AuthorityRow, findAuthority, findMember, type MemberRow } from './registry.js';
+
+/** A page and where the next one begins; keyset paging, so a page costs the same at row 10 and at row 100 000. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+const page = <T>(rows: readonly T[], limit: number, cursorOf: (row: T) => string | number): Page<T> => {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return { items, next: rows.length > limit && last !== undefined ? String(cursorOf(last)) : null };
+};
+const numeric = (cursor: string | undefined): number | undefined => {
+  if (cursor === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(cursor)) throw new Refusal('invalid_request', 'the cursor is not one of ours');
+  return Number(cursor);
+};
+/** LIKE patterns treat % and _ as wild; ours are literal. D1 caps patterns at 50 bytes, so search uses instr. */
+const contains = (column: SQL, text: string): SQL => sql`instr(lower(${column}), ${text.toLowerCase()}) > 0`;
+
+export async function listAuthorities(call: Call): Promise<readonly AuthorityRow[]> {
+  const rows = await call.store.db.select().from(authority).orderBy(asc(authority.slug));
+  return rows.filter(({ slug }) => call.authorities === null || call.authorities.includes(slug));
+}
+
+export interface MemberFilter extends PageRequest {
+  readonly state?: readonly MemberState[] | undefined;
+  /** Part of the identifier or of the organization's name. */
+  readonly q?: string | undefined;
+  readonly entityType?: string | undefined;
+  readonly organization?: string | undefined;
+  readonly intermediate?: boolean | undefined;
+}
+
+export async function listMembers(call: Call, slug: string, filter: MemberFilter): Promise<Page<MemberRow>> {
+  allow(call, 'read', slug);
+  const { db } = call.store;
+  const { id } = await findAuthority(db, slug);
+  const byName = filter.q === undefined ? undefined : sql`organization_id IN (SELECT id FROM organization WHERE authority_id = ${id} AND ${contains(sql`legal_name`, filter.q)})`;
+  const rows = await db
+    .select()
+    .from(member)
+    .where(
+      and(
+        eq(member.authorityId, id),
+        filter.cursor === undefined ? undefined : gt(member.entityId, filter.cursor),
+        filter.state?.length ? inArray(member.state, [...filter.state]) : undefined,
+        filter.q === undefined ? undefined : or(contains(sql`entity_id`, filter.q), byName),
+        filter.entityType === undefined ? undefined : sql`EXISTS (SELECT 1 FROM json_each(${member.entityTypes}) WHERE value = ${filter.entityType})`,
+        filter.organization === undefined ? undefined : sql`organization_id IN (SELECT id FROM organization WHERE authority_id = ${id} AND (id = ${filter.organization} OR legal_name = ${filter.organization}))`,
+        filter.intermediate === undefined ? undefined : eq(member.intermediate, filter.intermediate),
+      ),
+    )
+    .orderBy(asc(member.entityId))
+    .limit(filter.limit + 1);
+  return page(rows, filter.limit, ({ entityId }) => entityId);
+}
+
+export async function getMember(call: Call, slug: string, id: string): Promise<MemberRow> {
+  allow(call, 'read', slug);
+  return findMember(call.store.db, (await findAuthority(call.store.db, slug)).id, id);
+}
+
+export async function countMembers(call: Call, slug: string): Promise<Readonly<Record<string, number>>> {
+  allow(call, 'read', slug);
+  const { id } = await findAuthority(call.store.db, slug);
+  const rows = await call.store.db.select({ state: member.state, n: count() }).from(member).where(eq(member.authorityId, id)).groupBy(member.state);
+  return Object.fromEntries(rows.map(({ state, n }) => [state, n]));
+}
+
+export async function listOrganizations(call: Call, slug: string, { limit, cursor, q }: PageRequest & { readonly q?: string | undefined }) {
+  allow(call, 'read', slug);
+  const { id } = await findAuthority(call.store.db, slug);
+  const rows = await call.store.db
+    .select()
+    .from(organization)
+    .where(and(eq(organization.authorityId, id), cursor === undefined ? undefined : gt(organization.legalName, cursor), q === undefined ? undefined : contains(sql`legal_name`, q)))
+    .orderBy(asc(organization.legalName))
+    .limit(limit + 1);
+  return page(rows, limit, ({ legalName }) => legalName);
+}
+
+/** Events of an authority, or of one subject in it, oldest first; the cursor is a sequence number. */
+export async function listEvents(call: Call, slug: string, { limit, cursor, subject }: PageRequest & { readonly subject?: string | undefined }) {
+  allow(call, 'read', slug);
+  const { id } = await findAuthority(call.store.db, slug);
+  const after = numeric(cursor);
+  const rows = await call.store.db
+    .select()
+    .from(event)
+    .where(and(eq(event.authorityId, id), after === undefined ? undefined : gt(event.seq, after), subject === undefined ? undefined : eq(event.subjectId, subject)))
+    .orderBy(asc(event.seq))
+    .limit(limit + 1);
+  return page(rows, limit, ({ seq }) => seq);
+}
+
+export async function listPolicies(call: Call, slug: string, { limit, cursor }: PageRequest) {
+  allow(call, 'read', slug);
+  const { id } = await findAuthority(call.store.db, slug);
+  const before = numeric(cursor);
+  const rows = await call.store.db
+    .select()
+    .from(metadataPolicy)
+    .where(and(eq(metadataPolicy.authorityId, id), before === undefined ? undefined : lt(metadataPolicy.version, before)))
+    .orderBy(desc(metadataPolicy.version))
+    .limit(limit + 1);
+  return page(rows, limit, ({ version }) => version);
+}
+
+export async function listJobs(call: Call, slug: string, { limit, cursor }: PageRequest) {
+  allow(call, 'read', slug);
+  const { id } = await findAuthority(call.store.db, slug);
+  const [from] = cursor === undefined ? [] : await call.store.db.select().from(job).where(and(eq(job.authorityId, id), eq(job.id, cursor))).limit(1);
+  const rows = await call.store.db
+    .select()
+    .from(job)
+    .where(and(eq(job.authorityId, id), from ? or(lt(job.createdAt, from.createdAt), and(eq(job.createdAt, from.createdAt), lt(job.id, from.id))) : undefined))
+    .orderBy(desc(job.createdAt), desc(job.id))
+    .limit(limit + 1);
+  return page(rows, limit, ({ id: last }) => last);
+}
+
+export async function listRefusals(call: Call, slug: string, jobId: string, { limit, cursor }: PageRequest) {
+  allow(call, 'read', slug);
+  const { id } = await findAuthority(call.store.db, slug);
+  const [owner] = await call.store.db.select({ id: job.id }).from(job).where(and(eq(job.authorityId, id), eq(job.id, jobId))).limit(1);
+  if (!owner) throw new Refusal('not_found', 'there is no such job');
+  const after = numeric(cursor);
+  const rows = await call.store.db
+    .select()
+    .from(jobRefusal)
+    .where(and(eq(jobRefusal.jobId, jobId), after === undefined ? undefined : gt(jobRefusal.line, after)))
+    .orderBy(asc(jobRefusal.line))
+    .limit(limit + 1);
+  return page(rows, limit, ({ line }) => line);
+}
+
+export async function listApiKeys(call: Call) {
+  allow(call, 'administer', null);
+  return call.store.db.select().from(apiKey).orderBy(asc(apiKey.createdAt), asc(apiKey.id));
+}

@@ -1,0 +1,27 @@
+import type { Finding } from '../federation/entry.js';
+
+/** A domain "no" to a person. Codes are stable and documented; admin/errors.ts gives each its HTTP status. */
+export const REFUSALS = [
+  'invalid_request',
+  'permission_denied',
+  'not_found',
+  'already_exists',
+  'wrong_state',
+  'version_conflict',
+  'findings',
+  'key_not_ready',
+  'last_owner',
+] as const;
+export type RefusalCode = (typeof REFUSALS)[number];
+
+export class Refusal extends Error {
+  constructor(
+    readonly code: RefusalCode,
+    message: string,
+    readonly findings: readonly Finding[] = [],
+  ) {
+    super(message);
+  }
+}
+
+export const refuseFindings = (message: string, findings: readonly Finding[]) => new Refusal('findings', message, findings);

@@ -1,0 +1,57 @@
+import { and, desc, eq, or } from 'drizzle-orm';
+import { authority, authorityKey, member, metadataPolicy, organization } from '../store/schema.js';
+import type { Database } from '../store/store.js';
+import { Refusal } from './refusal.js';
+
+/** Reads that many operations share. Each gives the row or refuses with `not_found`. */
+export type AuthorityRow = typeof authority.$inferSelect;
+export type AuthorityKeyRow = typeof authorityKey.$inferSelect;
+export type MemberRow = typeof member.$inferSelect;
+export type PolicyRow = typeof metadataPolicy.$inferSelect;
+
+export async function findAuthority(db: Database, slug: string): Promise<AuthorityRow> {
+  const [row] = await db.select().from(authority).where(eq(authority.slug, slug)).limit(1);
+  if (!row) throw new Refusal('not_found', `there is no authority ${slug.slice(0, 60)}`);
+  return row;
+}
+
+/** A member by our id or by its entity identifier, always under the authority named. */
+export async function findMember(db: Database, authorityId: string, id: string): Promise<MemberRow> {
+  const [row] = await db
+    .select()
+    .from(member)
+    .where(and(eq(member.authorityId, authorityId), or(eq(member.id, id), eq(member.entityId, id))))
+    .limit(1);
+  if (!row) throw new Refusal('not_found', 'this authority has no such member');
+  return row;
+}
+
+export const authorityKeys = (db: Database, authorityId: string): Promise<AuthorityKeyRow[]> => db.select().from(authorityKey).where(eq(authorityKey.authorityId, authorityId)).orderBy(authorityKey.createdAt);
+
+export async function publishedPolicy(db: Database, authorityId: string): Promise<PolicyRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(metadataPolicy)
+    .where(and(eq(metadataPolicy.authorityId, authorityId), eq(metadataPolicy.state, 'published')))
+    .limit(1);
+  return row;
+}
+
+export async function lastPolicyVersion(db: Database, authorityId: string): Promise<number> {
+  const [row] = await db.select({ version: metadataPolicy.version }).from(metadataPolicy).where(eq(metadataPolicy.authorityId, authorityId)).orderBy(desc(metadataPolicy.version)).limit(1);
+  return row?.version ?? 0;
+}
+
+export async function findOrganization(db: Database, authorityId: string, idOrName: string) {
+  const [row] = await db
+    .select()
+    .from(organization)
+    .where(and(eq(organization.authorityId, authorityId), or(eq(organization.id, idOrName), eq(organization.legalName, idOrName))))
+    .limit(1);
+  return row;
+}
+
+/** Optimistic concurrency: the caller says which version it saw (If-Match). */
+export function expectVersion(row: { readonly v: number }, expected: number | undefined): void {
+  if (expected !== undefined && row.v !== expected) throw new Refusal('version_conflict', `it is at version ${row.v} now, you saw ${expected}; read it again`);
+}

@@ -1,0 +1,23 @@
+import type { Result } from '../federation/entry.js';
+
+/** What came back from a stranger's server: 200, of the media type asked for, within the size. */
+export interface Reply {
+  readonly url: string;
+  readonly body: string;
+}
+
+export interface FetchRequest {
+  readonly url: string;
+  /** The only media type accepted, exactly, without parameters. */
+  readonly mediaType: string;
+  /** Cap on the decoded body in bytes. */
+  readonly maxBytes?: number;
+}
+
+/**
+ * The only door to the network. Gives a finding, never an exception, for everything a stranger can do wrong; a
+ * transient one means "try again later", never a verdict.
+ */
+export interface Outbound {
+  get(request: FetchRequest): Promise<Result<Reply>>;
+}

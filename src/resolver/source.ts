@@ -1,0 +1,22 @@
+import { entityConfigurationUrl, mediaTypes, type Result } from '../federation/entry.js';
+import type { Outbound } from '../outbound/outbound.js';
+
+/** Where statements come from: the network, or our own store for authorities of this deployment. */
+export interface StatementSource {
+  /** The Entity Configuration of an entity, as compact JWT (OpenID Federation 1.0 §9). */
+  configuration(entityId: string): Promise<Result<string>>;
+  /** The Subordinate Statement of a superior about a subject (§8.1). */
+  statement(superior: { readonly entityId: string; readonly fetchEndpoint: string }, subject: string): Promise<Result<string>>;
+}
+
+/** Statements over the wire. `sub` is appended to whatever query the fetch endpoint already has. */
+export function fetchedStatements(outbound: Outbound): StatementSource {
+  const get = async (url: string): Promise<Result<string>> => {
+    const reply = await outbound.get({ url, mediaType: mediaTypes.ENTITY_STATEMENT });
+    return reply.ok ? { ok: true, value: reply.value.body.trim() } : reply;
+  };
+  return {
+    configuration: (entityId) => get(entityConfigurationUrl(entityId)),
+    statement: ({ fetchEndpoint }, subject) => get(`${fetchEndpoint}${fetchEndpoint.includes('?') ? '&' : '?'}sub=${encodeURIComponent(subject)}`),
+  };
+}

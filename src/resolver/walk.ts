@@ -1,0 +1,118 @@
+import { type EntityStatement, type Finding, isEntityConfiguration, type JwkSet, limits, parseEntityStatement, type Result, type TrustChain, validateEntityConfiguration, validateTrustChain } from '../federation/entry.js';
+import type { StatementSource } from './source.js';
+
+/** Budgets of one walk: a stranger decides how wide and deep the graph above an entity is (OpenID Federation 1.0 §18.1). */
+export const MAX_ENTITIES_PER_WALK = 100;
+export const MAX_FETCHES_PER_WALK = 200;
+
+export interface WalkOptions {
+  readonly source: StatementSource;
+  readonly anchors: Readonly<Record<string, JwkSet>>;
+  readonly now: number;
+  readonly development?: boolean;
+  readonly understoodClaims?: readonly string[];
+}
+
+/** One thing the walk did, in order; `findings` says what went wrong there. */
+export interface WalkStep {
+  readonly what: 'configuration' | 'statement' | 'chain';
+  /** The entity, or issuer and subject of a statement, or the identifiers of a chain. */
+  readonly of: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+export interface Walk {
+  /** Every valid chain, the best first: fewest statements, then the longest life (§10.3 leaves the choice to us). */
+  readonly chains: readonly TrustChain[];
+  readonly steps: readonly WalkStep[];
+}
+
+type Path = readonly string[];
+interface Candidate {
+  readonly entities: Path;
+  readonly chain: readonly string[];
+}
+
+/**
+ * Collect statements from the subject upwards along `authority_hints` until configured Trust Anchors, and validate
+ * every chain found (§10.1). Nothing is fetched twice; a hint that closes a loop is not followed.
+ */
+export async function walk(subject: string, options: WalkOptions): Promise<Walk> {
+  const steps: WalkStep[] = [];
+  const gather = createGatherer(options, steps);
+  const candidates: Candidate[] = [];
+
+  async function climb(entities: Path, statements: Path): Promise<void> {
+    const id = entities.at(-1) as string;
+    const configuration = await gather.configuration(id);
+    if (!configuration.ok) return;
+    const chain = [...(entities.length === 1 ? [configuration.value.compact] : statements)];
+    if (Object.hasOwn(options.anchors, id)) candidates.push({ entities, chain: entities.length === 1 ? chain : [...chain, configuration.value.compact] });
+    if (entities.length > limits.MAX_CHAIN_DEPTH) return;
+    const hints = (configuration.value.claims.authority_hints ?? []).slice(0, limits.MAX_AUTHORITY_HINTS).filter((hint) => !entities.includes(hint));
+    for (const hint of new Set(hints)) {
+      const statement = await gather.statement(hint, id);
+      if (statement.ok) await climb([...entities, hint], [...chain, statement.value.compact]);
+    }
+  }
+
+  await climb([subject], []);
+  const chains: TrustChain[] = [];
+  for (const { entities, chain } of candidates) {
+    const result = await validateTrustChain(chain, { ...options, subject });
+    steps.push({ what: 'chain', of: entities, findings: result.ok ? [] : result.findings });
+    if (result.ok) chains.push(result.value);
+  }
+  return { chains: chains.sort((a, b) => a.statements.length - b.statements.length || b.exp - a.exp), steps };
+}
+
+/** Fetch each thing once, within the budgets; check it as far as it stands alone. */
+function createGatherer(options: WalkOptions, steps: WalkStep[]) {
+  const known = new Map<string, Promise<Result<EntityStatement>>>();
+  let entities = 0;
+  let fetches = 0;
+  const exhausted = (): Result<never> => ({
+    ok: false,
+    findings: [{ code: 'budget_exceeded', where: 'walk', clause: 'OpenID Federation 1.0 §18.1', detail: `more than ${MAX_ENTITIES_PER_WALK} entities or ${MAX_FETCHES_PER_WALK} fetches`, fix: 'Reduce the number of superiors or ask for a narrower question.', transient: false }],
+  });
+
+  function once(what: 'configuration' | 'statement', of: Path, load: () => Promise<Result<EntityStatement>>): Promise<Result<EntityStatement>> {
+    const key = `${what} ${of.join(' ')}`;
+    let result = known.get(key);
+    if (!result) {
+      const spent = ++fetches > MAX_FETCHES_PER_WALK || (what === 'configuration' && ++entities > MAX_ENTITIES_PER_WALK);
+      result = (spent ? Promise.resolve(exhausted()) : load()).then((done) => {
+        steps.push({ what, of, findings: done.ok ? [] : done.findings });
+        return done;
+      });
+      known.set(key, result);
+    }
+    return result;
+  }
+
+  const configuration = (id: string) =>
+    once('configuration', [id], async () => {
+      const fetched = await options.source.configuration(id);
+      return fetched.ok ? validateEntityConfiguration(fetched.value, { ...options, subject: id }) : fetched;
+    });
+
+  return {
+    configuration,
+    statement: (superior: string, subject: string) =>
+      once('statement', [superior, subject], async () => {
+        const above = await configuration(superior);
+        if (!above.ok) return above;
+        const fetchEndpoint = above.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'];
+        const no = (code: 'endpoint_missing' | 'issuer_mismatch', detail: string): Result<never> => ({
+          ok: false,
+          findings: [{ code, where: superior, clause: 'OpenID Federation 1.0 §8.1', detail, fix: 'Publish federation_fetch_endpoint and answer it with statements of your own.', transient: false }],
+        });
+        if (typeof fetchEndpoint !== 'string') return no('endpoint_missing', 'its configuration has no federation_fetch_endpoint');
+        const fetched = await options.source.statement({ entityId: superior, fetchEndpoint }, subject);
+        if (!fetched.ok) return fetched;
+        const parsed = parseEntityStatement(fetched.value, { ...options, subject });
+        if (parsed.ok && (isEntityConfiguration(parsed.value) || parsed.value.claims.iss !== superior)) return no('issuer_mismatch', 'it answered with a statement that is not its own about this subject');
+        return parsed;
+      }),
+  };
+}

@@ -1,0 +1,47 @@
+import { getTableColumns, getTableName } from 'drizzle-orm';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
+import { artefact } from './schema.js';
+import { raw, type Statement } from './store.js';
+
+/**
+ * Insert any number of rows by one statement with one parameter: rows travel as JSON and `json_each` unpacks them.
+ * The text of the statement is the same for one row and for five hundred, so it stays prepared.
+ * @param tail an ON CONFLICT clause
+ */
+export function insertRows<T extends SQLiteTable>(table: T, rows: readonly T['$inferInsert'][], tail = ''): Statement {
+  const columns = Object.entries(getTableColumns(table)).filter(([, column]) => !(column.primary && column.columnType === 'SQLiteInteger'));
+  const names = columns.map(([, { name }]) => `"${name}"`).join(', ');
+  const values = columns.map(([, { name }]) => `json_extract(value, '$.${name}')`).join(', ');
+  const encoded = rows.map((row) =>
+    Object.fromEntries(
+      columns.map(([property, column]) => {
+        const value = (row as Record<string, unknown>)[property] ?? (column.hasDefault ? column.default : null);
+        return [column.name, value === null || value === undefined ? null : column.mapToDriverValue(value)];
+      }),
+    ),
+  );
+  return raw(`INSERT INTO "${getTableName(table)}" (${names}) SELECT ${values} FROM json_each(?) WHERE true ${tail}`, JSON.stringify(encoded));
+}
+
+export type NewArtefact = typeof artefact.$inferInsert;
+
+const REPLACED = ['media_type', 'bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'member_id', 'organization_id', 'renew_at', 'lease_until'];
+const REPLACE = `ON CONFLICT (authority_id, kind, key, variant) DO UPDATE SET ${REPLACED.map((name) => `${name} = excluded.${name}`).join(', ')}`;
+
+/** Publish artefacts: new ones appear, those at the same place are replaced. */
+export const putArtefacts = (rows: readonly NewArtefact[]): Statement => insertRows(artefact, rows, REPLACE);
+
+const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'kid', 'generation', 'renew_at'];
+
+/**
+ * Renewal: only rows that still hold the bytes that were read, and only while the authority's generation is the one
+ * signed for. Never an insert: what a halt removed stays removed.
+ */
+export const renewArtefacts = (rows: readonly (Pick<NewArtefact, 'bytes' | 'sha256' | 'iat' | 'exp' | 'kid' | 'generation' | 'renewAt'> & { readonly id: number; readonly was: string })[]): Statement =>
+  raw(
+    `UPDATE artefact SET ${RENEWED.map((name) => `${name} = json_extract(new.value, '$.${name}')`).join(', ')}, lease_until = 0
+     FROM json_each(?) AS new
+     WHERE artefact.id = json_extract(new.value, '$.id') AND artefact.sha256 = json_extract(new.value, '$.was')
+       AND (SELECT generation FROM authority WHERE authority.id = artefact.authority_id) = json_extract(new.value, '$.generation')`,
+    JSON.stringify(rows.map(({ renewAt, ...row }) => ({ ...row, renew_at: renewAt ?? null }))),
+  );

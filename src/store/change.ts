@@ -1,0 +1,145 @@
+import { desc, eq } from 'drizzle-orm';
+import { type Actor, EMPTY_HEAD, type Head, type NewEvent } from './event.js';
+import { event } from './schema.js';
+import { ChangeConflict, type Database, isDuplicate, type Statement } from './store.js';
+
+/** What an operation decided: events in order, the writes that go with them, the answer. No events: nothing to do. */
+export interface Decision<T> {
+  readonly events: readonly NewEvent[];
+  readonly statements: readonly Statement[];
+  readonly result: T;
+}
+
+export interface ChangeRequest<T> {
+  /** Whose event chain it goes into. */
+  readonly authorityId: string;
+  /** What it reads and writes: one member (its entity identifier), or the whole authority (null). */
+  readonly scope: string | null;
+  /** Goes to the head of the queue: everything that cuts. */
+  readonly urgent?: boolean;
+  readonly actor: Actor;
+  /** Read, decide, sign. Runs again on fresh state when another writer came first, so it has no effect of its own. */
+  decide(): Promise<Decision<T>>;
+}
+
+/** One decided operation, as the engine gets it. */
+export interface Decided {
+  readonly actor: Actor;
+  readonly events: readonly NewEvent[];
+  readonly statements: readonly Statement[];
+}
+export type Outcome = { readonly ok: true } | { readonly ok: false; readonly error: unknown };
+
+export interface Engine {
+  readonly db: Database;
+  /** Operations that share a transaction at most. */
+  readonly groupSize: number;
+  /**
+   * Commit operations decided on `head`: `lost` when the head has moved (nothing is written), else an outcome each;
+   * one that fails leaves the others and uses no number.
+   */
+  commit(authorityId: string, head: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[]>;
+}
+
+interface Waiting {
+  readonly request: ChangeRequest<unknown>;
+  tries: number;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+const MAX_TRIES = 50;
+const MAX_DUPLICATES = 3;
+
+export async function readHead(db: Database, authorityId: string): Promise<Head> {
+  const [last] = await db.select({ seq: event.seq, hash: event.hash }).from(event).where(eq(event.authorityId, authorityId)).orderBy(desc(event.seq)).limit(1);
+  return last ?? EMPTY_HEAD;
+}
+
+/**
+ * Group commit. Each authority has a queue; operations on different members, decided at the same head, share one
+ * transaction and so one disk flush. An operation of authority scope goes alone. The head is read before deciding:
+ * whatever `decide` read is guarded by it.
+ */
+export function createChanges(engine: Engine): <T>(request: ChangeRequest<T>) => Promise<T> {
+  const queues = new Map<string, Waiting[]>();
+
+  async function work(authorityId: string, queue: Waiting[]): Promise<void> {
+    while (queue.length) {
+      const group = takeGroup(queue, engine.groupSize);
+      try {
+        await runGroup(engine, authorityId, group, (again) => queue.unshift(...again));
+      } catch (error) {
+        for (const one of group) one.reject(error);
+      }
+    }
+    queues.delete(authorityId);
+  }
+
+  return <T>(request: ChangeRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      const waiting: Waiting = { request, tries: 0, resolve: resolve as (value: unknown) => void, reject };
+      const queue = queues.get(request.authorityId);
+      if (!queue) {
+        const fresh = [waiting];
+        queues.set(request.authorityId, fresh);
+        // A turn of the event loop later, so that operations arriving together form one group.
+        setTimeout(() => void work(request.authorityId, fresh), 0);
+      } else if (request.urgent) queue.unshift(waiting);
+      else queue.push(waiting);
+    });
+}
+
+/** The next operations that may share a transaction; the order of operations on one member is kept. */
+function takeGroup(queue: Waiting[], size: number): Waiting[] {
+  const group: Waiting[] = [];
+  const scopes = new Set<string>();
+  for (let at = 0; at < queue.length && group.length < size; ) {
+    const { scope } = (queue[at] as Waiting).request;
+    if (scope === null) {
+      if (group.length === 0 && scopes.size === 0) return queue.splice(at, 1);
+      break;
+    }
+    if (scopes.has(scope)) at++;
+    else group.push(...queue.splice(at, 1));
+    scopes.add(scope);
+  }
+  return group;
+}
+
+async function runGroup(engine: Engine, authorityId: string, group: readonly Waiting[], putBack: (again: readonly Waiting[]) => void): Promise<void> {
+  const head = await readHead(engine.db, authorityId);
+  const decisions = await Promise.allSettled(group.map((one) => one.request.decide()));
+  const pending: { waiting: Waiting; decision: Decision<unknown> }[] = [];
+  for (const [n, decision] of decisions.entries()) {
+    const waiting = group[n] as Waiting;
+    if (decision.status === 'rejected') waiting.reject(decision.reason);
+    else if (decision.value.events.length === 0) waiting.resolve(decision.value.result);
+    else pending.push({ waiting, decision: decision.value });
+  }
+  if (pending.length === 0) return;
+  let outcomes: 'lost' | readonly Outcome[];
+  try {
+    outcomes = await engine.commit(
+      authorityId,
+      head,
+      pending.map(({ waiting, decision }) => ({ actor: waiting.request.actor, events: decision.events, statements: decision.statements })),
+    );
+  } catch (error) {
+    outcomes = pending.map(() => ({ ok: false, error }));
+  }
+  if (outcomes === 'lost') {
+    const again = pending.map(({ waiting }) => waiting).filter((waiting) => ++waiting.tries < MAX_TRIES || void waiting.reject(new ChangeConflict(`the authority changed ${MAX_TRIES} times meanwhile`)));
+    putBack(again);
+    const [first] = again;
+    if (first && first.tries > 1) await new Promise((done) => setTimeout(done, Math.random() * 2 ** Math.min(first.tries, 8)));
+    return;
+  }
+  for (const [n, outcome] of outcomes.entries()) {
+    const { waiting, decision } = pending[n] as (typeof pending)[number];
+    if (outcome.ok) waiting.resolve(decision.result);
+    // Two operations of one group made the same thing: on fresh state the second decides otherwise.
+    else if (isDuplicate(outcome.error, '') && ++waiting.tries < MAX_DUPLICATES) putBack([waiting]);
+    else waiting.reject(outcome.error);
+  }
+}

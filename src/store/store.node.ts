@@ -1,0 +1,126 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Sqlite from 'better-sqlite3';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { createChanges, type Engine, type Outcome } from './change.js';
+import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
+import * as schema from './schema.js';
+import { type Database, type Statement, type Store, StoreBusy, storeError } from './store.js';
+
+export interface NodeStore extends Store {
+  /** Read-only: `query_only` is on. Its `data_version` moves with every commit, our own included. */
+  readonly reader: Sqlite.Database;
+  /** For backup and fsck; everything else writes through `change` and `write`. */
+  readonly writer: Sqlite.Database;
+  /** Called after every commit of this process. */
+  onCommit(listener: () => void): void;
+  /** How many transactions and operations were committed; group commit is counted, not timed. */
+  readonly counts: { transactions: number; operations: number };
+  close(): void;
+}
+
+export const MIGRATIONS = join(dirname(fileURLToPath(import.meta.url)), '../../drizzle');
+
+/** Blocks the event loop while another process holds the lock, so it is short; longer waits are asynchronous. */
+const BUSY_TIMEOUT_MS = 20;
+const BUSY_PATIENCE_MS = 5000;
+const GROUP_SIZE = 64;
+
+function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
+  const client = new Sqlite(file, options);
+  client.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  client.pragma('foreign_keys = OFF');
+  return client;
+}
+
+/**
+ * Open (and create or migrate) the database file. A commit is on disk when it is acknowledged: WAL with FULL.
+ * @param now seconds since the epoch, for the time of events
+ */
+export function openStore(file: string, now: () => number, migrations = MIGRATIONS): NodeStore {
+  const writer = open(file);
+  writer.pragma('journal_mode = WAL');
+  writer.pragma('synchronous = FULL');
+  migrate(drizzle(writer, { schema }), { migrationsFolder: migrations });
+  const reader = open(file);
+  reader.pragma('query_only = ON');
+  // The only cast: a synchronous query awaited is the same value, so the async type is true of it.
+  const db = drizzle(reader, { schema }) as unknown as Database;
+
+  const prepared = new Map<string, Sqlite.Statement>();
+  const run = (statement: Statement) => {
+    const { sql, params } = statement.toSQL();
+    let ready = prepared.get(sql);
+    if (!ready) {
+      ready = writer.prepare(sql);
+      if (prepared.size < 500) prepared.set(sql, ready);
+    }
+    ready.run(...params);
+  };
+  const listeners: (() => void)[] = [];
+  const counts = { transactions: 0, operations: 0 };
+
+  /** BEGIN IMMEDIATE … COMMIT; a locked database is retried without blocking the event loop. */
+  async function transact<T>(body: () => T): Promise<T> {
+    const until = performance.now() + BUSY_PATIENCE_MS;
+    for (;;) {
+      try {
+        const result = writer.transaction(body).immediate();
+        counts.transactions++;
+        for (const listener of listeners) listener();
+        return result;
+      } catch (error) {
+        const named = storeError(error);
+        if (!(named instanceof StoreBusy) || performance.now() > until) throw named;
+        await new Promise((done) => setTimeout(done, 5 + Math.random() * 45));
+      }
+    }
+  }
+
+  const headNow = writer.prepare('SELECT seq, hash FROM event WHERE authority_id = ? ORDER BY seq DESC LIMIT 1');
+  const engine: Engine = {
+    db,
+    groupSize: GROUP_SIZE,
+    commit: (authorityId, decidedOn, group) =>
+      transact(() => {
+        let head = (headNow.get(authorityId) as Head | undefined) ?? EMPTY_HEAD;
+        if (head.seq !== decidedOn.seq) return 'lost';
+        const at = now();
+        return group.map(({ actor, events, statements }): Outcome => {
+          const chained = chainEvents(authorityId, head, at, actor, events);
+          try {
+            // A nested transaction is a savepoint: one that fails rolls back alone and uses no number.
+            writer.transaction(() => [insertEvents(chained.rows), ...statements].forEach(run))();
+          } catch (error) {
+            if (!writer.inTransaction) throw error; // the disk is full: SQLite rolled all of it back
+            return { ok: false, error: storeError(error) };
+          }
+          head = chained.head;
+          counts.operations++;
+          return { ok: true };
+        });
+      }),
+  };
+
+  return {
+    db,
+    reader,
+    writer,
+    counts,
+    change: createChanges(engine),
+    write: (statements) => transact(() => statements.forEach(run)),
+    onCommit: (listener) => void listeners.push(listener),
+    close() {
+      reader.close();
+      writer.close();
+    },
+  };
+}
+
+/** The database for a public plane that may run without write access and without any key. */
+export function openReader(file: string): Sqlite.Database {
+  const reader = open(file, { readonly: true, fileMustExist: true });
+  reader.pragma('query_only = ON');
+  return reader;
+}

@@ -1,0 +1,34 @@
+import { drizzle } from 'drizzle-orm/d1';
+import { createChanges, type Engine } from './change.js';
+import { chainEvents, insertEvents } from './event.js';
+import * as schema from './schema.js';
+import { isDuplicate, type Statement, type Store } from './store.js';
+
+/** The store on D1. One operation a batch, numbered before; the primary key of `event` is the lock. */
+export function openStore(d1: D1Database, now: () => number): Store {
+  const db = drizzle(d1, { schema });
+  const batch = async (statements: readonly Statement[]) => {
+    await d1.batch(
+      statements.map((statement) => {
+        const { sql, params } = statement.toSQL();
+        return d1.prepare(sql).bind(...params);
+      }),
+    );
+  };
+  const engine: Engine = {
+    db,
+    groupSize: 1,
+    async commit(authorityId, head, [one]) {
+      if (!one) return [];
+      const { rows } = chainEvents(authorityId, head, now(), one.actor, one.events);
+      try {
+        await batch([insertEvents(rows), ...one.statements]);
+      } catch (error) {
+        if (isDuplicate(error, 'event.authority_id, event.seq')) return 'lost';
+        return [{ ok: false, error }];
+      }
+      return [{ ok: true }];
+    },
+  };
+  return { db, change: createChanges(engine), write: batch };
+}
