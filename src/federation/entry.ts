@@ -7,7 +7,7 @@ export { allowEntityTypes, checkConstraints, type Constraints, parseConstraints 
 export { type EntityId, entityConfigurationUrl, isEntityId, parseEntityId } from './entity-id.js';
 export { type EntityStatement, type EntityStatementClaims, isEntityConfiguration, parseEntityStatement, validateEntityConfiguration, type Verified, verifyEntityStatement } from './entity-statement.js';
 export { ERROR_STATUS, type ErrorCode, type ErrorResponse } from './error-response.js';
-export { type Finding, FINDING_CODES, type FindingCode, type Result } from './finding.js';
+export { failure, type Finding, finding, FINDING_CODES, type FindingCode, refuse, type Result } from './finding.js';
 export { type HistoricalKey, historicalKeyFor, REVOCATION_REASONS, type RevocationReason, validateHistoricalKeys } from './historical-keys.js';
 export { type EntityConfigurationInput, type IssueOptions, signEntityConfiguration, signHistoricalKeys, signSubordinateStatement, type SubordinateStatementInput } from './issue.js';
 export { algorithmsOf, type JwkSet, parseJwkSet, type PublicJwk, SIGNING_ALGORITHMS, type SigningAlgorithm } from './jwk-set.js';

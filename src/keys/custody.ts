@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint, type CryptoKey, exportJWK, exportPKCS8, generateKeyPair, importJWK, importPKCS8, type JWK } from 'jose';
-import { algorithmsOf, parseJwkSet, type PublicJwk, type Result, type Signer, type SigningAlgorithm } from '../federation/entry.js';
+import { algorithmsOf, parseJwkSet, type PublicJwk, refuse, type Result, type Signer, type SigningAlgorithm } from '../federation/entry.js';
 import { seal, unseal } from './seal.js';
 
 /** A key as the registry keeps it. `sealed` means something to its custody back end only. */
@@ -56,7 +56,7 @@ export function sealedCustody(sealKey: CryptoKey): Custody {
     },
 
     async adopt(id, secret, wanted) {
-      const no = (detail: string): Result<NewKey> => ({ ok: false, findings: [{ code: 'jwks_invalid', where: 'key', clause: 'OpenID Federation 1.0 §3.1.1', detail, fix: 'Give a private JWK or an unencrypted PKCS#8 PEM, and the algorithm.', transient: false }] });
+      const no = (detail: string) => refuse('jwks_invalid', 'key', `${detail}; give a private JWK or an unencrypted PKCS#8 PEM, and its algorithm`);
       const guess: SigningAlgorithm | undefined = wanted ?? (typeof secret === 'string' ? undefined : algorithmsOf({ ...secret, kid: 'x' } as PublicJwk)[0]);
       for (const alg of guess ? [guess] : (['ES256', 'ES384', 'ES512', 'Ed25519', 'RS256'] as const)) {
         try {

@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm';
-import { type Finding, limits, type Metadata, parseEntityId, parseMetadata, type SigningAlgorithm } from '../federation/entry.js';
+import { type Finding, finding, limits, type Metadata, parseEntityId, parseMetadata, type SigningAlgorithm } from '../federation/entry.js';
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
 import { newId } from '../keys/random.js';
 import { insertRows, putArtefacts } from '../store/bulk.js';
@@ -34,7 +34,7 @@ const MIN_ROTATION = 24 * 60 * 60;
 
 function inputFindings(input: AuthorityInput, development: boolean): readonly Finding[] {
   const findings: Finding[] = [];
-  const no = (where: string, detail: string, fix: string) => findings.push({ code: 'claim_invalid', where, clause: 'OpenID Federation 1.0 §3.1', detail, fix, transient: false });
+  const no = (where: string, detail: string, fix: string) => findings.push({ ...finding('claim_invalid', where, detail), fix });
   const metadata = parseMetadata(input.metadata ?? {});
   if (!metadata.ok) findings.push(...metadata.findings);
   for (const name of Object.keys(input.claims ?? {})) if (STANDARD_CLAIMS.has(name) && !OWN_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is set by Holdfast`, 'Use the field of its own.');

@@ -1,4 +1,4 @@
-import { type Constraints, type Finding, type JwkSet, limits, type Metadata, parseConstraints, parseMetadata } from '../federation/entry.js';
+import { type Constraints, type Finding, finding, type JwkSet, limits, type Metadata, parseConstraints, parseMetadata } from '../federation/entry.js';
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
 import { refuseFindings } from './refusal.js';
 
@@ -19,7 +19,7 @@ export interface MemberInput {
 /** Faults in an operator's description of a member. */
 export function memberInputFindings(input: MemberInput): readonly Finding[] {
   const findings: Finding[] = [];
-  const no = (where: string, detail: string, fix: string) => findings.push({ code: 'claim_invalid', where, clause: 'OpenID Federation 1.0 §3.1', detail, fix, transient: false });
+  const no = (where: string, detail: string, fix: string) => findings.push({ ...finding('claim_invalid', where, detail), fix });
   const metadata = parseMetadata(input.metadata ?? {});
   if (!metadata.ok) findings.push(...metadata.findings);
   const constraints = parseConstraints(input.constraints ?? {});

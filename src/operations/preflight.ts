@@ -1,4 +1,4 @@
-import { applyMetadataPolicy, applySuperiorMetadata, checkMetadata, type EntityStatement, type Finding, type JwkSet, type Metadata, parseEntityId, parseJwkSet, validateEntityConfiguration } from '../federation/entry.js';
+import { applyMetadataPolicy, checkMetadata, type EntityStatement, type Finding, finding, type JwkSet, type Metadata, parseEntityId, parseJwkSet, validateEntityConfiguration } from '../federation/entry.js';
 import { allow, type Call } from './call.js';
 import { findAuthority, publishedPolicy } from './registry.js';
 import { Refusal } from './refusal.js';
@@ -53,14 +53,14 @@ async function judge(call: Call, authority: { readonly id: string; readonly enti
   const keys = parseJwkSet(claims.jwks);
   if (!keys.ok) findings.push(...keys.findings);
   if (!claims.authority_hints?.includes(authority.entityId as never)) {
-    findings.push({ code: 'authority_hint_missing', where: 'authority_hints', clause: 'OpenID Federation 1.0 §3.1.2', detail: `${authority.entityId} is not among the authority hints`, fix: `Add "${authority.entityId}" to "authority_hints" of the entity configuration; until then no chain validates.`, transient: false });
+    findings.push(finding('authority_hint_missing', 'authority_hints', `${authority.entityId} is not among them; until it is, no chain validates`));
   }
   const metadata = claims.metadata ?? {};
   const intermediate = metadata['federation_entity']?.['federation_fetch_endpoint'] !== undefined;
   findings.push(...checkMetadata(metadata, { entityId: claims.sub, development: call.development, ...(intermediate && { hasSubordinates: true }) }));
   const policy = await publishedPolicy(call.store.db, authority.id);
   // Policy reaches an intermediate's subordinates through the chain; what it does to the intermediate itself is judged here too.
-  const applied = policy && applyMetadataPolicy(policy.policy, applySuperiorMetadata(metadata, undefined));
+  const applied = policy && applyMetadataPolicy(policy.policy, metadata);
   if (applied && !applied.ok) findings.push(...applied.findings);
   return findings;
 }

@@ -1,5 +1,5 @@
 import { and, eq } from 'drizzle-orm';
-import type { Result } from '../federation/entry.js';
+import { failure, finding, type Result } from '../federation/entry.js';
 import { fetchedStatements, type StatementSource } from '../resolver/source.js';
 import { artefact, authority } from '../store/schema.js';
 import type { Deployment } from './call.js';
@@ -17,7 +17,7 @@ export function statementSource({ store: { db }, outbound, now }: Deployment): S
       .where(and(eq(artefact.authorityId, own.id), eq(artefact.kind, kind), eq(artefact.key, key)))
       .limit(1);
     if (row && (row.exp === null || row.exp > now())) return { ok: true, value: row.bytes };
-    return { ok: false, findings: [{ code: 'status_unexpected', where: issuer, clause: 'OpenID Federation 1.0 §8.1', detail: `this deployment's authority publishes no ${kind === 'statement' ? `statement about ${key}` : 'configuration'}`, fix: 'Activate the member, or wait for the renewal.', transient: row !== undefined }] };
+    return failure(finding('status_unexpected', issuer, `this deployment's authority publishes no ${kind === 'statement' ? `statement about ${key}` : 'configuration'}`, row !== undefined));
   }
 
   return {

@@ -1,4 +1,4 @@
-import { type EntityStatement, type Finding, isEntityConfiguration, type JwkSet, limits, parseEntityStatement, type Result, type TrustChain, validateEntityConfiguration, validateTrustChain } from '../federation/entry.js';
+import { type EntityStatement, type Finding, isEntityConfiguration, type JwkSet, limits, parseEntityStatement, refuse, type Result, type TrustChain, validateEntityConfiguration, validateTrustChain } from '../federation/entry.js';
 import type { StatementSource } from './source.js';
 
 /** Budgets of one walk: a stranger decides how wide and deep the graph above an entity is (OpenID Federation 1.0 §18.1). */
@@ -71,10 +71,7 @@ function createGatherer(options: WalkOptions, steps: WalkStep[]) {
   const known = new Map<string, Promise<Result<EntityStatement>>>();
   let entities = 0;
   let fetches = 0;
-  const exhausted = (): Result<never> => ({
-    ok: false,
-    findings: [{ code: 'budget_exceeded', where: 'walk', clause: 'OpenID Federation 1.0 §18.1', detail: `more than ${MAX_ENTITIES_PER_WALK} entities or ${MAX_FETCHES_PER_WALK} fetches`, fix: 'Reduce the number of superiors or ask for a narrower question.', transient: false }],
-  });
+  const exhausted = () => refuse('budget_exceeded', 'walk', `more than ${MAX_ENTITIES_PER_WALK} entities or ${MAX_FETCHES_PER_WALK} fetches`);
 
   function once(what: 'configuration' | 'statement', of: Path, load: () => Promise<Result<EntityStatement>>): Promise<Result<EntityStatement>> {
     const key = `${what} ${of.join(' ')}`;
@@ -103,15 +100,11 @@ function createGatherer(options: WalkOptions, steps: WalkStep[]) {
         const above = await configuration(superior);
         if (!above.ok) return above;
         const fetchEndpoint = above.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'];
-        const no = (code: 'endpoint_missing' | 'issuer_mismatch', detail: string): Result<never> => ({
-          ok: false,
-          findings: [{ code, where: superior, clause: 'OpenID Federation 1.0 §8.1', detail, fix: 'Publish federation_fetch_endpoint and answer it with statements of your own.', transient: false }],
-        });
-        if (typeof fetchEndpoint !== 'string') return no('endpoint_missing', 'its configuration has no federation_fetch_endpoint');
+        if (typeof fetchEndpoint !== 'string') return refuse('endpoint_missing', superior, 'its configuration has no federation_fetch_endpoint');
         const fetched = await options.source.statement({ entityId: superior, fetchEndpoint }, subject);
         if (!fetched.ok) return fetched;
         const parsed = parseEntityStatement(fetched.value, { ...options, subject });
-        if (parsed.ok && (isEntityConfiguration(parsed.value) || parsed.value.claims.iss !== superior)) return no('issuer_mismatch', 'it answered with a statement that is not its own about this subject');
+        if (parsed.ok && (isEntityConfiguration(parsed.value) || parsed.value.claims.iss !== superior)) return refuse('issuer_mismatch', superior, 'it answered with a statement that is not its own about this subject');
         return parsed;
       }),
   };

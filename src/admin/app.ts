@@ -1,0 +1,71 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { secureHeaders } from 'hono/secure-headers';
+import { parseJson } from '../federation/strict-json.js';
+import type { Deployment } from '../operations/call.js';
+import { authenticate } from './authenticate.js';
+import { authorityEndpoints, keyEndpoints } from './authorities.js';
+import type { AdminApp, AdminEnv } from './context.js';
+import { errorToProblem, problem } from './errors.js';
+import { importEndpoints } from './imports.js';
+import { memberEndpoints, organizationEndpoints } from './members.js';
+import { operationEndpoints } from './operations.js';
+import { policyEndpoints } from './policies.js';
+import { viewer } from './viewer.js';
+
+export const ADMIN_BASE = '/admin/v1';
+const MAX_BODY_BYTES = 512 * 1024;
+const IMPORT_LINES = /\/imports\/[^/]+\/lines$/;
+
+const INFO = {
+  openapi: '3.1.0',
+  info: { title: 'Holdfast admin API', version: '1', description: 'Enrol members, run authorities and their keys, policies and jobs. Errors are RFC 9457 problem details with a stable code.' },
+};
+
+/** The admin API. @param deploymentOf per request: on Workers the bindings come with it */
+export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deployment> | Deployment): AdminApp {
+  const app: AdminApp = new OpenAPIHono<AdminEnv>({
+    defaultHook: (result, c) => {
+      if (result.success) return undefined;
+      const issues = result.error.issues.map((issue) => `${issue.path.join('/') || 'body'}: ${issue.message}`);
+      return problem(c, 400, 'invalid_request', issues.join('; ').slice(0, 2000));
+    },
+  }).basePath(ADMIN_BASE) as unknown as AdminApp;
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' });
+
+  app.use(secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], styleSrc: ["'unsafe-inline'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] }, crossOriginResourcePolicy: 'same-origin' }));
+  app.get('/openapi.json', (c) => c.json(app.getOpenAPI31Document(INFO) as object));
+  app.get('/docs', (c) => c.html(viewer(app.getOpenAPI31Document(INFO) as never, ADMIN_BASE)));
+
+  app.use(async function withDeployment(c, next) {
+    c.set('deployment', await deploymentOf(c.env));
+    return next();
+  });
+  app.use(authenticate);
+  app.use(async function limitBody(c, next) {
+    if (IMPORT_LINES.test(c.req.path)) return next();
+    return bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problem(c, 413, 'payload_too_large', `a body has at most ${MAX_BODY_BYTES} bytes`) })(c, next);
+  });
+  app.use(async function strictJson(c, next) {
+    const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
+    if (IMPORT_LINES.test(c.req.path) || c.req.method === 'GET' || c.req.method === 'HEAD') return next();
+    const text = await c.req.text();
+    if (text === '') return next();
+    if (type !== 'application/json') return problem(c, 415, 'unsupported_media_type', 'send application/json');
+    const json = parseJson(text, 'body');
+    if (!json.ok) return problem(c, 400, 'invalid_request', `the body is not accepted: ${json.findings[0]?.detail}`, json.findings);
+    return next();
+  });
+
+  authorityEndpoints(app);
+  keyEndpoints(app);
+  memberEndpoints(app);
+  organizationEndpoints(app);
+  importEndpoints(app);
+  policyEndpoints(app);
+  operationEndpoints(app);
+
+  app.notFound((c) => problem(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path.slice(0, 200)}; see ${ADMIN_BASE}/docs`));
+  app.onError((error, c) => errorToProblem(c, error));
+  return app;
+}

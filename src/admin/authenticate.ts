@@ -1,0 +1,16 @@
+import { createMiddleware } from 'hono/factory';
+import { findApiKey } from '../operations/api-keys.js';
+import { noteUse } from '../operations/note-use.js';
+import type { AdminEnv } from './context.js';
+import { problem } from './errors.js';
+
+/** Every data route: `Authorization: Bearer <API key>`. Never open, not even before the first user. */
+export const authenticate = createMiddleware<AdminEnv>(async function authenticate(c, next) {
+  const [scheme, token] = (c.req.header('authorization') ?? '').split(' ');
+  const deployment = c.var.deployment;
+  const key = scheme?.toLowerCase() === 'bearer' && token ? await findApiKey(deployment, token) : undefined;
+  if (!key) return problem(c, 401, 'unauthenticated', 'send Authorization: Bearer with an API key that is in force', [], { 'www-authenticate': 'Bearer realm="holdfast"' });
+  await noteUse(deployment, key);
+  c.set('call', { ...deployment, actor: { id: key.id, kind: 'api_key' }, role: key.role, authorities: key.authorities });
+  return next();
+});

@@ -1,0 +1,58 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { AdminApp, AdminContext } from './context.js';
+import { problemSchema } from './wire.js';
+
+/** What one endpoint is: its contract and its handler side by side. */
+export interface Endpoint {
+  readonly method: 'get' | 'post' | 'patch' | 'put' | 'delete';
+  /** OpenAPI path below /admin/v1, with `{parameters}`. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** The request may come without a body; the handler then sees `{}`. */
+  readonly bodyOptional?: boolean;
+  readonly response: z.ZodType;
+  readonly status?: number;
+}
+
+const PARAMETERS: Record<string, string> = {
+  slug: 'The authority',
+  id: 'Our id, or the percent-encoded entity identifier',
+  kid: 'The key id',
+  version: 'The policy version',
+  job: 'The job id',
+};
+
+const jsonOf = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
+const problemOf = (description: string) => ({ content: { 'application/problem+json': { schema: problemSchema } }, description });
+
+/** Put an endpoint on the app and into the OpenAPI document. Errors are problem details everywhere. */
+export function endpoint(app: AdminApp, { method, path, tag, summary, description, query, body, bodyOptional = false, response, status = 200 }: Endpoint, handler: (c: AdminContext) => Promise<Response>): void {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
+  const route = createRoute({
+    method,
+    path,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    security: [{ apiKey: [] }],
+    request: {
+      ...(names.length && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string().openapi({ description: PARAMETERS[name] ?? name })]))) }),
+      ...(query && { query }),
+      ...(method !== 'get' && { headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Repeat a request safely: it is carried out once' }) }) }),
+      ...(body && { body: { content: { 'application/json': { schema: body } }, required: !bodyOptional } }),
+    },
+    responses: {
+      [status]: jsonOf(response, 'Done'),
+      400: problemOf('The request is not valid'),
+      401: problemOf('No valid API key'),
+      403: problemOf('The role or the scope of the key does not permit it'),
+      ...(names.length && { 404: problemOf('Not found') }),
+      ...(method !== 'get' && { 409: problemOf('The state does not permit it'), 422: problemOf('The rules of the federation are not met') }),
+    },
+  });
+  app.openapi(route, handler as never);
+}

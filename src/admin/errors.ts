@@ -1,0 +1,55 @@
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Finding } from '../federation/entry.js';
+import { Refusal, type RefusalCode } from '../operations/refusal.js';
+import { ChangeConflict, StoreBusy, StoreFull } from '../store/store.js';
+
+/** Problem details (RFC 9457) with a stable `code`, and findings where the standard has something to say. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly findings?: readonly Finding[];
+}
+
+const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
+  invalid_request: [400, 'The request is not valid'],
+  permission_denied: [403, 'Not permitted'],
+  not_found: [404, 'Not found'],
+  already_exists: [409, 'It exists already'],
+  wrong_state: [409, 'Not in this state'],
+  version_conflict: [412, 'It was changed meanwhile'],
+  findings: [422, 'The rules of the federation are not met'],
+  key_not_ready: [409, 'The key is not ready'],
+  last_owner: [409, 'The last owner stays'],
+};
+
+const TITLES: Record<string, string> = {
+  unauthenticated: 'Sign in with an API key',
+  idempotency_key_reused: 'This Idempotency-Key belongs to another request',
+  already_shown: 'The answer held a secret and was shown once',
+  payload_too_large: 'The body is too large',
+  unsupported_media_type: 'The content type is not supported',
+  storage_full: 'The disk is full',
+  storage_busy: 'The database is busy',
+  internal: 'Something went wrong',
+};
+
+export function problem(c: Context, status: number, code: string, detail: string, findings: readonly Finding[] = [], headers: Record<string, string> = {}): Response {
+  const title = (REFUSED as Record<string, readonly [number, string] | undefined>)[code]?.[1] ?? TITLES[code] ?? code;
+  const body: Problem = { type: 'about:blank', title, status, code, detail, ...(findings.length && { findings }) };
+  return c.json(body, status as ContentfulStatusCode, { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers });
+}
+
+/** The one place where what operations throw becomes an answer. Everything unknown is a bug: a bare 500 and a log line. */
+export function errorToProblem(c: Context, error: unknown): Response {
+  if (error instanceof Refusal) return problem(c, REFUSED[error.code][0], error.code, error.message, error.findings);
+  if (error instanceof StoreFull) return problem(c, 507, 'storage_full', 'the disk is full; nothing was changed', [], { 'retry-after': '60' });
+  if (error instanceof StoreBusy) return problem(c, 503, 'storage_busy', 'another process holds the database; nothing was changed', [], { 'retry-after': '5' });
+  if (error instanceof ChangeConflict) return problem(c, 503, 'storage_busy', `${error.message}; nothing was changed`, [], { 'retry-after': '1' });
+  const id = c.res.headers.get('x-request-id') ?? '';
+  console.error(JSON.stringify({ level: 'error', msg: 'admin request failed', path: c.req.path, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }));
+  return problem(c, 500, 'internal', `the request could not be carried out${id && ` (${id})`}`);
+}

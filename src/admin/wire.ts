@@ -1,0 +1,287 @@
+import { z } from '@hono/zod-openapi';
+import { SIGNING_ALGORITHMS } from '../federation/entry.js';
+import type { ApiKeyRow } from '../operations/api-keys.js';
+import type { JobRow } from '../operations/jobs.js';
+import { authorityMetadata } from '../operations/publish.js';
+import type { AuthorityKeyRow, AuthorityRow, MemberRow, PolicyRow } from '../operations/registry.js';
+import type { EventRow } from '../store/event.js';
+import { AUTHORITY_ENDPOINTS, CLIENT_AUTH_MODES, JOB_STATES, KEY_STATES, MEMBER_STATES, ROLES } from '../store/schema.js';
+
+/** The wire of /admin/v1: snake_case, unknown members refused, times in seconds since the epoch. One presenter a kind. */
+const json = z.record(z.string(), z.unknown());
+const metadata = z.record(z.string(), json).openapi({ description: 'Entity Type → parameter → value (OpenID Federation 1.0 §5)' });
+const seconds = z.number().int();
+
+export const reason = z.string().trim().min(1).max(500);
+export const slug = z.string().openapi({ example: 'main' });
+
+export const problemSchema = z
+  .object({ type: z.string(), title: z.string(), status: z.number().int(), code: z.string(), detail: z.string(), findings: z.array(json).optional() })
+  .openapi('Problem', { description: 'RFC 9457 problem details' });
+
+export const pageQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100), cursor: z.string().max(4096).optional() });
+export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next_cursor: z.string().nullable() });
+
+/* Authorities */
+
+const clientAuth = z.partialRecord(z.enum(AUTHORITY_ENDPOINTS), z.enum(CLIENT_AUTH_MODES)).openapi({ description: 'Client authentication per endpoint (§8.8)' });
+const authorityFields = {
+  metadata: metadata.optional(),
+  claims: json.optional(),
+  authority_hints: z.array(z.string()).max(16).optional(),
+  configuration_lifetime: seconds.optional(),
+  statement_lifetime: seconds.optional(),
+  client_auth: clientAuth.optional(),
+  key_rotation: seconds.nullable().optional(),
+};
+export const newAuthority = z.strictObject({ slug: z.string(), entity_id: z.string(), key_alg: z.enum(SIGNING_ALGORITHMS).optional(), ...authorityFields }).openapi('NewAuthority');
+export const authorityChange = z.strictObject({ ...authorityFields, v: z.number().int().optional() }).openapi('AuthorityChange');
+export const authoritySchema = z
+  .object({
+    id: z.string(),
+    slug,
+    entity_id: z.string(),
+    state: z.enum(['active', 'halted']),
+    metadata,
+    claims: json,
+    authority_hints: z.array(z.string()),
+    configuration_lifetime: seconds,
+    statement_lifetime: seconds,
+    client_auth: clientAuth,
+    key_rotation: seconds.nullable(),
+    generation: z.number().int(),
+    created_at: seconds,
+    updated_at: seconds,
+    v: z.number().int(),
+  })
+  .openapi('Authority');
+
+export const authorityInput = (body: z.infer<typeof authorityChange>) => ({
+  metadata: body.metadata,
+  claims: body.claims,
+  authorityHints: body.authority_hints,
+  configurationLifetime: body.configuration_lifetime,
+  statementLifetime: body.statement_lifetime,
+  clientAuth: body.client_auth,
+  keyRotation: body.key_rotation,
+});
+export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySchema> => ({
+  id: row.id,
+  slug: row.slug,
+  entity_id: row.entityId,
+  state: row.state,
+  metadata: authorityMetadata(row) as z.infer<typeof metadata>,
+  claims: row.claims,
+  authority_hints: [...row.authorityHints],
+  configuration_lifetime: row.configurationLifetime,
+  statement_lifetime: row.statementLifetime,
+  client_auth: row.clientAuth,
+  key_rotation: row.keyRotation,
+  generation: row.generation,
+  created_at: row.createdAt,
+  updated_at: row.updatedAt,
+  v: row.v,
+});
+
+/* Keys */
+
+export const newKey = z
+  .strictObject({ alg: z.enum(SIGNING_ALGORITHMS).optional(), jwk: json.optional(), pem: z.string().max(16_384).optional(), stage: z.boolean().optional() })
+  .refine((body) => !(body.jwk && body.pem), 'give a jwk or a pem, not both')
+  .openapi('NewKey', { description: 'Generate a key, or import a private JWK or PKCS#8 PEM' });
+export const keySchema = z
+  .object({
+    kid: z.string(),
+    alg: z.string(),
+    state: z.enum(KEY_STATES),
+    jwk: json,
+    created_at: seconds,
+    staged_at: seconds.nullable(),
+    active_at: seconds.nullable(),
+    retiring_at: seconds.nullable(),
+    ended_at: seconds.nullable(),
+    revoked_reason: z.string().nullable(),
+    superior_ready_at: seconds.nullable(),
+  })
+  .openapi('Key');
+export const presentKey = (row: AuthorityKeyRow): z.infer<typeof keySchema> => ({
+  kid: row.kid,
+  alg: row.alg,
+  state: row.state,
+  jwk: row.jwk,
+  created_at: row.createdAt,
+  staged_at: row.stagedAt,
+  active_at: row.activeAt,
+  retiring_at: row.retiringAt,
+  ended_at: row.endedAt,
+  revoked_reason: row.revokedReason,
+  superior_ready_at: row.superiorReadyAt,
+});
+
+/* Members */
+
+const jwks = z.object({ keys: z.array(json) }).openapi({ description: 'A JWK Set of public keys' });
+const memberFields = {
+  entity_types: z.array(z.string().min(1).max(200)).max(50).optional(),
+  intermediate: z.boolean().optional(),
+  metadata: metadata.optional(),
+  constraints: json.optional(),
+  claims: json.optional(),
+  crit: z.array(z.string()).max(50).optional(),
+  statement_lifetime: seconds.nullable().optional(),
+  valid_until: seconds.nullable().optional(),
+  organization: z.string().trim().min(1).max(300).optional(),
+};
+export const newMember = z
+  .strictObject({
+    entity_id: z.string(),
+    jwks: z.unknown().optional(),
+    pem: z.string().optional(),
+    entity_configuration: z.string().optional(),
+    ...memberFields,
+    activate: z.boolean().optional(),
+    waive: z.array(z.string()).max(50).optional(),
+  })
+  .openapi('NewMember');
+export const memberChange = z.strictObject({ ...memberFields, v: z.number().int().optional() }).openapi('MemberChange');
+export const memberSchema = z
+  .object({
+    id: z.string(),
+    entity_id: z.string(),
+    state: z.enum(MEMBER_STATES),
+    state_reason: z.string().nullable(),
+    entity_types: z.array(z.string()),
+    intermediate: z.boolean(),
+    organization_id: z.string().nullable(),
+    jwks,
+    metadata,
+    constraints: json,
+    claims: json,
+    crit: z.array(z.string()),
+    statement_lifetime: seconds.nullable(),
+    valid_until: seconds.nullable(),
+    created_at: seconds,
+    updated_at: seconds,
+    v: z.number().int(),
+  })
+  .openapi('Member');
+export const memberInput = (body: z.infer<typeof memberChange>) => ({
+  entityTypes: body.entity_types,
+  intermediate: body.intermediate,
+  metadata: body.metadata,
+  constraints: body.constraints,
+  claims: body.claims,
+  crit: body.crit,
+  statementLifetime: body.statement_lifetime,
+  validUntil: body.valid_until,
+});
+export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => ({
+  id: row.id,
+  entity_id: row.entityId,
+  state: row.state,
+  state_reason: row.stateReason,
+  entity_types: [...row.entityTypes],
+  intermediate: row.intermediate,
+  organization_id: row.organizationId,
+  jwks: { keys: [...row.jwks.keys] },
+  metadata: row.metadata as z.infer<typeof metadata>,
+  constraints: row.constraints,
+  claims: row.claims,
+  crit: [...row.crit],
+  statement_lifetime: row.statementLifetime,
+  valid_until: row.validUntil,
+  created_at: row.createdAt,
+  updated_at: row.updatedAt,
+  v: row.v,
+});
+
+/* Policies */
+
+export const policyBody = z.strictObject({ metadata_policy: json.optional(), metadata_policy_crit: z.array(z.string()).optional(), constraints: json.optional(), note: z.string().max(500).optional() }).openapi('PolicyInput');
+export const previewBody = policyBody.extend({ member: z.string(), metadata: metadata.optional() }).openapi('PolicyPreviewInput');
+export const policySchema = z
+  .object({
+    version: z.number().int(),
+    state: z.enum(['draft', 'published', 'superseded']),
+    metadata_policy: json,
+    metadata_policy_crit: z.array(z.string()),
+    constraints: json,
+    note: z.string().nullable(),
+    created_by: z.string(),
+    created_at: seconds,
+    published_at: seconds.nullable(),
+  })
+  .openapi('Policy');
+export const policyInput = (body: z.infer<typeof policyBody>) => ({ metadataPolicy: body.metadata_policy, metadataPolicyCrit: body.metadata_policy_crit, constraints: body.constraints, note: body.note });
+export const presentPolicy = (row: PolicyRow): z.infer<typeof policySchema> => ({
+  version: row.version,
+  state: row.state,
+  metadata_policy: row.policy,
+  metadata_policy_crit: [...row.crit],
+  constraints: row.constraints,
+  note: row.note,
+  created_by: row.createdBy,
+  created_at: row.createdAt,
+  published_at: row.publishedAt,
+});
+
+/* Jobs, events, API keys */
+
+export const jobSchema = z
+  .object({ id: z.string(), kind: z.enum(['import', 'resign']), state: z.enum(JOB_STATES), done: z.number().int(), total: z.number().int(), refused: z.number().int(), params: json, created_by: z.string(), created_at: seconds, updated_at: seconds })
+  .openapi('Job');
+export const presentJob = (row: JobRow): z.infer<typeof jobSchema> => ({
+  id: row.id,
+  kind: row.kind,
+  state: row.state,
+  done: row.done,
+  total: row.total,
+  refused: row.refused,
+  params: row.params,
+  created_by: row.createdBy,
+  created_at: row.createdAt,
+  updated_at: row.updatedAt,
+});
+
+export const eventSchema = z
+  .object({
+    seq: z.number().int(),
+    at: seconds,
+    type: z.string(),
+    subject: z.object({ kind: z.string(), id: z.string() }),
+    actor: z.object({ kind: z.string(), id: z.string() }),
+    reason: z.string().nullable(),
+    detail: json,
+    artefacts: z.array(json),
+    prev_hash: z.string(),
+    hash: z.string(),
+  })
+  .openapi('Event');
+export const presentEvent = (row: EventRow): z.infer<typeof eventSchema> => ({
+  seq: row.seq,
+  at: row.at,
+  type: row.type,
+  subject: { kind: row.subjectKind, id: row.subjectId },
+  actor: { kind: row.actorKind, id: row.actorId },
+  reason: row.reason,
+  detail: row.detail,
+  artefacts: [...row.artefacts],
+  prev_hash: row.prevHash,
+  hash: row.hash,
+});
+
+export const newApiKey = z.strictObject({ name: z.string().trim().min(1).max(100), role: z.enum(ROLES), authorities: z.array(z.string()).min(1).nullable().default(null), expires_at: seconds.nullable().optional() }).openapi('NewApiKey');
+export const apiKeySchema = z
+  .object({ id: z.string(), name: z.string(), prefix: z.string(), role: z.enum(ROLES), authorities: z.array(z.string()).nullable(), created_at: seconds, expires_at: seconds.nullable(), revoked_at: seconds.nullable(), last_used_at: seconds.nullable() })
+  .openapi('ApiKey');
+export const presentApiKey = (row: ApiKeyRow): z.infer<typeof apiKeySchema> => ({
+  id: row.id,
+  name: row.name,
+  prefix: row.prefix,
+  role: row.role,
+  authorities: row.authorities ? [...row.authorities] : null,
+  created_at: row.createdAt,
+  expires_at: row.expiresAt,
+  revoked_at: row.revokedAt,
+  last_used_at: row.lastUsedAt,
+});

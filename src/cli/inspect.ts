@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import { entityConfigurationUrl, isEntityId } from '../federation/entry.js';
+import { CliError } from './client.js';
+import { clean, dim, out, when } from './output.js';
+import { readInput, show } from './shell.js';
+
+interface Decoded {
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** Take any compact JWS apart for reading; nothing is verified. @throws CliError */
+export function decode(compact: string): Decoded {
+  const [header, payload, signature] = compact.split('.');
+  try {
+    if (!header || !payload || signature === undefined) throw new Error();
+    const part = (text: string) => JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Record<string, unknown>;
+    return { header: part(header), claims: part(payload) };
+  } catch {
+    throw new CliError(4, 'this is not a compact JWT');
+  }
+}
+
+const TIMES = ['iat', 'nbf', 'exp'];
+const KINDS: Record<string, string> = { 'trust-mark+jwt': 'Trust Mark', 'jwk-set+jwt': 'Historical keys', 'resolve-response+jwt': 'Resolve response', 'trust-mark-delegation+jwt': 'Trust Mark delegation' };
+
+function kindOf({ header, claims }: Decoded): string {
+  if (header['typ'] !== 'entity-statement+jwt') return KINDS[String(header['typ'])] ?? 'JWT';
+  return claims['iss'] === claims['sub'] ? 'Entity Configuration' : 'Subordinate Statement';
+}
+
+/** Print an artefact so that a person can read it. */
+export function inspectStatement(compact: string): void {
+  const decoded = decode(compact);
+  const { header, claims } = decoded;
+  out(`${kindOf(decoded)}  ${dim(`typ ${header['typ']}, alg ${header['alg']}, kid ${clean(header['kid'])} (signature not verified here)`)}`);
+  for (const [name, value] of Object.entries(claims)) {
+    if (TIMES.includes(name)) out(`  ${name.padEnd(16)} ${value} = ${when(Number(value))}`);
+    else if (typeof value === 'string') out(`  ${name.padEnd(16)} ${value}`);
+    else out(`  ${name.padEnd(16)} ${JSON.stringify(value, null, 2).replaceAll('\n', '\n                   ')}`);
+  }
+}
+
+export function inspectCommand(program: Command, get: (url: string) => Promise<string>): void {
+  program
+    .command('inspect <jwt|url|->')
+    .description('show any artefact decoded: a compact JWT, an entity identifier or URL to fetch it from, or - for stdin')
+    .action(async (what: string, _options: object, command: Command) => {
+      const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
+      const url = /^https?:/.test(what) ? (isEntityId(what, { development: true }) && !what.includes('/.well-known/') && !/\/(fetch|historical-keys|resolve)$/.test(what) ? entityConfigurationUrl(what) : what) : undefined;
+      const compact = (url === undefined ? (what === '-' ? readInput('-') : what) : await get(url)).trim();
+      show(json, decode(compact), () => inspectStatement(compact));
+    });
+}

@@ -1,0 +1,263 @@
+import type { Command } from 'commander';
+import type { Finding } from '../federation/entry.js';
+import { CliError } from './client.js';
+import { inspectStatement } from './inspect.js';
+import { clean, green, out, red, showFindings, table, talk, when, yellow } from './output.js';
+import { confirm, globals, path, readInput, readJson, show } from './shell.js';
+
+export interface MemberView {
+  readonly id: string;
+  readonly entity_id: string;
+  readonly state: string;
+  readonly state_reason: string | null;
+  readonly entity_types: readonly string[];
+  readonly intermediate: boolean;
+  readonly organization_id: string | null;
+  readonly jwks: { readonly keys: readonly { readonly kid: string; readonly kty: string }[] };
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly already?: boolean;
+}
+interface Report {
+  readonly ok: boolean;
+  readonly entity_types: readonly string[];
+  readonly findings: readonly (Finding & { readonly severity: string })[];
+}
+
+const color = (state: string) => (state === 'active' ? green(state) : state === 'suspended' || state === 'revoked' ? red(state) : yellow(state));
+const base = (authority: string, ...more: string[]) => path('authorities', authority, 'members', ...more);
+
+function describe(member: MemberView): void {
+  out(`${clean(member.entity_id)}  ${color(member.state)}`);
+  out(`  id        ${member.id}`);
+  out(`  types     ${member.entity_types.join(', ') || '—'}${member.intermediate ? ' (intermediate)' : ''}`);
+  out(`  keys      ${member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', ')}`);
+  if (member.state_reason) out(`  reason    ${member.state_reason}`);
+  out(`  enrolled  ${when(member.created_at)}`);
+}
+
+interface EnrollOptions {
+  readonly jwks?: string;
+  readonly pem?: string;
+  readonly entityConfiguration?: string;
+  readonly type?: string[];
+  readonly intermediate?: boolean;
+  readonly metadata?: string;
+  readonly constraints?: string;
+  readonly organization?: string;
+  readonly vetting?: boolean;
+  readonly waive?: string[];
+  readonly dryRun?: boolean;
+}
+
+async function enroll(entityId: string, options: EnrollOptions, command: Command): Promise<void> {
+  const { client, authority, json } = globals(command);
+  const offline = options.jwks !== undefined || options.pem !== undefined;
+  const configuration = options.entityConfiguration === undefined ? undefined : readInput(options.entityConfiguration).trim();
+  if (!offline) {
+    const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), { entity_id: entityId, ...(configuration !== undefined && { entity_configuration: configuration }) });
+    if (!json) {
+      talk(`Pre-flight of ${entityId}: ${report.findings.length === 0 ? green('no findings') : `${report.findings.length} finding(s)`}`);
+      if (report.findings.length) talk(showFindings(report.findings));
+    }
+    const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !options.waive?.includes(code));
+    if (blocking.length) throw new CliError(4, `not enrolled: ${blocking.length} error(s). Mend them, give the keys yourself (--jwks, --pem, --entity-configuration), or accept one by name (--waive CODE)`, json ? report.findings : []);
+    if (options.dryRun) return show(json, report, () => talk('Dry run: nothing was changed.'));
+  } else if (options.dryRun) throw new CliError(2, '--dry-run shows what pre-flight finds; with --jwks or --pem there is none');
+  const member = await client.send<MemberView>('POST', base(authority), {
+    entity_id: entityId,
+    ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }),
+    ...(options.pem !== undefined && { pem: readInput(options.pem) }),
+    ...(configuration !== undefined && { entity_configuration: configuration }),
+    ...(options.type && { entity_types: options.type }),
+    ...(options.intermediate && { intermediate: true }),
+    ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
+    ...(options.constraints !== undefined && { constraints: readJson(options.constraints) }),
+    ...(options.organization !== undefined && { organization: options.organization }),
+    ...(options.waive && { waive: options.waive }),
+    activate: options.vetting !== true,
+  });
+  const statement = member.state === 'active' ? await client.get<{ compact: string }>(base(authority, member.id, 'statement')) : undefined;
+  show(json, { member, statement: statement?.compact ?? null }, () => {
+    talk(green('Enrolled.'));
+    describe(member);
+    if (statement) inspectStatement(statement.compact);
+    else talk(`Nothing is signed yet. Next: npx holdfast member approve ${entityId} && npx holdfast member activate ${entityId}`);
+  });
+}
+
+interface ImportJob {
+  readonly id: string;
+  readonly state: string;
+  readonly done: number;
+  readonly total: number;
+  readonly refused: number;
+}
+const LINES_PER_REQUEST = 500;
+
+async function importMembers(file: string, options: { readonly dryRun?: boolean; readonly job?: string }, command: Command): Promise<void> {
+  const { client, authority, json } = globals(command);
+  const csv = file.endsWith('.csv');
+  const lines = readInput(file).split('\n');
+  while (lines.at(-1)?.trim() === '') lines.pop();
+  const root = ['authorities', authority];
+  let job = options.job === undefined ? await client.send<ImportJob>('POST', path(...root, 'imports'), { dry_run: options.dryRun === true, total: csv ? Math.max(0, lines.length - 1) : lines.length }) : await client.get<ImportJob>(path(...root, 'jobs', options.job));
+  talk(`Import ${job.id}${options.dryRun ? ' (dry run: nothing is changed)' : ''}; if it is interrupted, go on with --job ${job.id}`);
+  const to = path(...root, 'imports', job.id, 'lines');
+  try {
+    if (csv) job = await client.send<ImportJob>('POST', to, lines.join('\n'), { 'content-type': 'text/csv' });
+    for (let at = job.done; !csv && at < lines.length; at += LINES_PER_REQUEST) {
+      job = await client.send<ImportJob>('POST', `${to}?first_line=${at + 1}`, lines.slice(at, at + LINES_PER_REQUEST).join('\n'), { 'content-type': 'application/x-ndjson' });
+      if (process.stderr.isTTY) process.stderr.write(`\r${job.done} of ${lines.length} lines, ${job.refused} refused`);
+    }
+  } finally {
+    if (process.stderr.isTTY) process.stderr.write('\n');
+  }
+  job = await client.send<ImportJob>('POST', path(...root, 'imports', job.id, 'finish'));
+  const refusals: { line: number; entity_id: string | null; code: string; detail: string }[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page: { items: typeof refusals; next_cursor: string | null } = await client.get(`${path(...root, 'jobs', job.id, 'refusals')}?limit=1000${cursor && `&cursor=${cursor}`}`);
+    refusals.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  show(json, { job, refusals }, () => {
+    talk(`${job.done} lines read, ${job.done - job.refused} ${options.dryRun ? 'would be enrolled' : 'enrolled'}, ${job.refused} refused`);
+    if (refusals.length) out(table(['line', 'entity id', 'code', 'detail'], refusals.map((one) => [String(one.line), one.entity_id ?? '—', one.code, one.detail])));
+  });
+  if (job.refused) process.exitCode = 4;
+}
+
+async function list(options: { readonly state?: string; readonly query?: string; readonly type?: string; readonly organization?: string; readonly limit: string; readonly cursor?: string }, command: Command): Promise<void> {
+  const { client, authority, json } = globals(command);
+  const query = new URLSearchParams({ limit: options.limit });
+  for (const [name, value] of Object.entries({ state: options.state, q: options.query, entity_type: options.type, organization: options.organization, cursor: options.cursor })) if (value !== undefined) query.set(name, value);
+  const page = await client.get<{ items: MemberView[]; next_cursor: string | null }>(`${base(authority)}?${query}`);
+  show(json, page, () => {
+    if (page.items.length === 0) talk('No members match. Enrol one: npx holdfast member enroll <entity-id>');
+    else out(table(['state', 'entity id', 'types', 'since'], page.items.map((one) => [one.state, one.entity_id, one.entity_types.join(','), when(one.created_at)])));
+    if (page.next_cursor) talk(`More: --cursor '${page.next_cursor}'`);
+  });
+}
+
+const VERBS: readonly (readonly [name: string, about: string, reason: boolean, destructive: boolean])[] = [
+  ['take', 'begin vetting an applicant', false, false],
+  ['approve', 'approve a member; nothing is signed yet', false, false],
+  ['activate', 'publish the statement about an approved member', false, false],
+  ['refuse', 'refuse an applicant', true, false],
+  ['withdraw', 'withdraw an application', false, false],
+  ['suspend', 'cut a member off at once; needs nothing from it', true, false],
+  ['resume', 'take a suspended member back', false, false],
+  ['revoke', 'cut a member off for good', true, true],
+  ['archive', 'close the record of a member that ended', false, false],
+];
+
+export function memberCommands(program: Command): void {
+  const member = program.command('member').description('enrol members and move them through their life');
+  member
+    .command('enroll <entity-id>')
+    .description('enrol an entity: pre-flight, bind its keys, publish a statement')
+    .option('--jwks <file>', 'its public keys as a JWK Set (no pre-flight)')
+    .option('--pem <file>', 'its public keys as PEM (no pre-flight)')
+    .option('--entity-configuration <file>', 'its entity configuration, for a member that is not reachable')
+    .option('--type <type...>', 'entity types')
+    .option('--intermediate', 'it has subordinates of its own')
+    .option('--metadata <file>', 'metadata to put into the statement (JSON)')
+    .option('--constraints <file>', 'constraints to put into the statement (JSON)')
+    .option('--organization <name>', 'the legal body: id or legal name')
+    .option('--vetting', 'do not activate: the member waits in state vetting')
+    .option('--waive <code...>', 'accept findings by name')
+    .option('--dry-run', 'show what pre-flight finds and change nothing')
+    .addHelpText('after', '\nExamples:\n  npx holdfast member enroll https://rp.example.org\n  npx holdfast member enroll https://rp.example.org --jwks keys.json --type openid_relying_party\n  npx holdfast member enroll https://as.example.org --entity-configuration as.jwt --vetting')
+    .action(enroll);
+  member
+    .command('preflight <entity-id>')
+    .description('check an entity against the rules; changes nothing')
+    .action(async (entityId: string, _options: object, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), { entity_id: entityId });
+      show(json, report, () => out(report.findings.length ? showFindings(report.findings) : green('no findings')));
+      if (!report.ok) process.exitCode = 4;
+    });
+  member
+    .command('list')
+    .description('search members')
+    .option('--state <states>', 'comma separated')
+    .option('--query <text>', "part of the identifier or the organization's name")
+    .option('--type <type>', 'entity type')
+    .option('--organization <id-or-name>')
+    .option('--limit <n>', '1 to 1000', '100')
+    .option('--cursor <cursor>', 'where the page before ended')
+    .action(list);
+  member
+    .command('show <id>')
+    .description('one member, by id or entity identifier')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const one = await client.get<MemberView>(base(authority, id));
+      show(json, one, () => describe(one));
+    });
+  member
+    .command('statement <id>')
+    .description('the statement that is published about a member')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const statement = await client.get<{ compact: string }>(base(authority, id, 'statement'));
+      show(json, statement, () => inspectStatement(statement.compact));
+    });
+  member
+    .command('history <id>')
+    .description('what happened to a member')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const page = await client.get<{ items: { seq: number; at: number; type: string; actor: { id: string }; reason: string | null }[] }>(`${base(authority, id, 'history')}?limit=1000`);
+      show(json, page, () => out(table(['event', 'at', 'what', 'by', 'reason'], page.items.map((one) => [String(one.seq), when(one.at), one.type, one.actor.id, one.reason ?? '']))));
+    });
+  for (const [name, about, needsReason, destructive] of VERBS) {
+    const verb = member.command(`${name} <id>`).description(about);
+    if (needsReason) verb.requiredOption('--reason <text>', 'why; it stands in the audit trail');
+    if (destructive) verb.option('--yes <id>', 'confirm by repeating the id');
+    verb.action(async (id: string, options: { reason?: string; yes?: string }, command: Command) => {
+      const { client, authority, json } = globals(command);
+      if (destructive) await confirm(id, options.yes, `This will ${about}: ${id}`);
+      const one = await client.send<MemberView>('POST', base(authority, id, name), options.reason === undefined ? {} : { reason: options.reason });
+      show(json, one, () => {
+        talk(one.already ? `already_${one.state}` : `${one.entity_id} is ${one.state} now`);
+        describe(one);
+      });
+    });
+  }
+  const keys = member.command('keys').description("a member's keys");
+  keys
+    .command('replace <id>')
+    .description('put other keys in the place of the ones bound; you vouch for them')
+    .option('--jwks <file>')
+    .option('--pem <file>')
+    .requiredOption('--reason <text>')
+    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string }, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const one = await client.send<MemberView>('PUT', base(authority, id, 'keys'), { ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }), ...(options.pem !== undefined && { pem: readInput(options.pem) }), reason: options.reason });
+      show(json, one, () => describe(one));
+    });
+  keys
+    .command('adopt <id>')
+    .description('adopt the keys of a configuration that a known key has signed')
+    .option('--entity-configuration <file>', 'instead of fetching it')
+    .action(async (id: string, options: { entityConfiguration?: string }, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const one = await client.send<MemberView>('POST', path('authorities', authority, 'members', id, 'keys', 'adopt'), options.entityConfiguration === undefined ? {} : { entity_configuration: readInput(options.entityConfiguration).trim() });
+      show(json, one, () => describe(one));
+    });
+  member
+    .command('import <file>')
+    .description('enrol many: NDJSON, or CSV with a header row')
+    .option('--dry-run', 'say what would be refused; change nothing')
+    .option('--job <id>', 'go on with an import that was interrupted')
+    .action(importMembers);
+  member
+    .command('export')
+    .description('all members as NDJSON on stdout')
+    .action(async (_options: object, command: Command) => {
+      const { client, authority } = globals(command);
+      for await (const chunk of client.stream(path('authorities', authority, 'export'))) process.stdout.write(chunk);
+    });
+}

@@ -1,0 +1,46 @@
+import { failure, finding, type FindingCode, type Result } from '../federation/entry.js';
+import { MAX_BODY_BYTES, MIN_RATE, RATE_GRACE_MS } from './limits.js';
+import type { FetchRequest, Reply } from './outbound.js';
+
+/** A finding about a fetch; `where` names the hop. */
+export const fetchFinding = (code: FindingCode, url: string, detail: string, transient = false) => failure(finding(code, url.slice(0, 300), detail, transient));
+
+/** Status and headers of an answer, before its body is read. Undefined when they are as they should be. */
+export function checkHead({ url, mediaType }: FetchRequest, status: number, header: (name: string) => string | undefined) {
+  if (status >= 300 && status < 400) return fetchFinding('redirect_refused', url, `it redirects (${status})`);
+  if (status !== 200) return fetchFinding('status_unexpected', url, `it answers ${status}`, status >= 500 || status === 429);
+  const encoding = header('content-encoding');
+  if (encoding !== undefined && encoding !== 'identity') return fetchFinding('content_encoding_refused', url, 'its body is encoded');
+  const type = header('content-type')?.trim().toLowerCase();
+  return type === mediaType ? undefined : fetchFinding('content_type_wrong', url, `its content type is ${JSON.stringify((type ?? 'missing').slice(0, 80))}, not ${mediaType}`);
+}
+
+class Refused extends Error {
+  constructor(readonly result: ReturnType<typeof fetchFinding>) {
+    super();
+  }
+}
+
+/** Read a body within its cap and rate; bytes are counted as they come, whatever Content-Length says. */
+export async function readBody(request: FetchRequest, chunks: AsyncIterable<Uint8Array>, milliseconds: () => number): Promise<Result<Reply>> {
+  const max = request.maxBytes ?? MAX_BODY_BYTES;
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const start = milliseconds();
+  let body = '';
+  let size = 0;
+  try {
+    for await (const chunk of chunks) {
+      size += chunk.byteLength;
+      if (size > max) throw new Refused(fetchFinding('too_large', request.url, `its body has more than ${max} bytes`));
+      const age = milliseconds() - start;
+      if (age > RATE_GRACE_MS && size < (MIN_RATE * age) / 1000) throw new Refused(fetchFinding('fetch_failed', request.url, `its body comes slower than ${MIN_RATE} bytes a second`, true));
+      body += decoder.decode(chunk, { stream: true });
+    }
+    body += decoder.decode();
+  } catch (error) {
+    if (error instanceof Refused) return error.result;
+    if (error instanceof TypeError && /decode|utf-8|encoded data/i.test(error.message)) return fetchFinding('jws_malformed', request.url, 'its body is not UTF-8');
+    throw error;
+  }
+  return { ok: true, value: { url: request.url, body } };
+}

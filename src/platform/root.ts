@@ -1,0 +1,28 @@
+import { Hono } from 'hono';
+import { ADMIN_BASE } from '../admin/app.js';
+import type { Readiness } from './health.js';
+
+interface Fetcher {
+  fetch(request: Request, env?: object): Response | Promise<Response>;
+}
+
+/**
+ * Which app answers a request. Plain string comparison in front of the apps: the public plane is the hot path.
+ * @param readiness undefined where the process cannot know (public-only)
+ */
+export function createRoot({ admin, publicApp, readiness }: { readonly admin: Fetcher | undefined; readonly publicApp: Fetcher; readonly readiness: (env: object) => Promise<Readiness> }) {
+  const health = new Hono<{ Bindings: object }>();
+  health.get('/healthz', (c) => c.json({ status: 'ok' }, 200, { 'cache-control': 'no-store' }));
+  health.get('/readyz', async (c) => {
+    const { ready, checks } = await readiness(c.env);
+    return c.json({ status: ready ? 'ready' : 'not ready', checks }, ready ? 200 : 503, { 'cache-control': 'no-store' });
+  });
+  return (request: Request, env: object = {}): Response | Promise<Response> => {
+    const { url } = request;
+    const from = url.indexOf('/', 8);
+    const under = (path: string) => url.startsWith(path, from) && ['', '/', '?'].includes(url.charAt(from + path.length));
+    if (admin && under(ADMIN_BASE)) return admin.fetch(request, env);
+    if (under('/healthz') || under('/readyz')) return health.fetch(request, env);
+    return publicApp.fetch(request, env);
+  };
+}

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { serve } from '@hono/node-server';
+
+/** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+const MAX_CONNECTIONS = 1024;
+const MAX_HEADER_BYTES = 16 * 1024;
+const GRACE_MS = 10_000;
+
+export interface Listening {
+  readonly port: number;
+  /** Stop taking connections, let requests in flight finish for ten seconds. */
+  stop(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+}
+
+/** @throws Error when the port is taken or a TLS file cannot be read */
+export function listen(fetch: (request: Request) => Response | Promise<Response>, { host, port, tls }: ListenOptions): Promise<Listening> {
+  const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES };
+  return new Promise((resolve, reject) => {
+    const secure = tls && { createServer: createTlsServer, serverOptions: { ...limits, cert: readFileSync(tls.cert), key: readFileSync(tls.key) } };
+    const server = serve({ fetch, hostname: host, port, ...(secure ?? { serverOptions: limits }) }, (info) => resolve({ port: info.port, stop: () => stop(server as Server) })) as Server;
+    server.maxConnections = MAX_CONNECTIONS;
+    // Imports stream for longer than a request may take to arrive; each slice is bounded on its own.
+    server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} on ${host} is taken; choose another with HOLDFAST_PORT`) : error));
+  });
+}
+
+function stop(server: Server): Promise<void> {
+  return new Promise((done) => {
+    const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+    server.close(() => {
+      clearTimeout(force);
+      done();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,99 @@
+import { type Context, Hono } from 'hono';
+import { federationError } from '../edge/federation-error.js';
+import { ERROR_STATUS } from '../federation/entry.js';
+import { type MaybePromise, type ServedAuthority, then } from '../store/published.js';
+import { authenticate, type CallerContext } from './caller.js';
+import { serveList } from './list.js';
+import { placeOf, type Route, routeTable } from './routes.js';
+import { serveArtefact } from './serve-artefact.js';
+
+export interface PublicContext extends CallerContext {
+  readonly sha256: (text: string) => Promise<string>;
+}
+
+const MAX_IDENTIFIER = 2048;
+const MAX_FORM_BYTES = 64 * 1024;
+const NO_SUCH_PLACE = 'no entity of this deployment answers here';
+
+/**
+ * The public plane: entity configurations, fetch, list, historical keys. It looks stored bytes up and can sign nothing;
+ * a layer check makes sure that no key is within reach.
+ * @param contextOf per request: on Workers the bindings come with it
+ */
+export function createPublicApp<Bindings extends object>(contextOf: (bindings: Bindings) => PublicContext): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>();
+  let table: { readonly of: readonly ServedAuthority[]; readonly routes: ReadonlyMap<string, Route> } | undefined;
+
+  const find = (context: PublicContext, url: string): MaybePromise<Route | undefined> => {
+    const byHost = !context.development;
+    return then(context.published.authorities(), (authorities) => {
+      if (table?.of !== authorities) table = { of: authorities, routes: routeTable(authorities, byHost) };
+      return table.routes.get(placeOf(url, byHost));
+    });
+  };
+
+  app.get('*', (c) => {
+    const context = contextOf(c.env);
+    return then(find(context, c.req.url), (route) => {
+      if (!route) return federationError(c, 'not_found', NO_SUCH_PLACE);
+      if (modeOf(route) === 'required') return federationError(c, 'invalid_client', 'this endpoint asks for client authentication: POST a private_key_jwt assertion');
+      return serve(c, context, route, false);
+    });
+  });
+
+  app.post('*', async (c) => {
+    const context = contextOf(c.env);
+    const route = await find(context, c.req.url);
+    if (!route) return federationError(c, 'not_found', NO_SUCH_PLACE);
+    if (modeOf(route) === 'none') return federationError(c, 'invalid_request', 'this endpoint takes unauthenticated GET requests only', { allow: 'GET, HEAD' }, 405);
+    const form = await readForm(c);
+    if (typeof form === 'string') return federationError(c, 'invalid_request', form);
+    const caller = await authenticate(context, route.authority, form);
+    if (!caller.ok) return federationError(c, caller.error, caller.description, caller.error === 'temporarily_unavailable' ? { 'retry-after': '60' } : {});
+    return serve(c, context, route, true, form);
+  });
+
+  app.options('*', (c) => c.body(null, 204, { 'access-control-allow-origin': '*', 'access-control-allow-methods': 'GET, HEAD, OPTIONS', 'access-control-max-age': '86400' }));
+  app.all('*', (c) => federationError(c, 'invalid_request', `${c.req.method} is not supported here`, { allow: 'GET, HEAD, POST, OPTIONS' }, 405));
+  app.onError((error, c) => {
+    console.error(JSON.stringify({ level: 'error', msg: 'public request failed', error: error.message }));
+    return federationError(c, 'server_error', 'the request could not be answered', {}, ERROR_STATUS.server_error);
+  });
+  return app;
+}
+
+const modeOf = ({ endpoint, authority }: Route) => (endpoint === 'configuration' ? 'none' : (authority.clientAuth[endpoint] ?? 'none'));
+
+function serve(c: Context, { published, now, sha256 }: PublicContext, { authority, endpoint }: Route, authenticated: boolean, form?: URLSearchParams): MaybePromise<Response> {
+  const time = now();
+  switch (endpoint) {
+    case 'configuration':
+      return then(published.artefact(authority.id, 'entity_configuration', ''), (found) => serveArtefact(c, found, time, 'this entity publishes no configuration'));
+    case 'historical_keys':
+      return then(published.artefact(authority.id, 'historical_keys', ''), (found) => serveArtefact(c, found, time, 'this entity publishes no historical keys', authenticated));
+    case 'list':
+      return serveList(c, published, authority, form ?? new URL(c.req.url).searchParams, time, sha256, authenticated);
+    case 'fetch': {
+      const subs = form ? form.getAll('sub') : (c.req.queries('sub') ?? []);
+      const [sub] = subs;
+      if (sub === undefined || sub === '') return federationError(c, 'invalid_request', 'the parameter sub is missing');
+      if (subs.length > 1) return federationError(c, 'invalid_request', 'sub is given more than once');
+      if (sub.length > MAX_IDENTIFIER) return federationError(c, 'invalid_request', `sub has more than ${MAX_IDENTIFIER} characters`);
+      if (sub === authority.entityId) return federationError(c, 'invalid_request', "sub is this entity itself; its configuration is at its well-known URL");
+      return then(published.artefact(authority.id, 'statement', sub), (found) => serveArtefact(c, found, time, 'this entity has no such subordinate', authenticated));
+    }
+  }
+}
+
+async function readForm(c: Context): Promise<URLSearchParams | string> {
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/x-www-form-urlencoded') return 'the body is not application/x-www-form-urlencoded';
+  if (Number(c.req.header('content-length') ?? 0) > MAX_FORM_BYTES) return `the body has more than ${MAX_FORM_BYTES} bytes`;
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > MAX_FORM_BYTES) return `the body has more than ${MAX_FORM_BYTES} bytes`;
+  }
+  return new URLSearchParams(text);
+}

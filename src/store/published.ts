@@ -1,0 +1,137 @@
+import type { ArtefactKind, ClientAuth } from './schema.js';
+
+/** Read-only view for the public plane: artefacts, the list of subordinates, where authorities answer. It knows no key. */
+export interface ServedArtefact {
+  readonly bytes: string;
+  readonly mediaType: string;
+  /** Quoted SHA-256. */
+  readonly etag: string;
+  readonly exp: number | null;
+  readonly cap: number | null;
+}
+export interface ServedAuthority {
+  readonly id: string;
+  readonly entityId: string;
+  readonly clientAuth: ClientAuth;
+}
+export interface ListFilter {
+  readonly entityTypes: readonly string[];
+  readonly intermediate: boolean;
+  readonly trustMarked: boolean;
+  readonly trustMarkType: string | undefined;
+}
+
+/** A value, or a promise of one: SQLite answers at once, D1 later. The hot path on Node awaits nothing. */
+export type MaybePromise<T> = T | Promise<T>;
+export type Select = (sql: string, params: readonly unknown[]) => MaybePromise<readonly Record<string, unknown>[]>;
+
+export interface Published {
+  authorities(): MaybePromise<readonly ServedAuthority[]>;
+  artefact(authorityId: string, kind: ArtefactKind, key: string): MaybePromise<ServedArtefact | undefined>;
+  /** Identifiers of active subordinates after `after`, in byte order. */
+  listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
+  /** Something that holds until the next commit; undefined when it must be asked for again. */
+  remembered<T>(key: string): T | undefined;
+  remember(key: string, value: unknown, bytes: number): void;
+}
+
+export const LIST_PAGE = 1000;
+
+export const isPromise = <T>(value: MaybePromise<T>): value is Promise<T> => value instanceof Promise;
+export const then = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> => (isPromise(value) ? value.then(next) : next(value));
+
+export interface Cache {
+  get(key: string): unknown;
+  set(key: string, value: unknown, bytes: number): void;
+}
+/** No cache at all: every request reads. */
+export const NO_CACHE: Cache = { get: () => undefined, set: () => undefined };
+
+/**
+ * A cache bounded in bytes, dropped whole on every change: after a commit nothing old is ever served, and a read behind
+ * it costs one prepared statement.
+ * @param fresh called before each look-up; false when something was committed since
+ */
+export function createCache(maxBytes: number, fresh: () => boolean): Cache {
+  const entries = new Map<string, { readonly value: unknown; readonly bytes: number }>();
+  let total = 0;
+  return {
+    get(key) {
+      if (fresh()) return entries.get(key)?.value;
+      entries.clear();
+      total = 0;
+      return undefined;
+    },
+    set(key, value, bytes) {
+      if (bytes > maxBytes / 4) return;
+      entries.set(key, { value, bytes });
+      total += bytes;
+      for (const [oldest, entry] of entries) {
+        if (total <= maxBytes) break;
+        entries.delete(oldest);
+        total -= entry.bytes;
+      }
+    },
+  };
+}
+
+const ARTEFACT = 'SELECT bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?';
+const AUTHORITIES = "SELECT id, entity_id, client_auth FROM authority WHERE state = 'active'";
+/** Bytes an entry costs beside its content. */
+const OVERHEAD = 400;
+
+export function createPublished(select: Select, cache: Cache): Published {
+  return {
+    authorities() {
+      const known = cache.get('authorities');
+      if (known) return known as readonly ServedAuthority[];
+      return then(select(AUTHORITIES, []), (rows) => {
+        const found = rows.map((row): ServedAuthority => ({ id: String(row['id']), entityId: String(row['entity_id']), clientAuth: JSON.parse(String(row['client_auth'])) as ClientAuth }));
+        cache.set('authorities', found, OVERHEAD * found.length);
+        return found;
+      });
+    },
+
+    artefact(authorityId, kind, key) {
+      const place = `${authorityId} ${kind} ${key}`;
+      const known = cache.get(place);
+      if (known) return known as ServedArtefact;
+      return then(select(ARTEFACT, [authorityId, kind, key, '']), ([row]) => {
+        if (!row) return undefined;
+        const found: ServedArtefact = { bytes: String(row['bytes']), mediaType: String(row['media_type']), etag: `"${String(row['sha256'])}"`, exp: row['exp'] as number | null, cap: row['cap'] as number | null };
+        cache.set(place, found, found.bytes.length + place.length + OVERHEAD);
+        return found;
+      });
+    },
+
+    listPage(authorityId, filter, after, limit, now) {
+      const { sql, params } = listQuery(filter, now);
+      return then(select(sql, [authorityId, after, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
+    },
+
+    remembered: <T>(key: string) => cache.get(key) as T | undefined,
+    remember: (key, value, bytes) => cache.set(key, value, bytes),
+  };
+}
+
+/** The four filters of OpenID Federation 1.0 §8.2.1; several entity types are a union. */
+function listQuery({ entityTypes, intermediate, trustMarked, trustMarkType }: ListFilter, now: number) {
+  const where: string[] = [];
+  const params: unknown[] = [];
+  if (intermediate) where.push('intermediate = 1');
+  if (entityTypes.length) {
+    where.push('EXISTS (SELECT 1 FROM json_each(member.entity_types) AS has WHERE has.value IN (SELECT value FROM json_each(?)))');
+    params.push(JSON.stringify(entityTypes));
+  }
+  const marked = "SELECT 1 FROM artefact WHERE artefact.kind = 'mark' AND artefact.member_id = member.id AND artefact.exp > ?";
+  if (trustMarked) {
+    where.push(`EXISTS (${marked})`);
+    params.push(now);
+  }
+  if (trustMarkType !== undefined) {
+    where.push(`EXISTS (${marked} AND artefact.key = ? || char(10) || member.entity_id)`);
+    params.push(now, trustMarkType);
+  }
+  const more = where.map((one) => ` AND ${one}`).join('');
+  return { sql: `SELECT entity_id FROM member WHERE authority_id = ? AND state = 'active' AND entity_id > ?${more} ORDER BY entity_id LIMIT ?`, params };
+}

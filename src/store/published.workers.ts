@@ -1,0 +1,23 @@
+import { createPublished, NO_CACHE, type Published } from './published.js';
+
+/** Where authorities answer changes rarely; each isolate asks again after this time. */
+const AUTHORITIES_MS = 5000;
+
+/** The public view on D1: one indexed read a request, nothing kept but the table of authorities. */
+export function publishedOnD1(d1: D1Database, milliseconds: () => number): Published {
+  const plain = createPublished(async (sql, params) => (await d1.prepare(sql).bind(...params).all()).results, NO_CACHE);
+  let known: { readonly at: number; readonly authorities: ReturnType<Published['authorities']> } | undefined;
+  return {
+    ...plain,
+    authorities() {
+      if (!known || milliseconds() - known.at > AUTHORITIES_MS) {
+        const asked = Promise.resolve(plain.authorities());
+        asked.catch(() => {
+          known = undefined;
+        });
+        known = { at: milliseconds(), authorities: asked };
+      }
+      return known.authorities;
+    },
+  };
+}
