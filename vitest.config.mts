@@ -1,11 +1,39 @@
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
-/** Federation runs on every runtime without a native addon; engine is one suite on SQLite and on D1 in real workerd. */
+/**
+ * Three projects. federation: pure, no native addon, every Node. node: the shared suite on SQLite files, and what only
+ * Node has. workers: the pure and the shared suite again, in real workerd on a real D1.
+ */
+// biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'federation', include: ['test/federation/*.test.ts'] } },
-      { test: { name: 'node', include: ['test/engine/*.test.ts', 'test/node/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 } },
+      { test: { name: 'federation', include: ['test/federation/*.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'node', include: ['test/engine/*.test.ts', 'test/node/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: {
+              bindings: {
+                MIGRATIONS: await readD1Migrations('drizzle'),
+                HOLDFAST_URL: 'https://edge.example.org',
+                HOLDFAST_SEAL_KEY: btoa('0123456789abcdef0123456789abcdef'),
+                HOLDFAST_ADMIN_TOKEN: 'edge-owner-token-for-tests',
+              },
+            },
+          })),
+        ],
+        test: {
+          name: 'workers',
+          include: ['test/federation/*.test.ts', 'test/engine/*.test.ts', 'test/workers/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          isolate: false,
+          maxWorkers: 1,
+        },
+      },
     ],
   },
 });

@@ -55,7 +55,9 @@ if (process.argv[1]?.endsWith('verify-chain.mjs')) {
     const claims = await verifyChain(chain, anchors);
     for (const [n, one] of [...claims].reverse().entries()) {
       const { kid } = decodeProtectedHeader(chain[claims.length - 1 - n]);
-      console.log(`${'   '.repeat(n)}${n ? '└─ ' : ''}${one.iss === one.sub ? `${one.sub} about itself` : `${one.iss} about ${one.sub}`}, key ${kid.slice(0, 8)}…, expires ${new Date(one.exp * 1000).toISOString()}`);
+      console.log(
+        `${'   '.repeat(n)}${n ? '└─ ' : ''}${one.iss === one.sub ? `${one.sub} about itself` : `${one.iss} about ${one.sub}`}, key ${kid.slice(0, 8)}…, expires ${new Date(one.exp * 1000).toISOString()}`,
+      );
     }
   } catch (error) {
     console.error(`no chain: ${error.message}`);

@@ -19,7 +19,11 @@ const IMPORT_LINES = /\/imports\/[^/]+\/lines$/;
 
 const INFO = {
   openapi: '3.1.0',
-  info: { title: 'Holdfast admin API', version: '1', description: 'Enrol members, run authorities and their keys, policies and jobs. Errors are RFC 9457 problem details with a stable code.' },
+  info: {
+    title: 'Holdfast admin API',
+    version: '1',
+    description: 'Enrol members, run authorities and their keys, policies and jobs. Errors are RFC 9457 problem details with a stable code.',
+  },
 };
 
 /** The admin API. @param deploymentOf per request: on Workers the bindings come with it */
@@ -33,7 +37,12 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   }).basePath(ADMIN_BASE) as unknown as AdminApp;
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' });
 
-  app.use(secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], styleSrc: ["'unsafe-inline'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] }, crossOriginResourcePolicy: 'same-origin' }));
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: { defaultSrc: ["'none'"], styleSrc: ["'unsafe-inline'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+      crossOriginResourcePolicy: 'same-origin',
+    }),
+  );
   app.get('/openapi.json', (c) => c.json(app.getOpenAPI31Document(INFO) as object));
   app.get('/docs', (c) => c.html(viewer(app.getOpenAPI31Document(INFO) as never, ADMIN_BASE)));
 

@@ -9,7 +9,10 @@ export const authenticate = createMiddleware<AdminEnv>(async function authentica
   const [scheme, token] = (c.req.header('authorization') ?? '').split(' ');
   const deployment = c.var.deployment;
   const key = scheme?.toLowerCase() === 'bearer' && token ? await findApiKey(deployment, token) : undefined;
-  if (!key) return problem(c, 401, 'unauthenticated', 'send Authorization: Bearer with an API key that is in force', [], { 'www-authenticate': 'Bearer realm="holdfast"' });
+  if (!key)
+    return problem(c, 401, 'unauthenticated', 'send Authorization: Bearer with an API key that is in force', [], {
+      'www-authenticate': 'Bearer realm="holdfast"',
+    });
   await noteUse(deployment, key);
   c.set('call', { ...deployment, actor: { id: key.id, kind: 'api_key' }, role: key.role, authorities: key.authorities });
   return next();

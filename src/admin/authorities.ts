@@ -12,25 +12,56 @@ import { authorityChange, authorityInput, authoritySchema, keySchema, newAuthori
 import { write } from './write.js';
 
 const activation = z.strictObject({ force: z.boolean().optional(), reason: z.string().min(1).max(500).optional() }).openapi('KeyActivation');
-const revocation = z.strictObject({ reason: z.string().openapi({ description: 'unspecified, compromised, superseded, or a code of your federation (§8.7.3)' }) }).openapi('KeyRevocation');
+const revocation = z
+  .strictObject({ reason: z.string().openapi({ description: 'unspecified, compromised, superseded, or a code of your federation (§8.7.3)' }) })
+  .openapi('KeyRevocation');
 
 export function authorityEndpoints(app: AdminApp): void {
   const tag = 'Authorities';
   endpoint(app, { method: 'get', path: '/authorities', tag, summary: 'List authorities', response: pageOf(authoritySchema) }, async (c) => {
     return c.json({ items: (await listAuthorities(c.var.call)).map(presentAuthority), next_cursor: null });
   });
-  endpoint(app, { method: 'post', path: '/authorities', tag, summary: 'Create an authority with its first key', body: newAuthority, response: authoritySchema, status: 201 }, (c) => {
-    const body = validJson<z.infer<typeof newAuthority>>(c);
-    return write(c, 201, presentAuthority, (call) => createAuthority(call, { ...authorityInput(body), slug: body.slug, entityId: body.entity_id, keyAlg: body.key_alg }));
-  });
-  endpoint(app, { method: 'get', path: '/authorities/{slug}', tag, summary: 'One authority, with its members counted by state', response: authoritySchema }, async (c) => {
-    const members = await countMembers(c.var.call, param(c, 'slug'));
-    return c.json({ ...presentAuthority(await findAuthority(c.var.call.store.db, param(c, 'slug'))), members });
-  });
-  endpoint(app, { method: 'patch', path: '/authorities/{slug}', tag, summary: 'Change settings; the configuration is signed anew at once', body: authorityChange, response: authoritySchema }, (c) => {
-    const body = validJson<z.infer<typeof authorityChange>>(c);
-    return write(c, 200, presentAuthority, (call) => changeAuthority(call, param(c, 'slug'), { ...authorityInput(body), version: body.v }));
-  });
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: '/authorities',
+      tag,
+      summary: 'Create an authority with its first key',
+      body: newAuthority,
+      response: authoritySchema,
+      status: 201,
+    },
+    (c) => {
+      const body = validJson<z.infer<typeof newAuthority>>(c);
+      return write(c, 201, presentAuthority, (call) =>
+        createAuthority(call, { ...authorityInput(body), slug: body.slug, entityId: body.entity_id, keyAlg: body.key_alg }),
+      );
+    },
+  );
+  endpoint(
+    app,
+    { method: 'get', path: '/authorities/{slug}', tag, summary: 'One authority, with its members counted by state', response: authoritySchema },
+    async (c) => {
+      const members = await countMembers(c.var.call, param(c, 'slug'));
+      return c.json({ ...presentAuthority(await findAuthority(c.var.call.store.db, param(c, 'slug'))), members });
+    },
+  );
+  endpoint(
+    app,
+    {
+      method: 'patch',
+      path: '/authorities/{slug}',
+      tag,
+      summary: 'Change settings; the configuration is signed anew at once',
+      body: authorityChange,
+      response: authoritySchema,
+    },
+    (c) => {
+      const body = validJson<z.infer<typeof authorityChange>>(c);
+      return write(c, 200, presentAuthority, (call) => changeAuthority(call, param(c, 'slug'), { ...authorityInput(body), version: body.v }));
+    },
+  );
 }
 
 export function keyEndpoints(app: AdminApp): void {
@@ -41,19 +72,69 @@ export function keyEndpoints(app: AdminApp): void {
     const { id } = await findAuthority(c.var.call.store.db, param(c, 'slug'));
     return c.json({ items: (await authorityKeys(c.var.call.store.db, id)).map(presentKey), next_cursor: null });
   });
-  endpoint(app, { method: 'post', path: base, tag, summary: 'Generate or import a key; it is published as staged unless told otherwise', body: newKey, response: keySchema, status: 201 }, (c) => {
-    const { alg, jwk, pem, stage } = validJson<z.infer<typeof newKey>>(c);
-    return write(c, 201, presentKey, (call) => createKey(call, param(c, 'slug'), { alg, secret: (jwk as JWK | undefined) ?? pem, stage }));
-  });
-  endpoint(app, { method: 'post', path: `${base}/{kid}/stage`, tag, summary: 'Publish a key that is not signing yet', response: keySchema }, (c) => write(c, 200, presentKey, (call) => stageKey(call, param(c, 'slug'), param(c, 'kid'))));
-  endpoint(app, { method: 'post', path: `${base}/{kid}/activate`, tag, summary: 'Sign with this key from now on; the one before retires', description: 'Refused until the key has been published for a configuration lifetime, and, under a superior, until every valid statement of the superior lists it (§11.2).', body: activation, bodyOptional: true, response: keySchema }, (c) => {
-    const { force, reason } = validJson<z.infer<typeof activation>>(c);
-    return write(c, 200, presentKey, (call) => activateKey(call, param(c, 'slug'), param(c, 'kid'), { force: force === true, reason }));
-  });
-  endpoint(app, { method: 'post', path: `${base}/{kid}/retire`, tag, summary: 'Take a retiring key out of the configuration; it stays among the historical keys', response: keySchema }, (c) => write(c, 200, presentKey, (call) => retireKey(call, param(c, 'slug'), param(c, 'kid'))));
-  endpoint(app, { method: 'post', path: `${base}/{kid}/revoke`, tag, summary: 'Revoke a key with a reason; after "compromised" nothing it signed is served any more', body: revocation, response: keySchema }, (c) => {
-    const { reason } = validJson<z.infer<typeof revocation>>(c);
-    if (!isRevocationReason(reason)) throw new Refusal('invalid_request', 'a reason is unspecified, compromised, superseded, or lower-case letters, digits and _');
-    return write(c, 200, presentKey, (call) => revokeKey(call, param(c, 'slug'), param(c, 'kid'), reason));
-  });
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: base,
+      tag,
+      summary: 'Generate or import a key; it is published as staged unless told otherwise',
+      body: newKey,
+      response: keySchema,
+      status: 201,
+    },
+    (c) => {
+      const { alg, jwk, pem, stage } = validJson<z.infer<typeof newKey>>(c);
+      return write(c, 201, presentKey, (call) => createKey(call, param(c, 'slug'), { alg, secret: (jwk as JWK | undefined) ?? pem, stage }));
+    },
+  );
+  endpoint(app, { method: 'post', path: `${base}/{kid}/stage`, tag, summary: 'Publish a key that is not signing yet', response: keySchema }, (c) =>
+    write(c, 200, presentKey, (call) => stageKey(call, param(c, 'slug'), param(c, 'kid'))),
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: `${base}/{kid}/activate`,
+      tag,
+      summary: 'Sign with this key from now on; the one before retires',
+      description:
+        'Refused until the key has been published for a configuration lifetime, and, under a superior, until every valid statement of the superior lists it (§11.2).',
+      body: activation,
+      bodyOptional: true,
+      response: keySchema,
+    },
+    (c) => {
+      const { force, reason } = validJson<z.infer<typeof activation>>(c);
+      return write(c, 200, presentKey, (call) => activateKey(call, param(c, 'slug'), param(c, 'kid'), { force: force === true, reason }));
+    },
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: `${base}/{kid}/retire`,
+      tag,
+      summary: 'Take a retiring key out of the configuration; it stays among the historical keys',
+      response: keySchema,
+    },
+    (c) => write(c, 200, presentKey, (call) => retireKey(call, param(c, 'slug'), param(c, 'kid'))),
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: `${base}/{kid}/revoke`,
+      tag,
+      summary: 'Revoke a key with a reason; after "compromised" nothing it signed is served any more',
+      body: revocation,
+      response: keySchema,
+    },
+    (c) => {
+      const { reason } = validJson<z.infer<typeof revocation>>(c);
+      if (!isRevocationReason(reason))
+        throw new Refusal('invalid_request', 'a reason is unspecified, compromised, superseded, or lower-case letters, digits and _');
+      return write(c, 200, presentKey, (call) => revokeKey(call, param(c, 'slug'), param(c, 'kid'), reason));
+    },
+  );
 }

@@ -30,7 +30,11 @@ const jsonOf = (schema: z.ZodType, description: string) => ({ content: { 'applic
 const problemOf = (description: string) => ({ content: { 'application/problem+json': { schema: problemSchema } }, description });
 
 /** Put an endpoint on the app and into the OpenAPI document. Errors are problem details everywhere. */
-export function endpoint(app: AdminApp, { method, path, tag, summary, description, query, body, bodyOptional = false, response, status = 200 }: Endpoint, handler: (c: AdminContext) => Promise<Response>): void {
+export function endpoint(
+  app: AdminApp,
+  { method, path, tag, summary, description, query, body, bodyOptional = false, response, status = 200 }: Endpoint,
+  handler: (c: AdminContext) => Promise<Response>,
+): void {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const route = createRoute({
     method,
@@ -42,7 +46,9 @@ export function endpoint(app: AdminApp, { method, path, tag, summary, descriptio
     request: {
       ...(names.length && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string().openapi({ description: PARAMETERS[name] ?? name })]))) }),
       ...(query && { query }),
-      ...(method !== 'get' && { headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Repeat a request safely: it is carried out once' }) }) }),
+      ...(method !== 'get' && {
+        headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Repeat a request safely: it is carried out once' }) }),
+      }),
       ...(body && { body: { content: { 'application/json': { schema: body } }, required: !bodyOptional } }),
     },
     responses: {

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Finding } from '../federation/entry.js';
 import { Refusal, type RefusalCode } from '../operations/refusal.js';
-import { ChangeConflict, StoreBusy, StoreFull } from '../store/store.js';
+import { ChangeConflict, StoreBusy, StoreFull } from '../store/database.js';
 
 /** Problem details (RFC 9457) with a stable `code`, and findings where the standard has something to say. */
 export interface Problem {
@@ -37,7 +37,14 @@ const TITLES: Record<string, string> = {
   internal: 'Something went wrong',
 };
 
-export function problem(c: Context, status: number, code: string, detail: string, findings: readonly Finding[] = [], headers: Record<string, string> = {}): Response {
+export function problem(
+  c: Context,
+  status: number,
+  code: string,
+  detail: string,
+  findings: readonly Finding[] = [],
+  headers: Record<string, string> = {},
+): Response {
   const title = (REFUSED as Record<string, readonly [number, string] | undefined>)[code]?.[1] ?? TITLES[code] ?? code;
   const body: Problem = { type: 'about:blank', title, status, code, detail, ...(findings.length && { findings }) };
   return c.json(body, status as ContentfulStatusCode, { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers });
@@ -50,6 +57,13 @@ export function errorToProblem(c: Context, error: unknown): Response {
   if (error instanceof StoreBusy) return problem(c, 503, 'storage_busy', 'another process holds the database; nothing was changed', [], { 'retry-after': '5' });
   if (error instanceof ChangeConflict) return problem(c, 503, 'storage_busy', `${error.message}; nothing was changed`, [], { 'retry-after': '1' });
   const id = c.res.headers.get('x-request-id') ?? '';
-  console.error(JSON.stringify({ level: 'error', msg: 'admin request failed', path: c.req.path, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }));
+  console.error(
+    JSON.stringify({
+      level: 'error',
+      msg: 'admin request failed',
+      path: c.req.path,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    }),
+  );
   return problem(c, 500, 'internal', `the request could not be carried out${id && ` (${id})`}`);
 }

@@ -25,10 +25,23 @@ const opening = z.strictObject({ dry_run: z.boolean().default(false), total: z.n
 /** Bulk import: open a job, send lines in as many requests as you like, close it. Export streams the same lines back. */
 export function importEndpoints(app: AdminApp): void {
   const tag = 'Import and export';
-  endpoint(app, { method: 'post', path: '/authorities/{slug}/imports', tag, summary: 'Open an import', body: opening, bodyOptional: true, response: jobSchema, status: 201 }, (c) => {
-    const { dry_run: dryRun = false, total } = validJson<z.infer<typeof opening>>(c);
-    return write(c, 201, presentJob, (call) => startImport(call, param(c, 'slug'), { dryRun, total }));
-  });
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: '/authorities/{slug}/imports',
+      tag,
+      summary: 'Open an import',
+      body: opening,
+      bodyOptional: true,
+      response: jobSchema,
+      status: 201,
+    },
+    (c) => {
+      const { dry_run: dryRun = false, total } = validJson<z.infer<typeof opening>>(c);
+      return write(c, 201, presentJob, (call) => startImport(call, param(c, 'slug'), { dryRun, total }));
+    },
+  );
   endpoint(
     app,
     {
@@ -36,7 +49,8 @@ export function importEndpoints(app: AdminApp): void {
       path: '/authorities/{slug}/imports/{job}/lines',
       tag,
       summary: 'Send lines: NDJSON (application/x-ndjson) or CSV with a header row (text/csv)',
-      description: 'Taken in slices, each committed whole. The answer tells how far it came; lines up to there are skipped when sent again, so after a broken connection send the file again, or the rest with ?first_line=N.',
+      description:
+        'Taken in slices, each committed whole. The answer tells how far it came; lines up to there are skipped when sent again, so after a broken connection send the file again, or the rest with ?first_line=N.',
       response: jobSchema,
     },
     async (c) => {
@@ -59,12 +73,20 @@ export function importEndpoints(app: AdminApp): void {
       return c.json(presentJob(job));
     },
   );
-  endpoint(app, { method: 'post', path: '/authorities/{slug}/imports/{job}/finish', tag, summary: 'Close an import; its report stays', response: jobSchema }, (c) => write(c, 200, presentJob, (call) => finishImport(call, param(c, 'slug'), param(c, 'job'))));
-  endpoint(app, { method: 'get', path: '/authorities/{slug}/export', tag, summary: 'All members as NDJSON, in the form that import takes', response: z.string() }, async (c) => {
-    allow(c.var.call, 'read', param(c, 'slug'));
-    await findAuthority(c.var.call.store.db, param(c, 'slug'));
-    return c.body(exportStream(c), 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-  });
+  endpoint(
+    app,
+    { method: 'post', path: '/authorities/{slug}/imports/{job}/finish', tag, summary: 'Close an import; its report stays', response: jobSchema },
+    (c) => write(c, 200, presentJob, (call) => finishImport(call, param(c, 'slug'), param(c, 'job'))),
+  );
+  endpoint(
+    app,
+    { method: 'get', path: '/authorities/{slug}/export', tag, summary: 'All members as NDJSON, in the form that import takes', response: z.string() },
+    async (c) => {
+      allow(c.var.call, 'read', param(c, 'slug'));
+      await findAuthority(c.var.call.store.db, param(c, 'slug'));
+      return c.body(exportStream(c), 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+    },
+  );
 }
 
 async function* ndjsonLines(c: AdminContext, first: number): AsyncGenerator<ImportLine> {
@@ -146,7 +168,8 @@ function exportStream(c: AdminContext): ReadableStream<Uint8Array> {
     async pull(controller) {
       const page = await listMembers(call, slug, { limit: EXPORT_PAGE, cursor });
       const lines = page.items.map((row) => {
-        const { entity_id, state, entity_types, intermediate, jwks, metadata, constraints, claims, crit, statement_lifetime, valid_until, organization_id } = presentMember(row);
+        const { entity_id, state, entity_types, intermediate, jwks, metadata, constraints, claims, crit, statement_lifetime, valid_until, organization_id } =
+          presentMember(row);
         return `${JSON.stringify({ entity_id, state, entity_types, intermediate, jwks, metadata, constraints, claims, crit, statement_lifetime, valid_until, organization_id })}\n`;
       });
       if (lines.length) controller.enqueue(encoder.encode(lines.join('')));

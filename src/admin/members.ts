@@ -5,16 +5,20 @@ import { enrollMember } from '../operations/enroll-member.js';
 import { MEMBER_VERBS, type MemberVerb, type Transitioned, transitionMember } from '../operations/member-life-cycle.js';
 import { preflight } from '../operations/preflight.js';
 import { getMember, listEvents, listMembers, listOrganizations } from '../operations/read.js';
+import { Refusal } from '../operations/refusal.js';
 import { findAuthority } from '../operations/registry.js';
 import { statementOf } from '../operations/statement-of.js';
-import { MEMBER_STATES } from '../store/schema.js';
+import { MEMBER_STATES, type MemberState } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { eventSchema, memberChange, memberInput, memberSchema, newMember, pageOf, pageQuery, presentEvent, presentMember, reason } from './wire.js';
 import { write } from './write.js';
 
 const memberQuery = pageQuery.extend({
-  state: z.string().optional().openapi({ description: `One or several, comma separated: ${MEMBER_STATES.join(', ')}` }),
+  state: z
+    .string()
+    .optional()
+    .openapi({ description: `One or several, comma separated: ${MEMBER_STATES.join(', ')}` }),
   q: z.string().min(1).max(200).optional().openapi({ description: "Part of the identifier or of the organization's name" }),
   entity_type: z.string().max(200).optional(),
   organization: z.string().max(300).optional(),
@@ -22,13 +26,23 @@ const memberQuery = pageQuery.extend({
 });
 const preflightBody = z.strictObject({ entity_id: z.string(), entity_configuration: z.string().optional() }).openapi('PreflightInput');
 const preflightSchema = z
-  .object({ entity_id: z.string(), ok: z.boolean(), source: z.string(), entity_types: z.array(z.string()), intermediate: z.boolean(), findings: z.array(z.record(z.string(), z.unknown())), jwks: z.unknown() })
+  .object({
+    entity_id: z.string(),
+    ok: z.boolean(),
+    source: z.string(),
+    entity_types: z.array(z.string()),
+    intermediate: z.boolean(),
+    findings: z.array(z.record(z.string(), z.unknown())),
+    jwks: z.unknown(),
+  })
   .openapi('Preflight');
 const keysBody = z.strictObject({ jwks: z.unknown().optional(), pem: z.string().optional(), reason, v: z.number().int().optional() }).openapi('KeyReplacement');
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
-const statementSchema = z.object({ compact: z.string(), header: z.record(z.string(), z.unknown()), claims: z.record(z.string(), z.unknown()), exp: z.number().nullable() }).openapi('Statement');
+const statementSchema = z
+  .object({ compact: z.string(), header: z.record(z.string(), z.unknown()), claims: z.record(z.string(), z.unknown()), exp: z.number().nullable() })
+  .openapi('Statement');
 
 const SUMMARIES: Record<MemberVerb, string> = {
   take: 'Begin vetting an applicant',
@@ -42,61 +56,181 @@ const SUMMARIES: Record<MemberVerb, string> = {
   archive: 'Close the record of a member that ended',
 };
 
+function statesOf(text: string | undefined): readonly MemberState[] {
+  const states = z.array(z.enum(MEMBER_STATES)).safeParse(text?.split(',') ?? []);
+  if (!states.success) throw new Refusal('invalid_request', `state is one or several of ${MEMBER_STATES.join(', ')}`);
+  return states.data;
+}
+
 export function memberEndpoints(app: AdminApp): void {
   const tag = 'Members';
   const base = '/authorities/{slug}/members';
   endpoint(app, { method: 'get', path: base, tag, summary: 'Search members', query: memberQuery, response: pageOf(memberSchema) }, async (c) => {
     const query = validQuery<z.infer<typeof memberQuery>>(c);
-    const states = z.array(z.enum(MEMBER_STATES)).parse(query.state?.split(',') ?? []);
-    const found = await listMembers(c.var.call, param(c, 'slug'), { limit: query.limit, cursor: query.cursor, state: states, q: query.q, entityType: query.entity_type, organization: query.organization, intermediate: query.intermediate === undefined ? undefined : query.intermediate === 'true' });
+    const states = statesOf(query.state);
+    const found = await listMembers(c.var.call, param(c, 'slug'), {
+      limit: query.limit,
+      cursor: query.cursor,
+      state: states,
+      q: query.q,
+      entityType: query.entity_type,
+      organization: query.organization,
+      intermediate: query.intermediate === undefined ? undefined : query.intermediate === 'true',
+    });
     return c.json({ items: found.items.map(presentMember), next_cursor: found.next });
   });
-  endpoint(app, { method: 'post', path: base, tag, summary: 'Enrol a member', description: 'Keys come from one of jwks, pem, entity_configuration, or, with none of them, from the live configuration after pre-flight.', body: newMember, response: memberSchema, status: 201 }, (c) => {
-    const body = validJson<z.infer<typeof newMember>>(c);
-    const input = { ...memberInput(body), entityId: body.entity_id, jwks: body.jwks, pem: body.pem, entityConfiguration: body.entity_configuration, organization: body.organization, activate: body.activate, waive: body.waive };
-    return write(c, 201, presentMember, (call) => enrollMember(call, param(c, 'slug'), input));
-  });
-  endpoint(app, { method: 'post', path: '/authorities/{slug}/preflight', tag, summary: 'Check an entity against the rules; changes nothing', body: preflightBody, response: preflightSchema }, async (c) => {
-    const body = validJson<z.infer<typeof preflightBody>>(c);
-    const report = await preflight(c.var.call, param(c, 'slug'), body.entity_id, body.entity_configuration);
-    return c.json({ entity_id: report.entityId, ok: report.findings.every(({ severity }) => severity !== 'error'), source: report.source, entity_types: report.entityTypes, intermediate: report.intermediate, findings: report.findings, jwks: report.jwks });
-  });
-  endpoint(app, { method: 'get', path: `${base}/{id}`, tag, summary: 'One member', response: memberSchema }, async (c) => c.json(presentMember(await getMember(c.var.call, param(c, 'slug'), param(c, 'id')))));
-  endpoint(app, { method: 'patch', path: `${base}/{id}`, tag, summary: 'Change what we say about a member', body: memberChange, response: memberSchema }, (c) => {
-    const body = validJson<z.infer<typeof memberChange>>(c);
-    return write(c, 200, presentMember, (call) => changeMember(call, param(c, 'slug'), param(c, 'id'), { ...memberInput(body), organization: body.organization, version: body.v }));
-  });
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: base,
+      tag,
+      summary: 'Enrol a member',
+      description: 'Keys come from one of jwks, pem, entity_configuration, or, with none of them, from the live configuration after pre-flight.',
+      body: newMember,
+      response: memberSchema,
+      status: 201,
+    },
+    (c) => {
+      const body = validJson<z.infer<typeof newMember>>(c);
+      const input = {
+        ...memberInput(body),
+        entityId: body.entity_id,
+        jwks: body.jwks,
+        pem: body.pem,
+        entityConfiguration: body.entity_configuration,
+        organization: body.organization,
+        activate: body.activate,
+        waive: body.waive,
+      };
+      return write(c, 201, presentMember, (call) => enrollMember(call, param(c, 'slug'), input));
+    },
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: '/authorities/{slug}/preflight',
+      tag,
+      summary: 'Check an entity against the rules; changes nothing',
+      body: preflightBody,
+      response: preflightSchema,
+    },
+    async (c) => {
+      const body = validJson<z.infer<typeof preflightBody>>(c);
+      const report = await preflight(c.var.call, param(c, 'slug'), body.entity_id, body.entity_configuration);
+      return c.json({
+        entity_id: report.entityId,
+        ok: report.findings.every(({ severity }) => severity !== 'error'),
+        source: report.source,
+        entity_types: report.entityTypes,
+        intermediate: report.intermediate,
+        findings: report.findings,
+        jwks: report.jwks,
+      });
+    },
+  );
+  endpoint(app, { method: 'get', path: `${base}/{id}`, tag, summary: 'One member', response: memberSchema }, async (c) =>
+    c.json(presentMember(await getMember(c.var.call, param(c, 'slug'), param(c, 'id')))),
+  );
+  endpoint(
+    app,
+    { method: 'patch', path: `${base}/{id}`, tag, summary: 'Change what we say about a member', body: memberChange, response: memberSchema },
+    (c) => {
+      const body = validJson<z.infer<typeof memberChange>>(c);
+      return write(c, 200, presentMember, (call) =>
+        changeMember(call, param(c, 'slug'), param(c, 'id'), { ...memberInput(body), organization: body.organization, version: body.v }),
+      );
+    },
+  );
   for (const name of Object.keys(MEMBER_VERBS) as MemberVerb[]) {
     const needed = 'reason' in MEMBER_VERBS[name];
-    endpoint(app, { method: 'post', path: `${base}/{id}/${name}`, tag, summary: SUMMARIES[name], body: needed ? neededReason : optionalReason, bodyOptional: !needed, response: memberSchema }, (c) => {
-      const body = validJson<z.infer<typeof optionalReason>>(c);
-      return write(c, 200, ({ member, already }: Transitioned) => ({ ...presentMember(member), ...(already && { already: true }) }), (call) => transitionMember(call, param(c, 'slug'), param(c, 'id'), name, { reason: body.reason, version: body.v }));
-    });
+    endpoint(
+      app,
+      {
+        method: 'post',
+        path: `${base}/{id}/${name}`,
+        tag,
+        summary: SUMMARIES[name],
+        body: needed ? neededReason : optionalReason,
+        bodyOptional: !needed,
+        response: memberSchema,
+      },
+      (c) => {
+        const body = validJson<z.infer<typeof optionalReason>>(c);
+        return write(
+          c,
+          200,
+          ({ member, already }: Transitioned) => ({ ...presentMember(member), ...(already && { already: true }) }),
+          (call) => transitionMember(call, param(c, 'slug'), param(c, 'id'), name, { reason: body.reason, version: body.v }),
+        );
+      },
+    );
   }
-  endpoint(app, { method: 'put', path: `${base}/{id}/keys`, tag, summary: 'Replace the keys; you vouch for the new ones', body: keysBody, response: memberSchema }, (c) => {
-    const body = validJson<z.infer<typeof keysBody>>(c);
-    return write(c, 200, presentMember, (call) => replaceMemberKeys(call, param(c, 'slug'), param(c, 'id'), { jwks: body.jwks, pem: body.pem, reason: body.reason, version: body.v }));
-  });
-  endpoint(app, { method: 'post', path: `${base}/{id}/keys/adopt`, tag, summary: 'Adopt the keys of a configuration that a known key has signed', body: adoptBody, bodyOptional: true, response: memberSchema }, (c) => {
-    const body = validJson<z.infer<typeof adoptBody>>(c);
-    return write(c, 200, presentMember, (call) => adoptMemberKeys(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration));
-  });
-  endpoint(app, { method: 'get', path: `${base}/{id}/statement`, tag, summary: 'The statement that is published about a member, decoded', response: statementSchema }, async (c) => c.json(await statementOf(c.var.call, param(c, 'slug'), param(c, 'id'))));
-  endpoint(app, { method: 'get', path: `${base}/{id}/history`, tag, summary: 'What happened to a member', query: pageQuery, response: pageOf(eventSchema) }, async (c) => {
-    const { id } = await getMember(c.var.call, param(c, 'slug'), param(c, 'id'));
-    const found = await listEvents(c.var.call, param(c, 'slug'), { ...validQuery<z.infer<typeof pageQuery>>(c), subject: id });
-    return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
-  });
+  endpoint(
+    app,
+    { method: 'put', path: `${base}/{id}/keys`, tag, summary: 'Replace the keys; you vouch for the new ones', body: keysBody, response: memberSchema },
+    (c) => {
+      const body = validJson<z.infer<typeof keysBody>>(c);
+      return write(c, 200, presentMember, (call) =>
+        replaceMemberKeys(call, param(c, 'slug'), param(c, 'id'), { jwks: body.jwks, pem: body.pem, reason: body.reason, version: body.v }),
+      );
+    },
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: `${base}/{id}/keys/adopt`,
+      tag,
+      summary: 'Adopt the keys of a configuration that a known key has signed',
+      body: adoptBody,
+      bodyOptional: true,
+      response: memberSchema,
+    },
+    (c) => {
+      const body = validJson<z.infer<typeof adoptBody>>(c);
+      return write(c, 200, presentMember, (call) => adoptMemberKeys(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration));
+    },
+  );
+  endpoint(
+    app,
+    { method: 'get', path: `${base}/{id}/statement`, tag, summary: 'The statement that is published about a member, decoded', response: statementSchema },
+    async (c) => c.json(await statementOf(c.var.call, param(c, 'slug'), param(c, 'id'))),
+  );
+  endpoint(
+    app,
+    { method: 'get', path: `${base}/{id}/history`, tag, summary: 'What happened to a member', query: pageQuery, response: pageOf(eventSchema) },
+    async (c) => {
+      const { id } = await getMember(c.var.call, param(c, 'slug'), param(c, 'id'));
+      const found = await listEvents(c.var.call, param(c, 'slug'), { ...validQuery<z.infer<typeof pageQuery>>(c), subject: id });
+      return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
+    },
+  );
 }
 
 const organizationSchema = z.object({ id: z.string(), legal_name: z.string(), created_at: z.number().int() }).openapi('Organization');
 const organizationQuery = pageQuery.extend({ q: z.string().min(1).max(200).optional() });
 
 export function organizationEndpoints(app: AdminApp): void {
-  endpoint(app, { method: 'get', path: '/authorities/{slug}/organizations', tag: 'Organizations', summary: 'Search organizations', query: organizationQuery, response: pageOf(organizationSchema) }, async (c) => {
-    allow(c.var.call, 'read', param(c, 'slug'));
-    await findAuthority(c.var.call.store.db, param(c, 'slug'));
-    const found = await listOrganizations(c.var.call, param(c, 'slug'), validQuery<z.infer<typeof organizationQuery>>(c));
-    return c.json({ items: found.items.map(({ id, legalName, createdAt }) => ({ id, legal_name: legalName, created_at: createdAt })), next_cursor: found.next });
-  });
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: '/authorities/{slug}/organizations',
+      tag: 'Organizations',
+      summary: 'Search organizations',
+      query: organizationQuery,
+      response: pageOf(organizationSchema),
+    },
+    async (c) => {
+      allow(c.var.call, 'read', param(c, 'slug'));
+      await findAuthority(c.var.call.store.db, param(c, 'slug'));
+      const found = await listOrganizations(c.var.call, param(c, 'slug'), validQuery<z.infer<typeof organizationQuery>>(c));
+      return c.json({
+        items: found.items.map(({ id, legalName, createdAt }) => ({ id, legal_name: legalName, created_at: createdAt })),
+        next_cursor: found.next,
+      });
+    },
+  );
 }

@@ -20,33 +20,75 @@ export function operationEndpoints(app: AdminApp): void {
     const { actor, role, authorities, development } = c.var.call;
     return c.json({ id: actor.id, role, authorities, development });
   });
-  endpoint(app, { method: 'get', path: `${base}/events`, tag: 'Events', summary: 'The audit trail, oldest first; the cursor is a sequence number', query: pageQuery, response: pageOf(eventSchema) }, async (c) => {
-    const found = await listEvents(c.var.call, param(c, 'slug'), validQuery<PageQuery>(c));
-    return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
-  });
-  endpoint(app, { method: 'get', path: `${base}/jobs`, tag: 'Jobs', summary: 'Imports and re-signings, newest first', query: pageQuery, response: pageOf(jobSchema) }, async (c) => {
-    const found = await listJobs(c.var.call, param(c, 'slug'), validQuery<PageQuery>(c));
-    return c.json({ items: found.items.map(presentJob), next_cursor: found.next });
-  });
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: `${base}/events`,
+      tag: 'Events',
+      summary: 'The audit trail, oldest first; the cursor is a sequence number',
+      query: pageQuery,
+      response: pageOf(eventSchema),
+    },
+    async (c) => {
+      const found = await listEvents(c.var.call, param(c, 'slug'), validQuery<PageQuery>(c));
+      return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
+    },
+  );
+  endpoint(
+    app,
+    { method: 'get', path: `${base}/jobs`, tag: 'Jobs', summary: 'Imports and re-signings, newest first', query: pageQuery, response: pageOf(jobSchema) },
+    async (c) => {
+      const found = await listJobs(c.var.call, param(c, 'slug'), validQuery<PageQuery>(c));
+      return c.json({ items: found.items.map(presentJob), next_cursor: found.next });
+    },
+  );
   endpoint(app, { method: 'get', path: `${base}/jobs/{job}`, tag: 'Jobs', summary: 'One job with its progress', response: jobSchema }, async (c) => {
     allow(c.var.call, 'read', param(c, 'slug'));
     const { id } = await findAuthority(c.var.call.store.db, param(c, 'slug'));
     return c.json(presentJob(await findJob(c.var.call, id, param(c, 'job'))));
   });
-  endpoint(app, { method: 'get', path: `${base}/jobs/{job}/refusals`, tag: 'Jobs', summary: 'What an import refused and why, by line', query: pageQuery, response: pageOf(refusalSchema) }, async (c) => {
-    const found = await listRefusals(c.var.call, param(c, 'slug'), param(c, 'job'), validQuery<PageQuery>(c));
-    return c.json({ items: found.items.map(({ line, entityId, code, detail }) => ({ line, entity_id: entityId, code, detail })), next_cursor: found.next });
-  });
-  endpoint(app, { method: 'get', path: '/api-keys', tag: 'Access', summary: 'All API keys; never their tokens', response: pageOf(apiKeySchema) }, async (c) => c.json({ items: (await listApiKeys(c.var.call)).map(presentApiKey), next_cursor: null }));
-  endpoint(app, { method: 'post', path: '/api-keys', tag: 'Access', summary: 'Make an API key; its token is shown once', body: newApiKey, response: apiKeySchema.extend({ token: z.string() }).openapi('ApiKeyWithToken'), status: 201 }, (c) => {
-    const body = validJson<z.infer<typeof newApiKey>>(c);
-    return write(
-      c,
-      201,
-      ({ row, token }: Awaited<ReturnType<typeof createApiKey>>) => ({ ...presentApiKey(row), token }),
-      (call) => createApiKey(call, { name: body.name, role: body.role, authorities: body.authorities, expiresAt: body.expires_at }),
-      { secret: true },
-    );
-  });
-  endpoint(app, { method: 'post', path: '/api-keys/{id}/revoke', tag: 'Access', summary: 'End an API key at once', response: apiKeySchema }, (c) => write(c, 200, presentApiKey, (call) => revokeApiKey(call, param(c, 'id'))));
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: `${base}/jobs/{job}/refusals`,
+      tag: 'Jobs',
+      summary: 'What an import refused and why, by line',
+      query: pageQuery,
+      response: pageOf(refusalSchema),
+    },
+    async (c) => {
+      const found = await listRefusals(c.var.call, param(c, 'slug'), param(c, 'job'), validQuery<PageQuery>(c));
+      return c.json({ items: found.items.map(({ line, entityId, code, detail }) => ({ line, entity_id: entityId, code, detail })), next_cursor: found.next });
+    },
+  );
+  endpoint(app, { method: 'get', path: '/api-keys', tag: 'Access', summary: 'All API keys; never their tokens', response: pageOf(apiKeySchema) }, async (c) =>
+    c.json({ items: (await listApiKeys(c.var.call)).map(presentApiKey), next_cursor: null }),
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: '/api-keys',
+      tag: 'Access',
+      summary: 'Make an API key; its token is shown once',
+      body: newApiKey,
+      response: apiKeySchema.extend({ token: z.string() }).openapi('ApiKeyWithToken'),
+      status: 201,
+    },
+    (c) => {
+      const body = validJson<z.infer<typeof newApiKey>>(c);
+      return write(
+        c,
+        201,
+        ({ row, token }: Awaited<ReturnType<typeof createApiKey>>) => ({ ...presentApiKey(row), token }),
+        (call) => createApiKey(call, { name: body.name, role: body.role, authorities: body.authorities, expiresAt: body.expires_at }),
+        { secret: true },
+      );
+    },
+  );
+  endpoint(app, { method: 'post', path: '/api-keys/{id}/revoke', tag: 'Access', summary: 'End an API key at once', response: apiKeySchema }, (c) =>
+    write(c, 200, presentApiKey, (call) => revokeApiKey(call, param(c, 'id'))),
+  );
 }

@@ -11,7 +11,13 @@ import { pageOf, pageQuery, policyBody, policyInput, policySchema, presentPolicy
 import { write } from './write.js';
 
 const checked = z.object({ ok: z.boolean(), findings: z.array(z.record(z.string(), z.unknown())) }).openapi('PolicyCheck');
-const preview = z.object({ before: z.record(z.string(), z.unknown()), after: z.record(z.string(), z.unknown()).nullable(), findings: z.array(z.record(z.string(), z.unknown())) }).openapi('PolicyPreview');
+const preview = z
+  .object({
+    before: z.record(z.string(), z.unknown()),
+    after: z.record(z.string(), z.unknown()).nullable(),
+    findings: z.array(z.record(z.string(), z.unknown())),
+  })
+  .openapi('PolicyPreview');
 const publication = z.object({ policy: policySchema, job: z.string().nullable() }).openapi('PolicyPublication');
 
 function version(c: AdminContext): number {
@@ -28,31 +34,75 @@ export function policyEndpoints(app: AdminApp): void {
     const found = await listPolicies(c.var.call, param(c, 'slug'), validQuery<z.infer<typeof pageQuery>>(c));
     return c.json({ items: found.items.map(presentPolicy), next_cursor: found.next });
   });
-  endpoint(app, { method: 'post', path: base, tag, summary: 'Draft a new version; nothing is published', description: "A policy that contradicts itself or its superior's is refused with the reason.", body: policyBody, response: policySchema, status: 201 }, (c) => {
-    const body = validJson<z.infer<typeof policyBody>>(c);
-    return write(c, 201, presentPolicy, (call) => draftPolicy(call, param(c, 'slug'), policyInput(body)));
-  });
-  endpoint(app, { method: 'post', path: `${base}/check`, tag, summary: "Check a policy against itself and the superiors'; changes nothing", body: policyBody, response: checked }, async (c) => {
-    allow(c.var.call, 'read', param(c, 'slug'));
-    const row = await findAuthority(c.var.call.store.db, param(c, 'slug'));
-    const findings = await policyFindings(c.var.call, row, policyInput(validJson<z.infer<typeof policyBody>>(c)));
-    return c.json({ ok: findings.length === 0, findings });
-  });
-  endpoint(app, { method: 'post', path: `${base}/preview`, tag, summary: "What a policy would do to one member's metadata; changes nothing", body: previewBody, response: preview }, async (c) => {
-    const body = validJson<z.infer<typeof previewBody>>(c);
-    return c.json(await previewPolicy(c.var.call, param(c, 'slug'), body.member, policyInput(body), body.metadata as Metadata | undefined));
-  });
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: base,
+      tag,
+      summary: 'Draft a new version; nothing is published',
+      description: "A policy that contradicts itself or its superior's is refused with the reason.",
+      body: policyBody,
+      response: policySchema,
+      status: 201,
+    },
+    (c) => {
+      const body = validJson<z.infer<typeof policyBody>>(c);
+      return write(c, 201, presentPolicy, (call) => draftPolicy(call, param(c, 'slug'), policyInput(body)));
+    },
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: `${base}/check`,
+      tag,
+      summary: "Check a policy against itself and the superiors'; changes nothing",
+      body: policyBody,
+      response: checked,
+    },
+    async (c) => {
+      allow(c.var.call, 'read', param(c, 'slug'));
+      const row = await findAuthority(c.var.call.store.db, param(c, 'slug'));
+      const findings = await policyFindings(c.var.call, row, policyInput(validJson<z.infer<typeof policyBody>>(c)));
+      return c.json({ ok: findings.length === 0, findings });
+    },
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: `${base}/preview`,
+      tag,
+      summary: "What a policy would do to one member's metadata; changes nothing",
+      body: previewBody,
+      response: preview,
+    },
+    async (c) => {
+      const body = validJson<z.infer<typeof previewBody>>(c);
+      return c.json(await previewPolicy(c.var.call, param(c, 'slug'), body.member, policyInput(body), body.metadata as Metadata | undefined));
+    },
+  );
   endpoint(app, { method: 'get', path: `${base}/{version}`, tag, summary: 'One version', response: policySchema }, async (c) => {
     allow(c.var.call, 'read', param(c, 'slug'));
     const { id } = await findAuthority(c.var.call.store.db, param(c, 'slug'));
     return c.json(presentPolicy(await findPolicy(c.var.call, id, version(c))));
   });
-  endpoint(app, { method: 'post', path: `${base}/{version}/publish`, tag, summary: 'Put a version in force; every statement is signed anew as a job', response: publication }, (c) =>
-    write(
-      c,
-      200,
-      ({ policy, jobId }: Awaited<ReturnType<typeof publishPolicy>>) => ({ policy: presentPolicy(policy), job: jobId }),
-      (call) => publishPolicy(call, param(c, 'slug'), version(c)),
-    ),
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: `${base}/{version}/publish`,
+      tag,
+      summary: 'Put a version in force; every statement is signed anew as a job',
+      response: publication,
+    },
+    (c) =>
+      write(
+        c,
+        200,
+        ({ policy, jobId }: Awaited<ReturnType<typeof publishPolicy>>) => ({ policy: presentPolicy(policy), job: jobId }),
+        (call) => publishPolicy(call, param(c, 'slug'), version(c)),
+      ),
   );
 }

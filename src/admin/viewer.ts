@@ -28,7 +28,9 @@ const show = (value: unknown): string => JSON.stringify(value, null, 2);
 
 /** One page from the OpenAPI document: no script, nothing loaded from elsewhere, no data, so it needs no key. */
 export function viewer(document: Document, base: string) {
-  const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
   const tags = [...new Set(operations.map(({ operation }) => operation.tags?.[0] ?? 'Other'))];
   const id = (tag: string) => tag.toLowerCase().replaceAll(/[^a-z]+/g, '-');
   return html`<!doctype html>

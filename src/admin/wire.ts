@@ -24,7 +24,9 @@ export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.arra
 
 /* Authorities */
 
-const clientAuth = z.partialRecord(z.enum(AUTHORITY_ENDPOINTS), z.enum(CLIENT_AUTH_MODES)).openapi({ description: 'Client authentication per endpoint (§8.8)' });
+const clientAuth = z
+  .partialRecord(z.enum(AUTHORITY_ENDPOINTS), z.enum(CLIENT_AUTH_MODES))
+  .openapi({ description: 'Client authentication per endpoint (§8.8)' });
 const authorityFields = {
   metadata: metadata.optional(),
   claims: json.optional(),
@@ -34,7 +36,9 @@ const authorityFields = {
   client_auth: clientAuth.optional(),
   key_rotation: seconds.nullable().optional(),
 };
-export const newAuthority = z.strictObject({ slug: z.string(), entity_id: z.string(), key_alg: z.enum(SIGNING_ALGORITHMS).optional(), ...authorityFields }).openapi('NewAuthority');
+export const newAuthority = z
+  .strictObject({ slug: z.string(), entity_id: z.string(), key_alg: z.enum(SIGNING_ALGORITHMS).optional(), ...authorityFields })
+  .openapi('NewAuthority');
 export const authorityChange = z.strictObject({ ...authorityFields, v: z.number().int().optional() }).openapi('AuthorityChange');
 export const authoritySchema = z
   .object({
@@ -197,7 +201,14 @@ export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => (
 
 /* Policies */
 
-export const policyBody = z.strictObject({ metadata_policy: json.optional(), metadata_policy_crit: z.array(z.string()).optional(), constraints: json.optional(), note: z.string().max(500).optional() }).openapi('PolicyInput');
+export const policyBody = z
+  .strictObject({
+    metadata_policy: json.optional(),
+    metadata_policy_crit: z.array(z.string()).optional(),
+    constraints: json.optional(),
+    note: z.string().max(500).optional(),
+  })
+  .openapi('PolicyInput');
 export const previewBody = policyBody.extend({ member: z.string(), metadata: metadata.optional() }).openapi('PolicyPreviewInput');
 export const policySchema = z
   .object({
@@ -212,7 +223,12 @@ export const policySchema = z
     published_at: seconds.nullable(),
   })
   .openapi('Policy');
-export const policyInput = (body: z.infer<typeof policyBody>) => ({ metadataPolicy: body.metadata_policy, metadataPolicyCrit: body.metadata_policy_crit, constraints: body.constraints, note: body.note });
+export const policyInput = (body: z.infer<typeof policyBody>) => ({
+  metadataPolicy: body.metadata_policy,
+  metadataPolicyCrit: body.metadata_policy_crit,
+  constraints: body.constraints,
+  note: body.note,
+});
 export const presentPolicy = (row: PolicyRow): z.infer<typeof policySchema> => ({
   version: row.version,
   state: row.state,
@@ -228,7 +244,18 @@ export const presentPolicy = (row: PolicyRow): z.infer<typeof policySchema> => (
 /* Jobs, events, API keys */
 
 export const jobSchema = z
-  .object({ id: z.string(), kind: z.enum(['import', 'resign']), state: z.enum(JOB_STATES), done: z.number().int(), total: z.number().int(), refused: z.number().int(), params: json, created_by: z.string(), created_at: seconds, updated_at: seconds })
+  .object({
+    id: z.string(),
+    kind: z.enum(['import', 'resign']),
+    state: z.enum(JOB_STATES),
+    done: z.number().int(),
+    total: z.number().int(),
+    refused: z.number().int(),
+    params: json,
+    created_by: z.string(),
+    created_at: seconds,
+    updated_at: seconds,
+  })
   .openapi('Job');
 export const presentJob = (row: JobRow): z.infer<typeof jobSchema> => ({
   id: row.id,
@@ -270,9 +297,26 @@ export const presentEvent = (row: EventRow): z.infer<typeof eventSchema> => ({
   hash: row.hash,
 });
 
-export const newApiKey = z.strictObject({ name: z.string().trim().min(1).max(100), role: z.enum(ROLES), authorities: z.array(z.string()).min(1).nullable().default(null), expires_at: seconds.nullable().optional() }).openapi('NewApiKey');
+export const newApiKey = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100),
+    role: z.enum(ROLES),
+    authorities: z.array(z.string()).min(1).nullable().default(null),
+    expires_at: seconds.nullable().optional(),
+  })
+  .openapi('NewApiKey');
 export const apiKeySchema = z
-  .object({ id: z.string(), name: z.string(), prefix: z.string(), role: z.enum(ROLES), authorities: z.array(z.string()).nullable(), created_at: seconds, expires_at: seconds.nullable(), revoked_at: seconds.nullable(), last_used_at: seconds.nullable() })
+  .object({
+    id: z.string(),
+    name: z.string(),
+    prefix: z.string(),
+    role: z.enum(ROLES),
+    authorities: z.array(z.string()).nullable(),
+    created_at: seconds,
+    expires_at: seconds.nullable(),
+    revoked_at: seconds.nullable(),
+    last_used_at: seconds.nullable(),
+  })
   .openapi('ApiKey');
 export const presentApiKey = (row: ApiKeyRow): z.infer<typeof apiKeySchema> => ({
   id: row.id,

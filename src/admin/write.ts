@@ -12,7 +12,13 @@ const KEY = /^[\x21-\x7e]{1,200}$/;
  * repeated (an answer was lost, two were sent at once) is carried out once and answered alike.
  * @param secret the answer holds a secret: it is shown once, a repetition gets 409
  */
-export async function write<T>(c: AdminContext, status: number, present: (result: T) => unknown, act: (call: Call) => Promise<T>, { secret = false } = {}): Promise<Response> {
+export async function write<T>(
+  c: AdminContext,
+  status: number,
+  present: (result: T) => unknown,
+  act: (call: Call) => Promise<T>,
+  { secret = false } = {},
+): Promise<Response> {
   const call = c.var.call;
   const key = c.req.header('idempotency-key');
   if (key === undefined) return c.json(present(await act(call)) as object, status as ContentfulStatusCode, { 'cache-control': 'no-store' });
@@ -34,5 +40,9 @@ async function replay(c: AdminContext, key: string, request: string): Promise<Re
   if (!row) return undefined;
   if (row.request !== request) return problem(c, 422, 'idempotency_key_reused', 'this Idempotency-Key was used for another request; choose a new one');
   if (row.response === null) return problem(c, 409, 'already_shown', 'this request was carried out; its answer held a secret that is not kept');
-  return c.body(row.response, row.status as ContentfulStatusCode, { 'content-type': 'application/json', 'cache-control': 'no-store', 'idempotency-replayed': 'true' });
+  return c.body(row.response, row.status as ContentfulStatusCode, {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    'idempotency-replayed': 'true',
+  });
 }

@@ -33,9 +33,16 @@ export function createClient({ url, token }: { readonly url: string; readonly to
   async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
     if (token === undefined) throw new CliError(2, 'no API key: set HOLDFAST_ADMIN_TOKEN, or run where the data folder of the server is (HOLDFAST_DATA)');
     const text = typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body);
-    const init = { method, headers: { authorization: `Bearer ${token}`, ...(text !== undefined && { 'content-type': 'application/json' }), ...headers }, ...(text !== undefined && { body: text }) };
+    const init = {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(text !== undefined && { body: text }),
+    };
     const response = await fetch(`${url}/admin/v1${path}`, init).catch((error: unknown) => {
-      throw new CliError(3, `${url} does not answer (${error instanceof Error && error.cause instanceof Error ? error.cause.message : 'no connection'}); is the server running? Start it with: npx holdfast serve`);
+      throw new CliError(
+        3,
+        `${url} does not answer (${error instanceof Error && error.cause instanceof Error ? error.cause.message : 'no connection'}); is the server running? Start it with: npx holdfast serve`,
+      );
     });
     if (response.ok) return response;
     const problem = (await response.json().catch(() => ({}))) as ProblemBody;
@@ -44,7 +51,8 @@ export function createClient({ url, token }: { readonly url: string; readonly to
   return {
     url,
     get: async <T>(path: string) => (await (await call('GET', path)).json()) as T,
-    send: async <T>(method: string, path: string, body?: unknown, headers?: Record<string, string>) => (await (await call(method, path, body, headers)).json()) as T,
+    send: async <T>(method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+      (await (await call(method, path, body, headers)).json()) as T,
     async *stream(path) {
       yield* ((await call('GET', path)).body ?? []) as AsyncIterable<Uint8Array>;
     },

@@ -22,7 +22,12 @@ export function decode(compact: string): Decoded {
 }
 
 const TIMES = ['iat', 'nbf', 'exp'];
-const KINDS: Record<string, string> = { 'trust-mark+jwt': 'Trust Mark', 'jwk-set+jwt': 'Historical keys', 'resolve-response+jwt': 'Resolve response', 'trust-mark-delegation+jwt': 'Trust Mark delegation' };
+const KINDS: Record<string, string> = {
+  'trust-mark+jwt': 'Trust Mark',
+  'jwk-set+jwt': 'Historical keys',
+  'resolve-response+jwt': 'Resolve response',
+  'trust-mark-delegation+jwt': 'Trust Mark delegation',
+};
 
 function kindOf({ header, claims }: Decoded): string {
   if (header['typ'] !== 'entity-statement+jwt') return KINDS[String(header['typ'])] ?? 'JWT';
@@ -47,7 +52,11 @@ export function inspectCommand(program: Command, get: (url: string) => Promise<s
     .description('show any artefact decoded: a compact JWT, an entity identifier or URL to fetch it from, or - for stdin')
     .action(async (what: string, _options: object, command: Command) => {
       const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
-      const url = /^https?:/.test(what) ? (isEntityId(what, { development: true }) && !what.includes('/.well-known/') && !/\/(fetch|historical-keys|resolve)$/.test(what) ? entityConfigurationUrl(what) : what) : undefined;
+      const url = /^https?:/.test(what)
+        ? isEntityId(what, { development: true }) && !what.includes('/.well-known/') && !/\/(fetch|historical-keys|resolve)$/.test(what)
+          ? entityConfigurationUrl(what)
+          : what
+        : undefined;
       const compact = (url === undefined ? (what === '-' ? readInput('-') : what) : await get(url)).trim();
       show(json, decode(compact), () => inspectStatement(compact));
     });

@@ -55,16 +55,36 @@ async function enroll(entityId: string, options: EnrollOptions, command: Command
   const offline = options.jwks !== undefined || options.pem !== undefined;
   const configuration = options.entityConfiguration === undefined ? undefined : readInput(options.entityConfiguration).trim();
   if (!offline) {
-    const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), { entity_id: entityId, ...(configuration !== undefined && { entity_configuration: configuration }) });
+    const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), {
+      entity_id: entityId,
+      ...(configuration !== undefined && { entity_configuration: configuration }),
+    });
     if (!json) {
       talk(`Pre-flight of ${entityId}: ${report.findings.length === 0 ? green('no findings') : `${report.findings.length} finding(s)`}`);
       if (report.findings.length) talk(showFindings(report.findings));
     }
     const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !options.waive?.includes(code));
-    if (blocking.length) throw new CliError(4, `not enrolled: ${blocking.length} error(s). Mend them, give the keys yourself (--jwks, --pem, --entity-configuration), or accept one by name (--waive CODE)`, json ? report.findings : []);
+    if (blocking.length)
+      throw new CliError(
+        4,
+        `not enrolled: ${blocking.length} error(s). Mend them, give the keys yourself (--jwks, --pem, --entity-configuration), or accept one by name (--waive CODE)`,
+        json ? report.findings : [],
+      );
     if (options.dryRun) return show(json, report, () => talk('Dry run: nothing was changed.'));
   } else if (options.dryRun) throw new CliError(2, '--dry-run shows what pre-flight finds; with --jwks or --pem there is none');
-  const member = await client.send<MemberView>('POST', base(authority), {
+  const member = await client.send<MemberView>('POST', base(authority), enrollment(entityId, options, configuration));
+  const statement = member.state === 'active' ? await client.get<{ compact: string }>(base(authority, member.id, 'statement')) : undefined;
+  show(json, { member, statement: statement?.compact ?? null }, () => {
+    talk(green('Enrolled.'));
+    describe(member);
+    if (statement) inspectStatement(statement.compact);
+    else talk(`Nothing is signed yet. Next: npx holdfast member approve ${entityId} && npx holdfast member activate ${entityId}`);
+  });
+}
+
+/** The body of POST …/members from the options given. */
+function enrollment(entityId: string, options: EnrollOptions, configuration: string | undefined): object {
+  return {
     entity_id: entityId,
     ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }),
     ...(options.pem !== undefined && { pem: readInput(options.pem) }),
@@ -76,14 +96,7 @@ async function enroll(entityId: string, options: EnrollOptions, command: Command
     ...(options.organization !== undefined && { organization: options.organization }),
     ...(options.waive && { waive: options.waive }),
     activate: options.vetting !== true,
-  });
-  const statement = member.state === 'active' ? await client.get<{ compact: string }>(base(authority, member.id, 'statement')) : undefined;
-  show(json, { member, statement: statement?.compact ?? null }, () => {
-    talk(green('Enrolled.'));
-    describe(member);
-    if (statement) inspectStatement(statement.compact);
-    else talk(`Nothing is signed yet. Next: npx holdfast member approve ${entityId} && npx holdfast member activate ${entityId}`);
-  });
+  };
 }
 
 interface ImportJob {
@@ -101,13 +114,21 @@ async function importMembers(file: string, options: { readonly dryRun?: boolean;
   const lines = readInput(file).split('\n');
   while (lines.at(-1)?.trim() === '') lines.pop();
   const root = ['authorities', authority];
-  let job = options.job === undefined ? await client.send<ImportJob>('POST', path(...root, 'imports'), { dry_run: options.dryRun === true, total: csv ? Math.max(0, lines.length - 1) : lines.length }) : await client.get<ImportJob>(path(...root, 'jobs', options.job));
+  let job =
+    options.job === undefined
+      ? await client.send<ImportJob>('POST', path(...root, 'imports'), {
+          dry_run: options.dryRun === true,
+          total: csv ? Math.max(0, lines.length - 1) : lines.length,
+        })
+      : await client.get<ImportJob>(path(...root, 'jobs', options.job));
   talk(`Import ${job.id}${options.dryRun ? ' (dry run: nothing is changed)' : ''}; if it is interrupted, go on with --job ${job.id}`);
   const to = path(...root, 'imports', job.id, 'lines');
   try {
     if (csv) job = await client.send<ImportJob>('POST', to, lines.join('\n'), { 'content-type': 'text/csv' });
     for (let at = job.done; !csv && at < lines.length; at += LINES_PER_REQUEST) {
-      job = await client.send<ImportJob>('POST', `${to}?first_line=${at + 1}`, lines.slice(at, at + LINES_PER_REQUEST).join('\n'), { 'content-type': 'application/x-ndjson' });
+      job = await client.send<ImportJob>('POST', `${to}?first_line=${at + 1}`, lines.slice(at, at + LINES_PER_REQUEST).join('\n'), {
+        'content-type': 'application/x-ndjson',
+      });
       if (process.stderr.isTTY) process.stderr.write(`\r${job.done} of ${lines.length} lines, ${job.refused} refused`);
     }
   } finally {
@@ -116,25 +137,56 @@ async function importMembers(file: string, options: { readonly dryRun?: boolean;
   job = await client.send<ImportJob>('POST', path(...root, 'imports', job.id, 'finish'));
   const refusals: { line: number; entity_id: string | null; code: string; detail: string }[] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
-    const page: { items: typeof refusals; next_cursor: string | null } = await client.get(`${path(...root, 'jobs', job.id, 'refusals')}?limit=1000${cursor && `&cursor=${cursor}`}`);
+    const page: { items: typeof refusals; next_cursor: string | null } = await client.get(
+      `${path(...root, 'jobs', job.id, 'refusals')}?limit=1000${cursor && `&cursor=${cursor}`}`,
+    );
     refusals.push(...page.items);
     cursor = page.next_cursor;
   }
   show(json, { job, refusals }, () => {
     talk(`${job.done} lines read, ${job.done - job.refused} ${options.dryRun ? 'would be enrolled' : 'enrolled'}, ${job.refused} refused`);
-    if (refusals.length) out(table(['line', 'entity id', 'code', 'detail'], refusals.map((one) => [String(one.line), one.entity_id ?? '—', one.code, one.detail])));
+    if (refusals.length)
+      out(
+        table(
+          ['line', 'entity id', 'code', 'detail'],
+          refusals.map((one) => [String(one.line), one.entity_id ?? '—', one.code, one.detail]),
+        ),
+      );
   });
   if (job.refused) process.exitCode = 4;
 }
 
-async function list(options: { readonly state?: string; readonly query?: string; readonly type?: string; readonly organization?: string; readonly limit: string; readonly cursor?: string }, command: Command): Promise<void> {
+async function list(
+  options: {
+    readonly state?: string;
+    readonly query?: string;
+    readonly type?: string;
+    readonly organization?: string;
+    readonly limit: string;
+    readonly cursor?: string;
+  },
+  command: Command,
+): Promise<void> {
   const { client, authority, json } = globals(command);
   const query = new URLSearchParams({ limit: options.limit });
-  for (const [name, value] of Object.entries({ state: options.state, q: options.query, entity_type: options.type, organization: options.organization, cursor: options.cursor })) if (value !== undefined) query.set(name, value);
+  for (const [name, value] of Object.entries({
+    state: options.state,
+    q: options.query,
+    entity_type: options.type,
+    organization: options.organization,
+    cursor: options.cursor,
+  }))
+    if (value !== undefined) query.set(name, value);
   const page = await client.get<{ items: MemberView[]; next_cursor: string | null }>(`${base(authority)}?${query}`);
   show(json, page, () => {
     if (page.items.length === 0) talk('No members match. Enrol one: npx holdfast member enroll <entity-id>');
-    else out(table(['state', 'entity id', 'types', 'since'], page.items.map((one) => [one.state, one.entity_id, one.entity_types.join(','), when(one.created_at)])));
+    else
+      out(
+        table(
+          ['state', 'entity id', 'types', 'since'],
+          page.items.map((one) => [one.state, one.entity_id, one.entity_types.join(','), when(one.created_at)]),
+        ),
+      );
     if (page.next_cursor) talk(`More: --cursor '${page.next_cursor}'`);
   });
 }
@@ -167,7 +219,10 @@ export function memberCommands(program: Command): void {
     .option('--vetting', 'do not activate: the member waits in state vetting')
     .option('--waive <code...>', 'accept findings by name')
     .option('--dry-run', 'show what pre-flight finds and change nothing')
-    .addHelpText('after', '\nExamples:\n  npx holdfast member enroll https://rp.example.org\n  npx holdfast member enroll https://rp.example.org --jwks keys.json --type openid_relying_party\n  npx holdfast member enroll https://as.example.org --entity-configuration as.jwt --vetting')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npx holdfast member enroll https://rp.example.org\n  npx holdfast member enroll https://rp.example.org --jwks keys.json --type openid_relying_party\n  npx holdfast member enroll https://as.example.org --entity-configuration as.jwt --vetting',
+    )
     .action(enroll);
   member
     .command('preflight <entity-id>')
@@ -209,8 +264,17 @@ export function memberCommands(program: Command): void {
     .description('what happened to a member')
     .action(async (id: string, _options: object, command: Command) => {
       const { client, authority, json } = globals(command);
-      const page = await client.get<{ items: { seq: number; at: number; type: string; actor: { id: string }; reason: string | null }[] }>(`${base(authority, id, 'history')}?limit=1000`);
-      show(json, page, () => out(table(['event', 'at', 'what', 'by', 'reason'], page.items.map((one) => [String(one.seq), when(one.at), one.type, one.actor.id, one.reason ?? '']))));
+      const page = await client.get<{ items: { seq: number; at: number; type: string; actor: { id: string }; reason: string | null }[] }>(
+        `${base(authority, id, 'history')}?limit=1000`,
+      );
+      show(json, page, () =>
+        out(
+          table(
+            ['event', 'at', 'what', 'by', 'reason'],
+            page.items.map((one) => [String(one.seq), when(one.at), one.type, one.actor.id, one.reason ?? '']),
+          ),
+        ),
+      );
     });
   for (const [name, about, needsReason, destructive] of VERBS) {
     const verb = member.command(`${name} <id>`).description(about);
@@ -235,7 +299,11 @@ export function memberCommands(program: Command): void {
     .requiredOption('--reason <text>')
     .action(async (id: string, options: { jwks?: string; pem?: string; reason: string }, command: Command) => {
       const { client, authority, json } = globals(command);
-      const one = await client.send<MemberView>('PUT', base(authority, id, 'keys'), { ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }), ...(options.pem !== undefined && { pem: readInput(options.pem) }), reason: options.reason });
+      const one = await client.send<MemberView>('PUT', base(authority, id, 'keys'), {
+        ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }),
+        ...(options.pem !== undefined && { pem: readInput(options.pem) }),
+        reason: options.reason,
+      });
       show(json, one, () => describe(one));
     });
   keys
@@ -244,7 +312,11 @@ export function memberCommands(program: Command): void {
     .option('--entity-configuration <file>', 'instead of fetching it')
     .action(async (id: string, options: { entityConfiguration?: string }, command: Command) => {
       const { client, authority, json } = globals(command);
-      const one = await client.send<MemberView>('POST', path('authorities', authority, 'members', id, 'keys', 'adopt'), options.entityConfiguration === undefined ? {} : { entity_configuration: readInput(options.entityConfiguration).trim() });
+      const one = await client.send<MemberView>(
+        'POST',
+        path('authorities', authority, 'members', id, 'keys', 'adopt'),
+        options.entityConfiguration === undefined ? {} : { entity_configuration: readInput(options.entityConfiguration).trim() },
+      );
       show(json, one, () => describe(one));
     });
   member

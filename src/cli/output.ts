@@ -1,7 +1,8 @@
 import type { Finding } from '../federation/entry.js';
 
 /** stdout carries data, stderr carries talk. Text from strangers never carries control or bidirectional characters. */
-export const clean = (text: unknown): string => String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => (char === '\n' || char === '\t' ? char : '\uFFFD'));
+export const clean = (text: unknown): string =>
+  String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => (char === '\n' || char === '\t' ? char : '\uFFFD'));
 
 export const out = (text: string): void => void process.stdout.write(`${clean(text)}\n`);
 export const talk = (text: string): void => void process.stderr.write(`${clean(text)}\n`);
@@ -18,7 +19,14 @@ export function when(seconds: number | null | undefined, now = Math.floor(Date.n
   if (seconds === null || seconds === undefined) return '—';
   const text = new Date(seconds * 1000).toISOString().replace('T', ' ').replace('.000', '');
   const away = Math.abs(seconds - now);
-  const [n, unit] = away < 120 ? [away, 's'] : away < 7200 ? [Math.round(away / 60), 'min'] : away < 172_800 ? [Math.round(away / 3600), 'h'] : [Math.round(away / 86_400), 'd'];
+  const [n, unit] =
+    away < 120
+      ? [away, 's']
+      : away < 7200
+        ? [Math.round(away / 60), 'min']
+        : away < 172_800
+          ? [Math.round(away / 3600), 'h']
+          : [Math.round(away / 86_400), 'd'];
   return `${text} (${seconds >= now ? `in ${n} ${unit}` : `${n} ${unit} ago`})`;
 }
 

@@ -35,7 +35,8 @@ function tree({ statements, exp, metadata }: TrustChain): void {
   out(`resolved metadata ${JSON.stringify(metadata, null, 2)}`);
 }
 
-const step = ({ what, of, findings }: WalkStep) => `${findings.length ? red('✗') : green('✓')} ${what} ${of.map(clean).join(' → ')}${findings.length ? `\n${showFindings(findings)}` : ''}`;
+const step = ({ what, of, findings }: WalkStep) =>
+  `${findings.length ? red('✗') : green('✓')} ${what} ${of.map(clean).join(' → ')}${findings.length ? `\n${showFindings(findings)}` : ''}`;
 
 export function resolveCommand(program: Command, resolver: (development: boolean) => Resolver): void {
   program
@@ -48,7 +49,15 @@ export function resolveCommand(program: Command, resolver: (development: boolean
       const anchors = await anchorsOf(options.anchors, command);
       const { chains, steps } = await resolver(client.url.startsWith('http:'))(subject, anchors);
       const [best] = chains;
-      const value = { subject, valid: best !== undefined, trust_anchor: best?.trustAnchor ?? null, exp: best?.exp ?? null, metadata: best?.metadata ?? null, trust_chain: best?.statements.map(({ compact }) => compact) ?? null, steps };
+      const value = {
+        subject,
+        valid: best !== undefined,
+        trust_anchor: best?.trustAnchor ?? null,
+        exp: best?.exp ?? null,
+        metadata: best?.metadata ?? null,
+        trust_chain: best?.statements.map(({ compact }) => compact) ?? null,
+        steps,
+      };
       show(json, value, () => {
         if (options.explain || !best) for (const one of steps) out(step(one));
         if (best) tree(best);

@@ -25,7 +25,11 @@ export function globals(command: Command): Globals {
   const stored = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { url?: string; token?: string }) : {};
   const port = process.env['HOLDFAST_PORT'] ?? '8080';
   const url = options.url ?? process.env['HOLDFAST_URL'] ?? stored.url ?? `http://localhost:${port}`;
-  return { json: options.json === true, authority: options.authority ?? 'main', client: createClient({ url: url.replace(/\/$/, ''), token: process.env['HOLDFAST_ADMIN_TOKEN'] || stored.token }) };
+  return {
+    json: options.json === true,
+    authority: options.authority ?? 'main',
+    client: createClient({ url: url.replace(/\/$/, ''), token: process.env['HOLDFAST_ADMIN_TOKEN'] || stored.token }),
+  };
 }
 
 /** Show data: as JSON for scripts, else as the text for people. */

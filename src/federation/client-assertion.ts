@@ -12,14 +12,25 @@ export interface ClientAssertion extends ParsedJws {
 }
 
 const time = z.number().int().min(0).max(MAX_TIME);
-const shape = z.looseObject({ iss: z.string(), sub: z.string(), aud: z.unknown().optional(), jti: z.string().min(1).max(256), exp: time, iat: time.optional(), nbf: time.optional() });
+const shape = z.looseObject({
+  iss: z.string(),
+  sub: z.string(),
+  aud: z.unknown().optional(),
+  jti: z.string().min(1).max(256),
+  exp: time,
+  iat: time.optional(),
+  nbf: time.optional(),
+});
 
 /**
  * Check a client assertion at a federation endpoint (OpenID Federation 1.0 §8.8): `iss` and `sub` the caller, `aud` the
  * Entity Identifier of the entity asked and nothing else, at most five minutes to live. The caller of this function then
  * verifies it with a Federation Entity Key of `iss` and only then spends the `jti`.
  */
-export function parseClientAssertion(compact: unknown, { audience, now, ...options }: EntityIdOptions & { readonly audience: string; readonly now: number }): Result<ClientAssertion> {
+export function parseClientAssertion(
+  compact: unknown,
+  { audience, now, ...options }: EntityIdOptions & { readonly audience: string; readonly now: number },
+): Result<ClientAssertion> {
   const jws = parseJws(compact, ['JWT', 'jwt', 'client-authentication+jwt'], MAX_ASSERTION_BYTES);
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);

@@ -26,7 +26,8 @@ export function parseConstraints(value: unknown, where = 'constraints'): Result<
       no(`naming_constraints/${list}`, 'it is an array of domain names, each with or without a leading dot');
     }
   }
-  if (types !== undefined && !(Array.isArray(types) && types.every((type) => typeof type === 'string'))) no('allowed_entity_types', 'it is an array of Entity Types');
+  if (types !== undefined && !(Array.isArray(types) && types.every((type) => typeof type === 'string')))
+    no('allowed_entity_types', 'it is an array of Entity Types');
   else if (Array.isArray(types) && types.includes('federation_entity')) no('allowed_entity_types', '"federation_entity" is always allowed and never listed');
   return findings.length ? failure(...findings) : success(value);
 }
@@ -50,12 +51,14 @@ export function checkConstraints(constraints: Constraints, { position, subordina
   const findings: Finding[] = [];
   const { max_path_length: depth, naming_constraints: naming } = constraints;
   const between = position - 1;
-  if (depth !== undefined && between > depth) findings.push(finding('path_too_long', 'constraints/max_path_length', `${between} intermediates where at most ${depth} may lie`));
+  if (depth !== undefined && between > depth)
+    findings.push(finding('path_too_long', 'constraints/max_path_length', `${between} intermediates where at most ${depth} may lie`));
   for (const id of naming ? subordinates : []) {
     const host = new URL(id).hostname.replace(/\.$/, '');
     const excluded = naming?.excluded?.find((name) => matches(host, name));
     if (excluded) findings.push(finding('name_excluded', 'constraints/naming_constraints/excluded', `${quote(host)} matches ${quote(excluded)}`));
-    else if (naming?.permitted && !naming.permitted.some((name) => matches(host, name))) findings.push(finding('name_not_permitted', 'constraints/naming_constraints/permitted', `${quote(host)} matches no permitted name`));
+    else if (naming?.permitted && !naming.permitted.some((name) => matches(host, name)))
+      findings.push(finding('name_not_permitted', 'constraints/naming_constraints/permitted', `${quote(host)} matches no permitted name`));
   }
   return findings;
 }

@@ -43,7 +43,22 @@ export const isEntityConfiguration = (statement: EntityStatement): boolean => st
 
 /** Claims this standard defines: `crit` never lists them (§13.4). */
 export const STANDARD_CLAIMS: ReadonlySet<string> = new Set([
-  ...['iss', 'sub', 'iat', 'exp', 'nbf', 'jti', 'aud', 'jwks', 'metadata', 'crit', 'authority_hints', 'trust_anchor_hints', 'trust_marks', 'trust_mark_issuers'],
+  ...[
+    'iss',
+    'sub',
+    'iat',
+    'exp',
+    'nbf',
+    'jti',
+    'aud',
+    'jwks',
+    'metadata',
+    'crit',
+    'authority_hints',
+    'trust_anchor_hints',
+    'trust_marks',
+    'trust_mark_issuers',
+  ],
   ...['trust_mark_owners', 'constraints', 'metadata_policy', 'metadata_policy_crit', 'source_endpoint', 'trust_anchor'],
 ]);
 const CONFIGURATION_ONLY = ['authority_hints', 'trust_anchor_hints', 'trust_marks', 'trust_mark_issuers', 'trust_mark_owners'];
@@ -63,7 +78,10 @@ const shape = z.looseObject({
   crit: z.array(z.string()).min(1).optional(),
   authority_hints: z.array(z.string()).min(1).max(MAX_AUTHORITY_HINTS).optional(),
   trust_anchor_hints: z.array(z.string()).min(1).optional(),
-  trust_marks: z.array(z.looseObject({ trust_mark_type: z.string(), trust_mark: z.string() })).max(MAX_TRUST_MARKS).optional(),
+  trust_marks: z
+    .array(z.looseObject({ trust_mark_type: z.string(), trust_mark: z.string() }))
+    .max(MAX_TRUST_MARKS)
+    .optional(),
   trust_mark_issuers: z.record(z.string(), z.array(z.string())).optional(),
   trust_mark_owners: z.record(z.string(), z.looseObject({ sub: z.string(), jwks: z.unknown() })).optional(),
   source_endpoint: z.string().optional(),
@@ -107,9 +125,11 @@ export function parseStatementClaims(value: unknown, options: StatementOptions):
   if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints']));
   if (claims['metadata_policy'] !== undefined) take(parseMetadataPolicy(claims['metadata_policy']));
   if (claims['metadata_policy_crit'] !== undefined) take(parsePolicyCrit(claims['metadata_policy_crit']));
-  for (const [type, owner] of Object.entries(claims.trust_mark_owners ?? {})) take(parseJwkSet(owner.jwks, `trust_mark_owners/${type}/jwks`, { strict: false }));
+  for (const [type, owner] of Object.entries(claims.trust_mark_owners ?? {}))
+    take(parseJwkSet(owner.jwks, `trust_mark_owners/${type}/jwks`, { strict: false }));
   for (const [n, mark] of (claims.trust_marks ?? []).entries()) {
-    if (innerMarkType(mark.trust_mark) !== mark.trust_mark_type) findings.push(finding('claim_invalid', `trust_marks/${n}`, 'its trust_mark_type differs from the one inside the mark'));
+    if (innerMarkType(mark.trust_mark) !== mark.trust_mark_type)
+      findings.push(finding('claim_invalid', `trust_marks/${n}`, 'its trust_mark_type differs from the one inside the mark'));
   }
   const late = checkTimes(claims, options.now, CLOCK_SKEW_SECONDS);
   if (late) findings.push(late);
@@ -133,8 +153,10 @@ function checkIdentifiers(claims: Shape, options: StatementOptions): readonly Fi
   for (const name of ['authority_hints', 'trust_anchor_hints'] as const) for (const [n, hint] of (claims[name] ?? []).entries()) id(`${name}/${n}`, hint);
   for (const [type, owner] of Object.entries(claims.trust_mark_owners ?? {})) id(`trust_mark_owners/${type}/sub`, owner.sub);
   for (const [type, issuers] of Object.entries(claims.trust_mark_issuers ?? {})) for (const issuer of issuers) id(`trust_mark_issuers/${type}`, issuer);
-  if (claims.source_endpoint !== undefined && !isEntityId(claims.source_endpoint.split('?')[0], options)) findings.push(finding('claim_invalid', 'source_endpoint', 'it is not an https URL'));
-  if (options.subject !== undefined && claims.sub !== options.subject) findings.push(finding('subject_mismatch', 'sub', `it is about ${quote(claims.sub)}, not ${quote(options.subject)}`));
+  if (claims.source_endpoint !== undefined && !isEntityId(claims.source_endpoint.split('?')[0], options))
+    findings.push(finding('claim_invalid', 'source_endpoint', 'it is not an https URL'));
+  if (options.subject !== undefined && claims.sub !== options.subject)
+    findings.push(finding('subject_mismatch', 'sub', `it is about ${quote(claims.sub)}, not ${quote(options.subject)}`));
   return findings;
 }
 
@@ -173,6 +195,7 @@ export async function validateEntityConfiguration(compact: unknown, options: Sta
   const statement = parseEntityStatement(compact, options);
   if (!statement.ok) return statement;
   if (!isEntityConfiguration(statement.value)) return failure(finding('claim_invalid', 'sub', 'an Entity Configuration has the same "iss" and "sub"'));
-  if (!statement.value.claims.metadata || Object.keys(statement.value.claims.metadata).length === 0) return failure(finding('claim_missing', 'metadata', 'an Entity Configuration declares at least one Entity Type'));
+  if (!statement.value.claims.metadata || Object.keys(statement.value.claims.metadata).length === 0)
+    return failure(finding('claim_missing', 'metadata', 'an Entity Configuration declares at least one Entity Type'));
   return verifyEntityStatement(statement.value, statement.value.claims.jwks);
 }

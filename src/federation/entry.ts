@@ -5,11 +5,26 @@
 export { CLIENT_ASSERTION_TYPE, type ClientAssertion, parseClientAssertion } from './client-assertion.js';
 export { allowEntityTypes, checkConstraints, type Constraints, parseConstraints } from './constraints.js';
 export { type EntityId, entityConfigurationUrl, isEntityId, parseEntityId } from './entity-id.js';
-export { type EntityStatement, type EntityStatementClaims, isEntityConfiguration, parseEntityStatement, validateEntityConfiguration, type Verified, verifyEntityStatement } from './entity-statement.js';
+export {
+  type EntityStatement,
+  type EntityStatementClaims,
+  isEntityConfiguration,
+  parseEntityStatement,
+  validateEntityConfiguration,
+  type Verified,
+  verifyEntityStatement,
+} from './entity-statement.js';
 export { ERROR_STATUS, type ErrorCode, type ErrorResponse } from './error-response.js';
 export { failure, type Finding, finding, FINDING_CODES, type FindingCode, refuse, type Result } from './finding.js';
 export { type HistoricalKey, historicalKeyFor, REVOCATION_REASONS, type RevocationReason, validateHistoricalKeys } from './historical-keys.js';
-export { type EntityConfigurationInput, type IssueOptions, signEntityConfiguration, signHistoricalKeys, signSubordinateStatement, type SubordinateStatementInput } from './issue.js';
+export {
+  type EntityConfigurationInput,
+  type IssueOptions,
+  signEntityConfiguration,
+  signHistoricalKeys,
+  signSubordinateStatement,
+  type SubordinateStatementInput,
+} from './issue.js';
 export { algorithmsOf, type JwkSet, parseJwkSet, type PublicJwk, SIGNING_ALGORITHMS, type SigningAlgorithm } from './jwk-set.js';
 export { createKeyCache, type KeyCache, parseJws, type ParsedJws, type Signer, signJws, verifyJws } from './jws.js';
 export * as limits from './limits.js';

@@ -20,11 +20,21 @@ const time = z.number().int().min(0).max(MAX_TIME);
 const shape = z.looseObject({
   iss: z.string(),
   iat: time,
-  keys: z.array(z.looseObject({ kid: z.string().min(1), exp: time, iat: time.optional(), revoked: z.looseObject({ revoked_at: time, reason: z.string().optional() }).optional() })),
+  keys: z.array(
+    z.looseObject({
+      kid: z.string().min(1),
+      exp: time,
+      iat: time.optional(),
+      revoked: z.looseObject({ revoked_at: time, reason: z.string().optional() }).optional(),
+    }),
+  ),
 });
 
 /** Validate a Historical Keys response signed by a current key of its issuer (§8.7.2). */
-export async function validateHistoricalKeys(compact: unknown, issuer: { readonly entityId: string; readonly jwks: JwkSet }): Promise<Result<readonly HistoricalKey[]>> {
+export async function validateHistoricalKeys(
+  compact: unknown,
+  issuer: { readonly entityId: string; readonly jwks: JwkSet },
+): Promise<Result<readonly HistoricalKey[]>> {
   const jws = parseJws(compact, typOf(JWK_SET_JWT));
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
@@ -44,6 +54,10 @@ export async function validateHistoricalKeys(compact: unknown, issuer: { readonl
  */
 export function historicalKeyFor(keys: readonly HistoricalKey[], { kid, iat }: { readonly kid: string; readonly iat: number }): HistoricalKey | undefined {
   return keys.find(
-    (key) => key.kid === kid && iat < key.exp && (key.iat === undefined || iat >= key.iat) && (!key.revoked || (key.revoked.reason !== 'compromised' && iat < key.revoked.revoked_at)),
+    (key) =>
+      key.kid === kid &&
+      iat < key.exp &&
+      (key.iat === undefined || iat >= key.iat) &&
+      (!key.revoked || (key.revoked.reason !== 'compromised' && iat < key.revoked.revoked_at)),
   );
 }

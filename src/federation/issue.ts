@@ -15,7 +15,11 @@ export interface IssueOptions extends EntityIdOptions {
 }
 
 /** Claims of an Entity Configuration before signing; times in seconds since the epoch. */
-export type EntityConfigurationInput = Omit<EntityStatementClaims, 'iss' | 'metadata' | 'jwks'> & { readonly metadata: Metadata; readonly jwks: unknown; readonly hasSubordinates?: boolean };
+export type EntityConfigurationInput = Omit<EntityStatementClaims, 'iss' | 'metadata' | 'jwks'> & {
+  readonly metadata: Metadata;
+  readonly jwks: unknown;
+  readonly hasSubordinates?: boolean;
+};
 
 /**
  * Sign an Entity Configuration (OpenID Federation 1.0 §3, §9). Nothing is signed that our own validator would refuse:
@@ -24,9 +28,12 @@ export type EntityConfigurationInput = Omit<EntityStatementClaims, 'iss' | 'meta
  */
 export async function signEntityConfiguration({ hasSubordinates, ...input }: EntityConfigurationInput, options: IssueOptions): Promise<Result<string>> {
   const claims = { iss: input['sub'], ...input } as unknown as EntityStatementClaims;
-  const findings: Finding[] = [...checkMetadata(input.metadata, { ...options, entityId: claims.sub, ...(hasSubordinates === undefined ? {} : { hasSubordinates }) })];
+  const findings: Finding[] = [
+    ...checkMetadata(input.metadata, { ...options, entityId: claims.sub, ...(hasSubordinates === undefined ? {} : { hasSubordinates }) }),
+  ];
   const jwks = parseJwkSet(claims.jwks);
-  if (jwks.ok && !jwks.value.keys.some(({ kid }) => kid === options.signer.kid)) findings.push(finding('signature_key_unknown', 'jwks', 'the signing key is not among the published keys'));
+  if (jwks.ok && !jwks.value.keys.some(({ kid }) => kid === options.signer.kid))
+    findings.push(finding('signature_key_unknown', 'jwks', 'the signing key is not among the published keys'));
   return issue(claims, findings, options);
 }
 
@@ -47,9 +54,13 @@ async function issue(claims: EntityStatementClaims, findings: Finding[], options
   if (claims.exp - claims.iat > MAX_STATEMENT_LIFETIME) findings.push(finding('claim_invalid', 'exp', `a lifetime over ${MAX_STATEMENT_LIFETIME} s`));
   if (findings.length) return failure(...findings);
   const compact = await signJws(typOf(ENTITY_STATEMENT), claims, options.signer);
-  return compact.length > MAX_STATEMENT_BYTES ? failure(finding('too_large', 'statement', `${compact.length} bytes, more than ${MAX_STATEMENT_BYTES}`)) : success(compact);
+  return compact.length > MAX_STATEMENT_BYTES
+    ? failure(finding('too_large', 'statement', `${compact.length} bytes, more than ${MAX_STATEMENT_BYTES}`))
+    : success(compact);
 }
 
 /** Sign the Historical Keys response (§8.7.2). */
-export const signHistoricalKeys = (claims: { readonly iss: string; readonly iat: number; readonly keys: readonly HistoricalKey[] }, signer: Signer): Promise<string> =>
-  signJws(typOf(JWK_SET_JWT), claims, signer);
+export const signHistoricalKeys = (
+  claims: { readonly iss: string; readonly iat: number; readonly keys: readonly HistoricalKey[] },
+  signer: Signer,
+): Promise<string> => signJws(typOf(JWK_SET_JWT), claims, signer);

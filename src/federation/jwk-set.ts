@@ -33,7 +33,11 @@ export interface JwkSetOptions {
 }
 
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'priv'];
-const EC_ALGORITHMS: Record<string, readonly [alg: SigningAlgorithm, bytes: number]> = { 'P-256': ['ES256', 32], 'P-384': ['ES384', 48], 'P-521': ['ES512', 66] };
+const EC_ALGORITHMS: Record<string, readonly [alg: SigningAlgorithm, bytes: number]> = {
+  'P-256': ['ES256', 32],
+  'P-384': ['ES384', 48],
+  'P-521': ['ES512', 66],
+};
 const RSA_ALGORITHMS = SIGNING_ALGORITHMS.filter((alg) => /^[RP]S/.test(alg));
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
@@ -52,7 +56,13 @@ function bitLength(text: unknown): number | undefined {
 /** The algorithms a key can sign with; empty for a type we do not support. A key's own `alg` narrows it to one. */
 export function algorithmsOf(jwk: PublicJwk): readonly SigningAlgorithm[] {
   const all: readonly SigningAlgorithm[] =
-    jwk.kty === 'RSA' ? RSA_ALGORITHMS : jwk.kty === 'OKP' && jwk.crv === 'Ed25519' ? ['Ed25519', 'EdDSA'] : jwk.kty === 'EC' ? [EC_ALGORITHMS[jwk.crv ?? '']?.[0]].filter((alg) => alg !== undefined) : [];
+    jwk.kty === 'RSA'
+      ? RSA_ALGORITHMS
+      : jwk.kty === 'OKP' && jwk.crv === 'Ed25519'
+        ? ['Ed25519', 'EdDSA']
+        : jwk.kty === 'EC'
+          ? [EC_ALGORITHMS[jwk.crv ?? '']?.[0]].filter((alg) => alg !== undefined)
+          : [];
   return jwk.alg === undefined ? all : all.filter((alg) => alg === jwk.alg);
 }
 
@@ -70,8 +80,11 @@ function checkKey(value: unknown, where: string, strict: boolean): Finding | und
   const weak = checkMaterial(value, where);
   if (weak) return weak;
   if (!strict) return undefined;
-  if (value['use'] !== undefined && value['use'] !== 'sig') return finding('jwk_unsupported', where, `"use" is ${quote(value['use'])}; a Federation Entity Key signs`);
-  return algorithmsOf(value as unknown as PublicJwk).length ? undefined : finding('jwk_unsupported', where, `kty ${quote(value['kty'])}, crv ${quote(value['crv'] ?? '')}, alg ${quote(value['alg'] ?? '')} is not supported`);
+  if (value['use'] !== undefined && value['use'] !== 'sig')
+    return finding('jwk_unsupported', where, `"use" is ${quote(value['use'])}; a Federation Entity Key signs`);
+  return algorithmsOf(value as unknown as PublicJwk).length
+    ? undefined
+    : finding('jwk_unsupported', where, `kty ${quote(value['kty'])}, crv ${quote(value['crv'] ?? '')}, alg ${quote(value['alg'] ?? '')} is not supported`);
 }
 
 function checkMaterial(key: Record<string, unknown>, where: string): Finding | undefined {
@@ -79,12 +92,15 @@ function checkMaterial(key: Record<string, unknown>, where: string): Finding | u
     const bits = bitLength(key['n']);
     const exponent = byteLength(key['e']);
     if (bits === undefined || exponent === undefined || exponent > 8) return finding('jwks_invalid', where, '"n" and "e" are not base64url integers');
-    if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS) return finding('jwk_weak', where, `an RSA modulus of ${bits} bits is outside ${MIN_RSA_BITS} to ${MAX_RSA_BITS}`);
+    if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS)
+      return finding('jwk_weak', where, `an RSA modulus of ${bits} bits is outside ${MIN_RSA_BITS} to ${MAX_RSA_BITS}`);
     if (key['e'] === 'AQ' || key['e'] === 'Aw') return finding('jwk_weak', where, 'the RSA exponent is below 65537');
   }
   const curve = key['kty'] === 'EC' ? EC_ALGORITHMS[String(key['crv'])] : undefined;
-  if (curve && (byteLength(key['x']) !== curve[1] || byteLength(key['y']) !== curve[1])) return finding('jwks_invalid', where, `"x" and "y" are not ${curve[1]} bytes of base64url`);
-  if (key['kty'] === 'OKP' && key['crv'] === 'Ed25519' && byteLength(key['x']) !== 32) return finding('jwks_invalid', where, '"x" is not 32 bytes of base64url');
+  if (curve && (byteLength(key['x']) !== curve[1] || byteLength(key['y']) !== curve[1]))
+    return finding('jwks_invalid', where, `"x" and "y" are not ${curve[1]} bytes of base64url`);
+  if (key['kty'] === 'OKP' && key['crv'] === 'Ed25519' && byteLength(key['x']) !== 32)
+    return finding('jwks_invalid', where, '"x" is not 32 bytes of base64url');
   return undefined;
 }
 
@@ -111,5 +127,4 @@ export function parseJwkSet(value: unknown, where = 'jwks', { strict = true }: J
 }
 
 /** Same key material, whatever else the two JWKs say. */
-export const sameKey = (a: PublicJwk, b: PublicJwk): boolean =>
-  a.kty === b.kty && a.crv === b.crv && a.x === b.x && a.y === b.y && a.n === b.n && a.e === b.e;
+export const sameKey = (a: PublicJwk, b: PublicJwk): boolean => a.kty === b.kty && a.crv === b.crv && a.x === b.x && a.y === b.y && a.n === b.n && a.e === b.e;

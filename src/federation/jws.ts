@@ -25,7 +25,7 @@ export interface Signer {
   readonly kid: string;
   readonly alg: SigningAlgorithm;
   /** Sign `bytes`; gives the JWS signature (for ECDSA the raw r ‖ s of RFC 7518 §3.4). */
-  sign(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+  sign(bytes: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Remembers imported keys between validations; importing costs about as much as verifying. */
@@ -130,12 +130,6 @@ async function importKey(jwk: PublicJwk, alg: SigningAlgorithm, cache?: KeyCache
 export async function signJws(typ: string, claims: object, signer: Signer): Promise<string> {
   const input = `${base64url.encode(JSON.stringify({ typ, alg: signer.alg, kid: signer.kid }))}.${base64url.encode(JSON.stringify(claims))}`;
   return `${input}.${base64url.encode(await signer.sign(encoder.encode(input)))}`;
-}
-
-/** Findings of several results, or undefined when all are fine. */
-export function firstFailure(results: readonly Result<unknown>[]) {
-  const findings = results.flatMap((one) => (one.ok ? [] : one.findings));
-  return findings.length ? failure(...findings) : undefined;
 }
 
 /** `iat`, `nbf` and `exp` against the clock; skew is allowed on the first two only (§3.2). */

@@ -1,4 +1,4 @@
-import { entityConfigurationUrl, type EntityIdOptions, isEntityId } from './entity-id.js';
+import { type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, refuse, type Result, success } from './finding.js';
 import { MAX_METADATA_BYTES } from './limits.js';
 import { isObject } from './strict-json.js';
@@ -16,7 +16,6 @@ export const FEDERATION_ENDPOINTS = [
   'federation_trust_mark_endpoint',
   'federation_historical_keys_endpoint',
 ] as const;
-export type FederationEndpoint = (typeof FEDERATION_ENDPOINTS)[number];
 
 /** Shape only: an object of objects without null parameters. Unknown Entity Types pass unchanged (MD-02). */
 export function parseMetadata(value: unknown, where = 'metadata'): Result<Metadata> {
@@ -41,7 +40,9 @@ export function parseMetadata(value: unknown, where = 'metadata'): Result<Metada
  */
 export function applySuperiorMetadata(own: Metadata, superior: Metadata | undefined): Metadata {
   if (!superior) return own;
-  return Object.fromEntries(Object.entries(own).map(([type, parameters]) => [type, Object.hasOwn(superior, type) ? { ...parameters, ...superior[type] } : parameters]));
+  return Object.fromEntries(
+    Object.entries(own).map(([type, parameters]) => [type, Object.hasOwn(superior, type) ? { ...parameters, ...superior[type] } : parameters]),
+  );
 }
 
 const isStrings = (value: unknown): boolean => Array.isArray(value) && value.every((one) => typeof one === 'string');
@@ -92,18 +93,17 @@ function checkFederationEntity(entity: Readonly<Record<string, unknown>>, check:
   }
   for (const name of ['federation_fetch_endpoint', 'federation_list_endpoint']) {
     if (check.hasSubordinates === true && entity[name] === undefined) no(`federation_entity/${name}`, 'an entity with Subordinates publishes this endpoint');
-    if (check.hasSubordinates === false && entity[name] !== undefined) no(`federation_entity/${name}`, 'a Leaf does not publish this endpoint; enrol the entity as an intermediate');
+    if (check.hasSubordinates === false && entity[name] !== undefined)
+      no(`federation_entity/${name}`, 'a Leaf does not publish this endpoint; enrol the entity as an intermediate');
   }
 }
 
 function checkCommon(type: string, parameters: Readonly<Record<string, unknown>>, check: MetadataCheck, no: (where: string, detail: string) => void): void {
   for (const name of ['jwks_uri', 'signed_jwks_uri']) {
-    if (type !== 'federation_entity' && parameters[name] !== undefined && !isEndpointUrl(parameters[name], check)) no(`${type}/${name}`, 'it is an https URL without fragment');
+    if (type !== 'federation_entity' && parameters[name] !== undefined && !isEndpointUrl(parameters[name], check))
+      no(`${type}/${name}`, 'it is an https URL without fragment');
   }
   for (const name of ['contacts', 'keywords']) {
     if (parameters[name] !== undefined && !isStrings(parameters[name])) no(`${type}/${name}`, 'it is an array of strings');
   }
 }
-
-/** Endpoint metadata of an authority whose endpoints lie below its identifier. */
-export const endpointUrl = (entityId: string, name: string): string => `${entityConfigurationUrl(entityId).replace('/.well-known/openid-federation', '')}/${name}`;

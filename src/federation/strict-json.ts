@@ -6,8 +6,7 @@ export interface JsonObject {
   readonly [name: string]: JsonValue;
 }
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * `JSON.parse` that also refuses what it lets pass: duplicate members (the last would win silently,

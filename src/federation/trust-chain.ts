@@ -1,6 +1,13 @@
 import { allowEntityTypes, checkConstraints } from './constraints.js';
 import type { EntityIdOptions } from './entity-id.js';
-import { type EntityStatement, type EntityStatementClaims, isEntityConfiguration, parseEntityStatement, type Verified, verifyEntityStatement } from './entity-statement.js';
+import {
+  type EntityStatement,
+  type EntityStatementClaims,
+  isEntityConfiguration,
+  parseEntityStatement,
+  type Verified,
+  verifyEntityStatement,
+} from './entity-statement.js';
 import { failure, finding, type Finding, quote, refuse, type Result, success, within } from './finding.js';
 import { type JwkSet, sameKey } from './jwk-set.js';
 import type { KeyCache } from './jws.js';
@@ -83,7 +90,8 @@ function checkLinks(claims: readonly EntityStatementClaims[], options: TrustChai
     const above = claims[n + 1];
     if (n === 0 && iss !== sub) findings.push(finding('chain_malformed', place, "the first statement is the subject's Entity Configuration"));
     if (n > 0 && n < last && iss === sub) findings.push(finding('chain_malformed', place, 'Entity Configurations of Intermediates are not part of a chain'));
-    if (above && iss !== above.sub) findings.push(finding('chain_broken', place, `it was issued by ${quote(iss)}, the next statement is about ${quote(above.sub)}`));
+    if (above && iss !== above.sub)
+      findings.push(finding('chain_broken', place, `it was issued by ${quote(iss)}, the next statement is about ${quote(above.sub)}`));
   }
   const entities = claims.filter(({ iss, sub }, n) => n === 0 || iss !== sub).map(({ iss, sub }, n) => (n === 0 ? sub : iss));
   if (new Set(entities).size !== entities.length) findings.push(finding('chain_loop', 'chain', 'an entity occurs twice'));
@@ -92,7 +100,8 @@ function checkLinks(claims: readonly EntityStatementClaims[], options: TrustChai
     findings.push(finding('authority_hint_missing', 'ES[0] authority_hints', `${quote(superior.iss)} is not among them`));
   }
   const anchor = claims[last]?.iss ?? '';
-  if (!Object.hasOwn(options.anchors, anchor)) findings.push(finding('trust_anchor_unknown', `ES[${last}] iss`, `${quote(anchor)} is not a configured Trust Anchor`));
+  if (!Object.hasOwn(options.anchors, anchor))
+    findings.push(finding('trust_anchor_unknown', `ES[${last}] iss`, `${quote(anchor)} is not a configured Trust Anchor`));
   return findings;
 }
 
@@ -126,7 +135,9 @@ export function resolveMetadata(chain: readonly EntityStatementClaims[]): Result
 /** Signatures last: they cost the most (§10.2). */
 async function verifyChain(statements: readonly EntityStatement[], options: TrustChainOptions): Promise<Result<readonly Verified<EntityStatement>[]>> {
   const anchor = statements.at(-1)?.claims.iss ?? '';
-  const results = await Promise.all(statements.map((statement, n) => verifyWithAll(statement, keySets(statement, statements[n + 1], options.anchors[anchor]), options.keyCache)));
+  const results = await Promise.all(
+    statements.map((statement, n) => verifyWithAll(statement, keySets(statement, statements[n + 1], options.anchors[anchor]), options.keyCache)),
+  );
   const findings = results.flatMap((result, n) => (result.ok ? [] : within(`ES[${n}]`, result.findings)));
   return findings.length ? failure(...findings) : success(results.flatMap((result) => (result.ok ? [result.value] : [])));
 

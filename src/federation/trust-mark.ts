@@ -69,15 +69,19 @@ export async function validateTrustMark(compact: unknown, options: TrustMarkOpti
 function checkMark(mark: z.infer<typeof shape>, options: TrustMarkOptions): readonly Finding[] {
   const findings: Finding[] = [];
   if (!isEntityId(mark.iss, options)) findings.push(finding('entity_id_invalid', 'iss', `${quote(mark.iss)} is no Entity Identifier`));
-  if (mark.iss !== options.issuer.entityId) findings.push(finding('issuer_mismatch', 'iss', `it names ${quote(mark.iss)}, not ${quote(options.issuer.entityId)}`));
+  if (mark.iss !== options.issuer.entityId)
+    findings.push(finding('issuer_mismatch', 'iss', `it names ${quote(mark.iss)}, not ${quote(options.issuer.entityId)}`));
   if (mark.sub !== options.subject) findings.push(finding('trust_mark_subject', 'sub', `it was issued to ${quote(mark.sub)}`));
   const late = checkTimes(mark, options.now, CLOCK_SKEW_SECONDS);
   if (late) findings.push(late);
   const issuers = options.anchor.trust_mark_issuers ?? {};
   const accepted = Object.hasOwn(issuers, mark.trust_mark_type) ? issuers[mark.trust_mark_type] : undefined;
-  if (accepted && accepted.length > 0 && !accepted.includes(mark.iss)) findings.push(finding('trust_mark_issuer', 'iss', `${quote(mark.iss)} may not issue ${quote(mark.trust_mark_type)}`));
-  if (!accepted && !ownerOf(mark.trust_mark_type, options) && !options.acceptUnlisted) findings.push(finding('trust_mark_not_recognized', 'trust_mark_type', `${quote(mark.trust_mark_type)} is not listed`));
-  if (ownerOf(mark.trust_mark_type, options) && mark.delegation === undefined) findings.push(finding('delegation_missing', 'delegation', `the type ${quote(mark.trust_mark_type)} has an owner`));
+  if (accepted && accepted.length > 0 && !accepted.includes(mark.iss))
+    findings.push(finding('trust_mark_issuer', 'iss', `${quote(mark.iss)} may not issue ${quote(mark.trust_mark_type)}`));
+  if (!accepted && !ownerOf(mark.trust_mark_type, options) && !options.acceptUnlisted)
+    findings.push(finding('trust_mark_not_recognized', 'trust_mark_type', `${quote(mark.trust_mark_type)} is not listed`));
+  if (ownerOf(mark.trust_mark_type, options) && mark.delegation === undefined)
+    findings.push(finding('delegation_missing', 'delegation', `the type ${quote(mark.trust_mark_type)} has an owner`));
   return findings;
 }
 

@@ -60,7 +60,10 @@ export function sealedCustody(sealKey: CryptoKey): Custody {
       const guess: SigningAlgorithm | undefined = wanted ?? (typeof secret === 'string' ? undefined : algorithmsOf({ ...secret, kid: 'x' } as PublicJwk)[0]);
       for (const alg of guess ? [guess] : (['ES256', 'ES384', 'ES512', 'Ed25519', 'RS256'] as const)) {
         try {
-          const key = typeof secret === 'string' ? await importPKCS8(secret, alg, { extractable: true }) : await importJWK({ ...secret, ext: true }, alg, { extractable: true });
+          const key =
+            typeof secret === 'string'
+              ? await importPKCS8(secret, alg, { extractable: true })
+              : await importJWK({ ...secret, ext: true }, alg, { extractable: true });
           if (key instanceof Uint8Array || key.type !== 'private') return no('it is not a private key');
           return await keep(id, key, alg);
         } catch {
@@ -76,7 +79,13 @@ export function sealedCustody(sealKey: CryptoKey): Custody {
       if (!signer) {
         signer = unseal(sealKey, id, sealed)
           .then((pem) => importPKCS8(pem, alg))
-          .then((key): Signer => ({ kid, alg, sign: async (bytes) => new Uint8Array(await crypto.subtle.sign(signParameters(alg), key as never, bytes)) }));
+          .then(
+            (key): Signer => ({
+              kid,
+              alg,
+              sign: async (bytes) => new Uint8Array(await crypto.subtle.sign(signParameters(alg), key as never, bytes as Uint8Array<ArrayBuffer>)),
+            }),
+          );
         signer.catch(() => opened.delete(cacheKey));
         opened.set(cacheKey, signer);
       }

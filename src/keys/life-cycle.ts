@@ -49,8 +49,10 @@ export interface ActivationFacts {
 /** Why a staged key may not sign yet; undefined when it may (§11.2; KR-03 for an authority under a superior). */
 export function activationObstacle(key: KeyRecord, { now, configurationLifetime, hasSuperior }: ActivationFacts): string | undefined {
   const ready = (key.stagedAt ?? now) + configurationLifetime;
-  if (now < ready) return `it has been published for ${now - (key.stagedAt ?? now)} s; whoever keeps our configuration may not know it until ${ready - now} s from now`;
+  if (now < ready)
+    return `it has been published for ${now - (key.stagedAt ?? now)} s; whoever keeps our configuration may not know it until ${ready - now} s from now`;
   if (hasSuperior && key.superiorReadyAt === null) return 'no statement of our superior lists it yet; ask the superior to add it';
-  if (hasSuperior && now < (key.superiorReadyAt ?? 0)) return `older statements of our superior, without this key, are valid for another ${(key.superiorReadyAt ?? 0) - now} s`;
+  if (hasSuperior && now < (key.superiorReadyAt ?? 0))
+    return `older statements of our superior, without this key, are valid for another ${(key.superiorReadyAt ?? 0) - now} s`;
   return undefined;
 }

@@ -10,7 +10,11 @@ export function newId(kind: string): string {
   return `${kind}_${text}`;
 }
 
-const base64url = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+const base64url = (bytes: Uint8Array): string =>
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '');
 
 /** An API key: recognizable prefix, 8 characters that may be shown, 256 secret bits. */
 export function newApiKey(): { readonly token: string; readonly prefix: string } {

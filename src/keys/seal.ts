@@ -30,8 +30,10 @@ export async function seal(sealKey: CryptoKey, label: string, clear: string): Pr
 /** @throws Error when the box was made with another key or for another label */
 export async function unseal(sealKey: CryptoKey, label: string, sealed: string): Promise<string> {
   const box = fromBase64(sealed);
-  const clear = await crypto.subtle.decrypt({ name: 'AES-GCM', iv: box.subarray(0, 12), additionalData: utf8(label) }, sealKey as never, box.subarray(12)).catch(() => {
-    throw new Error(`the sealed key ${label} does not open: another HOLDFAST_SEAL_KEY sealed it, or it was changed`);
-  });
+  const clear = await crypto.subtle
+    .decrypt({ name: 'AES-GCM', iv: box.subarray(0, 12), additionalData: utf8(label) }, sealKey as never, box.subarray(12))
+    .catch(() => {
+      throw new Error(`the sealed key ${label} does not open: another HOLDFAST_SEAL_KEY sealed it, or it was changed`);
+    });
   return new TextDecoder().decode(clear);
 }

@@ -25,7 +25,20 @@ export interface AuthorityInput {
 const SLUG = /^[a-z0-9][a-z0-9-]{0,39}$/;
 /** Path segments below an authority that mean something else (architecture §6). */
 const RESERVED = new Set([
-  ...['fetch', 'list', 'extended-list', 'resolve', 'trust-mark', 'trust-mark-status', 'trust-mark-list', 'historical-keys', 'subordinate-events', 'status-lists', 'status', 'checkpoints'],
+  ...[
+    'fetch',
+    'list',
+    'extended-list',
+    'resolve',
+    'trust-mark',
+    'trust-mark-status',
+    'trust-mark-list',
+    'historical-keys',
+    'subordinate-events',
+    'status-lists',
+    'status',
+    'checkpoints',
+  ],
   ...['authorization', 'recognition', 'hosted', 'join', 'ssf', 'token', 'events', 'admin', 'console', 'healthz', 'readyz', '.well-known'],
 ]);
 /** Claims of a configuration that an operator may set himself; the others come from keys, metadata and settings. */
@@ -37,16 +50,19 @@ function inputFindings(input: AuthorityInput, development: boolean): readonly Fi
   const no = (where: string, detail: string, fix: string) => findings.push({ ...finding('claim_invalid', where, detail), fix });
   const metadata = parseMetadata(input.metadata ?? {});
   if (!metadata.ok) findings.push(...metadata.findings);
-  for (const name of Object.keys(input.claims ?? {})) if (STANDARD_CLAIMS.has(name) && !OWN_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is set by Holdfast`, 'Use the field of its own.');
+  for (const name of Object.keys(input.claims ?? {}))
+    if (STANDARD_CLAIMS.has(name) && !OWN_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is set by Holdfast`, 'Use the field of its own.');
   for (const [n, hint] of (input.authorityHints ?? []).entries()) {
     const id = parseEntityId(hint, { development });
     if (!id.ok) findings.push(...id.findings.map((one) => ({ ...one, where: `authority_hints/${n}` })));
   }
   for (const name of ['configurationLifetime', 'statementLifetime'] as const) {
     const seconds = input[name];
-    if (seconds !== undefined && (seconds < limits.MIN_STATEMENT_LIFETIME || seconds > limits.MAX_STATEMENT_LIFETIME)) no(name, `${seconds} s`, `Choose between ${limits.MIN_STATEMENT_LIFETIME} and ${limits.MAX_STATEMENT_LIFETIME} seconds.`);
+    if (seconds !== undefined && (seconds < limits.MIN_STATEMENT_LIFETIME || seconds > limits.MAX_STATEMENT_LIFETIME))
+      no(name, `${seconds} s`, `Choose between ${limits.MIN_STATEMENT_LIFETIME} and ${limits.MAX_STATEMENT_LIFETIME} seconds.`);
   }
-  if (typeof input.keyRotation === 'number' && input.keyRotation < MIN_ROTATION) no('key_rotation', `${input.keyRotation} s`, `Rotate at most once a day (${MIN_ROTATION} s).`);
+  if (typeof input.keyRotation === 'number' && input.keyRotation < MIN_ROTATION)
+    no('key_rotation', `${input.keyRotation} s`, `Rotate at most once a day (${MIN_ROTATION} s).`);
   return findings;
 }
 
@@ -80,7 +96,8 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
     async decide() {
       for (const other of await db.select().from(authority)) {
         if (other.slug === input.slug) throw new Refusal('already_exists', `there is an authority ${input.slug} already`);
-        if (other.entityId.replace(/\/$/, '') === input.entityId.replace(/\/$/, '')) throw new Refusal('already_exists', `the authority ${other.slug} answers at that URL already`);
+        if (other.entityId.replace(/\/$/, '') === input.entityId.replace(/\/$/, ''))
+          throw new Refusal('already_exists', `the authority ${other.slug} answers at that URL already`);
       }
       const now = call.now();
       const row: AuthorityRow = {
@@ -101,11 +118,31 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
         updatedAt: now,
         v: 1,
       };
-      const keyRow: AuthorityKeyRow = { id: keyId, authorityId: id, ...key, state: 'active', createdAt: now, stagedAt: now, activeAt: now, retiringAt: null, endedAt: null, revokedReason: null, superiorReadyAt: null };
+      const keyRow: AuthorityKeyRow = {
+        id: keyId,
+        authorityId: id,
+        ...key,
+        state: 'active',
+        createdAt: now,
+        stagedAt: now,
+        activeAt: now,
+        retiringAt: null,
+        endedAt: null,
+        revokedReason: null,
+        superiorReadyAt: null,
+      };
       const issuer = await issuerOf(call, row, { keys: [keyRow] });
       const artefacts = [await signedConfiguration(call, issuer), await signedHistoricalKeys(call, issuer)];
       return {
-        events: [{ type: 'authority.created', subjectKind: 'authority', subjectId: id, detail: { slug: row.slug, entity_id: row.entityId, kid: key.kid }, artefacts: published(artefacts) }],
+        events: [
+          {
+            type: 'authority.created',
+            subjectKind: 'authority',
+            subjectId: id,
+            detail: { slug: row.slug, entity_id: row.entityId, kid: key.kid },
+            artefacts: published(artefacts),
+          },
+        ],
         statements: [insertRows(authority, [row]), insertRows(authorityKey, [keyRow]), putArtefacts(artefacts)],
         result: row,
       };
@@ -117,7 +154,11 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
 const RESIGNS = ['statementLifetime'] as const;
 
 /** Change an authority's settings; its configuration is signed anew at once, statements in slices when they change too. */
-export async function changeAuthority(call: Call, slug: string, { version, ...input }: AuthorityInput & { readonly version?: number | undefined }): Promise<AuthorityRow> {
+export async function changeAuthority(
+  call: Call,
+  slug: string,
+  { version, ...input }: AuthorityInput & { readonly version?: number | undefined },
+): Promise<AuthorityRow> {
   allow(call, 'administer', slug);
   expectInput(input, call.development);
   const { db } = call.store;
@@ -135,7 +176,15 @@ export async function changeAuthority(call: Call, slug: string, { version, ...in
       const job = all ? await resignJob(call, after, 'statement lifetime') : undefined;
       const { id: _, slug: __, entityId: ___, createdAt: ____, ...columns } = after;
       return {
-        events: [{ type: 'authority.changed', subjectKind: 'authority', subjectId: id, detail: { changed: Object.keys(set), generation: after.generation }, artefacts: published(artefacts) }],
+        events: [
+          {
+            type: 'authority.changed',
+            subjectKind: 'authority',
+            subjectId: id,
+            detail: { changed: Object.keys(set), generation: after.generation },
+            artefacts: published(artefacts),
+          },
+        ],
         statements: [db.update(authority).set(columns).where(eq(authority.id, id)), ...(job?.statements ?? []), putArtefacts(artefacts)],
         result: after,
       };

@@ -6,7 +6,7 @@ import type { NewKey } from '../keys/custody.js';
 import { newId } from '../keys/random.js';
 import { insertRows, putArtefacts } from '../store/bulk.js';
 import { artefact, authority, authorityKey } from '../store/schema.js';
-import type { Statement } from '../store/store.js';
+import type { Statement } from '../store/database.js';
 import { allow, type Call, change } from './call.js';
 import { resignJob } from './jobs.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from './publish.js';
@@ -33,7 +33,12 @@ interface KeyChange {
 }
 
 /** Every change of keys: rows, configuration, historical keys and, when the signer changed, a re-signing; one commit. */
-function changeKeys(call: Call, slug: string, authorityId: string, decide: (keys: readonly AuthorityKeyRow[], row: AuthorityRow) => Promise<KeyChange | AuthorityKeyRow>): Promise<AuthorityKeyRow> {
+function changeKeys(
+  call: Call,
+  slug: string,
+  authorityId: string,
+  decide: (keys: readonly AuthorityKeyRow[], row: AuthorityRow) => Promise<KeyChange | AuthorityKeyRow>,
+): Promise<AuthorityKeyRow> {
   const { db } = call.store;
   return change(call, {
     authorityId,
@@ -49,8 +54,24 @@ function changeKeys(call: Call, slug: string, authorityId: string, decide: (keys
       const artefacts = [await signedConfiguration(call, issuer), await signedHistoricalKeys(call, issuer)];
       const job = resign ? await resignJob(call, after, event, withheld) : undefined;
       return {
-        events: [{ type: event, subjectKind: 'key', subjectId: key.kid, reason, detail: { state: key.state, alg: key.alg, generation: after.generation }, artefacts: published(artefacts) }],
-        statements: [...saveKeys(call, before, keys), ...(resign ? [db.update(authority).set({ generation: after.generation, updatedAt: after.updatedAt, v: after.v }).where(eq(authority.id, authorityId))] : []), ...(job?.statements ?? []), putArtefacts(artefacts)],
+        events: [
+          {
+            type: event,
+            subjectKind: 'key',
+            subjectId: key.kid,
+            reason,
+            detail: { state: key.state, alg: key.alg, generation: after.generation },
+            artefacts: published(artefacts),
+          },
+        ],
+        statements: [
+          ...saveKeys(call, before, keys),
+          ...(resign
+            ? [db.update(authority).set({ generation: after.generation, updatedAt: after.updatedAt, v: after.v }).where(eq(authority.id, authorityId))]
+            : []),
+          ...(job?.statements ?? []),
+          putArtefacts(artefacts),
+        ],
         result: key,
       };
     },
@@ -67,9 +88,24 @@ function saveKeys({ store: { db } }: Call, before: readonly AuthorityKeyRow[], a
   });
 }
 
-const newRow = (id: string, authorityId: string, key: NewKey, now: number, staged: boolean): AuthorityKeyRow => ({ id, authorityId, ...key, state: staged ? 'staged' : 'created', createdAt: now, stagedAt: staged ? now : null, activeAt: null, retiringAt: null, endedAt: null, revokedReason: null, superiorReadyAt: null });
+const newRow = (id: string, authorityId: string, key: NewKey, now: number, staged: boolean): AuthorityKeyRow => ({
+  id,
+  authorityId,
+  ...key,
+  state: staged ? 'staged' : 'created',
+  createdAt: now,
+  stagedAt: staged ? now : null,
+  activeAt: null,
+  retiringAt: null,
+  endedAt: null,
+  revokedReason: null,
+  superiorReadyAt: null,
+});
 
-const swap = (keys: readonly AuthorityKeyRow[], ...changed: readonly AuthorityKeyRow[]): readonly AuthorityKeyRow[] => [...keys.map((one) => changed.find(({ id }) => id === one.id) ?? one), ...changed.filter(({ id }) => !keys.some((one) => one.id === id))];
+const swap = (keys: readonly AuthorityKeyRow[], ...changed: readonly AuthorityKeyRow[]): readonly AuthorityKeyRow[] => [
+  ...keys.map((one) => changed.find(({ id }) => id === one.id) ?? one),
+  ...changed.filter(({ id }) => !keys.some((one) => one.id === id)),
+];
 
 function pick(keys: readonly AuthorityKeyRow[], kid: string): AuthorityKeyRow {
   const key = keys.find((one) => one.kid === kid);
@@ -82,7 +118,10 @@ export async function createKey(call: Call, slug: string, input: KeyInput): Prom
   allow(call, 'keys', slug);
   const { id: authorityId, keyAlg } = await findAuthority(call.store.db, slug);
   const id = newId('key');
-  const made = input.secret === undefined ? ({ ok: true, value: await call.custody.generate(id, input.alg ?? (keyAlg as SigningAlgorithm)) } as const) : await call.custody.adopt(id, input.secret, input.alg);
+  const made =
+    input.secret === undefined
+      ? ({ ok: true, value: await call.custody.generate(id, input.alg ?? (keyAlg as SigningAlgorithm)) } as const)
+      : await call.custody.adopt(id, input.secret, input.alg);
   if (!made.ok) throw refuseFindings('this key cannot be taken over', made.findings);
   return changeKeys(call, slug, authorityId, async (keys) => {
     if (keys.some(({ kid }) => kid === made.value.kid)) throw new Refusal('already_exists', 'the authority has this key already');
@@ -109,7 +148,12 @@ export async function stageKey(call: Call, slug: string, kid: string): Promise<A
  * @param force skip the wait for caches and superiors: for emergencies, the event says so
  * @throws Refusal key_not_ready, wrong_state
  */
-export async function activateKey(call: Call, slug: string, kid: string, { force = false, reason }: { readonly force?: boolean; readonly reason?: string | undefined } = {}): Promise<AuthorityKeyRow> {
+export async function activateKey(
+  call: Call,
+  slug: string,
+  kid: string,
+  { force = false, reason }: { readonly force?: boolean; readonly reason?: string | undefined } = {},
+): Promise<AuthorityKeyRow> {
   allow(call, 'keys', slug);
   const row = await findAuthority(call.store.db, slug);
   if (!force && row.authorityHints.length) await noteSuperiors(call, slug);
@@ -169,7 +213,14 @@ export async function revokeKey(call: Call, slug: string, kid: string, reason: s
     const compromised = reason === 'compromised';
     if (before.state !== 'active') return { keys: swap(keys, key), key, event: 'key.revoked', reason, ...(compromised && { resign: true, withheld: kid }) };
     const heir = keys.find(({ state }) => state === 'staged') ?? newRow(spareId, id, spare, now, true);
-    return { keys: swap(keys, key, { ...heir, state: 'active', activeAt: now }), key, event: 'key.revoked', reason, resign: true, ...(compromised && { withheld: kid }) };
+    return {
+      keys: swap(keys, key, { ...heir, state: 'active', activeAt: now }),
+      key,
+      event: 'key.revoked',
+      reason,
+      resign: true,
+      ...(compromised && { withheld: kid }),
+    };
   });
 }
 
@@ -191,8 +242,18 @@ export async function noteSuperiors(call: Call, slug: string): Promise<void> {
       readyAt.set(key.kid, Math.max(readyAt.get(key.kid) ?? 0, at));
     }
   }
-  const noted = (await authorityKeys(db, row.id)).filter(({ kid, state, superiorReadyAt }) => state === 'staged' && superiorReadyAt === null && Number.isFinite(readyAt.get(kid)));
-  if (noted.length) await call.store.write(noted.map(({ id, kid }) => db.update(authorityKey).set({ superiorReadyAt: readyAt.get(kid) ?? null }).where(eq(authorityKey.id, id))));
+  const noted = (await authorityKeys(db, row.id)).filter(
+    ({ kid, state, superiorReadyAt }) => state === 'staged' && superiorReadyAt === null && Number.isFinite(readyAt.get(kid)),
+  );
+  if (noted.length)
+    await call.store.write(
+      noted.map(({ id, kid }) =>
+        db
+          .update(authorityKey)
+          .set({ superiorReadyAt: readyAt.get(kid) ?? null })
+          .where(eq(authorityKey.id, id)),
+      ),
+    );
 
   /** Keys a superior lists for us, and when the last statement without them can have ended: one lifetime from now. */
   async function listedBy(superior: string) {

@@ -50,9 +50,12 @@ export type Permission = keyof typeof PERMISSIONS;
 
 /** @throws Refusal permission_denied */
 export function allow(call: Call, permission: Permission, slug: string | null): void {
-  if (slug !== null && call.authorities !== null && !call.authorities.includes(slug)) throw new Refusal('permission_denied', `your API key is not for the authority ${slug}`);
-  if (slug === null && call.authorities !== null) throw new Refusal('permission_denied', 'your API key is limited to some authorities; this concerns the whole deployment');
-  if (!(PERMISSIONS[permission] as readonly Role[]).includes(call.role)) throw new Refusal('permission_denied', `the role ${call.role} may not ${permission}; it takes ${PERMISSIONS[permission].join(' or ')}`);
+  if (slug !== null && call.authorities !== null && !call.authorities.includes(slug))
+    throw new Refusal('permission_denied', `your API key is not for the authority ${slug}`);
+  if (slug === null && call.authorities !== null)
+    throw new Refusal('permission_denied', 'your API key is limited to some authorities; this concerns the whole deployment');
+  if (!(PERMISSIONS[permission] as readonly Role[]).includes(call.role))
+    throw new Refusal('permission_denied', `the role ${call.role} may not ${permission}; it takes ${PERMISSIONS[permission].join(' or ')}`);
 }
 
 const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
@@ -66,7 +69,14 @@ function remember<T>(call: Call, decision: Decision<T>): Decision<T> {
   const { idempotency: asked } = call;
   if (!asked || decision.events.length === 0) return decision;
   const body = asked.render(decision.result as never);
-  const row = { actorId: call.actor.id, key: asked.key, request: asked.request, status: asked.status, response: body === null ? null : JSON.stringify(body), expiresAt: call.now() + IDEMPOTENCY_SECONDS };
+  const row = {
+    actorId: call.actor.id,
+    key: asked.key,
+    request: asked.request,
+    status: asked.status,
+    response: body === null ? null : JSON.stringify(body),
+    expiresAt: call.now() + IDEMPOTENCY_SECONDS,
+  };
   return { ...decision, statements: [...decision.statements, insertRows(idempotency, [row])] };
 }
 

@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { type JwkSet, parseJwkSet, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
-import { insertRows, putArtefacts } from '../store/bulk.js';
+import { type insertRows, putArtefacts } from '../store/bulk.js';
 import type { NewEvent } from '../store/event.js';
 import { member } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
@@ -15,7 +15,15 @@ import { statementSource } from './statement-source.js';
 const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
 
 /** Write a changed member; the statement of an active one is signed anew in the same commit. */
-async function rewrite(call: Call, slug: string, id: string, version: number | undefined, decide: (before: MemberRow) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly ReturnType<typeof insertRows>[] }>): Promise<MemberRow> {
+async function rewrite(
+  call: Call,
+  slug: string,
+  id: string,
+  version: number | undefined,
+  decide: (
+    before: MemberRow,
+  ) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly ReturnType<typeof insertRows>[] }>,
+): Promise<MemberRow> {
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
   const { entityId } = await findMember(db, authorityId, id);
@@ -33,7 +41,14 @@ async function rewrite(call: Call, slug: string, id: string, version: number | u
       const { id: _, authorityId: __, entityId: ___, createdAt: ____, ...columns } = after;
       return {
         events: events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one)),
-        statements: [...first, db.update(member).set(columns).where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))), ...(artefacts.length ? [putArtefacts(artefacts)] : [])],
+        statements: [
+          ...first,
+          db
+            .update(member)
+            .set(columns)
+            .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
+          ...(artefacts.length ? [putArtefacts(artefacts)] : []),
+        ],
         result: after,
       };
     },
@@ -54,20 +69,50 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
     expectMemberInput({ ...before, ...set });
     const owner = await organizationOf(call, before.authorityId, organization, call.now());
     const row: MemberRow = { ...before, ...set, ...(owner.id !== null && { organizationId: owner.id }), cut: before.cut + 1 };
-    return { row, events: [...owner.events, { type: 'member.changed', subjectKind: 'member', subjectId: before.id, detail: { entity_id: before.entityId, changed: Object.keys({ ...set, ...(organization !== undefined && { organization }) }) } }], first: owner.statements };
+    return {
+      row,
+      events: [
+        ...owner.events,
+        {
+          type: 'member.changed',
+          subjectKind: 'member',
+          subjectId: before.id,
+          detail: { entity_id: before.entityId, changed: Object.keys({ ...set, ...(organization !== undefined && { organization }) }) },
+        },
+      ],
+      first: owner.statements,
+    };
   });
 }
 
-const withKeys = (before: MemberRow, jwks: JwkSet, keysIat: number | null): MemberRow => ({ ...before, jwks, keysIat, cut: before.cut + (keyDifference(before.jwks, jwks).removed.length ? 1 : 0) });
+const withKeys = (before: MemberRow, jwks: JwkSet, keysIat: number | null): MemberRow => ({
+  ...before,
+  jwks,
+  keysIat,
+  cut: before.cut + (keyDifference(before.jwks, jwks).removed.length ? 1 : 0),
+});
 
 /** Put other keys in the place of a member's; an operator vouches for them. @throws Refusal findings, wrong_state */
-export async function replaceMemberKeys(call: Call, slug: string, id: string, input: { readonly jwks?: unknown; readonly pem?: string | undefined; readonly reason: string; readonly version?: number | undefined }): Promise<MemberRow> {
+export async function replaceMemberKeys(
+  call: Call,
+  slug: string,
+  id: string,
+  input: { readonly jwks?: unknown; readonly pem?: string | undefined; readonly reason: string; readonly version?: number | undefined },
+): Promise<MemberRow> {
   allow(call, 'approve', slug);
   const jwks = input.pem === undefined ? parseJwkSet(input.jwks) : await jwksFromPem(input.pem);
   if (!jwks.ok) throw refuseFindings('these keys cannot be bound', jwks.findings);
   return rewrite(call, slug, id, input.version, async (before) => ({
     row: withKeys(before, jwks.value, before.keysIat),
-    events: [{ type: 'member.keys_replaced', subjectKind: 'member', subjectId: before.id, reason: input.reason, detail: { entity_id: before.entityId, keys_proven_by: 'operator', ...keyDifference(before.jwks, jwks.value) } }],
+    events: [
+      {
+        type: 'member.keys_replaced',
+        subjectKind: 'member',
+        subjectId: before.id,
+        reason: input.reason,
+        detail: { entity_id: before.entityId, keys_proven_by: 'operator', ...keyDifference(before.jwks, jwks.value) },
+      },
+    ],
   }));
 }
 
@@ -90,10 +135,24 @@ export async function adoptMemberKeys(call: Call, slug: string, id: string, conf
   if (!strict.ok) throw refuseFindings('these keys cannot be bound', strict.findings);
   return rewrite(call, slug, id, undefined, async (before) => {
     const signed = await verifyEntityStatement(statement.value, before.jwks);
-    if (!signed.ok) throw refuseFindings('no key we vouch for has signed this configuration; compare the keys through a second channel, then replace them', signed.findings);
-    if (before.keysIat !== null && iat < before.keysIat) throw new Refusal('wrong_state', `the configuration is from ${iat}, older than the one adopted last (${before.keysIat})`);
+    if (!signed.ok)
+      throw refuseFindings('no key we vouch for has signed this configuration; compare the keys through a second channel, then replace them', signed.findings);
+    if (before.keysIat !== null && iat < before.keysIat)
+      throw new Refusal('wrong_state', `the configuration is from ${iat}, older than the one adopted last (${before.keysIat})`);
     const difference = keyDifference(before.jwks, jwks);
     const same = difference.added.length === 0 && difference.removed.length === 0;
-    return { row: withKeys(before, jwks, iat), events: same ? [] : [{ type: 'member.keys_adopted', subjectKind: 'member', subjectId: before.id, detail: { entity_id: entityId, signed_by: statement.value.header.kid, ...difference } }] };
+    return {
+      row: withKeys(before, jwks, iat),
+      events: same
+        ? []
+        : [
+            {
+              type: 'member.keys_adopted',
+              subjectKind: 'member',
+              subjectId: before.id,
+              detail: { entity_id: entityId, signed_by: statement.value.header.kid, ...difference },
+            },
+          ],
+    };
   });
 }

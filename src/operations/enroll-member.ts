@@ -3,7 +3,7 @@ import { type JwkSet, parseEntityId, parseJwkSet } from '../federation/entry.js'
 import { newId } from '../keys/random.js';
 import { insertRows, putArtefacts } from '../store/bulk.js';
 import { member, organization } from '../store/schema.js';
-import type { Statement } from '../store/store.js';
+import type { Statement } from '../store/database.js';
 import { allow, type Call, change } from './call.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
 import { jwksFromPem } from './member-keys.js';
@@ -55,7 +55,11 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
       const { db } = call.store;
       const authority = await findAuthority(db, slug);
       if (input.entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
-      const [twin] = await db.select({ state: member.state }).from(member).where(and(eq(member.authorityId, authorityId), eq(member.entityId, input.entityId))).limit(1);
+      const [twin] = await db
+        .select({ state: member.state })
+        .from(member)
+        .where(and(eq(member.authorityId, authorityId), eq(member.entityId, input.entityId)))
+        .limit(1);
       if (twin) throw new Refusal('already_exists', `${input.entityId} is already known here, in state ${twin.state}`);
       const now = call.now();
       const owner = await organizationOf(call, authorityId, input.organization, now);
@@ -82,7 +86,14 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
         v: 1,
       };
       const artefacts = input.activate ? [await signedStatement(call, await issuerOf(call, authority), row)] : [];
-      const detail = { entity_id: row.entityId, state: row.state, keys_proven_by: keys.provenBy, kids: keys.jwks.keys.map(({ kid }) => kid), ...(keys.waived.length && { waived: keys.waived }), ...(input.activate && { single_operator: true }) };
+      const detail = {
+        entity_id: row.entityId,
+        state: row.state,
+        keys_proven_by: keys.provenBy,
+        kids: keys.jwks.keys.map(({ kid }) => kid),
+        ...(keys.waived.length && { waived: keys.waived }),
+        ...(input.activate && { single_operator: true }),
+      };
       return {
         events: [...owner.events, { type: 'member.enrolled', subjectKind: 'member', subjectId: memberId, detail, artefacts: published(artefacts) }],
         statements: [...owner.statements, insertRows(member, [row]), ...(artefacts.length ? [putArtefacts(artefacts)] : [])],
@@ -105,7 +116,14 @@ async function bindKeys(call: Call, slug: string, input: Enrollment): Promise<Bo
   const errors = report.findings.filter(({ severity, code }) => severity === 'error' && !input.waive?.includes(code));
   if (errors.length || !report.jwks) throw refuseFindings('pre-flight found faults', report.findings);
   const waived = report.findings.filter(({ severity }) => severity === 'error').map(({ code }) => code);
-  return { jwks: report.jwks, provenBy: input.entityConfiguration === undefined ? 'fetched_entity_configuration' : 'entity_configuration', entityTypes: report.entityTypes, intermediate: report.intermediate, iat: report.iat, waived };
+  return {
+    jwks: report.jwks,
+    provenBy: input.entityConfiguration === undefined ? 'fetched_entity_configuration' : 'entity_configuration',
+    entityTypes: report.entityTypes,
+    intermediate: report.intermediate,
+    iat: report.iat,
+    waived,
+  };
 }
 
 /** Find the organization, or make it in the same commit. */

@@ -9,7 +9,15 @@ import { authorityKeys } from './registry.js';
 
 /** Something in the database that cannot be. */
 export interface Damage {
-  readonly code: 'artefact_hash' | 'artefact_signature' | 'artefact_claims' | 'artefact_missing' | 'artefact_orphan' | 'event_hash' | 'event_gap' | 'key_missing';
+  readonly code:
+    | 'artefact_hash'
+    | 'artefact_signature'
+    | 'artefact_claims'
+    | 'artefact_missing'
+    | 'artefact_orphan'
+    | 'event_hash'
+    | 'event_gap'
+    | 'key_missing';
   readonly authority: string;
   /** Where: an artefact, a member, an event. */
   readonly where: string;
@@ -30,7 +38,8 @@ export async function fsck({ store }: Pick<Deployment, 'store'>, progress: (what
   for (const row of authorities) {
     const add = (code: Damage['code'], where: string, detail: string) => void damages.push({ code, authority: row.slug, where, detail });
     const keys = await authorityKeys(db, row.id);
-    if (row.state === 'active' && keys.filter(({ state }) => state === 'active').length !== 1) add('key_missing', 'keys', 'there is not exactly one active key');
+    if (row.state === 'active' && keys.filter(({ state }) => state === 'active').length !== 1)
+      add('key_missing', 'keys', 'there is not exactly one active key');
     const jwks = { keys: keys.map(({ jwk }) => jwk) };
     if (!(await hasOne(row.id, 'entity_configuration'))) add('artefact_missing', 'entity_configuration', 'the authority has no entity configuration');
     await eachArtefact(row.id, async (one, n) => {
@@ -43,20 +52,37 @@ export async function fsck({ store }: Pick<Deployment, 'store'>, progress: (what
   return damages;
 
   async function hasOne(authorityId: string, kind: Artefact['kind']): Promise<boolean> {
-    return (await db.select({ id: artefact.id }).from(artefact).where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, kind))).limit(1)).length === 1;
+    return (
+      (
+        await db
+          .select({ id: artefact.id })
+          .from(artefact)
+          .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, kind)))
+          .limit(1)
+      ).length === 1
+    );
   }
 
   async function eachArtefact(authorityId: string, visit: (one: Artefact, n: number) => Promise<void>): Promise<void> {
     let last = -1;
     for (let n = 0; ; ) {
-      const rows = await db.select().from(artefact).where(and(eq(artefact.authorityId, authorityId), gt(artefact.id, last))).orderBy(asc(artefact.id)).limit(PAGE);
+      const rows = await db
+        .select()
+        .from(artefact)
+        .where(and(eq(artefact.authorityId, authorityId), gt(artefact.id, last)))
+        .orderBy(asc(artefact.id))
+        .limit(PAGE);
       for (const one of rows) await visit(one, n++);
       if (rows.length < PAGE) return;
       last = rows.at(-1)?.id ?? last;
     }
   }
 
-  async function checkMembers(authorityId: string, add: (code: Damage['code'], where: string, detail: string) => void, report: (n: number) => void): Promise<void> {
+  async function checkMembers(
+    authorityId: string,
+    add: (code: Damage['code'], where: string, detail: string) => void,
+    report: (n: number) => void,
+  ): Promise<void> {
     let last = '';
     for (let n = 0; ; ) {
       const rows = await db
@@ -68,9 +94,11 @@ export async function fsck({ store }: Pick<Deployment, 'store'>, progress: (what
         .limit(PAGE);
       for (const row of rows) {
         if (row.state === 'active' && row.statement === null) add('artefact_missing', `statement ${row.entityId}`, 'the member is active and has no statement');
-        if (row.state !== 'active' && row.statement !== null) add('artefact_orphan', `statement ${row.entityId}`, `the member is ${row.state} and has a statement`);
+        if (row.state !== 'active' && row.statement !== null)
+          add('artefact_orphan', `statement ${row.entityId}`, `the member is ${row.state} and has a statement`);
         const jws = row.statement === null ? undefined : parseJws(row.statement, 'entity-statement+jwt');
-        if (jws?.ok && !jsonEqual(jws.value.claims['jwks'], row.jwks)) add('artefact_claims', `statement ${row.entityId}`, 'its keys are not those bound to the member');
+        if (jws?.ok && !jsonEqual(jws.value.claims['jwks'], row.jwks))
+          add('artefact_claims', `statement ${row.entityId}`, 'its keys are not those bound to the member');
       }
       n += rows.length;
       report(n);
@@ -82,11 +110,19 @@ export async function fsck({ store }: Pick<Deployment, 'store'>, progress: (what
   async function checkEvents(authorityId: string, slug: string): Promise<void> {
     let head = EMPTY_HEAD;
     for (;;) {
-      const rows = await db.select().from(event).where(and(eq(event.authorityId, authorityId), gt(event.seq, head.seq))).orderBy(asc(event.seq)).limit(PAGE);
+      const rows = await db
+        .select()
+        .from(event)
+        .where(and(eq(event.authorityId, authorityId), gt(event.seq, head.seq)))
+        .orderBy(asc(event.seq))
+        .limit(PAGE);
       for (const row of rows) {
-        if (row.seq !== head.seq + 1) damages.push({ code: 'event_gap', authority: slug, where: `event ${row.seq}`, detail: `event ${head.seq + 1} is missing` });
-        else if (row.prevHash !== head.hash) damages.push({ code: 'event_hash', authority: slug, where: `event ${row.seq}`, detail: 'it does not follow from the event before it' });
-        if (eventHash(row) !== row.hash) damages.push({ code: 'event_hash', authority: slug, where: `event ${row.seq}`, detail: 'its content does not have its hash' });
+        if (row.seq !== head.seq + 1)
+          damages.push({ code: 'event_gap', authority: slug, where: `event ${row.seq}`, detail: `event ${head.seq + 1} is missing` });
+        else if (row.prevHash !== head.hash)
+          damages.push({ code: 'event_hash', authority: slug, where: `event ${row.seq}`, detail: 'it does not follow from the event before it' });
+        if (eventHash(row) !== row.hash)
+          damages.push({ code: 'event_hash', authority: slug, where: `event ${row.seq}`, detail: 'its content does not have its hash' });
         head = { seq: row.seq, hash: row.hash };
       }
       progress(`${slug}: events`, head.seq);
@@ -95,7 +131,12 @@ export async function fsck({ store }: Pick<Deployment, 'store'>, progress: (what
   }
 }
 
-async function checkArtefact(one: Artefact, issuer: string, jwks: { readonly keys: readonly PublicJwk[] }, add: (code: Damage['code'], where: string, detail: string) => void): Promise<void> {
+async function checkArtefact(
+  one: Artefact,
+  issuer: string,
+  jwks: { readonly keys: readonly PublicJwk[] },
+  add: (code: Damage['code'], where: string, detail: string) => void,
+): Promise<void> {
   const where = `${one.kind} ${one.key}`.trim();
   if ((await sha256(one.bytes)) !== one.sha256) return add('artefact_hash', where, 'its bytes do not have its hash');
   const jws = parseJws(one.bytes, one.mediaType.replace(/^application\//, ''));

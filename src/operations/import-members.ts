@@ -53,11 +53,27 @@ export async function startImport(call: Call, slug: string, input: { readonly dr
   allow(call, 'enroll', slug);
   const { id: authorityId } = await findAuthority(call.store.db, slug);
   const now = call.now();
-  const row: JobRow = { id: newId('job'), authorityId, kind: 'import', state: 'running', total: input.total ?? 0, done: 0, refused: 0, params: { dry_run: input.dryRun }, createdBy: call.actor.id, createdAt: now, updatedAt: now };
+  const row: JobRow = {
+    id: newId('job'),
+    authorityId,
+    kind: 'import',
+    state: 'running',
+    total: input.total ?? 0,
+    done: 0,
+    refused: 0,
+    params: { dry_run: input.dryRun },
+    createdBy: call.actor.id,
+    createdAt: now,
+    updatedAt: now,
+  };
   return change(call, {
     authorityId,
     scope: row.id,
-    decide: async () => ({ events: [{ type: 'import.started', subjectKind: 'job', subjectId: row.id, detail: { dry_run: input.dryRun } }], statements: [insertRows(job, [row])], result: row }),
+    decide: async () => ({
+      events: [{ type: 'import.started', subjectKind: 'job', subjectId: row.id, detail: { dry_run: input.dryRun } }],
+      statements: [insertRows(job, [row])],
+      result: row,
+    }),
   });
 }
 
@@ -73,7 +89,14 @@ export async function finishImport(call: Call, slug: string, jobId: string): Pro
       if (before.state !== 'running') return { events: [], statements: [], result: before };
       const row: JobRow = { ...before, state: 'done', total: before.done, updatedAt: call.now() };
       return {
-        events: [{ type: 'import.finished', subjectKind: 'job', subjectId: jobId, detail: { lines: row.done, refused: row.refused, dry_run: row.params['dry_run'] === true } }],
+        events: [
+          {
+            type: 'import.finished',
+            subjectKind: 'job',
+            subjectId: jobId,
+            detail: { lines: row.done, refused: row.refused, dry_run: row.params['dry_run'] === true },
+          },
+        ],
         statements: [call.store.db.update(job).set({ state: row.state, total: row.total, updatedAt: row.updatedAt }).where(eq(job.id, jobId))],
         result: row,
       };
@@ -107,15 +130,32 @@ export async function importSlice(call: Call, slug: string, jobId: string, lines
       const dryRun = before.params['dry_run'] === true;
       const slice = await decideSlice(call, slug, authorityId, fresh, mayApprove);
       const now = call.now();
-      const row: JobRow = { ...before, done: Math.max(before.done, ...fresh.map(({ line }) => line)), refused: before.refused + slice.refused.length, updatedAt: now };
+      const row: JobRow = {
+        ...before,
+        done: Math.max(before.done, ...fresh.map(({ line }) => line)),
+        refused: before.refused + slice.refused.length,
+        updatedAt: now,
+      };
       row.total = Math.max(row.total, row.done);
       if (fresh.length === 0) return { events: [], statements: [], result: before };
-      const progress: NewEvent = { type: 'import.progressed', subjectKind: 'job', subjectId: jobId, detail: { to_line: row.done, refused: slice.refused.length } };
+      const progress: NewEvent = {
+        type: 'import.progressed',
+        subjectKind: 'job',
+        subjectId: jobId,
+        detail: { to_line: row.done, refused: slice.refused.length },
+      };
       return {
         events: dryRun ? [progress] : [...slice.events, progress],
         statements: [
           ...(dryRun ? [] : slice.statements),
-          ...(slice.refused.length ? [insertRows(jobRefusal, slice.refused.map((one) => ({ jobId, ...one })))] : []),
+          ...(slice.refused.length
+            ? [
+                insertRows(
+                  jobRefusal,
+                  slice.refused.map((one) => ({ jobId, ...one })),
+                ),
+              ]
+            : []),
           db.update(job).set({ done: row.done, total: row.total, refused: row.refused, updatedAt: now }).where(eq(job.id, jobId)),
         ],
         result: row,
@@ -132,29 +172,56 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
   for (const line of lines) {
     const checked = await checkLine(call, line, mayApprove);
     if ('code' in checked) refused.push(checked);
-    else if (taken.has(checked.input.entity_id)) refused.push({ line: line.line, entityId: checked.input.entity_id, code: 'already_exists', detail: 'this entity identifier is known here, or stands earlier in the file' });
-    else if (checked.input.entity_id === authority.entityId) refused.push({ line: line.line, entityId: checked.input.entity_id, code: 'invalid_request', detail: 'an authority is not its own member' });
+    else if (taken.has(checked.input.entity_id))
+      refused.push({
+        line: line.line,
+        entityId: checked.input.entity_id,
+        code: 'already_exists',
+        detail: 'this entity identifier is known here, or stands earlier in the file',
+      });
+    else if (checked.input.entity_id === authority.entityId)
+      refused.push({ line: line.line, entityId: checked.input.entity_id, code: 'invalid_request', detail: 'an authority is not its own member' });
     else {
       taken.add(checked.input.entity_id);
       accepted.push({ line, ...checked });
     }
   }
-  const organizations = await organizationsOf(call, authorityId, accepted.map(({ input }) => input.organization));
-  const rows = accepted.map(({ input, jwks }) => memberRow(call, authorityId, input, jwks, input.organization === undefined ? null : (organizations.ids.get(input.organization) ?? null)));
+  const organizations = await organizationsOf(
+    call,
+    authorityId,
+    accepted.map(({ input }) => input.organization),
+  );
+  const rows = accepted.map(({ input, jwks }) =>
+    memberRow(call, authorityId, input, jwks, input.organization === undefined ? null : (organizations.ids.get(input.organization) ?? null)),
+  );
   const active = rows.filter(({ state }) => state === 'active');
   const artefacts = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
   const events = rows.map((row): NewEvent => {
     const artefact = artefacts.get(row.id);
-    return { type: 'member.enrolled', subjectKind: 'member', subjectId: row.id, detail: { entity_id: row.entityId, state: row.state, keys_proven_by: 'operator', kids: row.jwks.keys.map(({ kid }) => kid) }, artefacts: artefact ? published([artefact]) : [] };
+    return {
+      type: 'member.enrolled',
+      subjectKind: 'member',
+      subjectId: row.id,
+      detail: { entity_id: row.entityId, state: row.state, keys_proven_by: 'operator', kids: row.jwks.keys.map(({ kid }) => kid) },
+      artefacts: artefact ? published([artefact]) : [],
+    };
   });
   return {
     refused,
     events: [...organizations.events, ...events],
-    statements: [...organizations.statements, ...(rows.length ? [insertRows(member, rows)] : []), ...(artefacts.size ? [putArtefacts([...artefacts.values()])] : [])],
+    statements: [
+      ...organizations.statements,
+      ...(rows.length ? [insertRows(member, rows)] : []),
+      ...(artefacts.size ? [putArtefacts([...artefacts.values()])] : []),
+    ],
   };
 }
 
-async function checkLine(call: Call, { line, value, fault }: ImportLine, mayApprove: boolean): Promise<Refused | { input: z.infer<typeof lineShape>; jwks: JwkSet }> {
+async function checkLine(
+  call: Call,
+  { line, value, fault }: ImportLine,
+  mayApprove: boolean,
+): Promise<Refused | { input: z.infer<typeof lineShape>; jwks: JwkSet }> {
   const no = (code: string, detail: string, entityId: string | null = null): Refused => ({ line, entityId, code, detail: detail.slice(0, 500) });
   if (fault !== undefined) return no('invalid_request', fault);
   const parsed = lineShape.safeParse(value);
@@ -164,8 +231,18 @@ async function checkLine(call: Call, { line, value, fault }: ImportLine, mayAppr
   if (!id.ok) return no('entity_id_invalid', id.findings[0]?.detail ?? '', null);
   if ((input.jwks === undefined) === (input.pem === undefined)) return no('invalid_request', 'give exactly one of jwks and pem', input.entity_id);
   const jwks = input.pem === undefined ? parseJwkSet(input.jwks) : await jwksFromPem(input.pem);
-  const findings = [...(jwks.ok ? [] : jwks.findings), ...memberInputFindings({ metadata: input.metadata as Metadata, constraints: input.constraints as Constraints, claims: input.claims, crit: input.crit, statementLifetime: input.statement_lifetime })];
-  if (!jwks.ok || findings.length) return no(findings[0]?.code ?? 'invalid_request', findings.map(({ where, detail }) => `${where}: ${detail}`).join('; '), input.entity_id);
+  const findings = [
+    ...(jwks.ok ? [] : jwks.findings),
+    ...memberInputFindings({
+      metadata: input.metadata as Metadata,
+      constraints: input.constraints as Constraints,
+      claims: input.claims,
+      crit: input.crit,
+      statementLifetime: input.statement_lifetime,
+    }),
+  ];
+  if (!jwks.ok || findings.length)
+    return no(findings[0]?.code ?? 'invalid_request', findings.map(({ where, detail }) => `${where}: ${detail}`).join('; '), input.entity_id);
   if (input.activate && !mayApprove) return no('permission_denied', 'your role may not activate members', input.entity_id);
   if (typeof input.valid_until === 'number' && input.valid_until <= call.now()) return no('invalid_request', 'valid_until has passed', input.entity_id);
   return { input, jwks: jwks.value };
@@ -185,13 +262,23 @@ async function organizationsOf(call: Call, authorityId: string, names: readonly 
   const ids = new Map<string, string>();
   if (wanted.length === 0) return { ids, events: [], statements: [] };
   const list = JSON.stringify(wanted);
-  for (const row of await call.store.db.select().from(organization).where(and(eq(organization.authorityId, authorityId), sql`(legal_name IN (SELECT value FROM json_each(${list})) OR id IN (SELECT value FROM json_each(${list})))`))) {
+  for (const row of await call.store.db
+    .select()
+    .from(organization)
+    .where(
+      and(
+        eq(organization.authorityId, authorityId),
+        sql`(legal_name IN (SELECT value FROM json_each(${list})) OR id IN (SELECT value FROM json_each(${list})))`,
+      ),
+    )) {
     ids.set(row.legalName, row.id).set(row.id, row.id);
   }
   const now = call.now();
   const rows = wanted.filter((name) => !ids.has(name)).map((legalName) => ({ id: newId('org'), authorityId, legalName, createdAt: now, updatedAt: now, v: 1 }));
   for (const row of rows) ids.set(row.legalName, row.id);
-  const events = rows.map((row): NewEvent => ({ type: 'organization.created', subjectKind: 'organization', subjectId: row.id, detail: { legal_name: row.legalName } }));
+  const events = rows.map(
+    (row): NewEvent => ({ type: 'organization.created', subjectKind: 'organization', subjectId: row.id, detail: { legal_name: row.legalName } }),
+  );
   return { ids, events, statements: rows.length ? [insertRows(organization, rows)] : [] };
 }
 

@@ -2,7 +2,7 @@ import { and, count, eq, lt, sql } from 'drizzle-orm';
 import { newId } from '../keys/random.js';
 import { insertRows } from '../store/bulk.js';
 import { artefact, job } from '../store/schema.js';
-import type { Statement } from '../store/store.js';
+import type { Statement } from '../store/database.js';
 import type { Call } from './call.js';
 import type { AuthorityRow } from './registry.js';
 import { Refusal } from './refusal.js';
@@ -23,12 +23,29 @@ export async function staleArtefacts(call: Pick<Call, 'store'>, authorityId: str
  * re-signs them in slices. The job row lets people watch.
  * @param withheld artefacts signed by this compromised key are not served from the commit on
  */
-export async function resignJob(call: Call, authority: AuthorityRow, because: string, withheld?: string): Promise<{ readonly id: string; readonly statements: readonly Statement[] }> {
+export async function resignJob(
+  call: Call,
+  authority: AuthorityRow,
+  because: string,
+  withheld?: string,
+): Promise<{ readonly id: string; readonly statements: readonly Statement[] }> {
   const { db } = call.store;
   const now = call.now();
   const id = newId('job');
   const total = await staleArtefacts(call, authority.id, authority.generation);
-  const row: JobRow = { id, authorityId: authority.id, kind: 'resign', state: 'running', total, done: 0, refused: 0, params: { generation: authority.generation, because }, createdBy: call.actor.id, createdAt: now, updatedAt: now };
+  const row: JobRow = {
+    id,
+    authorityId: authority.id,
+    kind: 'resign',
+    state: 'running',
+    total,
+    done: 0,
+    refused: 0,
+    params: { generation: authority.generation, because },
+    createdBy: call.actor.id,
+    createdAt: now,
+    updatedAt: now,
+  };
   return {
     id,
     statements: [
@@ -42,7 +59,11 @@ export async function resignJob(call: Call, authority: AuthorityRow, because: st
 }
 
 export async function findJob(call: Call, authorityId: string, id: string): Promise<JobRow> {
-  const [row] = await call.store.db.select().from(job).where(and(eq(job.authorityId, authorityId), eq(job.id, id))).limit(1);
+  const [row] = await call.store.db
+    .select()
+    .from(job)
+    .where(and(eq(job.authorityId, authorityId), eq(job.id, id)))
+    .limit(1);
   if (!row) throw new Refusal('not_found', 'there is no such job');
   return row;
 }

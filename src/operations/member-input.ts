@@ -24,10 +24,14 @@ export function memberInputFindings(input: MemberInput): readonly Finding[] {
   if (!metadata.ok) findings.push(...metadata.findings);
   const constraints = parseConstraints(input.constraints ?? {});
   if (!constraints.ok) findings.push(...constraints.findings);
-  for (const name of Object.keys(input.claims ?? {})) if (STANDARD_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is a claim of the standard`, 'Set it through its own field; extra claims carry other names.');
-  for (const name of input.crit ?? []) if (input.claims?.[name] === undefined) no('crit', `"${name}" is not among the extra claims`, 'List only extra claims that are present.');
+  for (const name of Object.keys(input.claims ?? {}))
+    if (STANDARD_CLAIMS.has(name))
+      no(`claims/${name}`, `"${name}" is a claim of the standard`, 'Set it through its own field; extra claims carry other names.');
+  for (const name of input.crit ?? [])
+    if (input.claims?.[name] === undefined) no('crit', `"${name}" is not among the extra claims`, 'List only extra claims that are present.');
   const lifetime = input.statementLifetime ?? limits.DEFAULT_STATEMENT_LIFETIME;
-  if (lifetime < limits.MIN_STATEMENT_LIFETIME || lifetime > limits.MAX_STATEMENT_LIFETIME) no('statement_lifetime', `${lifetime} s`, `Choose between ${limits.MIN_STATEMENT_LIFETIME} and ${limits.MAX_STATEMENT_LIFETIME} seconds.`);
+  if (lifetime < limits.MIN_STATEMENT_LIFETIME || lifetime > limits.MAX_STATEMENT_LIFETIME)
+    no('statement_lifetime', `${lifetime} s`, `Choose between ${limits.MIN_STATEMENT_LIFETIME} and ${limits.MAX_STATEMENT_LIFETIME} seconds.`);
   return findings;
 }
 

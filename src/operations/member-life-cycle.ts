@@ -61,15 +61,35 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
       const before = await findMember(db, authorityId, id);
       if (before.state === verb.to) return { events: [], statements: [], result: { member: before, already: true } };
       expectVersion(before, input.version);
-      if (!verb.from.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} cannot be moved by ${name}; it must be ${verb.from.join(' or ')}`);
-      const after: MemberRow = { ...before, state: verb.to, stateReason: input.reason ?? null, cut: before.cut + (verb.cuts ? 1 : 0), updatedAt: call.now(), v: before.v + 1 };
+      if (!verb.from.includes(before.state))
+        throw new Refusal('wrong_state', `a member that is ${before.state} cannot be moved by ${name}; it must be ${verb.from.join(' or ')}`);
+      const after: MemberRow = {
+        ...before,
+        state: verb.to,
+        stateReason: input.reason ?? null,
+        cut: before.cut + (verb.cuts ? 1 : 0),
+        updatedAt: call.now(),
+        v: before.v + 1,
+      };
       const signs = verb.to === 'active';
       const artefacts = signs ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
       const { state, stateReason, cut, updatedAt, v } = after;
       return {
-        events: [{ type: verb.event, subjectKind: 'member', subjectId: before.id, reason: input.reason, detail: { entity_id: entityId, from: before.state, to: verb.to, ...(verb.permission === 'approve' && { single_operator: true }) }, artefacts: published(artefacts) }],
+        events: [
+          {
+            type: verb.event,
+            subjectKind: 'member',
+            subjectId: before.id,
+            reason: input.reason,
+            detail: { entity_id: entityId, from: before.state, to: verb.to, ...(verb.permission === 'approve' && { single_operator: true }) },
+            artefacts: published(artefacts),
+          },
+        ],
         statements: [
-          db.update(member).set({ state, stateReason, cut, updatedAt, v }).where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
+          db
+            .update(member)
+            .set({ state, stateReason, cut, updatedAt, v })
+            .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
           signs ? putArtefacts(artefacts) : db.delete(artefact).where(and(eq(artefact.authorityId, authorityId), eq(artefact.memberId, before.id))),
         ],
         result: { member: after, already: false },

@@ -1,5 +1,18 @@
 import { and, eq } from 'drizzle-orm';
-import { applyMetadataPolicy, applySuperiorMetadata, allowEntityTypes, checkConstraints, combineMetadataPolicies, type Constraints, type Finding, type Metadata, parseConstraints, parseEntityStatement, parseMetadataPolicy, parsePolicyCrit } from '../federation/entry.js';
+import {
+  applyMetadataPolicy,
+  applySuperiorMetadata,
+  allowEntityTypes,
+  checkConstraints,
+  combineMetadataPolicies,
+  type Constraints,
+  type Finding,
+  type Metadata,
+  parseConstraints,
+  parseEntityStatement,
+  parseMetadataPolicy,
+  parsePolicyCrit,
+} from '../federation/entry.js';
 import { insertRows } from '../store/bulk.js';
 import { authority, metadataPolicy } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
@@ -20,7 +33,8 @@ export interface PolicyInput {
 /** Faults of a policy in itself and against the superiors' (§6.1.4.1). */
 export async function policyFindings(call: Call, row: AuthorityRow, input: PolicyInput): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const take = (result: { readonly ok: true } | { readonly ok: false; readonly findings: readonly Finding[] }) => void (result.ok || findings.push(...result.findings));
+  const take = (result: { readonly ok: true } | { readonly ok: false; readonly findings: readonly Finding[] }) =>
+    void (result.ok || findings.push(...result.findings));
   const policy = input.metadataPolicy && Object.keys(input.metadataPolicy).length ? input.metadataPolicy : undefined;
   if (policy) take(parseMetadataPolicy(policy));
   if (input.metadataPolicyCrit?.length) take(parsePolicyCrit(input.metadataPolicyCrit));
@@ -80,13 +94,28 @@ export async function draftPolicy(call: Call, slug: string, input: PolicyInput):
         createdAt: call.now(),
         publishedAt: null,
       };
-      return { events: [{ type: 'policy.drafted', subjectKind: 'policy', subjectId: String(version), detail: { version, ...(input.note !== undefined && { note: input.note }) } }], statements: [insertRows(metadataPolicy, [draft])], result: draft };
+      return {
+        events: [
+          {
+            type: 'policy.drafted',
+            subjectKind: 'policy',
+            subjectId: String(version),
+            detail: { version, ...(input.note !== undefined && { note: input.note }) },
+          },
+        ],
+        statements: [insertRows(metadataPolicy, [draft])],
+        result: draft,
+      };
     },
   });
 }
 
 export async function findPolicy(call: Call, authorityId: string, version: number): Promise<PolicyRow> {
-  const [row] = await call.store.db.select().from(metadataPolicy).where(and(eq(metadataPolicy.authorityId, authorityId), eq(metadataPolicy.version, version))).limit(1);
+  const [row] = await call.store.db
+    .select()
+    .from(metadataPolicy)
+    .where(and(eq(metadataPolicy.authorityId, authorityId), eq(metadataPolicy.version, version)))
+    .limit(1);
   if (!row) throw new Refusal('not_found', `there is no policy version ${version}`);
   return row;
 }
@@ -110,9 +139,20 @@ export async function publishPolicy(call: Call, slug: string, version: number): 
       const now = call.now();
       const after = { ...before, generation: before.generation + 1, updatedAt: now, v: before.v + 1 };
       const job = await resignJob(call, after, `policy version ${version}`);
-      const set = (n: number, state: PolicyRow['state'], more: object = {}) => db.update(metadataPolicy).set({ state, ...more }).where(and(eq(metadataPolicy.authorityId, row.id), eq(metadataPolicy.version, n)));
+      const set = (n: number, state: PolicyRow['state'], more: object = {}) =>
+        db
+          .update(metadataPolicy)
+          .set({ state, ...more })
+          .where(and(eq(metadataPolicy.authorityId, row.id), eq(metadataPolicy.version, n)));
       return {
-        events: [{ type: 'policy.published', subjectKind: 'policy', subjectId: String(version), detail: { version, replaces: old?.version ?? null, generation: after.generation, job: job.id, single_operator: true } }],
+        events: [
+          {
+            type: 'policy.published',
+            subjectKind: 'policy',
+            subjectId: String(version),
+            detail: { version, replaces: old?.version ?? null, generation: after.generation, job: job.id, single_operator: true },
+          },
+        ],
         statements: [
           ...(old ? [set(old.version, 'superseded')] : []),
           set(version, 'published', { publishedAt: now }),

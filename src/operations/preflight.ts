@@ -1,4 +1,15 @@
-import { applyMetadataPolicy, checkMetadata, type EntityStatement, type Finding, finding, type JwkSet, type Metadata, parseEntityId, parseJwkSet, validateEntityConfiguration } from '../federation/entry.js';
+import {
+  applyMetadataPolicy,
+  checkMetadata,
+  type EntityStatement,
+  type Finding,
+  finding,
+  type JwkSet,
+  type Metadata,
+  parseEntityId,
+  parseJwkSet,
+  validateEntityConfiguration,
+} from '../federation/entry.js';
 import { allow, type Call } from './call.js';
 import { findAuthority, publishedPolicy } from './registry.js';
 import { Refusal } from './refusal.js';
@@ -27,11 +38,21 @@ export async function preflight(call: Call, slug: string, entityId: string, conf
   allow(call, 'read', slug);
   const authority = await findAuthority(call.store.db, slug);
   const id = parseEntityId(entityId, call);
-  const blank = { entityId, source: configuration === undefined ? ('fetched' as const) : ('uploaded' as const), entityTypes: [], intermediate: false, jwks: null, iat: null, metadata: null };
+  const blank = {
+    entityId,
+    source: configuration === undefined ? ('fetched' as const) : ('uploaded' as const),
+    entityTypes: [],
+    intermediate: false,
+    jwks: null,
+    iat: null,
+    metadata: null,
+  };
   const report = (findings: readonly Finding[], more: Partial<Preflight> = {}): Preflight => ({
     ...blank,
     ...more,
-    findings: findings.map((one) => ({ ...one, severity: WARNINGS.has(one.code) ? ('warning' as const) : ('error' as const) })).sort((a, b) => (a.severity < b.severity ? -1 : a.severity > b.severity ? 1 : 0)),
+    findings: findings
+      .map((one) => ({ ...one, severity: WARNINGS.has(one.code) ? ('warning' as const) : ('error' as const) }))
+      .sort((a, b) => (a.severity < b.severity ? -1 : a.severity > b.severity ? 1 : 0)),
   });
   if (!id.ok) return report(id.findings);
   if (entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
@@ -44,7 +65,13 @@ export async function preflight(call: Call, slug: string, entityId: string, conf
 
 function describe({ claims }: EntityStatement): Partial<Preflight> {
   const metadata = claims.metadata ?? {};
-  return { entityTypes: Object.keys(metadata), intermediate: metadata['federation_entity']?.['federation_fetch_endpoint'] !== undefined, jwks: claims.jwks, iat: claims.iat, metadata };
+  return {
+    entityTypes: Object.keys(metadata),
+    intermediate: metadata['federation_entity']?.['federation_fetch_endpoint'] !== undefined,
+    jwks: claims.jwks,
+    iat: claims.iat,
+    metadata,
+  };
 }
 
 /** A configuration that is sound in itself, against what membership asks of it. */

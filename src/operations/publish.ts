@@ -27,7 +27,11 @@ export interface Issuer {
 }
 
 /** Find what is needed to sign for an authority. @throws Refusal wrong_state when it has no active key or is halted */
-export async function issuerOf(deployment: Deployment, authority: AuthorityRow, changed: { keys?: readonly AuthorityKeyRow[]; policy?: PolicyRow } = {}): Promise<Issuer> {
+export async function issuerOf(
+  deployment: Deployment,
+  authority: AuthorityRow,
+  changed: { keys?: readonly AuthorityKeyRow[]; policy?: PolicyRow } = {},
+): Promise<Issuer> {
   if (authority.state !== 'active') throw new Refusal('wrong_state', `the authority ${authority.slug} is ${authority.state}; nothing is signed`);
   const keys = changed.keys ?? (await authorityKeys(deployment.store.db, authority.id));
   const active = keys.find(({ state }) => state === 'active');
@@ -149,7 +153,14 @@ export async function signedStatement(deployment: Deployment, issuer: Issuer, me
   const claims = statementClaims(issuer, member, iat);
   if (claims.exp <= iat) throw new Refusal('wrong_state', `the membership of ${member.entityId} ended at ${member.validUntil}`);
   const compact = await signSubordinateStatement(claims as never, { signer: issuer.signer, development: deployment.development, criticalClaims: member.crit });
-  const place = { kind: 'statement' as const, key: member.entityId, memberId: member.id, organizationId: member.organizationId, cut: member.cut, cap: member.validUntil };
+  const place = {
+    kind: 'statement' as const,
+    key: member.entityId,
+    memberId: member.id,
+    organizationId: member.organizationId,
+    cut: member.cut,
+    cap: member.validUntil,
+  };
   return artefactOf(issuer, place, mediaTypes.ENTITY_STATEMENT, orRefuse(`the statement about ${member.entityId}`, compact), iat, claims.exp);
 }
 

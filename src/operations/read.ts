@@ -45,7 +45,10 @@ export async function listMembers(call: Call, slug: string, filter: MemberFilter
   allow(call, 'read', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
-  const byName = filter.q === undefined ? undefined : sql`organization_id IN (SELECT id FROM organization WHERE authority_id = ${id} AND ${contains(sql`legal_name`, filter.q)})`;
+  const byName =
+    filter.q === undefined
+      ? undefined
+      : sql`organization_id IN (SELECT id FROM organization WHERE authority_id = ${id} AND ${contains(sql`legal_name`, filter.q)})`;
   const rows = await db
     .select()
     .from(member)
@@ -56,7 +59,9 @@ export async function listMembers(call: Call, slug: string, filter: MemberFilter
         filter.state?.length ? inArray(member.state, [...filter.state]) : undefined,
         filter.q === undefined ? undefined : or(contains(sql`entity_id`, filter.q), byName),
         filter.entityType === undefined ? undefined : sql`EXISTS (SELECT 1 FROM json_each(${member.entityTypes}) WHERE value = ${filter.entityType})`,
-        filter.organization === undefined ? undefined : sql`organization_id IN (SELECT id FROM organization WHERE authority_id = ${id} AND (id = ${filter.organization} OR legal_name = ${filter.organization}))`,
+        filter.organization === undefined
+          ? undefined
+          : sql`organization_id IN (SELECT id FROM organization WHERE authority_id = ${id} AND (id = ${filter.organization} OR legal_name = ${filter.organization}))`,
         filter.intermediate === undefined ? undefined : eq(member.intermediate, filter.intermediate),
       ),
     )
@@ -83,7 +88,13 @@ export async function listOrganizations(call: Call, slug: string, { limit, curso
   const rows = await call.store.db
     .select()
     .from(organization)
-    .where(and(eq(organization.authorityId, id), cursor === undefined ? undefined : gt(organization.legalName, cursor), q === undefined ? undefined : contains(sql`legal_name`, q)))
+    .where(
+      and(
+        eq(organization.authorityId, id),
+        cursor === undefined ? undefined : gt(organization.legalName, cursor),
+        q === undefined ? undefined : contains(sql`legal_name`, q),
+      ),
+    )
     .orderBy(asc(organization.legalName))
     .limit(limit + 1);
   return page(rows, limit, ({ legalName }) => legalName);
@@ -97,7 +108,9 @@ export async function listEvents(call: Call, slug: string, { limit, cursor, subj
   const rows = await call.store.db
     .select()
     .from(event)
-    .where(and(eq(event.authorityId, id), after === undefined ? undefined : gt(event.seq, after), subject === undefined ? undefined : eq(event.subjectId, subject)))
+    .where(
+      and(eq(event.authorityId, id), after === undefined ? undefined : gt(event.seq, after), subject === undefined ? undefined : eq(event.subjectId, subject)),
+    )
     .orderBy(asc(event.seq))
     .limit(limit + 1);
   return page(rows, limit, ({ seq }) => seq);
@@ -119,7 +132,14 @@ export async function listPolicies(call: Call, slug: string, { limit, cursor }: 
 export async function listJobs(call: Call, slug: string, { limit, cursor }: PageRequest) {
   allow(call, 'read', slug);
   const { id } = await findAuthority(call.store.db, slug);
-  const [from] = cursor === undefined ? [] : await call.store.db.select().from(job).where(and(eq(job.authorityId, id), eq(job.id, cursor))).limit(1);
+  const [from] =
+    cursor === undefined
+      ? []
+      : await call.store.db
+          .select()
+          .from(job)
+          .where(and(eq(job.authorityId, id), eq(job.id, cursor)))
+          .limit(1);
   const rows = await call.store.db
     .select()
     .from(job)
@@ -132,7 +152,11 @@ export async function listJobs(call: Call, slug: string, { limit, cursor }: Page
 export async function listRefusals(call: Call, slug: string, jobId: string, { limit, cursor }: PageRequest) {
   allow(call, 'read', slug);
   const { id } = await findAuthority(call.store.db, slug);
-  const [owner] = await call.store.db.select({ id: job.id }).from(job).where(and(eq(job.authorityId, id), eq(job.id, jobId))).limit(1);
+  const [owner] = await call.store.db
+    .select({ id: job.id })
+    .from(job)
+    .where(and(eq(job.authorityId, id), eq(job.id, jobId)))
+    .limit(1);
   if (!owner) throw new Refusal('not_found', 'there is no such job');
   const after = numeric(cursor);
   const rows = await call.store.db

@@ -1,6 +1,6 @@
 import { and, desc, eq, or } from 'drizzle-orm';
 import { authority, authorityKey, member, metadataPolicy, organization } from '../store/schema.js';
-import type { Database } from '../store/store.js';
+import type { Database } from '../store/database.js';
 import { Refusal } from './refusal.js';
 
 /** Reads that many operations share. Each gives the row or refuses with `not_found`. */
@@ -26,7 +26,8 @@ export async function findMember(db: Database, authorityId: string, id: string):
   return row;
 }
 
-export const authorityKeys = (db: Database, authorityId: string): Promise<AuthorityKeyRow[]> => db.select().from(authorityKey).where(eq(authorityKey.authorityId, authorityId)).orderBy(authorityKey.createdAt);
+export const authorityKeys = (db: Database, authorityId: string): Promise<AuthorityKeyRow[]> =>
+  db.select().from(authorityKey).where(eq(authorityKey.authorityId, authorityId)).orderBy(authorityKey.createdAt);
 
 export async function publishedPolicy(db: Database, authorityId: string): Promise<PolicyRow | undefined> {
   const [row] = await db
@@ -38,7 +39,12 @@ export async function publishedPolicy(db: Database, authorityId: string): Promis
 }
 
 export async function lastPolicyVersion(db: Database, authorityId: string): Promise<number> {
-  const [row] = await db.select({ version: metadataPolicy.version }).from(metadataPolicy).where(eq(metadataPolicy.authorityId, authorityId)).orderBy(desc(metadataPolicy.version)).limit(1);
+  const [row] = await db
+    .select({ version: metadataPolicy.version })
+    .from(metadataPolicy)
+    .where(eq(metadataPolicy.authorityId, authorityId))
+    .orderBy(desc(metadataPolicy.version))
+    .limit(1);
   return row?.version ?? 0;
 }
 

@@ -30,7 +30,12 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
     .limit(limit);
   if (due.length === 0) return 0;
   const ids = JSON.stringify(due.map(({ id }) => id));
-  await deployment.store.write([db.update(artefact).set({ leaseUntil: now + LEASE_SECONDS }).where(sql`id IN (SELECT value FROM json_each(${ids}))`)]);
+  await deployment.store.write([
+    db
+      .update(artefact)
+      .set({ leaseUntil: now + LEASE_SECONDS })
+      .where(sql`id IN (SELECT value FROM json_each(${ids}))`),
+  ]);
   for (const [authorityId, rows] of byAuthority(due)) {
     const [row] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
     if (row?.state !== 'active') continue;
@@ -50,7 +55,14 @@ function byAuthority(rows: readonly Due[]): Map<string, Due[]> {
 async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Due[]) {
   const { db } = deployment.store;
   const memberIds = JSON.stringify(rows.map(({ memberId }) => memberId).filter((id) => id !== null));
-  const members = new Map((await db.select().from(member).where(and(eq(member.authorityId, issuer.authority.id), sql`id IN (SELECT value FROM json_each(${memberIds}))`))).map((row) => [row.id, row]));
+  const members = new Map(
+    (
+      await db
+        .select()
+        .from(member)
+        .where(and(eq(member.authorityId, issuer.authority.id), sql`id IN (SELECT value FROM json_each(${memberIds}))`))
+    ).map((row) => [row.id, row]),
+  );
   const signed: (NewArtefact & { readonly id: number; readonly was: string })[] = [];
   const one = async (row: Due) => {
     // One member whose statement cannot be signed must not hold up the others; its lease runs out and it is tried again.
@@ -61,10 +73,25 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
     if (fresh) signed.push({ ...fresh, id: row.id, was: row.sha256 });
   };
   for (let at = 0; at < rows.length; at += SIGN_AT_ONCE) await Promise.all(rows.slice(at, at + SIGN_AT_ONCE).map(one));
-  return signed.map(({ id, was, bytes, sha256, iat, exp = null, kid, generation, renewAt }) => ({ id, was, bytes, sha256, iat, exp, kid, generation, renewAt }));
+  return signed.map(({ id, was, bytes, sha256, iat, exp = null, kid, generation, renewAt }) => ({
+    id,
+    was,
+    bytes,
+    sha256,
+    iat,
+    exp,
+    kid,
+    generation,
+    renewAt,
+  }));
 }
 
-async function sign(deployment: Deployment, issuer: Issuer, row: Due, members: ReadonlyMap<string, typeof member.$inferSelect>): Promise<NewArtefact | undefined> {
+async function sign(
+  deployment: Deployment,
+  issuer: Issuer,
+  row: Due,
+  members: ReadonlyMap<string, typeof member.$inferSelect>,
+): Promise<NewArtefact | undefined> {
   if (row.kind === 'entity_configuration') return signedConfiguration(deployment, issuer);
   if (row.kind === 'historical_keys') return signedHistoricalKeys(deployment, issuer);
   const about = row.memberId === null ? undefined : members.get(row.memberId);
@@ -76,10 +103,18 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, members: R
 /** Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation. */
 export async function trackJobs(deployment: Deployment): Promise<void> {
   const { db } = deployment.store;
-  for (const row of await db.select().from(job).where(and(eq(job.kind, 'resign'), eq(job.state, 'running')))) {
+  for (const row of await db
+    .select()
+    .from(job)
+    .where(and(eq(job.kind, 'resign'), eq(job.state, 'running')))) {
     const left = await staleArtefacts(deployment, row.authorityId, Number(row.params['generation']));
     const done = Math.max(0, row.total - left);
-    await deployment.store.write([db.update(job).set({ done, state: left === 0 ? 'done' : 'running', updatedAt: deployment.now() }).where(eq(job.id, row.id))]);
+    await deployment.store.write([
+      db
+        .update(job)
+        .set({ done, state: left === 0 ? 'done' : 'running', updatedAt: deployment.now() })
+        .where(eq(job.id, row.id)),
+    ]);
   }
 }
 
@@ -89,17 +124,26 @@ export async function purge({ store, now }: Deployment): Promise<void> {
   await store.write([db.delete(usedAssertion).where(lt(usedAssertion.exp, now() - 120)), db.delete(idempotency).where(lt(idempotency.expiresAt, now()))]);
 }
 
-/** One turn of the background work: keys by schedule, then slices until nothing is due or `more` says stop. */
-export async function backgroundTurn(deployment: Deployment, more: () => boolean): Promise<{ readonly renewed: number; readonly rotated: readonly string[] }> {
+/** Keys by schedule, for every authority. Gives what was done. */
+export async function rotateAll(deployment: Deployment): Promise<readonly string[]> {
   const call = systemCall(deployment);
   const rotated: string[] = [];
   for (const row of await deployment.store.db.select().from(authority).where(eq(authority.state, 'active'))) {
     rotated.push(...(await rotateBySchedule(call, row)).map((what) => `${row.slug} ${what}`));
   }
+  return rotated;
+}
+
+/** One turn of the background work: keys by schedule, then slices until nothing is due or `more` says stop. */
+export async function backgroundTurn(deployment: Deployment, more: () => boolean): Promise<{ readonly renewed: number; readonly rotated: readonly string[] }> {
+  const rotated = await rotateAll(deployment);
   let renewed = 0;
   for (let taken = 1; taken > 0 && more(); renewed += taken) {
+    const started = performance.now();
     taken = await renewSlice(deployment);
     if (taken) await trackJobs(deployment);
+    // Bulk work leaves as much time to others as it took.
+    if (taken) await new Promise((done) => setTimeout(done, performance.now() - started));
   }
   await trackJobs(deployment);
   await purge(deployment);
@@ -111,6 +155,13 @@ export async function overdue({ store: { db }, now }: Deployment): Promise<numbe
   const rows = await db
     .select({ n: sql<number>`count(*)` })
     .from(artefact)
-    .where(and(or(sql`renew_at > 0 AND renew_at + (exp - iat) / 4 < ${now()}`, and(inArray(artefact.kind, ['statement', 'entity_configuration']), sql`renew_at = 0 AND exp < ${now()}`))));
+    .where(
+      and(
+        or(
+          sql`renew_at > 0 AND renew_at + (exp - iat) / 4 < ${now()}`,
+          and(inArray(artefact.kind, ['statement', 'entity_configuration']), sql`renew_at = 0 AND exp < ${now()}`),
+        ),
+      ),
+    );
   return rows[0]?.n ?? 0;
 }

@@ -17,7 +17,14 @@ export function statementSource({ store: { db }, outbound, now }: Deployment): S
       .where(and(eq(artefact.authorityId, own.id), eq(artefact.kind, kind), eq(artefact.key, key)))
       .limit(1);
     if (row && (row.exp === null || row.exp > now())) return { ok: true, value: row.bytes };
-    return failure(finding('status_unexpected', issuer, `this deployment's authority publishes no ${kind === 'statement' ? `statement about ${key}` : 'configuration'}`, row !== undefined));
+    return failure(
+      finding(
+        'status_unexpected',
+        issuer,
+        `this deployment's authority publishes no ${kind === 'statement' ? `statement about ${key}` : 'configuration'}`,
+        row !== undefined,
+      ),
+    );
   }
 
   return {

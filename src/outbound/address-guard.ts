@@ -7,7 +7,8 @@ export type Block = readonly [address: ipaddr.IPv4 | ipaddr.IPv6, bits: number];
 const MORE_SPECIAL = ['100:0:0:1::/64', '::/96', '168.63.129.16/32'].map((text) => ipaddr.parseCIDR(text));
 const LINK_LOCAL = ['169.254.0.0/16', 'fe80::/10'].map((text) => ipaddr.parseCIDR(text));
 
-const within = (address: ipaddr.IPv4 | ipaddr.IPv6, [net, bits]: Block): boolean => address.kind() === net.kind() && (address as ipaddr.IPv6).match(net as ipaddr.IPv6, bits);
+const within = (address: ipaddr.IPv4 | ipaddr.IPv6, [net, bits]: Block): boolean =>
+  address.kind() === net.kind() && (address as ipaddr.IPv6).match(net as ipaddr.IPv6, bits);
 
 /**
  * Parse HOLDFAST_OUTBOUND_ALLOW: address blocks, comma separated, reachable despite the guard.
@@ -21,7 +22,8 @@ export function parseAllowed(text: string | undefined): readonly Block[] {
     .map((one): Block => {
       if (!ipaddr.isValidCIDR(one)) throw new Error(`HOLDFAST_OUTBOUND_ALLOW: "${one.slice(0, 60)}" is no address block such as 10.1.0.0/16`);
       const block = ipaddr.parseCIDR(one);
-      if (LINK_LOCAL.some((local) => within(local[0], block) || within(block[0], local))) throw new Error(`HOLDFAST_OUTBOUND_ALLOW: "${one}" touches link-local addresses, which are never contacted`);
+      if (LINK_LOCAL.some((local) => within(local[0], block) || within(block[0], local)))
+        throw new Error(`HOLDFAST_OUTBOUND_ALLOW: "${one}" touches link-local addresses, which are never contacted`);
       return block;
     });
 }

@@ -14,7 +14,9 @@ export function checkUrl(text: string, guard: GuardOptions = {}): URL | string {
   const url = new URL(text);
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   const literal = ipaddr.isValid(host);
-  const loopback = guard.loopback === true && (literal ? isReachable(host, { loopback: true }) && ipaddr.process(host).range() === 'loopback' : host === 'localhost' || host.endsWith('.localhost'));
+  const loopback =
+    guard.loopback === true &&
+    (literal ? isReachable(host, { loopback: true }) && ipaddr.process(host).range() === 'loopback' : host === 'localhost' || host.endsWith('.localhost'));
   if (url.protocol !== 'https:' && !(loopback && url.protocol === 'http:')) return `${url.protocol} is not https:`;
   if (url.username || url.password) return 'it has credentials';
   if (loopback) return url;

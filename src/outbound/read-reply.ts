@@ -12,7 +12,9 @@ export function checkHead({ url, mediaType }: FetchRequest, status: number, head
   const encoding = header('content-encoding');
   if (encoding !== undefined && encoding !== 'identity') return fetchFinding('content_encoding_refused', url, 'its body is encoded');
   const type = header('content-type')?.trim().toLowerCase();
-  return type === mediaType ? undefined : fetchFinding('content_type_wrong', url, `its content type is ${JSON.stringify((type ?? 'missing').slice(0, 80))}, not ${mediaType}`);
+  return type === mediaType
+    ? undefined
+    : fetchFinding('content_type_wrong', url, `its content type is ${JSON.stringify((type ?? 'missing').slice(0, 80))}, not ${mediaType}`);
 }
 
 class Refused extends Error {
@@ -33,13 +35,15 @@ export async function readBody(request: FetchRequest, chunks: AsyncIterable<Uint
       size += chunk.byteLength;
       if (size > max) throw new Refused(fetchFinding('too_large', request.url, `its body has more than ${max} bytes`));
       const age = milliseconds() - start;
-      if (age > RATE_GRACE_MS && size < (MIN_RATE * age) / 1000) throw new Refused(fetchFinding('fetch_failed', request.url, `its body comes slower than ${MIN_RATE} bytes a second`, true));
+      if (age > RATE_GRACE_MS && size < (MIN_RATE * age) / 1000)
+        throw new Refused(fetchFinding('fetch_failed', request.url, `its body comes slower than ${MIN_RATE} bytes a second`, true));
       body += decoder.decode(chunk, { stream: true });
     }
     body += decoder.decode();
   } catch (error) {
     if (error instanceof Refused) return error.result;
-    if (error instanceof TypeError && /decode|utf-8|encoded data/i.test(error.message)) return fetchFinding('jws_malformed', request.url, 'its body is not UTF-8');
+    if (error instanceof TypeError && /decode|utf-8|encoded data/i.test(error.message))
+      return fetchFinding('jws_malformed', request.url, 'its body is not UTF-8');
     throw error;
   }
   return { ok: true, value: { url: request.url, body } };

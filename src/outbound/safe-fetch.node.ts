@@ -50,7 +50,11 @@ export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close():
       const deadline = new AbortController();
       const timer = setTimeout(() => deadline.abort(), WHOLE_FETCH_MS);
       try {
-        const reply = await send(url, { dispatcher: agent, signal: deadline.signal, headers: { accept: `${request.mediaType}, */*;q=0.1`, 'accept-encoding': 'identity', 'user-agent': 'holdfast' } });
+        const reply = await send(url, {
+          dispatcher: agent,
+          signal: deadline.signal,
+          headers: { accept: `${request.mediaType}, */*;q=0.1`, 'accept-encoding': 'identity', 'user-agent': 'holdfast' },
+        });
         const header = (name: string) => {
           const value = reply.headers[name];
           return Array.isArray(value) ? value.join(', ') : value;

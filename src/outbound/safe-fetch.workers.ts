@@ -13,7 +13,11 @@ export function safeFetch(options: { readonly loopback?: boolean } = {}): Outbou
       const url = checkUrl(request.url, options);
       if (typeof url === 'string') return fetchFinding('fetch_refused', request.url, url);
       try {
-        const reply = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(WHOLE_FETCH_MS), headers: { accept: `${request.mediaType}, */*;q=0.1`, 'accept-encoding': 'identity', 'user-agent': 'holdfast' } });
+        const reply = await fetch(url, {
+          redirect: 'manual',
+          signal: AbortSignal.timeout(WHOLE_FETCH_MS),
+          headers: { accept: `${request.mediaType}, */*;q=0.1`, 'accept-encoding': 'identity', 'user-agent': 'holdfast' },
+        });
         const bad = checkHead(request, reply.status, (name) => reply.headers.get(name) ?? undefined);
         if (bad || !reply.body) {
           await reply.body?.cancel();
@@ -21,7 +25,12 @@ export function safeFetch(options: { readonly loopback?: boolean } = {}): Outbou
         }
         return await readBody(request, reply.body, () => Date.now());
       } catch (error) {
-        return fetchFinding('fetch_failed', request.url, error instanceof Error && error.name === 'TimeoutError' ? `no whole answer within ${WHOLE_FETCH_MS / 1000} s` : 'the request failed', true);
+        return fetchFinding(
+          'fetch_failed',
+          request.url,
+          error instanceof Error && error.name === 'TimeoutError' ? `no whole answer within ${WHOLE_FETCH_MS / 1000} s` : 'the request failed',
+          true,
+        );
       }
     },
   };

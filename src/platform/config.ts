@@ -11,16 +11,48 @@ export interface Setting {
   readonly about: string;
 }
 export const SETTINGS: readonly Setting[] = [
-  { name: 'url', env: 'HOLDFAST_URL', flag: 'url', fallback: 'http://localhost:<port>', about: 'where the deployment answers; the first authority is created with it. Loopback http means development mode' },
+  {
+    name: 'url',
+    env: 'HOLDFAST_URL',
+    flag: 'url',
+    fallback: 'http://localhost:<port>',
+    about: 'where the deployment answers; the first authority is created with it. Loopback http means development mode',
+  },
   { name: 'port', env: 'HOLDFAST_PORT', flag: 'port', fallback: '8080', about: 'port to listen on' },
   { name: 'host', env: 'HOLDFAST_HOST', flag: 'host', fallback: '127.0.0.1', about: 'address to listen on' },
   { name: 'data', env: 'HOLDFAST_DATA', flag: 'data', fallback: './data', about: 'folder of the database' },
-  { name: 'sealKey', env: 'HOLDFAST_SEAL_KEY', flag: 'seal-key', fallback: undefined, secret: true, about: '32 bytes, base64: seals the signing keys. Needed with an https URL; in development mode one is kept in the data folder' },
-  { name: 'adminToken', env: 'HOLDFAST_ADMIN_TOKEN', flag: 'admin-token', fallback: undefined, secret: true, about: 'the first owner API key; without it one is made and shown once' },
+  {
+    name: 'sealKey',
+    env: 'HOLDFAST_SEAL_KEY',
+    flag: 'seal-key',
+    fallback: undefined,
+    secret: true,
+    about: '32 bytes, base64: seals the signing keys. Needed with an https URL; in development mode one is kept in the data folder',
+  },
+  {
+    name: 'adminToken',
+    env: 'HOLDFAST_ADMIN_TOKEN',
+    flag: 'admin-token',
+    fallback: undefined,
+    secret: true,
+    about: 'the first owner API key; without it one is made and shown once',
+  },
   { name: 'tlsCert', env: 'HOLDFAST_TLS_CERT', flag: 'tls-cert', fallback: undefined, about: 'certificate file (PEM): terminate TLS here' },
   { name: 'tlsKey', env: 'HOLDFAST_TLS_KEY', flag: 'tls-key', fallback: undefined, about: 'private key file (PEM) of the certificate' },
-  { name: 'outboundAllow', env: 'HOLDFAST_OUTBOUND_ALLOW', flag: 'outbound-allow', fallback: undefined, about: 'address blocks reachable despite the guard, comma separated (private networks)' },
-  { name: 'metricsPort', env: 'HOLDFAST_METRICS_PORT', flag: 'metrics-port', fallback: undefined, about: 'serve Prometheus metrics on this port, same address' },
+  {
+    name: 'outboundAllow',
+    env: 'HOLDFAST_OUTBOUND_ALLOW',
+    flag: 'outbound-allow',
+    fallback: undefined,
+    about: 'address blocks reachable despite the guard, comma separated (private networks)',
+  },
+  {
+    name: 'metricsPort',
+    env: 'HOLDFAST_METRICS_PORT',
+    flag: 'metrics-port',
+    fallback: undefined,
+    about: 'serve Prometheus metrics on this port, same address',
+  },
   { name: 'log', env: 'HOLDFAST_LOG', flag: 'log', fallback: 'info', about: 'log level: debug, info, warn, error, silent' },
 ];
 
@@ -69,13 +101,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fl
   const url = get('url') === 'http://localhost:<port>' ? `http://localhost:${port}` : (get('url') ?? '');
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   const development = parsed?.protocol === 'http:' && isLoopbackHost(parsed.hostname);
-  if (!parsed || parsed.search || parsed.hash || parsed.username) faults.push(`HOLDFAST_URL: "${url.slice(0, 100)}" is no URL without query, fragment and credentials`);
+  if (!parsed || parsed.search || parsed.hash || parsed.username)
+    faults.push(`HOLDFAST_URL: "${url.slice(0, 100)}" is no URL without query, fragment and credentials`);
   else if (parsed.protocol !== 'https:' && !development) faults.push(`HOLDFAST_URL: "${url.slice(0, 100)}" is neither https nor loopback http (development)`);
   const cert = get('tlsCert');
   const key = get('tlsKey');
   if ((cert === undefined) !== (key === undefined)) faults.push('HOLDFAST_TLS_CERT and HOLDFAST_TLS_KEY go together; one is missing');
   const sealKey = get('sealKey');
-  if (sealKey !== undefined && !/^[A-Za-z0-9+/]{43}=$/.test(sealKey)) faults.push('HOLDFAST_SEAL_KEY is not 32 bytes of base64; make one with: openssl rand -base64 32');
+  if (sealKey !== undefined && !/^[A-Za-z0-9+/]{43}=$/.test(sealKey))
+    faults.push('HOLDFAST_SEAL_KEY is not 32 bytes of base64; make one with: openssl rand -base64 32');
   const adminToken = get('adminToken');
   if (adminToken !== undefined && !/^[\x21-\x7e]{16,512}$/.test(adminToken)) faults.push('HOLDFAST_ADMIN_TOKEN is not 16 to 512 visible ASCII characters');
   const log = get('log') ?? 'info';
@@ -100,6 +134,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fl
     metricsPort,
     log,
     development,
-    sources: sources.map(({ setting, value, source }) => ({ setting, source, value: setting.name === 'url' ? url : setting.secret && value !== undefined ? '(set, not shown)' : value })),
+    sources: sources.map(({ setting, value, source }) => ({
+      setting,
+      source,
+      value: setting.name === 'url' ? url : setting.secret && value !== undefined ? '(set, not shown)' : value,
+    })),
   };
 }

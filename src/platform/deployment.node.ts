@@ -40,7 +40,10 @@ export async function openDeployment(config: Config): Promise<NodeDeployment> {
 /** In development mode a random seal key is kept beside the database; in production it comes from outside or not at all. */
 function sealKeyOf({ sealKey, development, data, url }: Config): string {
   if (sealKey !== undefined) return sealKey;
-  if (!development) throw new ConfigError(`HOLDFAST_SEAL_KEY is missing. ${url} is no development URL, so signing keys are not sealed with a key that lies beside them. Make one with: openssl rand -base64 32`);
+  if (!development)
+    throw new ConfigError(
+      `HOLDFAST_SEAL_KEY is missing. ${url} is no development URL, so signing keys are not sealed with a key that lies beside them. Make one with: openssl rand -base64 32`,
+    );
   const file = sealKeyFile(data);
   if (!existsSync(file)) {
     mkdirSync(data, { recursive: true, mode: 0o700 });

@@ -20,7 +20,9 @@ export async function firstStart(deployment: Deployment, url: string, adminToken
   const { db } = deployment.store;
   const [known] = await db.select().from(setting).where(eq(setting.name, 'url')).limit(1);
   if (known && known.value !== url) {
-    throw new Error(`this database was created for ${known.value}, HOLDFAST_URL says ${url}. Statements name that URL: set HOLDFAST_URL=${known.value}, or use another HOLDFAST_DATA`);
+    throw new Error(
+      `this database was created for ${known.value}, HOLDFAST_URL says ${url}. Statements name that URL: set HOLDFAST_URL=${known.value}, or use another HOLDFAST_DATA`,
+    );
   }
   const token = await ensureOwner(deployment, adminToken);
   const [main] = await db.select({ id: authority.id }).from(authority).limit(1);

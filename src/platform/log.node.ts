@@ -1,7 +1,8 @@
 import { type Logger, pino } from 'pino';
 
 /** JSON lines on stderr. Never a JWT, a token or a query string. */
-export const createLog = (level: string): Logger => pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: ['token', 'authorization'] }, pino.destination({ fd: 2, sync: false }));
+export const createLog = (level: string): Logger =>
+  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: ['token', 'authorization'] }, pino.destination({ fd: 2, sync: false }));
 
 /** One line a request: method, path without query, status, milliseconds. */
 export function logRequests(log: Logger, next: (request: Request, env?: object) => Response | Promise<Response>) {
@@ -10,7 +11,8 @@ export function logRequests(log: Logger, next: (request: Request, env?: object) 
     const start = performance.now();
     const response = await next(request, env);
     const path = request.url.slice(request.url.indexOf('/', 8)).split('?')[0];
-    if (path !== '/healthz' && path !== '/readyz') log.info({ method: request.method, path, status: response.status, ms: Math.round((performance.now() - start) * 10) / 10 }, 'request');
+    if (path !== '/healthz' && path !== '/readyz')
+      log.info({ method: request.method, path, status: response.status, ms: Math.round((performance.now() - start) * 10) / 10 }, 'request');
     return response;
   };
 }

@@ -17,7 +17,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 
 const flagName = (flag: string) => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 const withSettings = (command: Command): Command => {
-  for (const { flag, about, fallback, env } of SETTINGS) if (flag !== 'url' && flag !== 'data') command.option(`--${flag} <value>`, `${about} [${env}${fallback === undefined ? '' : `, default ${fallback}`}]`);
+  for (const { flag, about, fallback, env } of SETTINGS)
+    if (flag !== 'url' && flag !== 'data') command.option(`--${flag} <value>`, `${about} [${env}${fallback === undefined ? '' : `, default ${fallback}`}]`);
   return command;
 };
 
@@ -52,67 +53,116 @@ async function everything(config: Config, entityId: string | undefined) {
 async function publicOnly(config: Config) {
   const { startPublicOnly } = await import('./local/serve-public.node.js');
   const serving = await startPublicOnly(config);
-  out(`Holdfast public plane at ${config.url}, listening on ${config.host}:${serving.listening.port}; it holds no key.${serving.authenticates ? '' : ' The data folder is not writable: requests with client authentication get 503.'}`);
+  out(
+    `Holdfast public plane at ${config.url}, listening on ${config.host}:${serving.listening.port}; it holds no key.${serving.authenticates ? '' : ' The data folder is not writable: requests with client authentication get 503.'}`,
+  );
   return serving;
 }
 
 function localCommands(program: Command): void {
-  withSettings(program.command('serve').description('run the public plane, the admin API and the background work').option('--public-only', 'the public plane alone: no key, database read-only').option('--entity-id <url>', 'identifier of the first authority, when it is not the URL')).action(serve);
-  withSettings(program.command('init').description('make database, key, owner token and first authority without serving').option('--entity-id <url>')).action(async (options: { entityId?: string }, command: Command) => {
-    const config = configOf(command);
-    const { openDeployment, writeCredentials } = await import('./deployment.node.js');
-    const { firstStart } = await import('./first-start.js');
-    const deployment = await openDeployment(config);
-    const { token, created } = await firstStart(deployment, config.url, config.adminToken, options.entityId);
-    if (token !== undefined) writeCredentials(config.data, { url: config.url, token });
-    await deployment.close();
-    talk(created ? `made ${databaseFile(config.data)} for ${config.url}` : 'already_initialized: nothing was changed');
-    if (token !== undefined) out(token);
-  });
-  program.command('demo').description('build a small federation on loopback, verify it with a script of jose alone, cut a member').action(async () => {
-    const { demo } = await import('./local/demo.node.js');
-    process.exitCode = await demo((text) => process.stdout.write(`${text}\n`));
-  });
+  withSettings(
+    program
+      .command('serve')
+      .description('run the public plane, the admin API and the background work')
+      .option('--public-only', 'the public plane alone: no key, database read-only')
+      .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
+  ).action(serve);
+  withSettings(program.command('init').description('make database, key, owner token and first authority without serving').option('--entity-id <url>')).action(
+    async (options: { entityId?: string }, command: Command) => {
+      const config = configOf(command);
+      const { openDeployment, writeCredentials } = await import('./deployment.node.js');
+      const { firstStart } = await import('./first-start.js');
+      const deployment = await openDeployment(config);
+      const { token, created } = await firstStart(deployment, config.url, config.adminToken, options.entityId);
+      if (token !== undefined) writeCredentials(config.data, { url: config.url, token });
+      await deployment.close();
+      talk(created ? `made ${databaseFile(config.data)} for ${config.url}` : 'already_initialized: nothing was changed');
+      if (token !== undefined) out(token);
+    },
+  );
+  program
+    .command('demo')
+    .description('build a small federation on loopback, verify it with a script of jose alone, cut a member')
+    .action(async () => {
+      const { demo } = await import('./local/demo.node.js');
+      process.exitCode = await demo((text) => process.stdout.write(`${text}\n`));
+    });
   const config = program.command('config').description('the configuration in force');
-  config.command('show').description('every setting').option('--sources', 'and where each came from').action((options: { sources?: boolean }, command: Command) => {
-    const { sources } = configOf(command);
-    if (command.optsWithGlobals<{ json?: boolean }>().json) return printJson(Object.fromEntries(sources.map(({ setting, value, source }) => [setting.env, { value: value ?? null, source }])));
-    return out(table(['setting', 'value', ...(options.sources ? ['source'] : [])], sources.map(({ setting, value, source }) => [setting.env, value ?? '—', ...(options.sources ? [source] : [])])));
-  });
-  config.command('check').description('say whether the configuration holds').action((_options: object, command: Command) => {
-    configOf(command);
-    out('The configuration holds.');
-  });
-  program.command('fsck').description('check every artefact against state, signature, hash and expiry, and the event chain').action(async (_options: object, command: Command) => {
-    const { fsckFile } = await import('./local/fsck.node.js');
-    const tty = process.stderr.isTTY;
-    const report = await fsckFile(databaseFile(configOf(command).data), (what, n) => void (tty && process.stderr.write(`\r${what} ${n}   `)));
-    if (tty) process.stderr.write('\n');
-    if (command.optsWithGlobals<{ json?: boolean }>().json) printJson(report);
-    else if (report.integrity !== 'ok') out(red(`the database file is damaged: ${report.integrity}`));
-    else if (report.damages.length === 0) out(green('nothing is wrong'));
-    else out(table(['code', 'authority', 'where', 'detail'], report.damages.map((one) => [one.code, one.authority, one.where, one.detail])));
-    if (report.integrity !== 'ok' || report.damages.length) process.exitCode = 4;
-  });
+  config
+    .command('show')
+    .description('every setting')
+    .option('--sources', 'and where each came from')
+    .action((options: { sources?: boolean }, command: Command) => {
+      const { sources } = configOf(command);
+      if (command.optsWithGlobals<{ json?: boolean }>().json)
+        return printJson(Object.fromEntries(sources.map(({ setting, value, source }) => [setting.env, { value: value ?? null, source }])));
+      return out(
+        table(
+          ['setting', 'value', ...(options.sources ? ['source'] : [])],
+          sources.map(({ setting, value, source }) => [setting.env, value ?? '—', ...(options.sources ? [source] : [])]),
+        ),
+      );
+    });
+  config
+    .command('check')
+    .description('say whether the configuration holds')
+    .action((_options: object, command: Command) => {
+      configOf(command);
+      out('The configuration holds.');
+    });
+  program
+    .command('fsck')
+    .description('check every artefact against state, signature, hash and expiry, and the event chain')
+    .action(async (_options: object, command: Command) => {
+      const { fsckFile } = await import('./local/fsck.node.js');
+      const tty = process.stderr.isTTY;
+      const report = await fsckFile(databaseFile(configOf(command).data), (what, n) => void (tty && process.stderr.write(`\r${what} ${n}   `)));
+      if (tty) process.stderr.write('\n');
+      if (command.optsWithGlobals<{ json?: boolean }>().json) printJson(report);
+      else if (report.integrity !== 'ok') out(red(`the database file is damaged: ${report.integrity}`));
+      else if (report.damages.length === 0) out(green('nothing is wrong'));
+      else
+        out(
+          table(
+            ['code', 'authority', 'where', 'detail'],
+            report.damages.map((one) => [one.code, one.authority, one.where, one.detail]),
+          ),
+        );
+      if (report.integrity !== 'ok' || report.damages.length) process.exitCode = 4;
+    });
   const backup = program.command('backup').description('copies of the database');
-  backup.command('create <file>').description('copy the database, also while it is in use').action(async (file: string, _options: object, command: Command) => {
-    const { createBackup } = await import('./local/backup.node.js');
-    const { bytes } = await createBackup(databaseFile(configOf(command).data), file, (percent) => void (process.stderr.isTTY && process.stderr.write(`\r${percent} %`)));
-    if (process.stderr.isTTY) process.stderr.write('\n');
-    out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
-  });
-  backup.command('verify <file>').description('check a backup as fsck would').action(async (file: string) => {
-    const { verifyBackup } = await import('./local/backup.node.js');
-    const { integrity, damages } = await verifyBackup(file);
-    if (integrity === 'ok' && damages.length === 0) return out(green('the backup is sound'));
-    process.exitCode = 4;
-    return out(`${integrity}\n${damages.map(({ code, where, detail }) => `${code} ${where}: ${detail}`).join('\n')}`);
-  });
-  backup.command('restore <file>').description('put a backup in the place of the database; stop the server first').option('--accept-rollback', 'though it lacks events').action(async (file: string, options: { acceptRollback?: boolean }, command: Command) => {
-    const { restoreBackup } = await import('./local/backup.node.js');
-    const { lost } = await restoreBackup(file, databaseFile(configOf(command).data), { acceptRollback: options.acceptRollback === true });
-    out(`restored${lost ? `; ${lost} event(s) are lost` : ''}. The database that was there is kept beside it`);
-  });
+  backup
+    .command('create <file>')
+    .description('copy the database, also while it is in use')
+    .action(async (file: string, _options: object, command: Command) => {
+      const { createBackup } = await import('./local/backup.node.js');
+      const { bytes } = await createBackup(
+        databaseFile(configOf(command).data),
+        file,
+        (percent) => void (process.stderr.isTTY && process.stderr.write(`\r${percent} %`)),
+      );
+      if (process.stderr.isTTY) process.stderr.write('\n');
+      out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
+    });
+  backup
+    .command('verify <file>')
+    .description('check a backup as fsck would')
+    .action(async (file: string) => {
+      const { verifyBackup } = await import('./local/backup.node.js');
+      const { integrity, damages } = await verifyBackup(file);
+      if (integrity === 'ok' && damages.length === 0) return out(green('the backup is sound'));
+      process.exitCode = 4;
+      return out(`${integrity}\n${damages.map(({ code, where, detail }) => `${code} ${where}: ${detail}`).join('\n')}`);
+    });
+  backup
+    .command('restore <file>')
+    .description('put a backup in the place of the database; stop the server first')
+    .option('--accept-rollback', 'though it lacks events')
+    .action(async (file: string, options: { acceptRollback?: boolean }, command: Command) => {
+      const { restoreBackup } = await import('./local/backup.node.js');
+      const { lost } = await restoreBackup(file, databaseFile(configOf(command).data), { acceptRollback: options.acceptRollback === true });
+      out(`restored${lost ? `; ${lost} event(s) are lost` : ''}. The database that was there is kept beside it`);
+    });
 }
 
 /** Fetch an artefact for `inspect`, whatever its media type. */
@@ -144,7 +194,10 @@ function createProgram(): Command {
   keyCommands(program);
   policyCommands(program);
   watchingCommands(program);
-  resolveCommand(program, (development) => (subject, anchors) => resolveEntity(subject, { anchors, development, allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '' }));
+  resolveCommand(
+    program,
+    (development) => (subject, anchors) => resolveEntity(subject, { anchors, development, allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '' }),
+  );
   inspectCommand(program, fetchArtefact);
   return program;
 }

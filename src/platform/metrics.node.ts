@@ -16,18 +16,45 @@ export interface Metrics {
 export function createMetrics(deployment: Deployment, store: NodeStore): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const requests = new Counter({ name: 'holdfast_requests_total', help: 'Requests answered', labelNames: ['method', 'plane', 'status'], registers: [registry] });
-  const seconds = new Histogram({ name: 'holdfast_request_seconds', help: 'Time to answer', labelNames: ['plane'], buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2], registers: [registry] });
+  const requests = new Counter({
+    name: 'holdfast_requests_total',
+    help: 'Requests answered',
+    labelNames: ['method', 'plane', 'status'],
+    registers: [registry],
+  });
+  const seconds = new Histogram({
+    name: 'holdfast_request_seconds',
+    help: 'Time to answer',
+    labelNames: ['plane'],
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
+    registers: [registry],
+  });
   const renewals = new Counter({ name: 'holdfast_renewed_total', help: 'Artefacts signed again', registers: [registry] });
-  const gauge = (name: string, help: string, read: () => Promise<number> | number) => new Gauge({ name, help, registers: [registry], collect: async function collect() { this.set(await read()); } });
+  const gauge = (name: string, help: string, read: () => Promise<number> | number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect: async function collect() {
+        this.set(await read());
+      },
+    });
   const { db } = store;
   gauge('holdfast_artefact_expires_seconds', 'Seconds until the first artefact expires', async () => {
     const [row] = await db.select({ exp: min(artefact.exp) }).from(artefact);
     return (row?.exp ?? deployment.now()) - deployment.now();
   });
   gauge('holdfast_renewal_overdue', 'Artefacts overdue for renewal', () => overdue(deployment));
-  gauge('holdfast_jobs_running', 'Jobs that are not done', async () => (await db.select({ n: sql<number>`count(*)` }).from(job).where(sql`state = 'running'`))[0]?.n ?? 0);
-  gauge('holdfast_members_active', 'Active members', async () => (await db.select({ n: sql<number>`count(*)` }).from(member).where(sql`state = 'active'`))[0]?.n ?? 0);
+  gauge(
+    'holdfast_jobs_running',
+    'Jobs that are not done',
+    async () => (await db.select({ n: sql<number>`count(*)` }).from(job).where(sql`state = 'running'`))[0]?.n ?? 0,
+  );
+  gauge(
+    'holdfast_members_active',
+    'Active members',
+    async () => (await db.select({ n: sql<number>`count(*)` }).from(member).where(sql`state = 'active'`))[0]?.n ?? 0,
+  );
   gauge('holdfast_transactions_total', 'Transactions committed by this process', () => store.counts.transactions);
   gauge('holdfast_operations_total', 'Operations committed by this process; more than one share a transaction', () => store.counts.operations);
   return {

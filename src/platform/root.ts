@@ -10,7 +10,15 @@ interface Fetcher {
  * Which app answers a request. Plain string comparison in front of the apps: the public plane is the hot path.
  * @param readiness undefined where the process cannot know (public-only)
  */
-export function createRoot({ admin, publicApp, readiness }: { readonly admin: Fetcher | undefined; readonly publicApp: Fetcher; readonly readiness: (env: object) => Promise<Readiness> }) {
+export function createRoot({
+  admin,
+  publicApp,
+  readiness,
+}: {
+  readonly admin: Fetcher | undefined;
+  readonly publicApp: Fetcher;
+  readonly readiness: (env: object) => Promise<Readiness>;
+}) {
   const health = new Hono<{ Bindings: object }>();
   health.get('/healthz', (c) => c.json({ status: 'ok' }, 200, { 'cache-control': 'no-store' }));
   health.get('/readyz', async (c) => {

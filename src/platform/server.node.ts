@@ -27,10 +27,14 @@ export function listen(fetch: (request: Request) => Response | Promise<Response>
   const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES };
   return new Promise((resolve, reject) => {
     const secure = tls && { createServer: createTlsServer, serverOptions: { ...limits, cert: readFileSync(tls.cert), key: readFileSync(tls.key) } };
-    const server = serve({ fetch, hostname: host, port, ...(secure ?? { serverOptions: limits }) }, (info) => resolve({ port: info.port, stop: () => stop(server as Server) })) as Server;
+    const server = serve({ fetch, hostname: host, port, ...(secure ?? { serverOptions: limits }) }, (info) =>
+      resolve({ port: info.port, stop: () => stop(server as Server) }),
+    ) as Server;
     server.maxConnections = MAX_CONNECTIONS;
     // Imports stream for longer than a request may take to arrive; each slice is bounded on its own.
-    server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} on ${host} is taken; choose another with HOLDFAST_PORT`) : error));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} on ${host} is taken; choose another with HOLDFAST_PORT`) : error),
+    );
   });
 }
 

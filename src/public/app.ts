@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { federationError } from '../edge/federation-error.js';
 import { ERROR_STATUS } from '../federation/entry.js';
-import { type MaybePromise, type ServedAuthority, then } from '../store/published.js';
+import { type MaybePromise, type ServedAuthority, andThen } from '../store/published.js';
 import { authenticate, type CallerContext } from './caller.js';
 import { serveList } from './list.js';
 import { placeOf, type Route, routeTable } from './routes.js';
@@ -13,7 +13,6 @@ export interface PublicContext extends CallerContext {
 
 const MAX_IDENTIFIER = 2048;
 const MAX_FORM_BYTES = 64 * 1024;
-const NO_SUCH_PLACE = 'no entity of this deployment answers here';
 
 /**
  * The public plane: entity configurations, fetch, list, historical keys. It looks stored bytes up and can sign nothing;
@@ -26,17 +25,24 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
 
   const find = (context: PublicContext, url: string): MaybePromise<Route | undefined> => {
     const byHost = !context.development;
-    return then(context.published.authorities(), (authorities) => {
+    return andThen(context.published.authorities(), (authorities) => {
       if (table?.of !== authorities) table = { of: authorities, routes: routeTable(authorities, byHost) };
       return table.routes.get(placeOf(url, byHost));
     });
   };
 
+  /** Before the first authority is made there is nothing to say "not found" about. */
+  const nowhere = (c: Context): Response =>
+    table?.of.length === 0
+      ? federationError(c, 'temporarily_unavailable', 'no authority has been set up yet', { 'retry-after': '60' })
+      : federationError(c, 'not_found', 'no entity of this deployment answers here');
+
   app.get('*', (c) => {
     const context = contextOf(c.env);
-    return then(find(context, c.req.url), (route) => {
-      if (!route) return federationError(c, 'not_found', NO_SUCH_PLACE);
-      if (modeOf(route) === 'required') return federationError(c, 'invalid_client', 'this endpoint asks for client authentication: POST a private_key_jwt assertion');
+    return andThen(find(context, c.req.url), (route) => {
+      if (!route) return nowhere(c);
+      if (modeOf(route) === 'required')
+        return federationError(c, 'invalid_client', 'this endpoint asks for client authentication: POST a private_key_jwt assertion');
       return serve(c, context, route, false);
     });
   });
@@ -44,8 +50,9 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
   app.post('*', async (c) => {
     const context = contextOf(c.env);
     const route = await find(context, c.req.url);
-    if (!route) return federationError(c, 'not_found', NO_SUCH_PLACE);
-    if (modeOf(route) === 'none') return federationError(c, 'invalid_request', 'this endpoint takes unauthenticated GET requests only', { allow: 'GET, HEAD' }, 405);
+    if (!route) return nowhere(c);
+    if (modeOf(route) === 'none')
+      return federationError(c, 'invalid_request', 'this endpoint takes unauthenticated GET requests only', { allow: 'GET, HEAD' }, 405);
     const form = await readForm(c);
     if (typeof form === 'string') return federationError(c, 'invalid_request', form);
     const caller = await authenticate(context, route.authority, form);
@@ -53,7 +60,9 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
     return serve(c, context, route, true, form);
   });
 
-  app.options('*', (c) => c.body(null, 204, { 'access-control-allow-origin': '*', 'access-control-allow-methods': 'GET, HEAD, OPTIONS', 'access-control-max-age': '86400' }));
+  app.options('*', (c) =>
+    c.body(null, 204, { 'access-control-allow-origin': '*', 'access-control-allow-methods': 'GET, HEAD, OPTIONS', 'access-control-max-age': '86400' }),
+  );
   app.all('*', (c) => federationError(c, 'invalid_request', `${c.req.method} is not supported here`, { allow: 'GET, HEAD, POST, OPTIONS' }, 405));
   app.onError((error, c) => {
     console.error(JSON.stringify({ level: 'error', msg: 'public request failed', error: error.message }));
@@ -64,13 +73,23 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
 
 const modeOf = ({ endpoint, authority }: Route) => (endpoint === 'configuration' ? 'none' : (authority.clientAuth[endpoint] ?? 'none'));
 
-function serve(c: Context, { published, now, sha256 }: PublicContext, { authority, endpoint }: Route, authenticated: boolean, form?: URLSearchParams): MaybePromise<Response> {
+function serve(
+  c: Context,
+  { published, now, sha256 }: PublicContext,
+  { authority, endpoint }: Route,
+  authenticated: boolean,
+  form?: URLSearchParams,
+): MaybePromise<Response> {
   const time = now();
   switch (endpoint) {
     case 'configuration':
-      return then(published.artefact(authority.id, 'entity_configuration', ''), (found) => serveArtefact(c, found, time, 'this entity publishes no configuration'));
+      return andThen(published.artefact(authority.id, 'entity_configuration', ''), (found) =>
+        serveArtefact(c, found, time, 'this entity publishes no configuration'),
+      );
     case 'historical_keys':
-      return then(published.artefact(authority.id, 'historical_keys', ''), (found) => serveArtefact(c, found, time, 'this entity publishes no historical keys', authenticated));
+      return andThen(published.artefact(authority.id, 'historical_keys', ''), (found) =>
+        serveArtefact(c, found, time, 'this entity publishes no historical keys', authenticated),
+      );
     case 'list':
       return serveList(c, published, authority, form ?? new URL(c.req.url).searchParams, time, sha256, authenticated);
     case 'fetch': {
@@ -79,8 +98,10 @@ function serve(c: Context, { published, now, sha256 }: PublicContext, { authorit
       if (sub === undefined || sub === '') return federationError(c, 'invalid_request', 'the parameter sub is missing');
       if (subs.length > 1) return federationError(c, 'invalid_request', 'sub is given more than once');
       if (sub.length > MAX_IDENTIFIER) return federationError(c, 'invalid_request', `sub has more than ${MAX_IDENTIFIER} characters`);
-      if (sub === authority.entityId) return federationError(c, 'invalid_request', "sub is this entity itself; its configuration is at its well-known URL");
-      return then(published.artefact(authority.id, 'statement', sub), (found) => serveArtefact(c, found, time, 'this entity has no such subordinate', authenticated));
+      if (sub === authority.entityId) return federationError(c, 'invalid_request', 'sub is this entity itself; its configuration is at its well-known URL');
+      return andThen(published.artefact(authority.id, 'statement', sub), (found) =>
+        serveArtefact(c, found, time, 'this entity has no such subordinate', authenticated),
+      );
     }
   }
 }

@@ -10,7 +10,9 @@ export interface CallerContext {
   readonly development: boolean;
 }
 
-export type Caller = { readonly ok: true; readonly entityId: string } | { readonly ok: false; readonly error: 'invalid_client' | 'temporarily_unavailable'; readonly description: string };
+export type Caller =
+  | { readonly ok: true; readonly entityId: string }
+  | { readonly ok: false; readonly error: 'invalid_client' | 'temporarily_unavailable'; readonly description: string };
 
 const no = (description: string): Caller => ({ ok: false, error: 'invalid_client', description });
 

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { federationError } from '../edge/federation-error.js';
-import { LIST_PAGE, type ListFilter, type MaybePromise, type Published, type ServedAuthority, then } from '../store/published.js';
+import { LIST_PAGE, type ListFilter, type MaybePromise, type Published, type ServedAuthority, andThen } from '../store/published.js';
 import { MAX_AGE } from './serve-artefact.js';
 
 /** Answers up to this size are kept until the next commit; longer ones are streamed page by page. */
@@ -23,11 +23,24 @@ export function listFilter(query: URLSearchParams): ListFilter | string {
   const entityTypes = query.getAll('entity_type');
   if (entityTypes.length > MAX_TYPES) return `entity_type is given more than ${MAX_TYPES} times`;
   if ([...entityTypes, query.get('trust_mark_type') ?? ''].some((text) => text.length > 2048)) return 'a filter has more than 2048 characters';
-  return { entityTypes, intermediate: query.get('intermediate') === 'true', trustMarked: query.get('trust_marked') === 'true', trustMarkType: query.get('trust_mark_type') ?? undefined };
+  return {
+    entityTypes,
+    intermediate: query.get('intermediate') === 'true',
+    trustMarked: query.get('trust_marked') === 'true',
+    trustMarkType: query.get('trust_mark_type') ?? undefined,
+  };
 }
 
 /** Immediate Subordinates that are active, a plain JSON array (OpenID Federation 1.0 §8.2). */
-export function serveList(c: Context, published: Published, authority: ServedAuthority, query: URLSearchParams, now: number, sha256: (text: string) => Promise<string>, authenticated = false): MaybePromise<Response> {
+export function serveList(
+  c: Context,
+  published: Published,
+  authority: ServedAuthority,
+  query: URLSearchParams,
+  now: number,
+  sha256: (text: string) => Promise<string>,
+  authenticated = false,
+): MaybePromise<Response> {
   const filter = listFilter(query);
   if (typeof filter === 'string') return federationError(c, 'invalid_request', filter);
   const headers = authenticated ? { 'content-type': 'application/json', 'cache-control': 'no-store' } : HEADERS;
@@ -38,7 +51,7 @@ export function serveList(c: Context, published: Published, authority: ServedAut
   if (kept) return answer(c, kept);
   if (c.req.method === 'HEAD') return c.body(null, 200, headers);
   const page = (after: string) => published.listPage(authority.id, filter, after, LIST_PAGE, now);
-  return then(page(''), async (first) => {
+  return andThen(page(''), async (first) => {
     if (first.length === LIST_PAGE) {
       const body = await small(first, page);
       if (body === undefined) return c.body(stream(first, page), 200, headers);

@@ -13,7 +13,9 @@ const ready = new WeakMap<ServedArtefact, Ready>();
 function headersOf(artefact: ServedArtefact, now: number): Record<string, string> {
   let known = ready.get(artefact);
   if (!known) {
-    known = { headers: { 'content-type': artefact.mediaType, etag: artefact.etag, 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' } };
+    known = {
+      headers: { 'content-type': artefact.mediaType, etag: artefact.etag, 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' },
+    };
     ready.set(artefact, known);
   }
   // A cache never keeps a signed answer beyond its own end (SE-08).
@@ -31,7 +33,8 @@ const matches = (header: string, etag: string): boolean => header.split(',').som
  */
 export function serveArtefact(c: Context, artefact: ServedArtefact | undefined, now: number, missing: string, authenticated = false): Response {
   if (!artefact || (artefact.cap !== null && artefact.cap <= now)) return federationError(c, 'not_found', missing);
-  if (artefact.exp !== null && artefact.exp <= now) return federationError(c, 'temporarily_unavailable', 'it is being signed anew; try again shortly', { 'retry-after': '10' });
+  if (artefact.exp !== null && artefact.exp <= now)
+    return federationError(c, 'temporarily_unavailable', 'it is being signed anew; try again shortly', { 'retry-after': '10' });
   if (authenticated) return c.body(artefact.bytes, 200, { 'content-type': artefact.mediaType, 'cache-control': 'no-store' });
   const headers = headersOf(artefact, now);
   const known = c.req.header('if-none-match');

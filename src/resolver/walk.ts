@@ -1,4 +1,16 @@
-import { type EntityStatement, type Finding, isEntityConfiguration, type JwkSet, limits, parseEntityStatement, refuse, type Result, type TrustChain, validateEntityConfiguration, validateTrustChain } from '../federation/entry.js';
+import {
+  type EntityStatement,
+  type Finding,
+  isEntityConfiguration,
+  type JwkSet,
+  limits,
+  parseEntityStatement,
+  refuse,
+  type Result,
+  type TrustChain,
+  validateEntityConfiguration,
+  validateTrustChain,
+} from '../federation/entry.js';
 import type { StatementSource } from './source.js';
 
 /** Budgets of one walk: a stranger decides how wide and deep the graph above an entity is (OpenID Federation 1.0 §18.1). */
@@ -104,7 +116,8 @@ function createGatherer(options: WalkOptions, steps: WalkStep[]) {
         const fetched = await options.source.statement({ entityId: superior, fetchEndpoint }, subject);
         if (!fetched.ok) return fetched;
         const parsed = parseEntityStatement(fetched.value, { ...options, subject });
-        if (parsed.ok && (isEntityConfiguration(parsed.value) || parsed.value.claims.iss !== superior)) return refuse('issuer_mismatch', superior, 'it answered with a statement that is not its own about this subject');
+        if (parsed.ok && (isEntityConfiguration(parsed.value) || parsed.value.claims.iss !== superior))
+          return refuse('issuer_mismatch', superior, 'it answered with a statement that is not its own about this subject');
         return parsed;
       }),
   };

@@ -1,7 +1,7 @@
 import { getTableColumns, getTableName } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { artefact } from './schema.js';
-import { raw, type Statement } from './store.js';
+import { raw, type Statement } from './database.js';
 
 /**
  * Insert any number of rows by one statement with one parameter: rows travel as JSON and `json_each` unpacks them.
@@ -37,7 +37,9 @@ const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'kid', 'generation', 'renew_at
  * Renewal: only rows that still hold the bytes that were read, and only while the authority's generation is the one
  * signed for. Never an insert: what a halt removed stays removed.
  */
-export const renewArtefacts = (rows: readonly (Pick<NewArtefact, 'bytes' | 'sha256' | 'iat' | 'exp' | 'kid' | 'generation' | 'renewAt'> & { readonly id: number; readonly was: string })[]): Statement =>
+export const renewArtefacts = (
+  rows: readonly (Pick<NewArtefact, 'bytes' | 'sha256' | 'iat' | 'exp' | 'kid' | 'generation' | 'renewAt'> & { readonly id: number; readonly was: string })[],
+): Statement =>
   raw(
     `UPDATE artefact SET ${RENEWED.map((name) => `${name} = json_extract(new.value, '$.${name}')`).join(', ')}, lease_until = 0
      FROM json_each(?) AS new

@@ -1,7 +1,7 @@
 import { desc, eq } from 'drizzle-orm';
 import { type Actor, EMPTY_HEAD, type Head, type NewEvent } from './event.js';
 import { event } from './schema.js';
-import { ChangeConflict, type Database, isDuplicate, type Statement } from './store.js';
+import { ChangeConflict, type Database, isDuplicate, type Statement } from './database.js';
 
 /** What an operation decided: events in order, the writes that go with them, the answer. No events: nothing to do. */
 export interface Decision<T> {
@@ -129,7 +129,9 @@ async function runGroup(engine: Engine, authorityId: string, group: readonly Wai
     outcomes = pending.map(() => ({ ok: false, error }));
   }
   if (outcomes === 'lost') {
-    const again = pending.map(({ waiting }) => waiting).filter((waiting) => ++waiting.tries < MAX_TRIES || void waiting.reject(new ChangeConflict(`the authority changed ${MAX_TRIES} times meanwhile`)));
+    const again = pending
+      .map(({ waiting }) => waiting)
+      .filter((waiting) => ++waiting.tries < MAX_TRIES || void waiting.reject(new ChangeConflict(`the authority changed ${MAX_TRIES} times meanwhile`)));
     putBack(again);
     const [first] = again;
     if (first && first.tries > 1) await new Promise((done) => setTimeout(done, Math.random() * 2 ** Math.min(first.tries, 8)));

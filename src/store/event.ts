@@ -2,7 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
 import type { event } from './schema.js';
-import { raw, type Statement } from './store.js';
+import { raw, type Statement } from './database.js';
 
 /** Who did it. */
 export interface Actor {
@@ -35,7 +35,13 @@ export function eventHash({ hash: _, ...rest }: EventRow): string {
 }
 
 /** Number and chain new events after a head. */
-export function chainEvents(authorityId: string, head: Head, at: number, actor: Actor, events: readonly NewEvent[]): { readonly rows: readonly EventRow[]; readonly head: Head } {
+export function chainEvents(
+  authorityId: string,
+  head: Head,
+  at: number,
+  actor: Actor,
+  events: readonly NewEvent[],
+): { readonly rows: readonly EventRow[]; readonly head: Head } {
   let { seq, hash } = head;
   const rows = events.map((one) => {
     const row: EventRow = {

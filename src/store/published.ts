@@ -38,7 +38,8 @@ export interface Published {
 export const LIST_PAGE = 1000;
 
 export const isPromise = <T>(value: MaybePromise<T>): value is Promise<T> => value instanceof Promise;
-export const then = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> => (isPromise(value) ? value.then(next) : next(value));
+export const andThen = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> =>
+  isPromise(value) ? value.then(next) : next(value);
 
 export interface Cache {
   get(key: string): unknown;
@@ -85,8 +86,14 @@ export function createPublished(select: Select, cache: Cache): Published {
     authorities() {
       const known = cache.get('authorities');
       if (known) return known as readonly ServedAuthority[];
-      return then(select(AUTHORITIES, []), (rows) => {
-        const found = rows.map((row): ServedAuthority => ({ id: String(row['id']), entityId: String(row['entity_id']), clientAuth: JSON.parse(String(row['client_auth'])) as ClientAuth }));
+      return andThen(select(AUTHORITIES, []), (rows) => {
+        const found = rows.map(
+          (row): ServedAuthority => ({
+            id: String(row['id']),
+            entityId: String(row['entity_id']),
+            clientAuth: JSON.parse(String(row['client_auth'])) as ClientAuth,
+          }),
+        );
         cache.set('authorities', found, OVERHEAD * found.length);
         return found;
       });
@@ -96,9 +103,15 @@ export function createPublished(select: Select, cache: Cache): Published {
       const place = `${authorityId} ${kind} ${key}`;
       const known = cache.get(place);
       if (known) return known as ServedArtefact;
-      return then(select(ARTEFACT, [authorityId, kind, key, '']), ([row]) => {
+      return andThen(select(ARTEFACT, [authorityId, kind, key, '']), ([row]) => {
         if (!row) return undefined;
-        const found: ServedArtefact = { bytes: String(row['bytes']), mediaType: String(row['media_type']), etag: `"${String(row['sha256'])}"`, exp: row['exp'] as number | null, cap: row['cap'] as number | null };
+        const found: ServedArtefact = {
+          bytes: String(row['bytes']),
+          mediaType: String(row['media_type']),
+          etag: `"${String(row['sha256'])}"`,
+          exp: row['exp'] as number | null,
+          cap: row['cap'] as number | null,
+        };
         cache.set(place, found, found.bytes.length + place.length + OVERHEAD);
         return found;
       });
@@ -106,7 +119,7 @@ export function createPublished(select: Select, cache: Cache): Published {
 
     listPage(authorityId, filter, after, limit, now) {
       const { sql, params } = listQuery(filter, now);
-      return then(select(sql, [authorityId, after, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
+      return andThen(select(sql, [authorityId, after, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
     },
 
     remembered: <T>(key: string) => cache.get(key) as T | undefined,

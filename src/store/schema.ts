@@ -107,7 +107,11 @@ export const member = sqliteTable(
     updatedAt: integer('updated_at').notNull(),
     v: integer('v').notNull(),
   },
-  (t) => [uniqueIndex('member_entity').on(t.authorityId, t.entityId), index('member_state').on(t.authorityId, t.state, t.entityId), index('member_organization').on(t.authorityId, t.organizationId)],
+  (t) => [
+    uniqueIndex('member_entity').on(t.authorityId, t.entityId),
+    index('member_state').on(t.authorityId, t.state, t.entityId),
+    index('member_organization').on(t.authorityId, t.organizationId),
+  ],
 );
 
 export const metadataPolicy = sqliteTable(
@@ -257,4 +261,3 @@ export const jobRefusal = sqliteTable(
 
 /** Facts about the deployment itself, such as the last time a clock was trusted. */
 export const setting = sqliteTable('setting', { name: text('name').primaryKey(), value: text('value').notNull() });
-

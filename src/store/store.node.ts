@@ -6,7 +6,8 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { createChanges, type Engine, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import * as schema from './schema.js';
-import { type Database, type Statement, type Store, StoreBusy, storeError } from './store.js';
+import { type Database, type Statement, StoreBusy, storeError } from './database.js';
+import type { Store } from './store.js';
 
 export interface NodeStore extends Store {
   /** Read-only: `query_only` is on. Its `data_version` moves with every commit, our own included. */

@@ -2,12 +2,14 @@ import { drizzle } from 'drizzle-orm/d1';
 import { createChanges, type Engine } from './change.js';
 import { chainEvents, insertEvents } from './event.js';
 import * as schema from './schema.js';
-import { isDuplicate, type Statement, type Store } from './store.js';
+import { isDuplicate, type Statement } from './database.js';
+import type { Store } from './store.js';
 
 /** The store on D1. One operation a batch, numbered before; the primary key of `event` is the lock. */
 export function openStore(d1: D1Database, now: () => number): Store {
   const db = drizzle(d1, { schema });
   const batch = async (statements: readonly Statement[]) => {
+    if (statements.length === 0) return; // D1 refuses an empty batch
     await d1.batch(
       statements.map((statement) => {
         const { sql, params } = statement.toSQL();

@@ -26,7 +26,11 @@ describe('a client assertion at a federation endpoint', () => {
     expect(await check({ exp: NOW })).toBe('expired');
     expect(await check({ iat: NOW + 61 })).toBe('not_yet_valid');
     const longest = limits.MAX_ASSERTION_LIFETIME + limits.CLOCK_SKEW_SECONDS;
-    expect([await check({ exp: NOW + longest - 1 }), await check({ exp: NOW + longest }), await check({ exp: NOW + longest + 1 })]).toEqual(['ok', 'ok', 'claim_invalid']);
+    expect([await check({ exp: NOW + longest - 1 }), await check({ exp: NOW + longest }), await check({ exp: NOW + longest + 1 })]).toEqual([
+      'ok',
+      'ok',
+      'claim_invalid',
+    ]);
   });
   it('limits: 16 KiB', async () => {
     const bare = (await key.jwt({ iss: LEAF, sub: LEAF, aud: TA, jti: 'one', iat: NOW, exp: NOW + 60 }, { typ: 'JWT' })).length;

@@ -1,8 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { allowEntityTypes, checkConstraints, parseConstraints, ERROR_STATUS, mediaTypes, limits, validateTrustChain, FINDING_CODES } from '../../src/federation/entry.js';
+import {
+  allowEntityTypes,
+  checkConstraints,
+  parseConstraints,
+  ERROR_STATUS,
+  mediaTypes,
+  limits,
+  validateTrustChain,
+  FINDING_CODES,
+} from '../../src/federation/entry.js';
 import { NOW } from '../support/chain.js';
 
-const named = (naming_constraints: object, ...subordinates: string[]) => checkConstraints({ naming_constraints }, { position: 1, subordinates }).map(({ code }) => code);
+const named = (naming_constraints: object, ...subordinates: string[]) =>
+  checkConstraints({ naming_constraints }, { position: 1, subordinates }).map(({ code }) => code);
 
 describe('naming constraints', () => {
   it('C2 CO-07 trap 12: a leading dot is everything beneath and not the host itself', () => {
@@ -22,8 +32,16 @@ describe('naming constraints', () => {
     expect(named({ excluded: ['east.example.com'] }, 'https://east.example.com./')).toEqual(['name_excluded']);
   });
   it('CO-08: with an empty permitted list nothing is permitted', () => expect(named({ permitted: [] }, 'https://a.example')).toEqual(['name_not_permitted']));
-  it.each([[{ permitted: 'x' }], [{ excluded: [5] }], [{ permitted: ['https://a.example'] }], [{ permitted: ['a..b'] }], [{ permitted: ['*.a.example'] }], ['x']])('CO-05: %j is malformed', (naming_constraints) =>
-    expect(parseConstraints({ naming_constraints })).toMatchObject({ ok: false, findings: [{ code: 'constraint_malformed' }] }));
+  it.each([
+    [{ permitted: 'x' }],
+    [{ excluded: [5] }],
+    [{ permitted: ['https://a.example'] }],
+    [{ permitted: ['a..b'] }],
+    [{ permitted: ['*.a.example'] }],
+    ['x'],
+  ])('CO-05: %j is malformed', (naming_constraints) =>
+    expect(parseConstraints({ naming_constraints })).toMatchObject({ ok: false, findings: [{ code: 'constraint_malformed' }] }),
+  );
 });
 
 describe('allowed entity types', () => {
@@ -48,7 +66,10 @@ describe('tables of the standard', () => {
   it('codes are stable names', () => expect(FINDING_CODES.every((code) => /^[a-z_]+$/.test(code))).toBe(true));
   it('limits: a chain of 12 statements is looked at, 13 is not', async () => {
     const code = async (n: number) => {
-      const result = await validateTrustChain(Array.from({ length: n }, () => 'a.b.c'), { anchors: {}, now: NOW });
+      const result = await validateTrustChain(
+        Array.from({ length: n }, () => 'a.b.c'),
+        { anchors: {}, now: NOW },
+      );
       return result.ok ? 'ok' : result.findings[0]?.code;
     };
     expect(limits.MAX_CHAIN_DEPTH).toBe(10);
@@ -56,6 +77,9 @@ describe('tables of the standard', () => {
   });
   it('limits: a chain of more than 1 MiB is not looked at', async () => {
     const big = 'x'.repeat(limits.MAX_CHAIN_BYTES / 4);
-    expect(await validateTrustChain([big, big, big, big, 'x'], { anchors: {}, now: NOW })).toMatchObject({ ok: false, findings: [{ code: 'too_large', where: 'chain' }] });
+    expect(await validateTrustChain([big, big, big, big, 'x'], { anchors: {}, now: NOW })).toMatchObject({
+      ok: false,
+      findings: [{ code: 'too_large', where: 'chain' }],
+    });
   });
 });

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { entityConfigurationUrl, isEntityId, limits, parseEntityId } from '../../src/federation/entry.js';
 
 describe('EI-01: an Entity Identifier is an https URL with a host', () => {
-  it.each(['https://a.example', 'https://a.example/', 'https://a.example:8443/x/y/', 'https://A.Example/Path', 'https://a.example/%C3%A9', 'https://a_b.example/~x'])('%s', (id) => expect(parseEntityId(id)).toEqual({ ok: true, value: id }));
+  it.each([
+    'https://a.example',
+    'https://a.example/',
+    'https://a.example:8443/x/y/',
+    'https://A.Example/Path',
+    'https://a.example/%C3%A9',
+    'https://a_b.example/~x',
+  ])('%s', (id) => expect(parseEntityId(id)).toEqual({ ok: true, value: id }));
   it.each([
     ['another scheme', 'ftp://a.example'],
     ['http', 'http://a.example'],
@@ -24,14 +31,20 @@ describe('EI-01: an Entity Identifier is an https URL with a host', () => {
     ['10 kB', `https://a.example/${'x'.repeat(10_000)}`],
     ['a number', 5],
     ['nothing', undefined],
-  ])('%s is refused', (_title, id) => expect(parseEntityId(id)).toMatchObject({ ok: false, findings: [{ code: 'entity_id_invalid', clause: 'OpenID Federation 1.0 §1.2' }] }));
+  ])('%s is refused', (_title, id) =>
+    expect(parseEntityId(id)).toMatchObject({ ok: false, findings: [{ code: 'entity_id_invalid', clause: 'OpenID Federation 1.0 §1.2' }] }),
+  );
   it('its length is capped', () => {
     const of = (length: number) => `https://a.example/${'x'.repeat(length - 18)}`;
-    expect([limits.MAX_ENTITY_ID_LENGTH - 1, limits.MAX_ENTITY_ID_LENGTH, limits.MAX_ENTITY_ID_LENGTH + 1].map((n) => isEntityId(of(n)))).toEqual([true, true, false]);
+    expect([limits.MAX_ENTITY_ID_LENGTH - 1, limits.MAX_ENTITY_ID_LENGTH, limits.MAX_ENTITY_ID_LENGTH + 1].map((n) => isEntityId(of(n)))).toEqual([
+      true,
+      true,
+      false,
+    ]);
   });
   it('a message never carries the stranger’s control characters', () => {
     const result = parseEntityId('https://a.example/\u001b[31m\u202e?');
-    expect(result.ok || result.findings[0]?.detail).not.toMatch(/[\u001b\u202e]/);
+    expect(result.ok || result.findings[0]?.detail).not.toMatch(/\p{Cc}|\p{Cf}/u);
   });
 });
 
@@ -40,7 +53,9 @@ describe('development identifiers', () => {
     expect(isEntityId(id, { development: true })).toBe(true);
     expect(isEntityId(id)).toBe(false);
   });
-  it.each(['http://a.example', 'http://localhost.example', 'http://10.0.0.1', 'http://128.0.0.1'])('%s is refused even there', (id) => expect(isEntityId(id, { development: true })).toBe(false));
+  it.each(['http://a.example', 'http://localhost.example', 'http://10.0.0.1', 'http://128.0.0.1'])('%s is refused even there', (id) =>
+    expect(isEntityId(id, { development: true })).toBe(false),
+  );
 });
 
 describe('WK-03 WK-04 C6 trap 1: the well-known suffix', () => {
@@ -63,6 +78,9 @@ describe('EI-02 EI-03: identifiers are compared byte for byte', () => {
     );
   });
   it('any text gives a verdict, never an exception', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void expect(typeof parseEntityId(`https://${text}`).ok).toBe('boolean')), { numRuns: 3000 });
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => void expect(typeof parseEntityId(`https://${text}`).ok).toBe('boolean')),
+      { numRuns: 3000 },
+    );
   });
 });

@@ -1,6 +1,14 @@
 import { compactVerify, decodeProtectedHeader, importJWK } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { historicalKeyFor, limits, signEntityConfiguration, signHistoricalKeys, signSubordinateStatement, validateHistoricalKeys, type Metadata } from '../../src/federation/entry.js';
+import {
+  historicalKeyFor,
+  limits,
+  signEntityConfiguration,
+  signHistoricalKeys,
+  signSubordinateStatement,
+  validateHistoricalKeys,
+  type Metadata,
+} from '../../src/federation/entry.js';
 import { LEAF, NOW, TA } from '../support/chain.js';
 import { type TestKey, testKey } from '../support/keys.js';
 
@@ -11,8 +19,12 @@ beforeAll(async () => {
 });
 const endpoints = { federation_fetch_endpoint: `${TA}/fetch`, federation_list_endpoint: `${TA}/list` };
 const configure = (input: object = {}, metadata: object = { federation_entity: endpoints }) =>
-  signEntityConfiguration({ sub: TA, iat: NOW, exp: NOW + 3600, jwks: { keys: [key.jwk] }, metadata: metadata as Metadata, hasSubordinates: true, ...input } as never, { signer: key });
-const state = (input: object = {}, more: object = {}) => signSubordinateStatement({ iss: TA, sub: LEAF, iat: NOW, exp: NOW + 3600, jwks: { keys: [leaf.jwk] }, ...input } as never, { signer: key, ...more });
+  signEntityConfiguration(
+    { sub: TA, iat: NOW, exp: NOW + 3600, jwks: { keys: [key.jwk] }, metadata: metadata as Metadata, hasSubordinates: true, ...input } as never,
+    { signer: key },
+  );
+const state = (input: object = {}, more: object = {}) =>
+  signSubordinateStatement({ iss: TA, sub: LEAF, iat: NOW, exp: NOW + 3600, jwks: { keys: [leaf.jwk] }, ...input } as never, { signer: key, ...more });
 const code = async (result: ReturnType<typeof configure>) => {
   const done = await result;
   return done.ok ? 'ok' : done.findings.map((one) => `${one.code} ${one.where}`).join('; ');
@@ -40,37 +52,66 @@ describe('what we never sign', () => {
     expect(await code(configure({ jwks: { keys: [{ ...key.jwk, d: 'x' }] } }))).toBe('jwk_private jwks/keys/0');
   });
   it('SS-01: a Subordinate Statement about ourselves', async () => expect(await code(state({ sub: TA }))).toContain('subject_mismatch sub'));
-  it('EC-03: an Entity Configuration without its own signing key', async () => expect(await code(configure({ jwks: { keys: [leaf.jwk] } }))).toBe('signature_key_unknown jwks'));
+  it('EC-03: an Entity Configuration without its own signing key', async () =>
+    expect(await code(configure({ jwks: { keys: [leaf.jwk] } }))).toBe('signature_key_unknown jwks'));
   it('SS-11 SS-12: claims of the other kind', async () => {
     expect(await code(configure({ constraints: {} }))).toBe('claim_not_allowed constraints');
     expect(await code(state({ authority_hints: [TA] }))).toBe('claim_not_allowed authority_hints');
   });
   it('MD-04 WK-06: an authority without federation_entity, or without fetch and list endpoints', async () => {
     expect(await code(configure({}, { oauth_client: {} }))).toContain('metadata_invalid metadata/federation_entity');
-    expect(await code(configure({}, { federation_entity: { federation_fetch_endpoint: `${TA}/fetch` } }))).toBe('metadata_invalid metadata/federation_entity/federation_list_endpoint');
+    expect(await code(configure({}, { federation_entity: { federation_fetch_endpoint: `${TA}/fetch` } }))).toBe(
+      'metadata_invalid metadata/federation_entity/federation_list_endpoint',
+    );
   });
-  it('MD-04: a Leaf with a fetch endpoint', async () => expect(await code(configure({ hasSubordinates: false }))).toContain('metadata_invalid metadata/federation_entity/federation_fetch_endpoint'));
-  it.each([['http', 'http://ta.example.org/fetch'], ['a fragment', `${TA}/fetch#x`], ['no URL', 'fetch']])('MD-07: an endpoint with %s', async (_title, url) => {
-    expect(await code(configure({}, { federation_entity: { ...endpoints, federation_fetch_endpoint: url } }))).toBe('metadata_invalid metadata/federation_entity/federation_fetch_endpoint');
+  it('MD-04: a Leaf with a fetch endpoint', async () =>
+    expect(await code(configure({ hasSubordinates: false }))).toContain('metadata_invalid metadata/federation_entity/federation_fetch_endpoint'));
+  it.each([
+    ['http', 'http://ta.example.org/fetch'],
+    ['a fragment', `${TA}/fetch#x`],
+    ['no URL', 'fetch'],
+  ])('MD-07: an endpoint with %s', async (_title, url) => {
+    expect(await code(configure({}, { federation_entity: { ...endpoints, federation_fetch_endpoint: url } }))).toBe(
+      'metadata_invalid metadata/federation_entity/federation_fetch_endpoint',
+    );
   });
-  it('MD-07: a query and a port are fine', async () => expect(await code(configure({}, { federation_entity: { ...endpoints, federation_fetch_endpoint: 'https://ta.example.org:8443/f?x=1' } }))).toBe('ok'));
-  it.each(['jwks', 'jwks_uri', 'signed_jwks_uri'])('MD-10: %s under federation_entity', async (name) => expect(await code(configure({}, { federation_entity: { ...endpoints, [name]: 'https://a.example' } }))).toBe(`metadata_invalid metadata/federation_entity/${name}`));
-  it('MD-09: none among the endpoint algorithms', async () => expect(await code(configure({}, { federation_entity: { ...endpoints, endpoint_auth_signing_alg_values_supported: ['none'] } }))).toContain('endpoint_auth_signing_alg_values_supported'));
+  it('MD-07: a query and a port are fine', async () =>
+    expect(await code(configure({}, { federation_entity: { ...endpoints, federation_fetch_endpoint: 'https://ta.example.org:8443/f?x=1' } }))).toBe('ok'));
+  it.each(['jwks', 'jwks_uri', 'signed_jwks_uri'])('MD-10: %s under federation_entity', async (name) =>
+    expect(await code(configure({}, { federation_entity: { ...endpoints, [name]: 'https://a.example' } }))).toBe(
+      `metadata_invalid metadata/federation_entity/${name}`,
+    ),
+  );
+  it('MD-09: none among the endpoint algorithms', async () =>
+    expect(await code(configure({}, { federation_entity: { ...endpoints, endpoint_auth_signing_alg_values_supported: ['none'] } }))).toContain(
+      'endpoint_auth_signing_alg_values_supported',
+    ));
   it.each(['openid_provider', 'oauth_authorization_server'])('MD-12 MD-13: %s with another issuer', async (type) => {
-    expect(await code(configure({}, { federation_entity: endpoints, [type]: { issuer: 'https://other.example' } }))).toBe(`metadata_invalid metadata/${type}/issuer`);
+    expect(await code(configure({}, { federation_entity: endpoints, [type]: { issuer: 'https://other.example' } }))).toBe(
+      `metadata_invalid metadata/${type}/issuer`,
+    );
     expect(await code(configure({}, { federation_entity: endpoints, [type]: { issuer: TA } }))).toBe('ok');
   });
-  it('MD-15 MD-16: jwks_uri and signed_jwks_uri are https', async () => expect(await code(configure({}, { federation_entity: endpoints, oauth_client: { jwks_uri: 'http://a.example' } }))).toBe('metadata_invalid metadata/oauth_client/jwks_uri'));
-  it('MD-18: contacts and keywords are arrays of strings', async () => expect(await code(configure({}, { federation_entity: { ...endpoints, contacts: 'a@x' } }))).toBe('metadata_invalid metadata/federation_entity/contacts'));
+  it('MD-15 MD-16: jwks_uri and signed_jwks_uri are https', async () =>
+    expect(await code(configure({}, { federation_entity: endpoints, oauth_client: { jwks_uri: 'http://a.example' } }))).toBe(
+      'metadata_invalid metadata/oauth_client/jwks_uri',
+    ));
+  it('MD-18: contacts and keywords are arrays of strings', async () =>
+    expect(await code(configure({}, { federation_entity: { ...endpoints, contacts: 'a@x' } }))).toBe('metadata_invalid metadata/federation_entity/contacts'));
   it('JO-09: a critical claim we do not publish', async () => {
     expect(await code(state({ crit: ['special'], special: 1 }))).toBe('crit_not_understood crit');
     expect(await code(state({ crit: ['special'], special: 1 }, { criticalClaims: ['special'] }))).toBe('ok');
     expect(await code(state({ crit: ['special'] }, { criticalClaims: ['special'] }))).toBe('crit_invalid crit');
   });
-  it('a policy that contradicts itself', async () => expect(await code(state({ metadata_policy: { t: { p: { one_of: ['a'], add: ['a'] } } } }))).toContain('policy_combination'));
+  it('a policy that contradicts itself', async () =>
+    expect(await code(state({ metadata_policy: { t: { p: { one_of: ['a'], add: ['a'] } } } }))).toContain('policy_combination'));
   it('limits: a lifetime of seven days is signed, a second more is not', async () => {
     const lasting = (seconds: number) => code(state({ exp: NOW + seconds }));
-    expect([await lasting(limits.MAX_STATEMENT_LIFETIME - 1), await lasting(limits.MAX_STATEMENT_LIFETIME), await lasting(limits.MAX_STATEMENT_LIFETIME + 1)]).toEqual(['ok', 'ok', 'claim_invalid exp']);
+    expect([
+      await lasting(limits.MAX_STATEMENT_LIFETIME - 1),
+      await lasting(limits.MAX_STATEMENT_LIFETIME),
+      await lasting(limits.MAX_STATEMENT_LIFETIME + 1),
+    ]).toEqual(['ok', 'ok', 'claim_invalid exp']);
   });
 });
 
@@ -82,7 +123,8 @@ describe('limits of claims, at n-1, n and n+1', () => {
   });
   it('trust_marks: 32', async () => {
     const mark = await key.jwt({ trust_mark_type: 'https://a.example' }, { typ: 'trust-mark+jwt' });
-    const marks = (n: number) => code(configure({ trust_marks: Array.from({ length: n }, () => ({ trust_mark_type: 'https://a.example', trust_mark: mark })) }));
+    const marks = (n: number) =>
+      code(configure({ trust_marks: Array.from({ length: n }, () => ({ trust_mark_type: 'https://a.example', trust_mark: mark })) }));
     expect([await marks(31), await marks(32), await marks(33)]).toEqual(['ok', 'ok', 'claim_invalid trust_marks']);
   });
   it('policy: 200 parameters', async () => {
@@ -92,7 +134,11 @@ describe('limits of claims, at n-1, n and n+1', () => {
   it('metadata: 64 KiB', async () => {
     const bare = JSON.stringify({ oauth_client: { a: '' } }).length;
     const metadata = (n: number) => code(state({ metadata: { oauth_client: { a: 'x'.repeat(n - bare) } } }));
-    expect([await metadata(limits.MAX_METADATA_BYTES - 1), await metadata(limits.MAX_METADATA_BYTES), await metadata(limits.MAX_METADATA_BYTES + 1)]).toEqual(['ok', 'ok', 'too_large metadata']);
+    expect([await metadata(limits.MAX_METADATA_BYTES - 1), await metadata(limits.MAX_METADATA_BYTES), await metadata(limits.MAX_METADATA_BYTES + 1)]).toEqual([
+      'ok',
+      'ok',
+      'too_large metadata',
+    ]);
   });
 });
 
@@ -102,12 +148,22 @@ describe('historical keys', () => {
     const compact = await signHistoricalKeys({ iss: TA, iat: NOW, keys }, key);
     expect(decodeProtectedHeader(compact)).toMatchObject({ typ: 'jwk-set+jwt', kid: key.kid });
     expect(await validateHistoricalKeys(compact, { entityId: TA, jwks: { keys: [key.jwk] } })).toEqual({ ok: true, value: keys });
-    expect(await validateHistoricalKeys(compact, { entityId: LEAF, jwks: { keys: [key.jwk] } })).toMatchObject({ ok: false, findings: [{ code: 'issuer_mismatch' }] });
+    expect(await validateHistoricalKeys(compact, { entityId: LEAF, jwks: { keys: [key.jwk] } })).toMatchObject({
+      ok: false,
+      findings: [{ code: 'issuer_mismatch' }],
+    });
     expect((await validateHistoricalKeys(compact, { entityId: TA, jwks: { keys: [leaf.jwk] } })).ok).toBe(false);
   });
-  it.each([['without exp', { exp: undefined }], ['without kid', { kid: undefined }], ['revoked without a time', { revoked: {} }]])('HK-03 HK-04: a key %s is refused', async (_title, change) => {
+  it.each([
+    ['without exp', { exp: undefined }],
+    ['without kid', { kid: undefined }],
+    ['revoked without a time', { revoked: {} }],
+  ])('HK-03 HK-04: a key %s is refused', async (_title, change) => {
     const compact = await signHistoricalKeys({ iss: TA, iat: NOW, keys: [{ ...leaf.jwk, exp: NOW, ...change } as never] }, key);
-    expect(await validateHistoricalKeys(compact, { entityId: TA, jwks: { keys: [key.jwk] } })).toMatchObject({ ok: false, findings: [{ code: 'claim_invalid' }] });
+    expect(await validateHistoricalKeys(compact, { entityId: TA, jwks: { keys: [key.jwk] } })).toMatchObject({
+      ok: false,
+      findings: [{ code: 'claim_invalid' }],
+    });
   });
   it.each(['JWT', undefined, 'entity-statement+jwt'])('JO-16: typ %s is refused', async (typ) => {
     const compact = await key.jwt({ iss: TA, iat: NOW, keys: [] }, { typ });

@@ -16,7 +16,10 @@ const codes = (...keys: unknown[]) => {
 const modulus = (bits: number) => {
   const bytes = new Uint8Array(Math.ceil(bits / 8)).fill(0xff);
   bytes[0] = 0xff >> (bytes.length * 8 - bits);
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '');
 };
 
 describe('JO-06 EV-02: a JWK Set of public signing keys', () => {
@@ -25,7 +28,9 @@ describe('JO-06 EV-02: a JWK Set of public signing keys', () => {
     const keys = await Promise.all(kinds.map(async (alg, n) => (await testKey(alg, `k${n}`)).jwk));
     expect(codes(ec, rsa, ...keys)).toBe('ok');
   });
-  it.each([[null], ['x'], [{}], [{ keys: {} }], [{ keys: [] }], [{ keys: ['x'] }], [{ keys: [{ kid: 'a' }] }]])('%j is none', (value) => expect(parseJwkSet(value)).toMatchObject({ ok: false, findings: [{ code: 'jwks_invalid' }] }));
+  it.each([[null], ['x'], [{}], [{ keys: {} }], [{ keys: [] }], [{ keys: ['x'] }], [{ keys: [{ kid: 'a' }] }]])('%j is none', (value) =>
+    expect(parseJwkSet(value)).toMatchObject({ ok: false, findings: [{ code: 'jwks_invalid' }] }),
+  );
   it('a kid is required, non-empty, and unique: same type or other type', () => {
     expect(codes({ ...ec, kid: undefined })).toBe('kid_missing jwks/keys/0');
     expect(codes({ ...ec, kid: '' })).toBe('kid_missing jwks/keys/0');
@@ -52,15 +57,31 @@ describe('JO-06 EV-02: a JWK Set of public signing keys', () => {
     [16_384, 'jwk_weak jwks/keys/0'],
   ])('an RSA key of %i bits: %s', (bits, verdict) => expect(codes({ ...rsa, n: modulus(bits) })).toBe(verdict));
   it('small RSA exponents are weak', () => expect(codes({ ...rsa, e: 'Aw' })).toBe('jwk_weak jwks/keys/0'));
-  it.each([['secp256k1', { crv: 'secp256k1' }], ['an unknown type', { kty: 'AKP' }], ['X25519', { kty: 'OKP', crv: 'X25519' }], ['an alg of another type', { alg: 'RS256' }], ['use enc', { use: 'enc' }]])('%s is unsupported for a key we bind, and ignored in a stranger’s set', (_title, change) => {
+  it.each([
+    ['secp256k1', { crv: 'secp256k1' }],
+    ['an unknown type', { kty: 'AKP' }],
+    ['X25519', { kty: 'OKP', crv: 'X25519' }],
+    ['an alg of another type', { alg: 'RS256' }],
+    ['use enc', { use: 'enc' }],
+  ])('%s is unsupported for a key we bind, and ignored in a stranger’s set', (_title, change) => {
     expect(codes({ ...ec, ...change })).toBe('jwk_unsupported jwks/keys/0');
     expect(parseJwkSet({ keys: [{ ...ec, ...change }, rsa] }, 'jwks', { strict: false }).ok).toBe(true);
   });
-  it.each([['short x', { x: 'AAAA' }], ['missing y', { y: undefined }], ['not base64url', { x: '!'.repeat(43) }]])('EC coordinates: %s', (_title, change) => expect(codes({ ...ec, ...change })).toBe('jwks_invalid jwks/keys/0'));
-  it('all faults are reported at once', () => expect(codes({ ...ec, d: 'x' }, { kty: 'oct' }, { ...ec, kid: 'b' })).toBe('jwk_private jwks/keys/0; jwk_symmetric jwks/keys/1'));
+  it.each([
+    ['short x', { x: 'AAAA' }],
+    ['missing y', { y: undefined }],
+    ['not base64url', { x: '!'.repeat(43) }],
+  ])('EC coordinates: %s', (_title, change) => expect(codes({ ...ec, ...change })).toBe('jwks_invalid jwks/keys/0'));
+  it('all faults are reported at once', () =>
+    expect(codes({ ...ec, d: 'x' }, { kty: 'oct' }, { ...ec, kid: 'b' })).toBe('jwk_private jwks/keys/0; jwk_symmetric jwks/keys/1'));
   it('limits: 63 and 64 keys pass, 65 and 20 000 do not', () => {
     const many = (n: number) => codes(...Array.from({ length: n }, (_, at) => ({ ...ec, kid: `k${at}` })));
-    expect([limits.MAX_JWKS_KEYS - 1, limits.MAX_JWKS_KEYS, limits.MAX_JWKS_KEYS + 1, 20_000].map(many)).toEqual(['ok', 'ok', 'too_many jwks', 'too_many jwks']);
+    expect([limits.MAX_JWKS_KEYS - 1, limits.MAX_JWKS_KEYS, limits.MAX_JWKS_KEYS + 1, 20_000].map(many)).toEqual([
+      'ok',
+      'ok',
+      'too_many jwks',
+      'too_many jwks',
+    ]);
   });
   it('limits: 64 KiB of keys pass, one byte more does not', () => {
     const size = (bytes: number) => {

@@ -19,13 +19,20 @@ const code = (compact: unknown) => {
 const withHeader = (header: object, payload = '{}') => raw(JSON.stringify({ typ: TYP, alg: 'ES256', kid: 'a', ...header }), payload);
 
 describe('JO-01: compact serialization only', () => {
-  it.each([[undefined], [5], [''], ['a.b'], ['a.b.c.d'], ['a..c'], [' a.b.c'], ['{"payload":"","signatures":[]}'], ['a.b.c=']])('%j', (compact) => expect(code(compact)).toBe('jws_malformed'));
+  it.each([[undefined], [5], [''], ['a.b'], ['a.b.c.d'], ['a..c'], [' a.b.c'], ['{"payload":"","signatures":[]}'], ['a.b.c=']])('%j', (compact) =>
+    expect(code(compact)).toBe('jws_malformed'),
+  );
 });
 
 describe('JO-03: accepted algorithms', () => {
-  it.each(['none', 'None', 'HS256', 'HS512', 'ES256K', 'RS1', '', undefined, 5])('%s is refused', (alg) => expect(code(withHeader({ alg }))).toBe('alg_not_accepted'));
-  it('a public key used as an HMAC secret is refused before any key is looked at', () => expect(code(withHeader({ alg: 'HS256', kid: key.kid }))).toBe('alg_not_accepted'));
-  it.each(['crit', 'b64', 'zip', 'jwk', 'jku', 'x5u'])('the header %s is refused', (name) => expect(code(withHeader({ [name]: ['x'] }))).toBe('header_not_allowed'));
+  it.each(['none', 'None', 'HS256', 'HS512', 'ES256K', 'RS1', '', undefined, 5])('%s is refused', (alg) =>
+    expect(code(withHeader({ alg }))).toBe('alg_not_accepted'),
+  );
+  it('a public key used as an HMAC secret is refused before any key is looked at', () =>
+    expect(code(withHeader({ alg: 'HS256', kid: key.kid }))).toBe('alg_not_accepted'));
+  it.each(['crit', 'b64', 'zip', 'jwk', 'jku', 'x5u'])('the header %s is refused', (name) =>
+    expect(code(withHeader({ [name]: ['x'] }))).toBe('header_not_allowed'),
+  );
 });
 
 describe('the JSON inside', () => {
@@ -40,8 +47,14 @@ describe('the JSON inside', () => {
     ['a BOM', '\ufeff{}', 'json_invalid'],
     ['50 000 levels', `${'['.repeat(50_000)}${']'.repeat(50_000)}`, 'json_too_deep'],
   ])('%s: refused', (_title, payload, expected) => expect(code(withHeader({}, payload))).toBe(expected));
-  it('invalid UTF-8 is refused', () => expect(code(`${base64url.encode(JSON.stringify({ typ: TYP, alg: 'ES256', kid: 'a' }))}.${base64url.encode(new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]))}.AAAA`)).toBe('jws_malformed'));
-  it('the same name in sibling objects, and as a value, is no duplicate', () => expect(code(withHeader({}, '{"a":{"x":1},"b":{"x":"x"},"c":["x","x",{"x":"\\\\"}]}'))).toBe('ok'));
+  it('invalid UTF-8 is refused', () =>
+    expect(
+      code(
+        `${base64url.encode(JSON.stringify({ typ: TYP, alg: 'ES256', kid: 'a' }))}.${base64url.encode(new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]))}.AAAA`,
+      ),
+    ).toBe('jws_malformed'));
+  it('the same name in sibling objects, and as a value, is no duplicate', () =>
+    expect(code(withHeader({}, '{"a":{"x":1},"b":{"x":"x"},"c":["x","x",{"x":"\\\\"}]}'))).toBe('ok'));
   it('limits: depth 31 and 32 pass, 33 does not', () => {
     const deep = (levels: number) => code(withHeader({}, `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`));
     expect([limits.MAX_JSON_DEPTH - 1, limits.MAX_JSON_DEPTH, limits.MAX_JSON_DEPTH + 1].map(deep)).toEqual(['ok', 'ok', 'json_too_deep']);
@@ -53,9 +66,15 @@ describe('the JSON inside', () => {
       const payload = base64url.encode(`{"a":"${'x'.repeat(Math.floor(((bytes - head.length - tail.length - 2) * 3) / 4) - 8)}"}`);
       return code(`${head}.${payload}.${tail.padEnd(bytes - head.length - payload.length - 2, 'A')}`);
     };
-    expect([limits.MAX_STATEMENT_BYTES - 1, limits.MAX_STATEMENT_BYTES, limits.MAX_STATEMENT_BYTES + 1, 20 * 1024 * 1024].map(of)).toEqual(['ok', 'ok', 'too_large', 'too_large']);
+    expect([limits.MAX_STATEMENT_BYTES - 1, limits.MAX_STATEMENT_BYTES, limits.MAX_STATEMENT_BYTES + 1, 20 * 1024 * 1024].map(of)).toEqual([
+      'ok',
+      'ok',
+      'too_large',
+      'too_large',
+    ]);
   });
-  it('limits: a kid of 256 characters passes, 257 does not', () => expect([255, 256, 257].map((n) => code(withHeader({ kid: 'k'.repeat(n) })))).toEqual(['ok', 'ok', 'too_large']));
+  it('limits: a kid of 256 characters passes, 257 does not', () =>
+    expect([255, 256, 257].map((n) => code(withHeader({ kid: 'k'.repeat(n) })))).toEqual(['ok', 'ok', 'too_large']));
 });
 
 describe('strict JSON agrees with JSON.parse on honest input', () => {
@@ -71,11 +90,27 @@ describe('strict JSON agrees with JSON.parse on honest input', () => {
     );
   });
   it('any text gives a verdict, never an exception', () => {
-    fc.assert(fc.property(fc.string({ unit: fc.constantFrom('{', '}', '[', ']', '"', '\\', ':', ',', 'a', '1', 'u0061') }), (text) => void expect(typeof parseJson(text, '').ok).toBe('boolean')), { numRuns: 5000 });
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('{', '}', '[', ']', '"', '\\', ':', ',', 'a', '1', 'u0061') }),
+        (text) => void expect(typeof parseJson(text, '').ok).toBe('boolean'),
+      ),
+      { numRuns: 5000 },
+    );
   });
   it('any text as a statement gives a verdict, never an exception', () => {
-    fc.assert(fc.property(fc.jsonValue(), fc.object(), (header, claims) => void expect(parseEntityStatement(raw(JSON.stringify(header), JSON.stringify(claims)), { now: 1 }).ok).toBe(false)), { numRuns: 1000 });
-    fc.assert(fc.property(fc.object(), (claims) => void expect(parseEntityStatement(withHeader({}, JSON.stringify(claims)), { now: 1 }).ok).toBe(false)), { numRuns: 1000 });
+    fc.assert(
+      fc.property(
+        fc.jsonValue(),
+        fc.object(),
+        (header, claims) => void expect(parseEntityStatement(raw(JSON.stringify(header), JSON.stringify(claims)), { now: 1 }).ok).toBe(false),
+      ),
+      { numRuns: 1000 },
+    );
+    fc.assert(
+      fc.property(fc.object(), (claims) => void expect(parseEntityStatement(withHeader({}, JSON.stringify(claims)), { now: 1 }).ok).toBe(false)),
+      { numRuns: 1000 },
+    );
   });
 });
 
@@ -87,7 +122,10 @@ describe('JO-05: one key, found by kid', () => {
   it('two keys of one kid verify nothing, in whatever order', async () => {
     const twin = await testKey('ES256', key.kid);
     const jws = parseJws(await key.jwt({ a: 1 }), TYP);
-    for (const keys of [[key.jwk, twin.jwk], [twin.jwk, key.jwk]]) {
+    for (const keys of [
+      [key.jwk, twin.jwk],
+      [twin.jwk, key.jwk],
+    ]) {
       expect(jws.ok && (await verifyJws(jws.value, { keys }))).toMatchObject({ ok: false, findings: [{ code: 'signature_key_unknown' }] });
     }
   });

@@ -6,7 +6,15 @@ const value = fc.constantFrom('a', 'b', 'c', 'd');
 const list = fc.uniqueArray(value, { maxLength: 4 });
 const operators = fc
   .record(
-    { value: fc.oneof(list, value, fc.constant(null)), add: list, default: fc.oneof(list, value), one_of: fc.uniqueArray(value, { minLength: 1 }), subset_of: list, superset_of: list, essential: fc.boolean() },
+    {
+      value: fc.oneof(list, value, fc.constant(null)),
+      add: list,
+      default: fc.oneof(list, value),
+      one_of: fc.uniqueArray(value, { minLength: 1 }),
+      subset_of: list,
+      superset_of: list,
+      essential: fc.boolean(),
+    },
     { requiredKeys: [] },
   )
   .filter((one) => Object.keys(one).length > 0);
@@ -15,7 +23,9 @@ const parameter = fc.option(fc.oneof(list, value), { nil: undefined });
 const metadataOf = (p: unknown) => ({ openid_relying_party: p === undefined ? {} : { p } });
 
 const normal = (result: unknown) =>
-  JSON.stringify(result, (_key, one: unknown) => (Array.isArray(one) ? [...one].sort() : typeof one === 'object' && one !== null ? Object.fromEntries(Object.entries(one).sort()) : one));
+  JSON.stringify(result, (_key, one: unknown) =>
+    Array.isArray(one) ? [...one].sort() : typeof one === 'object' && one !== null ? Object.fromEntries(Object.entries(one).sort()) : one,
+  );
 
 describe('the policy algebra (MP-21, MP-28 to MP-31)', () => {
   it('merging is associative: ((a b) c) and (a (b c)) agree, in value or in failure', () => {

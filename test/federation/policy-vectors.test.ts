@@ -4,37 +4,223 @@ import { applyMetadataPolicy, combineMetadataPolicies, type EntityStatementClaim
 /** The worked examples W01 to W36. Order inside arrays is not significant. */
 const ERROR = Symbol('policy error');
 const ABSENT = undefined;
-type Case = readonly [id: string, parameter: string, policies: readonly object[], outcomes: readonly (readonly [before: unknown, after: unknown])[], point: string];
+type Case = readonly [
+  id: string,
+  parameter: string,
+  policies: readonly object[],
+  outcomes: readonly (readonly [before: unknown, after: unknown])[],
+  point: string,
+];
 
 const CASES: readonly Case[] = [
-  ['W01 MP-14', 'token_endpoint_auth_signing_alg', [{ one_of: ['ES256', 'PS256', 'RS256'] }, { one_of: ['PS256', 'EdDSA'] }], [['PS256', 'PS256'], ['RS256', ERROR], [ABSENT, ABSENT]], 'one_of merges to the intersection; nothing forces presence'],
-  ['W02 MP-21', 'id_token_signed_response_alg', [{ one_of: ['ES256'] }, { one_of: ['RS256'] }], [[ABSENT, ERROR]], 'an empty one_of intersection fails though the parameter is absent'],
-  ['W03 MP-16 MP-21 trap 6', 'grant_types', [{ subset_of: ['a', 'b'] }, { subset_of: ['c'] }], [[['a'], []], [ABSENT, ABSENT]], 'an empty subset_of intersection is legal, the result is []'],
-  ['W04 MP-20 trap 6', 'grant_types', [{ subset_of: ['a', 'b'], essential: true }], [[['d', 'e'], []], [['a', 'e'], ['a']], [ABSENT, ERROR]], '[] satisfies essential, absence does not'],
+  [
+    'W01 MP-14',
+    'token_endpoint_auth_signing_alg',
+    [{ one_of: ['ES256', 'PS256', 'RS256'] }, { one_of: ['PS256', 'EdDSA'] }],
+    [
+      ['PS256', 'PS256'],
+      ['RS256', ERROR],
+      [ABSENT, ABSENT],
+    ],
+    'one_of merges to the intersection; nothing forces presence',
+  ],
+  [
+    'W02 MP-21',
+    'id_token_signed_response_alg',
+    [{ one_of: ['ES256'] }, { one_of: ['RS256'] }],
+    [[ABSENT, ERROR]],
+    'an empty one_of intersection fails though the parameter is absent',
+  ],
+  [
+    'W03 MP-16 MP-21 trap 6',
+    'grant_types',
+    [{ subset_of: ['a', 'b'] }, { subset_of: ['c'] }],
+    [
+      [['a'], []],
+      [ABSENT, ABSENT],
+    ],
+    'an empty subset_of intersection is legal, the result is []',
+  ],
+  [
+    'W04 MP-20 trap 6',
+    'grant_types',
+    [{ subset_of: ['a', 'b'], essential: true }],
+    [
+      [['d', 'e'], []],
+      [['a', 'e'], ['a']],
+      [ABSENT, ERROR],
+    ],
+    '[] satisfies essential, absence does not',
+  ],
   ['W05 MP-20', 'grant_types', [{ subset_of: ['a', 'b'], essential: false }], [[ABSENT, ABSENT]], 'essential false skips an absent parameter'],
-  ['W06 MP-06 MP-05', 'logo_uri', [{ value: null }, { value: null, essential: false }], [['https://x.example/l.png', ABSENT], [ABSENT, ABSENT]], 'null removes'],
-  ['W07 MP-09 MP-30', 'logo_uri', [{ value: null }, { essential: true }], [['https://x.example/l.png', ERROR]], 'null against essential true from below fails at merge'],
+  [
+    'W06 MP-06 MP-05',
+    'logo_uri',
+    [{ value: null }, { value: null, essential: false }],
+    [
+      ['https://x.example/l.png', ABSENT],
+      [ABSENT, ABSENT],
+    ],
+    'null removes',
+  ],
+  [
+    'W07 MP-09 MP-30',
+    'logo_uri',
+    [{ value: null }, { essential: true }],
+    [['https://x.example/l.png', ERROR]],
+    'null against essential true from below fails at merge',
+  ],
   ['W08 MP-09', 'logo_uri', [{ value: null, default: 'https://x.example/l.png' }], [[ABSENT, ERROR]], 'null with default is not combinable'],
   ['W09 MP-21', 'subject_type', [{ value: 'pairwise' }, { value: 'public' }], [['pairwise', ERROR]], 'value merges only when equal'],
-  ['W10 MP-08', 'response_types', [{ value: ['code'] }, { subset_of: ['code', 'token'] }], [[['token'], ['code']], [ABSENT, ['code']]], 'value overwrites; a wider subset_of below is satisfied'],
-  ['W11 MP-08 trap 7', 'response_types', [{ value: ['code', 'token'] }, { subset_of: ['code'] }], [[['code'], ERROR]], 'value is checked against subset_of, never trimmed'],
-  ['W12 MP-08', 'subject_type', [{ value: 'public', one_of: ['public', 'pairwise'] }, { one_of: ['pairwise'] }], [['public', ERROR]], 'value outside one_of after the merge fails'],
-  ['W13 MP-10 MP-21', 'contacts', [{ add: ['a@x'] }, { add: ['b@x'] }], [[['c@x', 'a@x'], ['c@x', 'a@x', 'b@x']], [ABSENT, ['a@x', 'b@x']]], 'add gives the union, without duplicates, and creates'],
+  [
+    'W10 MP-08',
+    'response_types',
+    [{ value: ['code'] }, { subset_of: ['code', 'token'] }],
+    [
+      [['token'], ['code']],
+      [ABSENT, ['code']],
+    ],
+    'value overwrites; a wider subset_of below is satisfied',
+  ],
+  [
+    'W11 MP-08 trap 7',
+    'response_types',
+    [{ value: ['code', 'token'] }, { subset_of: ['code'] }],
+    [[['code'], ERROR]],
+    'value is checked against subset_of, never trimmed',
+  ],
+  [
+    'W12 MP-08',
+    'subject_type',
+    [{ value: 'public', one_of: ['public', 'pairwise'] }, { one_of: ['pairwise'] }],
+    [['public', ERROR]],
+    'value outside one_of after the merge fails',
+  ],
+  [
+    'W13 MP-10 MP-21',
+    'contacts',
+    [{ add: ['a@x'] }, { add: ['b@x'] }],
+    [
+      [
+        ['c@x', 'a@x'],
+        ['c@x', 'a@x', 'b@x'],
+      ],
+      [ABSENT, ['a@x', 'b@x']],
+    ],
+    'add gives the union, without duplicates, and creates',
+  ],
   ['W14 MP-11 trap 8', 'grant_types', [{ subset_of: ['a', 'b'] }, { add: ['c'] }], [[['a'], ERROR]], 'add outside subset_of fails at combination'],
-  ['W15 MP-22', 'grant_types', [{ subset_of: ['a', 'b'] }, { add: ['b'] }], [[['a', 'x'], ['a', 'b']], [ABSENT, ['b']]], 'add runs first, then subset_of trims'],
+  [
+    'W15 MP-22',
+    'grant_types',
+    [{ subset_of: ['a', 'b'] }, { add: ['b'] }],
+    [
+      [
+        ['a', 'x'],
+        ['a', 'b'],
+      ],
+      [ABSENT, ['b']],
+    ],
+    'add runs first, then subset_of trims',
+  ],
   ['W16 MP-11 MP-13', 'contacts', [{ add: ['a@x'], default: ['d@x'] }], [[ABSENT, ['a@x']]], 'an absent parameter is created by add, default is pointless'],
   ['W17 MP-11 MP-15 trap 8', 'contacts', [{ add: ['a'] }, { one_of: ['a', 'b'] }], [[ABSENT, ERROR]], 'add never combines with one_of'],
   ['W18 MP-15', 'response_types', [{ one_of: ['a'], subset_of: ['a'] }], [[ABSENT, ERROR]], 'one_of never combines with subset_of'],
-  ['W19 MP-13', 'token_endpoint_auth_signing_alg', [{ default: 'HS256', one_of: ['ES256'] }], [['ES256', 'ES256'], [ABSENT, ERROR]], 'a default outside one_of is legal until it is used'],
-  ['W20 MP-13 MP-22', 'grant_types', [{ default: ['a', 'z'] }, { subset_of: ['a', 'b'] }], [[ABSENT, ['a']], [['b', 'q'], ['b']]], 'a default is trimmed by subset_of'],
+  [
+    'W19 MP-13',
+    'token_endpoint_auth_signing_alg',
+    [{ default: 'HS256', one_of: ['ES256'] }],
+    [
+      ['ES256', 'ES256'],
+      [ABSENT, ERROR],
+    ],
+    'a default outside one_of is legal until it is used',
+  ],
+  [
+    'W20 MP-13 MP-22',
+    'grant_types',
+    [{ default: ['a', 'z'] }, { subset_of: ['a', 'b'] }],
+    [
+      [ABSENT, ['a']],
+      [['b', 'q'], ['b']],
+    ],
+    'a default is trimmed by subset_of',
+  ],
   ['W21 MP-21', 'grant_types', [{ default: ['a'] }, { default: ['a', 'b'] }], [[['a'], ERROR]], 'defaults merge only when equal'],
-  ['W22 MP-18 MP-21', 'grant_types', [{ superset_of: ['a'] }, { superset_of: ['b'] }], [[['a', 'b', 'c'], ['a', 'b', 'c']], [['a', 'c'], ERROR], [ABSENT, ABSENT]], 'superset_of merges to the union and only checks'],
-  ['W23 MP-22', 'grant_types', [{ subset_of: ['a', 'b'], superset_of: ['a', 'b'] }], [[['b', 'a', 'c'], ['b', 'a']], [['a', 'c'], ERROR]], 'subset_of trims first, superset_of then checks what is left'],
-  ['W24 MP-17', 'grant_types', [{ superset_of: ['a', 'b'] }, { subset_of: ['a'] }], [[['a', 'b'], ERROR]], 'a subset_of below that drops a superset_of value fails at merge'],
-  ['W25 MP-21', 'jwks_uri', [{ essential: true }, { essential: false }], [[ABSENT, ERROR], ['https://x.example/k', 'https://x.example/k']], 'essential is OR-ed; false below cannot undo it'],
-  ['W26 MP-14 MP-03', 'grant_types', [{ one_of: ['a'] }], [[['a'], ERROR], ['a', 'a']], 'one_of meeting an array is a type error'],
-  ['W27 MP-24', 'scope', [{ subset_of: ['openid', 'profile'], superset_of: ['openid'] }], [['profile email openid', 'profile openid'], ['email profile', ERROR]], 'scope is split, processed and joined'],
-  ['W28 MP-24', 'scope', [{ add: ['openid'] }], [['email', 'email openid'], [ABSENT, 'openid']], 'scope: add takes an array and the result is a string again'],
+  [
+    'W22 MP-18 MP-21',
+    'grant_types',
+    [{ superset_of: ['a'] }, { superset_of: ['b'] }],
+    [
+      [
+        ['a', 'b', 'c'],
+        ['a', 'b', 'c'],
+      ],
+      [['a', 'c'], ERROR],
+      [ABSENT, ABSENT],
+    ],
+    'superset_of merges to the union and only checks',
+  ],
+  [
+    'W23 MP-22',
+    'grant_types',
+    [{ subset_of: ['a', 'b'], superset_of: ['a', 'b'] }],
+    [
+      [
+        ['b', 'a', 'c'],
+        ['b', 'a'],
+      ],
+      [['a', 'c'], ERROR],
+    ],
+    'subset_of trims first, superset_of then checks what is left',
+  ],
+  [
+    'W24 MP-17',
+    'grant_types',
+    [{ superset_of: ['a', 'b'] }, { subset_of: ['a'] }],
+    [[['a', 'b'], ERROR]],
+    'a subset_of below that drops a superset_of value fails at merge',
+  ],
+  [
+    'W25 MP-21',
+    'jwks_uri',
+    [{ essential: true }, { essential: false }],
+    [
+      [ABSENT, ERROR],
+      ['https://x.example/k', 'https://x.example/k'],
+    ],
+    'essential is OR-ed; false below cannot undo it',
+  ],
+  [
+    'W26 MP-14 MP-03',
+    'grant_types',
+    [{ one_of: ['a'] }],
+    [
+      [['a'], ERROR],
+      ['a', 'a'],
+    ],
+    'one_of meeting an array is a type error',
+  ],
+  [
+    'W27 MP-24',
+    'scope',
+    [{ subset_of: ['openid', 'profile'], superset_of: ['openid'] }],
+    [
+      ['profile email openid', 'profile openid'],
+      ['email profile', ERROR],
+    ],
+    'scope is split, processed and joined',
+  ],
+  [
+    'W28 MP-24',
+    'scope',
+    [{ add: ['openid'] }],
+    [
+      ['email', 'email openid'],
+      [ABSENT, 'openid'],
+    ],
+    'scope: add takes an array and the result is a string again',
+  ],
 ];
 
 const sorted = (value: unknown) => (Array.isArray(value) ? [...value].sort() : value);
@@ -56,7 +242,8 @@ describe.each(CASES)('%s %s', (_id, parameter, policies, outcomes, point) => {
 type Level = { metadata?: object; metadata_policy?: object; metadata_policy_crit?: string[]; constraints?: object };
 /** A chain of claims around the subject's metadata; `ta` is the anchor's statement, `i` the Intermediate's below it. */
 function resolve(metadata: object, { ta, i, superior }: { ta?: Level; i?: Level; superior?: Level }): unknown {
-  const about = (iss: string, sub: string, level: Level = {}) => ({ iss: `https://${iss}.example`, sub: `https://${sub}.example`, ...level }) as unknown as EntityStatementClaims;
+  const about = (iss: string, sub: string, level: Level = {}) =>
+    ({ iss: `https://${iss}.example`, sub: `https://${sub}.example`, ...level }) as unknown as EntityStatementClaims;
   const lowest = { ...i, ...superior };
   const chain = [about('a', 'a', { metadata }), ...(i ? [about('i', 'a', lowest), about('ta', 'i', ta)] : [about('ta', 'a', { ...ta, ...superior })])];
   const result = resolveMetadata(chain);
@@ -65,13 +252,17 @@ function resolve(metadata: object, { ta, i, superior }: { ta?: Level; i?: Level;
 
 describe('cases with more than one parameter or claim', () => {
   it('W29 SS-07 MP-32 trap 11: the superior’s metadata overrides first, then policy judges the override', () => {
-    const superior = { metadata: { openid_relying_party: { token_endpoint_auth_method: 'client_secret_basic' }, openid_provider: { issuer: 'https://a.example' } } };
+    const superior = {
+      metadata: { openid_relying_party: { token_endpoint_auth_method: 'client_secret_basic' }, openid_provider: { issuer: 'https://a.example' } },
+    };
     const ta = { metadata_policy: { openid_relying_party: { token_endpoint_auth_method: { one_of: ['private_key_jwt'] } } } };
     expect(resolve({ openid_relying_party: { token_endpoint_auth_method: 'private_key_jwt' } }, { ta, superior })).toBe(ERROR);
   });
 
   it('W30 SS-04 SS-06 trap 10: without policy a plain override, and no new type', () => {
-    const superior = { metadata: { openid_relying_party: { token_endpoint_auth_method: 'client_secret_basic' }, openid_provider: { issuer: 'https://a.example' } } };
+    const superior = {
+      metadata: { openid_relying_party: { token_endpoint_auth_method: 'client_secret_basic' }, openid_provider: { issuer: 'https://a.example' } },
+    };
     const before = { openid_relying_party: { token_endpoint_auth_method: 'private_key_jwt', client_name: 'A' } };
     expect(resolve(before, { superior })).toEqual({ openid_relying_party: { token_endpoint_auth_method: 'client_secret_basic', client_name: 'A' } });
   });
@@ -88,7 +279,12 @@ describe('cases with more than one parameter or claim', () => {
   });
 
   it('W32 MP-33: a declared but empty type is filled by policy, an undeclared one is not created', () => {
-    const ta = { metadata_policy: { openid_relying_party: { grant_types: { default: ['authorization_code'] }, contacts: { add: ['h@x'] } }, oauth_client: { grant_types: { value: ['client_credentials'] } } } };
+    const ta = {
+      metadata_policy: {
+        openid_relying_party: { grant_types: { default: ['authorization_code'] }, contacts: { add: ['h@x'] } },
+        oauth_client: { grant_types: { value: ['client_credentials'] } },
+      },
+    };
     expect(resolve({ openid_relying_party: {} }, { ta })).toEqual({ openid_relying_party: { grant_types: ['authorization_code'], contacts: ['h@x'] } });
   });
 
@@ -112,7 +308,13 @@ describe('cases with more than one parameter or claim', () => {
   });
 
   it('W36 MP-28 MP-29 MP-32 trap 5: three levels together', () => {
-    const before = { openid_relying_party: { redirect_uris: ['https://a.example/cb'], grant_types: ['authorization_code', 'implicit'], token_endpoint_auth_method: 'private_key_jwt' } };
+    const before = {
+      openid_relying_party: {
+        redirect_uris: ['https://a.example/cb'],
+        grant_types: ['authorization_code', 'implicit'],
+        token_endpoint_auth_method: 'private_key_jwt',
+      },
+    };
     const superior = { metadata: { openid_relying_party: { policy_uri: 'https://org.example/p' } } };
     const ta = {
       metadata_policy: {
@@ -125,7 +327,11 @@ describe('cases with more than one parameter or claim', () => {
     };
     const i = {
       metadata_policy: {
-        openid_relying_party: { grant_types: { subset_of: ['authorization_code'] }, token_endpoint_auth_method: { one_of: ['private_key_jwt'] }, contacts: { add: ['h@org.example'] } },
+        openid_relying_party: {
+          grant_types: { subset_of: ['authorization_code'] },
+          token_endpoint_auth_method: { one_of: ['private_key_jwt'] },
+          contacts: { add: ['h@org.example'] },
+        },
       },
     };
     expect(resolve(before, { ta, i, superior })).toEqual({
@@ -192,8 +398,18 @@ describe('operator types and structure', () => {
   });
 
   it('MP-03: operator names are case-sensitive; another case is another, unknown operator', () => expect(bad({ VALUE: 'x' }, 'y')).toBe('y'));
-  it.each([['a string', 'x'], ['a number', 5], ['a boolean', false], ['an array', ['x']]])('MP-06: value sets %s', (_title, value) => expect(bad({ value }, 'before')).toEqual(value));
-  it.each([['a string', 'x'], ['a number', 5], ['a boolean', false], ['an array', ['x']]])('MP-12: default sets %s where nothing is, and leaves what is there', (_title, value) => {
+  it.each([
+    ['a string', 'x'],
+    ['a number', 5],
+    ['a boolean', false],
+    ['an array', ['x']],
+  ])('MP-06: value sets %s', (_title, value) => expect(bad({ value }, 'before')).toEqual(value));
+  it.each([
+    ['a string', 'x'],
+    ['a number', 5],
+    ['a boolean', false],
+    ['an array', ['x']],
+  ])('MP-12: default sets %s where nothing is, and leaves what is there', (_title, value) => {
     expect(bad({ default: value })).toEqual(value);
     expect(bad({ default: value }, 'there')).toBe('there');
   });
@@ -211,6 +427,9 @@ describe('operator types and structure', () => {
   });
   it('every fault is reported with its place, not only the first', () => {
     const result = combineMetadataPolicies([{ t: { p: { one_of: ['a'], add: ['a'] }, q: { essential: 1 } } }]);
-    expect(result).toMatchObject({ ok: false, findings: [{ where: 'policy 1 of 1: metadata_policy/t/p' }, { where: 'policy 1 of 1: metadata_policy/t/q/essential' }] });
+    expect(result).toMatchObject({
+      ok: false,
+      findings: [{ where: 'policy 1 of 1: metadata_policy/t/p' }, { where: 'policy 1 of 1: metadata_policy/t/q/essential' }],
+    });
   });
 });

@@ -8,7 +8,8 @@ beforeAll(async () => {
   federation = await testFederation();
 });
 
-const validate = async (parts: ChainParts = {}, more: object = {}) => validateTrustChain(await federation.chain(parts), { anchors: federation.anchors, now: NOW, ...more });
+const validate = async (parts: ChainParts = {}, more: object = {}) =>
+  validateTrustChain(await federation.chain(parts), { anchors: federation.anchors, now: NOW, ...more });
 /** Codes and places of the findings, or `valid`. */
 async function verdict(parts: ChainParts, more: object = {}): Promise<string> {
   const result = await validate(parts, more);
@@ -18,7 +19,10 @@ async function verdict(parts: ChainParts, more: object = {}): Promise<string> {
 describe('a chain that holds', () => {
   it('TC-02 TC-11 TC-15: gives subject, anchor, resolved metadata and the smallest exp', async () => {
     const result = await validate({ claims: { 1: { exp: NOW + 300 }, 2: { exp: NOW + 500 }, 3: { exp: NOW + 400 } } });
-    expect(result).toMatchObject({ ok: true, value: { subject: LEAF, trustAnchor: TA, exp: NOW + 300, metadata: { openid_relying_party: { redirect_uris: ['https://leaf.example.com/cb'] } } } });
+    expect(result).toMatchObject({
+      ok: true,
+      value: { subject: LEAF, trustAnchor: TA, exp: NOW + 300, metadata: { openid_relying_party: { redirect_uris: ['https://leaf.example.com/cb'] } } },
+    });
   });
   it('TC-02 TC-11: the Trust Anchor’s configuration may be left out; its statement then verifies with the pinned keys', async () => {
     const chain = (await federation.chain()).slice(0, 3);
@@ -28,7 +32,8 @@ describe('a chain that holds', () => {
     const chain = (await federation.chain()).slice(3);
     expect(await validateTrustChain(chain, { anchors: federation.anchors, now: NOW })).toMatchObject({ ok: true, value: { subject: TA, trustAnchor: TA } });
   });
-  it('TC-06: an anchor that has superiors still ends the chain', async () => expect(await verdict({ claims: { 3: { authority_hints: ['https://above.example.org'] } } })).toBe('valid'));
+  it('TC-06: an anchor that has superiors still ends the chain', async () =>
+    expect(await verdict({ claims: { 3: { authority_hints: ['https://above.example.org'] } } })).toBe('valid'));
   it('TC-13: a key cache changes nothing about the verdict', async () => {
     const keyCache = createKeyCache(2);
     expect(await verdict({}, { keyCache })).toBe('valid');
@@ -37,18 +42,24 @@ describe('a chain that holds', () => {
     chain[1] = flipSignature(chain[1] as string);
     expect((await validateTrustChain(chain, { anchors: federation.anchors, now: NOW, keyCache })).ok).toBe(false);
   });
-  it.each(['ES384', 'ES512', 'Ed25519', 'EdDSA', 'RS256', 'PS384'] as const)('JO-03 JO-04: a statement signed with %s verifies beside ES256 ones', async (alg) => {
-    const key = await testKey(alg);
-    const jwks = { keys: [key.jwk] };
-    expect(await verdict({ claims: { 1: {}, 2: { jwks } }, signers: { 1: key } })).toBe('valid');
-  });
+  it.each(['ES384', 'ES512', 'Ed25519', 'EdDSA', 'RS256', 'PS384'] as const)(
+    'JO-03 JO-04: a statement signed with %s verifies beside ES256 ones',
+    async (alg) => {
+      const key = await testKey(alg);
+      const jwks = { keys: [key.jwk] };
+      expect(await verdict({ claims: { 1: {}, 2: { jwks } }, signers: { 1: key } })).toBe('valid');
+    },
+  );
 });
 
 describe('signatures', () => {
   it.each([0, 1, 2, 3])('TC-10 TC-08: one changed byte in the signature of ES[%i]', async (n) => {
     const chain = await federation.chain();
     chain[n] = flipSignature(chain[n] as string);
-    expect(await validateTrustChain(chain, { anchors: federation.anchors, now: NOW })).toMatchObject({ ok: false, findings: [{ code: 'signature_invalid', where: expect.stringContaining(`ES[${n}]`) }] });
+    expect(await validateTrustChain(chain, { anchors: federation.anchors, now: NOW })).toMatchObject({
+      ok: false,
+      findings: [{ code: 'signature_invalid', where: expect.stringContaining(`ES[${n}]`) }],
+    });
   });
   it('TC-11 trap 2: an anchor that presents keys of its own is refused: only pinned keys count', async () => {
     const rogue = await testKey('ES256', federation.keys.ta.kid);
@@ -67,7 +78,8 @@ describe('signatures', () => {
     const anchors = { [TA]: { keys: [federation.keys.ta.jwk, old.jwk] } };
     expect(await verdict({ signers: { 2: old } }, { anchors })).toBe('signature_key_unknown ES[2] header/kid');
   });
-  it('TC-11: an anchor that is not configured is refused', async () => expect(await verdict({}, { anchors: { [INTERMEDIATE]: { keys: [federation.keys.ta.jwk] } } })).toBe('trust_anchor_unknown ES[3] iss'));
+  it('TC-11: an anchor that is not configured is refused', async () =>
+    expect(await verdict({}, { anchors: { [INTERMEDIATE]: { keys: [federation.keys.ta.jwk] } } })).toBe('trust_anchor_unknown ES[3] iss'));
   it('TC-08 TC-10 trap 3: ES[0] must verify with the keys in ES[1], not only with its own', async () => {
     const thief = await testKey();
     expect(await verdict({ claims: { 0: { jwks: { keys: [thief.jwk] } } }, signers: { 0: thief } })).toBe('signature_key_unknown ES[0] header/kid');
@@ -86,13 +98,19 @@ describe('signatures', () => {
     expect(await verdict({ claims: { 2: { jwks: { keys: [{ ...rs.jwk, alg: 'PS256' }] } } }, signers: { 1: rs } })).toBe('alg_not_accepted ES[1] header/alg');
   });
   it('JO-05: an encryption key verifies nothing', async () => {
-    expect(await verdict({ claims: { 2: { jwks: { keys: [{ ...federation.keys.intermediate.jwk, use: 'enc' }] } } } })).toContain('signature_key_unknown ES[1]');
+    expect(await verdict({ claims: { 2: { jwks: { keys: [{ ...federation.keys.intermediate.jwk, use: 'enc' }] } } } })).toContain(
+      'signature_key_unknown ES[1]',
+    );
   });
 });
 
 describe('order and links', () => {
-  it('TC-09: iss of each statement is sub of the next', async () => expect(await verdict({ claims: { 1: { iss: 'https://else.example.org' }, 0: { authority_hints: ['https://else.example.org'] } } })).toBe('chain_broken ES[1]'));
-  it('SS-03: the superior is among the subject’s authority_hints', async () => expect(await verdict({ claims: { 0: { authority_hints: [TA] } } })).toBe('authority_hint_missing ES[0] authority_hints'));
+  it('TC-09: iss of each statement is sub of the next', async () =>
+    expect(await verdict({ claims: { 1: { iss: 'https://else.example.org' }, 0: { authority_hints: ['https://else.example.org'] } } })).toBe(
+      'chain_broken ES[1]',
+    ));
+  it('SS-03: the superior is among the subject’s authority_hints', async () =>
+    expect(await verdict({ claims: { 0: { authority_hints: [TA] } } })).toBe('authority_hint_missing ES[0] authority_hints'));
   it('EV-03: the chain is about the subject asked for, byte for byte (EI-03, C6)', async () => {
     expect(await verdict({}, { subject: LEAF })).toBe('valid');
     expect(await verdict({}, { subject: `${LEAF}/` })).toBe('subject_mismatch ES[0] sub');
@@ -100,22 +118,33 @@ describe('order and links', () => {
   it('TC-05: no chain contains a loop', async () => {
     const [leaf, low, high, anchor] = await federation.chain();
     const looped = [leaf, low, high, high, anchor] as string[];
-    expect(await validateTrustChain(looped, { anchors: federation.anchors, now: NOW })).toMatchObject({ ok: false, findings: expect.arrayContaining([expect.objectContaining({ code: 'chain_loop' })]) });
+    expect(await validateTrustChain(looped, { anchors: federation.anchors, now: NOW })).toMatchObject({
+      ok: false,
+      findings: expect.arrayContaining([expect.objectContaining({ code: 'chain_loop' })]),
+    });
   });
   it('TC-02: configurations of Intermediates are not part of a chain', async () => {
     expect(await verdict({ claims: { 2: { iss: INTERMEDIATE, sub: INTERMEDIATE } } })).toContain('chain_malformed ES[2]');
   });
   it('TC-02: a chain begins with the subject’s own configuration', async () => {
     const chain = (await federation.chain()).slice(1);
-    expect(await validateTrustChain(chain, { anchors: federation.anchors, now: NOW })).toMatchObject({ ok: false, findings: expect.arrayContaining([expect.objectContaining({ code: 'chain_malformed', where: 'ES[0]' })]) });
+    expect(await validateTrustChain(chain, { anchors: federation.anchors, now: NOW })).toMatchObject({
+      ok: false,
+      findings: expect.arrayContaining([expect.objectContaining({ code: 'chain_malformed', where: 'ES[0]' })]),
+    });
   });
   it.each([[[]], ['x'], [null]])('TC-02: %j is no chain', async (chain) => {
-    expect(await validateTrustChain(chain as never, { anchors: federation.anchors, now: NOW })).toMatchObject({ ok: false, findings: [{ code: 'chain_malformed' }] });
+    expect(await validateTrustChain(chain as never, { anchors: federation.anchors, now: NOW })).toMatchObject({
+      ok: false,
+      findings: [{ code: 'chain_malformed' }],
+    });
   });
 });
 
 describe('claims of every statement', () => {
-  it.each([0, 1, 2, 3])('TC-07 EC-02 EV-04: ES[%i] expired', async (n) => expect(await verdict({ claims: { [n]: { exp: NOW - 1 } } })).toBe(`expired ES[${n}] exp`));
+  it.each([0, 1, 2, 3])('TC-07 EC-02 EV-04: ES[%i] expired', async (n) =>
+    expect(await verdict({ claims: { [n]: { exp: NOW - 1 } } })).toBe(`expired ES[${n}] exp`),
+  );
   it('TC-07 EV-04: at exp itself a statement is expired, a second before it is not', async () => {
     expect(await verdict({ claims: { 1: { exp: NOW } } })).toBe('expired ES[1] exp');
     expect(await verdict({ claims: { 1: { exp: NOW + 1 } } })).toBe('valid');
@@ -126,22 +155,38 @@ describe('claims of every statement', () => {
     expect(await verdict({ claims: { 1: { iat: NOW + 61 } } })).toBe('not_yet_valid ES[1] iat');
     expect(await verdict({ claims: { 1: { nbf: NOW + 61 } } })).toBe('not_yet_valid ES[1] nbf');
   });
-  it.each(['iss', 'sub', 'iat', 'exp'])('SS-01 EC-01 TC-07: %s is required', async (claim) => expect(await verdict({ claims: { 2: { [claim]: undefined } } })).toContain(`claim_missing ES[2] ${claim}`));
+  it.each(['iss', 'sub', 'iat', 'exp'])('SS-01 EC-01 TC-07: %s is required', async (claim) =>
+    expect(await verdict({ claims: { 2: { [claim]: undefined } } })).toContain(`claim_missing ES[2] ${claim}`),
+  );
   it('SS-01 EC-03 EV-02: jwks is required', async () => {
     expect(await verdict({ claims: { 2: { jwks: undefined } } })).toContain('claim_missing ES[2] jwks');
     expect(await verdict({ claims: { 0: { jwks: undefined } } })).toContain('claim_missing ES[0] jwks');
   });
-  it.each([['a string', '1800000000'], ['1e300', 1e300], ['a fraction', NOW + 0.5], ['negative', -1], ['milliseconds', NOW * 1000]])('EC-02: exp as %s is refused', async (_title, exp) => expect(await verdict({ claims: { 1: { exp } } })).toContain('claim_invalid ES[1] exp'));
+  it.each([
+    ['a string', '1800000000'],
+    ['1e300', 1e300],
+    ['a fraction', NOW + 0.5],
+    ['negative', -1],
+    ['milliseconds', NOW * 1000],
+  ])('EC-02: exp as %s is refused', async (_title, exp) => expect(await verdict({ claims: { 1: { exp } } })).toContain('claim_invalid ES[1] exp'));
   it.each(['metadata_policy', 'metadata_policy_crit', 'constraints', 'source_endpoint'])('SS-11: %s in an Entity Configuration is refused', async (claim) => {
     const value = { metadata_policy: { t: { p: { add: ['a'] } } }, metadata_policy_crit: ['x'], constraints: {}, source_endpoint: `${TA}/fetch` }[claim];
     expect(await verdict({ claims: { 0: { [claim]: value } } })).toBe(`claim_not_allowed ES[0] ${claim}`);
   });
-  it.each(['authority_hints', 'trust_anchor_hints', 'trust_marks', 'trust_mark_issuers', 'trust_mark_owners'])('SS-12: %s in a Subordinate Statement is refused', async (claim) => {
-    const value = { authority_hints: [TA], trust_anchor_hints: [TA], trust_marks: [], trust_mark_issuers: {}, trust_mark_owners: {} }[claim];
-    expect(await verdict({ claims: { 1: { [claim]: value } } })).toBe(`claim_not_allowed ES[1] ${claim}`);
-  });
-  it.each(['aud', 'trust_anchor'])('EV-08 EV-09: %s has no place in a chain', async (claim) => expect(await verdict({ claims: { 0: { [claim]: TA } } })).toBe(`claim_not_allowed ES[0] ${claim}`));
-  it('EV-06 MD-01: a metadata parameter is never null', async () => expect(await verdict({ claims: { 0: { metadata: { openid_relying_party: { a: null } } } } })).toBe('metadata_invalid ES[0] metadata/openid_relying_party/a'));
+  it.each(['authority_hints', 'trust_anchor_hints', 'trust_marks', 'trust_mark_issuers', 'trust_mark_owners'])(
+    'SS-12: %s in a Subordinate Statement is refused',
+    async (claim) => {
+      const value = { authority_hints: [TA], trust_anchor_hints: [TA], trust_marks: [], trust_mark_issuers: {}, trust_mark_owners: {} }[claim];
+      expect(await verdict({ claims: { 1: { [claim]: value } } })).toBe(`claim_not_allowed ES[1] ${claim}`);
+    },
+  );
+  it.each(['aud', 'trust_anchor'])('EV-08 EV-09: %s has no place in a chain', async (claim) =>
+    expect(await verdict({ claims: { 0: { [claim]: TA } } })).toBe(`claim_not_allowed ES[0] ${claim}`),
+  );
+  it('EV-06 MD-01: a metadata parameter is never null', async () =>
+    expect(await verdict({ claims: { 0: { metadata: { openid_relying_party: { a: null } } } } })).toBe(
+      'metadata_invalid ES[0] metadata/openid_relying_party/a',
+    ));
   it('EC-04: the subject declares at least one Entity Type, {} is enough for it', async () => {
     expect(await verdict({ claims: { 0: { metadata: {} } } })).toBe('claim_missing ES[0] metadata');
     expect(await verdict({ claims: { 0: { metadata: undefined } } })).toBe('claim_missing ES[0] metadata');
@@ -156,7 +201,9 @@ describe('claims of every statement', () => {
     expect(await verdict({ claims: { 0: { trust_anchor_hints: [] } } }), 'EC-07').toContain('claim_invalid ES[0] trust_anchor_hints');
     const mark = await federation.keys.ta.jwt({ trust_mark_type: 'https://a.example/one' }, { typ: 'trust-mark+jwt' });
     expect(await verdict({ claims: { 0: { trust_marks: [{ trust_mark_type: 'https://a.example/one', trust_mark: mark }] } } })).toBe('valid');
-    expect(await verdict({ claims: { 0: { trust_marks: [{ trust_mark_type: 'https://a.example/two', trust_mark: mark }] } } }), 'EC-08').toBe('claim_invalid ES[0] trust_marks/0');
+    expect(await verdict({ claims: { 0: { trust_marks: [{ trust_mark_type: 'https://a.example/two', trust_mark: mark }] } } }), 'EC-08').toBe(
+      'claim_invalid ES[0] trust_marks/0',
+    );
     expect(await verdict({ claims: { 0: { trust_marks: [{ trust_mark: mark }] } } }), 'EC-08').toContain('claim_invalid ES[0] trust_marks/0');
   });
   it('EV-07 EC-09 EC-10: issuers are arrays of identifiers, owners have sub and jwks', async () => {
@@ -178,7 +225,12 @@ describe('crit', () => {
     expect(await verdict(parts)).toBe('crit_not_understood ES[1] crit');
     expect(await verdict(parts, { understoodClaims: ['special'] })).toBe('valid');
   });
-  it.each([['empty', []], ['a standard claim', ['jwks']], ['twice', ['a', 'a']], ['absent from the statement', ['b']]])('JO-09: crit that is %s is refused', async (_title, crit) => {
+  it.each([
+    ['empty', []],
+    ['a standard claim', ['jwks']],
+    ['twice', ['a', 'a']],
+    ['absent from the statement', ['b']],
+  ])('JO-09: crit that is %s is refused', async (_title, crit) => {
     expect(await verdict({ claims: { 1: { crit, a: 1 } } }, { understoodClaims: ['a', 'b', 'jwks'] })).toMatch(/^(crit_invalid|claim_invalid) ES\[1\] crit$/);
   });
   it('SS-09: metadata_policy_crit is a non-empty array without standard operators', async () => {
@@ -189,8 +241,15 @@ describe('crit', () => {
 });
 
 describe('headers', () => {
-  it.each([['JWT', 'JWT'], ['another kind', 'trust-mark+jwt'], ['none', undefined], ['upper case', 'Entity-Statement+JWT']])('JO-02: typ %s is refused', async (_title, typ) => expect(await verdict({ headers: { 2: { typ } } })).toBe('typ_wrong ES[2] header/typ'));
-  it.each(['trust_chain', 'peer_trust_chain'])('JO-10: the header %s is refused', async (name) => expect(await verdict({ headers: { 1: { [name]: [] } } })).toBe(`header_not_allowed ES[1] header/${name}`));
+  it.each([
+    ['JWT', 'JWT'],
+    ['another kind', 'trust-mark+jwt'],
+    ['none', undefined],
+    ['upper case', 'Entity-Statement+JWT'],
+  ])('JO-02: typ %s is refused', async (_title, typ) => expect(await verdict({ headers: { 2: { typ } } })).toBe('typ_wrong ES[2] header/typ'));
+  it.each(['trust_chain', 'peer_trust_chain'])('JO-10: the header %s is refused', async (name) =>
+    expect(await verdict({ headers: { 1: { [name]: [] } } })).toBe(`header_not_allowed ES[1] header/${name}`),
+  );
   it('JO-05: keys in the header or behind a URL in it are refused', async () => {
     expect(await verdict({ headers: { 1: { jwk: federation.keys.intermediate.jwk } } })).toBe('header_not_allowed ES[1] header/jwk');
     expect(await verdict({ headers: { 1: { jku: 'https://evil.example/jwks' } } })).toBe('header_not_allowed ES[1] header/jku');
@@ -204,22 +263,35 @@ describe('constraints', () => {
     expect(await limit(2, 0)).toBe('path_too_long ES[2] constraints/max_path_length');
     expect(await limit(1, 0)).toBe('valid');
   });
-  it.each([-1, 1.5, '1', null])('CO-03: max_path_length %j is malformed', async (max_path_length) => expect(await verdict({ claims: { 2: { constraints: { max_path_length } } } })).toContain('constraint_malformed ES[2]'));
+  it.each([-1, 1.5, '1', null])('CO-03: max_path_length %j is malformed', async (max_path_length) =>
+    expect(await verdict({ claims: { 2: { constraints: { max_path_length } } } })).toContain('constraint_malformed ES[2]'),
+  );
   it('CO-01: every statement’s constraints count on their own', async () => {
-    const parts = { claims: { 1: { constraints: { naming_constraints: { permitted: ['.example.com'] } } }, 2: { constraints: { max_path_length: 0, naming_constraints: { excluded: ['leaf.example.com'] } } } } };
+    const parts = {
+      claims: {
+        1: { constraints: { naming_constraints: { permitted: ['.example.com'] } } },
+        2: { constraints: { max_path_length: 0, naming_constraints: { excluded: ['leaf.example.com'] } } },
+      },
+    };
     expect(await verdict(parts)).toBe('path_too_long ES[2] constraints/max_path_length; name_excluded ES[2] constraints/naming_constraints/excluded');
   });
   it('CO-08: intermediates below the setter are matched too', async () => {
-    expect(await verdict({ claims: { 2: { constraints: { naming_constraints: { permitted: ['.example.com'] } } } } })).toBe('name_not_permitted ES[2] constraints/naming_constraints/permitted');
-    expect(await verdict({ claims: { 2: { constraints: { naming_constraints: { permitted: ['.example.com', 'intermediate.example.org'] } } } } })).toBe('valid');
+    expect(await verdict({ claims: { 2: { constraints: { naming_constraints: { permitted: ['.example.com'] } } } } })).toBe(
+      'name_not_permitted ES[2] constraints/naming_constraints/permitted',
+    );
+    expect(await verdict({ claims: { 2: { constraints: { naming_constraints: { permitted: ['.example.com', 'intermediate.example.org'] } } } } })).toBe(
+      'valid',
+    );
   });
-  it('CO-02: a constraint nobody knows is ignored', async () => expect(await verdict({ claims: { 2: { constraints: { moon_phase: 'full' } } } })).toBe('valid'));
+  it('CO-02: a constraint nobody knows is ignored', async () =>
+    expect(await verdict({ claims: { 2: { constraints: { moon_phase: 'full' } } } })).toBe('valid'));
   it('C4 CO-10: [] leaves federation_entity alone', async () => {
     const metadata = { federation_entity: { organization_name: 'A' }, openid_provider: { issuer: LEAF } };
     const result = await validate({ claims: { 0: { metadata }, 1: { constraints: { allowed_entity_types: [] } } } });
     expect(result.ok && result.value.metadata).toEqual({ federation_entity: { organization_name: 'A' } });
   });
-  it('CO-10: federation_entity is never listed', async () => expect(await verdict({ claims: { 1: { constraints: { allowed_entity_types: ['federation_entity'] } } } })).toContain('constraint_malformed ES[1]'));
+  it('CO-10: federation_entity is never listed', async () =>
+    expect(await verdict({ claims: { 1: { constraints: { allowed_entity_types: ['federation_entity'] } } } })).toContain('constraint_malformed ES[1]'));
 });
 
 describe('policy in a chain', () => {
@@ -232,7 +304,13 @@ describe('policy in a chain', () => {
   });
   it('MP-32: only the metadata of the statement about the subject is applied', async () => {
     const metadata = { openid_relying_party: { client_name: 'from above' } };
-    expect(await validate({ claims: { 2: { metadata } } })).toMatchObject({ ok: true, value: { metadata: { openid_relying_party: { redirect_uris: expect.anything() } } } });
-    expect(await validate({ claims: { 1: { metadata } } })).toMatchObject({ ok: true, value: { metadata: { openid_relying_party: { client_name: 'from above' } } } });
+    expect(await validate({ claims: { 2: { metadata } } })).toMatchObject({
+      ok: true,
+      value: { metadata: { openid_relying_party: { redirect_uris: expect.anything() } } },
+    });
+    expect(await validate({ claims: { 1: { metadata } } })).toMatchObject({
+      ok: true,
+      value: { metadata: { openid_relying_party: { client_name: 'from above' } } },
+    });
   });
 });

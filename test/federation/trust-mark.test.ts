@@ -14,8 +14,10 @@ beforeAll(async () => {
   options = { now: NOW, subject: LEAF, issuer: { entityId: ISSUER, jwks: { keys: [issuer.jwk] } }, anchor: { trust_mark_issuers: { [TYPE]: [ISSUER] } } };
 });
 
-const mark = (claims: object = {}, header: object = {}, key = issuer) => key.jwt({ iss: ISSUER, sub: LEAF, trust_mark_type: TYPE, iat: NOW - 10, exp: NOW + 100, ...claims }, { typ: 'trust-mark+jwt', ...header });
-const delegation = (claims: object = {}, header: object = {}, key = owner) => key.jwt({ iss: OWNER, sub: ISSUER, trust_mark_type: TYPE, iat: NOW - 10, ...claims }, { typ: 'trust-mark-delegation+jwt', ...header });
+const mark = (claims: object = {}, header: object = {}, key = issuer) =>
+  key.jwt({ iss: ISSUER, sub: LEAF, trust_mark_type: TYPE, iat: NOW - 10, exp: NOW + 100, ...claims }, { typ: 'trust-mark+jwt', ...header });
+const delegation = (claims: object = {}, header: object = {}, key = owner) =>
+  key.jwt({ iss: OWNER, sub: ISSUER, trust_mark_type: TYPE, iat: NOW - 10, ...claims }, { typ: 'trust-mark-delegation+jwt', ...header });
 const owned = () => ({ anchor: { ...options.anchor, trust_mark_owners: { [TYPE]: { sub: OWNER, jwks: { keys: [owner.jwk] } } } } });
 async function verdict(compact: unknown, more: Partial<TrustMarkOptions> = {}): Promise<string> {
   const result = await validateTrustMark(compact, { ...options, ...more });
@@ -27,10 +29,15 @@ describe('a trust mark', () => {
     expect(await verdict(await mark())).toBe('valid');
     expect(await verdict(await mark({ exp: undefined, logo_uri: 'https://a.example/l.png', ref: 'x', extra: 1 }))).toBe('valid');
   });
-  it.each(['iss', 'sub', 'trust_mark_type', 'iat'])('TM-02: %s is required', async (claim) => expect(await verdict(await mark({ [claim]: undefined }))).toBe('claim_invalid'));
-  it.each(['JWT', undefined, 'entity-statement+jwt', 'trust-mark-delegation+jwt'])('TM-06 JO-14: typ %s is refused', async (typ) => expect(await verdict(await mark({}, { typ }))).toBe('typ_wrong'));
+  it.each(['iss', 'sub', 'trust_mark_type', 'iat'])('TM-02: %s is required', async (claim) =>
+    expect(await verdict(await mark({ [claim]: undefined }))).toBe('claim_invalid'),
+  );
+  it.each(['JWT', undefined, 'entity-statement+jwt', 'trust-mark-delegation+jwt'])('TM-06 JO-14: typ %s is refused', async (typ) =>
+    expect(await verdict(await mark({}, { typ }))).toBe('typ_wrong'),
+  );
   it('JO-14: kid is required', async () => expect(await verdict(await mark({}, { kid: undefined }))).toBe('kid_missing'));
-  it('JO-14: a type of the trust framework can be accepted by name', async () => expect(await verdict(await mark({}, { typ: 'special-mark+jwt' }), { types: ['special-mark+jwt'] })).toBe('valid'));
+  it('JO-14: a type of the trust framework can be accepted by name', async () =>
+    expect(await verdict(await mark({}, { typ: 'special-mark+jwt' }), { types: ['special-mark+jwt'] })).toBe('valid'));
   it('TM-07: copied to another subject it is not valid', async () => expect(await verdict(await mark(), { subject: TA })).toBe('trust_mark_subject'));
   it('TM-08: expired, or from the future', async () => {
     expect(await verdict(await mark({ exp: NOW }))).toBe('expired');
@@ -40,7 +47,8 @@ describe('a trust mark', () => {
     expect(await verdict(flipSignature(await mark()))).toBe('signature_invalid');
     expect(await verdict(await mark({}, {}, await testKey('ES256', issuer.kid)))).toBe('signature_invalid');
   });
-  it('TM-05: the keys are those of the issuer the caller established trust in', async () => expect(await verdict(await mark({ iss: OWNER }))).toContain('issuer_mismatch'));
+  it('TM-05: the keys are those of the issuer the caller established trust in', async () =>
+    expect(await verdict(await mark({ iss: OWNER }))).toContain('issuer_mismatch'));
   it('TM-11 trap 15: an issuer that is not listed is refused, an empty list means anyone', async () => {
     expect(await verdict(await mark(), { anchor: { trust_mark_issuers: { [TYPE]: [TA] } } })).toBe('trust_mark_issuer');
     expect(await verdict(await mark(), { anchor: { trust_mark_issuers: { [TYPE]: [] } } })).toBe('valid');
@@ -77,5 +85,6 @@ describe('delegation', () => {
     const other = await testKey();
     expect(await verdict(await mark({ delegation: await delegation({}, {}, other) }), owned())).toBe('signature_key_unknown');
   });
-  it('TM-10: one that is present is always validated, also when the type has no listed owner', async () => expect(await verdict(await mark({ delegation: await delegation() }))).toBe('delegation_invalid'));
+  it('TM-10: one that is present is always validated, also when the type has no listed owner', async () =>
+    expect(await verdict(await mark({ delegation: await delegation() }))).toBe('delegation_invalid'));
 });

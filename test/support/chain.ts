@@ -32,10 +32,29 @@ export async function testFederation(): Promise<TestFederation> {
     anchors: { [TA]: set(ta) },
     async chain({ claims = {}, headers = {}, signers = {} } = {}) {
       const statements: [TestKey, Patch][] = [
-        [leaf, { iss: LEAF, sub: LEAF, ...times, jwks: set(leaf), authority_hints: [INTERMEDIATE], metadata: { openid_relying_party: { redirect_uris: ['https://leaf.example.com/cb'] } } }],
+        [
+          leaf,
+          {
+            iss: LEAF,
+            sub: LEAF,
+            ...times,
+            jwks: set(leaf),
+            authority_hints: [INTERMEDIATE],
+            metadata: { openid_relying_party: { redirect_uris: ['https://leaf.example.com/cb'] } },
+          },
+        ],
         [intermediate, { iss: INTERMEDIATE, sub: LEAF, ...times, jwks: set(leaf) }],
         [ta, { iss: TA, sub: INTERMEDIATE, ...times, jwks: set(intermediate) }],
-        [ta, { iss: TA, sub: TA, ...times, jwks: set(ta), metadata: { federation_entity: { federation_fetch_endpoint: `${TA}/fetch`, federation_list_endpoint: `${TA}/list` } } }],
+        [
+          ta,
+          {
+            iss: TA,
+            sub: TA,
+            ...times,
+            jwks: set(ta),
+            metadata: { federation_entity: { federation_fetch_endpoint: `${TA}/fetch`, federation_list_endpoint: `${TA}/list` } },
+          },
+        ],
       ];
       return Promise.all(statements.map(([key, base], n) => (signers[n] ?? key).jwt(JSON.parse(JSON.stringify({ ...base, ...claims[n] })), headers[n])));
     },

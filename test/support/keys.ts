@@ -17,10 +17,17 @@ export async function testKey(alg: SigningAlgorithm = 'ES256', kid?: string): Pr
     alg,
     jwk: { ...bare, kid: name, alg } as PublicJwk,
     privateKey: pair.privateKey,
-    jwt: (claims, header = {}) => new SignJWT({ ...claims }).setProtectedHeader({ alg, kid: name, typ: 'entity-statement+jwt', ...header }).sign(pair.privateKey),
+    jwt: (claims, header = {}) =>
+      new SignJWT({ ...claims }).setProtectedHeader({ alg, kid: name, typ: 'entity-statement+jwt', ...header }).sign(pair.privateKey),
     sign: async (bytes) => {
-      const params = alg.startsWith('ES') ? { name: 'ECDSA', hash: `SHA-${alg.slice(2)}`.replace('512', '512') } : alg.startsWith('RS') ? 'RSASSA-PKCS1-v1_5' : alg.startsWith('PS') ? { name: 'RSA-PSS', saltLength: Number(alg.slice(2)) / 8 } : 'Ed25519';
-      return new Uint8Array(await crypto.subtle.sign(params, pair.privateKey as never, bytes));
+      const params = alg.startsWith('ES')
+        ? { name: 'ECDSA', hash: `SHA-${alg.slice(2)}` }
+        : alg.startsWith('RS')
+          ? 'RSASSA-PKCS1-v1_5'
+          : alg.startsWith('PS')
+            ? { name: 'RSA-PSS', saltLength: Number(alg.slice(2)) / 8 }
+            : 'Ed25519';
+      return new Uint8Array(await crypto.subtle.sign(params, pair.privateKey as never, bytes as Uint8Array<ArrayBuffer>));
     },
   };
 }

@@ -42,7 +42,11 @@ const violated = (detail: string): never => {
 export const includes = (list: readonly unknown[], value: unknown): boolean => list.some((one) => jsonEqual(one, value));
 export const isSubset = (small: readonly unknown[], large: readonly unknown[]): boolean => small.every((one) => includes(large, one));
 const intersection = (a: readonly unknown[], b: readonly unknown[]): unknown[] => a.filter((one) => includes(b, one));
-const union = (a: readonly unknown[], b: readonly unknown[]): unknown[] => b.reduce<unknown[]>((all, one) => (includes(all, one) ? all : [...all, one]), [...new Set(a)]);
+function union(a: readonly unknown[], b: readonly unknown[]): unknown[] {
+  const all: unknown[] = [];
+  for (const one of [...a, ...b]) if (!includes(all, one)) all.push(one);
+  return all;
+}
 
 const isScalar = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number' || isObject(value);
 
@@ -51,7 +55,8 @@ function checkArray(name: string, value: unknown): void {
   if (!Array.isArray(value) || !value.every(isScalar)) type(`${name} takes an array of strings, numbers or objects, not ${show(value)}`);
 }
 function parameterArray(name: string, parameter: unknown): readonly unknown[] {
-  if (!Array.isArray(parameter) || !parameter.every(isScalar)) type(`${name} needs an array of strings, numbers or objects, the parameter is ${show(parameter)}`);
+  if (!Array.isArray(parameter) || !parameter.every(isScalar))
+    type(`${name} needs an array of strings, numbers or objects, the parameter is ${show(parameter)}`);
   return parameter as readonly unknown[];
 }
 function mergeEqual(name: string, superior: unknown, subordinate: unknown): unknown {
@@ -146,23 +151,15 @@ export type Operators = Readonly<Record<string, unknown>>;
  */
 export const splitScope = (name: string, value: unknown): unknown => (name === 'scope' && typeof value === 'string' ? value.split(' ').filter(Boolean) : value);
 
+const no = (detail: string): never => {
+  throw new PolicyFault('policy_combination', detail);
+};
+
 /** Refuse operators that may not stand together, or whose condition fails (§6.1.3.1.1 to §6.1.3.1.6). */
 export function checkCombination(parameter: string, operators: Operators): void {
   const has = (name: string) => Object.hasOwn(operators, name);
-  const no = (detail: string): never => {
-    throw new PolicyFault('policy_combination', detail);
-  };
   const list = (name: string) => operators[name] as readonly unknown[];
-  if (has('value')) {
-    const value = splitScope(parameter, operators['value']);
-    if (value === null && has('default')) no('value null does not combine with default');
-    if (value === null && operators['essential'] === true) no('value null does not combine with essential true');
-    if (has('one_of') && !includes(list('one_of'), operators['value'])) no(`value ${show(value)} is none of one_of ${show(list('one_of'))}`);
-    for (const name of ['add', 'superset_of']) {
-      if (has(name) && !(Array.isArray(value) && isSubset(list(name), value))) no(`value ${show(value)} lacks values of ${name} ${show(list(name))}`);
-    }
-    if (has('subset_of') && !(Array.isArray(value) && isSubset(value, list('subset_of')))) no(`value ${show(value)} is no subset of subset_of ${show(list('subset_of'))}`);
-  }
+  if (has('value')) checkValue(parameter, operators);
   if (has('one_of')) {
     for (const name of ['add', 'subset_of', 'superset_of']) if (has(name)) no(`one_of does not combine with ${name}`);
   }
@@ -171,4 +168,19 @@ export function checkCombination(parameter: string, operators: Operators): void 
       if (has(name) && !isSubset(list(name), list('subset_of'))) no(`${name} ${show(list(name))} is outside subset_of ${show(list('subset_of'))}`);
     }
   }
+}
+
+/** What `value` says has to hold for every other operator too: it is checked, never trimmed (§6.1.3.1.1). */
+function checkValue(parameter: string, operators: Operators): void {
+  const has = (name: string) => Object.hasOwn(operators, name);
+  const list = (name: string) => operators[name] as readonly unknown[];
+  const value = splitScope(parameter, operators['value']);
+  if (value === null && has('default')) no('value null does not combine with default');
+  if (value === null && operators['essential'] === true) no('value null does not combine with essential true');
+  if (has('one_of') && !includes(list('one_of'), operators['value'])) no(`value ${show(value)} is none of one_of ${show(list('one_of'))}`);
+  for (const name of ['add', 'superset_of']) {
+    if (has(name) && !(Array.isArray(value) && isSubset(list(name), value))) no(`value ${show(value)} lacks values of ${name} ${show(list(name))}`);
+  }
+  if (has('subset_of') && !(Array.isArray(value) && isSubset(value, list('subset_of'))))
+    no(`value ${show(value)} is no subset of subset_of ${show(list('subset_of'))}`);
 }

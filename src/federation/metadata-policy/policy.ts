@@ -33,7 +33,8 @@ export function checkPolicyCrit(crit: readonly string[]): readonly Finding[] {
 /** Shape of the claim `metadata_policy_crit`: a non-empty array of distinct operator names, none of them standard (§3.1.3). */
 export function parsePolicyCrit(value: unknown): Result<readonly string[]> {
   const where = 'metadata_policy_crit';
-  if (!Array.isArray(value) || value.length === 0 || !value.every((one) => typeof one === 'string')) return refuse('policy_crit_invalid', where, 'it is a non-empty array of operator names');
+  if (!Array.isArray(value) || value.length === 0 || !value.every((one) => typeof one === 'string'))
+    return refuse('policy_crit_invalid', where, 'it is a non-empty array of operator names');
   const names: string[] = value;
   const standard = names.find((name) => OPERATORS.has(name));
   if (standard) return refuse('policy_crit_invalid', where, `"${standard}" is a standard operator`);

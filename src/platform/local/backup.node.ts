@@ -62,7 +62,10 @@ export async function restoreBackup(backup: string, database: string, { acceptRo
   if (existsSync(database)) {
     const theirs = heads(backup);
     for (const [id, seq] of heads(database)) lost += Math.max(0, seq - (theirs.get(id) ?? 0));
-    if (lost > 0 && !acceptRollback) throw new Error(`the backup lacks ${lost} event(s) of the database that is there: what was suspended or revoked since would come back. If you mean it: --accept-rollback`);
+    if (lost > 0 && !acceptRollback)
+      throw new Error(
+        `the backup lacks ${lost} event(s) of the database that is there: what was suspended or revoked since would come back. If you mean it: --accept-rollback`,
+      );
     renameSync(database, `${database}.before-restore-${Date.now()}`);
     for (const suffix of ['-wal', '-shm']) rmSync(`${database}${suffix}`, { force: true });
   }

@@ -51,7 +51,9 @@ async function leaf(superior: string, metadataOf: (id: string) => Metadata): Pro
   if (!configuration.ok) throw new Error(`the leaf's configuration is not valid: ${configuration.findings[0]?.detail}`);
   const server = createServer((request, response) => {
     const found = request.url === new URL(entityConfigurationUrl(id)).pathname;
-    response.writeHead(found ? 200 : 404, { 'content-type': found ? 'application/entity-statement+jwt' : 'text/plain' }).end(found ? configuration.value : 'not here');
+    response
+      .writeHead(found ? 200 : 404, { 'content-type': found ? 'application/entity-statement+jwt' : 'text/plain' })
+      .end(found ? configuration.value : 'not here');
   });
   await new Promise<void>((done) => server.listen(Number(new URL(id).port), '127.0.0.1', done));
   return {
@@ -74,7 +76,10 @@ function verify(entityId: string, anchors: string): Promise<{ readonly accepted:
   });
 }
 
-const POLICY = { metadata_policy: { openid_relying_party: { grant_types: { subset_of: ['authorization_code', 'refresh_token'], default: ['authorization_code'] } } }, constraints: { max_path_length: 1 } };
+const POLICY = {
+  metadata_policy: { openid_relying_party: { grant_types: { subset_of: ['authorization_code', 'refresh_token'], default: ['authorization_code'] } } },
+  constraints: { max_path_length: 1 },
+};
 
 /** A small federation on loopback: built, verified by a stranger's script, cut. @returns the exit code */
 export async function demo(print: (text: string) => void): Promise<number> {
@@ -88,7 +93,10 @@ export async function demo(print: (text: string) => void): Promise<number> {
     const anchor = await authority(folder, 'anchor');
     const intermediate = await authority(folder, 'intermediate');
     running.push(anchor, intermediate);
-    await intermediate.client.send('PATCH', '/authorities/main', { authority_hints: [anchor.id], metadata: { federation_entity: { organization_name: 'Intermediate' } } });
+    await intermediate.client.send('PATCH', '/authorities/main', {
+      authority_hints: [anchor.id],
+      metadata: { federation_entity: { organization_name: 'Intermediate' } },
+    });
     const provider = await leaf(intermediate.id, (id) => ({ openid_provider: { issuer: id } }));
     const party = await leaf(intermediate.id, (id) => ({ openid_relying_party: { redirect_uris: [`${id}/cb`], client_registration_types: ['automatic'] } }));
     running.push(provider, party);
@@ -98,8 +106,15 @@ export async function demo(print: (text: string) => void): Promise<number> {
     const draft = await anchor.client.send<{ version: number }>('POST', '/authorities/main/policies', POLICY);
     await anchor.client.send('POST', `/authorities/main/policies/${draft.version}/publish`);
     say('The anchor publishes a metadata policy, then the members are enrolled: pre-flight, keys bound, statement signed');
-    for (const [client, id] of [[anchor.client, intermediate.id], [intermediate.client, provider.id], [intermediate.client, party.id]] as const) {
-      const member = await client.send<{ entity_id: string; state: string; jwks: JwkSet }>('POST', '/authorities/main/members', { entity_id: id, activate: true });
+    for (const [client, id] of [
+      [anchor.client, intermediate.id],
+      [intermediate.client, provider.id],
+      [intermediate.client, party.id],
+    ] as const) {
+      const member = await client.send<{ entity_id: string; state: string; jwks: JwkSet }>('POST', '/authorities/main/members', {
+        entity_id: id,
+        activate: true,
+      });
       indent(`${member.entity_id} is ${member.state}, key ${member.jwks.keys[0]?.kid}`);
     }
 

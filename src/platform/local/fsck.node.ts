@@ -4,7 +4,10 @@ import { openStore } from '../../store/store.node.js';
 import { seconds } from '../deployment.node.js';
 
 /** Check a database file as a whole: SQLite's own check, then every promise of ours. @throws Error when there is none */
-export async function fsckFile(file: string, progress?: (what: string, n: number) => void): Promise<{ readonly integrity: string; readonly damages: readonly Damage[] }> {
+export async function fsckFile(
+  file: string,
+  progress?: (what: string, n: number) => void,
+): Promise<{ readonly integrity: string; readonly damages: readonly Damage[] }> {
   if (!existsSync(file)) throw new Error(`there is no database ${file}`);
   const store = openStore(file, seconds);
   try {

@@ -22,7 +22,8 @@ export async function startPublicOnly(config: Config): Promise<{ readonly listen
   if (config.sealKey !== undefined) throw new ConfigError('HOLDFAST_SEAL_KEY is set: a public-only process must not hold it; take it out of its environment');
   if (!existsSync(file)) throw new ConfigError(`there is no database ${file}; start the signing process first`);
   const writable = isWritable(dirname(file));
-  if (!existsSync(`${file}-shm`) && !writable) throw new ConfigError(`${file}-shm is missing and its folder is not writable: start the signing process first, or make the folder writable`);
+  if (!existsSync(`${file}-shm`) && !writable)
+    throw new ConfigError(`${file}-shm is missing and its folder is not writable: start the signing process first, or make the folder writable`);
   const reader = openReader(file);
   const inbox = writable ? openInbox(join(config.data, 'inbox.db')) : undefined;
   const published = publishedOnSqlite(reader);

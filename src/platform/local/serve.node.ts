@@ -100,16 +100,27 @@ function startBackground(deployment: NodeDeployment, log: Logger, metrics: Metri
 /** What a person sees after `npm start`. */
 export async function banner({ deployment, token }: Serving, config: Config, startedAt: number): Promise<string> {
   const lines = ['', 'Holdfast is running.', ''];
-  if (config.development) lines.push('  DEVELOPMENT MODE: the URL is loopback http. Identifiers are not https; nobody outside this machine can trust them.', '');
+  if (config.development)
+    lines.push('  DEVELOPMENT MODE: the URL is loopback http. Identifiers are not https; nobody outside this machine can trust them.', '');
   for (const row of await listAuthorities(systemCall(deployment))) {
     const active = (await authorityKeys(deployment.store.db, row.id)).find(({ state }) => state === 'active');
     lines.push(`  authority ${row.slug}`, `    entity identifier  ${row.entityId}`, `    key thumbprint     ${active?.kid ?? 'none'}`);
   }
-  lines.push(`  admin API            ${config.url}${ADMIN_BASE}`, `  API page             ${config.url}${ADMIN_BASE}/docs`, `  database             ${deployment.store.writer.name}`);
+  lines.push(
+    `  admin API            ${config.url}${ADMIN_BASE}`,
+    `  API page             ${config.url}${ADMIN_BASE}/docs`,
+    `  database             ${deployment.store.writer.name}`,
+  );
   if (config.outboundAllow.length) lines.push(`  outbound allowed     ${config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value}`);
   if (config.metricsPort !== undefined) lines.push(`  metrics              http://${config.host}:${config.metricsPort}/metrics`);
   if (token !== undefined) lines.push('', '  First owner API key, shown once (the CLI finds it in the data folder):', `    ${token}`);
-  lines.push('', '  Enrol the first member:', '    npx holdfast member enroll <entity-id>', '', `  ready after ${Math.round(performance.now() - startedAt)} ms; stop with Ctrl-C`, '');
+  lines.push(
+    '',
+    '  Enrol the first member:',
+    '    npx holdfast member enroll <entity-id>',
+    '',
+    `  ready after ${Math.round(performance.now() - startedAt)} ms; stop with Ctrl-C`,
+    '',
+  );
   return lines.join('\n');
 }
-

@@ -1,0 +1,91 @@
+import { createAdminApp } from '../admin/app.js';
+import { sealedCustody } from '../keys/custody.js';
+import { sha256 } from '../keys/random.js';
+import { importSealKey } from '../keys/seal.js';
+import type { Deployment } from '../operations/call.js';
+import { renewSlice, trackJobs, purge, rotateAll } from '../operations/renew.js';
+import { safeFetch } from '../outbound/safe-fetch.workers.js';
+import { createPublicApp, type PublicContext } from '../public/app.js';
+import { inboxOnD1 } from '../store/inbox.workers.js';
+import { publishedOnD1 } from '../store/published.workers.js';
+import { openStore } from '../store/store.workers.js';
+import { readConfig } from './config.js';
+import { firstStart } from './first-start.js';
+import { readiness } from './health.js';
+import { createRoot } from './root.js';
+
+/** Holdfast on Workers: D1, cron, secrets. The same apps as on Node over another store and another door. */
+export interface Bindings {
+  readonly DB: D1Database;
+  readonly HOLDFAST_URL: string;
+  readonly HOLDFAST_SEAL_KEY?: string;
+  readonly HOLDFAST_ADMIN_TOKEN?: string;
+}
+
+interface Instance {
+  readonly public: PublicContext;
+  deployment(): Promise<Deployment>;
+}
+
+const seconds = (): number => Math.floor(Date.now() / 1000);
+const instances = new WeakMap<D1Database, Instance>();
+
+function instanceOf(env: Bindings): Instance {
+  const known = instances.get(env.DB);
+  if (known) return known;
+  const config = readConfig({ HOLDFAST_URL: env.HOLDFAST_URL, HOLDFAST_SEAL_KEY: env.HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN: env.HOLDFAST_ADMIN_TOKEN });
+  const store = openStore(env.DB, seconds);
+  let started: Promise<Deployment> | undefined;
+  async function start(): Promise<Deployment> {
+    if (config.sealKey === undefined) throw new Error('the secret HOLDFAST_SEAL_KEY is not set; set it with: wrangler secret put HOLDFAST_SEAL_KEY');
+    if (config.adminToken === undefined) throw new Error('the secret HOLDFAST_ADMIN_TOKEN is not set; set it with: wrangler secret put HOLDFAST_ADMIN_TOKEN');
+    const deployment: Deployment = {
+      store,
+      custody: sealedCustody(await importSealKey(config.sealKey)),
+      outbound: safeFetch({ loopback: config.development }),
+      now: seconds,
+      development: config.development,
+    };
+    await firstStart(deployment, config.url, config.adminToken);
+    return deployment;
+  }
+  const instance: Instance = {
+    public: { published: publishedOnD1(env.DB, () => Date.now()), inbox: inboxOnD1(env.DB), now: seconds, development: config.development, sha256 },
+    /** The first cron tick or admin request makes key and authority; a start that failed is tried again. */
+    deployment() {
+      started ??= start().catch((error: unknown) => {
+        started = undefined;
+        throw error;
+      });
+      return started;
+    },
+  };
+  instances.set(env.DB, instance);
+  return instance;
+}
+
+const root = createRoot({
+  admin: createAdminApp((env) => instanceOf(env as Bindings).deployment()),
+  publicApp: createPublicApp<Bindings>((env) => instanceOf(env).public),
+  readiness: async (env) => readiness(await instanceOf(env as Bindings).deployment()),
+});
+
+/** Artefacts signed per cron tick: a tick has a bounded number of queries. */
+const CRON_SLICE = 200;
+const CRON_SLICES = 5;
+
+async function tick(env: Bindings): Promise<void> {
+  const deployment = await instanceOf(env).deployment();
+  await rotateAll(deployment);
+  for (let n = 0; n < CRON_SLICES && (await renewSlice(deployment, CRON_SLICE)) > 0; n++);
+  await trackJobs(deployment);
+  await purge(deployment);
+}
+
+// biome-ignore lint/style/noDefaultExport: the Workers runtime looks for it
+export default {
+  fetch: (request: Request, env: Bindings) => root(request, env),
+  scheduled(_event: ScheduledController, env: Bindings, context: ExecutionContext) {
+    context.waitUntil(tick(env));
+  },
+} satisfies ExportedHandler<Bindings>;

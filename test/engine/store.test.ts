@@ -1,0 +1,159 @@
+import { asc, eq } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import { freshStore, platform } from '#test-platform';
+import { insertRows } from '../../src/store/bulk.js';
+import type { ChangeRequest } from '../../src/store/change.js';
+import { EMPTY_HEAD, eventHash } from '../../src/store/event.js';
+import { event, organization, setting } from '../../src/store/schema.js';
+import { isDuplicate, raw } from '../../src/store/database.js';
+import type { Store } from '../../src/store/store.js';
+
+const now = () => 1_800_000_000;
+const actor = { id: 'test', kind: 'system' } as const;
+const add = (store: Store, name: string, more: Partial<ChangeRequest<string>> = {}) =>
+  store.change<string>({
+    authorityId: 'a',
+    scope: name,
+    actor,
+    decide: async () => ({
+      events: [{ type: 'test', subjectKind: 'organization', subjectId: name, detail: { name, nested: { z: 1, a: [true, null, 'ü'] } } }],
+      statements: [insertRows(organization, [{ id: name, authorityId: 'a', legalName: name, createdAt: 1, updatedAt: 1, v: 1 }])],
+      result: name,
+    }),
+    ...more,
+  });
+const events = (store: Store) => store.db.select().from(event).where(eq(event.authorityId, 'a')).orderBy(asc(event.seq));
+
+describe(`the store on ${platform}`, () => {
+  it('runs where it says it runs', () => {
+    const { navigator } = globalThis as { navigator?: { userAgent?: string } };
+    expect(navigator?.userAgent === 'Cloudflare-Workers').toBe(platform === 'workers');
+  });
+
+  it('commits an operation with its event, or nothing of it', async () => {
+    const { store } = await freshStore(now);
+    await add(store, 'one');
+    const failing = add(store, 'two', {
+      decide: async () => ({
+        events: [{ type: 'test', subjectKind: 'organization', subjectId: 'two' }],
+        statements: [
+          insertRows(organization, [{ id: 'two', authorityId: 'a', legalName: 'two', createdAt: 1, updatedAt: 1, v: 1 }]),
+          raw('INSERT INTO no_such_table VALUES (1)'),
+        ],
+        result: '',
+      }),
+    });
+    await expect(failing).rejects.toThrow(/no_such_table/);
+    expect((await store.db.select().from(organization)).map(({ id }) => id)).toEqual(['one']);
+    expect((await events(store)).map(({ seq, subjectId }) => [seq, subjectId])).toEqual([[1, 'one']]);
+  });
+
+  it('numbers and chains the events of 40 writers without a gap', async () => {
+    const { store } = await freshStore(now);
+    await Promise.all(Array.from({ length: 40 }, (_, n) => add(store, `w${n}`)));
+    let head = EMPTY_HEAD;
+    for (const row of await events(store)) {
+      expect(row.seq).toBe(head.seq + 1);
+      expect(row.prevHash).toBe(head.hash);
+      expect(eventHash(row)).toBe(row.hash);
+      head = { seq: row.seq, hash: row.hash };
+    }
+    expect(head.seq).toBe(40);
+  });
+
+  it('an operation that another writer overtook decides again, on fresh state', async () => {
+    const { store } = await freshStore(now);
+    await add(store, 'first');
+    let runs = 0;
+    await add(store, 'late', {
+      decide: async () => {
+        runs++;
+        if (runs === 1)
+          await store.write([
+            raw(
+              "INSERT INTO event (authority_id, seq, at, type, subject_kind, subject_id, actor_id, actor_kind, detail, artefacts, prev_hash, hash) VALUES ('a', 2, 1, 'other', 'member', 'x', 'y', 'system', '{}', '[]', '', '00')",
+            ),
+          ]);
+        return { events: [{ type: 'test', subjectKind: 'organization', subjectId: 'late' }], statements: [], result: '' };
+      },
+    });
+    expect(runs).toBe(2);
+    expect((await events(store)).map(({ seq, subjectId }) => [seq, subjectId])).toEqual([
+      [1, 'first'],
+      [2, 'x'],
+      [3, 'late'],
+    ]);
+  });
+
+  it('operations on one scope never run side by side; a refusal in one leaves the others', async () => {
+    const { store } = await freshStore(now);
+    let inside = 0;
+    const slow = (n: number) =>
+      add(store, 'same', {
+        decide: async () => {
+          expect(++inside).toBe(1);
+          await new Promise((done) => setTimeout(done, 5));
+          inside--;
+          if (n === 1) throw new Error('refused');
+          return { events: [{ type: 'test', subjectKind: 'organization', subjectId: `s${n}` }], statements: [], result: '' };
+        },
+      });
+    const results = await Promise.allSettled([slow(0), slow(1), slow(2), add(store, 'other')]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    expect(await events(store)).toHaveLength(3);
+  });
+
+  it('an operation that finds nothing to do writes nothing', async () => {
+    const { store } = await freshStore(now);
+    expect(await add(store, 'none', { decide: async () => ({ events: [], statements: [raw('DELETE FROM no_such_table')], result: 'already' }) })).toBe(
+      'already',
+    );
+    expect(await events(store)).toEqual([]);
+  });
+
+  it('what cuts goes to the head of the queue', async () => {
+    const { store } = await freshStore(now);
+    const order: string[] = [];
+    const note = (name: string, more: Partial<ChangeRequest<string>> = {}) =>
+      add(store, name, {
+        scope: null,
+        ...more,
+        decide: async () => ({
+          events: [{ type: 'test', subjectKind: 'organization', subjectId: name }],
+          statements: [],
+          result: void order.push(name) as never,
+        }),
+      });
+    const first = note('first');
+    const waiting = [note('a'), note('b'), note('cut', { urgent: true })];
+    await Promise.all([first, ...waiting]);
+    expect(order.indexOf('cut')).toBeLessThan(order.indexOf('b'));
+  });
+
+  it('takes 500 rows and text of every kind in one statement of one parameter', async () => {
+    const { store } = await freshStore(now);
+    const rows = Array.from({ length: 500 }, (_, n) => ({ name: `n${n}`, value: `"'\\\n😀${n}` }));
+    await store.write([insertRows(setting, rows)]);
+    const read = await store.db.select().from(setting);
+    expect(read).toHaveLength(500);
+    expect(read.find(({ name }) => name === 'n7')?.value).toBe(`"'\\\n😀7`);
+  });
+
+  it('tells which uniqueness failed', async () => {
+    const { store } = await freshStore(now);
+    await store.write([insertRows(setting, [{ name: 'x', value: '1' }])]);
+    const error: unknown = await store
+      .write([insertRows(setting, [{ name: 'y', value: '1' }]), insertRows(setting, [{ name: 'x', value: '2' }])])
+      .catch((one: unknown) => one);
+    expect(isDuplicate(error, 'setting.name')).toBe(true);
+    expect(isDuplicate(error, 'member.')).toBe(false);
+    expect((await store.db.select().from(setting)).map(({ name }) => name)).toEqual(['x']);
+  });
+
+  it('spends a client assertion once, per issuer, also 50 at a time (CA-03 replay)', async () => {
+    const { inbox } = await freshStore(now);
+    const spent = await Promise.all(Array.from({ length: 50 }, () => inbox.spend('https://a.example', 'jti', 5)));
+    expect(spent.filter(Boolean)).toHaveLength(1);
+    expect(await inbox.spend('https://b.example', 'jti', 5)).toBe(true);
+  });
+});

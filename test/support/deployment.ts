@@ -1,0 +1,132 @@
+import { freshStore } from '#test-platform';
+import { createAdminApp } from '../../src/admin/app.js';
+import { mediaTypes } from '../../src/federation/entry.js';
+import { sealedCustody } from '../../src/keys/custody.js';
+import { newSealKey, sha256 } from '../../src/keys/random.js';
+import { importSealKey } from '../../src/keys/seal.js';
+import { createApiKey, ensureOwner } from '../../src/operations/api-keys.js';
+import { createAuthority, type NewAuthority } from '../../src/operations/authorities.js';
+import { type Call, type Deployment, systemCall } from '../../src/operations/call.js';
+import type { Outbound } from '../../src/outbound/outbound.js';
+import { createPublicApp } from '../../src/public/app.js';
+import type { Role } from '../../src/store/schema.js';
+import { NOW } from './chain.js';
+import { type TestKey, testKey } from './keys.js';
+import type { TestStore } from './platform.js';
+
+export { NOW };
+export const ANCHOR = 'https://anchor.example.org';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: answers of every shape are looked at
+  readonly json: any;
+}
+
+export interface TestDeployment extends TestStore {
+  readonly deployment: Deployment;
+  readonly call: Call;
+  readonly token: string;
+  /** Seconds; set it to travel. */
+  clock: number;
+  /** What the pretended network answers: URL → body, or a function. */
+  readonly network: Map<string, string>;
+  admin(method: string, path: string, body?: unknown, options?: { token?: string; headers?: Record<string, string> }): Promise<Answer>;
+  public(path: string, init?: RequestInit): Promise<Answer>;
+  tokenFor(role: Role, authorities?: readonly string[] | null): Promise<string>;
+}
+
+async function answer(asked: Response | Promise<Response>): Promise<Answer> {
+  const response = await asked;
+  const text = new TextDecoder().decode(await response.arrayBuffer());
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  return { status: response.status, headers: response.headers, text, json };
+}
+
+/** A whole deployment over a fresh store of this runtime: one authority, one owner, a network of its own, a clock to set. */
+export async function testDeployment(authority: Partial<NewAuthority> = {}): Promise<TestDeployment> {
+  const state = { clock: NOW };
+  const now = () => state.clock;
+  const fresh = await freshStore(now);
+  const network = new Map<string, string>();
+  const outbound: Outbound = {
+    async get({ url, mediaType }) {
+      const body = network.get(url);
+      if (body === undefined || mediaType !== mediaTypes.ENTITY_STATEMENT)
+        return {
+          ok: false,
+          findings: [{ code: 'fetch_failed', where: url, clause: 'OpenID Federation 1.0 §10.1', detail: 'nobody answers', fix: 'none', transient: true }],
+        };
+      return { ok: true, value: { url, body } };
+    },
+  };
+  const deployment: Deployment = { store: fresh.store, custody: sealedCustody(await importSealKey(newSealKey())), outbound, now, development: false };
+  const token = (await ensureOwner(deployment, undefined)) as string;
+  const call = systemCall(deployment);
+  await createAuthority(call, { slug: 'main', entityId: ANCHOR, ...authority });
+  const admin = createAdminApp(() => deployment);
+  const context = { published: fresh.published, inbox: fresh.inbox, now, development: false, sha256 };
+  const publicApp = createPublicApp(() => context);
+  return {
+    ...fresh,
+    deployment,
+    call,
+    token,
+    network,
+    get clock() {
+      return state.clock;
+    },
+    set clock(value) {
+      state.clock = value;
+    },
+    admin: (method, path, body, { token: other = token, headers = {} } = {}) =>
+      answer(
+        Promise.resolve(
+          admin.request(`http://admin.test/admin/v1${path}`, {
+            method,
+            headers: { authorization: `Bearer ${other}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+            ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+          }),
+        ),
+      ),
+    public: (path, init) => answer(Promise.resolve(publicApp.request(path.startsWith('https:') ? path : `${ANCHOR}${path}`, init))),
+    tokenFor: async (role, authorities = null) => (await createApiKey(call, { name: role, role, authorities })).token,
+  };
+}
+
+export interface TestMember {
+  readonly id: string;
+  readonly key: TestKey;
+  readonly jwks: { readonly keys: readonly object[] };
+  /** Its entity configuration, signed by jose. */
+  configuration(claims?: object, key?: TestKey): Promise<string>;
+}
+
+/** An entity of someone else's, with a key of its own. */
+export async function testMember(id: string, key?: TestKey): Promise<TestMember> {
+  const own = key ?? (await testKey());
+  const jwks = { keys: [own.jwk] };
+  return {
+    id,
+    key: own,
+    jwks,
+    configuration: (claims = {}, signer = own) =>
+      signer.jwt({
+        iss: id,
+        sub: id,
+        iat: NOW - 10,
+        exp: NOW + 86_400,
+        jwks: { keys: [signer.jwk] },
+        authority_hints: [ANCHOR],
+        metadata: { openid_relying_party: { redirect_uris: [`${id}/cb`] } },
+        ...claims,
+      }),
+  };
+}

@@ -1,0 +1,2 @@
+import '../store/ok.js';
+import '../store/file.node.js';

@@ -1,0 +1,2 @@
+import './cycle2.js';
+export const a = 1;

@@ -1,0 +1,2 @@
+import '../store/ok.js';
+export const key = 1;

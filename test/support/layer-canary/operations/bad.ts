@@ -1,0 +1,2 @@
+import '../admin/bad.js';
+import 'hono';

@@ -1,0 +1,1 @@
+import '../store/file.node.js';

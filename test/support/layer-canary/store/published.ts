@@ -1,0 +1,2 @@
+import './change.js';
+export const published = 1;

@@ -1,0 +1,29 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { inboxOnSqlite } from '../../src/store/inbox.node.js';
+import { publishedOnSqlite } from '../../src/store/published.node.js';
+import { openStore } from '../../src/store/store.node.js';
+import type { TestStore } from './platform.js';
+
+export const platform: 'node' | 'workers' = 'node';
+
+/** A real SQLite file, empty but for the schema. */
+export async function freshStore(now: () => number): Promise<TestStore> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+  const store = openStore(join(folder, 'holdfast.db'), now);
+  onTestFinished(() => {
+    store.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const published = publishedOnSqlite(store.reader);
+  store.onCommit(() => published.changed());
+  return {
+    store,
+    published,
+    inbox: inboxOnSqlite(store.writer),
+    execute: async (sql) => void store.writer.exec(sql),
+    rows: async (sql) => store.reader.prepare(sql).all() as Record<string, unknown>[],
+  };
+}

@@ -1,0 +1,33 @@
+import { applyD1Migrations, type D1Migration, reset } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { inboxOnD1 } from '../../src/store/inbox.workers.js';
+import { publishedOnD1 } from '../../src/store/published.workers.js';
+import { openStore } from '../../src/store/store.workers.js';
+import type { TestStore } from './platform.js';
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      DB: D1Database;
+      MIGRATIONS: D1Migration[];
+      HOLDFAST_URL: string;
+      HOLDFAST_SEAL_KEY: string;
+      HOLDFAST_ADMIN_TOKEN: string;
+    }
+  }
+}
+
+export const platform: 'node' | 'workers' = 'workers';
+
+/** A real D1 in workerd, empty but for the schema. */
+export async function freshStore(now: () => number): Promise<TestStore> {
+  await reset();
+  await applyD1Migrations(env.DB, env.MIGRATIONS);
+  return {
+    store: openStore(env.DB, now),
+    published: publishedOnD1(env.DB, () => Number.MAX_SAFE_INTEGER * Math.random()),
+    inbox: inboxOnD1(env.DB),
+    execute: async (sql) => void (await env.DB.prepare(sql).run()),
+    rows: async (sql) => (await env.DB.prepare(sql).all()).results,
+  };
+}
