@@ -1,5 +1,5 @@
 import { base64url, compactVerify, type CryptoKey, importJWK } from 'jose';
-import { failure, finding, quote, refuse, type Result, success } from './finding.js';
+import { finding, quote, refuse, type Result, success } from './finding.js';
 import { algorithmsOf, isSigningAlgorithm, type JwkSet, type PublicJwk, type SigningAlgorithm } from './jwk-set.js';
 import { MAX_KID_LENGTH, MAX_STATEMENT_BYTES } from './limits.js';
 import { isObject, parseJson } from './strict-json.js';

@@ -224,5 +224,6 @@ inherit(program);
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = report(error, process.argv.includes('--json'));
+  // Whatever a failed start left open must not keep the process alive.
+  process.exit(report(error, process.argv.includes('--json')));
 }

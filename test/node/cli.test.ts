@@ -1,0 +1,136 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { testKey } from '../support/keys.js';
+import { freePort, run, startProcess, tempFolder } from '../support/process.js';
+
+async function setUp() {
+  const folder = tempFolder();
+  const server = await startProcess(folder);
+  const env = { HOLDFAST_DATA: folder, HOLDFAST_PORT: server.env['HOLDFAST_PORT'] ?? '' };
+  const { jwk } = await testKey();
+  const jwks = join(folder, 'jwks.json');
+  writeFileSync(jwks, JSON.stringify({ keys: [jwk] }));
+  const cli = (...args: string[]) => run(args, env);
+  return { folder, server, cli, jwks, jwk };
+}
+const RP = 'https://rp.example.com';
+
+describe('the command line', () => {
+  it('enrols, shows, suspends, resumes, revokes; data on stdout, talk on stderr', async () => {
+    const { cli, jwks } = await setUp();
+    const enrolled = await cli('member', 'enroll', RP, '--jwks', jwks, '--type', 'openid_relying_party', '--organization', 'Bank A');
+    expect(enrolled).toMatchObject({ code: 0, stdout: expect.stringContaining('Subordinate Statement'), stderr: expect.stringContaining('Enrolled') });
+    expect(JSON.parse((await cli('--json', 'member', 'list')).stdout)).toMatchObject({ items: [{ entity_id: RP, state: 'active' }], next_cursor: null });
+    expect((await cli('member', 'statement', RP)).stdout).toContain(RP);
+    expect((await cli('member', 'suspend', RP)).code, 'a reason is needed').toBe(2);
+    expect((await cli('member', 'suspend', RP, '--reason', 'x')).code).toBe(0);
+    expect((await cli('member', 'suspend', RP, '--reason', 'x')).stderr).toContain('already_suspended');
+    expect((await cli('member', 'statement', RP)).code).toBe(1);
+    expect((await cli('member', 'resume', RP)).code).toBe(0);
+    expect(await cli('member', 'revoke', RP, '--reason', 'x')).toMatchObject({ code: 2, stderr: expect.stringContaining(`--yes=${RP}`) });
+    expect((await cli('member', 'revoke', RP, '--reason', 'x', `--yes=${RP}`)).code).toBe(0);
+    expect((await cli('member', 'resume', RP)).code, 'a conflict').toBe(5);
+    expect((await cli('member', 'history', RP)).stdout).toMatch(/member.enrolled[\s\S]*member.revoked/);
+    expect((await cli('event', 'list')).stdout).toContain('authority.created');
+  });
+
+  it('shows findings with clause and fix; exit 4', async () => {
+    const { cli, folder, jwk } = await setUp();
+    const bad = join(folder, 'bad.json');
+    writeFileSync(bad, JSON.stringify({ keys: [{ ...jwk, d: 'x' }] }));
+    expect(await cli('member', 'enroll', RP, '--jwks', bad)).toMatchObject({ code: 4, stderr: expect.stringMatching(/jwk_private[\s\S]*§3\.1\.1[\s\S]*—/) });
+    const unreachable = await cli('member', 'enroll', `http://127.0.0.1:${await freePort()}`);
+    expect(unreachable).toMatchObject({ code: 4, stderr: expect.stringContaining('fetch_failed') });
+    expect((await cli('member', 'enroll', RP, '--jwks', join(folder, 'nothing.json'))).code).toBe(2);
+    const json = await cli('--json', 'member', 'enroll', 'ftp://x', '--jwks', bad);
+    expect(JSON.parse(json.stdout).error.findings[0].code).toBe('entity_id_invalid');
+  });
+
+  it('resolves and inspects: a chain from a live leaf, its configuration by URL, a JWT, standard input', async () => {
+    const { cli, server, folder } = await setUp();
+    const key = await testKey();
+    const id = `http://127.0.0.1:${await freePort()}`;
+    const now = Math.floor(Date.now() / 1000);
+    const configuration = await key.jwt({
+      iss: id,
+      sub: id,
+      iat: now,
+      exp: now + 600,
+      jwks: { keys: [key.jwk] },
+      authority_hints: [server.url],
+      metadata: { openid_relying_party: { client_name: '\u001b[31mred' } },
+    });
+    const leaf = createServer((_request, response) =>
+      response.writeHead(200, { 'content-type': 'application/entity-statement+jwt' }).end(configuration),
+    ).listen(Number(new URL(id).port), '127.0.0.1');
+    onTestFinished(() => void leaf.close());
+    expect((await cli('member', 'enroll', id)).stderr).toContain('no findings');
+    const resolved = await cli('resolve', id, '--explain');
+    expect(resolved).toMatchObject({ code: 0, stdout: expect.stringContaining('└─') });
+    expect(resolved.stdout, 'a stranger’s escape sequences never reach the terminal').not.toContain('\u001b');
+    expect(JSON.parse((await cli('--json', 'resolve', id)).stdout)).toMatchObject({
+      valid: true,
+      trust_anchor: server.url,
+      trust_chain: [expect.any(String), expect.any(String), expect.any(String)],
+    });
+    expect((await cli('inspect', id)).stdout).toContain('Entity Configuration');
+    expect((await cli('inspect', configuration)).stdout).not.toContain('\u001b');
+    expect((await cli('inspect', 'nonsense')).code).toBe(4);
+    expect((await cli('resolve', 'https://nobody.invalid')).code).toBe(4);
+    const anchors = join(folder, 'anchors.json');
+    writeFileSync(anchors, JSON.stringify({ [server.url]: { keys: [key.jwk] } }));
+    expect(await cli('resolve', id, '--anchors', anchors), 'wrong pins').toMatchObject({ code: 4, stdout: expect.stringContaining('signature_key_unknown') });
+  });
+
+  it('runs authorities, keys, policies, API keys and imports', async () => {
+    const { cli, folder, jwk, server } = await setUp();
+    expect((await cli('authority', 'create', 'second', '--entity-id', `${server.url}/second`, '--hint', server.url)).code).toBe(0);
+    expect((await cli('authority', 'list')).stdout).toContain('/second');
+    expect((await cli('--authority', 'second', 'authority', 'show')).stdout).toContain('second');
+    const kid = (await cli('key', 'generate')).stdout.split(' ')[0] ?? '';
+    expect(await cli('key', 'activate', kid)).toMatchObject({ code: 5, stderr: expect.stringContaining('cannot sign yet') });
+    expect((await cli('key', 'list')).stdout).toContain('staged');
+    expect((await cli('key', 'revoke', kid, '--reason', 'superseded', `--yes=${kid}`)).code).toBe(0);
+    expect(JSON.parse((await cli('key', 'export-public')).stdout).keys).toHaveLength(1);
+    const policy = join(folder, 'policy.json');
+    writeFileSync(policy, JSON.stringify({ metadata_policy: { t: { p: { one_of: ['a'], add: ['a'] } } } }));
+    expect((await cli('policy', 'check', policy)).code).toBe(4);
+    writeFileSync(policy, JSON.stringify({ metadata_policy: { openid_provider: { issuer: { essential: true } } } }));
+    expect((await cli('policy', 'draft', policy)).code).toBe(0);
+    expect((await cli('policy', 'publish', '1')).stderr).toContain('job show');
+    expect((await cli('policy', 'list')).stdout).toContain('published');
+    const file = join(folder, 'members.ndjson');
+    writeFileSync(
+      file,
+      [
+        { entity_id: 'https://a.example', jwks: { keys: [jwk] }, activate: true },
+        { entity_id: 'bad', jwks: { keys: [jwk] } },
+      ]
+        .map((one) => JSON.stringify(one))
+        .join('\n'),
+    );
+    expect((await cli('member', 'import', file, '--dry-run')).stderr).toContain('1 would be enrolled, 1 refused');
+    expect(await cli('member', 'import', file)).toMatchObject({ code: 4, stdout: expect.stringContaining('entity_id_invalid') });
+    expect((await cli('member', 'export')).stdout.trim().split('\n')).toHaveLength(1);
+    expect((await cli('job', 'list')).stdout).toContain('import');
+    const token = (await cli('api-key', 'create', 'auditor', '--role', 'auditor')).stdout.trim();
+    expect((await run(['whoami'], { HOLDFAST_URL: server.url, HOLDFAST_ADMIN_TOKEN: token })).stdout).toContain('auditor');
+    expect((await cli('api-key', 'list')).stdout).not.toContain(token);
+    expect(JSON.parse((await cli('openapi')).stdout).openapi).toBe('3.1.0');
+  });
+
+  it('help, unknown commands, no server, no key', async () => {
+    for (const args of [['--help'], ['member', '--help'], ['member', 'enroll', '--help']]) expect((await run(args)).code).toBe(0);
+    expect((await run(['member', 'enroll', '--help'])).stdout).toContain('Examples:');
+    expect((await run(['nonsense'])).code).toBe(2);
+    expect((await run(['member', 'list'], { HOLDFAST_DATA: tempFolder() })).code).toBe(2);
+    expect((await run(['member', 'list'], { HOLDFAST_URL: `http://127.0.0.1:${await freePort()}`, HOLDFAST_ADMIN_TOKEN: 'x'.repeat(20) })).code).toBe(3);
+    const shown = await run(['config', 'show', '--sources'], { HOLDFAST_PORT: '9999', HOLDFAST_ADMIN_TOKEN: 'x'.repeat(20) });
+    expect(shown.stdout).toMatch(/HOLDFAST_PORT +9999 +environment/);
+    expect(shown.stdout).toMatch(/HOLDFAST_URL +http:\/\/localhost:9999 +default/);
+    expect(shown.stdout).not.toContain('xxxx');
+    expect((await run(['--version'])).stdout.trim()).toBe((JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version);
+  });
+});

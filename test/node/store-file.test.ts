@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import { insertRows } from '../../src/store/bulk.js';
+import { StoreBusy, StoreFull } from '../../src/store/database.js';
+import { setting } from '../../src/store/schema.js';
+import { openStore } from '../../src/store/store.node.js';
+import { tempFolder } from '../support/process.js';
+
+const row = (name: string, bytes = 10) => insertRows(setting, [{ name, value: 'x'.repeat(bytes) }]);
+
+describe('the database file', () => {
+  it('a full disk: StoreFull, nothing half-written, reads go on, and it recovers', async () => {
+    const store = openStore(join(tempFolder(), 'a.db'), () => 1);
+    await store.write([row('before')]);
+    store.writer.pragma(`max_page_count = ${Number(store.writer.pragma('page_count', { simple: true })) + 2}`);
+    await expect(store.write([row('a'), row('b', 100_000)])).rejects.toBeInstanceOf(StoreFull);
+    const change = store.change({
+      authorityId: 'a',
+      scope: null,
+      actor: { id: 't', kind: 'system' },
+      decide: async () => ({ events: [{ type: 't', subjectKind: 'job', subjectId: 'x' }], statements: [row('c', 100_000)], result: 1 }),
+    });
+    await expect(change).rejects.toBeInstanceOf(StoreFull);
+    expect((await store.db.select().from(setting)).map(({ name }) => name)).toEqual(['before']);
+    expect(store.reader.prepare('SELECT count(*) AS n FROM event').get()).toEqual({ n: 0 });
+    store.writer.pragma('max_page_count = 1073741823');
+    await store.write([row('after', 100_000)]);
+    store.close();
+  });
+
+  it('a database locked by another process: waited for without blocking, then StoreBusy', async () => {
+    const file = join(tempFolder(), 'a.db');
+    const store = openStore(file, () => 1);
+    const other = new Sqlite(file);
+    other.exec('BEGIN IMMEDIATE');
+    let ticks = 0;
+    const ticking = setInterval(() => ticks++, 10);
+    const patient = store.write([row('patient')]);
+    setTimeout(() => other.exec('COMMIT'), 300);
+    await patient;
+    expect(ticks, 'the event loop went on').toBeGreaterThan(5);
+    other.exec('BEGIN IMMEDIATE');
+    await expect(store.write([row('too late')])).rejects.toBeInstanceOf(StoreBusy);
+    other.exec('COMMIT');
+    clearInterval(ticking);
+    other.close();
+    store.close();
+  });
+
+  it('64 operations at once share transactions: at least 8 each, counted', async () => {
+    const store = openStore(join(tempFolder(), 'a.db'), () => 1);
+    await Promise.all(
+      Array.from({ length: 640 }, (_, n) =>
+        store.change({
+          authorityId: 'a',
+          scope: `m${n}`,
+          actor: { id: 't', kind: 'system' },
+          decide: async () => ({ events: [{ type: 't', subjectKind: 'job', subjectId: `${n}` }], statements: [row(`n${n}`)], result: n }),
+        }),
+      ),
+    );
+    expect(store.counts.operations).toBe(640);
+    expect(store.counts.operations / store.counts.transactions).toBeGreaterThanOrEqual(8);
+    store.close();
+  });
+
+  it('reads cannot write: the reader is query_only', () => {
+    const store = openStore(join(tempFolder(), 'a.db'), () => 1);
+    expect(() => store.reader.exec('DELETE FROM setting')).toThrow(/readonly|query_only|read/i);
+    store.close();
+  });
+
+  it('migrations never drop a table nor cascade: a rebuild would silently delete children', () => {
+    const sql = readdirSync('drizzle')
+      .filter((name) => name.endsWith('.sql'))
+      .map((name) => readFileSync(join('drizzle', name), 'utf8'))
+      .join('\n');
+    expect(sql).toContain('CREATE TABLE');
+    expect(sql).not.toMatch(/DROP TABLE|ON DELETE|REFERENCES/i);
+  });
+});

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+export const MAIN = new URL('../../dist/platform/main.node.js', import.meta.url).pathname;
+export const VERIFIER = new URL('../../examples/verify-chain.mjs', import.meta.url).pathname;
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+
+export function tempFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-process-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Run a script of ours (or the verifier) to its end. Nothing of the surrounding environment's HOLDFAST_* leaks in. */
+export function run(args: readonly string[], env: Record<string, string> = {}, script = MAIN): Promise<Finished> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [script, ...args], { env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env } });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+    child.stdin.end();
+  });
+}
+
+export interface Server {
+  readonly url: string;
+  readonly env: Record<string, string>;
+  readonly child: ChildProcess;
+  readonly banner: string;
+  readonly token: string;
+  kill(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+/** A real server process, ready to answer. */
+export async function startProcess(
+  folder: string,
+  { port, args = [], env = {} }: { port?: number; args?: readonly string[]; env?: Record<string, string> } = {},
+): Promise<Server> {
+  const number = port ?? (await freePort());
+  const url = `http://localhost:${number}`;
+  const all = { PATH: process.env['PATH'] ?? '', HOLDFAST_PORT: String(number), HOLDFAST_DATA: folder, HOLDFAST_LOG: 'error', ...env };
+  const child = spawn(process.execPath, [MAIN, 'serve', ...args], { env: all });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (/ready after|it holds no key/.test(said)) resolve();
+    });
+    ended.then((code) => reject(new Error(`the server ended with ${code}: ${said}`)), reject);
+  });
+  const kill = (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    return ended;
+  };
+  onTestFinished(async () => void (child.exitCode === null && child.signalCode === null && (await kill('SIGKILL'))));
+  let token = '';
+  try {
+    token = (JSON.parse(readFileSync(join(folder, 'cli.json'), 'utf8')) as { token: string }).token;
+  } catch {
+    // given by environment
+  }
+  return { url, env: all, child, banner: said, token, kill };
+}
+
+export async function admin(server: Pick<Server, 'url' | 'token'>, method: string, path: string, body?: unknown) {
+  const response = await fetch(`${server.url}/admin/v1${path}`, {
+    method,
+    headers: { authorization: `Bearer ${server.token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  // biome-ignore lint/suspicious/noExplicitAny: answers of every shape are looked at
+  return { status: response.status, json: (await response.json()) as any };
+}
