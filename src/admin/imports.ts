@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { parse } from 'csv-parse/sync';
 import { parseJson } from '../federation/strict-json.js';
-import { finishImport, IMPORT_SLICE, type ImportLine, importSlice, startImport } from '../operations/import-members.js';
+import { finishImport, IMPORT_SLICE, IMPORT_SLICE_BYTES, type ImportLine, importSlice, startImport } from '../operations/import-members.js';
 import { listMembers } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
 import { allow } from '../operations/call.js';
@@ -61,13 +61,16 @@ export function importEndpoints(app: AdminApp): void {
       const lines = type === 'text/csv' ? csvLines(await readAll(c), first) : ndjsonLines(c, first);
       let job = await importSlice(c.var.call, param(c, 'slug'), param(c, 'job'), []);
       let slice: ImportLine[] = [];
+      let bytes = 0;
       const flush = async () => {
         job = await importSlice(c.var.call, param(c, 'slug'), param(c, 'job'), slice);
         slice = [];
+        bytes = 0;
       };
       for await (const line of lines) {
         slice.push(line);
-        if (slice.length === IMPORT_SLICE) await flush();
+        bytes += line.bytes ?? 0;
+        if (slice.length === IMPORT_SLICE || bytes > IMPORT_SLICE_BYTES) await flush();
       }
       if (slice.length) await flush();
       return c.json(presentJob(job));
@@ -100,7 +103,7 @@ async function* ndjsonLines(c: AdminContext, first: number): AsyncGenerator<Impo
 function parseLine(text: string, line: number): ImportLine {
   if (text.length > MAX_LINE_BYTES) return { line, value: null, fault: `the line has more than ${MAX_LINE_BYTES} bytes` };
   const json = parseJson(text, 'line');
-  return json.ok ? { line, value: json.value } : { line, value: null, fault: json.findings[0]?.detail ?? 'not JSON' };
+  return json.ok ? { line, value: json.value, bytes: text.length } : { line, value: null, fault: json.findings[0]?.detail ?? 'not JSON' };
 }
 
 /** Lines of the body as they arrive; one that never ends is cut off at the cap, the rest of it is skipped. */
@@ -154,7 +157,7 @@ function csvLine(record: Record<string, string>, line: number): ImportLine {
     else if (NUMBER_COLUMNS.includes(name)) value[name] = Number(cell);
     else value[name] = cell;
   }
-  return { line, value };
+  return { line, value, bytes: Object.values(record).join().length };
 }
 
 const EXPORT_PAGE = 1000;

@@ -1,3 +1,6 @@
+import { sha256 as hash } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+
 const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** An id: kind, `_`, 26 Crockford base32 characters of 128 random bits. */
@@ -22,10 +25,8 @@ export function newApiKey(): { readonly token: string; readonly prefix: string }
   return { prefix, token: `${prefix}_${base64url(crypto.getRandomValues(new Uint8Array(32)))}` };
 }
 
-/** SHA-256 of text, base64url without padding. */
-export async function sha256(text: string): Promise<string> {
-  return base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))));
-}
+/** SHA-256 of text, base64url without padding. Computed here: for a kilobyte WebCrypto's thread switch costs more. */
+export const sha256 = async (text: string): Promise<string> => base64url(hash(utf8ToBytes(text)));
 
 /** 32 random bytes as base64: what HOLDFAST_SEAL_KEY wants. */
 export const newSealKey = (): string => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));

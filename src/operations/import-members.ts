@@ -14,8 +14,10 @@ import { Refusal } from './refusal.js';
 import { findAuthority, type MemberRow } from './registry.js';
 
 /** Lines decided, signed and committed together; a crash loses none of them or all of them. */
-export const IMPORT_SLICE = 250;
-const SIGN_AT_ONCE = 32;
+export const IMPORT_SLICE = 500;
+/** A slice of long lines is cut earlier: its statements stay well below the megabyte that D1 binds. */
+export const IMPORT_SLICE_BYTES = 256 * 1024;
+const SIGN_AT_ONCE = 125;
 
 /** One line: as POST …/members, with the keys given; nothing is fetched. */
 const lineShape = z.strictObject({
@@ -39,6 +41,7 @@ export interface ImportLine {
   readonly line: number;
   readonly value: unknown;
   readonly fault?: string;
+  readonly bytes?: number;
 }
 
 interface Refused {

@@ -1,6 +1,5 @@
 import { createAdminApp } from '../admin/app.js';
 import { sealedCustody } from '../keys/custody.js';
-import { sha256 } from '../keys/random.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
 import { renewSlice, trackJobs, purge, rotateAll } from '../operations/renew.js';
@@ -50,7 +49,7 @@ function instanceOf(env: Bindings): Instance {
     return deployment;
   }
   const instance: Instance = {
-    public: { published: publishedOnD1(env.DB, () => Date.now()), inbox: inboxOnD1(env.DB), now: seconds, development: config.development, sha256 },
+    public: { published: publishedOnD1(env.DB, () => Date.now()), inbox: inboxOnD1(env.DB), now: seconds, development: config.development },
     /** The first cron tick or admin request makes key and authority; a start that failed is tried again. */
     deployment() {
       started ??= start().catch((error: unknown) => {

@@ -1,15 +1,13 @@
 import { type Context, Hono } from 'hono';
 import { federationError } from '../edge/federation-error.js';
 import { ERROR_STATUS } from '../federation/entry.js';
-import { type MaybePromise, type ServedAuthority, andThen } from '../store/published.js';
+import { andThen, type MaybePromise, type ServedAuthority } from '../store/published.js';
 import { authenticate, type CallerContext } from './caller.js';
 import { serveList } from './list.js';
 import { placeOf, type Route, routeTable } from './routes.js';
-import { serveArtefact } from './serve-artefact.js';
+import { type Ready, ready, servePrivately, serveReady } from './serve-artefact.js';
 
-export interface PublicContext extends CallerContext {
-  readonly sha256: (text: string) => Promise<string>;
-}
+export type PublicContext = CallerContext;
 
 const MAX_IDENTIFIER = 2048;
 const MAX_FORM_BYTES = 64 * 1024;
@@ -37,18 +35,24 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
       ? federationError(c, 'temporarily_unavailable', 'no authority has been set up yet', { 'retry-after': '60' })
       : federationError(c, 'not_found', 'no entity of this deployment answers here');
 
-  app.get('*', (c) => {
-    const context = contextOf(c.env);
-    return andThen(find(context, c.req.url), (route) => {
+  function get(c: Context, context: PublicContext): MaybePromise<Response> {
+    const { published } = context;
+    published.begin();
+    const { url } = c.req;
+    // The hot path: the same URL, nothing committed since. Everything from begin() to remember() is synchronous on Node,
+    // so no commit can fall in between and leave an old answer behind.
+    const kept = published.remembered<Ready>(url);
+    if (kept) return serveReady(c, kept, context.now());
+    return andThen(find(context, url), (route) => {
       if (!route) return nowhere(c);
       if (modeOf(route) === 'required')
         return federationError(c, 'invalid_client', 'this endpoint asks for client authentication: POST a private_key_jwt assertion');
-      return serve(c, context, route, false);
+      return serve(c, context, route, { keepAs: url });
     });
-  });
+  }
 
-  app.post('*', async (c) => {
-    const context = contextOf(c.env);
+  async function post(c: Context, context: PublicContext): Promise<Response> {
+    context.published.begin();
     const route = await find(context, c.req.url);
     if (!route) return nowhere(c);
     if (modeOf(route) === 'none')
@@ -57,13 +61,17 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
     if (typeof form === 'string') return federationError(c, 'invalid_request', form);
     const caller = await authenticate(context, route.authority, form);
     if (!caller.ok) return federationError(c, caller.error, caller.description, caller.error === 'temporarily_unavailable' ? { 'retry-after': '60' } : {});
-    return serve(c, context, route, true, form);
-  });
+    context.published.begin(); // a member may have been cut off while its assertion was verified
+    return serve(c, context, route, { form });
+  }
 
+  // One handler a method (HEAD is GET to Hono): a single match runs without composing a chain.
+  app.get('*', (c) => get(c, contextOf(c.env)));
+  app.post('*', (c) => post(c, contextOf(c.env)));
   app.options('*', (c) =>
     c.body(null, 204, { 'access-control-allow-origin': '*', 'access-control-allow-methods': 'GET, HEAD, OPTIONS', 'access-control-max-age': '86400' }),
   );
-  app.all('*', (c) => federationError(c, 'invalid_request', `${c.req.method} is not supported here`, { allow: 'GET, HEAD, POST, OPTIONS' }, 405));
+  app.notFound((c) => federationError(c, 'invalid_request', `${c.req.method} is not supported here`, { allow: 'GET, HEAD, POST, OPTIONS' }, 405));
   app.onError((error, c) => {
     console.error(JSON.stringify({ level: 'error', msg: 'public request failed', error: error.message }));
     return federationError(c, 'server_error', 'the request could not be answered', {}, ERROR_STATUS.server_error);
@@ -73,25 +81,30 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
 
 const modeOf = ({ endpoint, authority }: Route) => (endpoint === 'configuration' ? 'none' : (authority.clientAuth[endpoint] ?? 'none'));
 
-function serve(
-  c: Context,
-  { published, now, sha256 }: PublicContext,
-  { authority, endpoint }: Route,
-  authenticated: boolean,
-  form?: URLSearchParams,
-): MaybePromise<Response> {
+/** Bytes that kept headers cost. */
+const READY_BYTES = 400;
+
+/** How a request came: by GET, its answer kept under the URL; or by POST with client authentication, the answer kept by nobody. */
+type Asked = { readonly keepAs: string; readonly form?: undefined } | { readonly form: URLSearchParams; readonly keepAs?: undefined };
+
+function serve(c: Context, { published, now }: PublicContext, { authority, endpoint }: Route, { keepAs, form }: Asked): MaybePromise<Response> {
   const time = now();
+  const authenticated = form !== undefined;
+  const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement', key: string, missing: string) =>
+    andThen(published.artefact(authority.id, kind, key), (found) => {
+      if (!found) return federationError(c, 'not_found', missing);
+      if (keepAs === undefined) return servePrivately(c, found, time);
+      const kept = ready(found);
+      published.remember(keepAs, kept, keepAs.length * 2 + READY_BYTES);
+      return serveReady(c, kept, time);
+    });
   switch (endpoint) {
     case 'configuration':
-      return andThen(published.artefact(authority.id, 'entity_configuration', ''), (found) =>
-        serveArtefact(c, found, time, 'this entity publishes no configuration'),
-      );
+      return stored('entity_configuration', '', 'this entity publishes no configuration');
     case 'historical_keys':
-      return andThen(published.artefact(authority.id, 'historical_keys', ''), (found) =>
-        serveArtefact(c, found, time, 'this entity publishes no historical keys', authenticated),
-      );
+      return stored('historical_keys', '', 'this entity publishes no historical keys');
     case 'list':
-      return serveList(c, published, authority, form ?? new URL(c.req.url).searchParams, time, sha256, authenticated);
+      return serveList(c, published, authority, form ?? new URL(c.req.url).searchParams, time, authenticated);
     case 'fetch': {
       const subs = form ? form.getAll('sub') : (c.req.queries('sub') ?? []);
       const [sub] = subs;
@@ -99,9 +112,7 @@ function serve(
       if (subs.length > 1) return federationError(c, 'invalid_request', 'sub is given more than once');
       if (sub.length > MAX_IDENTIFIER) return federationError(c, 'invalid_request', `sub has more than ${MAX_IDENTIFIER} characters`);
       if (sub === authority.entityId) return federationError(c, 'invalid_request', 'sub is this entity itself; its configuration is at its well-known URL');
-      return andThen(published.artefact(authority.id, 'statement', sub), (found) =>
-        serveArtefact(c, found, time, 'this entity has no such subordinate', authenticated),
-      );
+      return stored('statement', sub, 'this entity has no such subordinate');
     }
   }
 }

@@ -1,3 +1,5 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Context } from 'hono';
 import { federationError } from '../edge/federation-error.js';
 import { LIST_PAGE, type ListFilter, type MaybePromise, type Published, type ServedAuthority, andThen } from '../store/published.js';
@@ -38,7 +40,6 @@ export function serveList(
   authority: ServedAuthority,
   query: URLSearchParams,
   now: number,
-  sha256: (text: string) => Promise<string>,
   authenticated = false,
 ): MaybePromise<Response> {
   const filter = listFilter(query);
@@ -51,32 +52,30 @@ export function serveList(
   if (kept) return answer(c, kept);
   if (c.req.method === 'HEAD') return c.body(null, 200, headers);
   const page = (after: string) => published.listPage(authority.id, filter, after, LIST_PAGE, now);
-  return andThen(page(''), async (first) => {
-    if (first.length === LIST_PAGE) {
-      const body = await small(first, page);
-      if (body === undefined) return c.body(stream(first, page), 200, headers);
-      return finish(body);
-    }
-    return finish(JSON.stringify(first));
+  return andThen(page(''), (first) => {
+    if (first.length < LIST_PAGE) return finish(JSON.stringify(first));
+    const body = JSON.stringify(first);
+    if (body.length > MAX_KEPT_BYTES) return c.body(stream(first, page), 200, headers);
+    // A full first page may be all there is and still be small.
+    return andThen(page(first.at(-1) as string), (second) => (second.length ? c.body(stream(first, page), 200, headers) : finish(body)));
   });
 
-  async function finish(body: string): Promise<Response> {
+  function finish(body: string): Response {
     if (!timeless || body.length > MAX_KEPT_BYTES) return c.body(body, 200, headers);
-    const fresh: Kept = { body, headers: { ...headers, etag: `"${await sha256(body)}"` } };
+    const fresh: Kept = { body, headers: { ...headers, etag: etagOf(body) } };
     published.remember(key, fresh, body.length);
     return answer(c, fresh);
   }
 }
 
-/** A full first page may be all there is and still be small. */
-async function small(first: readonly string[], page: (after: string) => MaybePromise<readonly string[]>): Promise<string | undefined> {
-  const body = JSON.stringify(first);
-  if (body.length > MAX_KEPT_BYTES) return undefined;
-  return (await page(first.at(-1) as string)).length === 0 ? body : undefined;
-}
+const etagOf = (body: string): string =>
+  `"${btoa(String.fromCharCode(...sha256(utf8ToBytes(body))))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')}"`;
 
 function answer(c: Context, { body, headers }: Kept): Response {
-  if (c.req.header('if-none-match') === headers['etag']) return c.body(null, 304, headers);
+  if (headers['etag'] !== undefined && c.req.header('if-none-match') === headers['etag']) return c.body(null, 304, headers);
   return c.body(body, 200, headers);
 }
 

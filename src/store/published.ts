@@ -30,6 +30,8 @@ export interface Published {
   artefact(authorityId: string, kind: ArtefactKind, key: string): MaybePromise<ServedArtefact | undefined>;
   /** Identifiers of active subordinates after `after`, in byte order. */
   listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
+  /** Called once at the beginning of a request: forgets everything when something was committed since the last one. */
+  begin(): void;
   /** Something that holds until the next commit; undefined when it must be asked for again. */
   remembered<T>(key: string): T | undefined;
   remember(key: string, value: unknown, bytes: number): void;
@@ -42,27 +44,28 @@ export const andThen = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybeP
   isPromise(value) ? value.then(next) : next(value);
 
 export interface Cache {
+  begin(): void;
   get(key: string): unknown;
   set(key: string, value: unknown, bytes: number): void;
 }
 /** No cache at all: every request reads. */
-export const NO_CACHE: Cache = { get: () => undefined, set: () => undefined };
+export const NO_CACHE: Cache = { begin: () => undefined, get: () => undefined, set: () => undefined };
 
 /**
  * A cache bounded in bytes, dropped whole on every change: after a commit nothing old is ever served, and a read behind
  * it costs one prepared statement.
- * @param fresh called before each look-up; false when something was committed since
+ * @param fresh asked once a request; false when something was committed since
  */
 export function createCache(maxBytes: number, fresh: () => boolean): Cache {
   const entries = new Map<string, { readonly value: unknown; readonly bytes: number }>();
   let total = 0;
   return {
-    get(key) {
-      if (fresh()) return entries.get(key)?.value;
+    begin() {
+      if (fresh()) return;
       entries.clear();
       total = 0;
-      return undefined;
     },
+    get: (key) => entries.get(key)?.value,
     set(key, value, bytes) {
       if (bytes > maxBytes / 4) return;
       entries.set(key, { value, bytes });
@@ -122,6 +125,7 @@ export function createPublished(select: Select, cache: Cache): Published {
       return andThen(select(sql, [authorityId, after, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
     },
 
+    begin: () => cache.begin(),
     remembered: <T>(key: string) => cache.get(key) as T | undefined,
     remember: (key, value, bytes) => cache.set(key, value, bytes),
   };

@@ -43,6 +43,7 @@ export function openStore(file: string, now: () => number, migrations = MIGRATIO
   const writer = open(file);
   writer.pragma('journal_mode = WAL');
   writer.pragma('synchronous = FULL');
+  writer.pragma('wal_autocheckpoint = 4000'); // 16 MB: bulk writes checkpoint less often
   migrate(drizzle(writer, { schema }), { migrationsFolder: migrations });
   const reader = open(file);
   reader.pragma('query_only = ON');

@@ -359,7 +359,6 @@ describe('client authentication', () => {
       inbox: undefined,
       now: () => NOW,
       development: false,
-      sha256: async (text: string) => text,
     }));
     const answer = await readOnly.request(`${ANCHOR}/fetch`, {
       method: 'POST',

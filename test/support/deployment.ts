@@ -2,7 +2,7 @@ import { freshStore } from '#test-platform';
 import { createAdminApp } from '../../src/admin/app.js';
 import { mediaTypes } from '../../src/federation/entry.js';
 import { sealedCustody } from '../../src/keys/custody.js';
-import { newSealKey, sha256 } from '../../src/keys/random.js';
+import { newSealKey } from '../../src/keys/random.js';
 import { importSealKey } from '../../src/keys/seal.js';
 import { createApiKey, ensureOwner } from '../../src/operations/api-keys.js';
 import { createAuthority, type NewAuthority } from '../../src/operations/authorities.js';
@@ -72,7 +72,7 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
   const call = systemCall(deployment);
   await createAuthority(call, { slug: 'main', entityId: ANCHOR, ...authority });
   const admin = createAdminApp(() => deployment);
-  const context = { published: fresh.published, inbox: fresh.inbox, now, development: false, sha256 };
+  const context = { published: fresh.published, inbox: fresh.inbox, now, development: false };
   const publicApp = createPublicApp(() => context);
   return {
     ...fresh,

@@ -10,8 +10,6 @@ import { createLog, logRequests } from '../log.node.js';
 import { createRoot } from '../root.js';
 import { type Listening, listen } from '../server.node.js';
 
-const digest = async (text: string): Promise<string> => Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(text))).toString('base64url');
-
 /**
  * The public plane alone: no seal key in its environment, the database read-only. It answers the same bytes as the
  * process that signs.
@@ -27,7 +25,7 @@ export async function startPublicOnly(config: Config): Promise<{ readonly listen
   const reader = openReader(file);
   const inbox = writable ? openInbox(join(config.data, 'inbox.db')) : undefined;
   const published = publishedOnSqlite(reader);
-  const publicApp = createPublicApp(() => ({ published, inbox, now: seconds, development: config.development, sha256: digest }));
+  const publicApp = createPublicApp(() => ({ published, inbox, now: seconds, development: config.development }));
   const ready = async () => {
     const found = await published.authorities();
     return { ready: found.length > 0, checks: { store: found.length > 0 ? ('ok' as const) : ('failing' as const) } };

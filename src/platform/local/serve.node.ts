@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
 import { ADMIN_BASE, createAdminApp } from '../../admin/app.js';
-import { sha256 } from '../../keys/random.js';
 import { systemCall } from '../../operations/call.js';
 import { listAuthorities } from '../../operations/read.js';
 import { authorityKeys } from '../../operations/registry.js';
@@ -37,7 +36,7 @@ export async function startServer(config: Config, { entityId }: { readonly entit
   const published = publishedOnSqlite(store.reader);
   store.onCommit(() => published.changed());
   const publicApp = createPublicApp(() => context);
-  const context = { published, inbox: inboxOnSqlite(store.writer), now: deployment.now, development: config.development, sha256 };
+  const context = { published, inbox: inboxOnSqlite(store.writer), now: deployment.now, development: config.development };
   const admin = createAdminApp(() => deployment);
   const metrics = config.metricsPort === undefined ? undefined : createMetrics(deployment, store);
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });

@@ -1,0 +1,35 @@
+// Ratios in one run, medians of three, the baseline beside: absolute figures depend on the machine, ratios much less.
+export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+/** Microseconds per call of each variant, interleaved in blocks so that a noisy neighbour hits all alike; the best block counts. */
+export async function interleaved(variants, { blocks = 30, calls = 2000 } = {}) {
+  const best = Object.fromEntries(Object.keys(variants).map((name) => [name, Number.POSITIVE_INFINITY]));
+  for (let block = 0; block < blocks; block++) {
+    for (const [name, call] of Object.entries(variants)) {
+      const start = performance.now();
+      for (let n = 0; n < calls; n++) {
+        const answer = call(n);
+        if (answer instanceof Promise) await answer;
+      }
+      best[name] = Math.min(best[name], ((performance.now() - start) * 1000) / calls);
+    }
+  }
+  return best;
+}
+
+/** The median over three runs of `measure`, which gives an object of numbers. */
+export async function thrice(measure) {
+  const runs = [await measure(), await measure(), await measure()];
+  return Object.fromEntries(Object.keys(runs[0]).map((name) => [name, median(runs.map((run) => run[name]))]));
+}
+
+let missed = 0;
+export const title = (text) => console.log(`\n${text}`);
+export const say = (text) => console.log(`  ${text}`);
+/** Print a figure with its goal. `atLeast` or `atMost`. */
+export function judge(text, value, { atLeast, atMost }) {
+  const met = atLeast === undefined ? value <= atMost : value >= atLeast;
+  if (!met) missed++;
+  console.log(`  ${met ? 'met   ' : 'MISSED'}  ${text}: ${value.toFixed(2)} (goal ${atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`})`);
+}
+export const goalsMissed = () => missed;

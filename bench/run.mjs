@@ -1,0 +1,292 @@
+// npm run bench: every figure with its baseline from the same run. Speed is judged here and never in a test.
+import { spawn } from 'node:child_process';
+import { generateKeyPairSync, sign as signSync } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Hono } from 'hono';
+import { compactVerify, importJWK } from 'jose';
+import { createKeyCache, signJws, validateTrustChain } from '../dist/federation/entry.js';
+import { sealedCustody } from '../dist/keys/custody.js';
+import { newSealKey } from '../dist/keys/random.js';
+import { importSealKey } from '../dist/keys/seal.js';
+import { backgroundTurn } from '../dist/operations/renew.js';
+import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
+import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
+
+const only = process.argv[2];
+const wanted = (name) => !only || only === name;
+const requests = (urls) => urls.map((url) => new Request(url));
+const pick = (list) => (n) => list[(n * 7919) % list.length];
+
+/** The same Hono app, answering constants on the same URLs with the same headers. */
+async function constantApp(publicApp, paths) {
+  const app = new Hono();
+  for (const [path, url] of Object.entries(paths)) {
+    const answer = await publicApp.fetch(new Request(url));
+    const body = await answer.text();
+    const headers = Object.fromEntries(answer.headers);
+    app.get(path, (c) => c.body(body, 200, headers));
+  }
+  return app;
+}
+
+async function serving() {
+  title('Serving, in process, variants interleaved (microseconds per request, best block; ratio to the constant)');
+  const d = await deployment();
+  await populate(d, 0, 1000);
+  const fetchUrl = (n) => `${ANCHOR}/fetch?sub=${encodeURIComponent(memberId(n))}`;
+  const constant = await constantApp(d.publicApp, {
+    '/.well-known/openid-federation': `${ANCHOR}/.well-known/openid-federation`,
+    '/fetch': fetchUrl(1),
+    '/list': `${ANCHOR}/list`,
+  });
+  const configuration = requests([`${ANCHOR}/.well-known/openid-federation`])[0];
+  const fetches = pick(requests(Array.from({ length: 1000 }, (_, n) => fetchUrl(n))));
+  const list = requests([`${ANCHOR}/list`])[0];
+  const measure = () =>
+    interleaved({
+      constantConfiguration: () => constant.fetch(configuration),
+      configuration: () => d.publicApp.fetch(configuration),
+      constantFetch: (n) => constant.fetch(fetches(n)),
+      fetch: (n) => d.publicApp.fetch(fetches(n)),
+      constantList: () => constant.fetch(list),
+      list: () => d.publicApp.fetch(list),
+    });
+  const best = await thrice(measure);
+  say(
+    `constant: configuration ${best.constantConfiguration.toFixed(2)}, fetch ${best.constantFetch.toFixed(2)}, list ${best.constantList.toFixed(2)}; ours: ${best.configuration.toFixed(2)}, ${best.fetch.toFixed(2)}, ${best.list.toFixed(2)}`,
+  );
+  judge('entity configuration, 1 000 members', best.constantConfiguration / best.configuration, { atLeast: 0.95 });
+  judge('fetch of random members, 1 000 members', best.constantFetch / best.fetch, { atLeast: 0.8 });
+  judge('list of 1 000 members', best.constantList / best.list, { atLeast: 0.1 });
+  await populate(d, 1000, 100_000);
+  const many = pick(requests(Array.from({ length: 50_000 }, (_, n) => fetchUrl(n * 2))));
+  const far = await thrice(() => interleaved({ constantFetch: (n) => constant.fetch(many(n)), fetch: (n) => d.publicApp.fetch(many(n)) }));
+  say(`at 100 000 members: constant ${far.constantFetch.toFixed(2)}, ours ${far.fetch.toFixed(2)}`);
+  judge('fetch of random members, 100 000 members', far.constantFetch / far.fetch, { atLeast: 0.5 });
+  judge('memory of a process serving 100 000 members (MB resident)', await memoryOf(d.folder), { atMost: 300 });
+  await longList(d, configuration);
+  d.close();
+}
+
+/** A process of its own over the same file, after 50 000 random fetches. */
+function memoryOf(folder) {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const child = spawn(process.execPath, ['bench/memory.mjs', folder, '100000']);
+    child.stdout.on('data', (chunk) => {
+      said += chunk;
+    });
+    child.once('close', (code) => (code === 0 ? resolve(Number(said)) : reject(new Error('the memory probe failed'))));
+  });
+}
+
+async function longList(d, configuration) {
+  globalThis.gc();
+  const before = process.memoryUsage();
+  const response = await d.publicApp.fetch(new Request(`${ANCHOR}/list`));
+  let bytes = 0;
+  let waited = 0;
+  let peak = 0;
+  for await (const chunk of response.body) {
+    bytes += chunk.length;
+    const start = performance.now();
+    await (await d.publicApp.fetch(configuration)).text();
+    waited = Math.max(waited, performance.now() - start);
+    globalThis.gc(); // what lives, not what waits to be collected
+    const now = process.memoryUsage();
+    peak = Math.max(peak, now.heapUsed + now.external - before.heapUsed - before.external);
+  }
+  say(`list of 100 000: ${(bytes / 1e6).toFixed(1)} MB streamed; beside it the entity configuration answered within ${waited.toFixed(1)} ms`);
+  judge('memory held while streaming, against the size of the list', peak / bytes, { atMost: 0.5 });
+}
+
+async function enrolments() {
+  title('Durable enrolments through the API, synchronous=FULL, 64 writers');
+  const d = await deployment();
+  let next = 0;
+  const one = async () => {
+    const response = await d.admin.request('http://x/admin/v1/authorities/main/members', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${d.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ entity_id: memberId(next++), jwks: d.jwks, activate: true }),
+    });
+    if (response.status !== 201) throw new Error(await response.text());
+  };
+  const round = async () => {
+    const before = { ...d.store.counts };
+    const start = performance.now();
+    await Promise.all(
+      Array.from({ length: 64 }, async () => {
+        for (let n = 0; n < 20; n++) await one();
+      }),
+    );
+    const time = (performance.now() - start) / 1000;
+    return { rate: 1280 / time, share: (d.store.counts.operations - before.operations) / (d.store.counts.transactions - before.transactions) };
+  };
+  await round();
+  const { rate, share } = await thrice(round);
+  d.store.writer.exec('CREATE TABLE scratch (n integer)');
+  const insert = d.store.writer.prepare('INSERT INTO scratch VALUES (?)');
+  const single = median(
+    [0, 1, 2].map(() => {
+      const start = performance.now();
+      for (let n = 0; n < 200; n++) insert.run(n);
+      return 200 / ((performance.now() - start) / 1000);
+    }),
+  );
+  say(`${rate.toFixed(0)} enrolments a second; this disk commits ${single.toFixed(0)} single rows a second`);
+  judge('operations a transaction', share, { atLeast: 8 });
+  d.close();
+}
+
+async function imports() {
+  title('Bulk import (keys given, nothing fetched), against signing alone');
+  const d = await deployment();
+  const custody = sealedCustody(await importSealKey(newSealKey()));
+  const key = await custody.generate('x', 'ES256');
+  const signer = await custody.signer({ id: 'x', ...key });
+  const claims = { iss: ANCHOR, sub: memberId(1), iat: 1, exp: 2, jwks: d.jwks, source_endpoint: `${ANCHOR}/fetch` };
+  let at = 0;
+  const figures = await thrice(async () => {
+    let start = performance.now();
+    for (let n = 0; n < 2000; n += 32) await Promise.all(Array.from({ length: 32 }, () => signJws('entity-statement+jwt', claims, signer)));
+    const signing = 2000 / ((performance.now() - start) / 1000);
+    start = performance.now();
+    await populate(d, at, at + 2000);
+    at += 2000;
+    return { signing, importing: 2000 / ((performance.now() - start) / 1000) };
+  });
+  say(`signing ${figures.signing.toFixed(0)} a second, importing ${figures.importing.toFixed(0)} a second`);
+  judge('import, of signing alone', figures.importing / figures.signing, { atLeast: 0.2 });
+  const start = performance.now();
+  d.store.writer.exec('UPDATE artefact SET renew_at = 0');
+  await backgroundTurn({ ...d, now: seconds }, () => true);
+  say(`re-signing ${at} statements as a polite job: ${(at / ((performance.now() - start) / 1000)).toFixed(0)} a second`);
+  d.close();
+}
+
+async function chains() {
+  title('Chain validation (leaf, intermediate, anchor, policies on both levels), against jose compactVerify over the same JWTs');
+  const custody = sealedCustody(await importSealKey(newSealKey()));
+  const make = async (name) => {
+    const key = await custody.generate(name, 'ES256');
+    return { jwk: key.jwk, signer: await custody.signer({ id: name, ...key }) };
+  };
+  const [ta, intermediate, leaf] = [await make('ta'), await make('i'), await make('leaf')];
+  const set = ({ jwk }) => ({ keys: [jwk] });
+  const times = { iat: seconds(), exp: seconds() + 3600 };
+  const sign = (claims, { signer }) => signJws('entity-statement+jwt', { ...times, ...claims }, signer);
+  const [TA, I, LEAF] = ['https://ta.example', 'https://i.example', 'https://leaf.example'];
+  const chain = await Promise.all([
+    sign(
+      {
+        iss: LEAF,
+        sub: LEAF,
+        jwks: set(leaf),
+        authority_hints: [I],
+        metadata: {
+          openid_relying_party: {
+            redirect_uris: [`${LEAF}/cb`],
+            grant_types: ['authorization_code', 'implicit'],
+            token_endpoint_auth_method: 'private_key_jwt',
+            contacts: ['a@leaf.example'],
+            client_name: 'Leaf',
+          },
+        },
+      },
+      leaf,
+    ),
+    sign(
+      {
+        iss: I,
+        sub: LEAF,
+        jwks: set(leaf),
+        metadata_policy: { openid_relying_party: { grant_types: { subset_of: ['authorization_code'] }, contacts: { add: ['h@i.example'] } } },
+      },
+      intermediate,
+    ),
+    sign(
+      {
+        iss: TA,
+        sub: I,
+        jwks: set(intermediate),
+        metadata_policy: {
+          openid_relying_party: {
+            grant_types: { subset_of: ['authorization_code', 'refresh_token'], superset_of: ['authorization_code'] },
+            token_endpoint_auth_method: { one_of: ['private_key_jwt'], essential: true },
+          },
+        },
+      },
+      ta,
+    ),
+    sign(
+      {
+        iss: TA,
+        sub: TA,
+        jwks: set(ta),
+        metadata: { federation_entity: { federation_fetch_endpoint: `${TA}/fetch`, federation_list_endpoint: `${TA}/list` } },
+      },
+      ta,
+    ),
+  ]);
+  const keys = [leaf.jwk, intermediate.jwk, ta.jwk, ta.jwk];
+  const fresh = (jwk) => ({ ...jwk });
+  const options = () => ({ anchors: { [TA]: { keys: [fresh(ta.jwk)] } }, now: seconds() });
+  const keyCache = createKeyCache();
+  const check = async (more) => {
+    const result = await validateTrustChain(chain, { ...options(), ...more });
+    if (!result.ok) throw new Error(JSON.stringify(result.findings));
+  };
+  const best = await thrice(() =>
+    interleaved(
+      {
+        jose: () => Promise.all(chain.map(async (jwt, n) => compactVerify(jwt, await importJWK(fresh(keys[n]), 'ES256')))),
+        ours: () => check({}),
+        cached: () => check({ keyCache }),
+      },
+      { blocks: 20, calls: 100 },
+    ),
+  );
+  say(
+    `jose ${best.jose.toFixed(0)} µs, ours ${best.ours.toFixed(0)} µs, ours with imported keys cached ${best.cached.toFixed(0)} µs (${((100 * (best.ours - best.cached)) / best.ours).toFixed(0)} % won)`,
+  );
+  judge('chain validation, of jose alone', best.ours / best.jose, { atMost: 1.2 });
+}
+
+async function start() {
+  title('Start of a new deployment: process started to ready');
+  const times = [];
+  for (let n = 0; n < 3; n++) {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+    const port = await new Promise((resolve) => {
+      const probe = createServer().listen(0, '127.0.0.1', () => {
+        const { port: free } = probe.address();
+        probe.close(() => resolve(free));
+      });
+    });
+    const begun = performance.now();
+    const child = spawn(process.execPath, ['dist/platform/main.node.js', 'serve'], {
+      env: { PATH: process.env.PATH, HOLDFAST_DATA: folder, HOLDFAST_PORT: String(port) },
+    });
+    await new Promise((resolve) => child.stdout.on('data', (chunk) => /ready after/.test(chunk) && resolve()));
+    times.push((performance.now() - begun) / 1000);
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('close', resolve));
+    rmSync(folder, { recursive: true, force: true });
+  }
+  judge('start (seconds)', median(times), { atMost: 1 });
+}
+
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const probe = await interleaved({ sign: () => signSync('sha256', Buffer.alloc(2000), privateKey) }, { blocks: 5, calls: 500 });
+console.log(`Node ${process.version}; this machine signs ES256 over 2 kB in ${probe.sign.toFixed(0)} µs (node:crypto, best block)`);
+if (wanted('start')) await start();
+if (wanted('chains')) await chains();
+if (wanted('enrolments')) await enrolments();
+if (wanted('imports')) await imports();
+if (wanted('serving')) await serving();
+console.log(`\n${goalsMissed() ? `${goalsMissed()} goal(s) missed` : 'every goal met'}`);
+process.exitCode = goalsMissed() ? 1 : 0;

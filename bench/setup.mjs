@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAdminApp } from '../dist/admin/app.js';
+import { sealedCustody } from '../dist/keys/custody.js';
+import { newSealKey } from '../dist/keys/random.js';
+import { importSealKey } from '../dist/keys/seal.js';
+import { ensureOwner } from '../dist/operations/api-keys.js';
+import { createAuthority } from '../dist/operations/authorities.js';
+import { systemCall } from '../dist/operations/call.js';
+import { importSlice, startImport } from '../dist/operations/import-members.js';
+import { createPublicApp } from '../dist/public/app.js';
+import { inboxOnSqlite } from '../dist/store/inbox.node.js';
+import { publishedOnSqlite } from '../dist/store/published.node.js';
+import { openStore } from '../dist/store/store.node.js';
+
+export const ANCHOR = 'https://anchor.example.org';
+export const seconds = () => Math.floor(Date.now() / 1000);
+export const memberId = (n) => `https://m${String(n).padStart(6, '0')}.example.org`;
+
+/** A deployment on a real file, as the server builds it. */
+export async function deployment() {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+  const store = openStore(join(folder, 'holdfast.db'), seconds);
+  const custody = sealedCustody(await importSealKey(newSealKey()));
+  const all = { store, custody, outbound: { get: () => Promise.reject(new Error('no network')) }, now: seconds, development: false };
+  const token = await ensureOwner(all, undefined);
+  const call = systemCall(all);
+  await createAuthority(call, { slug: 'main', entityId: ANCHOR });
+  const key = await custody.generate('bench', 'ES256');
+  const published = publishedOnSqlite(store.reader);
+  store.onCommit(() => published.changed());
+  const context = { published, inbox: inboxOnSqlite(store.writer), now: seconds, development: false };
+  return {
+    ...all,
+    folder,
+    token,
+    call,
+    jwks: { keys: [key.jwk] },
+    publicApp: createPublicApp(() => context),
+    admin: createAdminApp(() => all),
+    close() {
+      store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Import members from..to-1, active. */
+export async function populate(d, from, to) {
+  const job = await startImport(d.call, 'main', { dryRun: false });
+  for (let at = from; at < to; at += 500) {
+    const lines = Array.from({ length: Math.min(500, to - at) }, (_, n) => ({
+      line: at - from + n + 1,
+      value: { entity_id: memberId(at + n), jwks: d.jwks, entity_types: ['openid_relying_party'], activate: true },
+    }));
+    await importSlice(d.call, 'main', job.id, lines);
+  }
+}
