@@ -12,7 +12,7 @@ import { failure, finding, type Finding, quote, refuse, type Result, success, wi
 import { type JwkSet, sameKey } from './jwk-set.js';
 import type { KeyCache } from './jws.js';
 import { MAX_CHAIN_BYTES, MAX_CHAIN_DEPTH } from './limits.js';
-import { applySuperiorMetadata, type Metadata } from './metadata.js';
+import { applySuperiorMetadata, checkMetadata, type Metadata } from './metadata.js';
 import { applyMetadataPolicy } from './metadata-policy/apply.js';
 import { combineMetadataPolicies } from './metadata-policy/combine.js';
 
@@ -37,6 +37,8 @@ export interface TrustChain {
   readonly metadata: Metadata;
   /** The smallest `exp` of the statements, seconds since the epoch (§10.4). */
   readonly exp: number;
+  /** Who may issue and who owns Trust Marks, from the Trust Anchor's configuration and no other (§3.1.2). */
+  readonly anchor: Pick<EntityStatementClaims, 'trust_mark_issuers' | 'trust_mark_owners'>;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function validateTrustChain(chain: readonly string[], options: Trus
   const claims = statements.value.map((statement) => statement.claims);
   const links = checkLinks(claims, options);
   if (links.length) return failure(...links);
-  const metadata = resolveMetadata(claims);
+  const metadata = resolveMetadata(claims, options);
   if (!metadata.ok) return metadata;
   const verified = await verifyChain(statements.value, options);
   if (!verified.ok) return verified;
@@ -61,7 +63,14 @@ export async function validateTrustChain(chain: readonly string[], options: Trus
     statements: verified.value,
     metadata: metadata.value,
     exp: Math.min(...claims.map(({ exp }) => exp)),
+    anchor: anchorMarks(claims.at(-1)),
   });
+}
+
+function anchorMarks(last: EntityStatementClaims | undefined): TrustChain['anchor'] {
+  if (!last || last.iss !== last.sub) return {};
+  const { trust_mark_issuers: issuers, trust_mark_owners: owners } = last;
+  return { ...(issuers && { trust_mark_issuers: issuers }), ...(owners && { trust_mark_owners: owners }) };
 }
 
 function parseChain(chain: readonly string[], options: TrustChainOptions): Result<readonly EntityStatement[]> {
@@ -110,7 +119,7 @@ function checkLinks(claims: readonly EntityStatementClaims[], options: TrustChai
  * the merged policies of all Subordinate Statements. Signatures are the caller's concern.
  * @param chain claims, the subject's Entity Configuration first
  */
-export function resolveMetadata(chain: readonly EntityStatementClaims[]): Result<Metadata> {
+export function resolveMetadata(chain: readonly EntityStatementClaims[], options: EntityIdOptions = {}): Result<Metadata> {
   const own = chain[0]?.metadata;
   if (!own || Object.keys(own).length === 0) return refuse('claim_missing', 'ES[0] metadata', 'the subject declares no Entity Type');
   const statements = chain.slice(1).filter(({ iss, sub }) => iss !== sub);
@@ -129,7 +138,42 @@ export function resolveMetadata(chain: readonly EntityStatementClaims[]): Result
   const policies = statements.flatMap(({ metadata_policy: policy }) => (policy ? [policy] : [])).reverse();
   const policy = combineMetadataPolicies(policies, { crit });
   if (!policy.ok) return policy;
-  return applyMetadataPolicy(policy.value, metadata);
+  const resolved = applyMetadataPolicy(policy.value, metadata);
+  if (!resolved.ok) return resolved;
+  // A policy can make metadata illegal, say by setting another issuer: then it is not used (§6.1.4.2).
+  const illegal = checkMetadata(resolved.value, { ...options, entityId: chain[0]?.sub ?? '' });
+  return illegal.length ? failure(...illegal) : resolved;
+}
+
+/**
+ * The `trust_chain` and `peer_trust_chain` headers of a JWT that may carry them (§4.3, §4.4; published Entity Statements
+ * may not): each is an array of compact JWTs whose first is the Entity Configuration of the right entity, ending at a
+ * configured Trust Anchor, both at the same one. The chains themselves are then validated as if they had been fetched.
+ * @param about the entities the two chains are about
+ */
+export function checkTrustChainHeaders(
+  header: Readonly<Record<string, unknown>>,
+  about: { readonly trust_chain: string; readonly peer_trust_chain?: string },
+  options: Omit<TrustChainOptions, 'subject'>,
+): readonly Finding[] {
+  const anchors = new Set<string>();
+  const findings: Finding[] = [];
+  for (const name of ['trust_chain', 'peer_trust_chain'] as const) {
+    const chain = header[name];
+    if (chain === undefined) continue;
+    if (!Array.isArray(chain)) {
+      findings.push(finding('chain_malformed', `header/${name}`, 'it is an array of compact JWTs'));
+      continue;
+    }
+    const subject = about[name];
+    const statements = parseChain(chain as readonly string[], { ...options, ...(subject !== undefined && { subject }) });
+    const claims = statements.ok ? statements.value.map((one) => one.claims) : [];
+    findings.push(...within(`header/${name}`, statements.ok ? checkLinks(claims, options) : statements.findings));
+    const last = claims.at(-1);
+    if (last) anchors.add(last.iss);
+  }
+  if (anchors.size > 1) findings.push(finding('chain_malformed', 'header/peer_trust_chain', 'the two chains end at different Trust Anchors'));
+  return findings;
 }
 
 /** Signatures last: they cost the most (§10.2). */

@@ -1,5 +1,6 @@
 import { type Constraints, type Finding, finding, type JwkSet, limits, type Metadata, parseConstraints, parseMetadata } from '../federation/entry.js';
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
+import { FEDERATION_ENDPOINTS } from '../federation/metadata.js';
 import { refuseFindings } from './refusal.js';
 
 /** What an operator may say about a member beyond its keys. */
@@ -22,6 +23,10 @@ export function memberInputFindings(input: MemberInput): readonly Finding[] {
   const no = (where: string, detail: string, fix: string) => findings.push({ ...finding('claim_invalid', where, detail), fix });
   const metadata = parseMetadata(input.metadata ?? {});
   if (!metadata.ok) findings.push(...metadata.findings);
+  // Endpoints are read from the entity's own configuration, before any superior's metadata (§8.1, §8.2).
+  for (const name of FEDERATION_ENDPOINTS)
+    if (input.metadata?.['federation_entity']?.[name] !== undefined)
+      no(`metadata/federation_entity/${name}`, 'endpoints stand in the own configuration', 'Leave it out of the statement.');
   const constraints = parseConstraints(input.constraints ?? {});
   if (!constraints.ok) findings.push(...constraints.findings);
   for (const name of Object.keys(input.claims ?? {}))

@@ -288,6 +288,7 @@ describe('the life of a member', () => {
       { constraints: { max_path_length: -1 } },
       { statement_lifetime: 60 },
       { metadata: { t: { p: null } } },
+      { metadata: { federation_entity: { federation_fetch_endpoint: 'https://x.example/fetch' } } }, // MD-08
     ]) {
       expect((await d.admin('PATCH', at(RP), body)).status, JSON.stringify(body)).toBe(422);
     }

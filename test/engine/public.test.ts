@@ -18,7 +18,7 @@ async function withMember(more: object = {}): Promise<TestDeployment & { rp: Awa
 const fetchUrl = (id: string) => `/fetch?sub=${encodeURIComponent(id)}`;
 
 describe('entity configuration', () => {
-  it('WK-01 WK-05 WK-06 EC-06 MD-04: 200, its media type, federation_entity with fetch and list, no hints', async () => {
+  it('WK-01 WK-05 WK-06 EC-06 MD-03 MD-04 MD-08: 200, its media type, federation_entity with fetch and list, no hints', async () => {
     const d = await testDeployment();
     const answer = await d.public('/.well-known/openid-federation');
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/entity-statement+jwt']);

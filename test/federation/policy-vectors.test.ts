@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { OPERATORS } from '../../src/federation/metadata-policy/operators.js';
 import { applyMetadataPolicy, combineMetadataPolicies, type EntityStatementClaims, resolveMetadata } from '../../src/federation/entry.js';
 
 /** The worked examples W01 to W36. Order inside arrays is not significant. */
@@ -424,6 +425,9 @@ describe('operator types and structure', () => {
   it('MP-21 U8: equal elements in another order do not merge, and the finding says so', () => {
     const result = combineMetadataPolicies([{ t: { p: { value: ['a', 'b'] } } }, { t: { p: { value: ['b', 'a'] } } }]);
     expect(result).toMatchObject({ ok: false, findings: [{ code: 'policy_merge', detail: expect.stringContaining('another order') }] });
+  });
+  it('MP-22 MP-25: value runs first and essential last; between them nothing of ours is added', () => {
+    expect([...OPERATORS.keys()]).toEqual(['value', 'add', 'default', 'one_of', 'subset_of', 'superset_of', 'essential']);
   });
   it('every fault is reported with its place, not only the first', () => {
     const result = combineMetadataPolicies([{ t: { p: { one_of: ['a'], add: ['a'] }, q: { essential: 1 } } }]);

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createKeyCache, validateTrustChain } from '../../src/federation/entry.js';
+import { checkTrustChainHeaders, createKeyCache, validateTrustChain } from '../../src/federation/entry.js';
 import { type ChainParts, flipSignature, INTERMEDIATE, LEAF, NOW, TA, type TestFederation, testFederation } from '../support/chain.js';
 import { testKey } from '../support/keys.js';
 
@@ -53,6 +53,9 @@ describe('a chain that holds', () => {
 });
 
 describe('signatures', () => {
+  it('EV-05: a statement verifies with the keys of its issuer, not with those it carries', async () => {
+    expect(await verdict({ signers: { 1: federation.keys.leaf } })).toContain('signature_key_unknown ES[1]');
+  });
   it.each([0, 1, 2, 3])('TC-10 TC-08: one changed byte in the signature of ES[%i]', async (n) => {
     const chain = await federation.chain();
     chain[n] = flipSignature(chain[n] as string);
@@ -78,7 +81,7 @@ describe('signatures', () => {
     const anchors = { [TA]: { keys: [federation.keys.ta.jwk, old.jwk] } };
     expect(await verdict({ signers: { 2: old } }, { anchors })).toBe('signature_key_unknown ES[2] header/kid');
   });
-  it('TC-11: an anchor that is not configured is refused', async () =>
+  it('TC-01 TC-11: an anchor that is not configured is refused', async () =>
     expect(await verdict({}, { anchors: { [INTERMEDIATE]: { keys: [federation.keys.ta.jwk] } } })).toBe('trust_anchor_unknown ES[3] iss'));
   it('TC-08 TC-10 trap 3: ES[0] must verify with the keys in ES[1], not only with its own', async () => {
     const thief = await testKey();
@@ -237,6 +240,42 @@ describe('crit', () => {
     expect(await verdict({ claims: { 2: { metadata_policy_crit: [] } } })).toBe('policy_crit_invalid ES[2] metadata_policy_crit');
     expect(await verdict({ claims: { 2: { metadata_policy_crit: ['add'] } } })).toBe('policy_crit_invalid ES[2] metadata_policy_crit');
     expect(await verdict({ claims: { 2: { metadata_policy_crit: ['regexp'] } } })).toContain('policy_crit_not_understood');
+  });
+});
+
+describe('what the chain says beyond metadata', () => {
+  const issuers = { 'https://marks.example/a': [TA] };
+  it('EC-11: trust mark issuers and owners count in the Trust Anchor’s configuration only', async () => {
+    expect(await validate({ claims: { 3: { trust_mark_issuers: issuers } } })).toMatchObject({ ok: true, value: { anchor: { trust_mark_issuers: issuers } } });
+    expect(await validate({ claims: { 0: { trust_mark_issuers: issuers } } })).toMatchObject({ ok: true, value: { anchor: {} } });
+  });
+  it('MP-34: resolved metadata that a policy made illegal is not used', async () => {
+    const metadata = { openid_provider: { issuer: LEAF } };
+    const setting = (issuer: string) => ({ claims: { 0: { metadata }, 2: { metadata_policy: { openid_provider: { issuer: { value: issuer } } } } } });
+    expect(await verdict(setting(LEAF))).toBe('valid');
+    expect(await verdict(setting('https://else.example'))).toBe('metadata_invalid metadata/openid_provider/issuer');
+  });
+  it('JO-11 JO-12 JO-13: trust_chain and peer_trust_chain headers begin at the right entity and end at one configured anchor', async () => {
+    const chain = await federation.chain();
+    const options = { anchors: federation.anchors, now: NOW };
+    const check = (header: object, more: object = {}) =>
+      checkTrustChainHeaders(header as never, { trust_chain: LEAF, peer_trust_chain: TA }, { ...options, ...more }).map(({ code }) => code);
+    expect(check({ trust_chain: chain })).toEqual([]);
+    expect(check({ trust_chain: chain, peer_trust_chain: chain.slice(3) })).toEqual([]);
+    expect(check({})).toEqual([]);
+    expect(check({ trust_chain: 'x' })).toEqual(['chain_malformed']);
+    expect(check({ trust_chain: ['x'] })).toEqual(['jws_malformed']);
+    expect(check({ trust_chain: chain.slice(3) })).toContain('subject_mismatch');
+    expect(check({ trust_chain: chain }, { anchors: {} })).toEqual(['trust_anchor_unknown']);
+    const other = await testFederation();
+    const elsewhere = await federation.chain({ claims: { 3: { iss: 'https://b.example', sub: 'https://b.example' } }, signers: { 3: other.keys.ta } });
+    expect(
+      checkTrustChainHeaders(
+        { trust_chain: chain, peer_trust_chain: elsewhere.slice(3) },
+        { trust_chain: LEAF, peer_trust_chain: 'https://b.example' },
+        { ...options, anchors: { ...federation.anchors, 'https://b.example': { keys: [] } } },
+      ).map(({ code }) => code),
+    ).toEqual(['chain_malformed']);
   });
 });
 
