@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { createApiKey, revokeApiKey } from '../operations/api-keys.js';
 import { allow } from '../operations/call.js';
 import { findJob } from '../operations/jobs.js';
-import { listApiKeys, listEvents, listJobs, listRefusals } from '../operations/read.js';
+import { listApiKeys, listDeploymentEvents, listEvents, listJobs, listRefusals } from '../operations/read.js';
 import { findAuthority } from '../operations/registry.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
@@ -32,6 +32,21 @@ export function operationEndpoints(app: AdminApp): void {
     },
     async (c) => {
       const found = await listEvents(c.var.call, param(c, 'slug'), validQuery<PageQuery>(c));
+      return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
+    },
+  );
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: '/events',
+      tag: 'Events',
+      summary: 'What concerns the deployment and no single authority: API keys',
+      query: pageQuery,
+      response: pageOf(eventSchema),
+    },
+    async (c) => {
+      const found = await listDeploymentEvents(c.var.call, validQuery<PageQuery>(c));
       return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
     },
   );

@@ -28,7 +28,7 @@ export function globals(command: Command): Globals {
   return {
     json: options.json === true,
     authority: options.authority ?? 'main',
-    client: createClient({ url: url.replace(/\/$/, ''), token: process.env['HOLDFAST_ADMIN_TOKEN'] || stored.token }),
+    client: createClient({ url: URL.canParse(url) ? new URL(url).origin : url, token: process.env['HOLDFAST_ADMIN_TOKEN'] || stored.token }),
   };
 }
 

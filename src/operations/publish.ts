@@ -111,7 +111,7 @@ export async function signedConfiguration(deployment: Deployment, issuer: Issuer
       ...(authority.authorityHints.length && { authority_hints: authority.authorityHints as never }),
       hasSubordinates: true,
     },
-    { signer, development: deployment.development },
+    { signer, development: deployment.development, criticalClaims: Array.isArray(authority.claims['crit']) ? (authority.claims['crit'] as string[]) : [] },
   );
   return artefactOf(issuer, { kind: 'entity_configuration', key: '' }, mediaTypes.ENTITY_STATEMENT, orRefuse('the entity configuration', compact), iat, exp);
 }

@@ -1,5 +1,6 @@
 import { and, asc, count, desc, eq, gt, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
 import { apiKey, authority, event, job, jobRefusal, member, type MemberState, metadataPolicy, organization } from '../store/schema.js';
+import { DEPLOYMENT } from './api-keys.js';
 import { allow, type Call } from './call.js';
 import { Refusal } from './refusal.js';
 import { type AuthorityRow, findAuthority, findMember, type MemberRow } from './registry.js';
@@ -111,6 +112,19 @@ export async function listEvents(call: Call, slug: string, { limit, cursor, subj
     .where(
       and(eq(event.authorityId, id), after === undefined ? undefined : gt(event.seq, after), subject === undefined ? undefined : eq(event.subjectId, subject)),
     )
+    .orderBy(asc(event.seq))
+    .limit(limit + 1);
+  return page(rows, limit, ({ seq }) => seq);
+}
+
+/** Events of the deployment itself: API keys. */
+export async function listDeploymentEvents(call: Call, { limit, cursor }: PageRequest) {
+  allow(call, 'administer', null);
+  const after = numeric(cursor);
+  const rows = await call.store.db
+    .select()
+    .from(event)
+    .where(and(eq(event.authorityId, DEPLOYMENT), after === undefined ? undefined : gt(event.seq, after)))
     .orderBy(asc(event.seq))
     .limit(limit + 1);
   return page(rows, limit, ({ seq }) => seq);

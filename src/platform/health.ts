@@ -12,27 +12,40 @@ export interface Readiness {
 
 const CLOCK_TOLERANCE_SECONDS = 30;
 
-/** Named checks, without detail: anyone may ask. */
-export async function readiness(deployment: Deployment): Promise<Readiness> {
+/** Anyone may ask as often as he likes; the checks write and read, so their outcome is kept for this long. */
+const KEEP_SECONDS = 5;
+const kept = new WeakMap<Deployment, { readonly at: number; readonly outcome: Promise<Readiness> }>();
+
+/** Named checks, without detail. */
+export function readiness(deployment: Deployment): Promise<Readiness> {
+  const at = deployment.now();
+  const last = kept.get(deployment);
+  if (last && at - last.at < KEEP_SECONDS && at >= last.at) return last.outcome;
+  const outcome = check(deployment);
+  kept.set(deployment, { at, outcome });
+  return outcome;
+}
+
+async function check(deployment: Deployment): Promise<Readiness> {
   const { store, custody, now } = deployment;
-  const check = async (probe: () => Promise<boolean>): Promise<'ok' | 'failing'> => ((await probe().catch(() => false)) ? 'ok' : 'failing');
+  const holds = async (probe: () => Promise<boolean>): Promise<'ok' | 'failing'> => ((await probe().catch(() => false)) ? 'ok' : 'failing');
   const checks = {
-    store: await check(async () => {
+    store: await holds(async () => {
       await store.write([insertRows(setting, [{ name: 'readyz', value: String(now()) }], 'ON CONFLICT (name) DO UPDATE SET value = excluded.value')]);
       return true;
     }),
-    signing_key: await check(async () => {
+    signing_key: await holds(async () => {
       const keys = await store.db.select().from(authorityKey).where(sql`state = 'active'`);
       await Promise.all(keys.map((key) => custody.signer({ ...key, alg: key.alg as SigningAlgorithm })));
       const authorities = await store.db.select({ id: authority.id }).from(authority).where(sql`state = 'active'`);
       return authorities.length > 0 && authorities.every(({ id }) => keys.some(({ authorityId }) => authorityId === id));
     }),
     // A clock behind the last event was set back, or was wrong then: nothing may be signed with it.
-    clock: await check(async () => {
+    clock: await holds(async () => {
       const [last] = await store.db.select({ at: max(event.at) }).from(event);
       return now() >= (last?.at ?? 0) - CLOCK_TOLERANCE_SECONDS;
     }),
-    renewal: await check(async () => (await overdue(deployment)) === 0),
+    renewal: await holds(async () => (await overdue(deployment)) === 0),
   };
   return { ready: Object.values(checks).every((one) => one === 'ok'), checks };
 }

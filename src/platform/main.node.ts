@@ -74,7 +74,7 @@ function localCommands(program: Command): void {
       const { firstStart } = await import('./first-start.js');
       const deployment = await openDeployment(config);
       const { token, created } = await firstStart(deployment, config.url, config.adminToken, options.entityId);
-      if (token !== undefined) writeCredentials(config.data, { url: config.url, token });
+      if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
       await deployment.close();
       talk(created ? `made ${databaseFile(config.data)} for ${config.url}` : 'already_initialized: nothing was changed');
       if (token !== undefined) out(token);

@@ -5,10 +5,13 @@ import { serve } from '@hono/node-server';
 
 /** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 15_000;
+/** Of a whole request; an import of many lines is sent in several. */
+const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_CONNECTIONS = 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
 const GRACE_MS = 10_000;
+/** Requests already on their way are read before the listener closes: closing drops connections that look idle. */
+const LINGER_MS = 150;
 
 export interface Listening {
   readonly port: number;
@@ -31,14 +34,14 @@ export function listen(fetch: (request: Request) => Response | Promise<Response>
       resolve({ port: info.port, stop: () => stop(server as Server) }),
     ) as Server;
     server.maxConnections = MAX_CONNECTIONS;
-    // Imports stream for longer than a request may take to arrive; each slice is bounded on its own.
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} on ${host} is taken; choose another with HOLDFAST_PORT`) : error),
     );
   });
 }
 
-function stop(server: Server): Promise<void> {
+async function stop(server: Server): Promise<void> {
+  await new Promise((done) => setTimeout(done, LINGER_MS));
   return new Promise((done) => {
     const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);
     server.close(() => {

@@ -62,6 +62,7 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/jobs': ALL,
   'GET /authorities/{slug}/jobs/{job}': ALL,
   'GET /authorities/{slug}/jobs/{job}/refusals': ALL,
+  'GET /events': 'owner',
   'GET /whoami': ALL,
   'GET /api-keys': 'owner',
   'POST /api-keys': 'owner',

@@ -89,6 +89,9 @@ describe('the command line', () => {
     expect((await cli('authority', 'create', 'second', '--entity-id', `${server.url}/second`, '--hint', server.url)).code).toBe(0);
     expect((await cli('authority', 'list')).stdout).toContain('/second');
     expect((await cli('--authority', 'second', 'authority', 'show')).stdout).toContain('second');
+    expect((await run(['whoami'], { HOLDFAST_DATA: folder, HOLDFAST_URL: `${server.url}/some/path` })).stdout, 'the admin API lies at the origin').toContain(
+      'owner',
+    );
     const kid = (await cli('key', 'generate')).stdout.split(' ')[0] ?? '';
     expect(await cli('key', 'activate', kid)).toMatchObject({ code: 5, stderr: expect.stringContaining('cannot sign yet') });
     expect((await cli('key', 'list')).stdout).toContain('staged');

@@ -31,7 +31,7 @@ export async function startServer(config: Config, { entityId }: { readonly entit
   const log = createLog(config.log);
   const deployment = await openDeployment(config);
   const { token } = await firstStart(deployment, config.url, config.adminToken, entityId);
-  if (token !== undefined) writeCredentials(config.data, { url: config.url, token });
+  if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
   const { store } = deployment;
   const published = publishedOnSqlite(store.reader);
   store.onCommit(() => published.changed());
@@ -106,8 +106,8 @@ export async function banner({ deployment, token }: Serving, config: Config, sta
     lines.push(`  authority ${row.slug}`, `    entity identifier  ${row.entityId}`, `    key thumbprint     ${active?.kid ?? 'none'}`);
   }
   lines.push(
-    `  admin API            ${config.url}${ADMIN_BASE}`,
-    `  API page             ${config.url}${ADMIN_BASE}/docs`,
+    `  admin API            ${new URL(config.url).origin}${ADMIN_BASE}`,
+    `  API page             ${new URL(config.url).origin}${ADMIN_BASE}/docs`,
     `  database             ${deployment.store.writer.name}`,
   );
   if (config.outboundAllow.length) lines.push(`  outbound allowed     ${config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value}`);
