@@ -94,6 +94,8 @@ export interface StatementOptions extends EntityIdOptions {
   readonly subject?: string;
   /** Claims beyond the standard that the caller understands and processes (`crit`, §13.4). */
   readonly understoodClaims?: readonly string[];
+  /** Refuse keys of types we cannot use: for what we sign ourselves. */
+  readonly strictKeys?: boolean;
 }
 
 /**
@@ -120,7 +122,7 @@ export function parseStatementClaims(value: unknown, options: StatementOptions):
   const claims = parsed.data;
   const findings: Finding[] = [...checkIdentifiers(claims, options), ...checkKind(claims), ...checkCrit(claims, options.understoodClaims ?? [])];
   const take = (result: Result<unknown>) => void (result.ok || findings.push(...result.findings));
-  take(parseJwkSet(claims.jwks, 'jwks', { strict: false }));
+  take(parseJwkSet(claims.jwks, 'jwks', { strict: options.strictKeys === true }));
   if (claims.metadata !== undefined) take(parseMetadata(claims.metadata));
   if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints']));
   if (claims['metadata_policy'] !== undefined) take(parseMetadataPolicy(claims['metadata_policy']));

@@ -11,16 +11,18 @@ import { raw, type Statement } from './database.js';
 export function insertRows<T extends SQLiteTable>(table: T, rows: readonly T['$inferInsert'][], tail = ''): Statement {
   const columns = Object.entries(getTableColumns(table)).filter(([, column]) => !(column.primary && column.columnType === 'SQLiteInteger'));
   const names = columns.map(([, { name }]) => `"${name}"`).join(', ');
-  const values = columns.map(([, { name }]) => `json_extract(value, '$.${name}')`).join(', ');
+  const values = columns.map((_, n) => `json_extract(v, '$[${n}]')`).join(', ');
   const encoded = rows.map((row) =>
-    Object.fromEntries(
-      columns.map(([property, column]) => {
-        const value = (row as Record<string, unknown>)[property] ?? (column.hasDefault ? column.default : null);
-        return [column.name, value === null || value === undefined ? null : column.mapToDriverValue(value)];
-      }),
-    ),
+    columns.map(([property, column]) => {
+      const value = (row as Record<string, unknown>)[property] ?? (column.hasDefault ? column.default : null);
+      return value === null || value === undefined ? null : column.mapToDriverValue(value);
+    }),
   );
-  return raw(`INSERT INTO "${getTableName(table)}" (${names}) SELECT ${values} FROM json_each(?) WHERE true ${tail}`, JSON.stringify(encoded));
+  // MATERIALIZED: json_each writes its value out anew at every mention, once a row is enough.
+  return raw(
+    `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO "${getTableName(table)}" (${names}) SELECT ${values} FROM r WHERE true ${tail}`,
+    JSON.stringify(encoded),
+  );
 }
 
 export type NewArtefact = typeof artefact.$inferInsert;

@@ -65,24 +65,24 @@ export function chainEvents(
   return { rows, head: { seq, hash } };
 }
 
-const COLUMNS = {
-  authority_id: 'authorityId',
-  seq: 'seq',
-  at: 'at',
-  type: 'type',
-  subject_kind: 'subjectKind',
-  subject_id: 'subjectId',
-  actor_id: 'actorId',
-  actor_kind: 'actorKind',
-  reason: 'reason',
-  detail: 'detail',
-  artefacts: 'artefacts',
-  prev_hash: 'prevHash',
-  hash: 'hash',
-};
-const INSERT = `INSERT INTO event (${Object.keys(COLUMNS).join(', ')}) SELECT ${Object.values(COLUMNS)
-  .map((name) => `json_extract(value, '$.${name}')`)
-  .join(', ')} FROM json_each(?)`;
+/** Column → property, in the order in which rows travel. */
+const COLUMNS = [
+  ['authority_id', 'authorityId'],
+  ['seq', 'seq'],
+  ['at', 'at'],
+  ['type', 'type'],
+  ['subject_kind', 'subjectKind'],
+  ['subject_id', 'subjectId'],
+  ['actor_id', 'actorId'],
+  ['actor_kind', 'actorKind'],
+  ['reason', 'reason'],
+  ['detail', 'detail'],
+  ['artefacts', 'artefacts'],
+  ['prev_hash', 'prevHash'],
+  ['hash', 'hash'],
+] as const satisfies readonly (readonly [string, keyof EventRow])[];
+const INSERT = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO event (${COLUMNS.map(([name]) => name).join(', ')}) SELECT ${COLUMNS.map((_, n) => `json_extract(v, '$[${n}]')`).join(', ')} FROM r`;
 
 /** One statement for any number of events. */
-export const insertEvents = (rows: readonly EventRow[]): Statement => raw(INSERT, JSON.stringify(rows));
+export const insertEvents = (rows: readonly EventRow[]): Statement =>
+  raw(INSERT, JSON.stringify(rows.map((row) => COLUMNS.map(([, property]) => row[property]))));
