@@ -30,13 +30,13 @@ export interface Signer {
 
 /** Remembers imported keys between validations; importing costs about as much as verifying. */
 export interface KeyCache {
-  get(id: string): CryptoKey | undefined;
-  set(id: string, key: CryptoKey): void;
+  get(id: string): Promise<CryptoKey> | undefined;
+  set(id: string, key: Promise<CryptoKey>): void;
 }
 
 /** A key cache that forgets the oldest entry beyond `max` keys. */
 export function createKeyCache(max = 1000): KeyCache {
-  const keys = new Map<string, CryptoKey>();
+  const keys = new Map<string, Promise<CryptoKey>>();
   return {
     get: (id) => keys.get(id),
     set(id, key) {
@@ -115,13 +115,13 @@ export async function verifyJws(jws: ParsedJws, jwks: JwkSet, cache?: KeyCache):
   return success(jwk);
 }
 
-async function importKey(jwk: PublicJwk, alg: SigningAlgorithm, cache?: KeyCache): Promise<CryptoKey> {
-  const id = cache && `${alg} ${jwk.kty} ${jwk.crv} ${jwk.x} ${jwk.y} ${jwk.n} ${jwk.e}`;
+function importKey(jwk: PublicJwk, alg: SigningAlgorithm, cache?: KeyCache): Promise<CryptoKey> {
+  const { kty, crv, x, y, n, e } = jwk; // only the key material: use, key_ops and ext of strangers do not matter here
+  const id = cache && `${alg} ${kty} ${crv} ${x} ${y} ${n} ${e}`;
   const known = id && cache?.get(id);
   if (known) return known;
-  const { kty, crv, x, y, n, e } = jwk; // only the key material: use, key_ops and ext of strangers do not matter here
-  const material = Object.fromEntries(Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined));
-  const key = (await importJWK(material as never, alg)) as CryptoKey;
+  const material = kty === 'RSA' ? { kty, n, e } : kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x };
+  const key = importJWK(material as never, alg) as Promise<CryptoKey>;
   if (id) cache?.set(id, key);
   return key;
 }

@@ -10,7 +10,7 @@ import {
 } from './entity-statement.js';
 import { failure, finding, type Finding, quote, refuse, type Result, success, within } from './finding.js';
 import { type JwkSet, sameKey } from './jwk-set.js';
-import type { KeyCache } from './jws.js';
+import { createKeyCache, type KeyCache } from './jws.js';
 import { MAX_CHAIN_BYTES, MAX_CHAIN_DEPTH } from './limits.js';
 import { applySuperiorMetadata, checkMetadata, type Metadata } from './metadata.js';
 import { applyMetadataPolicy } from './metadata-policy/apply.js';
@@ -43,24 +43,33 @@ export interface TrustChain {
 
 /**
  * Validate a Trust Chain (§10.2): the subject's Entity Configuration, Subordinate Statements going up, and, if present,
- * the Trust Anchor's Entity Configuration. Every statement is checked before any signature is verified.
+ * the Trust Anchor's Entity Configuration. Statements are read from the top: each one's signature is begun when its own
+ * checks and its link to the one above hold, and runs beside the reading of the next; below a fault none is begun.
  * @param chain compact JWTs, the subject's first
  * @returns the chain, or every finding with its place (`ES[1] exp`)
  */
 export async function validateTrustChain(chain: readonly string[], options: TrustChainOptions): Promise<Result<TrustChain>> {
-  const statements = parseChain(chain, options);
+  // Even without a cache between calls, a key that signed two statements is imported once.
+  const keyCache = options.keyCache ?? createKeyCache(MAX_CHAIN_DEPTH + 2);
+  const begun: Promise<Result<Verified<EntityStatement>>>[] = [];
+  const statements = parseChain(chain, options, (n, statement, above) => {
+    const sets = keySets(statement, above, options.anchors);
+    if (sets) begun[n] = verifyWithAll(statement, sets, keyCache);
+    return sets !== undefined;
+  });
   if (!statements.ok) return statements;
   const claims = statements.value.map((statement) => statement.claims);
   const links = checkLinks(claims, options);
   if (links.length) return failure(...links);
   const metadata = resolveMetadata(claims, options);
   if (!metadata.ok) return metadata;
-  const verified = await verifyChain(statements.value, options);
-  if (!verified.ok) return verified;
+  const signatures = await Promise.all(begun);
+  const unverified = signatures.flatMap((result, n) => (result.ok ? [] : within(`ES[${n}]`, result.findings)));
+  if (unverified.length) return failure(...unverified);
   return success({
     subject: claims[0]?.sub ?? '',
     trustAnchor: claims.at(-1)?.iss ?? '',
-    statements: verified.value,
+    statements: signatures.flatMap((result) => (result.ok ? [result.value] : [])),
     metadata: metadata.value,
     exp: Math.min(...claims.map(({ exp }) => exp)),
     anchor: anchorMarks(claims.at(-1)),
@@ -73,20 +82,27 @@ function anchorMarks(last: EntityStatementClaims | undefined): TrustChain['ancho
   return { ...(issuers && { trust_mark_issuers: issuers }), ...(owners && { trust_mark_owners: owners }) };
 }
 
-function parseChain(chain: readonly string[], options: TrustChainOptions): Result<readonly EntityStatement[]> {
+/** @param begin told of each statement that holds by itself, from the top; false: it does not fit, nothing below is begun */
+function parseChain(
+  chain: readonly string[],
+  options: TrustChainOptions,
+  begin: (n: number, statement: EntityStatement, above: EntityStatement | undefined) => boolean = () => true,
+): Result<readonly EntityStatement[]> {
   if (!Array.isArray(chain) || chain.length === 0) return refuse('chain_malformed', 'chain', 'a chain is a non-empty array of compact JWTs');
   if (chain.length > MAX_CHAIN_DEPTH + 2) return refuse('too_many', 'chain', `${chain.length} statements, more than ${MAX_CHAIN_DEPTH + 2}`);
   const bytes = chain.reduce((sum, one) => sum + (typeof one === 'string' ? one.length : 0), 0);
   if (bytes > MAX_CHAIN_BYTES) return refuse('too_large', 'chain', `${bytes} bytes, more than ${MAX_CHAIN_BYTES}`);
-  const statements: EntityStatement[] = [];
-  const findings: Finding[] = [];
-  for (const [n, compact] of chain.entries()) {
-    const { subject: _, ...rest } = options;
-    const parsed = parseEntityStatement(compact, n === 0 ? options : rest);
-    if (parsed.ok) statements.push(parsed.value);
-    else findings.push(...within(`ES[${n}]`, parsed.findings));
+  const { subject: _, ...others } = options;
+  const results: Result<EntityStatement>[] = [];
+  let holds = true;
+  for (let n = chain.length - 1; n >= 0; n--) {
+    const parsed = parseEntityStatement(chain[n], n === 0 ? options : others);
+    results[n] = parsed;
+    const above = results[n + 1];
+    if (holds) holds = parsed.ok && begin(n, parsed.value, above?.ok ? above.value : undefined);
   }
-  return findings.length ? failure(...findings) : success(statements);
+  const findings = results.flatMap((result, n) => (result.ok ? [] : within(`ES[${n}]`, result.findings)));
+  return findings.length ? failure(...findings) : success(results.flatMap((result) => (result.ok ? [result.value] : [])));
 }
 
 /** Order, kinds, loops, hints and anchor (§4, §10.2). */
@@ -176,23 +192,16 @@ export function checkTrustChainHeaders(
   return findings;
 }
 
-/** Signatures last: they cost the most (§10.2). */
-async function verifyChain(statements: readonly EntityStatement[], options: TrustChainOptions): Promise<Result<readonly Verified<EntityStatement>[]>> {
-  const anchor = statements.at(-1)?.claims.iss ?? '';
-  const results = await Promise.all(
-    statements.map((statement, n) => verifyWithAll(statement, keySets(statement, statements[n + 1], options.anchors[anchor]), options.keyCache)),
-  );
-  const findings = results.flatMap((result, n) => (result.ok ? [] : within(`ES[${n}]`, result.findings)));
-  return findings.length ? failure(...findings) : success(results.flatMap((result) => (result.ok ? [result.value] : [])));
-
-  /**
-   * Every key set that must vouch for a statement: the one in the statement above it; of a Trust Anchor's statements the
-   * pinned keys, because a self-consistent configuration proves nothing; of a configuration its own (§10.2).
-   */
-  function keySets(statement: EntityStatement, above: EntityStatement | undefined, pinned: JwkSet | undefined): readonly JwkSet[] {
-    const { iss, jwks } = statement.claims;
-    return [...(iss === anchor && pinned ? [pinned] : []), ...(above ? [above.claims.jwks] : []), ...(isEntityConfiguration(statement) ? [jwks] : [])];
-  }
+/**
+ * Every key set that must vouch for a statement: the one in the statement above it; of a Trust Anchor's statements the
+ * pinned keys, because a self-consistent configuration proves nothing; of a configuration its own (§10.2). Undefined when
+ * the statement does not follow from the one above, or the topmost is of no configured Trust Anchor.
+ */
+function keySets(statement: EntityStatement, above: EntityStatement | undefined, anchors: TrustChainOptions['anchors']): readonly JwkSet[] | undefined {
+  const { iss, jwks } = statement.claims;
+  const pinned = Object.hasOwn(anchors, iss) && (!above || isEntityConfiguration(above)) ? anchors[iss] : undefined;
+  if (above ? above.claims.sub !== iss : !pinned) return undefined;
+  return [...(pinned ? [pinned] : []), ...(above ? [above.claims.jwks] : []), ...(isEntityConfiguration(statement) ? [jwks] : [])];
 }
 
 /** Same `kid` and same key material give the same outcome, so a second set costs a second verification only when it differs. */
