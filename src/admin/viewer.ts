@@ -32,6 +32,11 @@ export function viewer(document: Document, base: string) {
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
   const tags = [...new Set(operations.map(({ operation }) => operation.tags?.[0] ?? 'Other'))];
+  /** A schema by name is shown where it is used. */
+  const resolve = (schema: unknown): unknown => {
+    const name = (schema as { $ref?: string } | undefined)?.$ref?.split('/').at(-1);
+    return name === undefined ? schema : (document.components?.schemas?.[name] ?? schema);
+  };
   const id = (tag: string) => tag.toLowerCase().replaceAll(/[^a-z]+/g, '-');
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${document.info.title}</title><style>${STYLE}</style></head>
@@ -42,15 +47,15 @@ export function viewer(document: Document, base: string) {
 <nav aria-label="Sections">${tags.map((tag) => html`<a href="#${id(tag)}">${tag}</a> `)}<a href="#schemas">Schemas</a></nav>
 ${tags.map(
   (tag) => html`<h2 id="${id(tag)}">${tag}</h2>
-${operations.filter(({ operation }) => (operation.tags?.[0] ?? 'Other') === tag).map(({ path, method, operation }) => one(path, method, operation, base))}`,
+${operations.filter(({ operation }) => (operation.tags?.[0] ?? 'Other') === tag).map(({ path, method, operation }) => one(path, method, operation, base, resolve))}`,
 )}
 <h2 id="schemas">Schemas</h2>
 ${Object.entries(document.components?.schemas ?? {}).map(([name, schema]) => html`<details id="schema-${name}"><summary><code>${name}</code></summary><div><pre>${show(schema)}</pre></div></details>`)}
 </body></html>`;
 }
 
-function one(path: string, method: string, operation: Operation, base: string) {
-  const body = operation.requestBody?.content?.['application/json']?.schema;
+function one(path: string, method: string, operation: Operation, base: string, resolve: (schema: unknown) => unknown) {
+  const body = resolve(operation.requestBody?.content?.['application/json']?.schema);
   const curl = `curl -H "Authorization: Bearer $HOLDFAST_TOKEN"${method === 'get' ? '' : ` -X ${method.toUpperCase()}`}${body ? ' -H "Content-Type: application/json" -d @body.json' : ''} "$HOLDFAST_URL${path}"`;
   return html`<details><summary><span class="method">${method.toUpperCase()}</span> <code>${path.replace(base, '')}</code> — ${operation.summary ?? ''}</summary><div>
 ${operation.description ? html`<p>${operation.description}</p>` : ''}

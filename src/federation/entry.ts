@@ -33,5 +33,6 @@ export { applySuperiorMetadata, checkMetadata, type Metadata, parseMetadata } fr
 export { applyMetadataPolicy } from './metadata-policy/apply.js';
 export { combineMetadataPolicies } from './metadata-policy/combine.js';
 export { type MetadataPolicy, parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
+export { missingParameters } from './required-parameters.js';
 export { checkTrustChainHeaders, resolveMetadata, type TrustChain, type TrustChainOptions, validateTrustChain } from './trust-chain.js';
 export { type TrustMark, type TrustMarkClaims, type TrustMarkOptions, validateTrustMark } from './trust-mark.js';

@@ -2,6 +2,7 @@
 export const ENTITY_STATEMENT = 'application/entity-statement+jwt';
 export const TRUST_MARK = 'application/trust-mark+jwt';
 export const RESOLVE_RESPONSE = 'application/resolve-response+jwt';
+export const TRUST_MARK_STATUS_RESPONSE = 'application/trust-mark-status-response+jwt';
 export const JWK_SET_JWT = 'application/jwk-set+jwt';
 
 /** The `typ` header that goes with a media type (RFC 7515 §4.1.9 drops the `application/`). */

@@ -114,6 +114,8 @@ function checkLinks(claims: readonly EntityStatementClaims[], options: TrustChai
     const place = `ES[${n}]`;
     const above = claims[n + 1];
     if (n === 0 && iss !== sub) findings.push(finding('chain_malformed', place, "the first statement is the subject's Entity Configuration"));
+    if (n === 0 && above && above.iss === above.sub)
+      findings.push(finding('chain_malformed', 'ES[1]', 'nothing states the subject: of the Trust Anchor itself the chain is one statement'));
     if (n > 0 && n < last && iss === sub) findings.push(finding('chain_malformed', place, 'Entity Configurations of Intermediates are not part of a chain'));
     if (above && iss !== above.sub)
       findings.push(finding('chain_broken', place, `it was issued by ${quote(iss)}, the next statement is about ${quote(above.sub)}`));

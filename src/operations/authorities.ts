@@ -52,6 +52,10 @@ function inputFindings(input: AuthorityInput, development: boolean): readonly Fi
   if (!metadata.ok) findings.push(...metadata.findings);
   for (const name of Object.keys(input.claims ?? {}))
     if (STANDARD_CLAIMS.has(name) && !OWN_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is set by Holdfast`, 'Use the field of its own.');
+  // A type identifier must not collide across federations: a URL of whoever defines it (§7.1).
+  for (const claim of ['trust_mark_issuers', 'trust_mark_owners'])
+    for (const type of Object.keys((input.claims?.[claim] as object | undefined) ?? {}))
+      if (!URL.canParse(type)) no(`claims/${claim}`, `"${type.slice(0, 80)}" is no URL`, 'Name a trust mark type by a URL.');
   for (const [n, hint] of (input.authorityHints ?? []).entries()) {
     const id = parseEntityId(hint, { development });
     if (!id.ok) findings.push(...id.findings.map((one) => ({ ...one, where: `authority_hints/${n}` })));

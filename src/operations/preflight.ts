@@ -6,6 +6,7 @@ import {
   finding,
   type JwkSet,
   type Metadata,
+  missingParameters,
   parseEntityId,
   parseJwkSet,
   validateEntityConfiguration,
@@ -85,6 +86,7 @@ async function judge(call: Call, authority: { readonly id: string; readonly enti
   const metadata = claims.metadata ?? {};
   const intermediate = metadata['federation_entity']?.['federation_fetch_endpoint'] !== undefined;
   findings.push(...checkMetadata(metadata, { entityId: claims.sub, development: call.development, ...(intermediate && { hasSubordinates: true }) }));
+  findings.push(...missingParameters(metadata));
   const policy = await publishedPolicy(call.store.db, authority.id);
   // Policy reaches an intermediate's subordinates through the chain; what it does to the intermediate itself is judged here too.
   const applied = policy && applyMetadataPolicy(policy.policy, metadata);

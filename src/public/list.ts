@@ -11,6 +11,8 @@ const MAX_TYPES = 20;
 const HEADERS = { 'content-type': 'application/json', 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' };
 
 interface Kept {
+  /** A membership that is counted ends then. */
+  readonly until: number | null;
   readonly body: string;
   readonly headers: Record<string, string>;
 }
@@ -49,7 +51,7 @@ export function serveList(
   const timeless = !filter.trustMarked && filter.trustMarkType === undefined && !authenticated;
   const key = `list ${authority.id} ${JSON.stringify(filter)}`;
   const kept = timeless ? published.remembered<Kept>(key) : undefined;
-  if (kept) return answer(c, kept);
+  if (kept && (kept.until === null || now < kept.until)) return answer(c, kept);
   if (c.req.method === 'HEAD') return c.body(null, 200, headers);
   const page = (after: string) => published.listPage(authority.id, filter, after, LIST_PAGE, now);
   return andThen(page(''), (first) => {
@@ -60,11 +62,13 @@ export function serveList(
     return andThen(page(first.at(-1) as string), (second) => (second.length ? c.body(stream(first, page), 200, headers) : finish(body)));
   });
 
-  function finish(body: string): Response {
+  function finish(body: string): MaybePromise<Response> {
     if (!timeless || body.length > MAX_KEPT_BYTES) return c.body(body, 200, headers);
-    const fresh: Kept = { body, headers: { ...headers, etag: etagOf(body) } };
-    published.remember(key, fresh, body.length);
-    return answer(c, fresh);
+    return andThen(published.nextEnd(authority.id, now), (until) => {
+      const fresh: Kept = { until, body, headers: { ...headers, etag: etagOf(body) } };
+      published.remember(key, fresh, body.length);
+      return answer(c, fresh);
+    });
   }
 }
 

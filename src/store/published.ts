@@ -30,6 +30,8 @@ export interface Published {
   artefact(authorityId: string, kind: ArtefactKind, key: string): MaybePromise<ServedArtefact | undefined>;
   /** Identifiers of active subordinates after `after`, in byte order. */
   listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
+  /** When the next membership ends that is counted now; null when none has an end. */
+  nextEnd(authorityId: string, now: number): MaybePromise<number | null>;
   /** Called once at the beginning of a request: forgets everything when something was committed since the last one. */
   begin(): void;
   /** Something that holds until the next commit; undefined when it must be asked for again. */
@@ -81,6 +83,7 @@ export function createCache(maxBytes: number, fresh: () => boolean): Cache {
 
 const ARTEFACT = 'SELECT bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?';
 const AUTHORITIES = "SELECT id, entity_id, client_auth FROM authority WHERE state = 'active'";
+const NEXT_END = "SELECT min(valid_until) AS at FROM member WHERE authority_id = ? AND state = 'active' AND valid_until > ?";
 /** Bytes an entry costs beside its content. */
 const OVERHEAD = 400;
 
@@ -122,8 +125,10 @@ export function createPublished(select: Select, cache: Cache): Published {
 
     listPage(authorityId, filter, after, limit, now) {
       const { sql, params } = listQuery(filter, now);
-      return andThen(select(sql, [authorityId, after, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
+      return andThen(select(sql, [authorityId, after, now, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
     },
+
+    nextEnd: (authorityId, now) => andThen(select(NEXT_END, [authorityId, now]), ([row]) => (row?.['at'] ?? null) as number | null),
 
     begin: () => cache.begin(),
     remembered: <T>(key: string) => cache.get(key) as T | undefined,
@@ -150,5 +155,8 @@ function listQuery({ entityTypes, intermediate, trustMarked, trustMarkType }: Li
     params.push(now, trustMarkType);
   }
   const more = where.map((one) => ` AND ${one}`).join('');
-  return { sql: `SELECT entity_id FROM member WHERE authority_id = ? AND state = 'active' AND entity_id > ?${more} ORDER BY entity_id LIMIT ?`, params };
+  return {
+    sql: `SELECT entity_id FROM member WHERE authority_id = ? AND state = 'active' AND entity_id > ? AND coalesce(valid_until > ?, 1)${more} ORDER BY entity_id LIMIT ?`,
+    params,
+  };
 }

@@ -115,7 +115,13 @@ describe('policies and constraints of an authority', () => {
     await backgroundTurn(d.deployment, () => true);
     expect(decodeJwt((await d.public(`/fetch?sub=${encodeURIComponent(RP)}`)).text).exp).toBe(NOW + 7200);
     expect((await d.admin('PATCH', '/authorities/main', { v: 1 })).json.code).toBe('version_conflict');
-    for (const body of [{ statement_lifetime: 59 }, { authority_hints: ['not an id'] }, { claims: { iss: 'x' } }, { metadata: { t: { p: null } } }])
+    for (const body of [
+      { statement_lifetime: 59 },
+      { authority_hints: ['not an id'] },
+      { claims: { iss: 'x' } },
+      { metadata: { t: { p: null } } },
+      { claims: { trust_mark_issuers: { 'TM-03 no url': [] } } },
+    ])
       expect((await d.admin('PATCH', '/authorities/main', body)).status).toBe(422);
     for (const metadata of [{ federation_entity: { jwks: { keys: [] } } }, { openid_provider: { issuer: 'https://else.example' } }])
       expect((await d.admin('PATCH', '/authorities/main', { metadata })).json.findings[0].code, 'MD-10 MD-12').toBe('metadata_invalid');

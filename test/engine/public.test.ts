@@ -213,6 +213,16 @@ describe('list', () => {
     d.clock = NOW + 10;
     expect(await ids('trust_marked=true'), 'no answer about marks outlives them').toBe('');
   });
+  it('LI-02: a membership that ended is not listed, also not from what is kept in memory', async () => {
+    const { d } = await populated();
+    await d.admin('PATCH', `${MEMBERS}/${encodeURIComponent('https://m0.example')}`, { valid_until: NOW + 100 });
+    expect((await d.public('/list')).json).toHaveLength(4);
+    d.clock = NOW + 99;
+    expect((await d.public('/list')).json).toHaveLength(4);
+    d.clock = NOW + 100;
+    expect((await d.public('/list')).json).toEqual([1, 2, 3].map((n) => `https://m${n}.example`));
+    expect((await d.public(fetchUrl('https://m0.example'))).status).toBe(404);
+  });
   it('LI-06 trap 17: all four filters are supported; a malformed one is refused, never ignored', async () => {
     const { d } = await populated();
     for (const query of ['intermediate=yes', 'trust_marked=1', 'trust_marked=true&trust_marked=false'])

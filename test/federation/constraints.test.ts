@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  missingParameters,
   allowEntityTypes,
   checkConstraints,
   parseConstraints,
@@ -49,6 +50,16 @@ describe('allowed entity types', () => {
     const metadata = { federation_entity: {}, openid_provider: {}, oauth_client: {} };
     expect(allowEntityTypes(metadata, { allowed_entity_types: ['oauth_client'] })).toEqual({ federation_entity: {}, oauth_client: {} });
     expect(allowEntityTypes(metadata, {})).toEqual(metadata);
+  });
+});
+
+describe('required parameters', () => {
+  it('MP-35: the subject of a chain sees what its resolved metadata lacks', () => {
+    const where = (metadata: object) => missingParameters(metadata as never).map(({ detail }) => detail.split(' is ')[0]);
+    expect(where({ openid_relying_party: { redirect_uris: [], jwks_uri: 'https://a.example' } })).toEqual([]);
+    expect(where({ openid_relying_party: {} })).toEqual(['redirect_uris', 'jwks or jwks_uri or signed_jwks_uri']);
+    expect(where({ openid_provider: { issuer: 'x' } })).toHaveLength(5);
+    expect(where({ oauth_authorization_server: { issuer: 'x', response_types_supported: [] }, oauth_resource: {}, made_up: {} })).toEqual(['resource']);
   });
 });
 

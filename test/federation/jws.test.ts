@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { base64url } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { limits, parseEntityStatement, parseJws, verifyJws } from '../../src/federation/entry.js';
+import { limits, mediaTypes, parseEntityStatement, parseJws, verifyJws } from '../../src/federation/entry.js';
 import { parseJson } from '../../src/federation/strict-json.js';
 import { type TestKey, testKey } from '../support/keys.js';
 
@@ -33,6 +33,14 @@ describe('JO-03: accepted algorithms', () => {
   it.each(['crit', 'b64', 'zip', 'jwk', 'jku', 'x5u'])('the header %s is refused', (name) =>
     expect(code(withHeader({ [name]: ['x'] }))).toBe('header_not_allowed'),
   );
+});
+
+describe('JO-15: each kind of JWT has its typ', () => {
+  const kinds = [mediaTypes.RESOLVE_RESPONSE, mediaTypes.TRUST_MARK_STATUS_RESPONSE, mediaTypes.ENTITY_STATEMENT].map(mediaTypes.typOf);
+  it.each(kinds)('%s is taken for nothing else, and needs a kid', (typ) => {
+    for (const other of [...kinds, 'JWT', undefined]) expect(parseJws(withHeader({ typ: other }), typ).ok).toBe(other === typ);
+    expect(parseJws(withHeader({ typ, kid: undefined }), typ)).toMatchObject({ ok: false, findings: [{ code: 'kid_missing' }] });
+  });
 });
 
 describe('the JSON inside', () => {

@@ -32,6 +32,13 @@ describe('a chain that holds', () => {
     const chain = (await federation.chain()).slice(3);
     expect(await validateTrustChain(chain, { anchors: federation.anchors, now: NOW })).toMatchObject({ ok: true, value: { subject: TA, trustAnchor: TA } });
   });
+  it('TC-03: the Trust Anchor’s configuration twice is no chain', async () => {
+    const anchor = (await federation.chain())[3] as string;
+    expect(await validateTrustChain([anchor, anchor], { anchors: federation.anchors, now: NOW })).toMatchObject({
+      ok: false,
+      findings: [{ code: 'chain_malformed', where: 'ES[1]' }],
+    });
+  });
   it('TC-06: an anchor that has superiors still ends the chain', async () =>
     expect(await verdict({ claims: { 3: { authority_hints: ['https://above.example.org'] } } })).toBe('valid'));
   it('TC-13: a key cache changes nothing about the verdict', async () => {

@@ -60,7 +60,7 @@ describe('the command line', () => {
       exp: now + 600,
       jwks: { keys: [key.jwk] },
       authority_hints: [server.url],
-      metadata: { openid_relying_party: { client_name: '\u001b[31mred' } },
+      metadata: { openid_relying_party: { client_name: '\u001b[31mred', redirect_uris: [`${id}/cb`], jwks_uri: `${id}/jwks` } },
     });
     const leaf = createServer((_request, response) =>
       response.writeHead(200, { 'content-type': 'application/entity-statement+jwt' }).end(configuration),

@@ -125,7 +125,7 @@ export async function testMember(id: string, key?: TestKey): Promise<TestMember>
         exp: NOW + 86_400,
         jwks: { keys: [signer.jwk] },
         authority_hints: [ANCHOR],
-        metadata: { openid_relying_party: { redirect_uris: [`${id}/cb`] } },
+        metadata: { openid_relying_party: { redirect_uris: [`${id}/cb`], jwks_uri: `${id}/jwks` } },
         ...claims,
       }),
   };
