@@ -10,6 +10,12 @@ export interface Globals {
   readonly client: Client;
 }
 
+/** A page of a list. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next_cursor: string | null;
+}
+
 interface Options {
   readonly json?: boolean;
   readonly authority?: string;

@@ -1,7 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { authorityCommands, keyCommands, policyCommands, watchingCommands } from '../cli/administration.js';
+import { accessCommands } from '../cli/access.js';
+import { authorityCommands } from '../cli/authority.js';
+import { keyCommands } from '../cli/key.js';
+import { policyCommands } from '../cli/policy.js';
+import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
 import { inspectCommand } from '../cli/inspect.js';
 import { memberCommands } from '../cli/member.js';
@@ -194,6 +198,7 @@ function createProgram(): Command {
   keyCommands(program);
   policyCommands(program);
   watchingCommands(program);
+  accessCommands(program);
   resolveCommand(
     program,
     (development) => (subject, anchors) => resolveEntity(subject, { anchors, development, allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '' }),

@@ -1,0 +1,87 @@
+import type { Command } from 'commander';
+import { dim, out, table, talk, when } from './output.js';
+import { globals, path, show, type Page } from './shell.js';
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+export function accessCommands(program: Command): void {
+  program
+    .command('whoami')
+    .description('who you are on the server')
+    .action(async (_options: object, command: Command) => {
+      const { client, json } = globals(command);
+      const me = await client.get<{ id: string; role: string; authorities: string[] | null; development: boolean }>('/whoami');
+      show(json, me, () =>
+        out(`${me.id}  ${me.role}  ${me.authorities?.join(', ') ?? 'all authorities'}  ${dim(client.url + (me.development ? ' (development mode)' : ''))}`),
+      );
+    });
+  program
+    .command('openapi')
+    .description('the contract of the admin API on stdout')
+    .action(async (_options: object, command: Command) => {
+      process.stdout.write(`${JSON.stringify(await globals(command).client.get('/openapi.json'), null, 2)}\n`);
+    });
+  const keys = program.command('api-key').description('API keys of people and scripts');
+  keys
+    .command('list')
+    .description('all keys; never their tokens')
+    .action(async (_options: object, command: Command) => {
+      const { client, json } = globals(command);
+      const page =
+        await client.get<
+          Page<{
+            id: string;
+            name: string;
+            prefix: string;
+            role: string;
+            authorities: string[] | null;
+            expires_at: number | null;
+            revoked_at: number | null;
+            last_used_at: number | null;
+          }>
+        >('/api-keys');
+      show(json, page, () =>
+        out(
+          table(
+            ['id', 'name', 'role', 'authorities', 'expires', 'last used', ''],
+            page.items.map((one) => [
+              one.id,
+              one.name,
+              one.role,
+              one.authorities?.join(',') ?? 'all',
+              when(one.expires_at),
+              when(one.last_used_at),
+              one.revoked_at === null ? '' : 'revoked',
+            ]),
+          ),
+        ),
+      );
+    });
+  keys
+    .command('create <name>')
+    .description('make a key; its token is shown once')
+    .requiredOption('--role <role>', 'owner, operator, approver or auditor')
+    .option('--only <slug>', 'limit it to an authority; repeat for several', collect, [])
+    .option('--expires <seconds>', 'from now')
+    .action(async (name: string, options: { role: string; only: string[]; expires?: string }, command: Command) => {
+      const { client, json } = globals(command);
+      const one = await client.send<{ id: string; token: string }>('POST', '/api-keys', {
+        name,
+        role: options.role,
+        authorities: options.only.length ? options.only : null,
+        ...(options.expires !== undefined && { expires_at: Math.floor(Date.now() / 1000) + Number(options.expires) }),
+      });
+      show(json, one, () => {
+        talk(`${one.id}: this token is shown once`);
+        out(one.token);
+      });
+    });
+  keys
+    .command('revoke <id>')
+    .description('end a key at once')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { client, json } = globals(command);
+      const one = await client.send<{ id: string }>('POST', path('api-keys', id, 'revoke'));
+      show(json, one, () => talk(`${one.id} is revoked`));
+    });
+}

@@ -1,0 +1,98 @@
+import type { Command } from 'commander';
+import { clean, out, table } from './output.js';
+import { globals, path, readJson, show, type Page } from './shell.js';
+
+interface AuthorityView {
+  readonly slug: string;
+  readonly entity_id: string;
+  readonly state: string;
+  readonly generation: number;
+  readonly members?: Readonly<Record<string, number>>;
+}
+interface Settings {
+  readonly hint?: string[];
+  readonly configurationLifetime?: string;
+  readonly statementLifetime?: string;
+  readonly metadata?: string;
+  readonly claims?: string;
+  readonly keyRotation?: string;
+  readonly clientAuth?: string;
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+function settings(options: Settings): Record<string, unknown> {
+  return {
+    ...(options.hint?.length && { authority_hints: options.hint.filter(Boolean) }),
+    ...(options.configurationLifetime !== undefined && { configuration_lifetime: Number(options.configurationLifetime) }),
+    ...(options.statementLifetime !== undefined && { statement_lifetime: Number(options.statementLifetime) }),
+    ...(options.keyRotation !== undefined && { key_rotation: options.keyRotation === 'off' ? null : Number(options.keyRotation) }),
+    ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
+    ...(options.claims !== undefined && { claims: readJson(options.claims) }),
+    ...(options.clientAuth !== undefined && { client_auth: Object.fromEntries(options.clientAuth.split(',').map((one) => one.split('='))) }),
+  };
+}
+
+const withSettings = (command: Command): Command =>
+  command
+    .option('--hint <entity-id>', 'a superior; repeat for several', collect, [])
+    .option('--configuration-lifetime <seconds>')
+    .option('--statement-lifetime <seconds>')
+    .option('--key-rotation <seconds|off>', 'rotate the signing key this often')
+    .option('--metadata <file>', 'JSON')
+    .option('--claims <file>', 'further claims of the configuration, such as trust_mark_issuers (JSON)')
+    .option('--client-auth <list>', 'e.g. fetch=optional,list=required');
+
+export function authorityCommands(program: Command): void {
+  const authority = program.command('authority').description('the entities this deployment operates');
+  const describe = (one: AuthorityView) => {
+    out(`${one.slug}  ${clean(one.entity_id)}  ${one.state}, generation ${one.generation}`);
+    if (one.members)
+      out(
+        `  members  ${
+          Object.entries(one.members)
+            .map(([state, n]) => `${n} ${state}`)
+            .join(', ') || 'none yet'
+        }`,
+      );
+  };
+  authority
+    .command('list')
+    .description('all authorities')
+    .action(async (_options: object, command: Command) => {
+      const { client, json } = globals(command);
+      const page = await client.get<Page<AuthorityView>>('/authorities');
+      show(json, page, () =>
+        out(
+          table(
+            ['slug', 'entity identifier', 'state'],
+            page.items.map((one) => [one.slug, one.entity_id, one.state]),
+          ),
+        ),
+      );
+    });
+  authority
+    .command('show [slug]')
+    .description('one authority')
+    .action(async (slug: string | undefined, _options: object, command: Command) => {
+      const { client, json, authority: chosen } = globals(command);
+      const one = await client.get<AuthorityView>(path('authorities', slug ?? chosen));
+      show(json, one, () => describe(one));
+    });
+  withSettings(
+    authority
+      .command('create <slug>')
+      .description('make an authority with its first key')
+      .requiredOption('--entity-id <url>', 'its entity identifier')
+      .option('--alg <alg>', 'of its keys', 'ES256'),
+  ).action(async (slug: string, options: Settings & { entityId: string; alg: string }, command: Command) => {
+    const { client, json } = globals(command);
+    const one = await client.send<AuthorityView>('POST', '/authorities', { slug, entity_id: options.entityId, key_alg: options.alg, ...settings(options) });
+    show(json, one, () => describe(one));
+  });
+  withSettings(authority.command('change <slug>').description('change settings')).action(async (slug: string, options: Settings, command: Command) => {
+    const { client, json } = globals(command);
+    const one = await client.send<AuthorityView>('PATCH', path('authorities', slug), settings(options));
+    show(json, one, () => describe(one));
+  });
+}

@@ -1,0 +1,108 @@
+import type { Command } from 'commander';
+import { out, table, when } from './output.js';
+import { confirm, globals, path, readInput, show, type Page } from './shell.js';
+
+interface KeyView {
+  readonly kid: string;
+  readonly alg: string;
+  readonly state: string;
+  readonly created_at: number;
+  readonly active_at: number | null;
+  readonly ended_at: number | null;
+  readonly revoked_reason: string | null;
+}
+
+export function keyCommands(program: Command): void {
+  const key = program.command('key').description('signing keys of an authority');
+  const keys = (authority: string, ...more: string[]) => path('authorities', authority, 'keys', ...more);
+  const describe = (one: KeyView) => out(`${one.kid}  ${one.alg}  ${one.state}${one.revoked_reason ? ` (${one.revoked_reason})` : ''}`);
+  key
+    .command('list')
+    .description('all keys, past ones included')
+    .action(async (_options: object, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const page = await client.get<Page<KeyView>>(keys(authority));
+      show(json, page, () =>
+        out(
+          table(
+            ['state', 'alg', 'kid', 'signing since', 'ended'],
+            page.items.map((one) => [
+              one.state,
+              one.alg,
+              one.kid,
+              when(one.active_at),
+              one.ended_at === null ? '—' : `${when(one.ended_at)} ${one.revoked_reason ?? ''}`,
+            ]),
+          ),
+        ),
+      );
+    });
+  key
+    .command('generate')
+    .description('make a key and publish it as staged')
+    .option('--alg <alg>')
+    .option('--no-stage', 'do not publish it yet')
+    .action(async (options: { alg?: string; stage: boolean }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const one = await client.send<KeyView>('POST', keys(authority), { ...(options.alg !== undefined && { alg: options.alg }), stage: options.stage });
+      show(json, one, () => describe(one));
+    });
+  key
+    .command('import <file>')
+    .description('take over a private key: JWK (JSON) or PKCS#8 PEM, or - for stdin')
+    .option('--alg <alg>')
+    .action(async (file: string, options: { alg?: string }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const text = readInput(file);
+      const secret = text.trimStart().startsWith('{') ? { jwk: JSON.parse(text) as unknown } : { pem: text };
+      const one = await client.send<KeyView>('POST', keys(authority), { ...secret, ...(options.alg !== undefined && { alg: options.alg }) });
+      show(json, one, () => describe(one));
+    });
+  for (const [verb, about] of [
+    ['stage', 'publish a key that is not signing yet'],
+    ['retire', 'take a retiring key out of the configuration'],
+  ] as const) {
+    key
+      .command(`${verb} <kid>`)
+      .description(about)
+      .action(async (kid: string, _options: object, command: Command) => {
+        const { client, json, authority } = globals(command);
+        const one = await client.send<KeyView>('POST', keys(authority, kid, verb));
+        show(json, one, () => describe(one));
+      });
+  }
+  key
+    .command('activate <kid>')
+    .description('sign with this key from now on')
+    .option('--force', 'do not wait for caches and superiors')
+    .option('--reason <text>')
+    .action(async (kid: string, options: { force?: boolean; reason?: string }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const one = await client.send<KeyView>('POST', keys(authority, kid, 'activate'), {
+        ...(options.force && { force: true }),
+        ...(options.reason !== undefined && { reason: options.reason }),
+      });
+      show(json, one, () => describe(one));
+    });
+  key
+    .command('revoke <kid>')
+    .description('revoke a key; "compromised" withholds everything it signed')
+    .requiredOption('--reason <reason>', 'unspecified, compromised, superseded, or a code of your own')
+    .option('--yes <kid>', 'confirm by repeating the kid')
+    .action(async (kid: string, options: { reason: string; yes?: string }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      await confirm(kid, options.yes, `This revokes the key ${kid}; it cannot be undone`);
+      const one = await client.send<KeyView>('POST', keys(authority, kid, 'revoke'), { reason: options.reason });
+      show(json, one, () => describe(one));
+    });
+  key
+    .command('export-public')
+    .description("the authority's published keys as a JWK Set, for pinning out of band")
+    .action(async (_options: object, command: Command) => {
+      const { client, authority } = globals(command);
+      const page = await client.get<Page<KeyView & { jwk: object }>>(keys(authority));
+      process.stdout.write(
+        `${JSON.stringify({ keys: page.items.filter(({ state }) => ['staged', 'active', 'retiring'].includes(state)).map(({ jwk }) => jwk) }, null, 2)}\n`,
+      );
+    });
+}

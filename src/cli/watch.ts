@@ -1,0 +1,57 @@
+import type { Command } from 'commander';
+import { out, table, talk, when } from './output.js';
+import { globals, path, show, type Page } from './shell.js';
+
+interface JobView {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly done: number;
+  readonly total: number;
+  readonly refused: number;
+  readonly updated_at: number;
+}
+
+export function watchingCommands(program: Command): void {
+  const job = program.command('job').description('imports and re-signings');
+  const row = (one: JobView) => [one.id, one.kind, one.state, `${one.done} of ${one.total}`, String(one.refused), when(one.updated_at)];
+  const header = ['id', 'kind', 'state', 'progress', 'refused', 'updated'];
+  job
+    .command('list')
+    .description('newest first')
+    .action(async (_options: object, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const page = await client.get<Page<JobView>>(path('authorities', authority, 'jobs'));
+      show(json, page, () => (page.items.length ? out(table(header, page.items.map(row))) : talk('No jobs yet.')));
+    });
+  job
+    .command('show <id>')
+    .description('one job')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const one = await client.get<JobView>(path('authorities', authority, 'jobs', id));
+      show(json, one, () => out(table(header, [row(one)])));
+    });
+  const event = program.command('event').description('the audit trail');
+  event
+    .command('list')
+    .description('oldest first')
+    .option('--after <seq>')
+    .option('--limit <n>', '1 to 1000', '100')
+    .action(async (options: { after?: string; limit: string }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const query = new URLSearchParams({ limit: options.limit, ...(options.after !== undefined && { cursor: options.after }) });
+      const page = await client.get<
+        Page<{ seq: number; at: number; type: string; subject: { kind: string; id: string }; actor: { id: string }; reason: string | null }>
+      >(`${path('authorities', authority, 'events')}?${query}`);
+      show(json, page, () => {
+        out(
+          table(
+            ['event', 'at', 'what', 'subject', 'by', 'reason'],
+            page.items.map((one) => [String(one.seq), when(one.at), one.type, `${one.subject.kind} ${one.subject.id}`, one.actor.id, one.reason ?? '']),
+          ),
+        );
+        if (page.next_cursor) talk(`More: --after ${page.next_cursor}`);
+      });
+    });
+}
