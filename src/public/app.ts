@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { federationError } from '../edge/federation-error.js';
 import { ERROR_STATUS } from '../federation/entry.js';
+import { AnyPathRouter } from './any-path-router.js';
 import { andThen, type MaybePromise, type ServedAuthority } from '../store/published.js';
 import { authenticate, type CallerContext } from './caller.js';
 import { serveList } from './list.js';
@@ -18,7 +19,8 @@ const MAX_FORM_BYTES = 64 * 1024;
  * @param contextOf per request: on Workers the bindings come with it
  */
 export function createPublicApp<Bindings extends object>(contextOf: (bindings: Bindings) => PublicContext): Hono<{ Bindings: Bindings }> {
-  const app = new Hono<{ Bindings: Bindings }>();
+  // The whole URL is the path: it is read from the request once, and is the key of what is kept.
+  const app = new Hono<{ Bindings: Bindings }>({ router: new AnyPathRouter(), getPath: (request) => request.url });
   let table: { readonly of: readonly ServedAuthority[]; readonly routes: ReadonlyMap<string, Route> } | undefined;
 
   const find = (context: PublicContext, url: string): MaybePromise<Route | undefined> => {
@@ -38,7 +40,7 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
   function get(c: Context, context: PublicContext): MaybePromise<Response> {
     const { published } = context;
     published.begin();
-    const { url } = c.req;
+    const url = c.req.path;
     // The hot path: the same URL, nothing committed since. Everything from begin() to remember() is synchronous on Node,
     // so no commit can fall in between and leave an old answer behind.
     const kept = published.remembered<Ready>(url);
@@ -53,7 +55,7 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
 
   async function post(c: Context, context: PublicContext): Promise<Response> {
     context.published.begin();
-    const route = await find(context, c.req.url);
+    const route = await find(context, c.req.path);
     if (!route) return nowhere(c);
     if (modeOf(route) === 'none')
       return federationError(c, 'invalid_request', 'this endpoint takes unauthenticated GET requests only', { allow: 'GET, HEAD' }, 405);
@@ -104,9 +106,9 @@ function serve(c: Context, { published, now }: PublicContext, { authority, endpo
     case 'historical_keys':
       return stored('historical_keys', '', 'this entity publishes no historical keys');
     case 'list':
-      return serveList(c, published, authority, form ?? new URL(c.req.url).searchParams, time, authenticated);
+      return serveList(c, published, authority, form ?? new URL(c.req.path).searchParams, time, authenticated);
     case 'fetch': {
-      const subs = form ? form.getAll('sub') : (c.req.queries('sub') ?? []);
+      const subs = form ? form.getAll('sub') : new URL(c.req.path).searchParams.getAll('sub');
       const [sub] = subs;
       if (sub === undefined || sub === '') return federationError(c, 'invalid_request', 'the parameter sub is missing');
       if (subs.length > 1) return federationError(c, 'invalid_request', 'sub is given more than once');
