@@ -9,7 +9,7 @@ import {
   verifyEntityStatement,
 } from './entity-statement.js';
 import { failure, finding, type Finding, quote, refuse, type Result, success, within } from './finding.js';
-import { type JwkSet, sameKey } from './jwk-set.js';
+import { type JwkSet, parseJwkSet, sameKey } from './jwk-set.js';
 import { createKeyCache, type KeyCache } from './jws.js';
 import { MAX_CHAIN_BYTES, MAX_CHAIN_DEPTH } from './limits.js';
 import { applySuperiorMetadata, checkMetadata, type Metadata } from './metadata.js';
@@ -63,7 +63,8 @@ export async function validateTrustChain(chain: readonly string[], options: Trus
   if (links.length) return failure(...links);
   const metadata = resolveMetadata(claims, options);
   if (!metadata.ok) return metadata;
-  const signatures = await Promise.all(begun);
+  // A statement whose signature was never begun did not follow from the one above: no signature, no trust.
+  const signatures = await Promise.all(claims.map((_, n) => begun[n] ?? refuse('chain_broken', '', 'it was not verified')));
   const unverified = signatures.flatMap((result, n) => (result.ok ? [] : within(`ES[${n}]`, result.findings)));
   if (unverified.length) return failure(...unverified);
   return success({
@@ -127,8 +128,9 @@ function checkLinks(claims: readonly EntityStatementClaims[], options: TrustChai
     findings.push(finding('authority_hint_missing', 'ES[0] authority_hints', `${quote(superior.iss)} is not among them`));
   }
   const anchor = claims[last]?.iss ?? '';
-  if (!Object.hasOwn(options.anchors, anchor))
-    findings.push(finding('trust_anchor_unknown', `ES[${last}] iss`, `${quote(anchor)} is not a configured Trust Anchor`));
+  const keys = pinnedKeys(options.anchors, anchor);
+  if (!keys) findings.push(finding('trust_anchor_unknown', `ES[${last}] iss`, `${quote(anchor)} is not a configured Trust Anchor`));
+  else if (!keys.ok) findings.push(...keys.findings);
   return findings;
 }
 
@@ -194,6 +196,10 @@ export function checkTrustChainHeaders(
   return findings;
 }
 
+/** A Trust Anchor's configured keys: they come from a file or a form, so they are checked like a stranger's. */
+const pinnedKeys = (anchors: TrustChainOptions['anchors'], id: string): Result<JwkSet> | undefined =>
+  Object.hasOwn(anchors, id) ? parseJwkSet(anchors[id], `anchors/${id}`, { strict: false }) : undefined;
+
 /**
  * Every key set that must vouch for a statement: the one in the statement above it; of a Trust Anchor's statements the
  * pinned keys, because a self-consistent configuration proves nothing; of a configuration its own (§10.2). Undefined when
@@ -201,8 +207,9 @@ export function checkTrustChainHeaders(
  */
 function keySets(statement: EntityStatement, above: EntityStatement | undefined, anchors: TrustChainOptions['anchors']): readonly JwkSet[] | undefined {
   const { iss, jwks } = statement.claims;
-  const pinned = Object.hasOwn(anchors, iss) && (!above || isEntityConfiguration(above)) ? anchors[iss] : undefined;
-  if (above ? above.claims.sub !== iss : !pinned) return undefined;
+  const keys = !above || isEntityConfiguration(above) ? pinnedKeys(anchors, iss) : undefined;
+  if (keys?.ok === false || (above ? above.claims.sub !== iss : !keys)) return undefined;
+  const pinned = keys?.value;
   return [...(pinned ? [pinned] : []), ...(above ? [above.claims.jwks] : []), ...(isEntityConfiguration(statement) ? [jwks] : [])];
 }
 

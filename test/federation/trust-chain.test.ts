@@ -60,6 +60,12 @@ describe('a chain that holds', () => {
 });
 
 describe('signatures', () => {
+  it.each([[undefined], [{}], [{ keys: [] }], [{ keys: [{ kty: 'oct', kid: 'a', k: 'x' }] }]])(
+    'anchors configured with %j are refused with the place',
+    async (keys) => {
+      expect(await verdict({}, { anchors: { [TA]: keys } })).toMatch(new RegExp(`^jw[a-z_]+ anchors/${TA}`));
+    },
+  );
   it('EV-05: a statement verifies with the keys of its issuer, not with those it carries', async () => {
     expect(await verdict({ signers: { 1: federation.keys.leaf } })).toContain('signature_key_unknown ES[1]');
   });
@@ -280,7 +286,7 @@ describe('what the chain says beyond metadata', () => {
       checkTrustChainHeaders(
         { trust_chain: chain, peer_trust_chain: elsewhere.slice(3) },
         { trust_chain: LEAF, peer_trust_chain: 'https://b.example' },
-        { ...options, anchors: { ...federation.anchors, 'https://b.example': { keys: [] } } },
+        { ...options, anchors: { ...federation.anchors, 'https://b.example': { keys: [other.keys.ta.jwk] } } },
       ).map(({ code }) => code),
     ).toEqual(['chain_malformed']);
   });
