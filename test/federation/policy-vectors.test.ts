@@ -426,6 +426,18 @@ describe('operator types and structure', () => {
     const result = combineMetadataPolicies([{ t: { p: { value: ['a', 'b'] } } }, { t: { p: { value: ['b', 'a'] } } }]);
     expect(result).toMatchObject({ ok: false, findings: [{ code: 'policy_merge', detail: expect.stringContaining('another order') }] });
   });
+  it.each([
+    ['W07', { value: null }, { essential: true }],
+    ['W11', { value: ['code', 'token'] }, { subset_of: ['code'] }],
+    ['W14', { subset_of: ['a', 'b'] }, { add: ['c'] }],
+    ['W17', { add: ['a'] }, { one_of: ['a', 'b'] }],
+    ['W24', { superset_of: ['a', 'b'] }, { subset_of: ['a'] }],
+  ])('MP-30 %s: what may not stand together after a merge is refused by the merge itself', (_title, superior, subordinate) => {
+    expect(combineMetadataPolicies([{ t: { p: superior } }, { t: { p: subordinate } }])).toMatchObject({
+      ok: false,
+      findings: [{ code: 'policy_combination' }],
+    });
+  });
   it('MP-22 MP-25: value runs first and essential last; between them nothing of ours is added', () => {
     expect([...OPERATORS.keys()]).toEqual(['value', 'add', 'default', 'one_of', 'subset_of', 'superset_of', 'essential']);
   });
