@@ -214,26 +214,52 @@ describe('renewal', () => {
     expect(await fsck(d.deployment)).toEqual([]);
   });
 
+  /** Something happens while a renewal signs: after it has read, before it writes. */
+  const meanwhile = (d: TestDeployment, act: () => Promise<unknown>) => {
+    const { custody } = d.deployment;
+    const signer = async (key: Parameters<typeof custody.signer>[0]) => {
+      const real = await custody.signer(key);
+      return {
+        ...real,
+        async sign(bytes: Uint8Array) {
+          await act();
+          return real.sign(bytes);
+        },
+      };
+    };
+    return renewSlice({ ...d.deployment, custody: { ...custody, signer } });
+  };
+
   it('what a halt removed while it was being signed stays removed', async () => {
     const { d } = await withMember();
     d.clock = NOW + DAY * 0.7;
-    const { custody } = d.deployment;
-    const slow = {
-      ...d.deployment,
-      custody: {
-        ...custody,
-        signer: async (key: never) => ({
-          ...(await custody.signer(key)),
-          sign: async (bytes: Uint8Array) => {
-            await d.admin('POST', `/authorities/main/members/${encodeURIComponent(RP)}/suspend`, { reason: 'meanwhile' });
-            return (await custody.signer(key)).sign(bytes);
-          },
-        }),
-      },
-    };
-    await renewSlice(slow as never);
+    await meanwhile(d, () => d.admin('POST', `/authorities/main/members/${encodeURIComponent(RP)}/suspend`, { reason: 'meanwhile' }));
     expect((await statement(d)).status).toBe(404);
     expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('keys that were replaced while the old statement was being signed again are not undone', async () => {
+    const { d } = await withMember();
+    const next = await testKey();
+    d.clock = NOW + DAY * 0.7;
+    await meanwhile(d, () => d.admin('PUT', `/authorities/main/members/${encodeURIComponent(RP)}/keys`, { jwks: { keys: [next.jwk] }, reason: 'meanwhile' }));
+    expect(decodeJwt((await statement(d)).text)['jwks']).toEqual({ keys: [next.jwk] });
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('a policy that was published while old statements were being signed again is not lost', async () => {
+    const { d } = await withMember();
+    d.clock = NOW + DAY * 0.7;
+    let done = false;
+    await meanwhile(d, async () => {
+      if (done) return;
+      done = true;
+      await d.admin('POST', '/authorities/main/policies', { metadata_policy: { oauth_client: { scope: { default: 'x' } } } });
+      await d.admin('POST', '/authorities/main/policies/1/publish');
+    });
+    d.clock += 61; // the lease of the slice that lost
+    await work(d);
+    expect(decodeJwt((await statement(d)).text)['metadata_policy']).toEqual({ oauth_client: { scope: { default: 'x' } } });
   });
 
   it('two renewals at once share the work; a crashed one’s lease runs out', async () => {
