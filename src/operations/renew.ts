@@ -16,8 +16,9 @@ type Due = typeof artefact.$inferSelect;
 
 /**
  * Sign again what is due, in one slice, shortest life first. Renewal changes no content: no event, no lock. Rows are
- * leased, so several processes never sign the same ones; a crashed one's lease runs out.
+ * leased, so several processes seldom sign the same ones (when they do, one write wins); a crashed one's lease runs out.
  * @returns how many rows were taken; 0 means nothing is due
+ * @throws the first error of an authority that cannot sign, after the others had their turn
  */
 export async function renewSlice(deployment: Deployment, limit = SLICE): Promise<number> {
   const { db } = deployment.store;
@@ -36,19 +37,26 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
       .set({ leaseUntil: now + LEASE_SECONDS })
       .where(sql`id IN (SELECT value FROM json_each(${ids}))`),
   ]);
-  for (const [authorityId, rows] of byAuthority(due)) {
-    const [row] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
-    if (row?.state !== 'active') continue;
-    const issuer = await issuerOf(deployment, row);
-    const renewed = await signAll(deployment, issuer, rows);
-    if (renewed.length) await deployment.store.write([renewArtefacts(renewed)]);
-  }
+  const errors: unknown[] = [];
+  for (const [authorityId, rows] of byAuthority(due)) await renewFor(deployment, authorityId, rows).catch((error: unknown) => errors.push(error));
+  if (errors.length) throw errors[0];
   return due.length;
+}
+
+async function renewFor(deployment: Deployment, authorityId: string, rows: readonly Due[]): Promise<void> {
+  const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
+  if (row?.state !== 'active') return;
+  const renewed = await signAll(deployment, await issuerOf(deployment, row), rows);
+  if (renewed.length) await deployment.store.write([renewArtefacts(renewed)]);
 }
 
 function byAuthority(rows: readonly Due[]): Map<string, Due[]> {
   const groups = new Map<string, Due[]>();
-  for (const row of rows) groups.set(row.authorityId, [...(groups.get(row.authorityId) ?? []), row]);
+  for (const row of rows) {
+    const group = groups.get(row.authorityId);
+    if (group) group.push(row);
+    else groups.set(row.authorityId, [row]);
+  }
   return groups;
 }
 

@@ -271,6 +271,15 @@ describe('renewal', () => {
     expect(await renewSlice(d.deployment)).toBe(2);
   });
 
+  it('an authority whose key does not open does not hold up the others', async () => {
+    const { d } = await withMember();
+    await createAuthority(d.call, { slug: 'broken', entityId: 'https://broken.example.org' });
+    await d.execute("UPDATE authority_key SET sealed = 'AAAA' || sealed WHERE authority_id = (SELECT id FROM authority WHERE slug = 'broken')");
+    d.clock = NOW + DAY * 0.7;
+    await expect(renewSlice(d.deployment)).rejects.toThrow(/does not open/);
+    expect(decodeJwt((await statement(d)).text).iat).toBe(d.clock);
+  });
+
   it('one member that cannot be signed does not hold up the others', async () => {
     const { d } = await withMember();
     const other = await testMember('https://other.example.com');
