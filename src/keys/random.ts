@@ -1,5 +1,6 @@
 import { sha256 as hash } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { base64url } from 'jose';
 
 const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 
@@ -13,20 +14,14 @@ export function newId(kind: string): string {
   return `${kind}_${text}`;
 }
 
-const base64url = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '');
-
 /** An API key: recognizable prefix, 8 characters that may be shown, 256 secret bits. */
 export function newApiKey(): { readonly token: string; readonly prefix: string } {
   const prefix = newId('hf').slice(0, 11);
-  return { prefix, token: `${prefix}_${base64url(crypto.getRandomValues(new Uint8Array(32)))}` };
+  return { prefix, token: `${prefix}_${base64url.encode(crypto.getRandomValues(new Uint8Array(32)))}` };
 }
 
 /** SHA-256 of text, base64url without padding. Computed here: for a kilobyte WebCrypto's thread switch costs more. */
-export const sha256 = async (text: string): Promise<string> => base64url(hash(utf8ToBytes(text)));
+export const sha256 = async (text: string): Promise<string> => base64url.encode(hash(utf8ToBytes(text)));
 
 /** 32 random bytes as base64: what HOLDFAST_SEAL_KEY wants. */
 export const newSealKey = (): string => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));

@@ -5,7 +5,7 @@ import { insertRows, putArtefacts } from '../store/bulk.js';
 import { member, organization } from '../store/schema.js';
 import type { Statement } from '../store/database.js';
 import { allow, type Call, change } from './call.js';
-import { expectMemberInput, type MemberInput } from './member-input.js';
+import { expectMemberInput, type MemberInput, newMemberRow } from './member-input.js';
 import { jwksFromPem } from './member-keys.js';
 import { preflight } from './preflight.js';
 import { issuerOf, published, signedStatement } from './publish.js';
@@ -63,28 +63,19 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
       if (twin) throw new Refusal('already_exists', `${input.entityId} is already known here, in state ${twin.state}`);
       const now = call.now();
       const owner = await organizationOf(call, authorityId, input.organization, now);
-      const row: MemberRow = {
-        id: memberId,
-        authorityId,
-        organizationId: owner.id,
-        entityId: input.entityId,
-        state: input.activate ? 'active' : 'vetting',
-        stateReason: null,
-        entityTypes: input.entityTypes ?? keys.entityTypes,
-        intermediate: input.intermediate ?? keys.intermediate,
-        jwks: keys.jwks,
-        keysIat: keys.iat,
-        metadata: input.metadata ?? {},
-        constraints: input.constraints ?? {},
-        claims: input.claims ?? {},
-        crit: input.crit ?? [],
-        statementLifetime: input.statementLifetime ?? null,
-        validUntil: input.validUntil ?? null,
-        cut: 0,
-        createdAt: now,
-        updatedAt: now,
-        v: 1,
-      };
+      const row = newMemberRow(
+        {
+          id: memberId,
+          authorityId,
+          organizationId: owner.id,
+          entityId: input.entityId,
+          active: input.activate === true,
+          jwks: keys.jwks,
+          keysIat: keys.iat,
+          now,
+        },
+        { ...input, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
+      );
       const artefacts = input.activate ? [await signedStatement(call, await issuerOf(call, authority), row)] : [];
       const detail = {
         entity_id: row.entityId,

@@ -7,7 +7,7 @@ import type { NewEvent } from '../store/event.js';
 import { job, jobRefusal, member, organization } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { findJob, type JobRow } from './jobs.js';
-import { memberInputFindings } from './member-input.js';
+import { type MemberInput, memberInputFindings, newMemberRow } from './member-input.js';
 import { jwksFromPem } from './member-keys.js';
 import { type Issuer, issuerOf, published, signedStatement } from './publish.js';
 import { Refusal } from './refusal.js';
@@ -194,9 +194,14 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
     authorityId,
     accepted.map(({ input }) => input.organization),
   );
-  const rows = accepted.map(({ input, jwks }) =>
-    memberRow(call, authorityId, input, jwks, input.organization === undefined ? null : (organizations.ids.get(input.organization) ?? null)),
-  );
+  const now = call.now();
+  const rows = accepted.map(({ input, jwks }) => {
+    const organizationId = input.organization === undefined ? null : (organizations.ids.get(input.organization) ?? null);
+    return newMemberRow(
+      { id: newId('mem'), authorityId, organizationId, entityId: input.entity_id, active: input.activate === true, jwks, keysIat: null, now },
+      inputOf(input),
+    );
+  });
   const active = rows.filter(({ state }) => state === 'active');
   const artefacts = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
   const events = rows.map((row): NewEvent => {
@@ -234,16 +239,7 @@ async function checkLine(
   if (!id.ok) return no('entity_id_invalid', id.findings[0]?.detail ?? '', null);
   if ((input.jwks === undefined) === (input.pem === undefined)) return no('invalid_request', 'give exactly one of jwks and pem', input.entity_id);
   const jwks = input.pem === undefined ? parseJwkSet(input.jwks) : await jwksFromPem(input.pem);
-  const findings = [
-    ...(jwks.ok ? [] : jwks.findings),
-    ...memberInputFindings({
-      metadata: input.metadata as Metadata,
-      constraints: input.constraints as Constraints,
-      claims: input.claims,
-      crit: input.crit,
-      statementLifetime: input.statement_lifetime,
-    }),
-  ];
+  const findings = [...(jwks.ok ? [] : jwks.findings), ...memberInputFindings(inputOf(input))];
   if (!jwks.ok || findings.length)
     return no(findings[0]?.code ?? 'invalid_request', findings.map(({ where, detail }) => `${where}: ${detail}`).join('; '), input.entity_id);
   if (input.activate && !mayApprove) return no('permission_denied', 'your role may not activate members', input.entity_id);
@@ -285,31 +281,17 @@ async function organizationsOf(call: Call, authorityId: string, names: readonly 
   return { ids, events, statements: rows.length ? [insertRows(organization, rows)] : [] };
 }
 
-function memberRow(call: Call, authorityId: string, input: z.infer<typeof lineShape>, jwks: JwkSet, organizationId: string | null): MemberRow {
-  const now = call.now();
-  return {
-    id: newId('mem'),
-    authorityId,
-    organizationId,
-    entityId: input.entity_id,
-    state: input.activate ? 'active' : 'vetting',
-    stateReason: null,
-    entityTypes: input.entity_types ?? Object.keys(input.metadata ?? {}),
-    intermediate: input.intermediate ?? false,
-    jwks,
-    keysIat: null,
-    metadata: (input.metadata ?? {}) as Metadata,
-    constraints: (input.constraints ?? {}) as Constraints,
-    claims: input.claims ?? {},
-    crit: input.crit ?? [],
-    statementLifetime: input.statement_lifetime ?? null,
-    validUntil: input.valid_until ?? null,
-    cut: 0,
-    createdAt: now,
-    updatedAt: now,
-    v: 1,
-  };
-}
+/** A line in the words of the operations. */
+const inputOf = (input: z.infer<typeof lineShape>): MemberInput => ({
+  entityTypes: input.entity_types ?? Object.keys(input.metadata ?? {}),
+  intermediate: input.intermediate,
+  metadata: input.metadata as Metadata | undefined,
+  constraints: input.constraints as Constraints | undefined,
+  claims: input.claims,
+  crit: input.crit,
+  statementLifetime: input.statement_lifetime,
+  validUntil: input.valid_until,
+});
 
 async function signAll(call: Call, issuer: Issuer, rows: readonly MemberRow[]): Promise<Map<string, NewArtefact>> {
   const signed = new Map<string, NewArtefact>();

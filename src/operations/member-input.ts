@@ -2,6 +2,7 @@ import { type Constraints, type Finding, finding, type JwkSet, limits, type Meta
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
 import { FEDERATION_ENDPOINTS } from '../federation/metadata.js';
 import { refuseFindings } from './refusal.js';
+import type { MemberRow } from './registry.js';
 
 /** What an operator may say about a member beyond its keys. */
 export interface MemberInput {
@@ -50,3 +51,34 @@ export function keyDifference(before: JwkSet, after: JwkSet): { readonly added: 
   const kids = (set: JwkSet) => set.keys.map(({ kid }) => kid);
   return { added: kids(after).filter((kid) => !kids(before).includes(kid)), removed: kids(before).filter((kid) => !kids(after).includes(kid)) };
 }
+
+/** What a new member's row needs beyond an operator's description. */
+export interface NewMember {
+  readonly id: string;
+  readonly authorityId: string;
+  readonly organizationId: string | null;
+  readonly entityId: string;
+  readonly active: boolean;
+  readonly jwks: JwkSet;
+  readonly keysIat: number | null;
+  readonly now: number;
+}
+
+/** The row of a member at its enrolment, alone or in bulk. */
+export const newMemberRow = ({ active, now, ...given }: NewMember, input: MemberInput): MemberRow => ({
+  ...given,
+  state: active ? 'active' : 'vetting',
+  stateReason: null,
+  entityTypes: input.entityTypes ?? [],
+  intermediate: input.intermediate ?? false,
+  metadata: input.metadata ?? {},
+  constraints: input.constraints ?? {},
+  claims: input.claims ?? {},
+  crit: input.crit ?? [],
+  statementLifetime: input.statementLifetime ?? null,
+  validUntil: input.validUntil ?? null,
+  cut: 0,
+  createdAt: now,
+  updatedAt: now,
+  v: 1,
+});

@@ -1,6 +1,5 @@
 import { type Context, Hono } from 'hono';
 import { federationError } from '../edge/federation-error.js';
-import { ERROR_STATUS } from '../federation/entry.js';
 import { AnyPathRouter } from './any-path-router.js';
 import { andThen, type MaybePromise, type ServedAuthority } from '../store/published.js';
 import { authenticate, type CallerContext } from './caller.js';
@@ -76,7 +75,7 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
   app.notFound((c) => federationError(c, 'invalid_request', `${c.req.method} is not supported here`, { allow: 'GET, HEAD, POST, OPTIONS' }, 405));
   app.onError((error, c) => {
     console.error(JSON.stringify({ level: 'error', msg: 'public request failed', error: error.message }));
-    return federationError(c, 'server_error', 'the request could not be answered', {}, ERROR_STATUS.server_error);
+    return federationError(c, 'server_error', 'the request could not be answered');
   });
   return app;
 }

@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { base64url } from 'jose';
 import type { Context } from 'hono';
 import { federationError } from '../edge/federation-error.js';
 import { LIST_PAGE, type ListFilter, type MaybePromise, type Published, type ServedAuthority, andThen } from '../store/published.js';
@@ -72,11 +73,7 @@ export function serveList(
   }
 }
 
-const etagOf = (body: string): string =>
-  `"${btoa(String.fromCharCode(...sha256(utf8ToBytes(body))))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '')}"`;
+const etagOf = (body: string): string => `"${base64url.encode(sha256(utf8ToBytes(body)))}"`;
 
 function answer(c: Context, { body, headers }: Kept): Response {
   if (headers['etag'] !== undefined && c.req.header('if-none-match') === headers['etag']) return c.body(null, 304, headers);
