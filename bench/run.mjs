@@ -11,7 +11,7 @@ import { createKeyCache, signJws, validateTrustChain } from '../dist/federation/
 import { sealedCustody } from '../dist/keys/custody.js';
 import { newSealKey } from '../dist/keys/random.js';
 import { importSealKey } from '../dist/keys/seal.js';
-import { backgroundTurn } from '../dist/operations/renew.js';
+import { backgroundTurn } from '../dist/operations/background.js';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
 import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
 
@@ -163,7 +163,7 @@ async function imports() {
   judge('import, of signing alone', figures.importing / figures.signing, { atLeast: 0.2 });
   const start = performance.now();
   d.store.writer.exec('UPDATE artefact SET renew_at = 0');
-  await backgroundTurn({ ...d, now: seconds }, () => true);
+  await backgroundTurn({ ...d, now: seconds }, { more: () => true });
   say(`re-signing ${at} statements as a polite job: ${(at / ((performance.now() - start) / 1000)).toFixed(0)} a second`);
   d.close();
 }

@@ -8,6 +8,7 @@ import { authorityEndpoints, keyEndpoints } from './authorities.js';
 import type { AdminApp, AdminEnv } from './context.js';
 import { errorToProblem, problem } from './errors.js';
 import { importEndpoints } from './imports.js';
+import { markEndpoints } from './marks.js';
 import { memberEndpoints, organizationEndpoints } from './members.js';
 import { operationEndpoints } from './operations.js';
 import { policyEndpoints } from './policies.js';
@@ -72,6 +73,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   organizationEndpoints(app);
   importEndpoints(app);
   policyEndpoints(app);
+  markEndpoints(app);
   operationEndpoints(app);
 
   app.notFound((c) => problem(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path.slice(0, 200)}; see ${ADMIN_BASE}/docs`));

@@ -24,6 +24,9 @@ const PARAMETERS: Record<string, string> = {
   kid: 'The key id',
   version: 'The policy version',
   job: 'The job id',
+  type: 'The trust mark type, percent-encoded',
+  jti: 'The `jti` of an issued mark',
+  entity: 'The entity identifier, percent-encoded',
 };
 
 const jsonOf = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });

@@ -5,7 +5,7 @@ import type { JobRow } from '../operations/jobs.js';
 import { authorityMetadata } from '../operations/publish.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow, PolicyRow } from '../operations/registry.js';
 import type { EventRow } from '../store/event.js';
-import { AUTHORITY_ENDPOINTS, CLIENT_AUTH_MODES, JOB_STATES, KEY_STATES, MEMBER_STATES, ROLES } from '../store/schema.js';
+import { AUTHORITY_ENDPOINTS, CLIENT_AUTH_MODES, JOB_KINDS, JOB_STATES, KEY_STATES, MEMBER_STATES, ROLES } from '../store/schema.js';
 
 /** The wire of /admin/v1: snake_case, unknown members refused, times in seconds since the epoch. One presenter a kind. */
 const json = z.record(z.string(), z.unknown());
@@ -246,7 +246,7 @@ export const presentPolicy = (row: PolicyRow): z.infer<typeof policySchema> => (
 export const jobSchema = z
   .object({
     id: z.string(),
-    kind: z.enum(['import', 'resign']),
+    kind: z.enum(JOB_KINDS),
     state: z.enum(JOB_STATES),
     done: z.number().int(),
     total: z.number().int(),

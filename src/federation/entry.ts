@@ -34,5 +34,16 @@ export { applyMetadataPolicy } from './metadata-policy/apply.js';
 export { combineMetadataPolicies } from './metadata-policy/combine.js';
 export { type MetadataPolicy, parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
 export { missingParameters } from './required-parameters.js';
+export { type ResolveResponseClaims, type ResolveResponseOptions, signResolveResponse, validateResolveResponse } from './resolve-response.js';
 export { checkTrustChainHeaders, resolveMetadata, type TrustChain, type TrustChainOptions, validateTrustChain } from './trust-chain.js';
-export { type TrustMark, type TrustMarkClaims, type TrustMarkOptions, validateTrustMark } from './trust-mark.js';
+export { parseTrustMarkDelegation, type TrustMark, type TrustMarkClaims, type TrustMarkOptions, validateTrustMark } from './trust-mark.js';
+export {
+  isTrustMarkType,
+  signTrustMark,
+  signTrustMarkDelegation,
+  signTrustMarkStatus,
+  TRUST_MARK_STATUSES,
+  type TrustMarkInput,
+  type TrustMarkStatus,
+} from './trust-mark-issue.js';
+export { type TrustMarkStatusAnswer, validateTrustMarkStatus } from './trust-mark-status.js';

@@ -1,6 +1,7 @@
 /** Media types under `application/`, without parameters (OpenID Federation 1.0 §15). */
 export const ENTITY_STATEMENT = 'application/entity-statement+jwt';
 export const TRUST_MARK = 'application/trust-mark+jwt';
+export const TRUST_MARK_DELEGATION = 'application/trust-mark-delegation+jwt';
 export const RESOLVE_RESPONSE = 'application/resolve-response+jwt';
 export const TRUST_MARK_STATUS_RESPONSE = 'application/trust-mark-status-response+jwt';
 export const JWK_SET_JWT = 'application/jwk-set+jwt';

@@ -99,16 +99,36 @@ async function checkDelegation(mark: z.infer<typeof shape>, options: TrustMarkOp
   if (!owner) return refuse('delegation_invalid', 'iss', 'the Trust Anchor names no owner of this type, so no key can verify the delegation');
   const jwks = parseJwkSet(owner.jwks, 'trust_mark_owners', { strict: false });
   if (!jwks.ok) return jwks;
-  const jws = parseJws(mark.delegation, 'trust-mark-delegation+jwt');
+  const delegation = parseTrustMarkDelegation(mark.delegation, { now: options.now, issuer: mark.iss, type: mark.trust_mark_type });
+  if (!delegation.ok) return delegation;
+  const { jws, claims } = delegation.value;
+  if (claims.iss !== owner.sub) return refuse('delegation_invalid', 'iss', `it comes from ${quote(claims.iss)}, the owner is ${quote(owner.sub)}`);
+  const key = await verifyJws(jws, jwks.value);
+  return key.ok ? success(jws) : key;
+}
+
+export interface DelegationOptions {
+  readonly now: number;
+  /** Whom the owner must have delegated to. */
+  readonly issuer: string;
+  readonly type: string;
+}
+
+/**
+ * A delegation without its signature (§7.2.2): media type, claims, delegate, type and times. Whether the owner signed it is
+ * for the keys in `trust_mark_owners` of a Trust Anchor to say.
+ */
+export function parseTrustMarkDelegation(
+  compact: unknown,
+  { now, issuer, type }: DelegationOptions,
+): Result<{ readonly jws: ParsedJws; readonly claims: TrustMarkClaims }> {
+  const jws = parseJws(compact, 'trust-mark-delegation+jwt');
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
   if (!parsed.success) return issues(parsed.error);
-  const { iss, sub, trust_mark_type: type } = parsed.data;
-  if (iss !== owner.sub) return refuse('delegation_invalid', 'iss', `it comes from ${quote(iss)}, the owner is ${quote(owner.sub)}`);
-  if (sub !== mark.iss) return refuse('delegation_invalid', 'sub', `it delegates to ${quote(sub)}, the mark's issuer is ${quote(mark.iss)}`);
-  if (type !== mark.trust_mark_type) return refuse('delegation_invalid', 'trust_mark_type', `it is for ${quote(type)}`);
-  const late = checkTimes(parsed.data, options.now, CLOCK_SKEW_SECONDS);
-  if (late) return failure(late);
-  const key = await verifyJws(jws.value, jwks.value);
-  return key.ok ? success(jws.value) : key;
+  const claims = parsed.data;
+  if (claims.sub !== issuer) return refuse('delegation_invalid', 'sub', `it delegates to ${quote(claims.sub)}, the mark's issuer is ${quote(issuer)}`);
+  if (claims.trust_mark_type !== type) return refuse('delegation_invalid', 'trust_mark_type', `it is for ${quote(claims.trust_mark_type)}`);
+  const late = checkTimes(claims, now, CLOCK_SKEW_SECONDS);
+  return late ? failure(late) : success({ jws: jws.value, claims: claims as TrustMarkClaims });
 }

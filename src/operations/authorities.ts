@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm';
-import { type Finding, finding, limits, type Metadata, parseEntityId, parseMetadata, type SigningAlgorithm } from '../federation/entry.js';
+import { type Finding, finding, isTrustMarkType, limits, type Metadata, parseEntityId, parseMetadata, type SigningAlgorithm } from '../federation/entry.js';
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
 import { newId } from '../keys/random.js';
 import { insertRows, putArtefacts } from '../store/bulk.js';
@@ -42,7 +42,7 @@ const RESERVED = new Set([
   ...['authorization', 'recognition', 'hosted', 'join', 'ssf', 'token', 'events', 'admin', 'console', 'healthz', 'readyz', '.well-known'],
 ]);
 /** Claims of a configuration that an operator may set himself; the others come from keys, metadata and settings. */
-const OWN_CLAIMS = new Set(['trust_mark_issuers', 'trust_mark_owners', 'trust_marks', 'trust_anchor_hints', 'crit']);
+const OWN_CLAIMS = new Set(['trust_mark_issuers', 'trust_mark_owners', 'trust_anchor_hints', 'crit']);
 const MIN_ROTATION = 24 * 60 * 60;
 
 function inputFindings(input: AuthorityInput, development: boolean): readonly Finding[] {
@@ -55,7 +55,7 @@ function inputFindings(input: AuthorityInput, development: boolean): readonly Fi
   // A type identifier must not collide across federations: a URL of whoever defines it (§7.1).
   for (const claim of ['trust_mark_issuers', 'trust_mark_owners'])
     for (const type of Object.keys((input.claims?.[claim] as object | undefined) ?? {}))
-      if (!URL.canParse(type)) no(`claims/${claim}`, `"${type.slice(0, 80)}" is no URL`, 'Name a trust mark type by a URL.');
+      if (!isTrustMarkType(type)) no(`claims/${claim}`, `"${type.slice(0, 80)}" is no URL`, 'Name a trust mark type by a URL.');
   for (const [n, hint] of (input.authorityHints ?? []).entries()) {
     const id = parseEntityId(hint, { development });
     if (!id.ok) findings.push(...id.findings.map((one) => ({ ...one, where: `authority_hints/${n}` })));

@@ -62,7 +62,7 @@ const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
 
 /** Run a change for a call: its actor goes into the event, its idempotency record into the batch. */
 export function change<T>(call: Call, request: Omit<ChangeRequest<T>, 'actor'>): Promise<T> {
-  return call.store.change({ ...request, actor: call.actor, decide: async () => remember(call, await request.decide()) });
+  return call.store.change({ ...request, actor: call.actor, decide: async (watch) => remember(call, await request.decide(watch)) });
 }
 
 function remember<T>(call: Call, decision: Decision<T>): Decision<T> {

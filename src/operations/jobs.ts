@@ -1,4 +1,4 @@
-import { and, count, eq, lt, sql } from 'drizzle-orm';
+import { and, count, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
 import { newId } from '../keys/random.js';
 import { insertRows } from '../store/bulk.js';
 import { artefact, job } from '../store/schema.js';
@@ -9,12 +9,15 @@ import { Refusal } from './refusal.js';
 
 export type JobRow = typeof job.$inferSelect;
 
+/** Past its cap an artefact is served no more and never signed again. */
+export const renewable = (now: number) => or(isNull(artefact.cap), gt(artefact.cap, now));
+
 /** How many artefacts of an authority are older than its generation: what a re-signing still has to do. */
-export async function staleArtefacts(call: Pick<Call, 'store'>, authorityId: string, generation: number): Promise<number> {
+export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorityId: string, generation: number): Promise<number> {
   const [row] = await call.store.db
     .select({ n: count() })
     .from(artefact)
-    .where(and(eq(artefact.authorityId, authorityId), lt(artefact.generation, generation)));
+    .where(and(eq(artefact.authorityId, authorityId), lt(artefact.generation, generation), renewable(call.now())));
   return row?.n ?? 0;
 }
 
@@ -53,7 +56,7 @@ export async function resignJob(
       db
         .update(artefact)
         .set({ renewAt: 0, leaseUntil: 0, ...(withheld !== undefined && { exp: sql`CASE WHEN kid = ${withheld} THEN 0 ELSE exp END` }) })
-        .where(eq(artefact.authorityId, authority.id)),
+        .where(and(eq(artefact.authorityId, authority.id), renewable(now))),
     ],
   };
 }

@@ -1,7 +1,8 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, notInArray } from 'drizzle-orm';
 import { putArtefacts } from '../store/bulk.js';
 import { artefact, member, type MemberState } from '../store/schema.js';
 import { allow, type Call, change, type Permission } from './call.js';
+import { cutMarksOf, reissueMarksOf } from './cut-marks.js';
 import { issuerOf, published, signedStatement } from './publish.js';
 import { Refusal } from './refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from './registry.js';
@@ -57,7 +58,7 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
     authorityId,
     scope: entityId,
     urgent: verb.cuts === true,
-    async decide() {
+    async decide(watch) {
       const before = await findMember(db, authorityId, id);
       if (before.state === verb.to) return { events: [], statements: [], result: { member: before, already: true } };
       expectVersion(before, input.version);
@@ -73,6 +74,11 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
       };
       const signs = verb.to === 'active';
       const artefacts = signs ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
+      const marks = verb.cuts
+        ? await cutMarksOf(call, before, watch, { reason: `${verb.to}: ${input.reason}`, ends: verb.to === 'revoked' })
+        : signs
+          ? await reissueMarksOf(call, after, watch)
+          : { statements: [], elsewhere: [] };
       const { state, stateReason, cut, updatedAt, v } = after;
       return {
         events: [
@@ -90,8 +96,14 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
             .update(member)
             .set({ state, stateReason, cut, updatedAt, v })
             .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
-          signs ? putArtefacts(artefacts) : db.delete(artefact).where(and(eq(artefact.authorityId, authorityId), eq(artefact.memberId, before.id))),
+          signs
+            ? putArtefacts(artefacts)
+            : db
+                .delete(artefact)
+                .where(and(eq(artefact.authorityId, authorityId), eq(artefact.memberId, before.id), notInArray(artefact.kind, ['mark', 'mark_status']))),
+          ...marks.statements,
         ],
+        elsewhere: marks.elsewhere,
         result: { member: after, already: false },
       };
     },

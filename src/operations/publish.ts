@@ -1,3 +1,4 @@
+import { eq } from 'drizzle-orm';
 import {
   type Constraints,
   mediaTypes,
@@ -13,7 +14,7 @@ import {
 import { historicalKeys, publishedKeys } from '../keys/life-cycle.js';
 import { sha256 } from '../keys/random.js';
 import type { NewArtefact } from '../store/bulk.js';
-import { AUTHORITY_ENDPOINTS } from '../store/schema.js';
+import { AUTHORITY_ENDPOINTS, ENDPOINT_PATHS, ownTrustMark } from '../store/schema.js';
 import type { Deployment } from './call.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, type MemberRow, type PolicyRow, publishedPolicy } from './registry.js';
@@ -43,7 +44,6 @@ export async function issuerOf(
 /** Where an endpoint of an authority lies: below its identifier. */
 export const endpointOf = (entityId: string, name: string): string => `${entityId.replace(/\/$/, '')}/${name}`;
 
-const PATHS = { fetch: 'fetch', list: 'list', historical_keys: 'historical-keys' } as const;
 const ASSERTION_ALGORITHMS = SIGNING_ALGORITHMS.filter((alg) => alg !== 'EdDSA');
 
 /** The authority's own metadata with the endpoints that Holdfast serves (OpenID Federation 1.0 §5.1.1, §8.8.1). */
@@ -52,7 +52,7 @@ export function authorityMetadata({ entityId, metadata, clientAuth }: Pick<Autho
   let authenticated = false;
   for (const endpoint of AUTHORITY_ENDPOINTS) {
     const name = `federation_${endpoint}_endpoint`;
-    endpoints[name] = endpointOf(entityId, PATHS[endpoint]);
+    endpoints[name] = endpointOf(entityId, ENDPOINT_PATHS[endpoint]);
     const mode = clientAuth[endpoint] ?? 'none';
     if (mode === 'none') continue;
     authenticated = true;
@@ -69,14 +69,15 @@ function renewal(iat: number, exp: number, cap: number | null): number | null {
   return iat + Math.max(60, Math.floor(life / 2 + (Math.random() * life) / 10));
 }
 
-type Kind = Pick<NewArtefact, 'kind' | 'key'> & Partial<Pick<NewArtefact, 'memberId' | 'organizationId' | 'cut' | 'cap'>>;
+type Kind = Pick<NewArtefact, 'kind' | 'key'> & Partial<Pick<NewArtefact, 'variant' | 'memberId' | 'organizationId' | 'cut' | 'cap'>>;
 
-async function artefactOf(issuer: Issuer, kind: Kind, mediaType: string, bytes: string, iat: number, exp: number | null): Promise<NewArtefact> {
+/** The row of signed bytes: its hash, its end, when it is renewed. */
+export async function artefactOf(issuer: Issuer, kind: Kind, mediaType: string, bytes: string, iat: number, exp: number | null): Promise<NewArtefact> {
   const cap = kind.cap ?? null;
   return {
+    variant: '',
     ...kind,
     authorityId: issuer.authority.id,
-    variant: '',
     mediaType,
     bytes,
     sha256: await sha256(bytes),
@@ -90,16 +91,29 @@ async function artefactOf(issuer: Issuer, kind: Kind, mediaType: string, bytes: 
   };
 }
 
-function orRefuse(what: string, result: Result<string>): string {
+/** @throws Refusal findings */
+export function orRefuse(what: string, result: Result<string>): string {
   if (!result.ok) throw refuseFindings(`${what} would not be valid, so it was not signed`, result.findings);
   return result.value;
 }
 
-/** Sign the Entity Configuration (§9). */
-export async function signedConfiguration(deployment: Deployment, issuer: Issuer): Promise<NewArtefact> {
+export type OwnMarkRow = typeof ownTrustMark.$inferSelect;
+
+/** Marks that others issued to an authority of ours and that have not ended. */
+export const ownMarks = async ({ store: { db }, now }: Deployment, authorityId: string): Promise<readonly OwnMarkRow[]> =>
+  (await db.select().from(ownTrustMark).where(eq(ownTrustMark.authorityId, authorityId)).orderBy(ownTrustMark.trustMarkType, ownTrustMark.iss)).filter(
+    ({ exp }) => exp === null || exp > now(),
+  );
+
+/**
+ * Sign the Entity Configuration (§9).
+ * @param marks the marks it shows; read from the store when absent
+ */
+export async function signedConfiguration(deployment: Deployment, issuer: Issuer, marks?: readonly OwnMarkRow[]): Promise<NewArtefact> {
   const { authority, keys, signer } = issuer;
   const iat = deployment.now();
   const exp = iat + authority.configurationLifetime;
+  const shown = marks ?? (await ownMarks(deployment, authority.id));
   const compact = await signEntityConfiguration(
     {
       ...authority.claims,
@@ -109,6 +123,7 @@ export async function signedConfiguration(deployment: Deployment, issuer: Issuer
       jwks: { keys: publishedKeys(keys) },
       metadata: authorityMetadata(authority),
       ...(authority.authorityHints.length && { authority_hints: authority.authorityHints as never }),
+      ...(shown.length && { trust_marks: shown.map(({ trustMarkType, bytes }) => ({ trust_mark_type: trustMarkType, trust_mark: bytes })) }),
       hasSubordinates: true,
     },
     { signer, development: deployment.development, criticalClaims: Array.isArray(authority.claims['crit']) ? (authority.claims['crit'] as string[]) : [] },
@@ -142,7 +157,7 @@ export function statementClaims({ authority, policy }: Pick<Issuer, 'authority' 
     metadata_policy_crit: policy?.crit.length ? policy.crit : undefined,
     constraints: some(constraintsOf(policy, member)),
     crit: member.crit.length ? member.crit : undefined,
-    source_endpoint: endpointOf(authority.entityId, PATHS.fetch),
+    source_endpoint: endpointOf(authority.entityId, ENDPOINT_PATHS.fetch),
   };
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;
 }

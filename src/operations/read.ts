@@ -15,7 +15,7 @@ export interface PageRequest {
   readonly cursor?: string | undefined;
 }
 
-const page = <T>(rows: readonly T[], limit: number, cursorOf: (row: T) => string | number): Page<T> => {
+export const page = <T>(rows: readonly T[], limit: number, cursorOf: (row: T) => string | number): Page<T> => {
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   return { items, next: rows.length > limit && last !== undefined ? String(cursorOf(last)) : null };

@@ -1,10 +1,11 @@
-import { and, eq, inArray, lt, lte, or, sql } from 'drizzle-orm';
-import { type NewArtefact, renewArtefacts } from '../store/bulk.js';
-import { artefact, authority, idempotency, job, member, usedAssertion } from '../store/schema.js';
-import { type Deployment, systemCall } from './call.js';
-import { staleArtefacts } from './jobs.js';
+import { and, eq, inArray, lte, or, sql } from 'drizzle-orm';
+import { insertRows, type NewArtefact, putArtefacts, renewArtefacts } from '../store/bulk.js';
+import type { Statement } from '../store/database.js';
+import { artefact, authority, member, trustMark, trustMarkGrant, trustMarkType } from '../store/schema.js';
+import type { Deployment } from './call.js';
+import { renewable } from './jobs.js';
+import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from './issue-mark.js';
 import { type Issuer, issuerOf, signedConfiguration, signedHistoricalKeys, signedStatement } from './publish.js';
-import { rotateBySchedule } from './authority-keys.js';
 import { Refusal } from './refusal.js';
 
 /** Statements per slice: one UPDATE each; and how many are signed at once (one after another is three times slower). */
@@ -26,7 +27,7 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
   const due = await db
     .select()
     .from(artefact)
-    .where(and(lte(artefact.renewAt, now), lte(artefact.leaseUntil, now)))
+    .where(and(lte(artefact.renewAt, now), lte(artefact.leaseUntil, now), renewable(now)))
     .orderBy(artefact.renewAt, artefact.exp)
     .limit(limit);
   if (due.length === 0) return 0;
@@ -46,8 +47,30 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
 async function renewFor(deployment: Deployment, authorityId: string, rows: readonly Due[]): Promise<void> {
   const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
   if (row?.state !== 'active') return;
-  const renewed = await signAll(deployment, await issuerOf(deployment, row), rows);
-  if (renewed.length) await deployment.store.write([renewArtefacts(renewed)]);
+  const { renewed, marks } = await signAll(deployment, await issuerOf(deployment, row), rows);
+  if (renewed.length) await deployment.store.write([renewArtefacts(renewed), ...(marks.length ? putRenewedMarks(marks) : [])]);
+}
+
+/**
+ * A renewed mark is another mark, with a `jti` and status answers of its own. They appear only where the new mark has taken
+ * its place: what a halt removed meanwhile stays removed.
+ */
+function putRenewedMarks(marks: readonly IssuedMark[]): readonly Statement[] {
+  const rows = marks.map(({ row }) => row);
+  return [
+    insertRows(
+      trustMark,
+      rows,
+      'ON CONFLICT DO NOTHING',
+      (column) =>
+        `EXISTS (SELECT 1 FROM artefact AS a WHERE a.authority_id = ${column('authority_id')} AND a.kind = 'mark' AND a.key = ${column('trust_mark_type')} || char(10) || ${column('entity_id')} AND a.variant = '' AND a.sha256 = ${column('sha256')})`,
+    ),
+    putArtefacts(
+      marks.flatMap(({ statuses }) => statuses),
+      (column) =>
+        `EXISTS (SELECT 1 FROM trust_mark AS t WHERE t.authority_id = ${column('authority_id')} AND t.sha256 = ${column('key')} AND t.revoked_at IS NULL)`,
+    ),
+  ];
 }
 
 function byAuthority(rows: readonly Due[]): Map<string, Due[]> {
@@ -71,17 +94,19 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
         .where(and(eq(member.authorityId, issuer.authority.id), sql`id IN (SELECT value FROM json_each(${memberIds}))`))
     ).map((row) => [row.id, row]),
   );
+  const grants = await grantsOf(deployment, issuer, rows);
   const signed: (NewArtefact & { readonly id: number; readonly was: string })[] = [];
+  const marks: IssuedMark[] = [];
   const one = async (row: Due) => {
     // One member whose statement cannot be signed must not hold up the others; its lease runs out and it is tried again.
-    const fresh = await sign(deployment, issuer, row, members).catch((error: unknown) => {
+    const fresh = await sign(deployment, issuer, row, { members, grants, marks }).catch((error: unknown) => {
       if (!(error instanceof Refusal)) throw error;
       return undefined;
     });
     if (fresh) signed.push({ ...fresh, id: row.id, was: row.sha256 });
   };
   for (let at = 0; at < rows.length; at += SIGN_AT_ONCE) await Promise.all(rows.slice(at, at + SIGN_AT_ONCE).map(one));
-  return signed.map(({ id, was, bytes, sha256, iat, exp = null, kid, generation, renewAt }) => ({
+  const renewed = signed.map(({ id, was, bytes, sha256, iat, exp = null, kid, generation, renewAt }) => ({
     id,
     was,
     bytes,
@@ -92,70 +117,62 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
     generation,
     renewAt,
   }));
+  return { renewed, marks };
 }
 
-async function sign(
-  deployment: Deployment,
-  issuer: Issuer,
-  row: Due,
-  members: ReadonlyMap<string, typeof member.$inferSelect>,
-): Promise<NewArtefact | undefined> {
-  if (row.kind === 'entity_configuration') return signedConfiguration(deployment, issuer);
-  if (row.kind === 'historical_keys') return signedHistoricalKeys(deployment, issuer);
-  const about = row.memberId === null ? undefined : members.get(row.memberId);
-  if (row.kind !== 'statement' || about?.state !== 'active') return undefined;
-  if (about.validUntil !== null && about.validUntil <= deployment.now()) return undefined;
-  return signedStatement(deployment, issuer, about);
+/** What marks are renewed from. */
+interface Sources {
+  readonly members: ReadonlyMap<string, typeof member.$inferSelect>;
+  /** By where the mark lies. */
+  readonly grants: ReadonlyMap<string, { readonly grant: GrantRow; readonly type: MarkTypeRow; readonly member: typeof member.$inferSelect }>;
+  /** Collected on the way. */
+  readonly marks: IssuedMark[];
 }
 
-/** Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation. */
-export async function trackJobs(deployment: Deployment): Promise<void> {
-  const { db } = deployment.store;
-  for (const row of await db
-    .select()
-    .from(job)
-    .where(and(eq(job.kind, 'resign'), eq(job.state, 'running')))) {
-    const left = await staleArtefacts(deployment, row.authorityId, Number(row.params['generation']));
-    const done = Math.max(0, row.total - left);
-    await deployment.store.write([
-      db
-        .update(job)
-        .set({ done, state: left === 0 ? 'done' : 'running', updatedAt: deployment.now() })
-        .where(eq(job.id, row.id)),
-    ]);
+async function grantsOf({ store: { db } }: Deployment, issuer: Issuer, rows: readonly Due[]): Promise<Sources['grants']> {
+  const marked = rows.filter(({ kind }) => kind === 'mark').map(({ memberId }) => memberId);
+  if (marked.length === 0) return new Map();
+  const found = await db
+    .select({ grant: trustMarkGrant, type: trustMarkType, member })
+    .from(trustMarkGrant)
+    .innerJoin(trustMarkType, and(eq(trustMarkType.authorityId, trustMarkGrant.authorityId), eq(trustMarkType.trustMarkType, trustMarkGrant.trustMarkType)))
+    .innerJoin(member, eq(member.id, trustMarkGrant.memberId))
+    .where(
+      and(
+        eq(trustMarkGrant.authorityId, issuer.authority.id),
+        sql`${trustMarkGrant.memberId} IN (SELECT value FROM json_each(${JSON.stringify(marked)}))`,
+        eq(trustMarkGrant.state, 'active'),
+        eq(trustMarkType.state, 'active'),
+        eq(member.state, 'active'),
+      ),
+    );
+  return new Map(found.map((one) => [markKey(one.grant.trustMarkType, one.grant.entityId), one]));
+}
+
+async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members, grants, marks }: Sources): Promise<NewArtefact | undefined> {
+  switch (row.kind) {
+    case 'entity_configuration':
+      return signedConfiguration(deployment, issuer);
+    case 'historical_keys':
+      return signedHistoricalKeys(deployment, issuer);
+    case 'mark': {
+      const from = grants.get(row.key);
+      if (!from) return undefined;
+      const issued = await issueMark(deployment, issuer, from.type, from.grant, from.member);
+      marks.push(issued);
+      return issued.mark;
+    }
+    case 'mark_status':
+      return resignedStatus(deployment, issuer, row);
+    case 'statement': {
+      const about = row.memberId === null ? undefined : members.get(row.memberId);
+      if (about?.state !== 'active') return undefined;
+      if (about.validUntil !== null && about.validUntil <= deployment.now()) return undefined;
+      return signedStatement(deployment, issuer, about);
+    }
+    default:
+      return undefined;
   }
-}
-
-/** Drop what has served its time: spent assertions, idempotency records. */
-export async function purge({ store, now }: Deployment): Promise<void> {
-  const { db } = store;
-  await store.write([db.delete(usedAssertion).where(lt(usedAssertion.exp, now() - 120)), db.delete(idempotency).where(lt(idempotency.expiresAt, now()))]);
-}
-
-/** Keys by schedule, for every authority. Gives what was done. */
-export async function rotateAll(deployment: Deployment): Promise<readonly string[]> {
-  const call = systemCall(deployment);
-  const rotated: string[] = [];
-  for (const row of await deployment.store.db.select().from(authority).where(eq(authority.state, 'active'))) {
-    rotated.push(...(await rotateBySchedule(call, row)).map((what) => `${row.slug} ${what}`));
-  }
-  return rotated;
-}
-
-/** One turn of the background work: keys by schedule, then slices until nothing is due or `more` says stop. */
-export async function backgroundTurn(deployment: Deployment, more: () => boolean): Promise<{ readonly renewed: number; readonly rotated: readonly string[] }> {
-  const rotated = await rotateAll(deployment);
-  let renewed = 0;
-  for (let taken = 1; taken > 0 && more(); renewed += taken) {
-    const started = performance.now();
-    taken = await renewSlice(deployment);
-    if (taken) await trackJobs(deployment);
-    // Bulk work leaves as much time to others as it took.
-    if (taken) await new Promise((done) => setTimeout(done, performance.now() - started));
-  }
-  await trackJobs(deployment);
-  await purge(deployment);
-  return { renewed, rotated };
 }
 
 /** Artefacts overdue for renewal by more than a quarter of their lifetime, those at their cap aside. */

@@ -2,7 +2,7 @@ import { createAdminApp } from '../admin/app.js';
 import { sealedCustody } from '../keys/custody.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
-import { renewSlice, trackJobs, purge, rotateAll } from '../operations/renew.js';
+import { backgroundTurn } from '../operations/background.js';
 import { safeFetch } from '../outbound/safe-fetch.workers.js';
 import { createPublicApp, type PublicContext } from '../public/app.js';
 import { inboxOnD1 } from '../store/inbox.workers.js';
@@ -71,14 +71,12 @@ const root = createRoot({
 
 /** Artefacts signed per cron tick: a tick has a bounded number of queries. */
 const CRON_SLICE = 200;
-const CRON_SLICES = 5;
+/** Steps of work per tick, a slice each at most. */
+const CRON_SLICES = 20;
 
 async function tick(env: Bindings): Promise<void> {
-  const deployment = await instanceOf(env).deployment();
-  await rotateAll(deployment);
-  for (let n = 0; n < CRON_SLICES && (await renewSlice(deployment, CRON_SLICE)) > 0; n++);
-  await trackJobs(deployment);
-  await purge(deployment);
+  let slices = 0;
+  await backgroundTurn(await instanceOf(env).deployment(), { more: () => slices++ < CRON_SLICES, slice: CRON_SLICE });
 }
 
 // biome-ignore lint/style/noDefaultExport: the Workers runtime looks for it

@@ -1,15 +1,17 @@
 import { type Context, Hono } from 'hono';
 import { federationError } from '../edge/federation-error.js';
 import { AnyPathRouter } from './any-path-router.js';
-import { andThen, type MaybePromise, type ServedAuthority } from '../store/published.js';
+import { andThen, type MaybePromise, type ServedArtefact, type ServedAuthority } from '../store/published.js';
 import { authenticate, type CallerContext } from './caller.js';
 import { serveList } from './list.js';
+import { one } from './parameters.js';
+import { refuseResolution, resolveFromStore } from './resolve.js';
 import { placeOf, type Route, routeTable } from './routes.js';
 import { type Ready, ready, servePrivately, serveReady } from './serve-artefact.js';
+import { serveMarkedEntities, serveMarkStatus } from './trust-marks.js';
 
 export type PublicContext = CallerContext;
 
-const MAX_IDENTIFIER = 2048;
 const MAX_FORM_BYTES = 64 * 1024;
 
 /**
@@ -46,6 +48,8 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
     if (kept) return serveReady(c, kept, context.now());
     return andThen(find(context, url), (route) => {
       if (!route) return nowhere(c);
+      if (route.endpoint === 'trust_mark_status')
+        return federationError(c, 'invalid_request', 'the status of a trust mark is asked for by POST', { allow: 'POST' }, 405);
       if (modeOf(route) === 'required')
         return federationError(c, 'invalid_client', 'this endpoint asks for client authentication: POST a private_key_jwt assertion');
       return serve(c, context, route, { keepAs: url });
@@ -56,14 +60,17 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
     context.published.begin();
     const route = await find(context, c.req.path);
     if (!route) return nowhere(c);
-    if (modeOf(route) === 'none')
+    const mode = modeOf(route);
+    const byPost = route.endpoint === 'trust_mark_status';
+    if (mode === 'none' && !byPost)
       return federationError(c, 'invalid_request', 'this endpoint takes unauthenticated GET requests only', { allow: 'GET, HEAD' }, 405);
     const form = await readForm(c);
     if (typeof form === 'string') return federationError(c, 'invalid_request', form);
+    if (byPost && (mode === 'none' || (mode === 'optional' && !form.has('client_assertion')))) return serve(c, context, route, { form });
     const caller = await authenticate(context, route.authority, form);
     if (!caller.ok) return federationError(c, caller.error, caller.description, caller.error === 'temporarily_unavailable' ? { 'retry-after': '60' } : {});
     context.published.begin(); // a member may have been cut off while its assertion was verified
-    return serve(c, context, route, { form });
+    return serve(c, context, route, { form, caller: caller.entityId });
   }
 
   // One handler a method (HEAD is GET to Hono): a single match runs without composing a chain.
@@ -85,36 +92,63 @@ const modeOf = ({ endpoint, authority }: Route) => (endpoint === 'configuration'
 /** Bytes that kept headers cost. */
 const READY_BYTES = 400;
 
-/** How a request came: by GET, its answer kept under the URL; or by POST with client authentication, the answer kept by nobody. */
-type Asked = { readonly keepAs: string; readonly form?: undefined } | { readonly form: URLSearchParams; readonly keepAs?: undefined };
+/**
+ * How a request came: by GET, its answer kept under the URL; or by POST, with client authentication or where the standard
+ * says POST, its answer kept by nobody.
+ */
+type Asked =
+  | { readonly keepAs: string; readonly form?: undefined; readonly caller?: undefined }
+  | { readonly form: URLSearchParams; readonly keepAs?: undefined; readonly caller?: string };
 
-function serve(c: Context, { published, now }: PublicContext, { authority, endpoint }: Route, { keepAs, form }: Asked): MaybePromise<Response> {
+function serve(
+  c: Context,
+  { published, inbox, now, development }: PublicContext,
+  { authority, endpoint }: Route,
+  { keepAs, form, caller }: Asked,
+): MaybePromise<Response> {
   const time = now();
-  const authenticated = form !== undefined;
-  const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement', key: string, missing: string) =>
-    andThen(published.artefact(authority.id, kind, key), (found) => {
-      if (!found) return federationError(c, 'not_found', missing);
-      if (keepAs === undefined) return servePrivately(c, found, time);
-      const kept = ready(found);
-      published.remember(keepAs, kept, keepAs.length * 2 + READY_BYTES);
-      return serveReady(c, kept, time);
-    });
+  const authenticated = caller !== undefined;
+  const query = () => form ?? new URL(c.req.path).searchParams;
+  const give = (found: ServedArtefact): Response => {
+    if (keepAs === undefined) return servePrivately(c, found, time);
+    const kept = ready(found);
+    published.remember(keepAs, kept, keepAs.length * 2 + READY_BYTES);
+    return serveReady(c, kept, time);
+  };
+  const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark', key: string, missing: string) =>
+    andThen(published.artefact(authority.id, kind, key), (found) => (found ? give(found) : federationError(c, 'not_found', missing)));
   switch (endpoint) {
     case 'configuration':
       return stored('entity_configuration', '', 'this entity publishes no configuration');
     case 'historical_keys':
       return stored('historical_keys', '', 'this entity publishes no historical keys');
     case 'list':
-      return serveList(c, published, authority, form ?? new URL(c.req.path).searchParams, time, authenticated);
+      return serveList(c, published, authority, query(), time, authenticated);
     case 'fetch': {
-      const subs = form ? form.getAll('sub') : new URL(c.req.path).searchParams.getAll('sub');
-      const [sub] = subs;
-      if (sub === undefined || sub === '') return federationError(c, 'invalid_request', 'the parameter sub is missing');
-      if (subs.length > 1) return federationError(c, 'invalid_request', 'sub is given more than once');
-      if (sub.length > MAX_IDENTIFIER) return federationError(c, 'invalid_request', `sub has more than ${MAX_IDENTIFIER} characters`);
-      if (sub === authority.entityId) return federationError(c, 'invalid_request', 'sub is this entity itself; its configuration is at its well-known URL');
-      return stored('statement', sub, 'this entity has no such subordinate');
+      const sub = one(query(), 'sub');
+      if (!sub.ok) return federationError(c, 'invalid_request', sub.description);
+      if (sub.value === authority.entityId)
+        return federationError(c, 'invalid_request', 'sub is this entity itself; its configuration is at its well-known URL');
+      return stored('statement', sub.value, 'this entity has no such subordinate');
     }
+    case 'resolve': {
+      const asked = query();
+      return andThen(resolveFromStore(published, authority, asked), (found) => {
+        if (!found.ok) return refuseResolution(c, authority, asked, found, { inbox, now: time, development, caller });
+        return give(found.artefact);
+      });
+    }
+    case 'trust_mark': {
+      const asked = query();
+      const [type, sub] = [one(asked, 'trust_mark_type'), one(asked, 'sub')];
+      if (!type.ok) return federationError(c, 'invalid_request', type.description);
+      if (!sub.ok) return federationError(c, 'invalid_request', sub.description);
+      return stored('mark', `${type.value}\n${sub.value}`, 'that entity has no such trust mark from this one');
+    }
+    case 'trust_mark_list':
+      return serveMarkedEntities(c, published, authority, query(), time, authenticated);
+    case 'trust_mark_status':
+      return serveMarkStatus(c, published, authority, query(), time);
   }
 }
 

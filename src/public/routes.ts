@@ -1,17 +1,14 @@
 import { entityConfigurationUrl } from '../federation/entry.js';
 import type { ServedAuthority } from '../store/published.js';
+import { type AuthorityEndpoint, ENDPOINT_PATHS } from '../store/schema.js';
 
-export type PublicEndpoint = 'configuration' | 'fetch' | 'list' | 'historical_keys';
+export type PublicEndpoint = 'configuration' | AuthorityEndpoint;
 export interface Route {
   readonly authority: ServedAuthority;
   readonly endpoint: PublicEndpoint;
 }
 
-const PATHS: readonly (readonly [path: string, endpoint: PublicEndpoint])[] = [
-  ['fetch', 'fetch'],
-  ['list', 'list'],
-  ['historical-keys', 'historical_keys'],
-];
+const PATHS = Object.entries(ENDPOINT_PATHS) as readonly (readonly [endpoint: AuthorityEndpoint, path: string])[];
 
 /** Host and path of an absolute URL, as they were sent. */
 export function placeOf(url: string, byHost: boolean): string {
@@ -36,7 +33,7 @@ export function routeTable(authorities: readonly ServedAuthority[], byHost: bool
   for (const authority of authorities) {
     add(entityConfigurationUrl(authority.entityId), { authority, endpoint: 'configuration' });
     const base = authority.entityId.replace(/\/$/, '');
-    for (const [path, endpoint] of PATHS) add(`${base}/${path}`, { authority, endpoint });
+    for (const [endpoint, path] of PATHS) add(`${base}/${path}`, { authority, endpoint });
   }
   return table;
 }

@@ -7,8 +7,14 @@ import { raw, type Statement } from './database.js';
  * Insert any number of rows by one statement with one parameter: rows travel as JSON and `json_each` unpacks them.
  * The text of the statement is the same for one row and for five hundred, so it stays prepared.
  * @param tail an ON CONFLICT clause
+ * @param only a condition per row; `column('name')` in it is the SQL of that column's new value
  */
-export function insertRows<T extends SQLiteTable>(table: T, rows: readonly T['$inferInsert'][], tail = ''): Statement {
+export function insertRows<T extends SQLiteTable>(
+  table: T,
+  rows: readonly T['$inferInsert'][],
+  tail = '',
+  only: (column: (name: string) => string) => string = () => 'true',
+): Statement {
   const columns = Object.entries(getTableColumns(table)).filter(([, column]) => !(column.primary && column.columnType === 'SQLiteInteger'));
   const names = columns.map(([, { name }]) => `"${name}"`).join(', ');
   const values = columns.map((_, n) => `json_extract(v, '$[${n}]')`).join(', ');
@@ -18,9 +24,10 @@ export function insertRows<T extends SQLiteTable>(table: T, rows: readonly T['$i
       return value === null || value === undefined ? null : column.mapToDriverValue(value);
     }),
   );
+  const condition = only((name) => `json_extract(v, '$[${columns.findIndex(([, column]) => column.name === name)}]')`);
   // MATERIALIZED: json_each writes its value out anew at every mention, once a row is enough.
   return raw(
-    `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO "${getTableName(table)}" (${names}) SELECT ${values} FROM r WHERE true ${tail}`,
+    `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO "${getTableName(table)}" (${names}) SELECT ${values} FROM r WHERE ${condition} ${tail}`,
     JSON.stringify(encoded),
   );
 }
@@ -31,7 +38,12 @@ const REPLACED = ['media_type', 'bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', '
 const REPLACE = `ON CONFLICT (authority_id, kind, key, variant) DO UPDATE SET ${REPLACED.map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
 /** Publish artefacts: new ones appear, those at the same place are replaced. */
-export const putArtefacts = (rows: readonly NewArtefact[]): Statement => insertRows(artefact, rows, REPLACE);
+export const putArtefacts = (rows: readonly NewArtefact[], only?: (column: (name: string) => string) => string): Statement =>
+  insertRows(artefact, rows, REPLACE, only);
+
+/** Publish without an event and so without a lock: only while the authority is active and of the generation signed for. */
+export const whileCurrent = (column: (name: string) => string): string =>
+  `EXISTS (SELECT 1 FROM authority WHERE authority.id = ${column('authority_id')} AND authority.state = 'active' AND authority.generation = ${column('generation')})`;
 
 const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'kid', 'generation', 'renew_at'];
 

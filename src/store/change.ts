@@ -6,9 +6,22 @@ import { ChangeConflict, type Database, isDuplicate, type Statement } from './da
 /** What an operation decided: events in order, the writes that go with them, the answer. No events: nothing to do. */
 export interface Decision<T> {
   readonly events: readonly NewEvent[];
+  /** Events of other authorities whose state or artefacts change with it; each was watched. */
+  readonly elsewhere?: readonly EventsOf[];
   readonly statements: readonly Statement[];
   readonly result: T;
 }
+
+export interface EventsOf {
+  readonly authorityId: string;
+  readonly events: readonly NewEvent[];
+}
+
+/**
+ * Take another authority's event chain into the decision: call it before reading that authority's state. The commit then
+ * fails, and the operation decides again, when that chain has moved meanwhile. An event has to go into it.
+ */
+export type Watch = (authorityId: string) => Promise<void>;
 
 export interface ChangeRequest<T> {
   /** Whose event chain it goes into. */
@@ -19,16 +32,21 @@ export interface ChangeRequest<T> {
   readonly urgent?: boolean;
   readonly actor: Actor;
   /** Read, decide, sign. Runs again on fresh state when another writer came first, so it has no effect of its own. */
-  decide(): Promise<Decision<T>>;
+  decide(watch: Watch): Promise<Decision<T>>;
 }
 
 /** One decided operation, as the engine gets it. */
 export interface Decided {
   readonly actor: Actor;
   readonly events: readonly NewEvent[];
+  /** Other chains it goes into, with the heads that were decided on. */
+  readonly elsewhere: readonly (EventsOf & { readonly head: Head })[];
   readonly statements: readonly Statement[];
 }
 export type Outcome = { readonly ok: true } | { readonly ok: false; readonly error: unknown };
+
+/** The chain of another authority moved while this operation was deciding: it decides again. */
+export class HeadMoved extends Error {}
 
 export interface Engine {
   readonly db: Database;
@@ -109,13 +127,20 @@ function takeGroup(queue: Waiting[], size: number): Waiting[] {
 
 async function runGroup(engine: Engine, authorityId: string, group: readonly Waiting[], putBack: (again: readonly Waiting[]) => void): Promise<void> {
   const head = await readHead(engine.db, authorityId);
-  const decisions = await Promise.allSettled(group.map((one) => one.request.decide()));
-  const pending: { waiting: Waiting; decision: Decision<unknown> }[] = [];
+  const watched = group.map(() => new Map<string, Head>());
+  const decisions = await Promise.allSettled(
+    group.map((one, n) =>
+      one.request.decide(async (other) => {
+        if (other !== authorityId && !watched[n]?.has(other)) watched[n]?.set(other, await readHead(engine.db, other));
+      }),
+    ),
+  );
+  const pending: { waiting: Waiting; decision: Decision<unknown>; elsewhere: Decided['elsewhere'] }[] = [];
   for (const [n, decision] of decisions.entries()) {
     const waiting = group[n] as Waiting;
     if (decision.status === 'rejected') waiting.reject(decision.reason);
     else if (decision.value.events.length === 0) waiting.resolve(decision.value.result);
-    else pending.push({ waiting, decision: decision.value });
+    else pending.push({ waiting, decision: decision.value, elsewhere: elsewhereOf(decision.value, watched[n] ?? new Map()) });
   }
   if (pending.length === 0) return;
   let outcomes: 'lost' | readonly Outcome[];
@@ -123,25 +148,46 @@ async function runGroup(engine: Engine, authorityId: string, group: readonly Wai
     outcomes = await engine.commit(
       authorityId,
       head,
-      pending.map(({ waiting, decision }) => ({ actor: waiting.request.actor, events: decision.events, statements: decision.statements })),
+      pending.map(({ waiting, decision, elsewhere }) => ({
+        actor: waiting.request.actor,
+        events: decision.events,
+        elsewhere,
+        statements: decision.statements,
+      })),
     );
   } catch (error) {
     outcomes = pending.map(() => ({ ok: false, error }));
   }
-  if (outcomes === 'lost') {
-    const again = pending
+  const lost = outcomes === 'lost' ? pending : pending.filter((_, n) => isMoved((outcomes as readonly Outcome[])[n]));
+  if (lost.length) {
+    const again = lost
       .map(({ waiting }) => waiting)
       .filter((waiting) => ++waiting.tries < MAX_TRIES || void waiting.reject(new ChangeConflict(`the authority changed ${MAX_TRIES} times meanwhile`)));
     putBack(again);
     const [first] = again;
     if (first && first.tries > 1) await new Promise((done) => setTimeout(done, Math.random() * 2 ** Math.min(first.tries, 8)));
-    return;
   }
+  if (outcomes === 'lost') return;
   for (const [n, outcome] of outcomes.entries()) {
     const { waiting, decision } = pending[n] as (typeof pending)[number];
+    if (isMoved(outcome)) continue;
     if (outcome.ok) waiting.resolve(decision.result);
     // Two operations of one group made the same thing: on fresh state the second decides otherwise.
     else if (isDuplicate(outcome.error, '') && ++waiting.tries < MAX_DUPLICATES) putBack([waiting]);
     else waiting.reject(outcome.error);
   }
+}
+
+const isMoved = (outcome: Outcome | undefined): boolean => outcome?.ok === false && outcome.error instanceof HeadMoved;
+
+/** Every chain watched gets an event, and every chain that gets one was watched: the event is the lock. */
+function elsewhereOf(decision: Decision<unknown>, watched: ReadonlyMap<string, Head>): Decided['elsewhere'] {
+  const given = (decision.elsewhere ?? []).filter(({ events }) => events.length > 0);
+  const unlocked = [...watched.keys()].find((id) => !given.some(({ authorityId }) => authorityId === id));
+  if (unlocked !== undefined) throw new Error(`the event chain of ${unlocked} was watched and gets no event`);
+  return given.map((one) => {
+    const head = watched.get(one.authorityId);
+    if (!head) throw new Error(`the event chain of ${one.authorityId} was not watched`);
+    return { ...one, head };
+  });
 }

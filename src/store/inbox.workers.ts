@@ -1,5 +1,15 @@
-import { type Inbox, SPEND } from './inbox.js';
+import { type Inbox, SPEND, WANT } from './inbox.js';
 
 export function inboxOnD1(d1: D1Database): Inbox {
-  return { spend: async (issuer, jti, exp) => (await d1.prepare(SPEND).bind(issuer, jti, exp).all()).results.length === 1 };
+  const took = async (sql: string, ...params: unknown[]) =>
+    (
+      await d1
+        .prepare(sql)
+        .bind(...params)
+        .all()
+    ).results.length === 1;
+  return {
+    spend: (issuer, jti, exp) => took(SPEND, issuer, jti, exp),
+    want: (authorityId, subject, askedBy, now) => took(WANT, authorityId, subject, askedBy, now, askedBy),
+  };
 }

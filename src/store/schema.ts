@@ -1,5 +1,5 @@
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
-import type { Constraints, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
+import type { Constraints, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
 
 /**
  * One schema for SQLite and D1. No foreign keys and no cascades: a generated table rebuild would silently delete
@@ -8,8 +8,18 @@ import type { Constraints, JwkSet, Metadata, PublicJwk } from '../federation/ent
 type Json = Readonly<Record<string, unknown>>;
 const json = <T>(name: string) => text(name, { mode: 'json' }).$type<T>();
 
-export const AUTHORITY_ENDPOINTS = ['fetch', 'list', 'historical_keys'] as const;
-export type AuthorityEndpoint = (typeof AUTHORITY_ENDPOINTS)[number];
+/** Endpoints of an authority: the name in `federation_<name>_endpoint` → the path below its identifier. */
+export const ENDPOINT_PATHS = {
+  fetch: 'fetch',
+  list: 'list',
+  resolve: 'resolve',
+  trust_mark_status: 'trust-mark-status',
+  trust_mark_list: 'trust-mark-list',
+  trust_mark: 'trust-mark',
+  historical_keys: 'historical-keys',
+} as const;
+export type AuthorityEndpoint = keyof typeof ENDPOINT_PATHS;
+export const AUTHORITY_ENDPOINTS = Object.keys(ENDPOINT_PATHS) as [AuthorityEndpoint, ...AuthorityEndpoint[]];
 /** How an endpoint treats client authentication (OpenID Federation 1.0 §8.8). */
 export const CLIENT_AUTH_MODES = ['none', 'optional', 'required'] as const;
 export type ClientAuth = Partial<Record<AuthorityEndpoint, (typeof CLIENT_AUTH_MODES)[number]>>;
@@ -167,6 +177,227 @@ export const artefact = sqliteTable(
   ],
 );
 
+/** A type of Trust Mark that an authority issues. */
+export const trustMarkType = sqliteTable(
+  'trust_mark_type',
+  {
+    authorityId: text('authority_id').notNull(),
+    trustMarkType: text('trust_mark_type').notNull(),
+    state: text('state', { enum: ['active', 'halted'] }).notNull(),
+    logoUri: text('logo_uri'),
+    ref: text('ref'),
+    lifetime: integer('lifetime_s').notNull(),
+    /** The owner's delegation, when the type has an owner other than us (OpenID Federation 1.0 §7.2). */
+    delegation: text('delegation'),
+    /** `exp` of the delegation: no mark outlives it. */
+    delegationExp: integer('delegation_exp'),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+    v: integer('v').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.authorityId, t.trustMarkType] })],
+);
+
+/** The decision that a member bears a type of mark. Marks are issued from it while the member is active. */
+export const trustMarkGrant = sqliteTable(
+  'trust_mark_grant',
+  {
+    id: text('id').primaryKey(),
+    authorityId: text('authority_id').notNull(),
+    trustMarkType: text('trust_mark_type').notNull(),
+    memberId: text('member_id').notNull(),
+    /** Whose member it is: a mark issuer may mark the members of another authority of this deployment. */
+    memberAuthorityId: text('member_authority_id').notNull(),
+    entityId: text('entity_id').notNull(),
+    state: text('state', { enum: ['active', 'revoked'] }).notNull(),
+    reason: text('reason'),
+    validUntil: integer('valid_until'),
+    createdBy: text('created_by').notNull(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+    v: integer('v').notNull(),
+  },
+  (t) => [
+    uniqueIndex('trust_mark_grant_place').on(t.authorityId, t.trustMarkType, t.memberId),
+    index('trust_mark_grant_member').on(t.memberId),
+    index('trust_mark_grant_entity').on(t.authorityId, t.entityId),
+  ],
+);
+
+/** Every mark that was signed, kept until 30 days after its end: what the status endpoint knows. */
+export const trustMark = sqliteTable(
+  'trust_mark',
+  {
+    jti: text('jti').primaryKey(),
+    authorityId: text('authority_id').notNull(),
+    grantId: text('grant_id').notNull(),
+    trustMarkType: text('trust_mark_type').notNull(),
+    memberId: text('member_id').notNull(),
+    entityId: text('entity_id').notNull(),
+    sha256: text('sha256').notNull(),
+    bytes: text('bytes').notNull(),
+    iat: integer('iat').notNull(),
+    exp: integer('exp').notNull(),
+    revokedAt: integer('revoked_at'),
+    reason: text('reason'),
+    /** 1: it was withdrawn among too many others to sign the `revoked` answer at once; until a slice has, status is 503. */
+    statusDue: integer('status_due').notNull().default(0),
+  },
+  (t) => [
+    uniqueIndex('trust_mark_bytes').on(t.authorityId, t.sha256),
+    index('trust_mark_member').on(t.memberId),
+    index('trust_mark_of_grant').on(t.grantId),
+    index('trust_mark_of_type').on(t.authorityId, t.trustMarkType),
+    index('trust_mark_due').on(t.statusDue),
+    index('trust_mark_exp').on(t.exp),
+  ],
+);
+
+/** Delegations we signed as the owner of a type (§7.2.1). */
+export const trustMarkDelegation = sqliteTable('trust_mark_delegation', {
+  id: text('id').primaryKey(),
+  authorityId: text('authority_id').notNull(),
+  trustMarkType: text('trust_mark_type').notNull(),
+  sub: text('sub').notNull(),
+  bytes: text('bytes').notNull(),
+  iat: integer('iat').notNull(),
+  exp: integer('exp').notNull(),
+});
+
+/** Marks that others issued to an authority of ours, shown in its Entity Configuration. */
+export const ownTrustMark = sqliteTable(
+  'own_trust_mark',
+  {
+    authorityId: text('authority_id').notNull(),
+    trustMarkType: text('trust_mark_type').notNull(),
+    iss: text('iss').notNull(),
+    bytes: text('bytes').notNull(),
+    exp: integer('exp'),
+    checkedAt: integer('checked_at').notNull(),
+    /** What the last look at the issuer found; null when all was well. */
+    problem: text('problem'),
+  },
+  (t) => [primaryKey({ columns: [t.authorityId, t.trustMarkType, t.iss] })],
+);
+
+/** A Trust Anchor that an authority resolves under, its keys fixed out of band (§10). */
+export const anchorPin = sqliteTable(
+  'anchor_pin',
+  {
+    authorityId: text('authority_id').notNull(),
+    entityId: text('entity_id').notNull(),
+    /** Null: an authority of this deployment, whose keys are read from the store. */
+    jwks: json<JwkSet | null>('jwks'),
+    note: text('note'),
+    createdBy: text('created_by').notNull(),
+    createdAt: integer('created_at').notNull(),
+    checkedAt: integer('checked_at'),
+    /** What the last comparison with the served configuration found; null when the keys agree. */
+    problem: text('problem'),
+    /** The crawl whose result is on show; null before the first one is done. */
+    crawlId: text('crawl_id'),
+  },
+  (t) => [primaryKey({ columns: [t.authorityId, t.entityId] })],
+);
+
+export const ENTITY_SOURCES = ['member', 'crawl', 'wish'] as const;
+
+/** An entity that an authority evaluates as a resolver. */
+export const knownEntity = sqliteTable(
+  'known_entity',
+  {
+    authorityId: text('authority_id').notNull(),
+    entityId: text('entity_id').notNull(),
+    source: text('source', { enum: ENTITY_SOURCES }).notNull(),
+    entityTypes: json<readonly string[]>('entity_types').notNull(),
+    /** Names and the like, for people: organization_name, display_name, logo_uri … as the entity gives them. */
+    about: json<Json>('about').notNull(),
+    superiors: json<readonly string[]>('superiors').notNull(),
+    crawlId: text('crawl_id'),
+    dueAt: integer('due_at').notNull(),
+    leaseUntil: integer('lease_until').notNull().default(0),
+    attempts: integer('attempts').notNull().default(0),
+    evaluatedAt: integer('evaluated_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.authorityId, t.entityId] }),
+    index('known_entity_due').on(t.dueAt),
+    index('known_entity_id').on(t.entityId),
+    index('known_entity_crawl').on(t.authorityId, t.crawlId),
+  ],
+);
+
+export const SNAPSHOT_STATES = ['valid', 'invalid', 'unreachable'] as const;
+
+/** The stored evaluation of one subject under one anchor. Its signed answers are artefacts of kind `resolve`. */
+export const snapshot = sqliteTable(
+  'snapshot',
+  {
+    authorityId: text('authority_id').notNull(),
+    subject: text('subject').notNull(),
+    trustAnchor: text('trust_anchor').notNull(),
+    state: text('state', { enum: SNAPSHOT_STATES }).notNull(),
+    /** Error code of §8.9 for an invalid one. */
+    error: text('error'),
+    entityTypes: json<readonly string[]>('entity_types').notNull(),
+    /** Entity Identifiers from the subject to the anchor. */
+    path: json<readonly string[]>('path').notNull(),
+    trustMarkTypes: json<readonly string[]>('trust_mark_types').notNull(),
+    findings: json<readonly Finding[]>('findings').notNull(),
+    exp: integer('exp'),
+    evaluatedAt: integer('evaluated_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.authorityId, t.subject, t.trustAnchor] })],
+);
+
+/**
+ * What a snapshot rests on among our own artefacts: its answers are served only while each still stands there with the
+ * same `cut`. Evidence read before a halt therefore never serves, whoever publishes it later.
+ */
+export const snapshotLink = sqliteTable(
+  'snapshot_link',
+  {
+    authorityId: text('authority_id').notNull(),
+    subject: text('subject').notNull(),
+    trustAnchor: text('trust_anchor').notNull(),
+    issuerId: text('issuer_id').notNull(),
+    kind: text('kind', { enum: ARTEFACT_KINDS }).notNull(),
+    key: text('key').notNull(),
+    variant: text('variant').notNull().default(''),
+    cut: integer('cut').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.authorityId, t.subject, t.trustAnchor, t.issuerId, t.kind, t.key] }),
+    index('snapshot_link_on').on(t.issuerId, t.kind, t.key),
+  ],
+);
+
+/** Subjects that authenticated callers asked /resolve about and nobody has evaluated. The public plane only appends. */
+export const wantedSubject = sqliteTable(
+  'wanted_subject',
+  {
+    authorityId: text('authority_id').notNull(),
+    subject: text('subject').notNull(),
+    askedBy: text('asked_by').notNull(),
+    askedAt: integer('asked_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.authorityId, t.subject] }), index('wanted_subject_asker').on(t.askedBy)],
+);
+
+/** What a crawl has found and still has to look at; rows go when the crawl ends. */
+export const crawlEntity = sqliteTable(
+  'crawl_entity',
+  {
+    id: integer('id').primaryKey(),
+    jobId: text('job_id').notNull(),
+    entityId: text('entity_id').notNull(),
+    superior: text('superior'),
+    depth: integer('depth').notNull(),
+    state: text('state', { enum: ['queued', 'done', 'failed'] }).notNull(),
+  },
+  (t) => [uniqueIndex('crawl_entity_once').on(t.jobId, t.entityId), index('crawl_entity_state').on(t.jobId, t.state, t.id)],
+);
+
 /** One appended fact. (authority_id, seq) is also the lock: two writers that decided on the same head pick the same seq. */
 export const event = sqliteTable(
   'event',
@@ -228,13 +459,14 @@ export const usedAssertion = sqliteTable(
   (t) => [primaryKey({ columns: [t.issuer, t.jti] }), index('used_assertion_exp').on(t.exp)],
 );
 
+export const JOB_KINDS = ['import', 'resign', 'crawl', 'impact'] as const;
 export const JOB_STATES = ['running', 'done', 'failed', 'cancelled'] as const;
 
 /** Work that is too large for one batch: visible, resumable, with progress. */
 export const job = sqliteTable('job', {
   id: text('id').primaryKey(),
   authorityId: text('authority_id').notNull(),
-  kind: text('kind', { enum: ['import', 'resign'] }).notNull(),
+  kind: text('kind', { enum: JOB_KINDS }).notNull(),
   state: text('state', { enum: JOB_STATES }).notNull(),
   total: integer('total').notNull(),
   done: integer('done').notNull(),

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
-import { createChanges, type Engine, type Outcome } from './change.js';
+import { createChanges, type Engine, HeadMoved, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import * as schema from './schema.js';
 import { type Database, type Statement, StoreBusy, storeError } from './database.js';
@@ -86,19 +86,30 @@ export function openStore(file: string, now: () => number, migrations = MIGRATIO
     groupSize: GROUP_SIZE,
     commit: (authorityId, decidedOn, group) =>
       transact(() => {
-        let head = (headNow.get(authorityId) as Head | undefined) ?? EMPTY_HEAD;
-        if (head.seq !== decidedOn.seq) return 'lost';
+        const readNow = (id: string) => (headNow.get(id) as Head | undefined) ?? EMPTY_HEAD;
+        if (readNow(authorityId).seq !== decidedOn.seq) return 'lost';
         const at = now();
-        return group.map(({ actor, events, statements }): Outcome => {
-          const chained = chainEvents(authorityId, head, at, actor, events);
+        // Where each chain stood when the group began, and where it stands with what the group has added.
+        const began = new Map<string, Head>();
+        const heads = new Map<string, Head>();
+        const headOf = (id: string): Head => {
+          if (!began.has(id)) began.set(id, readNow(id));
+          return heads.get(id) ?? (began.get(id) as Head);
+        };
+        return group.map(({ actor, events, elsewhere, statements }): Outcome => {
+          const chained = [{ authorityId, events }, ...elsewhere].map((one) => ({
+            id: one.authorityId,
+            ...chainEvents(one.authorityId, headOf(one.authorityId), at, actor, one.events),
+          }));
+          if (elsewhere.some((one) => began.get(one.authorityId)?.seq !== one.head.seq)) return { ok: false, error: new HeadMoved() };
           try {
             // A nested transaction is a savepoint: one that fails rolls back alone and uses no number.
-            writer.transaction(() => [insertEvents(chained.rows), ...statements].forEach(run))();
+            writer.transaction(() => [...chained.map(({ rows }) => insertEvents(rows)), ...statements].forEach(run))();
           } catch (error) {
             if (!writer.inTransaction) throw error; // the disk is full: SQLite rolled all of it back
             return { ok: false, error: storeError(error) };
           }
-          head = chained.head;
+          for (const { id, head } of chained) heads.set(id, head);
           counts.operations++;
           return { ok: true };
         });

@@ -22,9 +22,11 @@ export function openStore(d1: D1Database, now: () => number): Store {
     groupSize: 1,
     async commit(authorityId, head, [one]) {
       if (!one) return [];
-      const { rows } = chainEvents(authorityId, head, now(), one.actor, one.events);
+      const at = now();
+      const chains = [{ authorityId, head, events: one.events }, ...one.elsewhere];
+      const inserts = chains.map((chain) => insertEvents(chainEvents(chain.authorityId, chain.head, at, one.actor, chain.events).rows));
       try {
-        await batch([insertEvents(rows), ...one.statements]);
+        await batch([...inserts, ...one.statements]);
       } catch (error) {
         if (isDuplicate(error, 'event.authority_id, event.seq')) return 'lost';
         return [{ ok: false, error }];

@@ -58,6 +58,24 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/policies/preview': ALL,
   'GET /authorities/{slug}/policies/{version}': ALL,
   'POST /authorities/{slug}/policies/{version}/publish': 'owner approver',
+  'GET /authorities/{slug}/mark-types': ALL,
+  'POST /authorities/{slug}/mark-types': 'owner',
+  'PATCH /authorities/{slug}/mark-types/{type}': 'owner',
+  'POST /authorities/{slug}/mark-types/{type}/halt': 'owner operator',
+  'POST /authorities/{slug}/mark-types/{type}/resume': 'owner approver',
+  'PUT /authorities/{slug}/mark-types/{type}/recognition': 'owner',
+  'DELETE /authorities/{slug}/mark-types/{type}/recognition': 'owner',
+  'GET /authorities/{slug}/mark-types/{type}/delegations': ALL,
+  'POST /authorities/{slug}/mark-types/{type}/delegations': 'owner',
+  'GET /authorities/{slug}/marks': ALL,
+  'POST /authorities/{slug}/marks': 'owner approver',
+  'GET /authorities/{slug}/marks/current': ALL,
+  'POST /authorities/{slug}/marks/{id}/withdraw': 'owner operator',
+  'GET /authorities/{slug}/marks/{id}/issued': ALL,
+  'POST /authorities/{slug}/issued-marks/{jti}/withdraw': 'owner operator',
+  'GET /authorities/{slug}/own-marks': ALL,
+  'POST /authorities/{slug}/own-marks': 'owner',
+  'POST /authorities/{slug}/own-marks/hide': 'owner',
   'GET /authorities/{slug}/events': ALL,
   'GET /authorities/{slug}/jobs': ALL,
   'GET /authorities/{slug}/jobs/{job}': ALL,
@@ -80,6 +98,12 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path.endsWith('{id}/keys')) return { jwks: {}, reason: 'x' };
   if (/\{kid\}\/revoke$/.test(path)) return { reason: 'superseded' };
   if (/\/(suspend|revoke|refuse)$/.test(path) && path.includes('members')) return { reason: 'x' };
+  if (path.endsWith('/mark-types')) return { trust_mark_type: 'https://x.example/m' };
+  if (path.endsWith('/marks')) return { trust_mark_type: 'https://x.example/m', member: 'x' };
+  if (path.endsWith('/halt') || path.endsWith('/withdraw')) return path.includes('members') ? {} : { reason: 'x' };
+  if (path.endsWith('/delegations')) return { issuer: 'https://x.example' };
+  if (path.endsWith('/own-marks')) return { trust_mark: 'x' };
+  if (path.endsWith('/hide')) return { trust_mark_type: 'https://x.example/m' };
   return {};
 }
 
@@ -93,6 +117,7 @@ describe('authorisation', () => {
       path
         .replace('{slug}', slug)
         .replace('{version}', '1')
+        .replace('/marks/current', '/marks/current?trust_mark_type=https://x.example&sub=https://x.example')
         .replace(/\{\w+\}/g, 'nobody');
     for (const role of ROLES) {
       const global = await d.tokenFor(role);

@@ -2,7 +2,8 @@ import { decodeJwt, decodeProtectedHeader, exportJWK, exportPKCS8, generateKeyPa
 import { describe, expect, it } from 'vitest';
 import { historicalKeyFor, parseEntityStatement, validateHistoricalKeys, validateTrustChain, verifyEntityStatement } from '../../src/federation/entry.js';
 import { createAuthority } from '../../src/operations/authorities.js';
-import { rotateAll, backgroundTurn, renewSlice } from '../../src/operations/renew.js';
+import { backgroundTurn, rotateAll } from '../../src/operations/background.js';
+import { renewSlice } from '../../src/operations/renew.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
@@ -15,7 +16,7 @@ const kids = async (d: TestDeployment) => ((decodeJwt(await configuration(d)) as
 const states = async (d: TestDeployment) =>
   Object.fromEntries((await d.admin('GET', KEYS)).json.items.map((key: { kid: string; state: string }) => [key.kid, key.state]));
 const statement = async (d: TestDeployment) => await d.public(`/fetch?sub=${encodeURIComponent(RP)}`);
-const work = (d: TestDeployment) => backgroundTurn(d.deployment, () => true);
+const work = (d: TestDeployment) => backgroundTurn(d.deployment, { more: () => true });
 
 async function withMember() {
   const d = await testDeployment();

@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/operations/authorities.js';
 import { draftPolicy, publishPolicy } from '../../src/operations/policies.js';
-import { backgroundTurn } from '../../src/operations/renew.js';
+import { backgroundTurn } from '../../src/operations/background.js';
 import { ANCHOR, NOW, testDeployment, testMember } from '../support/deployment.js';
 
 const POLICIES = '/authorities/main/policies';
@@ -24,7 +24,7 @@ describe('policies and constraints of an authority', () => {
     expect(await claims()).not.toHaveProperty('metadata_policy');
     const done = await d.admin('POST', `${POLICIES}/1/publish`);
     expect(done.json).toMatchObject({ policy: { state: 'published', published_at: NOW }, job: expect.stringMatching(/^job_/) });
-    await backgroundTurn(d.deployment, () => true);
+    await backgroundTurn(d.deployment, { more: () => true });
     expect(await claims()).toMatchObject({ metadata_policy: POLICY.metadata_policy, constraints: POLICY.constraints });
     expect((await d.admin('GET', `/authorities/main/jobs/${done.json.job}`)).json).toMatchObject({ state: 'done', done: 3, total: 3 });
     expect((await d.admin('POST', `${POLICIES}/1/publish`)).json.job, 'already published').toBeNull();
@@ -32,7 +32,7 @@ describe('policies and constraints of an authority', () => {
     await d.admin('POST', `${POLICIES}/2/publish`);
     expect((await d.admin('GET', POLICIES)).json.items.map((one: { state: string }) => one.state)).toEqual(['published', 'superseded']);
     await d.admin('POST', `${POLICIES}/1/publish`);
-    await backgroundTurn(d.deployment, () => true);
+    await backgroundTurn(d.deployment, { more: () => true });
     expect(await claims()).toMatchObject({ metadata_policy: POLICY.metadata_policy });
     const late = await testMember('https://late.example');
     await d.admin('POST', '/authorities/main/members', { entity_id: late.id, jwks: late.jwks, activate: true });
@@ -112,7 +112,7 @@ describe('policies and constraints of an authority', () => {
       exp: NOW + 3600,
       metadata: { federation_entity: { organization_name: 'Ours', federation_fetch_endpoint: `${ANCHOR}/fetch` } },
     });
-    await backgroundTurn(d.deployment, () => true);
+    await backgroundTurn(d.deployment, { more: () => true });
     expect(decodeJwt((await d.public(`/fetch?sub=${encodeURIComponent(RP)}`)).text).exp).toBe(NOW + 7200);
     expect((await d.admin('PATCH', '/authorities/main', { v: 1 })).json.code).toBe('version_conflict');
     for (const body of [

@@ -59,7 +59,7 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
   const outbound: Outbound = {
     async get({ url, mediaType }) {
       const body = network.get(url);
-      if (body === undefined || mediaType !== mediaTypes.ENTITY_STATEMENT)
+      if (body === undefined || ![mediaTypes.ENTITY_STATEMENT, mediaTypes.TRUST_MARK].includes(mediaType))
         return {
           ok: false,
           findings: [{ code: 'fetch_failed', where: url, clause: 'OpenID Federation 1.0 §10.1', detail: 'nobody answers', fix: 'none', transient: true }],

@@ -3,7 +3,7 @@ import { ADMIN_BASE, createAdminApp } from '../../admin/app.js';
 import { systemCall } from '../../operations/call.js';
 import { listAuthorities } from '../../operations/read.js';
 import { authorityKeys } from '../../operations/registry.js';
-import { backgroundTurn } from '../../operations/renew.js';
+import { backgroundTurn } from '../../operations/background.js';
 import { createPublicApp } from '../../public/app.js';
 import { inboxOnSqlite } from '../../store/inbox.node.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
@@ -73,7 +73,7 @@ function startBackground(deployment: NodeDeployment, log: Logger, metrics: Metri
   let turn: Promise<void> = Promise.resolve();
   const run = async () => {
     try {
-      const { renewed, rotated } = await backgroundTurn(deployment, () => !stopping);
+      const { renewed, rotated } = await backgroundTurn(deployment, { more: () => !stopping });
       metrics?.renewed(renewed);
       if (renewed || rotated.length) log.info({ renewed, rotated }, 'background work');
     } catch (error) {

@@ -1,0 +1,101 @@
+import { and, eq, lt } from 'drizzle-orm';
+import { raw } from '../store/database.js';
+import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
+import { rotateBySchedule } from './authority-keys.js';
+import { type Deployment, systemCall } from './call.js';
+import { signDueStatuses } from './cut-marks.js';
+import { KEPT_AFTER_END } from './issue-mark.js';
+import { staleArtefacts } from './jobs.js';
+import { refreshOwnMarks } from './own-marks.js';
+import { renewSlice, SLICE } from './renew.js';
+
+/** Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation. */
+export async function trackJobs(deployment: Deployment): Promise<void> {
+  const { db } = deployment.store;
+  for (const row of await db
+    .select()
+    .from(job)
+    .where(and(eq(job.kind, 'resign'), eq(job.state, 'running')))) {
+    const left = await staleArtefacts(deployment, row.authorityId, Number(row.params['generation']));
+    const done = Math.max(0, row.total - left);
+    await deployment.store.write([
+      db
+        .update(job)
+        .set({ done, state: left === 0 ? 'done' : 'running', updatedAt: deployment.now() })
+        .where(eq(job.id, row.id)),
+    ]);
+  }
+}
+
+/** Drop what has served its time: spent assertions, idempotency records, marks that ended long ago with their answers. */
+export async function purge({ store, now }: Deployment): Promise<void> {
+  const { db } = store;
+  const longEnded = now() - KEPT_AFTER_END;
+  await store.write([
+    db.delete(usedAssertion).where(lt(usedAssertion.exp, now() - 120)),
+    db.delete(idempotency).where(lt(idempotency.expiresAt, now())),
+    raw(
+      "DELETE FROM artefact WHERE id IN (SELECT a.id FROM trust_mark AS t JOIN artefact AS a ON a.authority_id = t.authority_id AND a.kind = 'mark_status' AND a.key = t.sha256 WHERE t.exp < ?)",
+      longEnded,
+    ),
+    db.delete(trustMark).where(lt(trustMark.exp, longEnded)),
+  ]);
+}
+
+/** Keys by schedule, for every authority. Gives what was done. */
+export async function rotateAll(deployment: Deployment): Promise<readonly string[]> {
+  const call = systemCall(deployment);
+  const rotated: string[] = [];
+  for (const row of await deployment.store.db.select().from(authority).where(eq(authority.state, 'active'))) {
+    rotated.push(...(await rotateBySchedule(call, row)).map((what) => `${row.slug} ${what}`));
+  }
+  return rotated;
+}
+
+export interface Turn {
+  /** Artefacts that were signed anew. */
+  readonly renewed: number;
+  /** What happened to keys, by schedule. */
+  readonly rotated: readonly string[];
+}
+
+export interface TurnOptions {
+  /** False stops the work between two slices: the process is going down, or has used up its share. */
+  readonly more: () => boolean;
+  /** Artefacts a slice signs. */
+  readonly slice?: number;
+}
+
+/**
+ * One turn of the background work: keys by schedule, artefacts due for renewal, answers about withdrawn marks, marks of
+ * others. What cannot be done now is left for the next turn; one kind of work that fails does not hold up the others.
+ * @throws the first error, after everything had its turn
+ */
+export async function backgroundTurn(deployment: Deployment, { more, slice = SLICE }: TurnOptions): Promise<Turn> {
+  let rotated: readonly string[] = [];
+  let renewed = 0;
+  const errors: unknown[] = [];
+  const attempt = async (work: () => Promise<unknown>) => {
+    if (more()) await work().catch((error: unknown) => errors.push(error));
+  };
+  await attempt(async () => {
+    rotated = await rotateAll(deployment);
+  });
+  await attempt(async () => {
+    for (let taken = 1; taken > 0 && more(); renewed += taken) {
+      const started = performance.now();
+      taken = await renewSlice(deployment, slice);
+      if (taken) await trackJobs(deployment);
+      // Bulk work leaves as much time to others as it took.
+      if (taken) await new Promise((done) => setTimeout(done, performance.now() - started));
+    }
+  });
+  await attempt(async () => {
+    while (more() && (await signDueStatuses(deployment, slice)) > 0);
+  });
+  await attempt(() => refreshOwnMarks(deployment));
+  await attempt(() => trackJobs(deployment));
+  await attempt(() => purge(deployment));
+  if (errors.length) throw errors[0];
+  return { renewed, rotated };
+}

@@ -1,0 +1,44 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import type { Context } from 'hono';
+import { base64url } from 'jose';
+import { federationError } from '../edge/federation-error.js';
+import { andThen, LIST_PAGE, type MaybePromise, type Published, type ServedAuthority } from '../store/published.js';
+import { serveIdentifiers } from './identifiers.js';
+import { one } from './parameters.js';
+import { servePrivately } from './serve-artefact.js';
+
+/**
+ * The status of a mark by its very bytes (OpenID Federation 1.0 §8.4). A mark whose exact bytes we did not issue, a forged
+ * one included, is 404: signing over a stranger's bytes would make us a signing oracle.
+ */
+export function serveMarkStatus(c: Context, published: Published, authority: ServedAuthority, form: URLSearchParams, now: number): MaybePromise<Response> {
+  const mark = one(form, 'trust_mark', Number.POSITIVE_INFINITY);
+  if (!mark.ok) return federationError(c, 'invalid_request', mark.description);
+  const hash = base64url.encode(sha256(utf8ToBytes(mark.value)));
+  return andThen(published.markStatus(authority.id, hash, now), (found) => {
+    if (found === undefined) return federationError(c, 'not_found', 'this entity issued no such trust mark');
+    if (found === 'due') return federationError(c, 'temporarily_unavailable', 'the answer is being signed; try again shortly', { 'retry-after': '10' });
+    return servePrivately(c, found, now);
+  });
+}
+
+/** Entities with a still valid mark of a type, a plain JSON array (§8.5). Of a type never issued here: an empty one. */
+export function serveMarkedEntities(
+  c: Context,
+  published: Published,
+  authority: ServedAuthority,
+  query: URLSearchParams,
+  now: number,
+  authenticated: boolean,
+): MaybePromise<Response> {
+  const type = one(query, 'trust_mark_type');
+  if (!type.ok) return federationError(c, 'invalid_request', type.description);
+  const sub = query.has('sub') ? one(query, 'sub') : undefined;
+  if (sub && !sub.ok) return federationError(c, 'invalid_request', sub.description);
+  const all = (after: string) => published.markedPage(authority.id, type.value, after, LIST_PAGE, now);
+  const narrowed = (id: string) =>
+    andThen(published.artefact(authority.id, 'mark', `${type.value}\n${id}`), (mark) => (mark && (mark.exp ?? 0) > now ? [id] : []));
+  // Which marks are still valid changes with time: never kept.
+  return serveIdentifiers(c, published, { page: sub?.ok ? () => narrowed(sub.value) : all, now, authenticated });
+}
