@@ -7,7 +7,6 @@ CREATE TABLE `anchor_pin` (
 	`created_at` integer NOT NULL,
 	`checked_at` integer,
 	`problem` text,
-	`crawl_id` text,
 	PRIMARY KEY(`authority_id`, `entity_id`)
 );
 --> statement-breakpoint
@@ -22,6 +21,7 @@ CREATE TABLE `crawl_entity` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `crawl_entity_once` ON `crawl_entity` (`job_id`,`entity_id`);--> statement-breakpoint
 CREATE INDEX `crawl_entity_state` ON `crawl_entity` (`job_id`,`state`,`id`);--> statement-breakpoint
+CREATE INDEX `crawl_entity_id` ON `crawl_entity` (`entity_id`);--> statement-breakpoint
 CREATE TABLE `known_entity` (
 	`authority_id` text NOT NULL,
 	`entity_id` text NOT NULL,
@@ -29,7 +29,6 @@ CREATE TABLE `known_entity` (
 	`entity_types` text NOT NULL,
 	`about` text NOT NULL,
 	`superiors` text NOT NULL,
-	`crawl_id` text,
 	`due_at` integer NOT NULL,
 	`lease_until` integer DEFAULT 0 NOT NULL,
 	`attempts` integer DEFAULT 0 NOT NULL,
@@ -39,7 +38,6 @@ CREATE TABLE `known_entity` (
 --> statement-breakpoint
 CREATE INDEX `known_entity_due` ON `known_entity` (`due_at`);--> statement-breakpoint
 CREATE INDEX `known_entity_id` ON `known_entity` (`entity_id`);--> statement-breakpoint
-CREATE INDEX `known_entity_crawl` ON `known_entity` (`authority_id`,`crawl_id`);--> statement-breakpoint
 CREATE TABLE `own_trust_mark` (
 	`authority_id` text NOT NULL,
 	`trust_mark_type` text NOT NULL,

@@ -12,6 +12,7 @@ import { markEndpoints } from './marks.js';
 import { memberEndpoints, organizationEndpoints } from './members.js';
 import { operationEndpoints } from './operations.js';
 import { policyEndpoints } from './policies.js';
+import { resolvingEndpoints } from './resolving.js';
 import { viewer } from './viewer.js';
 
 export const ADMIN_BASE = '/admin/v1';
@@ -74,6 +75,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   importEndpoints(app);
   policyEndpoints(app);
   markEndpoints(app);
+  resolvingEndpoints(app);
   operationEndpoints(app);
 
   app.notFound((c) => problem(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path.slice(0, 200)}; see ${ADMIN_BASE}/docs`));

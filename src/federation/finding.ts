@@ -71,6 +71,8 @@ const RULES = {
   trust_mark_subject: ['§7.3', 'Use the mark only for the entity it was issued to.'],
   trust_mark_issuer: ['§7.3', 'Get the mark from an issuer that the Trust Anchor accepts.'],
   trust_mark_not_recognized: ['§17.5', 'The Trust Anchor does not list this trust mark type.'],
+  trust_mark_not_active: ['§8.4', 'Get a new mark from its issuer; this one was withdrawn or has ended.'],
+  trust_mark_status_unknown: ['§8.4', 'Have the issuer publish a status endpoint that answers.'],
   delegation_missing: ['§7.3', "Include the owner's delegation in the mark."],
   delegation_invalid: ['§7.2.2', 'Get a fresh delegation from the owner of the mark type.'],
   audience_wrong: ['§8.8', 'Set "aud" to the entity identifier of the entity asked, and to nothing else.'],

@@ -5,6 +5,8 @@ export const TRUST_MARK_DELEGATION = 'application/trust-mark-delegation+jwt';
 export const RESOLVE_RESPONSE = 'application/resolve-response+jwt';
 export const TRUST_MARK_STATUS_RESPONSE = 'application/trust-mark-status-response+jwt';
 export const JWK_SET_JWT = 'application/jwk-set+jwt';
+/** Listings and errors are plain JSON (§8.2.2, §8.9). */
+export const JSON_TYPE = 'application/json';
 
 /** The `typ` header that goes with a media type (RFC 7515 §4.1.9 drops the `application/`). */
 export const typOf = (mediaType: string): string => mediaType.replace(/^application\//, '');

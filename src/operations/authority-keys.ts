@@ -9,6 +9,7 @@ import { artefact, authority, authorityKey } from '../store/schema.js';
 import type { Statement } from '../store/database.js';
 import { allow, type Call, change } from './call.js';
 import { resignJob } from './jobs.js';
+import { withholdResting } from './known-entities.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority } from './registry.js';
@@ -70,6 +71,7 @@ function changeKeys(
             ? [db.update(authority).set({ generation: after.generation, updatedAt: after.updatedAt, v: after.v }).where(eq(authority.id, authorityId))]
             : []),
           ...(job?.statements ?? []),
+          ...(withheld === undefined ? [] : withholdResting(authorityId, call.now())),
           putArtefacts(artefacts),
         ],
         result: key,

@@ -6,8 +6,8 @@ import { type Deployment, systemCall } from './call.js';
 import { signDueStatuses } from './cut-marks.js';
 import { KEPT_AFTER_END } from './issue-mark.js';
 import { staleArtefacts } from './jobs.js';
-import { refreshOwnMarks } from './own-marks.js';
 import { renewSlice, SLICE } from './renew.js';
+import { forgetWishes } from './wishes.js';
 
 /** Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation. */
 export async function trackJobs(deployment: Deployment): Promise<void> {
@@ -39,6 +39,7 @@ export async function purge({ store, now }: Deployment): Promise<void> {
       longEnded,
     ),
     db.delete(trustMark).where(lt(trustMark.exp, longEnded)),
+    ...forgetWishes(now()),
   ]);
 }
 
@@ -67,8 +68,8 @@ export interface TurnOptions {
 }
 
 /**
- * One turn of the background work: keys by schedule, artefacts due for renewal, answers about withdrawn marks, marks of
- * others. What cannot be done now is left for the next turn; one kind of work that fails does not hold up the others.
+ * One turn of the background work that needs no network: keys by schedule, artefacts due for renewal, answers about
+ * withdrawn marks. What cannot be done now is left for the next turn; one kind of work that fails does not hold up the others.
  * @throws the first error, after everything had its turn
  */
 export async function backgroundTurn(deployment: Deployment, { more, slice = SLICE }: TurnOptions): Promise<Turn> {
@@ -93,7 +94,6 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await attempt(async () => {
     while (more() && (await signDueStatuses(deployment, slice)) > 0);
   });
-  await attempt(() => refreshOwnMarks(deployment));
   await attempt(() => trackJobs(deployment));
   await attempt(() => purge(deployment));
   if (errors.length) throw errors[0];

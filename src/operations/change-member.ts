@@ -5,6 +5,7 @@ import type { NewEvent } from '../store/event.js';
 import { member } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { organizationOf } from './enroll-member.js';
+import { dueBelow } from './known-entities.js';
 import { expectMemberInput, keyDifference, type MemberInput } from './member-input.js';
 import { jwksFromPem } from './member-keys.js';
 import { issuerOf, published, signedStatement } from './publish.js';
@@ -47,7 +48,7 @@ async function rewrite(
             .update(member)
             .set(columns)
             .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
-          ...(artefacts.length ? [putArtefacts(artefacts)] : []),
+          ...(artefacts.length ? [putArtefacts(artefacts), ...dueBelow(authorityId, after.entityId, after.updatedAt)] : []),
         ],
         result: after,
       };

@@ -39,6 +39,14 @@ export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRo
     // The mark itself and what said "active" or "expired" of it, while the rows still say which.
     db.delete(artefact).where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark'), inArray(artefact.sha256, chosen))),
     db.delete(artefact).where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark_status'), inArray(artefact.key, chosen))),
+    // Answers that carry them are held back by their links, and evaluated anew without them.
+    raw(
+      `UPDATE known_entity SET due_at = ?, lease_until = 0 WHERE (authority_id, entity_id) IN
+       (SELECT l.authority_id, l.subject FROM snapshot_link AS l WHERE l.issuer_id = ? AND l.kind = 'mark_status' AND NOT EXISTS
+        (SELECT 1 FROM artefact AS s WHERE s.authority_id = l.issuer_id AND s.kind = 'mark_status' AND s.key = l.key AND s.variant = l.variant))`,
+      now,
+      issuing.id,
+    ),
     db
       .update(trustMark)
       .set({ revokedAt: now, reason, statusDue: atOnce ? 0 : 1 })

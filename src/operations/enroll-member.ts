@@ -6,6 +6,7 @@ import { member, organization } from '../store/schema.js';
 import type { Statement } from '../store/database.js';
 import { allow, type Call, change } from './call.js';
 import { expectMemberInput, type MemberInput, newMemberRow } from './member-input.js';
+import { knowMembers } from './known-entities.js';
 import { jwksFromPem } from './member-keys.js';
 import { preflight } from './preflight.js';
 import { issuerOf, published, signedStatement } from './publish.js';
@@ -87,7 +88,11 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
       };
       return {
         events: [...owner.events, { type: 'member.enrolled', subjectKind: 'member', subjectId: memberId, detail, artefacts: published(artefacts) }],
-        statements: [...owner.statements, insertRows(member, [row]), ...(artefacts.length ? [putArtefacts(artefacts)] : [])],
+        statements: [
+          ...owner.statements,
+          insertRows(member, [row]),
+          ...(artefacts.length ? [putArtefacts(artefacts), knowMembers(authorityId, [row.entityId], now)] : []),
+        ],
         result: row,
       };
     },

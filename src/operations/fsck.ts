@@ -1,5 +1,5 @@
 import { and, asc, eq, gt } from 'drizzle-orm';
-import { type JwkSet, type PublicJwk, verifyJws, parseJws } from '../federation/entry.js';
+import { type JwkSet, limits, type PublicJwk, verifyJws, parseJws } from '../federation/entry.js';
 import { jsonEqual } from '../federation/strict-json.js';
 import { sha256 } from '../keys/random.js';
 import { EMPTY_HEAD, eventHash } from '../store/event.js';
@@ -139,7 +139,7 @@ async function checkArtefact(
 ): Promise<void> {
   const where = `${one.kind} ${one.key}`.trim();
   if ((await sha256(one.bytes)) !== one.sha256) return add('artefact_hash', where, 'its bytes do not have its hash');
-  const jws = parseJws(one.bytes, one.mediaType.replace(/^application\//, ''));
+  const jws = parseJws(one.bytes, one.mediaType.replace(/^application\//, ''), limits.MAX_CHAIN_BYTES);
   if (!jws.ok) return add('artefact_claims', where, jws.findings[0]?.detail ?? 'it cannot be read');
   const verified = await verifyJws(jws.value, jwks as JwkSet);
   if (!verified.ok) add('artefact_signature', where, verified.findings[0]?.detail ?? 'it does not verify');

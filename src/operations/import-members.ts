@@ -8,6 +8,7 @@ import { job, jobRefusal, member, organization } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { findJob, type JobRow } from './jobs.js';
 import { type MemberInput, memberInputFindings, newMemberRow } from './member-input.js';
+import { knowMembers } from './known-entities.js';
 import { jwksFromPem } from './member-keys.js';
 import { type Issuer, issuerOf, published, signedStatement } from './publish.js';
 import { Refusal } from './refusal.js';
@@ -220,7 +221,16 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
     statements: [
       ...organizations.statements,
       ...(rows.length ? [insertRows(member, rows)] : []),
-      ...(artefacts.size ? [putArtefacts([...artefacts.values()])] : []),
+      ...(artefacts.size
+        ? [
+            putArtefacts([...artefacts.values()]),
+            knowMembers(
+              authority.id,
+              active.map(({ entityId }) => entityId),
+              call.now(),
+            ),
+          ]
+        : []),
     ],
   };
 }

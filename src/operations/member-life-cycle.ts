@@ -3,6 +3,7 @@ import { putArtefacts } from '../store/bulk.js';
 import { artefact, member, type MemberState } from '../store/schema.js';
 import { allow, type Call, change, type Permission } from './call.js';
 import { cutMarksOf, reissueMarksOf } from './cut-marks.js';
+import { forgetMember, knowMembers } from './known-entities.js';
 import { issuerOf, published, signedStatement } from './publish.js';
 import { Refusal } from './refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from './registry.js';
@@ -102,6 +103,7 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
                 .delete(artefact)
                 .where(and(eq(artefact.authorityId, authorityId), eq(artefact.memberId, before.id), notInArray(artefact.kind, ['mark', 'mark_status']))),
           ...marks.statements,
+          ...(signs ? [knowMembers(authorityId, [entityId], updatedAt)] : verb.cuts ? forgetMember(authorityId, entityId, updatedAt) : []),
         ],
         elsewhere: marks.elsewhere,
         result: { member: after, already: false },

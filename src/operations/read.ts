@@ -26,7 +26,7 @@ const numeric = (cursor: string | undefined): number | undefined => {
   return Number(cursor);
 };
 /** LIKE patterns treat % and _ as wild; ours are literal. D1 caps patterns at 50 bytes, so search uses instr. */
-const contains = (column: SQL, text: string): SQL => sql`instr(lower(${column}), ${text.toLowerCase()}) > 0`;
+export const contains = (column: SQL, text: string): SQL => sql`instr(lower(${column}), ${text.toLowerCase()}) > 0`;
 
 export async function listAuthorities(call: Call): Promise<readonly AuthorityRow[]> {
   const rows = await call.store.db.select().from(authority).orderBy(asc(authority.slug));

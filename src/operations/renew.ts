@@ -7,6 +7,7 @@ import { renewable } from './jobs.js';
 import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from './issue-mark.js';
 import { type Issuer, issuerOf, signedConfiguration, signedHistoricalKeys, signedStatement } from './publish.js';
 import { Refusal } from './refusal.js';
+import { resignedResponse } from './sign-resolve.js';
 
 /** Statements per slice: one UPDATE each; and how many are signed at once (one after another is three times slower). */
 export const SLICE = 500;
@@ -164,6 +165,8 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
     }
     case 'mark_status':
       return resignedStatus(deployment, issuer, row);
+    case 'resolve':
+      return resignedResponse(deployment, issuer, row);
     case 'statement': {
       const about = row.memberId === null ? undefined : members.get(row.memberId);
       if (about?.state !== 'active') return undefined;

@@ -1,22 +1,46 @@
 import { and, eq } from 'drizzle-orm';
 import { failure, finding, type Result } from '../federation/entry.js';
+import type { Outbound } from '../outbound/outbound.js';
+import type { StatementCache } from '../resolver/cached-source.js';
 import { fetchedStatements, type StatementSource } from '../resolver/source.js';
-import { artefact, authority } from '../store/schema.js';
+import { type ArtefactKind, artefact, authority } from '../store/schema.js';
 import type { Deployment } from './call.js';
 
+/** Where a statement of ours lay when it was read, and with which `cut`. */
+export interface LocalEvidence {
+  readonly issuerId: string;
+  readonly kind: ArtefactKind;
+  readonly key: string;
+  readonly variant: string;
+  readonly cut: number;
+}
+
+export interface SourceOptions {
+  /** The door to use, with a budget around it; the deployment's own by default. */
+  readonly outbound?: Outbound;
+  /** Superiors' configurations fetched a moment ago. */
+  readonly cache?: StatementCache;
+  /** Told of every statement that came from the store, by its bytes. */
+  readonly local?: Map<string, LocalEvidence>;
+}
+
 /** Statements of authorities in this deployment come from the store, everything else over the wire. */
-export function statementSource({ store: { db }, outbound, now }: Deployment): StatementSource {
-  const remote = fetchedStatements(outbound);
+export function statementSource({ store: { db }, outbound, now }: Deployment, options: SourceOptions = {}): StatementSource {
+  const wire = fetchedStatements(options.outbound ?? outbound);
+  const remote = options.cache?.over(wire) ?? wire;
 
   async function local(issuer: string, kind: 'entity_configuration' | 'statement', key: string): Promise<Result<string> | undefined> {
     const [own] = await db.select({ id: authority.id }).from(authority).where(eq(authority.entityId, issuer)).limit(1);
     if (!own) return undefined;
     const [row] = await db
-      .select({ bytes: artefact.bytes, exp: artefact.exp })
+      .select({ bytes: artefact.bytes, exp: artefact.exp, cut: artefact.cut })
       .from(artefact)
       .where(and(eq(artefact.authorityId, own.id), eq(artefact.kind, kind), eq(artefact.key, key)))
       .limit(1);
-    if (row && (row.exp === null || row.exp > now())) return { ok: true, value: row.bytes };
+    if (row && (row.exp === null || row.exp > now())) {
+      options.local?.set(row.bytes, { issuerId: own.id, kind, key, variant: '', cut: row.cut });
+      return { ok: true, value: row.bytes };
+    }
     return failure(
       finding(
         'status_unexpected',

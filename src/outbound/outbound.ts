@@ -14,10 +14,16 @@ export interface FetchRequest {
   readonly maxBytes?: number;
 }
 
+/** A POST of a form, for the few federation endpoints that want one (OpenID Federation 1.0 §8.4). */
+export interface PostRequest extends FetchRequest {
+  readonly form: URLSearchParams;
+}
+
 /**
  * The only door to the network. Gives a finding, never an exception, for everything a stranger can do wrong; a
  * transient one means "try again later", never a verdict.
  */
 export interface Outbound {
   get(request: FetchRequest): Promise<Result<Reply>>;
+  post(request: PostRequest): Promise<Result<Reply>>;
 }

@@ -11,7 +11,9 @@ export function checkHead({ url, mediaType }: FetchRequest, status: number, head
   if (status !== 200) return fetchFinding('status_unexpected', url, `it answers ${status}`, status >= 500 || status === 429);
   const encoding = header('content-encoding');
   if (encoding !== undefined && encoding !== 'identity') return fetchFinding('content_encoding_refused', url, 'its body is encoded');
-  const type = header('content-type')?.trim().toLowerCase();
+  const given = header('content-type')?.trim().toLowerCase();
+  // The media types of the standard have no parameters (§15); plain JSON often comes with a charset.
+  const type = mediaType === 'application/json' ? given?.split(';')[0]?.trim() : given;
   return type === mediaType
     ? undefined
     : fetchFinding('content_type_wrong', url, `its content type is ${JSON.stringify((type ?? 'missing').slice(0, 80))}, not ${mediaType}`);

@@ -4,7 +4,8 @@ import { Agent, buildConnector, request as send } from 'undici';
 import { type GuardOptions, isReachable } from './address-guard.js';
 import { checkUrl } from './check-url.js';
 import { CONNECT_MS, FIRST_BYTE_MS, MAX_HEADER_BYTES, WHOLE_FETCH_MS } from './limits.js';
-import type { Outbound } from './outbound.js';
+import type { Result } from '../federation/entry.js';
+import type { FetchRequest, Outbound, Reply } from './outbound.js';
 import { checkHead, fetchFinding, readBody } from './read-reply.js';
 
 class Blocked extends Error {}
@@ -43,38 +44,43 @@ export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close():
     },
   });
 
-  return {
-    async get(request) {
-      const url = checkUrl(request.url, options);
-      if (typeof url === 'string') return fetchFinding('fetch_refused', request.url, url);
-      const deadline = new AbortController();
-      const timer = setTimeout(() => deadline.abort(), WHOLE_FETCH_MS);
-      try {
-        const reply = await send(url, {
-          dispatcher: agent,
-          signal: deadline.signal,
-          headers: { accept: `${request.mediaType}, */*;q=0.1`, 'accept-encoding': 'identity', 'user-agent': 'holdfast' },
-        });
-        const header = (name: string) => {
-          const value = reply.headers[name];
-          return Array.isArray(value) ? value.join(', ') : value;
-        };
-        const bad = checkHead(request, reply.statusCode, header);
-        if (bad) {
-          reply.body.on('error', () => undefined).destroy();
-          return bad;
-        }
-        const read = await readBody(request, reply.body, () => performance.now());
-        if (!read.ok) reply.body.on('error', () => undefined).destroy();
-        return read;
-      } catch (error) {
-        return describe(request.url, error, deadline.signal.aborted);
-      } finally {
-        clearTimeout(timer);
+  async function exchange(request: FetchRequest, form?: URLSearchParams): Promise<Result<Reply>> {
+    const url = checkUrl(request.url, options);
+    if (typeof url === 'string') return fetchFinding('fetch_refused', request.url, url);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), WHOLE_FETCH_MS);
+    try {
+      const reply = await send(url, {
+        dispatcher: agent,
+        signal: deadline.signal,
+        headers: {
+          accept: `${request.mediaType}, */*;q=0.1`,
+          'accept-encoding': 'identity',
+          'user-agent': 'holdfast',
+          ...(form && { 'content-type': 'application/x-www-form-urlencoded' }),
+        },
+        ...(form && { method: 'POST' as const, body: form.toString() }),
+      });
+      const header = (name: string) => {
+        const value = reply.headers[name];
+        return Array.isArray(value) ? value.join(', ') : value;
+      };
+      const bad = checkHead(request, reply.statusCode, header);
+      if (bad) {
+        reply.body.on('error', () => undefined).destroy();
+        return bad;
       }
-    },
-    close: () => agent.destroy(),
-  };
+      const read = await readBody(request, reply.body, () => performance.now());
+      if (!read.ok) reply.body.on('error', () => undefined).destroy();
+      return read;
+    } catch (error) {
+      return describe(request.url, error, deadline.signal.aborted);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return { get: (request) => exchange(request), post: (request) => exchange(request, request.form), close: () => agent.destroy() };
 }
 
 function describe(url: string, error: unknown, late: boolean) {

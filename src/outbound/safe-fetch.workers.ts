@@ -1,6 +1,7 @@
 import { checkUrl } from './check-url.js';
 import { WHOLE_FETCH_MS } from './limits.js';
-import type { Outbound } from './outbound.js';
+import type { Result } from '../federation/entry.js';
+import type { FetchRequest, Outbound, Reply } from './outbound.js';
 import { checkHead, fetchFinding, readBody } from './read-reply.js';
 
 /**
@@ -8,30 +9,30 @@ import { checkHead, fetchFinding, readBody } from './read-reply.js';
  * compatibility flag `global_fetch_strictly_public` sends even our own zone through the public front door.
  */
 export function safeFetch(options: { readonly loopback?: boolean } = {}): Outbound {
-  return {
-    async get(request) {
-      const url = checkUrl(request.url, options);
-      if (typeof url === 'string') return fetchFinding('fetch_refused', request.url, url);
-      try {
-        const reply = await fetch(url, {
-          redirect: 'manual',
-          signal: AbortSignal.timeout(WHOLE_FETCH_MS),
-          headers: { accept: `${request.mediaType}, */*;q=0.1`, 'accept-encoding': 'identity', 'user-agent': 'holdfast' },
-        });
-        const bad = checkHead(request, reply.status, (name) => reply.headers.get(name) ?? undefined);
-        if (bad || !reply.body) {
-          await reply.body?.cancel();
-          return bad ?? { ok: true, value: { url: request.url, body: '' } };
-        }
-        return await readBody(request, reply.body, () => Date.now());
-      } catch (error) {
-        return fetchFinding(
-          'fetch_failed',
-          request.url,
-          error instanceof Error && error.name === 'TimeoutError' ? `no whole answer within ${WHOLE_FETCH_MS / 1000} s` : 'the request failed',
-          true,
-        );
+  async function exchange(request: FetchRequest, form?: URLSearchParams): Promise<Result<Reply>> {
+    const url = checkUrl(request.url, options);
+    if (typeof url === 'string') return fetchFinding('fetch_refused', request.url, url);
+    try {
+      const reply = await fetch(url, {
+        redirect: 'manual',
+        signal: AbortSignal.timeout(WHOLE_FETCH_MS),
+        headers: { accept: `${request.mediaType}, */*;q=0.1`, 'accept-encoding': 'identity', 'user-agent': 'holdfast' },
+        ...(form && { method: 'POST', body: form }),
+      });
+      const bad = checkHead(request, reply.status, (name) => reply.headers.get(name) ?? undefined);
+      if (bad || !reply.body) {
+        await reply.body?.cancel();
+        return bad ?? { ok: true, value: { url: request.url, body: '' } };
       }
-    },
-  };
+      return await readBody(request, reply.body, () => Date.now());
+    } catch (error) {
+      return fetchFinding(
+        'fetch_failed',
+        request.url,
+        error instanceof Error && error.name === 'TimeoutError' ? `no whole answer within ${WHOLE_FETCH_MS / 1000} s` : 'the request failed',
+        true,
+      );
+    }
+  }
+  return { get: (request) => exchange(request), post: (request) => exchange(request, request.form) };
 }

@@ -47,6 +47,13 @@ export const SETTINGS: readonly Setting[] = [
     about: 'address blocks reachable despite the guard, comma separated (private networks)',
   },
   {
+    name: 'discovery',
+    env: 'HOLDFAST_DISCOVERY',
+    flag: 'discovery',
+    fallback: 'on',
+    about: 'evaluate members and crawl federations in the background: on or off (nothing is fetched without being asked for)',
+  },
+  {
     name: 'metricsPort',
     env: 'HOLDFAST_METRICS_PORT',
     flag: 'metrics-port',
@@ -65,6 +72,7 @@ export interface Config {
   readonly adminToken: string | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly outboundAllow: ReturnType<typeof parseAllowed>;
+  readonly discovery: boolean;
   readonly metricsPort: number | undefined;
   readonly log: string;
   /** The URL is loopback http. */
@@ -114,6 +122,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fl
   if (adminToken !== undefined && !/^[\x21-\x7e]{16,512}$/.test(adminToken)) faults.push('HOLDFAST_ADMIN_TOKEN is not 16 to 512 visible ASCII characters');
   const log = get('log') ?? 'info';
   if (!LEVELS.includes(log)) faults.push(`HOLDFAST_LOG: "${log.slice(0, 20)}" is none of ${LEVELS.join(', ')}`);
+  const discovery = get('discovery') ?? 'on';
+  if (!['on', 'off'].includes(discovery)) faults.push(`HOLDFAST_DISCOVERY: "${discovery.slice(0, 20)}" is neither on nor off`);
   let outboundAllow: ReturnType<typeof parseAllowed> = [];
   try {
     outboundAllow = parseAllowed(get('outboundAllow'));
@@ -131,6 +141,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fl
     adminToken,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     outboundAllow,
+    discovery: discovery === 'on',
     metricsPort,
     log,
     development,

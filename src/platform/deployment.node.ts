@@ -4,6 +4,7 @@ import { sealedCustody } from '../keys/custody.js';
 import { newSealKey } from '../keys/random.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
+import { perProcess } from '../outbound/budget.js';
 import { safeFetch } from '../outbound/safe-fetch.node.js';
 import { type NodeStore, openStore } from '../store/store.node.js';
 import { type Config, ConfigError } from './config.js';
@@ -23,15 +24,15 @@ export async function openDeployment(config: Config): Promise<NodeDeployment> {
   const sealKey = await importSealKey(sealKeyOf(config));
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const store = openStore(databaseFile(config.data), seconds);
-  const outbound = safeFetch({ loopback: config.development, allowed: config.outboundAllow });
+  const door = safeFetch({ loopback: config.development, allowed: config.outboundAllow });
   return {
     store,
     custody: sealedCustody(sealKey),
-    outbound,
+    outbound: perProcess(door),
     now: seconds,
     development: config.development,
     async close() {
-      await outbound.close();
+      await door.close();
       store.close();
     },
   };

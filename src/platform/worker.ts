@@ -3,6 +3,10 @@ import { sealedCustody } from '../keys/custody.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
 import { backgroundTurn } from '../operations/background.js';
+import { scheduleCrawls } from '../operations/crawl.js';
+import { discoveryTurn } from '../operations/discovery.js';
+import { perProcess } from '../outbound/budget.js';
+import { closedDoor } from '../outbound/closed-door.js';
 import { safeFetch } from '../outbound/safe-fetch.workers.js';
 import { createPublicApp, type PublicContext } from '../public/app.js';
 import { inboxOnD1 } from '../store/inbox.workers.js';
@@ -27,6 +31,13 @@ interface Instance {
 }
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
+/**
+ * There is no socket hook on Workers: the platform's own flag keeps requests off private networks and sends even our own
+ * zone through the public front door. Without it nothing is fetched.
+ */
+const mayDiscover = (): boolean =>
+  (globalThis as { Cloudflare?: { compatibilityFlags?: Record<string, boolean> } }).Cloudflare?.compatibilityFlags?.['global_fetch_strictly_public'] === true;
+
 const instances = new WeakMap<D1Database, Instance>();
 
 function instanceOf(env: Bindings): Instance {
@@ -41,7 +52,7 @@ function instanceOf(env: Bindings): Instance {
     const deployment: Deployment = {
       store,
       custody: sealedCustody(await importSealKey(config.sealKey)),
-      outbound: safeFetch({ loopback: config.development }),
+      outbound: mayDiscover() ? perProcess(safeFetch({ loopback: config.development })) : closedDoor('set the compatibility flag global_fetch_strictly_public'),
       now: seconds,
       development: config.development,
     };
@@ -71,12 +82,20 @@ const root = createRoot({
 
 /** Artefacts signed per cron tick: a tick has a bounded number of queries. */
 const CRON_SLICE = 200;
+/** Steps of discovery per tick, and entities evaluated in each: each costs a few subrequests, and a tick has a bounded number of those. */
+const CRON_STEPS = 4;
+const CRON_EVALUATIONS = 8;
 /** Steps of work per tick, a slice each at most. */
 const CRON_SLICES = 20;
 
 async function tick(env: Bindings): Promise<void> {
+  const deployment = await instanceOf(env).deployment();
   let slices = 0;
-  await backgroundTurn(await instanceOf(env).deployment(), { more: () => slices++ < CRON_SLICES, slice: CRON_SLICE });
+  await backgroundTurn(deployment, { more: () => slices++ < CRON_SLICES, slice: CRON_SLICE });
+  if (!mayDiscover()) return;
+  await scheduleCrawls(deployment);
+  let steps = 0;
+  await discoveryTurn(deployment, { more: () => steps++ < CRON_STEPS, step: CRON_EVALUATIONS });
 }
 
 // biome-ignore lint/style/noDefaultExport: the Workers runtime looks for it

@@ -3,6 +3,7 @@ import {
   type Finding,
   isEntityConfiguration,
   type JwkSet,
+  type KeyCache,
   limits,
   parseEntityStatement,
   refuse,
@@ -23,6 +24,7 @@ export interface WalkOptions {
   readonly now: number;
   readonly development?: boolean;
   readonly understoodClaims?: readonly string[];
+  readonly keyCache?: KeyCache;
 }
 
 /** One thing the walk did, in order; `findings` says what went wrong there. */
@@ -37,6 +39,8 @@ export interface Walk {
   /** Every valid chain, the best first: fewest statements, then the longest life (§10.3 leaves the choice to us). */
   readonly chains: readonly TrustChain[];
   readonly steps: readonly WalkStep[];
+  /** The subject's own Entity Configuration, when it is sound in itself. */
+  readonly configuration: EntityStatement | undefined;
 }
 
 type Path = readonly string[];
@@ -62,8 +66,10 @@ export async function walk(subject: string, options: WalkOptions): Promise<Walk>
     if (Object.hasOwn(options.anchors, id)) candidates.push({ entities, chain: entities.length === 1 ? chain : [...chain, configuration.value.compact] });
     if (entities.length > limits.MAX_CHAIN_DEPTH) return;
     const hints = (configuration.value.claims.authority_hints ?? []).slice(0, limits.MAX_AUTHORITY_HINTS).filter((hint) => !entities.includes(hint));
-    for (const hint of new Set(hints)) {
-      const statement = await gather.statement(hint, id);
+    // All superiors are asked at once (the door bounds how many that is); what comes of it is taken in the order of the hints.
+    const asked = [...new Set(hints)].map((hint) => [hint, gather.statement(hint, id)] as const);
+    for (const [hint, answer] of asked) {
+      const statement = await answer;
       if (statement.ok) await climb([...entities, hint], [...chain, statement.value.compact]);
     }
   }
@@ -75,7 +81,17 @@ export async function walk(subject: string, options: WalkOptions): Promise<Walk>
     steps.push({ what: 'chain', of: entities, findings: result.ok ? [] : result.findings });
     if (result.ok) chains.push(result.value);
   }
-  return { chains: chains.sort((a, b) => a.statements.length - b.statements.length || b.exp - a.exp), steps };
+  const own = await gather.configuration(subject);
+  return { chains: chains.sort(byChoice), steps, configuration: own.ok ? own.value : undefined };
+}
+
+/**
+ * Which of several valid chains is used (§10.3 leaves it to us): the fewest statements, then the longest life, then the
+ * superiors' identifiers in byte order, so that the same graph always gives the same answer.
+ */
+function byChoice(a: TrustChain, b: TrustChain): number {
+  const issuers = ({ statements }: TrustChain) => statements.map(({ claims }) => claims.iss).join(' ');
+  return a.statements.length - b.statements.length || b.exp - a.exp || (issuers(a) < issuers(b) ? -1 : 1);
 }
 
 /** Fetch each thing once, within the budgets; check it as far as it stands alone. */

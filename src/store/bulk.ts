@@ -24,7 +24,8 @@ export function insertRows<T extends SQLiteTable>(
       return value === null || value === undefined ? null : column.mapToDriverValue(value);
     }),
   );
-  const condition = only((name) => `json_extract(v, '$[${columns.findIndex(([, column]) => column.name === name)}]')`);
+  // r.v: inside a condition's subquery a plain v may be a column of another table.
+  const condition = only((name) => `json_extract(r.v, '$[${columns.findIndex(([, column]) => column.name === name)}]')`);
   // MATERIALIZED: json_each writes its value out anew at every mention, once a row is enough.
   return raw(
     `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO "${getTableName(table)}" (${names}) SELECT ${values} FROM r WHERE ${condition} ${tail}`,

@@ -294,8 +294,6 @@ export const anchorPin = sqliteTable(
     checkedAt: integer('checked_at'),
     /** What the last comparison with the served configuration found; null when the keys agree. */
     problem: text('problem'),
-    /** The crawl whose result is on show; null before the first one is done. */
-    crawlId: text('crawl_id'),
   },
   (t) => [primaryKey({ columns: [t.authorityId, t.entityId] })],
 );
@@ -313,18 +311,12 @@ export const knownEntity = sqliteTable(
     /** Names and the like, for people: organization_name, display_name, logo_uri … as the entity gives them. */
     about: json<Json>('about').notNull(),
     superiors: json<readonly string[]>('superiors').notNull(),
-    crawlId: text('crawl_id'),
     dueAt: integer('due_at').notNull(),
     leaseUntil: integer('lease_until').notNull().default(0),
     attempts: integer('attempts').notNull().default(0),
     evaluatedAt: integer('evaluated_at'),
   },
-  (t) => [
-    primaryKey({ columns: [t.authorityId, t.entityId] }),
-    index('known_entity_due').on(t.dueAt),
-    index('known_entity_id').on(t.entityId),
-    index('known_entity_crawl').on(t.authorityId, t.crawlId),
-  ],
+  (t) => [primaryKey({ columns: [t.authorityId, t.entityId] }), index('known_entity_due').on(t.dueAt), index('known_entity_id').on(t.entityId)],
 );
 
 export const SNAPSHOT_STATES = ['valid', 'invalid', 'unreachable'] as const;
@@ -384,7 +376,7 @@ export const wantedSubject = sqliteTable(
   (t) => [primaryKey({ columns: [t.authorityId, t.subject] }), index('wanted_subject_asker').on(t.askedBy)],
 );
 
-/** What a crawl has found and still has to look at; rows go when the crawl ends. */
+/** What a crawl has found: its frontier while it runs, its result once it is done. The rows of the crawl before go then. */
 export const crawlEntity = sqliteTable(
   'crawl_entity',
   {
@@ -395,7 +387,11 @@ export const crawlEntity = sqliteTable(
     depth: integer('depth').notNull(),
     state: text('state', { enum: ['queued', 'done', 'failed'] }).notNull(),
   },
-  (t) => [uniqueIndex('crawl_entity_once').on(t.jobId, t.entityId), index('crawl_entity_state').on(t.jobId, t.state, t.id)],
+  (t) => [
+    uniqueIndex('crawl_entity_once').on(t.jobId, t.entityId),
+    index('crawl_entity_state').on(t.jobId, t.state, t.id),
+    index('crawl_entity_id').on(t.entityId),
+  ],
 );
 
 /** One appended fact. (authority_id, seq) is also the lock: two writers that decided on the same head pick the same seq. */

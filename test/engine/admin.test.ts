@@ -76,6 +76,15 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/own-marks': ALL,
   'POST /authorities/{slug}/own-marks': 'owner',
   'POST /authorities/{slug}/own-marks/hide': 'owner',
+  'GET /authorities/{slug}/anchors': ALL,
+  'POST /authorities/{slug}/anchors': 'owner',
+  'POST /authorities/{slug}/anchors/{entity}/check': ALL,
+  'POST /authorities/{slug}/anchors/{entity}/unpin': 'owner operator',
+  'GET /authorities/{slug}/entities': ALL,
+  'GET /authorities/{slug}/entities/{entity}': ALL,
+  'POST /authorities/{slug}/explain': ALL,
+  'GET /authorities/{slug}/graph': ALL,
+  'POST /authorities/{slug}/crawls': 'owner operator',
   'GET /authorities/{slug}/events': ALL,
   'GET /authorities/{slug}/jobs': ALL,
   'GET /authorities/{slug}/jobs/{job}': ALL,
@@ -102,6 +111,7 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path.endsWith('/marks')) return { trust_mark_type: 'https://x.example/m', member: 'x' };
   if (path.endsWith('/halt') || path.endsWith('/withdraw')) return path.includes('members') ? {} : { reason: 'x' };
   if (path.endsWith('/delegations')) return { issuer: 'https://x.example' };
+  if (path.endsWith('/anchors') || path.endsWith('/explain')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/own-marks')) return { trust_mark: 'x' };
   if (path.endsWith('/hide')) return { trust_mark_type: 'https://x.example/m' };
   return {};

@@ -33,6 +33,8 @@ export interface TestDeployment extends TestStore {
   clock: number;
   /** What the pretended network answers: URL → body, or a function. */
   readonly network: Map<string, string>;
+  /** URLs asked of it, in order. */
+  readonly asked: string[];
   admin(method: string, path: string, body?: unknown, options?: { token?: string; headers?: Record<string, string> }): Promise<Answer>;
   public(path: string, init?: RequestInit): Promise<Answer>;
   tokenFor(role: Role, authorities?: readonly string[] | null): Promise<string>;
@@ -56,10 +58,14 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
   const now = () => state.clock;
   const fresh = await freshStore(now);
   const network = new Map<string, string>();
+  const asked: string[] = [];
+  const known: readonly string[] = Object.values(mediaTypes).filter((one) => typeof one === 'string');
   const outbound: Outbound = {
+    post: (request) => outbound.get({ ...request, url: `${request.url} ${request.form}` }),
     async get({ url, mediaType }) {
+      asked.push(url);
       const body = network.get(url);
-      if (body === undefined || ![mediaTypes.ENTITY_STATEMENT, mediaTypes.TRUST_MARK].includes(mediaType))
+      if (body === undefined || !known.includes(mediaType))
         return {
           ok: false,
           findings: [{ code: 'fetch_failed', where: url, clause: 'OpenID Federation 1.0 §10.1', detail: 'nobody answers', fix: 'none', transient: true }],
@@ -80,6 +86,7 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
     call,
     token,
     network,
+    asked,
     get clock() {
       return state.clock;
     },

@@ -57,7 +57,14 @@ export async function startProcess(
 ): Promise<Server> {
   const number = port ?? (await freePort());
   const url = `http://localhost:${number}`;
-  const all = { PATH: process.env['PATH'] ?? '', HOLDFAST_PORT: String(number), HOLDFAST_DATA: folder, HOLDFAST_LOG: 'error', ...env };
+  const all = {
+    PATH: process.env['PATH'] ?? '',
+    HOLDFAST_PORT: String(number),
+    HOLDFAST_DATA: folder,
+    HOLDFAST_LOG: 'error',
+    HOLDFAST_DISCOVERY: 'off',
+    ...env,
+  };
   const child = spawn(process.execPath, [MAIN, 'serve', ...args], { env: all });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));

@@ -4,6 +4,8 @@ import { systemCall } from '../../operations/call.js';
 import { listAuthorities } from '../../operations/read.js';
 import { authorityKeys } from '../../operations/registry.js';
 import { backgroundTurn } from '../../operations/background.js';
+import { scheduleCrawls } from '../../operations/crawl.js';
+import { discoveryTurn } from '../../operations/discovery.js';
 import { createPublicApp } from '../../public/app.js';
 import { inboxOnSqlite } from '../../store/inbox.node.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
@@ -25,6 +27,7 @@ export interface Serving {
 }
 
 const TURN_EVERY_MS = 5000;
+const DISCOVERY_EVERY_MS = 1000;
 
 /** Start everything in one process: the public plane, the admin API, the background work. */
 export async function startServer(config: Config, { entityId }: { readonly entityId?: string | undefined } = {}): Promise<Serving> {
@@ -42,7 +45,7 @@ export async function startServer(config: Config, { entityId }: { readonly entit
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
   const listening = await listen(measure(logRequests(log, root), metrics), config);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.host, config.metricsPort) : undefined;
-  const background = startBackground(deployment, log, metrics);
+  const background = startBackground(deployment, log, metrics, config.discovery);
   return {
     deployment,
     listening,
@@ -66,33 +69,55 @@ function measure(next: (request: Request) => Response | Promise<Response>, metri
   };
 }
 
-/** Renewal, schedules and purging, one turn at a time; a turn that fails is logged and the next one tries again. */
-function startBackground(deployment: NodeDeployment, log: Logger, metrics: Metrics | undefined) {
+/** One kind of work in turns; a turn that fails is logged and the next one tries again. */
+function inTurns(log: Logger, what: string, every: number, turn: (more: () => boolean) => Promise<object | undefined>) {
   let stopping = false;
   let timer: NodeJS.Timeout | undefined;
-  let turn: Promise<void> = Promise.resolve();
+  let running: Promise<void> = Promise.resolve();
   const run = async () => {
     try {
-      const { renewed, rotated } = await backgroundTurn(deployment, { more: () => !stopping });
-      metrics?.renewed(renewed);
-      if (renewed || rotated.length) log.info({ renewed, rotated }, 'background work');
+      const done = await turn(() => !stopping);
+      if (done) log.info(done, what);
     } catch (error) {
-      log.error({ error: error instanceof Error ? error.message : String(error) }, 'background work failed; it is tried again');
+      log.error({ error: error instanceof Error ? error.message : String(error) }, `${what} failed; it is tried again`);
     }
     if (!stopping) schedule();
   };
   const schedule = () => {
     timer = setTimeout(() => {
-      turn = run();
-    }, TURN_EVERY_MS);
+      running = run();
+    }, every);
   };
   schedule();
   return {
     async stop() {
       stopping = true;
       clearTimeout(timer);
-      await turn;
+      await running;
     },
+  };
+}
+
+/** Renewal, schedules and purging; and, beside it, what asks the world: it may wait for strangers, renewal may not. */
+function startBackground(deployment: NodeDeployment, log: Logger, metrics: Metrics | undefined, discovers: boolean) {
+  const loops = [
+    inTurns(log, 'background work', TURN_EVERY_MS, async (more) => {
+      const done = await backgroundTurn(deployment, { more });
+      metrics?.renewed(done.renewed);
+      return done.renewed || done.rotated.length ? done : undefined;
+    }),
+    ...(discovers
+      ? [
+          inTurns(log, 'discovery', DISCOVERY_EVERY_MS, async (more) => {
+            await scheduleCrawls(deployment);
+            const done = await discoveryTurn(deployment, { more });
+            return done.evaluated || done.crawled ? done : undefined;
+          }),
+        ]
+      : []),
+  ];
+  return {
+    stop: () => Promise.all(loops.map((loop) => loop.stop())),
   };
 }
 

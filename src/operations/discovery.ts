@@ -1,0 +1,42 @@
+import type { Deployment } from './call.js';
+import { crawlSlice } from './crawl.js';
+import { evaluateDue } from './evaluate-entities.js';
+import { refreshOwnMarks } from './own-marks.js';
+import { takeWishes } from './wishes.js';
+
+export interface Discovered {
+  readonly evaluated: number;
+  /** Entities that crawls looked at. */
+  readonly crawled: number;
+}
+
+export interface DiscoveryOptions {
+  /** False stops the work between two steps: the process is going down, or has used up its share. */
+  readonly more: () => boolean;
+  /** Entities a step takes on. */
+  readonly step?: number;
+}
+
+/**
+ * One turn of the work that asks the world: wishes, evaluations, marks of others. It runs beside the renewal, which must
+ * never wait for a stranger's server. One kind of work that fails does not hold up the others.
+ * @throws the first error, after everything had its turn
+ */
+export async function discoveryTurn(deployment: Deployment, { more, step }: DiscoveryOptions): Promise<Discovered> {
+  let evaluated = 0;
+  let crawled = 0;
+  const errors: unknown[] = [];
+  const attempt = async (work: () => Promise<unknown>) => {
+    if (more()) await work().catch((error: unknown) => errors.push(error));
+  };
+  await attempt(() => takeWishes(deployment));
+  await attempt(async () => {
+    for (let taken = 1; taken > 0 && more(); evaluated += taken) taken = await evaluateDue(deployment, step);
+  });
+  await attempt(() => refreshOwnMarks(deployment));
+  await attempt(async () => {
+    for (let taken = 1; taken > 0 && more(); crawled += taken) taken = await crawlSlice(deployment, step);
+  });
+  if (errors.length) throw errors[0];
+  return { evaluated, crawled };
+}

@@ -1,0 +1,131 @@
+import { and, asc, eq, lte } from 'drizzle-orm';
+import { createKeyCache, type Finding, finding, mediaTypes, type Result, validateTrustMarkStatus } from '../federation/entry.js';
+import { sha256 } from '../keys/random.js';
+import { perWalk } from '../outbound/budget.js';
+import type { Outbound } from '../outbound/outbound.js';
+import { createStatementCache, type StatementCache } from '../resolver/cached-source.js';
+import { evaluate } from '../resolver/evaluate.js';
+import type { MarkIssuer } from '../resolver/judge-marks.js';
+import { raw } from '../store/database.js';
+import { artefact, authority, knownEntity } from '../store/schema.js';
+import { anchorsOf } from './anchors.js';
+import type { Deployment } from './call.js';
+import { issuerOf } from './publish.js';
+import { Refusal } from './refusal.js';
+import type { AuthorityRow } from './registry.js';
+import { type LocalEvidence, statementSource } from './statement-source.js';
+import { type Evaluated, storeEvaluation } from './store-evaluation.js';
+
+export const LEASE_SECONDS = 120;
+/** Subjects evaluated at once; the doors bound what that means for the world. */
+const AT_ONCE = 8;
+interface Tools {
+  readonly cache: StatementCache;
+  readonly keyCache: ReturnType<typeof createKeyCache>;
+}
+const tools = new WeakMap<Outbound, Tools>();
+function toolsOf(deployment: Deployment): Tools {
+  const known = tools.get(deployment.outbound) ?? { cache: createStatementCache(deployment.now), keyCache: createKeyCache() };
+  tools.set(deployment.outbound, known);
+  return known;
+}
+
+/** Evaluate a subject now, as a resolver of ours sees it; nothing is stored. */
+export async function evaluateNow(
+  deployment: Deployment,
+  row: AuthorityRow,
+  subject: string,
+  anchors?: Awaited<ReturnType<typeof anchorsOf>>,
+): Promise<Evaluated> {
+  const { cache, keyCache } = toolsOf(deployment);
+  const local = new Map<string, LocalEvidence>();
+  const outbound = perWalk(deployment.outbound, () => performance.now());
+  const evaluation = await evaluate(subject, {
+    source: statementSource(deployment, { outbound, cache, local }),
+    anchors: anchors ?? (await anchorsOf(deployment, row)),
+    now: deployment.now(),
+    development: deployment.development,
+    keyCache,
+    active: (issuer, mark) => isActive(deployment, outbound, local, issuer, mark),
+  });
+  return { evaluation, local };
+}
+
+/** Is a mark active? By our own record where we issued it, else by its issuer's status endpoint (§8.4). */
+async function isActive(
+  deployment: Deployment,
+  outbound: Outbound,
+  local: Map<string, LocalEvidence>,
+  issuer: MarkIssuer,
+  mark: string,
+): Promise<Result<boolean>> {
+  const { db } = deployment.store;
+  const no = (one: Finding): Result<boolean> => ({ ok: false, findings: [one] });
+  const [own] = await db.select({ id: authority.id }).from(authority).where(eq(authority.entityId, issuer.entityId)).limit(1);
+  if (own) {
+    const key = await sha256(mark);
+    const [status] = await db
+      .select({ cap: artefact.cap, cut: artefact.cut })
+      .from(artefact)
+      .where(and(eq(artefact.authorityId, own.id), eq(artefact.kind, 'mark_status'), eq(artefact.key, key), eq(artefact.variant, 'active')))
+      .limit(1);
+    const active = status !== undefined && (status.cap ?? 0) > deployment.now();
+    if (active) local.set(mark, { issuerId: own.id, kind: 'mark_status', key, variant: 'active', cut: status.cut });
+    return { ok: true, value: active };
+  }
+  if (issuer.statusEndpoint === undefined) return no(finding('trust_mark_status_unknown', issuer.entityId, 'the issuer publishes no status endpoint'));
+  const reply = await outbound.post({
+    url: issuer.statusEndpoint,
+    mediaType: mediaTypes.TRUST_MARK_STATUS_RESPONSE,
+    form: new URLSearchParams({ trust_mark: mark }),
+  });
+  if (!reply.ok)
+    return no(finding('trust_mark_status_unknown', issuer.entityId, reply.findings[0]?.detail ?? 'no answer', reply.findings[0]?.transient ?? true));
+  const answer = await validateTrustMarkStatus(reply.value.body.trim(), { now: deployment.now(), issuer, trustMark: mark });
+  return answer.ok ? { ok: true, value: answer.value.active } : answer;
+}
+
+/**
+ * Evaluate entities that are due, members and others alike, and store what was found: a snapshot per anchor, signed
+ * answers for valid ones. Rows are leased, so several processes seldom evaluate the same ones.
+ * @returns how many were taken; 0 means nothing is due
+ */
+export async function evaluateDue(deployment: Deployment, limit = 64): Promise<number> {
+  const { db } = deployment.store;
+  const now = deployment.now();
+  const due = await db
+    .select({ known: knownEntity, row: authority })
+    .from(knownEntity)
+    .innerJoin(authority, eq(authority.id, knownEntity.authorityId))
+    .where(and(lte(knownEntity.dueAt, now), lte(knownEntity.leaseUntil, now), eq(authority.state, 'active')))
+    .orderBy(asc(knownEntity.dueAt))
+    .limit(limit);
+  if (due.length === 0) return 0;
+  const lease = now + LEASE_SECONDS;
+  const taken = JSON.stringify(due.map(({ known }) => [known.authorityId, known.entityId]));
+  await deployment.store.write([
+    raw(
+      "UPDATE known_entity SET lease_until = ? WHERE (authority_id, entity_id) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))",
+      lease,
+      taken,
+    ),
+  ]);
+  for (const row of new Map(due.map((one) => [one.row.id, one.row])).values()) {
+    const own = due.filter((one) => one.row.id === row.id).map(({ known }) => ({ ...known, leaseUntil: lease }));
+    const anchors = await anchorsOf(deployment, row);
+    const issuer = await issuerOf(deployment, row).catch(expected);
+    if (!issuer) continue; // it cannot sign now: the leases run out
+    for (let at = 0; at < own.length; at += AT_ONCE)
+      await Promise.all(
+        own
+          .slice(at, at + AT_ONCE)
+          .map(async (known) => storeEvaluation(deployment, issuer, known, await evaluateNow(deployment, row, known.entityId, anchors))),
+      );
+  }
+  return due.length;
+}
+
+const expected = (error: unknown): undefined => {
+  if (error instanceof Refusal) return undefined;
+  throw error;
+};

@@ -1,0 +1,66 @@
+import { raw, type Statement } from '../store/database.js';
+
+/**
+ * What an operation on a member does to the evaluations that rest on it, set-based and in the member's own batch. Answers
+ * that rest on a changed statement are held back by `snapshot_link` at once; these statements see to the rest.
+ */
+
+/** Evaluate these entities soon, as members of an authority. */
+export const knowMembers = (authorityId: string, entityIds: readonly string[], now: number): Statement =>
+  raw(
+    `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at) SELECT ?, value, 'member', '[]', '{}', '[]', ? FROM json_each(?) WHERE true
+     ON CONFLICT (authority_id, entity_id) DO UPDATE SET source = 'member', due_at = excluded.due_at, lease_until = 0, attempts = 0`,
+    authorityId,
+    now,
+    JSON.stringify(entityIds),
+  );
+
+/** Evaluate anew, soon, everything that rests on our statement about a member: the member itself and what lies below it. */
+export const dueBelow = (authorityId: string, entityId: string, now: number): readonly Statement[] => [
+  raw(
+    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = 0 WHERE (authority_id, entity_id) IN
+     (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND key = ?)`,
+    now,
+    authorityId,
+    entityId,
+  ),
+];
+
+/**
+ * A member is cut off: its own snapshots that rest on our statement go with their answers, and its authority knows it no
+ * more; what lies below is held back by its links and evaluated anew.
+ */
+export const forgetMember = (authorityId: string, entityId: string, now: number): readonly Statement[] => {
+  const resting = `SELECT l.authority_id FROM snapshot_link AS l WHERE l.issuer_id = ? AND l.kind = 'statement' AND l.key = ? AND l.subject = l.key`;
+  const own = (table: string, column: string, more = '') =>
+    raw(`DELETE FROM ${table} WHERE ${column} = ?${more} AND authority_id IN (${resting})`, entityId, authorityId, entityId);
+  return [
+    ...dueBelow(authorityId, entityId, now),
+    own('artefact', 'key', " AND kind = 'resolve'"),
+    own('snapshot', 'subject'),
+    raw('DELETE FROM known_entity WHERE authority_id = ? AND entity_id = ?', authorityId, entityId),
+    raw("DELETE FROM artefact WHERE authority_id = ? AND kind = 'resolve' AND key = ?", authorityId, entityId),
+    raw('DELETE FROM snapshot WHERE authority_id = ? AND subject = ?', authorityId, entityId),
+    // The links last: the statements above ask them what rests on what.
+    raw('DELETE FROM snapshot_link WHERE authority_id = ? AND subject = ?', authorityId, entityId),
+    raw("DELETE FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND key = ? AND subject = ?", authorityId, entityId, entityId),
+  ];
+};
+
+/** A key of an authority was compromised: every answer that rests on its statements waits until it was evaluated anew. */
+export const withholdResting = (authorityId: string, now: number): readonly Statement[] => [
+  raw(
+    `UPDATE artefact SET exp = 0 WHERE kind = 'resolve' AND (authority_id, key) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
+    authorityId,
+  ),
+  raw(
+    `UPDATE known_entity SET due_at = ?, lease_until = 0 WHERE authority_id = ? OR (authority_id, entity_id) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
+    now,
+    authorityId,
+    authorityId,
+  ),
+];
+
+/** Evaluate everything an authority knows anew: its anchors have changed. */
+export const allDue = (authorityId: string, now: number): Statement =>
+  raw('UPDATE known_entity SET due_at = ?, lease_until = 0 WHERE authority_id = ?', now, authorityId);
