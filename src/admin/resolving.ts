@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { type AnchorRow, checkAnchor, listAnchors, pinAnchor, unpinAnchor } from '../operations/anchors.js';
 import { startCrawl } from '../operations/crawl.js';
-import { type EntityView, explainEntity, getEntity, listEntities, readGraph } from '../operations/read-entities.js';
+import { type EntityView, evaluateEntity, explainEntity, getEntity, listEntities, readGraph } from '../operations/read-entities.js';
 import { ENTITY_SOURCES, SNAPSHOT_STATES } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
@@ -150,6 +150,11 @@ export function resolvingEndpoints(app: AdminApp): void {
     app,
     { method: 'get', path: `${base}/entities/{entity}`, tag, summary: 'One entity with its evaluation under every anchor', response: entitySchema },
     async (c) => c.json(presentEntity(await getEntity(c.var.call, param(c, 'slug'), param(c, 'entity')))),
+  );
+  endpoint(
+    app,
+    { method: 'post', path: `${base}/entities/{entity}/evaluate`, tag, summary: 'Evaluate an entity now and store what is found', response: entitySchema },
+    (c) => write(c, 200, presentEntity, (call) => evaluateEntity(call, param(c, 'slug'), param(c, 'entity'))),
   );
   endpoint(
     app,

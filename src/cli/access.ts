@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import { dim, out, table, talk, when } from './output.js';
-import { globals, path, show, type Page } from './shell.js';
-
-const collect = (value: string, before: string[]): string[] => [...before, value];
+import { collect, globals, type Page, path, show } from './shell.js';
 
 export function accessCommands(program: Command): void {
   program

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { clean, out, table } from './output.js';
-import { globals, path, readJson, show, type Page } from './shell.js';
+import { collect, globals, type Page, path, readJson, show } from './shell.js';
 
 interface AuthorityView {
   readonly slug: string;
@@ -18,8 +18,6 @@ interface Settings {
   readonly keyRotation?: string;
   readonly clientAuth?: string;
 }
-
-const collect = (value: string, before: string[]): string[] => [...before, value];
 
 function settings(options: Settings): Record<string, unknown> {
   return {

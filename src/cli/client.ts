@@ -15,7 +15,7 @@ export class CliError extends Error {
 export interface Client {
   readonly url: string;
   get<T>(path: string): Promise<T>;
-  send<T>(method: 'POST' | 'PATCH' | 'PUT', path: string, body?: unknown, headers?: Record<string, string>): Promise<T>;
+  send<T>(method: 'POST' | 'PATCH' | 'PUT' | 'DELETE', path: string, body?: unknown, headers?: Record<string, string>): Promise<T>;
   stream(path: string): AsyncIterable<Uint8Array>;
 }
 

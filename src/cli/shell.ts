@@ -75,3 +75,6 @@ export async function confirm(id: string, yes: string | undefined, what: string)
 }
 
 export const path = (...segments: readonly string[]): string => `/${segments.map(encodeURIComponent).join('/')}`;
+
+/** An option that is given several times. */
+export const collect = (value: string, before: string[]): string[] => [...before, value];

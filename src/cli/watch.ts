@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { CliError } from './client.js';
 import { out, table, talk, when } from './output.js';
 import { globals, path, show, type Page } from './shell.js';
 
@@ -13,7 +14,7 @@ interface JobView {
 }
 
 export function watchingCommands(program: Command): void {
-  const job = program.command('job').description('imports and re-signings');
+  const job = program.command('job').description('imports, re-signings, crawls');
   const row = (one: JobView) => [one.id, one.kind, one.state, `${one.done} of ${one.total}`, String(one.refused), when(one.updated_at)];
   const header = ['id', 'kind', 'state', 'progress', 'refused', 'updated'];
   job
@@ -30,6 +31,25 @@ export function watchingCommands(program: Command): void {
     .action(async (id: string, _options: object, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.get<JobView>(path('authorities', authority, 'jobs', id));
+      show(json, one, () => out(table(header, [row(one)])));
+    });
+  job
+    .command('run <kind>')
+    .description('start one: crawl')
+    .option('--anchor <entity-id>', 'crawl: the anchor to walk down from; default: the authority itself')
+    .option('--wait', 'until it is done, with progress')
+    .action(async (kind: string, options: { anchor?: string; wait?: boolean }, command: Command) => {
+      if (kind !== 'crawl') throw new CliError(2, 'the kind of job that can be started by hand is: crawl');
+      const { client, json, authority } = globals(command);
+      const body = options.anchor === undefined ? {} : { trust_anchor: options.anchor };
+      let one = await client.send<JobView>('POST', path('authorities', authority, 'crawls'), body);
+      talk(`${one.id} is running; watch it: npx holdfast job show ${one.id}`);
+      while (options.wait && one.state === 'running') {
+        await new Promise((done) => setTimeout(done, 500));
+        one = await client.get<JobView>(path('authorities', authority, 'jobs', one.id));
+        if (process.stderr.isTTY) process.stderr.write(`\r${one.done} of ${one.total}, ${one.refused} not reached`);
+      }
+      if (options.wait && process.stderr.isTTY) process.stderr.write('\n');
       show(json, one, () => out(table(header, [row(one)])));
     });
   const event = program.command('event').description('the audit trail');

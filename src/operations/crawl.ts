@@ -5,15 +5,15 @@ import { newId } from '../keys/random.js';
 import { MAX_LIST_BYTES } from '../outbound/limits.js';
 import { insertRows } from '../store/bulk.js';
 import { raw, type Statement } from '../store/database.js';
-import { authority, crawlEntity, job, knownEntity, member } from '../store/schema.js';
+import { authority, crawlEntity, job, member } from '../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import { allow, type Call, change, type Deployment, systemCall } from './call.js';
-import { evaluateNow, LEASE_SECONDS } from './evaluate-entities.js';
+import { evaluateNow } from './evaluate-entities.js';
 import type { JobRow } from './jobs.js';
 import { type Issuer, issuerOf } from './publish.js';
 import { Refusal } from './refusal.js';
 import { findAuthority } from './registry.js';
-import { type Evaluated, type KnownEntity, storeEvaluation } from './store-evaluation.js';
+import { type Evaluated, storeEvaluation, takeEntity } from './store-evaluation.js';
 
 /** A federation larger than this is crawled as far as this; one deeper has no valid chains anyway. */
 export const MAX_CRAWL_ENTITIES = 100_000;
@@ -117,42 +117,12 @@ export async function crawlSlice(deployment: Deployment, limit = 64): Promise<nu
 async function visit(deployment: Deployment, issuer: Issuer, crawl: JobRow, anchors: Awaited<ReturnType<typeof anchorsOf>>, found: Found): Promise<void> {
   const { authority: row } = issuer;
   const evaluated = await evaluateNow(deployment, row, found.entityId, anchors);
-  await storeEvaluation(deployment, issuer, await known(deployment, row.id, found.entityId), evaluated);
+  await storeEvaluation(deployment, issuer, await takeEntity(deployment, row.id, found.entityId, 'crawl'), evaluated);
   const below = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : [];
   await deployment.store.write([
     ...(below.length ? [queue(crawl.id, found, below)] : []),
     raw("UPDATE crawl_entity SET state = ? WHERE id = ? AND state = 'queued'", evaluated.evaluation.configuration ? 'done' : 'failed', found.id),
   ]);
-}
-
-/** The row an evaluation is stored for; an entity nobody knew is known by the crawl from now on. */
-async function known(deployment: Deployment, authorityId: string, entityId: string): Promise<KnownEntity> {
-  const row: KnownEntity = {
-    authorityId,
-    entityId,
-    source: 'crawl',
-    entityTypes: [],
-    about: {},
-    superiors: [],
-    dueAt: deployment.now(),
-    leaseUntil: deployment.now() + LEASE_SECONDS,
-    attempts: 0,
-    evaluatedAt: null,
-  };
-  // Due or not, it is evaluated now: what was found must not be lost to a row that is due later.
-  await deployment.store.write([
-    insertRows(
-      knownEntity,
-      [row],
-      'ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(due_at, excluded.due_at), lease_until = excluded.lease_until',
-    ),
-  ]);
-  const [stored] = await deployment.store.db
-    .select()
-    .from(knownEntity)
-    .where(and(eq(knownEntity.authorityId, authorityId), eq(knownEntity.entityId, entityId)))
-    .limit(1);
-  return stored ?? row;
 }
 
 const queue = (jobId: string, { entityId, depth }: Found, below: readonly string[]): Statement =>
@@ -247,7 +217,15 @@ export async function shownCrawl({ store: { db } }: Deployment, authorityId: str
   const rows = await db
     .select()
     .from(job)
-    .where(and(eq(job.authorityId, authorityId), eq(job.kind, 'crawl'), eq(job.state, 'done')))
-    .orderBy(desc(job.updatedAt), desc(job.id));
+    .where(
+      and(
+        eq(job.authorityId, authorityId),
+        eq(job.kind, 'crawl'),
+        eq(job.state, 'done'),
+        // The rows of the crawl before went with the exchange: whichever has any is the one.
+        sql`EXISTS (SELECT 1 FROM crawl_entity AS c WHERE c.job_id = ${job.id})`,
+      ),
+    )
+    .orderBy(desc(job.updatedAt));
   return rows.find((one) => anchorOf(one) === anchor);
 }

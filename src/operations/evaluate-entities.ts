@@ -14,9 +14,8 @@ import { issuerOf } from './publish.js';
 import { Refusal } from './refusal.js';
 import type { AuthorityRow } from './registry.js';
 import { type LocalEvidence, statementSource } from './statement-source.js';
-import { type Evaluated, storeEvaluation } from './store-evaluation.js';
+import { type Evaluated, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
 
-export const LEASE_SECONDS = 120;
 /** Subjects evaluated at once; the doors bound what that means for the world. */
 const AT_ONCE = 8;
 interface Tools {

@@ -5,9 +5,11 @@ import { allow, type Call } from './call.js';
 import { shownCrawl } from './crawl.js';
 import { evaluateNow } from './evaluate-entities.js';
 import { contains, type Page, type PageRequest, page } from './read.js';
-import { Refusal } from './refusal.js';
+import { issuerOf } from './publish.js';
+import { Refusal, refuseFindings } from './refusal.js';
 import { findAuthority } from './registry.js';
-import type { KnownEntity, SnapshotRow } from './store-evaluation.js';
+import { type KnownEntity, type SnapshotRow, storeEvaluation, takeEntity } from './store-evaluation.js';
+import { parseEntityId } from '../federation/entry.js';
 
 /** An entity as a resolver knows it, with its evaluation under every anchor. */
 export interface EntityView extends KnownEntity {
@@ -89,6 +91,20 @@ export async function explainEntity(call: Call, slug: string, entityId: string, 
     throw new Refusal('invalid_request', 'that trust anchor is not pinned; see: holdfast anchor list');
   const anchors = trustAnchor === undefined ? all : Object.fromEntries(Object.entries(all).filter(([id]) => id === trustAnchor));
   return (await evaluateNow(call, row, entityId, anchors)).evaluation;
+}
+
+/**
+ * Evaluate an entity now and store what is found, without waiting for its turn; one nobody knew is known from then on.
+ * @throws Refusal invalid_request, wrong_state
+ */
+export async function evaluateEntity(call: Call, slug: string, entityId: string): Promise<EntityView> {
+  allow(call, 'enroll', slug);
+  const id = parseEntityId(entityId, call);
+  if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
+  const row = await findAuthority(call.store.db, slug);
+  const issuer = await issuerOf(call, row);
+  await storeEvaluation(call, issuer, await takeEntity(call, row.id, entityId, 'wish'), await evaluateNow(call, row, entityId));
+  return getEntity(call, slug, entityId);
 }
 
 /** A node of the graph of a federation, as the last crawl found it. */

@@ -4,7 +4,7 @@ import type { Evaluation, Verdict } from '../resolver/evaluate.js';
 import { insertRows, type NewArtefact, putArtefacts, whileCurrent } from '../store/bulk.js';
 import { raw, type Statement } from '../store/database.js';
 import { resolveVariant } from '../store/published.js';
-import { type knownEntity, snapshot, snapshotLink } from '../store/schema.js';
+import { knownEntity, snapshot, snapshotLink } from '../store/schema.js';
 import type { Deployment } from './call.js';
 import type { Issuer } from './publish.js';
 import { Refusal } from './refusal.js';
@@ -20,6 +20,43 @@ const AT_LATEST = 12 * 60 * 60;
 const INVALID_AGAIN = 30 * 60;
 const FAILED_AGAIN = 60;
 const FAILED_AT_LATEST = 60 * 60;
+
+/** How long an entity is somebody's to evaluate (seconds). */
+export const LEASE_SECONDS = 120;
+
+/** Take an entity for evaluation now, due or not; one nobody knew is known from then on. What it was known as stays. */
+export async function takeEntity(
+  { store: { db, write }, now }: Deployment,
+  authorityId: string,
+  entityId: string,
+  source: KnownEntity['source'],
+): Promise<KnownEntity> {
+  const row: KnownEntity = {
+    authorityId,
+    entityId,
+    source,
+    entityTypes: [],
+    about: {},
+    superiors: [],
+    dueAt: now(),
+    leaseUntil: now() + LEASE_SECONDS,
+    attempts: 0,
+    evaluatedAt: null,
+  };
+  await write([
+    insertRows(
+      knownEntity,
+      [row],
+      'ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(due_at, excluded.due_at), lease_until = excluded.lease_until',
+    ),
+  ]);
+  const [stored] = await db
+    .select()
+    .from(knownEntity)
+    .where(and(eq(knownEntity.authorityId, authorityId), eq(knownEntity.entityId, entityId)))
+    .limit(1);
+  return stored ?? row;
+}
 
 /** A subject evaluated for a resolver, with what of the evidence came from our own store. */
 export interface Evaluated {

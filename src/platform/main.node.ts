@@ -8,6 +8,8 @@ import { policyCommands } from '../cli/policy.js';
 import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
 import { inspectCommand } from '../cli/inspect.js';
+import { federationCommands } from '../cli/federation.js';
+import { markCommands } from '../cli/mark.js';
 import { memberCommands } from '../cli/member.js';
 import { green, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
 import { resolveCommand } from '../cli/resolve.js';
@@ -197,6 +199,8 @@ function createProgram(): Command {
   memberCommands(program);
   keyCommands(program);
   policyCommands(program);
+  markCommands(program);
+  federationCommands(program);
   watchingCommands(program);
   accessCommands(program);
   resolveCommand(

@@ -82,6 +82,7 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/anchors/{entity}/unpin': 'owner operator',
   'GET /authorities/{slug}/entities': ALL,
   'GET /authorities/{slug}/entities/{entity}': ALL,
+  'POST /authorities/{slug}/entities/{entity}/evaluate': 'owner operator',
   'POST /authorities/{slug}/explain': ALL,
   'GET /authorities/{slug}/graph': ALL,
   'POST /authorities/{slug}/crawls': 'owner operator',

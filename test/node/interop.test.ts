@@ -7,9 +7,11 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { resolveEntity } from '../../src/rp/entry.node.js';
 import { type TestKey, testKey } from '../support/keys.js';
 import { flipSignature } from '../support/chain.js';
-import { admin, freePort, run, type Server, startProcess, tempFolder, VERIFIER } from '../support/process.js';
+import { admin, freePort, RESOLVE_VERIFIER, run, type Server, startProcess, tempFolder, VERIFIER } from '../support/process.js';
 // @ts-expect-error a plain script without types: it shares nothing with us
 import { fetchChain, verifyChain } from '../../examples/verify-chain.mjs';
+// @ts-expect-error a plain script without types: it shares nothing with us
+import { resolveUrl, verifyMark, verifyResolve } from '../../examples/verify-resolve.mjs';
 
 /** A leaf served over HTTP, its configuration signed by jose. */
 async function leaf(superior: string): Promise<{ id: string; key: TestKey }> {
@@ -104,4 +106,75 @@ describe('code that is not ours, over the wire', () => {
     expect(after.steps.flatMap(({ findings }) => findings.map(({ code }) => code))).toEqual(['status_unexpected']);
     expect((await resolveEntity(one.id, { anchors })).chains, 'outside development loopback is never contacted').toEqual([]);
   });
+});
+
+describe('a resolver and its marks, seen by a script of jose alone', () => {
+  const TYPE = 'https://marks.example.org/certified';
+
+  /** An anchor that resolves, marks and recognizes its own marks, over the wire, with a leaf that shows its mark. */
+  async function marked() {
+    const port = await freePort();
+    const anchor = await startProcess(tempFolder(), { port });
+    const A = '/authorities/main';
+    const type = encodeURIComponent(TYPE);
+    expect((await admin(anchor, 'PUT', `${A}/mark-types/${type}/recognition`, { issuers: [anchor.url] })).status).toBe(200);
+    expect((await admin(anchor, 'POST', `${A}/mark-types`, { trust_mark_type: TYPE })).status).toBe(201);
+    const key = await testKey();
+    const id = `http://127.0.0.1:${await freePort()}`;
+    const now = Math.floor(Date.now() / 1000);
+    let mark = '';
+    const server = createServer(async (_request, response) => {
+      const configuration = await key.jwt({
+        iss: id,
+        sub: id,
+        iat: now,
+        exp: now + 3600,
+        jwks: { keys: [key.jwk] },
+        authority_hints: [anchor.url],
+        metadata: { oauth_client: { client_name: 'leaf' } },
+        ...(mark && { trust_marks: [{ trust_mark_type: TYPE, trust_mark: mark }] }),
+      });
+      response.writeHead(200, { 'content-type': 'application/entity-statement+jwt' }).end(configuration);
+    });
+    await new Promise<void>((done) => server.listen(Number(new URL(id).port), '127.0.0.1', done));
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    expect((await admin(anchor, 'POST', `${A}/members`, { entity_id: id, jwks: { keys: [key.jwk] } })).status).toBe(201);
+    for (const verb of ['approve', 'activate']) expect((await admin(anchor, 'POST', `${A}/members/${encodeURIComponent(id)}/${verb}`, {})).status).toBe(200);
+    const granted = await admin(anchor, 'POST', `${A}/marks`, { trust_mark_type: TYPE, member: id });
+    mark = granted.json.trust_mark;
+    const jwks = { keys: (await admin(anchor, 'GET', `${A}/keys`)).json.items.map(({ jwk }: { jwk: object }) => jwk) };
+    const keys = { [anchor.url]: jwks };
+    const ask = async () => fetch(resolveUrl(anchor.url, id, anchor.url));
+    expect((await admin(anchor, 'POST', `${A}/entities/${encodeURIComponent(id)}/evaluate`)).json.snapshots).toMatchObject([{ state: 'valid' }]);
+    const response = await (await ask()).text();
+    return { anchor, id, key, mark, keys, response, ask, about: { resolver: anchor.url, subject: id, anchor: anchor.url, keys } };
+  }
+
+  it('accepts the response and the mark; refuses each with one byte changed, expired, of another, and after suspension', async () => {
+    const { anchor, id, key, mark, keys, response, ask, about } = await marked();
+    const claims = await verifyResolve(response, about);
+    expect(claims.trust_marks).toEqual([{ trust_mark_type: TYPE, trust_mark: mark }]);
+    expect(await verifyMark(mark, { subject: id, keys })).toMatchObject({ trust_mark_type: TYPE, sub: id });
+    await expect(verifyResolve(flipSignature(response), about)).rejects.toThrow();
+    await expect(verifyMark(flipSignature(mark), { subject: id, keys })).rejects.toThrow();
+    await expect(verifyResolve(response, { ...about, subject: 'https://other.example' })).rejects.toThrow(/about/);
+    await expect(verifyMark(mark, { subject: 'https://other.example', keys })).rejects.toThrow(/issued to/);
+    const past = Math.floor(Date.now() / 1000) - 10;
+    const stale = { [anchor.url]: { keys: [key.jwk] } };
+    const sign = (more: object, typ: string) => key.jwt({ ...more, iss: anchor.url, exp: past }, { typ });
+    await expect(verifyResolve(await sign(claims, 'resolve-response+jwt'), { ...about, keys: stale })).rejects.toThrow(/expired/);
+    await expect(verifyMark(await sign({ sub: id, trust_mark_type: TYPE }, 'trust-mark+jwt'), { subject: id, keys: stale })).rejects.toThrow(/expired/);
+    const folder = tempFolder();
+    const file = join(folder, 'keys.json');
+    writeFileSync(file, JSON.stringify(keys));
+    const script = () => run([anchor.url, id, anchor.url, file], {}, RESOLVE_VERIFIER);
+    expect(await script()).toMatchObject({ code: 0, stdout: expect.stringContaining('active') });
+    await suspend(anchor, id);
+    expect((await ask()).status, 'from the next request on').toBe(404);
+    await expect(verifyMark(mark, { subject: id, keys })).rejects.toThrow(/revoked/);
+    expect(await script()).toMatchObject({ code: 1, stderr: expect.stringContaining('404') });
+  }, 60_000);
 });

@@ -8,6 +8,8 @@ import { onTestFinished } from 'vitest';
 export const MAIN = new URL('../../dist/platform/main.node.js', import.meta.url).pathname;
 export const VERIFIER = new URL('../../examples/verify-chain.mjs', import.meta.url).pathname;
 
+export const RESOLVE_VERIFIER = new URL('../../examples/verify-resolve.mjs', import.meta.url).pathname;
+
 export const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {

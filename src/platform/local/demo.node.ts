@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Client, createClient } from '../../cli/client.js';
-import { entityConfigurationUrl, type JwkSet, type Metadata, signEntityConfiguration } from '../../federation/entry.js';
+import { entityConfigurationUrl, type Finding, type JwkSet, type Metadata, signEntityConfiguration } from '../../federation/entry.js';
 import { sealedCustody } from '../../keys/custody.js';
 import { newSealKey } from '../../keys/random.js';
 import { importSealKey } from '../../keys/seal.js';
@@ -14,7 +14,8 @@ import { readConfig } from '../config.js';
 import { seconds } from '../deployment.node.js';
 import { startServer } from './serve.node.js';
 
-const VERIFIER = join(dirname(fileURLToPath(import.meta.url)), '../../../examples/verify-chain.mjs');
+const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), '../../../examples');
+const MARK = 'https://example.org/marks/certified';
 
 interface Running {
   readonly id: string;
@@ -38,26 +39,35 @@ async function authority(folder: string, name: string): Promise<Running & { read
   return { id: config.url, client: createClient({ url: config.url, token: serving.token }), stop: () => serving.stop() };
 }
 
+interface Leaf extends Running {
+  /** Marks it shows in its configuration. */
+  readonly marks: { readonly trust_mark_type: string; readonly trust_mark: string }[];
+}
+
 /** A leaf: a few lines of HTTP that publish a configuration signed with a key of its own. */
-async function leaf(superior: string, metadataOf: (id: string) => Metadata): Promise<Running> {
+async function leaf(superior: string, metadataOf: (id: string) => Metadata): Promise<Leaf> {
   const id = `http://127.0.0.1:${await freePort()}`;
   const custody = sealedCustody(await importSealKey(newSealKey()));
   const key = await custody.generate('leaf', 'ES256');
-  const now = seconds();
-  const configuration = await signEntityConfiguration(
-    { sub: id as never, iat: now, exp: now + 3600, jwks: { keys: [key.jwk] }, metadata: metadataOf(id), authority_hints: [superior as never] },
-    { signer: await custody.signer({ id: 'leaf', ...key }), development: true },
-  );
-  if (!configuration.ok) throw new Error(`the leaf's configuration is not valid: ${configuration.findings[0]?.detail}`);
-  const server = createServer((request, response) => {
+  const signer = await custody.signer({ id: 'leaf', ...key });
+  const marks: Leaf['marks'] = [];
+  const configuration = async () => {
+    const now = seconds();
+    const claims = { sub: id as never, iat: now, exp: now + 3600, jwks: { keys: [key.jwk] }, metadata: metadataOf(id), authority_hints: [superior as never] };
+    const signed = await signEntityConfiguration({ ...claims, ...(marks.length && { trust_marks: marks }) }, { signer, development: true });
+    if (!signed.ok) throw new Error(`the leaf's configuration is not valid: ${signed.findings[0]?.detail}`);
+    return signed.value;
+  };
+  const server = createServer(async (request, response) => {
     const found = request.url === new URL(entityConfigurationUrl(id)).pathname;
     response
       .writeHead(found ? 200 : 404, { 'content-type': found ? 'application/entity-statement+jwt' : 'text/plain' })
-      .end(found ? configuration.value : 'not here');
+      .end(found ? await configuration() : 'not here');
   });
   await new Promise<void>((done) => server.listen(Number(new URL(id).port), '127.0.0.1', done));
   return {
     id,
+    marks,
     stop: () =>
       new Promise((done) => {
         server.close(() => done());
@@ -66,18 +76,31 @@ async function leaf(superior: string, metadataOf: (id: string) => Metadata): Pro
   };
 }
 
-/** Run the verifier, which shares none of our code, as a process of its own. */
-function verify(entityId: string, anchors: string): Promise<{ readonly accepted: boolean; readonly said: string }> {
+/** Run a verifier, which shares none of our code, as a process of its own. */
+function verify(script: string, ...args: readonly string[]): Promise<{ readonly accepted: boolean; readonly said: string }> {
   return new Promise((resolve) => {
     let said = '';
-    const child = spawn(process.execPath, [VERIFIER, entityId, anchors]);
+    const child = spawn(process.execPath, [join(EXAMPLES, script), ...args]);
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
     child.on('close', (code) => resolve({ accepted: code === 0, said: said.trimEnd() }));
   });
 }
 
+/** The keys of a running Holdfast, as somebody else would have got them out of band. */
+async function keysOf({ client }: { readonly client: Client }): Promise<JwkSet> {
+  const { items } = await client.get<{ items: { state: string; jwk: JwkSet['keys'][number] }[] }>('/authorities/main/keys');
+  return { keys: items.filter(({ state }) => state === 'active').map(({ jwk }) => jwk) };
+}
+
+interface Explained {
+  readonly under: readonly { readonly trust_anchor: string; readonly state: string; readonly error?: string; readonly findings?: readonly Finding[] }[];
+}
+
 const POLICY = {
-  metadata_policy: { openid_relying_party: { grant_types: { subset_of: ['authorization_code', 'refresh_token'], default: ['authorization_code'] } } },
+  metadata_policy: {
+    oauth_client: { token_endpoint_auth_method: { one_of: ['private_key_jwt', 'tls_client_auth'], essential: true } },
+    openid_relying_party: { grant_types: { subset_of: ['authorization_code', 'refresh_token'], default: ['authorization_code'] } },
+  },
   constraints: { max_path_length: 1 },
 };
 
@@ -118,23 +141,56 @@ export async function demo(print: (text: string) => void): Promise<number> {
       indent(`${member.entity_id} is ${member.state}, key ${member.jwks.keys[0]?.kid}`);
     }
 
-    const anchors = join(folder, 'anchors.json');
-    const { items } = await anchor.client.get<{ items: { state: string; jwk: object }[] }>('/authorities/main/keys');
-    writeFileSync(anchors, JSON.stringify({ [anchor.id]: { keys: items.filter(({ state }) => state === 'active').map(({ jwk }) => jwk) } }));
-    say('A script that knows only jose and the pinned anchor key collects the chain over the wire and verifies it');
-    const before = await verify(party.id, anchors);
-    indent(before.said);
-    if (!before.accepted) throw new Error('the chain was refused');
+    const [anchorKeys, intermediateKeys] = [await keysOf(anchor), await keysOf(intermediate)];
+    const [anchors, resolvers] = [join(folder, 'anchors.json'), join(folder, 'resolvers.json')];
+    writeFileSync(anchors, JSON.stringify({ [anchor.id]: anchorKeys }));
+    writeFileSync(resolvers, JSON.stringify({ [intermediate.id]: intermediateKeys }));
+    const chainOf = (id: string) => verify('verify-chain.mjs', id, anchors);
+    const resolved = (id: string) => verify('verify-resolve.mjs', intermediate.id, id, anchor.id, resolvers);
+    const main = (...more: readonly string[]) => `/authorities/main/${more.map(encodeURIComponent).join('/')}`;
+    const expect = (outcome: { readonly accepted: boolean; readonly said: string }, accepted: boolean) => {
+      indent(outcome.said);
+      if (outcome.accepted !== accepted) throw new Error(accepted ? 'it was refused' : 'it was accepted');
+    };
 
-    say('The relying party is suspended');
-    await intermediate.client.send('POST', `/authorities/main/members/${encodeURIComponent(party.id)}/suspend`, { reason: 'demonstration' });
-    const after = await verify(party.id, anchors);
-    indent(after.said);
-    if (after.accepted) throw new Error('the chain of a suspended member was accepted');
-    const other = await verify(provider.id, anchors);
-    if (!other.accepted) throw new Error('the provider lost its chain as well');
+    say('A script that knows only jose and the pinned anchor key collects the chain over the wire and verifies it');
+    expect(await chainOf(party.id), true);
+
+    say('The anchor recognizes a trust mark, the intermediate grants it, the relying party shows it');
+    await anchor.client.send('PUT', main('mark-types', MARK, 'recognition'), { issuers: [intermediate.id] });
+    await intermediate.client.send('POST', main('mark-types'), { trust_mark_type: MARK });
+    const granted = await intermediate.client.send<{ trust_mark: string; exp: number }>('POST', main('marks'), { trust_mark_type: MARK, member: party.id });
+    party.marks.push({ trust_mark_type: MARK, trust_mark: granted.trust_mark });
+    indent(`${MARK} for ${party.id}, until ${new Date(granted.exp * 1000).toISOString()}`);
+
+    say('One question instead of a walk: the resolver has evaluated the relying party under the anchor and signed the answer');
+    await intermediate.client.send('POST', main('anchors'), { entity_id: anchor.id, jwks: anchorKeys });
+    await intermediate.client.send('POST', main('entities', party.id, 'evaluate'));
+    expect(await resolved(party.id), true);
+
+    say('A client that does not fit the policy is refused, and told why');
+    const odd = await leaf(intermediate.id, () => ({ oauth_client: { client_name: 'Odd', token_endpoint_auth_method: 'client_secret_basic' } }));
+    running.push(odd);
+    await intermediate.client.send('POST', main('members'), { entity_id: odd.id, activate: true });
+    const explained = await intermediate.client.send<Explained>('POST', main('explain'), { entity_id: odd.id, trust_anchor: anchor.id });
+    for (const { trust_anchor: under, state, error, findings = [] } of explained.under) {
+      indent(`under ${under}: ${state} (${error})`);
+      for (const { code, where, detail, clause, fix } of findings) indent(`   ${code} at ${where}: ${detail}\n   ${clause} — ${fix}`);
+      if (error !== 'invalid_metadata') throw new Error('the policy did not refuse it');
+    }
+
+    say('The relying party is suspended: no chain, no resolve answer, its mark is revoked');
+    await intermediate.client.send('POST', main('members', party.id, 'suspend'), { reason: 'demonstration' });
+    expect(await chainOf(party.id), false);
+    expect(await resolved(party.id), false);
+    const { items } = await intermediate.client.get<{ items: { id: string }[] }>(main('marks'));
+    const issued = await intermediate.client.get<{ items: { jti: string; reason: string | null; revoked_at: number | null }[] }>(
+      main('marks', items[0]?.id ?? '', 'issued'),
+    );
+    indent(`trust mark ${issued.items[0]?.jti}: ${issued.items[0]?.revoked_at === null ? 'active' : `revoked (${issued.items[0]?.reason})`}`);
+    if (issued.items[0]?.revoked_at === null) throw new Error('the mark of a suspended member is still active');
     indent('the provider beside it keeps its chain:');
-    indent(other.said);
+    expect(await chainOf(provider.id), true);
     print(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
     return 0;
   } catch (error) {
