@@ -13,6 +13,7 @@ import { memberEndpoints, organizationEndpoints } from './members.js';
 import { operationEndpoints } from './operations.js';
 import { policyEndpoints } from './policies.js';
 import { resolvingEndpoints } from './resolving.js';
+import { watchingEndpoints } from './watching.js';
 import { viewer } from './viewer.js';
 
 export const ADMIN_BASE = '/admin/v1';
@@ -76,6 +77,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   policyEndpoints(app);
   markEndpoints(app);
   resolvingEndpoints(app);
+  watchingEndpoints(app);
   operationEndpoints(app);
 
   app.notFound((c) => problem(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path.slice(0, 200)}; see ${ADMIN_BASE}/docs`));

@@ -1,13 +1,14 @@
 import { z } from '@hono/zod-openapi';
 import { allow } from '../operations/call.js';
-import { draftPolicy, findPolicy, policyFindings, previewPolicy, publishPolicy } from '../operations/policies.js';
+import { draftPolicy, findPolicy, policyFindings, previewPolicy, publishPolicy, reportPolicy, rollbackPolicy } from '../operations/policies.js';
+import { EFFECTS, readImpact, startImpact } from '../operations/policy-impact.js';
 import { listPolicies } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
 import { findAuthority } from '../operations/registry.js';
 import type { Metadata } from '../federation/entry.js';
 import { type AdminApp, type AdminContext, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { pageOf, pageQuery, policyBody, policyInput, policySchema, presentPolicy, previewBody } from './wire.js';
+import { jobSchema, pageOf, pageQuery, policyBody, policyInput, policySchema, presentJob, presentPolicy, previewBody } from './wire.js';
 import { write } from './write.js';
 
 const checked = z.object({ ok: z.boolean(), findings: z.array(z.record(z.string(), z.unknown())) }).openapi('PolicyCheck');
@@ -19,6 +20,18 @@ const preview = z
   })
   .openapi('PolicyPreview');
 const publication = z.object({ policy: policySchema, job: z.string().nullable() }).openapi('PolicyPublication');
+
+const acceptance = z.strictObject({ accept_breaks: z.boolean().optional() }).openapi('PolicyAcceptance');
+const impactQuery = pageQuery.extend({ effect: z.enum(EFFECTS).optional() });
+const impactSchema = z
+  .object({
+    job: jobSchema,
+    against: z.number().int().nullable(),
+    counts: z.record(z.string(), z.number().int()),
+    items: z.array(z.object({ entity_id: z.string().nullable(), effect: z.string(), detail: z.string() })),
+    next_cursor: z.string().nullable(),
+  })
+  .openapi('PolicyImpact');
 
 function version(c: AdminContext): number {
   const text = param(c, 'version');
@@ -88,6 +101,7 @@ export function policyEndpoints(app: AdminApp): void {
     const { id } = await findAuthority(c.var.call.store.db, param(c, 'slug'));
     return c.json(presentPolicy(await findPolicy(c.var.call, id, version(c))));
   });
+  const published = ({ policy, jobId }: Awaited<ReturnType<typeof publishPolicy>>) => ({ policy: presentPolicy(policy), job: jobId });
   endpoint(
     app,
     {
@@ -95,14 +109,64 @@ export function policyEndpoints(app: AdminApp): void {
       path: `${base}/{version}/publish`,
       tag,
       summary: 'Put a version in force; every statement is signed anew as a job',
+      description: 'Refused when the last impact of this version says that it breaks members, unless accept_breaks is true.',
+      body: acceptance,
+      bodyOptional: true,
       response: publication,
     },
-    (c) =>
-      write(
-        c,
-        200,
-        ({ policy, jobId }: Awaited<ReturnType<typeof publishPolicy>>) => ({ policy: presentPolicy(policy), job: jobId }),
-        (call) => publishPolicy(call, param(c, 'slug'), version(c)),
-      ),
+    (c) => {
+      const { accept_breaks: acceptBreaks = false } = validJson<z.infer<typeof acceptance>>(c);
+      return write(c, 200, published, (call) => publishPolicy(call, param(c, 'slug'), version(c), { acceptBreaks }));
+    },
   );
+  endpoint(
+    app,
+    { method: 'post', path: `${base}/rollback`, tag, summary: 'Publish the version again that the one in force has replaced', response: publication },
+    (c) => write(c, 200, published, (call) => rollbackPolicy(call, param(c, 'slug'))),
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: `${base}/{version}/impact`,
+      tag,
+      summary: "Replay a version against every member's current metadata; a job",
+      response: jobSchema,
+      status: 201,
+    },
+    (c) => write(c, 201, presentJob, (call) => startImpact(call, param(c, 'slug'), version(c))),
+  );
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: `${base}/{version}/impact`,
+      tag,
+      summary: 'Whom a version changes and breaks, and why: counts first, then the members',
+      query: impactQuery,
+      response: impactSchema,
+    },
+    async (c) => {
+      const found = await readImpact(c.var.call, param(c, 'slug'), version(c), validQuery<z.infer<typeof impactQuery>>(c));
+      return c.json({
+        job: presentJob(found.job),
+        against: found.against,
+        counts: found.counts,
+        items: found.items.map(({ entityId, code, detail }) => ({ entity_id: entityId, effect: code, detail })),
+        next_cursor: found.next,
+      });
+    },
+  );
+  for (const on of [true, false])
+    endpoint(
+      app,
+      {
+        method: 'post',
+        path: `${base}/{version}/${on ? 'report' : 'end-report'}`,
+        tag,
+        summary: on ? 'Begin a report-only period: members it would break get a finding, nothing is published' : 'End the report-only period',
+        response: policySchema,
+      },
+      (c) => write(c, 200, presentPolicy, (call) => reportPolicy(call, param(c, 'slug'), version(c), on)),
+    );
 }

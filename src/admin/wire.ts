@@ -5,7 +5,7 @@ import type { JobRow } from '../operations/jobs.js';
 import { authorityMetadata } from '../operations/publish.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow, PolicyRow } from '../operations/registry.js';
 import type { EventRow } from '../store/event.js';
-import { AUTHORITY_ENDPOINTS, CLIENT_AUTH_MODES, JOB_KINDS, JOB_STATES, KEY_STATES, MEMBER_STATES, ROLES } from '../store/schema.js';
+import { AUTHORITY_ENDPOINTS, CLIENT_AUTH_MODES, JOB_KINDS, JOB_STATES, KEY_STATES, MEMBER_STATES, POLICY_STATES, ROLES } from '../store/schema.js';
 
 /** The wire of /admin/v1: snake_case, unknown members refused, times in seconds since the epoch. One presenter a kind. */
 const json = z.record(z.string(), z.unknown());
@@ -213,7 +213,7 @@ export const previewBody = policyBody.extend({ member: z.string(), metadata: met
 export const policySchema = z
   .object({
     version: z.number().int(),
-    state: z.enum(['draft', 'published', 'superseded']),
+    state: z.enum(POLICY_STATES),
     metadata_policy: json,
     metadata_policy_crit: z.array(z.string()),
     constraints: json,

@@ -4,6 +4,7 @@ import { CliError } from './client.js';
 import { inspectStatement } from './inspect.js';
 import { clean, green, out, red, showFindings, table, talk, when, yellow } from './output.js';
 import { confirm, globals, path, readInput, readJson, show } from './shell.js';
+import { watchMemberCommands } from './watch-members.js';
 
 export interface MemberView {
   readonly id: string;
@@ -290,6 +291,7 @@ export function memberCommands(program: Command): void {
       });
     });
   }
+  watchMemberCommands(member);
   const keys = member.command('keys').description("a member's keys");
   keys
     .command('replace <id>')

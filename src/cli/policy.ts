@@ -66,11 +66,75 @@ export function policyCommands(program: Command): void {
       show(json, one, () => talk(`Version ${one.version} is drafted. Next: npx holdfast policy publish ${one.version}`));
     });
   policy
+    .command('impact <version>')
+    .description("replay it against every member's current metadata: whom it changes, whom it breaks, and why")
+    .option('--effect <effect>', 'show only: breaks, changes, mends, still_broken')
+    .option('--limit <n>', 'members shown, 1 to 1000', '100')
+    .action(async (version: string, options: { effect?: string; limit: string }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      let job = await client.send<{ id: string; state: string; done: number; total: number }>('POST', policies(authority, version, 'impact'));
+      while (job.state === 'running') {
+        await new Promise((done) => setTimeout(done, 500));
+        job = await client.get(path('authorities', authority, 'jobs', job.id));
+        if (process.stderr.isTTY) process.stderr.write(`\r${job.done} of ${job.total} members`);
+      }
+      if (process.stderr.isTTY) process.stderr.write('\n');
+      const query = new URLSearchParams({ limit: options.limit, ...(options.effect !== undefined && { effect: options.effect }) });
+      const found = await client.get<Impact>(`${policies(authority, version, 'impact')}?${query}`);
+      show(json, found, () => showImpact(version, found));
+      if (found.counts['breaks']) process.exitCode = 4;
+    });
+  policy
+    .command('report <version>')
+    .description('begin a report-only period: members it would break get a finding, nothing is published')
+    .option('--end', 'end it')
+    .action(async (version: string, options: { end?: boolean }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const one = await client.send<{ state: string }>('POST', policies(authority, version, options.end ? 'end-report' : 'report'));
+      show(json, one, () =>
+        talk(`Version ${version} is ${one.state}.${options.end ? '' : ' See what it would break: npx holdfast member watch --only findings'}`),
+      );
+    });
+  policy
     .command('publish <version>')
     .description('put a version in force; every statement is signed anew')
-    .action(async (version: string, _options: object, command: Command) => {
+    .option('--accept-breaks', 'though its impact says that members break')
+    .action(async (version: string, options: { acceptBreaks?: boolean }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const done = await client.send<{ job: string | null }>('POST', policies(authority, version, 'publish'));
+      const done = await client.send<{ job: string | null }>(
+        'POST',
+        policies(authority, version, 'publish'),
+        options.acceptBreaks ? { accept_breaks: true } : undefined,
+      );
       show(json, done, () => talk(done.job === null ? 'already_published' : `Published. Statements are signed anew: npx holdfast job show ${done.job}`));
     });
+  policy
+    .command('rollback')
+    .description('publish the version again that the one in force has replaced')
+    .action(async (_options: object, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const done = await client.send<{ policy: { version: number }; job: string | null }>('POST', policies(authority, 'rollback'));
+      show(json, done, () => talk(`Version ${done.policy.version} is in force again. Statements are signed anew: npx holdfast job show ${done.job}`));
+    });
+}
+
+interface Impact {
+  readonly against: number | null;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly items: readonly { readonly entity_id: string | null; readonly effect: string; readonly detail: string }[];
+  readonly next_cursor: string | null;
+}
+
+function showImpact(version: string, { against, counts, items, next_cursor: more }: Impact): void {
+  out(`version ${version} against ${against === null ? 'no policy' : `version ${against}`}`);
+  for (const [effect, n] of Object.entries(counts)) out(`  ${effect.replace('_', ' ').padEnd(12)} ${n}`);
+  if (items.length)
+    out(
+      table(
+        ['effect', 'entity', 'why'],
+        items.map((one) => [one.effect, one.entity_id ?? '', one.detail]),
+      ),
+    );
+  if (more) talk('There are more: --limit, --effect');
+  if (counts['unknown']) talk(`${counts['unknown']} members were never reached; their metadata is not known.`);
 }

@@ -85,6 +85,11 @@ const RULES = {
   budget_exceeded: ['§18.1', 'Reduce the number of superiors or ask for a narrower question.'],
   endpoint_missing: ['§5.1.1', 'Publish the endpoint in the federation_entity metadata.'],
   no_chain: ['§10.1', 'Check that the superiors list the entity and lead to a pinned Trust Anchor.'],
+  key_changed_under_kid: ['§3.1.1', 'Ask the member through a second channel; a kid never names another key.'],
+  all_keys_replaced: ['§11.1', 'Roll keys over one after the other; ask the member through a second channel whether it meant this.'],
+  configuration_expiring: ['§11', 'Publish a fresh entity configuration; ours rests on it.'],
+  configuration_replayed: ['§11.2', 'The configuration is older than one seen before; look for a stale cache or a replay.'],
+  membership_ending: ['§11.4', 'Extend the membership, or tell the member when it ends.'],
   keys_differ: ['§11.2', 'Compare the keys through a second channel before enrolling.'],
 } as const satisfies Record<string, readonly [clause: string, fix: string]>;
 

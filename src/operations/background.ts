@@ -6,6 +6,7 @@ import { type Deployment, systemCall } from './call.js';
 import { signDueStatuses } from './cut-marks.js';
 import { KEPT_AFTER_END } from './issue-mark.js';
 import { staleArtefacts } from './jobs.js';
+import { impactSlice } from './policy-impact.js';
 import { renewSlice, SLICE } from './renew.js';
 import { forgetWishes } from './wishes.js';
 
@@ -93,6 +94,9 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   });
   await attempt(async () => {
     while (more() && (await signDueStatuses(deployment, slice)) > 0);
+  });
+  await attempt(async () => {
+    while (more() && (await impactSlice(deployment)) > 0) await new Promise((done) => setTimeout(done, 0));
   });
   await attempt(() => trackJobs(deployment));
   await attempt(() => purge(deployment));

@@ -10,11 +10,12 @@ import { raw } from '../store/database.js';
 import { artefact, authority, knownEntity } from '../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import type { Deployment } from './call.js';
-import { issuerOf } from './publish.js';
+import { type Issuer, issuerOf } from './publish.js';
 import { Refusal } from './refusal.js';
 import type { AuthorityRow } from './registry.js';
 import { type LocalEvidence, statementSource } from './statement-source.js';
-import { type Evaluated, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
+import { type Evaluated, type KnownEntity, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
+import { watchMember } from './watch-members.js';
 
 /** Subjects evaluated at once; the doors bound what that means for the world. */
 const AT_ONCE = 8;
@@ -40,7 +41,7 @@ export async function evaluateNow(
   const local = new Map<string, LocalEvidence>();
   const outbound = perWalk(deployment.outbound, () => performance.now());
   const evaluation = await evaluate(subject, {
-    source: statementSource(deployment, { outbound, cache, local }),
+    source: statementSource(deployment, { outbound, cached: { by: cache, subject }, local }),
     anchors: anchors ?? (await anchorsOf(deployment, row)),
     now: deployment.now(),
     development: deployment.development,
@@ -114,14 +115,16 @@ export async function evaluateDue(deployment: Deployment, limit = 64): Promise<n
     const anchors = await anchorsOf(deployment, row);
     const issuer = await issuerOf(deployment, row).catch(expected);
     if (!issuer) continue; // it cannot sign now: the leases run out
-    for (let at = 0; at < own.length; at += AT_ONCE)
-      await Promise.all(
-        own
-          .slice(at, at + AT_ONCE)
-          .map(async (known) => storeEvaluation(deployment, issuer, known, await evaluateNow(deployment, row, known.entityId, anchors))),
-      );
+    for (let at = 0; at < own.length; at += AT_ONCE) await Promise.all(own.slice(at, at + AT_ONCE).map((known) => settle(deployment, issuer, known, anchors)));
   }
   return due.length;
+}
+
+/** Evaluate one, store what was found, and, of a member, look at what its configuration shows. */
+async function settle(deployment: Deployment, issuer: Issuer, known: KnownEntity, anchors: Awaited<ReturnType<typeof anchorsOf>>): Promise<void> {
+  const evaluated = await evaluateNow(deployment, issuer.authority, known.entityId, anchors);
+  await storeEvaluation(deployment, issuer, known, evaluated);
+  if (known.source === 'member') await watchMember(deployment, issuer.authority, known.entityId, evaluated);
 }
 
 const expected = (error: unknown): undefined => {

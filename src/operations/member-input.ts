@@ -77,6 +77,7 @@ export const newMemberRow = ({ active, now, ...given }: NewMember, input: Member
   crit: input.crit ?? [],
   statementLifetime: input.statementLifetime ?? null,
   validUntil: input.validUntil ?? null,
+  hosted: false,
   cut: 0,
   createdAt: now,
   updatedAt: now,

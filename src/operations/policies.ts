@@ -1,11 +1,6 @@
-import { and, eq } from 'drizzle-orm';
+import { and, desc, eq } from 'drizzle-orm';
 import {
-  applyMetadataPolicy,
-  applySuperiorMetadata,
-  allowEntityTypes,
-  checkConstraints,
   combineMetadataPolicies,
-  type Constraints,
   type Finding,
   type Metadata,
   parseConstraints,
@@ -16,19 +11,13 @@ import {
 import { insertRows } from '../store/bulk.js';
 import { authority, metadataPolicy } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
+import { knownBreaks } from './policy-impact.js';
 import { resignJob } from './jobs.js';
+import { type PolicyInput, type PolicyPreview, replay } from './policy-replay.js';
 import { preflight } from './preflight.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityRow, findAuthority, findMember, lastPolicyVersion, type PolicyRow, publishedPolicy } from './registry.js';
 import { statementSource } from './statement-source.js';
-
-/** A policy as it goes into every Subordinate Statement of an authority (OpenID Federation 1.0 §3.1.3). */
-export interface PolicyInput {
-  readonly metadataPolicy?: Readonly<Record<string, unknown>> | undefined;
-  readonly metadataPolicyCrit?: readonly string[] | undefined;
-  readonly constraints?: Constraints | undefined;
-  readonly note?: string | undefined;
-}
 
 /** Faults of a policy in itself and against the superiors' (§6.1.4.1). */
 export async function policyFindings(call: Call, row: AuthorityRow, input: PolicyInput): Promise<readonly Finding[]> {
@@ -52,7 +41,7 @@ export async function policyFindings(call: Call, row: AuthorityRow, input: Polic
 }
 
 /** The policy a superior's statement lays on us; undefined when it lays none. */
-async function superiorPolicy(call: Call, superior: string, subject: string) {
+export async function superiorPolicy(call: Call, superior: string, subject: string) {
   const source = statementSource(call);
   const options = { now: call.now(), development: call.development };
   const configuration = await source.configuration(superior);
@@ -120,14 +109,29 @@ export async function findPolicy(call: Call, authorityId: string, version: numbe
   return row;
 }
 
-/** Put a version in force: every statement is signed anew in slices, visible as a job. Old versions can be published again. */
-export async function publishPolicy(call: Call, slug: string, version: number): Promise<{ readonly policy: PolicyRow; readonly jobId: string | null }> {
+/**
+ * Put a version in force: every statement is signed anew in slices, visible as a job. Old versions can be published again.
+ * @param acceptBreaks though its impact says that members break
+ * @throws Refusal findings, wrong_state
+ */
+export async function publishPolicy(
+  call: Call,
+  slug: string,
+  version: number,
+  { acceptBreaks = false }: { readonly acceptBreaks?: boolean } = {},
+): Promise<{ readonly policy: PolicyRow; readonly jobId: string | null }> {
   allow(call, 'approve', slug);
   const { db } = call.store;
   const row = await findAuthority(db, slug);
   const wanted = await findPolicy(call, row.id, version);
   const findings = await policyFindings(call, row, { metadataPolicy: wanted.policy, metadataPolicyCrit: wanted.crit, constraints: wanted.constraints });
   if (findings.length) throw refuseFindings('the policy does not hold', findings);
+  const breaks = acceptBreaks || wanted.state === 'published' ? 0 : await knownBreaks(call, row.id, version);
+  if (breaks)
+    throw new Refusal(
+      'wrong_state',
+      `by its impact it breaks ${breaks} members; look at them with: holdfast policy impact ${version}, then publish with --accept-breaks`,
+    );
   return change<{ readonly policy: PolicyRow; readonly jobId: string | null }>(call, {
     authorityId: row.id,
     scope: null,
@@ -165,15 +169,9 @@ export async function publishPolicy(call: Call, slug: string, version: number): 
   });
 }
 
-export interface PolicyPreview {
-  readonly before: Metadata;
-  readonly after: Metadata | null;
-  readonly findings: readonly Finding[];
-}
-
 /**
  * What a policy would do to one member's metadata; changes nothing.
- * @param metadata the member's own; taken from its live configuration when absent
+ * @param metadata the member's own; as last seen, or taken from its live configuration, when absent
  */
 export async function previewPolicy(call: Call, slug: string, memberId: string, input: PolicyInput, metadata?: Metadata): Promise<PolicyPreview> {
   allow(call, 'read', slug);
@@ -186,10 +184,54 @@ export async function previewPolicy(call: Call, slug: string, memberId: string, 
     if (!report.metadata) throw refuseFindings("the member's metadata cannot be read; send it along as `metadata`", report.findings);
     own = report.metadata;
   }
-  if (faults.length) return { before: own, after: null, findings: faults };
-  const constraints = { ...input.constraints, ...one.constraints };
-  const broken = checkConstraints(constraints, { position: 1, subordinates: [one.entityId] });
-  const allowed = allowEntityTypes(applySuperiorMetadata(own, one.metadata), constraints);
-  const applied = applyMetadataPolicy(input.metadataPolicy ?? {}, allowed);
-  return { before: own, after: applied.ok && broken.length === 0 ? applied.value : null, findings: [...broken, ...(applied.ok ? [] : applied.findings)] };
+  return faults.length ? { before: own, after: null, findings: faults } : { before: own, ...replay(own, one, input) };
+}
+
+/**
+ * Put a draft into its report-only period, or take it out: members that it would break are told apart in their findings
+ * as they are watched; nothing is published.
+ */
+export async function reportPolicy(call: Call, slug: string, version: number, on: boolean): Promise<PolicyRow> {
+  allow(call, 'draft', slug);
+  const { db } = call.store;
+  const { id } = await findAuthority(db, slug);
+  return change(call, {
+    authorityId: id,
+    scope: null,
+    async decide() {
+      const before = await findPolicy(call, id, version);
+      const [from, to] = on ? (['draft', 'reporting'] as const) : (['reporting', 'draft'] as const);
+      if (before.state === to) return { events: [], statements: [], result: before };
+      if (before.state !== from)
+        throw new Refusal('wrong_state', `a policy that is ${before.state} cannot be ${on ? 'reported on' : 'taken out of its report-only period'}`);
+      const reporting = and(eq(metadataPolicy.authorityId, id), eq(metadataPolicy.state, 'reporting'));
+      return {
+        events: [{ type: on ? 'policy.reporting' : 'policy.report_ended', subjectKind: 'policy', subjectId: String(version), detail: { version } }],
+        statements: [
+          // One at a time: findings say which version they are about.
+          db.update(metadataPolicy).set({ state: 'draft' }).where(reporting),
+          db
+            .update(metadataPolicy)
+            .set({ state: to })
+            .where(and(eq(metadataPolicy.authorityId, id), eq(metadataPolicy.version, version))),
+        ],
+        result: { ...before, state: to },
+      };
+    },
+  });
+}
+
+/** Publish the version again that the one in force has replaced. @throws Refusal wrong_state when there is none */
+export async function rollbackPolicy(call: Call, slug: string) {
+  allow(call, 'approve', slug);
+  const { db } = call.store;
+  const { id } = await findAuthority(db, slug);
+  const [last] = await db
+    .select()
+    .from(metadataPolicy)
+    .where(and(eq(metadataPolicy.authorityId, id), eq(metadataPolicy.state, 'superseded')))
+    .orderBy(desc(metadataPolicy.publishedAt), desc(metadataPolicy.version))
+    .limit(1);
+  if (!last) throw new Refusal('wrong_state', 'no policy was in force before this one');
+  return publishPolicy(call, slug, last.version, { acceptBreaks: true });
 }

@@ -11,7 +11,7 @@ import {
   parseJwkSet,
   validateEntityConfiguration,
 } from '../federation/entry.js';
-import { allow, type Call } from './call.js';
+import { allow, type Call, type Deployment } from './call.js';
 import { findAuthority, publishedPolicy } from './registry.js';
 import { Refusal } from './refusal.js';
 import { statementSource } from './statement-source.js';
@@ -76,7 +76,11 @@ function describe({ claims }: EntityStatement): Partial<Preflight> {
 }
 
 /** A configuration that is sound in itself, against what membership asks of it. */
-async function judge(call: Call, authority: { readonly id: string; readonly entityId: string }, { claims }: EntityStatement): Promise<readonly Finding[]> {
+export async function judge(
+  call: Pick<Deployment, 'store' | 'development'>,
+  authority: { readonly id: string; readonly entityId: string },
+  { claims }: EntityStatement,
+): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const keys = parseJwkSet(claims.jwks);
   if (!keys.ok) findings.push(...keys.findings);

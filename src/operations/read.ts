@@ -20,7 +20,7 @@ export const page = <T>(rows: readonly T[], limit: number, cursorOf: (row: T) =>
   const last = items.at(-1);
   return { items, next: rows.length > limit && last !== undefined ? String(cursorOf(last)) : null };
 };
-const numeric = (cursor: string | undefined): number | undefined => {
+export const numeric = (cursor: string | undefined): number | undefined => {
   if (cursor === undefined) return undefined;
   if (!/^\d{1,15}$/.test(cursor)) throw new Refusal('invalid_request', 'the cursor is not one of ours');
   return Number(cursor);

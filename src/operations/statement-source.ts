@@ -18,8 +18,8 @@ export interface LocalEvidence {
 export interface SourceOptions {
   /** The door to use, with a budget around it; the deployment's own by default. */
   readonly outbound?: Outbound;
-  /** Superiors' configurations fetched a moment ago. */
-  readonly cache?: StatementCache;
+  /** Superiors' configurations fetched a moment ago; the subject's own is always asked for anew. */
+  readonly cached?: { readonly by: StatementCache; readonly subject: string };
   /** Told of every statement that came from the store, by its bytes. */
   readonly local?: Map<string, LocalEvidence>;
 }
@@ -27,7 +27,7 @@ export interface SourceOptions {
 /** Statements of authorities in this deployment come from the store, everything else over the wire. */
 export function statementSource({ store: { db }, outbound, now }: Deployment, options: SourceOptions = {}): StatementSource {
   const wire = fetchedStatements(options.outbound ?? outbound);
-  const remote = options.cache?.over(wire) ?? wire;
+  const remote = options.cached?.by.over(wire, options.cached.subject) ?? wire;
 
   async function local(issuer: string, kind: 'entity_configuration' | 'statement', key: string): Promise<Result<string> | undefined> {
     const [own] = await db.select({ id: authority.id }).from(authority).where(eq(authority.entityId, issuer)).limit(1);

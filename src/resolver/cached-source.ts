@@ -6,8 +6,8 @@ const KEEP_SECONDS = 60;
 const KEEP_BYTES = 16 * 1024 * 1024;
 
 export interface StatementCache {
-  /** The same source with the cache in front; each walk brings its own, with its own budget. */
-  over(source: StatementSource): StatementSource;
+  /** The same source with the cache in front; each walk brings its own, with its own budget. Its subject is always asked anew. */
+  over(source: StatementSource, subject: string): StatementSource;
 }
 
 /**
@@ -43,8 +43,8 @@ export function createStatementCache(now: () => number): StatementCache {
     return result;
   };
   return {
-    over: (source) => ({
-      configuration: (id) => once(id, () => source.configuration(id)),
+    over: (source, subject) => ({
+      configuration: (id) => (id === subject ? source.configuration(id) : once(id, () => source.configuration(id))),
       // One statement is about one subject: nobody asks for it again soon.
       statement: (superior, subject) => source.statement(superior, subject),
     }),

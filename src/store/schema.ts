@@ -111,6 +111,8 @@ export const member = sqliteTable(
     crit: json<readonly string[]>('crit').notNull(),
     statementLifetime: integer('statement_lifetime_s'),
     validUntil: integer('valid_until'),
+    /** We serve the configuration the member signed and uploaded; the statement says where (`ec_location`). */
+    hosted: integer('hosted', { mode: 'boolean' }).notNull().default(false),
     /** Raised by everything that narrows or cuts; evidence read before is never served after. */
     cut: integer('cut').notNull(),
     createdAt: integer('created_at').notNull(),
@@ -124,12 +126,15 @@ export const member = sqliteTable(
   ],
 );
 
+/** `reporting`: members that would break are told apart, nothing is published. */
+export const POLICY_STATES = ['draft', 'reporting', 'published', 'superseded'] as const;
+
 export const metadataPolicy = sqliteTable(
   'metadata_policy',
   {
     authorityId: text('authority_id').notNull(),
     version: integer('version').notNull(),
-    state: text('state', { enum: ['draft', 'published', 'superseded'] }).notNull(),
+    state: text('state', { enum: POLICY_STATES }).notNull(),
     policy: json<Json>('metadata_policy').notNull(),
     crit: json<readonly string[]>('metadata_policy_crit').notNull(),
     constraints: json<Constraints>('constraints').notNull(),
@@ -362,6 +367,45 @@ export const snapshotLink = sqliteTable(
     primaryKey({ columns: [t.authorityId, t.subject, t.trustAnchor, t.issuerId, t.kind, t.key] }),
     index('snapshot_link_on').on(t.issuerId, t.kind, t.key),
   ],
+);
+
+/** A finding about a member that has lasted. */
+export interface Raised extends Finding {
+  readonly since: number;
+}
+
+/** Something about a member's configuration that is not followed until a person has looked at it. */
+export interface Hold {
+  readonly kind: 'key_changed_under_kid' | 'all_keys_replaced' | 'signed_by_unknown_key' | 'hints_withdrawn';
+  readonly detail: string;
+  /** The keys its configuration shows, and when it says it was issued. */
+  readonly jwks: JwkSet;
+  readonly iat: number;
+  readonly at: number;
+}
+
+/** What watching a member has found: its current metadata, findings with hysteresis, what is held for a person. */
+export const memberWatch = sqliteTable(
+  'member_watch',
+  {
+    memberId: text('member_id').primaryKey(),
+    authorityId: text('authority_id').notNull(),
+    entityId: text('entity_id').notNull(),
+    checkedAt: integer('checked_at').notNull(),
+    okAt: integer('ok_at'),
+    failures: integer('failures').notNull(),
+    /** The metadata of its own configuration, as last seen; null before the first time. */
+    metadata: json<Metadata | null>('metadata'),
+    configurationIat: integer('configuration_iat'),
+    configurationExp: integer('configuration_exp'),
+    raised: json<readonly Raised[]>('raised').notNull(),
+    /** Seen, or gone, for the n-th time in a row; not yet enough to raise or to clear. */
+    counting: json<Readonly<Record<string, number>>>('counting').notNull(),
+    hold: json<Hold | null>('hold'),
+    /** A hold that a person dismissed is not raised again for the same keys. */
+    dismissed: text('dismissed'),
+  },
+  (t) => [index('member_watch_authority').on(t.authorityId, t.entityId)],
 );
 
 /** Subjects that authenticated callers asked /resolve about and nobody has evaluated. The public plane only appends. */

@@ -76,6 +76,15 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/own-marks': ALL,
   'POST /authorities/{slug}/own-marks': 'owner',
   'POST /authorities/{slug}/own-marks/hide': 'owner',
+  'POST /authorities/{slug}/policies/rollback': 'owner approver',
+  'POST /authorities/{slug}/policies/{version}/impact': 'owner operator approver',
+  'GET /authorities/{slug}/policies/{version}/impact': ALL,
+  'POST /authorities/{slug}/policies/{version}/report': 'owner operator approver',
+  'POST /authorities/{slug}/policies/{version}/end-report': 'owner operator approver',
+  'GET /authorities/{slug}/watch': ALL,
+  'GET /authorities/{slug}/members/{id}/watch': ALL,
+  'POST /authorities/{slug}/members/{id}/hold/accept': 'owner approver',
+  'POST /authorities/{slug}/members/{id}/hold/dismiss': 'owner operator',
   'GET /authorities/{slug}/anchors': ALL,
   'POST /authorities/{slug}/anchors': 'owner',
   'POST /authorities/{slug}/anchors/{entity}/check': ALL,
@@ -110,6 +119,7 @@ function bodyFor({ method, path }: Operation): unknown {
   if (/\/(suspend|revoke|refuse)$/.test(path) && path.includes('members')) return { reason: 'x' };
   if (path.endsWith('/mark-types')) return { trust_mark_type: 'https://x.example/m' };
   if (path.endsWith('/marks')) return { trust_mark_type: 'https://x.example/m', member: 'x' };
+  if (path.includes('/hold/')) return { reason: 'x' };
   if (path.endsWith('/halt') || path.endsWith('/withdraw')) return path.includes('members') ? {} : { reason: 'x' };
   if (path.endsWith('/delegations')) return { issuer: 'https://x.example' };
   if (path.endsWith('/anchors') || path.endsWith('/explain')) return { entity_id: 'https://x.example' };
