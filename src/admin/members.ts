@@ -24,7 +24,9 @@ const memberQuery = pageQuery.extend({
   organization: z.string().max(300).optional(),
   intermediate: z.enum(['true', 'false']).optional(),
 });
-const preflightBody = z.strictObject({ entity_id: z.string(), entity_configuration: z.string().optional() }).openapi('PreflightInput');
+const preflightBody = z
+  .strictObject({ entity_id: z.string(), entity_configuration: z.string().optional(), profile: z.string().max(60).optional() })
+  .openapi('PreflightInput');
 const preflightSchema = z
   .object({
     entity_id: z.string(),
@@ -118,7 +120,7 @@ export function memberEndpoints(app: AdminApp): void {
     },
     async (c) => {
       const body = validJson<z.infer<typeof preflightBody>>(c);
-      const report = await preflight(c.var.call, param(c, 'slug'), body.entity_id, body.entity_configuration);
+      const report = await preflight(c.var.call, param(c, 'slug'), body.entity_id, body.entity_configuration, body.profile);
       return c.json({
         entity_id: report.entityId,
         ok: report.findings.every(({ severity }) => severity !== 'error'),

@@ -227,10 +227,11 @@ export function memberCommands(program: Command): void {
     .action(enroll);
   member
     .command('preflight <entity-id>')
-    .description('check an entity against the rules; changes nothing')
-    .action(async (entityId: string, _options: object, command: Command) => {
+    .description("check an entity against this authority's rules; changes nothing")
+    .option('--profile <name>', 'and against a profile')
+    .action(async (entityId: string, options: { profile?: string }, command: Command) => {
       const { client, authority, json } = globals(command);
-      const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), { entity_id: entityId });
+      const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), { entity_id: entityId, ...options });
       show(json, report, () => out(report.findings.length ? showFindings(report.findings) : green('no findings')));
       if (!report.ok) process.exitCode = 4;
     });

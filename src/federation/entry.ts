@@ -33,6 +33,8 @@ export { applySuperiorMetadata, checkMetadata, type Metadata, parseMetadata } fr
 export { applyMetadataPolicy } from './metadata-policy/apply.js';
 export { combineMetadataPolicies } from './metadata-policy/combine.js';
 export { type MetadataPolicy, parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
+export { checkProfile, parseProfile, type Profile, type ProfileFinding } from './profile.js';
+export { PROFILES } from './profiles/all.js';
 export { missingParameters } from './required-parameters.js';
 export { type ResolveResponseClaims, type ResolveResponseOptions, signResolveResponse, validateResolveResponse } from './resolve-response.js';
 export { checkTrustChainHeaders, resolveMetadata, type TrustChain, type TrustChainOptions, validateTrustChain } from './trust-chain.js';

@@ -90,6 +90,8 @@ const RULES = {
   configuration_expiring: ['§11', 'Publish a fresh entity configuration; ours rests on it.'],
   configuration_replayed: ['§11.2', 'The configuration is older than one seen before; look for a stale cache or a replay.'],
   membership_ending: ['§11.4', 'Extend the membership, or tell the member when it ends.'],
+  profile_rule: ['', 'Follow the profile of the federation, or choose another one.'],
+  registration_policy_unmet: ['Registration Policy draft', 'Have the entity registered under one of the policies named.'],
   keys_differ: ['§11.2', 'Compare the keys through a second channel before enrolling.'],
 } as const satisfies Record<string, readonly [clause: string, fix: string]>;
 
@@ -99,7 +101,7 @@ export const FINDING_CODES = Object.keys(RULES) as readonly FindingCode[];
 
 export function finding(code: FindingCode, where: string, detail: string, transient = false): Finding {
   const [clause, fix] = RULES[code];
-  return { code, where, clause: `${OIDFED} ${clause}`, detail, fix, transient };
+  return { code, where, clause: clause.startsWith('§') ? `${OIDFED} ${clause}` : `OpenID Federation ${clause}`, detail, fix, transient };
 }
 
 export const success = <T>(value: T): Result<T> => ({ ok: true, value });

@@ -1,6 +1,7 @@
 import {
   applyMetadataPolicy,
   checkMetadata,
+  checkProfile,
   type EntityStatement,
   type Finding,
   finding,
@@ -9,6 +10,8 @@ import {
   missingParameters,
   parseEntityId,
   parseJwkSet,
+  PROFILES,
+  type ProfileFinding,
   validateEntityConfiguration,
 } from '../federation/entry.js';
 import { allow, type Call, type Deployment } from './call.js';
@@ -34,8 +37,9 @@ const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metada
 /**
  * Check an entity against our rules; changes nothing. One rule set for applicants, enrolment and monitoring.
  * @param configuration the entity's own configuration; fetched from the entity when absent
+ * @param profile name of a profile to check against as well
  */
-export async function preflight(call: Call, slug: string, entityId: string, configuration?: string): Promise<Preflight> {
+export async function preflight(call: Call, slug: string, entityId: string, configuration?: string, profile?: string): Promise<Preflight> {
   allow(call, 'read', slug);
   const authority = await findAuthority(call.store.db, slug);
   const id = parseEntityId(entityId, call);
@@ -52,16 +56,23 @@ export async function preflight(call: Call, slug: string, entityId: string, conf
     ...blank,
     ...more,
     findings: findings
-      .map((one) => ({ ...one, severity: WARNINGS.has(one.code) ? ('warning' as const) : ('error' as const) }))
+      .map((one) => ({
+        ...one,
+        severity: 'severity' in one ? (one as ProfileFinding).severity : WARNINGS.has(one.code) ? ('warning' as const) : ('error' as const),
+      }))
       .sort((a, b) => (a.severity < b.severity ? -1 : a.severity > b.severity ? 1 : 0)),
   });
+  const rules = profile === undefined ? undefined : Object.hasOwn(PROFILES, profile) ? PROFILES[profile] : undefined;
+  if (profile !== undefined && !rules)
+    throw new Refusal('invalid_request', `there is no profile ${profile.slice(0, 60)}; there are ${Object.keys(PROFILES).join(', ')}`);
   if (!id.ok) return report(id.findings);
   if (entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
   const compact = configuration === undefined ? await statementSource(call).configuration(entityId) : ({ ok: true, value: configuration } as const);
   if (!compact.ok) return report(compact.findings);
   const statement = await validateEntityConfiguration(compact.value, { now: call.now(), subject: entityId, development: call.development });
   if (!statement.ok) return report(statement.findings);
-  return report(await judge(call, authority, statement.value), describe(statement.value));
+  const more = rules ? checkProfile(rules, statement.value) : [];
+  return report([...(await judge(call, authority, statement.value)), ...more], describe(statement.value));
 }
 
 function describe({ claims }: EntityStatement): Partial<Preflight> {

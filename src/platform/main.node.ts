@@ -13,8 +13,9 @@ import { markCommands } from '../cli/mark.js';
 import { memberCommands } from '../cli/member.js';
 import { green, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
 import { resolveCommand } from '../cli/resolve.js';
-import { mediaTypes } from '../federation/entry.js';
-import { resolveEntity, safeFetch } from '../rp/entry.node.js';
+import { preflightCommand } from '../cli/preflight.js';
+import { isEntityId, mediaTypes } from '../federation/entry.js';
+import { preflightOverTheWire, resolveEntity, safeFetch } from '../rp/entry.node.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { databaseFile } from './deployment.node.js';
 
@@ -206,6 +207,10 @@ function createProgram(): Command {
   resolveCommand(
     program,
     (development) => (subject, anchors) => resolveEntity(subject, { anchors, development, allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '' }),
+  );
+  preflightCommand(program, (entityId, profiles) =>
+    // A loopback identifier is one of the user's own machine, typed by himself.
+    preflightOverTheWire(entityId, { profiles, development: !isEntityId(entityId), allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '' }),
   );
   inspectCommand(program, fetchArtefact);
   return program;

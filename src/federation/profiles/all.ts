@@ -1,0 +1,8 @@
+import type { Profile } from '../profile.js';
+import { base } from './base.js';
+import { edugain } from './edugain.js';
+import { italy } from './italy.js';
+import { sweden } from './sweden.js';
+
+/** The profiles that come with Holdfast, by name. Others are read from files (`parseProfile`). */
+export const PROFILES: Readonly<Record<string, Profile>> = { base, edugain, italy, sweden };

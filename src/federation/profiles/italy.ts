@@ -1,0 +1,72 @@
+import type { Profile } from '../profile.js';
+
+/** SPID and CIE: an entity type, a trust mark and a policy make a profile there. */
+export const italy: Profile = {
+  name: 'italy',
+  version: 'spid-cie-2025',
+  title: 'Italian SPID and CIE federation profile',
+  rules: [
+    {
+      id: 'identity',
+      severity: 'error',
+      applies_to: 'all',
+      check: { kind: 'parameters_present', types: ['federation_entity'], parameters: ['organization_name', 'contacts', 'policy_uri', 'logo_uri'] },
+      says: 'an entity shows who it is, whom to call, its policy and its logo',
+      fix: 'Publish the parameter under federation_entity.',
+      source: 'federation_entity metadata',
+    },
+    {
+      id: 'federation-entity',
+      severity: 'warning',
+      applies_to: 'all',
+      with_types: ['openid_relying_party', 'openid_provider'],
+      check: { kind: 'claims_present', claims: ['authority_hints'] },
+      says: 'an entity names its superior',
+      fix: 'Publish authority_hints.',
+      source: 'entity configuration',
+    },
+    {
+      id: 'mark',
+      severity: 'error',
+      applies_to: 'leaf',
+      with_types: ['openid_relying_party', 'openid_provider'],
+      check: { kind: 'shows_mark' },
+      says: 'a participant shows the mark of its profile',
+      fix: 'Fetch the mark from its issuer and publish it in trust_marks.',
+      source: 'trust marks',
+    },
+    {
+      id: 'algorithms',
+      severity: 'error',
+      applies_to: 'all',
+      check: { kind: 'signed_with', algorithms: ['RS256', 'RS512', 'PS256', 'PS512', 'ES256', 'ES512'] },
+      says: 'statements are signed with an algorithm of the federation',
+      fix: 'Sign with RS256, RS512, PS256, PS512, ES256 or ES512.',
+      source: 'cryptography',
+    },
+    {
+      id: 'relying-party',
+      severity: 'error',
+      applies_to: 'leaf',
+      with_types: ['openid_relying_party'],
+      check: {
+        kind: 'parameters_present',
+        types: ['openid_relying_party'],
+        parameters: ['redirect_uris', 'client_registration_types', 'grant_types', 'response_types', 'jwks'],
+      },
+      says: 'a relying party publishes what its registration rests on',
+      fix: 'Publish the parameter under openid_relying_party.',
+      source: 'relying party metadata',
+    },
+    {
+      id: 'automatic',
+      severity: 'error',
+      applies_to: 'leaf',
+      with_types: ['openid_relying_party'],
+      check: { kind: 'values_among', types: ['openid_relying_party'], parameter: 'client_registration_types', values: ['automatic'] },
+      says: 'clients are registered automatically',
+      fix: 'Set client_registration_types to ["automatic"].',
+      source: 'relying party metadata',
+    },
+  ],
+};
