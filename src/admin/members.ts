@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { allow } from '../operations/call.js';
 import { adoptMemberKeys, changeMember, replaceMemberKeys } from '../operations/change-member.js';
 import { enrollMember } from '../operations/enroll-member.js';
+import { hostConfiguration, unhostConfiguration } from '../operations/host-configuration.js';
 import { MEMBER_VERBS, type MemberVerb, type Transitioned, transitionMember } from '../operations/member-life-cycle.js';
 import { preflight } from '../operations/preflight.js';
 import { getMember, listEvents, listMembers, listOrganizations } from '../operations/read.js';
@@ -39,6 +40,7 @@ const preflightSchema = z
   })
   .openapi('Preflight');
 const keysBody = z.strictObject({ jwks: z.unknown().optional(), pem: z.string().optional(), reason, v: z.number().int().optional() }).openapi('KeyReplacement');
+const hostBody = z.strictObject({ entity_configuration: z.string().min(1).max(262_144) }).openapi('HostedConfiguration');
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
@@ -194,6 +196,24 @@ export function memberEndpoints(app: AdminApp): void {
       const body = validJson<z.infer<typeof adoptBody>>(c);
       return write(c, 200, presentMember, (call) => adoptMemberKeys(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration));
     },
+  );
+  endpoint(
+    app,
+    {
+      method: 'put',
+      path: `${base}/{id}/configuration`,
+      tag,
+      summary: 'Serve the entity configuration that the member signed; its statement then says where (ec_location)',
+      body: hostBody,
+      response: memberSchema,
+    },
+    (c) => {
+      const body = validJson<z.infer<typeof hostBody>>(c);
+      return write(c, 200, presentMember, (call) => hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim()));
+    },
+  );
+  endpoint(app, { method: 'delete', path: `${base}/{id}/configuration`, tag, summary: 'Serve it no longer', response: memberSchema }, (c) =>
+    write(c, 200, presentMember, (call) => unhostConfiguration(call, param(c, 'slug'), param(c, 'id'))),
   );
   endpoint(
     app,

@@ -292,6 +292,18 @@ export function memberCommands(program: Command): void {
       });
     });
   }
+  member
+    .command('host <id> [file]')
+    .description('serve the entity configuration that the member signed (a compact JWT in a file, or -), for leafs without a web server')
+    .option('--end', 'serve it no longer')
+    .action(async (id: string, file: string | undefined, options: { end?: boolean }, command: Command) => {
+      const { client, authority, json } = globals(command);
+      if (!options.end && file === undefined) throw new CliError(2, 'which configuration? npx holdfast member host <id> <file>');
+      const one = options.end
+        ? await client.send<MemberView>('DELETE', base(authority, id, 'configuration'))
+        : await client.send<MemberView>('PUT', base(authority, id, 'configuration'), { entity_configuration: readInput(file ?? '-').trim() });
+      show(json, one, () => describe(one));
+    });
   watchMemberCommands(member);
   const keys = member.command('keys').description("a member's keys");
   keys

@@ -7,7 +7,15 @@ export interface Constraints {
   readonly max_path_length?: number;
   readonly naming_constraints?: { readonly permitted?: readonly string[]; readonly excluded?: readonly string[] };
   readonly allowed_entity_types?: readonly string[];
+  /** Registration Policy draft: rules that every statement below has to meet. */
+  readonly registration_policy?: readonly RegistrationPolicyRule[];
   readonly [name: string]: unknown;
+}
+
+/** Entities of these types (all, when absent) are registered under at least one of these policies. */
+export interface RegistrationPolicyRule {
+  readonly policy: readonly string[];
+  readonly entity_types?: readonly string[];
 }
 
 const NAME = /^\.?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i;
@@ -29,7 +37,54 @@ export function parseConstraints(value: unknown, where = 'constraints'): Result<
   if (types !== undefined && !(Array.isArray(types) && types.every((type) => typeof type === 'string')))
     no('allowed_entity_types', 'it is an array of Entity Types');
   else if (Array.isArray(types) && types.includes('federation_entity')) no('allowed_entity_types', '"federation_entity" is always allowed and never listed');
+  findings.push(...checkRegistrationRules(value['registration_policy'], where));
   return findings.length ? failure(...findings) : success(value);
+}
+
+const isUris = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one.length <= 2048 && URL.canParse(one));
+
+/** The `registration_policy` claim of a Subordinate Statement: how its subject was registered, as URIs. */
+export const isRegistrationPolicy = isUris;
+
+function checkRegistrationRules(rules: unknown, where: string): readonly Finding[] {
+  if (rules === undefined) return [];
+  const place = `${where}/registration_policy`;
+  if (!Array.isArray(rules)) return [finding('constraint_malformed', place, 'it is an array of rules')];
+  return rules.flatMap((rule, n) => {
+    if (!isObject(rule) || !isUris(rule['policy'])) return [finding('constraint_malformed', `${place}/${n}/policy`, 'it is a non-empty array of URIs')];
+    const types = rule['entity_types'];
+    return types === undefined || (Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string'))
+      ? []
+      : [finding('constraint_malformed', `${place}/${n}/entity_types`, 'it is a non-empty array of Entity Types')];
+  });
+}
+
+/** One statement below the setter: how its subject was registered, and as what. */
+export interface RegisteredBelow {
+  readonly position: number;
+  readonly registrationPolicy: unknown;
+  /** Entity Types of the subject; one that issues statements itself counts as `federation_entity`. */
+  readonly entityTypes: readonly string[];
+}
+
+/**
+ * The `registration_policy` constraint (OpenID Federation Registration Policy draft): each rule that applies to a subject is
+ * met by the statement about it, which names at least one of the rule's policies.
+ */
+export function checkRegistrationPolicy(constraints: Constraints, below: readonly RegisteredBelow[]): readonly Finding[] {
+  return (constraints.registration_policy ?? []).flatMap((rule) =>
+    below
+      .filter(({ entityTypes }) => !rule.entity_types || rule.entity_types.some((type) => entityTypes.includes(type)))
+      .filter(({ registrationPolicy }) => !(isUris(registrationPolicy) && registrationPolicy.some((one) => rule.policy.includes(one))))
+      .map(({ position }) =>
+        finding(
+          'registration_policy_unmet',
+          `constraints/registration_policy ES[${position}]`,
+          `its subject is not registered under any of ${rule.policy.map(quote).join(', ')}`,
+        ),
+      ),
+  );
 }
 
 /** `.example.com` matches every host below it and not itself; `example.com` matches that host only (§6.2.2). */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Constraints, parseConstraints } from './constraints.js';
+import { type Constraints, isRegistrationPolicy, parseConstraints } from './constraints.js';
 import { type EntityId, type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, type Result, success } from './finding.js';
 import { type JwkSet, parseJwkSet } from './jwk-set.js';
@@ -125,6 +125,11 @@ export function parseStatementClaims(value: unknown, options: StatementOptions):
   take(parseJwkSet(claims.jwks, 'jwks', { strict: options.strictKeys === true }));
   if (claims.metadata !== undefined) take(parseMetadata(claims.metadata));
   if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints']));
+  const registered = claims['registration_policy'];
+  if (registered !== undefined && claims.iss === claims.sub)
+    findings.push(finding('claim_not_allowed', 'registration_policy', 'it stands in Subordinate Statements only'));
+  else if (registered !== undefined && !isRegistrationPolicy(registered))
+    findings.push(finding('claim_invalid', 'registration_policy', 'it is a non-empty array of URIs'));
   if (claims['metadata_policy'] !== undefined) take(parseMetadataPolicy(claims['metadata_policy']));
   if (claims['metadata_policy_crit'] !== undefined) take(parsePolicyCrit(claims['metadata_policy_crit']));
   for (const [type, owner] of Object.entries(claims.trust_mark_owners ?? {}))

@@ -3,7 +3,15 @@
  * findings out. Runs on Node, in workerd and in browsers.
  */
 export { CLIENT_ASSERTION_TYPE, type ClientAssertion, parseClientAssertion } from './client-assertion.js';
-export { allowEntityTypes, checkConstraints, type Constraints, parseConstraints } from './constraints.js';
+export {
+  allowEntityTypes,
+  checkConstraints,
+  checkRegistrationPolicy,
+  type Constraints,
+  isRegistrationPolicy,
+  parseConstraints,
+  type RegistrationPolicyRule,
+} from './constraints.js';
 export { type EntityId, entityConfigurationUrl, isEntityId, parseEntityId } from './entity-id.js';
 export {
   type EntityStatement,

@@ -1,4 +1,4 @@
-import { allowEntityTypes, checkConstraints } from './constraints.js';
+import { allowEntityTypes, checkConstraints, checkRegistrationPolicy } from './constraints.js';
 import type { EntityIdOptions } from './entity-id.js';
 import {
   type EntityStatement,
@@ -150,6 +150,12 @@ export function resolveMetadata(chain: readonly EntityStatementClaims[], options
     const position = n + 1;
     const subordinates = chain.slice(0, position + 1).map(({ sub }) => sub);
     findings.push(...within(`ES[${position}]`, checkConstraints(constraints, { position, subordinates: [...new Set(subordinates)] })));
+    const below = statements.slice(0, n).map((one, m) => ({
+      position: m + 1,
+      registrationPolicy: one['registration_policy'],
+      entityTypes: m === 0 ? Object.keys(own) : ['federation_entity'],
+    }));
+    findings.push(...within(`ES[${position}]`, checkRegistrationPolicy(constraints, below)));
     metadata = allowEntityTypes(metadata, constraints);
   }
   if (findings.length) return failure(...findings);

@@ -1,8 +1,9 @@
 import { and, eq } from 'drizzle-orm';
 import { type JwkSet, parseJwkSet, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
-import { type insertRows, putArtefacts } from '../store/bulk.js';
+import { putArtefacts } from '../store/bulk.js';
+import type { Statement } from '../store/database.js';
 import type { NewEvent } from '../store/event.js';
-import { member } from '../store/schema.js';
+import { artefact, member } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { organizationOf } from './enroll-member.js';
 import { dueBelow } from './known-entities.js';
@@ -16,14 +17,12 @@ import { statementSource } from './statement-source.js';
 const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
 
 /** Write a changed member; the statement of an active one is signed anew in the same commit. */
-async function rewrite(
+export async function rewriteMember(
   call: Call,
   slug: string,
   id: string,
   version: number | undefined,
-  decide: (
-    before: MemberRow,
-  ) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly ReturnType<typeof insertRows>[] }>,
+  decide: (before: MemberRow) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[] }>,
 ): Promise<MemberRow> {
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
@@ -64,7 +63,7 @@ export interface MemberChange extends MemberInput {
 /** Change what we say about a member. Fields left out stay. @throws Refusal findings, wrong_state, version_conflict */
 export async function changeMember(call: Call, slug: string, id: string, { organization, version, ...input }: MemberChange): Promise<MemberRow> {
   allow(call, 'enroll', slug);
-  return rewrite(call, slug, id, version, async (before) => {
+  return rewriteMember(call, slug, id, version, async (before) => {
     if (before.state === 'active') allow(call, 'approve', slug);
     const set = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
     expectMemberInput({ ...before, ...set });
@@ -86,6 +85,15 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
   });
 }
 
+/** A configuration we serve that none of the keys we vouch for now has signed is served no longer. */
+async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ readonly row: MemberRow; readonly first: readonly Statement[] }> {
+  if (!row.hosted) return { row, first: [] };
+  const place = and(eq(artefact.authorityId, row.authorityId), eq(artefact.kind, 'hosted'), eq(artefact.key, row.entityId));
+  const [served] = await db.select({ kid: artefact.kid }).from(artefact).where(place).limit(1);
+  const kept = row.jwks.keys.some(({ kid }) => kid === served?.kid);
+  return kept ? { row, first: [] } : { row: { ...row, hosted: false }, first: [db.delete(artefact).where(place)] };
+}
+
 const withKeys = (before: MemberRow, jwks: JwkSet, keysIat: number | null): MemberRow => ({
   ...before,
   jwks,
@@ -103,8 +111,8 @@ export async function replaceMemberKeys(
   allow(call, 'approve', slug);
   const jwks = input.pem === undefined ? parseJwkSet(input.jwks) : await jwksFromPem(input.pem);
   if (!jwks.ok) throw refuseFindings('these keys cannot be bound', jwks.findings);
-  return rewrite(call, slug, id, input.version, async (before) => ({
-    row: withKeys(before, jwks.value, before.keysIat),
+  return rewriteMember(call, slug, id, input.version, async (before) => ({
+    ...(await keepHosting(call, withKeys(before, jwks.value, before.keysIat))),
     events: [
       {
         type: 'member.keys_replaced',
@@ -134,7 +142,7 @@ export async function adoptMemberKeys(call: Call, slug: string, id: string, conf
   const { jwks, iat } = statement.value.claims;
   const strict = parseJwkSet(jwks);
   if (!strict.ok) throw refuseFindings('these keys cannot be bound', strict.findings);
-  return rewrite(call, slug, id, undefined, async (before) => {
+  return rewriteMember(call, slug, id, undefined, async (before) => {
     const signed = await verifyEntityStatement(statement.value, before.jwks);
     if (!signed.ok)
       throw refuseFindings('no key we vouch for has signed this configuration; compare the keys through a second channel, then replace them', signed.findings);
@@ -143,7 +151,7 @@ export async function adoptMemberKeys(call: Call, slug: string, id: string, conf
     const difference = keyDifference(before.jwks, jwks);
     const same = difference.added.length === 0 && difference.removed.length === 0;
     return {
-      row: withKeys(before, jwks, iat),
+      ...(await keepHosting(call, withKeys(before, jwks, iat))),
       events: same
         ? []
         : [

@@ -4,6 +4,7 @@ import { sha256 } from '../keys/random.js';
 import { perWalk } from '../outbound/budget.js';
 import type { Outbound } from '../outbound/outbound.js';
 import { createStatementCache, type StatementCache } from '../resolver/cached-source.js';
+import { withLocation } from '../resolver/ec-location.js';
 import { evaluate } from '../resolver/evaluate.js';
 import type { MarkIssuer } from '../resolver/judge-marks.js';
 import { raw } from '../store/database.js';
@@ -30,21 +31,27 @@ function toolsOf(deployment: Deployment): Tools {
   return known;
 }
 
-/** Evaluate a subject now, as a resolver of ours sees it; nothing is stored. */
+/**
+ * Evaluate a subject now, as a resolver of ours sees it; nothing is stored.
+ * @param superior who listed it, when it was found that way: it may know where its configuration lies
+ */
 export async function evaluateNow(
   deployment: Deployment,
   row: AuthorityRow,
   subject: string,
   anchors?: Awaited<ReturnType<typeof anchorsOf>>,
+  superior?: string | null,
 ): Promise<Evaluated> {
   const { cache, keyCache } = toolsOf(deployment);
   const local = new Map<string, LocalEvidence>();
   const outbound = perWalk(deployment.outbound, () => performance.now());
+  const source = statementSource(deployment, { outbound, cached: { by: cache, subject }, local });
+  const { development } = deployment;
   const evaluation = await evaluate(subject, {
-    source: statementSource(deployment, { outbound, cached: { by: cache, subject }, local }),
+    source: superior ? withLocation(source, outbound, { subject, superior, now: deployment.now(), development }) : source,
     anchors: anchors ?? (await anchorsOf(deployment, row)),
     now: deployment.now(),
-    development: deployment.development,
+    development,
     keyCache,
     active: (issuer, mark) => isActive(deployment, outbound, local, issuer, mark),
   });

@@ -1,4 +1,4 @@
-import { and, count, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, count, eq, gt, isNull, lt, ne, or, sql } from 'drizzle-orm';
 import { newId } from '../keys/random.js';
 import { insertRows } from '../store/bulk.js';
 import { artefact, job } from '../store/schema.js';
@@ -9,8 +9,8 @@ import { Refusal } from './refusal.js';
 
 export type JobRow = typeof job.$inferSelect;
 
-/** Past its cap an artefact is served no more and never signed again. */
-export const renewable = (now: number) => or(isNull(artefact.cap), gt(artefact.cap, now));
+/** Past its cap an artefact is served no more and never signed again; what a member signed is not ours to sign. */
+export const renewable = (now: number) => and(ne(artefact.kind, 'hosted'), or(isNull(artefact.cap), gt(artefact.cap, now)));
 
 /** How many artefacts of an authority are older than its generation: what a re-signing still has to do. */
 export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorityId: string, generation: number): Promise<number> {

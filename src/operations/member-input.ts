@@ -1,4 +1,14 @@
-import { type Constraints, type Finding, finding, type JwkSet, limits, type Metadata, parseConstraints, parseMetadata } from '../federation/entry.js';
+import {
+  type Constraints,
+  type Finding,
+  finding,
+  isRegistrationPolicy,
+  type JwkSet,
+  limits,
+  type Metadata,
+  parseConstraints,
+  parseMetadata,
+} from '../federation/entry.js';
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
 import { FEDERATION_ENDPOINTS } from '../federation/metadata.js';
 import { refuseFindings } from './refusal.js';
@@ -33,6 +43,11 @@ export function memberInputFindings(input: MemberInput): readonly Finding[] {
   for (const name of Object.keys(input.claims ?? {}))
     if (STANDARD_CLAIMS.has(name))
       no(`claims/${name}`, `"${name}" is a claim of the standard`, 'Set it through its own field; extra claims carry other names.');
+  const registered = input.claims?.['registration_policy'];
+  if (registered !== undefined && !isRegistrationPolicy(registered))
+    no('claims/registration_policy', 'it is no array of URIs', 'Name the registration policies the member was registered under.');
+  if (input.claims?.['ec_location'] !== undefined)
+    no('claims/ec_location', 'it is set by Holdfast', 'Upload the configuration the member signed instead: holdfast member host <id> <file>.');
   for (const name of input.crit ?? [])
     if (input.claims?.[name] === undefined) no('crit', `"${name}" is not among the extra claims`, 'List only extra claims that are present.');
   const lifetime = input.statementLifetime ?? limits.DEFAULT_STATEMENT_LIFETIME;

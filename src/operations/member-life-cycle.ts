@@ -70,6 +70,8 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
         state: verb.to,
         stateReason: input.reason ?? null,
         cut: before.cut + (verb.cuts ? 1 : 0),
+        // What we served of it goes with the rest; a member that comes back uploads a fresh one.
+        hosted: before.hosted && !verb.cuts,
         updatedAt: call.now(),
         v: before.v + 1,
       };
@@ -80,7 +82,7 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
         : signs
           ? await reissueMarksOf(call, after, watch)
           : { statements: [], elsewhere: [] };
-      const { state, stateReason, cut, updatedAt, v } = after;
+      const { state, stateReason, cut, hosted, updatedAt, v } = after;
       return {
         events: [
           {
@@ -95,7 +97,7 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
         statements: [
           db
             .update(member)
-            .set({ state, stateReason, cut, updatedAt, v })
+            .set({ state, stateReason, cut, hosted, updatedAt, v })
             .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
           signs
             ? putArtefacts(artefacts)

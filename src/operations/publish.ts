@@ -46,6 +46,9 @@ export const endpointOf = (entityId: string, name: string): string => `${entityI
 
 const ASSERTION_ALGORITHMS = SIGNING_ALGORITHMS.filter((alg) => alg !== 'EdDSA');
 
+/** Where the configuration is served that a member signed and we publish (Entity Configuration Hosting draft). */
+export const hostedAt = (authority: string, subject: string): string => `${endpointOf(authority, 'hosted')}?sub=${encodeURIComponent(subject)}`;
+
 /** The authority's own metadata with the endpoints that Holdfast serves (OpenID Federation 1.0 §5.1.1, §8.8.1). */
 export function authorityMetadata({ entityId, metadata, clientAuth }: Pick<AuthorityRow, 'entityId' | 'metadata' | 'clientAuth'>): Metadata {
   const endpoints: Record<string, unknown> = {};
@@ -158,6 +161,7 @@ export function statementClaims({ authority, policy }: Pick<Issuer, 'authority' 
     constraints: some(constraintsOf(policy, member)),
     crit: member.crit.length ? member.crit : undefined,
     source_endpoint: endpointOf(authority.entityId, ENDPOINT_PATHS.fetch),
+    ec_location: member.hosted ? hostedAt(authority.entityId, member.entityId) : undefined,
   };
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;
 }

@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, gt } from 'drizzle-orm';
 import { failure, finding, type Result } from '../federation/entry.js';
 import type { Outbound } from '../outbound/outbound.js';
 import type { StatementCache } from '../resolver/cached-source.js';
@@ -51,8 +51,20 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
     );
   }
 
+  /** A configuration that its subject signed and one of our authorities serves. */
+  async function hosted(subject: string): Promise<Result<string> | undefined> {
+    const [row] = await db
+      .select({ bytes: artefact.bytes, authorityId: artefact.authorityId, cut: artefact.cut })
+      .from(artefact)
+      .where(and(eq(artefact.kind, 'hosted'), eq(artefact.key, subject), gt(artefact.exp, now())))
+      .limit(1);
+    if (!row) return undefined;
+    options.local?.set(row.bytes, { issuerId: row.authorityId, kind: 'hosted', key: subject, variant: '', cut: row.cut });
+    return { ok: true, value: row.bytes };
+  }
+
   return {
-    configuration: async (id) => (await local(id, 'entity_configuration', '')) ?? remote.configuration(id),
+    configuration: async (id) => (await local(id, 'entity_configuration', '')) ?? (await hosted(id)) ?? remote.configuration(id),
     statement: async (superior, subject) => (await local(superior.entityId, 'statement', subject)) ?? remote.statement(superior, subject),
   };
 }

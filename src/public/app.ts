@@ -3,6 +3,7 @@ import { federationError } from '../edge/federation-error.js';
 import { AnyPathRouter } from './any-path-router.js';
 import { andThen, type MaybePromise, type ServedArtefact, type ServedAuthority } from '../store/published.js';
 import { authenticate, type CallerContext } from './caller.js';
+import { serveExtendedList } from './extended-list.js';
 import { serveList } from './list.js';
 import { one } from './parameters.js';
 import { refuseResolution, resolveFromStore } from './resolve.js';
@@ -87,7 +88,8 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
   return app;
 }
 
-const modeOf = ({ endpoint, authority }: Route) => (endpoint === 'configuration' ? 'none' : (authority.clientAuth[endpoint] ?? 'none'));
+const modeOf = ({ endpoint, authority }: Route) =>
+  endpoint === 'configuration' || endpoint === 'hosted' ? 'none' : (authority.clientAuth[endpoint] ?? 'none');
 
 /** Bytes that kept headers cost. */
 const READY_BYTES = 400;
@@ -115,7 +117,7 @@ function serve(
     published.remember(keepAs, kept, keepAs.length * 2 + READY_BYTES);
     return serveReady(c, kept, time);
   };
-  const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark', key: string, missing: string) =>
+  const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted', key: string, missing: string) =>
     andThen(published.artefact(authority.id, kind, key), (found) => (found ? give(found) : federationError(c, 'not_found', missing)));
   switch (endpoint) {
     case 'configuration':
@@ -124,6 +126,13 @@ function serve(
       return stored('historical_keys', '', 'this entity publishes no historical keys');
     case 'list':
       return serveList(c, published, authority, query(), time, authenticated);
+    case 'extended_list':
+      return serveExtendedList(c, published, authority, query(), time, authenticated);
+    case 'hosted': {
+      const sub = one(query(), 'sub');
+      if (!sub.ok) return federationError(c, 'invalid_request', sub.description);
+      return stored('hosted', sub.value, 'this entity hosts no such configuration');
+    }
     case 'fetch': {
       const sub = one(query(), 'sub');
       if (!sub.ok) return federationError(c, 'invalid_request', sub.description);

@@ -2,7 +2,7 @@ import { entityConfigurationUrl } from '../federation/entry.js';
 import type { ServedAuthority } from '../store/published.js';
 import { type AuthorityEndpoint, ENDPOINT_PATHS } from '../store/schema.js';
 
-export type PublicEndpoint = 'configuration' | AuthorityEndpoint;
+export type PublicEndpoint = 'configuration' | 'hosted' | AuthorityEndpoint;
 export interface Route {
   readonly authority: ServedAuthority;
   readonly endpoint: PublicEndpoint;
@@ -33,6 +33,7 @@ export function routeTable(authorities: readonly ServedAuthority[], byHost: bool
   for (const authority of authorities) {
     add(entityConfigurationUrl(authority.entityId), { authority, endpoint: 'configuration' });
     const base = authority.entityId.replace(/\/$/, '');
+    add(`${base}/hosted`, { authority, endpoint: 'hosted' });
     for (const [endpoint, path] of PATHS) add(`${base}/${path}`, { authority, endpoint });
   }
   return table;

@@ -47,6 +47,18 @@ export const MAX_SUBSET_TYPES = 4;
 export const resolveVariant = (trustAnchor: string, types: readonly string[]): string =>
   base64url.encode(sha256(utf8ToBytes(`${trustAnchor}\n${[...types].sort().join(' ')}`)));
 
+export interface ExtendedFilter extends ListFilter {
+  readonly updatedAfter: number | undefined;
+  readonly updatedBefore: number | undefined;
+}
+export interface ListedEntity {
+  readonly entityId: string;
+  readonly registered: number;
+  readonly updated: number;
+  /** Its Subordinate Statement; undefined while that is being signed anew. */
+  readonly statement: string | undefined;
+}
+
 /** A value, or a promise of one: SQLite answers at once, D1 later. The hot path on Node awaits nothing. */
 export type MaybePromise<T> = T | Promise<T>;
 export type Select = (sql: string, params: readonly unknown[]) => MaybePromise<readonly Record<string, unknown>[]>;
@@ -56,6 +68,8 @@ export interface Published {
   artefact(authorityId: string, kind: ArtefactKind, key: string): MaybePromise<ServedArtefact | undefined>;
   /** Identifiers of active subordinates after `after`, in byte order. */
   listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
+  /** The same with what the extended listing tells of each, from an identifier on, that one included. */
+  extendedPage(authorityId: string, filter: ExtendedFilter, from: string, limit: number, now: number): MaybePromise<readonly ListedEntity[]>;
   /** Bearers of a still valid mark of a type, after `after`, in byte order. */
   markedPage(authorityId: string, type: string, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
   /** The stored answer about a mark by the SHA-256 of its bytes; `due`: it is being signed; undefined: we did not issue it. */
@@ -178,6 +192,25 @@ export function createPublished(select: Select, cache: Cache): Published {
       return andThen(select(sql, [authorityId, after, now, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
     },
 
+    extendedPage(authorityId, filter, from, limit, now) {
+      const { where, params } = listConditions(filter, now);
+      if (filter.updatedAfter !== undefined) where.push('member.updated_at > ?');
+      if (filter.updatedBefore !== undefined) where.push('member.updated_at < ?');
+      const times = [filter.updatedAfter, filter.updatedBefore].filter((one) => one !== undefined);
+      const more = where.map((one) => ` AND ${one}`).join('');
+      const sql = `SELECT member.entity_id, member.created_at, member.updated_at, s.bytes AS statement, s.exp FROM member
+        JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
+        WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND coalesce(member.valid_until > ?, 1)${more} ORDER BY member.entity_id LIMIT ?`;
+      return andThen(select(sql, [authorityId, from, now, ...params, ...times, limit]), (rows) =>
+        rows.map((row) => ({
+          entityId: String(row['entity_id']),
+          registered: Number(row['created_at']),
+          updated: Number(row['updated_at']),
+          statement: Number(row['exp']) > now ? String(row['statement']) : undefined,
+        })),
+      );
+    },
+
     markedPage(authorityId, type, after, limit, now) {
       const prefix = `${type}\n`;
       // All keys of a type lie between its line break and the character after it.
@@ -216,7 +249,10 @@ export function createPublished(select: Select, cache: Cache): Published {
 }
 
 /** The four filters of OpenID Federation 1.0 §8.2.1; several entity types are a union. */
-function listQuery({ entityTypes, intermediate, trustMarked, trustMarkType }: ListFilter, now: number) {
+function listConditions(
+  { entityTypes, intermediate, trustMarked, trustMarkType }: ListFilter,
+  now: number,
+): { readonly where: string[]; readonly params: unknown[] } {
   const where: string[] = [];
   const params: unknown[] = [];
   if (intermediate) where.push('intermediate = 1');
@@ -233,6 +269,11 @@ function listQuery({ entityTypes, intermediate, trustMarked, trustMarkType }: Li
     where.push(`EXISTS (${marked} AND artefact.key = ? || char(10) || member.entity_id)`);
     params.push(now, trustMarkType);
   }
+  return { where, params };
+}
+
+function listQuery(filter: ListFilter, now: number) {
+  const { where, params } = listConditions(filter, now);
   const more = where.map((one) => ` AND ${one}`).join('');
   return {
     sql: `SELECT entity_id FROM member WHERE authority_id = ? AND state = 'active' AND entity_id > ? AND coalesce(valid_until > ?, 1)${more} ORDER BY entity_id LIMIT ?`,

@@ -12,6 +12,7 @@ const json = <T>(name: string) => text(name, { mode: 'json' }).$type<T>();
 export const ENDPOINT_PATHS = {
   fetch: 'fetch',
   list: 'list',
+  extended_list: 'extended-list',
   resolve: 'resolve',
   trust_mark_status: 'trust-mark-status',
   trust_mark_list: 'trust-mark-list',
@@ -178,6 +179,7 @@ export const artefact = sqliteTable(
     uniqueIndex('artefact_place').on(t.authorityId, t.kind, t.key, t.variant),
     index('artefact_renew').on(t.renewAt),
     index('artefact_member').on(t.memberId),
+    index('artefact_key').on(t.kind, t.key),
     index('artefact_generation').on(t.authorityId, t.generation),
   ],
 );

@@ -45,6 +45,8 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/members/{id}/archive': 'owner operator',
   'PUT /authorities/{slug}/members/{id}/keys': 'owner approver',
   'POST /authorities/{slug}/members/{id}/keys/adopt': 'owner operator',
+  'PUT /authorities/{slug}/members/{id}/configuration': 'owner operator',
+  'DELETE /authorities/{slug}/members/{id}/configuration': 'owner operator',
   'GET /authorities/{slug}/members/{id}/statement': ALL,
   'GET /authorities/{slug}/members/{id}/history': ALL,
   'GET /authorities/{slug}/organizations': ALL,
@@ -119,6 +121,7 @@ function bodyFor({ method, path }: Operation): unknown {
   if (/\/(suspend|revoke|refuse)$/.test(path) && path.includes('members')) return { reason: 'x' };
   if (path.endsWith('/mark-types')) return { trust_mark_type: 'https://x.example/m' };
   if (path.endsWith('/marks')) return { trust_mark_type: 'https://x.example/m', member: 'x' };
+  if (path.endsWith('/configuration')) return method === 'PUT' ? { entity_configuration: 'x' } : undefined;
   if (path.includes('/hold/')) return { reason: 'x' };
   if (path.endsWith('/halt') || path.endsWith('/withdraw')) return path.includes('members') ? {} : { reason: 'x' };
   if (path.endsWith('/delegations')) return { issuer: 'https://x.example' };

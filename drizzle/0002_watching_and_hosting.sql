@@ -15,4 +15,5 @@ CREATE TABLE `member_watch` (
 );
 --> statement-breakpoint
 CREATE INDEX `member_watch_authority` ON `member_watch` (`authority_id`,`entity_id`);--> statement-breakpoint
-ALTER TABLE `member` ADD `hosted` integer DEFAULT false NOT NULL;
+ALTER TABLE `member` ADD `hosted` integer DEFAULT false NOT NULL;--> statement-breakpoint
+CREATE INDEX `artefact_key` ON `artefact` (`kind`,`key`);
