@@ -1,9 +1,9 @@
-import { and, asc, eq, gt } from 'drizzle-orm';
+import { and, asc, eq, gt, isNotNull, isNull, ne, or } from 'drizzle-orm';
 import { type JwkSet, limits, type PublicJwk, verifyJws, parseJws } from '../federation/entry.js';
 import { jsonEqual } from '../federation/strict-json.js';
 import { sha256 } from '../keys/random.js';
 import { EMPTY_HEAD, eventHash } from '../store/event.js';
-import { artefact, authority, event, member } from '../store/schema.js';
+import { artefact, authority, event, member, trustMark, trustMarkGrant } from '../store/schema.js';
 import type { Deployment } from './call.js';
 import { authorityKeys } from './registry.js';
 
@@ -47,6 +47,7 @@ export async function fsck({ store }: Pick<Deployment, 'store'>, progress: (what
       await checkArtefact(one, row.entityId, jwks, add);
     });
     await checkMembers(row.id, add, (n) => progress(`${row.slug}: members`, n));
+    await checkMarks(row.id, add);
   }
   for (const { id, slug } of [...authorities, { id: 'deployment', slug: 'deployment' }]) await checkEvents(id, slug);
   return damages;
@@ -105,6 +106,33 @@ export async function fsck({ store }: Pick<Deployment, 'store'>, progress: (what
       if (rows.length < PAGE) return;
       last = rows.at(-1)?.entityId ?? last;
     }
+  }
+
+  /** A mark is borne by an active member from a grant in force; an "active" answer is about a mark nobody withdrew. */
+  async function checkMarks(authorityId: string, add: (code: Damage['code'], where: string, detail: string) => void): Promise<void> {
+    const borne = await db
+      .select({ key: artefact.key, state: member.state, grant: trustMarkGrant.state })
+      .from(artefact)
+      .leftJoin(member, eq(member.id, artefact.memberId))
+      .leftJoin(trustMark, and(eq(trustMark.authorityId, artefact.authorityId), eq(trustMark.sha256, artefact.sha256)))
+      .leftJoin(trustMarkGrant, eq(trustMarkGrant.id, trustMark.grantId))
+      .where(
+        and(
+          eq(artefact.authorityId, authorityId),
+          eq(artefact.kind, 'mark'),
+          or(ne(member.state, 'active'), isNull(member.state), ne(trustMarkGrant.state, 'active'), isNull(trustMarkGrant.state)),
+        ),
+      )
+      .limit(PAGE);
+    for (const { key, state, grant } of borne)
+      add('artefact_orphan', `mark ${key.replace('\n', ' for ')}`, `it is published, its member is ${state ?? 'unknown'} and its grant ${grant ?? 'unknown'}`);
+    const wrong = await db
+      .select({ jti: trustMark.jti })
+      .from(artefact)
+      .innerJoin(trustMark, and(eq(trustMark.authorityId, artefact.authorityId), eq(trustMark.sha256, artefact.key)))
+      .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'mark_status'), eq(artefact.variant, 'active'), isNotNull(trustMark.revokedAt)))
+      .limit(PAGE);
+    for (const { jti } of wrong) add('artefact_orphan', `mark_status ${jti}`, 'the mark was withdrawn and is still called active');
   }
 
   async function checkEvents(authorityId: string, slug: string): Promise<void> {

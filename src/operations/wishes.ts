@@ -1,5 +1,11 @@
+import { insertRows } from '../store/bulk.js';
 import { raw, type Statement } from '../store/database.js';
+import { wantedSubject } from '../store/schema.js';
 import type { Deployment } from './call.js';
+
+/** Note wishes that came another way than through our own public plane. */
+export const noteWishes = (deployment: Deployment, wishes: readonly (typeof wantedSubject.$inferInsert)[]): Promise<void> =>
+  wishes.length ? deployment.store.write([insertRows(wantedSubject, wishes, 'ON CONFLICT DO NOTHING')]) : Promise.resolve();
 
 /** Wishes of authenticated callers become known entities; those nobody could evaluate for a week are forgotten. */
 export async function takeWishes(deployment: Deployment): Promise<void> {

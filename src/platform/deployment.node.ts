@@ -11,6 +11,8 @@ import { type Config, ConfigError } from './config.js';
 
 export const seconds = (): number => Math.floor(Date.now() / 1000);
 export const databaseFile = (data: string): string => join(data, 'holdfast.db');
+/** Where a public plane of its own notes what it may write. */
+export const inboxFile = (data: string): string => join(data, 'inbox.db');
 export const sealKeyFile = (data: string): string => join(data, 'seal.key');
 export const cliFile = (data: string): string => join(data, 'cli.json');
 

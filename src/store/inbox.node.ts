@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { type Inbox, SPEND, WANT } from './inbox.js';
 
@@ -21,4 +22,28 @@ export function openInbox(file: string): Inbox & { close(): void } {
   client.pragma('synchronous = FULL');
   client.exec(TABLES);
   return { ...inboxOnSqlite(client), close: () => void client.close() };
+}
+
+export interface Wish {
+  readonly authorityId: string;
+  readonly subject: string;
+  readonly askedBy: string;
+  readonly askedAt: number;
+}
+
+/**
+ * Take the wishes that a public plane of its own has noted in its file, and drop assertions that have expired there.
+ * @param now seconds since the epoch
+ */
+export function drainInbox(file: string, now: number): readonly Wish[] {
+  if (!existsSync(file)) return [];
+  const client = new Sqlite(file);
+  try {
+    client.exec(TABLES);
+    client.prepare('DELETE FROM used_assertion WHERE exp < ?').run(now - 120);
+    const rows = client.prepare('DELETE FROM wanted_subject RETURNING authority_id AS authorityId, subject, asked_by AS askedBy, asked_at AS askedAt').all();
+    return rows as Wish[];
+  } finally {
+    client.close();
+  }
 }

@@ -297,6 +297,17 @@ describe('withdrawal', () => {
   });
 });
 
+describe('fsck', () => {
+  it('finds a mark of a member that is not active, and an "active" about a withdrawn mark', async () => {
+    const d = await marked();
+    expect(await fsck(d.deployment)).toEqual([]);
+    await d.execute('UPDATE trust_mark SET revoked_at = 1');
+    expect(await fsck(d.deployment)).toMatchObject([{ code: 'artefact_orphan', where: `mark_status ${d.jti}` }]);
+    await d.execute("UPDATE trust_mark_grant SET state = 'revoked'");
+    expect((await fsck(d.deployment)).map(({ where }) => where)).toContain(`mark ${TYPE} for ${RP}`);
+  });
+});
+
 describe('an issuer and a member of different authorities', () => {
   async function two() {
     const d = await testDeployment();

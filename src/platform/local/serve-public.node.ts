@@ -1,11 +1,11 @@
 import { accessSync, constants, existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { createPublicApp } from '../../public/app.js';
 import { openInbox } from '../../store/inbox.node.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
 import { openReader } from '../../store/store.node.js';
 import { type Config, ConfigError } from '../config.js';
-import { databaseFile, seconds } from '../deployment.node.js';
+import { databaseFile, inboxFile, seconds } from '../deployment.node.js';
 import { createLog, logRequests } from '../log.node.js';
 import { createRoot } from '../root.js';
 import { type Listening, listen } from '../server.node.js';
@@ -23,7 +23,7 @@ export async function startPublicOnly(config: Config): Promise<{ readonly listen
   if (!existsSync(`${file}-shm`) && !writable)
     throw new ConfigError(`${file}-shm is missing and its folder is not writable: start the signing process first, or make the folder writable`);
   const reader = openReader(file);
-  const inbox = writable ? openInbox(join(config.data, 'inbox.db')) : undefined;
+  const inbox = writable ? openInbox(inboxFile(config.data)) : undefined;
   const published = publishedOnSqlite(reader);
   const publicApp = createPublicApp(() => ({ published, inbox, now: seconds, development: config.development }));
   const ready = async () => {

@@ -7,10 +7,11 @@ import { backgroundTurn } from '../../operations/background.js';
 import { scheduleCrawls } from '../../operations/crawl.js';
 import { discoveryTurn } from '../../operations/discovery.js';
 import { createPublicApp } from '../../public/app.js';
-import { inboxOnSqlite } from '../../store/inbox.node.js';
+import { noteWishes } from '../../operations/wishes.js';
+import { drainInbox, inboxOnSqlite } from '../../store/inbox.node.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
 import type { Config } from '../config.js';
-import { type NodeDeployment, openDeployment, writeCredentials } from '../deployment.node.js';
+import { inboxFile, type NodeDeployment, openDeployment, writeCredentials } from '../deployment.node.js';
 import { firstStart } from '../first-start.js';
 import { readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
@@ -45,7 +46,7 @@ export async function startServer(config: Config, { entityId }: { readonly entit
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
   const listening = await listen(measure(logRequests(log, root), metrics), config);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.host, config.metricsPort) : undefined;
-  const background = startBackground(deployment, log, metrics, config.discovery);
+  const background = startBackground(deployment, log, metrics, config);
   return {
     deployment,
     listening,
@@ -99,16 +100,17 @@ function inTurns(log: Logger, what: string, every: number, turn: (more: () => bo
 }
 
 /** Renewal, schedules and purging; and, beside it, what asks the world: it may wait for strangers, renewal may not. */
-function startBackground(deployment: NodeDeployment, log: Logger, metrics: Metrics | undefined, discovers: boolean) {
+function startBackground(deployment: NodeDeployment, log: Logger, metrics: Metrics | undefined, { discovery, data }: Config) {
   const loops = [
     inTurns(log, 'background work', TURN_EVERY_MS, async (more) => {
       const done = await backgroundTurn(deployment, { more });
       metrics?.renewed(done.renewed);
       return done.renewed || done.rotated.length ? done : undefined;
     }),
-    ...(discovers
+    ...(discovery
       ? [
           inTurns(log, 'discovery', DISCOVERY_EVERY_MS, async (more) => {
+            await noteWishes(deployment, drainInbox(inboxFile(data), deployment.now()));
             await scheduleCrawls(deployment);
             const done = await discoveryTurn(deployment, { more });
             return done.evaluated || done.crawled ? done : undefined;
