@@ -12,6 +12,8 @@ import { sealedCustody } from '../dist/keys/custody.js';
 import { newSealKey } from '../dist/keys/random.js';
 import { importSealKey } from '../dist/keys/seal.js';
 import { backgroundTurn } from '../dist/operations/background.js';
+import { evaluateDue } from '../dist/operations/evaluate-entities.js';
+import { evaluate } from '../dist/resolver/evaluate.js';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
 import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
 
@@ -256,6 +258,164 @@ async function chains() {
   judge('chain validation, of jose alone', best.ours / best.jose, { atMost: 1.2 });
 }
 
+/** A stored resolve response against fetch, both through the public app, a thousand subjects each. */
+async function resolving() {
+  title('Warm /resolve against fetch in the same run (microseconds per request, best block)');
+  const d = await deployment();
+  await populate(d, 0, 1000);
+  const { publishedKeys } = await import('../dist/keys/life-cycle.js');
+  const { authorityKeys, findAuthority } = await import('../dist/operations/registry.js');
+  const row = await findAuthority(d.store.db, 'main');
+  const anchorKeys = { keys: publishedKeys(await authorityKeys(d.store.db, row.id)) };
+  const signer = await d.keyCustody.signer({ id: 'bench', ...d.key });
+  const times = { iat: seconds(), exp: seconds() + 80_000 };
+  const network = new Map();
+  for (let n = 0; n < 1000; n++) {
+    const id = memberId(n);
+    const claims = { iss: id, sub: id, ...times, jwks: d.jwks, authority_hints: [ANCHOR], metadata: { openid_relying_party: { redirect_uris: [`${id}/cb`] } } };
+    network.set(`${id}/.well-known/openid-federation`, await signJws('entity-statement+jwt', claims, signer));
+  }
+  const outbound = {
+    get: async ({ url }) => (network.has(url) ? { ok: true, value: { url, body: network.get(url) } } : { ok: false, findings: [] }),
+    post: async () => ({ ok: false, findings: [] }),
+  };
+  const begun = performance.now();
+  while ((await evaluateDue({ ...d, outbound })) > 0);
+  say(`1 000 members evaluated and their answers signed and stored: ${(1000 / ((performance.now() - begun) / 1000)).toFixed(0)} a second`);
+  const resolveUrl = (n) => `${ANCHOR}/resolve?sub=${encodeURIComponent(memberId(n))}&trust_anchor=${encodeURIComponent(ANCHOR)}`;
+  const fetchUrl = (n) => `${ANCHOR}/fetch?sub=${encodeURIComponent(memberId(n))}`;
+  const [resolves, fetches] = [resolveUrl, fetchUrl].map((urlOf) => pick(requests(Array.from({ length: 1000 }, (_, n) => urlOf(n)))));
+  const check = await d.publicApp.fetch(resolves(1));
+  if (check.status !== 200) throw new Error(await check.text());
+  const best = await thrice(() => interleaved({ fetch: (n) => d.publicApp.fetch(fetches(n)), resolve: (n) => d.publicApp.fetch(resolves(n)) }));
+  say(`fetch ${best.fetch.toFixed(2)}, resolve ${best.resolve.toFixed(2)}`);
+  judge('warm /resolve, of fetch', best.fetch / best.resolve, { atLeast: 0.9 });
+  // Evaluating a chain already fetched: walk over a source in memory, against its signature checks by jose alone.
+  const id = memberId(1);
+  const chain = [
+    network.get(`${id}/.well-known/openid-federation`),
+    await (await d.publicApp.fetch(new Request(fetchUrl(1)))).text(),
+    await (await d.publicApp.fetch(new Request(`${ANCHOR}/.well-known/openid-federation`))).text(),
+  ];
+  const source = {
+    configuration: async (of) => ({ ok: true, value: of === id ? chain[0] : chain[2] }),
+    statement: async () => ({ ok: true, value: chain[1] }),
+  };
+  const keys = [d.jwks.keys[0], anchorKeys.keys[0], anchorKeys.keys[0]];
+  const figures = await thrice(() =>
+    interleaved(
+      {
+        jose: () => Promise.all(chain.map(async (jwt, n) => compactVerify(jwt, await importJWK({ ...keys[n] }, 'ES256')))),
+        chain: async () => {
+          const result = await validateTrustChain(chain, { anchors: { [ANCHOR]: anchorKeys }, now: seconds() });
+          if (!result.ok) throw new Error(JSON.stringify(result.findings));
+        },
+        evaluate: async () => {
+          const { under } = await evaluate(id, { source, anchors: { [ANCHOR]: anchorKeys }, now: seconds(), active: async () => ({ ok: true, value: true }) });
+          if (under.get(ANCHOR).state !== 'valid') throw new Error('not valid');
+        },
+      },
+      { blocks: 20, calls: 100 },
+    ),
+  );
+  say(
+    `jose ${figures.jose.toFixed(0)} µs, our validation ${figures.chain.toFixed(0)} µs, a whole evaluation (walk, validate, choose) ${figures.evaluate.toFixed(0)} µs`,
+  );
+  judge('evaluating a chain already fetched, of its signature checks', figures.chain / figures.jose, { atMost: 1.2 });
+  say('(the whole evaluation also finds the way: its checks follow one another, where those of a given chain run side by side)');
+  d.close();
+}
+
+/** Ten thousand leaves below an intermediate, over HTTP on loopback. */
+async function crawling() {
+  title('A crawl of 10 000 entities over loopback');
+  const size = 10_000;
+  const d = await deployment();
+  const http = await import('node:http');
+  const { safeFetch } = await import('../dist/outbound/safe-fetch.node.js');
+  const { perProcess } = await import('../dist/outbound/budget.js');
+  const { startCrawl, crawlSlice } = await import('../dist/operations/crawl.js');
+  const { enrollMember } = await import('../dist/operations/enroll-member.js');
+  const signer = await d.keyCustody.signer({ id: 'bench', ...d.key });
+  let base = '';
+  let open = 0;
+  let most = 0;
+  const times = () => ({ iat: seconds() - 5, exp: seconds() + 80_000 });
+  const sign = (claims) => signJws('entity-statement+jwt', { ...times(), jwks: d.jwks, ...claims }, signer);
+  const server = http.createServer(async (request, response) => {
+    most = Math.max(most, ++open);
+    response.on('close', () => open--);
+    const url = new URL(request.url, base);
+    const inter = `${base}/inter`;
+    const send = (type, body) => response.writeHead(200, { 'content-type': type }).end(body);
+    if (url.pathname === '/inter/list') return send('application/json', JSON.stringify(Array.from({ length: size }, (_, n) => `${base}/leaf/${n}`)));
+    if (url.pathname === '/inter/fetch') return send('application/entity-statement+jwt', await sign({ iss: inter, sub: url.searchParams.get('sub') }));
+    const id = `${base}${url.pathname.replace('/.well-known/openid-federation', '')}`;
+    const metadata =
+      id === inter
+        ? { federation_entity: { federation_fetch_endpoint: `${inter}/fetch`, federation_list_endpoint: `${inter}/list` } }
+        : { oauth_client: { client_name: id } };
+    return send('application/entity-statement+jwt', await sign({ iss: id, sub: id, metadata, authority_hints: [id === inter ? ANCHOR : inter] }));
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  base = `http://127.0.0.1:${server.address().port}`;
+  const door = safeFetch({ loopback: true });
+  const live = { ...d, outbound: perProcess(door), development: true };
+  const call = { ...d.call, ...live };
+  await enrollMember(call, 'main', { entityId: `${base}/inter`, jwks: d.jwks, intermediate: true, activate: true });
+  await startCrawl(call, 'main', undefined);
+  globalThis.gc();
+  const before = process.memoryUsage().heapUsed;
+  let peak = 0;
+  const begun = performance.now();
+  for (let seen = 0, taken = 1; taken > 0; seen += taken) {
+    taken = await crawlSlice(live);
+    if (Math.floor(seen / 1000) !== Math.floor((seen + taken) / 1000)) {
+      globalThis.gc();
+      peak = Math.max(peak, process.memoryUsage().heapUsed - before);
+    }
+  }
+  const [crawl] = await d.store.db.select().from((await import('../dist/store/schema.js')).job);
+  const time = (performance.now() - begun) / 1000;
+  say(
+    `${crawl.done} entities, ${crawl.refused} not reached, in ${time.toFixed(0)} s (${(crawl.done / time).toFixed(0)} a second); requests at once at most ${most}`,
+  );
+  judge('requests to one host at once', most, { atMost: 4 });
+  judge('memory that lives while it runs (MB)', peak / 1e6, { atMost: 50 });
+  await door.close();
+  server.closeAllConnections();
+  server.close();
+  d.close();
+}
+
+/** A policy replayed against a hundred thousand members. */
+async function impact() {
+  title('The impact of a policy over 100 000 members');
+  const size = 100_000;
+  const d = await deployment();
+  await populate(d, 0, size);
+  const metadata = JSON.stringify({
+    openid_relying_party: { redirect_uris: ['https://rp.example/cb'], grant_types: ['authorization_code', 'implicit'], contacts: ['a@example.org'] },
+  });
+  d.store.writer
+    .prepare(
+      "INSERT INTO member_watch (member_id, authority_id, entity_id, checked_at, failures, metadata, raised, counting) SELECT id, authority_id, entity_id, 0, 0, ?, '[]', '{}' FROM member",
+    )
+    .run(metadata);
+  const { draftPolicy } = await import('../dist/operations/policies.js');
+  const { startImpact, impactSlice } = await import('../dist/operations/policy-impact.js');
+  const { version } = await draftPolicy(d.call, 'main', {
+    metadataPolicy: {
+      openid_relying_party: { grant_types: { subset_of: ['authorization_code', 'refresh_token'] }, token_endpoint_auth_method: { default: 'private_key_jwt' } },
+    },
+  });
+  await startImpact(d.call, 'main', version);
+  const begun = performance.now();
+  while ((await impactSlice(d)) > 0);
+  judge('seconds for 100 000 members', (performance.now() - begun) / 1000, { atMost: 60 });
+  d.close();
+}
+
 async function start() {
   title('Start of a new deployment: process started to ready');
   const times = [];
@@ -288,5 +448,8 @@ if (wanted('chains')) await chains();
 if (wanted('enrolments')) await enrolments();
 if (wanted('imports')) await imports();
 if (wanted('serving')) await serving();
+if (wanted('resolving')) await resolving();
+if (wanted('crawling')) await crawling();
+if (wanted('impact')) await impact();
 console.log(`\n${goalsMissed() ? `${goalsMissed()} goal(s) missed` : 'every goal met'}`);
 process.exitCode = goalsMissed() ? 1 : 0;

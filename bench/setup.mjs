@@ -38,6 +38,8 @@ export async function deployment() {
     token,
     call,
     jwks: { keys: [key.jwk] },
+    key,
+    keyCustody: custody,
     publicApp: createPublicApp(() => context),
     admin: createAdminApp(() => all),
     close() {

@@ -198,11 +198,11 @@ export async function verifyEntityStatement(statement: EntityStatement, jwks: Jw
 }
 
 /** Parse and verify an Entity Configuration that speaks for itself: proof of form, not of trust (§3.2, §10.2). */
-export async function validateEntityConfiguration(compact: unknown, options: StatementOptions): Promise<Result<Verified<EntityStatement>>> {
+export async function validateEntityConfiguration(compact: unknown, options: StatementOptions, cache?: KeyCache): Promise<Result<Verified<EntityStatement>>> {
   const statement = parseEntityStatement(compact, options);
   if (!statement.ok) return statement;
   if (!isEntityConfiguration(statement.value)) return failure(finding('claim_invalid', 'sub', 'an Entity Configuration has the same "iss" and "sub"'));
   if (!statement.value.claims.metadata || Object.keys(statement.value.claims.metadata).length === 0)
     return failure(finding('claim_missing', 'metadata', 'an Entity Configuration declares at least one Entity Type'));
-  return verifyEntityStatement(statement.value, statement.value.claims.jwks);
+  return verifyEntityStatement(statement.value, statement.value.claims.jwks, cache);
 }

@@ -34,7 +34,7 @@ export {
   type SubordinateStatementInput,
 } from './issue.js';
 export { algorithmsOf, type JwkSet, parseJwkSet, type PublicJwk, SIGNING_ALGORITHMS, type SigningAlgorithm } from './jwk-set.js';
-export { createKeyCache, type KeyCache, parseJws, type ParsedJws, type Signer, signJws, verifyJws } from './jws.js';
+export { createKeyCache, type KeyCache, parseJws, type ParsedJws, rememberingSignatures, type Signer, signJws, verifyJws } from './jws.js';
 export * as limits from './limits.js';
 export * as mediaTypes from './media-types.js';
 export { applySuperiorMetadata, checkMetadata, type Metadata, parseMetadata } from './metadata.js';

@@ -32,6 +32,13 @@ export interface Signer {
 export interface KeyCache {
   get(id: string): Promise<CryptoKey> | undefined;
   set(id: string, key: Promise<CryptoKey>): void;
+  /** Signatures that were checked, by token and key: for the length of one walk, which meets the same statements again. */
+  readonly signatures?: Map<string, Promise<boolean>>;
+}
+
+/** The same cache, and signatures remembered for one walk (OpenID Federation 1.0 §10.2 lets results be cached). */
+export function rememberingSignatures(keys: KeyCache): KeyCache {
+  return { get: (id) => keys.get(id), set: (id, key) => keys.set(id, key), signatures: new Map() };
 }
 
 /** A key cache that forgets the oldest entry beyond `max` keys. */
@@ -107,17 +114,27 @@ export async function verifyJws(jws: ParsedJws, jwks: JwkSet, cache?: KeyCache):
   if (!jwk || twin) return refuse('signature_key_unknown', 'header/kid', twin ? `two keys have the kid ${quote(kid)}` : `no key has the kid ${quote(kid)}`);
   if (jwk.use !== undefined && jwk.use !== 'sig') return refuse('signature_key_unknown', 'header/kid', `the key ${quote(kid)} is not for signing`);
   if (!algorithmsOf(jwk).includes(alg)) return refuse('alg_not_accepted', 'header/alg', `the key ${quote(kid)} does not sign with ${alg}`);
-  try {
-    await compactVerify(jws.compact, await importKey(jwk, alg, cache), { algorithms: [alg] });
-  } catch {
-    return refuse('signature_invalid', 'signature', `it does not verify with the key ${quote(kid)}`);
-  }
-  return success(jwk);
+  const known = cache?.signatures && `${idOf(jwk, alg)} ${jws.compact}`;
+  const checked = (known && cache?.signatures?.get(known)) || check(jws.compact, jwk, alg, cache);
+  if (known) cache?.signatures?.set(known, checked);
+  return (await checked) ? success(jwk) : refuse('signature_invalid', 'signature', `it does not verify with the key ${quote(kid)}`);
 }
+
+async function check(compact: string, jwk: PublicJwk, alg: SigningAlgorithm, cache?: KeyCache): Promise<boolean> {
+  try {
+    await compactVerify(compact, await importKey(jwk, alg, cache), { algorithms: [alg] });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Key material and algorithm: the same under whatever `kid`. */
+const idOf = ({ kty, crv, x, y, n, e }: PublicJwk, alg: SigningAlgorithm): string => `${alg} ${kty} ${crv} ${x} ${y} ${n} ${e}`;
 
 function importKey(jwk: PublicJwk, alg: SigningAlgorithm, cache?: KeyCache): Promise<CryptoKey> {
   const { kty, crv, x, y, n, e } = jwk; // only the key material: use, key_ops and ext of strangers do not matter here
-  const id = cache && `${alg} ${kty} ${crv} ${x} ${y} ${n} ${e}`;
+  const id = cache && idOf(jwk, alg);
   const known = id && cache?.get(id);
   if (known) return known;
   const material = kty === 'RSA' ? { kty, n, e } : kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x };

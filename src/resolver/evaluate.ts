@@ -1,4 +1,13 @@
-import { type EntityStatement, type ErrorCode, type Finding, finding, type Result, type TrustChain } from '../federation/entry.js';
+import {
+  createKeyCache,
+  type EntityStatement,
+  type ErrorCode,
+  type Finding,
+  finding,
+  rememberingSignatures,
+  type Result,
+  type TrustChain,
+} from '../federation/entry.js';
 import { type JudgedMark, judgeMarks, type MarkIssuer } from './judge-marks.js';
 import { type Walk, walk, type WalkOptions } from './walk.js';
 
@@ -24,7 +33,9 @@ export interface Evaluation {
  * Evaluate one subject under each of the pinned anchors (OpenID Federation 1.0 §8.3, §10): collect, validate, choose the
  * best chain, judge the marks in the subject's configuration. One walk answers for all anchors: nothing is fetched twice.
  */
-export async function evaluate(subject: string, options: EvaluateOptions): Promise<Evaluation> {
+export async function evaluate(subject: string, given: EvaluateOptions): Promise<Evaluation> {
+  // The walks to the issuers of marks meet the same superiors.
+  const options = { ...given, keyCache: rememberingSignatures(given.keyCache ?? createKeyCache(64)) };
   const walked = await walk(subject, options);
   const under = new Map<string, Verdict>();
   for (const anchor of Object.keys(options.anchors)) {

@@ -1,4 +1,5 @@
 import {
+  createKeyCache,
   type EntityStatement,
   type Finding,
   isEntityConfiguration,
@@ -7,6 +8,7 @@ import {
   limits,
   parseEntityStatement,
   refuse,
+  rememberingSignatures,
   type Result,
   type TrustChain,
   validateEntityConfiguration,
@@ -53,7 +55,9 @@ interface Candidate {
  * Collect statements from the subject upwards along `authority_hints` until configured Trust Anchors, and validate
  * every chain found (§10.1). Nothing is fetched twice; a hint that closes a loop is not followed.
  */
-export async function walk(subject: string, options: WalkOptions): Promise<Walk> {
+export async function walk(subject: string, given: WalkOptions): Promise<Walk> {
+  // A statement is met twice: when it is fetched, and in every chain it is part of.
+  const options = { ...given, keyCache: given.keyCache?.signatures ? given.keyCache : rememberingSignatures(given.keyCache ?? createKeyCache(64)) };
   const steps: WalkStep[] = [];
   const gather = createGatherer(options, steps);
   const candidates: Candidate[] = [];
@@ -118,7 +122,7 @@ function createGatherer(options: WalkOptions, steps: WalkStep[]) {
   const configuration = (id: string) =>
     once('configuration', [id], async () => {
       const fetched = await options.source.configuration(id);
-      return fetched.ok ? validateEntityConfiguration(fetched.value, { ...options, subject: id }) : fetched;
+      return fetched.ok ? validateEntityConfiguration(fetched.value, { ...options, subject: id }, options.keyCache) : fetched;
     });
 
   return {
