@@ -63,7 +63,11 @@ export function policyCommands(program: Command): void {
     .action(async (file: string, _options: object, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.send<{ version: number }>('POST', policies(authority), readJson(file));
-      show(json, one, () => talk(`Version ${one.version} is drafted. Next: npx holdfast policy publish ${one.version}`));
+      show(json, one, () =>
+        talk(
+          `Version ${one.version} is drafted. Next, see whom it changes: npx holdfast policy impact ${one.version}; then: npx holdfast policy publish ${one.version}`,
+        ),
+      );
     });
   policy
     .command('impact <version>')

@@ -233,6 +233,9 @@ function report(error: unknown, json: boolean): number {
   return error instanceof ConfigError ? 2 : 1;
 }
 
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
 const program = createProgram();
 inherit(program);
 try {
