@@ -6,6 +6,7 @@ import { type Deployment, systemCall } from './call.js';
 import { signDueStatuses } from './cut-marks.js';
 import { KEPT_AFTER_END } from './issue-mark.js';
 import { staleArtefacts } from './jobs.js';
+import { dueResting } from './known-entities.js';
 import { impactSlice } from './policy-impact.js';
 import { renewSlice, SLICE } from './renew.js';
 import { forgetWishes } from './wishes.js';
@@ -24,6 +25,8 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
         .update(job)
         .set({ done, state: left === 0 ? 'done' : 'running', updatedAt: deployment.now() })
         .where(eq(job.id, row.id)),
+      // Every statement is the new one now: what was evaluated from the old ones is evaluated again.
+      ...(left === 0 ? [dueResting(row.authorityId, deployment.now())] : []),
     ]);
   }
 }

@@ -17,6 +17,9 @@ export interface DiscoveryOptions {
   readonly step?: number;
 }
 
+/** Steps of one kind of work in a turn. */
+const STEPS_PER_TURN = 16;
+
 /**
  * One turn of the work that asks the world: wishes, evaluations, marks of others. It runs beside the renewal, which must
  * never wait for a stranger's server. One kind of work that fails does not hold up the others.
@@ -31,11 +34,12 @@ export async function discoveryTurn(deployment: Deployment, { more, step }: Disc
   };
   await attempt(() => takeWishes(deployment));
   await attempt(async () => {
-    for (let taken = 1; taken > 0 && more(); evaluated += taken) taken = await evaluateDue(deployment, step);
+    // Some steps, then the others have their turn: a hundred thousand new members must not hold up a crawl for hours.
+    for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && more(); n++, evaluated += taken) taken = await evaluateDue(deployment, step);
   });
   await attempt(() => refreshOwnMarks(deployment));
   await attempt(async () => {
-    for (let taken = 1; taken > 0 && more(); crawled += taken) taken = await crawlSlice(deployment, step);
+    for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && more(); n++, crawled += taken) taken = await crawlSlice(deployment, step);
   });
   if (errors.length) throw errors[0];
   return { evaluated, crawled };

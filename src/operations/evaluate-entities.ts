@@ -122,13 +122,19 @@ export async function evaluateDue(deployment: Deployment, limit = 64): Promise<n
     const anchors = await anchorsOf(deployment, row);
     const issuer = await issuerOf(deployment, row).catch(expected);
     if (!issuer) continue; // it cannot sign now: the leases run out
-    for (let at = 0; at < own.length; at += AT_ONCE) await Promise.all(own.slice(at, at + AT_ONCE).map((known) => settle(deployment, issuer, known, anchors)));
+    for (let at = 0; at < own.length; at += AT_ONCE)
+      await Promise.all(own.slice(at, at + AT_ONCE).map((known) => evaluateAndStore(deployment, issuer, known, anchors)));
   }
   return due.length;
 }
 
 /** Evaluate one, store what was found, and, of a member, look at what its configuration shows. */
-async function settle(deployment: Deployment, issuer: Issuer, known: KnownEntity, anchors: Awaited<ReturnType<typeof anchorsOf>>): Promise<void> {
+export async function evaluateAndStore(
+  deployment: Deployment,
+  issuer: Issuer,
+  known: KnownEntity,
+  anchors?: Awaited<ReturnType<typeof anchorsOf>>,
+): Promise<void> {
   const evaluated = await evaluateNow(deployment, issuer.authority, known.entityId, anchors);
   await storeEvaluation(deployment, issuer, known, evaluated);
   if (known.source === 'member') await watchMember(deployment, issuer.authority, known.entityId, evaluated);

@@ -47,18 +47,22 @@ export const forgetMember = (authorityId: string, entityId: string, now: number)
   ];
 };
 
+/** Evaluate anew everything that rests on any statement of an authority: all of them have changed. */
+export const dueResting = (authorityId: string, now: number): Statement =>
+  raw(
+    `UPDATE known_entity SET due_at = ?, lease_until = 0 WHERE authority_id = ? OR (authority_id, entity_id) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
+    now,
+    authorityId,
+    authorityId,
+  );
+
 /** A key of an authority was compromised: every answer that rests on its statements waits until it was evaluated anew. */
 export const withholdResting = (authorityId: string, now: number): readonly Statement[] => [
   raw(
     `UPDATE artefact SET exp = 0 WHERE kind = 'resolve' AND (authority_id, key) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
     authorityId,
   ),
-  raw(
-    `UPDATE known_entity SET due_at = ?, lease_until = 0 WHERE authority_id = ? OR (authority_id, entity_id) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
-    now,
-    authorityId,
-    authorityId,
-  ),
+  dueResting(authorityId, now),
 ];
 
 /** Evaluate everything an authority knows anew: its anchors have changed. */

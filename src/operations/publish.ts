@@ -41,6 +41,12 @@ export async function issuerOf(
   return { authority, keys, policy: changed.policy ?? (await publishedPolicy(deployment.store.db, authority.id)), signer };
 }
 
+/**
+ * Goes into the `cut` of what is signed: after a compromise nothing that rests on the old signatures serves any more, even
+ * though the same statement, newly signed, stands in the same place. Both summands only rise, so the sum never comes back.
+ */
+const compromisedKeys = ({ keys }: Pick<Issuer, 'keys'>): number => keys.filter(({ revokedReason }) => revokedReason === 'compromised').length;
+
 /** Where an endpoint of an authority lies: below its identifier. */
 export const endpointOf = (entityId: string, name: string): string => `${entityId.replace(/\/$/, '')}/${name}`;
 
@@ -131,7 +137,14 @@ export async function signedConfiguration(deployment: Deployment, issuer: Issuer
     },
     { signer, development: deployment.development, criticalClaims: Array.isArray(authority.claims['crit']) ? (authority.claims['crit'] as string[]) : [] },
   );
-  return artefactOf(issuer, { kind: 'entity_configuration', key: '' }, mediaTypes.ENTITY_STATEMENT, orRefuse('the entity configuration', compact), iat, exp);
+  return artefactOf(
+    issuer,
+    { kind: 'entity_configuration', key: '', cut: compromisedKeys(issuer) },
+    mediaTypes.ENTITY_STATEMENT,
+    orRefuse('the entity configuration', compact),
+    iat,
+    exp,
+  );
 }
 
 /** Sign the former keys (§8.7). Without exp: it is signed anew at every key change. */
@@ -177,7 +190,7 @@ export async function signedStatement(deployment: Deployment, issuer: Issuer, me
     key: member.entityId,
     memberId: member.id,
     organizationId: member.organizationId,
-    cut: member.cut,
+    cut: member.cut + compromisedKeys(issuer),
     cap: member.validUntil,
   };
   return artefactOf(issuer, place, mediaTypes.ENTITY_STATEMENT, orRefuse(`the statement about ${member.entityId}`, compact), iat, claims.exp);

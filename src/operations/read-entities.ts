@@ -3,12 +3,12 @@ import { crawlEntity, type ENTITY_SOURCES, knownEntity, type SNAPSHOT_STATES, sn
 import { anchorsOf } from './anchors.js';
 import { allow, type Call } from './call.js';
 import { shownCrawl } from './crawl.js';
-import { evaluateNow } from './evaluate-entities.js';
+import { evaluateAndStore, evaluateNow } from './evaluate-entities.js';
 import { contains, type Page, type PageRequest, page } from './read.js';
 import { issuerOf } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { findAuthority } from './registry.js';
-import { type KnownEntity, type SnapshotRow, storeEvaluation, takeEntity } from './store-evaluation.js';
+import { type KnownEntity, type SnapshotRow, takeEntity } from './store-evaluation.js';
 import { parseEntityId } from '../federation/entry.js';
 
 /** An entity as a resolver knows it, with its evaluation under every anchor. */
@@ -103,7 +103,7 @@ export async function evaluateEntity(call: Call, slug: string, entityId: string)
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
   const row = await findAuthority(call.store.db, slug);
   const issuer = await issuerOf(call, row);
-  await storeEvaluation(call, issuer, await takeEntity(call, row.id, entityId, 'wish'), await evaluateNow(call, row, entityId));
+  await evaluateAndStore(call, issuer, await takeEntity(call, row.id, entityId, 'wish'));
   return getEntity(call, slug, entityId);
 }
 

@@ -107,7 +107,7 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
     if (fresh) signed.push({ ...fresh, id: row.id, was: row.sha256 });
   };
   for (let at = 0; at < rows.length; at += SIGN_AT_ONCE) await Promise.all(rows.slice(at, at + SIGN_AT_ONCE).map(one));
-  const renewed = signed.map(({ id, was, bytes, sha256, iat, exp = null, kid, generation, renewAt }) => ({
+  const renewed = signed.map(({ id, was, bytes, sha256, iat, exp = null, kid, generation, cut, renewAt }) => ({
     id,
     was,
     bytes,
@@ -116,6 +116,7 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
     exp,
     kid,
     generation,
+    cut,
     renewAt,
   }));
   return { renewed, marks };

@@ -18,6 +18,7 @@ type LinkRow = typeof snapshotLink.$inferInsert;
 /** When a subject is looked at again (seconds): never later than this, an invalid one after this, a failure first after this. */
 const AT_LATEST = 12 * 60 * 60;
 const INVALID_AGAIN = 30 * 60;
+const MARK_AGAIN = 5 * 60;
 const FAILED_AGAIN = 60;
 const FAILED_AT_LATEST = 60 * 60;
 
@@ -137,7 +138,8 @@ async function settle(
     statements: [...statements, ...(answer.links.length ? [insertRows(snapshotLink, answer.links, 'ON CONFLICT DO NOTHING')] : [])],
     put: answer.put,
     kept: answer.put.map(({ variant }) => variant ?? ''),
-    again: now + Math.max(60, Math.floor((answer.exp - now) / 2)),
+    // A mark whose status could not be had for now is left out, and asked about again soon.
+    again: now + (answer.incomplete ? MARK_AGAIN : Math.max(60, Math.floor((answer.exp - now) / 2))),
     failed,
   };
 }
@@ -152,7 +154,10 @@ async function answers(
   issuer: Issuer,
   { chain, marks, exp }: Extract<Verdict, { state: 'valid' }>,
   { local }: Evaluated,
-): Promise<{ readonly put: readonly NewArtefact[]; readonly links: readonly LinkRow[]; readonly exp: number } | Extract<Verdict, { state: 'invalid' }>> {
+): Promise<
+  | { readonly put: readonly NewArtefact[]; readonly links: readonly LinkRow[]; readonly exp: number; readonly incomplete: boolean }
+  | Extract<Verdict, { state: 'invalid' }>
+> {
   const good = marks.filter(({ findings }) => findings.length === 0).map(({ trust_mark_type, trust_mark }) => ({ trust_mark_type, trust_mark }));
   const trustChain = chain.statements.map(({ compact }) => compact);
   const resolved = { subject: chain.subject, trustAnchor: chain.trustAnchor, metadata: chain.metadata, trustChain, trustMarks: good, exp };
@@ -160,7 +165,8 @@ async function answers(
     const put = await signedResponses(deployment, issuer, resolved);
     const evidence = [...trustChain, ...good.map(({ trust_mark }) => trust_mark)].flatMap((bytes) => local.get(bytes) ?? []);
     const place = { authorityId: issuer.authority.id, subject: chain.subject, trustAnchor: chain.trustAnchor };
-    return { put, links: evidence.map((one) => ({ ...place, ...one })), exp };
+    const incomplete = marks.some(({ findings }) => findings.some(({ transient }) => transient));
+    return { put, links: evidence.map((one) => ({ ...place, ...one })), exp, incomplete };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return { state: 'invalid', error: 'invalid_trust_chain', findings: error.findings };

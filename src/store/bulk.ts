@@ -46,19 +46,22 @@ export const putArtefacts = (rows: readonly NewArtefact[], only?: (column: (name
 export const whileCurrent = (column: (name: string) => string): string =>
   `EXISTS (SELECT 1 FROM authority WHERE authority.id = ${column('authority_id')} AND authority.state = 'active' AND authority.generation = ${column('generation')})`;
 
-const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'kid', 'generation', 'renew_at'];
+const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'kid', 'generation', 'cut', 'renew_at'];
 
 /**
  * Renewal: only rows that still hold the bytes that were read, and only while the authority's generation is the one
  * signed for. Never an insert: what a halt removed stays removed.
  */
 export const renewArtefacts = (
-  rows: readonly (Pick<NewArtefact, 'bytes' | 'sha256' | 'iat' | 'exp' | 'kid' | 'generation' | 'renewAt'> & { readonly id: number; readonly was: string })[],
+  rows: readonly (Pick<NewArtefact, 'bytes' | 'sha256' | 'iat' | 'exp' | 'kid' | 'generation' | 'cut' | 'renewAt'> & {
+    readonly id: number;
+    readonly was: string;
+  })[],
 ): Statement =>
   raw(
     `UPDATE artefact SET ${RENEWED.map((name) => `${name} = json_extract(new.value, '$.${name}')`).join(', ')}, lease_until = 0
      FROM json_each(?) AS new
      WHERE artefact.id = json_extract(new.value, '$.id') AND artefact.sha256 = json_extract(new.value, '$.was')
        AND (SELECT generation FROM authority WHERE authority.id = artefact.authority_id) = json_extract(new.value, '$.generation')`,
-    JSON.stringify(rows.map(({ renewAt, ...row }) => ({ ...row, renew_at: renewAt ?? null }))),
+    JSON.stringify(rows.map(({ renewAt, cut, ...row }) => ({ ...row, cut: cut ?? 0, renew_at: renewAt ?? null }))),
   );

@@ -31,18 +31,23 @@ export interface Wish {
   readonly askedAt: number;
 }
 
+const KEPT_SECONDS = 60 * 60;
+
 /**
- * Take the wishes that a public plane of its own has noted in its file, and drop assertions that have expired there.
+ * Read the wishes that a public plane of its own has noted in its file since a moment, and drop what has served its time
+ * there: a wish counts against its caller's budget for an hour.
  * @param now seconds since the epoch
  */
-export function drainInbox(file: string, now: number): readonly Wish[] {
+export function readInbox(file: string, since: number, now: number): readonly Wish[] {
   if (!existsSync(file)) return [];
   const client = new Sqlite(file);
   try {
     client.exec(TABLES);
     client.prepare('DELETE FROM used_assertion WHERE exp < ?').run(now - 120);
-    const rows = client.prepare('DELETE FROM wanted_subject RETURNING authority_id AS authorityId, subject, asked_by AS askedBy, asked_at AS askedAt').all();
-    return rows as Wish[];
+    client.prepare('DELETE FROM wanted_subject WHERE asked_at < ?').run(now - KEPT_SECONDS);
+    return client
+      .prepare('SELECT authority_id AS authorityId, subject, asked_by AS askedBy, asked_at AS askedAt FROM wanted_subject WHERE asked_at >= ?')
+      .all(since) as Wish[];
   } finally {
     client.close();
   }

@@ -1,11 +1,13 @@
 import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { validateTrustMark, validateTrustMarkStatus } from '../../src/federation/entry.js';
+import { systemCall } from '../../src/operations/call.js';
 import { signDueStatuses } from '../../src/operations/cut-marks.js';
+import { grantMark } from '../../src/operations/grant-mark.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { purge } from '../../src/operations/background.js';
 import { renewSlice } from '../../src/operations/renew.js';
-import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember, whenSigning } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 
 const A = '/authorities/main';
@@ -109,29 +111,9 @@ describe('issuing (§7.1)', () => {
   it('a halt that falls between signing and writing of a renewal wins: no mark and no status appears', async () => {
     const d = await marked();
     d.clock = NOW + 20 * day;
-    const { custody } = d.deployment;
-    let cut = false;
-    const deployment = {
-      ...d.deployment,
-      custody: {
-        ...custody,
-        signer: async (key: Parameters<typeof custody.signer>[0]) => {
-          const signer = await custody.signer(key);
-          return {
-            ...signer,
-            sign: async (bytes: Uint8Array) => {
-              if (!cut) {
-                cut = true;
-                await member(d, 'suspend');
-              }
-              return signer.sign(bytes);
-            },
-          };
-        },
-      },
-    };
+    const { deployment, happened } = whenSigning(d.deployment, () => member(d, 'suspend'));
     await renewSlice(deployment);
-    expect(cut).toBe(true);
+    expect(happened()).toBe(true);
     expect(await d.rows('SELECT jti FROM trust_mark')).toHaveLength(1);
     expect((await d.public(markUrl())).status).toBe(404);
     expect(await statusOf(d, d.mark)).toBe('revoked');
@@ -158,6 +140,15 @@ describe('status (§8.4)', () => {
     expect(await validateTrustMarkStatus(answer.text, { now: NOW, issuer, trustMark: `${d.mark}x` })).toMatchObject({
       ok: false,
       findings: [{ code: 'subject_mismatch' }],
+    });
+    const other = await testKey('ES256', issuer.jwks.keys[0] && (issuer.jwks.keys[0] as { kid: string }).kid);
+    expect(await validateTrustMarkStatus(answer.text, { now: NOW, issuer: { ...issuer, entityId: RP }, trustMark: d.mark })).toMatchObject({
+      ok: false,
+      findings: [{ code: 'issuer_mismatch' }],
+    });
+    expect(await validateTrustMarkStatus(answer.text, { now: NOW, issuer: { ...issuer, jwks: { keys: [other.jwk] } }, trustMark: d.mark })).toMatchObject({
+      ok: false,
+      findings: [{ code: 'signature_invalid' }],
     });
     expect(await validateTrustMarkStatus(d.mark, { now: NOW, issuer, trustMark: d.mark })).toMatchObject({ ok: false, findings: [{ code: 'typ_wrong' }] });
   });
@@ -330,6 +321,16 @@ describe('an issuer and a member of different authorities', () => {
       ['member.marked', 'member.suspended'],
       ['trust_mark.granted', 'trust_mark.suspended'],
     ]);
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+  it('a suspension that falls between deciding and committing a grant: the grant decides again, and is refused', async () => {
+    const d = await two();
+    await d.admin('POST', `/authorities/marks/marks/${d.granted.json.id}/withdraw`, { reason: 'again' });
+    const { deployment, happened } = whenSigning(d.deployment, () => member(d, 'suspend'));
+    const granting = grantMark(systemCall(deployment), 'marks', { type: TYPE, member: RP, memberOf: 'main' });
+    await expect(granting).rejects.toMatchObject({ code: 'wrong_state' });
+    expect(happened()).toBe(true);
+    expect(await d.rows("SELECT id FROM artefact WHERE kind = 'mark' OR variant = 'active'")).toEqual([]);
     expect(await fsck(d.deployment)).toEqual([]);
   });
   it('a grant and a suspension at the same time: whoever is first, no mark of a suspended member stays active', async () => {

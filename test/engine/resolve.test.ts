@@ -1,12 +1,13 @@
 import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { type JwkSet, validateResolveResponse, validateTrustChain } from '../../src/federation/entry.js';
+import { evaluateDue } from '../../src/operations/evaluate-entities.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { pinAnchor, unpinAnchor } from '../../src/operations/anchors.js';
 import { knowMembers } from '../../src/operations/known-entities.js';
 import { backgroundTurn } from '../../src/operations/background.js';
-import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember, whenSigning } from '../support/deployment.js';
 import { flipSignature } from '../support/chain.js';
 import { testKey } from '../support/keys.js';
 
@@ -125,6 +126,8 @@ describe('a resolve response (§8.3)', () => {
   });
   it('RE-11 ER-05: a policy conflict is invalid_metadata, a missing hint invalid_trust_chain, a broken configuration invalid_subject', async () => {
     const d = await withMember();
+    await discover(d);
+    expect((await d.public(resolveUrl(RP))).status).toBe(200);
     const policy = { metadata_policy: { openid_relying_party: { contacts: { essential: true } } } };
     const draft = await d.admin('POST', `${A}/policies`, policy);
     await d.admin('POST', `${A}/policies/${draft.json.version}/publish`);
@@ -194,7 +197,7 @@ describe('strangers and callers (§18.1)', () => {
           sub,
           trust_anchor: ANCHOR,
           client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-          client_assertion: await d.rp.key.jwt({ iss: RP, sub: RP, aud: ANCHOR, iat: NOW, exp: NOW + 60, jti: `j${n++}` }, { typ: 'JWT' }),
+          client_assertion: await d.rp.key.jwt({ iss: RP, sub: RP, aud: ANCHOR, iat: d.clock, exp: d.clock + 60, jti: `j${n++}` }, { typ: 'JWT' }),
         }).toString(),
       });
     const first = await ask(stranger.id);
@@ -207,8 +210,13 @@ describe('strangers and callers (§18.1)', () => {
     const member = await ask(RP);
     expect([member.status, member.headers.get('cache-control')]).toEqual([200, 'no-store']);
     const answers = await Promise.all(Array.from({ length: 25 }, (_, k) => ask(`https://s${k}.example`)));
-    expect(answers.filter(({ headers }) => headers.get('retry-after') === '60')).toHaveLength(5);
+    expect(answers.filter(({ headers }) => headers.get('retry-after') === '60')).toHaveLength(6);
     expect(await d.rows('SELECT * FROM wanted_subject')).toHaveLength(20);
+    await discover(d);
+    expect((await ask('https://one-more.example')).headers.get('retry-after'), 'taken or not, a wish counts for an hour').toBe('60');
+    d.clock = NOW + 3700;
+    await backgroundTurn(d.deployment, { more: () => true });
+    expect((await ask('https://one-more.example')).headers.get('retry-after')).toBe('10');
   });
 });
 
@@ -247,33 +255,9 @@ describe('cutting', () => {
   });
   it('evidence read before a halt never serves, whoever publishes it later', async () => {
     const d = await withMember();
-    let halted = false;
-    const { outbound } = d.deployment;
-    const deployment = {
-      ...d.deployment,
-      outbound: {
-        ...outbound,
-        get: async (request: Parameters<typeof outbound.get>[0]) => outbound.get(request),
-      },
-      custody: {
-        ...d.deployment.custody,
-        signer: async (key: Parameters<typeof d.deployment.custody.signer>[0]) => {
-          const signer = await d.deployment.custody.signer(key);
-          return {
-            ...signer,
-            sign: async (bytes: Uint8Array) => {
-              if (!halted) {
-                halted = true;
-                await verb(d, RP, 'suspend');
-              }
-              return signer.sign(bytes);
-            },
-          };
-        },
-      },
-    };
+    const { deployment, happened } = whenSigning(d.deployment, () => verb(d, RP, 'suspend'));
     await discoveryTurn(deployment, { more: () => true });
-    expect(halted).toBe(true);
+    expect(happened()).toBe(true);
     expect((await d.public(resolveUrl(RP))).status).toBe(404);
     await verb(d, RP, 'resume', {});
     expect((await d.public(resolveUrl(RP))).status, 'the old evidence does not come back with the member').not.toBe(200);
@@ -300,6 +284,25 @@ describe('cutting', () => {
     expect(fresh).not.toBe(old);
     for (const jwt of [fresh, ...((decodeJwt(fresh) as Claims)['trust_chain'] as unknown as string[]).slice(1)])
       expect(decodeProtectedHeader(jwt).kid).not.toBe(kid);
+  });
+  it('a key compromised while another authority evaluates: its answer does not serve, not even when the statement was signed anew', async () => {
+    const d = await withMember();
+    await d.admin('POST', '/authorities', { slug: 'resolver', entity_id: 'https://resolver.example.org' });
+    await d.admin('POST', '/authorities/resolver/anchors', { entity_id: ANCHOR });
+    const [row] = await d.rows("SELECT id FROM authority WHERE slug = 'resolver'");
+    await d.deployment.store.write([knowMembers(String(row?.['id']), [RP], NOW)]);
+    await d.execute(`DELETE FROM known_entity WHERE entity_id <> '${RP}' OR authority_id <> '${row?.['id']}'`);
+    const kid = (await keysOf(d)).keys[0]?.kid as string;
+    const { deployment, happened } = whenSigning(d.deployment, () => d.admin('POST', `${A}/keys/${kid}/revoke`, { reason: 'compromised' }));
+    await evaluateDue(deployment);
+    expect(happened()).toBe(true);
+    const at = () => d.public(`https://resolver.example.org${resolveUrl(RP)}`);
+    expect((await at()).status).toBe(503);
+    await backgroundTurn(d.deployment, { more: () => true });
+    expect((await at()).status).toBe(503);
+    await discover(d);
+    const fresh = decodeJwt((await at()).text)['trust_chain'] as string[];
+    expect(fresh.slice(1).map((one) => decodeProtectedHeader(one).kid)).not.toContain(kid);
   });
   it('an ordinary key change signs the stored answers anew, without asking anyone', async () => {
     const d = await withMember();
@@ -458,6 +461,17 @@ describe('several anchors', () => {
     await discover(d);
     expect(await at(ANCHOR)).toMatchObject({ status: 400, json: { error: 'invalid_trust_chain' } });
     expect((await at(SUPER)).status).toBe(200);
+  });
+  it('an intermediate’s key compromised while its superior evaluates what lies below: the answer does not serve', async () => {
+    const { d, leaf, INTERMEDIATE } = await threeLevels();
+    const [row] = await d.rows("SELECT id FROM authority WHERE slug = 'main'");
+    await d.deployment.store.write([knowMembers(String(row?.['id']), [leaf.id], NOW)]);
+    await d.execute(`DELETE FROM known_entity WHERE entity_id <> '${leaf.id}' OR authority_id <> '${row?.['id']}'`);
+    const kid = (await keysOf(d, INTERMEDIATE)).keys[0]?.kid;
+    const { deployment, happened } = whenSigning(d.deployment, () => d.admin('POST', `/authorities/inter/keys/${kid}/revoke`, { reason: 'compromised' }));
+    await evaluateDue(deployment);
+    expect(happened()).toBe(true);
+    expect((await d.public(resolveUrl(leaf.id))).status).toBe(503);
   });
   it('TC-01 TC-11: pinned keys that differ from the served ones: refused; an unpinned anchor answers no more', async () => {
     const { d, elsewhere, pin, at } = await threeLevels();

@@ -124,6 +124,92 @@ describe('the command line', () => {
     expect(JSON.parse((await cli('openapi')).stdout).openapi).toBe('3.1.0');
   });
 
+  it('marks: types, recognition, grants, withdrawal, delegation, marks of others', async () => {
+    const { cli, jwks, server, folder } = await setUp();
+    const TYPE = 'https://example.org/marks/certified';
+    await cli('member', 'enroll', RP, '--jwks', jwks);
+    expect(await cli('mark', 'list')).toMatchObject({ code: 0, stderr: expect.stringContaining('mark grant') });
+    expect((await cli('mark', 'type', 'create', 'no url')).code).toBe(1);
+    expect(await cli('mark', 'type', 'create', TYPE, '--lifetime', '86400')).toMatchObject({ code: 0, stdout: expect.stringContaining('1 d') });
+    expect((await cli('mark', 'type', 'recognize', TYPE, '--issuer', server.url)).stdout).toContain('trust_mark_issuers');
+    const granted = JSON.parse((await cli('--json', 'mark', 'grant', TYPE, RP)).stdout) as { id: string; jti: string; trust_mark: string };
+    expect((await cli('mark', 'show', TYPE, RP)).stdout).toContain('Trust Mark');
+    expect((await cli('mark', 'list', '--type', TYPE)).stdout).toContain(granted.id);
+    expect((await cli('mark', 'withdraw-instance', granted.jti, '--reason', 'leaked')).stderr).toContain('revoked');
+    expect((await cli('mark', 'issued', granted.id)).stdout).toMatch(/revoked: leaked/);
+    expect(await cli('mark', 'grant', TYPE, RP)).toMatchObject({ code: 5, stderr: expect.stringContaining('already') });
+    expect((await cli('mark', 'withdraw', granted.id)).code, 'a reason is needed').toBe(2);
+    expect((await cli('mark', 'withdraw', granted.id, '--reason', 'x')).stdout).toContain('revoked');
+    const delegation = await cli('mark', 'type', 'delegate', TYPE, 'https://issuer.example.org');
+    expect((await cli('inspect', delegation.stdout.trim())).stdout).toContain('Trust Mark delegation');
+    expect((await cli('mark', 'own', 'list')).stderr).toContain('no marks');
+    writeFileSync(join(folder, 'mark.jwt'), granted.trust_mark);
+    expect(await cli('mark', 'own', 'show', join(folder, 'mark.jwt'))).toMatchObject({ code: 4, stderr: expect.stringContaining('trust_mark_subject') });
+    expect((await cli('mark', 'type', 'halt', TYPE, '--reason', 'x')).stderr).toContain(`--yes=${TYPE}`);
+    expect((await cli('mark', 'type', 'halt', TYPE, '--reason', 'x', `--yes=${TYPE}`)).code).toBe(0);
+    expect((await cli('mark', 'type', 'list')).stdout).toContain('halted');
+    expect((await cli('mark', 'type', 'forget', TYPE)).code).toBe(0);
+  });
+
+  it('resolving: anchors, entities, crawls, tree, graph; the life of a policy; watching; pre-flight with a profile', async () => {
+    const folder = tempFolder();
+    const server = await startProcess(folder, { env: { HOLDFAST_DISCOVERY: 'on' } });
+    const cli = (...args: string[]) => run(args, { HOLDFAST_DATA: folder, HOLDFAST_PORT: server.env['HOLDFAST_PORT'] ?? '' });
+    const key = await testKey();
+    const jwks = join(folder, 'jwks.json');
+    writeFileSync(jwks, JSON.stringify({ keys: [key.jwk] }));
+    expect((await cli('anchor', 'list')).stderr).toContain('anchor pin');
+    expect((await cli('anchor', 'pin', 'http://127.0.0.1:9')).code, 'keys come from outside').toBe(1);
+    expect((await cli('anchor', 'pin', 'http://127.0.0.1:9', '--jwks', jwks)).stderr).toContain(key.kid);
+    expect((await cli('anchor', 'list')).stdout).toContain('http://127.0.0.1:9');
+    expect((await cli('anchor', 'unpin', 'http://127.0.0.1:9')).code).toBe(0);
+    const now = Math.floor(Date.now() / 1000);
+    const id = `http://127.0.0.1:${await freePort()}`;
+    const claims = {
+      iss: id,
+      sub: id,
+      iat: now,
+      exp: now + 3600,
+      jwks: { keys: [key.jwk] },
+      authority_hints: [server.url],
+      metadata: { oauth_client: { client_name: 'A name' } },
+    };
+    const leaf = createServer(async (_request, response) =>
+      response.writeHead(200, { 'content-type': 'application/entity-statement+jwt' }).end(await key.jwt(claims)),
+    );
+    await new Promise<void>((done) => leaf.listen(Number(new URL(id).port), '127.0.0.1', done));
+    onTestFinished(() => {
+      leaf.closeAllConnections();
+      leaf.close();
+    });
+    expect((await cli('member', 'enroll', id)).code).toBe(0);
+    expect(await cli('entity', 'evaluate', id)).toMatchObject({ code: 0, stdout: expect.stringContaining('A name') });
+    expect((await cli('entity', 'list', '--type', 'oauth_client')).stdout).toContain(id);
+    expect((await cli('entity', 'show', id)).stdout).toContain(`${id} → ${server.url}`);
+    expect((await cli('job', 'run', 'nonsense')).code).toBe(2);
+    expect((await cli('job', 'run', 'crawl', '--wait')).stdout).toContain('2 of 2');
+    expect((await cli('tree')).stdout).toContain(`└─ ${id}  valid`);
+    expect((await cli('graph', '--dot')).stdout).toContain(`"${server.url}" -> "${id}";`);
+    expect(JSON.parse((await cli('graph')).stdout)).toMatchObject({ edges: [{ from: server.url, to: id }] });
+    expect(await cli('tree', '--anchor', 'http://127.0.0.1:7')).toMatchObject({ code: 1, stderr: expect.stringContaining('job run crawl') });
+    expect((await cli('member', 'watch', id)).stdout).toContain('looked at');
+    expect((await cli('member', 'watch')).stdout).toContain(id);
+    const policy = join(folder, 'policy.json');
+    writeFileSync(policy, JSON.stringify({ metadata_policy: { oauth_client: { contacts: { essential: true } } } }));
+    await cli('policy', 'draft', policy);
+    expect(await cli('policy', 'impact', '1')).toMatchObject({ code: 4, stdout: expect.stringMatching(/breaks +1[\s\S]*contacts/) });
+    expect(await cli('policy', 'publish', '1')).toMatchObject({ code: 5, stderr: expect.stringContaining('--accept-breaks') });
+    expect((await cli('policy', 'report', '1')).stderr).toContain('reporting');
+    expect((await cli('policy', 'report', '1', '--end')).stderr).toContain('draft');
+    expect((await cli('policy', 'publish', '1', '--accept-breaks')).code).toBe(0);
+    expect((await cli('policy', 'rollback')).code).toBe(5);
+    const checked = await run(['preflight', id, '--profile', 'sweden', '--profile', 'base']);
+    expect(checked).toMatchObject({ code: 0, stderr: expect.stringContaining('sweden 1.0, base 1') });
+    expect((await run(['preflight', server.url, '--profile', 'italy'])).code).toBe(4);
+    expect(await run(['preflight', id, '--profile', 'atlantis'])).toMatchObject({ code: 2, stderr: expect.stringContaining('sweden') });
+    expect((await run(['preflight', '--list'])).stdout).toContain('roles-apart');
+  });
+
   it('help, unknown commands, no server, no key', async () => {
     for (const args of [['--help'], ['member', '--help'], ['member', 'enroll', '--help']]) expect((await run(args)).code).toBe(0);
     expect((await run(['member', 'enroll', '--help'])).stdout).toContain('Examples:');

@@ -137,3 +137,31 @@ export async function testMember(id: string, key?: TestKey): Promise<TestMember>
       }),
   };
 }
+
+/** The same deployment, with something that happens in the middle of its first signature: a halt between deciding and writing. */
+export function whenSigning(deployment: Deployment, act: () => Promise<unknown>): { readonly deployment: Deployment; readonly happened: () => boolean } {
+  let happened = false;
+  const { custody } = deployment;
+  return {
+    happened: () => happened,
+    deployment: {
+      ...deployment,
+      custody: {
+        ...custody,
+        async signer(key) {
+          const signer = await custody.signer(key);
+          return {
+            ...signer,
+            async sign(bytes) {
+              if (!happened) {
+                happened = true;
+                await act();
+              }
+              return signer.sign(bytes);
+            },
+          };
+        },
+      },
+    },
+  };
+}

@@ -8,7 +8,7 @@ import { scheduleCrawls } from '../../operations/crawl.js';
 import { discoveryTurn } from '../../operations/discovery.js';
 import { createPublicApp } from '../../public/app.js';
 import { noteWishes } from '../../operations/wishes.js';
-import { drainInbox, inboxOnSqlite } from '../../store/inbox.node.js';
+import { readInbox, inboxOnSqlite } from '../../store/inbox.node.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
 import type { Config } from '../config.js';
 import { inboxFile, type NodeDeployment, openDeployment, writeCredentials } from '../deployment.node.js';
@@ -101,6 +101,7 @@ function inTurns(log: Logger, what: string, every: number, turn: (more: () => bo
 
 /** Renewal, schedules and purging; and, beside it, what asks the world: it may wait for strangers, renewal may not. */
 function startBackground(deployment: NodeDeployment, log: Logger, metrics: Metrics | undefined, { discovery, data }: Config) {
+  let wishesSince = 0;
   const loops = [
     inTurns(log, 'background work', TURN_EVERY_MS, async (more) => {
       const done = await backgroundTurn(deployment, { more });
@@ -110,7 +111,9 @@ function startBackground(deployment: NodeDeployment, log: Logger, metrics: Metri
     ...(discovery
       ? [
           inTurns(log, 'discovery', DISCOVERY_EVERY_MS, async (more) => {
-            await noteWishes(deployment, drainInbox(inboxFile(data), deployment.now()));
+            const now = deployment.now();
+            await noteWishes(deployment, readInbox(inboxFile(data), wishesSince, now));
+            wishesSince = now - 1; // the second that is running may get more
             await scheduleCrawls(deployment);
             const done = await discoveryTurn(deployment, { more });
             return done.evaluated || done.crawled ? done : undefined;
