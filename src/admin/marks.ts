@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi';
-import { type Granted, grantMark, listGrants, listIssued, markOf, withdrawGrant, withdrawInstance } from '../operations/grant-mark.js';
+import { type Granted, grantMark, withdrawGrant, withdrawInstance } from '../operations/grant-mark.js';
 import type { GrantRow, MarkRow, MarkTypeRow } from '../operations/issue-mark.js';
 import { changeMarkType, createMarkType, haltMarkType, listMarkTypes } from '../operations/mark-types.js';
 import { hideOwnMark, listOwnMarks, showOwnMark } from '../operations/own-marks.js';
 import type { OwnMarkRow } from '../operations/publish.js';
+import { listGrants, listIssued, markOf } from '../operations/read-marks.js';
 import { type DelegationRow, delegateMarkType, forgetMarkType, listDelegations, recognizeMarkType } from '../operations/recognize-marks.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';

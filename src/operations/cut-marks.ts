@@ -2,7 +2,7 @@ import { and, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import { insertRows, putArtefacts } from '../store/bulk.js';
 import type { EventsOf, Watch } from '../store/change.js';
 import { raw, type Statement } from '../store/database.js';
-import { artefact, authority, trustMark, trustMarkGrant, trustMarkType } from '../store/schema.js';
+import { artefact, authority, knownEntity, trustMark, trustMarkGrant, trustMarkType } from '../store/schema.js';
 import type { Deployment } from './call.js';
 import { type GrantRow, issueMark, type MarkRow, type MarkTypeRow, signedStatus } from './issue-mark.js';
 import { issuerOf, published } from './publish.js';
@@ -36,17 +36,16 @@ export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRo
   const atOnce = rows.length <= SIGNED_AT_ONCE ? await revokedAnswers(deployment, issuing, rows) : undefined;
   const chosen = db.select({ sha256: trustMark.sha256 }).from(trustMark).where(where);
   return [
+    // Resolve answers that carry them are held back by their links, and evaluated anew without them.
+    db
+      .update(knownEntity)
+      .set({ dueAt: now, leaseUntil: 0 })
+      .where(
+        sql`(authority_id, entity_id) IN (SELECT l.authority_id, l.subject FROM snapshot_link AS l WHERE l.issuer_id = ${issuing.id} AND l.kind = 'mark_status' AND l.key IN ${chosen})`,
+      ),
     // The mark itself and what said "active" or "expired" of it, while the rows still say which.
     db.delete(artefact).where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark'), inArray(artefact.sha256, chosen))),
     db.delete(artefact).where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark_status'), inArray(artefact.key, chosen))),
-    // Answers that carry them are held back by their links, and evaluated anew without them.
-    raw(
-      `UPDATE known_entity SET due_at = ?, lease_until = 0 WHERE (authority_id, entity_id) IN
-       (SELECT l.authority_id, l.subject FROM snapshot_link AS l WHERE l.issuer_id = ? AND l.kind = 'mark_status' AND NOT EXISTS
-        (SELECT 1 FROM artefact AS s WHERE s.authority_id = l.issuer_id AND s.kind = 'mark_status' AND s.key = l.key AND s.variant = l.variant))`,
-      now,
-      issuing.id,
-    ),
     db
       .update(trustMark)
       .set({ revokedAt: now, reason, statusDue: atOnce ? 0 : 1 })
