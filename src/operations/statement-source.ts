@@ -1,4 +1,4 @@
-import { and, eq, gt } from 'drizzle-orm';
+import { and, eq, gt, inArray } from 'drizzle-orm';
 import { failure, finding, type Result } from '../federation/entry.js';
 import type { Outbound } from '../outbound/outbound.js';
 import type { StatementCache } from '../resolver/cached-source.js';
@@ -56,7 +56,14 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
     const [row] = await db
       .select({ bytes: artefact.bytes, authorityId: artefact.authorityId, cut: artefact.cut })
       .from(artefact)
-      .where(and(eq(artefact.kind, 'hosted'), eq(artefact.key, subject), gt(artefact.exp, now())))
+      .where(
+        and(
+          inArray(artefact.authorityId, db.select({ id: authority.id }).from(authority)),
+          eq(artefact.kind, 'hosted'),
+          eq(artefact.key, subject),
+          gt(artefact.exp, now()),
+        ),
+      )
       .limit(1);
     if (!row) return undefined;
     options.local?.set(row.bytes, { issuerId: row.authorityId, kind: 'hosted', key: subject, variant: '', cut: row.cut });

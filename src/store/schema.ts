@@ -179,7 +179,6 @@ export const artefact = sqliteTable(
     uniqueIndex('artefact_place').on(t.authorityId, t.kind, t.key, t.variant),
     index('artefact_renew').on(t.renewAt),
     index('artefact_member').on(t.memberId),
-    index('artefact_key').on(t.kind, t.key),
     index('artefact_generation').on(t.authorityId, t.generation),
   ],
 );

@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { insertRows } from '../../src/store/bulk.js';
 import { StoreBusy, StoreFull } from '../../src/store/database.js';
 import { setting } from '../../src/store/schema.js';
-import { openStore } from '../../src/store/store.node.js';
+import { MIGRATIONS, openStore } from '../../src/store/store.node.js';
 import { tempFolder } from '../support/process.js';
 
 const row = (name: string, bytes = 10) => insertRows(setting, [{ name, value: 'x'.repeat(bytes) }]);
@@ -79,5 +79,25 @@ describe('the database file', () => {
       .join('\n');
     expect(sql).toContain('CREATE TABLE');
     expect(sql).not.toMatch(/DROP TABLE|ON DELETE|REFERENCES/i);
+  });
+
+  it('a database of the first schema, with data, is brought up to date and keeps everything', () => {
+    const folder = tempFolder();
+    const first = join(folder, 'drizzle');
+    mkdirSync(join(first, 'meta'), { recursive: true });
+    const journal = JSON.parse(readFileSync(join(MIGRATIONS, 'meta/_journal.json'), 'utf8')) as { entries: { idx: number; tag: string }[] };
+    const [oldest] = journal.entries;
+    writeFileSync(join(first, 'meta/_journal.json'), JSON.stringify({ ...journal, entries: [oldest] }));
+    copyFileSync(join(MIGRATIONS, `${oldest?.tag}.sql`), join(first, `${oldest?.tag}.sql`));
+    const file = join(folder, 'holdfast.db');
+    const old = openStore(file, () => 1, first);
+    old.writer.exec(
+      "INSERT INTO member (id, authority_id, entity_id, state, entity_types, intermediate, jwks, metadata, constraints, claims, crit, cut, created_at, updated_at, v) VALUES ('m', 'a', 'https://x.example', 'active', '[]', 0, '{\"keys\":[]}', '{}', '{}', '{}', '[]', 3, 1, 1, 7)",
+    );
+    old.close();
+    const store = openStore(file, () => 1);
+    expect(store.reader.prepare('SELECT entity_id, cut, v, hosted FROM member').all()).toEqual([{ entity_id: 'https://x.example', cut: 3, v: 7, hosted: 0 }]);
+    expect(store.reader.prepare('SELECT count(*) AS n FROM snapshot').get()).toEqual({ n: 0 });
+    store.close();
   });
 });

@@ -38,6 +38,23 @@ CREATE TABLE `known_entity` (
 --> statement-breakpoint
 CREATE INDEX `known_entity_due` ON `known_entity` (`due_at`);--> statement-breakpoint
 CREATE INDEX `known_entity_id` ON `known_entity` (`entity_id`);--> statement-breakpoint
+CREATE TABLE `member_watch` (
+	`member_id` text PRIMARY KEY NOT NULL,
+	`authority_id` text NOT NULL,
+	`entity_id` text NOT NULL,
+	`checked_at` integer NOT NULL,
+	`ok_at` integer,
+	`failures` integer NOT NULL,
+	`metadata` text,
+	`configuration_iat` integer,
+	`configuration_exp` integer,
+	`raised` text NOT NULL,
+	`counting` text NOT NULL,
+	`hold` text,
+	`dismissed` text
+);
+--> statement-breakpoint
+CREATE INDEX `member_watch_authority` ON `member_watch` (`authority_id`,`entity_id`);--> statement-breakpoint
 CREATE TABLE `own_trust_mark` (
 	`authority_id` text NOT NULL,
 	`trust_mark_type` text NOT NULL,
@@ -151,4 +168,5 @@ CREATE TABLE `wanted_subject` (
 	PRIMARY KEY(`authority_id`, `subject`)
 );
 --> statement-breakpoint
-CREATE INDEX `wanted_subject_asker` ON `wanted_subject` (`asked_by`);
+CREATE INDEX `wanted_subject_asker` ON `wanted_subject` (`asked_by`);--> statement-breakpoint
+ALTER TABLE `member` ADD `hosted` integer DEFAULT false NOT NULL;
