@@ -1,5 +1,5 @@
 import { and, asc, eq, lte } from 'drizzle-orm';
-import { createKeyCache, type Finding, finding, mediaTypes, type Result, validateTrustMarkStatus } from '../federation/entry.js';
+import { createKeyCache, type Result } from '../federation/entry.js';
 import { sha256 } from '../keys/random.js';
 import { perWalk } from '../outbound/budget.js';
 import type { Outbound } from '../outbound/outbound.js';
@@ -7,6 +7,7 @@ import { createStatementCache, type StatementCache } from '../resolver/cached-so
 import { withLocation } from '../resolver/ec-location.js';
 import { evaluate } from '../resolver/evaluate.js';
 import type { MarkIssuer } from '../resolver/judge-marks.js';
+import { askMarkStatus } from '../resolver/mark-status.js';
 import { raw } from '../store/database.js';
 import { artefact, authority, knownEntity } from '../store/schema.js';
 import { anchorsOf } from './anchors.js';
@@ -67,7 +68,6 @@ async function isActive(
   mark: string,
 ): Promise<Result<boolean>> {
   const { db } = deployment.store;
-  const no = (one: Finding): Result<boolean> => ({ ok: false, findings: [one] });
   const [own] = await db.select({ id: authority.id }).from(authority).where(eq(authority.entityId, issuer.entityId)).limit(1);
   if (own) {
     const key = await sha256(mark);
@@ -80,16 +80,7 @@ async function isActive(
     if (active) local.set(mark, { issuerId: own.id, kind: 'mark_status', key, variant: 'active', cut: status.cut });
     return { ok: true, value: active };
   }
-  if (issuer.statusEndpoint === undefined) return no(finding('trust_mark_status_unknown', issuer.entityId, 'the issuer publishes no status endpoint'));
-  const reply = await outbound.post({
-    url: issuer.statusEndpoint,
-    mediaType: mediaTypes.TRUST_MARK_STATUS_RESPONSE,
-    form: new URLSearchParams({ trust_mark: mark }),
-  });
-  if (!reply.ok)
-    return no(finding('trust_mark_status_unknown', issuer.entityId, reply.findings[0]?.detail ?? 'no answer', reply.findings[0]?.transient ?? true));
-  const answer = await validateTrustMarkStatus(reply.value.body.trim(), { now: deployment.now(), issuer, trustMark: mark });
-  return answer.ok ? { ok: true, value: answer.value.active } : answer;
+  return askMarkStatus(outbound, issuer, mark, deployment.now());
 }
 
 /**

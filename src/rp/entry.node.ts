@@ -4,11 +4,16 @@
  */
 import type { JwkSet, Profile } from '../federation/entry.js';
 import { isReachable, parseAllowed } from '../outbound/address-guard.js';
+import { perWalk } from '../outbound/budget.js';
 import { safeFetch } from '../outbound/safe-fetch.node.js';
 import { fetchedStatements } from '../resolver/source.js';
+import { type Evaluation, evaluate } from '../resolver/evaluate.js';
+import { askMarkStatus } from '../resolver/mark-status.js';
 import { type Walk, walk } from '../resolver/walk.js';
 import { type PreflightReport, preflightEntity } from './preflight.js';
 
+export type { Evaluation, Verdict } from '../resolver/evaluate.js';
+export type { JudgedMark } from '../resolver/judge-marks.js';
 export type { Outbound } from '../outbound/outbound.js';
 export type { StatementSource } from '../resolver/source.js';
 export type { Walk, WalkOptions, WalkStep } from '../resolver/walk.js';
@@ -33,9 +38,34 @@ export interface RelyingPartyOptions {
 export async function resolveEntity(subject: string, { anchors, development = false, allowAddresses }: RelyingPartyOptions): Promise<Walk> {
   const outbound = safeFetch({ loopback: development, allowed: parseAllowed(allowAddresses) });
   try {
-    return await walk(subject, { source: fetchedStatements(outbound), anchors, development, now: Math.floor(Date.now() / 1000) });
+    return await walk(subject, {
+      source: fetchedStatements(perWalk(outbound, () => performance.now())),
+      anchors,
+      development,
+      now: Math.floor(Date.now() / 1000),
+    });
   } finally {
     await outbound.close();
+  }
+}
+
+/**
+ * What an entity is under each of the pinned anchors, over the wire and within the budgets of one walk: its best chain, its
+ * Resolved Metadata, and its trust marks, each verified and asked about at its issuer. A verdict that is `unreachable` is
+ * none: try again.
+ * @example
+ * const { under } = await evaluateEntity('https://rp.example.org', { anchors: { 'https://ta.example.org': jwks } });
+ * const verdict = under.get('https://ta.example.org');
+ */
+export async function evaluateEntity(subject: string, { anchors, development = false, allowAddresses }: RelyingPartyOptions): Promise<Evaluation> {
+  const door = safeFetch({ loopback: development, allowed: parseAllowed(allowAddresses) });
+  const outbound = perWalk(door, () => performance.now());
+  const now = Math.floor(Date.now() / 1000);
+  try {
+    const active = (issuer: Parameters<typeof askMarkStatus>[1], mark: string) => askMarkStatus(outbound, issuer, mark, now);
+    return await evaluate(subject, { source: fetchedStatements(outbound), anchors, development, now, active });
+  } finally {
+    await door.close();
   }
 }
 
