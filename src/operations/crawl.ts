@@ -87,10 +87,12 @@ export async function scheduleCrawls(deployment: Deployment): Promise<void> {
  * Take the next entities of every running crawl. Each is evaluated and stored; a superior that is trusted itself is asked
  * for its list. The last slice exchanges the result: from that write on the new one is on show, whole.
  * @returns how many entities were looked at; 0 means no crawl is running
+ * @throws the first error about an entity that could not be stored, after the slice is done
  */
 export async function crawlSlice(deployment: Deployment, limit = 64): Promise<number> {
   const { db } = deployment.store;
   let taken = 0;
+  const errors: unknown[] = [];
   for (const one of await db
     .select({ job, row: authority })
     .from(job)
@@ -107,10 +109,19 @@ export async function crawlSlice(deployment: Deployment, limit = 64): Promise<nu
     const issuer = await issuerOf(deployment, one.row);
     const anchors = await anchorsOf(deployment, one.row);
     for (let at = 0; at < queued.length; at += AT_ONCE)
-      await Promise.all(queued.slice(at, at + AT_ONCE).map((found) => visit(deployment, issuer, one.job, anchors, found)));
+      await Promise.all(
+        queued.slice(at, at + AT_ONCE).map((found) =>
+          // One entity that cannot be stored must not stall the crawl: it counts as not reached, and the error is told.
+          visit(deployment, issuer, one.job, anchors, found).catch(async (error: unknown) => {
+            errors.push(error);
+            await deployment.store.write([setState(found, 'failed')]);
+          }),
+        ),
+      );
     taken += queued.length;
     await progress(deployment, one.job, queued.length === 0);
   }
+  if (errors.length) throw errors[0];
   return taken;
 }
 
@@ -120,10 +131,17 @@ async function visit(deployment: Deployment, issuer: Issuer, crawl: JobRow, anch
   await storeEvaluation(deployment, issuer, await takeEntity(deployment, row.id, found.entityId, 'crawl'), evaluated);
   const below = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : [];
   await deployment.store.write([
-    ...(below.length ? [queue(crawl.id, found, below)] : []),
-    raw("UPDATE crawl_entity SET state = ? WHERE id = ? AND state = 'queued'", evaluated.evaluation.configuration ? 'done' : 'failed', found.id),
+    ...chunks(below, QUEUED_AT_ONCE).map((ids) => queue(crawl.id, found, ids)),
+    setState(found, evaluated.evaluation.configuration ? 'done' : 'failed'),
   ]);
 }
+
+const setState = ({ id }: Found, state: Found['state']): Statement => raw("UPDATE crawl_entity SET state = ? WHERE id = ? AND state = 'queued'", state, id);
+
+/** Identifiers travel as one JSON value, which D1 caps at 2 MB: 450 of the longest allowed stay below one. */
+const QUEUED_AT_ONCE = 450;
+const chunks = <T>(all: readonly T[], size: number): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size));
 
 const queue = (jobId: string, { entityId, depth }: Found, below: readonly string[]): Statement =>
   raw(

@@ -102,6 +102,14 @@ describe('crawling a federation downwards', () => {
     d.network.set(`${INTERMEDIATE}/list`, 'no json');
     expect(await crawl(d)).toMatchObject({ state: 'done', total: 2 });
   });
+  it('an entity that cannot be stored does not stall the crawl', async () => {
+    const { d, ids } = await federation(4);
+    await d.execute(`CREATE TRIGGER broken BEFORE INSERT ON snapshot WHEN NEW.subject = '${ids[1]}' BEGIN SELECT RAISE(ABORT, 'sabotage'); END`);
+    const started = await d.admin('POST', `${A}/crawls`, {});
+    for (let n = 0; n < 6; n++) await crawlSlice(d.deployment).catch(() => 1);
+    expect((await d.admin('GET', `${A}/jobs/${started.json.id}`)).json).toMatchObject({ state: 'done', total: 6, done: 6, refused: 1 });
+    expect([await resolved(d, ids[0] as string), await resolved(d, ids[1] as string)]).toEqual([200, 404]);
+  });
   it('members of authorities of this deployment are read from the store', async () => {
     const d = await testDeployment();
     await d.admin('POST', '/authorities', { slug: 'below', entity_id: 'https://below.example.org', authority_hints: [ANCHOR] });
