@@ -16,7 +16,7 @@ import { insertRows } from '../store/bulk.js';
 import { raw, type Statement } from '../store/database.js';
 import { anchorPin, authority } from '../store/schema.js';
 import { allow, type Call, change, type Deployment } from './call.js';
-import { allDue, knowMembers } from './known-entities.js';
+import { allDue, knowMembers } from '../store/known-entities.js';
 import { jwksFromPem } from './member-keys.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityRow, authorityKeys, findAuthority } from './registry.js';

@@ -9,7 +9,7 @@ import { artefact, authority, authorityKey } from '../store/schema.js';
 import type { Statement } from '../store/database.js';
 import { allow, type Call, change } from './call.js';
 import { resignJob } from './jobs.js';
-import { withholdResting } from './known-entities.js';
+import { withholdResting } from '../store/known-entities.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority } from './registry.js';

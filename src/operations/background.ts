@@ -6,7 +6,7 @@ import { type Deployment, systemCall } from './call.js';
 import { signDueStatuses } from './cut-marks.js';
 import { KEPT_AFTER_END } from './issue-mark.js';
 import { staleArtefacts } from './jobs.js';
-import { dueResting } from './known-entities.js';
+import { dueResting } from '../store/known-entities.js';
 import { impactSlice } from './policy-impact.js';
 import { renewSlice, SLICE } from './renew.js';
 import { forgetWishes } from './wishes.js';

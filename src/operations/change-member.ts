@@ -6,7 +6,7 @@ import type { NewEvent } from '../store/event.js';
 import { artefact, member } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { organizationOf } from './enroll-member.js';
-import { dueBelow } from './known-entities.js';
+import { dueBelow } from '../store/known-entities.js';
 import { expectMemberInput, keyDifference, type MemberInput } from './member-input.js';
 import { jwksFromPem } from './member-keys.js';
 import { issuerOf, published, signedStatement } from './publish.js';

@@ -6,7 +6,7 @@ import { member, organization } from '../store/schema.js';
 import type { Statement } from '../store/database.js';
 import { allow, type Call, change } from './call.js';
 import { expectMemberInput, type MemberInput, newMemberRow } from './member-input.js';
-import { knowMembers } from './known-entities.js';
+import { knowMembers } from '../store/known-entities.js';
 import { jwksFromPem } from './member-keys.js';
 import { preflight } from './preflight.js';
 import { issuerOf, published, signedStatement } from './publish.js';

@@ -5,7 +5,7 @@ import { type NewArtefact, putArtefacts } from '../store/bulk.js';
 import { artefact, member } from '../store/schema.js';
 import { allow, type Call } from './call.js';
 import { rewriteMember } from './change-member.js';
-import { knowMembers } from './known-entities.js';
+import { knowMembers } from '../store/known-entities.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { findAuthority, findMember, type MemberRow } from './registry.js';
 

@@ -8,7 +8,7 @@ import { job, jobRefusal, member, organization } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { findJob, type JobRow } from './jobs.js';
 import { type MemberInput, memberInputFindings, newMemberRow } from './member-input.js';
-import { knowMembers } from './known-entities.js';
+import { knowMembers } from '../store/known-entities.js';
 import { jwksFromPem } from './member-keys.js';
 import { type Issuer, issuerOf, published, signedStatement } from './publish.js';
 import { Refusal } from './refusal.js';

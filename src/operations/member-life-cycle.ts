@@ -3,7 +3,7 @@ import { putArtefacts } from '../store/bulk.js';
 import { artefact, member, type MemberState } from '../store/schema.js';
 import { allow, type Call, change, type Permission } from './call.js';
 import { cutMarksOf, reissueMarksOf } from './cut-marks.js';
-import { forgetMember, knowMembers } from './known-entities.js';
+import { forgetMember, knowMembers } from '../store/known-entities.js';
 import { issuerOf, published, signedStatement } from './publish.js';
 import { Refusal } from './refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from './registry.js';

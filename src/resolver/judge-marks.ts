@@ -1,6 +1,6 @@
 import { type Finding, finding, type JwkSet, parseJws, type Result, type TrustChain, validateTrustMark } from '../federation/entry.js';
 
-/** Marks of one subject that are looked at; and issuers whose trust is established for them. */
+/** Issuers whose trust is established for one subject's marks: each costs a walk of its own. */
 const MAX_ISSUERS = 8;
 
 /** A mark's issuer as its own validated chain shows it. */

@@ -5,7 +5,7 @@ import { evaluateDue } from '../../src/operations/evaluate-entities.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { pinAnchor, unpinAnchor } from '../../src/operations/anchors.js';
-import { knowMembers } from '../../src/operations/known-entities.js';
+import { knowMembers } from '../../src/store/known-entities.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember, whenSigning } from '../support/deployment.js';
 import { flipSignature } from '../support/chain.js';

@@ -1,11 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, request } from 'node:https';
 import { join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { generate } from 'selfsigned';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { testKey } from '../support/keys.js';
-import { freePort, type Server, startProcess, tempFolder } from '../support/process.js';
+import { freePort, localhostCertificate, type Server, startProcess, tempFolder } from '../support/process.js';
 
 /**
  * What the OpenID Foundation's conformance suite looks at in a deployed federation (its deployed-entity plan): over https
@@ -26,14 +25,7 @@ type Claims = Record<string, never> & {
 
 async function federation() {
   const folder = tempFolder();
-  const [cert, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  const pair = await generate([{ name: 'commonName', value: 'localhost' }], {
-    keyType: 'ec',
-    curve: 'P-256',
-    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
-  });
-  writeFileSync(cert, pair.cert);
-  writeFileSync(keyFile, pair.private, { mode: 0o600 });
+  const { cert, key: keyFile } = await localhostCertificate(folder);
   const ca = readFileSync(cert);
   const ask = (
     url: string,

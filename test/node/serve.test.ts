@@ -1,10 +1,9 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
-import { generate } from 'selfsigned';
 import { describe, expect, it } from 'vitest';
 import { testKey } from '../support/keys.js';
-import { admin, freePort, run, startProcess, tempFolder } from '../support/process.js';
+import { admin, freePort, localhostCertificate, run, startProcess, tempFolder } from '../support/process.js';
 
 const enrol = async (server: Parameters<typeof admin>[0], entity_id: string) =>
   admin(server, 'POST', '/authorities/main/members', { entity_id, jwks: { keys: [(await testKey()).jwk] }, activate: true });
@@ -54,14 +53,7 @@ describe('the first start', () => {
 
   it('terminates TLS itself, with an https identifier, a seal key and a token from outside', async () => {
     const folder = tempFolder();
-    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-    const pair = await generate([{ name: 'commonName', value: 'localhost' }], {
-      keyType: 'ec',
-      curve: 'P-256',
-      extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
-    });
-    writeFileSync(cert, pair.cert);
-    writeFileSync(key, pair.private, { mode: 0o600 });
+    const { cert, key } = await localhostCertificate(folder);
     const port = await freePort();
     const url = `https://localhost:${port}`;
     const server = await startProcess(join(folder, 'data'), {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { generate } from 'selfsigned';
 import { onTestFinished } from 'vitest';
 
 export const MAIN = new URL('../../dist/platform/main.node.js', import.meta.url).pathname;
@@ -22,6 +23,19 @@ export function tempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-process-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** A self-signed certificate for `localhost`, as the files that a server and its clients are given. */
+export async function localhostCertificate(folder: string): Promise<{ readonly cert: string; readonly key: string }> {
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const pair = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
+  });
+  writeFileSync(cert, pair.cert);
+  writeFileSync(key, pair.private, { mode: 0o600 });
+  return { cert, key };
 }
 
 export interface Finished {

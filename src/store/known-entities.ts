@@ -1,4 +1,4 @@
-import { raw, type Statement } from '../store/database.js';
+import { raw, type Statement } from './database.js';
 
 /**
  * What an operation on a member does to the evaluations that rest on it, set-based and in the member's own batch. Answers
