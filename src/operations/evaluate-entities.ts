@@ -1,8 +1,9 @@
 import { and, asc, eq, lte } from 'drizzle-orm';
 import { createKeyCache, type Result } from '../federation/entry.js';
 import { sha256 } from '../keys/random.js';
-import { perWalk } from '../outbound/budget.js';
 import type { Outbound } from '../outbound/outbound.js';
+import { withinBudget } from '../outbound/budget.js';
+import { createBudget } from '../outbound/evaluation-budget.js';
 import { createStatementCache, type StatementCache } from '../resolver/cached-source.js';
 import { withLocation } from '../resolver/ec-location.js';
 import { evaluate } from '../resolver/evaluate.js';
@@ -12,6 +13,7 @@ import { raw } from '../store/database.js';
 import { artefact, authority, knownEntity } from '../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import type { Deployment } from './call.js';
+import { keptChains } from './kept-chains.js';
 import { type Issuer, issuerOf } from './publish.js';
 import { Refusal } from './refusal.js';
 import type { AuthorityRow } from './registry.js';
@@ -45,15 +47,19 @@ export async function evaluateNow(
 ): Promise<Evaluated> {
   const { cache, keyCache } = toolsOf(deployment);
   const local = new Map<string, LocalEvidence>();
-  const outbound = perWalk(deployment.outbound, () => performance.now());
-  const source = statementSource(deployment, { outbound, cached: { by: cache, subject }, local });
+  const budget = createBudget();
+  const outbound = withinBudget(deployment.outbound, budget);
+  const source = statementSource(deployment, { cached: { by: cache, subject }, local });
   const { development } = deployment;
+  const pinned = anchors ?? (await anchorsOf(deployment, row));
   const evaluation = await evaluate(subject, {
     source: superior ? withLocation(source, outbound, { subject, superior, now: deployment.now(), development }) : source,
-    anchors: anchors ?? (await anchorsOf(deployment, row)),
+    anchors: pinned,
     now: deployment.now(),
     development,
     keyCache,
+    budget,
+    kept: await keptChains(deployment, row.id, subject, Object.keys(pinned)),
     active: (issuer, mark) => isActive(deployment, outbound, local, issuer, mark),
   });
   return { evaluation, local };

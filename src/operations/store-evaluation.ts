@@ -124,8 +124,8 @@ async function settle(
   const now = deployment.now();
   const authorityId = issuer.authority.id;
   const failed = verdict.state === 'unreachable';
-  // A failure that may pass is no verdict: an answer that is still valid goes on being served.
-  if (failed && old?.state === 'valid' && (old.exp ?? 0) > now)
+  // A failure that may pass is no verdict: an answer that is still valid goes on being served, unless what it rests on is denied.
+  if (failed && !verdict.denied && old?.state === 'valid' && (old.exp ?? 0) > now)
     return { statements: [], put: [], kept: typeSets(old.entityTypes).map((types) => resolveVariant(anchor, types)), again: now + AT_LATEST, failed };
   const answer = verdict.state === 'valid' ? await answers(deployment, issuer, verdict, evaluated) : verdict;
   const judged = 'put' in answer ? verdict : answer;
@@ -152,7 +152,7 @@ const dropLinks = (authorityId: string, subject: string, trustAnchor: string): S
 async function answers(
   deployment: Deployment,
   issuer: Issuer,
-  { chain, marks, exp }: Extract<Verdict, { state: 'valid' }>,
+  { chain, marks, exp, until }: Extract<Verdict, { state: 'valid' }>,
   { local }: Evaluated,
 ): Promise<
   | { readonly put: readonly NewArtefact[]; readonly links: readonly LinkRow[]; readonly exp: number; readonly incomplete: boolean }
@@ -162,11 +162,12 @@ async function answers(
   const trustChain = chain.statements.map(({ compact }) => compact);
   const resolved = { subject: chain.subject, trustAnchor: chain.trustAnchor, metadata: chain.metadata, trustChain, trustMarks: good, exp };
   try {
-    const put = await signedResponses(deployment, issuer, resolved);
+    // Not served beyond the end of what a mark rests on; the evaluation that is due then says what holds without it.
+    const put = (await signedResponses(deployment, issuer, resolved)).map((one) => (until < exp ? { ...one, cap: until } : one));
     const evidence = [...trustChain, ...good.map(({ trust_mark }) => trust_mark)].flatMap((bytes) => local.get(bytes) ?? []);
     const place = { authorityId: issuer.authority.id, subject: chain.subject, trustAnchor: chain.trustAnchor };
     const incomplete = marks.some(({ findings }) => findings.some(({ transient }) => transient));
-    return { put, links: evidence.map((one) => ({ ...place, ...one })), exp, incomplete };
+    return { put, links: evidence.map((one) => ({ ...place, ...one })), exp: until, incomplete };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return { state: 'invalid', error: 'invalid_trust_chain', findings: error.findings };

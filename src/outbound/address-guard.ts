@@ -5,6 +5,8 @@ export type Block = readonly [address: ipaddr.IPv4 | ipaddr.IPv6, bits: number];
 
 /** Special-purpose blocks that ipaddr.js calls unicast: the dummy prefix, IPv4-compatible addresses, a cloud's host agent. */
 const MORE_SPECIAL = ['100:0:0:1::/64', '::/96', '168.63.129.16/32'].map((text) => ipaddr.parseCIDR(text));
+/** The only IPv6 space that is given out for global unicast; the rest may mean anything tomorrow. */
+const GLOBAL_V6 = ipaddr.parseCIDR('2000::/3');
 const LINK_LOCAL = ['169.254.0.0/16', 'fe80::/10'].map((text) => ipaddr.parseCIDR(text));
 
 const within = (address: ipaddr.IPv4 | ipaddr.IPv6, [net, bits]: Block): boolean =>
@@ -40,5 +42,6 @@ export function isReachable(text: string, { allowed = [], loopback = false }: Gu
   const address = ipaddr.process(text); // an IPv4-mapped IPv6 address counts as the IPv4 address it is
   if (loopback && address.range() === 'loopback') return true;
   if (allowed.some((block) => within(address, block))) return !LINK_LOCAL.some((block) => within(address, block));
+  if (address.kind() === 'ipv6' && !within(address, GLOBAL_V6)) return false;
   return address.range() === 'unicast' && !MORE_SPECIAL.some((block) => within(address, block));
 }

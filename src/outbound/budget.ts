@@ -1,5 +1,6 @@
 import type { Result } from '../federation/entry.js';
-import { MAX_WAITING, MAX_WALK_BYTES, PARALLEL_PER_HOST, PARALLEL_PER_PROCESS, PARALLEL_PER_WALK, WHOLE_WALK_MS } from './limits.js';
+import { type Budget, type BudgetLimits, createBudget } from './evaluation-budget.js';
+import { MAX_WAITING, PARALLEL_PER_HOST, PARALLEL_PER_PROCESS } from './limits.js';
 import type { FetchRequest, Outbound, PostRequest, Reply } from './outbound.js';
 import { fetchFinding } from './read-reply.js';
 import { createTurns, type Turns } from './turns.js';
@@ -12,19 +13,20 @@ const around = (outbound: Outbound, wrap: (request: FetchRequest, go: Exchange) 
   post: (request) => wrap(request, (one) => outbound.post(one as PostRequest)),
 });
 
-const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : '');
+/** The host without its port: one machine behind many ports is one machine. */
+const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).hostname.replace(/\.$/, '') : '');
 
 /**
  * Bound what the whole process asks of the world: fetches at once, in all and per host, so that politeness does not depend
  * on how many walks there are. A host that answers slowly holds up itself only.
  */
-export function perProcess(outbound: Outbound, { parallel = PARALLEL_PER_PROCESS, perHost = PARALLEL_PER_HOST } = {}): Outbound {
+export function perProcess(outbound: Outbound, { parallel = PARALLEL_PER_PROCESS, perHost = PARALLEL_PER_HOST, waiting = MAX_WAITING } = {}): Outbound {
   const all = createTurns(parallel);
   const hosts = new Map<string, { readonly turns: Turns; users: number }>();
   return around(outbound, async (request, go) => {
     const host = hostOf(request.url);
     const own = hosts.get(host) ?? { turns: createTurns(perHost), users: 0 };
-    if (own.turns.waiting + all.waiting > MAX_WAITING) return fetchFinding('budget_exceeded', request.url, 'too many requests are waiting', true);
+    if (own.turns.waiting + all.waiting >= waiting) return fetchFinding('budget_exceeded', request.url, 'too many requests are waiting', true);
     hosts.set(host, own);
     own.users++;
     const doneHost = await own.turns.take();
@@ -39,29 +41,19 @@ export function perProcess(outbound: Outbound, { parallel = PARALLEL_PER_PROCESS
   });
 }
 
+/** The same door, every exchange paid for by the budget of an evaluation. */
+export const withinBudget = (outbound: Outbound, budget: Budget): Outbound =>
+  around(outbound, (request, go) =>
+    budget.exchange(
+      request.url,
+      ({ body }) => body.length,
+      () => go(request),
+    ),
+  );
+
 /**
- * Bound what one walk may cost: fetches at once, decoded bytes, time. Running out of time may pass; running out of bytes is
- * a verdict on the graph.
+ * The same door for one question, with a budget of its own: fetches, decoded bytes, time.
  * @param milliseconds a clock that only goes forward
  */
-export function perWalk(
-  outbound: Outbound,
-  milliseconds: () => number,
-  { parallel = PARALLEL_PER_WALK, bytes = MAX_WALK_BYTES, time = WHOLE_WALK_MS } = {},
-): Outbound {
-  const turns = createTurns(parallel);
-  const end = milliseconds() + time;
-  let left = bytes;
-  return around(outbound, async (request, go) => {
-    const done = await turns.take();
-    try {
-      if (milliseconds() >= end) return fetchFinding('budget_exceeded', request.url, `the walk has taken ${time / 1000} s`, true);
-      if (left <= 0) return fetchFinding('budget_exceeded', request.url, `the walk has read ${bytes} bytes`);
-      const reply = await go(request);
-      if (reply.ok) left -= reply.value.body.length;
-      return reply;
-    } finally {
-      done();
-    }
-  });
-}
+export const perWalk = (outbound: Outbound, milliseconds: () => number, limits: BudgetLimits = {}): Outbound =>
+  withinBudget(outbound, createBudget(milliseconds, limits));

@@ -1,7 +1,9 @@
 import ipaddr from 'ipaddr.js';
 import { type GuardOptions, isReachable } from './address-guard.js';
 
-const LOCAL_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|home\.arpa|onion|test|invalid)$/;
+const LOCAL_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|private|corp|home|lan|svc|home\.arpa|onion|test|invalid)$/;
+
+const WAY_OUT = '; private networks are reached only where HOLDFAST_OUTBOUND_ALLOW (allowAddresses in the library) names their addresses';
 
 /**
  * What can be refused from the text of a URL alone, on every platform. The parsed host name is looked at, never the
@@ -20,8 +22,8 @@ export function checkUrl(text: string, guard: GuardOptions = {}): URL | string {
   if (url.protocol !== 'https:' && !(loopback && url.protocol === 'http:')) return `${url.protocol} is not https:`;
   if (url.username || url.password) return 'it has credentials';
   if (loopback) return url;
-  if (literal) return guard.allowed?.length && isReachable(host, guard) ? url : 'its host is an address, not a name';
+  if (literal) return guard.allowed?.length && isReachable(host, guard) ? url : `its host is an address, not a name${WAY_OUT}`;
   // With allowed blocks a private name may be meant; the check at connect decides.
-  if (!guard.allowed?.length && (!host.includes('.') || LOCAL_NAME.test(host))) return 'its host is not a public name';
+  if (!guard.allowed?.length && (!host.includes('.') || LOCAL_NAME.test(host))) return `its host is not a public name${WAY_OUT}`;
   return url;
 }

@@ -8,7 +8,7 @@ export interface Reply {
 
 export interface FetchRequest {
   readonly url: string;
-  /** The only media type accepted, exactly, without parameters. */
+  /** The only media type accepted; parameters beside it are ignored. */
   readonly mediaType: string;
   /** Cap on the decoded body in bytes. */
   readonly maxBytes?: number;

@@ -9,14 +9,16 @@ export const fetchFinding = (code: FindingCode, url: string, detail: string, tra
 export function checkHead({ url, mediaType }: FetchRequest, status: number, header: (name: string) => string | undefined) {
   if (status >= 300 && status < 400) return fetchFinding('redirect_refused', url, `it redirects (${status})`);
   if (status !== 200) return fetchFinding('status_unexpected', url, `it answers ${status}`, status >= 500 || status === 429);
-  const encoding = header('content-encoding');
-  if (encoding !== undefined && encoding !== 'identity') return fetchFinding('content_encoding_refused', url, 'its body is encoded');
-  const given = header('content-type')?.trim().toLowerCase();
-  // The media types of the standard have no parameters (§15); plain JSON often comes with a charset.
-  const type = mediaType === 'application/json' ? given?.split(';')[0]?.trim() : given;
+  const codings = (header('content-encoding') ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((one) => one.trim());
+  if (codings.some((one) => one !== '' && one !== 'identity')) return fetchFinding('content_encoding_refused', url, 'its body is encoded');
+  // Type and subtype name a media type (RFC 9110 §8.3.1); parameters that nobody defined say nothing (§15 has none to send).
+  const type = header('content-type')?.split(';')[0]?.trim().toLowerCase();
   return type === mediaType
     ? undefined
-    : fetchFinding('content_type_wrong', url, `its content type is ${JSON.stringify((type ?? 'missing').slice(0, 80))}, not ${mediaType}`);
+    : fetchFinding('content_type_wrong', url, `its content type is ${JSON.stringify((type || 'missing').slice(0, 80))}, not ${mediaType}`);
 }
 
 class Refused extends Error {

@@ -1,12 +1,12 @@
-import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, buildConnector, request as send } from 'undici';
 import { type GuardOptions, isReachable } from './address-guard.js';
 import { checkUrl } from './check-url.js';
-import { CONNECT_MS, FIRST_BYTE_MS, MAX_HEADER_BYTES, WHOLE_FETCH_MS } from './limits.js';
+import { CONNECT_MS, FIRST_BYTE_MS, KEEP_ALIVE_MS, MAX_HEADER_BYTES, WHOLE_FETCH_MS } from './limits.js';
 import type { Result } from '../federation/entry.js';
 import type { FetchRequest, Outbound, Reply } from './outbound.js';
 import { checkHead, fetchFinding, readBody } from './read-reply.js';
+import { hostResolver } from './resolve-host.node.js';
 
 class Blocked extends Error {}
 
@@ -20,7 +20,7 @@ export interface SafeFetchOptions extends GuardOptions {
  * differently the second time gains nothing; undici's own `request` neither follows redirects nor decompresses.
  */
 export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close(): Promise<void> } {
-  const resolve = options.resolve ?? (lookup as LookupFunction);
+  const resolve = options.resolve ?? hostResolver(options);
   const guarded: LookupFunction = (host, how, done) =>
     resolve(host, { ...how, all: true }, (error, found) => {
       if (error) return done(error, []);
@@ -36,7 +36,9 @@ export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close():
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: FIRST_BYTE_MS,
     bodyTimeout: WHOLE_FETCH_MS,
-    keepAliveTimeout: 1000,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Otherwise the peer's own Keep-Alive header decides how long our socket stays open, up to ten minutes.
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
     connect(target, done) {
       const host = target.hostname.replace(/^\[|\]$/g, '');
       if (isIP(host) && !isReachable(host, options)) return done(new Blocked('the address is never contacted'), null);

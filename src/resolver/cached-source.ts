@@ -1,44 +1,57 @@
 import type { Result } from '../federation/entry.js';
 import type { StatementSource } from './source.js';
 
-/** How long an answer is used again (seconds), and how much of it is kept (bytes). */
-const KEEP_SECONDS = 60;
-const KEEP_BYTES = 16 * 1024 * 1024;
+/** How long an answer is used again (seconds), and how much of it is kept (bytes, keys and bookkeeping counted). */
+export const KEEP_SECONDS = 60;
+export const KEEP_BYTES = 16 * 1024 * 1024;
+const OVERHEAD = 500;
 
 export interface StatementCache {
-  /** The same source with the cache in front; each walk brings its own, with its own budget. Its subject is always asked anew. */
+  /** The same source with the cache in front. Its subject is always asked anew. */
   over(source: StatementSource, subject: string): StatementSource;
+  /** What is kept, for tests and metrics. */
+  readonly size: { readonly entries: number; readonly bytes: number };
+}
+
+interface Entry {
+  readonly at: number;
+  readonly bytes: number;
+  readonly result: Promise<Result<string>>;
 }
 
 /**
- * Superiors are the same for many subjects: an answer of theirs is used again for a minute by the walks that follow
- * (OpenID Federation 1.0 §10.2 lets statements be cached until they expire). Failures are never kept. Bounded in bytes.
+ * Superiors are the same for many subjects: a configuration of theirs is used again for a minute by the walks that follow
+ * (OpenID Federation 1.0 §10.2 lets statements be cached until they expire). Failures are never kept. Walks that run at the
+ * same time share one exchange, never a budget that has run out: each pays for what it gets by itself.
  */
-export function createStatementCache(now: () => number): StatementCache {
-  const kept = new Map<string, { readonly at: number; readonly bytes: number; readonly result: Promise<Result<string>> }>();
+export function createStatementCache(now: () => number, { keepBytes = KEEP_BYTES } = {}): StatementCache {
+  const kept = new Map<string, Entry>();
   let total = 0;
-  const drop = (key: string) => {
+  const drop = (key: string): void => {
     total -= kept.get(key)?.bytes ?? 0;
     kept.delete(key);
   };
+  const put = (key: string, result: Entry['result'], length: number): void => {
+    drop(key);
+    const entry = { at: now(), bytes: OVERHEAD + 2 * key.length + length, result };
+    kept.set(key, entry);
+    total += entry.bytes;
+    for (const oldest of kept.keys()) {
+      if (total <= keepBytes) break;
+      drop(oldest);
+    }
+  };
   const once = (key: string, load: () => Promise<Result<string>>): Promise<Result<string>> => {
     const known = kept.get(key);
-    if (known && now() - known.at <= KEEP_SECONDS && now() >= known.at) return known.result;
-    drop(key);
+    if (known && now() - known.at <= KEEP_SECONDS && now() >= known.at)
+      // Who asked first may have run out of something: that is its own affair.
+      return known.result.then((loaded) => (loaded.ok || !loaded.findings.some(({ code }) => code === 'budget_exceeded') ? loaded : load()));
     const result = load();
-    kept.set(key, { at: now(), bytes: 0, result });
-    void result.then(
-      (loaded) => {
-        if (kept.get(key)?.result !== result) return;
-        if (!loaded.ok) return drop(key);
-        kept.set(key, { at: now(), bytes: loaded.value.length, result });
-        total += loaded.value.length;
-        for (const oldest of kept.keys()) {
-          if (total <= KEEP_BYTES) break;
-          drop(oldest);
-        }
-      },
-      () => drop(key),
+    put(key, result, 0);
+    const mine = (): boolean => kept.get(key)?.result === result;
+    result.then(
+      (loaded) => mine() && (loaded.ok ? put(key, result, loaded.value.length) : drop(key)),
+      () => mine() && drop(key),
     );
     return result;
   };
@@ -46,7 +59,10 @@ export function createStatementCache(now: () => number): StatementCache {
     over: (source, subject) => ({
       configuration: (id) => (id === subject ? source.configuration(id) : once(id, () => source.configuration(id))),
       // One statement is about one subject: nobody asks for it again soon.
-      statement: (superior, subject) => source.statement(superior, subject),
+      statement: (superior, about) => source.statement(superior, about),
     }),
+    get size() {
+      return { entries: kept.size, bytes: total };
+    },
   };
 }

@@ -1,7 +1,22 @@
-import { type Finding, finding, type JwkSet, parseJws, type Result, type TrustChain, validateTrustMark } from '../federation/entry.js';
+import {
+  type Finding,
+  finding,
+  type JwkSet,
+  limits,
+  parseTrustMark,
+  type ParsedTrustMark,
+  type Result,
+  type TrustChain,
+  verifyJws,
+} from '../federation/entry.js';
 
-/** Issuers whose trust is established for one subject's marks: each costs a walk of its own. */
+/** Issuers whose trust is established for one subject's marks: each costs a walk. */
 const MAX_ISSUERS = 8;
+/**
+ * A mark whose issuer answers for no status cannot be withdrawn, so it counts only when it lives no longer than a statement
+ * may, seconds. The endpoint is a SHOULD (§5.1.1, §7.3).
+ */
+const MAX_LIFETIME_WITHOUT_STATUS = limits.MAX_STATEMENT_LIFETIME;
 
 /** A mark's issuer as its own validated chain shows it. */
 export interface MarkIssuer {
@@ -9,6 +24,8 @@ export interface MarkIssuer {
   readonly jwks: JwkSet;
   /** `federation_trust_mark_status_endpoint` of its own configuration. */
   readonly statusEndpoint: string | undefined;
+  /** When its chain ends. */
+  readonly exp: number;
 }
 
 /** A mark with the verdict on it: it holds exactly when there are no findings. */
@@ -16,12 +33,16 @@ export interface JudgedMark {
   readonly trust_mark_type: string;
   readonly trust_mark: string;
   readonly exp: number | undefined;
+  /** When something it rests on ends: the mark itself, its delegation, its issuer's chain. Seconds since the epoch. */
+  readonly until: number | undefined;
   readonly findings: readonly Finding[];
 }
 
 export interface JudgeOptions {
   readonly now: number;
   readonly development?: boolean;
+  /** Further `typ` values that marks of a trust framework have (§7). */
+  readonly markTypes?: readonly string[];
   /** The chain of the subject: whose marks, and what its anchor says of issuers and owners. */
   readonly chain: TrustChain;
   /** The issuer's chain under the same anchor; findings when there is none. */
@@ -31,12 +52,13 @@ export interface JudgeOptions {
 }
 
 /**
- * The marks in the subject's configuration, each verified, active, and of an issuer the Trust Anchor accepts (OpenID
- * Federation 1.0 §7.3, §8.3.2): trust in the issuer comes first, then the mark with its delegation, then its status.
+ * The marks in the subject's configuration, each judged alone: is it verified, active, and of an issuer the Trust Anchor
+ * accepts (OpenID Federation 1.0 §7.3, §8.3.2). What can be seen without asking anybody comes first, then trust in the
+ * issuer, the signature, the status.
  */
 export async function judgeMarks(options: JudgeOptions): Promise<readonly JudgedMark[]> {
-  const { chain, now, development = false } = options;
-  const given = chain.statements[0]?.claims.trust_marks ?? [];
+  const { chain } = options;
+  const given = (chain.statements[0]?.claims.trust_marks ?? []).slice(0, limits.MAX_TRUST_MARKS);
   const issuers = new Map<string, Promise<Result<MarkIssuer>>>();
   const issuerOf = (id: string): Promise<Result<MarkIssuer>> => {
     const known = issuers.get(id);
@@ -50,31 +72,31 @@ export async function judgeMarks(options: JudgeOptions): Promise<readonly Judged
   };
   return Promise.all(
     given.map(async ({ trust_mark_type, trust_mark }, n): Promise<JudgedMark> => {
-      const no = (...findings: readonly Finding[]): JudgedMark => ({
-        trust_mark_type,
-        trust_mark,
-        exp: undefined,
-        findings: findings.map((one) => ({ ...one, where: `trust_marks/${n} ${one.where}`.trim() })),
-      });
-      const jws = parseJws(trust_mark, ['trust-mark+jwt']);
-      if (!jws.ok) return no(...jws.findings);
-      const unlisted = notListed(trust_mark_type, chain);
-      if (unlisted) return no(unlisted);
-      const issuer = await issuerOf(String(jws.value.claims['iss']));
-      if (!issuer.ok) return no(...issuer.findings);
-      const mark = await validateTrustMark(trust_mark, { now, development, subject: chain.subject, issuer: issuer.value, anchor: chain.anchor });
-      if (!mark.ok) return no(...mark.findings);
-      const active = await options.active(issuer.value, trust_mark);
-      if (!active.ok) return no(...active.findings);
-      if (!active.value) return no(finding('trust_mark_not_active', 'status', 'its issuer says that it is not active'));
-      return { trust_mark_type, trust_mark, exp: mark.value.claims.exp, findings: [] };
+      const judged = await judge(trust_mark, options, issuerOf);
+      const findings = judged.ok ? [] : judged.findings.map((one) => ({ ...one, where: `trust_marks/${n} ${one.where}`.trim() }));
+      return { trust_mark_type, trust_mark, findings, ...(judged.ok ? judged.value : { exp: undefined, until: undefined }) };
     }),
   );
 }
 
-/** Nothing is asked about marks of types the anchor does not list: they would not be used anyway (§17.5). */
-function notListed(type: string, { anchor: { trust_mark_issuers: issuers = {}, trust_mark_owners: owners = {} } }: TrustChain): Finding | undefined {
-  return Object.hasOwn(issuers, type) || Object.hasOwn(owners, type)
-    ? undefined
-    : finding('trust_mark_not_recognized', 'trust_mark_type', 'the trust anchor does not list this type');
+async function judge(
+  trustMark: string,
+  { chain, now, development = false, markTypes = [], active }: JudgeOptions,
+  issuerOf: (id: string) => Promise<Result<MarkIssuer>>,
+): Promise<Result<Pick<JudgedMark, 'exp' | 'until'>>> {
+  const mark = await parseTrustMark(trustMark, { now, development, subject: chain.subject, anchor: chain.anchor, types: markTypes });
+  if (!mark.ok) return mark;
+  const { claims, jws, delegationExp } = mark.value;
+  const issuer = await issuerOf(claims.iss);
+  if (!issuer.ok) return issuer;
+  const key = await verifyJws(jws, issuer.value.jwks);
+  if (!key.ok) return key;
+  const status = livesBriefly(mark.value) && issuer.value.statusEndpoint === undefined ? { ok: true as const, value: true } : undefined;
+  const is = await active(issuer.value, trustMark).then((answer) => (answer.ok ? answer : (status ?? answer)));
+  if (!is.ok) return is;
+  if (!is.value) return { ok: false, findings: [finding('trust_mark_not_active', 'status', 'its issuer says that it is not active')] };
+  const ends = [claims.exp, delegationExp, issuer.value.exp].filter((one) => one !== undefined);
+  return { ok: true, value: { exp: claims.exp, until: Math.min(...ends) } };
 }
+
+const livesBriefly = ({ claims: { iat, exp } }: ParsedTrustMark): boolean => exp !== undefined && exp - iat <= MAX_LIFETIME_WITHOUT_STATUS;

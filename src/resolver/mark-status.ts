@@ -9,7 +9,7 @@ import type { MarkIssuer } from './judge-marks.js';
 export async function askMarkStatus(outbound: Outbound, issuer: MarkIssuer, mark: string, now: number): Promise<Result<boolean>> {
   const unknown = (detail: string, transient = false) =>
     ({ ok: false, findings: [finding('trust_mark_status_unknown', issuer.entityId, detail, transient)] }) as const;
-  if (issuer.statusEndpoint === undefined) return unknown('the issuer publishes no status endpoint');
+  if (issuer.statusEndpoint === undefined) return unknown('the issuer publishes no status endpoint, so only a mark of at most seven days counts');
   const reply = await outbound.post({
     url: issuer.statusEndpoint,
     mediaType: mediaTypes.TRUST_MARK_STATUS_RESPONSE,

@@ -2,36 +2,26 @@ import {
   createKeyCache,
   type EntityStatement,
   type Finding,
-  isEntityConfiguration,
   type JwkSet,
-  type KeyCache,
   limits,
-  parseEntityStatement,
-  refuse,
   rememberingSignatures,
   type Result,
   type TrustChain,
-  validateEntityConfiguration,
   validateTrustChain,
 } from '../federation/entry.js';
-import type { StatementSource } from './source.js';
+import { type Budget, createBudget } from '../outbound/evaluation-budget.js';
+import { createTurns, type Turns } from '../outbound/turns.js';
+import { createGatherer, type Gatherer, type GatherOptions } from './gather.js';
 
-/** Budgets of one walk: a stranger decides how wide and deep the graph above an entity is (OpenID Federation 1.0 §18.1). */
-export const MAX_ENTITIES_PER_WALK = 100;
-export const MAX_FETCHES_PER_WALK = 200;
-
-export interface WalkOptions {
-  readonly source: StatementSource;
+export interface WalkOptions extends GatherOptions {
   readonly anchors: Readonly<Record<string, JwkSet>>;
-  readonly now: number;
-  readonly development?: boolean;
-  readonly understoodClaims?: readonly string[];
-  readonly keyCache?: KeyCache;
+  /** Statements that another walk of the same evaluation has gathered; then `source` is not asked, and nothing is paid twice. */
+  readonly gatherer?: Gatherer;
 }
 
 /** One thing the walk did, in order; `findings` says what went wrong there. */
 export interface WalkStep {
-  readonly what: 'configuration' | 'statement' | 'chain';
+  readonly what: 'configuration' | 'statement' | 'chain' | 'budget';
   /** The entity, or issuer and subject of a statement, or the identifiers of a chain. */
   readonly of: readonly string[];
   readonly findings: readonly Finding[];
@@ -43,50 +33,51 @@ export interface Walk {
   readonly steps: readonly WalkStep[];
   /** The subject's own Entity Configuration, when it is sound in itself. */
   readonly configuration: EntityStatement | undefined;
+  /** The superiors that each entity names whose configuration was read: the graph as far as it is known. */
+  readonly superiors: ReadonlyMap<string, readonly string[]>;
 }
 
-type Path = readonly string[];
-interface Candidate {
-  readonly entities: Path;
+/**
+ * Paths to one entity of one length that are taken further, for each of the subject's superiors apart: other routes of the
+ * same length to the same place rarely lead to another answer, and without this bound there are as many as a stranger likes.
+ */
+const PATHS_TO_A_PLACE = 4;
+/** Candidate chains to one anchor that are validated, the shortest first. */
+const CHAINS_TO_AN_ANCHOR = 16;
+/** Superiors asked at the same time, shared among the branches; each branch may always ask one. */
+const PARALLEL = 8;
+
+/** Entities from the subject upwards, and their statements: the subject's configuration, then one about each. */
+interface Path {
+  readonly entities: readonly string[];
   readonly chain: readonly string[];
 }
 
 /**
  * Collect statements from the subject upwards along `authority_hints` until configured Trust Anchors, and validate
- * every chain found (§10.1). Nothing is fetched twice; a hint that closes a loop is not followed.
+ * the chains found (§10.1). The search is breadth first and bounded in every direction. Nothing is fetched twice; a hint that
+ * closes a loop is not followed.
  */
 export async function walk(subject: string, given: WalkOptions): Promise<Walk> {
+  const budget = given.budget ?? createBudget();
   // A statement is met twice: when it is fetched, and in every chain it is part of.
   const options = { ...given, keyCache: given.keyCache?.signatures ? given.keyCache : rememberingSignatures(given.keyCache ?? createKeyCache(64)) };
-  const steps: WalkStep[] = [];
-  const gather = createGatherer(options, steps);
-  const candidates: Candidate[] = [];
-
-  async function climb(entities: Path, statements: Path): Promise<void> {
-    const id = entities.at(-1) as string;
-    const configuration = await gather.configuration(id);
-    if (!configuration.ok) return;
-    const chain = [...(entities.length === 1 ? [configuration.value.compact] : statements)];
-    if (Object.hasOwn(options.anchors, id)) candidates.push({ entities, chain: entities.length === 1 ? chain : [...chain, configuration.value.compact] });
-    if (entities.length > limits.MAX_CHAIN_DEPTH) return;
-    const hints = (configuration.value.claims.authority_hints ?? []).slice(0, limits.MAX_AUTHORITY_HINTS).filter((hint) => !entities.includes(hint));
-    // All superiors are asked at once (the door bounds how many that is); what comes of it is taken in the order of the hints.
-    const asked = [...new Set(hints)].map((hint) => [hint, gather.statement(hint, id)] as const);
-    for (const [hint, answer] of asked) {
-      const statement = await answer;
-      if (statement.ok) await climb([...entities, hint], [...chain, statement.value.compact]);
-    }
-  }
-
-  await climb([subject], []);
+  const gatherer = given.gatherer ?? createGatherer({ ...options, budget });
+  const trace = createTrace(gatherer);
+  const candidates = await climb(subject, { anchors: options.anchors, budget, trace });
   const chains: TrustChain[] = [];
   for (const { entities, chain } of candidates) {
-    const result = await validateTrustChain(chain, { ...options, subject });
-    steps.push({ what: 'chain', of: entities, findings: result.ok ? [] : result.findings });
+    const spent = await budget.take('chains');
+    if (spent) {
+      trace.note('budget', [subject], [spent]);
+      break;
+    }
+    const result = await budget.read(() => validateTrustChain(chain, { ...options, subject }));
+    trace.note('chain', entities, result.ok ? [] : result.findings);
     if (result.ok) chains.push(result.value);
   }
-  const own = await gather.configuration(subject);
-  return { chains: chains.sort(byChoice), steps, configuration: own.ok ? own.value : undefined };
+  const own = await gatherer.configuration(subject);
+  return { chains: chains.sort(byChoice), steps: trace.steps, configuration: own.ok ? own.value : undefined, superiors: trace.superiors };
 }
 
 /**
@@ -98,47 +89,146 @@ function byChoice(a: TrustChain, b: TrustChain): number {
   return a.statements.length - b.statements.length || b.exp - a.exp || (issuers(a) < issuers(b) ? -1 : 1);
 }
 
-/** Fetch each thing once, within the budgets; check it as far as it stands alone. */
-function createGatherer(options: WalkOptions, steps: WalkStep[]) {
-  const known = new Map<string, Promise<Result<EntityStatement>>>();
-  let entities = 0;
-  let fetches = 0;
-  const exhausted = () => refuse('budget_exceeded', 'walk', `more than ${MAX_ENTITIES_PER_WALK} entities or ${MAX_FETCHES_PER_WALK} fetches`);
+interface Climb {
+  readonly anchors: Readonly<Record<string, JwkSet>>;
+  readonly budget: Budget;
+  readonly trace: Trace;
+}
 
-  function once(what: 'configuration' | 'statement', of: Path, load: () => Promise<Result<EntityStatement>>): Promise<Result<EntityStatement>> {
-    const key = `${what} ${of.join(' ')}`;
-    let result = known.get(key);
-    if (!result) {
-      const spent = ++fetches > MAX_FETCHES_PER_WALK || (what === 'configuration' && ++entities > MAX_ENTITIES_PER_WALK);
-      result = (spent ? Promise.resolve(exhausted()) : load()).then((done) => {
-        steps.push({ what, of, findings: done.ok ? [] : done.findings });
-        return done;
-      });
-      known.set(key, result);
+/** An entity reached, and which of its superiors are to be asked about it. */
+interface Step {
+  readonly path: Path;
+  readonly hints: readonly string[];
+}
+
+/** The search above one of the subject's superiors. */
+interface Branch {
+  readonly queue: Step[];
+  /** Exchanges it has caused. */
+  spent: number;
+  /** Its exchanges at the same time. */
+  readonly turns: Turns;
+  /** How many paths have reached a place. */
+  readonly places: Map<string, number>;
+}
+
+/**
+ * Candidate chains: paths that end at a configured Trust Anchor, at most so many to each, the shortest first. Each superior
+ * of the subject is a branch with a share of the budget: one that is slow, or whose own superiors fan out, takes nothing from
+ * the others. What a branch leaves over is shared out again.
+ */
+async function climb(subject: string, { anchors, budget, trace }: Climb): Promise<readonly Path[]> {
+  const found = new Map<string, Path[]>();
+  let spent = await budget.take('paths');
+  const own = spent ? undefined : await trace.configuration(subject);
+  if (own?.ok) {
+    const start = { entities: [subject], chain: [own.value.compact] };
+    if (Object.hasOwn(anchors, subject)) add(subject, start);
+    const hints = superiorsOf(start);
+    const turns = () => createTurns(Math.max(1, Math.floor(PARALLEL / hints.length)));
+    let open = hints.map((hint): Branch => ({ queue: [{ path: start, hints: [hint] }], spent: 0, turns: turns(), places: new Map() }));
+    while (open.length > 0 && !spent) {
+      const share = Math.max(1, Math.floor(budget.fetches / open.length));
+      await Promise.all(open.map((branch) => explore(branch, branch.spent + share)));
+      open = open.filter(({ queue }) => queue.length > 0);
     }
-    return result;
+  }
+  if (spent) trace.note('budget', [subject], [spent]);
+  return [...found.values()].flatMap((paths) => [...paths].sort((a, b) => a.entities.length - b.entities.length).slice(0, CHAINS_TO_AN_ANCHOR));
+
+  /** Breadth first, until the branch has caused so many exchanges. */
+  async function explore(branch: Branch, until: number): Promise<void> {
+    while (branch.queue.length > 0 && branch.spent < until && !spent) {
+      const steps: Step[] = [];
+      while (!spent && steps.length < PARALLEL && branch.queue.length > 0) {
+        spent ??= await budget.take('paths');
+        const step = spent ? undefined : branch.queue.shift();
+        if (step) steps.push(step);
+      }
+      const above = await Promise.all(steps.map((step) => ask(branch, step)));
+      for (const path of above.flat()) {
+        const hints = path.entities.length > limits.MAX_CHAIN_DEPTH ? [] : superiorsOf(path);
+        if (hints.length > 0 && roomAt(branch, path, path.entities.length, PATHS_TO_A_PLACE)) branch.queue.push({ path, hints });
+      }
+    }
   }
 
-  const configuration = (id: string) =>
-    once('configuration', [id], async () => {
-      const fetched = await options.source.configuration(id);
-      return fetched.ok ? validateEntityConfiguration(fetched.value, { ...options, subject: id }, options.keyCache) : fetched;
-    });
-
-  return {
-    configuration,
-    statement: (superior: string, subject: string) =>
-      once('statement', [superior, subject], async () => {
-        const above = await configuration(superior);
-        if (!above.ok) return above;
-        const fetchEndpoint = above.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'];
-        if (typeof fetchEndpoint !== 'string') return refuse('endpoint_missing', superior, 'its configuration has no federation_fetch_endpoint');
-        const fetched = await options.source.statement({ entityId: superior, fetchEndpoint }, subject);
-        if (!fetched.ok) return fetched;
-        const parsed = parseEntityStatement(fetched.value, { ...options, subject });
-        if (parsed.ok && (isEntityConfiguration(parsed.value) || parsed.value.claims.iss !== superior))
-          return refuse('issuer_mismatch', superior, 'it answered with a statement that is not its own about this subject');
-        return parsed;
+  /** A longer path for each superior that states the end of this one; a candidate where that superior is an anchor. */
+  async function ask(branch: Branch, { path, hints }: Step): Promise<readonly Path[]> {
+    const id = path.entities.at(-1) as string;
+    const longer = await Promise.all(
+      hints.map(async (hint): Promise<readonly Path[]> => {
+        const done = await branch.turns.take();
+        branch.spent += trace.price(hint, id);
+        const statement = await trace.statement(hint, id).finally(done);
+        if (!statement.ok) return [];
+        const one = { entities: [...path.entities, hint], chain: [...path.chain, statement.value.compact] };
+        const above = Object.hasOwn(anchors, hint) ? await trace.configuration(hint) : undefined;
+        if (above?.ok && roomAt(branch, one, 'chain', CHAINS_TO_AN_ANCHOR)) add(hint, { ...one, chain: [...one.chain, above.value.compact] });
+        return [one];
       }),
+    );
+    return longer.flat();
+  }
+
+  function add(anchor: string, candidate: Path): void {
+    const known = found.get(anchor) ?? [];
+    known.push(candidate);
+    found.set(anchor, known);
+  }
+
+  function superiorsOf({ entities }: Path): readonly string[] {
+    return (trace.superiors.get(entities.at(-1) as string) ?? []).filter((hint) => !entities.includes(hint));
+  }
+}
+
+/** Is there room for one more path of a kind to where this one ends? */
+function roomAt({ places }: Branch, { entities }: Path, kind: string | number, most: number): boolean {
+  const place = `${kind} ${entities.at(-1)}`;
+  const before = places.get(place) ?? 0;
+  places.set(place, before + 1);
+  return before < most;
+}
+
+/** Superiors that are looked at: each once, and no more than the limit, however many are named (SE-01). */
+const hintsOf = ({ claims }: EntityStatement): readonly string[] => [...new Set<string>(claims.authority_hints ?? [])].slice(0, limits.MAX_AUTHORITY_HINTS);
+
+/** What one walk has looked at, in order: each thing once, whoever gathered it first. */
+interface Trace extends Gatherer {
+  readonly steps: readonly WalkStep[];
+  readonly superiors: ReadonlyMap<string, readonly string[]>;
+  note(what: WalkStep['what'], of: readonly string[], findings: readonly Finding[]): true;
+}
+
+function createTrace(gatherer: Gatherer): Trace {
+  const steps: WalkStep[] = [];
+  const superiors = new Map<string, readonly string[]>();
+  const noted = new Set<string>();
+  const note = (what: WalkStep['what'], of: readonly string[], findings: readonly Finding[]): true => {
+    const key = `${what} ${of.join(' ')}`;
+    if (!noted.has(key)) steps.push({ what, of, findings });
+    noted.add(key);
+    return true;
+  };
+  const noting = async (what: WalkStep['what'], of: readonly string[], load: Promise<Result<EntityStatement>>) => {
+    const result = await load;
+    note(what, of, result.ok ? [] : result.findings);
+    return result;
+  };
+  const configuration = async (id: string) => {
+    const result = await noting('configuration', [id], gatherer.configuration(id));
+    if (result.ok) superiors.set(id, hintsOf(result.value));
+    return result;
+  };
+  return {
+    steps,
+    superiors,
+    note,
+    configuration,
+    price: gatherer.price,
+    async statement(superior, subject) {
+      await configuration(superior);
+      return noting('statement', [superior, subject], gatherer.statement(superior, subject));
+    },
   };
 }

@@ -4,7 +4,8 @@
  */
 import type { JwkSet, Profile } from '../federation/entry.js';
 import { isReachable, parseAllowed } from '../outbound/address-guard.js';
-import { perWalk } from '../outbound/budget.js';
+import { perProcess, perWalk, withinBudget } from '../outbound/budget.js';
+import { createBudget } from '../outbound/evaluation-budget.js';
 import { safeFetch } from '../outbound/safe-fetch.node.js';
 import { fetchedStatements } from '../resolver/source.js';
 import { type Evaluation, evaluate } from '../resolver/evaluate.js';
@@ -39,7 +40,7 @@ export async function resolveEntity(subject: string, { anchors, development = fa
   const outbound = safeFetch({ loopback: development, allowed: parseAllowed(allowAddresses) });
   try {
     return await walk(subject, {
-      source: fetchedStatements(perWalk(outbound, () => performance.now())),
+      source: fetchedStatements(perProcess(outbound)),
       anchors,
       development,
       now: Math.floor(Date.now() / 1000),
@@ -59,11 +60,12 @@ export async function resolveEntity(subject: string, { anchors, development = fa
  */
 export async function evaluateEntity(subject: string, { anchors, development = false, allowAddresses }: RelyingPartyOptions): Promise<Evaluation> {
   const door = safeFetch({ loopback: development, allowed: parseAllowed(allowAddresses) });
-  const outbound = perWalk(door, () => performance.now());
+  const outbound = perProcess(door);
+  const budget = createBudget();
   const now = Math.floor(Date.now() / 1000);
   try {
-    const active = (issuer: Parameters<typeof askMarkStatus>[1], mark: string) => askMarkStatus(outbound, issuer, mark, now);
-    return await evaluate(subject, { source: fetchedStatements(outbound), anchors, development, now, active });
+    const active = (issuer: Parameters<typeof askMarkStatus>[1], mark: string) => askMarkStatus(withinBudget(outbound, budget), issuer, mark, now);
+    return await evaluate(subject, { source: fetchedStatements(outbound), anchors, development, now, budget, active });
   } finally {
     await door.close();
   }
@@ -76,7 +78,12 @@ export async function preflightOverTheWire(
 ): Promise<PreflightReport> {
   const outbound = safeFetch({ loopback: development, allowed: parseAllowed(allowAddresses) });
   try {
-    return await preflightEntity(entityId, { source: fetchedStatements(outbound), development, profiles, now: Math.floor(Date.now() / 1000) });
+    return await preflightEntity(entityId, {
+      source: fetchedStatements(perWalk(perProcess(outbound), () => performance.now())),
+      development,
+      profiles,
+      now: Math.floor(Date.now() / 1000),
+    });
   } finally {
     await outbound.close();
   }
