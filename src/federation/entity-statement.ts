@@ -4,7 +4,7 @@ import { type EntityId, type EntityIdOptions, isEntityId } from './entity-id.js'
 import { failure, finding, type Finding, quote, type Result, success } from './finding.js';
 import { type JwkSet, parseJwkSet } from './jwk-set.js';
 import { checkTimes, type KeyCache, parseJws, type ParsedJws, verifyJws } from './jws.js';
-import { CLOCK_SKEW_SECONDS, MAX_AUTHORITY_HINTS, MAX_TIME, MAX_TRUST_MARKS } from './limits.js';
+import { CLOCK_SKEW_SECONDS, MAX_TIME, MAX_TRUST_MARKS } from './limits.js';
 import { ENTITY_STATEMENT, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
 import { parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
@@ -76,7 +76,7 @@ const shape = z.looseObject({
   jwks: z.unknown(),
   metadata: z.unknown().optional(),
   crit: z.array(z.string()).min(1).optional(),
-  authority_hints: z.array(z.string()).min(1).max(MAX_AUTHORITY_HINTS).optional(),
+  authority_hints: z.array(z.string()).min(1).optional(),
   trust_anchor_hints: z.array(z.string()).min(1).optional(),
   trust_marks: z
     .array(z.looseObject({ trust_mark_type: z.string(), trust_mark: z.string() }))

@@ -46,7 +46,15 @@ export { PROFILES } from './profiles/all.js';
 export { missingParameters } from './required-parameters.js';
 export { type ResolveResponseClaims, type ResolveResponseOptions, signResolveResponse, validateResolveResponse } from './resolve-response.js';
 export { checkTrustChainHeaders, resolveMetadata, type TrustChain, type TrustChainOptions, validateTrustChain } from './trust-chain.js';
-export { type ParsedTrustMark, parseTrustMark, parseTrustMarkDelegation, type TrustMark, type TrustMarkClaims, type TrustMarkOptions, validateTrustMark } from './trust-mark.js';
+export {
+  type ParsedTrustMark,
+  parseTrustMark,
+  parseTrustMarkDelegation,
+  type TrustMark,
+  type TrustMarkClaims,
+  type TrustMarkOptions,
+  validateTrustMark,
+} from './trust-mark.js';
 export {
   isTrustMarkType,
   signTrustMark,

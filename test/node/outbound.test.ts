@@ -1,10 +1,13 @@
+import { createSocket } from 'node:dgram';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, LookupFunction } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { isReachable, parseAllowed } from '../../src/outbound/address-guard.js';
 import { checkUrl } from '../../src/outbound/check-url.js';
+import { hostResolver } from '../../src/outbound/resolve-host.node.js';
 import { safeFetch } from '../../src/outbound/safe-fetch.node.js';
+import { testKey } from '../support/keys.js';
 
 const TYPE = 'application/entity-statement+jwt';
 let hits = 0;
@@ -75,6 +78,11 @@ describe('addresses', () => {
     '2002:a00:1::1',
     'fc00::1',
     'fd12::1',
+    '4000::1',
+    '1fff::1',
+    '8000::1',
+    '::fffe:7f00:1',
+    '::2:7f00:1',
     'fe80::1',
     'ff02::1',
   ];
@@ -139,6 +147,66 @@ describe('names that lead inside', () => {
   );
 });
 
+describe("names are looked up without the system's threads", () => {
+  /** A name server on loopback: silent, or with these answers. */
+  async function nameServer(answers?: readonly Buffer[]) {
+    const asked: string[] = [];
+    const socket = createSocket('udp4', (query, { port: from, address }) => {
+      const labels: string[] = [];
+      let at = 12;
+      for (; query[at]; at += (query[at] ?? 0) + 1) labels.push(query.subarray(at + 1, at + 1 + (query[at] ?? 0)).toString());
+      asked.push(labels.join('.'));
+      if (!answers) return;
+      const question = query.subarray(12, at + 5);
+      const ipv4 = question.readUInt16BE(question.length - 4) === 1;
+      const records = ipv4 ? answers : [];
+      const header = Buffer.from(query.subarray(0, 12));
+      header.writeUInt16BE(0x8180, 2);
+      header.writeUInt16BE(records.length, 6);
+      const answer = (data: Buffer) => Buffer.concat([Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]), data]);
+      socket.send(Buffer.concat([header, question, ...records.map(answer)]), from, address);
+    });
+    await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
+    onTestFinished(() => void socket.close());
+    return { asked, servers: [`127.0.0.1:${socket.address().port}`] };
+  }
+  const find = (resolve: LookupFunction, host: string) =>
+    new Promise<string>((done) =>
+      resolve(host, { all: true }, (error, found) => done(error ? String(error.code) : JSON.stringify((found as object[]).length))),
+    );
+
+  it('every address a name server gives, up to sixteen', async () => {
+    for (const n of [1, 16, 17, 40]) {
+      const { servers, asked } = await nameServer(Array.from({ length: n }, (_, k) => Buffer.from([1, 1, 1, k])));
+      expect(await find(hostResolver({ servers }), 'entity.example')).toBe(String(Math.min(n, 16)));
+      expect(asked).toContain('entity.example');
+    }
+  });
+  it('a zone that keeps silent holds no thread: signing goes on, and the look-up ends by itself', async () => {
+    const { servers } = await nameServer();
+    const resolve = hostResolver({ servers, timeout: 200 });
+    const silent = Promise.all(Array.from({ length: 64 }, (_, n) => find(resolve, `n${n}.silent.example`)));
+    const { sign } = await testKey();
+    let signed = 0;
+    const all = Promise.all(Array.from({ length: 32 }, () => sign(new Uint8Array(8)).then(() => signed++)));
+    await Promise.race([all, silent]);
+    expect(signed).toBe(32);
+    expect(new Set(await silent)).toEqual(new Set(['ETIMEOUT']));
+  });
+  it("a name server's answer that leads inside is refused like any other", async () => {
+    const { servers } = await nameServer([Buffer.from([10, 0, 0, 1])]);
+    const outbound = safeFetch({ resolve: hostResolver({ servers }) });
+    const result = await outbound.get({ url: 'https://entity.example/', mediaType: TYPE });
+    await outbound.close();
+    expect(result).toMatchObject({ ok: false, findings: [{ code: 'fetch_refused' }] });
+  });
+  it('localhost is this machine, without asking anybody', async () => {
+    const { servers, asked } = await nameServer();
+    expect(await find(hostResolver({ servers }), 'ta.localhost')).toBe('2');
+    expect(asked).toEqual([]);
+  });
+});
+
 describe('answers', () => {
   it('200 with the media type', async () => expect(await get((response) => head(response).end('x.y.z'))).toBe('ok 5'));
   it.each([301, 302, 307, 308])('a redirect (%i) is a finding, never followed', async (status) => {
@@ -153,8 +221,16 @@ describe('answers', () => {
     [500, 'status_unexpected transient'],
     [503, 'status_unexpected transient'],
   ])('%i: %s', async (status, code) => expect(await get((response) => response.writeHead(status, { 'content-type': TYPE }).end('x'))).toBe(code));
-  it.each(['text/html', `${TYPE}; charset=utf-8`, 'application/jwt'])('SE-07: content type %s is refused', async (type) =>
+  it.each(['text/html', 'application/jwt', `${TYPE}x`, `x${TYPE}`, `text/html; ${TYPE}`, ';', ''])('SE-07: content type %j is refused', async (type) =>
     expect(await get((response) => response.writeHead(200, { 'content-type': type }).end('x'))).toBe('content_type_wrong'),
+  );
+  // RFC 9110 §8.3.1: type and subtype, in any case, name the media type. Several frameworks add a charset to every text.
+  it.each([`${TYPE}; charset=utf-8`, `${TYPE};charset="UTF-8"`, `${TYPE};`, TYPE.toUpperCase(), ` ${TYPE} ; profile=x`])(
+    'SE-07: content type %j is read: parameters that nobody defined say nothing',
+    async (type) => expect(await get((response) => response.writeHead(200, { 'content-type': type }).end('x'))).toBe('ok 1'),
+  );
+  it.each(['identity', 'Identity', '', 'identity, IDENTITY'])('content-encoding %j is none', async (encoding) =>
+    expect(await get((response) => head(response, { 'content-encoding': encoding }).end('x'))).toBe('ok 1'),
   );
   it('limits: 256 KiB pass, one byte more is cut off, whatever content-length says', async () => {
     const size = (bytes: number) => get((response) => head(response).end('x'.repeat(bytes)));
@@ -183,6 +259,40 @@ describe('answers', () => {
         setTimeout(() => response.destroy(), 20);
       }),
     ).toBe('fetch_failed transient'));
+  it('sockets are given back a second after their last use, whatever the peer asks for', async () => {
+    answer = (_request, response) => head(response, { connection: 'keep-alive', 'keep-alive': 'timeout=600' }).end('x');
+    server.keepAliveTimeout = 60_000;
+    const outbound = safeFetch({ loopback: true });
+    await Promise.all(Array.from({ length: 4 }, () => outbound.get({ url: base, mediaType: TYPE })));
+    const open = () => new Promise<number>((done) => server.getConnections((_error, n) => done(n)));
+    expect(await open()).toBeGreaterThan(0);
+    await expect.poll(open, { timeout: 10_000, interval: 200 }).toBe(0);
+    await outbound.close();
+  });
+  it('a body above the least rate that never ends is cut off by the deadline', async () => {
+    let timer: NodeJS.Timeout | undefined;
+    const outbound = safeFetch({ loopback: true });
+    answer = (_request, response) => {
+      head(response);
+      timer = setInterval(() => response.write('x'.repeat(400)), 100);
+      response.on('close', () => clearInterval(timer));
+    };
+    const result = await outbound.get({ url: base, mediaType: TYPE });
+    await outbound.close();
+    expect(!result.ok && result.findings[0]?.detail).toContain('no whole answer within 5 s');
+  });
+  it('a body below the least rate is cut off before the deadline, and told so', async () => {
+    let timer: NodeJS.Timeout | undefined;
+    const outbound = safeFetch({ loopback: true });
+    answer = (_request, response) => {
+      head(response);
+      timer = setInterval(() => response.write('x'.repeat(50)), 100);
+      response.on('close', () => clearInterval(timer));
+    };
+    const result = await outbound.get({ url: base, mediaType: TYPE });
+    await outbound.close();
+    expect(!result.ok && result.findings[0]?.detail).toContain('slower than 1024 bytes a second');
+  });
   it('nobody listens', async () => expect(await get(() => undefined, 'http://127.0.0.1:9')).toBe('fetch_failed transient'));
   it('silence, and a body that drips: cut off within the deadline, sockets back to zero, the process healthy', async () => {
     const dripping: NodeJS.Timeout[] = [];
