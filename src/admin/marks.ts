@@ -8,7 +8,7 @@ import { listGrants, listIssued, markOf } from '../operations/read-marks.js';
 import { type DelegationRow, delegateMarkType, forgetMarkType, listDelegations, recognizeMarkType } from '../operations/recognize-marks.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { authoritySchema, pageOf, pageQuery, presentAuthority, reason } from './wire.js';
+import { authoritySchema, pageOf, pageQuery, presentAuthority, reason, withFindings } from './wire.js';
 import { write } from './write.js';
 
 /** The wire of trust marks: types, grants, issued marks, delegations, and the marks our own configurations show. */
@@ -209,7 +209,7 @@ function typeEndpoints(app: AdminApp, base: string): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof recognition>>(c);
-      return write(c, 200, presentAuthority, (call) =>
+      return write(c, 200, withFindings(presentAuthority), (call) =>
         recognizeMarkType(call, param(c, 'slug'), {
           type: param(c, 'type'),
           issuers: body.issuers,

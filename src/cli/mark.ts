@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { inspectStatement } from './inspect.js';
-import { clean, dim, green, out, red, table, talk, when } from './output.js';
+import { clean, dim, green, out, red, table, talk, talkFindings, when } from './output.js';
 import { collect, confirm, globals, type Page, path, readInput, readJson, show } from './shell.js';
 
 interface TypeView {
@@ -128,11 +128,20 @@ function typeCommands(type: Command): void {
     .option('--owner-jwks <file>', "the owner's keys, obtained out of band")
     .action(async (name: string, options: { issuer: string[]; anyone?: boolean; owner?: string; ownerJwks?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const one = await client.send<{ claims: object }>('PUT', root(authority, 'mark-types', name, 'recognition'), {
-        ...((options.anyone || options.issuer.length) && { issuers: options.anyone ? [] : options.issuer }),
-        ...(options.owner !== undefined && { owner: { sub: options.owner, jwks: options.ownerJwks === undefined ? undefined : readJson(options.ownerJwks) } }),
+      const one = await client.send<{ claims: object; findings?: Parameters<typeof talkFindings>[0] }>(
+        'PUT',
+        root(authority, 'mark-types', name, 'recognition'),
+        {
+          ...((options.anyone || options.issuer.length) && { issuers: options.anyone ? [] : options.issuer }),
+          ...(options.owner !== undefined && {
+            owner: { sub: options.owner, jwks: options.ownerJwks === undefined ? undefined : readJson(options.ownerJwks) },
+          }),
+        },
+      );
+      show(json, one, () => {
+        out(JSON.stringify(one.claims, null, 2));
+        talkFindings(one.findings);
       });
-      show(json, one, () => out(JSON.stringify(one.claims, null, 2)));
     });
   type
     .command('forget <type>')

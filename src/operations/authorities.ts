@@ -6,6 +6,7 @@ import { insertRows, putArtefacts } from '../store/bulk.js';
 import { authority, authorityKey, type ClientAuth } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { resignJob } from './jobs.js';
+import type { Judged, WithFindings } from './judged.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, expectVersion, findAuthority } from './registry.js';
@@ -157,12 +158,16 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
 /** Settings whose change reaches every statement. */
 const RESIGNS = ['statementLifetime'] as const;
 
-/** Change an authority's settings; its configuration is signed anew at once, statements in slices when they change too. */
+/**
+ * Change an authority's settings; its configuration is signed anew at once, statements in slices when they change too.
+ * @param findings what is told along with the answer
+ */
 export async function changeAuthority(
   call: Call,
   slug: string,
   { version, ...input }: AuthorityInput & { readonly version?: number | undefined },
-): Promise<AuthorityRow> {
+  findings: readonly Judged[] = [],
+): Promise<WithFindings<AuthorityRow>> {
   allow(call, 'administer', slug);
   expectInput(input, call.development);
   const { db } = call.store;
@@ -190,7 +195,7 @@ export async function changeAuthority(
           },
         ],
         statements: [db.update(authority).set(columns).where(eq(authority.id, id)), ...(job?.statements ?? []), putArtefacts(artefacts)],
-        result: after,
+        result: { ...after, findings },
       };
     },
   });
