@@ -213,13 +213,21 @@ export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => (
 
 /* Policies */
 
+const UNWRAPPED: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code !== 'unrecognized_keys') return undefined;
+  const [name] = issue.keys;
+  return `"${name}" is no member of a policy. Wrap entity types in metadata_policy: {"metadata_policy":{"${name}":{…}}}`;
+};
 export const policyBody = z
-  .strictObject({
-    metadata_policy: json.optional(),
-    metadata_policy_crit: z.array(z.string()).optional(),
-    constraints: json.optional(),
-    note: z.string().max(500).optional(),
-  })
+  .strictObject(
+    {
+      metadata_policy: json.optional(),
+      metadata_policy_crit: z.array(z.string()).optional(),
+      constraints: json.optional(),
+      note: z.string().max(500).optional(),
+    },
+    { error: UNWRAPPED },
+  )
   .openapi('PolicyInput');
 export const previewBody = policyBody.extend({ member: z.string(), metadata: metadata.optional() }).openapi('PolicyPreviewInput');
 export const policySchema = z

@@ -125,11 +125,13 @@ interface ImportJob {
   readonly refused: number;
 }
 const LINES_PER_REQUEST = 500;
+/** Half a million members; the longest text that V8 holds is about as long. */
+const MAX_IMPORT_BYTES = 500 * 1024 * 1024;
 
 async function importMembers(file: string, options: { readonly dryRun?: boolean; readonly job?: string }, command: Command): Promise<void> {
   const { client, authority, json } = globals(command);
   const csv = file.endsWith('.csv');
-  const lines = readInput(file).split('\n');
+  const lines = readInput(file, MAX_IMPORT_BYTES).split('\n');
   while (lines.at(-1)?.trim() === '') lines.pop();
   const root = ['authorities', authority];
   let job =

@@ -5,6 +5,7 @@ import { newId } from '../keys/random.js';
 import { insertRows, putArtefacts } from '../store/bulk.js';
 import { authority, authorityKey, type ClientAuth } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
+import { homeOf } from './claim-homes.js';
 import { resignJob } from './jobs.js';
 import type { Judged, WithFindings } from './judged.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from './publish.js';
@@ -52,7 +53,7 @@ function inputFindings(input: AuthorityInput, development: boolean): readonly Fi
   const metadata = parseMetadata(input.metadata ?? {});
   if (!metadata.ok) findings.push(...metadata.findings);
   for (const name of Object.keys(input.claims ?? {}))
-    if (STANDARD_CLAIMS.has(name) && !OWN_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is set by Holdfast`, 'Use the field of its own.');
+    if (STANDARD_CLAIMS.has(name) && !OWN_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is not set as a further claim`, homeOf('authority', name).fix);
   // A type identifier must not collide across federations: a URL of whoever defines it (§7.1).
   for (const claim of ['trust_mark_issuers', 'trust_mark_owners'])
     for (const type of Object.keys((input.claims?.[claim] as object | undefined) ?? {}))

@@ -6,6 +6,8 @@ export type Judged = Finding & { readonly severity: 'error' | 'warning' };
 /** What a change made, and what is worth knowing about it: scripts are told the same as people. */
 export type WithFindings<T> = T & { readonly findings: readonly Judged[] };
 
+export const isError = ({ severity }: Judged): boolean => severity === 'error';
+export const asErrors = (findings: readonly Finding[]): readonly Judged[] => findings.map((one) => ({ ...one, severity: 'error' }));
 export const asWarnings = (findings: readonly Finding[]): readonly Judged[] => findings.map((one) => ({ ...one, severity: 'warning' }));
 
 /** Keys of a set that are not vouched for, beside the ones that are. */
