@@ -3,13 +3,14 @@ import { type JwkSet, usableKeys, validateEntityConfiguration, verifyEntityState
 import { putArtefacts } from '../store/bulk.js';
 import type { Statement } from '../store/database.js';
 import type { NewEvent } from '../store/event.js';
-import { artefact, member } from '../store/schema.js';
+import { artefact, member, trustMark } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { organizationOf } from './enroll-member.js';
 import { dueBelow } from '../store/known-entities.js';
 import { expectMemberInput, keyDifference, type MemberInput } from './member-input.js';
 import { givenKeys } from './member-keys.js';
 import { type Judged, keysLeftOut, type WithFindings } from './judged.js';
+import { moveEnd } from './move-end.js';
 import { issuerOf, published, signedStatement } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from './registry.js';
@@ -88,7 +89,7 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
           detail: { entity_id: before.entityId, changed: Object.keys({ ...set, ...(organization !== undefined && { organization }) }) },
         },
       ],
-      first: owner.statements,
+      first: [...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, eq(trustMark.memberId, before.id), row.validUntil))],
     };
   });
 }
