@@ -66,7 +66,7 @@ async function enroll(entityId: string, options: EnrollOptions, command: Command
       talk(`Pre-flight of ${entityId}: ${report.findings.length === 0 ? green('no findings') : `${report.findings.length} finding(s)`}`);
       if (report.findings.length) talk(showFindings(report.findings));
     }
-    const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !options.waive?.includes(code));
+    const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !(options.waive?.includes(code) && report.waivable.includes(code)));
     if (blocking.length) throw new CliError(4, notEnrolled(blocking, report.waivable, configuration !== undefined), json ? report.findings : [], 'findings');
     if (options.dryRun) return show(json, report, () => talk('Dry run: nothing was changed.'));
   } else if (options.dryRun) throw new CliError(2, '--dry-run shows what pre-flight finds; with --jwks or --pem there is none');
@@ -95,9 +95,10 @@ function notEnrolled(errors: Report['findings'], waivable: readonly string[], gi
   }
   const accepted = codes.filter((code) => waivable.includes(code));
   const rest = codes.filter((code) => !waivable.includes(code));
-  if (accepted.length) ways.push(`accept by name what can be waived (--waive ${accepted.join(' ')}${rest.length ? `; ${rest.join(', ')} cannot be` : ''})`);
+  if (accepted.length) ways.push(`accept by name what can be waived (--waive ${accepted.join(' ')})`);
   const last = ways.pop();
-  return `not enrolled: ${errors.length} error(s). ${ways.length ? `${ways.join(', ')}, or ${last}` : last}`;
+  const stubborn = rest.length ? ` (${rest.join(', ')} cannot be waived)` : '';
+  return `not enrolled: ${errors.length} error(s)${stubborn}. ${ways.length ? `${ways.join(', ')}, or ${last}` : last}`;
 }
 
 /** The body of POST …/members from the options given. */
