@@ -53,7 +53,10 @@ const typeSettings = (command: Command): Command =>
   command
     .option('--logo <uri>')
     .option('--ref <uri>', 'what the mark means, for people')
-    .option('--lifetime <seconds|none>', 'of each mark; renewed ahead of its end. none: marks carry no exp, for authorizations that have no end')
+    .option(
+      '--lifetime <seconds|none>',
+      'of each mark; renewed ahead of its end. none: marks carry no exp, for authorizations that have no end; their bearers take a new one only when your key changes',
+    )
     .option('--delegation <file>', "the owner's delegation, a compact JWT");
 const typeBody = (options: { logo?: string; ref?: string; lifetime?: string; delegation?: string }) => ({
   ...(options.logo !== undefined && { logo_uri: options.logo }),

@@ -16,7 +16,7 @@ export function moveEnd({ store: { db }, now }: Deployment, which: SQL | undefin
   const due = { renewAt: now(), leaseUntil: 0 };
   const renewed = db
     .update(artefact)
-    .set({ ...due, cap: null })
+    .set({ ...due, cap: end })
     .where(and(eq(artefact.kind, 'mark'), inArray(artefact.sha256, hashes(standing))));
   if (end === null) return [renewed];
   const longer = and(standing, gt(trustMark.exp, end));

@@ -15,6 +15,7 @@ import { green, out, printJson, red, showFindings, table, talk } from '../cli/ou
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
 import { isLoopbackId } from '../cli/entity-id.js';
+import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
 import { Refusal } from '../operations/refusal.js';
 import { parseAllowed, preflightOverTheWire, resolveEntity, safeFetch } from '../rp/entry.node.js';
@@ -180,7 +181,7 @@ function localCommands(program: Command): void {
 
 /** Fetch an artefact for `inspect`, whatever its media type. */
 async function fetchArtefact(url: string): Promise<string> {
-  const outbound = safeFetch({ loopback: new URL(url).protocol === 'http:', allowed: parseAllowed(process.env['HOLDFAST_OUTBOUND_ALLOW']) });
+  const outbound = safeFetch({ loopback: isLoopbackHost(new URL(url).hostname), allowed: parseAllowed(process.env['HOLDFAST_OUTBOUND_ALLOW']) });
   try {
     const mediaType = url.endsWith('/historical-keys') ? mediaTypes.JWK_SET_JWT : mediaTypes.ENTITY_STATEMENT;
     const reply = await outbound.get({ url, mediaType });
