@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { type Granted, grantMark, withdrawGrant, withdrawInstance } from '../operations/grant-mark.js';
-import type { GrantRow, MarkRow, MarkTypeRow } from '../operations/issue-mark.js';
+import { endOf, type GrantRow, type MarkRow, type MarkTypeRow } from '../operations/issue-mark.js';
 import { changeMarkType, createMarkType, haltMarkType, listMarkTypes } from '../operations/mark-types.js';
 import { hideOwnMark, listOwnMarks, showOwnMark } from '../operations/own-marks.js';
 import type { OwnMarkRow } from '../operations/publish.js';
@@ -8,7 +8,7 @@ import { listGrants, listIssued, markOf } from '../operations/read-marks.js';
 import { type DelegationRow, delegateMarkType, forgetMarkType, listDelegations, recognizeMarkType } from '../operations/recognize-marks.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { authoritySchema, pageOf, pageQuery, presentAuthority, reason } from './wire.js';
+import { authoritySchema, pageOf, pageQuery, presentAuthority, reason, withFindings } from './wire.js';
 import { write } from './write.js';
 
 /** The wire of trust marks: types, grants, issued marks, delegations, and the marks our own configurations show. */
@@ -19,7 +19,10 @@ const jwt = z.string().min(1).max(262_144);
 const typeFields = {
   logo_uri: uri.nullable().optional(),
   ref: uri.nullable().optional(),
-  lifetime: seconds.optional().openapi({ description: 'Seconds a mark is valid; it is renewed ahead of its end' }),
+  lifetime: seconds
+    .nullable()
+    .optional()
+    .openapi({ description: 'Seconds a mark is valid; it is renewed ahead of its end. null: marks carry no exp unless grant, membership or delegation end' }),
   delegation: jwt.nullable().optional().openapi({ description: "The owner's delegation, a compact JWT (§7.2)" }),
 };
 const newType = z.strictObject({ trust_mark_type: uri, ...typeFields }).openapi('NewTrustMarkType');
@@ -30,7 +33,7 @@ const typeSchema = z
     state: z.enum(['active', 'halted']),
     logo_uri: z.string().nullable(),
     ref: z.string().nullable(),
-    lifetime: seconds,
+    lifetime: seconds.nullable(),
     delegated_until: seconds.nullable(),
     delegated: z.boolean(),
     created_at: seconds,
@@ -43,7 +46,7 @@ const presentType = (row: MarkTypeRow & { readonly withdrawn?: number }): z.infe
   state: row.state,
   logo_uri: row.logoUri,
   ref: row.ref,
-  lifetime: row.lifetime,
+  lifetime: row.lifetime || null,
   delegated: row.delegation !== null,
   delegated_until: row.delegationExp,
   created_at: row.createdAt,
@@ -74,7 +77,7 @@ const grantSchema = z
     exp: seconds.nullable(),
     trust_mark: z.string().optional(),
   })
-  .openapi('TrustMarkGrant', { description: '`jti` and `exp` are of the mark in force; null while there is none' });
+  .openapi('TrustMarkGrant', { description: '`jti` and `exp` are of the mark in force; both null while there is none, `exp` alone for a mark without end' });
 const presentGrant = (row: GrantRow, mark: { readonly jti: string | null; readonly exp: number | null } | null): z.infer<typeof grantSchema> => ({
   id: row.id,
   trust_mark_type: row.trustMarkType,
@@ -85,7 +88,7 @@ const presentGrant = (row: GrantRow, mark: { readonly jti: string | null; readon
   created_at: row.createdAt,
   updated_at: row.updatedAt,
   jti: mark?.jti ?? null,
-  exp: mark?.exp ?? null,
+  exp: mark && mark.exp !== null ? endOf(mark.exp) : null,
 });
 const presentGranted = ({ grant, mark }: Granted) => ({ ...presentGrant(grant, mark), ...(mark && { trust_mark: mark.bytes }) });
 const grantQuery = pageQuery.extend({ trust_mark_type: uri.optional(), member: uri.optional(), state: z.enum(['active', 'revoked']).optional() });
@@ -96,7 +99,7 @@ const issuedSchema = z
     trust_mark_type: z.string(),
     entity_id: z.string(),
     iat: seconds,
-    exp: seconds,
+    exp: seconds.nullable(),
     revoked_at: seconds.nullable(),
     reason: z.string().nullable(),
     trust_mark: z.string(),
@@ -107,7 +110,7 @@ const presentIssued = (row: MarkRow): z.infer<typeof issuedSchema> => ({
   trust_mark_type: row.trustMarkType,
   entity_id: row.entityId,
   iat: row.iat,
-  exp: row.exp,
+  exp: endOf(row.exp),
   revoked_at: row.revokedAt,
   reason: row.reason,
   trust_mark: row.bytes,
@@ -209,7 +212,7 @@ function typeEndpoints(app: AdminApp, base: string): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof recognition>>(c);
-      return write(c, 200, presentAuthority, (call) =>
+      return write(c, 200, withFindings(presentAuthority), (call) =>
         recognizeMarkType(call, param(c, 'slug'), {
           type: param(c, 'type'),
           issuers: body.issuers,

@@ -9,10 +9,23 @@ import { getMember, listEvents, listMembers, listOrganizations } from '../operat
 import { Refusal } from '../operations/refusal.js';
 import { findAuthority } from '../operations/registry.js';
 import { statementOf } from '../operations/statement-of.js';
+import { waivableOf } from '../operations/waivers.js';
 import { MEMBER_STATES, type MemberState } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { eventSchema, memberChange, memberInput, memberSchema, newMember, pageOf, pageQuery, presentEvent, presentMember, reason } from './wire.js';
+import {
+  eventSchema,
+  memberChange,
+  memberInput,
+  memberSchema,
+  newMember,
+  pageOf,
+  pageQuery,
+  presentEvent,
+  presentMember,
+  reason,
+  withFindings,
+} from './wire.js';
 import { write } from './write.js';
 
 const memberQuery = pageQuery.extend({
@@ -36,6 +49,7 @@ const preflightSchema = z
     entity_types: z.array(z.string()),
     intermediate: z.boolean(),
     findings: z.array(z.record(z.string(), z.unknown())),
+    waivable: z.array(z.string()).openapi({ description: 'Codes among the errors that an enrolment may waive' }),
     jwks: z.unknown(),
   })
   .openapi('Preflight');
@@ -107,7 +121,7 @@ export function memberEndpoints(app: AdminApp): void {
         activate: body.activate,
         waive: body.waive,
       };
-      return write(c, 201, presentMember, (call) => enrollMember(call, param(c, 'slug'), input));
+      return write(c, 201, withFindings(presentMember), (call) => enrollMember(call, param(c, 'slug'), input));
     },
   );
   endpoint(
@@ -130,6 +144,7 @@ export function memberEndpoints(app: AdminApp): void {
         entity_types: report.entityTypes,
         intermediate: report.intermediate,
         findings: report.findings,
+        waivable: waivableOf(report.findings),
         jwks: report.jwks,
       });
     },
@@ -176,7 +191,7 @@ export function memberEndpoints(app: AdminApp): void {
     { method: 'put', path: `${base}/{id}/keys`, tag, summary: 'Replace the keys; you vouch for the new ones', body: keysBody, response: memberSchema },
     (c) => {
       const body = validJson<z.infer<typeof keysBody>>(c);
-      return write(c, 200, presentMember, (call) =>
+      return write(c, 200, withFindings(presentMember), (call) =>
         replaceMemberKeys(call, param(c, 'slug'), param(c, 'id'), { jwks: body.jwks, pem: body.pem, reason: body.reason, version: body.v }),
       );
     },
@@ -194,7 +209,7 @@ export function memberEndpoints(app: AdminApp): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof adoptBody>>(c);
-      return write(c, 200, presentMember, (call) => adoptMemberKeys(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration));
+      return write(c, 200, withFindings(presentMember), (call) => adoptMemberKeys(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration));
     },
   );
   endpoint(
@@ -209,7 +224,7 @@ export function memberEndpoints(app: AdminApp): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof hostBody>>(c);
-      return write(c, 200, presentMember, (call) => hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim()));
+      return write(c, 200, withFindings(presentMember), (call) => hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim()));
     },
   );
   endpoint(app, { method: 'delete', path: `${base}/{id}/configuration`, tag, summary: 'Serve it no longer', response: memberSchema }, (c) =>

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { createApiKey, revokeApiKey } from '../operations/api-keys.js';
 import { allow } from '../operations/call.js';
 import { findJob } from '../operations/jobs.js';
+import { WARNING } from '../operations/import-members.js';
 import { listApiKeys, listDeploymentEvents, listEvents, listJobs, listRefusals } from '../operations/read.js';
 import { findAuthority } from '../operations/registry.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
@@ -10,7 +11,16 @@ import { apiKeySchema, eventSchema, jobSchema, newApiKey, pageOf, pageQuery, pre
 import { write } from './write.js';
 
 type PageQuery = z.infer<typeof pageQuery>;
-const refusalSchema = z.object({ line: z.number().int(), entity_id: z.string().nullable(), code: z.string(), detail: z.string() }).openapi('ImportRefusal');
+const refusalSchema = z
+  .object({ line: z.number().int(), entity_id: z.string().nullable(), severity: z.enum(['error', 'warning']), code: z.string(), detail: z.string() })
+  .openapi('ImportRefusal');
+const presentRefusal = ({ line, entityId, code, detail }: Awaited<ReturnType<typeof listRefusals>>['items'][number]): z.infer<typeof refusalSchema> => ({
+  line,
+  entity_id: entityId,
+  severity: code.startsWith(WARNING) ? 'warning' : 'error',
+  code: code.startsWith(WARNING) ? code.slice(WARNING.length) : code,
+  detail,
+});
 const whoamiSchema = z.object({ id: z.string(), role: z.string(), authorities: z.array(z.string()).nullable(), development: z.boolean() }).openapi('WhoAmI');
 
 /** Jobs, events, API keys: watching and running the deployment. */
@@ -69,13 +79,13 @@ export function operationEndpoints(app: AdminApp): void {
       method: 'get',
       path: `${base}/jobs/{job}/refusals`,
       tag: 'Jobs',
-      summary: 'What an import refused and why, by line',
+      summary: 'What an import refused and why, by line; with severity warning, what it took all the same',
       query: pageQuery,
       response: pageOf(refusalSchema),
     },
     async (c) => {
       const found = await listRefusals(c.var.call, param(c, 'slug'), param(c, 'job'), validQuery<PageQuery>(c));
-      return c.json({ items: found.items.map(({ line, entityId, code, detail }) => ({ line, entity_id: entityId, code, detail })), next_cursor: found.next });
+      return c.json({ items: found.items.map(presentRefusal), next_cursor: found.next });
     },
   );
   endpoint(app, { method: 'get', path: '/api-keys', tag: 'Access', summary: 'All API keys; never their tokens', response: pageOf(apiKeySchema) }, async (c) =>

@@ -1,6 +1,16 @@
 import { z } from '@hono/zod-openapi';
 import { allow } from '../operations/call.js';
-import { draftPolicy, findPolicy, policyFindings, previewPolicy, publishPolicy, reportPolicy, rollbackPolicy } from '../operations/policies.js';
+import {
+  draftPolicy,
+  findPolicy,
+  policyFindings,
+  previewPolicy,
+  type Publication,
+  publishPolicy,
+  reportPolicy,
+  rollbackPolicy,
+} from '../operations/policies.js';
+import { isError } from '../operations/judged.js';
 import { EFFECTS, readImpact, startImpact } from '../operations/policy-impact.js';
 import { listPolicies } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
@@ -8,7 +18,19 @@ import { findAuthority } from '../operations/registry.js';
 import type { Metadata } from '../federation/entry.js';
 import { type AdminApp, type AdminContext, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { jobSchema, pageOf, pageQuery, policyBody, policyInput, policySchema, presentJob, presentPolicy, previewBody } from './wire.js';
+import {
+  jobSchema,
+  pageOf,
+  pageQuery,
+  policyBody,
+  policyInput,
+  policySchema,
+  presentJob,
+  presentPolicy,
+  previewBody,
+  findingsField,
+  withFindings,
+} from './wire.js';
 import { write } from './write.js';
 
 const checked = z.object({ ok: z.boolean(), findings: z.array(z.record(z.string(), z.unknown())) }).openapi('PolicyCheck');
@@ -19,7 +41,7 @@ const preview = z
     findings: z.array(z.record(z.string(), z.unknown())),
   })
   .openapi('PolicyPreview');
-const publication = z.object({ policy: policySchema, job: z.string().nullable() }).openapi('PolicyPublication');
+const publication = z.object({ policy: policySchema, job: z.string().nullable(), ...findingsField }).openapi('PolicyPublication');
 
 const acceptance = z.strictObject({ accept_breaks: z.boolean().optional() }).openapi('PolicyAcceptance');
 const impactQuery = pageQuery.extend({ effect: z.enum(EFFECTS).optional() });
@@ -61,7 +83,7 @@ export function policyEndpoints(app: AdminApp): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof policyBody>>(c);
-      return write(c, 201, presentPolicy, (call) => draftPolicy(call, param(c, 'slug'), policyInput(body)));
+      return write(c, 201, withFindings(presentPolicy), (call) => draftPolicy(call, param(c, 'slug'), policyInput(body)));
     },
   );
   endpoint(
@@ -78,7 +100,7 @@ export function policyEndpoints(app: AdminApp): void {
       allow(c.var.call, 'read', param(c, 'slug'));
       const row = await findAuthority(c.var.call.store.db, param(c, 'slug'));
       const findings = await policyFindings(c.var.call, row, policyInput(validJson<z.infer<typeof policyBody>>(c)));
-      return c.json({ ok: findings.length === 0, findings });
+      return c.json({ ok: !findings.some(isError), findings });
     },
   );
   endpoint(
@@ -101,7 +123,7 @@ export function policyEndpoints(app: AdminApp): void {
     const { id } = await findAuthority(c.var.call.store.db, param(c, 'slug'));
     return c.json(presentPolicy(await findPolicy(c.var.call, id, version(c))));
   });
-  const published = ({ policy, jobId }: Awaited<ReturnType<typeof publishPolicy>>) => ({ policy: presentPolicy(policy), job: jobId });
+  const published = withFindings(({ policy, jobId }: Publication) => ({ policy: presentPolicy(policy), job: jobId }));
   endpoint(
     app,
     {

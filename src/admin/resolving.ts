@@ -5,7 +5,7 @@ import { type EntityView, evaluateEntity, explainEntity, getEntity, listEntities
 import { ENTITY_SOURCES, SNAPSHOT_STATES } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { jobSchema, pageOf, pageQuery, presentJob } from './wire.js';
+import { jobSchema, pageOf, pageQuery, presentJob, findingsField, withFindings } from './wire.js';
 import { write } from './write.js';
 
 /** The wire of resolving: anchors, what a resolver has evaluated, the graph of a federation. */
@@ -35,6 +35,7 @@ const pinSchema = z
     created_at: seconds,
     checked_at: seconds.nullable(),
     problem: z.string().nullable(),
+    ...findingsField,
   })
   .openapi('AnchorPin', { description: '`jwks` is null for an authority of this deployment: its keys are read from the store' });
 const presentPin = (row: AnchorRow): z.infer<typeof pinSchema> => ({
@@ -240,7 +241,7 @@ function anchorEndpoints(app: AdminApp, base: string): void {
     (c) => {
       const body = validJson<z.infer<typeof newPin>>(c);
       const input = { entityId: body.entity_id, jwks: body.jwks, pem: body.pem, thumbprints: body.thumbprints, note: body.note };
-      return write(c, 201, presentPin, (call) => pinAnchor(call, param(c, 'slug'), input));
+      return write(c, 201, withFindings(presentPin), (call) => pinAnchor(call, param(c, 'slug'), input));
     },
   );
   endpoint(

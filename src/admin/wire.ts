@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { SIGNING_ALGORITHMS } from '../federation/entry.js';
 import type { ApiKeyRow } from '../operations/api-keys.js';
+import type { WithFindings } from '../operations/judged.js';
 import type { JobRow } from '../operations/jobs.js';
 import { authorityMetadata } from '../operations/publish.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow, PolicyRow } from '../operations/registry.js';
@@ -18,6 +19,13 @@ export const slug = z.string().openapi({ example: 'main' });
 export const problemSchema = z
   .object({ type: z.string(), title: z.string(), status: z.number().int(), code: z.string(), detail: z.string(), findings: z.array(json).optional() })
   .openapi('Problem', { description: 'RFC 9457 problem details' });
+
+/** What is worth knowing beside an answer; `severity` is error or warning. */
+export const findingsField = { findings: z.array(json).optional() };
+/** The findings of a change beside what it made. */
+export const withFindings =
+  <T, V extends object>(present: (row: T) => V) =>
+  (row: WithFindings<T>) => ({ ...present(row), findings: row.findings.map((one) => ({ ...one })) });
 
 export const pageQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100), cursor: z.string().max(4096).optional() });
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next_cursor: z.string().nullable() });
@@ -57,6 +65,7 @@ export const authoritySchema = z
     created_at: seconds,
     updated_at: seconds,
     v: z.number().int(),
+    ...findingsField,
   })
   .openapi('Authority');
 
@@ -168,6 +177,7 @@ export const memberSchema = z
     created_at: seconds,
     updated_at: seconds,
     v: z.number().int(),
+    ...findingsField,
   })
   .openapi('Member');
 export const memberInput = (body: z.infer<typeof memberChange>) => ({
@@ -203,13 +213,21 @@ export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => (
 
 /* Policies */
 
+const UNWRAPPED: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code !== 'unrecognized_keys') return undefined;
+  const [name] = issue.keys;
+  return `"${name}" is no member of a policy. Wrap entity types in metadata_policy: {"metadata_policy":{"${name}":{…}}}`;
+};
 export const policyBody = z
-  .strictObject({
-    metadata_policy: json.optional(),
-    metadata_policy_crit: z.array(z.string()).optional(),
-    constraints: json.optional(),
-    note: z.string().max(500).optional(),
-  })
+  .strictObject(
+    {
+      metadata_policy: json.optional(),
+      metadata_policy_crit: z.array(z.string()).optional(),
+      constraints: json.optional(),
+      note: z.string().max(500).optional(),
+    },
+    { error: UNWRAPPED },
+  )
   .openapi('PolicyInput');
 export const previewBody = policyBody.extend({ member: z.string(), metadata: metadata.optional() }).openapi('PolicyPreviewInput');
 export const policySchema = z
@@ -223,6 +241,7 @@ export const policySchema = z
     created_by: z.string(),
     created_at: seconds,
     published_at: seconds.nullable(),
+    ...findingsField,
   })
   .openapi('Policy');
 export const policyInput = (body: z.infer<typeof policyBody>) => ({

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Finding, JwkSet } from '../federation/entry.js';
 import { CliError } from './client.js';
-import { clean, dim, green, out, printJson, red, showFindings, table, talk, when, yellow } from './output.js';
+import { clean, dim, green, out, printJson, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
 import { collect, globals, type Page, path, readInput, readJson, show } from './shell.js';
 
 interface PinView {
@@ -10,6 +10,7 @@ interface PinView {
   readonly note: string | null;
   readonly checked_at: number | null;
   readonly problem: string | null;
+  readonly findings?: readonly Finding[];
 }
 interface EntityView {
   readonly entity_id: string;
@@ -93,7 +94,10 @@ function anchorCommands(anchor: Command): void {
         ...(options.thumbprint.length && { thumbprints: options.thumbprint }),
         ...(options.note !== undefined && { note: options.note }),
       });
-      show(json, one, () => talk(`${one.entity_id} is pinned: ${one.jwks?.keys.map(({ kid }) => kid).join(', ') ?? 'keys of this deployment'}`));
+      show(json, one, () => {
+        talk(`${one.entity_id} is pinned: ${one.jwks?.keys.map(({ kid }) => kid).join(', ') ?? 'keys of this deployment'}`);
+        talkFindings(one.findings);
+      });
     });
   anchor
     .command('check <entity-id>')

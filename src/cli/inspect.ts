@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { entityConfigurationUrl, isEntityId } from '../federation/entry.js';
 import { CliError } from './client.js';
+import { expectEntityId } from './entity-id.js';
 import { clean, dim, out, when } from './output.js';
 import { readInput, show } from './shell.js';
 
@@ -46,17 +47,29 @@ export function inspectStatement(compact: string): void {
   }
 }
 
+const ARTEFACT_PATH = /\/\.well-known\/|\/(?:fetch|historical-keys|resolve)$/;
+
+/**
+ * Where to fetch what was named: the configuration of an entity, or an artefact by its own URL (an endpoint's has a `sub`).
+ * @returns undefined for what is no name but the artefact itself
+ * @throws CliError for what means to be an identifier and is none
+ */
+function urlOf(what: string): string | undefined {
+  const url = /^https?:\/\//.test(what) && URL.canParse(what) ? new URL(what) : undefined;
+  if (url && (ARTEFACT_PATH.test(url.pathname) || url.searchParams.has('sub'))) return what;
+  if (isEntityId(what, { development: true })) return entityConfigurationUrl(what);
+  // Compact JWTs begin with the base64url of `{"`.
+  if (!/^ey[A-Za-z0-9_-]*\./.test(what) && /^$|[:/]|^[^.\s]+(?:\.[^.\s]+)+$/.test(what)) expectEntityId(what);
+  return undefined;
+}
+
 export function inspectCommand(program: Command, get: (url: string) => Promise<string>): void {
   program
     .command('inspect <jwt|url|->')
     .description('show any artefact decoded: a compact JWT, an entity identifier or URL to fetch it from, or - for stdin')
     .action(async (what: string, _options: object, command: Command) => {
       const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
-      const url = /^https?:/.test(what)
-        ? isEntityId(what, { development: true }) && !what.includes('/.well-known/') && !/\/(fetch|historical-keys|resolve)$/.test(what)
-          ? entityConfigurationUrl(what)
-          : what
-        : undefined;
+      const url = what === '-' ? undefined : urlOf(what);
       const compact = (url === undefined ? (what === '-' ? readInput('-') : what) : await get(url)).trim();
       show(json, decode(compact), () => inspectStatement(compact));
     });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { out, table, when } from './output.js';
-import { confirm, globals, path, readInput, show, type Page } from './shell.js';
+import { confirm, globals, parseText, path, readInput, show, type Page } from './shell.js';
 
 interface KeyView {
   readonly kid: string;
@@ -54,7 +54,7 @@ export function keyCommands(program: Command): void {
     .action(async (file: string, options: { alg?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const text = readInput(file);
-      const secret = text.trimStart().startsWith('{') ? { jwk: JSON.parse(text) as unknown } : { pem: text };
+      const secret = text.trimStart().startsWith('{') ? { jwk: parseText(text, file) } : { pem: text };
       const one = await client.send<KeyView>('POST', keys(authority), { ...secret, ...(options.alg !== undefined && { alg: options.alg }) });
       show(json, one, () => describe(one));
     });

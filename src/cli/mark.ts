@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { inspectStatement } from './inspect.js';
-import { clean, dim, green, out, red, table, talk, when } from './output.js';
+import { clean, dim, green, out, red, table, talk, talkFindings, when } from './output.js';
 import { collect, confirm, globals, type Page, path, readInput, readJson, show } from './shell.js';
 
 interface TypeView {
   readonly trust_mark_type: string;
   readonly state: string;
-  readonly lifetime: number;
+  readonly lifetime: number | null;
   readonly delegated: boolean;
   readonly delegated_until: number | null;
   readonly withdrawn?: number;
@@ -25,7 +25,7 @@ interface IssuedView {
   readonly jti: string;
   readonly entity_id: string;
   readonly iat: number;
-  readonly exp: number;
+  readonly exp: number | null;
   readonly revoked_at: number | null;
   readonly reason: string | null;
   readonly trust_mark: string;
@@ -39,7 +39,8 @@ interface OwnView {
 }
 
 const root = (authority: string, ...more: string[]) => path('authorities', authority, ...more);
-const days = (seconds: number) => (seconds % 86_400 === 0 ? `${seconds / 86_400} d` : `${seconds} s`);
+const until = (exp: number | null) => (exp === null ? 'no end' : when(exp));
+const days = (seconds: number | null) => (seconds === null ? 'no end' : seconds % 86_400 === 0 ? `${seconds / 86_400} d` : `${seconds} s`);
 
 export function markCommands(program: Command): void {
   const mark = program.command('mark').description('trust marks: types, grants, withdrawal, delegation');
@@ -52,12 +53,15 @@ const typeSettings = (command: Command): Command =>
   command
     .option('--logo <uri>')
     .option('--ref <uri>', 'what the mark means, for people')
-    .option('--lifetime <seconds>', 'of each mark; renewed ahead of its end')
+    .option(
+      '--lifetime <seconds|none>',
+      'of each mark; renewed ahead of its end. none: marks carry no exp, for authorizations that have no end; their bearers take a new one only when your key changes',
+    )
     .option('--delegation <file>', "the owner's delegation, a compact JWT");
 const typeBody = (options: { logo?: string; ref?: string; lifetime?: string; delegation?: string }) => ({
   ...(options.logo !== undefined && { logo_uri: options.logo }),
   ...(options.ref !== undefined && { ref: options.ref }),
-  ...(options.lifetime !== undefined && { lifetime: Number(options.lifetime) }),
+  ...(options.lifetime !== undefined && { lifetime: options.lifetime === 'none' ? null : Number(options.lifetime) }),
   ...(options.delegation !== undefined && { delegation: readInput(options.delegation).trim() }),
 });
 
@@ -128,11 +132,20 @@ function typeCommands(type: Command): void {
     .option('--owner-jwks <file>', "the owner's keys, obtained out of band")
     .action(async (name: string, options: { issuer: string[]; anyone?: boolean; owner?: string; ownerJwks?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const one = await client.send<{ claims: object }>('PUT', root(authority, 'mark-types', name, 'recognition'), {
-        ...((options.anyone || options.issuer.length) && { issuers: options.anyone ? [] : options.issuer }),
-        ...(options.owner !== undefined && { owner: { sub: options.owner, jwks: options.ownerJwks === undefined ? undefined : readJson(options.ownerJwks) } }),
+      const one = await client.send<{ claims: object; findings?: Parameters<typeof talkFindings>[0] }>(
+        'PUT',
+        root(authority, 'mark-types', name, 'recognition'),
+        {
+          ...((options.anyone || options.issuer.length) && { issuers: options.anyone ? [] : options.issuer }),
+          ...(options.owner !== undefined && {
+            owner: { sub: options.owner, jwks: options.ownerJwks === undefined ? undefined : readJson(options.ownerJwks) },
+          }),
+        },
+      );
+      show(json, one, () => {
+        out(JSON.stringify(one.claims, null, 2));
+        talkFindings(one.findings);
       });
-      show(json, one, () => out(JSON.stringify(one.claims, null, 2)));
     });
   type
     .command('forget <type>')
@@ -165,7 +178,7 @@ function grantCommands(mark: Command): void {
   const describe = (one: GrantView) => {
     out(`${one.id}  ${clean(one.entity_id)}  ${one.state === 'active' ? green('active') : red(one.state)}${one.reason ? ` (${clean(one.reason)})` : ''}`);
     out(`  type  ${clean(one.trust_mark_type)}`);
-    if (one.jti) out(`  mark  ${one.jti}, until ${when(one.exp)}`);
+    if (one.jti) out(`  mark  ${one.jti}, ${one.exp === null ? 'no end' : `until ${when(one.exp)}`}`);
   };
   mark
     .command('list')
@@ -190,7 +203,7 @@ function grantCommands(mark: Command): void {
           out(
             table(
               ['grant', 'state', 'entity', 'type', 'mark until'],
-              page.items.map((one) => [one.id, one.state, one.entity_id, one.trust_mark_type, one.exp === null ? '—' : when(one.exp)]),
+              page.items.map((one) => [one.id, one.state, one.entity_id, one.trust_mark_type, one.jti === null ? '—' : until(one.exp)]),
             ),
           );
         if (page.next_cursor) talk(`More: --cursor ${page.next_cursor}`);
@@ -242,7 +255,7 @@ function grantCommands(mark: Command): void {
         out(
           table(
             ['jti', 'issued', 'until', ''],
-            page.items.map((one) => [one.jti, when(one.iat), when(one.exp), one.revoked_at === null ? '' : `revoked: ${one.reason ?? ''}`]),
+            page.items.map((one) => [one.jti, when(one.iat), until(one.exp), one.revoked_at === null ? '' : `revoked: ${one.reason ?? ''}`]),
           ),
         ),
       );

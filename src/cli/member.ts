@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Finding } from '../federation/entry.js';
 import { CliError } from './client.js';
 import { inspectStatement } from './inspect.js';
-import { clean, green, out, red, showFindings, table, talk, when, yellow } from './output.js';
+import { clean, green, out, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
 import { confirm, globals, path, readInput, readJson, show } from './shell.js';
 import { watchMemberCommands } from './watch-members.js';
 
@@ -18,11 +18,13 @@ export interface MemberView {
   readonly created_at: number;
   readonly updated_at: number;
   readonly already?: boolean;
+  readonly findings?: Report['findings'];
 }
 interface Report {
   readonly ok: boolean;
   readonly entity_types: readonly string[];
   readonly findings: readonly (Finding & { readonly severity: string })[];
+  readonly waivable: readonly string[];
 }
 
 const color = (state: string) => (state === 'active' ? green(state) : state === 'suspended' || state === 'revoked' ? red(state) : yellow(state));
@@ -64,23 +66,39 @@ async function enroll(entityId: string, options: EnrollOptions, command: Command
       talk(`Pre-flight of ${entityId}: ${report.findings.length === 0 ? green('no findings') : `${report.findings.length} finding(s)`}`);
       if (report.findings.length) talk(showFindings(report.findings));
     }
-    const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !options.waive?.includes(code));
-    if (blocking.length)
-      throw new CliError(
-        4,
-        `not enrolled: ${blocking.length} error(s). Mend them, give the keys yourself (--jwks, --pem, --entity-configuration), or accept one by name (--waive CODE)`,
-        json ? report.findings : [],
-      );
+    const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !(options.waive?.includes(code) && report.waivable.includes(code)));
+    if (blocking.length) throw new CliError(4, notEnrolled(blocking, report.waivable, configuration !== undefined), json ? report.findings : [], 'findings');
     if (options.dryRun) return show(json, report, () => talk('Dry run: nothing was changed.'));
   } else if (options.dryRun) throw new CliError(2, '--dry-run shows what pre-flight finds; with --jwks or --pem there is none');
   const member = await client.send<MemberView>('POST', base(authority), enrollment(entityId, options, configuration));
   const statement = member.state === 'active' ? await client.get<{ compact: string }>(base(authority, member.id, 'statement')) : undefined;
-  show(json, { member, statement: statement?.compact ?? null }, () => {
+  const { findings = [], ...enrolled } = member;
+  show(json, { member: enrolled, statement: statement?.compact ?? null, findings }, () => {
     talk(green('Enrolled.'));
+    if (offline) talkFindings(findings); // pre-flight has shown the others
     describe(member);
     if (statement) inspectStatement(statement.compact);
     else talk(`Nothing is signed yet. Next: npx holdfast member approve ${entityId} && npx holdfast member activate ${entityId}`);
   });
+}
+
+/** Findings of an entity configuration that never came: it can be sent along. */
+const NOT_READ = ['fetch_refused', 'fetch_failed', 'redirect_refused', 'status_unexpected', 'content_type_wrong', 'content_encoding_refused'];
+
+/** Why, and the ways out that there are for just these errors. */
+function notEnrolled(errors: Report['findings'], waivable: readonly string[], given: boolean): string {
+  const codes = [...new Set(errors.map(({ code }) => code as string))];
+  const ways = ['Mend them'];
+  if (!codes.includes('entity_id_invalid')) {
+    if (!given && codes.every((code) => NOT_READ.includes(code))) ways.push('send its configuration (--entity-configuration)');
+    ways.push('give its keys yourself (--jwks, --pem)');
+  }
+  const accepted = codes.filter((code) => waivable.includes(code));
+  const rest = codes.filter((code) => !waivable.includes(code));
+  if (accepted.length) ways.push(`accept by name what can be waived (--waive ${accepted.join(' ')})`);
+  const last = ways.pop();
+  const stubborn = rest.length ? ` (${rest.join(', ')} cannot be waived)` : '';
+  return `not enrolled: ${errors.length} error(s)${stubborn}. ${ways.length ? `${ways.join(', ')}, or ${last}` : last}`;
 }
 
 /** The body of POST …/members from the options given. */
@@ -108,11 +126,13 @@ interface ImportJob {
   readonly refused: number;
 }
 const LINES_PER_REQUEST = 500;
+/** Half a million members; the longest text that V8 holds is about as long. */
+const MAX_IMPORT_BYTES = 500 * 1024 * 1024;
 
 async function importMembers(file: string, options: { readonly dryRun?: boolean; readonly job?: string }, command: Command): Promise<void> {
   const { client, authority, json } = globals(command);
   const csv = file.endsWith('.csv');
-  const lines = readInput(file).split('\n');
+  const lines = readInput(file, MAX_IMPORT_BYTES).split('\n');
   while (lines.at(-1)?.trim() === '') lines.pop();
   const root = ['authorities', authority];
   let job =
@@ -136,21 +156,22 @@ async function importMembers(file: string, options: { readonly dryRun?: boolean;
     if (process.stderr.isTTY) process.stderr.write('\n');
   }
   job = await client.send<ImportJob>('POST', path(...root, 'imports', job.id, 'finish'));
-  const refusals: { line: number; entity_id: string | null; code: string; detail: string }[] = [];
+  const report: { line: number; entity_id: string | null; severity: string; code: string; detail: string }[] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
-    const page: { items: typeof refusals; next_cursor: string | null } = await client.get(
+    const page: { items: typeof report; next_cursor: string | null } = await client.get(
       `${path(...root, 'jobs', job.id, 'refusals')}?limit=1000${cursor && `&cursor=${cursor}`}`,
     );
-    refusals.push(...page.items);
+    report.push(...page.items);
     cursor = page.next_cursor;
   }
-  show(json, { job, refusals }, () => {
+  const [refusals, warnings] = [report.filter(({ severity }) => severity !== 'warning'), report.filter(({ severity }) => severity === 'warning')];
+  show(json, { job, refusals, warnings }, () => {
     talk(`${job.done} lines read, ${job.done - job.refused} ${options.dryRun ? 'would be enrolled' : 'enrolled'}, ${job.refused} refused`);
-    if (refusals.length)
+    if (report.length)
       out(
         table(
-          ['line', 'entity id', 'code', 'detail'],
-          refusals.map((one) => [String(one.line), one.entity_id ?? '—', one.code, one.detail]),
+          ['line', 'entity id', '', 'code', 'detail'],
+          [...refusals, ...warnings].map((one) => [String(one.line), one.entity_id ?? '—', one.severity, one.code, one.detail]),
         ),
       );
   });
@@ -218,7 +239,7 @@ export function memberCommands(program: Command): void {
     .option('--constraints <file>', 'constraints to put into the statement (JSON)')
     .option('--organization <name>', 'the legal body: id or legal name')
     .option('--vetting', 'do not activate: the member waits in state vetting')
-    .option('--waive <code...>', 'accept findings by name')
+    .option('--waive <code...>', 'accept findings about policy by name: policy_violation, policy_operator_type')
     .option('--dry-run', 'show what pre-flight finds and change nothing')
     .addHelpText(
       'after',
@@ -302,7 +323,10 @@ export function memberCommands(program: Command): void {
       const one = options.end
         ? await client.send<MemberView>('DELETE', base(authority, id, 'configuration'))
         : await client.send<MemberView>('PUT', base(authority, id, 'configuration'), { entity_configuration: readInput(file ?? '-').trim() });
-      show(json, one, () => describe(one));
+      show(json, one, () => {
+        describe(one);
+        talkFindings(one.findings);
+      });
     });
   watchMemberCommands(member);
   const keys = member.command('keys').description("a member's keys");
@@ -319,7 +343,10 @@ export function memberCommands(program: Command): void {
         ...(options.pem !== undefined && { pem: readInput(options.pem) }),
         reason: options.reason,
       });
-      show(json, one, () => describe(one));
+      show(json, one, () => {
+        describe(one);
+        talkFindings(one.findings);
+      });
     });
   keys
     .command('adopt <id>')
@@ -332,7 +359,10 @@ export function memberCommands(program: Command): void {
         path('authorities', authority, 'members', id, 'keys', 'adopt'),
         options.entityConfiguration === undefined ? {} : { entity_configuration: readInput(options.entityConfiguration).trim() },
       );
-      show(json, one, () => describe(one));
+      show(json, one, () => {
+        describe(one);
+        talkFindings(one.findings);
+      });
     });
   member
     .command('import <file>')

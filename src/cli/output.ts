@@ -37,6 +37,11 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return all.map((row) => row.map((cell, n) => (n === row.length - 1 ? cell : cell.padEnd(widths[n] ?? 0))).join('  ')).join('\n');
 }
 
+/** Findings that come along with an answer, as talk: the data on stdout stays what it is. */
+export const talkFindings = (findings: readonly (Finding & { readonly severity?: string })[] = []): void => {
+  if (findings.length) talk(showFindings(findings));
+};
+
 export function showFindings(findings: readonly (Finding & { readonly severity?: string })[]): string {
   return findings
     .map(({ severity, code, where, detail, clause, fix, transient }) => {

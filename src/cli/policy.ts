@@ -1,6 +1,19 @@
 import type { Command } from 'commander';
-import { out, showFindings, table, talk, when } from './output.js';
+import { out, showFindings, table, talk, talkFindings, when } from './output.js';
 import { globals, path, readJson, show, type Page } from './shell.js';
+
+const EXAMPLE = `
+Example of a file:
+  {
+    "metadata_policy": {
+      "openid_relying_party": {
+        "grant_types": { "subset_of": ["authorization_code", "refresh_token"] },
+        "contacts": { "essential": true }
+      }
+    },
+    "constraints": { "max_path_length": 1 },
+    "note": "first policy"
+  }`;
 
 type Findings = Parameters<typeof showFindings>[0];
 
@@ -34,10 +47,14 @@ export function policyCommands(program: Command): void {
   policy
     .command('check <file>')
     .description('{metadata_policy, constraints}: check it; changes nothing')
+    .addHelpText('after', EXAMPLE)
     .action(async (file: string, _options: object, command: Command) => {
       const { client, json, authority } = globals(command);
       const report = await client.send<{ ok: boolean; findings: Findings }>('POST', policies(authority, 'check'), readJson(file));
-      show(json, report, () => out(report.ok ? 'The policy holds.' : showFindings(report.findings)));
+      show(json, report, () => {
+        if (report.ok) out('The policy holds.');
+        if (report.findings.length) out(showFindings(report.findings));
+      });
       if (!report.ok) process.exitCode = 4;
     });
   policy
@@ -60,14 +77,16 @@ export function policyCommands(program: Command): void {
   policy
     .command('draft <file>')
     .description('write a new version; nothing is published')
+    .addHelpText('after', EXAMPLE)
     .action(async (file: string, _options: object, command: Command) => {
       const { client, json, authority } = globals(command);
-      const one = await client.send<{ version: number }>('POST', policies(authority), readJson(file));
-      show(json, one, () =>
+      const one = await client.send<{ version: number; findings?: Findings }>('POST', policies(authority), readJson(file));
+      show(json, one, () => {
+        talkFindings(one.findings);
         talk(
           `Version ${one.version} is drafted. Next, see whom it changes: npx holdfast policy impact ${one.version}; then: npx holdfast policy publish ${one.version}`,
-        ),
-      );
+        );
+      });
     });
   policy
     .command('impact <version>')
@@ -105,12 +124,15 @@ export function policyCommands(program: Command): void {
     .option('--accept-breaks', 'though its impact says that members break')
     .action(async (version: string, options: { acceptBreaks?: boolean }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const done = await client.send<{ job: string | null }>(
+      const done = await client.send<{ job: string | null; findings?: Findings }>(
         'POST',
         policies(authority, version, 'publish'),
         options.acceptBreaks ? { accept_breaks: true } : undefined,
       );
-      show(json, done, () => talk(done.job === null ? 'already_published' : `Published. Statements are signed anew: npx holdfast job show ${done.job}`));
+      show(json, done, () => {
+        talkFindings(done.findings);
+        talk(done.job === null ? 'already_published' : `Published. Statements are signed anew: npx holdfast job show ${done.job}`);
+      });
     });
   policy
     .command('rollback')

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { parseProfile, type Profile, PROFILES } from '../federation/entry.js';
 import type { PreflightReport } from '../rp/entry.node.js';
 import { CliError } from './client.js';
+import { expectEntityId } from './entity-id.js';
 import { clean, green, out, showFindings, table, talk } from './output.js';
 import { collect, readJson, show } from './shell.js';
 
@@ -39,6 +40,7 @@ export function preflightCommand(program: Command, run: PreflightRunner): void {
           }
         });
       if (entityId === undefined) throw new CliError(2, 'which entity? npx holdfast preflight <entity-id>');
+      expectEntityId(entityId);
       const report = await run(entityId, profiles);
       const errors = report.findings.filter(({ severity }) => severity === 'error');
       const types = Object.keys(report.configuration?.claims.metadata ?? {});

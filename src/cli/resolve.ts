@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { JwkSet, TrustChain } from '../federation/entry.js';
 import type { Walk, WalkStep } from '../rp/entry.node.js';
 import { CliError } from './client.js';
+import { expectEntityId } from './entity-id.js';
 import { clean, dim, green, out, red, showFindings, talk, when } from './output.js';
 import { globals, readJson, show } from './shell.js';
 
@@ -38,16 +39,17 @@ function tree({ statements, exp, metadata }: TrustChain): void {
 const step = ({ what, of, findings }: WalkStep) =>
   `${findings.length ? red('✗') : green('✓')} ${what} ${of.map(clean).join(' → ')}${findings.length ? `\n${showFindings(findings)}` : ''}`;
 
-export function resolveCommand(program: Command, resolver: (development: boolean) => Resolver): void {
+export function resolveCommand(program: Command, resolver: Resolver): void {
   program
     .command('resolve <entity-id>')
     .description('collect the trust chains of an entity over the wire, validate them, show the best')
     .option('--anchors <file>', 'JSON object from entity identifier to JWK Set; default: the authorities of your deployment')
     .option('--explain', 'every step, with its rule and what failed')
     .action(async (subject: string, options: { anchors?: string; explain?: boolean }, command: Command) => {
-      const { json, client } = globals(command);
+      const { json } = globals(command);
+      expectEntityId(subject);
       const anchors = await anchorsOf(options.anchors, command);
-      const { chains, steps } = await resolver(client.url.startsWith('http:'))(subject, anchors);
+      const { chains, steps } = await resolver(subject, anchors);
       const [best] = chains;
       const value = {
         subject,

@@ -20,7 +20,11 @@ function describe(one: WatchView): void {
   if (one.hold) {
     out(`  ${yellow('held')} ${one.hold.kind} since ${when(one.hold.at)}: ${clean(one.hold.detail)}`);
     out(`  it shows ${one.hold.jwks.keys.map(({ kid }) => clean(kid)).join(', ')}`);
-    talk(`Ask the member through a second channel, then: npx holdfast member hold accept|dismiss ${one.entity_id} --reason …`);
+    talk(
+      one.hold.kind === 'hints_withdrawn'
+        ? `Ask the member through a second channel. If it left: npx holdfast member suspend ${one.entity_id} --reason …; if not: npx holdfast member hold dismiss ${one.entity_id} --reason …`
+        : `Ask the member through a second channel, then: npx holdfast member hold accept|dismiss ${one.entity_id} --reason …`,
+    );
   }
   if (!one.hold && one.findings.length === 0) out(green('  nothing to say'));
 }

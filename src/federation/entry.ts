@@ -65,3 +65,4 @@ export {
   type TrustMarkStatus,
 } from './trust-mark-issue.js';
 export { type TrustMarkStatusAnswer, validateTrustMarkStatus } from './trust-mark-status.js';
+export { type UsableKeys, usableKeys } from './usable-keys.js';

@@ -6,7 +6,8 @@ import {
   type JwkSet,
   parseEntityId,
   parseEntityStatement,
-  parseJwkSet,
+  type UsableKeys,
+  usableKeys,
   validateEntityConfiguration,
   verifyEntityStatement,
 } from '../federation/entry.js';
@@ -17,7 +18,8 @@ import { raw, type Statement } from '../store/database.js';
 import { anchorPin, authority } from '../store/schema.js';
 import { allow, type Call, change, type Deployment } from './call.js';
 import { allDue, knowMembers } from '../store/known-entities.js';
-import { jwksFromPem } from './member-keys.js';
+import { type Judged, keysLeftOut, type WithFindings } from './judged.js';
+import { givenKeys } from './member-keys.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityRow, authorityKeys, findAuthority } from './registry.js';
 import { statementSource } from './statement-source.js';
@@ -58,7 +60,7 @@ export async function anchorsOf(deployment: Deployment, row: AuthorityRow): Prom
 }
 
 /** Keys to pin, from what the operator gave. @throws Refusal invalid_request, findings */
-async function keysToPin(call: Call, input: PinInput): Promise<JwkSet | null> {
+async function keysToPin(call: Call, input: PinInput): Promise<UsableKeys | null> {
   const given = [input.jwks, input.pem, input.thumbprints].filter((one) => one !== undefined).length;
   if (given > 1) throw new Refusal('invalid_request', 'give one of jwks, pem and thumbprints');
   if (input.thumbprints !== undefined) return fetchedKeys(call, input.entityId, input.thumbprints);
@@ -66,17 +68,19 @@ async function keysToPin(call: Call, input: PinInput): Promise<JwkSet | null> {
     if (await localAuthority(call, input.entityId)) return null;
     throw new Refusal('invalid_request', "an anchor's keys come from outside: give jwks, pem, or the thumbprints you compared through a second channel");
   }
-  const jwks = input.pem === undefined ? parseJwkSet(input.jwks) : await jwksFromPem(input.pem);
-  if (!jwks.ok) throw refuseFindings('these keys cannot be pinned', jwks.findings);
-  return jwks.value;
+  const keys = await givenKeys(input);
+  if (!keys.ok) throw refuseFindings('these keys cannot be pinned', keys.findings);
+  return keys.value;
 }
 
-async function fetchedKeys(call: Call, entityId: string, thumbprints: readonly string[]): Promise<JwkSet> {
+async function fetchedKeys(call: Call, entityId: string, thumbprints: readonly string[]): Promise<UsableKeys> {
   const compact = await statementSource(call).configuration(entityId);
   if (!compact.ok) throw refuseFindings("the anchor's configuration could not be read", compact.findings);
   const statement = await validateEntityConfiguration(compact.value, { now: call.now(), subject: entityId, development: call.development });
   if (!statement.ok) throw refuseFindings("the anchor's configuration is not valid", statement.findings);
-  const { jwks } = statement.value.claims;
+  const keys = usableKeys(statement.value.claims.jwks);
+  if (!keys.ok) throw refuseFindings('these keys cannot be pinned', keys.findings);
+  const { jwks } = keys.value;
   const served = await Promise.all(jwks.keys.map((key) => calculateJwkThumbprint(key as never)));
   const missing = thumbprints.filter((one) => !served.includes(one));
   const more = served.filter((one) => !thumbprints.includes(one));
@@ -88,20 +92,22 @@ async function fetchedKeys(call: Call, entityId: string, thumbprints: readonly s
         `${missing.length ? `not served: ${missing.join(', ')}` : ''}${missing.length && more.length ? '; ' : ''}${more.length ? `served and not named: ${more.join(', ')}` : ''}`,
       ),
     ]);
-  return jwks;
+  return keys.value;
 }
 
 /**
  * Pin a Trust Anchor's keys; from then on its federation is resolved under it. Pinning again replaces the keys.
  * @throws Refusal invalid_request, findings
  */
-export async function pinAnchor(call: Call, slug: string, input: PinInput): Promise<AnchorRow> {
+export async function pinAnchor(call: Call, slug: string, input: PinInput): Promise<WithFindings<AnchorRow>> {
   allow(call, 'administer', slug);
   const id = parseEntityId(input.entityId, call);
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
   const { id: authorityId, entityId: own } = await findAuthority(call.store.db, slug);
   if (input.entityId === own) throw new Refusal('invalid_request', 'an authority resolves under itself without being pinned');
-  const jwks = await keysToPin(call, input);
+  const keys = await keysToPin(call, input);
+  const jwks = keys?.jwks ?? null;
+  const findings: readonly Judged[] = keysLeftOut(keys?.ignored ?? []);
   return change(call, {
     authorityId,
     scope: null,
@@ -130,7 +136,7 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
           // The authority itself is resolved under the new anchor too.
           knowMembers(authorityId, [own], call.now()),
         ],
-        result: row,
+        result: { ...row, findings },
       };
     },
   });
@@ -219,7 +225,8 @@ async function compare(call: Call, entityId: string, pinned: JwkSet): Promise<Om
   if (!compact.ok) return failed(compact.findings);
   const statement = parseEntityStatement(compact.value, { now: call.now(), subject: entityId, development: call.development });
   if (!statement.ok) return failed(statement.findings);
-  const served = statement.value.claims.jwks;
+  const usable = usableKeys(statement.value.claims.jwks);
+  const served = usable.ok ? usable.value.jwks : statement.value.claims.jwks;
   const has = (set: JwkSet, key: JwkSet['keys'][number]) => set.keys.some((one) => one.kid === key.kid && sameKey(one, key));
   const added = served.keys.filter((key) => !has(pinned, key)).map(({ kid }) => kid);
   const removed = pinned.keys.filter((key) => !has(served, key)).map(({ kid }) => kid);

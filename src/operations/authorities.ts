@@ -5,7 +5,9 @@ import { newId } from '../keys/random.js';
 import { insertRows, putArtefacts } from '../store/bulk.js';
 import { authority, authorityKey, type ClientAuth } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
+import { homeOf } from './claim-homes.js';
 import { resignJob } from './jobs.js';
+import type { Judged, WithFindings } from './judged.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, expectVersion, findAuthority } from './registry.js';
@@ -51,7 +53,7 @@ function inputFindings(input: AuthorityInput, development: boolean): readonly Fi
   const metadata = parseMetadata(input.metadata ?? {});
   if (!metadata.ok) findings.push(...metadata.findings);
   for (const name of Object.keys(input.claims ?? {}))
-    if (STANDARD_CLAIMS.has(name) && !OWN_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is set by Holdfast`, 'Use the field of its own.');
+    if (STANDARD_CLAIMS.has(name) && !OWN_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is not set as a further claim`, homeOf('authority', name).fix);
   // A type identifier must not collide across federations: a URL of whoever defines it (§7.1).
   for (const claim of ['trust_mark_issuers', 'trust_mark_owners'])
     for (const type of Object.keys((input.claims?.[claim] as object | undefined) ?? {}))
@@ -157,12 +159,16 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
 /** Settings whose change reaches every statement. */
 const RESIGNS = ['statementLifetime'] as const;
 
-/** Change an authority's settings; its configuration is signed anew at once, statements in slices when they change too. */
+/**
+ * Change an authority's settings; its configuration is signed anew at once, statements in slices when they change too.
+ * @param findings what is told along with the answer
+ */
 export async function changeAuthority(
   call: Call,
   slug: string,
   { version, ...input }: AuthorityInput & { readonly version?: number | undefined },
-): Promise<AuthorityRow> {
+  findings: readonly Judged[] = [],
+): Promise<WithFindings<AuthorityRow>> {
   allow(call, 'administer', slug);
   expectInput(input, call.development);
   const { db } = call.store;
@@ -190,7 +196,7 @@ export async function changeAuthority(
           },
         ],
         statements: [db.update(authority).set(columns).where(eq(authority.id, id)), ...(job?.statements ?? []), putArtefacts(artefacts)],
-        result: after,
+        result: { ...after, findings },
       };
     },
   });

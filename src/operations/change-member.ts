@@ -1,14 +1,16 @@
 import { and, eq } from 'drizzle-orm';
-import { type JwkSet, parseJwkSet, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
+import { type JwkSet, usableKeys, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
 import { putArtefacts } from '../store/bulk.js';
 import type { Statement } from '../store/database.js';
 import type { NewEvent } from '../store/event.js';
-import { artefact, member } from '../store/schema.js';
+import { artefact, member, trustMark } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { organizationOf } from './enroll-member.js';
 import { dueBelow } from '../store/known-entities.js';
 import { expectMemberInput, keyDifference, type MemberInput } from './member-input.js';
-import { jwksFromPem } from './member-keys.js';
+import { givenKeys } from './member-keys.js';
+import { type Judged, keysLeftOut, type WithFindings } from './judged.js';
+import { moveEnd } from './move-end.js';
 import { issuerOf, published, signedStatement } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from './registry.js';
@@ -16,14 +18,21 @@ import { statementSource } from './statement-source.js';
 
 const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
 
-/** Write a changed member; the statement of an active one is signed anew in the same commit. */
+/** What to write of a member, decided behind the lock. */
+export type Rewrite = (before: MemberRow) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[] }>;
+
+/**
+ * Write a changed member; the statement of an active one is signed anew in the same commit.
+ * @param findings what is told along with the answer
+ */
 export async function rewriteMember(
   call: Call,
   slug: string,
   id: string,
   version: number | undefined,
-  decide: (before: MemberRow) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[] }>,
-): Promise<MemberRow> {
+  decide: Rewrite,
+  findings: readonly Judged[] = [],
+): Promise<WithFindings<MemberRow>> {
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
   const { entityId } = await findMember(db, authorityId, id);
@@ -35,7 +44,7 @@ export async function rewriteMember(
       expectVersion(before, version);
       if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
       const { row, events, first = [] } = await decide(before);
-      if (events.length === 0) return { events, statements: [], result: before };
+      if (events.length === 0) return { events, statements: [], result: { ...before, findings } };
       const after = { ...row, updatedAt: call.now(), v: before.v + 1 };
       const artefacts = after.state === 'active' ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
       const { id: _, authorityId: __, entityId: ___, createdAt: ____, ...columns } = after;
@@ -49,7 +58,7 @@ export async function rewriteMember(
             .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
           ...(artefacts.length ? [putArtefacts(artefacts), ...dueBelow(authorityId, after.entityId, after.updatedAt)] : []),
         ],
-        result: after,
+        result: { ...after, findings },
       };
     },
   });
@@ -80,7 +89,7 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
           detail: { entity_id: before.entityId, changed: Object.keys({ ...set, ...(organization !== undefined && { organization }) }) },
         },
       ],
-      first: owner.statements,
+      first: [...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, eq(trustMark.memberId, before.id), row.validUntil))],
     };
   });
 }
@@ -107,22 +116,24 @@ export async function replaceMemberKeys(
   slug: string,
   id: string,
   input: { readonly jwks?: unknown; readonly pem?: string | undefined; readonly reason: string; readonly version?: number | undefined },
-): Promise<MemberRow> {
+): Promise<WithFindings<MemberRow>> {
   allow(call, 'approve', slug);
-  const jwks = input.pem === undefined ? parseJwkSet(input.jwks) : await jwksFromPem(input.pem);
-  if (!jwks.ok) throw refuseFindings('these keys cannot be bound', jwks.findings);
-  return rewriteMember(call, slug, id, input.version, async (before) => ({
-    ...(await keepHosting(call, withKeys(before, jwks.value, before.keysIat))),
+  const given = await givenKeys(input);
+  if (!given.ok) throw refuseFindings('these keys cannot be bound', given.findings);
+  const { jwks, ignored } = given.value;
+  const decide: Rewrite = async (before) => ({
+    ...(await keepHosting(call, withKeys(before, jwks, before.keysIat))),
     events: [
       {
         type: 'member.keys_replaced',
         subjectKind: 'member',
         subjectId: before.id,
         reason: input.reason,
-        detail: { entity_id: before.entityId, keys_proven_by: 'operator', ...keyDifference(before.jwks, jwks.value) },
+        detail: { entity_id: before.entityId, keys_proven_by: 'operator', ...keyDifference(before.jwks, jwks) },
       },
     ],
-  }));
+  });
+  return rewriteMember(call, slug, id, input.version, decide, keysLeftOut(ignored));
 }
 
 /**
@@ -131,7 +142,7 @@ export async function replaceMemberKeys(
  * @param configuration fetched from the member when absent
  * @throws Refusal findings, wrong_state
  */
-export async function adoptMemberKeys(call: Call, slug: string, id: string, configuration?: string): Promise<MemberRow> {
+export async function adoptMemberKeys(call: Call, slug: string, id: string, configuration?: string): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
   const { db } = call.store;
   const { entityId } = await findMember(db, (await findAuthority(db, slug)).id, id);
@@ -139,10 +150,11 @@ export async function adoptMemberKeys(call: Call, slug: string, id: string, conf
   if (!compact.ok) throw refuseFindings('the entity configuration could not be read', compact.findings);
   const statement = await validateEntityConfiguration(compact.value, { now: call.now(), subject: entityId, development: call.development });
   if (!statement.ok) throw refuseFindings('the entity configuration is not valid', statement.findings);
-  const { jwks, iat } = statement.value.claims;
-  const strict = parseJwkSet(jwks);
-  if (!strict.ok) throw refuseFindings('these keys cannot be bound', strict.findings);
-  return rewriteMember(call, slug, id, undefined, async (before) => {
+  const { iat } = statement.value.claims;
+  const shown = usableKeys(statement.value.claims.jwks);
+  if (!shown.ok) throw refuseFindings('these keys cannot be bound', shown.findings);
+  const { jwks, ignored } = shown.value;
+  const decide: Rewrite = async (before) => {
     const signed = await verifyEntityStatement(statement.value, before.jwks);
     if (!signed.ok)
       throw refuseFindings('no key we vouch for has signed this configuration; compare the keys through a second channel, then replace them', signed.findings);
@@ -163,5 +175,6 @@ export async function adoptMemberKeys(call: Call, slug: string, id: string, conf
             },
           ],
     };
-  });
+  };
+  return rewriteMember(call, slug, id, undefined, decide, keysLeftOut(ignored));
 }

@@ -33,7 +33,7 @@ export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRo
     .where(where)
     .limit(SIGNED_AT_ONCE + 1);
   if (rows.length === 0) return [];
-  const atOnce = rows.length <= SIGNED_AT_ONCE ? await revokedAnswers(deployment, issuing, rows) : undefined;
+  const atOnce = rows.length <= SIGNED_AT_ONCE ? await answers(deployment, issuing, rows, 'revoked') : undefined;
   const chosen = db.select({ sha256: trustMark.sha256 }).from(trustMark).where(where);
   return [
     // Resolve answers that carry them are held back by their links, and evaluated anew without them.
@@ -54,19 +54,24 @@ export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRo
   ];
 }
 
-/** Signed `revoked` answers; undefined when nothing can be signed now, so that withdrawing still works. */
-async function revokedAnswers(deployment: Deployment, issuing: AuthorityRow, rows: readonly MarkRow[]) {
+/** Signed answers of one kind; undefined when nothing can be signed now, so that withdrawing still works. */
+async function answers(deployment: Deployment, issuing: AuthorityRow, rows: readonly MarkRow[], status: 'revoked' | 'expired') {
   try {
     const issuer = await issuerOf(deployment, issuing);
-    return await Promise.all(rows.map((row) => signedStatus(deployment, issuer, row, 'revoked')));
+    return await Promise.all(rows.map((row) => signedStatus(deployment, issuer, row, status)));
   } catch (error) {
     if (error instanceof Refusal) return undefined;
     throw error;
   }
 }
 
+const DUE = [
+  [1, 'revoked'],
+  [2, 'expired'],
+] as const;
+
 /**
- * Sign `revoked` answers that a withdrawal left due. Terminal, so without event or lock.
+ * Sign answers that a withdrawal or a moved end left due: `revoked` and, for later, `expired`. Terminal, so without event or lock.
  * @returns how many were signed; 0 when none is due, or nothing can be signed now
  */
 export async function signDueStatuses(deployment: Deployment, limit = 500): Promise<number> {
@@ -75,16 +80,23 @@ export async function signDueStatuses(deployment: Deployment, limit = 500): Prom
     .select({ mark: trustMark, issuing: authority })
     .from(trustMark)
     .innerJoin(authority, eq(authority.id, trustMark.authorityId))
-    .where(and(eq(trustMark.statusDue, 1), eq(authority.state, 'active')))
+    .where(and(gt(trustMark.statusDue, 0), eq(authority.state, 'active')))
     .limit(limit);
   let signed = 0;
   for (const issuing of new Map(rows.map((row) => [row.issuing.id, row.issuing])).values()) {
     const own = rows.filter((row) => row.issuing.id === issuing.id).map(({ mark }) => mark);
-    const answers = await revokedAnswers(deployment, issuing, own);
-    if (!answers) continue;
-    const jtis = JSON.stringify(own.map(({ jti }) => jti));
-    await deployment.store.write([putArtefacts(answers), raw('UPDATE trust_mark SET status_due = 0 WHERE jti IN (SELECT value FROM json_each(?))', jtis)]);
-    signed += own.length;
+    for (const [due, status] of DUE) {
+      const some = own.filter(({ statusDue }) => statusDue === due);
+      const said = some.length ? await answers(deployment, issuing, some, status) : undefined;
+      if (!said) continue;
+      const jtis = JSON.stringify(some.map(({ jti }) => jti));
+      await deployment.store.write([
+        putArtefacts(said),
+        // Withdrawn meanwhile: then the other answer is due.
+        raw('UPDATE trust_mark SET status_due = 0 WHERE status_due = ? AND jti IN (SELECT value FROM json_each(?))', due, jtis),
+      ]);
+      signed += some.length;
+    }
   }
   return signed;
 }

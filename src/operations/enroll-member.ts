@@ -1,5 +1,5 @@
 import { and, eq } from 'drizzle-orm';
-import { type JwkSet, parseEntityId, parseJwkSet } from '../federation/entry.js';
+import { type JwkSet, parseEntityId } from '../federation/entry.js';
 import { newId } from '../keys/random.js';
 import { insertRows, putArtefacts } from '../store/bulk.js';
 import { member, organization } from '../store/schema.js';
@@ -7,11 +7,13 @@ import type { Statement } from '../store/database.js';
 import { allow, type Call, change } from './call.js';
 import { expectMemberInput, type MemberInput, newMemberRow } from './member-input.js';
 import { knowMembers } from '../store/known-entities.js';
-import { jwksFromPem } from './member-keys.js';
+import { type Judged, keysLeftOut, type WithFindings } from './judged.js';
+import { givenKeys } from './member-keys.js';
 import { preflight } from './preflight.js';
 import { issuerOf, published, signedStatement } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { findAuthority, findOrganization, type MemberRow } from './registry.js';
+import { expectWaived } from './waivers.js';
 
 export interface Enrollment extends MemberInput {
   readonly entityId: string;
@@ -34,13 +36,14 @@ interface BoundKeys {
   readonly intermediate: boolean;
   readonly iat: number | null;
   readonly waived: readonly string[];
+  readonly findings: readonly Judged[];
 }
 
 /**
  * Enrol an entity: bind its keys, and, when asked and allowed, publish a statement about it in the same commit.
  * @throws Refusal findings, already_exists, permission_denied
  */
-export async function enrollMember(call: Call, slug: string, input: Enrollment): Promise<MemberRow> {
+export async function enrollMember(call: Call, slug: string, input: Enrollment): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
   if (input.activate) allow(call, 'approve', slug);
   const id = parseEntityId(input.entityId, call);
@@ -93,7 +96,7 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
           insertRows(member, [row]),
           ...(artefacts.length ? [putArtefacts(artefacts), knowMembers(authorityId, [row.entityId], now)] : []),
         ],
-        result: row,
+        result: { ...row, findings: keys.findings },
       };
     },
   });
@@ -104,13 +107,21 @@ async function bindKeys(call: Call, slug: string, input: Enrollment): Promise<Bo
   const given = [input.jwks, input.pem, input.entityConfiguration].filter((one) => one !== undefined);
   if (given.length > 1) throw new Refusal('invalid_request', 'give one of jwks, pem and entity_configuration');
   if (input.jwks !== undefined || input.pem !== undefined) {
-    const jwks = input.pem === undefined ? parseJwkSet(input.jwks) : await jwksFromPem(input.pem);
-    if (!jwks.ok) throw refuseFindings('these keys cannot be bound', jwks.findings);
-    return { jwks: jwks.value, provenBy: 'operator', entityTypes: input.intermediate ? ['federation_entity'] : [], intermediate: false, iat: null, waived: [] };
+    const keys = await givenKeys(input);
+    if (!keys.ok) throw refuseFindings('these keys cannot be bound', keys.findings);
+    return {
+      jwks: keys.value.jwks,
+      provenBy: 'operator',
+      entityTypes: input.intermediate ? ['federation_entity'] : [],
+      intermediate: false,
+      iat: null,
+      waived: [],
+      findings: keysLeftOut(keys.value.ignored),
+    };
   }
   const report = await preflight(call, slug, input.entityId, input.entityConfiguration);
-  const errors = report.findings.filter(({ severity, code }) => severity === 'error' && !input.waive?.includes(code));
-  if (errors.length || !report.jwks) throw refuseFindings('pre-flight found faults', report.findings);
+  expectWaived(report.findings, input.waive ?? []);
+  if (!report.jwks) throw refuseFindings('pre-flight found no key to bind', report.findings);
   const waived = report.findings.filter(({ severity }) => severity === 'error').map(({ code }) => code);
   return {
     jwks: report.jwks,
@@ -119,6 +130,7 @@ async function bindKeys(call: Call, slug: string, input: Enrollment): Promise<Bo
     intermediate: report.intermediate,
     iat: report.iat,
     waived,
+    findings: report.findings,
   };
 }
 

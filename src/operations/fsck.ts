@@ -5,6 +5,7 @@ import { sha256 } from '../keys/random.js';
 import { EMPTY_HEAD, eventHash } from '../store/event.js';
 import { artefact, authority, event, member, trustMark, trustMarkGrant } from '../store/schema.js';
 import type { Deployment } from './call.js';
+import { endOf } from './issue-mark.js';
 import { authorityKeys } from './registry.js';
 
 /** Something in the database that cannot be. */
@@ -180,5 +181,6 @@ async function checkArtefact(
   if (iss !== issuer || iat !== one.iat) add('artefact_claims', where, 'its iss or iat is not what is on record');
   if (one.kind === 'statement' && sub !== one.key) add('artefact_claims', where, 'it is about another entity');
   // exp 0 on record: withheld after a compromise, until it is signed anew.
-  if (one.exp !== null && one.exp !== 0 && exp !== one.exp) add('artefact_claims', where, 'its exp is not what is on record');
+  const end = one.kind === 'mark' && one.exp !== null ? (endOf(one.exp) ?? undefined) : one.exp;
+  if (one.exp !== null && one.exp !== 0 && exp !== end) add('artefact_claims', where, 'its exp is not what is on record');
 }

@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, ne } from 'drizzle-orm';
+import { and, eq, gt, isNull, ne, or } from 'drizzle-orm';
 import { newId } from '../keys/random.js';
 import { insertRows } from '../store/bulk.js';
 import { member, trustMark, trustMarkGrant } from '../store/schema.js';
@@ -210,7 +210,14 @@ async function replacement(call: Call, issuing: AuthorityRow, old: MarkRow, watc
   const [newer] = await db
     .select({ jti: trustMark.jti })
     .from(trustMark)
-    .where(and(eq(trustMark.grantId, old.grantId), isNull(trustMark.revokedAt), gt(trustMark.exp, old.exp), ne(trustMark.jti, old.jti)))
+    .where(
+      and(
+        eq(trustMark.grantId, old.grantId),
+        isNull(trustMark.revokedAt),
+        or(gt(trustMark.exp, old.exp), and(eq(trustMark.exp, old.exp), gt(trustMark.iat, old.iat))),
+        ne(trustMark.jti, old.jti),
+      ),
+    )
     .limit(1);
   if (newer || grant.state !== 'active') return undefined;
   const type = await findMarkType(call, issuing.id, old.trustMarkType);

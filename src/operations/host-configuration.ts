@@ -1,10 +1,11 @@
 import { and, eq, ne } from 'drizzle-orm';
-import { mediaTypes, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
+import { mediaTypes, usableKeys, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
 import { sha256 } from '../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../store/bulk.js';
 import { artefact, member } from '../store/schema.js';
 import { allow, type Call } from './call.js';
-import { rewriteMember } from './change-member.js';
+import { type Rewrite, rewriteMember } from './change-member.js';
+import { keysLeftOut, type WithFindings } from './judged.js';
 import { knowMembers } from '../store/known-entities.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { findAuthority, findMember, type MemberRow } from './registry.js';
@@ -15,7 +16,7 @@ import { findAuthority, findMember, type MemberRow } from './registry.js';
  * must have signed it; the identifier must not be hosted or active under another authority here.
  * @throws Refusal findings, wrong_state, already_exists
  */
-export async function hostConfiguration(call: Call, slug: string, id: string, compact: string): Promise<MemberRow> {
+export async function hostConfiguration(call: Call, slug: string, id: string, compact: string): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
@@ -25,7 +26,8 @@ export async function hostConfiguration(call: Call, slug: string, id: string, co
   const { claims, header } = statement.value;
   if (claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'] !== undefined)
     throw new Refusal('wrong_state', 'only leafs are hosted: this entity has subordinates of its own');
-  return rewriteMember(call, slug, id, undefined, async (before) => {
+  const keys = usableKeys(claims.jwks);
+  const decide: Rewrite = async (before) => {
     if (before.state !== 'active') throw new Refusal('wrong_state', `of a member that is ${before.state} nothing is served`);
     if (before.intermediate) throw new Refusal('wrong_state', 'only leafs are hosted: this member is an intermediate');
     const signed = await verifyEntityStatement(statement.value, before.jwks);
@@ -60,7 +62,8 @@ export async function hostConfiguration(call: Call, slug: string, id: string, co
       events: [{ type: 'member.hosted', subjectKind: 'member', subjectId: before.id, detail: { entity_id: entityId, sha256: row.sha256, exp: claims.exp } }],
       first: [putArtefacts([row]), knowMembers(authorityId, [entityId], call.now())],
     };
-  });
+  };
+  return rewriteMember(call, slug, id, undefined, decide, keysLeftOut(keys.ok ? keys.value.ignored : keys.findings));
 }
 
 /** Serve it no longer: the member has a place of its own. */

@@ -1,6 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { type Constraints, type JwkSet, type Metadata, parseEntityId, parseJwkSet } from '../federation/entry.js';
+import { type Constraints, type Finding, type Metadata, type UsableKeys, parseEntityId } from '../federation/entry.js';
 import { newId } from '../keys/random.js';
 import { insertRows, type NewArtefact, putArtefacts } from '../store/bulk.js';
 import type { NewEvent } from '../store/event.js';
@@ -8,11 +8,21 @@ import { job, jobRefusal, member, organization } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { findJob, type JobRow } from './jobs.js';
 import { type MemberInput, memberInputFindings, newMemberRow } from './member-input.js';
+import { keysLeftOut } from './judged.js';
 import { knowMembers } from '../store/known-entities.js';
-import { jwksFromPem } from './member-keys.js';
+import { givenKeys } from './member-keys.js';
 import { type Issuer, issuerOf, published, signedStatement } from './publish.js';
 import { Refusal } from './refusal.js';
 import { findAuthority, type MemberRow } from './registry.js';
+
+/** Before the code of a line that was taken all the same. */
+export const WARNING = 'warning:';
+const MAX_DETAIL = 500;
+const textOf = (findings: readonly Finding[]): string =>
+  findings
+    .map(({ where, detail }) => `${where}: ${detail}`)
+    .join('; ')
+    .slice(0, MAX_DETAIL);
 
 /** Lines decided, signed and committed together; a crash loses none of them or all of them. */
 export const IMPORT_SLICE = 500;
@@ -45,7 +55,8 @@ export interface ImportLine {
   readonly bytes?: number;
 }
 
-interface Refused {
+/** A line of the report: refused, or taken with a warning. */
+interface Told {
   readonly line: number;
   readonly entityId: string | null;
   readonly code: string;
@@ -133,6 +144,7 @@ export async function importSlice(call: Call, slug: string, jobId: string, lines
       const fresh = lines.filter(({ line }) => line > before.done);
       const dryRun = before.params['dry_run'] === true;
       const slice = await decideSlice(call, slug, authorityId, fresh, mayApprove);
+      const told = [...slice.refused, ...slice.warned];
       const now = call.now();
       const row: JobRow = {
         ...before,
@@ -152,11 +164,11 @@ export async function importSlice(call: Call, slug: string, jobId: string, lines
         events: dryRun ? [progress] : [...slice.events, progress],
         statements: [
           ...(dryRun ? [] : slice.statements),
-          ...(slice.refused.length
+          ...(told.length
             ? [
                 insertRows(
                   jobRefusal,
-                  slice.refused.map((one) => ({ jobId, ...one })),
+                  told.map((one) => ({ jobId, ...one })),
                 ),
               ]
             : []),
@@ -169,8 +181,9 @@ export async function importSlice(call: Call, slug: string, jobId: string, lines
 }
 
 async function decideSlice(call: Call, slug: string, authorityId: string, lines: readonly ImportLine[], mayApprove: boolean) {
-  const refused: Refused[] = [];
-  const accepted: { line: ImportLine; input: z.infer<typeof lineShape>; jwks: JwkSet }[] = [];
+  const refused: Told[] = [];
+  const warned: Told[] = [];
+  const accepted: { line: ImportLine; input: z.infer<typeof lineShape>; keys: UsableKeys }[] = [];
   const authority = await findAuthority(call.store.db, slug);
   const taken = await knownEntities(call, authorityId, lines);
   for (const line of lines) {
@@ -188,6 +201,14 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
     else {
       taken.add(checked.input.entity_id);
       accepted.push({ line, ...checked });
+      const { ignored } = checked.keys;
+      if (ignored.length)
+        warned.push({
+          line: line.line,
+          entityId: checked.input.entity_id,
+          code: `${WARNING}${ignored[0]?.code}`,
+          detail: textOf(keysLeftOut(ignored)),
+        });
     }
   }
   const organizations = await organizationsOf(
@@ -196,7 +217,7 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
     accepted.map(({ input }) => input.organization),
   );
   const now = call.now();
-  const rows = accepted.map(({ input, jwks }) => {
+  const rows = accepted.map(({ input, keys: { jwks } }) => {
     const organizationId = input.organization === undefined ? null : (organizations.ids.get(input.organization) ?? null);
     return newMemberRow(
       { id: newId('mem'), authorityId, organizationId, entityId: input.entity_id, active: input.activate === true, jwks, keysIat: null, now },
@@ -217,6 +238,7 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
   });
   return {
     refused,
+    warned,
     events: [...organizations.events, ...events],
     statements: [
       ...organizations.statements,
@@ -239,8 +261,8 @@ async function checkLine(
   call: Call,
   { line, value, fault }: ImportLine,
   mayApprove: boolean,
-): Promise<Refused | { input: z.infer<typeof lineShape>; jwks: JwkSet }> {
-  const no = (code: string, detail: string, entityId: string | null = null): Refused => ({ line, entityId, code, detail: detail.slice(0, 500) });
+): Promise<Told | { input: z.infer<typeof lineShape>; keys: UsableKeys }> {
+  const no = (code: string, detail: string, entityId: string | null = null): Told => ({ line, entityId, code, detail: detail.slice(0, MAX_DETAIL) });
   if (fault !== undefined) return no('invalid_request', fault);
   const parsed = lineShape.safeParse(value);
   if (!parsed.success) return no('invalid_request', parsed.error.issues.map((issue) => `${issue.path.join('/') || 'line'}: ${issue.message}`).join('; '));
@@ -248,13 +270,12 @@ async function checkLine(
   const id = parseEntityId(input.entity_id, call);
   if (!id.ok) return no('entity_id_invalid', id.findings[0]?.detail ?? '', null);
   if ((input.jwks === undefined) === (input.pem === undefined)) return no('invalid_request', 'give exactly one of jwks and pem', input.entity_id);
-  const jwks = input.pem === undefined ? parseJwkSet(input.jwks) : await jwksFromPem(input.pem);
-  const findings = [...(jwks.ok ? [] : jwks.findings), ...memberInputFindings(inputOf(input))];
-  if (!jwks.ok || findings.length)
-    return no(findings[0]?.code ?? 'invalid_request', findings.map(({ where, detail }) => `${where}: ${detail}`).join('; '), input.entity_id);
+  const keys = await givenKeys(input);
+  const findings = [...(keys.ok ? [] : keys.findings), ...memberInputFindings(inputOf(input))];
+  if (!keys.ok || findings.length) return no(findings[0]?.code ?? 'invalid_request', textOf(findings), input.entity_id);
   if (input.activate && !mayApprove) return no('permission_denied', 'your role may not activate members', input.entity_id);
   if (typeof input.valid_until === 'number' && input.valid_until <= call.now()) return no('invalid_request', 'valid_until has passed', input.entity_id);
-  return { input, jwks: jwks.value };
+  return { input, keys: keys.value };
 }
 
 async function knownEntities(call: Call, authorityId: string, lines: readonly ImportLine[]): Promise<Set<string>> {

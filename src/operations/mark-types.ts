@@ -4,6 +4,7 @@ import { insertRows } from '../store/bulk.js';
 import { trustMark, trustMarkGrant, trustMarkType } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { withdrawMarks } from './cut-marks.js';
+import { moveEnd } from './move-end.js';
 import type { MarkTypeRow } from './issue-mark.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { expectVersion, findAuthority } from './registry.js';
@@ -11,8 +12,8 @@ import { expectVersion, findAuthority } from './registry.js';
 export interface MarkTypeInput {
   readonly logoUri?: string | null | undefined;
   readonly ref?: string | null | undefined;
-  /** Seconds a mark is valid; renewed ahead of its end. */
-  readonly lifetime?: number | undefined;
+  /** Seconds a mark is valid, renewed ahead of its end; null: marks carry no `exp`, for authorizations that have no end. */
+  readonly lifetime?: number | null | undefined;
   /** The owner's delegation to us, a compact JWT, when the type is owned by another entity (OpenID Federation 1.0 §7.2). */
   readonly delegation?: string | null | undefined;
 }
@@ -36,8 +37,8 @@ const isWebUrl = (text: string): boolean => /^https?:\/\//.test(text) && URL.can
 /** What may be set of a type, checked. @throws Refusal invalid_request, findings */
 function settings(call: Call, issuer: string, type: string, input: MarkTypeInput): Partial<MarkTypeRow> {
   const { logoUri, ref, lifetime, delegation } = input;
-  if (lifetime !== undefined && (lifetime < MIN_LIFETIME || lifetime > MAX_LIFETIME))
-    throw new Refusal('invalid_request', `a lifetime is ${MIN_LIFETIME} to ${MAX_LIFETIME} seconds`);
+  if (typeof lifetime === 'number' && (lifetime < MIN_LIFETIME || lifetime > MAX_LIFETIME))
+    throw new Refusal('invalid_request', `a lifetime is ${MIN_LIFETIME} to ${MAX_LIFETIME} seconds, or null for marks without end`);
   for (const [name, url] of [
     ['logo_uri', logoUri],
     ['ref', ref],
@@ -48,7 +49,7 @@ function settings(call: Call, issuer: string, type: string, input: MarkTypeInput
   return {
     ...(logoUri !== undefined && { logoUri }),
     ...(ref !== undefined && { ref }),
-    ...(lifetime !== undefined && { lifetime }),
+    ...(lifetime !== undefined && { lifetime: lifetime ?? 0 }),
     ...(delegation !== undefined && { delegation, delegationExp: read?.ok ? (read.value.claims.exp ?? null) : null }),
   };
 }
@@ -90,7 +91,7 @@ export async function createMarkType(call: Call, slug: string, type: string, inp
             type: 'trust_mark_type.created',
             subjectKind: 'trust_mark_type',
             subjectId: type,
-            detail: { lifetime: row.lifetime, delegated: row.delegation !== null },
+            detail: { lifetime: row.lifetime || null, delegated: row.delegation !== null },
           },
         ],
         statements: [insertRows(trustMarkType, [row])],
@@ -100,7 +101,7 @@ export async function createMarkType(call: Call, slug: string, type: string, inp
   });
 }
 
-/** Change a type; marks already issued stay as they are until their renewal. */
+/** Change a type; marks already issued stay as they are until their renewal, those without end are due for one at once. */
 export async function changeMarkType(
   call: Call,
   slug: string,
@@ -125,6 +126,9 @@ export async function changeMarkType(
             .update(trustMarkType)
             .set(columns)
             .where(and(eq(trustMarkType.authorityId, authorityId), eq(trustMarkType.trustMarkType, type))),
+          ...(before.lifetime === 0 || set.delegationExp !== undefined
+            ? moveEnd(call, and(eq(trustMark.authorityId, authorityId), eq(trustMark.trustMarkType, type)), after.delegationExp)
+            : []),
         ],
         result: after,
       };

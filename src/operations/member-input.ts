@@ -11,6 +11,7 @@ import {
 } from '../federation/entry.js';
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
 import { FEDERATION_ENDPOINTS } from '../federation/metadata.js';
+import { homeOf } from './claim-homes.js';
 import { refuseFindings } from './refusal.js';
 import type { MemberRow } from './registry.js';
 
@@ -41,8 +42,7 @@ export function memberInputFindings(input: MemberInput): readonly Finding[] {
   const constraints = parseConstraints(input.constraints ?? {});
   if (!constraints.ok) findings.push(...constraints.findings);
   for (const name of Object.keys(input.claims ?? {}))
-    if (STANDARD_CLAIMS.has(name))
-      no(`claims/${name}`, `"${name}" is a claim of the standard`, 'Set it through its own field; extra claims carry other names.');
+    if (STANDARD_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is a claim of the standard`, homeOf('member', name).fix);
   const registered = input.claims?.['registration_policy'];
   if (registered !== undefined && !isRegistrationPolicy(registered))
     no('claims/registration_policy', 'it is no array of URIs', 'Name the registration policies the member was registered under.');

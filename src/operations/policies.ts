@@ -1,4 +1,4 @@
-import { and, desc, eq } from 'drizzle-orm';
+import { and, count, desc, eq, sql } from 'drizzle-orm';
 import {
   combineMetadataPolicies,
   type Finding,
@@ -9,8 +9,10 @@ import {
   parsePolicyCrit,
 } from '../federation/entry.js';
 import { insertRows } from '../store/bulk.js';
-import { authority, metadataPolicy } from '../store/schema.js';
+import { authority, member, metadataPolicy } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
+import { asErrors, asWarnings, isError, type Judged, type WithFindings } from './judged.js';
+import { policyNotices, type Subjects } from './policy-notices.js';
 import { knownBreaks } from './policy-impact.js';
 import { resignJob } from './jobs.js';
 import { type PolicyInput, type PolicyPreview, replay } from './policy-replay.js';
@@ -19,8 +21,11 @@ import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityRow, findAuthority, findMember, lastPolicyVersion, type PolicyRow, publishedPolicy } from './registry.js';
 import { statementSource } from './statement-source.js';
 
-/** Faults of a policy in itself and against the superiors' (§6.1.4.1). */
-export async function policyFindings(call: Call, row: AuthorityRow, input: PolicyInput): Promise<readonly Finding[]> {
+/**
+ * What is wrong with a policy in itself and against the superiors' (§6.1.4.1), as errors; what is worth knowing about one
+ * that holds, as warnings: a superior whose policy cannot be read now, and what deployed software is known not to survive.
+ */
+export async function policyFindings(call: Call, row: AuthorityRow, input: PolicyInput): Promise<readonly Judged[]> {
   const findings: Finding[] = [];
   const take = (result: { readonly ok: true } | { readonly ok: false; readonly findings: readonly Finding[] }) =>
     void (result.ok || findings.push(...result.findings));
@@ -28,16 +33,30 @@ export async function policyFindings(call: Call, row: AuthorityRow, input: Polic
   if (policy) take(parseMetadataPolicy(policy));
   if (input.metadataPolicyCrit?.length) take(parsePolicyCrit(input.metadataPolicyCrit));
   take(parseConstraints(input.constraints ?? {}));
-  if (findings.length || !policy) return findings;
+  if (findings.length || !policy) return asErrors(findings);
+  const unread: Finding[] = [];
   for (const hint of row.authorityHints) {
     const above = await superiorPolicy(call, hint, row.entityId);
-    if (!above.ok) take(above);
+    if (!above.ok) unread.push(...above.findings.map((one) => ({ ...one, detail: `${one.detail}; the policy was not compared with this superior's` })));
     else if (above.value) {
       const merged = combineMetadataPolicies([above.value, policy]);
       if (!merged.ok) findings.push(...merged.findings.map((one) => ({ ...one, where: `${hint} ${one.where}` })));
     }
   }
-  return findings;
+  return [...asErrors(findings), ...asWarnings(unread), ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints))];
+}
+
+/** Entity Types among the active members, for what a policy meets. */
+async function subjectsOf({ store: { db } }: Call, authorityId: string, constraints: PolicyInput['constraints']): Promise<Subjects> {
+  const known = and(eq(member.authorityId, authorityId), eq(member.state, 'active'), sql`entity_types <> '[]'`);
+  const [all] = await db.select({ n: count() }).from(member).where(known);
+  const declared = await db
+    .select({ type: sql<string>`one.value`, n: count() })
+    .from(sql`${member}, json_each(${member.entityTypes}) AS one`)
+    .where(known)
+    .groupBy(sql`one.value`);
+  const members = all?.n ?? 0;
+  return { members, declared: Object.fromEntries(declared.map(({ type, n }) => [type, n])), allowed: constraints?.allowed_entity_types };
 }
 
 /** The policy a superior's statement lays on us; undefined when it lays none. */
@@ -56,16 +75,20 @@ export async function superiorPolicy(call: Call, superior: string, subject: stri
   return statement.ok ? ({ ok: true, value: statement.value.claims.metadata_policy } as const) : statement;
 }
 
+function expectPolicy(findings: readonly Judged[]): void {
+  if (findings.some(isError)) throw refuseFindings('the policy does not hold', findings);
+}
+
 /**
  * Write a new version as a draft; nothing is published. A policy that contradicts itself or its superior's is refused.
  * @throws Refusal findings
  */
-export async function draftPolicy(call: Call, slug: string, input: PolicyInput): Promise<PolicyRow> {
+export async function draftPolicy(call: Call, slug: string, input: PolicyInput): Promise<WithFindings<PolicyRow>> {
   allow(call, 'draft', slug);
   const { db } = call.store;
   const row = await findAuthority(db, slug);
   const findings = await policyFindings(call, row, input);
-  if (findings.length) throw refuseFindings('the policy does not hold', findings);
+  expectPolicy(findings);
   return change(call, {
     authorityId: row.id,
     scope: null,
@@ -93,7 +116,7 @@ export async function draftPolicy(call: Call, slug: string, input: PolicyInput):
           },
         ],
         statements: [insertRows(metadataPolicy, [draft])],
-        result: draft,
+        result: { ...draft, findings },
       };
     },
   });
@@ -109,6 +132,8 @@ export async function findPolicy(call: Call, authorityId: string, version: numbe
   return row;
 }
 
+export type Publication = WithFindings<{ readonly policy: PolicyRow; readonly jobId: string | null }>;
+
 /**
  * Put a version in force: every statement is signed anew in slices, visible as a job. Old versions can be published again.
  * @param acceptBreaks though its impact says that members break
@@ -119,26 +144,26 @@ export async function publishPolicy(
   slug: string,
   version: number,
   { acceptBreaks = false }: { readonly acceptBreaks?: boolean } = {},
-): Promise<{ readonly policy: PolicyRow; readonly jobId: string | null }> {
+): Promise<Publication> {
   allow(call, 'approve', slug);
   const { db } = call.store;
   const row = await findAuthority(db, slug);
   const wanted = await findPolicy(call, row.id, version);
   const findings = await policyFindings(call, row, { metadataPolicy: wanted.policy, metadataPolicyCrit: wanted.crit, constraints: wanted.constraints });
-  if (findings.length) throw refuseFindings('the policy does not hold', findings);
+  expectPolicy(findings);
   const breaks = acceptBreaks || wanted.state === 'published' ? 0 : await knownBreaks(call, row.id, version);
   if (breaks)
     throw new Refusal(
       'wrong_state',
       `by its impact it breaks ${breaks} members; look at them with: holdfast policy impact ${version}, then publish with --accept-breaks`,
     );
-  return change<{ readonly policy: PolicyRow; readonly jobId: string | null }>(call, {
+  return change<Publication>(call, {
     authorityId: row.id,
     scope: null,
     async decide() {
       const before = await findAuthority(db, slug);
       const policy = await findPolicy(call, row.id, version);
-      if (policy.state === 'published') return { events: [], statements: [], result: { policy, jobId: null } };
+      if (policy.state === 'published') return { events: [], statements: [], result: { policy, jobId: null, findings } };
       const old = await publishedPolicy(db, row.id);
       const now = call.now();
       const after = { ...before, generation: before.generation + 1, updatedAt: now, v: before.v + 1 };
@@ -163,7 +188,7 @@ export async function publishPolicy(
           db.update(authority).set({ generation: after.generation, updatedAt: now, v: after.v }).where(eq(authority.id, row.id)),
           ...job.statements,
         ],
-        result: { policy: { ...policy, state: 'published', publishedAt: now }, jobId: job.id },
+        result: { policy: { ...policy, state: 'published', publishedAt: now }, jobId: job.id, findings },
       };
     },
   });
@@ -177,7 +202,7 @@ export async function previewPolicy(call: Call, slug: string, memberId: string, 
   allow(call, 'read', slug);
   const row = await findAuthority(call.store.db, slug);
   const one = await findMember(call.store.db, row.id, memberId);
-  const faults = await policyFindings(call, row, input);
+  const faults = (await policyFindings(call, row, input)).filter(isError);
   let own = metadata;
   if (!own) {
     const report = await preflight(call, slug, one.entityId);

@@ -9,12 +9,13 @@ import {
   type Metadata,
   missingParameters,
   parseEntityId,
-  parseJwkSet,
   PROFILES,
   type ProfileFinding,
+  usableKeys,
   validateEntityConfiguration,
 } from '../federation/entry.js';
 import { allow, type Call, type Deployment } from './call.js';
+import { type Judged, keysLeftOut } from './judged.js';
 import { findAuthority, publishedPolicy } from './registry.js';
 import { Refusal } from './refusal.js';
 import { statementSource } from './statement-source.js';
@@ -24,9 +25,10 @@ export interface Preflight {
   readonly entityId: string;
   readonly source: 'fetched' | 'uploaded';
   /** Errors first. */
-  readonly findings: readonly (Finding & { readonly severity: 'error' | 'warning' })[];
+  readonly findings: readonly Judged[];
   readonly entityTypes: readonly string[];
   readonly intermediate: boolean;
+  /** The keys that can be bound; null when none can. */
   readonly jwks: JwkSet | null;
   readonly iat: number | null;
   readonly metadata: Metadata | null;
@@ -77,10 +79,11 @@ export async function preflight(call: Call, slug: string, entityId: string, conf
 
 function describe({ claims }: EntityStatement): Partial<Preflight> {
   const metadata = claims.metadata ?? {};
+  const keys = usableKeys(claims.jwks);
   return {
     entityTypes: Object.keys(metadata),
     intermediate: metadata['federation_entity']?.['federation_fetch_endpoint'] !== undefined,
-    jwks: claims.jwks,
+    jwks: keys.ok ? keys.value.jwks : null,
     iat: claims.iat,
     metadata,
   };
@@ -93,18 +96,22 @@ export async function judge(
   { claims }: EntityStatement,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const keys = parseJwkSet(claims.jwks);
-  if (!keys.ok) findings.push(...keys.findings);
+  const keys = usableKeys(claims.jwks);
+  findings.push(...(keys.ok ? keysLeftOut(keys.value.ignored) : keys.findings));
   if (!claims.authority_hints?.includes(authority.entityId as never)) {
     findings.push(finding('authority_hint_missing', 'authority_hints', `${authority.entityId} is not among them; until it is, no chain validates`));
   }
   const metadata = claims.metadata ?? {};
   const intermediate = metadata['federation_entity']?.['federation_fetch_endpoint'] !== undefined;
-  findings.push(...checkMetadata(metadata, { entityId: claims.sub, development: call.development, ...(intermediate && { hasSubordinates: true }) }));
-  findings.push(...missingParameters(metadata));
   const policy = await publishedPolicy(call.store.db, authority.id);
   // Policy reaches an intermediate's subordinates through the chain; what it does to the intermediate itself is judged here too.
   const applied = policy && applyMetadataPolicy(policy.policy, metadata);
+  const rules = { entityId: claims.sub, development: call.development };
+  // What a validator looks at, after policy (§6.1.4.2): one fault there, and no chain of the entity validates.
+  const fatal = checkMetadata(applied?.ok ? applied.value : metadata, rules).map(({ where }) => where);
+  for (const one of checkMetadata(metadata, { ...rules, ...(intermediate && { hasSubordinates: true }) }))
+    findings.push(fatal.includes(one.where) ? { ...one, detail: `${one.detail}; until it is mended, no chain validates` } : one);
+  findings.push(...missingParameters(metadata));
   if (applied && !applied.ok) findings.push(...applied.findings);
   return findings;
 }

@@ -85,6 +85,8 @@ export async function getEntity(call: Call, slug: string, entityId: string): Pro
 /** Evaluate any entity now and explain every step; nothing is stored. */
 export async function explainEntity(call: Call, slug: string, entityId: string, trustAnchor: string | undefined) {
   allow(call, 'read', slug);
+  const id = parseEntityId(entityId, call);
+  if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
   const row = await findAuthority(call.store.db, slug);
   const all = await anchorsOf(call, row);
   if (trustAnchor !== undefined && !Object.hasOwn(all, trustAnchor))

@@ -2,7 +2,7 @@ import { and, asc, desc, eq, gt, isNull, sql } from 'drizzle-orm';
 import { trustMark, trustMarkGrant } from '../store/schema.js';
 import { allow, type Call } from './call.js';
 import { grantById } from './grant-mark.js';
-import { type GrantRow, markKey, type MarkRow } from './issue-mark.js';
+import { endOf, type GrantRow, markKey, type MarkRow } from './issue-mark.js';
 import { type Page, type PageRequest, page } from './read.js';
 import { Refusal } from './refusal.js';
 import { findAuthority } from './registry.js';
@@ -22,7 +22,7 @@ export async function listGrants(
   allow(call, 'read', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
-  const live = sql`(SELECT json_array(t.jti, t.exp) FROM trust_mark AS t WHERE t.grant_id = ${trustMarkGrant.id} AND t.revoked_at IS NULL AND t.exp > ${call.now()} ORDER BY t.exp DESC LIMIT 1)`;
+  const live = sql`(SELECT json_array(t.jti, t.exp) FROM trust_mark AS t WHERE t.grant_id = ${trustMarkGrant.id} AND t.revoked_at IS NULL AND t.exp > ${call.now()} ORDER BY t.exp DESC, t.iat DESC LIMIT 1)`;
   const rows = await db
     .select({ grant: trustMarkGrant, live: live.mapWith(String) })
     .from(trustMarkGrant)
@@ -39,7 +39,7 @@ export async function listGrants(
     .limit(filter.limit + 1);
   const named = rows.map(({ grant, live: text }) => {
     const [jti, exp] = text ? (JSON.parse(text) as [string, number]) : [null, null];
-    return { ...grant, jti, exp };
+    return { ...grant, jti, exp: exp === null ? null : endOf(exp) };
   });
   return page(named, filter.limit, (one) => one.id);
 }
@@ -73,7 +73,7 @@ export async function markOf(call: Call, slug: string, type: string, entityId: s
         gt(trustMark.exp, call.now()),
       ),
     )
-    .orderBy(desc(trustMark.exp))
+    .orderBy(desc(trustMark.exp), desc(trustMark.iat))
     .limit(1);
   if (!row) throw new Refusal('not_found', `no mark at ${markKey(type, entityId).replace('\n', ' for ')}`);
   return row;

@@ -1,10 +1,11 @@
 import { and, asc, eq } from 'drizzle-orm';
-import { isEntityId, isTrustMarkType, type JwkSet, parseJwkSet, signTrustMarkDelegation } from '../federation/entry.js';
+import { type Finding, isEntityId, isTrustMarkType, type JwkSet, signTrustMarkDelegation, usableKeys } from '../federation/entry.js';
 import { newId } from '../keys/random.js';
 import { insertRows } from '../store/bulk.js';
 import { trustMarkDelegation } from '../store/schema.js';
 import { changeAuthority } from './authorities.js';
 import { allow, type Call, change } from './call.js';
+import { keysLeftOut, type WithFindings } from './judged.js';
 import { issuerOf, orRefuse } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityRow, findAuthority } from './registry.js';
@@ -19,6 +20,7 @@ export interface Recognition {
 
 type Claims = Readonly<Record<string, unknown>>;
 const objectOf = (claims: Claims, name: string): Claims => (claims[name] as Claims | undefined) ?? {};
+const inOwner = (findings: readonly Finding[]) => findings.map((one) => ({ ...one, where: `owner/${one.where}` }));
 const without = (claims: Claims, name: string): Claims => Object.fromEntries(Object.entries(claims).filter(([key]) => key !== name));
 
 /**
@@ -26,22 +28,24 @@ const without = (claims: Claims, name: string): Claims => Object.fromEntries(Obj
  * `trust_mark_owners`, §3.1.2). The configuration is signed anew at once.
  * @throws Refusal invalid_request, findings
  */
-export async function recognizeMarkType(call: Call, slug: string, input: Recognition): Promise<AuthorityRow> {
+export async function recognizeMarkType(call: Call, slug: string, input: Recognition): Promise<WithFindings<AuthorityRow>> {
   allow(call, 'administer', slug);
   if (!isTrustMarkType(input.type)) throw new Refusal('invalid_request', 'a trust mark type is a URL (§7.1)');
   for (const issuer of input.issuers ?? [])
     if (!isEntityId(issuer, call)) throw new Refusal('invalid_request', `the issuer ${issuer.slice(0, 100)} is no entity identifier`);
   const { claims, v: version } = await findAuthority(call.store.db, slug);
   const set: Record<string, unknown> = { ...claims };
+  let leftOut: readonly Finding[] = [];
   if (input.issuers) set['trust_mark_issuers'] = { ...objectOf(claims, 'trust_mark_issuers'), [input.type]: input.issuers };
   if (input.owner === null) set['trust_mark_owners'] = without(objectOf(claims, 'trust_mark_owners'), input.type);
   else if (input.owner) {
     if (!isEntityId(input.owner.sub, call)) throw new Refusal('invalid_request', 'the owner is no entity identifier');
-    const jwks = parseJwkSet(input.owner.jwks, 'owner/jwks');
-    if (!jwks.ok) throw refuseFindings("the owner's keys cannot be published", jwks.findings);
-    set['trust_mark_owners'] = { ...objectOf(claims, 'trust_mark_owners'), [input.type]: { sub: input.owner.sub, jwks: jwks.value satisfies JwkSet } };
+    const keys = usableKeys(input.owner.jwks);
+    if (!keys.ok) throw refuseFindings("the owner's keys cannot be published", inOwner(keys.findings));
+    leftOut = inOwner(keys.value.ignored);
+    set['trust_mark_owners'] = { ...objectOf(claims, 'trust_mark_owners'), [input.type]: { sub: input.owner.sub, jwks: keys.value.jwks satisfies JwkSet } };
   }
-  return changeAuthority(call, slug, { claims: dropEmpty(set), version });
+  return changeAuthority(call, slug, { claims: dropEmpty(set), version }, keysLeftOut(leftOut));
 }
 
 /** Recognize a type no longer: it goes from issuers and owners. */

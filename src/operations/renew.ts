@@ -107,13 +107,14 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
     if (fresh) signed.push({ ...fresh, id: row.id, was: row.sha256 });
   };
   for (let at = 0; at < rows.length; at += SIGN_AT_ONCE) await Promise.all(rows.slice(at, at + SIGN_AT_ONCE).map(one));
-  const renewed = signed.map(({ id, was, bytes, sha256, iat, exp = null, kid, generation, cut, renewAt }) => ({
+  const renewed = signed.map(({ id, was, bytes, sha256, iat, exp = null, cap = null, kid, generation, cut, renewAt }) => ({
     id,
     was,
     bytes,
     sha256,
     iat,
     exp,
+    cap,
     kid,
     generation,
     cut,

@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, isNotNull, sql } from 'drizzle-orm';
-import { applyMetadataPolicy, type EntityStatement, type Finding, finding, parseJwkSet } from '../federation/entry.js';
+import { applyMetadataPolicy, type EntityStatement, type Finding, finding, usableKeys } from '../federation/entry.js';
 import { sha256 } from '../keys/random.js';
 import { insertRows } from '../store/bulk.js';
 import { type Hold, member, memberWatch, metadataPolicy } from '../store/schema.js';
@@ -196,7 +196,7 @@ export async function decideHold(call: Call, slug: string, id: string, accept: b
   if (accept && hold.kind === 'hints_withdrawn')
     throw new Refusal('wrong_state', 'there is nothing to accept: the member left; suspend or revoke it, or dismiss this if it is a mistake of theirs');
   if (accept) {
-    const jwks = parseJwkSet(hold.jwks);
+    const jwks = usableKeys(hold.jwks);
     if (!jwks.ok) throw new Refusal('findings', 'the keys shown cannot be bound', jwks.findings);
     await replaceMemberKeys(call, slug, id, { jwks: hold.jwks, reason });
   }

@@ -1,4 +1,4 @@
-import { type EntityStatement, type Finding, finding, type JwkSet, type PublicJwk, verifyEntityStatement } from '../federation/entry.js';
+import { type EntityStatement, type Finding, finding, type JwkSet, type PublicJwk, usableKeys, verifyEntityStatement } from '../federation/entry.js';
 import { sameKey } from '../federation/jwk-set.js';
 import type { Hold, Raised } from '../store/schema.js';
 import type { MemberRow } from './registry.js';
@@ -74,7 +74,10 @@ export type KeyVerdict = 'same' | 'adopt' | 'replayed' | Hold['kind'];
  * has signed it, it is newer than what was adopted last, no `kid` names another key, and at least one key stays.
  */
 export async function judgeKeys(member: Pick<MemberRow, 'jwks' | 'keysIat'>, statement: EntityStatement): Promise<KeyVerdict> {
-  const { jwks: shown, iat } = statement.claims;
+  const { jwks: all, iat } = statement.claims;
+  // Keys nobody can verify with are not bound and so not missed.
+  const usable = usableKeys(all);
+  const shown = usable.ok ? usable.value.jwks : all;
   const bound = member.jwks;
   const find = (set: JwkSet, { kid }: PublicJwk) => set.keys.find((key) => key.kid === kid);
   if (shown.keys.some((key) => differs(key, find(bound, key)))) return 'key_changed_under_kid';

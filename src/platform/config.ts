@@ -1,5 +1,5 @@
 import { parseAllowed } from '../outbound/address-guard.js';
-import { isLoopbackHost } from '../federation/entity-id.js';
+import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
 
 /** Everything that can be set, where from, and what it means. One table: help text, README and parsing agree. */
 export interface Setting {
@@ -16,7 +16,8 @@ export const SETTINGS: readonly Setting[] = [
     env: 'HOLDFAST_URL',
     flag: 'url',
     fallback: 'http://localhost:<port>',
-    about: 'where the deployment answers; the first authority is created with it. Loopback http means development mode',
+    about:
+      'where the deployment answers; the first authority gets it as its identifier, byte for byte, a final slash included (serve --entity-id gives it another). Loopback http means development mode',
   },
   { name: 'port', env: 'HOLDFAST_PORT', flag: 'port', fallback: '8080', about: 'port to listen on' },
   { name: 'host', env: 'HOLDFAST_HOST', flag: 'host', fallback: '127.0.0.1', about: 'address to listen on' },
@@ -109,9 +110,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fl
   const url = get('url') === 'http://localhost:<port>' ? `http://localhost:${port}` : (get('url') ?? '');
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   const development = parsed?.protocol === 'http:' && isLoopbackHost(parsed.hostname);
-  if (!parsed || parsed.search || parsed.hash || parsed.username)
-    faults.push(`HOLDFAST_URL: "${url.slice(0, 100)}" is no URL without query, fragment and credentials`);
-  else if (parsed.protocol !== 'https:' && !development) faults.push(`HOLDFAST_URL: "${url.slice(0, 100)}" is neither https nor loopback http (development)`);
+  // The identifier of the first authority: never changed on the way, so what it cannot be is said here.
+  const id = parseEntityId(url, { development: true });
+  if (!id.ok) {
+    if (parsed?.protocol === 'http:' && !development) faults.push(`HOLDFAST_URL: "${url.slice(0, 100)}" is neither https nor loopback http (development)`);
+    else faults.push(...id.findings.map(({ detail, fix }) => `HOLDFAST_URL: ${detail}. ${fix}`));
+  }
   const cert = get('tlsCert');
   const key = get('tlsKey');
   if ((cert === undefined) !== (key === undefined)) faults.push('HOLDFAST_TLS_CERT and HOLDFAST_TLS_KEY go together; one is missing');
@@ -133,7 +137,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fl
   const metricsPort = get('metricsPort') === undefined ? undefined : portOf('metricsPort', 'HOLDFAST_METRICS_PORT');
   if (faults.length) throw new ConfigError(faults.join('\n'));
   return {
-    url: url.replace(/(?<=^[a-z]+:\/\/[^/]+)\/$/, ''),
+    url,
     port,
     host: get('host') ?? '127.0.0.1',
     data: get('data') ?? './data',

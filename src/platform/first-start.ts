@@ -10,17 +10,23 @@ export interface FirstStart {
   /** The owner token, when it was made just now and has to be shown once. */
   readonly token: string | undefined;
   readonly created: boolean;
+  /** Something the operator should know about the identifier. */
+  readonly notice: string | undefined;
 }
+
+/** Two URLs of one place: `https://ta.example.org` and `https://ta.example.org/`. As identifiers they are two (§16). */
+const samePlace = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.replace(/\/$/, '');
 
 /**
  * Make what a deployment needs to be of use: an owner key and a first authority, slug `main`, whose identifier is the
  * URL. Started again it finds both as they were.
- * @throws Error when the URL differs from the one the deployment was created with, or the seal key does not open its keys
+ * @param entityId identifier of the first authority; the URL when absent
+ * @throws Error when URL or identifier differ from those the deployment was created with, or the seal key does not open its keys
  */
-export async function firstStart(deployment: Deployment, url: string, adminToken: string | undefined, entityId = url): Promise<FirstStart> {
+export async function firstStart(deployment: Deployment, url: string, adminToken: string | undefined, entityId?: string): Promise<FirstStart> {
   const { db } = deployment.store;
   const [known] = await db.select().from(setting).where(eq(setting.name, 'url')).limit(1);
-  if (known && known.value !== url) {
+  if (known && !samePlace(known.value, url)) {
     throw new Error(
       `this database was created for ${known.value}, HOLDFAST_URL says ${url}. Statements name that URL: set HOLDFAST_URL=${known.value}, or use another HOLDFAST_DATA`,
     );
@@ -29,8 +35,24 @@ export async function firstStart(deployment: Deployment, url: string, adminToken
   for (const key of await db.select().from(authorityKey).where(eq(authorityKey.state, 'active')))
     await deployment.custody.signer({ ...key, alg: key.alg as SigningAlgorithm });
   const token = await ensureOwner(deployment, adminToken);
-  const [main] = await db.select({ id: authority.id }).from(authority).limit(1);
-  if (!main) await createAuthority(systemCall(deployment), { slug: 'main', entityId, metadata: { federation_entity: { organization_name: 'Holdfast' } } });
+  const authorities = await db.select({ entityId: authority.entityId }).from(authority);
+  const ids = authorities.map((one) => one.entityId);
+  if (entityId !== undefined && ids.length && !ids.includes(entityId))
+    throw new Error(
+      `no authority of this database has the identifier ${entityId}; there ${ids.length === 1 ? 'is' : 'are'} ${ids.join(', ')}. An identifier never changes: make another authority, or use another HOLDFAST_DATA`,
+    );
+  const [twin] = ids.includes(url) ? [] : ids.filter((id) => samePlace(id, url));
+  if (!ids.length)
+    await createAuthority(systemCall(deployment), {
+      slug: 'main',
+      entityId: entityId ?? url,
+      metadata: { federation_entity: { organization_name: 'Holdfast' } },
+    });
   if (!known) await deployment.store.write([insertRows(setting, [{ name: 'url', value: url }], 'ON CONFLICT DO NOTHING')]);
-  return { token, created: !main };
+  return {
+    token,
+    created: !ids.length,
+    notice:
+      twin && `HOLDFAST_URL is ${url}, the identifier of the authority stays ${twin}: they are two identifiers, and statements name the one it was made with`,
+  };
 }

@@ -14,8 +14,11 @@ import { memberCommands } from '../cli/member.js';
 import { green, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
-import { isEntityId, mediaTypes } from '../federation/entry.js';
-import { preflightOverTheWire, resolveEntity, safeFetch } from '../rp/entry.node.js';
+import { isLoopbackId } from '../cli/entity-id.js';
+import { isLoopbackHost } from '../federation/entity-id.js';
+import { mediaTypes } from '../federation/entry.js';
+import { Refusal } from '../operations/refusal.js';
+import { parseAllowed, preflightOverTheWire, resolveEntity, safeFetch } from '../rp/entry.node.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { databaseFile } from './deployment.node.js';
 
@@ -74,19 +77,23 @@ function localCommands(program: Command): void {
       .option('--public-only', 'the public plane alone: no key, database read-only')
       .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
   ).action(serve);
-  withSettings(program.command('init').description('make database, key, owner token and first authority without serving').option('--entity-id <url>')).action(
-    async (options: { entityId?: string }, command: Command) => {
-      const config = configOf(command);
-      const { openDeployment, writeCredentials } = await import('./deployment.node.js');
-      const { firstStart } = await import('./first-start.js');
-      const deployment = await openDeployment(config);
-      const { token, created } = await firstStart(deployment, config.url, config.adminToken, options.entityId);
-      if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
-      await deployment.close();
-      talk(created ? `made ${databaseFile(config.data)} for ${config.url}` : 'already_initialized: nothing was changed');
-      if (token !== undefined) out(token);
-    },
-  );
+  withSettings(
+    program
+      .command('init')
+      .description('make database, key, owner token and first authority without serving')
+      .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
+  ).action(async (options: { entityId?: string }, command: Command) => {
+    const config = configOf(command);
+    const { openDeployment, writeCredentials } = await import('./deployment.node.js');
+    const { firstStart } = await import('./first-start.js');
+    const deployment = await openDeployment(config);
+    const { token, created, notice } = await firstStart(deployment, config.url, config.adminToken, options.entityId);
+    if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
+    await deployment.close();
+    if (notice !== undefined) talk(notice);
+    talk(created ? `made ${databaseFile(config.data)} for ${config.url}` : 'already_initialized: nothing was changed');
+    if (token !== undefined) out(token);
+  });
   program
     .command('demo')
     .description('build a small federation on loopback, verify it with a script of jose alone, cut a member')
@@ -174,7 +181,7 @@ function localCommands(program: Command): void {
 
 /** Fetch an artefact for `inspect`, whatever its media type. */
 async function fetchArtefact(url: string): Promise<string> {
-  const outbound = safeFetch({ loopback: true });
+  const outbound = safeFetch({ loopback: isLoopbackHost(new URL(url).hostname), allowed: parseAllowed(process.env['HOLDFAST_OUTBOUND_ALLOW']) });
   try {
     const mediaType = url.endsWith('/historical-keys') ? mediaTypes.JWK_SET_JWT : mediaTypes.ENTITY_STATEMENT;
     const reply = await outbound.get({ url, mediaType });
@@ -204,13 +211,16 @@ function createProgram(): Command {
   federationCommands(program);
   watchingCommands(program);
   accessCommands(program);
-  resolveCommand(
-    program,
-    (development) => (subject, anchors) => resolveEntity(subject, { anchors, development, allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '' }),
+  resolveCommand(program, (subject, anchors) =>
+    resolveEntity(subject, {
+      anchors,
+      development: [subject, ...Object.keys(anchors)].some(isLoopbackId),
+      allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '',
+    }),
   );
   preflightCommand(program, (entityId, profiles) =>
     // A loopback identifier is one of the user's own machine, typed by himself.
-    preflightOverTheWire(entityId, { profiles, development: !isEntityId(entityId), allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '' }),
+    preflightOverTheWire(entityId, { profiles, development: isLoopbackId(entityId), allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '' }),
   );
   inspectCommand(program, fetchArtefact);
   return program;
@@ -230,6 +240,7 @@ function report(error: unknown, json: boolean): number {
     return error.exitCode;
   }
   talk(`${red('holdfast:')} ${error instanceof Error ? error.message : String(error)}`);
+  if (error instanceof Refusal && error.findings.length) talk(showFindings(error.findings));
   return error instanceof ConfigError ? 2 : 1;
 }
 

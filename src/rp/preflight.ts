@@ -4,6 +4,7 @@ import {
   type EntityStatement,
   type Finding,
   missingParameters,
+  parseEntityId,
   type Profile,
   type ProfileFinding,
   validateEntityConfiguration,
@@ -28,6 +29,8 @@ export interface PreflightReport {
 /** Check any entity in the world, member or not, against the standard and the profiles given. Changes nothing. */
 export async function preflightEntity(entityId: string, { source, now, development = false, profiles }: PreflightOptions): Promise<PreflightReport> {
   const as = (severity: 'error' | 'warning', findings: readonly Finding[]): readonly ProfileFinding[] => findings.map((one) => ({ ...one, severity }));
+  const id = parseEntityId(entityId, { development });
+  if (!id.ok) return { entityId, findings: as('error', id.findings), configuration: undefined };
   const compact = await source.configuration(entityId);
   if (!compact.ok) return { entityId, findings: as('error', compact.findings), configuration: undefined };
   const statement = await validateEntityConfiguration(compact.value, { now, subject: entityId, development });

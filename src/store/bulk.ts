@@ -46,14 +46,14 @@ export const putArtefacts = (rows: readonly NewArtefact[], only?: (column: (name
 export const whileCurrent = (column: (name: string) => string): string =>
   `EXISTS (SELECT 1 FROM authority WHERE authority.id = ${column('authority_id')} AND authority.state = 'active' AND authority.generation = ${column('generation')})`;
 
-const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'kid', 'generation', 'cut', 'renew_at'];
+const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'renew_at'];
 
 /**
  * Renewal: only rows that still hold the bytes that were read, and only while the authority's generation is the one
  * signed for. Never an insert: what a halt removed stays removed.
  */
 export const renewArtefacts = (
-  rows: readonly (Pick<NewArtefact, 'bytes' | 'sha256' | 'iat' | 'exp' | 'kid' | 'generation' | 'cut' | 'renewAt'> & {
+  rows: readonly (Pick<NewArtefact, 'bytes' | 'sha256' | 'iat' | 'exp' | 'cap' | 'kid' | 'generation' | 'cut' | 'renewAt'> & {
     readonly id: number;
     readonly was: string;
   })[],

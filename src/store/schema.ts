@@ -192,6 +192,7 @@ export const trustMarkType = sqliteTable(
     state: text('state', { enum: ['active', 'halted'] }).notNull(),
     logoUri: text('logo_uri'),
     ref: text('ref'),
+    /** 0: marks of this type have no end. */
     lifetime: integer('lifetime_s').notNull(),
     /** The owner's delegation, when the type has an owner other than us (OpenID Federation 1.0 §7.2). */
     delegation: text('delegation'),
@@ -243,10 +244,14 @@ export const trustMark = sqliteTable(
     sha256: text('sha256').notNull(),
     bytes: text('bytes').notNull(),
     iat: integer('iat').notNull(),
+    /** The end of what it says. A mark without "exp" has the last time there is, until its authorization gets an end. */
     exp: integer('exp').notNull(),
     revokedAt: integer('revoked_at'),
     reason: text('reason'),
-    /** 1: it was withdrawn among too many others to sign the `revoked` answer at once; until a slice has, status is 503. */
+    /**
+     * 1: it was withdrawn among too many others to sign the `revoked` answer at once; until a slice has, status is 503.
+     * 2: its end was moved; the `expired` answer for then is still to be signed.
+     */
     statusDue: integer('status_due').notNull().default(0),
   },
   (t) => [

@@ -71,6 +71,57 @@ describe('policies and constraints of an authority', () => {
     ).toBe(201);
   });
 
+  it('a superior that cannot be read is a warning: a policy can be prepared, and tightened, while it is away', async () => {
+    const d = await testDeployment();
+    await createAuthority(d.call, { slug: 'below', entityId: 'https://below.example.org', authorityHints: ['https://away.example'] });
+    const body = { metadata_policy: { openid_relying_party: { subject_type: { value: 'pairwise' } } } };
+    const warned = [{ code: 'fetch_failed', severity: 'warning', detail: expect.stringContaining('not compared') }];
+    expect((await d.admin('POST', '/authorities/below/policies/check', body)).json).toMatchObject({ ok: true, findings: warned });
+    expect(await d.admin('POST', '/authorities/below/policies', body)).toMatchObject({ status: 201, json: { version: 1, findings: warned } });
+    expect(await d.admin('POST', '/authorities/below/policies/1/publish')).toMatchObject({ status: 200, json: { findings: warned } });
+    const broken = await d.admin('POST', '/authorities/below/policies', { metadata_policy: { t: { p: { one_of: ['a'], add: ['a'] } } } });
+    expect([broken.status, broken.json.findings[0]]).toMatchObject([422, { code: 'policy_combination', severity: 'error' }]);
+  });
+
+  it.each([
+    ['a number as default', { openid_relying_party: { default_max_age: { default: 3600 } } }, 'openid_relying_party/default_max_age/default'],
+    ['a number as value', { openid_relying_party: { default_max_age: { value: 0 } } }, 'openid_relying_party/default_max_age/value'],
+    ['null as value', { openid_relying_party: { policy_uri: { value: null } } }, 'openid_relying_party/policy_uri/value'],
+    ['scope in add', { openid_relying_party: { scope: { add: ['openid'] } } }, 'openid_relying_party/scope/add'],
+    ['scope in subset_of', { openid_relying_party: { scope: { subset_of: ['openid', 'email'] } } }, 'openid_relying_party/scope/subset_of'],
+    ['scope in superset_of', { openid_relying_party: { scope: { superset_of: ['openid'] } } }, 'openid_relying_party/scope/superset_of'],
+    ['a type no member declares', { openid_provider: { contacts: { essential: true } } }, 'openid_provider'],
+  ])('a legal policy that deployed clients break on is told, never refused: %s', async (_title, policy, where) => {
+    const d = await testDeployment();
+    const rp = await testMember(RP);
+    await d.admin('POST', '/authorities/main/members', { entity_id: RP, jwks: rp.jwks, entity_types: ['openid_relying_party'], activate: true });
+    const told = [{ code: 'policy_interop', severity: 'warning', where: `metadata_policy/${where}`, detail: expect.stringContaining('deployed clients') }];
+    const body = { metadata_policy: policy };
+    expect((await d.admin('POST', `${POLICIES}/check`, body)).json).toMatchObject({ ok: true, findings: told });
+    expect(await d.admin('POST', POLICIES, body)).toMatchObject({ status: 201, json: { findings: told } });
+    expect(await d.admin('POST', `${POLICIES}/1/publish`)).toMatchObject({ status: 200, json: { policy: { state: 'published' }, findings: told } });
+  });
+
+  it('no notice where there is nothing to tell', async () => {
+    const d = await testDeployment();
+    const rp = await testMember(RP);
+    await d.admin('POST', '/authorities/main/members', { entity_id: RP, jwks: rp.jwks, entity_types: ['openid_relying_party'], activate: true });
+    const plain = {
+      openid_relying_party: { grant_types: { subset_of: ['authorization_code'] }, scope: { default: 'openid' }, x: { value: true, essential: true } },
+    };
+    expect((await d.admin('POST', `${POLICIES}/check`, { metadata_policy: plain })).json).toEqual({ ok: true, findings: [] });
+    const away = { metadata_policy: plain, constraints: { allowed_entity_types: ['openid_provider'] } };
+    expect((await d.admin('POST', `${POLICIES}/check`, away)).json.findings).toMatchObject([{ detail: expect.stringContaining('allowed_entity_types') }]);
+  });
+
+  it('a policy without its wrapping is refused with the wrapping it needs', async () => {
+    const d = await testDeployment();
+    for (const path of [POLICIES, `${POLICIES}/check`, `${POLICIES}/preview`])
+      expect((await d.admin('POST', path, { openid_provider: { contacts: { essential: true } } })).json.detail, path).toContain(
+        '{"metadata_policy":{"openid_provider":',
+      );
+  });
+
   it('previewed against one member, from its live metadata or from what is sent along', async () => {
     const d = await testDeployment();
     const rp = await testMember(RP);

@@ -34,6 +34,24 @@ describe('EI-01: an Entity Identifier is an https URL with a host', () => {
   ])('%s is refused', (_title, id) =>
     expect(parseEntityId(id)).toMatchObject({ ok: false, findings: [{ code: 'entity_id_invalid', clause: 'OpenID Federation 1.0 §1.2' }] }),
   );
+  it.each([
+    ['', 'it is empty'],
+    ['rp.example.org/x', 'write https://'],
+    ['HTTPS://a.example', 'write https'],
+    ['Http://localhost', 'write http'],
+    ['https://bücher.example/x', 'use its xn-- form, xn--bcher-kva.example'],
+    ['https://a.example/bücher', 'percent-encode'],
+    ['https://user:secret@a.example/', 'credentials'],
+    ['https://a.example/%zz', '"%" that begins no escape'],
+    [' https://a.example', 'white space'],
+    ['https://a.example/\u200b', 'invisible character'],
+    ['https:///x', 'no host'],
+    ['mailto:x@a.example', 'not an https URL'],
+    ['ftp://a.example', 'not https'],
+  ])('%s: the detail names the rule and the mend', (id, words) => {
+    const result = parseEntityId(id, { development: true });
+    expect(result.ok ? '' : result.findings[0]?.detail).toContain(words);
+  });
   it('its length is capped', () => {
     const of = (length: number) => `https://a.example/${'x'.repeat(length - 18)}`;
     expect([limits.MAX_ENTITY_ID_LENGTH - 1, limits.MAX_ENTITY_ID_LENGTH, limits.MAX_ENTITY_ID_LENGTH + 1].map((n) => isEntityId(of(n)))).toEqual([

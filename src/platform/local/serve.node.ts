@@ -24,6 +24,7 @@ export interface Serving {
   readonly listening: Listening;
   /** Shown once: the owner token made at this start. */
   readonly token: string | undefined;
+  readonly notice: string | undefined;
   stop(): Promise<void>;
 }
 
@@ -34,7 +35,7 @@ const DISCOVERY_EVERY_MS = 1000;
 export async function startServer(config: Config, { entityId }: { readonly entityId?: string | undefined } = {}): Promise<Serving> {
   const log = createLog(config.log);
   const deployment = await openDeployment(config);
-  const { token } = await firstStart(deployment, config.url, config.adminToken, entityId);
+  const { token, notice } = await firstStart(deployment, config.url, config.adminToken, entityId);
   if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
   const { store } = deployment;
   const published = publishedOnSqlite(store.reader);
@@ -51,6 +52,7 @@ export async function startServer(config: Config, { entityId }: { readonly entit
     deployment,
     listening,
     token,
+    notice,
     async stop() {
       metricsServer?.close();
       await Promise.all([listening.stop(), background.stop()]);
@@ -127,7 +129,7 @@ function startBackground(deployment: NodeDeployment, log: Logger, metrics: Metri
 }
 
 /** What a person sees after `npm start`. */
-export async function banner({ deployment, token }: Serving, config: Config, startedAt: number): Promise<string> {
+export async function banner({ deployment, token, notice }: Serving, config: Config, startedAt: number): Promise<string> {
   const lines = ['', 'Holdfast is running.', ''];
   if (config.development)
     lines.push('  DEVELOPMENT MODE: the URL is loopback http. Identifiers are not https; nobody outside this machine can trust them.', '');
@@ -135,6 +137,7 @@ export async function banner({ deployment, token }: Serving, config: Config, sta
     const active = (await authorityKeys(deployment.store.db, row.id)).find(({ state }) => state === 'active');
     lines.push(`  authority ${row.slug}`, `    entity identifier  ${row.entityId}`, `    key thumbprint     ${active?.kid ?? 'none'}`);
   }
+  if (notice !== undefined) lines.push(`    NOTE: ${notice}`);
   lines.push(
     `  admin API            ${new URL(config.url).origin}${ADMIN_BASE}`,
     `  API page             ${new URL(config.url).origin}${ADMIN_BASE}/docs`,
