@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { type EntityIdOptions, parseEntityId } from './entity-id.js';
 import { failure, finding, refuse, type Result, success } from './finding.js';
 import { checkTimes, parseJws, type ParsedJws } from './jws.js';
-import { CLOCK_SKEW_SECONDS, MAX_ASSERTION_BYTES, MAX_ASSERTION_LIFETIME, MAX_TIME } from './limits.js';
+import { CLOCK_SKEW_SECONDS, MAX_ASSERTION_BYTES, MAX_ASSERTION_LIFETIME } from './limits.js';
+import { numericDate } from './numeric-date.js';
 
 export const CLIENT_ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
@@ -11,7 +12,7 @@ export interface ClientAssertion extends ParsedJws {
   readonly claims: { readonly iss: string; readonly sub: string; readonly jti: string; readonly exp: number; readonly [claim: string]: unknown };
 }
 
-const time = z.number().int().min(0).max(MAX_TIME);
+const time = numericDate;
 const shape = z.looseObject({
   iss: z.string(),
   sub: z.string(),
@@ -24,14 +25,15 @@ const shape = z.looseObject({
 
 /**
  * Check a client assertion at a federation endpoint (OpenID Federation 1.0 §8.8): `iss` and `sub` the caller, `aud` the
- * Entity Identifier of the entity asked and nothing else, at most five minutes to live. The caller of this function then
+ * Entity Identifier of the entity asked and nothing else. `typ` and `kid` may be absent (OpenID Connect Core §9 and RFC 7523 ask
+ * for neither); a `typ` of another kind of JWT is refused. That an assertion lives at most five minutes is a rule of ours. The caller of this function then
  * verifies it with a Federation Entity Key of `iss` and only then spends the `jti`.
  */
 export function parseClientAssertion(
   compact: unknown,
   { audience, now, ...options }: EntityIdOptions & { readonly audience: string; readonly now: number },
 ): Result<ClientAssertion> {
-  const jws = parseJws(compact, ['JWT', 'jwt', 'client-authentication+jwt'], MAX_ASSERTION_BYTES);
+  const jws = parseJws(compact, ['JWT', 'jwt', 'client-authentication+jwt'], MAX_ASSERTION_BYTES, { typOptional: true, kidOptional: true });
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
   if (!parsed.success) return failure(...parsed.error.issues.map((issue) => finding('claim_invalid', issue.path.join('/'), issue.message)));

@@ -1,13 +1,15 @@
+import { base64url } from 'jose';
 import { z } from 'zod';
 import { type Constraints, isRegistrationPolicy, parseConstraints } from './constraints.js';
 import { type EntityId, type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, type Result, success } from './finding.js';
 import { type JwkSet, parseJwkSet } from './jwk-set.js';
 import { checkTimes, type KeyCache, parseJws, type ParsedJws, verifyJws } from './jws.js';
-import { CLOCK_SKEW_SECONDS, MAX_TIME, MAX_TRUST_MARKS } from './limits.js';
+import { CLOCK_SKEW_SECONDS, MAX_AUTHORITY_HINTS, MAX_FINDINGS, MAX_STATEMENT_BYTES, MAX_TRUST_MARKS } from './limits.js';
 import { ENTITY_STATEMENT, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
 import { parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
+import { numericDate } from './numeric-date.js';
 import { isObject } from './strict-json.js';
 
 /** Claims of an Entity Statement (OpenID Federation 1.0 §3.1). Times are seconds since the epoch. */
@@ -41,24 +43,12 @@ export type Verified<T> = T & { readonly [verified]: true };
 
 export const isEntityConfiguration = (statement: EntityStatement): boolean => statement.claims.iss === statement.claims.sub;
 
-/** Claims this standard defines: `crit` never lists them (§13.4). */
+/**
+ * Claims that this standard defines for Entity Statements: `crit` never lists them (§13.4). `jti` and `nbf` are none of them:
+ * the standard's own example makes `jti` critical.
+ */
 export const STANDARD_CLAIMS: ReadonlySet<string> = new Set([
-  ...[
-    'iss',
-    'sub',
-    'iat',
-    'exp',
-    'nbf',
-    'jti',
-    'aud',
-    'jwks',
-    'metadata',
-    'crit',
-    'authority_hints',
-    'trust_anchor_hints',
-    'trust_marks',
-    'trust_mark_issuers',
-  ],
+  ...['iss', 'sub', 'iat', 'exp', 'aud', 'jwks', 'metadata', 'crit', 'authority_hints', 'trust_anchor_hints', 'trust_marks', 'trust_mark_issuers'],
   ...['trust_mark_owners', 'constraints', 'metadata_policy', 'metadata_policy_crit', 'source_endpoint', 'trust_anchor'],
 ]);
 const CONFIGURATION_ONLY = ['authority_hints', 'trust_anchor_hints', 'trust_marks', 'trust_mark_issuers', 'trust_mark_owners'];
@@ -66,7 +56,7 @@ const SUBORDINATE_ONLY = ['metadata_policy', 'metadata_policy_crit', 'constraint
 /** `aud` and `trust_anchor` belong to Explicit Registration, which has its own validator (§3.2, §12.2). */
 const NEVER = ['aud', 'trust_anchor'];
 
-const time = z.number().int().min(0).max(MAX_TIME);
+const time = numericDate;
 const shape = z.looseObject({
   iss: z.string(),
   sub: z.string(),
@@ -78,10 +68,7 @@ const shape = z.looseObject({
   crit: z.array(z.string()).min(1).optional(),
   authority_hints: z.array(z.string()).min(1).optional(),
   trust_anchor_hints: z.array(z.string()).min(1).optional(),
-  trust_marks: z
-    .array(z.looseObject({ trust_mark_type: z.string(), trust_mark: z.string() }))
-    .max(MAX_TRUST_MARKS)
-    .optional(),
+  trust_marks: z.array(z.looseObject({ trust_mark_type: z.string(), trust_mark: z.string() })).optional(),
   trust_mark_issuers: z.record(z.string(), z.array(z.string())).optional(),
   trust_mark_owners: z.record(z.string(), z.looseObject({ sub: z.string(), jwks: z.unknown() })).optional(),
   source_endpoint: z.string().optional(),
@@ -115,32 +102,68 @@ export function parseEntityStatement(compact: unknown, options: StatementOptions
 
 /** The claims half of `parseEntityStatement`; also run over everything we are about to sign. */
 export function parseStatementClaims(value: unknown, options: StatementOptions): Result<EntityStatementClaims> {
+  const { strictKeys: strict = false } = options;
   const parsed = shape.safeParse(value);
   if (!parsed.success) {
-    return failure(...parsed.error.issues.map((issue) => finding(claimCode(value, issue.path), issue.path.join('/') || 'claims', issue.message)));
+    const issues = parsed.error.issues.slice(0, MAX_FINDINGS);
+    return failure(...issues.map((issue) => shapeFinding(value, issue.path, issue.message)));
   }
   const claims = parsed.data;
+  const configuration = claims.iss === claims.sub;
   const findings: Finding[] = [...checkIdentifiers(claims, options), ...checkKind(claims), ...checkCrit(claims, options.understoodClaims ?? [])];
   const take = (result: Result<unknown>) => void (result.ok || findings.push(...result.findings));
-  take(parseJwkSet(claims.jwks, 'jwks', { strict: options.strictKeys === true }));
+  take(parseJwkSet(claims.jwks, 'jwks', { strict }));
   if (claims.metadata !== undefined) take(parseMetadata(claims.metadata));
-  if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints']));
-  const registered = claims['registration_policy'];
-  if (registered !== undefined && claims.iss === claims.sub)
-    findings.push(finding('claim_not_allowed', 'registration_policy', 'it stands in Subordinate Statements only'));
-  else if (registered !== undefined && !isRegistrationPolicy(registered))
-    findings.push(finding('claim_invalid', 'registration_policy', 'it is a non-empty array of URIs'));
-  if (claims['metadata_policy'] !== undefined) take(parseMetadataPolicy(claims['metadata_policy']));
-  if (claims['metadata_policy_crit'] !== undefined) take(parsePolicyCrit(claims['metadata_policy_crit']));
-  for (const [type, owner] of Object.entries(claims.trust_mark_owners ?? {}))
-    take(parseJwkSet(owner.jwks, `trust_mark_owners/${type}/jwks`, { strict: false }));
-  for (const [n, mark] of (claims.trust_marks ?? []).entries()) {
-    if (innerMarkType(mark.trust_mark) !== mark.trust_mark_type)
+  // What does not belong into a configuration has been refused above: it is not read.
+  if (!configuration) {
+    if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints']));
+    if (claims['metadata_policy'] !== undefined) take(parseMetadataPolicy(claims['metadata_policy']));
+    if (claims['metadata_policy_crit'] !== undefined) take(parsePolicyCrit(claims['metadata_policy_crit']));
+  }
+  if (strict) findings.push(...checkOwnExtras(claims, configuration));
+  for (const [n, mark] of (claims.trust_marks ?? []).slice(0, MAX_TRUST_MARKS).entries()) {
+    const inner = innerMarkType(mark.trust_mark);
+    if (inner !== undefined && inner !== mark.trust_mark_type)
       findings.push(finding('claim_invalid', `trust_marks/${n}`, 'its trust_mark_type differs from the one inside the mark'));
   }
   const late = checkTimes(claims, options.now, CLOCK_SKEW_SECONDS);
   if (late) findings.push(late);
-  return findings.length ? failure(...findings) : success(claims as unknown as EntityStatementClaims);
+  return findings.length ? failure(...findings.slice(0, MAX_FINDINGS)) : success(claims as unknown as EntityStatementClaims);
+}
+
+/** What is no reason to refuse others' statements, and still nothing we sign. */
+function checkOwnExtras(claims: Shape, configuration: boolean): readonly Finding[] {
+  const findings: Finding[] = [];
+  for (const name of ['iat', 'exp', 'nbf'] as const)
+    if (claims[name] !== undefined && !Number.isInteger(claims[name])) findings.push(finding('claim_invalid', name, 'it is not a whole number of seconds'));
+  for (const [name, most] of [
+    ['authority_hints', MAX_AUTHORITY_HINTS],
+    ['trust_marks', MAX_TRUST_MARKS],
+  ] as const) {
+    const length = claims[name]?.length ?? 0;
+    if (length > most) findings.push(finding('too_many', name, `${length}, more than the ${most} that readers look at`));
+  }
+  for (const [type, owner] of Object.entries(claims.trust_mark_owners ?? {})) {
+    const keys = parseJwkSet(owner.jwks, `trust_mark_owners/${type}/jwks`);
+    if (!keys.ok) findings.push(...keys.findings);
+  }
+  const registered = claims['registration_policy'];
+  if (registered !== undefined && configuration) findings.push(finding('claim_not_allowed', 'registration_policy', 'it stands in Subordinate Statements only'));
+  else if (registered !== undefined && !isRegistrationPolicy(registered))
+    findings.push(finding('claim_invalid', 'registration_policy', 'it is a non-empty array of URIs'));
+  return findings;
+}
+
+function shapeFinding(value: unknown, path: readonly PropertyKey[], message: string): Finding {
+  const where = path.join('/') || 'claims';
+  const one = finding(claimCode(value, path), where, message);
+  return path[0] === 'trust_marks' && path[2] === 'trust_mark_type'
+    ? {
+        ...one,
+        detail: 'each entry has a "trust_mark_type"; early drafts called it "id"',
+        fix: 'Have the mark issued and shown as the standard has it: "trust_mark_type" outside and inside the mark.',
+      }
+    : one;
 }
 
 function claimCode(value: unknown, path: readonly PropertyKey[]) {
@@ -185,10 +208,19 @@ function checkCrit(claims: Shape, understood: readonly string[]): readonly Findi
   });
 }
 
-/** The type a mark states about itself, unverified; the mark itself is validated by `validateTrustMark`. */
+/**
+ * The type a mark states about itself. Nothing else of the mark is looked at: whether it counts is judged alone, and a mark that
+ * cannot even be read takes nobody down but itself (§3.2, §7.3).
+ */
 function innerMarkType(mark: string): unknown {
-  const parsed = parseJws(mark, ['trust-mark+jwt']);
-  return parsed.ok ? parsed.value.claims['trust_mark_type'] : undefined;
+  const payload = mark.length <= MAX_STATEMENT_BYTES ? mark.split('.', 3)[1] : undefined;
+  if (payload === undefined) return undefined;
+  try {
+    const claims: unknown = JSON.parse(new TextDecoder().decode(base64url.decode(payload)));
+    return isObject(claims) ? claims['trust_mark_type'] : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Verify the signature with the keys that speak for the issuer (§3.2): of an Entity Configuration its own. */

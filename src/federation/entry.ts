@@ -33,7 +33,17 @@ export {
   signSubordinateStatement,
   type SubordinateStatementInput,
 } from './issue.js';
-export { algorithmsOf, type JwkSet, parseJwkSet, type PublicJwk, SIGNING_ALGORITHMS, type SigningAlgorithm } from './jwk-set.js';
+export {
+  algorithmsOf,
+  keyFault,
+  type JwkSet,
+  parseJwkSet,
+  type PublicJwk,
+  SIGNING_ALGORITHMS,
+  type SigningAlgorithm,
+  type UsableKeys,
+  usableKeys,
+} from './jwk-set.js';
 export { createKeyCache, type KeyCache, parseJws, type ParsedJws, rememberingSignatures, type Signer, signJws, verifyJws } from './jws.js';
 export * as limits from './limits.js';
 export * as mediaTypes from './media-types.js';
@@ -65,4 +75,3 @@ export {
   type TrustMarkStatus,
 } from './trust-mark-issue.js';
 export { type TrustMarkStatusAnswer, validateTrustMarkStatus } from './trust-mark-status.js';
-export { type UsableKeys, usableKeys } from './usable-keys.js';

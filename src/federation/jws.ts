@@ -1,7 +1,9 @@
 import { base64url, compactVerify, type CryptoKey, importJWK } from 'jose';
 import { finding, quote, refuse, type Result, success } from './finding.js';
-import { algorithmsOf, isSigningAlgorithm, type JwkSet, type PublicJwk, type SigningAlgorithm } from './jwk-set.js';
+import { isBase64url } from './base64url.js';
+import { algorithmsOf, isSigningAlgorithm, type JwkSet, keyFault, type PublicJwk, type SigningAlgorithm } from './jwk-set.js';
 import { MAX_KID_LENGTH, MAX_STATEMENT_BYTES } from './limits.js';
+import { requireNow } from './numeric-date.js';
 import { isObject, parseJson } from './strict-json.js';
 
 /** The only caller of jose for federation artefacts: it asks for everything that jose lets pass. */
@@ -54,12 +56,17 @@ export function createKeyCache(max = 1000): KeyCache {
   };
 }
 
-const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** Keys inside a header (jwk, x5c) or behind a URL in it (jku, x5u) prove nothing: the key comes from the chain. */
 const FORBIDDEN_HEADERS = ['jwk', 'jku', 'x5u', 'crit', 'b64', 'zip'];
+
+/** What a kind of JWS may leave out of its header. Entity Statements may not (§3). */
+export interface JwsOptions {
+  readonly typOptional?: boolean;
+  readonly kidOptional?: boolean;
+}
 
 /**
  * Take a compact JWS apart without verifying it.
@@ -67,14 +74,15 @@ const FORBIDDEN_HEADERS = ['jwk', 'jku', 'x5u', 'crit', 'b64', 'zip'];
  * @param typ the exact `typ` values accepted (OpenID Federation 1.0 §3: another or none is rejected)
  * @param maxBytes cap on the compact form, checked before anything is decoded
  */
-export function parseJws(compact: unknown, typ: string | readonly string[], maxBytes = MAX_STATEMENT_BYTES): Result<ParsedJws> {
+export function parseJws(compact: unknown, typ: string | readonly string[], maxBytes = MAX_STATEMENT_BYTES, options: JwsOptions = {}): Result<ParsedJws> {
   if (typeof compact !== 'string') return refuse('jws_malformed', '', 'it is not a compact JWS');
   if (compact.length > maxBytes) return refuse('too_large', '', `${compact.length} bytes, more than ${maxBytes}`);
-  if (!COMPACT.test(compact)) return refuse('jws_malformed', '', 'it is not three base64url parts joined by dots');
-  const [head = '', payload = ''] = compact.split('.');
+  const parts = compact.split('.', 4);
+  if (parts.length !== 3 || !parts.every(isBase64url)) return refuse('jws_malformed', '', 'it is not three base64url parts joined by dots');
+  const [head = '', payload = ''] = parts;
   const header = decodePart(head, 'header');
   if (!header.ok) return header;
-  const bad = checkHeader(header.value, typeof typ === 'string' ? [typ] : typ);
+  const bad = checkHeader(header.value, typeof typ === 'string' ? [typ] : typ, options);
   if (bad) return bad;
   const claims = decodePart(payload, 'payload');
   if (!claims.ok) return claims;
@@ -93,31 +101,39 @@ function decodePart(part: string, where: string): Result<Record<string, unknown>
   return isObject(json.value) ? success(json.value) : refuse('json_invalid', where, 'it is not a JSON object');
 }
 
-function checkHeader(header: Record<string, unknown>, types: readonly string[]) {
+function checkHeader(header: Record<string, unknown>, types: readonly string[], { typOptional = false, kidOptional = false }: JwsOptions) {
   const { typ, alg, kid } = header;
   const extra = FORBIDDEN_HEADERS.find((name) => Object.hasOwn(header, name));
-  if (typeof typ !== 'string' || !types.includes(typ)) return refuse('typ_wrong', 'header/typ', `it is ${quote(typ ?? '')}, not ${types.join(' or ')}`);
+  const typed = typOptional && typ === undefined;
+  if (!typed && (typeof typ !== 'string' || !types.includes(typ)))
+    return refuse('typ_wrong', 'header/typ', `it is ${quote(typ ?? '')}, not ${types.join(' or ')}`);
   if (!isSigningAlgorithm(alg)) return refuse('alg_not_accepted', 'header/alg', `${quote(alg ?? '')} is not accepted`);
+  if (kidOptional && kid === undefined) return extra ? forbidden(extra) : undefined;
   if (typeof kid !== 'string' || kid.length === 0) return refuse('kid_missing', 'header/kid', 'there is no "kid"');
   if (kid.length > MAX_KID_LENGTH) return refuse('too_large', 'header/kid', `it has ${kid.length} characters, more than ${MAX_KID_LENGTH}`);
-  if (extra) return refuse('header_not_allowed', `header/${extra}`, `the header parameter "${extra}" is not accepted`);
-  return undefined;
+  return extra ? forbidden(extra) : undefined;
 }
+const forbidden = (name: string) => refuse('header_not_allowed', `header/${name}`, `the header parameter "${name}" is not accepted`);
 
 /**
- * Verify a parsed JWS with the one key of `jwks` whose `kid` equals the header's; no other key is tried (§3.2).
+ * Verify a parsed JWS with the one key of `jwks` whose `kid` equals the header's; no other key is tried (§3.2). Where the kind
+ * of JWS may lack a `kid`, with the one key that fits its `alg`. A key that cannot be used is never used, whoever lists it.
  * Gives the key that verified. Findings: signature_key_unknown, alg_not_accepted, signature_invalid.
  */
 export async function verifyJws(jws: ParsedJws, jwks: JwkSet, cache?: KeyCache): Promise<Result<PublicJwk>> {
   const { kid, alg } = jws.header;
-  const [jwk, twin] = jwks.keys.filter((key) => key.kid === kid);
-  if (!jwk || twin) return refuse('signature_key_unknown', 'header/kid', twin ? `two keys have the kid ${quote(kid)}` : `no key has the kid ${quote(kid)}`);
-  if (jwk.use !== undefined && jwk.use !== 'sig') return refuse('signature_key_unknown', 'header/kid', `the key ${quote(kid)} is not for signing`);
-  if (!algorithmsOf(jwk).includes(alg)) return refuse('alg_not_accepted', 'header/alg', `the key ${quote(kid)} does not sign with ${alg}`);
+  const fits = (key: PublicJwk): boolean => (kid === undefined ? !keyFault(key, '') && algorithmsOf(key).includes(alg) : key?.kid === kid);
+  const [jwk, twin] = (Array.isArray(jwks?.keys) ? jwks.keys : []).filter(fits);
+  const named = kid === undefined ? `fits ${alg}, and the header names none` : `has the kid ${quote(kid)}`;
+  if (!jwk) return refuse('signature_key_unknown', 'header/kid', `no key ${named}`);
+  if (twin) return refuse('signature_key_unknown', 'header/kid', `more than one key ${named}`);
+  const fault = keyFault(jwk, '');
+  if (fault) return refuse('signature_key_unknown', 'header/kid', `the key ${quote(jwk.kid)} cannot be used: ${fault.detail}`);
+  if (!algorithmsOf(jwk).includes(alg)) return refuse('alg_not_accepted', 'header/alg', `the key ${quote(jwk.kid)} does not sign with ${alg}`);
   const known = cache?.signatures && `${idOf(jwk, alg)} ${jws.compact}`;
   const checked = (known && cache?.signatures?.get(known)) || check(jws.compact, jwk, alg, cache);
   if (known) cache?.signatures?.set(known, checked);
-  return (await checked) ? success(jwk) : refuse('signature_invalid', 'signature', `it does not verify with the key ${quote(kid)}`);
+  return (await checked) ? success(jwk) : refuse('signature_invalid', 'signature', `it does not verify with the key ${quote(jwk.kid)}`);
 }
 
 async function check(compact: string, jwk: PublicJwk, alg: SigningAlgorithm, cache?: KeyCache): Promise<boolean> {
@@ -149,11 +165,12 @@ export async function signJws(typ: string, claims: object, signer: Signer): Prom
   return `${input}.${base64url.encode(await signer.sign(encoder.encode(input)))}`;
 }
 
-/** `iat`, `nbf` and `exp` against the clock; skew is allowed on the first two only (§3.2). */
+/** `iat`, `nbf` and `exp` against the clock; skew is allowed on the first two only (§3.2). @throws TypeError without a time */
 export function checkTimes(claims: Readonly<Record<string, unknown>>, now: number, skew: number) {
+  requireNow(now);
   const { iat, nbf, exp } = claims as { iat?: number; nbf?: number; exp?: number };
-  if (exp !== undefined && exp <= now) return finding('expired', 'exp', `it expired at ${exp}, ${now - exp} s ago`);
-  if (iat !== undefined && iat > now + skew) return finding('not_yet_valid', 'iat', `it was issued ${iat - now} s in the future`);
-  if (nbf !== undefined && nbf > now + skew) return finding('not_yet_valid', 'nbf', `it is not valid for another ${nbf - now} s`);
+  if (exp !== undefined && !(exp > now)) return finding('expired', 'exp', `it expired at ${exp}, ${Math.round(now - exp)} s ago`);
+  if (iat !== undefined && !(iat <= now + skew)) return finding('not_yet_valid', 'iat', `it was issued ${Math.round(iat - now)} s in the future`);
+  if (nbf !== undefined && !(nbf <= now + skew)) return finding('not_yet_valid', 'nbf', `it is not valid for another ${Math.round(nbf - now)} s`);
   return undefined;
 }

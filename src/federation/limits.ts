@@ -17,8 +17,11 @@ export const MAX_JSON_DEPTH = 32;
 export const MAX_METADATA_BYTES = 64 * 1024;
 /** Entity type and parameter pairs in one metadata policy. */
 export const MAX_POLICY_ENTRIES = 200;
+/** `authority_hints` and Trust Marks that are looked at; more of them are no fault. */
 export const MAX_AUTHORITY_HINTS = 16;
 export const MAX_TRUST_MARKS = 32;
+/** Findings of one statement that are told. */
+export const MAX_FINDINGS = 50;
 /** Statements between the subject's Entity Configuration and the Trust Anchor's. */
 export const MAX_CHAIN_DEPTH = 10;
 /** Clock skew allowed on `iat` and `nbf`; none is allowed on `exp`: expired evidence is no evidence. */

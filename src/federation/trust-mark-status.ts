@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { failure, finding, quote, refuse, type Result, success } from './finding.js';
 import type { JwkSet } from './jwk-set.js';
 import { checkTimes, parseJws, verifyJws } from './jws.js';
-import { CLOCK_SKEW_SECONDS, MAX_CHAIN_BYTES, MAX_TIME } from './limits.js';
+import { CLOCK_SKEW_SECONDS, MAX_CHAIN_BYTES } from './limits.js';
 import { TRUST_MARK_STATUS_RESPONSE, typOf } from './media-types.js';
+import { numericDate } from './numeric-date.js';
 
 export interface TrustMarkStatusOptions {
   /** Seconds since the epoch. */
@@ -21,7 +22,7 @@ export interface TrustMarkStatusAnswer {
   readonly exp: number | undefined;
 }
 
-const time = z.number().int().min(0).max(MAX_TIME);
+const time = numericDate;
 const shape = z.looseObject({ iss: z.string(), iat: time, exp: time.optional(), trust_mark: z.string(), status: z.string().min(1) });
 
 /** Validate a Trust Mark status answer (OpenID Federation 1.0 §8.4.2): typ, issuer, the very mark, times, signature. */

@@ -3,7 +3,8 @@ import { type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, refuse, type Result, success, within } from './finding.js';
 import { type JwkSet, parseJwkSet } from './jwk-set.js';
 import { checkTimes, parseJws, type ParsedJws, verifyJws } from './jws.js';
-import { CLOCK_SKEW_SECONDS, MAX_TIME } from './limits.js';
+import { CLOCK_SKEW_SECONDS } from './limits.js';
+import { numericDate } from './numeric-date.js';
 
 /** A Trust Mark that holds (OpenID Federation 1.0 §7.3). */
 export interface TrustMark {
@@ -40,7 +41,7 @@ export interface TrustMarkOptions extends EntityIdOptions {
   readonly types?: readonly string[];
 }
 
-const time = z.number().int().min(0).max(MAX_TIME);
+const time = numericDate;
 const shape = z.looseObject({
   iss: z.string(),
   sub: z.string(),

@@ -24,9 +24,13 @@ describe('the registration_policy constraint', async () => {
     expect(await run([{ policy: [VETTED], entity_types: ['openid_relying_party'] }])).toBe('registration_policy_unmet');
     expect(await run([])).toBe('ok');
   });
-  it('the claim stands in Subordinate Statements only, as URIs', async () => {
-    expect(await run([], {}, { registration_policy: [VETTED] })).toBe('claim_not_allowed');
-    expect(await run([], { registration_policy: 'x' })).toBe('claim_invalid');
+  it('EC-12: a claim that is none, or stands where it does not belong, declares nothing; a rule that applies is then unmet', async () => {
+    for (const claim of ['x', [], ['verified'], 5, null, {}]) {
+      expect(await run([], { registration_policy: claim })).toBe('ok');
+      expect(await run([{ policy: [VETTED] }], { registration_policy: claim })).toBe('registration_policy_unmet');
+    }
+    expect(await run([], {}, { registration_policy: [VETTED] })).toBe('ok');
+    expect(await run([{ policy: [VETTED] }], {}, { registration_policy: [VETTED] })).toBe('registration_policy_unmet');
   });
   it.each([
     ['x'],

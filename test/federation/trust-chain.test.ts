@@ -114,9 +114,11 @@ describe('signatures', () => {
     expect(await verdict({ claims: { 2: { jwks: { keys: [{ ...rs.jwk, alg: 'PS256' }] } } }, signers: { 1: rs } })).toBe('alg_not_accepted ES[1] header/alg');
   });
   it('JO-05: an encryption key verifies nothing', async () => {
-    expect(await verdict({ claims: { 2: { jwks: { keys: [{ ...federation.keys.intermediate.jwk, use: 'enc' }] } } } })).toContain(
-      'signature_key_unknown ES[1]',
-    );
+    expect(await verdict({ claims: { 2: { jwks: { keys: [{ ...federation.keys.intermediate.jwk, use: 'enc' }] } } } })).toContain('jwk_unsupported ES[2]');
+    const { jwk } = federation.keys.intermediate;
+    const beside = (await testKey()).jwk;
+    for (const change of [{ use: 'enc' }, { key_ops: ['encrypt'] }, { key_ops: [] }, { alg: 'ES384' }])
+      expect(await verdict({ claims: { 2: { jwks: { keys: [{ ...jwk, ...change }, beside] } } } })).toBe('signature_key_unknown ES[1] header/kid');
   });
 });
 
@@ -181,10 +183,13 @@ describe('claims of every statement', () => {
   it.each([
     ['a string', '1800000000'],
     ['1e300', 1e300],
-    ['a fraction', NOW + 0.5],
     ['negative', -1],
     ['milliseconds', NOW * 1000],
   ])('EC-02: exp as %s is refused', async (_title, exp) => expect(await verdict({ claims: { 1: { exp } } })).toContain('claim_invalid ES[1] exp'));
+  it('EC-02: NumericDates may have a fraction (RFC 7519 §2)', async () =>
+    expect(await verdict({ claims: { 0: { iat: NOW - 5.25, exp: NOW + 99.5 }, 1: { iat: NOW - 0.5, exp: NOW + 0.25 }, 2: { nbf: NOW - 1.5 } } })).toBe(
+      'valid',
+    ));
   it.each(['metadata_policy', 'metadata_policy_crit', 'constraints', 'source_endpoint'])('SS-11: %s in an Entity Configuration is refused', async (claim) => {
     const value = { metadata_policy: { t: { p: { add: ['a'] } } }, metadata_policy_crit: ['x'], constraints: {}, source_endpoint: `${TA}/fetch` }[claim];
     expect(await verdict({ claims: { 0: { [claim]: value } } })).toBe(`claim_not_allowed ES[0] ${claim}`);
