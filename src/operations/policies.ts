@@ -1,13 +1,5 @@
 import { and, desc, eq } from 'drizzle-orm';
-import {
-  combineMetadataPolicies,
-  type Finding,
-  type Metadata,
-  parseConstraints,
-  parseEntityStatement,
-  parseMetadataPolicy,
-  parsePolicyCrit,
-} from '../federation/entry.js';
+import { type Finding, type Metadata, parseConstraints, parseMetadataPolicy, parsePolicyCrit } from '../federation/entry.js';
 import { insertRows } from '../store/bulk.js';
 import { authority, metadataPolicy } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
@@ -17,7 +9,6 @@ import { type PolicyInput, type PolicyPreview, replay } from './policy-replay.js
 import { preflight } from './preflight.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityRow, findAuthority, findMember, lastPolicyVersion, type PolicyRow, publishedPolicy } from './registry.js';
-import { statementSource } from './statement-source.js';
 
 /** Faults of a policy in itself and against the superiors' (§6.1.4.1). */
 export async function policyFindings(call: Call, row: AuthorityRow, input: PolicyInput): Promise<readonly Finding[]> {
@@ -29,31 +20,8 @@ export async function policyFindings(call: Call, row: AuthorityRow, input: Polic
   if (input.metadataPolicyCrit?.length) take(parsePolicyCrit(input.metadataPolicyCrit));
   take(parseConstraints(input.constraints ?? {}));
   if (findings.length || !policy) return findings;
-  for (const hint of row.authorityHints) {
-    const above = await superiorPolicy(call, hint, row.entityId);
-    if (!above.ok) take(above);
-    else if (above.value) {
-      const merged = combineMetadataPolicies([above.value, policy]);
-      if (!merged.ok) findings.push(...merged.findings.map((one) => ({ ...one, where: `${hint} ${one.where}` })));
-    }
-  }
+  for (const superior of row.authorityHints) findings.push(...(await call.explorer.ask('policyUnder', { superior, subject: row.entityId, policy })));
   return findings;
-}
-
-/** The policy a superior's statement lays on us; undefined when it lays none. */
-export async function superiorPolicy(call: Call, superior: string, subject: string) {
-  const source = statementSource(call);
-  const options = { now: call.now(), development: call.development };
-  const configuration = await source.configuration(superior);
-  if (!configuration.ok) return configuration;
-  const above = parseEntityStatement(configuration.value, { ...options, subject: superior });
-  if (!above.ok) return above;
-  const fetchEndpoint = above.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'];
-  if (typeof fetchEndpoint !== 'string') return { ok: true, value: undefined } as const;
-  const compact = await source.statement({ entityId: superior, fetchEndpoint }, subject);
-  if (!compact.ok) return compact;
-  const statement = parseEntityStatement(compact.value, { ...options, subject });
-  return statement.ok ? ({ ok: true, value: statement.value.claims.metadata_policy } as const) : statement;
 }
 
 /**

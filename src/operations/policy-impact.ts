@@ -10,8 +10,8 @@ import { numeric, type PageRequest, page } from './read.js';
 import { Refusal } from './refusal.js';
 import { findAuthority, type PolicyRow, publishedPolicy } from './registry.js';
 
-/** Members replayed per slice; other work comes in between. */
-const SLICE = 1000;
+/** Members replayed per slice; other work comes in between. What they declare may be large: memory bounds it. */
+const SLICE = 200;
 /** Lines kept of members that change or mend; those that break are all kept. */
 const MAX_LINES = 10_000;
 
@@ -85,16 +85,17 @@ export async function startImpact(call: Call, slug: string, version: number): Pr
   });
 }
 
+const running = and(eq(job.kind, 'impact'), eq(job.state, 'running'));
+
+export async function impactRuns({ store: { db } }: Deployment): Promise<boolean> {
+  return (await db.select({ id: job.id }).from(job).where(running).limit(1)).length > 0;
+}
+
 /** Replay the next members of every running impact job. @returns how many were replayed; 0 means none is running */
 export async function impactSlice(deployment: Deployment, limit = SLICE): Promise<number> {
   const { db } = deployment.store;
   let taken = 0;
-  for (const row of await db
-    .select()
-    .from(job)
-    .where(and(eq(job.kind, 'impact'), eq(job.state, 'running')))
-    .orderBy(asc(job.createdAt)))
-    taken += await slice(deployment, row, limit);
+  for (const row of await db.select().from(job).where(running).orderBy(asc(job.createdAt))) taken += await slice(deployment, row, limit);
   return taken;
 }
 

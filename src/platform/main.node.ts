@@ -77,9 +77,9 @@ function localCommands(program: Command): void {
   withSettings(program.command('init').description('make database, key, owner token and first authority without serving').option('--entity-id <url>')).action(
     async (options: { entityId?: string }, command: Command) => {
       const config = configOf(command);
-      const { openDeployment, writeCredentials } = await import('./deployment.node.js');
+      const { groundOf, openExploring, writeCredentials } = await import('./deployment.node.js');
       const { firstStart } = await import('./first-start.js');
-      const deployment = await openDeployment(config);
+      const deployment = openExploring(await groundOf(config));
       const { token, created } = await firstStart(deployment, config.url, config.adminToken, options.entityId);
       if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
       await deployment.close();
