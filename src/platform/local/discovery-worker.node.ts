@@ -22,7 +22,6 @@ export async function runDiscovery(around?: (door: Outbound) => Outbound): Promi
   if (!port) throw new Error('this runs in a worker thread');
   const { ground, discoverAfter, beat, ended } = workerData as Start;
   const count = new Int32Array(beat);
-  setInterval(() => Atomics.add(count, 0, 1), BEAT_EVERY_MS);
   const send = (message: FromThread) => port.postMessage(message);
   const say =
     (level: 'info' | 'error'): Say =>
@@ -30,6 +29,10 @@ export async function runDiscovery(around?: (door: Outbound) => Outbound): Promi
       send({ kind: 'log', level, fields, text });
   const deployment = openExploring(ground, around);
   if (ended) await endLeases(deployment, ended.blame);
+  // Everything is open; from here on a stranger may be in the way, and the parent watches.
+  const beats = () => Atomics.add(count, 0, 1);
+  beats();
+  setInterval(beats, BEAT_EVERY_MS);
   const loop =
     discoverAfter === undefined
       ? undefined
