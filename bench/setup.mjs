@@ -9,6 +9,7 @@ import { ensureOwner } from '../dist/operations/api-keys.js';
 import { createAuthority } from '../dist/operations/authorities.js';
 import { systemCall } from '../dist/operations/call.js';
 import { importSlice, startImport } from '../dist/operations/import-members.js';
+import { exploringDirectly } from '../dist/operations/explore-directly.js';
 import { closedDoor } from '../dist/outbound/closed-door.js';
 import { createPublicApp } from '../dist/public/app.js';
 import { inboxOnSqlite } from '../dist/store/inbox.node.js';
@@ -24,7 +25,7 @@ export async function deployment() {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   const store = openStore(join(folder, 'holdfast.db'), seconds);
   const custody = sealedCustody(await importSealKey(newSealKey()));
-  const all = { store, custody, outbound: closedDoor('a benchmark'), now: seconds, development: false };
+  const all = exploringDirectly({ store, custody, outbound: closedDoor('a benchmark'), now: seconds, development: false });
   const token = await ensureOwner(all, undefined);
   const call = systemCall(all);
   await createAuthority(call, { slug: 'main', entityId: ANCHOR });

@@ -24,6 +24,7 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   findings: [422, 'The rules of the federation are not met'],
   key_not_ready: [409, 'The key is not ready'],
   last_owner: [409, 'The last owner stays'],
+  temporarily_unavailable: [503, 'Not possible at the moment'],
 };
 
 const TITLES: Record<string, string> = {
@@ -52,7 +53,10 @@ export function problem(
 
 /** The one place where what operations throw becomes an answer. Everything unknown is a bug: a bare 500 and a log line. */
 export function errorToProblem(c: Context, error: unknown): Response {
-  if (error instanceof Refusal) return problem(c, REFUSED[error.code][0], error.code, error.message, error.findings);
+  if (error instanceof Refusal) {
+    const [status] = REFUSED[error.code];
+    return problem(c, status, error.code, error.message, error.findings, status === 503 ? { 'retry-after': '5' } : {});
+  }
   if (error instanceof StoreFull) return problem(c, 507, 'storage_full', 'the disk is full; nothing was changed', [], { 'retry-after': '60' });
   if (error instanceof StoreBusy) return problem(c, 503, 'storage_busy', 'another process holds the database; nothing was changed', [], { 'retry-after': '5' });
   if (error instanceof ChangeConflict) return problem(c, 503, 'storage_busy', `${error.message}; nothing was changed`, [], { 'retry-after': '1' });

@@ -169,22 +169,22 @@ export function resolvingEndpoints(app: AdminApp): void {
     },
     async (c) => {
       const body = validJson<z.infer<typeof explainBody>>(c);
-      const { under, walk } = await explainEntity(c.var.call, param(c, 'slug'), body.entity_id, body.trust_anchor);
+      const { under, steps } = await explainEntity(c.var.call, param(c, 'slug'), body.entity_id, body.trust_anchor);
       return c.json({
         entity_id: body.entity_id,
-        under: [...under].map(([anchor, verdict]) => ({
-          trust_anchor: anchor,
+        under: under.map((verdict) => ({
+          trust_anchor: verdict.trustAnchor,
           state: verdict.state,
           ...(verdict.state === 'valid'
             ? {
                 exp: verdict.exp,
-                metadata: verdict.chain.metadata,
-                trust_chain: verdict.chain.statements.map(({ compact }) => compact),
-                trust_marks: verdict.marks,
+                metadata: verdict.metadata,
+                trust_chain: verdict.trustChain,
+                trust_marks: verdict.trustMarks,
               }
             : { findings: verdict.findings, ...(verdict.state === 'invalid' && { error: verdict.error }) }),
         })),
-        steps: walk.steps,
+        steps,
       });
     },
   );

@@ -86,6 +86,7 @@ const RULES = {
   status_unexpected: ['§9.2', 'Answer 200 at the federation endpoint.'],
   content_type_wrong: ['§15', 'Answer with the media type of the standard, without parameters.'],
   content_encoding_refused: ['§18.1', 'Answer without Content-Encoding when identity is asked for.'],
+  evaluation_stopped: ['§18.1', 'Look at what the entity and its superiors publish; evaluate it by name once that is mended.'],
   budget_exceeded: ['§18.1', 'Reduce the number of superiors or ask for a narrower question.'],
   endpoint_missing: ['§5.1.1', 'Publish the endpoint in the federation_entity metadata.'],
   no_chain: ['§10.1', 'Check that the superiors list the entity and lead to a pinned Trust Anchor.'],

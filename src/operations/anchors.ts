@@ -8,7 +8,6 @@ import {
   parseEntityStatement,
   type UsableKeys,
   usableKeys,
-  validateEntityConfiguration,
   verifyEntityStatement,
 } from '../federation/entry.js';
 import { sameKey } from '../federation/jwk-set.js';
@@ -22,6 +21,7 @@ import { type Judged, keysLeftOut, type WithFindings } from './judged.js';
 import { givenKeys } from './member-keys.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityRow, authorityKeys, findAuthority } from './registry.js';
+import type { ComparedKeys, Questions } from './explorer.js';
 import { statementSource } from './statement-source.js';
 
 export type AnchorRow = typeof anchorPin.$inferSelect;
@@ -74,10 +74,8 @@ async function keysToPin(call: Call, input: PinInput): Promise<UsableKeys | null
 }
 
 async function fetchedKeys(call: Call, entityId: string, thumbprints: readonly string[]): Promise<UsableKeys> {
-  const compact = await statementSource(call).configuration(entityId);
-  if (!compact.ok) throw refuseFindings("the anchor's configuration could not be read", compact.findings);
-  const statement = await validateEntityConfiguration(compact.value, { now: call.now(), subject: entityId, development: call.development });
-  if (!statement.ok) throw refuseFindings("the anchor's configuration is not valid", statement.findings);
+  const statement = await call.explorer.ask('configuration', { entityId, configuration: undefined });
+  if (!statement.ok) throw refuseFindings('no valid configuration of the anchor could be read', statement.findings);
   const keys = usableKeys(statement.value.claims.jwks);
   if (!keys.ok) throw refuseFindings('these keys cannot be pinned', keys.findings);
   const { jwks } = keys.value;
@@ -191,12 +189,8 @@ export async function listAnchors(call: Call, slug: string): Promise<readonly An
   return call.store.db.select().from(anchorPin).where(eq(anchorPin.authorityId, id)).orderBy(asc(anchorPin.entityId));
 }
 
-export interface AnchorCheck {
+export interface AnchorCheck extends ComparedKeys {
   readonly entityId: string;
-  readonly findings: readonly Finding[];
-  /** `kid` of keys that are served and not pinned, and of those pinned and no longer served. */
-  readonly added: readonly string[];
-  readonly removed: readonly string[];
 }
 
 /**
@@ -209,7 +203,7 @@ export async function checkAnchor(call: Call, slug: string, entityId: string): P
   const { id: authorityId } = await findAuthority(db, slug);
   const pin = await findPin(call, authorityId, entityId);
   if (!pin) throw new Refusal('not_found', 'this anchor is not pinned');
-  const check = pin.jwks === null ? { findings: [], added: [], removed: [] } : await compare(call, entityId, pin.jwks);
+  const check = pin.jwks === null ? { findings: [], added: [], removed: [] } : await call.explorer.ask('compareKeys', { entityId, pinned: pin.jwks });
   await call.store.write([
     db
       .update(anchorPin)
@@ -219,11 +213,12 @@ export async function checkAnchor(call: Call, slug: string, entityId: string): P
   return { entityId, ...check };
 }
 
-async function compare(call: Call, entityId: string, pinned: JwkSet): Promise<Omit<AnchorCheck, 'entityId'>> {
+/** The keys an anchor serves, against those pinned; a finding unless a pinned key has signed them. */
+export async function compareKeys(deployment: Deployment, { entityId, pinned }: Questions['compareKeys']['asked']): Promise<ComparedKeys> {
   const failed = (findings: readonly Finding[]) => ({ findings, added: [], removed: [] });
-  const compact = await statementSource(call).configuration(entityId);
+  const compact = await statementSource(deployment).configuration(entityId);
   if (!compact.ok) return failed(compact.findings);
-  const statement = parseEntityStatement(compact.value, { now: call.now(), subject: entityId, development: call.development });
+  const statement = parseEntityStatement(compact.value, { now: deployment.now(), subject: entityId, development: deployment.development });
   if (!statement.ok) return failed(statement.findings);
   const usable = usableKeys(statement.value.claims.jwks);
   const served = usable.ok ? usable.value.jwks : statement.value.claims.jwks;

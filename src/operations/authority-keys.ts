@@ -1,6 +1,6 @@
 import { and, eq, gt, isNull, or } from 'drizzle-orm';
 import type { JWK } from 'jose';
-import { parseEntityStatement, REVOCATION_REASONS, type SigningAlgorithm } from '../federation/entry.js';
+import { REVOCATION_REASONS, type SigningAlgorithm } from '../federation/entry.js';
 import { activationObstacle } from '../keys/life-cycle.js';
 import type { NewKey } from '../keys/custody.js';
 import { newId } from '../keys/random.js';
@@ -13,7 +13,6 @@ import { withholdResting } from '../store/known-entities.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority } from './registry.js';
-import { statementSource } from './statement-source.js';
 
 export interface KeyInput {
   readonly alg?: SigningAlgorithm | undefined;
@@ -235,12 +234,12 @@ export const isRevocationReason = (text: string): boolean => (REVOCATION_REASONS
 export async function noteSuperiors(call: Call, slug: string): Promise<void> {
   const { db } = call.store;
   const row = await findAuthority(db, slug);
-  const source = statementSource(call);
   const readyAt = new Map<string, number>();
   for (const hint of row.authorityHints) {
-    const listed = await listedBy(hint);
+    const listed = await call.explorer.ask('listedKeys', { superior: hint, subject: row.entityId }).catch(unavailable);
     for (const key of await authorityKeys(db, row.id)) {
-      const at = listed?.kids.has(key.kid) ? listed.exp : Number.POSITIVE_INFINITY;
+      // The last statement without it can have been signed just now: it has ended one lifetime from now.
+      const at = listed?.kids.includes(key.kid) ? call.now() + listed.lifetime : Number.POSITIVE_INFINITY;
       readyAt.set(key.kid, Math.max(readyAt.get(key.kid) ?? 0, at));
     }
   }
@@ -256,21 +255,12 @@ export async function noteSuperiors(call: Call, slug: string): Promise<void> {
           .where(eq(authorityKey.id, id)),
       ),
     );
-
-  /** Keys a superior lists for us, and when the last statement without them can have ended: one lifetime from now. */
-  async function listedBy(superior: string) {
-    const configuration = await source.configuration(superior);
-    if (!configuration.ok) return undefined;
-    const above = parseEntityStatement(configuration.value, { now: call.now(), subject: superior, development: call.development });
-    const fetchEndpoint = above.ok ? above.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'] : undefined;
-    if (typeof fetchEndpoint !== 'string') return undefined;
-    const compact = await source.statement({ entityId: superior, fetchEndpoint }, row.entityId);
-    const statement = compact.ok ? parseEntityStatement(compact.value, { now: call.now(), subject: row.entityId, development: call.development }) : undefined;
-    if (!statement?.ok) return undefined;
-    const { jwks, exp, iat } = statement.value.claims;
-    return { kids: new Set(jwks.keys.map(({ kid }) => kid)), exp: call.now() + (exp - iat) };
-  }
 }
+
+/** Not being able to ask is like a superior that does not answer: the key waits. */
+const unavailable = (error: unknown): undefined => {
+  if (!(error instanceof Refusal && error.code === 'temporarily_unavailable')) throw error;
+};
 
 /** The schedule: stage the next key ahead of time, activate it when it is due and ready, retire the old one. */
 export async function rotateBySchedule(call: Call, row: AuthorityRow): Promise<readonly string[]> {

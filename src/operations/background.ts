@@ -7,7 +7,7 @@ import { signDueStatuses } from './cut-marks.js';
 import { KEPT_AFTER_END } from './issue-mark.js';
 import { staleArtefacts } from './jobs.js';
 import { dueResting } from '../store/known-entities.js';
-import { impactSlice } from './policy-impact.js';
+import { impactRuns } from './policy-impact.js';
 import { renewSlice, SLICE } from './renew.js';
 import { forgetWishes } from './wishes.js';
 
@@ -99,7 +99,8 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
     while (more() && (await signDueStatuses(deployment, slice)) > 0);
   });
   await attempt(async () => {
-    while (more() && (await impactSlice(deployment)) > 0) await new Promise((done) => setTimeout(done, 0));
+    // What members declare is strangers' too.
+    while (more() && (await impactRuns(deployment)) && (await deployment.explorer.ask('impact', {})) > 0);
   });
   await attempt(() => trackJobs(deployment));
   await attempt(() => purge(deployment));

@@ -5,13 +5,16 @@ import { insertRows } from '../store/bulk.js';
 import type { Actor } from '../store/event.js';
 import { idempotency, type Role } from '../store/schema.js';
 import type { Store } from '../store/store.js';
+import type { Explorer } from './explorer.js';
 import { Refusal } from './refusal.js';
 
 /** What every operation works with. `now` gives seconds since the epoch. */
 export interface Deployment {
   readonly store: Store;
   readonly custody: Custody;
+  /** The door of whoever reads strangers; closed where the explorer is another thread. */
   readonly outbound: Outbound;
+  readonly explorer: Explorer;
   readonly now: () => number;
   /** Loopback http identifiers are allowed (architecture §8). */
   readonly development: boolean;

@@ -1,5 +1,5 @@
 import { and, eq } from 'drizzle-orm';
-import { type JwkSet, usableKeys, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
+import { type JwkSet, usableKeys, verifyEntityStatement } from '../federation/entry.js';
 import { putArtefacts } from '../store/bulk.js';
 import type { Statement } from '../store/database.js';
 import type { NewEvent } from '../store/event.js';
@@ -14,7 +14,6 @@ import { moveEnd } from './move-end.js';
 import { issuerOf, published, signedStatement } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from './registry.js';
-import { statementSource } from './statement-source.js';
 
 const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
 
@@ -146,10 +145,8 @@ export async function adoptMemberKeys(call: Call, slug: string, id: string, conf
   allow(call, 'enroll', slug);
   const { db } = call.store;
   const { entityId } = await findMember(db, (await findAuthority(db, slug)).id, id);
-  const compact = configuration === undefined ? await statementSource(call).configuration(entityId) : ({ ok: true, value: configuration } as const);
-  if (!compact.ok) throw refuseFindings('the entity configuration could not be read', compact.findings);
-  const statement = await validateEntityConfiguration(compact.value, { now: call.now(), subject: entityId, development: call.development });
-  if (!statement.ok) throw refuseFindings('the entity configuration is not valid', statement.findings);
+  const statement = await call.explorer.ask('configuration', { entityId, configuration });
+  if (!statement.ok) throw refuseFindings('no valid entity configuration could be read', statement.findings);
   const { iat } = statement.value.claims;
   const shown = usableKeys(statement.value.claims.jwks);
   if (!shown.ok) throw refuseFindings('these keys cannot be bound', shown.findings);

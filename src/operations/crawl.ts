@@ -8,12 +8,13 @@ import { raw, type Statement } from '../store/database.js';
 import { authority, crawlEntity, job, member } from '../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import { allow, type Call, change, type Deployment, systemCall } from './call.js';
-import { evaluateNow } from './evaluate-entities.js';
+import { AGAIN_AFTER_ERROR, type DueOptions, evaluateNow } from './evaluate-entities.js';
 import type { JobRow } from './jobs.js';
 import { type Issuer, issuerOf } from './publish.js';
 import { Refusal } from './refusal.js';
-import { findAuthority } from './registry.js';
-import { type Evaluated, storeEvaluation, takeEntity } from './store-evaluation.js';
+import { type AuthorityRow, findAuthority } from './registry.js';
+import { type Evaluated, type KnownEntity, storeEvaluation } from './store-evaluation.js';
+import { knowEntities, putBack, setAside, sortOut, take } from './take-entities.js';
 
 /** A federation larger than this is crawled as far as this; one deeper has no valid chains anyway. */
 export const MAX_CRAWL_ENTITIES = 100_000;
@@ -89,7 +90,7 @@ export async function scheduleCrawls(deployment: Deployment): Promise<void> {
  * @returns how many entities were looked at; 0 means no crawl is running
  * @throws the first error about an entity that could not be stored, after the slice is done
  */
-export async function crawlSlice(deployment: Deployment, limit = 64): Promise<number> {
+export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAside }: DueOptions = {}): Promise<number> {
   const { db } = deployment.store;
   let taken = 0;
   const errors: unknown[] = [];
@@ -106,18 +107,7 @@ export async function crawlSlice(deployment: Deployment, limit = 64): Promise<nu
       .where(and(eq(crawlEntity.jobId, one.job.id), eq(crawlEntity.state, 'queued')))
       .orderBy(asc(crawlEntity.id))
       .limit(limit);
-    const issuer = await issuerOf(deployment, one.row);
-    const anchors = await anchorsOf(deployment, one.row);
-    for (let at = 0; at < queued.length; at += AT_ONCE)
-      await Promise.all(
-        queued.slice(at, at + AT_ONCE).map((found) =>
-          // One entity that cannot be stored must not stall the crawl: it counts as not reached, and the error is told.
-          visit(deployment, issuer, one.job, anchors, found).catch(async (error: unknown) => {
-            errors.push(error);
-            await deployment.store.write([setState(found, 'failed')]);
-          }),
-        ),
-      );
+    await look(deployment, one, queued, { errors, onSetAside });
     taken += queued.length;
     await progress(deployment, one.job, queued.length === 0);
   }
@@ -125,11 +115,51 @@ export async function crawlSlice(deployment: Deployment, limit = 64): Promise<nu
   return taken;
 }
 
-async function visit(deployment: Deployment, issuer: Issuer, crawl: JobRow, anchors: Awaited<ReturnType<typeof anchorsOf>>, found: Found): Promise<void> {
-  const { authority: row } = issuer;
-  const evaluated = await evaluateNow(deployment, row, found.entityId, anchors, found.superior);
-  await storeEvaluation(deployment, issuer, await takeEntity(deployment, row.id, found.entityId, 'crawl'), evaluated);
+interface Crawling {
+  readonly job: JobRow;
+  readonly row: AuthorityRow;
+}
+
+/** Visit what a slice has taken; who has stopped an evaluation before comes after all others, alone, or not at all. */
+async function look(
+  deployment: Deployment,
+  { job: crawl, row }: Crawling,
+  queued: readonly Found[],
+  { errors, onSetAside }: Pick<DueOptions, 'onSetAside'> & { readonly errors: unknown[] },
+): Promise<void> {
+  const { write } = deployment.store;
+  const issuer = await issuerOf(deployment, row);
+  const anchors = await anchorsOf(deployment, row);
+  const found = new Map(queued.map((one) => [one.entityId, one]));
+  const of = (known: KnownEntity) => found.get(known.entityId) as Found;
+  const one = (known: KnownEntity) =>
+    // One entity that cannot be stored must not stall the crawl: it counts as not reached, and the error is told.
+    visit(deployment, { issuer, crawl, anchors }, of(known), known).catch(async (error: unknown) => {
+      errors.push(error);
+      await putBack(deployment, [known], AGAIN_AFTER_ERROR);
+      await write([setState(of(known), 'failed')]);
+    });
+  const { together, alone, stopped, resting } = sortOut(await knowEntities(deployment, row.id, [...found.keys()], 'crawl'), deployment.now());
+  for (const known of stopped) {
+    await setAside(deployment, row, known);
+    onSetAside?.(known.entityId);
+  }
+  const passedOver = [...stopped, ...resting];
+  if (passedOver.length) await write(passedOver.map((known) => setState(of(known), 'failed')));
+  for (let at = 0; at < together.length; at += AT_ONCE) await Promise.all((await take(deployment, together.slice(at, at + AT_ONCE), 'together')).map(one));
+  for (const known of alone) for (const taken of await take(deployment, [known], 'alone')) await one(taken);
+}
+
+async function visit(
+  deployment: Deployment,
+  { issuer, crawl, anchors }: { readonly issuer: Issuer; readonly crawl: JobRow; readonly anchors: Awaited<ReturnType<typeof anchorsOf>> },
+  found: Found,
+  known: KnownEntity,
+): Promise<void> {
+  const evaluated = await evaluateNow(deployment, issuer.authority, found.entityId, anchors, found.superior);
+  // The list is a stranger's too: it is read before the lease is given back.
   const below = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : [];
+  await storeEvaluation(deployment, issuer, known, evaluated);
   await deployment.store.write([
     ...chunks(below, QUEUED_AT_ONCE).map((ids) => queue(crawl.id, found, ids)),
     setState(found, evaluated.evaluation.configuration ? 'done' : 'failed'),

@@ -15,6 +15,8 @@ export interface DiscoveryOptions {
   readonly more: () => boolean;
   /** Entities a step takes on. */
   readonly step?: number;
+  /** Told of every entity that is set aside because it stops whoever evaluates it. */
+  readonly onSetAside?: (entityId: string) => void;
 }
 
 /** Steps of one kind of work in a turn. */
@@ -25,7 +27,7 @@ const STEPS_PER_TURN = 16;
  * never wait for a stranger's server. One kind of work that fails does not hold up the others.
  * @throws the first error, after everything had its turn
  */
-export async function discoveryTurn(deployment: Deployment, { more, step }: DiscoveryOptions): Promise<Discovered> {
+export async function discoveryTurn(deployment: Deployment, { more, step, onSetAside }: DiscoveryOptions): Promise<Discovered> {
   let evaluated = 0;
   let crawled = 0;
   const errors: unknown[] = [];
@@ -35,11 +37,13 @@ export async function discoveryTurn(deployment: Deployment, { more, step }: Disc
   await attempt(() => takeWishes(deployment));
   await attempt(async () => {
     // Some steps, then the others have their turn: a hundred thousand new members must not hold up a crawl for hours.
-    for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && more(); n++, evaluated += taken) taken = await evaluateDue(deployment, step);
+    for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && more(); n++, evaluated += taken)
+      taken = await evaluateDue(deployment, { limit: step, onSetAside });
   });
   await attempt(() => refreshOwnMarks(deployment));
   await attempt(async () => {
-    for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && more(); n++, crawled += taken) taken = await crawlSlice(deployment, step);
+    for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && more(); n++, crawled += taken)
+      taken = await crawlSlice(deployment, { limit: step, onSetAside });
   });
   if (errors.length) throw errors[0];
   return { evaluated, crawled };

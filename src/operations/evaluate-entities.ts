@@ -9,7 +9,6 @@ import { withLocation } from '../resolver/ec-location.js';
 import { evaluate } from '../resolver/evaluate.js';
 import type { MarkIssuer } from '../resolver/judge-marks.js';
 import { askMarkStatus } from '../resolver/mark-status.js';
-import { raw } from '../store/database.js';
 import { artefact, authority, knownEntity } from '../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import type { Deployment } from './call.js';
@@ -19,6 +18,7 @@ import { Refusal } from './refusal.js';
 import type { AuthorityRow } from './registry.js';
 import { type LocalEvidence, statementSource } from './statement-source.js';
 import { type Evaluated, type KnownEntity, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
+import { putBack, setAside, sortOut, take } from './take-entities.js';
 import { watchMember } from './watch-members.js';
 
 /** Subjects evaluated at once; the doors bound what that means for the world. */
@@ -89,12 +89,24 @@ async function isActive(
   return askMarkStatus(outbound, issuer, mark, deployment.now());
 }
 
+/** An entity whose evaluation could not be stored is due again after this (seconds). */
+export const AGAIN_AFTER_ERROR = 5 * 60;
+
+export interface DueOptions {
+  /** Entities taken on at most. */
+  readonly limit?: number | undefined;
+  /** Told of every entity that is set aside: it has stopped whoever evaluated it. */
+  readonly onSetAside?: ((entityId: string) => void) | undefined;
+}
+
 /**
  * Evaluate entities that are due, members and others alike, and store what was found: a snapshot per anchor, signed
- * answers for valid ones. Rows are leased, so several processes seldom evaluate the same ones.
+ * answers for valid ones. Rows are leased, so several processes seldom evaluate the same ones. Whoever has stopped an
+ * evaluation before comes after all others, alone (take-entities.ts).
  * @returns how many were taken; 0 means nothing is due
+ * @throws the first error about an entity that could not be stored, after the others had their turn
  */
-export async function evaluateDue(deployment: Deployment, limit = 64): Promise<number> {
+export async function evaluateDue(deployment: Deployment, { limit = 64, onSetAside }: DueOptions = {}): Promise<number> {
   const { db } = deployment.store;
   const now = deployment.now();
   const due = await db
@@ -104,24 +116,31 @@ export async function evaluateDue(deployment: Deployment, limit = 64): Promise<n
     .where(and(lte(knownEntity.dueAt, now), lte(knownEntity.leaseUntil, now), eq(authority.state, 'active')))
     .orderBy(asc(knownEntity.dueAt))
     .limit(limit);
-  if (due.length === 0) return 0;
-  const lease = now + LEASE_SECONDS;
-  const taken = JSON.stringify(due.map(({ known }) => [known.authorityId, known.entityId]));
-  await deployment.store.write([
-    raw(
-      "UPDATE known_entity SET lease_until = ? WHERE (authority_id, entity_id) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))",
-      lease,
-      taken,
-    ),
-  ]);
+  const errors: unknown[] = [];
+  const lots = [];
   for (const row of new Map(due.map((one) => [one.row.id, one.row])).values()) {
-    const own = due.filter((one) => one.row.id === row.id).map(({ known }) => ({ ...known, leaseUntil: lease }));
-    const anchors = await anchorsOf(deployment, row);
-    const issuer = await issuerOf(deployment, row).catch(expected);
-    if (!issuer) continue; // it cannot sign now: the leases run out
-    for (let at = 0; at < own.length; at += AT_ONCE)
-      await Promise.all(own.slice(at, at + AT_ONCE).map((known) => evaluateAndStore(deployment, issuer, known, anchors)));
+    const own = due.filter((one) => one.row.id === row.id).map(({ known }) => known);
+    const [anchors, issuer] = [await anchorsOf(deployment, row), await issuerOf(deployment, row).catch(expected)];
+    if (!issuer) {
+      await putBack(deployment, own, LEASE_SECONDS); // it cannot sign now
+      continue;
+    }
+    const one = (known: KnownEntity) =>
+      evaluateAndStore(deployment, issuer, known, anchors).catch(async (error: unknown) => {
+        errors.push(error);
+        await putBack(deployment, [known], AGAIN_AFTER_ERROR);
+      });
+    lots.push({ row, one, ...sortOut(own, now) });
   }
+  for (const { row, stopped } of lots)
+    for (const known of stopped) {
+      await setAside(deployment, row, known);
+      onSetAside?.(known.entityId);
+    }
+  for (const { one, together } of lots)
+    for (let at = 0; at < together.length; at += AT_ONCE) await Promise.all((await take(deployment, together.slice(at, at + AT_ONCE), 'together')).map(one));
+  for (const { one, alone } of lots) for (const known of alone) for (const taken of await take(deployment, [known], 'alone')) await one(taken);
+  if (errors.length) throw errors[0];
   return due.length;
 }
 

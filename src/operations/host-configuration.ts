@@ -1,5 +1,5 @@
 import { and, eq, ne } from 'drizzle-orm';
-import { mediaTypes, usableKeys, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
+import { mediaTypes, usableKeys, verifyEntityStatement } from '../federation/entry.js';
 import { sha256 } from '../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../store/bulk.js';
 import { artefact, member } from '../store/schema.js';
@@ -21,7 +21,7 @@ export async function hostConfiguration(call: Call, slug: string, id: string, co
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
   const { entityId } = await findMember(db, authorityId, id);
-  const statement = await validateEntityConfiguration(compact, { now: call.now(), subject: entityId, development: call.development });
+  const statement = await call.explorer.ask('configuration', { entityId, configuration: compact });
   if (!statement.ok) throw refuseFindings('this configuration is not served', statement.findings);
   const { claims, header } = statement.value;
   if (claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'] !== undefined)

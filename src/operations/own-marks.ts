@@ -3,6 +3,7 @@ import { type Finding, finding, mediaTypes, parseEntityStatement, parseJws, type
 import { insertRows, putArtefacts } from '../store/bulk.js';
 import { artefact, authority, ownTrustMark } from '../store/schema.js';
 import { allow, type Call, change, type Deployment, systemCall } from './call.js';
+import type { Questions, ReadMark } from './explorer.js';
 import { issuerOf, ownMarks, type OwnMarkRow, published, signedConfiguration } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityRow, findAuthority } from './registry.js';
@@ -11,19 +12,13 @@ import { statementSource } from './statement-source.js';
 /** How often an issuer is asked whether a mark still stands (seconds). */
 const CHECK_EVERY = 6 * 60 * 60;
 
-interface ReadMark {
-  readonly iss: string;
-  readonly type: string;
-  readonly exp: number | null;
-}
-
 /** A mark about us, verified with the keys its issuer publishes; whether a Trust Anchor accepts the issuer is for the readers of our configuration. */
-async function readMark(deployment: Deployment, row: AuthorityRow, compact: string): Promise<Result<ReadMark>> {
-  const jws = parseJws(compact, 'trust-mark+jwt');
+export async function readMark(deployment: Deployment, { subject, mark }: Questions['mark']['asked']): Promise<Result<ReadMark>> {
+  const jws = parseJws(mark, 'trust-mark+jwt');
   if (!jws.ok) return jws;
   const { iss, sub, trust_mark_type: type, exp } = jws.value.claims;
   const no = (one: Finding) => ({ ok: false, findings: [one] }) as const;
-  if (sub !== row.entityId) return no(finding('trust_mark_subject', 'sub', `it was issued to ${String(sub).slice(0, 200)}`));
+  if (sub !== subject) return no(finding('trust_mark_subject', 'sub', `it was issued to ${String(sub).slice(0, 200)}`));
   if (typeof iss !== 'string' || typeof type !== 'string') return no(finding('claim_missing', 'iss', 'a mark names its issuer and its type'));
   if (exp !== undefined && (typeof exp !== 'number' || exp <= deployment.now())) return no(finding('expired', 'exp', 'it has ended'));
   const configuration = await statementSource(deployment).configuration(iss);
@@ -86,7 +81,7 @@ function rewrite(
 export async function showOwnMark(call: Call, slug: string, compact: string): Promise<OwnMarkRow> {
   allow(call, 'administer', slug);
   const row = await findAuthority(call.store.db, slug);
-  const mark = await readMark(call, row, compact);
+  const mark = await call.explorer.ask('mark', { subject: row.entityId, mark: compact });
   if (!mark.ok) throw refuseFindings('this mark is not shown', mark.findings);
   const { iss, type, exp } = mark.value;
   const put: OwnMarkRow = { authorityId: row.id, trustMarkType: type, iss, bytes: compact, exp, checkedAt: call.now(), problem: null };
@@ -138,26 +133,29 @@ export async function refreshOwnMarks(deployment: Deployment, limit = 10): Promi
   return due.length;
 }
 
+/** Noted before an issuer is asked: one whose answer stops us is not asked again at once. */
+const ASKED = 'the issuer was asked, and reading its answer came to no end';
+
 async function refresh(call: Call, row: AuthorityRow, mark: OwnMarkRow): Promise<void> {
   const now = call.now();
+  const ended = mark.exp !== null && mark.exp <= now;
+  const drop = (why: string) => rewrite(call, row.slug, row.id, () => ({ event: 'own_trust_mark.dropped', detail: { iss: mark.iss, why }, drop: mark }));
+  const note = (problem: string | null) =>
+    call.store.write([
+      call.store.db
+        .update(ownTrustMark)
+        .set({ checkedAt: now, problem })
+        .where(and(eq(ownTrustMark.authorityId, row.id), eq(ownTrustMark.trustMarkType, mark.trustMarkType), eq(ownTrustMark.iss, mark.iss))),
+    ]);
+  if (ended && mark.problem === ASKED) return void (await drop('it ended'));
+  await note(ASKED);
   const fresh = await fetchMark(call, row, mark);
   const gone = !fresh.ok && fresh.findings.some(({ code, transient, detail }) => code === 'status_unexpected' && !transient && detail.includes('404'));
-  if (gone || (!fresh.ok && mark.exp !== null && mark.exp <= now)) {
-    const why = gone ? 'the issuer has no such mark for us any more' : 'it ended';
-    await rewrite(call, row.slug, row.id, () => ({ event: 'own_trust_mark.dropped', detail: { iss: mark.iss, why }, drop: mark }));
-    return;
-  }
-  if (fresh.ok && fresh.value.bytes !== mark.bytes) {
-    const put: OwnMarkRow = { ...mark, bytes: fresh.value.bytes, exp: fresh.value.exp, checkedAt: now, problem: null };
-    await rewrite(call, row.slug, row.id, () => ({ event: 'own_trust_mark.refreshed', detail: { iss: mark.iss, exp: put.exp }, put }));
-    return;
-  }
-  await call.store.write([
-    call.store.db
-      .update(ownTrustMark)
-      .set({ checkedAt: now, problem: fresh.ok ? null : (fresh.findings[0]?.detail ?? 'not reached') })
-      .where(and(eq(ownTrustMark.authorityId, row.id), eq(ownTrustMark.trustMarkType, mark.trustMarkType), eq(ownTrustMark.iss, mark.iss))),
-  ]);
+  if (gone) return void (await drop('the issuer has no such mark for us any more'));
+  if (!fresh.ok && ended) return void (await drop('it ended'));
+  if (!fresh.ok || fresh.value.bytes === mark.bytes) return note(fresh.ok ? null : (fresh.findings[0]?.detail ?? 'not reached'));
+  const put: OwnMarkRow = { ...mark, bytes: fresh.value.bytes, exp: fresh.value.exp, checkedAt: now, problem: null };
+  await rewrite(call, row.slug, row.id, () => ({ event: 'own_trust_mark.refreshed', detail: { iss: mark.iss, exp: put.exp }, put }));
 }
 
 /** Ask the issuer for the mark it has for us now (§8.6); an issuer of this deployment is read from the store. */
@@ -182,6 +180,6 @@ async function fetchMark(call: Call, row: AuthorityRow, mark: OwnMarkRow): Promi
     if (!reply.ok) return reply;
     bytes = reply.value.body.trim();
   }
-  const read = await readMark(call, row, bytes);
+  const read = await readMark(call, { subject: row.entityId, mark: bytes });
   return read.ok ? { ok: true, value: { bytes, exp: read.value.exp } } : read;
 }

@@ -1,17 +1,9 @@
 import { and, count, desc, eq, sql } from 'drizzle-orm';
-import {
-  combineMetadataPolicies,
-  type Finding,
-  type Metadata,
-  parseConstraints,
-  parseEntityStatement,
-  parseMetadataPolicy,
-  parsePolicyCrit,
-} from '../federation/entry.js';
+import { type Finding, type Metadata, parseConstraints, parseMetadataPolicy, parsePolicyCrit } from '../federation/entry.js';
 import { insertRows } from '../store/bulk.js';
 import { authority, member, metadataPolicy } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
-import { asErrors, asWarnings, isError, type Judged, type WithFindings } from './judged.js';
+import { asErrors, isError, type Judged, type WithFindings } from './judged.js';
 import { policyNotices, type Subjects } from './policy-notices.js';
 import { knownBreaks } from './policy-impact.js';
 import { resignJob } from './jobs.js';
@@ -19,7 +11,6 @@ import { type PolicyInput, type PolicyPreview, replay } from './policy-replay.js
 import { preflight } from './preflight.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityRow, findAuthority, findMember, lastPolicyVersion, type PolicyRow, publishedPolicy } from './registry.js';
-import { statementSource } from './statement-source.js';
 
 /**
  * What is wrong with a policy in itself and against the superiors' (§6.1.4.1), as errors; what is worth knowing about one
@@ -34,16 +25,9 @@ export async function policyFindings(call: Call, row: AuthorityRow, input: Polic
   if (input.metadataPolicyCrit?.length) take(parsePolicyCrit(input.metadataPolicyCrit));
   take(parseConstraints(input.constraints ?? {}));
   if (findings.length || !policy) return asErrors(findings);
-  const unread: Finding[] = [];
-  for (const hint of row.authorityHints) {
-    const above = await superiorPolicy(call, hint, row.entityId);
-    if (!above.ok) unread.push(...above.findings.map((one) => ({ ...one, detail: `${one.detail}; the policy was not compared with this superior's` })));
-    else if (above.value) {
-      const merged = combineMetadataPolicies([above.value, policy]);
-      if (!merged.ok) findings.push(...merged.findings.map((one) => ({ ...one, where: `${hint} ${one.where}` })));
-    }
-  }
-  return [...asErrors(findings), ...asWarnings(unread), ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints))];
+  const under: Judged[] = [];
+  for (const superior of row.authorityHints) under.push(...(await call.explorer.ask('policyUnder', { superior, subject: row.entityId, policy })));
+  return [...under, ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints))];
 }
 
 /** Entity Types among the active members, for what a policy meets. */
@@ -57,22 +41,6 @@ async function subjectsOf({ store: { db } }: Call, authorityId: string, constrai
     .groupBy(sql`one.value`);
   const members = all?.n ?? 0;
   return { members, declared: Object.fromEntries(declared.map(({ type, n }) => [type, n])), allowed: constraints?.allowed_entity_types };
-}
-
-/** The policy a superior's statement lays on us; undefined when it lays none. */
-export async function superiorPolicy(call: Call, superior: string, subject: string) {
-  const source = statementSource(call);
-  const options = { now: call.now(), development: call.development };
-  const configuration = await source.configuration(superior);
-  if (!configuration.ok) return configuration;
-  const above = parseEntityStatement(configuration.value, { ...options, subject: superior });
-  if (!above.ok) return above;
-  const fetchEndpoint = above.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'];
-  if (typeof fetchEndpoint !== 'string') return { ok: true, value: undefined } as const;
-  const compact = await source.statement({ entityId: superior, fetchEndpoint }, subject);
-  if (!compact.ok) return compact;
-  const statement = parseEntityStatement(compact.value, { ...options, subject });
-  return statement.ok ? ({ ok: true, value: statement.value.claims.metadata_policy } as const) : statement;
 }
 
 function expectPolicy(findings: readonly Judged[]): void {

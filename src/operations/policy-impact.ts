@@ -10,8 +10,9 @@ import { numeric, type PageRequest, page } from './read.js';
 import { Refusal } from './refusal.js';
 import { findAuthority, type PolicyRow, publishedPolicy } from './registry.js';
 
-/** Members replayed per slice; other work comes in between. */
-const SLICE = 1000;
+/** Members replayed per slice; other work comes in between. What they declare may be large, so few are read at once. */
+const SLICE = 250;
+const READ_AT_ONCE = 25;
 /** Lines kept of members that change or mend; those that break are all kept. */
 const MAX_LINES = 10_000;
 
@@ -85,16 +86,17 @@ export async function startImpact(call: Call, slug: string, version: number): Pr
   });
 }
 
+const running = and(eq(job.kind, 'impact'), eq(job.state, 'running'));
+
+export async function impactRuns({ store: { db } }: Deployment): Promise<boolean> {
+  return (await db.select({ id: job.id }).from(job).where(running).limit(1)).length > 0;
+}
+
 /** Replay the next members of every running impact job. @returns how many were replayed; 0 means none is running */
 export async function impactSlice(deployment: Deployment, limit = SLICE): Promise<number> {
   const { db } = deployment.store;
   let taken = 0;
-  for (const row of await db
-    .select()
-    .from(job)
-    .where(and(eq(job.kind, 'impact'), eq(job.state, 'running')))
-    .orderBy(asc(job.createdAt)))
-    taken += await slice(deployment, row, limit);
+  for (const row of await db.select().from(job).where(running).orderBy(asc(job.createdAt))) taken += await slice(deployment, row, limit);
   return taken;
 }
 
@@ -102,24 +104,25 @@ async function slice(deployment: Deployment, row: JobRow, limit: number): Promis
   const { db } = deployment.store;
   const params = paramsOf(row);
   const [after, before] = await Promise.all([policyOf(deployment, row.authorityId, params.version), policyOf(deployment, row.authorityId, params.against)]);
-  const rows = await db
-    .select({ entityId: member.entityId, metadata: member.metadata, constraints: member.constraints, own: memberWatch.metadata })
-    .from(member)
-    .leftJoin(memberWatch, eq(memberWatch.memberId, member.id))
-    .where(and(eq(member.authorityId, row.authorityId), eq(member.state, 'active'), gt(member.entityId, params.cursor)))
-    .orderBy(asc(member.entityId))
-    .limit(limit);
   const counts: Record<Effect, number> = { ...params.counts };
   const lines: (typeof jobRefusal.$inferInsert)[] = [];
-  for (const one of rows) {
-    const { effect, detail } = judge(one, inputOf(before), inputOf(after));
-    counts[effect]++;
-    const told = effect === 'breaks' || (effect !== 'unchanged' && effect !== 'unknown' && params.lines + lines.length < MAX_LINES);
-    if (told) lines.push({ jobId: row.id, line: params.lines + lines.length + 1, entityId: one.entityId, code: effect, detail });
+  let { cursor } = params;
+  let taken = 0;
+  for (let rows = READ_AT_ONCE; rows === READ_AT_ONCE && taken < limit; taken += rows) {
+    const read = await membersAfter(deployment, row.authorityId, cursor);
+    rows = read.length;
+    cursor = read.at(-1)?.entityId ?? cursor;
+    await new Promise((done) => setTimeout(done, 0)); // whoever else works here has a turn
+    for (const one of read) {
+      const { effect, detail } = judge(one, inputOf(before), inputOf(after));
+      counts[effect]++;
+      const told = effect === 'breaks' || (effect !== 'unchanged' && effect !== 'unknown' && params.lines + lines.length < MAX_LINES);
+      if (told) lines.push({ jobId: row.id, line: params.lines + lines.length + 1, entityId: one.entityId, code: effect, detail });
+    }
   }
-  const next: ImpactParams = { ...params, cursor: rows.at(-1)?.entityId ?? params.cursor, counts, lines: params.lines + lines.length };
-  const done = row.done + rows.length;
-  const finished = rows.length < limit;
+  const next: ImpactParams = { ...params, cursor, counts, lines: params.lines + lines.length };
+  const done = row.done + taken;
+  const finished = taken < limit;
   await deployment.store.write([
     ...(lines.length ? [insertRows(jobRefusal, lines, 'ON CONFLICT DO NOTHING')] : []),
     db
@@ -135,8 +138,17 @@ async function slice(deployment: Deployment, row: JobRow, limit: number): Promis
       // Another process may have taken the same slice: only one of the two moves on.
       .where(and(eq(job.id, row.id), eq(job.done, row.done), eq(job.state, 'running'))),
   ]);
-  return rows.length;
+  return taken;
 }
+
+const membersAfter = ({ store: { db } }: Deployment, authorityId: string, cursor: string) =>
+  db
+    .select({ entityId: member.entityId, metadata: member.metadata, constraints: member.constraints, own: memberWatch.metadata })
+    .from(member)
+    .leftJoin(memberWatch, eq(memberWatch.memberId, member.id))
+    .where(and(eq(member.authorityId, authorityId), eq(member.state, 'active'), gt(member.entityId, cursor)))
+    .orderBy(asc(member.entityId))
+    .limit(READ_AT_ONCE);
 
 async function policyOf({ store: { db } }: Deployment, authorityId: string, version: number | null): Promise<PolicyRow | undefined> {
   if (version === null) return undefined;

@@ -5,34 +5,18 @@ import {
   type EntityStatement,
   type Finding,
   finding,
-  type JwkSet,
-  type Metadata,
   missingParameters,
   parseEntityId,
   PROFILES,
   type ProfileFinding,
   usableKeys,
-  validateEntityConfiguration,
 } from '../federation/entry.js';
 import { allow, type Call, type Deployment } from './call.js';
-import { type Judged, keysLeftOut } from './judged.js';
+import type { Preflight, Questions } from './explorer.js';
+import { keysLeftOut } from './judged.js';
 import { findAuthority, publishedPolicy } from './registry.js';
 import { Refusal } from './refusal.js';
-import { statementSource } from './statement-source.js';
-
-/** What pre-flight found out. Warnings do not stop an enrolment: the entity can mend them afterwards. */
-export interface Preflight {
-  readonly entityId: string;
-  readonly source: 'fetched' | 'uploaded';
-  /** Errors first. */
-  readonly findings: readonly Judged[];
-  readonly entityTypes: readonly string[];
-  readonly intermediate: boolean;
-  /** The keys that can be bound; null when none can. */
-  readonly jwks: JwkSet | null;
-  readonly iat: number | null;
-  readonly metadata: Metadata | null;
-}
+import { readConfiguration } from './statement-source.js';
 
 const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metadata_invalid']);
 
@@ -40,11 +24,22 @@ const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metada
  * Check an entity against our rules; changes nothing. One rule set for applicants, enrolment and monitoring.
  * @param configuration the entity's own configuration; fetched from the entity when absent
  * @param profile name of a profile to check against as well
+ * @throws Refusal invalid_request, temporarily_unavailable
  */
 export async function preflight(call: Call, slug: string, entityId: string, configuration?: string, profile?: string): Promise<Preflight> {
   allow(call, 'read', slug);
   const authority = await findAuthority(call.store.db, slug);
-  const id = parseEntityId(entityId, call);
+  if (profile !== undefined && !profileNamed(profile))
+    throw new Refusal('invalid_request', `there is no profile ${profile.slice(0, 60)}; there are ${Object.keys(PROFILES).join(', ')}`);
+  if (entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
+  return call.explorer.ask('preflight', { slug, entityId, configuration, profile });
+}
+
+const profileNamed = (name: string) => (Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined);
+
+/** The reading half of pre-flight, where strangers are read. */
+export async function preflightNow(deployment: Deployment, { slug, entityId, configuration, profile }: Questions['preflight']['asked']): Promise<Preflight> {
+  const authority = await findAuthority(deployment.store.db, slug);
   const blank = {
     entityId,
     source: configuration === undefined ? ('fetched' as const) : ('uploaded' as const),
@@ -64,17 +59,13 @@ export async function preflight(call: Call, slug: string, entityId: string, conf
       }))
       .sort((a, b) => (a.severity < b.severity ? -1 : a.severity > b.severity ? 1 : 0)),
   });
-  const rules = profile === undefined ? undefined : Object.hasOwn(PROFILES, profile) ? PROFILES[profile] : undefined;
-  if (profile !== undefined && !rules)
-    throw new Refusal('invalid_request', `there is no profile ${profile.slice(0, 60)}; there are ${Object.keys(PROFILES).join(', ')}`);
+  const id = parseEntityId(entityId, deployment);
   if (!id.ok) return report(id.findings);
-  if (entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
-  const compact = configuration === undefined ? await statementSource(call).configuration(entityId) : ({ ok: true, value: configuration } as const);
-  if (!compact.ok) return report(compact.findings);
-  const statement = await validateEntityConfiguration(compact.value, { now: call.now(), subject: entityId, development: call.development });
+  const statement = await readConfiguration(deployment, { entityId, configuration });
   if (!statement.ok) return report(statement.findings);
+  const rules = profile === undefined ? undefined : profileNamed(profile);
   const more = rules ? checkProfile(rules, statement.value) : [];
-  return report([...(await judge(call, authority, statement.value)), ...more], describe(statement.value));
+  return report([...(await judge(deployment, authority, statement.value)), ...more], describe(statement.value));
 }
 
 function describe({ claims }: EntityStatement): Partial<Preflight> {

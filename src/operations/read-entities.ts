@@ -3,12 +3,11 @@ import { crawlEntity, type ENTITY_SOURCES, knownEntity, type SNAPSHOT_STATES, sn
 import { anchorsOf } from './anchors.js';
 import { allow, type Call } from './call.js';
 import { shownCrawl } from './crawl.js';
-import { evaluateAndStore, evaluateNow } from './evaluate-entities.js';
+import type { Explanation } from './explorer.js';
 import { contains, type Page, type PageRequest, page } from './read.js';
-import { issuerOf } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { findAuthority } from './registry.js';
-import { type KnownEntity, type SnapshotRow, takeEntity } from './store-evaluation.js';
+import type { KnownEntity, SnapshotRow } from './store-evaluation.js';
 import { parseEntityId } from '../federation/entry.js';
 
 /** An entity as a resolver knows it, with its evaluation under every anchor. */
@@ -82,30 +81,26 @@ export async function getEntity(call: Call, slug: string, entityId: string): Pro
   return { ...row, snapshots };
 }
 
-/** Evaluate any entity now and explain every step; nothing is stored. */
-export async function explainEntity(call: Call, slug: string, entityId: string, trustAnchor: string | undefined) {
+/** Evaluate any entity now and explain every step; nothing is stored. @throws Refusal invalid_request, temporarily_unavailable */
+export async function explainEntity(call: Call, slug: string, entityId: string, trustAnchor: string | undefined): Promise<Explanation> {
   allow(call, 'read', slug);
   const id = parseEntityId(entityId, call);
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
   const row = await findAuthority(call.store.db, slug);
-  const all = await anchorsOf(call, row);
-  if (trustAnchor !== undefined && !Object.hasOwn(all, trustAnchor))
+  if (trustAnchor !== undefined && !Object.hasOwn(await anchorsOf(call, row), trustAnchor))
     throw new Refusal('invalid_request', 'that trust anchor is not pinned; see: holdfast anchor list');
-  const anchors = trustAnchor === undefined ? all : Object.fromEntries(Object.entries(all).filter(([id]) => id === trustAnchor));
-  return (await evaluateNow(call, row, entityId, anchors)).evaluation;
+  return call.explorer.ask('explain', { slug, entityId, trustAnchor });
 }
 
 /**
  * Evaluate an entity now and store what is found, without waiting for its turn; one nobody knew is known from then on.
- * @throws Refusal invalid_request, wrong_state
+ * @throws Refusal invalid_request, wrong_state, temporarily_unavailable
  */
 export async function evaluateEntity(call: Call, slug: string, entityId: string): Promise<EntityView> {
   allow(call, 'enroll', slug);
   const id = parseEntityId(entityId, call);
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
-  const row = await findAuthority(call.store.db, slug);
-  const issuer = await issuerOf(call, row);
-  await evaluateAndStore(call, issuer, await takeEntity(call, row.id, entityId, 'wish'));
+  await call.explorer.ask('evaluate', { slug, entityId });
   return getEntity(call, slug, entityId);
 }
 

@@ -11,6 +11,7 @@ export const REFUSALS = [
   'findings',
   'key_not_ready',
   'last_owner',
+  'temporarily_unavailable',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

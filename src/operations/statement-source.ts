@@ -1,10 +1,11 @@
 import { and, eq, gt, inArray } from 'drizzle-orm';
-import { failure, finding, type Result } from '../federation/entry.js';
+import { type EntityStatement, failure, finding, type Result, validateEntityConfiguration } from '../federation/entry.js';
 import type { Outbound } from '../outbound/outbound.js';
 import type { StatementCache } from '../resolver/cached-source.js';
 import { fetchedStatements, type StatementSource } from '../resolver/source.js';
 import { type ArtefactKind, artefact, authority } from '../store/schema.js';
 import type { Deployment } from './call.js';
+import type { Questions } from './explorer.js';
 
 /** Where a statement of ours lay when it was read, and with which `cut`. */
 export interface LocalEvidence {
@@ -74,4 +75,14 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
     configuration: async (id) => (await local(id, 'entity_configuration', '')) ?? (await hosted(id)) ?? remote.configuration(id),
     statement: async (superior, subject) => (await local(superior.entityId, 'statement', subject)) ?? remote.statement(superior, subject),
   };
+}
+
+/** A valid Entity Configuration of an entity: the one given, or the one it serves. */
+export async function readConfiguration(
+  deployment: Deployment,
+  { entityId, configuration }: Questions['configuration']['asked'],
+): Promise<Result<EntityStatement>> {
+  const compact = configuration === undefined ? await statementSource(deployment).configuration(entityId) : ({ ok: true, value: configuration } as const);
+  if (!compact.ok) return compact;
+  return validateEntityConfiguration(compact.value, { now: deployment.now(), subject: entityId, development: deployment.development });
 }

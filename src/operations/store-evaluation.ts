@@ -144,7 +144,7 @@ async function settle(
   };
 }
 
-const REPLACE_SNAPSHOT = `ON CONFLICT (authority_id, subject, trust_anchor) DO UPDATE SET ${['state', 'error', 'entity_types', 'path', 'trust_mark_types', 'findings', 'exp', 'evaluated_at'].map((name) => `${name} = excluded.${name}`).join(', ')}`;
+export const REPLACE_SNAPSHOT = `ON CONFLICT (authority_id, subject, trust_anchor) DO UPDATE SET ${['state', 'error', 'entity_types', 'path', 'trust_mark_types', 'findings', 'exp', 'evaluated_at'].map((name) => `${name} = excluded.${name}`).join(', ')}`;
 const dropLinks = (authorityId: string, subject: string, trustAnchor: string): Statement =>
   raw('DELETE FROM snapshot_link WHERE authority_id = ? AND subject = ? AND trust_anchor = ?', authorityId, subject, trustAnchor);
 

@@ -1,10 +1,16 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CryptoKey } from 'jose';
 import { sealedCustody } from '../keys/custody.js';
 import { newSealKey } from '../keys/random.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
+import { exploringDirectly } from '../operations/explore-directly.js';
+import type { Explorer } from '../operations/explorer.js';
+import { parseAllowed } from '../outbound/address-guard.js';
 import { perProcess } from '../outbound/budget.js';
+import { closedDoor } from '../outbound/closed-door.js';
+import type { Outbound } from '../outbound/outbound.js';
 import { safeFetch } from '../outbound/safe-fetch.node.js';
 import { type NodeStore, openStore } from '../store/store.node.js';
 import { type Config, ConfigError } from './config.js';
@@ -21,18 +27,41 @@ export interface NodeDeployment extends Deployment {
   close(): Promise<void>;
 }
 
-/** Everything that signs and writes, on one machine. @throws ConfigError without a seal key outside development */
-export async function openDeployment(config: Config): Promise<NodeDeployment> {
+/** What a deployment on one machine stands on; plain values and a key that cannot be exported, so another thread can have it. */
+export interface Ground {
+  readonly data: string;
+  readonly sealKey: CryptoKey;
+  readonly development: boolean;
+  /** Address blocks reachable despite the guard, as configured. */
+  readonly outboundAllow: string | undefined;
+}
+
+/** @throws ConfigError without a seal key outside development */
+export async function groundOf(config: Config): Promise<Ground> {
   const sealKey = await importSealKey(sealKeyOf(config));
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
-  const store = openStore(databaseFile(config.data), seconds);
-  const door = safeFetch({ loopback: config.development, allowed: config.outboundAllow });
+  const allowed = config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value;
+  return { data: config.data, sealKey, development: config.development, outboundAllow: allowed };
+}
+
+/** Everything that signs and writes, with the database open; what strangers send is read by `explorer`, never here. */
+export function openAnswering({ data, sealKey, development }: Ground, explorer: Explorer): NodeDeployment {
+  const store = openStore(databaseFile(data), seconds);
+  const outbound = closedDoor('what strangers send is read by the discovery thread alone');
+  return { store, custody: sealedCustody(sealKey), outbound, explorer, now: seconds, development, close: async () => store.close() };
+}
+
+/**
+ * The same with a door of its own: it reads strangers itself.
+ * @param around what is put around the door
+ */
+export function openExploring({ data, sealKey, development, outboundAllow }: Ground, around: (door: Outbound) => Outbound = (door) => door): NodeDeployment {
+  const store = openStore(databaseFile(data), seconds);
+  const door = safeFetch({ loopback: development, allowed: parseAllowed(outboundAllow) });
+  const outbound = around(perProcess(door));
   return {
+    ...exploringDirectly({ store, custody: sealedCustody(sealKey), outbound, now: seconds, development }),
     store,
-    custody: sealedCustody(sealKey),
-    outbound: perProcess(door),
-    now: seconds,
-    development: config.development,
     async close() {
       await door.close();
       store.close();

@@ -39,34 +39,32 @@ function configOf(command: Command): Config {
 
 async function serve(options: { readonly publicOnly?: boolean; readonly entityId?: string }, command: Command): Promise<void> {
   const config = configOf(command);
-  const serving = options.publicOnly ? await publicOnly(config) : await everything(config, options.entityId);
+  const { stop, said } = options.publicOnly ? await publicOnly(config) : await everything(config, options.entityId);
   let stopping = false;
-  const stop = () => {
+  const end = () => {
     if (stopping) process.exit(1); // asked twice
     stopping = true;
     talk('stopping; requests in flight have ten seconds');
-    serving.stop().then(
+    stop().then(
       () => process.exit(0),
       () => process.exit(1),
     );
   };
-  process.on('SIGTERM', stop).on('SIGINT', stop);
+  process.on('SIGTERM', end).on('SIGINT', end);
+  out(said); // whoever waits for this may send a signal next
 }
 
 async function everything(config: Config, entityId: string | undefined) {
   const { banner, startServer } = await import('./local/serve.node.js');
   const serving = await startServer(config, { entityId });
-  process.stdout.write(`${await banner(serving, config, startedAt)}\n`);
-  return serving;
+  return { stop: serving.stop, said: await banner(serving, config, startedAt) };
 }
 
 async function publicOnly(config: Config) {
   const { startPublicOnly } = await import('./local/serve-public.node.js');
-  const serving = await startPublicOnly(config);
-  out(
-    `Holdfast public plane at ${config.url}, listening on ${config.host}:${serving.listening.port}; it holds no key.${serving.authenticates ? '' : ' The data folder is not writable: requests with client authentication get 503.'}`,
-  );
-  return serving;
+  const { listening, authenticates, stop } = await startPublicOnly(config);
+  const said = `Holdfast public plane at ${config.url}, listening on ${config.host}:${listening.port}; it holds no key.${authenticates ? '' : ' The data folder is not writable: requests with client authentication get 503.'}`;
+  return { stop, said };
 }
 
 function localCommands(program: Command): void {
@@ -84,9 +82,9 @@ function localCommands(program: Command): void {
       .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
   ).action(async (options: { entityId?: string }, command: Command) => {
     const config = configOf(command);
-    const { openDeployment, writeCredentials } = await import('./deployment.node.js');
+    const { groundOf, openExploring, writeCredentials } = await import('./deployment.node.js');
     const { firstStart } = await import('./first-start.js');
-    const deployment = await openDeployment(config);
+    const deployment = openExploring(await groundOf(config));
     const { token, created, notice } = await firstStart(deployment, config.url, config.adminToken, options.entityId);
     if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
     await deployment.close();

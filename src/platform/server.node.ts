@@ -44,8 +44,11 @@ async function stop(server: Server): Promise<void> {
   await new Promise((done) => setTimeout(done, LINGER_MS));
   return new Promise((done) => {
     const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+    // A connection whose last answer has gone out is idle from then on, and would be kept alive for seconds.
+    const sweep = setInterval(() => server.closeIdleConnections(), LINGER_MS);
     server.close(() => {
       clearTimeout(force);
+      clearInterval(sweep);
       done();
     });
     server.closeIdleConnections();

@@ -4,6 +4,7 @@ import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
 import { backgroundTurn } from '../operations/background.js';
 import { scheduleCrawls } from '../operations/crawl.js';
+import { exploringDirectly } from '../operations/explore-directly.js';
 import { discoveryTurn } from '../operations/discovery.js';
 import { perProcess } from '../outbound/budget.js';
 import { closedDoor } from '../outbound/closed-door.js';
@@ -49,13 +50,13 @@ function instanceOf(env: Bindings): Instance {
   async function start(): Promise<Deployment> {
     if (config.sealKey === undefined) throw new Error('the secret HOLDFAST_SEAL_KEY is not set; set it with: wrangler secret put HOLDFAST_SEAL_KEY');
     if (config.adminToken === undefined) throw new Error('the secret HOLDFAST_ADMIN_TOKEN is not set; set it with: wrangler secret put HOLDFAST_ADMIN_TOKEN');
-    const deployment: Deployment = {
+    const deployment = exploringDirectly({
       store,
       custody: sealedCustody(await importSealKey(config.sealKey)),
       outbound: mayDiscover() ? perProcess(safeFetch({ loopback: config.development })) : closedDoor('set the compatibility flag global_fetch_strictly_public'),
       now: seconds,
       development: config.development,
-    };
+    });
     await firstStart(deployment, config.url, config.adminToken);
     return deployment;
   }
@@ -95,7 +96,9 @@ async function tick(env: Bindings): Promise<void> {
   if (!mayDiscover()) return;
   await scheduleCrawls(deployment);
   let steps = 0;
-  await discoveryTurn(deployment, { more: () => steps++ < CRON_STEPS, step: CRON_EVALUATIONS });
+  const onSetAside = (entity: string) =>
+    console.error(JSON.stringify({ level: 'warn', entity, msg: 'set aside: evaluating this entity has stopped the invocation that did so' }));
+  await discoveryTurn(deployment, { more: () => steps++ < CRON_STEPS, step: CRON_EVALUATIONS, onSetAside });
 }
 
 // biome-ignore lint/style/noDefaultExport: the Workers runtime looks for it

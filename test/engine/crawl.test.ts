@@ -79,7 +79,7 @@ describe('crawling a federation downwards', () => {
     const started = await d.admin('POST', `${A}/crawls`, {});
     expect((await d.admin('POST', `${A}/crawls`, {})).json.id, 'one that runs is given back').toBe(started.json.id);
     const shown = async () => (await d.admin('GET', `${A}/graph`)).json.nodes.length;
-    for (let slices = 0; (await crawlSlice(d.deployment, 2)) > 0; slices++) {
+    for (let slices = 0; (await crawlSlice(d.deployment, { limit: 2 })) > 0; slices++) {
       expect([await shown(), await resolved(d, ids[5] as string)], `slice ${slices}`).toEqual([8, 200]);
       const { done, total, state } = (await d.admin('GET', `${A}/jobs/${started.json.id}`)).json;
       expect([state, done <= total, done > 0]).toEqual(['running', true, true]);

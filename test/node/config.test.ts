@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, readConfig } from '../../src/platform/config.js';
-import { openDeployment } from '../../src/platform/deployment.node.js';
+import { groundOf, openExploring } from '../../src/platform/deployment.node.js';
 import { firstStart } from '../../src/platform/first-start.js';
 import { freePort, run, startProcess, tempFolder } from '../support/process.js';
 
@@ -11,7 +11,7 @@ const config = (url: string, data = './data') => readConfig({ HOLDFAST_URL: url,
 /** Start a deployment once, as `serve` and `init` do. */
 async function start(data: string, url: string, entityId?: string) {
   const given = config(url, data);
-  const deployment = await openDeployment(given);
+  const deployment = openExploring(await groundOf(given));
   try {
     const { notice } = await firstStart(deployment, given.url, undefined, entityId);
     const rows = deployment.store.reader.prepare('SELECT entity_id FROM authority').all() as { entity_id: string }[];

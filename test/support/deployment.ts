@@ -7,6 +7,7 @@ import { importSealKey } from '../../src/keys/seal.js';
 import { createApiKey, ensureOwner } from '../../src/operations/api-keys.js';
 import { createAuthority, type NewAuthority } from '../../src/operations/authorities.js';
 import { type Call, type Deployment, systemCall } from '../../src/operations/call.js';
+import { exploringDirectly } from '../../src/operations/explore-directly.js';
 import type { Outbound } from '../../src/outbound/outbound.js';
 import { createPublicApp } from '../../src/public/app.js';
 import type { Role } from '../../src/store/schema.js';
@@ -73,7 +74,7 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
       return { ok: true, value: { url, body } };
     },
   };
-  const deployment: Deployment = { store: fresh.store, custody: sealedCustody(await importSealKey(newSealKey())), outbound, now, development: false };
+  const deployment = exploringDirectly({ store: fresh.store, custody: sealedCustody(await importSealKey(newSealKey())), outbound, now, development: false });
   const token = (await ensureOwner(deployment, undefined)) as string;
   const call = systemCall(deployment);
   await createAuthority(call, { slug: 'main', entityId: ANCHOR, ...authority });

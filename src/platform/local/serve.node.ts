@@ -4,24 +4,25 @@ import { systemCall } from '../../operations/call.js';
 import { listAuthorities } from '../../operations/read.js';
 import { authorityKeys } from '../../operations/registry.js';
 import { backgroundTurn } from '../../operations/background.js';
-import { scheduleCrawls } from '../../operations/crawl.js';
-import { discoveryTurn } from '../../operations/discovery.js';
 import { createPublicApp } from '../../public/app.js';
-import { noteWishes } from '../../operations/wishes.js';
-import { readInbox, inboxOnSqlite } from '../../store/inbox.node.js';
+import { endLeases } from '../../operations/take-entities.js';
+import { inboxOnSqlite } from '../../store/inbox.node.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
 import type { Config } from '../config.js';
-import { inboxFile, type NodeDeployment, openDeployment, writeCredentials } from '../deployment.node.js';
+import { groundOf, type NodeDeployment, openAnswering, writeCredentials } from '../deployment.node.js';
 import { firstStart } from '../first-start.js';
 import { readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
 import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
 import { createRoot } from '../root.js';
 import { type Listening, listen } from '../server.node.js';
+import { type DiscoveryThread, discoveryThread, type ThreadLimits } from './discovery-thread.node.js';
+import { inTurns } from './in-turns.node.js';
 
 export interface Serving {
   readonly deployment: NodeDeployment;
   readonly listening: Listening;
+  readonly discovery: DiscoveryThread;
   /** Shown once: the owner token made at this start. */
   readonly token: string | undefined;
   readonly notice: string | undefined;
@@ -29,12 +30,19 @@ export interface Serving {
 }
 
 const TURN_EVERY_MS = 5000;
-const DISCOVERY_EVERY_MS = 1000;
 
-/** Start everything in one process: the public plane, the admin API, the background work. */
-export async function startServer(config: Config, { entityId }: { readonly entityId?: string | undefined } = {}): Promise<Serving> {
+export interface ServeOptions {
+  /** Identifier of the first authority, when it is not the URL. */
+  readonly entityId?: string | undefined;
+  readonly thread?: ThreadLimits | undefined;
+}
+
+/** Start everything in one process: public plane, admin API and background work here, what reads strangers in a thread of its own. */
+export async function startServer(config: Config, { entityId, thread }: ServeOptions = {}): Promise<Serving> {
   const log = createLog(config.log);
-  const deployment = await openDeployment(config);
+  const ground = await groundOf(config);
+  const discovery = discoveryThread({ ground, discovery: config.discovery, log, ...thread });
+  const deployment = openAnswering(ground, discovery.explorer);
   const { token, notice } = await firstStart(deployment, config.url, config.adminToken, entityId);
   if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
   const { store } = deployment;
@@ -47,15 +55,19 @@ export async function startServer(config: Config, { entityId }: { readonly entit
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
   const listening = await listen(measure(logRequests(log, root), metrics), config);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.host, config.metricsPort) : undefined;
-  const background = startBackground(deployment, log, metrics, config);
+  const background = startBackground(deployment, log, metrics);
+  discovery.start();
   return {
     deployment,
+    discovery,
     listening,
     token,
     notice,
     async stop() {
       metricsServer?.close();
-      await Promise.all([listening.stop(), background.stop()]);
+      await Promise.all([listening.stop(), background.stop(), discovery.stop()]);
+      // Whatever the thread had not finished in its grace is nobody's fault.
+      await endLeases(deployment, false);
       await deployment.close();
     },
   };
@@ -72,61 +84,13 @@ function measure(next: (request: Request) => Response | Promise<Response>, metri
   };
 }
 
-/** One kind of work in turns; a turn that fails is logged and the next one tries again. */
-function inTurns(log: Logger, what: string, every: number, turn: (more: () => boolean) => Promise<object | undefined>) {
-  let stopping = false;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> = Promise.resolve();
-  const run = async () => {
-    try {
-      const done = await turn(() => !stopping);
-      if (done) log.info(done, what);
-    } catch (error) {
-      log.error({ error: error instanceof Error ? error.message : String(error) }, `${what} failed; it is tried again`);
-    }
-    if (!stopping) schedule();
-  };
-  const schedule = () => {
-    timer = setTimeout(() => {
-      running = run();
-    }, every);
-  };
-  schedule();
-  return {
-    async stop() {
-      stopping = true;
-      clearTimeout(timer);
-      await running;
-    },
-  };
-}
-
-/** Renewal, schedules and purging; and, beside it, what asks the world: it may wait for strangers, renewal may not. */
-function startBackground(deployment: NodeDeployment, log: Logger, metrics: Metrics | undefined, { discovery, data }: Config) {
-  let wishesSince = 0;
-  const loops = [
-    inTurns(log, 'background work', TURN_EVERY_MS, async (more) => {
-      const done = await backgroundTurn(deployment, { more });
-      metrics?.renewed(done.renewed);
-      return done.renewed || done.rotated.length ? done : undefined;
-    }),
-    ...(discovery
-      ? [
-          inTurns(log, 'discovery', DISCOVERY_EVERY_MS, async (more) => {
-            const now = deployment.now();
-            await noteWishes(deployment, readInbox(inboxFile(data), wishesSince, now));
-            wishesSince = now - 1; // the second that is running may get more
-            await scheduleCrawls(deployment);
-            const done = await discoveryTurn(deployment, { more });
-            return done.evaluated || done.crawled ? done : undefined;
-          }),
-        ]
-      : []),
-  ];
-  return {
-    stop: () => Promise.all(loops.map((loop) => loop.stop())),
-  };
-}
+/** Renewal, schedules and purging. What asks the world is done by the discovery thread: it may wait for strangers, renewal may not. */
+const startBackground = (deployment: NodeDeployment, log: Logger, metrics: Metrics | undefined) =>
+  inTurns(log, 'background work', TURN_EVERY_MS, async (more) => {
+    const done = await backgroundTurn(deployment, { more });
+    metrics?.renewed(done.renewed);
+    return done.renewed || done.rotated.length ? done : undefined;
+  });
 
 /** What a person sees after `npm start`. */
 export async function banner({ deployment, token, notice }: Serving, config: Config, startedAt: number): Promise<string> {

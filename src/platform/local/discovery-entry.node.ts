@@ -1,0 +1,4 @@
+import { runDiscovery } from './discovery-worker.node.js';
+
+// What the discovery thread runs.
+await runDiscovery();

@@ -1,0 +1,36 @@
+import type { Question, Questions } from '../../operations/explorer.js';
+import { Refusal, type RefusalCode } from '../../operations/refusal.js';
+import type { Finding } from '../../federation/entry.js';
+import type { Ground } from '../deployment.node.js';
+
+/** What the discovery thread is started with. */
+export interface Start {
+  readonly ground: Ground;
+  /** Discover in turns, beginning after so many milliseconds; undefined: answer questions only. */
+  readonly discoverAfter: number | undefined;
+  /** One Int32, counted up by the thread while its event loop turns. */
+  readonly beat: SharedArrayBuffer;
+  /** The thread before this one ended over its work; `blame`: over discovery, for nobody else had asked anything. */
+  readonly ended: { readonly blame: boolean } | undefined;
+}
+
+export type ToThread = { readonly id: number; readonly question: Question; readonly asked: Questions[Question]['asked'] } | 'stop';
+
+export type FromThread =
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
+  | { readonly kind: 'failure'; readonly id: number; readonly failure: Failure }
+  | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly fields: object; readonly text: string }
+  | { readonly kind: 'set aside'; readonly entityId: string };
+
+/** An error as it travels: a refusal arrives as one, of anything else its message. */
+type Failure =
+  | { readonly code: RefusalCode; readonly message: string; readonly findings: readonly Finding[] }
+  | { readonly code: undefined; readonly message: string };
+
+export const pack = (error: unknown): Failure =>
+  error instanceof Refusal
+    ? { code: error.code, message: error.message, findings: error.findings }
+    : { code: undefined, message: error instanceof Error ? error.message : String(error) };
+
+export const unpack = (failure: Failure): Error =>
+  failure.code === undefined ? new Error(`discovery thread: ${failure.message}`) : new Refusal(failure.code, failure.message, failure.findings);

@@ -1,0 +1,35 @@
+// The discovery thread as it really is, but for a few entities: what a stranger's bytes might do to it, done at the door.
+import { join } from 'node:path';
+import { workerData } from 'node:worker_threads';
+import Sqlite from 'better-sqlite3';
+import { runDiscovery } from '../../dist/platform/local/discovery-worker.node.js';
+
+const spin = () => {
+  for (;;);
+};
+const ACTS = {
+  spin,
+  bomb() {
+    const all = [];
+    for (;;) all.push({ more: [...Array(1000).keys()] });
+  },
+  /** In the middle of a write. */
+  lock() {
+    new Sqlite(join(workerData.ground.data, 'holdfast.db')).exec('BEGIN IMMEDIATE; UPDATE setting SET value = value');
+    spin();
+  },
+  crash() {
+    setImmediate(() => {
+      throw new Error('crash');
+    });
+  },
+  never: () => new Promise(() => {}),
+};
+
+await runDiscovery((door) => ({
+  ...door,
+  async get(request) {
+    await ACTS[new URL(request.url).pathname.split('/')[1]]?.();
+    return door.get(request);
+  },
+}));
