@@ -12,7 +12,7 @@ import { statementOf } from '../operations/statement-of.js';
 import { MEMBER_STATES, type MemberState } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { eventSchema, memberChange, memberInput, memberSchema, newMember, pageOf, pageQuery, presentEvent, presentMember, reason } from './wire.js';
+import { eventSchema, memberChange, memberInput, memberSchema, newMember, pageOf, pageQuery, presentEvent, presentMember, reason, shownBy } from './wire.js';
 import { write } from './write.js';
 
 const memberQuery = pageQuery.extend({
@@ -40,7 +40,7 @@ const preflightSchema = z
   })
   .openapi('Preflight');
 const keysBody = z.strictObject({ jwks: z.unknown().optional(), pem: z.string().optional(), reason, v: z.number().int().optional() }).openapi('KeyReplacement');
-const hostBody = z.strictObject({ entity_configuration: z.string().min(1).max(262_144) }).openapi('HostedConfiguration');
+const hostBody = z.strictObject({ entity_configuration: z.string().min(1).max(262_144), domain_control: shownBy.optional() }).openapi('HostedConfiguration');
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
@@ -209,7 +209,9 @@ export function memberEndpoints(app: AdminApp): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof hostBody>>(c);
-      return write(c, 200, presentMember, (call) => hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim()));
+      return write(c, 200, presentMember, (call) =>
+        hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim(), body.domain_control),
+      );
     },
   );
   endpoint(app, { method: 'delete', path: `${base}/{id}/configuration`, tag, summary: 'Serve it no longer', response: memberSchema }, (c) =>

@@ -17,6 +17,7 @@ interface Settings {
   readonly claims?: string;
   readonly keyRotation?: string;
   readonly clientAuth?: string;
+  readonly ecLocation?: string;
 }
 
 function settings(options: Settings): Record<string, unknown> {
@@ -27,6 +28,7 @@ function settings(options: Settings): Record<string, unknown> {
     ...(options.keyRotation !== undefined && { key_rotation: options.keyRotation === 'off' ? null : Number(options.keyRotation) }),
     ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
     ...(options.claims !== undefined && { claims: readJson(options.claims) }),
+    ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
     ...(options.clientAuth !== undefined && { client_auth: Object.fromEntries(options.clientAuth.split(',').map((one) => one.split('='))) }),
   };
 }
@@ -39,6 +41,7 @@ const withSettings = (command: Command): Command =>
     .option('--key-rotation <seconds|off>', 'rotate the signing key this often')
     .option('--metadata <file>', 'JSON')
     .option('--claims <file>', 'further claims of the configuration, such as trust_mark_issuers (JSON)')
+    .option('--ec-location <needed|always>', 'whether every statement says where the configuration lies')
     .option('--client-auth <list>', 'e.g. fetch=optional,list=required');
 
 export function authorityCommands(program: Command): void {

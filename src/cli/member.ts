@@ -37,6 +37,10 @@ function describe(member: MemberView): void {
   out(`  enrolled  ${when(member.created_at)}`);
 }
 
+const DOMAIN_CONTROL = 'how it shows that it may use its domain: "well-known" (a token under its host), or the reason why you vouch for it';
+const shownBy = (text: string | undefined): object =>
+  text === undefined ? {} : { domain_control: text === 'well-known' ? { method: 'well_known' } : { method: 'operator', reason: text } };
+
 interface EnrollOptions {
   readonly jwks?: string;
   readonly pem?: string;
@@ -48,6 +52,8 @@ interface EnrollOptions {
   readonly organization?: string;
   readonly vetting?: boolean;
   readonly waive?: string[];
+  readonly ecLocation?: string;
+  readonly domainControl?: string;
   readonly dryRun?: boolean;
 }
 
@@ -96,6 +102,8 @@ function enrollment(entityId: string, options: EnrollOptions, configuration: str
     ...(options.constraints !== undefined && { constraints: readJson(options.constraints) }),
     ...(options.organization !== undefined && { organization: options.organization }),
     ...(options.waive && { waive: options.waive }),
+    ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
+    ...shownBy(options.domainControl),
     activate: options.vetting !== true,
   };
 }
@@ -219,6 +227,8 @@ export function memberCommands(program: Command): void {
     .option('--organization <name>', 'the legal body: id or legal name')
     .option('--vetting', 'do not activate: the member waits in state vetting')
     .option('--waive <code...>', 'accept findings by name')
+    .option('--ec-location <url>', 'where it publishes its entity configuration, when not at its well-known URL')
+    .option('--domain-control <how>', DOMAIN_CONTROL)
     .option('--dry-run', 'show what pre-flight finds and change nothing')
     .addHelpText(
       'after',
@@ -295,13 +305,31 @@ export function memberCommands(program: Command): void {
   member
     .command('host <id> [file]')
     .description('serve the entity configuration that the member signed (a compact JWT in a file, or -), for leafs without a web server')
+    .option('--domain-control <how>', DOMAIN_CONTROL)
     .option('--end', 'serve it no longer')
-    .action(async (id: string, file: string | undefined, options: { end?: boolean }, command: Command) => {
+    .action(async (id: string, file: string | undefined, options: { end?: boolean; domainControl?: string }, command: Command) => {
       const { client, authority, json } = globals(command);
       if (!options.end && file === undefined) throw new CliError(2, 'which configuration? npx holdfast member host <id> <file>');
       const one = options.end
         ? await client.send<MemberView>('DELETE', base(authority, id, 'configuration'))
-        : await client.send<MemberView>('PUT', base(authority, id, 'configuration'), { entity_configuration: readInput(file ?? '-').trim() });
+        : await client.send<MemberView>('PUT', base(authority, id, 'configuration'), {
+            entity_configuration: readInput(file ?? '-').trim(),
+            ...shownBy(options.domainControl),
+          });
+      show(json, one, () => describe(one));
+    });
+  member
+    .command('locate <id> [url]')
+    .description('say in the statement where the member publishes its entity configuration (ec_location), when not at its well-known URL')
+    .option('--domain-control <how>', DOMAIN_CONTROL)
+    .option('--end', 'it is at the well-known URL again')
+    .action(async (id: string, url: string | undefined, options: { end?: boolean; domainControl?: string }, command: Command) => {
+      const { client, authority, json } = globals(command);
+      if (!options.end && url === undefined) throw new CliError(2, 'where? npx holdfast member locate <id> <url>');
+      const one = await client.send<MemberView>('PATCH', base(authority, id), {
+        ec_location: options.end ? null : url,
+        ...shownBy(options.domainControl),
+      });
       show(json, one, () => describe(one));
     });
   watchMemberCommands(member);

@@ -3,9 +3,9 @@ import { type Finding, finding, isTrustMarkType, limits, type Metadata, parseEnt
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
 import { newId } from '../keys/random.js';
 import { insertRows, putArtefacts } from '../store/bulk.js';
-import { authority, authorityKey, type ClientAuth } from '../store/schema.js';
+import { authority, authorityKey, type ClientAuth, type EC_LOCATION_MODES } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
-import { resignJob } from './jobs.js';
+import { nextGeneration, resignJob } from './jobs.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, expectVersion, findAuthority } from './registry.js';
@@ -20,6 +20,7 @@ export interface AuthorityInput {
   readonly statementLifetime?: number | undefined;
   readonly clientAuth?: ClientAuth | undefined;
   readonly keyRotation?: number | null | undefined;
+  readonly ecLocation?: (typeof EC_LOCATION_MODES)[number] | undefined;
 }
 
 const SLUG = /^[a-z0-9][a-z0-9-]{0,39}$/;
@@ -35,6 +36,7 @@ const RESERVED = new Set([
     'trust-mark-list',
     'historical-keys',
     'subordinate-events',
+    'collection',
     'status-lists',
     'status',
     'checkpoints',
@@ -118,6 +120,8 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
         keyAlg: key.alg,
         keyRotation: input.keyRotation ?? null,
         generation: 1,
+        statementsChangedAt: now,
+        ecLocation: input.ecLocation ?? 'needed',
         createdAt: now,
         updatedAt: now,
         v: 1,
@@ -155,7 +159,7 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
 }
 
 /** Settings whose change reaches every statement. */
-const RESIGNS = ['statementLifetime'] as const;
+const RESIGNS = ['statementLifetime', 'ecLocation'] as const;
 
 /** Change an authority's settings; its configuration is signed anew at once, statements in slices when they change too. */
 export async function changeAuthority(
@@ -175,9 +179,11 @@ export async function changeAuthority(
       expectVersion(before, version);
       const set = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as Partial<AuthorityRow>;
       const all = RESIGNS.some((name) => set[name] !== undefined && set[name] !== before[name]);
-      const after: AuthorityRow = { ...before, ...set, generation: before.generation + (all ? 1 : 0), updatedAt: call.now(), v: before.v + 1 };
+      const now = call.now();
+      const changed: AuthorityRow = { ...before, ...set };
+      const after = all ? nextGeneration(changed, now) : { ...changed, updatedAt: now, v: before.v + 1 };
       const artefacts = [await signedConfiguration(call, await issuerOf(call, after))];
-      const job = all ? await resignJob(call, after, 'statement lifetime') : undefined;
+      const job = all ? await resignJob(call, after, 'settings') : undefined;
       const { id: _, slug: __, entityId: ___, createdAt: ____, ...columns } = after;
       return {
         events: [

@@ -127,7 +127,7 @@ export async function crawlSlice(deployment: Deployment, limit = 64): Promise<nu
 
 async function visit(deployment: Deployment, issuer: Issuer, crawl: JobRow, anchors: Awaited<ReturnType<typeof anchorsOf>>, found: Found): Promise<void> {
   const { authority: row } = issuer;
-  const evaluated = await evaluateNow(deployment, row, found.entityId, anchors, found.superior);
+  const evaluated = await evaluateNow(deployment, row, found.entityId, anchors, found.superior === null ? [] : [found.superior]);
   await storeEvaluation(deployment, issuer, await takeEntity(deployment, row.id, found.entityId, 'crawl'), evaluated);
   const below = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : [];
   await deployment.store.write([

@@ -67,7 +67,10 @@ export async function preflight(call: Call, slug: string, entityId: string, conf
     throw new Refusal('invalid_request', `there is no profile ${profile.slice(0, 60)}; there are ${Object.keys(PROFILES).join(', ')}`);
   if (!id.ok) return report(id.findings);
   if (entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
-  const compact = configuration === undefined ? await statementSource(call).configuration(entityId) : ({ ok: true, value: configuration } as const);
+  const compact =
+    configuration === undefined
+      ? await statementSource(call, { superiors: [authority.entityId] }).configuration(entityId)
+      : ({ ok: true, value: configuration } as const);
   if (!compact.ok) return report(compact.findings);
   const statement = await validateEntityConfiguration(compact.value, { now: call.now(), subject: entityId, development: call.development });
   if (!statement.ok) return report(statement.findings);

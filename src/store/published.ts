@@ -17,12 +17,15 @@ export interface ServedAuthority {
   readonly id: string;
   readonly entityId: string;
   readonly clientAuth: ClientAuth;
+  /** When the last change was made that reaches every statement. */
+  readonly statementsChangedAt: number;
 }
 export interface ListFilter {
   readonly entityTypes: readonly string[];
   readonly intermediate: boolean;
   readonly trustMarked: boolean;
-  readonly trustMarkType: string | undefined;
+  /** Bears a valid mark of each of them. */
+  readonly trustMarkTypes: readonly string[];
 }
 
 /** What is on record about one subject under one anchor. `types` are the subject's, in order. */
@@ -47,6 +50,7 @@ export const MAX_SUBSET_TYPES = 4;
 export const resolveVariant = (trustAnchor: string, types: readonly string[]): string =>
   base64url.encode(sha256(utf8ToBytes(`${trustAnchor}\n${[...types].sort().join(' ')}`)));
 
+/** Times include their ends. */
 export interface ExtendedFilter extends ListFilter {
   readonly updatedAfter: number | undefined;
   readonly updatedBefore: number | undefined;
@@ -54,6 +58,7 @@ export interface ExtendedFilter extends ListFilter {
 export interface ListedEntity {
   readonly entityId: string;
   readonly registered: number;
+  /** When the statement's content changed last: a change of the member's own, or one that reached every statement. */
   readonly updated: number;
   /** Its Subordinate Statement; undefined while that is being signed anew. */
   readonly statement: string | undefined;
@@ -69,7 +74,7 @@ export interface Published {
   /** Identifiers of active subordinates after `after`, in byte order. */
   listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
   /** The same with what the extended listing tells of each, from an identifier on, that one included. */
-  extendedPage(authorityId: string, filter: ExtendedFilter, from: string, limit: number, now: number): MaybePromise<readonly ListedEntity[]>;
+  extendedPage(authority: ServedAuthority, filter: ExtendedFilter, from: string, limit: number, now: number): MaybePromise<readonly ListedEntity[]>;
   /** Bearers of a still valid mark of a type, after `after`, in byte order. */
   markedPage(authorityId: string, type: string, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
   /** The stored answer about a mark by the SHA-256 of its bytes; `due`: it is being signed; undefined: we did not issue it. */
@@ -130,7 +135,7 @@ export function createCache(maxBytes: number, fresh: () => boolean): Cache {
 }
 
 const ARTEFACT = 'SELECT bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?';
-const AUTHORITIES = "SELECT id, entity_id, client_auth FROM authority WHERE state = 'active'";
+const AUTHORITIES = "SELECT id, entity_id, client_auth, statements_changed_at FROM authority WHERE state = 'active'";
 const NEXT_END = "SELECT min(valid_until) AS at FROM member WHERE authority_id = ? AND state = 'active' AND valid_until > ?";
 const MARK_STATUS =
   "SELECT variant, bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC";
@@ -168,6 +173,7 @@ export function createPublished(select: Select, cache: Cache): Published {
             id: String(row['id']),
             entityId: String(row['entity_id']),
             clientAuth: JSON.parse(String(row['client_auth'])) as ClientAuth,
+            statementsChangedAt: Number(row['statements_changed_at']),
           }),
         );
         cache.set('authorities', found, OVERHEAD * found.length);
@@ -192,20 +198,25 @@ export function createPublished(select: Select, cache: Cache): Published {
       return andThen(select(sql, [authorityId, after, now, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
     },
 
-    extendedPage(authorityId, filter, from, limit, now) {
+    extendedPage({ id, statementsChangedAt: all }, filter, from, limit, now) {
+      const { updatedAfter: after, updatedBefore: before } = filter;
+      // What reached every statement is later than any change of a member's own before it.
+      if (before !== undefined && before < all) return [];
       const { where, params } = listConditions(filter, now);
-      if (filter.updatedAfter !== undefined) where.push('member.updated_at > ?');
-      if (filter.updatedBefore !== undefined) where.push('member.updated_at < ?');
-      const times = [filter.updatedAfter, filter.updatedBefore].filter((one) => one !== undefined);
+      const since = after !== undefined && after > all;
+      if (since) where.push('member.updated_at >= ?');
+      if (before !== undefined) where.push('member.updated_at <= ?');
+      const times = [...(since ? [after] : []), ...(before === undefined ? [] : [before])];
       const more = where.map((one) => ` AND ${one}`).join('');
-      const sql = `SELECT member.entity_id, member.created_at, member.updated_at, s.bytes AS statement, s.exp FROM member
+      // What changed since a moment is few among many: they are sorted, the others not even looked at.
+      const sql = `SELECT member.entity_id, member.created_at, member.updated_at, s.bytes AS statement, s.exp FROM member ${since ? 'INDEXED BY member_updated' : ''}
         JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
         WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND coalesce(member.valid_until > ?, 1)${more} ORDER BY member.entity_id LIMIT ?`;
-      return andThen(select(sql, [authorityId, from, now, ...params, ...times, limit]), (rows) =>
+      return andThen(select(sql, [id, from, now, ...params, ...times, limit]), (rows) =>
         rows.map((row) => ({
           entityId: String(row['entity_id']),
           registered: Number(row['created_at']),
-          updated: Number(row['updated_at']),
+          updated: Math.max(Number(row['updated_at']), all),
           statement: Number(row['exp']) > now ? String(row['statement']) : undefined,
         })),
       );
@@ -250,7 +261,7 @@ export function createPublished(select: Select, cache: Cache): Published {
 
 /** The four filters of OpenID Federation 1.0 §8.2.1; several entity types are a union. */
 function listConditions(
-  { entityTypes, intermediate, trustMarked, trustMarkType }: ListFilter,
+  { entityTypes, intermediate, trustMarked, trustMarkTypes }: ListFilter,
   now: number,
 ): { readonly where: string[]; readonly params: unknown[] } {
   const where: string[] = [];
@@ -265,9 +276,9 @@ function listConditions(
     where.push(`EXISTS (${marked})`);
     params.push(now);
   }
-  if (trustMarkType !== undefined) {
+  for (const type of trustMarkTypes) {
     where.push(`EXISTS (${marked} AND artefact.key = ? || char(10) || member.entity_id)`);
-    params.push(now, trustMarkType);
+    params.push(now, type);
   }
   return { where, params };
 }
