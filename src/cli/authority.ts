@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { clean, out, table } from './output.js';
+import { type Finding, PROFILES } from '../federation/entry.js';
+import { clean, green, out, showFindings, table } from './output.js';
 import { collect, globals, type Page, path, readJson, show } from './shell.js';
 
 interface AuthorityView {
@@ -79,6 +80,18 @@ export function authorityCommands(program: Command): void {
       const { client, json, authority: chosen } = globals(command);
       const one = await client.get<AuthorityView>(path('authorities', slug ?? chosen));
       show(json, one, () => describe(one));
+    });
+  authority
+    .command('check [slug]')
+    .description('check an authority against a profile: what it publishes and how it is run; changes nothing')
+    .requiredOption('--profile <name>', Object.keys(PROFILES).join(', '))
+    .action(async (slug: string | undefined, options: { profile: string }, command: Command) => {
+      const { client, json, authority: chosen } = globals(command);
+      const report = await client.get<{ ok: boolean; findings: readonly (Finding & { severity: string })[] }>(
+        `${path('authorities', slug ?? chosen, 'check')}?profile=${encodeURIComponent(options.profile)}`,
+      );
+      show(json, report, () => out(report.findings.length ? showFindings(report.findings) : green('no findings')));
+      if (!report.ok) process.exitCode = 4;
     });
   withSettings(
     authority

@@ -10,11 +10,13 @@ import {
   missingParameters,
   parseEntityId,
   parseJwkSet,
-  PROFILES,
   type ProfileFinding,
+  readDraftEra,
   validateEntityConfiguration,
 } from '../federation/entry.js';
+import { superiorConfigurations } from '../resolver/profile-evidence.js';
 import { allow, type Call, type Deployment } from './call.js';
+import { profileNamed } from './check-authority.js';
 import { findAuthority, publishedPolicy } from './registry.js';
 import { Refusal } from './refusal.js';
 import { statementSource } from './statement-source.js';
@@ -32,7 +34,7 @@ export interface Preflight {
   readonly metadata: Metadata | null;
 }
 
-const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metadata_invalid']);
+const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metadata_invalid', 'draft_era']);
 
 /**
  * Check an entity against our rules; changes nothing. One rule set for applicants, enrolment and monitoring.
@@ -62,19 +64,21 @@ export async function preflight(call: Call, slug: string, entityId: string, conf
       }))
       .sort((a, b) => (a.severity < b.severity ? -1 : a.severity > b.severity ? 1 : 0)),
   });
-  const rules = profile === undefined ? undefined : Object.hasOwn(PROFILES, profile) ? PROFILES[profile] : undefined;
-  if (profile !== undefined && !rules)
-    throw new Refusal('invalid_request', `there is no profile ${profile.slice(0, 60)}; there are ${Object.keys(PROFILES).join(', ')}`);
+  const rules = profile === undefined ? undefined : profileNamed(profile);
   if (!id.ok) return report(id.findings);
   if (entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
-  const compact =
-    configuration === undefined
-      ? await statementSource(call, { superiors: [authority.entityId] }).configuration(entityId)
-      : ({ ok: true, value: configuration } as const);
+  const source = statementSource(call, { superiors: [authority.entityId] });
+  const options = { now: call.now(), development: call.development };
+  const compact = configuration === undefined ? await source.configuration(entityId) : ({ ok: true, value: configuration } as const);
   if (!compact.ok) return report(compact.findings);
-  const statement = await validateEntityConfiguration(compact.value, { now: call.now(), subject: entityId, development: call.development });
-  if (!statement.ok) return report(statement.findings);
-  const more = rules ? checkProfile(rules, statement.value) : [];
+  const statement = await validateEntityConfiguration(compact.value, { ...options, subject: entityId });
+  const profiled = async (one: EntityStatement) =>
+    rules ? checkProfile(rules, one, { superiors: await superiorConfigurations(one, [rules], { source, ...options }) }) : [];
+  if (!statement.ok) {
+    const old = rules?.reads_draft_era ? await readDraftEra(compact.value, { ...options, subject: entityId }) : undefined;
+    return report(old?.ok ? [...statement.findings, ...old.value.shapes, ...(await profiled(old.value.statement))] : statement.findings);
+  }
+  const more = await profiled(statement.value);
   return report([...(await judge(call, authority, statement.value)), ...more], describe(statement.value));
 }
 
