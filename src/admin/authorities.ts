@@ -17,7 +17,7 @@ const revocation = z
   .strictObject({ reason: z.string().openapi({ description: 'unspecified, compromised, superseded, or a code of your federation (§8.7.3)' }) })
   .openapi('KeyRevocation');
 
-const checkQuery = z.object({ profile: z.string().max(60) });
+const checkQuery = z.object({ profile: z.string().max(60).default('base') });
 const checkSchema = z.object({ profile: z.string(), ok: z.boolean(), findings: z.array(z.record(z.string(), z.unknown())) }).openapi('AuthorityCheck');
 
 export function authorityEndpoints(app: AdminApp): void {

@@ -84,7 +84,7 @@ export function authorityCommands(program: Command): void {
   authority
     .command('check [slug]')
     .description('check an authority against a profile: what it publishes and how it is run; changes nothing')
-    .requiredOption('--profile <name>', Object.keys(PROFILES).join(', '))
+    .option('--profile <name>', Object.keys(PROFILES).join(', '), 'base')
     .action(async (slug: string | undefined, options: { profile: string }, command: Command) => {
       const { client, json, authority: chosen } = globals(command);
       const report = await client.get<{ ok: boolean; findings: readonly (Finding & { severity: string })[] }>(

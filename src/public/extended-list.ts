@@ -93,7 +93,7 @@ export function serveExtendedList(
   const ask = asked(query, development);
   if (!('limit' in ask)) return federationError(c, ...ask);
   const extended = { ...filter, updatedAfter: ask.after, updatedBefore: ask.before };
-  return andThen(published.extendedPage(authority, extended, ask.from, ask.limit + 1, now), (rows) => {
+  return andThen(published.extendedPage(authority.id, extended, ask.from, ask.limit + 1, now), (rows) => {
     const next = rows.length > ask.limit ? rows[ask.limit]?.entityId : undefined;
     const entities = rows.slice(0, ask.limit).map((row) => entry(row, ask));
     return c.json({ immediate_subordinate_entities: entities, ...(next !== undefined && { next, next_entity_id: next }) }, 200, {

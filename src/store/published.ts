@@ -2,7 +2,10 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { base64url } from 'jose';
 import type { ErrorCode } from '../federation/entry.js';
+import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
 import type { ArtefactKind, ClientAuth } from './schema.js';
+
+export type { ExtendedFilter, ListFilter };
 
 /** Read-only view for the public plane: artefacts, the list of subordinates, where authorities answer. It knows no key. */
 export interface ServedArtefact {
@@ -17,17 +20,7 @@ export interface ServedAuthority {
   readonly id: string;
   readonly entityId: string;
   readonly clientAuth: ClientAuth;
-  /** When the last change was made that reaches every statement. */
-  readonly statementsChangedAt: number;
 }
-export interface ListFilter {
-  readonly entityTypes: readonly string[];
-  readonly intermediate: boolean;
-  readonly trustMarked: boolean;
-  /** Bears a valid mark of each of them. */
-  readonly trustMarkTypes: readonly string[];
-}
-
 /** What is on record about one subject under one anchor. `types` are the subject's, in order. */
 export type Evaluation =
   | { readonly state: 'valid'; readonly types: readonly string[] }
@@ -50,11 +43,6 @@ export const MAX_SUBSET_TYPES = 4;
 export const resolveVariant = (trustAnchor: string, types: readonly string[]): string =>
   base64url.encode(sha256(utf8ToBytes(`${trustAnchor}\n${[...types].sort().join(' ')}`)));
 
-/** Times include their ends. */
-export interface ExtendedFilter extends ListFilter {
-  readonly updatedAfter: number | undefined;
-  readonly updatedBefore: number | undefined;
-}
 export interface ListedEntity {
   readonly entityId: string;
   readonly registered: number;
@@ -74,7 +62,7 @@ export interface Published {
   /** Identifiers of active subordinates after `after`, in byte order. */
   listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
   /** The same with what the extended listing tells of each, from an identifier on, that one included. */
-  extendedPage(authority: ServedAuthority, filter: ExtendedFilter, from: string, limit: number, now: number): MaybePromise<readonly ListedEntity[]>;
+  extendedPage(authorityId: string, filter: ExtendedFilter, from: string, limit: number, now: number): MaybePromise<readonly ListedEntity[]>;
   /** Bearers of a still valid mark of a type, after `after`, in byte order. */
   markedPage(authorityId: string, type: string, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
   /** The stored answer about a mark by the SHA-256 of its bytes; `due`: it is being signed; undefined: we did not issue it. */
@@ -135,7 +123,7 @@ export function createCache(maxBytes: number, fresh: () => boolean): Cache {
 }
 
 const ARTEFACT = 'SELECT bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?';
-const AUTHORITIES = "SELECT id, entity_id, client_auth, statements_changed_at FROM authority WHERE state = 'active'";
+const AUTHORITIES = "SELECT id, entity_id, client_auth FROM authority WHERE state = 'active'";
 const NEXT_END = "SELECT min(valid_until) AS at FROM member WHERE authority_id = ? AND state = 'active' AND valid_until > ?";
 const MARK_STATUS =
   "SELECT variant, bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC";
@@ -143,6 +131,8 @@ const ISSUED = 'SELECT 1 AS yes FROM trust_mark WHERE authority_id = ? AND sha25
 const MARKED =
   "SELECT substr(key, ?) AS entity_id FROM artefact WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' AND exp > ? ORDER BY key LIMIT ?";
 const ANCHORS = 'SELECT entity_id FROM anchor_pin WHERE authority_id = ?';
+/** When the last change was made that reaches every statement. */
+const ALL_CHANGED = 'SELECT statements_changed_at AS at FROM authority WHERE id = ?';
 const EVALUATION = 'SELECT state, error, entity_types FROM snapshot WHERE authority_id = ? AND subject = ? AND trust_anchor = ?';
 /** A cut statement under it makes an answer vanish (2); anything else that is not as it was makes it wait (1). */
 const RESOLVED = `SELECT bytes, media_type, sha256, exp, cap, (
@@ -173,7 +163,6 @@ export function createPublished(select: Select, cache: Cache): Published {
             id: String(row['id']),
             entityId: String(row['entity_id']),
             clientAuth: JSON.parse(String(row['client_auth'])) as ClientAuth,
-            statementsChangedAt: Number(row['statements_changed_at']),
           }),
         );
         cache.set('authorities', found, OVERHEAD * found.length);
@@ -198,29 +187,20 @@ export function createPublished(select: Select, cache: Cache): Published {
       return andThen(select(sql, [authorityId, after, now, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
     },
 
-    extendedPage({ id, statementsChangedAt: all }, filter, from, limit, now) {
-      const { updatedAfter: after, updatedBefore: before } = filter;
-      // What reached every statement is later than any change of a member's own before it.
-      if (before !== undefined && before < all) return [];
-      const { where, params } = listConditions(filter, now);
-      const since = after !== undefined && after > all;
-      if (since) where.push('member.updated_at >= ?');
-      if (before !== undefined) where.push('member.updated_at <= ?');
-      const times = [...(since ? [after] : []), ...(before === undefined ? [] : [before])];
-      const more = where.map((one) => ` AND ${one}`).join('');
-      // What changed since a moment is few among many: they are sorted, the others not even looked at.
-      const sql = `SELECT member.entity_id, member.created_at, member.updated_at, s.bytes AS statement, s.exp FROM member ${since ? 'INDEXED BY member_updated' : ''}
-        JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
-        WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND coalesce(member.valid_until > ?, 1)${more} ORDER BY member.entity_id LIMIT ?`;
-      return andThen(select(sql, [id, from, now, ...params, ...times, limit]), (rows) =>
-        rows.map((row) => ({
-          entityId: String(row['entity_id']),
-          registered: Number(row['created_at']),
-          updated: Math.max(Number(row['updated_at']), all),
-          statement: Number(row['exp']) > now ? String(row['statement']) : undefined,
-        })),
-      );
-    },
+    extendedPage: (authorityId, filter, from, limit, now) =>
+      andThen(select(ALL_CHANGED, [authorityId]), ([row]) => {
+        const all = Number(row?.['at'] ?? 0);
+        const query = extendedQuery(filter, all, now);
+        if (!query) return [];
+        return andThen(select(query.sql, [authorityId, from, now, ...query.params, limit]), (rows) =>
+          rows.map((one) => ({
+            entityId: String(one['entity_id']),
+            registered: Number(one['created_at']),
+            updated: Math.max(Number(one['updated_at']), all),
+            statement: Number(one['exp']) > now ? String(one['statement']) : undefined,
+          })),
+        );
+      }),
 
     markedPage(authorityId, type, after, limit, now) {
       const prefix = `${type}\n`;
@@ -256,38 +236,5 @@ export function createPublished(select: Select, cache: Cache): Published {
     begin: () => cache.begin(),
     remembered: <T>(key: string) => cache.get(key) as T | undefined,
     remember: (key, value, bytes) => cache.set(key, value, bytes),
-  };
-}
-
-/** The four filters of OpenID Federation 1.0 §8.2.1; several entity types are a union. */
-function listConditions(
-  { entityTypes, intermediate, trustMarked, trustMarkTypes }: ListFilter,
-  now: number,
-): { readonly where: string[]; readonly params: unknown[] } {
-  const where: string[] = [];
-  const params: unknown[] = [];
-  if (intermediate) where.push('intermediate = 1');
-  if (entityTypes.length) {
-    where.push('EXISTS (SELECT 1 FROM json_each(member.entity_types) AS has WHERE has.value IN (SELECT value FROM json_each(?)))');
-    params.push(JSON.stringify(entityTypes));
-  }
-  const marked = "SELECT 1 FROM artefact WHERE artefact.kind = 'mark' AND artefact.member_id = member.id AND artefact.exp > ?";
-  if (trustMarked) {
-    where.push(`EXISTS (${marked})`);
-    params.push(now);
-  }
-  for (const type of trustMarkTypes) {
-    where.push(`EXISTS (${marked} AND artefact.key = ? || char(10) || member.entity_id)`);
-    params.push(now, type);
-  }
-  return { where, params };
-}
-
-function listQuery(filter: ListFilter, now: number) {
-  const { where, params } = listConditions(filter, now);
-  const more = where.map((one) => ` AND ${one}`).join('');
-  return {
-    sql: `SELECT entity_id FROM member WHERE authority_id = ? AND state = 'active' AND entity_id > ? AND coalesce(valid_until > ?, 1)${more} ORDER BY entity_id LIMIT ?`,
-    params,
   };
 }

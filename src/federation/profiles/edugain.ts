@@ -43,7 +43,7 @@ export const edugain: Profile = {
       applies_to: 'intermediate',
       check: { kind: 'resolves_under', entities: ['self', PILOT_ANCHOR] },
       says: 'its resolve endpoint takes itself and the pilot anchor as trust_anchor',
-      fix: `Pin the anchor: holdfast federation pin ${PILOT_ANCHOR}`,
+      fix: `Pin the anchor: holdfast anchor pin ${PILOT_ANCHOR}`,
       source: 'Intermediate Authorities Requirements',
     },
     {
