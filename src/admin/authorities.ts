@@ -2,11 +2,12 @@ import { z } from '@hono/zod-openapi';
 import type { JWK } from 'jose';
 import { changeAuthority, createAuthority } from '../operations/authorities.js';
 import { activateKey, createKey, isRevocationReason, retireKey, revokeKey, stageKey } from '../operations/authority-keys.js';
+import { checkAuthority } from '../operations/check-authority.js';
 import { allow } from '../operations/call.js';
 import { countMembers, listAuthorities } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
 import { authorityKeys, findAuthority } from '../operations/registry.js';
-import { type AdminApp, param, validJson } from './context.js';
+import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { authorityChange, authorityInput, authoritySchema, keySchema, newAuthority, newKey, pageOf, presentAuthority, presentKey } from './wire.js';
 import { write } from './write.js';
@@ -15,6 +16,9 @@ const activation = z.strictObject({ force: z.boolean().optional(), reason: z.str
 const revocation = z
   .strictObject({ reason: z.string().openapi({ description: 'unspecified, compromised, superseded, or a code of your federation (§8.7.3)' }) })
   .openapi('KeyRevocation');
+
+const checkQuery = z.object({ profile: z.string().max(60).default('base') });
+const checkSchema = z.object({ profile: z.string(), ok: z.boolean(), findings: z.array(z.record(z.string(), z.unknown())) }).openapi('AuthorityCheck');
 
 export function authorityEndpoints(app: AdminApp): void {
   const tag = 'Authorities';
@@ -60,6 +64,22 @@ export function authorityEndpoints(app: AdminApp): void {
     (c) => {
       const body = validJson<z.infer<typeof authorityChange>>(c);
       return write(c, 200, presentAuthority, (call) => changeAuthority(call, param(c, 'slug'), { ...authorityInput(body), version: body.v }));
+    },
+  );
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: '/authorities/{slug}/check',
+      tag,
+      summary: 'Check an authority against a profile: what it publishes and how it is run; changes nothing',
+      query: checkQuery,
+      response: checkSchema,
+    },
+    async (c) => {
+      const { profile } = validQuery<z.infer<typeof checkQuery>>(c);
+      const findings = await checkAuthority(c.var.call, param(c, 'slug'), profile);
+      return c.json({ profile, ok: findings.every(({ severity }) => severity !== 'error'), findings: findings.map((one) => ({ ...one })) });
     },
   );
 }

@@ -18,7 +18,7 @@ const JSON_COLUMNS = ['jwks', 'metadata', 'constraints', 'claims'];
 const LIST_COLUMNS = ['entity_types', 'crit'];
 const BOOLEAN_COLUMNS = ['intermediate', 'activate'];
 const NUMBER_COLUMNS = ['statement_lifetime', 'valid_until'];
-const TEXT_COLUMNS = ['entity_id', 'pem', 'organization'];
+const TEXT_COLUMNS = ['entity_id', 'pem', 'organization', 'ec_location', 'domain_control'];
 
 const opening = z.strictObject({ dry_run: z.boolean().default(false), total: z.number().int().min(0).optional() }).openapi('NewImport');
 
@@ -171,9 +171,8 @@ function exportStream(c: AdminContext): ReadableStream<Uint8Array> {
     async pull(controller) {
       const page = await listMembers(call, slug, { limit: EXPORT_PAGE, cursor });
       const lines = page.items.map((row) => {
-        const { entity_id, state, entity_types, intermediate, jwks, metadata, constraints, claims, crit, statement_lifetime, valid_until, organization_id } =
-          presentMember(row);
-        return `${JSON.stringify({ entity_id, state, entity_types, intermediate, jwks, metadata, constraints, claims, crit, statement_lifetime, valid_until, organization_id })}\n`;
+        const { id: _, state_reason: __, hosted: ___, domain_control: shown, created_at: ____, updated_at: _____, v: ______, ...line } = presentMember(row);
+        return `${JSON.stringify({ ...line, ...(shown && { domain_control: shown.reason ?? 'a token under its host' }) })}\n`;
       });
       if (lines.length) controller.enqueue(encoder.encode(lines.join('')));
       cursor = page.next ?? undefined;

@@ -24,6 +24,7 @@ import {
   presentEvent,
   presentMember,
   reason,
+  shownBy,
   withFindings,
 } from './wire.js';
 import { write } from './write.js';
@@ -54,7 +55,7 @@ const preflightSchema = z
   })
   .openapi('Preflight');
 const keysBody = z.strictObject({ jwks: z.unknown().optional(), pem: z.string().optional(), reason, v: z.number().int().optional() }).openapi('KeyReplacement');
-const hostBody = z.strictObject({ entity_configuration: z.string().min(1).max(262_144) }).openapi('HostedConfiguration');
+const hostBody = z.strictObject({ entity_configuration: z.string().min(1).max(262_144), domain_control: shownBy.optional() }).openapi('HostedConfiguration');
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
@@ -224,7 +225,9 @@ export function memberEndpoints(app: AdminApp): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof hostBody>>(c);
-      return write(c, 200, withFindings(presentMember), (call) => hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim()));
+      return write(c, 200, withFindings(presentMember), (call) =>
+        hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim(), body.domain_control),
+      );
     },
   );
   endpoint(app, { method: 'delete', path: `${base}/{id}/configuration`, tag, summary: 'Serve it no longer', response: memberSchema }, (c) =>

@@ -6,7 +6,17 @@ import type { JobRow } from '../operations/jobs.js';
 import { authorityMetadata } from '../operations/publish.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow, PolicyRow } from '../operations/registry.js';
 import type { EventRow } from '../store/event.js';
-import { AUTHORITY_ENDPOINTS, CLIENT_AUTH_MODES, JOB_KINDS, JOB_STATES, KEY_STATES, MEMBER_STATES, POLICY_STATES, ROLES } from '../store/schema.js';
+import {
+  AUTHORITY_ENDPOINTS,
+  CLIENT_AUTH_MODES,
+  EC_LOCATION_MODES,
+  JOB_KINDS,
+  JOB_STATES,
+  KEY_STATES,
+  MEMBER_STATES,
+  POLICY_STATES,
+  ROLES,
+} from '../store/schema.js';
 
 /** The wire of /admin/v1: snake_case, unknown members refused, times in seconds since the epoch. One presenter a kind. */
 const json = z.record(z.string(), z.unknown());
@@ -35,6 +45,9 @@ export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.arra
 const clientAuth = z
   .partialRecord(z.enum(AUTHORITY_ENDPOINTS), z.enum(CLIENT_AUTH_MODES))
   .openapi({ description: 'Client authentication per endpoint (§8.8)' });
+const ecLocationMode = z
+  .enum(EC_LOCATION_MODES)
+  .openapi({ description: 'Which statements say where the configuration lies: those that have to, or all (Entity Configuration Hosting draft)' });
 const authorityFields = {
   metadata: metadata.optional(),
   claims: json.optional(),
@@ -43,6 +56,7 @@ const authorityFields = {
   statement_lifetime: seconds.optional(),
   client_auth: clientAuth.optional(),
   key_rotation: seconds.nullable().optional(),
+  ec_location: ecLocationMode.optional(),
 };
 export const newAuthority = z
   .strictObject({ slug: z.string(), entity_id: z.string(), key_alg: z.enum(SIGNING_ALGORITHMS).optional(), ...authorityFields })
@@ -61,6 +75,7 @@ export const authoritySchema = z
     statement_lifetime: seconds,
     client_auth: clientAuth,
     key_rotation: seconds.nullable(),
+    ec_location: ecLocationMode,
     generation: z.number().int(),
     created_at: seconds,
     updated_at: seconds,
@@ -77,6 +92,7 @@ export const authorityInput = (body: z.infer<typeof authorityChange>) => ({
   statementLifetime: body.statement_lifetime,
   clientAuth: body.client_auth,
   keyRotation: body.key_rotation,
+  ecLocation: body.ec_location,
 });
 export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySchema> => ({
   id: row.id,
@@ -90,6 +106,7 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   statement_lifetime: row.statementLifetime,
   client_auth: row.clientAuth,
   key_rotation: row.keyRotation,
+  ec_location: row.ecLocation,
   generation: row.generation,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
@@ -134,6 +151,14 @@ export const presentKey = (row: AuthorityKeyRow): z.infer<typeof keySchema> => (
 /* Members */
 
 const jwks = z.object({ keys: z.array(json) }).openapi({ description: 'A JWK Set of public keys' });
+export const shownBy = z
+  .discriminatedUnion('method', [
+    z.strictObject({ method: z.literal('well_known') }),
+    z.strictObject({ method: z.literal('operator'), reason: z.string().trim().min(1).max(500) }),
+  ])
+  .openapi({
+    description: 'How it is shown that the member may use the domain of its identifier: by a token under its host, or by your word with the reason for it',
+  });
 const memberFields = {
   entity_types: z.array(z.string().min(1).max(200)).max(50).optional(),
   intermediate: z.boolean().optional(),
@@ -144,6 +169,8 @@ const memberFields = {
   statement_lifetime: seconds.nullable().optional(),
   valid_until: seconds.nullable().optional(),
   organization: z.string().trim().min(1).max(300).optional(),
+  ec_location: z.string().max(2048).nullable().optional().openapi({ description: 'Where it publishes its configuration, when not at the well-known URL' }),
+  domain_control: shownBy.optional(),
 };
 export const newMember = z
   .strictObject({
@@ -174,6 +201,8 @@ export const memberSchema = z
     statement_lifetime: seconds.nullable(),
     valid_until: seconds.nullable(),
     hosted: z.boolean(),
+    ec_location: z.string().nullable(),
+    domain_control: z.object({ method: z.string(), reason: z.string().optional(), at: seconds }).nullable(),
     created_at: seconds,
     updated_at: seconds,
     v: z.number().int(),
@@ -189,6 +218,8 @@ export const memberInput = (body: z.infer<typeof memberChange>) => ({
   crit: body.crit,
   statementLifetime: body.statement_lifetime,
   validUntil: body.valid_until,
+  ecLocation: body.ec_location,
+  shownBy: body.domain_control,
 });
 export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => ({
   id: row.id,
@@ -206,6 +237,8 @@ export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => (
   statement_lifetime: row.statementLifetime,
   valid_until: row.validUntil,
   hosted: row.hosted,
+  ec_location: row.ecLocation,
+  domain_control: row.domainControl,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
   v: row.v,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { clean, out, table } from './output.js';
+import { type Finding, PROFILES } from '../federation/entry.js';
+import { clean, green, out, showFindings, table } from './output.js';
 import { collect, globals, type Page, path, readJson, show } from './shell.js';
 
 interface AuthorityView {
@@ -17,6 +18,7 @@ interface Settings {
   readonly claims?: string;
   readonly keyRotation?: string;
   readonly clientAuth?: string;
+  readonly ecLocation?: string;
 }
 
 function settings(options: Settings): Record<string, unknown> {
@@ -27,6 +29,7 @@ function settings(options: Settings): Record<string, unknown> {
     ...(options.keyRotation !== undefined && { key_rotation: options.keyRotation === 'off' ? null : Number(options.keyRotation) }),
     ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
     ...(options.claims !== undefined && { claims: readJson(options.claims) }),
+    ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
     ...(options.clientAuth !== undefined && { client_auth: Object.fromEntries(options.clientAuth.split(',').map((one) => one.split('='))) }),
   };
 }
@@ -39,6 +42,7 @@ const withSettings = (command: Command): Command =>
     .option('--key-rotation <seconds|off>', 'rotate the signing key this often')
     .option('--metadata <file>', 'JSON')
     .option('--claims <file>', 'further claims of the configuration, such as trust_mark_issuers (JSON)')
+    .option('--ec-location <needed|always>', 'whether every statement says where the configuration lies')
     .option('--client-auth <list>', 'e.g. fetch=optional,list=required');
 
 export function authorityCommands(program: Command): void {
@@ -76,6 +80,18 @@ export function authorityCommands(program: Command): void {
       const { client, json, authority: chosen } = globals(command);
       const one = await client.get<AuthorityView>(path('authorities', slug ?? chosen));
       show(json, one, () => describe(one));
+    });
+  authority
+    .command('check [slug]')
+    .description('check an authority against a profile: what it publishes and how it is run; changes nothing')
+    .option('--profile <name>', Object.keys(PROFILES).join(', '), 'base')
+    .action(async (slug: string | undefined, options: { profile: string }, command: Command) => {
+      const { client, json, authority: chosen } = globals(command);
+      const report = await client.get<{ ok: boolean; findings: readonly (Finding & { severity: string })[] }>(
+        `${path('authorities', slug ?? chosen, 'check')}?profile=${encodeURIComponent(options.profile)}`,
+      );
+      show(json, report, () => out(report.findings.length ? showFindings(report.findings) : green('no findings')));
+      if (!report.ok) process.exitCode = 4;
     });
   withSettings(
     authority

@@ -39,6 +39,10 @@ function describe(member: MemberView): void {
   out(`  enrolled  ${when(member.created_at)}`);
 }
 
+const DOMAIN_CONTROL = 'how it shows that it may use its domain: "well-known" (a token under its host), or the reason why you vouch for it';
+const shownBy = (text: string | undefined): object =>
+  text === undefined ? {} : { domain_control: text === 'well-known' ? { method: 'well_known' } : { method: 'operator', reason: text } };
+
 interface EnrollOptions {
   readonly jwks?: string;
   readonly pem?: string;
@@ -50,6 +54,8 @@ interface EnrollOptions {
   readonly organization?: string;
   readonly vetting?: boolean;
   readonly waive?: string[];
+  readonly ecLocation?: string;
+  readonly domainControl?: string;
   readonly dryRun?: boolean;
 }
 
@@ -114,6 +120,8 @@ function enrollment(entityId: string, options: EnrollOptions, configuration: str
     ...(options.constraints !== undefined && { constraints: readJson(options.constraints) }),
     ...(options.organization !== undefined && { organization: options.organization }),
     ...(options.waive && { waive: options.waive }),
+    ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
+    ...shownBy(options.domainControl),
     activate: options.vetting !== true,
   };
 }
@@ -240,6 +248,8 @@ export function memberCommands(program: Command): void {
     .option('--organization <name>', 'the legal body: id or legal name')
     .option('--vetting', 'do not activate: the member waits in state vetting')
     .option('--waive <code...>', 'accept findings about policy by name: policy_violation, policy_operator_type')
+    .option('--ec-location <url>', 'where it publishes its entity configuration, when not at its well-known URL')
+    .option('--domain-control <how>', DOMAIN_CONTROL)
     .option('--dry-run', 'show what pre-flight finds and change nothing')
     .addHelpText(
       'after',
@@ -316,17 +326,35 @@ export function memberCommands(program: Command): void {
   member
     .command('host <id> [file]')
     .description('serve the entity configuration that the member signed (a compact JWT in a file, or -), for leafs without a web server')
+    .option('--domain-control <how>', DOMAIN_CONTROL)
     .option('--end', 'serve it no longer')
-    .action(async (id: string, file: string | undefined, options: { end?: boolean }, command: Command) => {
+    .action(async (id: string, file: string | undefined, options: { end?: boolean; domainControl?: string }, command: Command) => {
       const { client, authority, json } = globals(command);
       if (!options.end && file === undefined) throw new CliError(2, 'which configuration? npx holdfast member host <id> <file>');
       const one = options.end
         ? await client.send<MemberView>('DELETE', base(authority, id, 'configuration'))
-        : await client.send<MemberView>('PUT', base(authority, id, 'configuration'), { entity_configuration: readInput(file ?? '-').trim() });
+        : await client.send<MemberView>('PUT', base(authority, id, 'configuration'), {
+            entity_configuration: readInput(file ?? '-').trim(),
+            ...shownBy(options.domainControl),
+          });
       show(json, one, () => {
         describe(one);
         talkFindings(one.findings);
       });
+    });
+  member
+    .command('locate <id> [url]')
+    .description('say in the statement where the member publishes its entity configuration (ec_location), when not at its well-known URL')
+    .option('--domain-control <how>', DOMAIN_CONTROL)
+    .option('--end', 'it is at the well-known URL again')
+    .action(async (id: string, url: string | undefined, options: { end?: boolean; domainControl?: string }, command: Command) => {
+      const { client, authority, json } = globals(command);
+      if (!options.end && url === undefined) throw new CliError(2, 'where? npx holdfast member locate <id> <url>');
+      const one = await client.send<MemberView>('PATCH', base(authority, id), {
+        ec_location: options.end ? null : url,
+        ...shownBy(options.domainControl),
+      });
+      show(json, one, () => describe(one));
     });
   watchMemberCommands(member);
   const keys = member.command('keys').description("a member's keys");

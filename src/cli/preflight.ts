@@ -29,12 +29,12 @@ export function preflightCommand(program: Command, run: PreflightRunner): void {
       const profiles = (options.profile.length || !options.list ? (options.profile.length ? options.profile : ['base']) : Object.keys(PROFILES)).map(profileOf);
       if (options.list)
         return show(json, profiles, () => {
-          for (const { name, version, title, rules } of profiles) {
-            out(`${name} ${version}: ${title}`);
+          for (const { name, version, title, document, status, date, rules } of profiles) {
+            out(`${name} ${version}: ${title}${[document, status, date].map((one) => (one === undefined ? '' : `, ${one}`)).join('')}`);
             out(
               table(
-                ['  rule', 'severity', 'concerns', ''],
-                rules.map((one) => [`  ${one.id}`, one.severity, one.applies_to, one.says]),
+                ['  rule', 'severity', 'concerns', 'section', ''],
+                rules.map((one) => [`  ${one.id}`, one.severity, one.applies_to, one.source, one.says]),
               ),
             );
           }

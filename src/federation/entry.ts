@@ -51,7 +51,9 @@ export { applySuperiorMetadata, checkMetadata, type Metadata, parseMetadata } fr
 export { applyMetadataPolicy } from './metadata-policy/apply.js';
 export { combineMetadataPolicies } from './metadata-policy/combine.js';
 export { type MetadataPolicy, parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
-export { checkProfile, parseProfile, type Profile, type ProfileFinding } from './profile.js';
+export { readDraftEra } from './draft-era.js';
+export { checkProfile, parseProfile, type ProfileFinding } from './profile.js';
+export type { OwnFact, Profile, ProfileEvidence } from './profile-schema.js';
 export { PROFILES } from './profiles/all.js';
 export { missingParameters } from './required-parameters.js';
 export { type ResolveResponseClaims, type ResolveResponseOptions, signResolveResponse, validateResolveResponse } from './resolve-response.js';

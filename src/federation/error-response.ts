@@ -9,6 +9,8 @@ export const ERROR_STATUS = {
   invalid_subject: 404,
   invalid_trust_anchor: 404,
   not_found: 404,
+  /** Extended Subordinate Listing, Implementer's Draft 1. */
+  page_not_found: 404,
   server_error: 500,
   temporarily_unavailable: 503,
 } as const;

@@ -96,6 +96,8 @@ const RULES = {
   configuration_replayed: ['§11.2', 'The configuration is older than one seen before; look for a stale cache or a replay.'],
   membership_ending: ['§11.4', 'Extend the membership, or tell the member when it ends.'],
   profile_rule: ['', 'Follow the profile of the federation, or choose another one.'],
+  profile_unchecked: ['', 'Look at it yourself: it does not show in what was read.'],
+  draft_era: ['§3.1', 'Publish what the final standard has; others refuse this configuration.'],
   registration_policy_unmet: ['Registration Policy draft', 'Have the entity registered under one of the policies named.'],
   keys_differ: ['§11.2', 'Compare the keys through a second channel before enrolling.'],
 } as const satisfies Record<string, readonly [clause: string, fix: string]>;

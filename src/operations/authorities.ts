@@ -3,10 +3,10 @@ import { type Finding, finding, isTrustMarkType, limits, type Metadata, parseEnt
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
 import { newId } from '../keys/random.js';
 import { insertRows, putArtefacts } from '../store/bulk.js';
-import { authority, authorityKey, type ClientAuth } from '../store/schema.js';
+import { authority, authorityKey, type ClientAuth, type EC_LOCATION_MODES } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { homeOf } from './claim-homes.js';
-import { resignJob } from './jobs.js';
+import { nextGeneration, resignJob } from './jobs.js';
 import type { Judged, WithFindings } from './judged.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
@@ -22,6 +22,7 @@ export interface AuthorityInput {
   readonly statementLifetime?: number | undefined;
   readonly clientAuth?: ClientAuth | undefined;
   readonly keyRotation?: number | null | undefined;
+  readonly ecLocation?: (typeof EC_LOCATION_MODES)[number] | undefined;
 }
 
 const SLUG = /^[a-z0-9][a-z0-9-]{0,39}$/;
@@ -37,6 +38,7 @@ const RESERVED = new Set([
     'trust-mark-list',
     'historical-keys',
     'subordinate-events',
+    'collection',
     'status-lists',
     'status',
     'checkpoints',
@@ -120,6 +122,8 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
         keyAlg: key.alg,
         keyRotation: input.keyRotation ?? null,
         generation: 1,
+        statementsChangedAt: now,
+        ecLocation: input.ecLocation ?? 'needed',
         createdAt: now,
         updatedAt: now,
         v: 1,
@@ -157,7 +161,7 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
 }
 
 /** Settings whose change reaches every statement. */
-const RESIGNS = ['statementLifetime'] as const;
+const RESIGNS = ['statementLifetime', 'ecLocation'] as const;
 
 /**
  * Change an authority's settings; its configuration is signed anew at once, statements in slices when they change too.
@@ -181,9 +185,11 @@ export async function changeAuthority(
       expectVersion(before, version);
       const set = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as Partial<AuthorityRow>;
       const all = RESIGNS.some((name) => set[name] !== undefined && set[name] !== before[name]);
-      const after: AuthorityRow = { ...before, ...set, generation: before.generation + (all ? 1 : 0), updatedAt: call.now(), v: before.v + 1 };
+      const now = call.now();
+      const changed: AuthorityRow = { ...before, ...set };
+      const after = all ? nextGeneration(changed, now) : { ...changed, updatedAt: now, v: before.v + 1 };
       const artefacts = [await signedConfiguration(call, await issuerOf(call, after))];
-      const job = all ? await resignJob(call, after, 'statement lifetime') : undefined;
+      const job = all ? await resignJob(call, after, 'settings') : undefined;
       const { id: _, slug: __, entityId: ___, createdAt: ____, ...columns } = after;
       return {
         events: [

@@ -8,7 +8,7 @@ import { insertRows, putArtefacts } from '../store/bulk.js';
 import { artefact, authority, authorityKey } from '../store/schema.js';
 import type { Statement } from '../store/database.js';
 import { allow, type Call, change } from './call.js';
-import { resignJob } from './jobs.js';
+import { generationOf, nextGeneration, resignJob } from './jobs.js';
 import { withholdResting } from '../store/known-entities.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from './publish.js';
 import { Refusal, refuseFindings } from './refusal.js';
@@ -49,7 +49,7 @@ function changeKeys(
       const decided = await decide(before, row);
       if (!('keys' in decided)) return { events: [], statements: [], result: decided };
       const { keys, key, event, reason, resign, withheld } = decided;
-      const after: AuthorityRow = resign ? { ...row, generation: row.generation + 1, updatedAt: call.now(), v: row.v + 1 } : row;
+      const after = resign ? nextGeneration(row, call.now()) : row;
       const issuer = await issuerOf(call, after, { keys });
       const artefacts = [await signedConfiguration(call, issuer), await signedHistoricalKeys(call, issuer)];
       const job = resign ? await resignJob(call, after, event, withheld) : undefined;
@@ -66,9 +66,7 @@ function changeKeys(
         ],
         statements: [
           ...saveKeys(call, before, keys),
-          ...(resign
-            ? [db.update(authority).set({ generation: after.generation, updatedAt: after.updatedAt, v: after.v }).where(eq(authority.id, authorityId))]
-            : []),
+          ...(resign ? [db.update(authority).set(generationOf(after)).where(eq(authority.id, authorityId))] : []),
           ...(job?.statements ?? []),
           ...(withheld === undefined ? [] : withholdResting(authorityId, call.now())),
           putArtefacts(artefacts),

@@ -27,6 +27,8 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
         .where(eq(job.id, row.id)),
       // Every statement is the new one now: what was evaluated from the old ones is evaluated again.
       ...(left === 0 ? [dueResting(row.authorityId, deployment.now())] : []),
+      // Whoever copied a statement before its slice came has to see it change once more.
+      ...(left === 0 ? [db.update(authority).set({ statementsChangedAt: deployment.now() }).where(eq(authority.id, row.authorityId))] : []),
     ]);
   }
 }

@@ -12,6 +12,8 @@ import { givenKeys } from './member-keys.js';
 import { type Judged, keysLeftOut, type WithFindings } from './judged.js';
 import { moveEnd } from './move-end.js';
 import { issuerOf, published, signedStatement } from './publish.js';
+import { type ShownBy, showDomainControl } from './domain-control.js';
+import { expectLocatable } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from './refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from './registry.js';
 
@@ -63,18 +65,26 @@ export async function rewriteMember(
   });
 }
 
-export interface MemberChange extends MemberInput {
+export interface MemberChange extends Omit<MemberInput, 'domainControl'> {
+  /** How domain control is shown, for a configuration elsewhere than on the identifier's own host. */
+  readonly shownBy?: ShownBy | undefined;
   readonly organization?: string | undefined;
   readonly version?: number | undefined;
 }
 
 /** Change what we say about a member. Fields left out stay. @throws Refusal findings, wrong_state, version_conflict */
-export async function changeMember(call: Call, slug: string, id: string, { organization, version, ...input }: MemberChange): Promise<MemberRow> {
+export async function changeMember(call: Call, slug: string, id: string, { organization, version, shownBy, ...input }: MemberChange): Promise<MemberRow> {
   allow(call, 'enroll', slug);
+  const authority = await findAuthority(call.store.db, slug);
+  const { entityId, jwks } = await findMember(call.store.db, authority.id, id);
+  const control = shownBy && (await showDomainControl(call, authority.entityId, entityId, jwks, shownBy)); // before the lock
   return rewriteMember(call, slug, id, version, async (before) => {
     if (before.state === 'active') allow(call, 'approve', slug);
-    const set = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
-    expectMemberInput({ ...before, ...set });
+    const given = { ...input, domainControl: control };
+    const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<MemberRow>;
+    expectMemberInput({ ...before, ...set }, call);
+    if (set.ecLocation && before.hosted) throw new Refusal('wrong_state', 'we serve its configuration; end that first: holdfast member host <id> --end');
+    await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string');
     const owner = await organizationOf(call, before.authorityId, organization, call.now());
     const row: MemberRow = { ...before, ...set, ...(owner.id !== null && { organizationId: owner.id }), cut: before.cut + 1 };
     return {
@@ -85,7 +95,12 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
           type: 'member.changed',
           subjectKind: 'member',
           subjectId: before.id,
-          detail: { entity_id: before.entityId, changed: Object.keys({ ...set, ...(organization !== undefined && { organization }) }) },
+          detail: {
+            entity_id: before.entityId,
+            changed: Object.keys({ ...set, ...(organization !== undefined && { organization }) }),
+            ...(set.ecLocation && { ec_location: set.ecLocation }),
+            ...(control && { domain_control: control }),
+          },
         },
       ],
       first: [...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, eq(trustMark.memberId, before.id), row.validUntil))],
@@ -144,8 +159,9 @@ export async function replaceMemberKeys(
 export async function adoptMemberKeys(call: Call, slug: string, id: string, configuration?: string): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
   const { db } = call.store;
-  const { entityId } = await findMember(db, (await findAuthority(db, slug)).id, id);
-  const statement = await call.explorer.ask('configuration', { entityId, configuration });
+  const authority = await findAuthority(db, slug);
+  const { entityId } = await findMember(db, authority.id, id);
+  const statement = await call.explorer.ask('configuration', { entityId, configuration, superior: authority.entityId });
   if (!statement.ok) throw refuseFindings('no valid entity configuration could be read', statement.findings);
   const { iat } = statement.value.claims;
   const shown = usableKeys(statement.value.claims.jwks);

@@ -156,7 +156,7 @@ async function visit(
   found: Found,
   known: KnownEntity,
 ): Promise<void> {
-  const evaluated = await evaluateNow(deployment, issuer.authority, found.entityId, anchors, found.superior);
+  const evaluated = await evaluateNow(deployment, issuer.authority, found.entityId, anchors, found.superior === null ? [] : [found.superior]);
   // The list is a stranger's too: it is read before the lease is given back.
   const below = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : [];
   await storeEvaluation(deployment, issuer, known, evaluated);

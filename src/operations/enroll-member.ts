@@ -6,6 +6,8 @@ import { member, organization } from '../store/schema.js';
 import type { Statement } from '../store/database.js';
 import { allow, type Call, change } from './call.js';
 import { expectMemberInput, type MemberInput, newMemberRow } from './member-input.js';
+import { type ShownBy, showDomainControl } from './domain-control.js';
+import { expectLocatable } from './identifier-uniqueness.js';
 import { knowMembers } from '../store/known-entities.js';
 import { type Judged, keysLeftOut, type WithFindings } from './judged.js';
 import { givenKeys } from './member-keys.js';
@@ -15,7 +17,9 @@ import { Refusal, refuseFindings } from './refusal.js';
 import { findAuthority, findOrganization, type MemberRow } from './registry.js';
 import { expectWaived } from './waivers.js';
 
-export interface Enrollment extends MemberInput {
+export interface Enrollment extends Omit<MemberInput, 'domainControl'> {
+  /** How domain control is shown, for a configuration elsewhere than on the identifier's own host. */
+  readonly shownBy?: ShownBy | undefined;
   readonly entityId: string;
   /** Where the keys come from; exactly one, or none: then pre-flight fetches the configuration. */
   readonly jwks?: unknown;
@@ -48,9 +52,10 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
   if (input.activate) allow(call, 'approve', slug);
   const id = parseEntityId(input.entityId, call);
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
-  expectMemberInput(input);
+  expectMemberInput(input, call);
   const keys = await bindKeys(call, slug, input); // before the lock: it may go over the network
-  const { id: authorityId } = await findAuthority(call.store.db, slug);
+  const { id: authorityId, entityId: ourId } = await findAuthority(call.store.db, slug);
+  const domainControl = input.shownBy && (await showDomainControl(call, ourId, input.entityId, keys.jwks, input.shownBy));
   const memberId = newId('mem');
   return change(call, {
     authorityId,
@@ -78,8 +83,9 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
           keysIat: keys.iat,
           now,
         },
-        { ...input, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
+        { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
       );
+      await expectLocatable(call, row, true);
       const artefacts = input.activate ? [await signedStatement(call, await issuerOf(call, authority), row)] : [];
       const detail = {
         entity_id: row.entityId,
@@ -87,6 +93,8 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
         keys_proven_by: keys.provenBy,
         kids: keys.jwks.keys.map(({ kid }) => kid),
         ...(keys.waived.length && { waived: keys.waived }),
+        ...(row.ecLocation !== null && { ec_location: row.ecLocation }),
+        ...(domainControl && { domain_control: domainControl }),
         ...(input.activate && { single_operator: true }),
       };
       return {

@@ -23,6 +23,8 @@ import { watchMember } from './watch-members.js';
 
 /** Subjects evaluated at once; the doors bound what that means for the world. */
 const AT_ONCE = 8;
+/** Superiors of a stranger that are asked where its configuration lies. */
+const MAX_SUPERIORS = 4;
 interface Tools {
   readonly cache: StatementCache;
   readonly keyCache: ReturnType<typeof createKeyCache>;
@@ -36,24 +38,26 @@ function toolsOf(deployment: Deployment): Tools {
 
 /**
  * Evaluate a subject now, as a resolver of ours sees it; nothing is stored.
- * @param superior who listed it, when it was found that way: it may know where its configuration lies
+ * @param superiors who is known to have it as a subordinate, from a listing or a membership: they say where its configuration lies
  */
 export async function evaluateNow(
   deployment: Deployment,
   row: AuthorityRow,
   subject: string,
   anchors?: Awaited<ReturnType<typeof anchorsOf>>,
-  superior?: string | null,
+  superiors: readonly string[] = [],
 ): Promise<Evaluated> {
   const { cache, keyCache } = toolsOf(deployment);
   const local = new Map<string, LocalEvidence>();
   const budget = createBudget();
   const outbound = withinBudget(deployment.outbound, budget);
-  const source = statementSource(deployment, { cached: { by: cache, subject }, local });
+  const source = statementSource(deployment, { cached: { by: cache, subject }, local, superiors });
   const { development } = deployment;
   const pinned = anchors ?? (await anchorsOf(deployment, row));
   const evaluation = await evaluate(subject, {
-    source: superior ? withLocation(source, outbound, { subject, superior, now: deployment.now(), development }) : source,
+    source: superiors.length
+      ? withLocation(source, outbound, { subject, superiors, now: deployment.now(), development, keyCache, served: source.served })
+      : source,
     anchors: pinned,
     now: deployment.now(),
     development,
@@ -151,7 +155,8 @@ export async function evaluateAndStore(
   known: KnownEntity,
   anchors?: Awaited<ReturnType<typeof anchorsOf>>,
 ): Promise<void> {
-  const evaluated = await evaluateNow(deployment, issuer.authority, known.entityId, anchors);
+  const superiors = known.source === 'member' ? [issuer.authority.entityId] : known.superiors.slice(0, MAX_SUPERIORS);
+  const evaluated = await evaluateNow(deployment, issuer.authority, known.entityId, anchors, superiors);
   await storeEvaluation(deployment, issuer, known, evaluated);
   if (known.source === 'member') await watchMember(deployment, issuer.authority, known.entityId, evaluated);
 }

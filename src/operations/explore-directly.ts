@@ -1,5 +1,7 @@
 import { compareKeys } from './anchors.js';
 import type { Deployment } from './call.js';
+import { checkAuthorityNow } from './check-authority.js';
+import { showsToken } from './domain-control.js';
 import { evaluateNamed, explainNow } from './evaluate-asked.js';
 import type { Question, Questions } from './explorer.js';
 import { readMark } from './own-marks.js';
@@ -14,7 +16,9 @@ const ANSWERS: Answers = {
   explain: explainNow,
   evaluate: evaluateNamed,
   preflight: preflightNow,
+  checkAuthority: checkAuthorityNow,
   configuration: readConfiguration,
+  domainControl: showsToken,
   compareKeys,
   listedKeys,
   policyUnder,

@@ -1,4 +1,4 @@
-import type { EntityStatement, Finding, JwkSet, Metadata, Result } from '../federation/entry.js';
+import type { EntityStatement, Finding, JwkSet, Metadata, ProfileFinding, Result } from '../federation/entry.js';
 import type { JudgedMark } from '../resolver/judge-marks.js';
 import type { Verdict } from '../resolver/evaluate.js';
 import type { WalkStep } from '../resolver/walk.js';
@@ -68,8 +68,15 @@ export interface Questions {
     asked: { readonly slug: string; readonly entityId: string; readonly configuration: string | undefined; readonly profile: string | undefined };
     answer: Preflight;
   };
-  /** A valid Entity Configuration, fetched, or uploaded as `configuration`. */
-  configuration: { asked: { readonly entityId: string; readonly configuration: string | undefined }; answer: Result<EntityStatement> };
+  /** An authority of ours against a profile. */
+  checkAuthority: { asked: { readonly slug: string; readonly profile: string }; answer: readonly ProfileFinding[] };
+  /** A valid Entity Configuration, fetched, or uploaded as `configuration`; `superior`: an authority of ours that may host it. */
+  configuration: {
+    asked: { readonly entityId: string; readonly configuration: string | undefined; readonly superior?: string };
+    answer: Result<EntityStatement>;
+  };
+  /** Does the host of an identifier show a token of ours? */
+  domainControl: { asked: { readonly entityId: string; readonly token: string }; answer: boolean };
   /** The keys an anchor serves now, against those pinned. */
   compareKeys: { asked: { readonly entityId: string; readonly pinned: JwkSet }; answer: ComparedKeys };
   /** Which keys a superior lists for an authority of ours; undefined when it cannot be read. */

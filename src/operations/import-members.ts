@@ -8,6 +8,7 @@ import { job, jobRefusal, member, organization } from '../store/schema.js';
 import { allow, type Call, change } from './call.js';
 import { findJob, type JobRow } from './jobs.js';
 import { type MemberInput, memberInputFindings, newMemberRow } from './member-input.js';
+import { expectLocatable } from './identifier-uniqueness.js';
 import { keysLeftOut } from './judged.js';
 import { knowMembers } from '../store/known-entities.js';
 import { givenKeys } from './member-keys.js';
@@ -44,6 +45,9 @@ const lineShape = z.strictObject({
   organization: z.string().min(1).max(300).optional(),
   statement_lifetime: z.number().int().optional(),
   valid_until: z.number().int().nullable().optional(),
+  ec_location: z.string().max(2048).nullable().optional(),
+  /** An operator's word, and the reason for it, that the member controls the domain of its identifier. */
+  domain_control: z.string().trim().min(1).max(500).optional(),
   activate: z.boolean().optional(),
 });
 
@@ -187,7 +191,7 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
   const authority = await findAuthority(call.store.db, slug);
   const taken = await knownEntities(call, authorityId, lines);
   for (const line of lines) {
-    const checked = await checkLine(call, line, mayApprove);
+    const checked = await checkLine(call, authorityId, line, mayApprove);
     if ('code' in checked) refused.push(checked);
     else if (taken.has(checked.input.entity_id))
       refused.push({
@@ -221,7 +225,7 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
     const organizationId = input.organization === undefined ? null : (organizations.ids.get(input.organization) ?? null);
     return newMemberRow(
       { id: newId('mem'), authorityId, organizationId, entityId: input.entity_id, active: input.activate === true, jwks, keysIat: null, now },
-      inputOf(input),
+      inputOf(input, now),
     );
   });
   const active = rows.filter(({ state }) => state === 'active');
@@ -232,7 +236,14 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
       type: 'member.enrolled',
       subjectKind: 'member',
       subjectId: row.id,
-      detail: { entity_id: row.entityId, state: row.state, keys_proven_by: 'operator', kids: row.jwks.keys.map(({ kid }) => kid) },
+      detail: {
+        entity_id: row.entityId,
+        state: row.state,
+        keys_proven_by: 'operator',
+        kids: row.jwks.keys.map(({ kid }) => kid),
+        ...(row.ecLocation !== null && { ec_location: row.ecLocation }),
+        ...(row.domainControl && { domain_control: row.domainControl }),
+      },
       artefacts: artefact ? published([artefact]) : [],
     };
   });
@@ -259,6 +270,7 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
 
 async function checkLine(
   call: Call,
+  authorityId: string,
   { line, value, fault }: ImportLine,
   mayApprove: boolean,
 ): Promise<Told | { input: z.infer<typeof lineShape>; keys: UsableKeys }> {
@@ -271,10 +283,17 @@ async function checkLine(
   if (!id.ok) return no('entity_id_invalid', id.findings[0]?.detail ?? '', null);
   if ((input.jwks === undefined) === (input.pem === undefined)) return no('invalid_request', 'give exactly one of jwks and pem', input.entity_id);
   const keys = await givenKeys(input);
-  const findings = [...(keys.ok ? [] : keys.findings), ...memberInputFindings(inputOf(input))];
+  const findings = [...(keys.ok ? [] : keys.findings), ...memberInputFindings(inputOf(input, call.now()), call)];
   if (!keys.ok || findings.length) return no(findings[0]?.code ?? 'invalid_request', textOf(findings), input.entity_id);
   if (input.activate && !mayApprove) return no('permission_denied', 'your role may not activate members', input.entity_id);
   if (typeof input.valid_until === 'number' && input.valid_until <= call.now()) return no('invalid_request', 'valid_until has passed', input.entity_id);
+  const { ecLocation = null, domainControl = null } = inputOf(input, call.now());
+  try {
+    await expectLocatable(call, { authorityId, entityId: input.entity_id, jwks: keys.value.jwks, ecLocation, domainControl }, true);
+  } catch (error) {
+    if (error instanceof Refusal) return no(error.code, error.message, input.entity_id);
+    throw error;
+  }
   return { input, keys: keys.value };
 }
 
@@ -313,7 +332,7 @@ async function organizationsOf(call: Call, authorityId: string, names: readonly 
 }
 
 /** A line in the words of the operations. */
-const inputOf = (input: z.infer<typeof lineShape>): MemberInput => ({
+const inputOf = (input: z.infer<typeof lineShape>, now: number): MemberInput => ({
   entityTypes: input.entity_types ?? Object.keys(input.metadata ?? {}),
   intermediate: input.intermediate,
   metadata: input.metadata as Metadata | undefined,
@@ -322,6 +341,8 @@ const inputOf = (input: z.infer<typeof lineShape>): MemberInput => ({
   crit: input.crit,
   statementLifetime: input.statement_lifetime,
   validUntil: input.valid_until,
+  ecLocation: input.ec_location,
+  domainControl: input.domain_control === undefined ? null : { method: 'operator', reason: input.domain_control, at: now },
 });
 
 async function signAll(call: Call, issuer: Issuer, rows: readonly MemberRow[]): Promise<Map<string, NewArtefact>> {

@@ -12,6 +12,21 @@ export type JobRow = typeof job.$inferSelect;
 /** Past its cap an artefact is served no more and never signed again; what a member signed is not ours to sign. */
 export const renewable = (now: number) => and(ne(artefact.kind, 'hosted'), or(isNull(artefact.cap), gt(artefact.cap, now)));
 
+/**
+ * An authority after a change that reaches every statement. The one place where `generation` rises, so that whoever keeps a
+ * copy of the statements by their times sees each such change.
+ */
+export const nextGeneration = (row: AuthorityRow, now: number): AuthorityRow => ({
+  ...row,
+  generation: row.generation + 1,
+  statementsChangedAt: now,
+  updatedAt: now,
+  v: row.v + 1,
+});
+
+/** What of a row is written when only its generation rose. */
+export const generationOf = ({ generation, statementsChangedAt, updatedAt, v }: AuthorityRow) => ({ generation, statementsChangedAt, updatedAt, v });
+
 /** How many artefacts of an authority are older than its generation: what a re-signing still has to do. */
 export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorityId: string, generation: number): Promise<number> {
   const [row] = await call.store.db

@@ -9,8 +9,10 @@ import {
   parseConstraints,
   parseMetadata,
 } from '../federation/entry.js';
+import { isLoopbackHost } from '../federation/entity-id.js';
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
 import { FEDERATION_ENDPOINTS } from '../federation/metadata.js';
+import type { DomainControl } from '../store/schema.js';
 import { homeOf } from './claim-homes.js';
 import { refuseFindings } from './refusal.js';
 import type { MemberRow } from './registry.js';
@@ -27,10 +29,21 @@ export interface MemberInput {
   readonly statementLifetime?: number | null | undefined;
   /** Seconds since the epoch; no statement outlives it. */
   readonly validUntil?: number | null | undefined;
+  /** Where the member publishes its configuration, when not at its well-known URL (Entity Configuration Hosting draft). */
+  readonly ecLocation?: string | null | undefined;
+  readonly domainControl?: DomainControl | null | undefined;
+}
+
+/** What is wrong with a place for a configuration: https, because a statement in it is worth nothing when it is not the member's. */
+function locationFault(location: string, development: boolean): string | undefined {
+  if (location.length > limits.MAX_ENTITY_ID_LENGTH) return `it has more than ${limits.MAX_ENTITY_ID_LENGTH} characters`;
+  const url = URL.canParse(location) ? new URL(location) : undefined;
+  const sound = url?.protocol === 'https:' || (development && url?.protocol === 'http:' && isLoopbackHost(url.hostname));
+  return url && sound && !url.username && !url.password && !url.hash ? undefined : 'it is no https URL without credentials and fragment';
 }
 
 /** Faults in an operator's description of a member. */
-export function memberInputFindings(input: MemberInput): readonly Finding[] {
+export function memberInputFindings(input: MemberInput, { development }: { readonly development: boolean }): readonly Finding[] {
   const findings: Finding[] = [];
   const no = (where: string, detail: string, fix: string) => findings.push({ ...finding('claim_invalid', where, detail), fix });
   const metadata = parseMetadata(input.metadata ?? {});
@@ -47,7 +60,10 @@ export function memberInputFindings(input: MemberInput): readonly Finding[] {
   if (registered !== undefined && !isRegistrationPolicy(registered))
     no('claims/registration_policy', 'it is no array of URIs', 'Name the registration policies the member was registered under.');
   if (input.claims?.['ec_location'] !== undefined)
-    no('claims/ec_location', 'it is set by Holdfast', 'Upload the configuration the member signed instead: holdfast member host <id> <file>.');
+    no('claims/ec_location', 'it has a field of its own', 'Set ec_location, or upload the configuration the member signed: holdfast member host <id> <file>.');
+  const fault = typeof input.ecLocation === 'string' ? locationFault(input.ecLocation, development) : undefined;
+  if (fault !== undefined) no('ec_location', fault, 'Give the https URL where the member publishes its configuration.');
+  if (input.ecLocation && input.intermediate) no('ec_location', 'the member is an intermediate', 'Only leafs publish elsewhere than at their well-known URL.');
   for (const name of input.crit ?? [])
     if (input.claims?.[name] === undefined) no('crit', `"${name}" is not among the extra claims`, 'List only extra claims that are present.');
   const lifetime = input.statementLifetime ?? limits.DEFAULT_STATEMENT_LIFETIME;
@@ -56,8 +72,8 @@ export function memberInputFindings(input: MemberInput): readonly Finding[] {
   return findings;
 }
 
-export function expectMemberInput(input: MemberInput): void {
-  const findings = memberInputFindings(input);
+export function expectMemberInput(input: MemberInput, options: { readonly development: boolean }): void {
+  const findings = memberInputFindings(input, options);
   if (findings.length) throw refuseFindings('the member is not described correctly', findings);
 }
 
@@ -93,6 +109,8 @@ export const newMemberRow = ({ active, now, ...given }: NewMember, input: Member
   statementLifetime: input.statementLifetime ?? null,
   validUntil: input.validUntil ?? null,
   hosted: false,
+  ecLocation: input.ecLocation ?? null,
+  domainControl: input.domainControl ?? null,
   cut: 0,
   createdAt: now,
   updatedAt: now,

@@ -6,7 +6,7 @@ import { allow, type Call, change } from './call.js';
 import { asErrors, isError, type Judged, type WithFindings } from './judged.js';
 import { policyNotices, type Subjects } from './policy-notices.js';
 import { knownBreaks } from './policy-impact.js';
-import { resignJob } from './jobs.js';
+import { generationOf, nextGeneration, resignJob } from './jobs.js';
 import { type PolicyInput, type PolicyPreview, replay } from './policy-replay.js';
 import { preflight } from './preflight.js';
 import { Refusal, refuseFindings } from './refusal.js';
@@ -134,7 +134,7 @@ export async function publishPolicy(
       if (policy.state === 'published') return { events: [], statements: [], result: { policy, jobId: null, findings } };
       const old = await publishedPolicy(db, row.id);
       const now = call.now();
-      const after = { ...before, generation: before.generation + 1, updatedAt: now, v: before.v + 1 };
+      const after = nextGeneration(before, now);
       const job = await resignJob(call, after, `policy version ${version}`);
       const set = (n: number, state: PolicyRow['state'], more: object = {}) =>
         db
@@ -153,7 +153,7 @@ export async function publishPolicy(
         statements: [
           ...(old ? [set(old.version, 'superseded')] : []),
           set(version, 'published', { publishedAt: now }),
-          db.update(authority).set({ generation: after.generation, updatedAt: now, v: after.v }).where(eq(authority.id, row.id)),
+          db.update(authority).set(generationOf(after)).where(eq(authority.id, row.id)),
           ...job.statements,
         ],
         result: { policy: { ...policy, state: 'published', publishedAt: now }, jobId: job.id, findings },

@@ -7,18 +7,21 @@ import {
   finding,
   missingParameters,
   parseEntityId,
-  PROFILES,
   type ProfileFinding,
+  readDraftEra,
   usableKeys,
+  validateEntityConfiguration,
 } from '../federation/entry.js';
+import { superiorConfigurations } from '../resolver/profile-evidence.js';
 import { allow, type Call, type Deployment } from './call.js';
+import { profileNamed } from './check-authority.js';
 import type { Preflight, Questions } from './explorer.js';
 import { keysLeftOut } from './judged.js';
 import { findAuthority, publishedPolicy } from './registry.js';
 import { Refusal } from './refusal.js';
-import { readConfiguration } from './statement-source.js';
+import { statementSource } from './statement-source.js';
 
-const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metadata_invalid']);
+const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metadata_invalid', 'draft_era']);
 
 /**
  * Check an entity against our rules; changes nothing. One rule set for applicants, enrolment and monitoring.
@@ -29,13 +32,10 @@ const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metada
 export async function preflight(call: Call, slug: string, entityId: string, configuration?: string, profile?: string): Promise<Preflight> {
   allow(call, 'read', slug);
   const authority = await findAuthority(call.store.db, slug);
-  if (profile !== undefined && !profileNamed(profile))
-    throw new Refusal('invalid_request', `there is no profile ${profile.slice(0, 60)}; there are ${Object.keys(PROFILES).join(', ')}`);
+  if (profile !== undefined) profileNamed(profile);
   if (entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
   return call.explorer.ask('preflight', { slug, entityId, configuration, profile });
 }
-
-const profileNamed = (name: string) => (Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined);
 
 /** The reading half of pre-flight, where strangers are read. */
 export async function preflightNow(deployment: Deployment, { slug, entityId, configuration, profile }: Questions['preflight']['asked']): Promise<Preflight> {
@@ -61,10 +61,19 @@ export async function preflightNow(deployment: Deployment, { slug, entityId, con
   });
   const id = parseEntityId(entityId, deployment);
   if (!id.ok) return report(id.findings);
-  const statement = await readConfiguration(deployment, { entityId, configuration });
-  if (!statement.ok) return report(statement.findings);
   const rules = profile === undefined ? undefined : profileNamed(profile);
-  const more = rules ? checkProfile(rules, statement.value) : [];
+  const source = statementSource(deployment, { superiors: [authority.entityId] });
+  const options = { now: deployment.now(), development: deployment.development };
+  const compact = configuration === undefined ? await source.configuration(entityId) : ({ ok: true, value: configuration } as const);
+  if (!compact.ok) return report(compact.findings);
+  const statement = await validateEntityConfiguration(compact.value, { ...options, subject: entityId });
+  const profiled = async (one: EntityStatement) =>
+    rules ? checkProfile(rules, one, { superiors: await superiorConfigurations(one, [rules], { source, ...options }) }) : [];
+  if (!statement.ok) {
+    const old = rules?.reads_draft_era ? await readDraftEra(compact.value, { ...options, subject: entityId }) : undefined;
+    return report(old?.ok ? [...statement.findings, ...old.value.shapes, ...(await profiled(old.value.statement))] : statement.findings);
+  }
+  const more = await profiled(statement.value);
   return report([...(await judge(deployment, authority, statement.value)), ...more], describe(statement.value));
 }
 

@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import {
   type Constraints,
+  entityConfigurationUrl,
   mediaTypes,
   type Metadata,
   type Result,
@@ -158,6 +159,12 @@ export async function signedHistoricalKeys(deployment: Deployment, issuer: Issue
 const constraintsOf = (policy: PolicyRow | undefined, member: MemberRow): Constraints => ({ ...policy?.constraints, ...member.constraints });
 const some = <T extends object>(value: T): T | undefined => (Object.keys(value).length ? value : undefined);
 
+/** Where the statement says that the member's configuration lies; undefined: it does not say, so at the well-known URL. */
+function locationOf(authority: Pick<AuthorityRow, 'entityId' | 'ecLocation'>, member: MemberRow): string | undefined {
+  if (member.hosted) return hostedAt(authority.entityId, member.entityId);
+  return member.ecLocation ?? (authority.ecLocation === 'always' ? entityConfigurationUrl(member.entityId) : undefined);
+}
+
 /** Claims of the statement about a member (§3.1); undefined ones are left out. */
 export function statementClaims({ authority, policy }: Pick<Issuer, 'authority' | 'policy'>, member: MemberRow, iat: number) {
   const exp = Math.min(iat + (member.statementLifetime ?? authority.statementLifetime), member.validUntil ?? Number.POSITIVE_INFINITY);
@@ -174,7 +181,7 @@ export function statementClaims({ authority, policy }: Pick<Issuer, 'authority' 
     constraints: some(constraintsOf(policy, member)),
     crit: member.crit.length ? member.crit : undefined,
     source_endpoint: endpointOf(authority.entityId, ENDPOINT_PATHS.fetch),
-    ec_location: member.hosted ? hostedAt(authority.entityId, member.entityId) : undefined,
+    ec_location: locationOf(authority, member),
   };
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;
 }

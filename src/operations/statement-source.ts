@@ -6,6 +6,7 @@ import { fetchedStatements, type StatementSource } from '../resolver/source.js';
 import { type ArtefactKind, artefact, authority } from '../store/schema.js';
 import type { Deployment } from './call.js';
 import type { Questions } from './explorer.js';
+import { hostedAt } from './publish.js';
 
 /** Where a statement of ours lay when it was read, and with which `cut`. */
 export interface LocalEvidence {
@@ -23,10 +24,20 @@ export interface SourceOptions {
   readonly cached?: { readonly by: StatementCache; readonly subject: string };
   /** Told of every statement that came from the store, by its bytes. */
   readonly local?: Map<string, LocalEvidence>;
+  /**
+   * The superiors in question, by Entity Identifier: a configuration that one of them hosts here stands for the member's own.
+   * None other does: an authority speaks for its own members only.
+   */
+  readonly superiors?: readonly string[];
+}
+
+export interface LocalSource extends StatementSource {
+  /** What a superior in question serves itself at a place, so that nobody asks for it over the network. */
+  served(superior: string, subject: string, location: string): Promise<Result<string> | undefined>;
 }
 
 /** Statements of authorities in this deployment come from the store, everything else over the wire. */
-export function statementSource({ store: { db }, outbound, now }: Deployment, options: SourceOptions = {}): StatementSource {
+export function statementSource({ store: { db }, outbound, now }: Deployment, options: SourceOptions = {}): LocalSource {
   const wire = fetchedStatements(options.outbound ?? outbound);
   const remote = options.cached?.by.over(wire, options.cached.subject) ?? wire;
 
@@ -52,14 +63,15 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
     );
   }
 
-  /** A configuration that its subject signed and one of our authorities serves. */
-  async function hosted(subject: string): Promise<Result<string> | undefined> {
+  /** A configuration that its subject signed and that one of the superiors in question, an authority of ours, serves. */
+  async function hosted(subject: string, superiors = options.superiors ?? []): Promise<Result<string> | undefined> {
+    if (superiors.length === 0) return undefined;
     const [row] = await db
       .select({ bytes: artefact.bytes, authorityId: artefact.authorityId, cut: artefact.cut })
       .from(artefact)
       .where(
         and(
-          inArray(artefact.authorityId, db.select({ id: authority.id }).from(authority)),
+          inArray(artefact.authorityId, db.select({ id: authority.id }).from(authority).where(inArray(authority.entityId, superiors))),
           eq(artefact.kind, 'hosted'),
           eq(artefact.key, subject),
           gt(artefact.exp, now()),
@@ -72,6 +84,7 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
   }
 
   return {
+    served: async (superior, subject, location) => (location === hostedAt(superior, subject) ? hosted(subject, [superior]) : undefined),
     configuration: async (id) => (await local(id, 'entity_configuration', '')) ?? (await hosted(id)) ?? remote.configuration(id),
     statement: async (superior, subject) => (await local(superior.entityId, 'statement', subject)) ?? remote.statement(superior, subject),
   };
@@ -80,9 +93,10 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
 /** A valid Entity Configuration of an entity: the one given, or the one it serves. */
 export async function readConfiguration(
   deployment: Deployment,
-  { entityId, configuration }: Questions['configuration']['asked'],
+  { entityId, configuration, superior }: Questions['configuration']['asked'],
 ): Promise<Result<EntityStatement>> {
-  const compact = configuration === undefined ? await statementSource(deployment).configuration(entityId) : ({ ok: true, value: configuration } as const);
+  const source = statementSource(deployment, superior === undefined ? {} : { superiors: [superior] });
+  const compact = configuration === undefined ? await source.configuration(entityId) : ({ ok: true, value: configuration } as const);
   if (!compact.ok) return compact;
   return validateEntityConfiguration(compact.value, { now: deployment.now(), subject: entityId, development: deployment.development });
 }

@@ -127,7 +127,7 @@ function serve(
     case 'list':
       return serveList(c, published, authority, query(), time, authenticated);
     case 'extended_list':
-      return serveExtendedList(c, published, authority, query(), time, authenticated);
+      return serveExtendedList(c, published, authority, query(), { now: time, authenticated, development });
     case 'hosted': {
       const sub = one(query(), 'sub');
       if (!sub.ok) return federationError(c, 'invalid_request', sub.description);

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { federationError } from '../edge/federation-error.js';
-import { parseJws } from '../federation/entry.js';
+import { parseEntityId, parseJws } from '../federation/entry.js';
 import { andThen, type ListedEntity, type MaybePromise, type Published, type ServedAuthority } from '../store/published.js';
 import { listFilter } from './list.js';
 import { MAX_IDENTIFIER } from './parameters.js';
@@ -9,6 +9,10 @@ import { MAX_AGE } from './serve-artefact.js';
 /** Entries a page has at most; fewer when they carry their statements. */
 const MAX_PAGE = 1000;
 const MAX_PAGE_WITH_CLAIMS = 100;
+const MAX_CLAIMS = 50;
+const MAX_MARK_TYPES = 20;
+
+const ONCE = ['from', 'from_entity_id', 'limit', 'updated_after', 'updated_before', 'audit_timestamps'];
 
 interface Asked {
   readonly from: string;
@@ -19,55 +23,80 @@ interface Asked {
   readonly claims: readonly string[];
 }
 
+type Refused = readonly [code: 'invalid_request' | 'page_not_found', description: string];
+const bad = (description: string): Refused => ['invalid_request', description];
+
+/** Where the page begins: a cursor of ours (`from`), or an Entity Identifier (`from_entity_id`). */
+function start(query: URLSearchParams, development: boolean): { readonly from: string } | Refused {
+  const [cursor, entity] = [query.get('from'), query.get('from_entity_id')];
+  if ((entity ?? '').length > MAX_IDENTIFIER) return bad(`from_entity_id has more than ${MAX_IDENTIFIER} characters`);
+  if (cursor === null && !entity) return { from: '' };
+  if (cursor !== null && entity && cursor !== entity) return bad('from and from_entity_id name different pages');
+  // Our cursors are Entity Identifiers. One of a member that is gone still says where its page begins.
+  if (parseEntityId(cursor ?? entity ?? '', { development }).ok) return { from: cursor ?? entity ?? '' };
+  return cursor === null ? bad('from_entity_id is no Entity Identifier') : ['page_not_found', 'from is none of the cursors given out as next'];
+}
+
+/** A NumericDate (RFC 7519 §2); undefined when absent, null when it is none. */
+function time(query: URLSearchParams, name: string): number | undefined | null {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  return /^\d{1,12}(\.\d{1,9})?$/.test(text) ? Number(text) : null;
+}
+
 /** The parameters of the draft; those of the plain listing are read by `listFilter`. */
-function asked(query: URLSearchParams): Asked | string {
-  const number = (name: string): number | undefined | string => {
-    const text = query.get(name);
-    if (text === null) return undefined;
-    return /^\d{1,12}$/.test(text) ? Number(text) : `${name} is a number`;
-  };
-  const [limit, after, before] = [number('limit'), number('updated_after'), number('updated_before')];
-  for (const one of [limit, after, before]) if (typeof one === 'string') return one;
-  if (limit === 0) return 'limit is at least 1';
+function asked(query: URLSearchParams, development: boolean): Asked | Refused {
+  for (const name of ONCE) if (query.getAll(name).length > 1) return bad(`${name} is given more than once`);
+  const begin = start(query, development);
+  if (!('from' in begin)) return begin;
+  const [after, before] = [time(query, 'updated_after'), time(query, 'updated_before')];
+  if (after === null || before === null) return bad(`${after === null ? 'updated_after' : 'updated_before'} is no NumericDate`);
+  const limit = query.get('limit') ?? String(MAX_PAGE);
+  if (!/^\d{1,12}$/.test(limit) || Number(limit) === 0) return bad('limit is a positive integer');
   const timestamps = query.get('audit_timestamps');
-  if (timestamps !== null && timestamps !== 'true' && timestamps !== 'false') return 'audit_timestamps is true or false';
+  if (timestamps !== null && timestamps !== 'true' && timestamps !== 'false') return bad('audit_timestamps is true or false');
   const claims = [...new Set(query.getAll('claims').flatMap((one) => one.split(/[\s,]+/).filter(Boolean)))];
-  if (claims.length > 50) return 'claims names more than 50 claims';
-  const from = query.get('from_entity_id') ?? '';
-  if (from.length > MAX_IDENTIFIER) return `from_entity_id has more than ${MAX_IDENTIFIER} characters`;
-  const most = claims.length ? MAX_PAGE_WITH_CLAIMS : MAX_PAGE;
+  if (claims.length > MAX_CLAIMS) return bad(`claims names more than ${MAX_CLAIMS} claims`);
   return {
-    from,
-    limit: Math.min(most, (limit as number | undefined) ?? most),
-    after: after as number | undefined,
-    before: before as number | undefined,
-    timestamps: timestamps === 'true',
+    ...begin,
+    limit: Math.min(claims.length ? MAX_PAGE_WITH_CLAIMS : MAX_PAGE, Number(limit)),
+    after,
+    before,
+    // Whoever asks by time wants to see the times, unless it says that it does not.
+    timestamps: timestamps === null ? after !== undefined || before !== undefined : timestamps === 'true',
     claims,
   };
 }
 
+export interface Listing {
+  /** Seconds since the epoch. */
+  readonly now: number;
+  readonly authenticated: boolean;
+  readonly development: boolean;
+}
+
 /**
- * Immediate Subordinates by pages, with what is asked of each (OpenID Federation Extended Subordinate Listing, Implementer's
- * Draft): the statement itself, single claims of it, times of registration and last change. A page begins at
- * `from_entity_id`, which need not exist any more: a member removed between two pages breaks no reader.
+ * Immediate Subordinates by pages, with what is asked of each: the statement itself, single claims of it, times of
+ * registration and last change. By the names of Implementer's Draft 1 (2026-07-02: `from`, `next`, `page_not_found`) and by
+ * those of the working group's draft -02 (2025-04: `from_entity_id`, `next_entity_id`) of OpenID Federation Extended
+ * Subordinate Listing. In both a statement comes only when `claims` asks for it; only draft -00 sent it unasked.
  */
 export function serveExtendedList(
   c: Context,
   published: Published,
   authority: ServedAuthority,
   query: URLSearchParams,
-  now: number,
-  authenticated: boolean,
+  { now, authenticated, development }: Listing,
 ): MaybePromise<Response> {
-  const filter = listFilter(query);
-  const ask = asked(query);
+  const filter = listFilter(query, MAX_MARK_TYPES);
   if (typeof filter === 'string') return federationError(c, 'invalid_request', filter);
-  if (typeof ask === 'string') return federationError(c, 'invalid_request', ask);
+  const ask = asked(query, development);
+  if (!('limit' in ask)) return federationError(c, ...ask);
   const extended = { ...filter, updatedAfter: ask.after, updatedBefore: ask.before };
   return andThen(published.extendedPage(authority.id, extended, ask.from, ask.limit + 1, now), (rows) => {
     const next = rows.length > ask.limit ? rows[ask.limit]?.entityId : undefined;
     const entities = rows.slice(0, ask.limit).map((row) => entry(row, ask));
-    return c.json({ immediate_subordinate_entities: entities, ...(next !== undefined && { next_entity_id: next }) }, 200, {
+    return c.json({ immediate_subordinate_entities: entities, ...(next !== undefined && { next, next_entity_id: next }) }, 200, {
       'cache-control': authenticated ? 'no-store' : `public, max-age=${MAX_AGE}`,
       'access-control-allow-origin': '*',
     });

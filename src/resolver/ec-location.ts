@@ -1,41 +1,92 @@
-import { mediaTypes, parseEntityStatement, type Result } from '../federation/entry.js';
+import {
+  type EntityStatement,
+  isEntityConfiguration,
+  type KeyCache,
+  mediaTypes,
+  parseEntityStatement,
+  type Result,
+  validateEntityConfiguration,
+  verifyEntityStatement,
+} from '../federation/entry.js';
 import type { Outbound } from '../outbound/outbound.js';
 import type { StatementSource } from './source.js';
 
-const DATA = 'data:application/entity-statement+jwt,';
-
 export interface LocateOptions {
   readonly subject: string;
-  /** Who listed the subject: its statement may say where the configuration lies. */
-  readonly superior: string;
+  /** Who has the subject as a subordinate, by a listing or a membership: their statements may say where its configuration lies. */
+  readonly superiors: readonly string[];
   readonly now: number;
   readonly development: boolean;
+  readonly keyCache?: KeyCache;
+  /** What a superior serves that needs no fetching, because it is ours. */
+  readonly served?: (superior: string, subject: string, location: string) => Promise<Result<string> | undefined>;
 }
 
 /**
- * The same source, for a subject found by listing that may have no web server of its own: when its configuration is not at
- * its well-known URL, the superior's statement is asked for `ec_location` (Entity Configuration Hosting draft), an https
- * URL or a `data:` one. Who hosts proves nothing: the configuration is verified like any other.
+ * The same source, for a subject found from above: there the Subordinate Statement comes before the configuration and says
+ * where that is (`ec_location`; OpenID Federation Entity Configuration Hosting 1.0 - draft 00 of 2026-01-09, "Trust Chain
+ * Construction"). What lies there is preferred to the well-known URL, where somebody else or an older self may answer; the
+ * well-known URL is asked when a superior names no place, or when a configuration cannot be read there. A place is believed
+ * only in a statement that the superior's keys verify. Who hosts proves nothing: the configuration is verified like any other.
  */
-export function withLocation(source: StatementSource, outbound: Outbound, { subject, superior, now, development }: LocateOptions): StatementSource {
-  async function located(): Promise<Result<string> | undefined> {
+export function withLocation(source: StatementSource, outbound: Outbound, options: LocateOptions): StatementSource {
+  const { subject, superiors, now, development, keyCache } = options;
+  // The walk comes for the same statements afterwards: each is fetched once.
+  const statements = new Map<string, Promise<Result<string>>>();
+  const statement: StatementSource['statement'] = (superior, of) => {
+    const key = `${superior.entityId} ${superior.fetchEndpoint} ${of}`;
+    const known = statements.get(key) ?? source.statement(superior, of);
+    statements.set(key, known);
+    return known;
+  };
+
+  /** The superior's statement about the subject, its signature verified; undefined when there is none. */
+  async function stated(superior: string): Promise<EntityStatement | undefined> {
     const above = await source.configuration(superior);
-    const parsed = above.ok ? parseEntityStatement(above.value, { now, subject: superior, development }) : undefined;
+    const parsed = above.ok ? await validateEntityConfiguration(above.value, { now, subject: superior, development }, keyCache) : undefined;
     const fetchEndpoint = parsed?.ok ? parsed.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'] : undefined;
-    if (typeof fetchEndpoint !== 'string') return undefined;
-    const compact = await source.statement({ entityId: superior, fetchEndpoint }, subject);
-    const statement = compact.ok ? parseEntityStatement(compact.value, { now, subject, development }) : undefined;
-    const location = statement?.ok ? statement.value.claims['ec_location'] : undefined;
-    if (typeof location !== 'string') return undefined;
-    if (location.startsWith(DATA)) return { ok: true, value: location.slice(DATA.length) };
-    const reply = await outbound.get({ url: location, mediaType: mediaTypes.ENTITY_STATEMENT });
-    return reply.ok ? { ok: true, value: reply.value.body.trim() } : reply;
+    if (!parsed?.ok || typeof fetchEndpoint !== 'string') return undefined;
+    const compact = await statement({ entityId: superior, fetchEndpoint }, subject);
+    const found = compact.ok ? parseEntityStatement(compact.value, { now, subject, development }) : undefined;
+    if (!found?.ok || isEntityConfiguration(found.value) || found.value.claims.iss !== superior) return undefined;
+    const signed = await verifyEntityStatement(found.value, parsed.value.claims.jwks, keyCache);
+    return signed.ok ? signed.value : undefined;
   }
+
+  async function located(superior: string): Promise<string | undefined> {
+    const above = await stated(superior);
+    const location = above?.claims['ec_location'];
+    if (!above || typeof location !== 'string') return undefined;
+    const served = await options.served?.(superior, subject, location);
+    const compact = served?.ok ? served.value : await read(outbound, location);
+    const own = compact === undefined ? undefined : await validateEntityConfiguration(compact, { now, subject, development }, keyCache);
+    if (!own?.ok) return undefined;
+    return (await verifyEntityStatement(own.value, above.claims.jwks, keyCache)).ok ? compact : undefined;
+  }
+
   return {
-    statement: source.statement,
+    statement,
     async configuration(id) {
-      const own = await source.configuration(id);
-      return own.ok || id !== subject ? own : ((await located()) ?? own);
+      if (id !== subject) return source.configuration(id);
+      for (const superior of superiors) {
+        if (superior === subject) continue;
+        const compact = await located(superior);
+        if (compact !== undefined) return { ok: true, value: compact };
+      }
+      return source.configuration(id);
     },
   };
+}
+
+/** RFC 2397: the media type is case-insensitive and may have parameters; the draft allows no `;base64`. */
+const DATA = /^data:([^,]*),(.*)$/is;
+
+async function read(outbound: Outbound, location: string): Promise<string | undefined> {
+  const [, type, data] = DATA.exec(location) ?? [];
+  if (type !== undefined) {
+    const [mediaType, ...parameters] = type.split(';').map((part) => part.trim().toLowerCase());
+    return mediaType === mediaTypes.ENTITY_STATEMENT && !parameters.includes('base64') ? data : undefined;
+  }
+  const reply = await outbound.get({ url: location, mediaType: mediaTypes.ENTITY_STATEMENT });
+  return reply.ok ? reply.value.body.trim() : undefined;
 }

@@ -2,7 +2,10 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { base64url } from 'jose';
 import type { ErrorCode } from '../federation/entry.js';
+import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
 import type { ArtefactKind, ClientAuth } from './schema.js';
+
+export type { ExtendedFilter, ListFilter };
 
 /** Read-only view for the public plane: artefacts, the list of subordinates, where authorities answer. It knows no key. */
 export interface ServedArtefact {
@@ -18,13 +21,6 @@ export interface ServedAuthority {
   readonly entityId: string;
   readonly clientAuth: ClientAuth;
 }
-export interface ListFilter {
-  readonly entityTypes: readonly string[];
-  readonly intermediate: boolean;
-  readonly trustMarked: boolean;
-  readonly trustMarkType: string | undefined;
-}
-
 /** What is on record about one subject under one anchor. `types` are the subject's, in order. */
 export type Evaluation =
   | { readonly state: 'valid'; readonly types: readonly string[] }
@@ -47,13 +43,10 @@ export const MAX_SUBSET_TYPES = 4;
 export const resolveVariant = (trustAnchor: string, types: readonly string[]): string =>
   base64url.encode(sha256(utf8ToBytes(`${trustAnchor}\n${[...types].sort().join(' ')}`)));
 
-export interface ExtendedFilter extends ListFilter {
-  readonly updatedAfter: number | undefined;
-  readonly updatedBefore: number | undefined;
-}
 export interface ListedEntity {
   readonly entityId: string;
   readonly registered: number;
+  /** When the statement's content changed last: a change of the member's own, or one that reached every statement. */
   readonly updated: number;
   /** Its Subordinate Statement; undefined while that is being signed anew. */
   readonly statement: string | undefined;
@@ -138,6 +131,8 @@ const ISSUED = 'SELECT 1 AS yes FROM trust_mark WHERE authority_id = ? AND sha25
 const MARKED =
   "SELECT substr(key, ?) AS entity_id FROM artefact WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' AND exp > ? ORDER BY key LIMIT ?";
 const ANCHORS = 'SELECT entity_id FROM anchor_pin WHERE authority_id = ?';
+/** When the last change was made that reaches every statement. */
+const ALL_CHANGED = 'SELECT statements_changed_at AS at FROM authority WHERE id = ?';
 const EVALUATION = 'SELECT state, error, entity_types FROM snapshot WHERE authority_id = ? AND subject = ? AND trust_anchor = ?';
 /** A cut statement under it makes an answer vanish (2); anything else that is not as it was makes it wait (1). */
 const RESOLVED = `SELECT bytes, media_type, sha256, exp, cap, (
@@ -192,24 +187,20 @@ export function createPublished(select: Select, cache: Cache): Published {
       return andThen(select(sql, [authorityId, after, now, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
     },
 
-    extendedPage(authorityId, filter, from, limit, now) {
-      const { where, params } = listConditions(filter, now);
-      if (filter.updatedAfter !== undefined) where.push('member.updated_at > ?');
-      if (filter.updatedBefore !== undefined) where.push('member.updated_at < ?');
-      const times = [filter.updatedAfter, filter.updatedBefore].filter((one) => one !== undefined);
-      const more = where.map((one) => ` AND ${one}`).join('');
-      const sql = `SELECT member.entity_id, member.created_at, member.updated_at, s.bytes AS statement, s.exp FROM member
-        JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
-        WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND coalesce(member.valid_until > ?, 1)${more} ORDER BY member.entity_id LIMIT ?`;
-      return andThen(select(sql, [authorityId, from, now, ...params, ...times, limit]), (rows) =>
-        rows.map((row) => ({
-          entityId: String(row['entity_id']),
-          registered: Number(row['created_at']),
-          updated: Number(row['updated_at']),
-          statement: Number(row['exp']) > now ? String(row['statement']) : undefined,
-        })),
-      );
-    },
+    extendedPage: (authorityId, filter, from, limit, now) =>
+      andThen(select(ALL_CHANGED, [authorityId]), ([row]) => {
+        const all = Number(row?.['at'] ?? 0);
+        const query = extendedQuery(filter, all, now);
+        if (!query) return [];
+        return andThen(select(query.sql, [authorityId, from, now, ...query.params, limit]), (rows) =>
+          rows.map((one) => ({
+            entityId: String(one['entity_id']),
+            registered: Number(one['created_at']),
+            updated: Math.max(Number(one['updated_at']), all),
+            statement: Number(one['exp']) > now ? String(one['statement']) : undefined,
+          })),
+        );
+      }),
 
     markedPage(authorityId, type, after, limit, now) {
       const prefix = `${type}\n`;
@@ -245,38 +236,5 @@ export function createPublished(select: Select, cache: Cache): Published {
     begin: () => cache.begin(),
     remembered: <T>(key: string) => cache.get(key) as T | undefined,
     remember: (key, value, bytes) => cache.set(key, value, bytes),
-  };
-}
-
-/** The four filters of OpenID Federation 1.0 §8.2.1; several entity types are a union. */
-function listConditions(
-  { entityTypes, intermediate, trustMarked, trustMarkType }: ListFilter,
-  now: number,
-): { readonly where: string[]; readonly params: unknown[] } {
-  const where: string[] = [];
-  const params: unknown[] = [];
-  if (intermediate) where.push('intermediate = 1');
-  if (entityTypes.length) {
-    where.push('EXISTS (SELECT 1 FROM json_each(member.entity_types) AS has WHERE has.value IN (SELECT value FROM json_each(?)))');
-    params.push(JSON.stringify(entityTypes));
-  }
-  const marked = "SELECT 1 FROM artefact WHERE artefact.kind = 'mark' AND artefact.member_id = member.id AND artefact.exp > ?";
-  if (trustMarked) {
-    where.push(`EXISTS (${marked})`);
-    params.push(now);
-  }
-  if (trustMarkType !== undefined) {
-    where.push(`EXISTS (${marked} AND artefact.key = ? || char(10) || member.entity_id)`);
-    params.push(now, trustMarkType);
-  }
-  return { where, params };
-}
-
-function listQuery(filter: ListFilter, now: number) {
-  const { where, params } = listConditions(filter, now);
-  const more = where.map((one) => ` AND ${one}`).join('');
-  return {
-    sql: `SELECT entity_id FROM member WHERE authority_id = ? AND state = 'active' AND entity_id > ? AND coalesce(valid_until > ?, 1)${more} ORDER BY entity_id LIMIT ?`,
-    params,
   };
 }

@@ -24,6 +24,17 @@ export const AUTHORITY_ENDPOINTS = Object.keys(ENDPOINT_PATHS) as [AuthorityEndp
 /** How an endpoint treats client authentication (OpenID Federation 1.0 §8.8). */
 export const CLIENT_AUTH_MODES = ['none', 'optional', 'required'] as const;
 export type ClientAuth = Partial<Record<AuthorityEndpoint, (typeof CLIENT_AUTH_MODES)[number]>>;
+/** Which statements say where the subject's configuration lies: those of members that need it, or all of them. */
+export const EC_LOCATION_MODES = ['needed', 'always'] as const;
+
+/** How it was shown that a member may use the domain of its identifier. */
+export interface DomainControl {
+  /** `well_known`: a token under the identifier's host; `operator`: somebody's word, with the reason for it. */
+  readonly method: 'well_known' | 'operator';
+  readonly reason?: string;
+  /** Seconds since the epoch. */
+  readonly at: number;
+}
 
 export const authority = sqliteTable('authority', {
   id: text('id').primaryKey(),
@@ -43,6 +54,9 @@ export const authority = sqliteTable('authority', {
   keyRotation: integer('key_rotation_s'),
   /** Raised by every change that touches all artefacts; artefacts of older generations are re-signed in slices. */
   generation: integer('generation').notNull(),
+  /** When the last change that reaches every statement was made, and again when all of them had been signed anew. */
+  statementsChangedAt: integer('statements_changed_at').notNull().default(0),
+  ecLocation: text('ec_location', { enum: EC_LOCATION_MODES }).notNull().default('needed'),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
   v: integer('v').notNull(),
@@ -114,6 +128,10 @@ export const member = sqliteTable(
     validUntil: integer('valid_until'),
     /** We serve the configuration the member signed and uploaded; the statement says where (`ec_location`). */
     hosted: integer('hosted', { mode: 'boolean' }).notNull().default(false),
+    /** Where else the member publishes its configuration, when not at its well-known URL. */
+    ecLocation: text('ec_location'),
+    /** Needed by whoever does not publish at the well-known URL, which would show it. */
+    domainControl: json<DomainControl | null>('domain_control'),
     /** Raised by everything that narrows or cuts; evidence read before is never served after. */
     cut: integer('cut').notNull(),
     createdAt: integer('created_at').notNull(),
@@ -124,6 +142,7 @@ export const member = sqliteTable(
     uniqueIndex('member_entity').on(t.authorityId, t.entityId),
     index('member_state').on(t.authorityId, t.state, t.entityId),
     index('member_organization').on(t.authorityId, t.organizationId),
+    index('member_updated').on(t.authorityId, t.state, t.updatedAt, t.entityId),
   ],
 );
 

@@ -23,6 +23,7 @@ const MATRIX: Record<string, string> = {
   'POST /authorities': 'owner',
   'GET /authorities/{slug}': ALL,
   'PATCH /authorities/{slug}': 'owner',
+  'GET /authorities/{slug}/check': ALL,
   'GET /authorities/{slug}/keys': ALL,
   'POST /authorities/{slug}/keys': 'owner operator',
   'POST /authorities/{slug}/keys/{kid}/stage': 'owner operator',

@@ -83,7 +83,10 @@ describe('RFC 7517 §5: of a set with keys nobody can use the others are bound, 
     const adopted = await d.admin('POST', `${M}/keys/adopt`);
     expect(adopted.json).toMatchObject({ jwks: { keys: [rp.key.jwk, next.jwk] }, findings: [{ code }] });
     expect(await statementKeys(d)).toEqual([rp.key.jwk, next.jwk]);
-    const hosted = await d.admin('PUT', `${M}/configuration`, { entity_configuration: compact });
+    const hosted = await d.admin('PUT', `${M}/configuration`, {
+      entity_configuration: compact,
+      domain_control: { method: 'operator', reason: 'their letter' },
+    });
     expect(hosted.json).toMatchObject({ hosted: true, findings: [{ code, severity: 'warning' }] });
     const before = (await d.admin('GET', `${M}/history`)).json.items.length;
     await discoveryTurn(d.deployment, { more: () => true });

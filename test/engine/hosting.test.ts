@@ -10,6 +10,7 @@ const A = '/authorities/main';
 const LEAF = 'https://leaf.example.com';
 const M = `${A}/members/${encodeURIComponent(LEAF)}`;
 const day = 86_400;
+const WORD = { method: 'operator', reason: 'signed contract 4711' };
 const discover = (d: TestDeployment) => discoveryTurn(d.deployment, { more: () => true });
 
 describe('hosted configurations (Entity Configuration Hosting draft)', () => {
@@ -18,7 +19,7 @@ describe('hosted configurations (Entity Configuration Hosting draft)', () => {
     const leaf = await testMember(LEAF);
     await d.admin('POST', `${A}/members`, { entity_id: LEAF, jwks: leaf.jwks, activate: true });
     const configuration = await leaf.configuration();
-    const put = (compact: string) => d.admin('PUT', `${M}/configuration`, { entity_configuration: compact });
+    const put = (compact: string) => d.admin('PUT', `${M}/configuration`, { entity_configuration: compact, domain_control: WORD });
     return { d, leaf, configuration, put, at: `/hosted?sub=${encodeURIComponent(LEAF)}` };
   }
   it('the member’s own bytes are served, the statement says where, and the leaf resolves without a web server', async () => {
@@ -71,14 +72,150 @@ describe('hosted configurations (Entity Configuration Hosting draft)', () => {
     expect((await d.admin('DELETE', `${M}/configuration`)).json).toMatchObject({ hosted: false });
     expect([(await d.public(at)).status, await location()]).toEqual([404, undefined]);
   });
-  it('an identifier is hosted under one authority of the deployment only', async () => {
+  it('goes to nobody whose identifier is somebody else’s: hosted, active or suspended elsewhere here; the same keys are the same entity', async () => {
     const { d, leaf, configuration, put } = await hosted();
     await put(configuration);
     await d.admin('POST', '/authorities', { slug: 'other', entity_id: 'https://other.example.org' });
-    await d.admin('POST', '/authorities/other/members', { entity_id: LEAF, jwks: leaf.jwks, activate: true });
+    const squatter = await testMember(LEAF);
+    const at = `/authorities/other/members/${encodeURIComponent(LEAF)}`;
+    const claim = async (domain_control: object = WORD) =>
+      (await d.admin('PUT', `${at}/configuration`, { entity_configuration: await squatter.configuration(), domain_control })).json.code;
+    await d.admin('POST', '/authorities/other/members', { entity_id: LEAF, jwks: squatter.jwks, activate: true });
+    expect(await claim(), 'it is hosted').toBe('already_exists');
+    await d.admin('DELETE', `${M}/configuration`);
+    expect(await claim(), 'it is active').toBe('already_exists');
+    await d.admin('POST', `${M}/suspend`, { reason: 'x' });
+    expect(await claim(), 'it is suspended').toBe('already_exists');
+    expect((await d.admin('PATCH', at, { ec_location: 'https://cdn.example/x', domain_control: WORD })).json.code, 'nor published elsewhere').toBe(
+      'already_exists',
+    );
+    await d.admin('PUT', `${at}/keys`, { jwks: leaf.jwks, reason: 'the same' });
+    expect((await d.admin('PUT', `${at}/configuration`, { entity_configuration: configuration, domain_control: WORD })).status).toBe(200);
+    await d.admin('POST', '/authorities', { slug: 'third', entity_id: 'https://third.example.org' });
+    const own = await testMember('https://third.example.org');
+    await d.admin('POST', `${A}/members`, { entity_id: own.id, jwks: own.jwks, activate: true });
     expect(
-      (await d.admin('PUT', `/authorities/other/members/${encodeURIComponent(LEAF)}/configuration`, { entity_configuration: configuration })).json.code,
+      (
+        await d.admin('PUT', `${A}/members/${encodeURIComponent(own.id)}/configuration`, {
+          entity_configuration: await own.configuration(),
+          domain_control: WORD,
+        })
+      ).json.code,
+      'an authority of ours',
     ).toBe('already_exists');
+  });
+  it('goes to nobody whose identifier a resolver of ours knows under another superior, unless with the same keys', async () => {
+    const { d, leaf, configuration } = await hosted();
+    const UP = 'https://up.example.net';
+    const up = await testMember(UP);
+    const federation_entity = { federation_fetch_endpoint: `${UP}/fetch`, federation_list_endpoint: `${UP}/list` };
+    d.network.set(`${UP}/.well-known/openid-federation`, await up.configuration({ metadata: { federation_entity } }));
+    d.network.set(`${UP}/list`, JSON.stringify(['https://theirs.example', LEAF]));
+    const theirs = await testMember('https://theirs.example');
+    for (const [id, key] of [
+      [theirs.id, theirs],
+      [LEAF, leaf],
+    ] as const) {
+      d.network.set(`${id}/.well-known/openid-federation`, await key.configuration({ authority_hints: [UP] }));
+      const claims = { iss: UP, sub: id, iat: NOW - 10, exp: NOW + day, jwks: key.jwks };
+      d.network.set(`${UP}/fetch?sub=${encodeURIComponent(id)}`, await up.key.jwt(claims));
+    }
+    await d.admin('POST', `${A}/members`, { entity_id: UP, jwks: up.jwks, intermediate: true, activate: true });
+    await d.admin('POST', `${A}/crawls`, {});
+    await discover(d);
+    const squatter = await testMember(theirs.id);
+    const enrolled = await d.admin('POST', `${A}/members`, { entity_id: theirs.id, jwks: squatter.jwks, activate: true });
+    expect(enrolled.status).toBe(201);
+    const host = (id: string, compact: string) =>
+      d.admin('PUT', `${A}/members/${encodeURIComponent(id)}/configuration`, { entity_configuration: compact, domain_control: WORD });
+    expect((await host(theirs.id, await squatter.configuration())).json).toMatchObject({ code: 'already_exists', detail: expect.stringContaining(UP) });
+    expect((await host(LEAF, configuration)).status).toBe(200);
+  });
+  it('domain control is shown, and the event says how: a token under the host, or somebody’s word with a reason', async () => {
+    const { d, configuration } = await hosted();
+    const put = (domain_control?: object) => d.admin('PUT', `${M}/configuration`, { entity_configuration: configuration, domain_control });
+    expect((await put()).json, 'nobody says anything').toMatchObject({ code: 'invalid_request', detail: expect.stringContaining('domain_control') });
+    expect((await put({ method: 'operator' })).status, 'a word without a reason').toBe(400);
+    const url = `${LEAF}/.well-known/holdfast-domain-control.json`;
+    const refused = await put({ method: 'well_known' });
+    expect(refused.json).toMatchObject({ code: 'invalid_request', detail: expect.stringContaining(url) });
+    const token = /\["(.+)"\]/.exec(refused.json.detail)?.[1];
+    for (const wrong of ['["x"]', '{}', `"${token}"`, `[["${token}"]]`, 'no JSON']) {
+      d.network.set(url, wrong);
+      expect((await put({ method: 'well_known' })).status, wrong).toBe(400);
+    }
+    d.network.set(url, `["for another", "${token}"]`);
+    expect((await put({ method: 'well_known' })).json).toMatchObject({ hosted: true, domain_control: { method: 'well_known', at: NOW } });
+    const events = async () => (await d.admin('GET', `${M}/history`)).json.items.filter(({ type }: { type: string }) => type === 'member.hosted');
+    expect((await events())[0].detail).toMatchObject({ domain_control: { method: 'well_known', at: NOW } });
+    d.network.delete(url);
+    expect((await put()).status, 'what was shown once need not be shown with every new configuration').toBe(200);
+    expect((await put(WORD)).json.domain_control).toEqual({ ...WORD, at: NOW });
+  });
+  it('what one authority hosts is never taken for the member of another', async () => {
+    const d = await testDeployment();
+    const leaf = await testMember(LEAF);
+    await d.admin('POST', '/authorities', { slug: 'other', entity_id: 'https://other.example.org' });
+    const squatter = await testMember(LEAF);
+    await d.admin('POST', '/authorities/other/members', { entity_id: LEAF, jwks: squatter.jwks, activate: true });
+    const at = `/authorities/other/members/${encodeURIComponent(LEAF)}/configuration`;
+    expect((await d.admin('PUT', at, { entity_configuration: await squatter.configuration(), domain_control: WORD })).status).toBe(200);
+    d.network.set(`${LEAF}/.well-known/openid-federation`, await leaf.configuration());
+    expect((await d.admin('POST', `${A}/members`, { entity_id: LEAF, activate: true })).status).toBe(201);
+    await discover(d);
+    expect((await d.public(`/resolve?sub=${LEAF}&trust_anchor=${ANCHOR}`)).status).toBe(200);
+    expect((await d.admin('GET', M)).json.jwks.keys[0].kid).toBe(leaf.key.jwk.kid);
+  });
+  it('ec_location of a member that publishes elsewhere: a field at enrolment, in changes and imports; never hosted as well', async () => {
+    const { d, leaf, configuration, put } = await hosted();
+    const CDN = 'https://cdn.example.net/leaf.jwt';
+    const change = (body: object) => d.admin('PATCH', M, body);
+    const stated = async (id = LEAF) => decodeJwt((await d.public(`/fetch?sub=${encodeURIComponent(id)}`)).text)['ec_location'];
+    for (const bad of [
+      'http://cdn.example.net/x',
+      'no url',
+      'https://u:p@cdn.example.net/',
+      'data:application/entity-statement+jwt,x',
+      'https://cdn.example.net/#x',
+    ])
+      expect((await change({ ec_location: bad, domain_control: WORD })).status, bad).toBe(422);
+    expect((await change({ ec_location: CDN })).json.code, 'not on its own host, nothing shown').toBe('invalid_request');
+    expect((await change({ ec_location: `${LEAF}/elsewhere` })).status, 'its own host shows it').toBe(200);
+    expect((await change({ ec_location: CDN, domain_control: WORD })).json).toMatchObject({ ec_location: CDN, domain_control: WORD });
+    expect(await stated()).toBe(CDN);
+    expect((await put(configuration)).json.code, 'either or').toBe('wrong_state');
+    d.network.set(CDN, configuration);
+    await discover(d);
+    expect((await d.public(`/resolve?sub=${LEAF}&trust_anchor=${ANCHOR}`)).status, 'our own resolver reads it there').toBe(200);
+    expect((await change({ ec_location: null })).json.ec_location).toBeNull();
+    expect(await stated()).toBeUndefined();
+    await put(configuration);
+    expect((await change({ ec_location: CDN })).json.code).toBe('wrong_state');
+    const more = { jwks: leaf.jwks, activate: true, ec_location: CDN };
+    expect((await d.admin('POST', `${A}/members`, { entity_id: 'https://b.example', ...more })).status).toBe(400);
+    expect((await d.admin('POST', `${A}/members`, { entity_id: 'https://b.example', ...more, domain_control: WORD })).status).toBe(201);
+    expect(await stated('https://b.example')).toBe(CDN);
+    const job = (await d.admin('POST', `${A}/imports`, {})).json.id;
+    const lines = [
+      { entity_id: 'https://c.example', ...more },
+      { entity_id: 'https://d.example', ...more, domain_control: 'contract 12' },
+    ];
+    const sent = await d.admin('POST', `${A}/imports/${job}/lines`, lines.map((one) => JSON.stringify(one)).join('\n'), {
+      headers: { 'content-type': 'application/x-ndjson' },
+    });
+    expect(sent.json).toMatchObject({ done: 2, refused: 1 });
+    expect(await stated('https://d.example')).toBe(CDN);
+    expect((await d.admin('GET', `${A}/members/${encodeURIComponent('https://d.example')}`)).json.domain_control).toMatchObject({ reason: 'contract 12' });
+  });
+  it('an authority may say in every statement where the configuration lies (Swedish profile §2.4.2)', async () => {
+    const { d, configuration, put, at } = await hosted();
+    const stated = async () => decodeJwt((await d.public(`/fetch?sub=${LEAF}`)).text)['ec_location'];
+    expect(await stated()).toBeUndefined();
+    await d.admin('PATCH', A, { ec_location: 'always' });
+    await backgroundTurn(d.deployment, { more: () => true });
+    expect(await stated()).toBe(`${LEAF}/.well-known/openid-federation`);
+    await put(configuration);
+    expect(await stated()).toBe(`${ANCHOR}${at}`);
   });
   it('a leaf hosted elsewhere is found by listing: by https and by data: URL', async () => {
     const d = await testDeployment();
@@ -91,8 +228,13 @@ describe('hosted configurations (Entity Configuration Hosting draft)', () => {
     for (const [n, id] of leaves.entries()) {
       const leaf = await testMember(id);
       const configuration = await leaf.configuration({ authority_hints: [INTERMEDIATE] });
-      const location = n ? `data:application/entity-statement+jwt,${configuration}` : `${INTERMEDIATE}/hosted/one`;
-      if (!n) d.network.set(location, configuration);
+      const location = n ? `DATA:Application/Entity-Statement+JWT,${configuration}` : `${INTERMEDIATE}/hosted/one`;
+      if (!n) {
+        d.network.set(location, configuration);
+        // Somebody else, or an older self, answers at the well-known URL: the superior's word goes before.
+        const other = await testMember(id);
+        d.network.set(`${id}/.well-known/openid-federation`, await other.configuration({ authority_hints: [INTERMEDIATE] }));
+      }
       const claims = { iss: INTERMEDIATE, sub: id, iat: NOW - 10, exp: NOW + day, jwks: leaf.jwks, ec_location: location };
       d.network.set(`${INTERMEDIATE}/fetch?sub=${encodeURIComponent(id)}`, await inter.key.jwt(claims));
     }
@@ -100,67 +242,52 @@ describe('hosted configurations (Entity Configuration Hosting draft)', () => {
     await d.admin('POST', `${A}/crawls`, {});
     await discover(d);
     for (const id of leaves) expect((await d.public(`/resolve?sub=${id}&trust_anchor=${ANCHOR}`)).status, id).toBe(200);
+    d.clock = NOW + 3600 * 12;
+    await discover(d);
+    for (const id of leaves) expect((await d.public(`/resolve?sub=${id}&trust_anchor=${ANCHOR}`)).status, `${id} later, without a crawl`).toBe(200);
   });
 });
 
-describe('extended listing (Implementer’s Draft)', () => {
-  async function members(n: number) {
+describe('ec_location in a superior’s statement elsewhere', () => {
+  const UP = 'https://intermediate.example.net';
+  const ONE = 'https://one.example.net';
+  /** What is asked of the network for a leaf that a superior lists, with a statement of its own or one forged. */
+  async function crawled({ forged = false, location = `${UP}/hosted/one`, at = location }: { forged?: boolean; location?: string; at?: string }) {
     const d = await testDeployment();
-    const key = await testKey();
-    for (let i = 0; i < n; i++) {
-      d.clock = NOW + i;
-      await d.admin('POST', `${A}/members`, {
-        entity_id: `https://m${i}.example.com`,
-        jwks: { keys: [key.jwk] },
-        entity_types: [i % 2 ? 'openid_provider' : 'oauth_client'],
-        activate: true,
-      });
-    }
-    return d;
+    const [up, leaf, stranger] = [await testMember(UP), await testMember(ONE), await testKey()];
+    const endpoints = { federation_fetch_endpoint: `${UP}/fetch`, federation_list_endpoint: `${UP}/list` };
+    d.network.set(`${UP}/.well-known/openid-federation`, await up.configuration({ metadata: { federation_entity: endpoints } }));
+    d.network.set(`${UP}/list`, JSON.stringify([ONE]));
+    const configuration = await leaf.configuration({ authority_hints: [UP] });
+    d.network.set(at, configuration);
+    const claims = { iss: UP, sub: ONE, iat: NOW - 10, exp: NOW + day, jwks: leaf.jwks, ec_location: location.replace('CONFIGURATION', configuration) };
+    const signer = forged ? { ...stranger, jwk: { ...stranger.jwk, kid: up.key.jwk.kid } } : up.key;
+    d.network.set(`${UP}/fetch?sub=${encodeURIComponent(ONE)}`, await signer.jwt(claims));
+    await d.admin('POST', `${A}/members`, { entity_id: UP, jwks: up.jwks, intermediate: true, activate: true });
+    await d.admin('POST', `${A}/crawls`, {});
+    await discover(d);
+    return { d, status: (await d.public(`/resolve?sub=${ONE}&trust_anchor=${ANCHOR}`)).status };
   }
-  it('advertised, and paged: every subordinate once, in order', async () => {
-    const d = await members(7);
-    expect(decodeJwt((await d.public('/.well-known/openid-federation')).text)['metadata']).toMatchObject({
-      federation_entity: { federation_extended_list_endpoint: `${ANCHOR}/extended-list` },
-    });
-    const seen: string[] = [];
-    for (let from: string | undefined = ''; from !== undefined; ) {
-      const { status, json, headers } = await d.public(`/extended-list?limit=3${from && `&from_entity_id=${encodeURIComponent(from)}`}`);
-      expect([status, headers.get('content-type')]).toEqual([200, 'application/json']);
-      seen.push(...json.immediate_subordinate_entities.map(({ id }: { id: string }) => id));
-      from = json.next_entity_id;
-    }
-    expect(seen).toEqual(Array.from({ length: 7 }, (_, n) => `https://m${n}.example.com`));
+  it('the place is asked only when the superior’s keys verify the statement', async () => {
+    const sound = await crawled({});
+    expect([sound.status, sound.d.asked.includes(`${UP}/hosted/one`)]).toEqual([200, true]);
+    const { d, status } = await crawled({ forged: true });
+    expect([status, d.asked.includes(`${UP}/hosted/one`)]).toEqual([503, false]);
   });
-  it('carries statements, single claims and times when asked; filters by change and by what the plain list filters', async () => {
-    const d = await members(4);
-    const ask = async (query: string) => (await d.public(`/extended-list?${query}`)).json.immediate_subordinate_entities;
-    expect(await ask('')).toEqual(Array.from({ length: 4 }, (_, n) => ({ id: `https://m${n}.example.com` })));
-    const [first] = await ask('claims=subordinate_statement&claims=jwks,exp&audit_timestamps=true');
-    expect(first).toEqual({
-      id: 'https://m0.example.com',
-      registered: NOW,
-      updated: NOW,
-      subordinate_statement: (await d.public('/fetch?sub=https://m0.example.com')).text,
-      jwks: expect.any(Object),
-      exp: NOW + day,
-    });
-    const ids = async (query: string) => ((await ask(query)) as { id: string }[]).map(({ id }) => id.slice(8, 10));
-    expect(await ids(`updated_after=${NOW + 1}`)).toEqual(['m2', 'm3']);
-    expect(await ids(`updated_after=${NOW}&updated_before=${NOW + 3}`)).toEqual(['m1', 'm2']);
-    expect(await ids('entity_type=openid_provider')).toEqual(['m1', 'm3']);
-    await d.admin('POST', `${A}/members/${encodeURIComponent('https://m2.example.com')}/suspend`, { reason: 'x' });
-    expect(await ids('from_entity_id=https://m2.example.com'), 'one that is gone breaks no reader').toEqual(['m3']);
+  it('the well-known URL is asked when nothing can be read there', async () => {
+    expect((await crawled({ at: `${ONE}/.well-known/openid-federation` })).status).toBe(200);
   });
-  it('limits and bad parameters', async () => {
-    const d = await members(1);
-    for (const query of ['limit=0', 'limit=x', 'updated_after=soon', 'audit_timestamps=maybe', 'intermediate=perhaps', `from_entity_id=${'x'.repeat(2049)}`])
-      expect(await d.public(`/extended-list?${query}`), query).toMatchObject({ status: 400, json: { error: 'invalid_request' } });
-    expect((await d.public('/extended-list?limit=100000')).status).toBe(200);
-    d.clock = NOW + 2 * day;
-    expect((await d.public('/extended-list?claims=subordinate_statement')).json.immediate_subordinate_entities, 'never an expired statement').toEqual([
-      { id: 'https://m0.example.com' },
-    ]);
+  it('a data: URL by RFC 2397: the media type in any case, with parameters, never base64', async () => {
+    const place = async (location: string) => (await crawled({ location, at: 'https://nowhere.example' })).status;
+    expect(await place('data:application/entity-statement+jwt,CONFIGURATION')).toBe(200);
+    expect(await place('data:application/Entity-Statement+JWT;charset=utf-8,CONFIGURATION')).toBe(200);
+    for (const no of ['data:application/entity-statement+jwt;base64,CONFIGURATION', 'data:text/plain,CONFIGURATION', 'data:,CONFIGURATION', 'file:///x', 'x'])
+      expect(await place(no), no).not.toBe(200);
+  });
+  it('every statement and configuration is fetched once', async () => {
+    const { d } = await crawled({});
+    const statements = d.asked.filter((url) => url.startsWith(`${UP}/fetch?`));
+    expect(statements).toHaveLength(1);
   });
 });
 

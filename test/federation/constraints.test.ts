@@ -67,7 +67,15 @@ describe('tables of the standard', () => {
   it('ER-02 ER-03 ER-04 ER-05 ER-06: each error code has its status', () => {
     expect(ERROR_STATUS).toEqual({
       ...{ invalid_request: 400, unsupported_parameter: 400, invalid_trust_chain: 400, invalid_metadata: 400, invalid_client: 401 },
-      ...{ invalid_issuer: 404, invalid_subject: 404, invalid_trust_anchor: 404, not_found: 404, server_error: 500, temporarily_unavailable: 503 },
+      ...{
+        invalid_issuer: 404,
+        invalid_subject: 404,
+        invalid_trust_anchor: 404,
+        not_found: 404,
+        page_not_found: 404,
+        server_error: 500,
+        temporarily_unavailable: 503,
+      },
     });
   });
   it('SE-07: media types have no parameters', () => {

@@ -204,10 +204,11 @@ describe('the command line', () => {
     expect((await cli('policy', 'publish', '1', '--accept-breaks')).code).toBe(0);
     expect((await cli('policy', 'rollback')).code).toBe(5);
     const checked = await run(['preflight', id, '--profile', 'sweden', '--profile', 'base']);
-    expect(checked).toMatchObject({ code: 0, stderr: expect.stringContaining('sweden 1.0, base 1') });
+    expect(checked).toMatchObject({ code: 0, stderr: expect.stringContaining('sweden 1.0 - draft 00, base 2') });
     expect((await run(['preflight', server.url, '--profile', 'italy'])).code).toBe(4);
     expect(await run(['preflight', id, '--profile', 'atlantis'])).toMatchObject({ code: 2, stderr: expect.stringContaining('sweden') });
     expect((await run(['preflight', '--list'])).stdout).toContain('roles-apart');
+    expect(await cli('authority', 'check', '--profile', 'edugain')).toMatchObject({ code: 4, stdout: expect.stringContaining('ta.oidf-pilot.edugain.org') });
   });
 
   it('help, unknown commands, no server, no key', async () => {

@@ -1,10 +1,13 @@
-import type { Profile } from '../profile.js';
+import type { Profile } from '../profile-schema.js';
 
 /** What other software looks at in any deployed federation, beyond the letter of the standard. */
 export const base: Profile = {
   name: 'base',
-  version: '1',
+  version: '2',
   title: 'Base profile',
+  document: 'Holdfast base profile',
+  status: 'final',
+  date: '2026-11-25',
   rules: [
     {
       id: 'endpoints-without-query',
@@ -22,7 +25,8 @@ export const base: Profile = {
       check: { kind: 'parameters_present', types: ['federation_entity'], parameters: ['organization_name'] },
       says: 'people need to see who it is',
       fix: 'Publish organization_name.',
-      source: 'OpenID Federation 1.0 §5.2.2',
+      source: '§5.2.2',
+      document: 'OpenID Federation 1.0',
     },
     {
       id: 'has-superior',
@@ -31,7 +35,8 @@ export const base: Profile = {
       check: { kind: 'has_superior', entities: [] },
       says: 'an entity that names no superior is in no federation',
       fix: 'Publish authority_hints.',
-      source: 'OpenID Federation 1.0 §3.1.2',
+      source: '§3.1.2',
+      document: 'OpenID Federation 1.0',
     },
     {
       id: 'not-too-short',
@@ -40,7 +45,7 @@ export const base: Profile = {
       check: { kind: 'lifetime', at_least: 3600, at_most: 31_622_400 },
       says: 'a configuration lives an hour to a year',
       fix: 'Choose another lifetime.',
-      source: '',
+      source: 'lifetimes',
     },
   ],
 };

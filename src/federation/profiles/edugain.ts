@@ -1,19 +1,28 @@
-import type { Profile } from '../profile.js';
+import type { Profile } from '../profile-schema.js';
 
-/** What a federation that joins the eduGAIN pilot has to show. */
+/** The Trust Anchor of the pilot. */
+const PILOT_ANCHOR = 'https://ta.oidf-pilot.edugain.org';
+
+/**
+ * What a federation that joins the eduGAIN pilot has to show: every line of "Intermediate Authorities Requirements" that can be
+ * seen from outside. That its configuration is signed with the key handed over is what enrolment compares.
+ */
 export const edugain: Profile = {
   name: 'edugain',
-  version: 'pilot-2026',
+  version: '2025-09-23',
   title: 'eduGAIN OpenID Federation pilot',
+  document: 'https://github.com/GEANT/edugain-oidf-pilot (README)',
+  status: 'pilot',
+  date: '2025-09-23',
   rules: [
     {
       id: 'organization',
       severity: 'error',
       applies_to: 'intermediate',
-      check: { kind: 'parameters_present', types: ['federation_entity'], parameters: ['organization_name', 'display_name', 'contacts', 'organization_uri'] },
-      says: 'a federation shows its registered name, a display name, contacts and its page',
+      check: { kind: 'parameters_present', types: ['federation_entity'], parameters: ['organization_name', 'contacts', 'organization_uri', 'display_name'] },
+      says: 'a federation shows its registered name, the technical contact, its page and a name for people',
       fix: 'Publish the parameter under federation_entity.',
-      source: 'joining requirements',
+      source: 'Intermediate Authorities Requirements',
     },
     {
       id: 'endpoints',
@@ -25,17 +34,26 @@ export const edugain: Profile = {
         parameters: ['federation_fetch_endpoint', 'federation_list_endpoint', 'federation_resolve_endpoint'],
       },
       says: 'a federation answers fetch, list and resolve',
-      fix: 'Publish the endpoint; resolve has to accept the federation itself and eduGAIN as trust anchors.',
-      source: 'joining requirements',
+      fix: 'Publish the endpoint.',
+      source: 'Intermediate Authorities Requirements',
+    },
+    {
+      id: 'resolves-under-both',
+      severity: 'error',
+      applies_to: 'intermediate',
+      check: { kind: 'resolves_under', entities: ['self', PILOT_ANCHOR] },
+      says: 'its resolve endpoint takes itself and the pilot anchor as trust_anchor',
+      fix: `Pin the anchor: holdfast anchor pin ${PILOT_ANCHOR}`,
+      source: 'Intermediate Authorities Requirements',
     },
     {
       id: 'superior',
-      severity: 'warning',
+      severity: 'error',
       applies_to: 'intermediate',
-      check: { kind: 'has_superior', entities: [] },
-      says: 'the eduGAIN anchor is among its superiors',
-      fix: 'Add the eduGAIN anchor to authority_hints.',
-      source: 'joining requirements',
+      check: { kind: 'has_superior', entities: [PILOT_ANCHOR] },
+      says: 'the pilot anchor is among its superiors',
+      fix: `Add ${PILOT_ANCHOR} to authority_hints.`,
+      source: 'Intermediate Authorities Requirements',
     },
     {
       id: 'people',
@@ -44,16 +62,8 @@ export const edugain: Profile = {
       check: { kind: 'parameters_present', types: ['*'], parameters: ['contacts'] },
       says: 'somebody can be reached',
       fix: 'Publish contacts.',
-      source: '',
-    },
-    {
-      id: 'without-query',
-      severity: 'error',
-      applies_to: 'all',
-      check: { kind: 'endpoints_without_query' },
-      says: 'federation endpoints have no query',
-      fix: 'Publish the endpoint without a query.',
-      source: 'deployed-entity conformance plan',
+      source: 'leafs (ours: the pilot asks nothing of them)',
+      document: 'Holdfast base profile',
     },
   ],
 };

@@ -1,0 +1,73 @@
+/** What a listing is narrowed to. */
+export interface ListFilter {
+  readonly entityTypes: readonly string[];
+  readonly intermediate: boolean;
+  readonly trustMarked: boolean;
+  /** Bears a valid mark of each of them. */
+  readonly trustMarkTypes: readonly string[];
+}
+
+/** Times include their ends. */
+export interface ExtendedFilter extends ListFilter {
+  readonly updatedAfter: number | undefined;
+  readonly updatedBefore: number | undefined;
+}
+
+/** The four filters of OpenID Federation 1.0 §8.2.1; several entity types are a union. */
+function listConditions(
+  { entityTypes, intermediate, trustMarked, trustMarkTypes }: ListFilter,
+  now: number,
+): { readonly where: string[]; readonly params: unknown[] } {
+  const where: string[] = [];
+  const params: unknown[] = [];
+  if (intermediate) where.push('intermediate = 1');
+  if (entityTypes.length) {
+    where.push('EXISTS (SELECT 1 FROM json_each(member.entity_types) AS has WHERE has.value IN (SELECT value FROM json_each(?)))');
+    params.push(JSON.stringify(entityTypes));
+  }
+  const marked = "SELECT 1 FROM artefact WHERE artefact.kind = 'mark' AND artefact.member_id = member.id AND artefact.exp > ?";
+  if (trustMarked) {
+    where.push(`EXISTS (${marked})`);
+    params.push(now);
+  }
+  for (const type of trustMarkTypes) {
+    where.push(`EXISTS (${marked} AND artefact.key = ? || char(10) || member.entity_id)`);
+    params.push(now, type);
+  }
+  return { where, params };
+}
+
+export function listQuery(filter: ListFilter, now: number) {
+  const { where, params } = listConditions(filter, now);
+  const more = where.map((one) => ` AND ${one}`).join('');
+  return {
+    sql: `SELECT entity_id FROM member WHERE authority_id = ? AND state = 'active' AND entity_id > ? AND coalesce(valid_until > ?, 1)${more} ORDER BY entity_id LIMIT ?`,
+    params,
+  };
+}
+
+/**
+ * A page of the extended listing; undefined: nothing can be on it.
+ * @param all when the last change was made that reaches every statement
+ */
+export function extendedQuery({ updatedAfter: after, updatedBefore: before, ...filter }: ExtendedFilter, all: number, now: number) {
+  if (before !== undefined && before < all) return undefined;
+  const { where, params } = listConditions(filter, now);
+  const since = after !== undefined && after > all;
+  if (since) {
+    where.push('member.updated_at >= ?');
+    params.push(after);
+  }
+  if (before !== undefined) {
+    where.push('member.updated_at <= ?');
+    params.push(before);
+  }
+  const more = where.map((one) => ` AND ${one}`).join('');
+  // What changed since a moment is few among many: they are sorted, the others not even looked at.
+  return {
+    sql: `SELECT member.entity_id, member.created_at, member.updated_at, s.bytes AS statement, s.exp FROM member ${since ? 'INDEXED BY member_updated' : ''}
+      JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
+      WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND coalesce(member.valid_until > ?, 1)${more} ORDER BY member.entity_id LIMIT ?`,
+    params,
+  };
+}
