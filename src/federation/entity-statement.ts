@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Constraints, isRegistrationPolicy, parseConstraints } from './constraints.js';
+import { type Constraints, parseConstraints } from './constraints.js';
 import { type EntityId, type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, type Result, success } from './finding.js';
 import { type JwkSet, parseJwkSet } from './jwk-set.js';
@@ -8,6 +8,7 @@ import { CLOCK_SKEW_SECONDS, MAX_TIME, MAX_TRUST_MARKS } from './limits.js';
 import { ENTITY_STATEMENT, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
 import { parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
+import { isRegistrationPolicy } from './registration-policy.js';
 import { isObject } from './strict-json.js';
 
 /** Claims of an Entity Statement (OpenID Federation 1.0 §3.1). Times are seconds since the epoch. */
@@ -124,7 +125,7 @@ export function parseStatementClaims(value: unknown, options: StatementOptions):
   const take = (result: Result<unknown>) => void (result.ok || findings.push(...result.findings));
   take(parseJwkSet(claims.jwks, 'jwks', { strict: options.strictKeys === true }));
   if (claims.metadata !== undefined) take(parseMetadata(claims.metadata));
-  if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints']));
+  if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints'], 'constraints', { strict: options.strictKeys === true }));
   const registered = claims['registration_policy'];
   if (registered !== undefined && claims.iss === claims.sub)
     findings.push(finding('claim_not_allowed', 'registration_policy', 'it stands in Subordinate Statements only'));

@@ -17,6 +17,10 @@ export const MAX_JSON_DEPTH = 32;
 export const MAX_METADATA_BYTES = 64 * 1024;
 /** Entity type and parameter pairs in one metadata policy. */
 export const MAX_POLICY_ENTRIES = 200;
+/** Values in one operator of one policy; honest lists have tens. */
+export const MAX_POLICY_VALUES = 1000;
+/** Findings of one verdict: a thousand faults are mended no sooner than fifty. */
+export const MAX_FINDINGS = 50;
 export const MAX_AUTHORITY_HINTS = 16;
 export const MAX_TRUST_MARKS = 32;
 /** Statements between the subject's Entity Configuration and the Trust Anchor's. */
