@@ -71,6 +71,8 @@ export const parseMergedPolicy = (value: unknown, where = 'metadata_policy'): Re
 
 function parsePolicy(value: unknown, where: string, limits: PolicyLimits): Result<MetadataPolicy> {
   if (!isObject(value) || Object.keys(value).length === 0) return refuse('policy_malformed', where, 'a policy is a non-empty object of Entity Types');
+  const given = Object.keys(value).length;
+  if (given > limits.entries) return refuse('too_many', where, `${given} Entity Types, more than ${limits.entries}`);
   const types = Object.entries(value);
   const entries = types.reduce((sum, [, parameters]) => sum + (isObject(parameters) ? Object.keys(parameters).length : 1), 0);
   if (entries > limits.entries) return refuse('too_many', where, `${entries} parameters, more than ${limits.entries}`);
