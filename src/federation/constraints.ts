@@ -64,18 +64,20 @@ export interface ConstraintScope {
  * Path length and names (§6.2.1, §6.2.2); the allowed Entity Types are applied to metadata, see `allowEntityTypes`.
  * Constraints that cannot be read are findings too: what they restrict is not known, so nothing passes.
  */
-export function checkConstraints(constraints: Constraints, { position, subordinates }: ConstraintScope): readonly Finding[] {
+export function checkConstraints(constraints: Constraints, scope: ConstraintScope): readonly Finding[] {
   const parsed = parseConstraints(constraints, 'constraints', { strict: false });
   if (!parsed.ok) return parsed.findings;
   const findings = new Findings();
   const { max_path_length: depth, naming_constraints: naming } = parsed.value;
-  const between = position - 1;
+  // What is no number is within no limit, and what is no list is one subordinate that no name matches.
+  const between = typeof scope?.position === 'number' ? scope.position - 1 : Number.NaN;
+  const subordinates: readonly unknown[] = Array.isArray(scope?.subordinates) ? scope.subordinates : [undefined];
   if (depth !== undefined && !(between <= depth))
     findings.add(finding('path_too_long', 'constraints/max_path_length', `${between} intermediates where at most ${depth} may lie`));
   if (!naming) return findings.all;
   const permitted = naming.permitted && namesOf(naming.permitted);
   const excluded = namesOf(naming.excluded ?? []);
-  for (const id of Array.isArray(subordinates) ? (subordinates as readonly unknown[]) : [undefined]) {
+  for (const id of subordinates) {
     if (findings.full) break;
     if (typeof id !== 'string' || !URL.canParse(id)) {
       findings.add(finding('name_not_permitted', 'constraints/naming_constraints', `${quote(id)} has no host that names could be matched with`));
