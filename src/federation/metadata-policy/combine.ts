@@ -21,6 +21,10 @@ export function combineMetadataPolicies(policies: readonly unknown[], options: P
   for (const [n, policy] of (policies as readonly unknown[]).entries()) {
     const parsed = parseMetadataPolicy(policy);
     if (!parsed.ok) return failure(...within(`policy ${n + 1} of ${policies.length}:`, parsed.findings));
+    if (n === 0) {
+      merged = parsed.value;
+      continue;
+    }
     const both = mergePolicies(merged, parsed.value);
     if (!both.ok) return failure(...within(`policy ${n + 1} of ${policies.length}:`, both.findings));
     merged = both.value;

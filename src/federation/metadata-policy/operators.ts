@@ -1,21 +1,13 @@
-import { isJson, jsonKey } from '../json-key.js';
+import { isJson } from '../json-key.js';
 import { MAX_JSON_DEPTH } from '../limits.js';
 import { isObject } from '../strict-json.js';
+import { PolicyFault } from './policy-fault.js';
+import { keyOf, ValueSet } from './value-set.js';
 
 /**
  * The seven standard operators (OpenID Federation 1.0 §6.1.3.1), each with the JSON types it supports, how two values
- * of it merge, and what it does to a parameter. An operator reports a fault by throwing `PolicyFault`, which never
- * leaves this folder.
+ * of it merge, and what it does to a parameter. An operator reports a fault by throwing `PolicyFault`.
  */
-export type FaultCode = 'policy_operator_type' | 'policy_combination' | 'policy_merge' | 'policy_violation';
-export class PolicyFault extends Error {
-  constructor(
-    readonly code: FaultCode,
-    message: string,
-  ) {
-    super(message);
-  }
-}
 
 /** `undefined` stands for a parameter that is absent. */
 export type ParameterValue = unknown;
@@ -42,34 +34,24 @@ const violated = (detail: string): never => {
   throw new PolicyFault('policy_violation', detail);
 };
 
-/** What two values share when they are equal. Values that cannot be compared (see `jsonKey`) are an unsupported type. */
-function keyOf(value: unknown): string {
-  const key = jsonKey(value);
-  return key ?? type(`${show(value)} cannot be compared: an integer beyond 2^53-1, or nested too deep`);
-}
-/** Lists are compared as sets of keys: the cost is the sum of their lengths, not the product. */
-const keysOf = (list: readonly unknown[]): ReadonlySet<string> => new Set(list.map(keyOf));
 const isEqual = (a: unknown, b: unknown): boolean => keyOf(a) === keyOf(b);
-function includes(list: readonly unknown[], value: unknown): boolean {
-  const key = keyOf(value);
-  return list.some((one) => keyOf(one) === key);
-}
+const includes = (list: readonly unknown[], value: unknown): boolean => new ValueSet(list).has(value);
+// Lists are compared as sets: the cost is the sum of their lengths, not the product.
 function isSubset(small: readonly unknown[], large: readonly unknown[]): boolean {
-  const keys = keysOf(large);
-  return small.every((one) => keys.has(keyOf(one)));
+  const values = new ValueSet(large);
+  return small.every((one) => values.has(one));
 }
 function intersection(a: readonly unknown[], b: readonly unknown[]): unknown[] {
-  const keys = keysOf(b);
-  return a.filter((one) => keys.has(keyOf(one)));
+  const values = new ValueSet(b);
+  return a.filter((one) => values.has(one));
 }
 /** `list` as it is, then each of `more` that it lacks, once: what the entity lists twice is its own affair (MP-10). */
 function append(list: readonly unknown[], more: readonly unknown[]): unknown[] {
-  const keys = new Set(list.map(keyOf));
+  const values = new ValueSet(list);
   const all = [...list];
   for (const one of more) {
-    const key = keyOf(one);
-    if (keys.has(key)) continue;
-    keys.add(key);
+    if (values.has(one)) continue;
+    values.add(one);
     all.push(one);
   }
   return all;

@@ -2,7 +2,8 @@ import { failure, finding, type Finding, quote, refuse, type Result, success } f
 import { MAX_CHAIN_DEPTH, MAX_POLICY_ENTRIES, MAX_POLICY_VALUES } from '../limits.js';
 import { Findings, placeOf } from '../places.js';
 import { isObject } from '../strict-json.js';
-import { checkCombination, OPERATORS, type Operators, PolicyFault } from './operators.js';
+import { checkCombination, OPERATORS, type Operators } from './operators.js';
+import { PolicyFault } from './policy-fault.js';
 
 /** Entity Type → parameter → operator → value (OpenID Federation 1.0 §6.1.2). */
 export type MetadataPolicy = Readonly<Record<string, Readonly<Record<string, Operators>>>>;
