@@ -1,6 +1,6 @@
 /**
  * The limits of the federation core, in one place. Sizes are bytes, times are seconds.
- * Each is tested at n-1, n and n+1 (test/federation/limits.test.ts).
+ * Each is tested at n-1, n and n+1.
  */
 
 /** A statement of 256 KiB verifies in about 4 ms; at 2 MiB it is over 40 ms, which a stranger could ask for at will. */

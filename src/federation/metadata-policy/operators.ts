@@ -4,11 +4,6 @@ import { isObject } from '../strict-json.js';
 import { PolicyFault } from './policy-fault.js';
 import { keyOf, ValueSet } from './value-set.js';
 
-/**
- * The seven standard operators (OpenID Federation 1.0 §6.1.3.1), each with the JSON types it supports, how two values
- * of it merge, and what it does to a parameter. An operator reports a fault by throwing `PolicyFault`.
- */
-
 /** `undefined` stands for a parameter that is absent. */
 export type ParameterValue = unknown;
 
@@ -79,7 +74,11 @@ function mergeEqual(name: string, superior: unknown, subordinate: unknown): unkn
   return cannotMerge(`${name} is ${show(superior)} above and ${show(subordinate)} below${reordered ? ': same elements in another order' : ''}`);
 }
 
-/** In the order in which they run (§6.1.4.2). */
+/**
+ * The seven standard operators (OpenID Federation 1.0 §6.1.3.1), each with the JSON types it supports, how two values
+ * of it merge, and what it does to a parameter. An operator reports a fault by throwing `PolicyFault`.
+ * In the order in which they run (§6.1.4.2).
+ */
 export const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   [
     'value',
