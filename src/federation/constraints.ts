@@ -1,5 +1,8 @@
 import { failure, finding, type Finding, quote, refuse, type Result, success } from './finding.js';
 import type { Metadata } from './metadata.js';
+import { isDomainName, matchingName, readDomainName } from './naming.js';
+import { Findings } from './places.js';
+import { checkRegistrationRules, type RegistrationPolicyRule } from './registration-policy.js';
 import { isObject } from './strict-json.js';
 
 /** OpenID Federation 1.0 §6.2. Members nobody here knows are carried along and ignored. */
@@ -12,85 +15,41 @@ export interface Constraints {
   readonly [name: string]: unknown;
 }
 
-/** Entities of these types (all, when absent) are registered under at least one of these policies. */
-export interface RegistrationPolicyRule {
-  readonly policy: readonly string[];
-  readonly entity_types?: readonly string[];
+export interface ConstraintOptions {
+  /**
+   * Refuse whatever the standard would not have us state. On by default, for our own constraints; off when reading others',
+   * where a fault that can only make them stricter does not end the chain: `federation_entity` among the allowed types, a
+   * permitted name that cannot be read (it permits nothing), a registration rule that cannot be read (nobody meets it).
+   */
+  readonly strict?: boolean;
 }
 
-const NAME = /^\.?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i;
-
-/** Check the shape of a `constraints` claim. All faults are reported. */
-export function parseConstraints(value: unknown, where = 'constraints'): Result<Constraints> {
+/** Check the shape of a `constraints` claim. Up to `MAX_FINDINGS` faults are reported; the value is given back as it is. */
+export function parseConstraints(value: unknown, where = 'constraints', { strict = true }: ConstraintOptions = {}): Result<Constraints> {
   if (!isObject(value)) return refuse('constraint_malformed', where, 'constraints is an object');
-  const findings: Finding[] = [];
-  const no = (place: string, detail: string) => findings.push(finding('constraint_malformed', `${where}/${place}`, detail));
+  const findings = new Findings();
+  const no = (place: string, detail: string) => findings.add(finding('constraint_malformed', `${where}/${place}`, detail));
   const { max_path_length: depth, naming_constraints: naming, allowed_entity_types: types } = value;
   if (depth !== undefined && !(Number.isSafeInteger(depth) && (depth as number) >= 0)) no('max_path_length', 'it is an integer of at least 0');
   if (naming !== undefined && !isObject(naming)) no('naming_constraints', 'it is an object');
-  for (const list of ['permitted', 'excluded']) {
-    const names = isObject(naming) ? naming[list] : undefined;
-    if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === 'string' && NAME.test(name)))) {
-      no(`naming_constraints/${list}`, 'it is an array of domain names, each with or without a leading dot');
+  for (const list of ['permitted', 'excluded'] as const) {
+    const names: unknown = isObject(naming) ? naming[list] : undefined;
+    if (names === undefined) continue;
+    const readable = (name: unknown) => (strict ? isDomainName(name) : list === 'permitted' || readDomainName(name) !== undefined);
+    if (!Array.isArray(names)) {
+      no(`naming_constraints/${list}`, 'it is an array of domain names');
+      continue;
     }
+    const bad = names.findIndex((name) => !readable(name));
+    if (bad !== -1)
+      no(`naming_constraints/${list}`, `${quote(names[bad])} is no domain name: "host.example.com" is one host, ".example.com" every host below it`);
   }
   if (types !== undefined && !(Array.isArray(types) && types.every((type) => typeof type === 'string')))
     no('allowed_entity_types', 'it is an array of Entity Types');
-  else if (Array.isArray(types) && types.includes('federation_entity')) no('allowed_entity_types', '"federation_entity" is always allowed and never listed');
-  findings.push(...checkRegistrationRules(value['registration_policy'], where));
-  return findings.length ? failure(...findings) : success(value);
-}
-
-const isUris = (value: unknown): value is readonly string[] =>
-  Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one.length <= 2048 && URL.canParse(one));
-
-/** The `registration_policy` claim of a Subordinate Statement: how its subject was registered, as URIs. */
-export const isRegistrationPolicy = isUris;
-
-function checkRegistrationRules(rules: unknown, where: string): readonly Finding[] {
-  if (rules === undefined) return [];
-  const place = `${where}/registration_policy`;
-  if (!Array.isArray(rules)) return [finding('constraint_malformed', place, 'it is an array of rules')];
-  return rules.flatMap((rule, n) => {
-    if (!isObject(rule) || !isUris(rule['policy'])) return [finding('constraint_malformed', `${place}/${n}/policy`, 'it is a non-empty array of URIs')];
-    const types = rule['entity_types'];
-    return types === undefined || (Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string'))
-      ? []
-      : [finding('constraint_malformed', `${place}/${n}/entity_types`, 'it is a non-empty array of Entity Types')];
-  });
-}
-
-/** One statement below the setter: how its subject was registered, and as what. */
-export interface RegisteredBelow {
-  readonly position: number;
-  readonly registrationPolicy: unknown;
-  /** Entity Types of the subject; one that issues statements itself counts as `federation_entity`. */
-  readonly entityTypes: readonly string[];
-}
-
-/**
- * The `registration_policy` constraint (OpenID Federation Registration Policy draft): each rule that applies to a subject is
- * met by the statement about it, which names at least one of the rule's policies.
- */
-export function checkRegistrationPolicy(constraints: Constraints, below: readonly RegisteredBelow[]): readonly Finding[] {
-  return (constraints.registration_policy ?? []).flatMap((rule) =>
-    below
-      .filter(({ entityTypes }) => !rule.entity_types || rule.entity_types.some((type) => entityTypes.includes(type)))
-      .filter(({ registrationPolicy }) => !(isUris(registrationPolicy) && registrationPolicy.some((one) => rule.policy.includes(one))))
-      .map(({ position }) =>
-        finding(
-          'registration_policy_unmet',
-          `constraints/registration_policy ES[${position}]`,
-          `its subject is not registered under any of ${rule.policy.map(quote).join(', ')}`,
-        ),
-      ),
-  );
-}
-
-/** `.example.com` matches every host below it and not itself; `example.com` matches that host only (§6.2.2). */
-function matches(host: string, name: string): boolean {
-  const lower = name.toLowerCase();
-  return lower.startsWith('.') ? host.length > lower.length && host.endsWith(lower) : host === lower;
+  else if (strict && Array.isArray(types) && types.includes('federation_entity'))
+    no('allowed_entity_types', '"federation_entity" is always allowed and never listed');
+  if (strict) findings.add(...checkRegistrationRules(value['registration_policy'], where));
+  return findings.all.length ? failure(...findings.all) : success(value);
 }
 
 /** What the constraints of one Subordinate Statement say about the chain below it. */
@@ -101,26 +60,60 @@ export interface ConstraintScope {
   readonly subordinates: readonly string[];
 }
 
-/** Path length and names (§6.2.1, §6.2.2); the allowed Entity Types are applied to metadata, see `allowEntityTypes`. */
-export function checkConstraints(constraints: Constraints, { position, subordinates }: ConstraintScope): readonly Finding[] {
-  const findings: Finding[] = [];
-  const { max_path_length: depth, naming_constraints: naming } = constraints;
-  const between = position - 1;
-  if (depth !== undefined && between > depth)
-    findings.push(finding('path_too_long', 'constraints/max_path_length', `${between} intermediates where at most ${depth} may lie`));
-  for (const id of naming ? subordinates : []) {
+/**
+ * Path length and names (§6.2.1, §6.2.2); the allowed Entity Types are applied to metadata, see `allowEntityTypes`.
+ * Constraints that cannot be read are findings too: what they restrict is not known, so nothing passes.
+ */
+export function checkConstraints(constraints: Constraints, scope: ConstraintScope): readonly Finding[] {
+  const parsed = parseConstraints(constraints, 'constraints', { strict: false });
+  if (!parsed.ok) return parsed.findings;
+  const findings = new Findings();
+  const { max_path_length: depth, naming_constraints: naming } = parsed.value;
+  // What is no number is within no limit, and what is no list is one subordinate that no name matches.
+  const between = typeof scope?.position === 'number' ? scope.position - 1 : Number.NaN;
+  const subordinates: readonly unknown[] = Array.isArray(scope?.subordinates) ? scope.subordinates : [undefined];
+  if (depth !== undefined && !(between <= depth))
+    findings.add(finding('path_too_long', 'constraints/max_path_length', `${between} intermediates where at most ${depth} may lie`));
+  if (!naming) return findings.all;
+  const permitted = naming.permitted && namesOf(naming.permitted);
+  const excluded = namesOf(naming.excluded ?? []);
+  for (const id of subordinates) {
+    if (findings.full) break;
+    if (typeof id !== 'string' || !URL.canParse(id)) {
+      findings.add(finding('name_not_permitted', 'constraints/naming_constraints', `${quote(id)} has no host that names could be matched with`));
+      continue;
+    }
     const host = new URL(id).hostname.replace(/\.$/, '');
-    const excluded = naming?.excluded?.find((name) => matches(host, name));
-    if (excluded) findings.push(finding('name_excluded', 'constraints/naming_constraints/excluded', `${quote(host)} matches ${quote(excluded)}`));
-    else if (naming?.permitted && !naming.permitted.some((name) => matches(host, name)))
-      findings.push(finding('name_not_permitted', 'constraints/naming_constraints/permitted', `${quote(host)} matches no permitted name`));
+    const barred = matchingName(host, excluded);
+    if (barred !== undefined) findings.add(finding('name_excluded', 'constraints/naming_constraints/excluded', `${quote(host)} matches ${quote(barred)}`));
+    else if (permitted && matchingName(host, permitted) === undefined)
+      findings.add(
+        finding(
+          'name_not_permitted',
+          'constraints/naming_constraints/permitted',
+          `${quote(host)} matches no permitted name${permitted.size ? '' : ': none of them can be read as a domain name, or there is none'}`,
+        ),
+      );
   }
-  return findings;
+  return findings.all;
 }
 
-/** Remove Entity Types that are not allowed; `federation_entity` always stays (§6.2.3). */
+function namesOf(names: readonly unknown[]): ReadonlySet<string> {
+  const read = new Set<string>();
+  for (const name of names) {
+    const one = readDomainName(name);
+    if (one !== undefined) read.add(one);
+  }
+  return read;
+}
+
+/**
+ * Remove Entity Types that are not allowed; `federation_entity` always stays (§6.2.3). What is left may be nothing, which
+ * by itself is no fault. A constraint that is no array allows nothing else.
+ */
 export function allowEntityTypes(metadata: Metadata, constraints: Constraints): Metadata {
-  const allowed = constraints.allowed_entity_types;
-  if (!allowed) return metadata;
-  return Object.fromEntries(Object.entries(metadata).filter(([type]) => type === 'federation_entity' || allowed.includes(type)));
+  const given: unknown = isObject(constraints) ? constraints['allowed_entity_types'] : undefined;
+  if (given === undefined) return metadata;
+  const allowed = new Set<unknown>(Array.isArray(given) ? given : []);
+  return Object.fromEntries(Object.entries(metadata).filter(([type]) => type === 'federation_entity' || allowed.has(type)));
 }

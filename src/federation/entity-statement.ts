@@ -1,15 +1,16 @@
 import { base64url } from 'jose';
 import { z } from 'zod';
-import { type Constraints, isRegistrationPolicy, parseConstraints } from './constraints.js';
+import { type Constraints, parseConstraints } from './constraints.js';
 import { type EntityId, type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, type Result, success } from './finding.js';
 import { type JwkSet, parseJwkSet } from './jwk-set.js';
 import { checkTimes, type KeyCache, parseJws, type ParsedJws, verifyJws } from './jws.js';
-import { CLOCK_SKEW_SECONDS, MAX_AUTHORITY_HINTS, MAX_FINDINGS, MAX_STATEMENT_BYTES, MAX_TRUST_MARKS } from './limits.js';
+import { CLOCK_SKEW_SECONDS, MAX_AUTHORITY_HINTS, MAX_CRIT, MAX_FINDINGS, MAX_STATEMENT_BYTES, MAX_TRUST_MARKS } from './limits.js';
 import { ENTITY_STATEMENT, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
 import { parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
 import { numericDate } from './numeric-date.js';
+import { isRegistrationPolicy } from './registration-policy.js';
 import { isObject } from './strict-json.js';
 
 /** Claims of an Entity Statement (OpenID Federation 1.0 §3.1). Times are seconds since the epoch. */
@@ -56,21 +57,43 @@ const SUBORDINATE_ONLY = ['metadata_policy', 'metadata_policy_crit', 'constraint
 /** `aud` and `trust_anchor` belong to Explicit Registration, which has its own validator (§3.2, §12.2). */
 const NEVER = ['aud', 'trust_anchor'];
 
-const time = numericDate;
+/** Issuers and owners of marks whose identifiers are looked at. */
+const MAX_NAMED = 1000;
+
+/** One finding for a whole list, the first fault, however long it is: a stranger's statement costs no more to refuse than to read. */
+const listOf = <T>(what: string, holds: (one: unknown) => one is T) =>
+  z
+    .custom<readonly T[]>((value) => Array.isArray(value), { error: 'it is an array' })
+    .superRefine((list, context) => {
+      const n = list.findIndex((one) => !holds(one));
+      if (n !== -1) context.addIssue({ code: 'custom', path: [n], message: `it is ${what}` });
+    });
+const recordOf = <T>(what: string, holds: (one: unknown) => one is T) =>
+  z.custom<Readonly<Record<string, T>>>(isObject, { error: 'it is an object' }).superRefine((record, context) => {
+    const name = Object.keys(record).find((one) => !holds(record[one]));
+    if (name !== undefined) context.addIssue({ code: 'custom', path: [name.slice(0, 200)], message: `it is ${what}` });
+  });
+const isString = (one: unknown): one is string => typeof one === 'string';
+const someStrings = listOf('a string', isString).refine((list) => list.length > 0, 'it is not empty');
+const isStrings = (one: unknown): one is readonly string[] => Array.isArray(one) && one.every(isString);
+const isOwner = (one: unknown): one is { readonly sub: string; readonly jwks: unknown } => isObject(one) && isString(one['sub']) && isObject(one['jwks']);
+const isMark = (one: unknown): one is { readonly trust_mark_type: string; readonly trust_mark: string } =>
+  isObject(one) && isString(one['trust_mark_type']) && isString(one['trust_mark']);
+
 const shape = z.looseObject({
   iss: z.string(),
   sub: z.string(),
-  iat: time,
-  exp: time,
-  nbf: time.optional(),
+  iat: numericDate,
+  exp: numericDate,
+  nbf: numericDate.optional(),
   jwks: z.unknown(),
   metadata: z.unknown().optional(),
-  crit: z.array(z.string()).min(1).optional(),
-  authority_hints: z.array(z.string()).min(1).optional(),
-  trust_anchor_hints: z.array(z.string()).min(1).optional(),
-  trust_marks: z.array(z.looseObject({ trust_mark_type: z.string(), trust_mark: z.string() })).optional(),
-  trust_mark_issuers: z.record(z.string(), z.array(z.string())).optional(),
-  trust_mark_owners: z.record(z.string(), z.looseObject({ sub: z.string(), jwks: z.unknown() })).optional(),
+  crit: someStrings.optional(),
+  authority_hints: someStrings.optional(),
+  trust_anchor_hints: someStrings.optional(),
+  trust_marks: listOf('an object with "trust_mark_type" and "trust_mark"; early drafts called the type "id"', isMark).optional(),
+  trust_mark_issuers: recordOf('an array of Entity Identifiers', isStrings).optional(),
+  trust_mark_owners: recordOf('an object with "sub" and "jwks"', isOwner).optional(),
   source_endpoint: z.string().optional(),
 });
 
@@ -105,8 +128,7 @@ export function parseStatementClaims(value: unknown, options: StatementOptions):
   const { strictKeys: strict = false } = options;
   const parsed = shape.safeParse(value);
   if (!parsed.success) {
-    const issues = parsed.error.issues.slice(0, MAX_FINDINGS);
-    return failure(...issues.map((issue) => shapeFinding(value, issue.path, issue.message)));
+    return failure(...parsed.error.issues.map((issue) => finding(claimCode(value, issue.path), issue.path.join('/') || 'claims', issue.message)));
   }
   const claims = parsed.data;
   const configuration = claims.iss === claims.sub;
@@ -116,7 +138,7 @@ export function parseStatementClaims(value: unknown, options: StatementOptions):
   if (claims.metadata !== undefined) take(parseMetadata(claims.metadata));
   // What does not belong into a configuration has been refused above: it is not read.
   if (!configuration) {
-    if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints']));
+    if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints'], 'constraints', { strict }));
     if (claims['metadata_policy'] !== undefined) take(parseMetadataPolicy(claims['metadata_policy']));
     if (claims['metadata_policy_crit'] !== undefined) take(parsePolicyCrit(claims['metadata_policy_crit']));
   }
@@ -154,18 +176,6 @@ function checkOwnExtras(claims: Shape, configuration: boolean): readonly Finding
   return findings;
 }
 
-function shapeFinding(value: unknown, path: readonly PropertyKey[], message: string): Finding {
-  const where = path.join('/') || 'claims';
-  const one = finding(claimCode(value, path), where, message);
-  return path[0] === 'trust_marks' && path[2] === 'trust_mark_type'
-    ? {
-        ...one,
-        detail: 'each entry has a "trust_mark_type"; early drafts called it "id"',
-        fix: 'Have the mark issued and shown as the standard has it: "trust_mark_type" outside and inside the mark.',
-      }
-    : one;
-}
-
 function claimCode(value: unknown, path: readonly PropertyKey[]) {
   const [name] = path;
   return isObject(value) && path.length === 1 && value[String(name)] === undefined ? 'claim_missing' : 'claim_invalid';
@@ -176,13 +186,19 @@ type Shape = z.infer<typeof shape>;
 function checkIdentifiers(claims: Shape, options: StatementOptions): readonly Finding[] {
   const findings: Finding[] = [];
   const id = (where: string, value: string) => {
-    if (!isEntityId(value, options)) findings.push(finding('entity_id_invalid', where, `${quote(value)} is no Entity Identifier`));
+    if (findings.length < MAX_FINDINGS && !isEntityId(value, options))
+      findings.push(finding('entity_id_invalid', where, `${quote(value)} is no Entity Identifier`));
   };
   id('iss', claims.iss);
   id('sub', claims.sub);
-  for (const name of ['authority_hints', 'trust_anchor_hints'] as const) for (const [n, hint] of (claims[name] ?? []).entries()) id(`${name}/${n}`, hint);
-  for (const [type, owner] of Object.entries(claims.trust_mark_owners ?? {})) id(`trust_mark_owners/${type}/sub`, owner.sub);
-  for (const [type, issuers] of Object.entries(claims.trust_mark_issuers ?? {})) for (const issuer of issuers) id(`trust_mark_issuers/${type}`, issuer);
+  for (const name of ['authority_hints', 'trust_anchor_hints'] as const)
+    for (const [n, hint] of (claims[name] ?? []).slice(0, MAX_AUTHORITY_HINTS).entries()) id(`${name}/${n}`, hint);
+  // Who is named as issuer or owner is compared, never asked: beyond the first ones a text that is no identifier does no harm.
+  const named = [
+    ...Object.entries(claims.trust_mark_owners ?? {}).map(([type, { sub }]) => [`trust_mark_owners/${type}/sub`, sub] as const),
+    ...Object.entries(claims.trust_mark_issuers ?? {}).flatMap(([type, issuers]) => issuers.map((issuer) => [`trust_mark_issuers/${type}`, issuer] as const)),
+  ];
+  for (const [where, value] of named.slice(0, MAX_NAMED)) id(where, value);
   if (claims.source_endpoint !== undefined && !isEntityId(claims.source_endpoint.split('?')[0], options))
     findings.push(finding('claim_invalid', 'source_endpoint', 'it is not an https URL'));
   if (options.subject !== undefined && claims.sub !== options.subject)
@@ -200,6 +216,7 @@ function checkKind(claims: Shape): readonly Finding[] {
 
 function checkCrit(claims: Shape, understood: readonly string[]): readonly Finding[] {
   const names = claims.crit ?? [];
+  if (names.length > MAX_CRIT) return [finding('too_many', 'crit', `${names.length} names, more than ${MAX_CRIT}`)];
   return names.flatMap((name, n) => {
     if (STANDARD_CLAIMS.has(name)) return [finding('crit_invalid', 'crit', `${quote(name)} is a claim of the standard`)];
     if (names.indexOf(name) !== n) return [finding('crit_invalid', 'crit', `${quote(name)} is listed twice`)];

@@ -3,15 +3,7 @@
  * findings out. Runs on Node, in workerd and in browsers.
  */
 export { CLIENT_ASSERTION_TYPE, type ClientAssertion, parseClientAssertion } from './client-assertion.js';
-export {
-  allowEntityTypes,
-  checkConstraints,
-  checkRegistrationPolicy,
-  type Constraints,
-  isRegistrationPolicy,
-  parseConstraints,
-  type RegistrationPolicyRule,
-} from './constraints.js';
+export { allowEntityTypes, checkConstraints, type ConstraintOptions, type Constraints, parseConstraints } from './constraints.js';
 export { type EntityId, entityConfigurationUrl, isEntityId, parseEntityId } from './entity-id.js';
 export {
   type EntityStatement,
@@ -55,9 +47,11 @@ export { readDraftEra } from './draft-era.js';
 export { checkProfile, parseProfile, type ProfileFinding } from './profile.js';
 export type { OwnFact, Profile, ProfileEvidence } from './profile-schema.js';
 export { PROFILES } from './profiles/all.js';
+export { checkRegistrationPolicy, isRegistrationPolicy, type RegistrationPolicyRule } from './registration-policy.js';
 export { missingParameters } from './required-parameters.js';
 export { type ResolveResponseClaims, type ResolveResponseOptions, signResolveResponse, validateResolveResponse } from './resolve-response.js';
-export { checkTrustChainHeaders, resolveMetadata, type TrustChain, type TrustChainOptions, validateTrustChain } from './trust-chain.js';
+export { resolveMetadata } from './resolve-metadata.js';
+export { checkTrustChainHeaders, type TrustChain, type TrustChainOptions, validateTrustChain } from './trust-chain.js';
 export {
   type ParsedTrustMark,
   parseTrustMark,

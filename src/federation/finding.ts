@@ -122,7 +122,16 @@ export const within = (place: string, findings: readonly Finding[]): readonly Fi
 
 /** A stranger's text for a message: short, on one line, without control or bidirectional characters. */
 export function quote(text: unknown): string {
-  const plain = typeof text === 'string' ? text : (JSON.stringify(text) ?? String(text));
+  const plain = typeof text === 'string' ? text : textOf(text);
   const short = plain.length > 80 ? `${plain.slice(0, 80)}…` : plain;
   return `"${short.replace(/[\p{C}\p{Zl}\p{Zp}"]/gu, '?')}"`;
+}
+
+/** JSON where there is one; callers in JavaScript also pass what has none, such as a BigInt or a circle. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return typeof value;
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * The limits of the federation core, in one place. Sizes are bytes, times are seconds.
- * Each is tested at n-1, n and n+1 (test/federation/limits.test.ts).
+ * Each is tested at n-1, n and n+1.
  */
 
 /** A statement of 256 KiB verifies in about 4 ms; at 2 MiB it is over 40 ms, which a stranger could ask for at will. */
@@ -17,11 +17,15 @@ export const MAX_JSON_DEPTH = 32;
 export const MAX_METADATA_BYTES = 64 * 1024;
 /** Entity type and parameter pairs in one metadata policy. */
 export const MAX_POLICY_ENTRIES = 200;
+/** Values in one operator of one policy; honest lists have tens. */
+export const MAX_POLICY_VALUES = 1000;
+/** Findings of one verdict: a thousand faults are mended no sooner than fifty. */
+export const MAX_FINDINGS = 50;
+/** Names that `crit` lists. */
+export const MAX_CRIT = 64;
 /** `authority_hints` and Trust Marks that are looked at; more of them are no fault. */
 export const MAX_AUTHORITY_HINTS = 16;
 export const MAX_TRUST_MARKS = 32;
-/** Findings of one statement that are told. */
-export const MAX_FINDINGS = 50;
 /** Statements between the subject's Entity Configuration and the Trust Anchor's. */
 export const MAX_CHAIN_DEPTH = 10;
 /** Clock skew allowed on `iat` and `nbf`; none is allowed on `exp`: expired evidence is no evidence. */

@@ -1,6 +1,8 @@
 import { type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, refuse, type Result, success } from './finding.js';
+import { isJson } from './json-key.js';
 import { MAX_METADATA_BYTES } from './limits.js';
+import { Findings, placeOf } from './places.js';
 import { isObject } from './strict-json.js';
 
 /** Entity Type → parameter → value. No parameter is null (OpenID Federation 1.0 §5). */
@@ -17,21 +19,24 @@ export const FEDERATION_ENDPOINTS = [
   'federation_historical_keys_endpoint',
 ] as const;
 
-/** Shape only: an object of objects without null parameters. Unknown Entity Types pass unchanged (MD-02). */
+/** Shape only: an object of objects without null parameters, as JSON. Unknown Entity Types pass unchanged (MD-02). */
 export function parseMetadata(value: unknown, where = 'metadata'): Result<Metadata> {
   if (!isObject(value)) return refuse('metadata_invalid', where, 'metadata is an object of Entity Types');
+  if (!isJson(value)) return refuse('metadata_invalid', where, 'it holds what is no JSON value, or is nested too deep');
   if (JSON.stringify(value).length > MAX_METADATA_BYTES) return refuse('too_large', where, `more than ${MAX_METADATA_BYTES} bytes`);
-  const findings: Finding[] = [];
+  const findings = new Findings();
   for (const [type, parameters] of Object.entries(value)) {
+    if (findings.full) break;
     if (!isObject(parameters)) {
-      findings.push(finding('metadata_invalid', `${where}/${type}`, 'the metadata of an Entity Type is an object'));
+      findings.add(finding('metadata_invalid', `${where}/${placeOf(type)}`, 'the metadata of an Entity Type is an object'));
       continue;
     }
     for (const [name, one] of Object.entries(parameters)) {
-      if (one === null) findings.push(finding('metadata_invalid', `${where}/${type}/${name}`, 'a metadata parameter is never null'));
+      if (findings.full) break;
+      if (one === null) findings.add(finding('metadata_invalid', `${where}/${placeOf(type, name)}`, 'a metadata parameter is never null'));
     }
   }
-  return findings.length ? failure(...findings) : success(value as Metadata);
+  return findings.all.length ? failure(...findings.all) : success(value as Metadata);
 }
 
 /**
@@ -59,23 +64,38 @@ export interface MetadataCheck extends EntityIdOptions {
   readonly hasSubordinates?: boolean;
 }
 
+/** The Entity Types of §5.1; what the parameters of another type mean is not for us to say (MD-02). */
+const ENTITY_TYPES = ['federation_entity', 'openid_relying_party', 'openid_provider', 'oauth_authorization_server', 'oauth_client', 'oauth_resource'];
+
 /**
  * What §5 demands of published metadata beyond its shape: endpoint URLs, no key parameters in `federation_entity`,
- * issuers equal to the Entity Identifier. Used for our own statements and by pre-flight.
+ * issuers, where given, equal to the Entity Identifier (§5.1.3; that one is given at all is `missingParameters`' concern).
+ * Parameters of Entity Types beyond §5.1 are not looked at. Used for our own statements, by pre-flight and for Resolved Metadata.
  */
 export function checkMetadata(metadata: Metadata, check: MetadataCheck): readonly Finding[] {
-  const findings: Finding[] = [];
-  const no = (where: string, detail: string) => findings.push(finding('metadata_invalid', `metadata/${where}`, detail));
-  const entity = metadata['federation_entity'];
-  if (Object.keys(metadata).length === 0) no('', 'at least one Entity Type is needed');
-  if (entity) checkFederationEntity(entity, check, no);
-  if (check.hasSubordinates && !entity) no('federation_entity', 'an entity with Subordinates publishes federation_entity metadata');
-  for (const type of ['openid_provider', 'oauth_authorization_server']) {
-    const issuer = metadata[type]?.['issuer'];
-    if (metadata[type] && issuer !== check.entityId) no(`${type}/issuer`, `"issuer" is ${quote(issuer ?? '')}, not the entity identifier`);
+  const findings = new Findings();
+  const no = (where: string, detail: string) => findings.add(finding('metadata_invalid', where ? `metadata/${where}` : 'metadata', detail));
+  if (!isObject(metadata)) {
+    no('', 'metadata is an object of Entity Types');
+    return findings.all;
   }
-  for (const [type, parameters] of Object.entries(metadata)) checkCommon(type, parameters, check, no);
-  return findings;
+  if (Object.keys(metadata).length === 0) no('', 'it declares no Entity Type; at least one is needed');
+  if (check.hasSubordinates && !Object.hasOwn(metadata, 'federation_entity'))
+    no('federation_entity', 'an entity with Subordinates publishes federation_entity metadata');
+  for (const type of ENTITY_TYPES) {
+    if (!Object.hasOwn(metadata, type)) continue;
+    const parameters: unknown = metadata[type];
+    if (!isObject(parameters)) {
+      no(type, 'the metadata of an Entity Type is an object');
+      continue;
+    }
+    if (type === 'federation_entity') checkFederationEntity(parameters, check, no);
+    const { issuer } = parameters;
+    if ((type === 'openid_provider' || type === 'oauth_authorization_server') && issuer !== undefined && issuer !== check.entityId)
+      no(`${type}/issuer`, `"issuer" is ${quote(issuer)}, not the entity identifier`);
+    checkCommon(type, parameters, check, no);
+  }
+  return findings.all;
 }
 
 function checkFederationEntity(entity: Readonly<Record<string, unknown>>, check: MetadataCheck, no: (where: string, detail: string) => void): void {

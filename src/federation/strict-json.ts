@@ -1,4 +1,4 @@
-import { failure, finding, type Finding, refuse, type Result, success } from './finding.js';
+import { failure, finding, type Finding, quote, refuse, type Result, success } from './finding.js';
 import { MAX_JSON_DEPTH } from './limits.js';
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
@@ -27,9 +27,12 @@ export function parseJson(text: string, where: string, maxDepth = MAX_JSON_DEPTH
 const QUOTE = 34;
 const BACKSLASH = 92;
 
+/** What is open: an array as null, an object as its names: none yet, the only one, or a Set, which costs more than most need. */
+type Open = Set<string> | string | null | undefined;
+
 /** One pass over text already known to be JSON: strings are the only place where brackets mean nothing. */
 function inspect(text: string, where: string, maxDepth: number): Finding | undefined {
-  const open: (Set<string> | null)[] = []; // a Set of names for an object, null for an array
+  const open: Open[] = [];
   let expectName = false;
   const escapes = text.includes('\\');
   for (let at = 0; at < text.length; at++) {
@@ -38,19 +41,17 @@ function inspect(text: string, where: string, maxDepth: number): Finding | undef
         const start = at;
         do at = text.indexOf('"', at + 1);
         while (escapes && isEscaped(text, at));
-        const names = open.at(-1);
         const raw = text.slice(start + 1, at);
         const plain = escapes && raw.includes('\\') ? (JSON.parse(text.slice(start, at + 1)) as string) : raw;
         if (escapes && /\p{Surrogate}/u.test(plain)) return finding('json_invalid', where, 'a string holds half a surrogate pair');
-        if (!names || !expectName) break;
-        if (plain === '__proto__') return finding('json_forbidden_member', where, 'a member is named __proto__');
-        if (names.has(plain)) return finding('json_duplicate_member', where, `the member "${plain.slice(0, 80)}" occurs twice`);
-        names.add(plain);
+        if (!expectName) break;
+        const bad = takeName(open, plain, where);
+        if (bad) return bad;
         expectName = false;
         break;
       }
       case 123: // {
-        open.push(new Set());
+        open.push(undefined);
         expectName = true;
         break;
       case 91: // [
@@ -63,11 +64,20 @@ function inspect(text: string, where: string, maxDepth: number): Finding | undef
         expectName = false;
         break;
       case 44: // ,
-        expectName = open.at(-1) != null;
+        expectName = open.at(-1) !== null;
         break;
     }
     if (open.length > maxDepth) return finding('json_too_deep', where, `nested deeper than ${maxDepth} levels`);
   }
+  return undefined;
+}
+
+function takeName(open: Open[], name: string, where: string): Finding | undefined {
+  const names = open.at(-1);
+  if (name === '__proto__') return finding('json_forbidden_member', where, 'a member is named __proto__');
+  if (names instanceof Set ? names.has(name) : names === name) return finding('json_duplicate_member', where, `the member ${quote(name)} occurs twice`);
+  if (names instanceof Set) names.add(name);
+  else open[open.length - 1] = typeof names === 'string' ? new Set([names, name]) : name;
   return undefined;
 }
 
@@ -78,13 +88,17 @@ function isEscaped(text: string, at: number): boolean {
   return (at - before) % 2 === 0;
 }
 
-/** Equality of JSON values: members in any order, elements in order, strings by code point (§16, no normalization). */
-export function jsonEqual(a: unknown, b: unknown): boolean {
+/**
+ * Equality of JSON values: members in any order, elements in order, strings by code point (§16, no normalization).
+ * Beyond `depth` levels nothing is equal, so that no value exhausts the stack.
+ */
+export function jsonEqual(a: unknown, b: unknown, depth = 2 * MAX_JSON_DEPTH): boolean {
   if (a === b) return true;
+  if (depth <= 0) return false;
   if (Array.isArray(a) || Array.isArray(b)) {
-    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((one, n) => jsonEqual(one, b[n]));
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((one, n) => jsonEqual(one, b[n], depth - 1));
   }
   if (!isObject(a) || !isObject(b)) return false;
   const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && jsonEqual(a[name], b[name]));
+  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && jsonEqual(a[name], b[name], depth - 1));
 }

@@ -1,4 +1,3 @@
-import { allowEntityTypes, checkConstraints, checkRegistrationPolicy } from './constraints.js';
 import type { EntityIdOptions } from './entity-id.js';
 import {
   type EntityStatement,
@@ -8,13 +7,15 @@ import {
   type Verified,
   verifyEntityStatement,
 } from './entity-statement.js';
-import { failure, finding, type Finding, quote, refuse, type Result, success, within } from './finding.js';
+import { finding, type Finding, quote, refuse, type Result, success, within } from './finding.js';
 import { type JwkSet, parseJwkSet, sameKey } from './jwk-set.js';
 import { createKeyCache, type KeyCache } from './jws.js';
-import { MAX_CHAIN_BYTES, MAX_CHAIN_DEPTH } from './limits.js';
-import { applySuperiorMetadata, checkMetadata, type Metadata } from './metadata.js';
-import { applyMetadataPolicy } from './metadata-policy/apply.js';
-import { combineMetadataPolicies } from './metadata-policy/combine.js';
+import { MAX_CHAIN_BYTES, MAX_CHAIN_DEPTH, MAX_FINDINGS } from './limits.js';
+import type { Metadata } from './metadata.js';
+import { requireNow } from './numeric-date.js';
+import { failures } from './places.js';
+import { resolveMetadata } from './resolve-metadata.js';
+import { isObject } from './strict-json.js';
 
 export interface TrustChainOptions extends EntityIdOptions {
   /** Trust Anchors by Entity Identifier, with the keys obtained out of band (OpenID Federation 1.0 §10). */
@@ -45,10 +46,13 @@ export interface TrustChain {
  * Validate a Trust Chain (§10.2): the subject's Entity Configuration, Subordinate Statements going up, and, if present,
  * the Trust Anchor's Entity Configuration. Statements are read from the top: each one's signature is begun when its own
  * checks and its link to the one above hold, and runs beside the reading of the next; below a fault none is begun.
+ * Constraints, metadata and policies are worked out only once every signature holds: a stranger without a key gets no work done.
  * @param chain compact JWTs, the subject's first
- * @returns the chain, or every finding with its place (`ES[1] exp`)
+ * @returns the chain, or every finding with its place (`ES[1] exp`), at most `MAX_FINDINGS`
+ * @throws TypeError without a finite `now`
  */
 export async function validateTrustChain(chain: readonly string[], options: TrustChainOptions): Promise<Result<TrustChain>> {
+  requireNow(options?.now);
   // Even without a cache between calls, a key that signed two statements is imported once.
   const keyCache = options.keyCache ?? createKeyCache(MAX_CHAIN_DEPTH + 2);
   const begun: Promise<Result<Verified<EntityStatement>>>[] = [];
@@ -60,13 +64,13 @@ export async function validateTrustChain(chain: readonly string[], options: Trus
   if (!statements.ok) return statements;
   const claims = statements.value.map((statement) => statement.claims);
   const links = checkLinks(claims, options);
-  if (links.length) return failure(...links);
-  const metadata = resolveMetadata(claims, options);
-  if (!metadata.ok) return metadata;
+  if (links.length) return failures(links);
   // A statement whose signature was never begun did not follow from the one above: no signature, no trust.
   const signatures = await Promise.all(claims.map((_, n) => begun[n] ?? refuse('chain_broken', '', 'it was not verified')));
   const unverified = signatures.flatMap((result, n) => (result.ok ? [] : within(`ES[${n}]`, result.findings)));
-  if (unverified.length) return failure(...unverified);
+  if (unverified.length) return failures(unverified);
+  const metadata = resolveMetadata(claims, options);
+  if (!metadata.ok) return metadata;
   return success({
     subject: claims[0]?.sub ?? '',
     trustAnchor: claims.at(-1)?.iss ?? '',
@@ -103,7 +107,7 @@ function parseChain(
     if (holds) holds = parsed.ok && begin(n, parsed.value, above?.ok ? above.value : undefined);
   }
   const findings = results.flatMap((result, n) => (result.ok ? [] : within(`ES[${n}]`, result.findings)));
-  return findings.length ? failure(...findings) : success(results.flatMap((result) => (result.ok ? [result.value] : [])));
+  return findings.length ? failures(findings) : success(results.flatMap((result) => (result.ok ? [result.value] : [])));
 }
 
 /** Order, kinds, loops, hints and anchor (§4, §10.2). */
@@ -135,46 +139,10 @@ function checkLinks(claims: readonly EntityStatementClaims[], options: TrustChai
 }
 
 /**
- * Resolved Metadata of a chain (§6.1.4.2, §6.2): the Immediate Superior's `metadata`, then allowed Entity Types, then
- * the merged policies of all Subordinate Statements. Signatures are the caller's concern.
- * @param chain claims, the subject's Entity Configuration first
- */
-export function resolveMetadata(chain: readonly EntityStatementClaims[], options: EntityIdOptions = {}): Result<Metadata> {
-  const own = chain[0]?.metadata;
-  if (!own || Object.keys(own).length === 0) return refuse('claim_missing', 'ES[0] metadata', 'the subject declares no Entity Type');
-  const statements = chain.slice(1).filter(({ iss, sub }) => iss !== sub);
-  const findings: Finding[] = [];
-  let metadata = applySuperiorMetadata(own, statements[0]?.metadata);
-  for (const [n, { constraints }] of statements.entries()) {
-    if (!constraints) continue;
-    const position = n + 1;
-    const subordinates = chain.slice(0, position + 1).map(({ sub }) => sub);
-    findings.push(...within(`ES[${position}]`, checkConstraints(constraints, { position, subordinates: [...new Set(subordinates)] })));
-    const below = statements.slice(0, n).map((one, m) => ({
-      position: m + 1,
-      registrationPolicy: one['registration_policy'],
-      entityTypes: m === 0 ? Object.keys(own) : ['federation_entity'],
-    }));
-    findings.push(...within(`ES[${position}]`, checkRegistrationPolicy(constraints, below)));
-    metadata = allowEntityTypes(metadata, constraints);
-  }
-  if (findings.length) return failure(...findings);
-  // Names from every statement first: one list covers the operators of all (§6.1.4.1).
-  const crit = [...new Set(statements.flatMap(({ metadata_policy_crit: names }) => names ?? []))];
-  const policies = statements.flatMap(({ metadata_policy: policy }) => (policy ? [policy] : [])).reverse();
-  const policy = combineMetadataPolicies(policies, { crit });
-  if (!policy.ok) return policy;
-  const resolved = applyMetadataPolicy(policy.value, metadata);
-  if (!resolved.ok) return resolved;
-  // A policy can make metadata illegal, say by setting another issuer: then it is not used (§6.1.4.2).
-  const illegal = checkMetadata(resolved.value, { ...options, entityId: chain[0]?.sub ?? '' });
-  return illegal.length ? failure(...illegal) : resolved;
-}
-
-/**
  * The `trust_chain` and `peer_trust_chain` headers of a JWT that may carry them (§4.3, §4.4; published Entity Statements
  * may not): each is an array of compact JWTs whose first is the Entity Configuration of the right entity, ending at a
  * configured Trust Anchor, both at the same one. The chains themselves are then validated as if they had been fetched.
+ * @throws TypeError without a finite `now`
  * @param about the entities the two chains are about
  */
 export function checkTrustChainHeaders(
@@ -182,6 +150,8 @@ export function checkTrustChainHeaders(
   about: { readonly trust_chain: string; readonly peer_trust_chain?: string },
   options: Omit<TrustChainOptions, 'subject'>,
 ): readonly Finding[] {
+  requireNow(options?.now);
+  if (!isObject(header)) return [finding('chain_malformed', 'header', 'it is an object')];
   const anchors = new Set<string>();
   const findings: Finding[] = [];
   for (const name of ['trust_chain', 'peer_trust_chain'] as const) {
@@ -191,7 +161,7 @@ export function checkTrustChainHeaders(
       findings.push(finding('chain_malformed', `header/${name}`, 'it is an array of compact JWTs'));
       continue;
     }
-    const subject = about[name];
+    const subject = about?.[name];
     const statements = parseChain(chain as readonly string[], { ...options, ...(subject !== undefined && { subject }) });
     const claims = statements.ok ? statements.value.map((one) => one.claims) : [];
     findings.push(...within(`header/${name}`, statements.ok ? checkLinks(claims, options) : statements.findings));
@@ -199,12 +169,12 @@ export function checkTrustChainHeaders(
     if (last) anchors.add(last.iss);
   }
   if (anchors.size > 1) findings.push(finding('chain_malformed', 'header/peer_trust_chain', 'the two chains end at different Trust Anchors'));
-  return findings;
+  return findings.slice(0, MAX_FINDINGS);
 }
 
 /** A Trust Anchor's configured keys: they come from a file or a form, so they are checked like a stranger's. */
 const pinnedKeys = (anchors: TrustChainOptions['anchors'], id: string): Result<JwkSet> | undefined =>
-  Object.hasOwn(anchors, id) ? parseJwkSet(anchors[id], `anchors/${id}`, { strict: false }) : undefined;
+  isObject(anchors) && Object.hasOwn(anchors, id) ? parseJwkSet(anchors[id], `anchors/${id}`, { strict: false }) : undefined;
 
 /**
  * Every key set that must vouch for a statement: the one in the statement above it; of a Trust Anchor's statements the

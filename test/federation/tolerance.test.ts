@@ -52,7 +52,7 @@ describe('TM-06 §3.2: a mark in a configuration is judged alone, whatever it lo
       trust_marks: [{ id: TYPE, trust_mark: unsigned({}) }],
     });
     const result = await validateEntityConfiguration(compact, { now: NOW });
-    expect(result).toMatchObject({ ok: false, findings: [{ where: 'trust_marks/0/trust_mark_type', detail: expect.stringContaining('"id"') }] });
+    expect(result).toMatchObject({ ok: false, findings: [{ where: 'trust_marks/0', detail: expect.stringContaining('"id"') }] });
   });
   it('keys of a mark’s owner that nobody can use are that type’s affair', async () => {
     const chain = await federation.chain({

@@ -231,7 +231,7 @@ describe('claims of every statement', () => {
     expect(await verdict({ claims: { 3: { trust_mark_issuers: { t: [] } } } })).toBe('valid');
     expect(await verdict({ claims: { 3: { trust_mark_issuers: { t: 'x' } } } })).toContain('claim_invalid ES[3] trust_mark_issuers');
     expect(await verdict({ claims: { 3: { trust_mark_issuers: { t: ['x'] } } } })).toContain('entity_id_invalid ES[3] trust_mark_issuers');
-    expect(await verdict({ claims: { 3: { trust_mark_owners: { t: { sub: TA } } } } })).toContain('claim_invalid ES[3] trust_mark_owners/t/jwks');
+    expect(await verdict({ claims: { 3: { trust_mark_owners: { t: { sub: TA } } } } })).toContain('claim_invalid ES[3] trust_mark_owners/t');
   });
   it('EV-07 SS-10: source_endpoint is a URL', async () => {
     expect(await verdict({ claims: { 1: { source_endpoint: `${INTERMEDIATE}/fetch?x=1` } } })).toBe('valid');
@@ -347,8 +347,18 @@ describe('constraints', () => {
     const result = await validate({ claims: { 0: { metadata }, 1: { constraints: { allowed_entity_types: [] } } } });
     expect(result.ok && result.value.metadata).toEqual({ federation_entity: { organization_name: 'A' } });
   });
-  it('CO-10: federation_entity is never listed', async () =>
-    expect(await verdict({ claims: { 1: { constraints: { allowed_entity_types: ['federation_entity'] } } } })).toContain('constraint_malformed ES[1]'));
+  it('CO-10: federation_entity listed by others changes nothing: it is allowed anyhow', async () => {
+    const listed = (...types: string[]) => validate({ claims: { 1: { constraints: { allowed_entity_types: [...types, 'federation_entity'] } } } });
+    expect(await listed()).toMatchObject({ ok: true, value: { metadata: {} } });
+    const both = await listed('openid_relying_party');
+    expect(both.ok && Object.keys(both.value.metadata)).toEqual(['openid_relying_party']);
+  });
+  it.each([[['openid_provider']], [[]]])('CO-09 C4: %j leaves a leaf without federation_entity nothing; the chain stays valid', async (allowed) => {
+    const result = await validate({ claims: { 1: { constraints: { allowed_entity_types: allowed } } } });
+    expect(result.ok && result.value.metadata).toEqual({});
+    const policy = { metadata_policy: { openid_relying_party: { scope: { essential: true } } } };
+    expect(await verdict({ claims: { 1: { constraints: { allowed_entity_types: allowed } }, 2: policy } }), 'policies meet what is left').toBe('valid');
+  });
 });
 
 describe('policy in a chain', () => {

@@ -1,19 +1,8 @@
-import { isObject, jsonEqual } from '../strict-json.js';
-
-/**
- * The seven standard operators (OpenID Federation 1.0 §6.1.3.1), each with the JSON types it supports, how two values
- * of it merge, and what it does to a parameter. An operator reports a fault by throwing `PolicyFault`, which never
- * leaves this folder.
- */
-export type FaultCode = 'policy_operator_type' | 'policy_combination' | 'policy_merge' | 'policy_violation';
-export class PolicyFault extends Error {
-  constructor(
-    readonly code: FaultCode,
-    message: string,
-  ) {
-    super(message);
-  }
-}
+import { isJson } from '../json-key.js';
+import { MAX_JSON_DEPTH } from '../limits.js';
+import { isObject } from '../strict-json.js';
+import { PolicyFault } from './policy-fault.js';
+import { keyOf, ValueSet } from './value-set.js';
 
 /** `undefined` stands for a parameter that is absent. */
 export type ParameterValue = unknown;
@@ -25,9 +14,10 @@ interface Operator {
   apply(parameter: ParameterValue, value: unknown): ParameterValue;
 }
 
+/** A stranger's value in a message: short, without control or bidirectional characters. Only shown once it is known to be JSON. */
 const show = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? 'absent';
-  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+  const text = (isJson(value) ? JSON.stringify(value) : undefined) ?? `what is no JSON value (${typeof value})`;
+  return (text.length > 120 ? `${text.slice(0, 120)}…` : text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 };
 const type = (detail: string): never => {
   throw new PolicyFault('policy_operator_type', detail);
@@ -39,18 +29,36 @@ const violated = (detail: string): never => {
   throw new PolicyFault('policy_violation', detail);
 };
 
-export const includes = (list: readonly unknown[], value: unknown): boolean => list.some((one) => jsonEqual(one, value));
-export const isSubset = (small: readonly unknown[], large: readonly unknown[]): boolean => small.every((one) => includes(large, one));
-const intersection = (a: readonly unknown[], b: readonly unknown[]): unknown[] => a.filter((one) => includes(b, one));
-function union(a: readonly unknown[], b: readonly unknown[]): unknown[] {
-  const all: unknown[] = [];
-  for (const one of [...a, ...b]) if (!includes(all, one)) all.push(one);
+const isEqual = (a: unknown, b: unknown): boolean => keyOf(a) === keyOf(b);
+const includes = (list: readonly unknown[], value: unknown): boolean => new ValueSet(list).has(value);
+// Lists are compared as sets: the cost is the sum of their lengths, not the product.
+function isSubset(small: readonly unknown[], large: readonly unknown[]): boolean {
+  const values = new ValueSet(large);
+  return small.every((one) => values.has(one));
+}
+function intersection(a: readonly unknown[], b: readonly unknown[]): unknown[] {
+  const values = new ValueSet(b);
+  return a.filter((one) => values.has(one));
+}
+/** `list` as it is, then each of `more` that it lacks, once: what the entity lists twice is its own affair (MP-10). */
+function append(list: readonly unknown[], more: readonly unknown[]): unknown[] {
+  const values = new ValueSet(list);
+  const all = [...list];
+  for (const one of more) {
+    if (values.has(one)) continue;
+    values.add(one);
+    all.push(one);
+  }
   return all;
 }
+const union = (a: readonly unknown[], b: readonly unknown[]): unknown[] => append(append([], a), b);
 
-const isScalar = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number' || isObject(value);
+const isScalar = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number' || (isObject(value) && isJson(value));
 
-/** add, subset_of, superset_of: arrays of strings, objects or numbers (MP-19). */
+function checkJson(name: string, value: unknown): void {
+  if (!isJson(value)) type(`${name} takes a JSON value nested at most ${MAX_JSON_DEPTH} levels deep`);
+}
+/** add, one_of, subset_of, superset_of: arrays of strings, objects or numbers (MP-19). */
 function checkArray(name: string, value: unknown): void {
   if (!Array.isArray(value) || !value.every(isScalar)) type(`${name} takes an array of strings, numbers or objects, not ${show(value)}`);
 }
@@ -60,18 +68,22 @@ function parameterArray(name: string, parameter: unknown): readonly unknown[] {
   return parameter as readonly unknown[];
 }
 function mergeEqual(name: string, superior: unknown, subordinate: unknown): unknown {
-  if (jsonEqual(superior, subordinate)) return superior;
+  if (isEqual(superior, subordinate)) return superior;
   const reordered = Array.isArray(superior) && Array.isArray(subordinate) && superior.length === subordinate.length && isSubset(superior, subordinate);
   // U8: the standard does not say whether order matters; strict equality is the safe reading, the near miss is named.
   return cannotMerge(`${name} is ${show(superior)} above and ${show(subordinate)} below${reordered ? ': same elements in another order' : ''}`);
 }
 
-/** In the order in which they run (§6.1.4.2). */
+/**
+ * The seven standard operators (OpenID Federation 1.0 §6.1.3.1), each with the JSON types it supports, how two values
+ * of it merge, and what it does to a parameter. An operator reports a fault by throwing `PolicyFault`.
+ * In the order in which they run (§6.1.4.2).
+ */
 export const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   [
     'value',
     {
-      check() {}, // every JSON type, null included
+      check: (value) => checkJson('value', value), // every JSON type, null included
       merge: (superior, subordinate) => mergeEqual('value', superior, subordinate),
       apply: (_parameter, value) => (value === null ? undefined : value),
     },
@@ -81,7 +93,7 @@ export const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator
     {
       check: (value) => checkArray('add', value),
       merge: (superior, subordinate) => union(superior as unknown[], subordinate as unknown[]),
-      apply: (parameter, value) => union(parameter === undefined ? [] : parameterArray('add', parameter), value as unknown[]),
+      apply: (parameter, value) => append(parameter === undefined ? [] : parameterArray('add', parameter), value as unknown[]),
     },
   ],
   [
@@ -89,6 +101,7 @@ export const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator
     {
       check(value) {
         if (value === null) type('default takes no null');
+        checkJson('default', value);
       },
       merge: (superior, subordinate) => mergeEqual('default', superior, subordinate),
       apply: (parameter, value) => (parameter === undefined ? value : parameter),

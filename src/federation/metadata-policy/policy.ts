@@ -1,7 +1,9 @@
 import { failure, finding, type Finding, quote, refuse, type Result, success } from '../finding.js';
-import { MAX_POLICY_ENTRIES } from '../limits.js';
+import { MAX_CHAIN_DEPTH, MAX_POLICY_ENTRIES, MAX_POLICY_VALUES } from '../limits.js';
+import { Findings, placeOf } from '../places.js';
 import { isObject } from '../strict-json.js';
-import { checkCombination, OPERATORS, type Operators, PolicyFault } from './operators.js';
+import { checkCombination, OPERATORS, type Operators } from './operators.js';
+import { PolicyFault } from './policy-fault.js';
 
 /** Entity Type → parameter → operator → value (OpenID Federation 1.0 §6.1.2). */
 export type MetadataPolicy = Readonly<Record<string, Readonly<Record<string, Operators>>>>;
@@ -23,11 +25,16 @@ export function attempt<T>(where: string, step: () => T): Result<T> {
 
 /** Critical operators must be understood; we understand the standard ones only, and those may not be listed. */
 export function checkPolicyCrit(crit: readonly string[]): readonly Finding[] {
-  return crit.map((name) =>
-    OPERATORS.has(name)
-      ? finding('policy_crit_invalid', 'metadata_policy_crit', `${quote(name)} is a standard operator`)
-      : finding('policy_crit_not_understood', 'metadata_policy_crit', `the operator ${quote(name)} is critical and not understood`),
-  );
+  const findings = new Findings();
+  for (const name of crit) {
+    if (findings.full) break;
+    findings.add(
+      OPERATORS.has(name)
+        ? finding('policy_crit_invalid', 'metadata_policy_crit', `${quote(name)} is a standard operator`)
+        : finding('policy_crit_not_understood', 'metadata_policy_crit', `the operator ${quote(name)} is critical and not understood`),
+    );
+  }
+  return findings.all;
 }
 
 /** Shape of the claim `metadata_policy_crit`: a non-empty array of distinct operator names, none of them standard (§3.1.3). */
@@ -37,44 +44,67 @@ export function parsePolicyCrit(value: unknown): Result<readonly string[]> {
     return refuse('policy_crit_invalid', where, 'it is a non-empty array of operator names');
   const names: string[] = value;
   const standard = names.find((name) => OPERATORS.has(name));
-  if (standard) return refuse('policy_crit_invalid', where, `"${standard}" is a standard operator`);
+  if (standard !== undefined) return refuse('policy_crit_invalid', where, `${quote(standard)} is a standard operator`);
   return new Set(names).size === names.length ? success(names) : refuse('policy_crit_invalid', where, 'a name occurs twice');
 }
+
+/** The most policies that one chain can carry, one for each Subordinate Statement. */
+export const MAX_POLICIES = MAX_CHAIN_DEPTH + 1;
+
+interface PolicyLimits {
+  readonly entries: number;
+  readonly values: number;
+}
+const SINGLE: PolicyLimits = { entries: MAX_POLICY_ENTRIES, values: MAX_POLICY_VALUES };
+/** What is merged from a whole chain may hold what each of its policies may (§6.1.4.1): the limits are per policy. */
+const MERGED: PolicyLimits = { entries: MAX_POLICY_ENTRIES * MAX_POLICIES, values: MAX_POLICY_VALUES * MAX_POLICIES };
 
 /**
  * Check one policy on its own: three levels of non-empty objects, operator values of supported types, legal
  * combinations. Operators nobody knows, and what is empty without them, are left out of the value given back; `checkPolicyCrit`
- * speaks of critical ones.
- * All faults are reported.
+ * speaks of critical ones. The cost is linear in the size of the policy: it is read before any signature is known to hold.
+ * Up to `MAX_FINDINGS` faults are reported.
  */
-export function parseMetadataPolicy(value: unknown, where = 'metadata_policy'): Result<MetadataPolicy> {
+export const parseMetadataPolicy = (value: unknown, where = 'metadata_policy'): Result<MetadataPolicy> => parsePolicy(value, where, SINGLE);
+
+/** The same for what `combineMetadataPolicies` gave, which may hold more than one policy may. */
+export const parseMergedPolicy = (value: unknown, where = 'metadata_policy'): Result<MetadataPolicy> => parsePolicy(value, where, MERGED);
+
+function parsePolicy(value: unknown, where: string, limits: PolicyLimits): Result<MetadataPolicy> {
   if (!isObject(value) || Object.keys(value).length === 0) return refuse('policy_malformed', where, 'a policy is a non-empty object of Entity Types');
-  const findings: Finding[] = [];
+  const given = Object.keys(value).length;
+  if (given > limits.entries) return refuse('too_many', where, `${given} Entity Types, more than ${limits.entries}`);
+  const types = Object.entries(value);
+  const entries = types.reduce((sum, [, parameters]) => sum + (isObject(parameters) ? Object.keys(parameters).length : 1), 0);
+  if (entries > limits.entries) return refuse('too_many', where, `${entries} parameters, more than ${limits.entries}`);
+  const findings = new Findings();
   const policy: Record<string, Record<string, Operators>> = {};
-  let entries = 0;
-  for (const [type, parameters] of Object.entries(value)) {
-    if (!isObject(parameters) || Object.keys(parameters).length === 0) {
-      findings.push(finding('policy_malformed', `${where}/${type}`, 'an Entity Type is a non-empty object of parameters'));
+  for (const [type, parameters] of types) {
+    if (findings.full) break;
+    if (!isObject(parameters) || Object.keys(parameters).length === 0 || type === '__proto__' || Object.hasOwn(parameters, '__proto__')) {
+      findings.add(finding('policy_malformed', `${where}/${placeOf(type)}`, 'an Entity Type is a non-empty object of parameters'));
       continue;
     }
     const known: Record<string, Operators> = {};
     for (const [name, operators] of Object.entries(parameters)) {
-      entries++;
-      const parsed = parseOperators(name, operators, `${where}/${type}/${name}`);
-      if (!parsed.ok) findings.push(...parsed.findings);
+      const parsed = parseOperators(name, operators, `${where}/${placeOf(type, name)}`, limits.values);
+      if (!parsed.ok) findings.add(...parsed.findings);
       else if (Object.keys(parsed.value).length) known[name] = parsed.value;
     }
     if (Object.keys(known).length) policy[type] = known;
   }
-  if (entries > MAX_POLICY_ENTRIES) return refuse('too_many', where, `${entries} parameters, more than ${MAX_POLICY_ENTRIES}`);
-  return findings.length ? failure(...findings) : success(policy);
+  return findings.all.length ? failure(...findings.all) : success(policy);
 }
 
-function parseOperators(parameter: string, value: unknown, where: string): Result<Operators> {
+function parseOperators(parameter: string, value: unknown, where: string, most: number): Result<Operators> {
   if (!isObject(value) || Object.keys(value).length === 0) return refuse('policy_malformed', where, 'a parameter is a non-empty object of operators');
   const findings: Finding[] = [];
   const known = Object.fromEntries(Object.entries(value).filter(([name]) => OPERATORS.has(name)));
   for (const [name, operand] of Object.entries(known)) {
+    if (Array.isArray(operand) && operand.length > most) {
+      findings.push(finding('too_many', `${where}/${name}`, `${operand.length} values, more than ${most}`));
+      continue;
+    }
     const checked = attempt(`${where}/${name}`, () => OPERATORS.get(name)?.check(operand));
     if (!checked.ok) findings.push(...checked.findings);
   }
