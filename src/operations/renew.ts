@@ -193,7 +193,7 @@ export async function overdue({ store: { db }, now }: Deployment): Promise<numbe
     sql`SELECT id FROM (SELECT id FROM artefact WHERE ${among} AND ${renewable(at)} ORDER BY ${order} LIMIT ${OVERDUE_COUNTED})`;
   const rows = await db.all<{ n: number }>(sql`
     SELECT count(*) AS n FROM artefact
-    WHERE id IN (${head(sql`renew_at > 0 AND renew_at < ${at}`, sql`renew_at, exp`)} UNION ${head(sql`renew_at IS NOT NULL`, sql`exp`)})
+    WHERE id IN (${head(sql`renew_at > 0 AND renew_at < ${at}`, sql`renew_at, exp`)} UNION ALL ${head(sql`renew_at IS NOT NULL AND exp >= 0`, sql`exp`)})
     AND ((renew_at > 0 AND renew_at + (exp - iat) / 4 < ${at}) OR (renew_at = 0 AND exp < ${at} AND kind IN ('statement', 'entity_configuration')))`);
   return rows[0]?.n ?? 0;
 }
