@@ -8,7 +8,7 @@ import { serveList } from './list.js';
 import { one } from './parameters.js';
 import { refuseResolution, resolveFromStore } from './resolve.js';
 import type { Route } from './routes.js';
-import { ready, SPELLED_BYTES, servePrivately, serveReady } from './serve-artefact.js';
+import { ready, SPELLED_BYTES, serveAgain, servePrivately, serveReady } from './serve-artefact.js';
 import { serveMarkedEntities, serveMarkStatus } from './trust-marks.js';
 
 /**
@@ -39,7 +39,7 @@ export function answer(
   const give = (found: ServedArtefact, questions: readonly Pairs[]): Response => {
     if (url === undefined) return servePrivately(c, found, time);
     const fresh = ready(found);
-    spell(found, (again, at) => serveReady(again, fresh, at), questions);
+    spell(found, serveAgain(fresh), questions);
     return serveReady(c, fresh, time);
   };
   const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted', key: string, question: Pairs, missing: string) =>

@@ -39,6 +39,12 @@ export function serveReady(c: Context, { artefact, headers }: Ready, now: number
   return conditional(c, artefact.bytes, fresh);
 }
 
+/** The same again, from the artefact alone: a function made where a request is answered would keep that request. */
+export const serveAgain =
+  (fresh: Ready): Spelled =>
+  (c, now) =>
+    serveReady(c, fresh, now);
+
 /** Stored bytes to whoever asked by POST: nobody else may cache them. */
 export function servePrivately(c: Context, artefact: ServedArtefact, now: number): Response {
   const headers = { 'content-type': artefact.mediaType, 'cache-control': 'no-store', 'access-control-allow-origin': '*' };
