@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MAX_WHOLE_BYTES } from '../../src/public/identifiers.js';
 import { insertRows } from '../../src/store/bulk.js';
 import { LIST_PAGE } from '../../src/store/published.js';
 import { member } from '../../src/store/schema.js';
@@ -47,5 +48,18 @@ describe('a long list, read in pages of members whether they pass the filter or 
     expect(answer.headers.get('etag')).toBeNull();
     expect(answer.json).toEqual([...Array.from({ length: 1500 }, (_, n) => name(n, tail)), name(4999, tail)]);
     expect((await d.public('/list')).json).toHaveLength(5500);
+  });
+  it.each([
+    [-1, true],
+    [0, true],
+    [1, false],
+  ])(`an answer of ${MAX_WHOLE_BYTES} bytes and %i more has a tag and is kept: %s`, async (more, whole) => {
+    // Forty identifiers of one length in quotes with a comma, the last as long as is left.
+    const [each, plain] = [1600, name(0).length];
+    const last = MAX_WHOLE_BYTES + more - 2 - 39 * (each + 3) - 2;
+    const d = await members(40, (n) => ({ tail: `/${'x'.repeat((n === 39 ? last : each) - plain - 1)}` }));
+    const answer = await d.public('/list');
+    expect([answer.text.length, answer.json.length]).toEqual([MAX_WHOLE_BYTES + more, 40]);
+    expect(answer.headers.has('etag')).toBe(whole);
   });
 });

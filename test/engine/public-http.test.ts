@@ -19,7 +19,7 @@ async function marked() {
   await d.admin('POST', '/authorities/main/mark-types', { trust_mark_type: TYPE });
   const mark: string = (await d.admin('POST', '/authorities/main/marks', { trust_mark_type: TYPE, member: RP })).json.trust_mark;
   expect(mark).toMatch(/^ey/);
-  const status = (body: BodyInit, headers: Record<string, string> = FORM) =>
+  const status = (body: string | ReadableStream, headers: Record<string, string> = FORM) =>
     d.public('/trust-mark-status', { method: 'POST', headers, body, ...(body instanceof ReadableStream && { duplex: 'half' }) } as RequestInit);
   return { d, rp, mark, status };
 }
