@@ -73,6 +73,38 @@ async function serving() {
   d.close();
 }
 
+/** Readiness and metrics, which anyone may ask for, when there are many events, members and artefacts. */
+async function asking() {
+  title('Readiness and metrics at 5 million events, 1 million members and as many statements');
+  const { readiness } = await import('../dist/platform/health.js');
+  const { createMetrics } = await import('../dist/platform/metrics.node.js');
+  const d = await deployment();
+  const once = async () => {
+    const fresh = { ...d };
+    const metrics = createMetrics(fresh, d.store);
+    await metrics.registry.metrics();
+    const start = performance.now();
+    if (!(await readiness(fresh)).ready) throw new Error('not ready');
+    const ready = performance.now() - start;
+    const again = performance.now();
+    await metrics.registry.metrics();
+    return { ready, metrics: performance.now() - again };
+  };
+  const few = await thrice(once);
+  const [{ id }] = d.store.reader.prepare('SELECT id FROM authority').all();
+  const rows = (n) => `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ${n})`;
+  d.store.writer.exec(`${rows(5_000_000)} INSERT INTO event SELECT 'past', i, i % 1000, 't', 'member', i, 'x', 'system', NULL, '{}', '[]', '', '' FROM n;
+    ${rows(1_000_000)} INSERT INTO member (id, authority_id, entity_id, state, entity_types, intermediate, jwks, metadata, constraints, claims, crit, cut, created_at, updated_at, v)
+      SELECT i, '${id}', i, 'active', '[]', 0, '{}', '{}', '{}', '{}', '[]', 0, 1, 1, 1 FROM n;
+    ${rows(1_000_000)} INSERT INTO artefact (authority_id, kind, key, media_type, bytes, sha256, iat, exp, kid, generation, renew_at)
+      SELECT '${id}', 'statement', i, 'x', 'x', 'x', ${seconds()}, ${seconds()} + 90000 + i, 'k', 1, ${seconds()} + i % 40000 FROM n`);
+  const many = await thrice(once);
+  say(`few: readiness ${few.ready.toFixed(1)} ms, metrics ${few.metrics.toFixed(1)} ms; many: ${many.ready.toFixed(1)} ms, ${many.metrics.toFixed(1)} ms`);
+  judge('readiness (ms)', many.ready, { atMost: 25 });
+  judge('metrics (ms)', many.metrics, { atMost: 25 });
+  d.close();
+}
+
 /** A process of its own over the same file, after 50 000 random fetches. */
 function memoryOf(folder) {
   return new Promise((resolve, reject) => {
@@ -448,6 +480,7 @@ if (wanted('chains')) await chains();
 if (wanted('enrolments')) await enrolments();
 if (wanted('imports')) await imports();
 if (wanted('serving')) await serving();
+if (wanted('asking')) await asking();
 if (wanted('resolving')) await resolving();
 if (wanted('crawling')) await crawling();
 if (wanted('impact')) await impact();

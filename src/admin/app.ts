@@ -14,6 +14,7 @@ import { operationEndpoints } from './operations.js';
 import { policyEndpoints } from './policies.js';
 import { resolvingEndpoints } from './resolving.js';
 import { watchingEndpoints } from './watching.js';
+import { madeOnce } from '../edge/made-once.js';
 import { viewer } from './viewer.js';
 
 export const ADMIN_BASE = '/admin/v1';
@@ -46,8 +47,15 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
       crossOriginResourcePolicy: 'same-origin',
     }),
   );
-  app.get('/openapi.json', (c) => c.json(app.getOpenAPI31Document(INFO) as object));
-  app.get('/docs', (c) => c.html(viewer(app.getOpenAPI31Document(INFO) as never, ADMIN_BASE)));
+  // Made at the first request, when every endpoint is there, and the same bytes from then on: anyone may ask for them.
+  app.get(
+    '/openapi.json',
+    madeOnce('application/json', () => JSON.stringify(app.getOpenAPI31Document(INFO))),
+  );
+  app.get(
+    '/docs',
+    madeOnce('text/html; charset=UTF-8', async () => String(await viewer(app.getOpenAPI31Document(INFO) as never, ADMIN_BASE))),
+  );
 
   app.use(async function withDeployment(c, next) {
     c.set('deployment', await deploymentOf(c.env));

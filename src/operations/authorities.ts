@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { type Finding, finding, isTrustMarkType, limits, type Metadata, parseEntityId, parseMetadata, type SigningAlgorithm } from '../federation/entry.js';
 import { STANDARD_CLAIMS } from '../federation/entity-statement.js';
+import { placeOf, samePlace } from '../federation/place.js';
 import { newId } from '../keys/random.js';
 import { insertRows, putArtefacts } from '../store/bulk.js';
 import { authority, authorityKey, type ClientAuth, type EC_LOCATION_MODES } from '../store/schema.js';
@@ -42,6 +43,9 @@ const RESERVED = new Set([
     'status-lists',
     'status',
     'checkpoints',
+    'collection',
+    'agents',
+    'clients',
   ],
   ...['authorization', 'recognition', 'hosted', 'join', 'ssf', 'token', 'events', 'admin', 'console', 'healthz', 'readyz', '.well-known'],
 ]);
@@ -92,7 +96,8 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
   if (!SLUG.test(input.slug)) throw new Refusal('invalid_request', 'a slug is 1 to 40 characters of a-z, 0-9 and -, not beginning with -');
   const entityId = parseEntityId(input.entityId, call);
   if (!entityId.ok) throw refuseFindings('the entity identifier is not valid', entityId.findings);
-  const reserved = new URL(input.entityId).pathname.split('/').find((segment) => RESERVED.has(segment.toLowerCase()));
+  const [, ...segments] = placeOf(input.entityId).split('/');
+  const reserved = segments.find((segment) => RESERVED.has(segment.toLowerCase()));
   if (reserved) throw new Refusal('invalid_request', `the path segment "${reserved}" of the identifier is taken by an endpoint`);
   expectInput(input, call.development);
   const id = newId('aut');
@@ -104,8 +109,8 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
     async decide() {
       for (const other of await db.select().from(authority)) {
         if (other.slug === input.slug) throw new Refusal('already_exists', `there is an authority ${input.slug} already`);
-        if (other.entityId.replace(/\/$/, '') === input.entityId.replace(/\/$/, ''))
-          throw new Refusal('already_exists', `the authority ${other.slug} answers at that URL already`);
+        if (samePlace(other.entityId, input.entityId))
+          throw new Refusal('already_exists', `the authority ${other.slug}, ${other.entityId}, answers at that URL already`);
       }
       const now = call.now();
       const row: AuthorityRow = {

@@ -1,4 +1,4 @@
-import { and, eq, inArray, lte, or, sql } from 'drizzle-orm';
+import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
 import { insertRows, type NewArtefact, putArtefacts, renewArtefacts } from '../store/bulk.js';
 import type { Statement } from '../store/database.js';
 import { artefact, authority, member, trustMark, trustMarkGrant, trustMarkType } from '../store/schema.js';
@@ -180,18 +180,21 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
   }
 }
 
-/** Artefacts overdue for renewal by more than a quarter of their lifetime, those at their cap aside. */
+/** Counting stops here: whoever asks wants to know whether, and roughly how much. */
+const OVERDUE_COUNTED = 1000;
+
+/**
+ * How many artefacts are overdue for renewal by more than a quarter of their lifetime, those at their cap aside; at most
+ * about `OVERDUE_COUNTED`. Two indexes are read from their beginnings, so the cost does not grow with the number of
+ * artefacts: what is due for longest, and what ends first, to which everything withheld or expired belongs.
+ */
 export async function overdue({ store: { db }, now }: Deployment): Promise<number> {
-  const rows = await db
-    .select({ n: sql<number>`count(*)` })
-    .from(artefact)
-    .where(
-      and(
-        or(
-          sql`renew_at > 0 AND renew_at + (exp - iat) / 4 < ${now()}`,
-          and(inArray(artefact.kind, ['statement', 'entity_configuration']), sql`renew_at = 0 AND exp < ${now()}`),
-        ),
-      ),
-    );
+  const at = now();
+  const head = (among: SQL, order: SQL) =>
+    sql`SELECT id FROM (SELECT id FROM artefact WHERE ${among} AND ${renewable(at)} ORDER BY ${order} LIMIT ${OVERDUE_COUNTED})`;
+  const rows = await db.all<{ n: number }>(sql`
+    SELECT count(*) AS n FROM artefact
+    WHERE id IN (${head(sql`renew_at > 0 AND renew_at < ${at}`, sql`renew_at, exp`)} UNION ALL ${head(sql`renew_at IS NOT NULL AND exp >= 0`, sql`exp`)})
+    AND ((renew_at > 0 AND renew_at + (exp - iat) / 4 < ${at}) OR (renew_at = 0 AND exp < ${at} AND kind IN ('statement', 'entity_configuration')))`);
   return rows[0]?.n ?? 0;
 }

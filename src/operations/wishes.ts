@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { insertRows } from '../store/bulk.js';
 import { raw, type Statement } from '../store/database.js';
+import { WISH_SECONDS } from '../store/inbox.js';
 import { wantedSubject } from '../store/schema.js';
 import type { Deployment } from './call.js';
 
@@ -8,8 +9,6 @@ import type { Deployment } from './call.js';
 export const noteWishes = (deployment: Deployment, wishes: readonly (typeof wantedSubject.$inferInsert)[]): Promise<void> =>
   wishes.length ? deployment.store.write([insertRows(wantedSubject, wishes, 'ON CONFLICT DO NOTHING')]) : Promise.resolve();
 
-/** A wish counts against its caller's budget for this long (seconds): twenty new entities an hour, not twenty a moment. */
-const BUDGET_SECONDS = 60 * 60;
 const UNTAKEN = `FROM wanted_subject AS w WHERE NOT EXISTS (SELECT 1 FROM known_entity AS k WHERE k.authority_id = w.authority_id AND k.entity_id = w.subject)`;
 
 /** Wishes of authenticated callers become known entities, to be evaluated. Writes only when there is something to take. */
@@ -29,7 +28,7 @@ const WISH_KEPT = 7 * 24 * 60 * 60;
 
 /** Wishes that have served their time; and entities that were wished for and have no valid chain: asked for again, they are evaluated again. */
 export const forgetWishes = (now: number): readonly Statement[] => [
-  raw('DELETE FROM wanted_subject WHERE asked_at < ?', now - BUDGET_SECONDS),
+  raw('DELETE FROM wanted_subject WHERE asked_at < ?', now - WISH_SECONDS),
   raw(
     `DELETE FROM known_entity WHERE source = 'wish' AND evaluated_at < ? AND NOT EXISTS
      (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id AND s.state = 'valid')`,

@@ -4,13 +4,16 @@ import { type Logger, pino } from 'pino';
 export const createLog = (level: string): Logger =>
   pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: ['token', 'authorization'] }, pino.destination({ fd: 2, sync: false }));
 
+/** Characters of a path in a line: a stranger does not choose how long our log is. */
+const MAX_PATH = 300;
+
 /** One line a request: method, path without query, status, milliseconds. */
 export function logRequests(log: Logger, next: (request: Request, env?: object) => Response | Promise<Response>) {
   if (!log.isLevelEnabled('info')) return next;
   return async (request: Request, env?: object): Promise<Response> => {
     const start = performance.now();
     const response = await next(request, env);
-    const path = request.url.slice(request.url.indexOf('/', 8)).split('?')[0];
+    const path = request.url.slice(request.url.indexOf('/', 8)).split('?')[0]?.slice(0, MAX_PATH);
     if (path !== '/healthz' && path !== '/readyz')
       log.info({ method: request.method, path, status: response.status, ms: Math.round((performance.now() - start) * 10) / 10 }, 'request');
     return response;

@@ -1,10 +1,11 @@
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
-import { min, sql } from 'drizzle-orm';
+import { isNotNull, min, sql } from 'drizzle-orm';
+import { activeMembers } from './active-members.node.js';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { overdue } from '../operations/renew.js';
 import type { Deployment } from '../operations/call.js';
-import { artefact, job, member } from '../store/schema.js';
+import { artefact, job } from '../store/schema.js';
 import type { NodeStore } from '../store/store.node.js';
 
 export interface Metrics {
@@ -40,21 +41,20 @@ export function createMetrics(deployment: Deployment, store: NodeStore): Metrics
       },
     });
   const { db } = store;
-  gauge('holdfast_artefact_expires_seconds', 'Seconds until the first artefact expires', async () => {
-    const [row] = await db.select({ exp: min(artefact.exp) }).from(artefact);
+  gauge('holdfast_artefact_expires_seconds', 'Seconds until the first artefact expires that is renewed', async () => {
+    const [row] = await db
+      .select({ exp: min(artefact.exp) })
+      .from(artefact)
+      .where(isNotNull(artefact.renewAt));
     return (row?.exp ?? deployment.now()) - deployment.now();
   });
-  gauge('holdfast_renewal_overdue', 'Artefacts overdue for renewal', () => overdue(deployment));
+  gauge('holdfast_renewal_overdue', 'Artefacts overdue for renewal; counted up to about 1000', () => overdue(deployment));
   gauge(
     'holdfast_jobs_running',
     'Jobs that are not done',
     async () => (await db.select({ n: sql<number>`count(*)` }).from(job).where(sql`state = 'running'`))[0]?.n ?? 0,
   );
-  gauge(
-    'holdfast_members_active',
-    'Active members',
-    async () => (await db.select({ n: sql<number>`count(*)` }).from(member).where(sql`state = 'active'`))[0]?.n ?? 0,
-  );
+  gauge('holdfast_members_active', 'Active members; of many, counted once a minute', activeMembers(db));
   gauge('holdfast_transactions_total', 'Transactions committed by this process', () => store.counts.transactions);
   gauge('holdfast_operations_total', 'Operations committed by this process; more than one share a transaction', () => store.counts.operations);
   return {

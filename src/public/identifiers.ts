@@ -1,80 +1,119 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Context } from 'hono';
-import { base64url } from 'jose';
-import { andThen, LIST_PAGE, type MaybePromise, type Published } from '../store/published.js';
-import { MAX_AGE } from './serve-artefact.js';
+import { conditional } from '../edge/conditional.js';
+import { etagOf } from '../edge/etag.js';
+import { andThen, bytesOf, type MaybePromise, type Page, type Published, type Share } from '../store/published.js';
 
-/** Answers up to this size are kept until the next commit; longer ones are streamed page by page. */
-const MAX_KEPT_BYTES = 64 * 1024;
-const HEADERS = { 'content-type': 'application/json', 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' };
+import { MAX_AGE, SPELLED_BYTES, type Spelled } from './serve-artefact.js';
+
+/** Answers up to this size are whole, with an entity tag; longer ones are streamed page by page. */
+export const MAX_WHOLE_BYTES = 64 * 1024;
+const PUBLIC = { 'content-type': 'application/json', 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' };
+const PRIVATE = { 'content-type': 'application/json', 'cache-control': 'no-store', 'access-control-allow-origin': '*' };
 
 interface Kept {
   /** Something that is counted ends then. */
   readonly until: number | null;
   readonly body: string;
-  readonly headers: Record<string, string>;
+  readonly headers: typeof PUBLIC & { readonly etag: string };
+}
+
+/** Under which name an answer is kept until the next commit, or until something counted in it ends. */
+export interface Keep {
+  readonly as: string;
+  readonly share: Share;
+  /** Also when there is nothing in it: of questions that nothing answers there is no end. */
+  readonly empty: boolean;
+  /** Let the URL lead to it. */
+  readonly spell: (held: object, again: Spelled) => void;
 }
 
 export interface Identifiers {
   /** Identifiers after one, in byte order. */
-  readonly page: (after: string) => MaybePromise<readonly string[]>;
-  /** Keep the answer under this name until the next commit, or until something counted in it ends; undefined: never. */
-  readonly keep?: { readonly as: string; readonly until: () => MaybePromise<number | null> } | undefined;
+  readonly page: (after: string) => MaybePromise<Page>;
+  /** Undefined: never. */
+  readonly keep?: Keep | undefined;
   readonly now: number;
   /** The caller authenticated: nobody else may cache the answer. */
   readonly authenticated: boolean;
 }
 
-/** A plain JSON array of Entity Identifiers: kept when small, streamed when long; HEAD reads no rows. */
-export function serveIdentifiers(c: Context, published: Published, { page, keep, now, authenticated }: Identifiers): MaybePromise<Response> {
-  const headers = authenticated ? { 'content-type': 'application/json', 'cache-control': 'no-store' } : HEADERS;
-  const kept = keep && published.remembered<Kept>(keep.as);
-  if (kept && (kept.until === null || now < kept.until)) return answer(c, kept);
-  if (c.req.method === 'HEAD') return c.body(null, 200, headers);
-  return andThen(page(''), (first) => {
-    if (first.length < LIST_PAGE) return finish(JSON.stringify(first));
-    const body = JSON.stringify(first);
-    if (body.length > MAX_KEPT_BYTES) return c.body(stream(first, page), 200, headers);
-    // A full first page may be all there is and still be small.
-    return andThen(page(first.at(-1) as string), (second) => (second.length ? c.body(stream(first, page), 200, headers) : finish(body)));
-  });
+/** Let other requests in between pages: SQLite answers synchronously. */
+const pause = () => new Promise((done) => setTimeout(done, 0));
 
-  function finish(body: string): MaybePromise<Response> {
-    if (!keep || body.length > MAX_KEPT_BYTES) return c.body(body, 200, headers);
-    return andThen(keep.until(), (until) => {
-      const fresh: Kept = { until, body, headers: { ...headers, etag: etagOf(body) } };
-      published.remember(keep.as, fresh, body.length);
-      return answer(c, fresh);
-    });
+/** A plain JSON array of Entity Identifiers: whole when small, streamed when long; HEAD reads no rows. */
+export function serveIdentifiers(c: Context, published: Published, { page, keep, now, authenticated }: Identifiers): MaybePromise<Response> {
+  const kept = keep && published.remembered<Kept>(keep.as);
+  const again = kept && answerKept(kept)(c, now);
+  if (again) return again;
+  const headers = authenticated ? PRIVATE : PUBLIC;
+  if (c.req.method === 'HEAD') return c.body(null, 200, headers);
+  const era = published.begin();
+  return andThen(page(''), (first) => (first.next === undefined ? finish(first.ids, first.until) : further(first)));
+
+  /** Page after page, until that is all or it is too long to be answered whole. */
+  async function further(first: Page): Promise<Response> {
+    const ids = [...first.ids];
+    let { next, until } = first;
+    let bytes = sizeOf(ids);
+    while (next !== undefined && bytes <= MAX_WHOLE_BYTES && !c.req.raw.signal.aborted) {
+      await pause();
+      const more: Page = await page(next);
+      ids.push(...more.ids);
+      bytes += sizeOf(more.ids);
+      next = more.next;
+      until = earlier(until, more.until);
+    }
+    return next === undefined ? finish(ids, until) : c.body(stream({ ids, next, until }, page), 200, headers);
+  }
+
+  function finish(ids: readonly string[], until: number | null): Response {
+    const body = JSON.stringify(ids);
+    if (authenticated || body.length > MAX_WHOLE_BYTES) return c.body(body, 200, headers);
+    const fresh: Kept = { until, body, headers: { ...PUBLIC, etag: etagOf(body) } };
+    // What was read across a commit is answered and not kept.
+    if (keep && (keep.empty || ids.length > 0) && published.begin() === era) {
+      published.remember(keep.as, fresh, bytesOf(body) + SPELLED_BYTES, keep.share);
+      keep.spell(fresh, answerKept(fresh));
+    }
+    return conditional(c, body, fresh.headers);
   }
 }
 
-const etagOf = (body: string): string => `"${base64url.encode(sha256(utf8ToBytes(body)))}"`;
+const answerKept =
+  ({ until, body, headers }: Kept): Spelled =>
+  (c, now) =>
+    until === null || now < until ? conditional(c, body, headers) : undefined;
 
-function answer(c: Context, { body, headers }: Kept): Response {
-  if (headers['etag'] !== undefined && c.req.header('if-none-match') === headers['etag']) return c.body(null, 304, headers);
-  return c.body(body, 200, headers);
-}
+/** As the identifiers are written: each in quotes, with a comma. */
+const sizeOf = (ids: readonly string[]): number => ids.reduce((sum, id) => sum + id.length + 3, 0);
+const earlier = (one: number | null, other: number | null): number | null => (one === null || other === null ? (one ?? other) : Math.min(one, other));
 
 /** Page by page, each read only when the one before was taken: memory stays one page, whoever reads slowly. */
-function stream(first: readonly string[], page: (after: string) => MaybePromise<readonly string[]>): ReadableStream<Uint8Array> {
+function stream(first: Page, page: (after: string) => MaybePromise<Page>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
-  let next: readonly string[] = first;
   let begun = false;
+  let gone = false;
+  let waiting: Page | undefined = first;
+  let next: string | undefined;
   return new ReadableStream({
     async pull(controller) {
-      const text = next.map((id) => JSON.stringify(id)).join(',');
-      controller.enqueue(encoder.encode(`${begun ? (text ? ',' : '') : '['}${text}`));
-      begun = true;
-      if (next.length < LIST_PAGE) {
-        controller.enqueue(encoder.encode(']'));
-        controller.close();
+      // A page of which nothing passes the filter writes nothing, and then nobody would ask for the next one.
+      for (let wrote = false; !wrote && !gone; ) {
+        if (waiting === undefined) await pause();
+        const now = waiting ?? (await page(next as string));
+        waiting = undefined;
+        next = now.next;
+        wrote = now.ids.length > 0;
+        if (wrote) controller.enqueue(encoder.encode(`${begun ? ',' : '['}${now.ids.map((id) => JSON.stringify(id)).join(',')}`));
+        begun ||= wrote;
+        if (next !== undefined) continue;
+        if (!gone) controller.enqueue(encoder.encode(begun ? ']' : '[]'));
+        if (!gone) controller.close();
         return;
       }
-      // Let other requests in between pages: SQLite answers synchronously.
-      await new Promise((done) => setTimeout(done, 0));
-      next = await page(next.at(-1) as string);
+    },
+    cancel() {
+      gone = true;
     },
   });
 }

@@ -3,16 +3,17 @@ import { federationError } from '../edge/federation-error.js';
 import { type ErrorCode, isEntityId } from '../federation/entry.js';
 import type { Inbox } from '../store/inbox.js';
 import { andThen, MAX_SUBSET_TYPES, type MaybePromise, type Published, type ServedArtefact, type ServedAuthority } from '../store/published.js';
+import type { Pairs } from './canonical.js';
+import { MAX_TYPES } from './list.js';
 import { MAX_IDENTIFIER, one } from './parameters.js';
 
-const MAX_ANCHORS = 10;
-const MAX_TYPES = 20;
+export const MAX_ANCHORS = 10;
 const RETRY_SECONDS = 10;
 const RETRY_OVER_BUDGET_SECONDS = 60;
 
-/** An answer, or the error of §8.9 and why. */
+/** An answer with the questions that usually lead to it, or the error of §8.9 and why. */
 export type Resolution =
-  | { readonly ok: true; readonly artefact: ServedArtefact }
+  | { readonly ok: true; readonly artefact: ServedArtefact; readonly questions: readonly Pairs[] }
   | { readonly ok: false; readonly error: ErrorCode; readonly description: string; readonly unknown?: true };
 
 const no = (error: ErrorCode, description: string): Resolution => ({ ok: false, error, description });
@@ -72,16 +73,19 @@ function underAnchor(published: Published, authority: ServedAuthority, subject: 
     if (wanted.length === 0) return no('not_found', 'the entity has none of these entity types');
     if (types.length > MAX_SUBSET_TYPES && wanted.length > 1 && wanted.length < types.length)
       return no('unsupported_parameter', 'of this entity all types can be asked for, or one; not several of them');
+    const question = [['sub', subject] as const, ['trust_anchor', anchor] as const];
+    const named = [...question, ...wanted.map((type) => ['entity_type', type] as const)];
+    const questions = wanted.length === types.length ? [question, named] : [named];
     return andThen(published.resolved(authority.id, subject, anchor, wanted), (found) => {
       if (!found || found.rests === 'changed') return no('temporarily_unavailable', 'it is being evaluated anew; try again shortly');
-      return found.rests === 'gone' ? no('not_found', 'no trust chain leads to that entity any more') : { ok: true, artefact: found.artefact };
+      return found.rests === 'gone' ? no('not_found', 'no trust chain leads to that entity any more') : { ok: true, artefact: found, questions };
     });
   });
 }
 
 const DESCRIPTIONS: Partial<Record<ErrorCode, string>> = {
   invalid_trust_chain: 'no valid trust chain leads from that trust anchor to the entity',
-  invalid_metadata: "the entity's metadata does not fit the policies above it",
+  invalid_metadata: "the entity's metadata is not valid, or does not fit the policies above it; this resolver's operator can explain which",
   invalid_subject: 'the entity does not publish a valid entity configuration',
 };
 

@@ -1,6 +1,9 @@
 import { entityConfigurationUrl } from '../federation/entry.js';
+import { placeOf } from '../federation/place.js';
 import type { ServedAuthority } from '../store/published.js';
 import { type AuthorityEndpoint, ENDPOINT_PATHS } from '../store/schema.js';
+
+export { placeOf };
 
 export type PublicEndpoint = 'configuration' | 'hosted' | AuthorityEndpoint;
 export interface Route {
@@ -10,25 +13,15 @@ export interface Route {
 
 const PATHS = Object.entries(ENDPOINT_PATHS) as readonly (readonly [endpoint: AuthorityEndpoint, path: string])[];
 
-/** Host and path of an absolute URL, as they were sent. */
-export function placeOf(url: string, byHost: boolean): string {
-  const host = url.indexOf('//') + 2;
-  const path = url.indexOf('/', host);
-  const from = path === -1 ? url.length : path;
-  const query = url.indexOf('?', from);
-  const end = query === -1 ? url.length : query;
-  return byHost ? url.slice(host, end) : url.slice(from, end);
-}
-
 /**
- * Every URL at which an authority answers. In production the host counts; in development, where everything is loopback,
- * the path alone.
+ * Every URL at which an authority answers, by its place. In production the host counts; in development, where everything
+ * is loopback, the path alone. Of two authorities at one place the older one answers.
  */
 export function routeTable(authorities: readonly ServedAuthority[], byHost: boolean): ReadonlyMap<string, Route> {
   const table = new Map<string, Route>();
   const add = (url: string, route: Route) => {
-    const { host, pathname } = new URL(url);
-    table.set(byHost ? `${host}${pathname}` : pathname, route);
+    const place = placeOf(new URL(url).href, byHost);
+    if (!table.has(place)) table.set(place, route);
   };
   for (const authority of authorities) {
     add(entityConfigurationUrl(authority.entityId), { authority, endpoint: 'configuration' });

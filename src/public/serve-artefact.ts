@@ -1,23 +1,26 @@
 import type { Context } from 'hono';
+import { conditional } from '../edge/conditional.js';
 import { federationError } from '../edge/federation-error.js';
 import type { ServedArtefact } from '../store/published.js';
 
 /** What the kill switch must reach is fresh for at most this long in anyone's cache (seconds). */
 export const MAX_AGE = 5;
 
-/** An artefact with the headers it goes out with: what the hot path keeps under a URL. */
+/** What the hot path finds under a URL. Gives nothing when the answer must be made anew. */
+export type Spelled = (c: Context, now: number) => Response | undefined;
+/** Bytes that it costs beside what it serves: headers and the function that has them. */
+export const SPELLED_BYTES = 500;
+
+/** An artefact with the headers it goes out with. */
 export interface Ready {
   readonly artefact: ServedArtefact;
-  readonly headers: Record<string, string>;
+  readonly headers: Readonly<Record<string, string>> & { readonly etag: string };
 }
 
 export const ready = (artefact: ServedArtefact): Ready => ({
   artefact,
   headers: { 'content-type': artefact.mediaType, etag: artefact.etag, 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' },
 });
-
-/** RFC 9110 §13.1.2: a list of entity tags, weakly compared. */
-const matches = (header: string, etag: string): boolean => header.split(',').some((one) => one.trim().replace(/^W\//, '') === etag || one.trim() === '*');
 
 /** What cannot be served, past its cap or late for renewal: an expired statement is never served. */
 function unavailable(c: Context, { cap, exp }: ServedArtefact, now: number): Response | undefined {
@@ -28,18 +31,22 @@ function unavailable(c: Context, { cap, exp }: ServedArtefact, now: number): Res
 
 /** Stored bytes as they are, to anyone. */
 export function serveReady(c: Context, { artefact, headers }: Ready, now: number): Response {
-  const { exp, etag } = artefact;
+  const { exp } = artefact;
   const away = unavailable(c, artefact, now);
   if (away) return away;
   // A cache never keeps a signed answer beyond its own end (SE-08).
   const fresh = exp !== null && exp - now < MAX_AGE ? { ...headers, 'cache-control': `public, max-age=${exp - now}` } : headers;
-  const known = c.req.raw.headers.get('if-none-match');
-  if (known === null || !matches(known, etag)) return c.body(artefact.bytes, 200, fresh);
-  const { 'content-type': _, ...rest } = fresh;
-  return c.body(null, 304, rest);
+  return conditional(c, artefact.bytes, fresh);
 }
 
-/** Stored bytes to an authenticated caller: nobody else may cache them. */
+/** The same again, from the artefact alone: a function made where a request is answered would keep that request. */
+export const serveAgain =
+  (fresh: Ready): Spelled =>
+  (c, now) =>
+    serveReady(c, fresh, now);
+
+/** Stored bytes to whoever asked by POST: nobody else may cache them. */
 export function servePrivately(c: Context, artefact: ServedArtefact, now: number): Response {
-  return unavailable(c, artefact, now) ?? c.body(artefact.bytes, 200, { 'content-type': artefact.mediaType, 'cache-control': 'no-store' });
+  const headers = { 'content-type': artefact.mediaType, 'cache-control': 'no-store', 'access-control-allow-origin': '*' };
+  return unavailable(c, artefact, now) ?? c.body(artefact.bytes, 200, headers);
 }

@@ -3,7 +3,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Context } from 'hono';
 import { base64url } from 'jose';
 import { federationError } from '../edge/federation-error.js';
-import { andThen, LIST_PAGE, type MaybePromise, type Published, type ServedAuthority } from '../store/published.js';
+import { andThen, LIST_PAGE, type MaybePromise, type Page, type Published, type ServedAuthority } from '../store/published.js';
 import { serveIdentifiers } from './identifiers.js';
 import { one } from './parameters.js';
 import { servePrivately } from './serve-artefact.js';
@@ -38,7 +38,10 @@ export function serveMarkedEntities(
   if (sub && !sub.ok) return federationError(c, 'invalid_request', sub.description);
   const all = (after: string) => published.markedPage(authority.id, type.value, after, LIST_PAGE, now);
   const narrowed = (id: string) =>
-    andThen(published.artefact(authority.id, 'mark', `${type.value}\n${id}`), (mark) => (mark && (mark.exp ?? 0) > now ? [id] : []));
+    andThen(
+      published.artefact(authority.id, 'mark', `${type.value}\n${id}`),
+      (mark): Page => ({ ids: mark && (mark.exp ?? 0) > now ? [id] : [], next: undefined, until: null }),
+    );
   // Which marks are still valid changes with time: never kept.
   return serveIdentifiers(c, published, { page: sub?.ok ? () => narrowed(sub.value) : all, now, authenticated });
 }

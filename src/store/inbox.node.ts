@@ -1,17 +1,27 @@
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import { type Inbox, SPEND, WANT } from './inbox.js';
+import { FORGET_SPENT, FORGET_WISHES, type Inbox, SPEND, WANT, WISH_SECONDS } from './inbox.js';
 
 const TABLES = `
 CREATE TABLE IF NOT EXISTS wanted_subject (authority_id text NOT NULL, subject text NOT NULL, asked_by text NOT NULL, asked_at integer NOT NULL, PRIMARY KEY (authority_id, subject));
-CREATE TABLE IF NOT EXISTS used_assertion (issuer text NOT NULL, jti text NOT NULL, exp integer NOT NULL, PRIMARY KEY (issuer, jti))`;
+CREATE TABLE IF NOT EXISTS used_assertion (issuer text NOT NULL, jti text NOT NULL, exp integer NOT NULL, PRIMARY KEY (issuer, jti));
+CREATE INDEX IF NOT EXISTS used_assertion_exp ON used_assertion (exp)`;
 
 export function inboxOnSqlite(writer: Sqlite.Database): Inbox {
-  const spend = writer.prepare(SPEND);
-  const want = writer.prepare(WANT);
+  const [forgetSpent, spend] = [writer.prepare(FORGET_SPENT), writer.prepare(SPEND)];
+  const [forgetWishes, want] = [writer.prepare(FORGET_WISHES), writer.prepare(WANT)];
+  const both = <T>(work: () => T): T => writer.transaction(work).immediate();
   return {
-    spend: (issuer, jti, exp) => spend.get(issuer, jti, exp) !== undefined,
-    want: (authorityId, subject, askedBy, now) => want.get(authorityId, subject, askedBy, now, askedBy) !== undefined,
+    spend: (issuer, jti, exp) =>
+      both(() => {
+        forgetSpent.run(exp);
+        return spend.get(issuer, jti, exp, issuer) !== undefined;
+      }),
+    want: (authorityId, subject, askedBy, now) =>
+      both(() => {
+        forgetWishes.run(now);
+        return want.get(authorityId, subject, askedBy, now, authorityId, subject, askedBy) !== undefined;
+      }),
   };
 }
 
@@ -31,8 +41,6 @@ export interface Wish {
   readonly askedAt: number;
 }
 
-const KEPT_SECONDS = 60 * 60;
-
 /**
  * Read the wishes that a public plane of its own has noted in its file since a moment, and drop what has served its time
  * there: a wish counts against its caller's budget for an hour.
@@ -44,7 +52,7 @@ export function readInbox(file: string, since: number, now: number): readonly Wi
   try {
     client.exec(TABLES);
     client.prepare('DELETE FROM used_assertion WHERE exp < ?').run(now - 120);
-    client.prepare('DELETE FROM wanted_subject WHERE asked_at < ?').run(now - KEPT_SECONDS);
+    client.prepare('DELETE FROM wanted_subject WHERE asked_at < ?').run(now - WISH_SECONDS);
     return client
       .prepare('SELECT authority_id AS authorityId, subject, asked_by AS askedBy, asked_at AS askedAt FROM wanted_subject WHERE asked_at >= ?')
       .all(since) as Wish[];

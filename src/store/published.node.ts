@@ -1,5 +1,6 @@
 import type Sqlite from 'better-sqlite3';
-import { createCache, createPublished, type Published, type Select } from './published.js';
+import { createPublished, type Published, type Select } from './published.js';
+import { createCache } from './published-cache.js';
 
 /** Other processes' commits are seen within this time; asking `data_version` costs 2 µs, a quarter of a request. */
 const VERSION_EVERY_MS = 20;
@@ -19,24 +20,20 @@ export function publishedOnSqlite(reader: Sqlite.Database, { cacheBytes = CACHE_
   const version = reader.prepare('PRAGMA data_version').pluck();
   let seen = version.get();
   let askAt = 0;
-  let dirty = false;
   const fresh = (): boolean => {
     const now = performance.now();
-    if (dirty || now >= askAt) {
-      askAt = now + VERSION_EVERY_MS;
-      const current = version.get();
-      const same = !dirty && current === seen;
-      seen = current;
-      dirty = false;
-      return same;
-    }
-    return true;
+    if (now < askAt) return true;
+    askAt = now + VERSION_EVERY_MS;
+    const current = version.get();
+    const same = current === seen;
+    seen = current;
+    return same;
   };
   return {
     ...createPublished(select, createCache(cacheBytes, fresh)),
-    /** This process has committed: nothing remembered is served again. */
+    /** This process has committed: the next request asks at once, and what is remembered is served only if nothing was written. */
     changed() {
-      dirty = true;
+      askAt = 0;
     },
   };
 }

@@ -3,8 +3,10 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { base64url } from 'jose';
 import type { ErrorCode } from '../federation/entry.js';
 import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
+import { bytesOf, type Cache, type Share } from './published-cache.js';
 import type { ArtefactKind, ClientAuth } from './schema.js';
 
+export { bytesOf, createCache, type Share } from './published-cache.js';
 export type { ExtendedFilter, ListFilter };
 
 /** Read-only view for the public plane: artefacts, the list of subordinates, where authorities answer. It knows no key. */
@@ -31,8 +33,7 @@ export type Evaluation =
  * A stored resolve response: served, or held back because something it rests on was cut off (`gone`) or has changed and is
  * being evaluated anew (`changed`).
  */
-export interface ResolveAnswer {
-  readonly artefact: ServedArtefact;
+export interface ResolveAnswer extends ServedArtefact {
   readonly rests: 'sound' | 'changed' | 'gone';
 }
 
@@ -59,25 +60,41 @@ export type Select = (sql: string, params: readonly unknown[]) => MaybePromise<r
 export interface Published {
   authorities(): MaybePromise<readonly ServedAuthority[]>;
   artefact(authorityId: string, kind: ArtefactKind, key: string): MaybePromise<ServedArtefact | undefined>;
-  /** Identifiers of active subordinates after `after`, in byte order. */
-  listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
+  /** Active subordinates that pass a filter, in byte order: of the `limit` members after `after`, whether they pass or not. */
+  listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<Page>;
   /** The same with what the extended listing tells of each, from an identifier on, that one included. */
   extendedPage(authorityId: string, filter: ExtendedFilter, from: string, limit: number, now: number): MaybePromise<readonly ListedEntity[]>;
   /** Bearers of a still valid mark of a type, after `after`, in byte order. */
-  markedPage(authorityId: string, type: string, after: string, limit: number, now: number): MaybePromise<readonly string[]>;
+  markedPage(authorityId: string, type: string, after: string, limit: number, now: number): MaybePromise<Page>;
   /** The stored answer about a mark by the SHA-256 of its bytes; `due`: it is being signed; undefined: we did not issue it. */
   markStatus(authorityId: string, sha256: string, now: number): MaybePromise<ServedArtefact | 'due' | undefined>;
   /** Trust Anchors an authority resolves under besides itself. */
   anchors(authorityId: string): MaybePromise<readonly string[]>;
   evaluation(authorityId: string, subject: string, trustAnchor: string): MaybePromise<Evaluation | undefined>;
   resolved(authorityId: string, subject: string, trustAnchor: string, types: readonly string[]): MaybePromise<ResolveAnswer | undefined>;
-  /** When the next membership ends that is counted now; null when none has an end. */
-  nextEnd(authorityId: string, now: number): MaybePromise<number | null>;
-  /** Called once at the beginning of a request: forgets everything when something was committed since the last one. */
-  begin(): void;
+  /**
+   * Called at the beginning of a request: forgets everything when something was committed since the last one.
+   * @returns a number that changes whenever that happens
+   */
+  begin(): number;
   /** Something that holds until the next commit; undefined when it must be asked for again. */
   remembered<T>(key: string): T | undefined;
-  remember(key: string, value: unknown, bytes: number): void;
+  remember(key: string, value: unknown, bytes: number, share: Share): void;
+  /** What a URL led to, in just this spelling. */
+  spelled<T>(url: string): T | undefined;
+  /** Let a URL lead to an answer for as long as what it is made of is kept; never for something that is not. */
+  spell(url: string, held: object, answer: unknown, bytes: number): void;
+  /** What is kept in memory. */
+  kept(): ReturnType<Cache['size']>;
+}
+
+/** Some of a list of identifiers. */
+export interface Page {
+  readonly ids: readonly string[];
+  /** Where the next page begins; undefined after the last one. */
+  readonly next: string | undefined;
+  /** When the first of these ends; null when none has an end. */
+  readonly until: number | null;
 }
 
 export const LIST_PAGE = 1000;
@@ -86,50 +103,13 @@ export const isPromise = <T>(value: MaybePromise<T>): value is Promise<T> => val
 export const andThen = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> =>
   isPromise(value) ? value.then(next) : next(value);
 
-export interface Cache {
-  begin(): void;
-  get(key: string): unknown;
-  set(key: string, value: unknown, bytes: number): void;
-}
-/** No cache at all: every request reads. */
-export const NO_CACHE: Cache = { begin: () => undefined, get: () => undefined, set: () => undefined };
-
-/**
- * A cache bounded in bytes, dropped whole on every change: after a commit nothing old is ever served, and a read behind
- * it costs one prepared statement.
- * @param fresh asked once a request; false when something was committed since
- */
-export function createCache(maxBytes: number, fresh: () => boolean): Cache {
-  const entries = new Map<string, { readonly value: unknown; readonly bytes: number }>();
-  let total = 0;
-  return {
-    begin() {
-      if (fresh()) return;
-      entries.clear();
-      total = 0;
-    },
-    get: (key) => entries.get(key)?.value,
-    set(key, value, bytes) {
-      if (bytes > maxBytes / 4) return;
-      entries.set(key, { value, bytes });
-      total += bytes;
-      for (const [oldest, entry] of entries) {
-        if (total <= maxBytes) break;
-        entries.delete(oldest);
-        total -= entry.bytes;
-      }
-    },
-  };
-}
-
 const ARTEFACT = 'SELECT bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?';
-const AUTHORITIES = "SELECT id, entity_id, client_auth FROM authority WHERE state = 'active'";
-const NEXT_END = "SELECT min(valid_until) AS at FROM member WHERE authority_id = ? AND state = 'active' AND valid_until > ?";
+const AUTHORITIES = "SELECT id, entity_id, client_auth FROM authority WHERE state = 'active' ORDER BY created_at, rowid";
 const MARK_STATUS =
   "SELECT variant, bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC";
 const ISSUED = 'SELECT 1 AS yes FROM trust_mark WHERE authority_id = ? AND sha256 = ?';
 const MARKED =
-  "SELECT substr(key, ?) AS entity_id FROM artefact WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' AND exp > ? ORDER BY key LIMIT ?";
+  "SELECT substr(key, ?) AS entity_id, exp > ? AS passes FROM artefact WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?";
 const ANCHORS = 'SELECT entity_id FROM anchor_pin WHERE authority_id = ?';
 /** When the last change was made that reaches every statement. */
 const ALL_CHANGED = 'SELECT statements_changed_at AS at FROM authority WHERE id = ?';
@@ -141,7 +121,8 @@ const RESOLVED = `SELECT bytes, media_type, sha256, exp, cap, (
   WHERE l.authority_id = artefact.authority_id AND l.subject = artefact.key AND l.trust_anchor = ?
 ) AS disarmed FROM artefact WHERE authority_id = ? AND kind = 'resolve' AND key = ? AND variant = ?`;
 
-const servedOf = (row: Readonly<Record<string, unknown>>): ServedArtefact => ({
+type Row = Readonly<Record<string, unknown>>;
+const servedOf = (row: Row): ServedArtefact => ({
   bytes: String(row['bytes']),
   mediaType: String(row['media_type']),
   etag: `"${String(row['sha256'])}"`,
@@ -149,42 +130,42 @@ const servedOf = (row: Readonly<Record<string, unknown>>): ServedArtefact => ({
   cap: row['cap'] as number | null,
 });
 
-/** Bytes an entry costs beside its content. */
-const OVERHEAD = 400;
+/** Bytes that an object costs beside its texts. */
+const OBJECT_BYTES = 150;
+const artefactBytes = ({ bytes, mediaType, etag }: ServedArtefact): number => OBJECT_BYTES + bytesOf(bytes) + bytesOf(mediaType) + bytesOf(etag);
 
+/**
+ * What is kept lies under its place in the store, never under what somebody asked: however many questions there are, only
+ * what exists is kept, and once.
+ */
 export function createPublished(select: Select, cache: Cache): Published {
+  /** Read what exists and keep it until the next commit. */
+  const keeping = <T extends object>(key: string, read: () => MaybePromise<T | undefined>, bytes: (found: T) => number): MaybePromise<T | undefined> => {
+    const known = cache.get(key);
+    if (known) return known as T;
+    return andThen(read(), (found) => {
+      if (found) cache.set(key, found, bytes(found));
+      return found;
+    });
+  };
+  const texts = (all: readonly string[]): number => all.reduce((sum, one) => sum + bytesOf(one) + 8, OBJECT_BYTES);
   return {
-    authorities() {
-      const known = cache.get('authorities');
-      if (known) return known as readonly ServedAuthority[];
-      return andThen(select(AUTHORITIES, []), (rows) => {
-        const found = rows.map(
-          (row): ServedAuthority => ({
-            id: String(row['id']),
-            entityId: String(row['entity_id']),
-            clientAuth: JSON.parse(String(row['client_auth'])) as ClientAuth,
-          }),
-        );
-        cache.set('authorities', found, OVERHEAD * found.length);
-        return found;
-      });
-    },
+    authorities: () =>
+      andThen(
+        keeping(
+          'authorities',
+          () => andThen(select(AUTHORITIES, []), (rows) => rows.map(authorityOf)),
+          (found) => found.reduce((sum, one) => sum + 3 * OBJECT_BYTES + bytesOf(one.id) + bytesOf(one.entityId), OBJECT_BYTES),
+        ),
+        (found) => found ?? [],
+      ),
 
-    artefact(authorityId, kind, key) {
-      const place = `${authorityId} ${kind} ${key}`;
-      const known = cache.get(place);
-      if (known) return known as ServedArtefact;
-      return andThen(select(ARTEFACT, [authorityId, kind, key, '']), ([row]) => {
-        if (!row) return undefined;
-        const found = servedOf(row);
-        cache.set(place, found, found.bytes.length + place.length + OVERHEAD);
-        return found;
-      });
-    },
+    artefact: (authorityId, kind, key) =>
+      keeping(`${authorityId} ${kind} ${key}`, () => andThen(select(ARTEFACT, [authorityId, kind, key, '']), ([row]) => row && servedOf(row)), artefactBytes),
 
     listPage(authorityId, filter, after, limit, now) {
       const { sql, params } = listQuery(filter, now);
-      return andThen(select(sql, [authorityId, after, now, ...params, limit]), (rows) => rows.map((row) => String(row['entity_id'])));
+      return andThen(select(sql, [...params, authorityId, after, now, limit]), (rows) => pageOf(rows, limit));
     },
 
     extendedPage: (authorityId, filter, from, limit, now) =>
@@ -205,8 +186,8 @@ export function createPublished(select: Select, cache: Cache): Published {
     markedPage(authorityId, type, after, limit, now) {
       const prefix = `${type}\n`;
       // All keys of a type lie between its line break and the character after it.
-      const params = [[...prefix].length + 1, authorityId, `${prefix}${after}`, `${type}\u000b`, now, limit];
-      return andThen(select(MARKED, params), (rows) => rows.map((row) => String(row['entity_id'])));
+      const params = [[...prefix].length + 1, now, authorityId, `${prefix}${after}`, `${type}\u000b`, limit];
+      return andThen(select(MARKED, params), (rows) => pageOf(rows, limit));
     },
 
     markStatus: (authorityId, hash, now) =>
@@ -217,24 +198,59 @@ export function createPublished(select: Select, cache: Cache): Published {
         return row ? servedOf(row) : andThen(select(ISSUED, [authorityId, hash]), ([issued]) => (issued ? 'due' : undefined));
       }),
 
-    anchors: (authorityId) => andThen(select(ANCHORS, [authorityId]), (rows) => rows.map((row) => String(row['entity_id']))),
-
-    evaluation: (authorityId, subject, trustAnchor) =>
-      andThen(select(EVALUATION, [authorityId, subject, trustAnchor]), ([row]): Evaluation | undefined => {
-        if (!row) return undefined;
-        if (row['state'] === 'valid') return { state: 'valid', types: JSON.parse(String(row['entity_types'])) as string[] };
-        return row['state'] === 'invalid' ? { state: 'invalid', error: String(row['error']) as ErrorCode } : { state: 'unreachable' };
-      }),
-
-    resolved: (authorityId, subject, trustAnchor, types) =>
-      andThen(select(RESOLVED, [trustAnchor, authorityId, subject, resolveVariant(trustAnchor, types)]), ([row]) =>
-        row ? { artefact: servedOf(row), rests: (['sound', 'changed', 'gone'] as const)[Number(row['disarmed'] ?? 0)] ?? 'gone' } : undefined,
+    anchors: (authorityId) =>
+      andThen(
+        keeping(`${authorityId} anchors`, () => andThen(select(ANCHORS, [authorityId]), (rows) => rows.map((row) => String(row['entity_id']))), texts),
+        (found) => found ?? [],
       ),
 
-    nextEnd: (authorityId, now) => andThen(select(NEXT_END, [authorityId, now]), ([row]) => (row?.['at'] ?? null) as number | null),
+    evaluation: (authorityId, subject, trustAnchor) =>
+      keeping(
+        `${authorityId} evaluation ${subject}\n${trustAnchor}`,
+        () => andThen(select(EVALUATION, [authorityId, subject, trustAnchor]), ([row]) => row && evaluationOf(row)),
+        (found) => OBJECT_BYTES + (found.state === 'valid' ? texts(found.types) : 0),
+      ),
+
+    resolved(authorityId, subject, trustAnchor, types) {
+      const variant = resolveVariant(trustAnchor, types);
+      return keeping(
+        `${authorityId} resolve ${subject}\n${variant}`,
+        () => andThen(select(RESOLVED, [trustAnchor, authorityId, subject, variant]), ([row]) => row && answerOf(row)),
+        artefactBytes,
+      );
+    },
 
     begin: () => cache.begin(),
     remembered: <T>(key: string) => cache.get(key) as T | undefined,
-    remember: (key, value, bytes) => cache.set(key, value, bytes),
+    remember: (key, value, bytes, share) => cache.set(key, value, bytes, share),
+    spelled: <T>(url: string) => cache.spelled(url) as T | undefined,
+    spell: (url, held, answer, bytes) => cache.spell(url, held, answer, bytes),
+    kept: () => cache.size(),
   };
+}
+
+const authorityOf = (row: Row): ServedAuthority => ({
+  id: String(row['id']),
+  entityId: String(row['entity_id']),
+  clientAuth: JSON.parse(String(row['client_auth'])) as ClientAuth,
+});
+
+const answerOf = (row: Row): ResolveAnswer => ({
+  ...servedOf(row),
+  rests: (['sound', 'changed', 'gone'] as const)[Number(row['disarmed'] ?? 0)] ?? 'gone',
+});
+
+function pageOf(rows: readonly Row[], limit: number): Page {
+  const passing = rows.filter((row) => row['passes'] === 1);
+  const ends = passing.map((row) => row['valid_until'] as number | null | undefined).filter((at) => typeof at === 'number');
+  return {
+    ids: passing.map((row) => String(row['entity_id'])),
+    next: rows.length < limit ? undefined : String(rows.at(-1)?.['entity_id']),
+    until: ends.length ? Math.min(...ends) : null,
+  };
+}
+
+function evaluationOf(row: Row): Evaluation {
+  if (row['state'] === 'valid') return { state: 'valid', types: JSON.parse(String(row['entity_types'])) as string[] };
+  return row['state'] === 'invalid' ? { state: 'invalid', error: String(row['error']) as ErrorCode } : { state: 'unreachable' };
 }

@@ -1,4 +1,5 @@
-import { createPublished, NO_CACHE, type Published } from './published.js';
+import { createPublished, type Published } from './published.js';
+import { NO_CACHE } from './published-cache.js';
 
 /** Where authorities answer changes rarely; each isolate asks again after this time. */
 const AUTHORITIES_MS = 5000;

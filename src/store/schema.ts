@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import type { Constraints, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
 
@@ -196,7 +197,8 @@ export const artefact = sqliteTable(
   },
   (t) => [
     uniqueIndex('artefact_place').on(t.authorityId, t.kind, t.key, t.variant),
-    index('artefact_renew').on(t.renewAt),
+    index('artefact_renew').on(t.renewAt, t.exp),
+    index('artefact_exp').on(t.exp).where(sql`renew_at IS NOT NULL`),
     index('artefact_member').on(t.memberId),
     index('artefact_generation').on(t.authorityId, t.generation),
   ],

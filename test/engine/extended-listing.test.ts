@@ -1,7 +1,8 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { backgroundTurn } from '../../src/operations/background.js';
-import { createPublished, type ExtendedFilter, NO_CACHE } from '../../src/store/published.js';
+import { createPublished, type ExtendedFilter } from '../../src/store/published.js';
+import { NO_CACHE } from '../../src/store/published-cache.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 

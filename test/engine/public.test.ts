@@ -362,6 +362,20 @@ describe('client authentication', () => {
     await d.admin('POST', `${MEMBERS}/${encodeURIComponent(RP)}/suspend`, { reason: 'x' });
     expect((await asked()).status).toBe(401);
   });
+  it('reliability 12: a member that is cut off while its assertion is verified gets no answer from what was read before', async () => {
+    const { d, assertion } = await guarded('required');
+    const inbox = {
+      ...d.inbox,
+      async spend() {
+        expect((await d.admin('POST', `${MEMBERS}/${encodeURIComponent(RP)}/suspend`, { reason: 'x' })).status).toBe(200);
+        return true;
+      },
+    };
+    const app = createPublicApp(() => ({ published: d.published, inbox, now: () => NOW, development: false }));
+    const body = new URLSearchParams({ sub: RP, client_assertion_type: TYPE, client_assertion: await assertion() }).toString();
+    const answer = await app.request(`${ANCHOR}/fetch`, { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body });
+    expect(answer.status).toBe(404);
+  });
   it('a public plane that may not write turns authenticated requests away for now', async () => {
     const { d, assertion } = await guarded('required');
     const readOnly = createPublicApp(() => ({

@@ -133,7 +133,10 @@ describe('a resolve response (§8.3)', () => {
     await d.admin('POST', `${A}/policies/${draft.json.version}/publish`);
     await backgroundTurn(d.deployment, { more: () => true });
     await discover(d);
-    expect(await d.public(resolveUrl(RP))).toMatchObject({ status: 400, json: { error: 'invalid_metadata' } });
+    expect(await d.public(resolveUrl(RP))).toMatchObject({
+      status: 400,
+      json: { error: 'invalid_metadata', error_description: expect.stringMatching(/not valid, or does not fit .* operator/) },
+    });
     const other = await withMember({ authority_hints: [SUPER] });
     await discover(other);
     expect(await other.public(resolveUrl(RP))).toMatchObject({ status: 503 });

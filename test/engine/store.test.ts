@@ -1,9 +1,11 @@
 import { asc, eq } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { freshStore, platform } from '#test-platform';
+import { limits } from '../../src/federation/entry.js';
 import { insertRows } from '../../src/store/bulk.js';
 import type { ChangeRequest } from '../../src/store/change.js';
 import { EMPTY_HEAD, eventHash } from '../../src/store/event.js';
+import { MAX_SPENT, MAX_SPENT_PER_CALLER, MAX_WISHES, MAX_WISHES_PER_CALLER, WISH_SECONDS } from '../../src/store/inbox.js';
 import { event, organization, setting } from '../../src/store/schema.js';
 import { isDuplicate, raw } from '../../src/store/database.js';
 import type { Store } from '../../src/store/store.js';
@@ -155,5 +157,44 @@ describe(`the store on ${platform}`, () => {
     const spent = await Promise.all(Array.from({ length: 50 }, () => inbox.spend('https://a.example', 'jti', 5)));
     expect(spent.filter(Boolean)).toHaveLength(1);
     expect(await inbox.spend('https://b.example', 'jti', 5)).toBe(true);
+  });
+});
+
+describe('what the public plane may write', () => {
+  const A = 'https://a.example';
+  const assertions = (issuer: string, count: number, exp: string) =>
+    `WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count}) INSERT INTO used_assertion SELECT ${issuer}, 'old' || i, ${exp} FROM n`;
+
+  it(`CA-03: of one caller ${MAX_SPENT_PER_CALLER} assertions that have not ended: n-1, n, n+1; another caller has his own`, async () => {
+    const { inbox, execute } = await freshStore(now);
+    await execute(assertions(`'${A}'`, MAX_SPENT_PER_CALLER - 2, '1000'));
+    expect([await inbox.spend(A, 'n-1', 1000), await inbox.spend(A, 'n', 1000), await inbox.spend(A, 'n+1', 1000)]).toEqual([true, true, false]);
+    expect(await inbox.spend(A, 'n', 1000), 'once').toBe(false);
+    expect(await inbox.spend('https://b.example', 'n+1', 1000)).toBe(true);
+  });
+  it(`of all callers ${MAX_SPENT}: n-1, n, n+1`, async () => {
+    const { inbox, execute } = await freshStore(now);
+    await execute(assertions("'https://c' || (i % 100)", MAX_SPENT - 2, '1000'));
+    expect([await inbox.spend(A, 'n-1', 1000), await inbox.spend(A, 'n', 1000), await inbox.spend(A, 'n+1', 1000)]).toEqual([true, true, false]);
+  });
+  it('each assertion spent clears a few away that ended long ago, and none that could still be replayed', async () => {
+    const { inbox, execute, rows } = await freshStore(now);
+    await execute(assertions(`'${A}'`, 35, '1000'));
+    await execute("INSERT INTO used_assertion VALUES ('https://b.example', 'recent', 1520)");
+    for (let n = 0; n < 4; n++) expect(await inbox.spend(A, `new ${n}`, 2000)).toBe(true);
+    expect((await rows("SELECT jti FROM used_assertion WHERE jti NOT LIKE 'new%'")).map(({ jti }) => jti)).toEqual(['recent']);
+    // The newest that is accepted ends in six minutes; one that ended a minute ago is accepted still.
+    expect(await inbox.spend('https://b.example', 'recent', 1520 + limits.MAX_ASSERTION_LIFETIME + limits.CLOCK_SKEW_SECONDS)).toBe(false);
+  });
+  it(`${MAX_WISHES_PER_CALLER} wishes of one caller, ${MAX_WISHES} of all: n-1, n, n+1; one that is there is granted; after an hour they are forgotten`, async () => {
+    const { inbox, rows } = await freshStore(now);
+    const want = (n: number, caller = 'a', at = 10) => inbox.want('aut', `https://s${n}.example`, caller, at);
+    for (let n = 0; n < MAX_WISHES_PER_CALLER; n++) expect(await want(n), `${n + 1}`).toBe(true);
+    expect([await want(20), await want(0), await want(0, 'b')]).toEqual([false, true, true]);
+    for (let n = MAX_WISHES_PER_CALLER; n < MAX_WISHES; n++) expect(await want(n, `c${n % 50}`), `${n + 1}`).toBe(true);
+    expect([await want(MAX_WISHES, 'd'), await want(5, 'd')]).toEqual([false, true]);
+    expect(await want(MAX_WISHES, 'a', 10 + WISH_SECONDS)).toBe(false);
+    expect(await want(MAX_WISHES, 'a', 11 + WISH_SECONDS)).toBe(true);
+    expect(await rows('SELECT subject FROM wanted_subject')).toHaveLength(1);
   });
 });

@@ -1,0 +1,88 @@
+import type { Context } from 'hono';
+import { federationError } from '../edge/federation-error.js';
+import { andThen, type MaybePromise, type ServedArtefact } from '../store/published.js';
+import type { CallerContext } from './caller.js';
+import { isCanonical, type Pairs, type Spell } from './canonical.js';
+import { serveExtendedList } from './extended-list.js';
+import { serveList } from './list.js';
+import { one } from './parameters.js';
+import { refuseResolution, resolveFromStore } from './resolve.js';
+import type { Route } from './routes.js';
+import { ready, SPELLED_BYTES, serveAgain, servePrivately, serveReady } from './serve-artefact.js';
+import { serveMarkedEntities, serveMarkStatus } from './trust-marks.js';
+
+/**
+ * How a request came: by GET, so that its URL may lead to the answer at once the next time; or by POST, with client
+ * authentication or where the standard says POST, its answer kept by nobody.
+ */
+export interface Asked {
+  readonly parameters: URLSearchParams;
+  /** Of a GET. */
+  readonly url?: string;
+  /** Who authenticated. */
+  readonly caller?: string;
+}
+
+/** Answer a request from what is stored. */
+export function answer(
+  c: Context,
+  { published, inbox, now, development }: CallerContext,
+  { authority, endpoint }: Route,
+  { parameters, url, caller }: Asked,
+): MaybePromise<Response> {
+  const time = now();
+  const authenticated = caller !== undefined;
+  /** Let this URL lead to the answer the next time, when it is spelled as usual. */
+  const spell: Spell = (held, again, questions) => {
+    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, !development))) published.spell(url, held, again, SPELLED_BYTES);
+  };
+  const give = (found: ServedArtefact, questions: readonly Pairs[]): Response => {
+    if (url === undefined) return servePrivately(c, found, time);
+    const fresh = ready(found);
+    spell(found, serveAgain(fresh), questions);
+    return serveReady(c, fresh, time);
+  };
+  const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted', key: string, question: Pairs, missing: string) =>
+    andThen(published.artefact(authority.id, kind, key), (found) => (found ? give(found, [question]) : federationError(c, 'not_found', missing)));
+  switch (endpoint) {
+    case 'configuration':
+      return stored('entity_configuration', '', [], 'this entity publishes no configuration');
+    case 'historical_keys':
+      return stored('historical_keys', '', [], 'this entity publishes no historical keys');
+    case 'list':
+      return serveList(c, published, authority, { query: parameters, now: time, authenticated, spell });
+    case 'extended_list':
+      return serveExtendedList(c, published, authority, parameters, { now: time, authenticated, development });
+    case 'hosted': {
+      const sub = one(parameters, 'sub');
+      if (!sub.ok) return federationError(c, 'invalid_request', sub.description);
+      return stored('hosted', sub.value, [['sub', sub.value]], 'this entity hosts no such configuration');
+    }
+    case 'fetch': {
+      const sub = one(parameters, 'sub');
+      if (!sub.ok) return federationError(c, 'invalid_request', sub.description);
+      if (sub.value === authority.entityId)
+        return federationError(c, 'invalid_request', 'sub is this entity itself; its configuration is at its well-known URL');
+      return stored('statement', sub.value, [['sub', sub.value]], 'this entity has no such subordinate');
+    }
+    case 'resolve':
+      return andThen(resolveFromStore(published, authority, parameters), (found) => {
+        if (!found.ok) return refuseResolution(c, authority, parameters, found, { inbox, now: time, development, caller });
+        return give(found.artefact, found.questions);
+      });
+    case 'trust_mark': {
+      const [type, sub] = [one(parameters, 'trust_mark_type'), one(parameters, 'sub')];
+      if (!type.ok) return federationError(c, 'invalid_request', type.description);
+      if (!sub.ok) return federationError(c, 'invalid_request', sub.description);
+      const question: Pairs = [
+        ['trust_mark_type', type.value],
+        ['sub', sub.value],
+      ];
+      return stored('mark', `${type.value}\n${sub.value}`, question, 'that entity has no such trust mark from this one');
+    }
+    case 'trust_mark_list':
+      return serveMarkedEntities(c, published, authority, parameters, time, authenticated);
+    case 'trust_mark_status':
+      return serveMarkStatus(c, published, authority, parameters, time);
+  }
+}

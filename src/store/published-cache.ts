@@ -1,0 +1,133 @@
+/** What an entry may belong to beside the whole: a kind of answer of which only so many are kept. */
+export interface Share {
+  readonly of: string;
+  readonly atMost: number;
+}
+
+export interface Cache {
+  /**
+   * Called at the beginning of a request: drops everything when something was committed since the last one.
+   * @returns a number that changes whenever that happens
+   */
+  begin(): number;
+  get(key: string): unknown;
+  /** @param bytes what the value costs; the key and the entry itself are added here */
+  set(key: string, value: unknown, bytes: number, share?: Share): void;
+  /** What a URL stood for, as it was spelled. */
+  spelled(url: string): unknown;
+  /**
+   * Let a spelling of a question lead to an answer at once. It lives and dies with `value`, which must be held under a key,
+   * is charged to that entry, and of one value only a few are held.
+   */
+  spell(url: string, value: object, answer: unknown, bytes: number): void;
+  /** For tests and for whoever watches memory. */
+  size(): { readonly entries: number; readonly spellings: number; readonly bytes: number };
+}
+
+/** No cache at all: every request reads. */
+export const NO_CACHE: Cache = {
+  begin: () => 0,
+  get: () => undefined,
+  set: () => undefined,
+  spelled: () => undefined,
+  spell: () => undefined,
+  size: () => ({ entries: 0, spellings: 0, bytes: 0 }),
+};
+
+/** Bytes that an entry costs beside key and value: the slots in the maps, the objects that hold them together. */
+const ENTRY_BYTES = 300;
+const SPELLING_BYTES = 150;
+/** By http or https, with the port or without, escaped or not, the default said or left out. */
+const MAX_SPELLINGS = 12;
+
+/** Bytes that a text takes: engines keep two for every character as soon as one of them needs it. */
+export const bytesOf = (text: string): number => (/[^\0-\xff]/.test(text) ? 2 : 1) * text.length + 24;
+
+interface Entry {
+  readonly key: string;
+  readonly value: unknown;
+  readonly share: string | undefined;
+  bytes: number;
+  spellings: readonly string[];
+}
+
+/**
+ * A cache bounded in bytes, dropped whole on every change: after a commit nothing old is ever served, and a read behind
+ * it costs one prepared statement. What is put in is charged with its key and all that hangs on it, the oldest goes first,
+ * and what replaces another gives its bytes back.
+ * @param fresh asked once a request; false when something was committed since
+ */
+export function createCache(maxBytes: number, fresh: () => boolean): Cache {
+  const entries = new Map<string, Entry>();
+  const spellings = new Map<string, unknown>();
+  const shares = new Map<string, Set<string>>();
+  let holders = new WeakMap<object, Entry>();
+  let total = 0;
+  let era = 0;
+
+  function drop(entry: Entry): void {
+    entries.delete(entry.key);
+    total -= entry.bytes;
+    for (const url of entry.spellings) spellings.delete(url);
+    if (typeof entry.value === 'object' && entry.value !== null) holders.delete(entry.value);
+    if (entry.share === undefined) return;
+    const keys = shares.get(entry.share);
+    keys?.delete(entry.key);
+    if (keys?.size === 0) shares.delete(entry.share);
+  }
+
+  function trim(): void {
+    for (const entry of entries.values()) {
+      if (total <= maxBytes) return;
+      drop(entry);
+    }
+  }
+
+  /** Make room among those of one share. */
+  function join({ of, atMost }: Share, key: string): void {
+    const keys = shares.get(of) ?? new Set();
+    for (const oldest of keys) {
+      if (keys.size < atMost) break;
+      const entry = entries.get(oldest);
+      if (entry) drop(entry);
+    }
+    shares.set(of, keys.add(key));
+  }
+
+  return {
+    begin() {
+      if (fresh()) return era;
+      entries.clear();
+      spellings.clear();
+      shares.clear();
+      holders = new WeakMap();
+      total = 0;
+      return ++era;
+    },
+    get: (key) => entries.get(key)?.value,
+    set(key, value, bytes, share) {
+      const before = entries.get(key);
+      if (before) drop(before);
+      const all = bytes + bytesOf(key) + ENTRY_BYTES;
+      if (all > maxBytes / 4) return;
+      if (share) join(share, key);
+      const entry: Entry = { key, value, share: share?.of, bytes: all, spellings: [] };
+      entries.set(key, entry);
+      if (typeof value === 'object' && value !== null) holders.set(value, entry);
+      total += all;
+      trim();
+    },
+    spelled: (url) => spellings.get(url),
+    spell(url, value, answer, bytes) {
+      const entry = holders.get(value);
+      if (!entry || entry.spellings.length >= MAX_SPELLINGS || spellings.has(url)) return;
+      const all = bytes + bytesOf(url) + SPELLING_BYTES;
+      spellings.set(url, answer);
+      entry.spellings = [...entry.spellings, url];
+      entry.bytes += all;
+      total += all;
+      trim();
+    },
+    size: () => ({ entries: entries.size, spellings: spellings.size, bytes: total }),
+  };
+}

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_WHOLE_BYTES } from '../../src/public/identifiers.js';
+import { insertRows } from '../../src/store/bulk.js';
+import { LIST_PAGE } from '../../src/store/published.js';
+import { member } from '../../src/store/schema.js';
+import { NOW, testDeployment } from '../support/deployment.js';
+
+const name = (n: number, tail = '') => `https://m${String(n).padStart(5, '0')}.example${tail}`;
+
+/** So many active members, behind the back of every operation. */
+async function members(count: number, about: (n: number) => { readonly type?: string; readonly tail?: string; readonly validUntil?: number }) {
+  const d = await testDeployment();
+  const [owner] = await d.rows('SELECT id FROM authority');
+  const rows = Array.from({ length: count }, (_, n) => {
+    const { type, tail, validUntil } = about(n);
+    const [entityTypes, json] = [type === undefined ? [] : [type], {}];
+    const fixed = { state: 'active' as const, intermediate: false, jwks: { keys: [] }, metadata: json, constraints: json, claims: json, crit: [], cut: 0 };
+    return { ...fixed, id: `mem_${n}`, authorityId: String(owner?.['id']), entityId: name(n, tail), entityTypes, validUntil, createdAt: 1, updatedAt: 1, v: 1 };
+  });
+  for (let at = 0; at < rows.length; at += 500) await d.deployment.store.write([insertRows(member, rows.slice(at, at + 500))]);
+  return d;
+}
+
+describe('a long list, read in pages of members whether they pass the filter or not', () => {
+  it.each([LIST_PAGE - 1, LIST_PAGE, LIST_PAGE + 1])('LI-02: %i members, each once, and of a page no more are read', async (count) => {
+    const d = await members(count, () => ({}));
+    expect((await d.public('/list')).json).toEqual(Array.from({ length: count }, (_, n) => name(n)));
+    const [owner] = await d.rows('SELECT id FROM authority');
+    const filter = { entityTypes: ['nothing'], intermediate: false, trustMarked: false, trustMarkTypes: [] };
+    const page = await d.published.listPage(String(owner?.['id']), filter, '', LIST_PAGE, NOW);
+    expect(page).toEqual({ ids: [], next: count >= LIST_PAGE ? name(LIST_PAGE - 1) : undefined, until: null });
+  });
+  it('LI-03: the few that pass are found on every page, and are one answer with a tag', async () => {
+    const d = await members(3500, (n) => (n % 1200 === 1199 ? { type: 'openid_provider', ...(n > 2000 && { validUntil: NOW + 50 }) } : {}));
+    const answer = await d.public('/list?entity_type=openid_provider');
+    expect(answer.json).toEqual([name(1199), name(2399)]);
+    const etag = answer.headers.get('etag') as string;
+    expect((await d.public('/list?entity_type=openid_provider', { headers: { 'if-none-match': `W/${etag}` } })).status).toBe(304);
+    d.clock = NOW + 50;
+    expect((await d.public('/list?entity_type=openid_provider')).json, 'one of them ended, also in what is kept').toEqual([name(1199)]);
+    expect((await d.public('/list?entity_type=nothing')).json).toEqual([]);
+  });
+  it('LI-03: a stream goes on over pages of which nothing passes, to its end', async () => {
+    const tail = '/a/path/that/makes/the/answer/too/long/to/be/kept/in/one/piece';
+    const passes = (n: number) => n < 1500 || n === 4999;
+    const d = await members(5500, (n) => (passes(n) ? { type: 'openid_provider', tail } : { tail }));
+    const answer = await d.public('/list?entity_type=openid_provider');
+    expect(answer.headers.get('etag')).toBeNull();
+    expect(answer.json).toEqual([...Array.from({ length: 1500 }, (_, n) => name(n, tail)), name(4999, tail)]);
+    expect((await d.public('/list')).json).toHaveLength(5500);
+  });
+  it.each([
+    [-1, true],
+    [0, true],
+    [1, false],
+  ])(`an answer of ${MAX_WHOLE_BYTES} bytes and %i more has a tag and is kept: %s`, async (more, whole) => {
+    // Forty identifiers of one length in quotes with a comma, the last as long as is left.
+    const [each, plain] = [1600, name(0).length];
+    const last = MAX_WHOLE_BYTES + more - 2 - 39 * (each + 3) - 2;
+    const d = await members(40, (n) => ({ tail: `/${'x'.repeat((n === 39 ? last : each) - plain - 1)}` }));
+    const answer = await d.public('/list');
+    expect([answer.text.length, answer.json.length]).toEqual([MAX_WHOLE_BYTES + more, 40]);
+    expect(answer.headers.has('etag')).toBe(whole);
+  });
+});

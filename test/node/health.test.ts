@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { createAuthority } from '../../src/operations/authorities.js';
+import { systemCall } from '../../src/operations/call.js';
+import { overdue } from '../../src/operations/renew.js';
+import { activeMembers } from '../../src/platform/active-members.node.js';
+import { readiness } from '../../src/platform/health.js';
+import { createMetrics } from '../../src/platform/metrics.node.js';
+import type { NodeStore } from '../../src/store/store.node.js';
+import { NOW, testDeployment } from '../support/deployment.js';
+
+async function prepared() {
+  const d = await testDeployment();
+  return { ...d, store: d.deployment.store as NodeStore };
+}
+
+/** The statements that are prepared while something runs. */
+async function statementsOf({ reader, writer }: NodeStore, act: () => Promise<unknown>): Promise<readonly string[]> {
+  const seen: string[] = [];
+  const restore = [reader, writer].map((client) => {
+    const prepare = client.prepare.bind(client);
+    client.prepare = ((sql: string) => {
+      seen.push(sql);
+      return prepare(sql);
+    }) as typeof client.prepare;
+    return () => {
+      client.prepare = prepare;
+    };
+  });
+  await act();
+  for (const one of restore) one();
+  return seen;
+}
+
+const plan = ({ writer }: NodeStore, sql: string): readonly string[] =>
+  (writer.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...Array.from({ length: (sql.match(/\?/g) ?? []).length }, () => 1)) as { detail: string }[]).map(
+    ({ detail }) => detail,
+  );
+
+const LARGE = 'event|artefact|member|known_entity|snapshot|trust_mark';
+/**
+ * Steps that read all of a table that grows with members or time. SQLite calls `max` of a column without index a search;
+ * only of the row number it is one.
+ */
+const scans = (store: NodeStore, sql: string): readonly string[] =>
+  plan(store, sql).filter(
+    (step) => new RegExp(`^SCAN (?:${LARGE}|e)\\b`).test(step) || (new RegExp(`^SEARCH (?:${LARGE})$`).test(step) && !sql.includes('max(rowid)')),
+  );
+
+describe('what anyone may ask of the process itself', () => {
+  it('readiness and metrics read by index, whatever there is: no statement of theirs scans events, artefacts or members', async () => {
+    const { store, deployment } = await prepared();
+    const metrics = createMetrics(deployment, store);
+    const seen = await statementsOf(store, async () => {
+      expect((await readiness(deployment)).ready).toBe(true);
+      await metrics.registry.metrics();
+    });
+    expect(seen.length).toBeGreaterThan(8);
+    for (const sql of seen) {
+      expect(scans(store, sql), sql).toEqual([]);
+      expect(
+        plan(store, sql).filter((step) => step.includes('TEMP B-TREE')),
+        sql,
+      ).toEqual([]);
+    }
+    for (const sql of ['SELECT max(at) FROM event', "SELECT count(*) FROM member WHERE state = 'active'", 'SELECT min(iat) FROM artefact'])
+      expect(scans(store, sql), 'the check would notice').toHaveLength(1);
+  });
+  it('readiness writes once in a while, whoever asks how often', async () => {
+    const d = await prepared();
+    const before = d.store.counts.transactions;
+    for (let n = 0; n < 100; n++) await readiness(d.deployment);
+    expect(d.store.counts.transactions - before).toBe(1);
+  });
+  it('a clock behind the last event of any authority is noticed, and right again it is ready', async () => {
+    const d = await prepared();
+    const late = { ...d.deployment };
+    await createAuthority(systemCall(d.deployment), { slug: 'two', entityId: 'https://two.example.org' });
+    await d.execute(
+      `UPDATE event SET at = ${NOW + 100} WHERE seq = (SELECT max(seq) FROM event) AND authority_id = (SELECT id FROM authority WHERE slug = 'main')`,
+    );
+    expect((await readiness(late)).checks).toMatchObject({ clock: 'failing' });
+    const right = { ...d.deployment, now: () => NOW + 70 };
+    expect((await readiness(right)).checks).toMatchObject({ clock: 'ok' });
+  });
+  it('overdue: after a quarter of a lifetime, withheld at once, past the cap never; counted up to a bound', async () => {
+    const d = await prepared();
+    const [owner] = await d.rows('SELECT id FROM authority');
+    const add = (
+      count: number,
+      { renewAt, exp, cap = 'NULL', kind = 'statement' }: { renewAt: number | 'NULL'; exp: number; cap?: number | 'NULL'; kind?: string },
+    ) =>
+      d.execute(`WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
+        INSERT INTO artefact (authority_id, kind, key, media_type, bytes, sha256, iat, exp, cap, kid, generation, renew_at)
+        SELECT '${String(owner?.['id'])}', '${kind}', '${createHash('sha256').update(Math.random().toString()).digest('hex')}' || i, 'x', 'x', 'x', ${NOW - 500}, ${exp}, ${cap}, 'k', 1, ${renewAt} FROM n`);
+    const count = () => overdue(d.deployment);
+    expect(await count()).toBe(0);
+    await add(1, { renewAt: NOW - 250, exp: NOW + 500 });
+    expect(await count(), 'a quarter of 1000 seconds is not over').toBe(0);
+    await add(1, { renewAt: NOW - 251, exp: NOW + 500 });
+    expect(await count()).toBe(1);
+    await add(1, { renewAt: 0, exp: 0 });
+    expect(await count(), 'withheld').toBe(2);
+    await add(1, { renewAt: 0, exp: NOW + 1 });
+    await add(1, { renewAt: 0, exp: NOW - 1, kind: 'mark_status' });
+    await add(1, { renewAt: NOW - 400, exp: NOW - 10, cap: NOW - 10 });
+    await add(1, { renewAt: 'NULL', exp: NOW - 10 });
+    expect(await count(), 'none of these').toBe(2);
+    await add(5000, { renewAt: NOW - 300, exp: NOW + 100_000 });
+    expect(await count(), 'a short-lived one is found behind many long-lived ones that are due for longer').toBe(2);
+    await add(5000, { renewAt: NOW - 260, exp: NOW + 400 });
+    const many = await count();
+    expect([many >= 900, many <= 2002], `${many}`).toEqual([true, true]);
+  });
+  it('active members are counted in slices that let others in between, and of many at most once a minute', async () => {
+    const d = await prepared();
+    const [owner] = await d.rows('SELECT id FROM authority');
+    const fill = (from: number, to: number) =>
+      d.execute(`WITH RECURSIVE n(i) AS (VALUES (${from}) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${to})
+        INSERT INTO member (id, authority_id, entity_id, state, entity_types, intermediate, jwks, metadata, constraints, claims, crit, cut, created_at, updated_at, v)
+        SELECT 'm' || i, '${String(owner?.['id'])}', 'https://m' || i || '.example', CASE WHEN i % 10 = 0 THEN 'suspended' ELSE 'active' END, '[]', 0, '{}', '{}', '{}', '{}', '[]', 0, 1, 1, 1 FROM n`);
+    let clock = 0;
+    const count = activeMembers(d.store.db, () => clock);
+    await fill(0, 1000);
+    expect(await count()).toBe(900);
+    await fill(1000, 1010);
+    expect(await count(), 'few are counted at every call').toBe(909);
+    await fill(1010, 40_000);
+    let ticks = 0;
+    const ticking = setInterval(() => ticks++, 0);
+    expect(await Promise.all([count(), count(), count()])).toEqual([36_000, 36_000, 36_000]);
+    clearInterval(ticking);
+    expect(ticks, 'others had their turn').toBeGreaterThan(0);
+    await d.execute("UPDATE member SET state = 'suspended'");
+    const seen = await statementsOf(d.store, async () => {
+      clock = 59_999;
+      expect(await count()).toBe(36_000);
+    });
+    expect(seen).toEqual([]);
+    clock = 60_000;
+    expect(await count()).toBe(0);
+  });
+});
