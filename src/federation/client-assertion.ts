@@ -3,7 +3,7 @@ import { type EntityIdOptions, parseEntityId } from './entity-id.js';
 import { failure, finding, refuse, type Result, success } from './finding.js';
 import { checkTimes, parseJws, type ParsedJws } from './jws.js';
 import { CLOCK_SKEW_SECONDS, MAX_ASSERTION_BYTES, MAX_ASSERTION_LIFETIME } from './limits.js';
-import { numericDate } from './numeric-date.js';
+import { numericDate, requireNow } from './numeric-date.js';
 
 export const CLIENT_ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
@@ -33,6 +33,7 @@ export function parseClientAssertion(
   compact: unknown,
   { audience, now, ...options }: EntityIdOptions & { readonly audience: string; readonly now: number },
 ): Result<ClientAssertion> {
+  requireNow(now);
   const jws = parseJws(compact, ['JWT', 'jwt', 'client-authentication+jwt'], MAX_ASSERTION_BYTES, { typOptional: true, kidOptional: true });
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);

@@ -113,7 +113,7 @@ function namesOf(names: readonly unknown[]): ReadonlySet<string> {
  */
 export function allowEntityTypes(metadata: Metadata, constraints: Constraints): Metadata {
   const given: unknown = isObject(constraints) ? constraints['allowed_entity_types'] : undefined;
-  if (given === undefined) return metadata;
+  if (given === undefined || !isObject(metadata)) return metadata;
   const allowed = new Set<unknown>(Array.isArray(given) ? given : []);
   return Object.fromEntries(Object.entries(metadata).filter(([type]) => type === 'federation_entity' || allowed.has(type)));
 }

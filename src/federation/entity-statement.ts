@@ -9,7 +9,7 @@ import { CLOCK_SKEW_SECONDS, MAX_AUTHORITY_HINTS, MAX_CRIT, MAX_FINDINGS, MAX_ST
 import { ENTITY_STATEMENT, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
 import { parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
-import { numericDate } from './numeric-date.js';
+import { numericDate, requireNow } from './numeric-date.js';
 import { isRegistrationPolicy } from './registration-policy.js';
 import { isObject } from './strict-json.js';
 
@@ -42,7 +42,7 @@ declare const verified: unique symbol;
 /** Only `verifyEntityStatement` makes one. */
 export type Verified<T> = T & { readonly [verified]: true };
 
-export const isEntityConfiguration = (statement: EntityStatement): boolean => statement.claims.iss === statement.claims.sub;
+export const isEntityConfiguration = (statement: EntityStatement): boolean => isObject(statement?.claims) && statement.claims.iss === statement.claims.sub;
 
 /**
  * Claims that this standard defines for Entity Statements: `crit` never lists them (§13.4). `jti` and `nbf` are none of them:
@@ -113,6 +113,7 @@ export interface StatementOptions extends EntityIdOptions {
  * its kind, times, `crit`. Every fault is reported.
  */
 export function parseEntityStatement(compact: unknown, options: StatementOptions): Result<EntityStatement> {
+  requireNow(options.now);
   const jws = parseJws(compact, typOf(ENTITY_STATEMENT));
   if (!jws.ok) return jws;
   const findings: Finding[] = ['trust_chain', 'peer_trust_chain']

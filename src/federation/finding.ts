@@ -1,3 +1,5 @@
+import { jsonLength } from './json-size.js';
+
 /**
  * A verdict of the standard as a value: resolve, pre-flight, `explain` and a console all show the same ones.
  * Codes are stable and documented; `detail` is for people and is not contract.
@@ -127,11 +129,9 @@ export function quote(text: unknown): string {
   return `"${short.replace(/[\p{C}\p{Zl}\p{Zp}"]/gu, '?')}"`;
 }
 
-/** JSON where there is one; callers in JavaScript also pass what has none, such as a BigInt or a circle. */
+/** JSON where there is a short one; callers in JavaScript also pass what has none, such as a BigInt, a circle, or values without end. */
 function textOf(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return typeof value;
-  }
+  if (typeof value !== 'object' || value === null) return String(value);
+  return jsonLength(value, MAX_SHOWN) <= MAX_SHOWN ? JSON.stringify(value) : Array.isArray(value) ? '[…]' : '{…}';
 }
+const MAX_SHOWN = 200;

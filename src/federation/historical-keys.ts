@@ -3,6 +3,7 @@ import { failure, finding, type FindingCode, type Result, success } from './find
 import { type JwkSet, parseJwkSet, type PublicJwk } from './jwk-set.js';
 import { parseJws, verifyJws } from './jws.js';
 import { JWK_SET_JWT, typOf } from './media-types.js';
+import { isObject } from './strict-json.js';
 import { numericDate } from './numeric-date.js';
 import { failures, Findings, placeOf } from './places.js';
 
@@ -75,10 +76,11 @@ function parseKeys(values: readonly unknown[]): Result<readonly HistoricalKey[]>
 export function historicalKeyFor(keys: readonly HistoricalKey[], { kid, iat }: { readonly kid: string; readonly iat: number }): HistoricalKey | undefined {
   return keys.find(
     (key) =>
+      isObject(key) &&
       key.kid === kid &&
       iat < key.exp &&
       (key.iat === undefined || iat >= key.iat) &&
       (key.nbf === undefined || iat >= key.nbf) &&
-      (!key.revoked || (key.revoked.reason !== 'compromised' && iat < key.revoked.revoked_at)),
+      (!isObject(key.revoked) || (key.revoked.reason !== 'compromised' && iat < key.revoked.revoked_at)),
   );
 }

@@ -1,6 +1,7 @@
 import { failure, finding, type Finding, quote, refuse, type Result, success } from './finding.js';
 import { MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KID_LENGTH, MAX_RSA_BITS, MIN_RSA_BITS } from './limits.js';
 import { bytesOf } from './base64url.js';
+import { jsonLength } from './json-size.js';
 import { isObject } from './strict-json.js';
 
 /** Signing algorithms that are accepted; never `none`, never an HMAC (OpenID Federation 1.0 §3.2). */
@@ -45,8 +46,14 @@ const EDWARDS: readonly SigningAlgorithm[] = ['Ed25519', 'EdDSA'];
 
 /** The algorithms a key can sign with; empty for a type we do not support. A key's own `alg` narrows it. */
 export function algorithmsOf(jwk: PublicJwk): readonly SigningAlgorithm[] {
+  if (!isObject(jwk)) return [];
   if (jwk.kty === 'OKP' && jwk.crv === 'Ed25519') return jwk.alg === undefined || (EDWARDS as readonly string[]).includes(jwk.alg) ? EDWARDS : [];
-  const all = jwk.kty === 'RSA' ? RSA_ALGORITHMS : jwk.kty === 'EC' ? [EC_ALGORITHMS[String(jwk.crv)]?.[0]].filter((alg) => alg !== undefined) : [];
+  const all =
+    jwk.kty === 'RSA'
+      ? RSA_ALGORITHMS
+      : jwk.kty === 'EC' && typeof jwk.crv === 'string' && Object.hasOwn(EC_ALGORITHMS, jwk.crv)
+        ? [EC_ALGORITHMS[jwk.crv]?.[0]].filter((alg) => alg !== undefined)
+        : [];
   return jwk.alg === undefined ? all : all.filter((alg) => alg === jwk.alg);
 }
 
@@ -185,7 +192,7 @@ function judgeKeys(value: unknown, where: string): Result<{ readonly usable: rea
   const keys: unknown[] = value['keys'];
   if (keys.length === 0) return refuse('jwks_invalid', where, 'the set holds no key');
   if (keys.length > MAX_JWKS_KEYS) return refuse('too_many', where, `${keys.length} keys, more than ${MAX_JWKS_KEYS}`);
-  if (jsonLength(value) > MAX_JWKS_BYTES) return refuse('too_large', where, `the set has more than ${MAX_JWKS_BYTES} bytes`);
+  if (jsonLength(value, MAX_JWKS_BYTES) > MAX_JWKS_BYTES) return refuse('too_large', where, `the set has more than ${MAX_JWKS_BYTES} bytes`);
   const usable: PublicJwk[] = [];
   const ignored: Finding[] = [];
   const fatal: Finding[] = [];
@@ -201,15 +208,6 @@ function judgeKeys(value: unknown, where: string): Result<{ readonly usable: rea
     kids.add(kid);
   }
   return fatal.length ? failure(...ignored, ...fatal) : success({ usable, ignored });
-}
-
-/** Characters of a value as JSON; what cannot be written as JSON is endless. */
-export function jsonLength(value: unknown): number {
-  try {
-    return JSON.stringify(value)?.length ?? 0;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
 }
 
 /** Same key material, whatever else the two JWKs say. */

@@ -121,6 +121,7 @@ const forbidden = (name: string) => refuse('header_not_allowed', `header/${name}
  * Gives the key that verified. Findings: signature_key_unknown, alg_not_accepted, signature_invalid.
  */
 export async function verifyJws(jws: ParsedJws, jwks: JwkSet, cache?: KeyCache): Promise<Result<PublicJwk>> {
+  if (!isObject(jws?.header) || typeof jws.compact !== 'string') return refuse('jws_malformed', '', 'it is no parsed JWS');
   const { kid, alg } = jws.header;
   const fits = (key: PublicJwk): boolean => (kid === undefined ? !keyFault(key, '') && algorithmsOf(key).includes(alg) : key?.kid === kid);
   const [jwk, twin] = (Array.isArray(jwks?.keys) ? jwks.keys : []).filter(fits);

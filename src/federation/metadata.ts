@@ -1,6 +1,7 @@
 import { type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, refuse, type Result, success } from './finding.js';
 import { isJson } from './json-key.js';
+import { jsonLength } from './json-size.js';
 import { MAX_METADATA_BYTES } from './limits.js';
 import { Findings, placeOf } from './places.js';
 import { isObject } from './strict-json.js';
@@ -23,7 +24,7 @@ export const FEDERATION_ENDPOINTS = [
 export function parseMetadata(value: unknown, where = 'metadata'): Result<Metadata> {
   if (!isObject(value)) return refuse('metadata_invalid', where, 'metadata is an object of Entity Types');
   if (!isJson(value)) return refuse('metadata_invalid', where, 'it holds what is no JSON value, or is nested too deep');
-  if (JSON.stringify(value).length > MAX_METADATA_BYTES) return refuse('too_large', where, `more than ${MAX_METADATA_BYTES} bytes`);
+  if (jsonLength(value, MAX_METADATA_BYTES) > MAX_METADATA_BYTES) return refuse('too_large', where, `more than ${MAX_METADATA_BYTES} bytes`);
   const findings = new Findings();
   for (const [type, parameters] of Object.entries(value)) {
     if (findings.full) break;
@@ -44,9 +45,12 @@ export function parseMetadata(value: unknown, where = 'metadata'): Result<Metada
  * and no Entity Type is added (§3.1.1, §6.1.4.2).
  */
 export function applySuperiorMetadata(own: Metadata, superior: Metadata | undefined): Metadata {
-  if (!superior) return own;
+  if (!isObject(own) || !isObject(superior)) return own;
   return Object.fromEntries(
-    Object.entries(own).map(([type, parameters]) => [type, Object.hasOwn(superior, type) ? { ...parameters, ...superior[type] } : parameters]),
+    Object.entries(own).map(([type, parameters]) => {
+      const above = Object.hasOwn(superior, type) ? superior[type] : undefined;
+      return [type, isObject(parameters) && isObject(above) ? { ...parameters, ...above } : parameters];
+    }),
   );
 }
 

@@ -1,5 +1,6 @@
 import { finding, type Finding } from './finding.js';
 import type { Metadata } from './metadata.js';
+import { isObject } from './strict-json.js';
 
 const KEYS = ['jwks', 'jwks_uri', 'signed_jwks_uri'];
 
@@ -20,7 +21,8 @@ const REQUIRED: Readonly<Record<string, readonly (string | readonly string[])[]>
  * (OpenID Federation 1.0 §6.1.4.2); pre-flight shows the same to whoever enrols it.
  */
 export function missingParameters(metadata: Metadata): readonly Finding[] {
-  return Object.entries(metadata).flatMap(([type, parameters]) => {
+  return Object.entries(isObject(metadata) ? metadata : {}).flatMap(([type, parameters]) => {
+    if (!isObject(parameters)) return [];
     const required = Object.hasOwn(REQUIRED, type) ? REQUIRED[type] : [];
     return (required ?? []).flatMap((wanted) => {
       const names = typeof wanted === 'string' ? [wanted] : wanted;

@@ -4,7 +4,7 @@ import type { JwkSet } from './jwk-set.js';
 import { checkTimes, parseJws, verifyJws } from './jws.js';
 import { CLOCK_SKEW_SECONDS, MAX_CHAIN_BYTES } from './limits.js';
 import { TRUST_MARK_STATUS_RESPONSE, typOf } from './media-types.js';
-import { numericDate } from './numeric-date.js';
+import { numericDate, requireNow } from './numeric-date.js';
 
 export interface TrustMarkStatusOptions {
   /** Seconds since the epoch. */
@@ -27,6 +27,7 @@ const shape = z.looseObject({ iss: z.string(), iat: time, exp: time.optional(), 
 
 /** Validate a Trust Mark status answer (OpenID Federation 1.0 §8.4.2): typ, issuer, the very mark, times, signature. */
 export async function validateTrustMarkStatus(compact: unknown, options: TrustMarkStatusOptions): Promise<Result<TrustMarkStatusAnswer>> {
+  requireNow(options.now);
   const jws = parseJws(compact, typOf(TRUST_MARK_STATUS_RESPONSE), MAX_CHAIN_BYTES);
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);

@@ -4,7 +4,7 @@ import { failure, finding, type Finding, quote, refuse, type Result, success, wi
 import { type JwkSet, parseJwkSet } from './jwk-set.js';
 import { checkTimes, parseJws, type ParsedJws, verifyJws } from './jws.js';
 import { CLOCK_SKEW_SECONDS } from './limits.js';
-import { numericDate } from './numeric-date.js';
+import { numericDate, requireNow } from './numeric-date.js';
 
 /** A Trust Mark that holds (OpenID Federation 1.0 §7.3). */
 export interface TrustMark {
@@ -66,6 +66,7 @@ export interface ParsedTrustMark {
  * question to anybody.
  */
 export async function parseTrustMark(compact: unknown, options: Omit<TrustMarkOptions, 'issuer'>): Promise<Result<ParsedTrustMark>> {
+  requireNow(options.now);
   const jws = parseJws(compact, ['trust-mark+jwt', ...(options.types ?? [])]);
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
@@ -143,6 +144,7 @@ export function parseTrustMarkDelegation(
   compact: unknown,
   { now, issuer, type }: DelegationOptions,
 ): Result<{ readonly jws: ParsedJws; readonly claims: TrustMarkClaims }> {
+  requireNow(now);
   const jws = parseJws(compact, 'trust-mark-delegation+jwt');
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
