@@ -56,11 +56,13 @@ export function checkRegistrationPolicy(constraints: { readonly registration_pol
   if (given === undefined || !Array.isArray(below)) return [];
   const readable = Array.isArray(given) && given.length <= MAX_POLICY_VALUES;
   const rules: readonly unknown[] = readable ? given : [undefined];
-  const statements = below.filter((one) => isObject(one)).map(({ position, registrationPolicy, entityTypes }) => ({
-    position,
-    declared: new Set(isUris(registrationPolicy) ? registrationPolicy : []),
-    types: new Set<unknown>(Array.isArray(entityTypes) ? entityTypes : []),
-  }));
+  const statements = below
+    .filter((one) => isObject(one))
+    .map(({ position, registrationPolicy, entityTypes }) => ({
+      position,
+      declared: new Set(isUris(registrationPolicy) ? registrationPolicy : []),
+      types: new Set<unknown>(Array.isArray(entityTypes) ? entityTypes : []),
+    }));
   const findings = new Findings();
   for (const [n, rule] of rules.entries()) {
     const { types, policies } = readRule(rule);
