@@ -15,6 +15,7 @@ import { backgroundTurn } from '../dist/operations/background.js';
 import { evaluateDue } from '../dist/operations/evaluate-entities.js';
 import { evaluate } from '../dist/resolver/evaluate.js';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
+import { strangers } from './strangers.mjs';
 import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
 
 const only = process.argv[2];
@@ -481,6 +482,7 @@ if (wanted('enrolments')) await enrolments();
 if (wanted('imports')) await imports();
 if (wanted('serving')) await serving();
 if (wanted('asking')) await asking();
+if (wanted('strangers')) await strangers();
 if (wanted('resolving')) await resolving();
 if (wanted('crawling')) await crawling();
 if (wanted('impact')) await impact();

@@ -69,6 +69,7 @@ describe('what we never sign', () => {
   it.each([
     ['http', 'http://ta.example.org/fetch'],
     ['a fragment', `${TA}/fetch#x`],
+    ['a fragment behind a query', `${TA}/fetch?a#b`],
     ['no URL', 'fetch'],
   ])('MD-07: an endpoint with %s', async (_title, url) => {
     expect(await code(configure({}, { federation_entity: { ...endpoints, federation_fetch_endpoint: url } }))).toBe(
