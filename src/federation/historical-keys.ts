@@ -5,7 +5,7 @@ import { parseJws, verifyJws } from './jws.js';
 import { JWK_SET_JWT, typOf } from './media-types.js';
 import { isObject } from './strict-json.js';
 import { numericDate } from './numeric-date.js';
-import { failures, Findings, placeOf } from './places.js';
+import { failures, Findings, findingPlace } from './places.js';
 
 /** Reasons of OpenID Federation 1.0 §8.7.3; federations may add others. */
 export const REVOCATION_REASONS = ['unspecified', 'compromised', 'superseded'] as const;
@@ -41,7 +41,7 @@ export async function validateHistoricalKeys(
   const jws = parseJws(compact, typOf(JWK_SET_JWT));
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
-  if (!parsed.success) return failures(parsed.error.issues.map((issue) => finding('claim_invalid', placeOf(...issue.path), issue.message)));
+  if (!parsed.success) return failures(parsed.error.issues.map((issue) => finding('claim_invalid', findingPlace(...issue.path), issue.message)));
   if (parsed.data.iss !== issuer?.entityId) return failure(finding('issuer_mismatch', 'iss', 'it comes from another entity'));
   const current = parseJwkSet(issuer.jwks, 'issuer/jwks', { strict: false });
   if (!current.ok) return current;
@@ -57,14 +57,14 @@ function parseKeys(values: readonly unknown[]): Result<readonly HistoricalKey[]>
     if (findings.full) break;
     const one = keyShape.safeParse(value);
     if (!one.success) {
-      findings.add(...one.error.issues.map((issue) => finding('claim_invalid', placeOf('keys', n, ...issue.path), issue.message)));
+      findings.add(...one.error.issues.map((issue) => finding('claim_invalid', findingPlace('keys', n, ...issue.path), issue.message)));
       continue;
     }
-    if (kids.has(one.data.kid)) findings.add(finding('kid_duplicate', placeOf('keys', n), 'its "kid" occurs twice'));
+    if (kids.has(one.data.kid)) findings.add(finding('kid_duplicate', findingPlace('keys', n), 'its "kid" occurs twice'));
     kids.add(one.data.kid);
     const key = parseJwkSet({ keys: [one.data] }, 'keys', { strict: false });
     if (key.ok) keys.push(one.data as unknown as HistoricalKey);
-    else findings.add(...key.findings.filter(({ code }) => !UNUSABLE.has(code)).map((fault) => ({ ...fault, where: placeOf('keys', n) })));
+    else findings.add(...key.findings.filter(({ code }) => !UNUSABLE.has(code)).map((fault) => ({ ...fault, where: findingPlace('keys', n) })));
   }
   return findings.all.length ? failure(...findings.all) : success(keys);
 }

@@ -3,7 +3,7 @@ import { failure, finding, type Finding, quote, refuse, type Result, success } f
 import { isJson } from './json-key.js';
 import { jsonLength } from './json-size.js';
 import { MAX_METADATA_BYTES } from './limits.js';
-import { Findings, placeOf } from './places.js';
+import { Findings, findingPlace } from './places.js';
 import { isObject } from './strict-json.js';
 
 /** Entity Type → parameter → value. No parameter is null (OpenID Federation 1.0 §5). */
@@ -29,12 +29,12 @@ export function parseMetadata(value: unknown, where = 'metadata'): Result<Metada
   for (const [type, parameters] of Object.entries(value)) {
     if (findings.full) break;
     if (!isObject(parameters)) {
-      findings.add(finding('metadata_invalid', `${where}/${placeOf(type)}`, 'the metadata of an Entity Type is an object'));
+      findings.add(finding('metadata_invalid', `${where}/${findingPlace(type)}`, 'the metadata of an Entity Type is an object'));
       continue;
     }
     for (const [name, one] of Object.entries(parameters)) {
       if (findings.full) break;
-      if (one === null) findings.add(finding('metadata_invalid', `${where}/${placeOf(type, name)}`, 'a metadata parameter is never null'));
+      if (one === null) findings.add(finding('metadata_invalid', `${where}/${findingPlace(type, name)}`, 'a metadata parameter is never null'));
     }
   }
   return findings.all.length ? failure(...findings.all) : success(value as Metadata);

@@ -6,7 +6,7 @@ const segment = (name: string | number): string =>
   typeof name === 'number' ? String(name) : (name.length > 80 ? `${name.slice(0, 80)}…` : name).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 
 /** Join names into the place of a finding; those that strangers chose are cut and cleaned. */
-export const placeOf = (...names: readonly PropertyKey[]): string => names.map((name) => segment(typeof name === 'symbol' ? '?' : name)).join('/');
+export const findingPlace = (...names: readonly PropertyKey[]): string => names.map((name) => segment(typeof name === 'symbol' ? '?' : name)).join('/');
 
 /** Findings as they are met, up to `MAX_FINDINGS`: whoever collects asks `full` and stops looking. */
 export class Findings {

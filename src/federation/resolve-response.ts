@@ -7,7 +7,7 @@ import { CLOCK_SKEW_SECONDS, MAX_CHAIN_BYTES, MAX_CHAIN_DEPTH, MAX_TRUST_MARKS }
 import { ENTITY_STATEMENT, RESOLVE_RESPONSE, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
 import { numericDate, requireNow } from './numeric-date.js';
-import { failures, placeOf } from './places.js';
+import { failures, findingPlace } from './places.js';
 
 /** Claims of a resolve response (OpenID Federation 1.0 §8.3.2). Times in seconds since the epoch. */
 export interface ResolveResponseClaims {
@@ -66,7 +66,7 @@ export async function validateResolveResponse(compact: unknown, options: Resolve
   const jws = parseJws(compact, typOf(RESOLVE_RESPONSE), MAX_CHAIN_BYTES);
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
-  if (!parsed.success) return failures(parsed.error.issues.map((issue) => finding('claim_invalid', placeOf(...issue.path), issue.message)));
+  if (!parsed.success) return failures(parsed.error.issues.map((issue) => finding('claim_invalid', findingPlace(...issue.path), issue.message)));
   const { aud, ...others } = parsed.data;
   const audience = typeof aud === 'string' ? aud : aud?.[0];
   const claims = { ...others, ...(audience !== undefined && { aud: audience }) };

@@ -1,6 +1,6 @@
 import { failure, type Result, success } from '../finding.js';
 import { type Metadata, parseMetadata } from '../metadata.js';
-import { Findings, placeOf } from '../places.js';
+import { Findings, findingPlace } from '../places.js';
 import { isObject } from '../strict-json.js';
 import { OPERATORS, type Operators, splitScope } from './operators.js';
 import { attempt, type MetadataPolicy, parseMergedPolicy } from './policy.js';
@@ -29,7 +29,7 @@ export function applyPolicy(policy: MetadataPolicy, metadata: Metadata): Result<
     const rules = Object.hasOwn(policy, type) ? policy[type] : {};
     for (const [name, operators] of Object.entries(rules ?? {})) {
       const before = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
-      const one = attempt(`metadata/${placeOf(type, name)}`, () => applyOperators(name, operators, before));
+      const one = attempt(`metadata/${findingPlace(type, name)}`, () => applyOperators(name, operators, before));
       if (!one.ok) findings.add(...one.findings);
       else if (one.value === undefined) delete after[name];
       else after[name] = one.value;

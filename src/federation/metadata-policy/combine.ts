@@ -1,5 +1,5 @@
 import { failure, refuse, type Result, success, within } from '../finding.js';
-import { Findings, placeOf } from '../places.js';
+import { Findings, findingPlace } from '../places.js';
 import { checkCombination, OPERATORS, type Operators } from './operators.js';
 import { attempt, checkPolicyCrit, MAX_POLICIES, type MetadataPolicy, parseMetadataPolicy, type PolicyOptions } from './policy.js';
 
@@ -40,7 +40,7 @@ function mergePolicies(superior: MetadataPolicy, subordinate: MetadataPolicy): R
     const here: Record<string, Operators> = { ...above };
     for (const [name, operators] of Object.entries(parameters)) {
       const before = above && Object.hasOwn(above, name) ? above[name] : undefined;
-      const one = attempt(placeOf(type, name), () => mergeOperators(name, before, operators));
+      const one = attempt(findingPlace(type, name), () => mergeOperators(name, before, operators));
       if (one.ok) here[name] = one.value;
       else findings.add(...one.findings);
     }

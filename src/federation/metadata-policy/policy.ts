@@ -1,6 +1,6 @@
 import { failure, finding, type Finding, quote, refuse, type Result, success } from '../finding.js';
 import { MAX_CHAIN_DEPTH, MAX_POLICY_ENTRIES, MAX_POLICY_VALUES } from '../limits.js';
-import { Findings, placeOf } from '../places.js';
+import { Findings, findingPlace } from '../places.js';
 import { isObject } from '../strict-json.js';
 import { checkCombination, OPERATORS, type Operators } from './operators.js';
 import { PolicyFault } from './policy-fault.js';
@@ -82,12 +82,12 @@ function parsePolicy(value: unknown, where: string, limits: PolicyLimits): Resul
   for (const [type, parameters] of types) {
     if (findings.full) break;
     if (!isObject(parameters) || Object.keys(parameters).length === 0 || type === '__proto__' || Object.hasOwn(parameters, '__proto__')) {
-      findings.add(finding('policy_malformed', `${where}/${placeOf(type)}`, 'an Entity Type is a non-empty object of parameters'));
+      findings.add(finding('policy_malformed', `${where}/${findingPlace(type)}`, 'an Entity Type is a non-empty object of parameters'));
       continue;
     }
     const known: Record<string, Operators> = {};
     for (const [name, operators] of Object.entries(parameters)) {
-      const parsed = parseOperators(name, operators, `${where}/${placeOf(type, name)}`, limits.values);
+      const parsed = parseOperators(name, operators, `${where}/${findingPlace(type, name)}`, limits.values);
       if (!parsed.ok) findings.add(...parsed.findings);
       else if (Object.keys(parsed.value).length) known[name] = parsed.value;
     }
