@@ -54,12 +54,13 @@ export async function signedResponses(deployment: Deployment, issuer: Issuer, re
 export async function resignedResponse(
   deployment: Deployment,
   issuer: Issuer,
-  row: { readonly bytes: string; readonly key: string; readonly variant: string; readonly exp: number | null },
+  row: { readonly bytes: string; readonly key: string; readonly variant: string; readonly exp: number | null; readonly cap: number | null },
 ): Promise<NewArtefact | undefined> {
   const iat = deployment.now();
   if (row.exp === null || row.exp <= iat) return undefined;
   const jws = parseJws(row.bytes, mediaTypes.typOf(mediaTypes.RESOLVE_RESPONSE), limits.MAX_CHAIN_BYTES);
   if (!jws.ok) return undefined;
   const bytes = orRefuse('the resolve response', await signResolveResponse({ ...(jws.value.claims as unknown as ResolveResponseClaims), iat }, issuer.signer));
-  return stored(issuer, row.key, row.variant, bytes, iat, row.exp);
+  // What ends the answer early, a mark's delegation say, ends it under the new key as well.
+  return { ...(await stored(issuer, row.key, row.variant, bytes, iat, row.exp)), cap: row.cap };
 }
