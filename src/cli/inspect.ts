@@ -4,6 +4,7 @@ import { CliError } from './client.js';
 import { expectEntityId } from './entity-id.js';
 import { clean, dim, out, when } from './output.js';
 import { readInput, show } from './shell.js';
+import { readUrl } from '../federation/read-url.js';
 
 interface Decoded {
   readonly header: Readonly<Record<string, unknown>>;
@@ -55,7 +56,7 @@ const ARTEFACT_PATH = /\/\.well-known\/|\/(?:fetch|historical-keys|resolve)$/;
  * @throws CliError for what means to be an identifier and is none
  */
 function urlOf(what: string): string | undefined {
-  const url = /^https?:\/\//.test(what) && URL.canParse(what) ? new URL(what) : undefined;
+  const url = /^https?:\/\//.test(what) ? readUrl(what) : undefined;
   if (url && (ARTEFACT_PATH.test(url.pathname) || url.searchParams.has('sub'))) return what;
   if (isEntityId(what, { development: true })) return entityConfigurationUrl(what);
   // Compact JWTs begin with the base64url of `{"`.

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { parseJson } from '../federation/strict-json.js';
 import { type Client, CliError, createClient } from './client.js';
 import { printJson } from './output.js';
+import { readUrl } from '../federation/read-url.js';
 
 export interface Globals {
   readonly json: boolean;
@@ -35,7 +36,7 @@ export function globals(command: Command): Globals {
   return {
     json: options.json === true,
     authority: options.authority ?? 'main',
-    client: createClient({ url: URL.canParse(url) ? new URL(url).origin : url, token: process.env['HOLDFAST_ADMIN_TOKEN'] || stored.token }),
+    client: createClient({ url: readUrl(url)?.origin ?? url, token: process.env['HOLDFAST_ADMIN_TOKEN'] || stored.token }),
   };
 }
 

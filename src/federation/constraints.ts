@@ -4,6 +4,7 @@ import { isDomainName, matchingName, readDomainName } from './naming.js';
 import { Findings } from './places.js';
 import { checkRegistrationRules, type RegistrationPolicyRule } from './registration-policy.js';
 import { isObject } from './strict-json.js';
+import { readUrl } from './read-url.js';
 
 /** OpenID Federation 1.0 §6.2. Members nobody here knows are carried along and ignored. */
 export interface Constraints {
@@ -79,11 +80,12 @@ export function checkConstraints(constraints: Constraints, scope: ConstraintScop
   const excluded = namesOf(naming.excluded ?? []);
   for (const id of subordinates) {
     if (findings.full) break;
-    if (typeof id !== 'string' || !URL.canParse(id)) {
+    const url = typeof id === 'string' ? readUrl(id) : undefined;
+    if (!url) {
       findings.add(finding('name_not_permitted', 'constraints/naming_constraints', `${quote(id)} has no host that names could be matched with`));
       continue;
     }
-    const host = new URL(id).hostname.replace(/\.$/, '');
+    const host = url.hostname.replace(/\.$/, '');
     const barred = matchingName(host, excluded);
     if (barred !== undefined) findings.add(finding('name_excluded', 'constraints/naming_constraints/excluded', `${quote(host)} matches ${quote(barred)}`));
     else if (permitted && matchingName(host, permitted) === undefined)

@@ -1,5 +1,6 @@
 import { quote, refuse, type Result, success } from './finding.js';
 import { MAX_ENTITY_ID_LENGTH } from './limits.js';
+import { readUrl } from './read-url.js';
 
 declare const entityIdBrand: unique symbol;
 /** An Entity Identifier that was checked. Compared byte for byte, never normalized (OpenID Federation 1.0 §16). */
@@ -22,7 +23,7 @@ export function parseEntityId(text: unknown, options: EntityIdOptions = {}): Res
   if (text.includes('#')) return no(`${quote(text)} has a fragment`);
   if (text.includes('?')) return no(`${quote(text)} has a query`);
   const [, scheme, host, port, path] = SHAPE.exec(text) ?? [];
-  if (!host || !URL.canParse(text)) return no(`${quote(text)} ${shapeFault(text)}`);
+  if (!host || !readUrl(text)) return no(`${quote(text)} ${shapeFault(text)}`);
   if (scheme === 'http' && !(options.development && isLoopbackHost(host))) {
     return no(`${quote(text)} is not https${options.development ? ' (development mode accepts http for loopback hosts only)' : ''}`);
   }
@@ -46,7 +47,7 @@ function shapeFault(text: string): string {
       : 'is not https';
   if (authority.includes('@')) return 'has credentials';
   if (/\P{ASCII}/u.test(authority)) {
-    const ascii = URL.canParse(text) ? new URL(text).hostname : '';
+    const ascii = readUrl(text)?.hostname ?? '';
     return `has a host with characters outside ASCII: use its xn-- form${ascii.includes('xn--') ? `, ${ascii}` : ''}`;
   }
   if (/\P{ASCII}/u.test(text)) return 'has a path with characters outside ASCII: percent-encode them';

@@ -5,6 +5,7 @@ import { jsonLength } from './json-size.js';
 import { MAX_METADATA_BYTES } from './limits.js';
 import { Findings, findingPlace } from './places.js';
 import { isObject } from './strict-json.js';
+import { readUrl } from './read-url.js';
 
 /** Entity Type → parameter → value. No parameter is null (OpenID Federation 1.0 §5). */
 export type Metadata = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -58,7 +59,7 @@ const isStrings = (value: unknown): boolean => Array.isArray(value) && value.eve
 
 /** An `https` URL without fragment (§5.1.1); loopback http in development. */
 function isEndpointUrl(value: unknown, options: EntityIdOptions): boolean {
-  if (typeof value !== 'string' || value.includes('#') || !URL.canParse(value)) return false;
+  if (typeof value !== 'string' || value.includes('#') || !readUrl(value)) return false;
   return isEntityId(value.split('?')[0], options);
 }
 

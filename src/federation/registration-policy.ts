@@ -2,6 +2,7 @@ import { finding, type Finding, quote } from './finding.js';
 import { MAX_POLICY_VALUES } from './limits.js';
 import { Findings } from './places.js';
 import { isObject } from './strict-json.js';
+import { readUrl } from './read-url.js';
 
 /**
  * OpenID Federation Registration Policy, an individual draft (-01, 2026-03): the claim `registration_policy` of a Subordinate
@@ -14,7 +15,7 @@ export interface RegistrationPolicyRule {
   readonly entity_types?: readonly string[];
 }
 
-const isUri = (value: unknown): value is string => typeof value === 'string' && value.length <= 2048 && URL.canParse(value);
+const isUri = (value: unknown): value is string => typeof value === 'string' && value.length <= 2048 && readUrl(value) !== undefined;
 const isUris = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.length > 0 && value.length <= MAX_POLICY_VALUES && value.every(isUri);
 const isNames = (value: unknown): value is readonly string[] => Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string');

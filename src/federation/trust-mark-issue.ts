@@ -4,6 +4,7 @@ import { type Signer, signJws } from './jws.js';
 import { MAX_STATEMENT_BYTES } from './limits.js';
 import { TRUST_MARK, TRUST_MARK_DELEGATION, TRUST_MARK_STATUS_RESPONSE, typOf } from './media-types.js';
 import type { TrustMarkClaims } from './trust-mark.js';
+import { readUrl } from './read-url.js';
 
 export interface TrustMarkIssueOptions extends EntityIdOptions {
   readonly signer: Signer;
@@ -13,7 +14,8 @@ export interface TrustMarkIssueOptions extends EntityIdOptions {
 export type TrustMarkInput = TrustMarkClaims & { readonly jti?: string; readonly logo_uri?: string; readonly ref?: string };
 
 /** A type identifier must not collide across federations: a URL of whoever defines it (§7.1). */
-export const isTrustMarkType = (type: unknown): boolean => typeof type === 'string' && type.length <= 2048 && /^https?:\/\//.test(type) && URL.canParse(type);
+export const isTrustMarkType = (type: unknown): boolean =>
+  typeof type === 'string' && type.length <= 2048 && /^https?:\/\//.test(type) && readUrl(type) !== undefined;
 
 function faults(claims: TrustMarkClaims, options: EntityIdOptions): Finding[] {
   const findings: Finding[] = [];
@@ -24,7 +26,7 @@ function faults(claims: TrustMarkClaims, options: EntityIdOptions): Finding[] {
   if (claims.exp !== undefined && claims.exp <= claims.iat) findings.push(finding('claim_invalid', 'exp', 'it ends before it begins'));
   for (const name of ['logo_uri', 'ref']) {
     const url = claims[name];
-    if (url !== undefined && !(typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url)))
+    if (url !== undefined && !(typeof url === 'string' && /^https?:\/\//.test(url) && readUrl(url)))
       findings.push(finding('claim_invalid', name, `${quote(url)} is no http(s) URL`));
   }
   return findings;

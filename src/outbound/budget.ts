@@ -4,6 +4,7 @@ import { MAX_WAITING, PARALLEL_PER_HOST, PARALLEL_PER_PROCESS } from './limits.j
 import type { FetchRequest, Outbound, PostRequest, Reply } from './outbound.js';
 import { fetchFinding } from './read-reply.js';
 import { createTurns, type Turns } from './turns.js';
+import { readUrl } from '../federation/read-url.js';
 
 type Exchange = (request: FetchRequest) => Promise<Result<Reply>>;
 
@@ -14,7 +15,7 @@ const around = (outbound: Outbound, wrap: (request: FetchRequest, go: Exchange) 
 });
 
 /** The host without its port: one machine behind many ports is one machine. */
-const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).hostname.replace(/\.$/, '') : '');
+const hostOf = (url: string): string => readUrl(url)?.hostname.replace(/\.$/, '') ?? '';
 
 /**
  * Bound what the whole process asks of the world: fetches at once, in all and per host, so that politeness does not depend

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { type GuardOptions, isReachable } from './address-guard.js';
+import { readUrl } from '../federation/read-url.js';
 
 const LOCAL_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|private|corp|home|lan|svc|home\.arpa|onion|test|invalid)$/;
 
@@ -12,8 +13,8 @@ const WAY_OUT = '; private networks are reached only where HOLDFAST_OUTBOUND_ALL
  * @returns the URL, or why it is refused
  */
 export function checkUrl(text: string, guard: GuardOptions = {}): URL | string {
-  if (!URL.canParse(text)) return 'it is not a URL';
-  const url = new URL(text);
+  const url = readUrl(text);
+  if (!url) return 'it is not a URL';
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   const literal = ipaddr.isValid(host);
   const loopback =

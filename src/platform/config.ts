@@ -1,5 +1,6 @@
 import { parseAllowed } from '../outbound/address-guard.js';
 import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
+import { readUrl } from '../federation/read-url.js';
 
 /** Everything that can be set, where from, and what it means. One table: help text, README and parsing agree. */
 export interface Setting {
@@ -108,7 +109,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fl
   };
   const port = portOf('port', 'HOLDFAST_PORT');
   const url = get('url') === 'http://localhost:<port>' ? `http://localhost:${port}` : (get('url') ?? '');
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const parsed = readUrl(url);
   const development = parsed?.protocol === 'http:' && isLoopbackHost(parsed.hostname);
   // The identifier of the first authority: never changed on the way, so what it cannot be is said here.
   const id = parseEntityId(url, { development: true });

@@ -8,6 +8,7 @@ import { moveEnd } from '../members/move-end.js';
 import type { MarkTypeRow } from './issue-mark.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectVersion, findAuthority } from '../registry.js';
+import { readUrl } from '../../federation/read-url.js';
 
 export interface MarkTypeInput {
   readonly logoUri?: string | null | undefined;
@@ -32,7 +33,7 @@ export async function findMarkType(call: Pick<Call, 'store'>, authorityId: strin
   return row;
 }
 
-const isWebUrl = (text: string): boolean => /^https?:\/\//.test(text) && URL.canParse(text) && text.length <= 2048;
+const isWebUrl = (text: string): boolean => /^https?:\/\//.test(text) && readUrl(text) !== undefined && text.length <= 2048;
 
 /** What may be set of a type, checked. @throws Refusal invalid_request, findings */
 function settings(call: Call, issuer: string, type: string, input: MarkTypeInput): Partial<MarkTypeRow> {

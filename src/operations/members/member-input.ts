@@ -16,6 +16,7 @@ import type { DomainControl } from '../../store/schema.js';
 import { homeOf } from '../authorities/claim-homes.js';
 import { refuseFindings } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
+import { readUrl } from '../../federation/read-url.js';
 
 /** What an operator may say about a member beyond its keys. */
 export interface MemberInput {
@@ -37,7 +38,7 @@ export interface MemberInput {
 /** What is wrong with a place for a configuration: https, because a statement in it is worth nothing when it is not the member's. */
 function locationFault(location: string, development: boolean): string | undefined {
   if (location.length > limits.MAX_ENTITY_ID_LENGTH) return `it has more than ${limits.MAX_ENTITY_ID_LENGTH} characters`;
-  const url = URL.canParse(location) ? new URL(location) : undefined;
+  const url = readUrl(location);
   const sound = url?.protocol === 'https:' || (development && url?.protocol === 'http:' && isLoopbackHost(url.hostname));
   return url && sound && !url.username && !url.password && !url.hash ? undefined : 'it is no https URL without credentials and fragment';
 }
