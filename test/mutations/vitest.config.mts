@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+/** The tests that speak of the pure core, the walk and the guarded fetcher; all in one context, see runner.ts. */
+// biome-ignore lint/style/noDefaultExport: vitest reads the default export
+export default defineConfig({
+  test: {
+    include: [
+      'test/federation/*.test.ts',
+      'test/engine/resolve.test.ts',
+      'test/engine/endless-marks.test.ts',
+      'test/engine/set-aside.test.ts',
+      'test/node/outbound.test.ts',
+    ],
+    runner: './test/mutations/runner.ts',
+    isolate: false,
+    maxWorkers: 1,
+    fileParallelism: false,
+    testTimeout: 3_600_000,
+    hookTimeout: 60_000,
+    dangerouslyIgnoreUnhandledErrors: true,
+  },
+});
