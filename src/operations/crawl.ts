@@ -19,6 +19,8 @@ import { knowEntities, putBack, setAside, sortOut, take } from './take-entities.
 /** A federation larger than this is crawled as far as this; one deeper has no valid chains anyway. */
 export const MAX_CRAWL_ENTITIES = 100_000;
 const MAX_DEPTH = 10;
+/** Values of one listing that are read at all: an identifier of usual length is longer than the bytes of the list allow more of. */
+const MAX_LISTED = 4 * MAX_CRAWL_ENTITIES;
 /** Entities looked at at once; the door bounds requests per host and in all. */
 const AT_ONCE = 8;
 const LOCAL_PAGE = 1000;
@@ -215,7 +217,7 @@ async function localMembers({ store: { db }, now }: Deployment, authorityId: str
 async function fetchList({ outbound, development }: Deployment, url: string): Promise<Result<readonly string[]>> {
   const reply = await outbound.get({ url, mediaType: mediaTypes.JSON_TYPE, maxBytes: MAX_LIST_BYTES });
   if (!reply.ok) return reply;
-  const json = parseJson(reply.value.body, url);
+  const json = parseJson(reply.value.body, url, { maxValues: MAX_LISTED });
   if (!json.ok) return json;
   const ids = Array.isArray(json.value) ? json.value : [];
   return { ok: true, value: [...new Set(ids.filter((one): one is string => isEntityId(one, { development })))].slice(0, MAX_CRAWL_ENTITIES) };
