@@ -63,6 +63,8 @@ export async function takeEntity(
 export interface Evaluated {
   readonly evaluation: Evaluation;
   readonly local: ReadonlyMap<string, LocalEvidence>;
+  /** It took so long that others go before this subject the next time. */
+  readonly slow?: boolean;
 }
 
 /** What becomes of one anchor's verdict. */
@@ -94,8 +96,9 @@ export async function storeEvaluation(deployment: Deployment, issuer: Issuer, kn
     ),
   );
   const gone = before.filter(({ trustAnchor }) => !under.has(trustAnchor)).map(({ trustAnchor }) => trustAnchor);
-  const attempts = settled.some(({ failed }) => failed) ? known.attempts + 1 : 0;
-  const retry = attempts === 0 ? AT_LATEST : Math.min(FAILED_AT_LATEST, FAILED_AGAIN * 2 ** Math.min(attempts - 1, 6));
+  const failed = settled.some((one) => one.failed);
+  const attempts = failed ? known.attempts + 1 : evaluated.slow ? 1 : 0;
+  const retry = !failed ? AT_LATEST : Math.min(FAILED_AT_LATEST, FAILED_AGAIN * 2 ** Math.min(attempts - 1, 6));
   const next = Math.min(now + retry, ...settled.map(({ again }) => again));
   const put = settled.flatMap((one) => one.put);
   await deployment.store.write([
