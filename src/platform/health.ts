@@ -3,7 +3,7 @@ import type { SigningAlgorithm } from '../federation/entry.js';
 import { authority, authorityKey, setting } from '../store/schema.js';
 import { insertRows } from '../store/bulk.js';
 import type { Deployment } from '../operations/call.js';
-import { overdue } from '../operations/renew.js';
+import { overdue } from '../operations/artefacts/renew.js';
 
 export interface Readiness {
   readonly ready: boolean;

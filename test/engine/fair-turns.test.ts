@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { crawlSlice, startCrawl } from '../../src/operations/crawl.js';
+import { crawlSlice, startCrawl } from '../../src/operations/resolving/crawl.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
-import { evaluateDue } from '../../src/operations/evaluate-entities.js';
+import { evaluateDue } from '../../src/operations/resolving/evaluate-entities.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
 const HONEST = 'https://honest.example.com';

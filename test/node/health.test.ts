@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { createAuthority } from '../../src/operations/authorities.js';
+import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { systemCall } from '../../src/operations/call.js';
-import { overdue } from '../../src/operations/renew.js';
+import { overdue } from '../../src/operations/artefacts/renew.js';
 import { activeMembers } from '../../src/platform/active-members.node.js';
 import { readiness } from '../../src/platform/health.js';
 import { createMetrics } from '../../src/platform/metrics.node.js';
