@@ -10,6 +10,7 @@ import { ENTITY_STATEMENT, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
 import { parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
 import { numericDate, requireNow } from './numeric-date.js';
+import { findingPlace } from './places.js';
 import { isRegistrationPolicy } from './registration-policy.js';
 import { isObject } from './strict-json.js';
 
@@ -71,7 +72,7 @@ const listOf = <T>(what: string, holds: (one: unknown) => one is T) =>
 const recordOf = <T>(what: string, holds: (one: unknown) => one is T) =>
   z.custom<Readonly<Record<string, T>>>(isObject, { error: 'it is an object' }).superRefine((record, context) => {
     const name = Object.keys(record).find((one) => !holds(record[one]));
-    if (name !== undefined) context.addIssue({ code: 'custom', path: [name.slice(0, 200)], message: `it is ${what}` });
+    if (name !== undefined) context.addIssue({ code: 'custom', path: [name], message: `it is ${what}` });
   });
 const isString = (one: unknown): one is string => typeof one === 'string';
 const someStrings = listOf('a string', isString).refine((list) => list.length > 0, 'it is not empty');
@@ -129,7 +130,7 @@ export function parseStatementClaims(value: unknown, options: StatementOptions):
   const { strictKeys: strict = false } = options;
   const parsed = shape.safeParse(value);
   if (!parsed.success) {
-    return failure(...parsed.error.issues.map((issue) => finding(claimCode(value, issue.path), issue.path.join('/') || 'claims', issue.message)));
+    return failure(...parsed.error.issues.map((issue) => finding(claimCode(value, issue.path), findingPlace(...issue.path) || 'claims', issue.message)));
   }
   const claims = parsed.data;
   const configuration = claims.iss === claims.sub;
@@ -167,7 +168,7 @@ function checkOwnExtras(claims: Shape, configuration: boolean): readonly Finding
     if (length > most) findings.push(finding('too_many', name, `${length}, more than the ${most} that readers look at`));
   }
   for (const [type, owner] of Object.entries(claims.trust_mark_owners ?? {})) {
-    const keys = parseJwkSet(owner.jwks, `trust_mark_owners/${type}/jwks`);
+    const keys = parseJwkSet(owner.jwks, findingPlace('trust_mark_owners', type, 'jwks'));
     if (!keys.ok) findings.push(...keys.findings);
   }
   const registered = claims['registration_policy'];
@@ -196,8 +197,10 @@ function checkIdentifiers(claims: Shape, options: StatementOptions): readonly Fi
     for (const [n, hint] of (claims[name] ?? []).slice(0, MAX_AUTHORITY_HINTS).entries()) id(`${name}/${n}`, hint);
   // Who is named as issuer or owner is compared, never asked: beyond the first ones a text that is no identifier does no harm.
   const named = [
-    ...Object.entries(claims.trust_mark_owners ?? {}).map(([type, { sub }]) => [`trust_mark_owners/${type}/sub`, sub] as const),
-    ...Object.entries(claims.trust_mark_issuers ?? {}).flatMap(([type, issuers]) => issuers.map((issuer) => [`trust_mark_issuers/${type}`, issuer] as const)),
+    ...Object.entries(claims.trust_mark_owners ?? {}).map(([type, { sub }]) => [findingPlace('trust_mark_owners', type, 'sub'), sub] as const),
+    ...Object.entries(claims.trust_mark_issuers ?? {}).flatMap(([type, issuers]) =>
+      issuers.map((issuer) => [findingPlace('trust_mark_issuers', type), issuer] as const),
+    ),
   ];
   for (const [where, value] of named.slice(0, MAX_NAMED)) id(where, value);
   if (claims.source_endpoint !== undefined && !isEntityId(claims.source_endpoint.split('?')[0], options))

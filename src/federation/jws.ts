@@ -2,7 +2,7 @@ import { base64url, compactVerify, type CryptoKey, importJWK } from 'jose';
 import { finding, quote, refuse, type Result, success } from './finding.js';
 import { isBase64url } from './base64url.js';
 import { algorithmsOf, isSigningAlgorithm, type JwkSet, keyFault, type PublicJwk, type SigningAlgorithm } from './jwk-set.js';
-import { MAX_KID_LENGTH, MAX_STATEMENT_BYTES } from './limits.js';
+import { MAX_JSON_VALUES, MAX_KID_LENGTH, MAX_STATEMENT_BYTES } from './limits.js';
 import { requireNow } from './numeric-date.js';
 import { isObject, parseJson } from './strict-json.js';
 
@@ -70,7 +70,7 @@ export interface JwsOptions {
 
 /**
  * Take a compact JWS apart without verifying it.
- * Findings: too_large, jws_malformed, json_*, typ_wrong, alg_not_accepted, kid_missing, header_not_allowed.
+ * Findings: too_large, too_many, jws_malformed, json_*, typ_wrong, alg_not_accepted, kid_missing, header_not_allowed.
  * @param typ the exact `typ` values accepted (OpenID Federation 1.0 §3: another or none is rejected)
  * @param maxBytes cap on the compact form, checked before anything is decoded
  */
@@ -96,7 +96,7 @@ function decodePart(part: string, where: string): Result<Record<string, unknown>
   } catch {
     return refuse('jws_malformed', where, 'it is not base64url of UTF-8 text');
   }
-  const json = parseJson(text, where);
+  const json = parseJson(text, where, { maxValues: MAX_JSON_VALUES });
   if (!json.ok) return json;
   return isObject(json.value) ? success(json.value) : refuse('json_invalid', where, 'it is not a JSON object');
 }

@@ -14,6 +14,8 @@ export const MAX_JWKS_KEYS = 64;
 export const MAX_JWKS_BYTES = 64 * 1024;
 /** Deeper values overflow recursive readers; honest metadata stays below 10. */
 export const MAX_JSON_DEPTH = 32;
+/** Values of one JSON text, brackets counted: what honest statements say is longer, so that their size ends first. */
+export const MAX_JSON_VALUES = 10_000;
 export const MAX_METADATA_BYTES = 64 * 1024;
 /** Entity type and parameter pairs in one metadata policy. */
 export const MAX_POLICY_ENTRIES = 200;

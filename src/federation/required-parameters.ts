@@ -1,5 +1,6 @@
 import { finding, type Finding } from './finding.js';
 import type { Metadata } from './metadata.js';
+import { findingPlace } from './places.js';
 import { isObject } from './strict-json.js';
 
 const KEYS = ['jwks', 'jwks_uri', 'signed_jwks_uri'];
@@ -28,7 +29,7 @@ export function missingParameters(metadata: Metadata): readonly Finding[] {
       const names = typeof wanted === 'string' ? [wanted] : wanted;
       return names.some((name) => parameters[name] !== undefined)
         ? []
-        : [finding('metadata_invalid', `metadata/${type}`, `${names.join(' or ')} is required and missing`)];
+        : [finding('metadata_invalid', findingPlace('metadata', type), `${names.join(' or ')} is required and missing`)];
     });
   });
 }

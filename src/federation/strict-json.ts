@@ -10,17 +10,18 @@ export const isObject = (value: unknown): value is Record<string, unknown> => ty
 
 /**
  * `JSON.parse` that also refuses what it lets pass: duplicate members (the last would win silently,
- * OpenID Federation 1.0 §6.1.2), nesting deeper than `maxDepth`, a member named `__proto__`, lone surrogates.
+ * OpenID Federation 1.0 §6.1.2), nesting deeper than `maxDepth`, a member named `__proto__`, lone surrogates, and more than
+ * `maxValues` values: a text of three bytes for each takes twenty times its size in memory.
  * The caller caps the size of `text` first.
  */
-export function parseJson(text: string, where: string, maxDepth = MAX_JSON_DEPTH): Result<unknown> {
+export function parseJson(text: string, where: string, { maxDepth = MAX_JSON_DEPTH, maxValues = Number.POSITIVE_INFINITY } = {}): Result<unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return refuse('json_invalid', where, 'this is not JSON');
   }
-  const bad = inspect(text, where, maxDepth);
+  const bad = inspect(text, where, maxDepth, maxValues);
   return bad ? failure(bad) : success(value);
 }
 
@@ -31,8 +32,10 @@ const BACKSLASH = 92;
 type Open = Set<string> | string | null | undefined;
 
 /** One pass over text already known to be JSON: strings are the only place where brackets mean nothing. */
-function inspect(text: string, where: string, maxDepth: number): Finding | undefined {
+function inspect(text: string, where: string, maxDepth: number, maxValues: number): Finding | undefined {
   const open: Open[] = [];
+  // Every value but the first follows a bracket or a comma; of the brackets of what is empty nobody complains.
+  let values = 1;
   let expectName = false;
   const escapes = text.includes('\\');
   for (let at = 0; at < text.length; at++) {
@@ -52,10 +55,12 @@ function inspect(text: string, where: string, maxDepth: number): Finding | undef
       }
       case 123: // {
         open.push(undefined);
+        values++;
         expectName = true;
         break;
       case 91: // [
         open.push(null);
+        values++;
         expectName = false;
         break;
       case 125: // }
@@ -65,8 +70,10 @@ function inspect(text: string, where: string, maxDepth: number): Finding | undef
         break;
       case 44: // ,
         expectName = open.at(-1) !== null;
+        values++;
         break;
     }
+    if (values > maxValues) return finding('too_many', where, `it holds more than ${maxValues} values`);
     if (open.length > maxDepth) return finding('json_too_deep', where, `nested deeper than ${maxDepth} levels`);
   }
   return undefined;

@@ -19,8 +19,9 @@ export interface DiscoveryOptions {
   readonly onSetAside?: (entityId: string) => void;
 }
 
-/** Steps of one kind of work in a turn. */
+/** Steps of one kind of work in a turn, and how long new ones are begun (milliseconds): strangers decide how long one takes. */
 const STEPS_PER_TURN = 16;
+const STEPS_FOR_MS = 30_000;
 
 /**
  * One turn of the work that asks the world: wishes, evaluations, marks of others. It runs beside the renewal, which must
@@ -34,16 +35,20 @@ export async function discoveryTurn(deployment: Deployment, { more, step, onSetA
   const attempt = async (work: () => Promise<unknown>) => {
     if (more()) await work().catch((error: unknown) => errors.push(error));
   };
+  // Some steps, then the others have their turn: a hundred thousand new members must not hold up a crawl for hours.
+  const steps = async (one: () => Promise<number>): Promise<number> => {
+    const until = performance.now() + STEPS_FOR_MS;
+    let all = 0;
+    for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && performance.now() < until && more(); n++, all += taken) taken = await one();
+    return all;
+  };
   await attempt(() => takeWishes(deployment));
   await attempt(async () => {
-    // Some steps, then the others have their turn: a hundred thousand new members must not hold up a crawl for hours.
-    for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && more(); n++, evaluated += taken)
-      taken = await evaluateDue(deployment, { limit: step, onSetAside });
+    evaluated = await steps(() => evaluateDue(deployment, { limit: step, onSetAside }));
   });
   await attempt(() => refreshOwnMarks(deployment));
   await attempt(async () => {
-    for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && more(); n++, crawled += taken)
-      taken = await crawlSlice(deployment, { limit: step, onSetAside });
+    crawled = await steps(() => crawlSlice(deployment, { limit: step, onSetAside }));
   });
   if (errors.length) throw errors[0];
   return { evaluated, crawled };

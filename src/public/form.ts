@@ -11,6 +11,7 @@ export interface FormFault {
 }
 
 const TOO_LARGE: FormFault = { description: `the body has more than ${MAX_FORM_BYTES} bytes` };
+const BROKEN_OFF: FormFault = { description: 'the body broke off' };
 
 /** Read a form, of so many bytes and parameters at most, however it is sent. Nothing is decompressed. */
 export async function readForm(c: Context): Promise<URLSearchParams | FormFault> {
@@ -23,10 +24,15 @@ export async function readForm(c: Context): Promise<URLSearchParams | FormFault>
   let text = '';
   let bytes = 0;
   const decoder = new TextDecoder();
-  for await (const chunk of (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength;
-    if (bytes > MAX_FORM_BYTES) return TOO_LARGE;
-    text += decoder.decode(chunk, { stream: true });
+  try {
+    for await (const chunk of (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>) {
+      bytes += chunk.byteLength;
+      if (bytes > MAX_FORM_BYTES) return TOO_LARGE;
+      text += decoder.decode(chunk, { stream: true });
+    }
+  } catch {
+    // Whoever asked has gone: nothing of ours failed, and nobody reads the answer.
+    return BROKEN_OFF;
   }
   const form = parametersOf(text + decoder.decode());
   return typeof form === 'string' ? { description: form } : form;

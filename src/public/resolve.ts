@@ -76,13 +76,26 @@ function underAnchor(published: Published, authority: ServedAuthority, subject: 
     const question = [['sub', subject] as const, ['trust_anchor', anchor] as const];
     const named = [...question, ...wanted.map((type) => ['entity_type', type] as const)];
     const questions = wanted.length === types.length ? [question, named] : [named];
-    return andThen(published.resolved(authority.id, subject, anchor, wanted), (found) => {
-      if (!found || found.rests === 'changed') return no('temporarily_unavailable', 'it is being evaluated anew; try again shortly');
-      return found.rests === 'gone' ? no('not_found', 'no trust chain leads to that entity any more') : { ok: true, artefact: found, questions };
+    const stored = (some: readonly string[]) => published.resolved(authority.id, subject, anchor, some);
+    return andThen(stored(wanted), (found) => {
+      // What there is no room for is not stored beside the whole answer.
+      if (!found && wanted.length < types.length)
+        return andThen(stored(types), (whole) =>
+          whole?.rests === 'gone'
+            ? no('not_found', GONE)
+            : whole?.rests === 'sound'
+              ? no('unsupported_parameter', WHOLE_ONLY)
+              : no('temporarily_unavailable', ANEW),
+        );
+      if (!found || found.rests === 'changed') return no('temporarily_unavailable', ANEW);
+      return found.rests === 'gone' ? no('not_found', GONE) : { ok: true, artefact: found, questions };
     });
   });
 }
 
+const ANEW = 'it is being evaluated anew; try again shortly';
+const GONE = 'no trust chain leads to that entity any more';
+const WHOLE_ONLY = 'of this entity all types can be asked for together, and not these alone';
 const DESCRIPTIONS: Partial<Record<ErrorCode, string>> = {
   invalid_trust_chain: 'no valid trust chain leads from that trust anchor to the entity',
   invalid_metadata: "the entity's metadata is not valid, or does not fit the policies above it; this resolver's operator can explain which",

@@ -1,4 +1,4 @@
-import { type EntityStatement, type JwkSet, limits, parseJws, validateTrustChain } from '../federation/entry.js';
+import { type EntityStatement, type JwkSet, limits, parseJws, type Result, validateTrustChain } from '../federation/entry.js';
 import { createBudget } from '../outbound/evaluation-budget.js';
 import { createGatherer, type GatherOptions } from './gather.js';
 
@@ -20,17 +20,24 @@ const MILLISECONDS = 10_000;
 export async function isDenied(chain: readonly string[], configuration: EntityStatement | undefined, options: KeptChainOptions): Promise<boolean | 'unknown'> {
   const budget = createBudget(undefined, { fetches: FETCHES, milliseconds: MILLISECONDS });
   const gatherer = createGatherer({ ...options, budget });
-  const about = chain.map((compact) => parseJws(compact, 'entity-statement+jwt'));
-  const today: string[] = [configuration?.compact ?? chain[0] ?? ''];
-  let unknown = false;
-  for (const jws of about.slice(1)) {
-    if (!jws.ok) return true;
-    const { iss, sub } = jws.value.claims as { readonly iss: string; readonly sub: string };
-    const statement = iss === sub ? await gatherer.configuration(iss) : await gatherer.statement(iss, sub);
-    if (statement.ok) today.push(statement.value.compact);
-    else if (statement.findings.some(({ transient, code }) => transient || code === 'budget_exceeded')) unknown = true;
-    else return true;
-  }
-  if (unknown) return 'unknown';
+  const [own = '', ...above] = chain;
+  // All at once and the anchor's first: whoever is slow or silent stands below who may have denied it, and puts off nothing.
+  const asked = above
+    .map((compact) => parseJws(compact, 'entity-statement+jwt'))
+    .reverse()
+    .map(async (jws): Promise<Result<EntityStatement>> => {
+      if (!jws.ok) return jws;
+      const { iss, sub } = jws.value.claims as { readonly iss: string; readonly sub: string };
+      return iss === sub ? gatherer.configuration(iss) : gatherer.statement(iss, sub);
+    });
+  const denies = async (answer: Promise<Result<EntityStatement>>): Promise<true> => {
+    const one = await answer;
+    if (one.ok || one.findings.some(({ transient, code }) => transient || code === 'budget_exceeded')) throw new Error('no denial');
+    return true;
+  };
+  if (await Promise.any(asked.map(denies)).catch(() => false)) return true;
+  const statements = (await Promise.all(asked)).flatMap((one) => (one.ok ? [one.value.compact] : []));
+  if (statements.length < asked.length) return 'unknown';
+  const today = [configuration?.compact ?? own, ...statements.reverse()];
   return !(await validateTrustChain(today, options)).ok;
 }

@@ -63,7 +63,7 @@ export async function walk(subject: string, given: WalkOptions): Promise<Walk> {
   // A statement is met twice: when it is fetched, and in every chain it is part of.
   const options = { ...given, keyCache: given.keyCache?.signatures ? given.keyCache : rememberingSignatures(given.keyCache ?? createKeyCache(64)) };
   const gatherer = given.gatherer ?? createGatherer({ ...options, budget });
-  const trace = createTrace(gatherer);
+  const trace = createTrace(gatherer, options.anchors);
   const candidates = await climb(subject, { anchors: options.anchors, budget, trace });
   const chains: TrustChain[] = [];
   for (const { entities, chain } of candidates) {
@@ -190,8 +190,16 @@ function roomAt({ places }: Branch, { entities }: Path, kind: string | number, m
   return before < most;
 }
 
-/** Superiors that are looked at: each once, and no more than the limit, however many are named (SE-01). */
-const hintsOf = ({ claims }: EntityStatement): readonly string[] => [...new Set<string>(claims.authority_hints ?? [])].slice(0, limits.MAX_AUTHORITY_HINTS);
+/**
+ * Superiors that are looked at: each once, and no more than the limit, however many are named (SE-01). The anchors among them
+ * come first: who is in many federations names ours where it likes.
+ */
+function hintsOf({ claims }: EntityStatement, anchors: WalkOptions['anchors']): readonly string[] {
+  const named = [...new Set<string>(claims.authority_hints ?? [])];
+  if (named.length <= limits.MAX_AUTHORITY_HINTS) return named;
+  const isAnchor = (hint: string): boolean => Object.hasOwn(anchors, hint);
+  return [...named.filter(isAnchor), ...named.filter((hint) => !isAnchor(hint))].slice(0, limits.MAX_AUTHORITY_HINTS);
+}
 
 /** What one walk has looked at, in order: each thing once, whoever gathered it first. */
 interface Trace extends Gatherer {
@@ -200,7 +208,7 @@ interface Trace extends Gatherer {
   note(what: WalkStep['what'], of: readonly string[], findings: readonly Finding[]): true;
 }
 
-function createTrace(gatherer: Gatherer): Trace {
+function createTrace(gatherer: Gatherer, anchors: WalkOptions['anchors']): Trace {
   const steps: WalkStep[] = [];
   const superiors = new Map<string, readonly string[]>();
   const noted = new Set<string>();
@@ -217,7 +225,7 @@ function createTrace(gatherer: Gatherer): Trace {
   };
   const configuration = async (id: string) => {
     const result = await noting('configuration', [id], gatherer.configuration(id));
-    if (result.ok) superiors.set(id, hintsOf(result.value));
+    if (result.ok) superiors.set(id, hintsOf(result.value, anchors));
     return result;
   };
   return {

@@ -37,8 +37,9 @@ export interface ResolveAnswer extends ServedArtefact {
   readonly rests: 'sound' | 'changed' | 'gone';
 }
 
-/** Up to this many Entity Types every subset has a stored response; above, the whole and each single one. */
+/** Up to this many Entity Types every subset has a stored response; above, the whole and each single one; of still more, the whole. */
 export const MAX_SUBSET_TYPES = 4;
+export const MAX_SINGLE_TYPES = 16;
 
 /** Where a resolve response lies among those of its subject. */
 export const resolveVariant = (trustAnchor: string, types: readonly string[]): string =>

@@ -1,5 +1,5 @@
 import { decodeJwt } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MAX_FORM_BYTES } from '../../src/public/form.js';
 import { MAX_TYPES } from '../../src/public/list.js';
 import { MAX_IDENTIFIER, MAX_PARAMETERS, MAX_URL } from '../../src/public/parameters.js';
@@ -23,6 +23,18 @@ async function marked() {
     d.public('/trust-mark-status', { method: 'POST', headers, body, ...(body instanceof ReadableStream && { duplex: 'half' }) } as RequestInit);
   return { d, rp, mark, status };
 }
+
+it('a form that breaks off is nobody’s error: no line in the log for each of them', async () => {
+  const { status } = await marked();
+  const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  onTestFinished(() => log.mockRestore());
+  const broken = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode('trust_mark=')),
+    pull: (controller) => controller.error(new Error('aborted')),
+  });
+  expect(await status(broken)).toMatchObject({ status: 400, json: { error: 'invalid_request' } });
+  expect(log).not.toHaveBeenCalled();
+});
 
 describe('where an authority answers (RFC 9110 §4.2.3, RFC 3986 §6.2.3)', () => {
   it.each([

@@ -1,3 +1,4 @@
+import { eq } from 'drizzle-orm';
 import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { type JwkSet, validateResolveResponse, validateTrustChain } from '../../src/federation/entry.js';
@@ -7,6 +8,7 @@ import { fsck } from '../../src/operations/fsck.js';
 import { pinAnchor, unpinAnchor } from '../../src/operations/resolving/anchors.js';
 import { knowMembers } from '../../src/store/known-entities.js';
 import { backgroundTurn } from '../../src/operations/background.js';
+import { artefact } from '../../src/store/schema.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember, whenSigning } from '../support/deployment.js';
 import { flipSignature } from '../support/chain.js';
 import { testKey } from '../support/keys.js';
@@ -123,6 +125,29 @@ describe('a resolve response (§8.3)', () => {
       'unsupported_parameter',
       200,
     ]);
+  });
+  it('§18.1: how many types an entity declares, and how long its chain is, do not decide how much is signed and stored for it', async () => {
+    const answersOf = async (metadata: object, claims: object = {}) => {
+      const d = await withMember({ metadata, ...claims });
+      await discover(d);
+      const rows = await d.deployment.store.db.select({ bytes: artefact.bytes }).from(artefact).where(eq(artefact.kind, 'resolve'));
+      const ask = async (more: string) => {
+        const answer = await d.public(resolveUrl(RP, ANCHOR, more));
+        return answer.status === 200 ? 200 : answer.json.error;
+      };
+      return { count: rows.length, bytes: rows.reduce((sum, { bytes }) => sum + bytes.length, 0), all: await ask(''), one: await ask('&entity_type=t1') };
+    };
+    const types = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`t${n}`, {}]));
+    const long = { padding: 'x'.repeat(150_000) };
+    expect(await answersOf(types(15))).toMatchObject({ count: 16, all: 200, one: 200 });
+    expect(await answersOf(types(16))).toMatchObject({ count: 17, all: 200, one: 200 });
+    expect(await answersOf(types(17))).toMatchObject({ count: 1, all: 200, one: 'unsupported_parameter' });
+    expect(await answersOf(types(4000))).toMatchObject({ count: 1, all: 200, one: 'unsupported_parameter' });
+    const few = await answersOf(types(4), long);
+    expect(few, 'singles have room, all subsets have not').toMatchObject({ count: 5, all: 200, one: 200 });
+    const many = await answersOf(types(12), long);
+    expect(many).toMatchObject({ count: 1, all: 200, one: 'unsupported_parameter' });
+    expect(Math.max(few.bytes, many.bytes)).toBeLessThan(3 * 1024 * 1024);
   });
   it('RE-11 ER-05: a policy conflict is invalid_metadata, a missing hint invalid_trust_chain, a broken configuration invalid_subject', async () => {
     const d = await withMember();

@@ -145,7 +145,7 @@ describe('an entity whose evaluation never ends (OpenID Federation 1.0 §18.1)',
 
   it('several of them cost two ends together and one each alone; whoever can be told that all has ended need not wait', async () => {
     const d = await federation();
-    const other = 'https://rp5.example.com';
+    const other = 'https://rp4.example.com';
     let ends = 0;
     for (let turns = 0; turns < 8; turns++) {
       if ((await live(d, (one) => evaluateDue(one), other)) === 'ended') ends++;

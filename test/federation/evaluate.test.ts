@@ -108,6 +108,26 @@ describe('KR-06: an answer on record goes when an issuer denies what it rests on
     expect(await verdict(g, kept)).toBe('unreachable');
     expect(await verdict(g)).toBe('invalid invalid_trust_chain');
   });
+  it('superiors that keep silent do not put off the denial of one above them', async () => {
+    const state = { later: false, asked: new Map<string, number>() };
+    const g = await graph(
+      { leaf: ['a'], a: ['b'], b: ['ta'], ta: [] },
+      {
+        statement: (superior) => (state.later && superior === 'ta' ? 'gone' : {}),
+        configuration: (name) => (state.later && ['a', 'b'].includes(name) ? 'down' : {}),
+        // The walk is told at once that they are down; whoever asks again waits for ever.
+        before(what) {
+          const times = (state.asked.get(what) ?? 0) + 1;
+          if (state.later) state.asked.set(what, times);
+          return ['a', 'b'].includes(what) && times > 1 ? new Promise(() => undefined) : undefined;
+        },
+      },
+    );
+    const { chains } = await g.walk('leaf', ['ta']);
+    const kept = new Map([[id('ta'), chains[0]?.statements.map(({ compact }) => compact) ?? []]]);
+    state.later = true;
+    expect(await verdict(g, kept)).toBe('unreachable denied');
+  });
   it('a graph that uses up the budget of the evaluation does not put off the question', async () => {
     const state = { fan: false };
     const fan = new Proxy({} as Record<string, readonly string[]>, {

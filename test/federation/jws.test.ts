@@ -88,6 +88,21 @@ describe('the JSON inside', () => {
     expect([255, 256, 257].map((n) => code(withHeader({ kid: 'k'.repeat(n) })))).toEqual(['ok', 'ok', 'too_large']));
 });
 
+describe('§18.1: values that are short in a text and large in memory are bounded', () => {
+  const code = (claims: object) => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const parsed = parseJws(`${part({ alg: 'ES256', kid: 'k', typ: 'x' })}.${part(claims)}.AAAA`, 'x');
+    return parsed.ok ? 'ok' : parsed.findings[0]?.code;
+  };
+  it.each<[string, (n: number) => object]>([
+    ['elements', (n) => ({ a: Array.from({ length: n - 2 }, () => 0) })],
+    ['members', (n) => Object.fromEntries(Array.from({ length: n - 1 }, (_, k) => [`m${k}`, 0]))],
+    ['nested arrays', (n) => ({ a: Array.from({ length: (n - 2) / 2 }, () => [0]) })],
+  ])('%s: as many as the limit, and no more', (_what, of) =>
+    expect([limits.MAX_JSON_VALUES - 2, limits.MAX_JSON_VALUES, limits.MAX_JSON_VALUES + 2].map((n) => code(of(n)))).toEqual(['ok', 'ok', 'too_many']),
+  );
+});
+
 describe('strict JSON agrees with JSON.parse on honest input', () => {
   it('any JSON value passes and is equal', () => {
     fc.assert(

@@ -7,6 +7,21 @@ const code = (result: ReturnType<typeof parseMetadataPolicy> | ReturnType<typeof
   result.ok ? 'ok' : result.findings.map((one) => `${one.code} ${one.where}`).join('; ');
 const entries = (n: number, prefix = 'p') => ({ t: Object.fromEntries(list(n, (k) => [`${prefix}${k}`, { essential: false }])) });
 
+describe('MP-19: a number that JSON cannot write again is no value of a list', () => {
+  it.each(['add', 'one_of', 'subset_of', 'superset_of'])('%s', (operator) => {
+    const policy = JSON.parse(`{"t":{"p":{"${operator}":[1,1e400]}}}`) as object;
+    expect(code(parseMetadataPolicy(policy))).toBe(`policy_operator_type metadata_policy/t/p/${operator}`);
+    expect(code(combineMetadataPolicies([policy]))).toMatch(/policy_operator_type/);
+  });
+});
+
+it('an array of holes as long as arrays can be is refused at once', () => {
+  const holes: unknown[] = [];
+  holes.length = 2 ** 32 - 1;
+  expect(code(parseMetadataPolicy({ t: { p: { value: { holes } } } }))).toBe('policy_operator_type metadata_policy/t/p/value');
+  expect(code(applyMetadataPolicy({}, { t: { p: holes } }))).toBe('metadata_invalid metadata');
+}, 5000);
+
 describe('limits of a policy, at n-1, n and n+1', () => {
   it('200 parameters', () => expect([199, 200, 201].map((n) => code(parseMetadataPolicy(entries(n))))).toEqual(['ok', 'ok', 'too_many metadata_policy']));
   it.each(['add', 'one_of', 'subset_of', 'superset_of', 'value', 'default'])('1000 values of %s', (operator) => {

@@ -37,7 +37,7 @@ describe('resolve responses', () => {
     for (const exp of ['1', -1, 1e300, NOW * 1000]) expect(codes(await read({ exp }))).toBe('claim_invalid');
   });
   it('of a long list that is wrong not every element is described', async () => {
-    const result = await read({ trust_chain: Array.from({ length: 100_000 }, () => 1), trust_marks: Array.from({ length: 50_000 }, () => 1) });
+    const result = await read({ trust_chain: Array.from({ length: 4_000 }, () => 1), trust_marks: Array.from({ length: 4_000 }, () => 1) });
     expect(!result.ok && result.findings.length).toBe(2);
   });
 });

@@ -32,6 +32,11 @@ describe('walking upwards', () => {
     const g = await graph({ leaf: ['a'], a: ['ta'], ta: ['tb'], tb: [] });
     expect(paths(await g.walk('leaf', ['ta', 'tb']))).toEqual(['leaf a ta ta', 'leaf a ta tb tb']);
   });
+  it('SE-01: of more superiors than are looked at, the anchors are, wherever they are named', async () => {
+    const g = await graph({ leaf: [...numbered('other', 20), 'tb', 'ta'], ta: [], tb: [] });
+    expect([...paths(await g.walk('leaf', ['ta', 'tb']))].sort()).toEqual(['leaf ta ta', 'leaf tb tb']);
+    expect(new Set(g.asked.filter((what) => what.startsWith('other') && !what.includes('>'))).size).toBe(limits.MAX_AUTHORITY_HINTS - 2);
+  });
   it('TC-14: the shortest chain comes first, then the one that lives longest, then byte order, whatever the order of the hints', async () => {
     const long = await graph({ leaf: ['a', 'b'], a: ['c'], c: ['ta'], b: ['ta'], ta: [] });
     expect(paths(await long.walk('leaf', ['ta']))).toEqual(['leaf b ta ta', 'leaf a c ta ta']);

@@ -53,7 +53,9 @@ function append(list: readonly unknown[], more: readonly unknown[]): unknown[] {
 }
 const union = (a: readonly unknown[], b: readonly unknown[]): unknown[] => append(append([], a), b);
 
-const isScalar = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number' || (isObject(value) && isJson(value));
+/** A string, a number or an object, as JSON has them: `1e400` is read as a number that nobody can write again. */
+const isScalar = (value: unknown): boolean =>
+  typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value)) || (isObject(value) && isJson(value));
 
 function checkJson(name: string, value: unknown): void {
   if (!isJson(value)) type(`${name} takes a JSON value nested at most ${MAX_JSON_DEPTH} levels deep`);

@@ -14,13 +14,13 @@ import { type Issuer, issuerOf } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
 import { type Evaluated, type KnownEntity, storeEvaluation } from './store-evaluation.js';
-import { knowEntities, putBack, setAside, sortOut, take } from './take-entities.js';
+import { evaluateTogether, knowEntities, putBack, setAside, sortOut, STRANGERS_AT_ONCE, take } from './take-entities.js';
 
 /** A federation larger than this is crawled as far as this; one deeper has no valid chains anyway. */
 export const MAX_CRAWL_ENTITIES = 100_000;
 const MAX_DEPTH = 10;
-/** Entities looked at at once; the door bounds requests per host and in all. */
-const AT_ONCE = 8;
+/** Values of one listing that are read at all: an identifier of usual length is longer than the bytes of the list allow more of. */
+const MAX_LISTED = 4 * MAX_CRAWL_ENTITIES;
 const LOCAL_PAGE = 1000;
 const CRAWL_EVERY = 24 * 60 * 60;
 
@@ -107,8 +107,7 @@ export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAsid
       .where(and(eq(crawlEntity.jobId, one.job.id), eq(crawlEntity.state, 'queued')))
       .orderBy(asc(crawlEntity.id))
       .limit(limit);
-    await look(deployment, one, queued, { errors, onSetAside });
-    taken += queued.length;
+    taken += await look(deployment, one, queued, { errors, onSetAside });
     await progress(deployment, one.job, queued.length === 0);
   }
   if (errors.length) throw errors[0];
@@ -120,13 +119,13 @@ interface Crawling {
   readonly row: AuthorityRow;
 }
 
-/** Visit what a slice has taken; who has stopped an evaluation before comes after all others, alone, or not at all. */
+/** Visit what a slice has taken, as many as there is time for; who has stopped an evaluation before comes after all others, alone, or not at all. */
 async function look(
   deployment: Deployment,
   { job: crawl, row }: Crawling,
   queued: readonly Found[],
   { errors, onSetAside }: Pick<DueOptions, 'onSetAside'> & { readonly errors: unknown[] },
-): Promise<void> {
+): Promise<number> {
   const { write } = deployment.store;
   const issuer = await issuerOf(deployment, row);
   const anchors = await anchorsOf(deployment, row);
@@ -146,8 +145,9 @@ async function look(
   }
   const passedOver = [...stopped, ...resting];
   if (passedOver.length) await write(passedOver.map((known) => setState(of(known), 'failed')));
-  for (let at = 0; at < together.length; at += AT_ONCE) await Promise.all((await take(deployment, together.slice(at, at + AT_ONCE), 'together')).map(one));
+  const left = together.length - (await evaluateTogether(deployment, together, STRANGERS_AT_ONCE, one));
   for (const known of alone) for (const taken of await take(deployment, [known], 'alone')) await one(taken);
+  return queued.length - left;
 }
 
 async function visit(
@@ -215,7 +215,7 @@ async function localMembers({ store: { db }, now }: Deployment, authorityId: str
 async function fetchList({ outbound, development }: Deployment, url: string): Promise<Result<readonly string[]>> {
   const reply = await outbound.get({ url, mediaType: mediaTypes.JSON_TYPE, maxBytes: MAX_LIST_BYTES });
   if (!reply.ok) return reply;
-  const json = parseJson(reply.value.body, url);
+  const json = parseJson(reply.value.body, url, { maxValues: MAX_LISTED });
   if (!json.ok) return json;
   const ids = Array.isArray(json.value) ? json.value : [];
   return { ok: true, value: [...new Set(ids.filter((one): one is string => isEntityId(one, { development })))].slice(0, MAX_CRAWL_ENTITIES) };

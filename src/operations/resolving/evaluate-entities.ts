@@ -1,4 +1,4 @@
-import { and, asc, eq, lte } from 'drizzle-orm';
+import { and, asc, eq, gt, isNotNull, isNull, lte, ne, or, type SQL } from 'drizzle-orm';
 import { createKeyCache, type Result } from '../../federation/entry.js';
 import { sha256 } from '../../keys/random.js';
 import type { Outbound } from '../../outbound/outbound.js';
@@ -18,13 +18,14 @@ import { Refusal } from '../refusal.js';
 import type { AuthorityRow } from '../registry.js';
 import { type LocalEvidence, statementSource } from './statement-source.js';
 import { type Evaluated, type KnownEntity, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
-import { putBack, setAside, sortOut, take } from './take-entities.js';
+import { AT_ONCE, evaluateTogether, putBack, setAside, sortOut, STRANGERS_AT_ONCE, take } from './take-entities.js';
 import { watchMember } from '../members/watch-members.js';
 
-/** Subjects evaluated at once; the doors bound what that means for the world. */
-const AT_ONCE = 8;
 /** Superiors of a stranger that are asked where its configuration lies. */
 const MAX_SUPERIORS = 4;
+/** An evaluation that takes longer is a slow one (milliseconds). */
+const SLOW_MS = 5000;
+
 interface Tools {
   readonly cache: StatementCache;
   readonly keyCache: ReturnType<typeof createKeyCache>;
@@ -103,6 +104,32 @@ export interface DueOptions {
   readonly onSetAside?: ((entityId: string) => void) | undefined;
 }
 
+/** The last evaluation gave a verdict, and soon: another one costs little. */
+const SETTLED = and(eq(knownEntity.attempts, 0), isNotNull(knownEntity.evaluatedAt));
+const isSettled = ({ attempts, evaluatedAt }: KnownEntity): boolean => attempts === 0 && evaluatedAt !== null;
+const UNSETTLED = or(gt(knownEntity.attempts, 0), isNull(knownEntity.evaluatedAt));
+
+/**
+ * Who is due, in the order in which they are evaluated. However many there are that answer slowly or not at all, those that
+ * have a verdict to lose come first, and the others a few at a time beside them: members, whom somebody has vetted, not behind
+ * whatever crawls have found.
+ */
+async function dueNow({ store: { db }, now }: Deployment, limit: number) {
+  const some = (which: SQL | undefined, most: number) =>
+    db
+      .select({ known: knownEntity, row: authority })
+      .from(knownEntity)
+      .innerJoin(authority, eq(authority.id, knownEntity.authorityId))
+      .where(and(lte(knownEntity.dueAt, now()), lte(knownEntity.leaseUntil, now()), eq(authority.state, 'active'), which))
+      .orderBy(asc(knownEntity.dueAt))
+      .limit(most);
+  const settled = await some(SETTLED, limit);
+  const most = settled.length > 0 ? Math.min(limit, AT_ONCE) : limit;
+  const found = await some(and(UNSETTLED, ne(knownEntity.source, 'member')), most);
+  const members = await some(and(UNSETTLED, eq(knownEntity.source, 'member')), Math.max(most - found.length, Math.ceil(most / 2)));
+  return [...settled, ...members, ...found.slice(0, most - members.length)];
+}
+
 /**
  * Evaluate entities that are due, members and others alike, and store what was found: a snapshot per anchor, signed
  * answers for valid ones. Rows are leased, so several processes seldom evaluate the same ones. Whoever has stopped an
@@ -111,15 +138,8 @@ export interface DueOptions {
  * @throws the first error about an entity that could not be stored, after the others had their turn
  */
 export async function evaluateDue(deployment: Deployment, { limit = 64, onSetAside }: DueOptions = {}): Promise<number> {
-  const { db } = deployment.store;
   const now = deployment.now();
-  const due = await db
-    .select({ known: knownEntity, row: authority })
-    .from(knownEntity)
-    .innerJoin(authority, eq(authority.id, knownEntity.authorityId))
-    .where(and(lte(knownEntity.dueAt, now), lte(knownEntity.leaseUntil, now), eq(authority.state, 'active')))
-    .orderBy(asc(knownEntity.dueAt))
-    .limit(limit);
+  const due = await dueNow(deployment, limit);
   const errors: unknown[] = [];
   const lots = [];
   for (const row of new Map(due.map((one) => [one.row.id, one.row])).values()) {
@@ -141,11 +161,16 @@ export async function evaluateDue(deployment: Deployment, { limit = 64, onSetAsi
       await setAside(deployment, row, known);
       onSetAside?.(known.entityId);
     }
-  for (const { one, together } of lots)
-    for (let at = 0; at < together.length; at += AT_ONCE) await Promise.all((await take(deployment, together.slice(at, at + AT_ONCE), 'together')).map(one));
+  let left = 0;
+  // Each kind by itself: who is quick is not measured beside those who are not.
+  for (const quick of [true, false])
+    for (const { one, together } of lots) {
+      const some = together.filter((known) => isSettled(known) === quick);
+      left += some.length - (await evaluateTogether(deployment, some, quick ? AT_ONCE : STRANGERS_AT_ONCE, one));
+    }
   for (const { one, alone } of lots) for (const known of alone) for (const taken of await take(deployment, [known], 'alone')) await one(taken);
   if (errors.length) throw errors[0];
-  return due.length;
+  return due.length - left;
 }
 
 /** Evaluate one, store what was found, and, of a member, look at what its configuration shows. */
@@ -156,8 +181,9 @@ export async function evaluateAndStore(
   anchors?: Awaited<ReturnType<typeof anchorsOf>>,
 ): Promise<void> {
   const superiors = known.source === 'member' ? [issuer.authority.entityId] : known.superiors.slice(0, MAX_SUPERIORS);
+  const begun = performance.now();
   const evaluated = await evaluateNow(deployment, issuer.authority, known.entityId, anchors, superiors);
-  await storeEvaluation(deployment, issuer, known, evaluated);
+  await storeEvaluation(deployment, issuer, known, { ...evaluated, slow: performance.now() - begun > SLOW_MS });
   if (known.source === 'member') await watchMember(deployment, issuer.authority, known.entityId, evaluated);
 }
 

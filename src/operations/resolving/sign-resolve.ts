@@ -1,11 +1,21 @@
 import { mediaTypes, type Metadata, parseJws, type ResolveResponseClaims, signResolveResponse, limits } from '../../federation/entry.js';
 import type { NewArtefact } from '../../store/bulk.js';
-import { MAX_SUBSET_TYPES, resolveVariant } from '../../store/published.js';
+import { MAX_SINGLE_TYPES, MAX_SUBSET_TYPES, resolveVariant } from '../../store/published.js';
 import type { Deployment } from '../call.js';
 import { artefactOf, type Issuer, orRefuse } from '../artefacts/publish.js';
 
-/** The sets of Entity Types a response is stored for: every non-empty subset of up to four, else the whole and each single one. */
+/**
+ * Characters that the responses about some of a subject's types may take in all, beside the one about all of them: how many
+ * types it declares and how long its chain is are the subject's to say, what is signed and stored for it is ours.
+ */
+const MAX_PARTS_LENGTH = 2 * limits.MAX_CHAIN_BYTES;
+
+/**
+ * The sets of Entity Types a response is stored for: every non-empty subset of up to four, else the whole and each single one,
+ * of more types than `MAX_SINGLE_TYPES` the whole alone.
+ */
 export function typeSets(types: readonly string[]): readonly (readonly string[])[] {
+  if (types.length > MAX_SINGLE_TYPES) return [types];
   if (types.length > MAX_SUBSET_TYPES) return [types, ...types.map((type) => [type])];
   return Array.from({ length: 2 ** types.length - 1 }, (_, n) => types.filter((__, bit) => (n + 1) & (1 << bit)));
 }
@@ -27,27 +37,33 @@ const stored = async (issuer: Issuer, key: string, variant: string, bytes: strin
 });
 
 /**
- * Sign the resolve responses about a subject under one anchor, one per set of Entity Types (OpenID Federation 1.0 §8.3.2).
- * @throws Refusal findings when one would be too large
+ * Sign the resolve responses about a subject under one anchor, one per set of Entity Types (OpenID Federation 1.0 §8.3.2): the
+ * whole first; then those about some types, as many kinds of sets as there is room for.
+ * @throws Refusal findings when the whole one would be too large
  */
 export async function signedResponses(deployment: Deployment, issuer: Issuer, resolved: Resolved): Promise<readonly NewArtefact[]> {
   const iat = deployment.now();
   const { subject, trustAnchor, metadata, trustChain, trustMarks, exp } = resolved;
-  return Promise.all(
-    typeSets(Object.keys(metadata).sort()).map(async (types) => {
-      const claims: ResolveResponseClaims = {
-        iss: issuer.authority.entityId,
-        sub: subject,
-        iat,
-        exp,
-        metadata: Object.fromEntries(types.map((type) => [type, metadata[type] ?? {}])),
-        trust_chain: trustChain,
-        ...(trustMarks.length && { trust_marks: trustMarks }),
-      };
-      const bytes = orRefuse(`the resolve response about ${subject}`, await signResolveResponse(claims, issuer.signer));
-      return stored(issuer, subject, resolveVariant(trustAnchor, types), bytes, iat, exp);
-    }),
-  );
+  const sign = async (types: readonly string[]): Promise<NewArtefact> => {
+    const claims: ResolveResponseClaims = {
+      iss: issuer.authority.entityId,
+      sub: subject,
+      iat,
+      exp,
+      metadata: Object.fromEntries(types.map((type) => [type, metadata[type] ?? {}])),
+      trust_chain: trustChain,
+      ...(trustMarks.length && { trust_marks: trustMarks }),
+    };
+    const bytes = orRefuse(`the resolve response about ${subject}`, await signResolveResponse(claims, issuer.signer));
+    return stored(issuer, subject, resolveVariant(trustAnchor, types), bytes, iat, exp);
+  };
+  const all = Object.keys(metadata).sort();
+  if (all.length === 0) return [];
+  const whole = await sign(all);
+  const parts = typeSets(all).filter(({ length }) => length < all.length);
+  const fits = (sets: readonly unknown[]): boolean => sets.length * whole.bytes.length <= MAX_PARTS_LENGTH;
+  const chosen = [parts, parts.filter(({ length }) => length === 1)].find(fits) ?? [];
+  return [whole, ...(await Promise.all(chosen.map(sign)))];
 }
 
 /** The same words signed by the key that signs now; one that was withheld is not, it waits for its evaluation. */

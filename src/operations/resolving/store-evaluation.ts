@@ -1,5 +1,5 @@
 import { and, eq } from 'drizzle-orm';
-import type { Metadata, TrustChain } from '../../federation/entry.js';
+import { limits, type Metadata, type TrustChain } from '../../federation/entry.js';
 import type { Evaluation, Verdict } from '../../resolver/evaluate.js';
 import { insertRows, type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
@@ -63,6 +63,8 @@ export async function takeEntity(
 export interface Evaluated {
   readonly evaluation: Evaluation;
   readonly local: ReadonlyMap<string, LocalEvidence>;
+  /** It took so long that others go before this subject the next time. */
+  readonly slow?: boolean;
 }
 
 /** What becomes of one anchor's verdict. */
@@ -94,8 +96,9 @@ export async function storeEvaluation(deployment: Deployment, issuer: Issuer, kn
     ),
   );
   const gone = before.filter(({ trustAnchor }) => !under.has(trustAnchor)).map(({ trustAnchor }) => trustAnchor);
-  const attempts = settled.some(({ failed }) => failed) ? known.attempts + 1 : 0;
-  const retry = attempts === 0 ? AT_LATEST : Math.min(FAILED_AT_LATEST, FAILED_AGAIN * 2 ** Math.min(attempts - 1, 6));
+  const failed = settled.some((one) => one.failed);
+  const attempts = failed ? known.attempts + 1 : evaluated.slow ? 1 : 0;
+  const retry = !failed ? AT_LATEST : Math.min(FAILED_AT_LATEST, FAILED_AGAIN * 2 ** Math.min(attempts - 1, 6));
   const next = Math.min(now + retry, ...settled.map(({ again }) => again));
   const put = settled.flatMap((one) => one.put);
   await deployment.store.write([
@@ -198,6 +201,8 @@ function snapshotRow(authorityId: string, subject: string, trustAnchor: string, 
 
 const ABOUT = ['organization_name', 'display_name', 'client_name', 'resource_name', 'logo_uri', 'organization_uri', 'information_uri', 'description'];
 const MAX_ABOUT = 500;
+/** Entity Types of a subject that people see and can search for. */
+const MAX_TYPES_SHOWN = 100;
 
 /** Names and the like from the subject's metadata, for people; text only, cut short. */
 function aboutOf(metadata: Metadata | undefined): Readonly<Record<string, string>> {
@@ -219,9 +224,9 @@ function knownNow(
   const claims = evaluation.configuration?.claims;
   const set = claims
     ? {
-        entity_types: JSON.stringify(Object.keys(claims.metadata ?? {})),
+        entity_types: JSON.stringify(Object.keys(claims.metadata ?? {}).slice(0, MAX_TYPES_SHOWN)),
         about: JSON.stringify(aboutOf(claims.metadata)),
-        superiors: JSON.stringify(claims.authority_hints ?? []),
+        superiors: JSON.stringify((claims.authority_hints ?? []).slice(0, limits.MAX_AUTHORITY_HINTS)),
       }
     : {};
   const names = Object.keys(set);

@@ -1,5 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { finding } from '../../federation/entry.js';
+import { MAX_PARALLEL } from '../../outbound/evaluation-budget.js';
+import { PARALLEL_PER_PROCESS } from '../../outbound/limits.js';
 import { insertRows } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
 import { knownEntity, snapshot } from '../../store/schema.js';
@@ -65,6 +67,33 @@ export async function take({ store, now }: Deployment, known: readonly KnownEnti
     ),
   ]);
   return known.map((one) => ({ ...one, leaseUntil }));
+}
+
+/** Entities evaluated at once whose last evaluation was quick. */
+export const AT_ONCE = 8;
+/** Of others so many that none waits for the door because of what its neighbors ask for: that might end its evaluation. */
+export const STRANGERS_AT_ONCE = Math.floor(PARALLEL_PER_PROCESS / MAX_PARALLEL);
+/** Begin with no further ones after this (milliseconds): how long one takes is the strangers' to say, and others wait. */
+const STEP_MS = 20_000;
+
+/**
+ * Evaluate these, so many at once, and at least the first ones; those there is no time for are left as they are.
+ * @returns how many were taken
+ */
+export async function evaluateTogether(
+  deployment: Deployment,
+  known: readonly KnownEntity[],
+  atOnce: number,
+  one: (taken: KnownEntity) => Promise<void>,
+): Promise<number> {
+  const until = performance.now() + STEP_MS;
+  let taken = 0;
+  while (taken < known.length && (taken === 0 || performance.now() < until)) {
+    const lot = known.slice(taken, taken + atOnce);
+    await Promise.all((await take(deployment, lot, 'together')).map(one));
+    taken += lot.length;
+  }
+  return taken;
 }
 
 /** Give these back without a result: something of ours failed. They are due again in `wait` seconds, unless a halt made them due meanwhile. */

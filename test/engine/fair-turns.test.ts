@@ -1,0 +1,81 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { crawlSlice, startCrawl } from '../../src/operations/resolving/crawl.js';
+import { discoveryTurn } from '../../src/operations/discovery.js';
+import { evaluateDue } from '../../src/operations/resolving/evaluate-entities.js';
+import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+
+const HONEST = 'https://honest.example.com';
+const HOUR = 3600;
+const hostile = (n: number): string => `https://slow${n}.example.com`;
+const wellKnown = (id: string): string => `${id}/.well-known/openid-federation`;
+const askedOf = (d: TestDeployment, id: string): number => d.asked.filter((url) => url.startsWith(`${id}/`)).length;
+const dueOf = async (d: TestDeployment, id: string) => (await d.rows(`SELECT due_at, attempts FROM known_entity WHERE entity_id = '${id}'`))[0];
+
+/** One member that has a verdict, then many others, some of them members, that are due sooner and do not answer. */
+async function crowd(members: number, crawled: number): Promise<TestDeployment> {
+  const d = await testDeployment();
+  const honest = await testMember(HONEST);
+  d.network.set(wellKnown(HONEST), await honest.configuration({ exp: NOW + 2 * HOUR }));
+  await d.admin('POST', '/authorities/main/members', { entity_id: HONEST, jwks: honest.jwks, activate: true });
+  await discoveryTurn(d.deployment, { more: () => true });
+  for (let n = 0; n < members; n++) await d.admin('POST', '/authorities/main/members', { entity_id: hostile(n), jwks: honest.jwks, activate: true });
+  await d.execute(`INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at)
+    SELECT a.id, 'https://slow' || j.value || '.example.com', 'crawl', '[]', '{}', '[]', ${NOW - 100} FROM authority AS a, json_each('${JSON.stringify(
+      Array.from({ length: crawled }, (_, n) => members + n),
+    )}') AS j`);
+  d.clock = NOW + 2 * HOUR - 600;
+  d.network.set(wellKnown(HONEST), await honest.configuration({ iat: d.clock, exp: d.clock + 2 * HOUR }));
+  d.asked.length = 0;
+  return d;
+}
+
+/** The clock that budgets are measured with runs on as soon as one of these is asked. */
+function slowly(d: TestDeployment, milliseconds: number) {
+  let passed = 0;
+  const real = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => real() + passed);
+  onTestFinished(() => clock.mockRestore());
+  const { outbound } = d.deployment;
+  return {
+    ...d.deployment,
+    outbound: {
+      ...outbound,
+      get: (request: Parameters<typeof outbound.get>[0]) => {
+        if (request.url.startsWith('https://slow')) passed += milliseconds;
+        return outbound.get(request);
+      },
+    },
+  };
+}
+
+describe('§18.1: those that do not answer, or slowly, are waited for by nobody else', () => {
+  it('who has a verdict to lose is evaluated first, however many are due before it; of the others a few beside it, members too', async () => {
+    const d = await crowd(20, 60);
+    expect(await evaluateDue(d.deployment, { limit: 16 })).toBe(9);
+    expect(askedOf(d, HONEST)).toBe(1);
+    const asked = Array.from({ length: 80 }, (_, n) => askedOf(d, hostile(n)) > 0);
+    expect([asked.slice(0, 20).filter(Boolean).length, asked.slice(20).filter(Boolean).length], 'members, found by a crawl').toEqual([4, 4]);
+    expect(await evaluateDue(d.deployment, { limit: 16 }), 'nobody else has one').toBe(16);
+  });
+  it('a slow evaluation, though it ended well, comes after others the next time', async () => {
+    const d = await crowd(0, 0);
+    const slow = await testMember(hostile(0));
+    d.network.set(wellKnown(slow.id), await slow.configuration({ exp: d.clock + 8 * HOUR }));
+    await d.admin('POST', '/authorities/main/members', { entity_id: slow.id, jwks: slow.jwks, activate: true });
+    await evaluateDue(slowly(d, 6000));
+    expect([await dueOf(d, HONEST), await dueOf(d, slow.id)]).toMatchObject([{ attempts: 0 }, { attempts: 1 }]);
+    expect((await dueOf(d, slow.id))?.['due_at'], 'and not sooner').toBeGreaterThan(d.clock + HOUR);
+  });
+  it('a step ends after its time and leaves the rest due; so does a slice of a crawl', async () => {
+    const d = await crowd(0, 60);
+    d.clock = NOW + 60;
+    const deployment = slowly(d, 3000);
+    expect(await evaluateDue(deployment)).toBe(8);
+    d.clock += 60;
+    expect(await evaluateDue(deployment), 'in two lots of four').toBe(8);
+    await startCrawl(d.call, 'main', ANCHOR);
+    await d.execute(`INSERT INTO crawl_entity (job_id, entity_id, superior, depth, state)
+      SELECT j.id, k.entity_id, NULL, 1, 'queued' FROM job AS j, known_entity AS k WHERE j.kind = 'crawl' AND j.state = 'running' AND k.entity_id LIKE 'https://slow%'`);
+    expect(await crawlSlice(deployment)).toBe(8);
+  });
+});
