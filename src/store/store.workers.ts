@@ -2,7 +2,7 @@ import { drizzle } from 'drizzle-orm/d1';
 import { createChanges, type Engine } from './change.js';
 import { chainEvents, insertEvents } from './event.js';
 import * as schema from './schema.js';
-import { isDuplicate, type Statement } from './database.js';
+import { isDuplicate, type Statement, storeError } from './database.js';
 import type { Store } from './store.js';
 
 /** The store on D1. One operation a batch, numbered before; the primary key of `event` is the lock. */
@@ -17,6 +17,9 @@ export function openStore(d1: D1Database, now: () => number): Store {
       }),
     );
   };
+  const named = (error: unknown): never => {
+    throw storeError(error);
+  };
   const engine: Engine = {
     db,
     groupSize: 1,
@@ -29,10 +32,10 @@ export function openStore(d1: D1Database, now: () => number): Store {
         await batch([...inserts, ...one.statements]);
       } catch (error) {
         if (isDuplicate(error, 'event.authority_id, event.seq')) return 'lost';
-        return [{ ok: false, error }];
+        return [{ ok: false, error: storeError(error) }];
       }
       return [{ ok: true }];
     },
   };
-  return { db, change: createChanges(engine), write: batch };
+  return { db, change: createChanges(engine), write: (statements) => batch(statements).catch(named) };
 }
