@@ -9,7 +9,7 @@ import { CLOCK_SKEW_SECONDS, MAX_AUTHORITY_HINTS, MAX_CRIT, MAX_FINDINGS, MAX_ST
 import { ENTITY_STATEMENT, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
 import { parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
-import { numericDate, requireNow } from './numeric-date.js';
+import { numericDate, requireNow, timeFaults } from './numeric-date.js';
 import { isRegistrationPolicy } from './registration-policy.js';
 import { isObject } from './strict-json.js';
 
@@ -156,9 +156,7 @@ export function parseStatementClaims(value: unknown, options: StatementOptions):
 
 /** What is no reason to refuse others' statements, and still nothing we sign. */
 function checkOwnExtras(claims: Shape, configuration: boolean): readonly Finding[] {
-  const findings: Finding[] = [];
-  for (const name of ['iat', 'exp', 'nbf'] as const)
-    if (claims[name] !== undefined && !Number.isInteger(claims[name])) findings.push(finding('claim_invalid', name, 'it is not a whole number of seconds'));
+  const findings: Finding[] = [...timeFaults(claims)];
   for (const [name, most] of [
     ['authority_hints', MAX_AUTHORITY_HINTS],
     ['trust_marks', MAX_TRUST_MARKS],
