@@ -40,10 +40,7 @@ export type HistoricalKeys =
  * the size of a statement: each key ever used stays in it, so one that cannot be read is left out and takes none of the
  * others with it (RFC 7517 §5). Refused is a response with a private or symmetric key, or with one `kid` twice.
  */
-export async function validateHistoricalKeys(
-  compact: unknown,
-  issuer: { readonly entityId: string; readonly jwks: JwkSet },
-): Promise<HistoricalKeys> {
+export async function validateHistoricalKeys(compact: unknown, issuer: { readonly entityId: string; readonly jwks: JwkSet }): Promise<HistoricalKeys> {
   const jws = parseJws(compact, typOf(JWK_SET_JWT));
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
