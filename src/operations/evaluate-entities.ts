@@ -55,9 +55,10 @@ export async function evaluateNow(
   const { development } = deployment;
   const pinned = anchors ?? (await anchorsOf(deployment, row));
   const evaluation = await evaluate(subject, {
-    source: superiors.length
-      ? withLocation(source, outbound, { subject, superiors, now: deployment.now(), development, keyCache, served: source.served })
-      : source,
+    source,
+    ...(superiors.length && {
+      locate: (paid) => withLocation(paid, outbound, { subject, superiors, now: deployment.now(), development, keyCache, budget, served: source.served }),
+    }),
     anchors: pinned,
     now: deployment.now(),
     development,
