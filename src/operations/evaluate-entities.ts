@@ -9,6 +9,7 @@ import { withLocation } from '../resolver/ec-location.js';
 import { evaluate } from '../resolver/evaluate.js';
 import type { MarkIssuer } from '../resolver/judge-marks.js';
 import { askMarkStatus } from '../resolver/mark-status.js';
+import type { KnownEntity } from '../store/known-entities.js';
 import { artefact, authority, knownEntity } from '../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import type { Deployment } from './call.js';
@@ -17,7 +18,7 @@ import { type Issuer, issuerOf } from './publish.js';
 import { Refusal } from './refusal.js';
 import type { AuthorityRow } from './registry.js';
 import { type LocalEvidence, statementSource } from './statement-source.js';
-import { type Evaluated, type KnownEntity, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
+import { type Evaluated, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
 import { putBack, setAside, sortOut, take } from './take-entities.js';
 import { watchMember } from './watch-members.js';
 
