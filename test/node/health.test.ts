@@ -165,6 +165,27 @@ describe('what anyone may ask of the process itself', () => {
     const many = await count();
     expect([many >= 900, many <= 2002], `${many}`).toEqual([true, true]);
   });
+  it('metrics tell how often the discovery thread was started again and entities were set aside, as counters, at each scrape', async () => {
+    const d = await prepared();
+    const counts = { restarts: 0, setAside: 0 };
+    const { registry } = createMetrics(d.deployment, d.store, counts);
+    const lines = async () =>
+      (await registry.metrics()).split('\n').filter((line) => /holdfast_(discovery|operations|transactions)\w* /.test(line) && !line.startsWith('# HELP'));
+    const told = (restarts: number, aside: number) => [
+      '# TYPE holdfast_discovery_restarts_total counter',
+      `holdfast_discovery_restarts_total ${restarts}`,
+      '# TYPE holdfast_discovery_set_aside_total counter',
+      `holdfast_discovery_set_aside_total ${aside}`,
+    ];
+    expect(await lines()).toEqual(expect.arrayContaining(told(0, 0)));
+    Object.assign(counts, { restarts: 3, setAside: 1 });
+    for (let n = 0; n < 2; n++) expect(await lines()).toEqual(expect.arrayContaining(told(3, 1)));
+    expect(await registry.metrics()).toMatch(/# HELP holdfast_discovery_set_aside_total \S+/);
+    expect(await lines()).toEqual(
+      expect.arrayContaining(['# TYPE holdfast_operations_total counter', `holdfast_operations_total ${d.store.counts.operations}`]),
+    );
+    expect(await registry.metrics(), 'where there is no such thread').not.toContain('NaN');
+  });
   it('active members are counted in slices that let others in between, and of many at most once a minute', async () => {
     const d = await prepared();
     const [owner] = await d.rows('SELECT id FROM authority');
