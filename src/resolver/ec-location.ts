@@ -1,16 +1,8 @@
-import {
-  type EntityStatement,
-  isEntityConfiguration,
-  type KeyCache,
-  mediaTypes,
-  parseEntityStatement,
-  type Result,
-  validateEntityConfiguration,
-  verifyEntityStatement,
-} from '../federation/entry.js';
+import { type KeyCache, mediaTypes, type Result, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
 import type { Budget } from '../outbound/evaluation-budget.js';
 import type { Outbound } from '../outbound/outbound.js';
 import type { StatementSource } from './source.js';
+import { statedBy } from './stated-by.js';
 
 export interface LocateOptions {
   readonly subject: string;
@@ -46,28 +38,15 @@ export function withLocation(paid: StatementSource, outbound: Outbound, options:
     once(`${superior.entityId} ${superior.fetchEndpoint} ${of}`, () => paid.statement(superior, of));
   const configuration: StatementSource['configuration'] = (id) => once(id, () => paid.configuration(id));
 
-  /** The superior's statement about the subject, its signature verified; undefined when there is none. */
-  async function stated(superior: string): Promise<EntityStatement | undefined> {
-    const above = await configuration(superior);
-    const parsed = above.ok ? await budget.read(() => validateEntityConfiguration(above.value, { now, subject: superior, development }, keyCache)) : undefined;
-    const fetchEndpoint = parsed?.ok ? parsed.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'] : undefined;
-    if (!parsed?.ok || typeof fetchEndpoint !== 'string') return undefined;
-    const compact = await statement({ entityId: superior, fetchEndpoint }, subject);
-    const found = compact.ok ? await budget.read(() => parseEntityStatement(compact.value, { now, subject, development })) : undefined;
-    if (!found?.ok || isEntityConfiguration(found.value) || found.value.claims.iss !== superior) return undefined;
-    const signed = await verifyEntityStatement(found.value, parsed.value.claims.jwks, keyCache);
-    return signed.ok ? signed.value : undefined;
-  }
-
   async function located(superior: string): Promise<string | undefined> {
-    const above = await stated(superior);
-    const location = above?.claims['ec_location'];
-    if (!above || typeof location !== 'string') return undefined;
+    const above = await statedBy({ configuration, statement }, superior, subject, { now, development, read: budget.read, ...(keyCache && { keyCache }) });
+    const location = above.ok ? above.value.claims['ec_location'] : undefined;
+    if (!above.ok || typeof location !== 'string') return undefined;
     const served = await options.served?.(superior, subject, location);
     const compact = served?.ok ? served.value : await read(outbound, location);
     const own = compact === undefined ? undefined : await budget.read(() => validateEntityConfiguration(compact, { now, subject, development }, keyCache));
     if (!own?.ok) return undefined;
-    return (await verifyEntityStatement(own.value, above.claims.jwks, keyCache)).ok ? compact : undefined;
+    return (await verifyEntityStatement(own.value, above.value.claims.jwks, keyCache)).ok ? compact : undefined;
   }
 
   return {
