@@ -12,7 +12,7 @@ import { sealedCustody } from '../dist/keys/custody.js';
 import { newSealKey } from '../dist/keys/random.js';
 import { importSealKey } from '../dist/keys/seal.js';
 import { backgroundTurn } from '../dist/operations/background.js';
-import { evaluateDue } from '../dist/operations/evaluate-entities.js';
+import { evaluateDue } from '../dist/operations/resolving/evaluate-entities.js';
 import { evaluate } from '../dist/resolver/evaluate.js';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
 import { strangers } from './strangers.mjs';
@@ -367,8 +367,8 @@ async function crawling() {
   const http = await import('node:http');
   const { safeFetch } = await import('../dist/outbound/safe-fetch.node.js');
   const { perProcess } = await import('../dist/outbound/budget.js');
-  const { startCrawl, crawlSlice } = await import('../dist/operations/crawl.js');
-  const { enrollMember } = await import('../dist/operations/enroll-member.js');
+  const { startCrawl, crawlSlice } = await import('../dist/operations/resolving/crawl.js');
+  const { enrollMember } = await import('../dist/operations/members/enroll-member.js');
   const signer = await d.keyCustody.signer({ id: 'bench', ...d.key });
   let base = '';
   let open = 0;
@@ -435,8 +435,8 @@ async function impact() {
       "INSERT INTO member_watch (member_id, authority_id, entity_id, checked_at, failures, metadata, raised, counting) SELECT id, authority_id, entity_id, 0, 0, ?, '[]', '{}' FROM member",
     )
     .run(metadata);
-  const { draftPolicy } = await import('../dist/operations/policies.js');
-  const { startImpact, impactSlice } = await import('../dist/operations/policy-impact.js');
+  const { draftPolicy } = await import('../dist/operations/policies/policies.js');
+  const { startImpact, impactSlice } = await import('../dist/operations/policies/policy-impact.js');
   const { version } = await draftPolicy(d.call, 'main', {
     metadataPolicy: {
       openid_relying_party: { grant_types: { subset_of: ['authorization_code', 'refresh_token'] }, token_endpoint_auth_method: { default: 'private_key_jwt' } },

@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory';
-import { findApiKey } from '../operations/api-keys.js';
-import { noteUse } from '../operations/note-use.js';
+import { findApiKey } from '../operations/access/api-keys.js';
+import { noteUse } from '../operations/access/note-use.js';
 import type { AdminEnv } from './context.js';
 import { problem } from './errors.js';
 

@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import type { JWK } from 'jose';
-import { changeAuthority, createAuthority } from '../operations/authorities.js';
-import { activateKey, createKey, isRevocationReason, retireKey, revokeKey, stageKey } from '../operations/authority-keys.js';
-import { checkAuthority } from '../operations/check-authority.js';
+import { changeAuthority, createAuthority } from '../operations/authorities/authorities.js';
+import { activateKey, createKey, isRevocationReason, retireKey, revokeKey, stageKey } from '../operations/keys/authority-keys.js';
+import { checkAuthority } from '../operations/authorities/check-authority.js';
 import { allow } from '../operations/call.js';
 import { countMembers, listAuthorities } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { parse } from 'csv-parse/sync';
 import { parseJson } from '../federation/strict-json.js';
-import { finishImport, IMPORT_SLICE, IMPORT_SLICE_BYTES, type ImportLine, importSlice, startImport } from '../operations/import-members.js';
+import { finishImport, IMPORT_SLICE, IMPORT_SLICE_BYTES, type ImportLine, importSlice, startImport } from '../operations/members/import-members.js';
 import { listMembers } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
 import { allow } from '../operations/call.js';

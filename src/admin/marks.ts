@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi';
-import { type Granted, grantMark, withdrawGrant, withdrawInstance } from '../operations/grant-mark.js';
-import { endOf, type GrantRow, type MarkRow, type MarkTypeRow } from '../operations/issue-mark.js';
-import { changeMarkType, createMarkType, haltMarkType, listMarkTypes } from '../operations/mark-types.js';
-import { hideOwnMark, listOwnMarks, showOwnMark } from '../operations/own-marks.js';
-import type { OwnMarkRow } from '../operations/publish.js';
-import { listGrants, listIssued, markOf } from '../operations/read-marks.js';
-import { type DelegationRow, delegateMarkType, forgetMarkType, listDelegations, recognizeMarkType } from '../operations/recognize-marks.js';
+import { type Granted, grantMark, withdrawGrant, withdrawInstance } from '../operations/marks/grant-mark.js';
+import { endOf, type GrantRow, type MarkRow, type MarkTypeRow } from '../operations/marks/issue-mark.js';
+import { changeMarkType, createMarkType, haltMarkType, listMarkTypes } from '../operations/marks/mark-types.js';
+import { hideOwnMark, listOwnMarks, showOwnMark } from '../operations/marks/own-marks.js';
+import type { OwnMarkRow } from '../operations/artefacts/publish.js';
+import { listGrants, listIssued, markOf } from '../operations/marks/read-marks.js';
+import { type DelegationRow, delegateMarkType, forgetMarkType, listDelegations, recognizeMarkType } from '../operations/marks/recognize-marks.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { authoritySchema, pageOf, pageQuery, presentAuthority, reason, withFindings } from './wire.js';

@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi';
-import { createApiKey, revokeApiKey } from '../operations/api-keys.js';
+import { createApiKey, revokeApiKey } from '../operations/access/api-keys.js';
 import { allow } from '../operations/call.js';
-import { findJob } from '../operations/jobs.js';
-import { WARNING } from '../operations/import-members.js';
+import { findJob } from '../operations/jobs/jobs.js';
+import { WARNING } from '../operations/members/import-members.js';
 import { listApiKeys, listDeploymentEvents, listEvents, listJobs, listRefusals } from '../operations/read.js';
 import { findAuthority } from '../operations/registry.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';

@@ -9,9 +9,9 @@ import {
   publishPolicy,
   reportPolicy,
   rollbackPolicy,
-} from '../operations/policies.js';
+} from '../operations/policies/policies.js';
 import { isError } from '../operations/judged.js';
-import { EFFECTS, readImpact, startImpact } from '../operations/policy-impact.js';
+import { EFFECTS, readImpact, startImpact } from '../operations/policies/policy-impact.js';
 import { listPolicies } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
 import { findAuthority } from '../operations/registry.js';

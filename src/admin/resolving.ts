@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { type AnchorRow, checkAnchor, listAnchors, pinAnchor, unpinAnchor } from '../operations/anchors.js';
-import { startCrawl } from '../operations/crawl.js';
-import { type EntityView, evaluateEntity, explainEntity, getEntity, listEntities, readGraph } from '../operations/read-entities.js';
+import { type AnchorRow, checkAnchor, listAnchors, pinAnchor, unpinAnchor } from '../operations/resolving/anchors.js';
+import { startCrawl } from '../operations/resolving/crawl.js';
+import { type EntityView, evaluateEntity, explainEntity, getEntity, listEntities, readGraph } from '../operations/resolving/read-entities.js';
 import { ENTITY_SOURCES, SNAPSHOT_STATES } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { decideHold, getWatched, listWatched, type WatchRow } from '../operations/watch-members.js';
+import { decideHold, getWatched, listWatched, type WatchRow } from '../operations/members/watch-members.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { pageOf, pageQuery, reason } from './wire.js';

@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { SIGNING_ALGORITHMS } from '../federation/entry.js';
-import type { ApiKeyRow } from '../operations/api-keys.js';
+import type { ApiKeyRow } from '../operations/access/api-keys.js';
 import type { WithFindings } from '../operations/judged.js';
-import type { JobRow } from '../operations/jobs.js';
-import { authorityMetadata } from '../operations/publish.js';
+import type { JobRow } from '../operations/jobs/jobs.js';
+import { authorityMetadata } from '../operations/artefacts/publish.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow, PolicyRow } from '../operations/registry.js';
 import type { EventRow } from '../store/event.js';
 import {

@@ -1,15 +1,15 @@
 import { and, eq, lt } from 'drizzle-orm';
 import { raw } from '../store/database.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
-import { rotateBySchedule } from './authority-keys.js';
+import { rotateBySchedule } from './keys/authority-keys.js';
 import { type Deployment, systemCall } from './call.js';
-import { signDueStatuses } from './cut-marks.js';
-import { KEPT_AFTER_END } from './issue-mark.js';
-import { staleArtefacts } from './jobs.js';
+import { signDueStatuses } from './marks/cut-marks.js';
+import { KEPT_AFTER_END } from './marks/issue-mark.js';
+import { staleArtefacts } from './jobs/jobs.js';
 import { dueResting } from '../store/known-entities.js';
-import { impactRuns } from './policy-impact.js';
-import { renewSlice, SLICE } from './renew.js';
-import { forgetWishes } from './wishes.js';
+import { impactRuns } from './policies/policy-impact.js';
+import { renewSlice, SLICE } from './artefacts/renew.js';
+import { forgetWishes } from './resolving/wishes.js';
 
 /** Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation. */
 export async function trackJobs(deployment: Deployment): Promise<void> {

@@ -1,8 +1,8 @@
 import type { Deployment } from './call.js';
-import { crawlSlice } from './crawl.js';
-import { evaluateDue } from './evaluate-entities.js';
-import { refreshOwnMarks } from './own-marks.js';
-import { takeWishes } from './wishes.js';
+import { crawlSlice } from './resolving/crawl.js';
+import { evaluateDue } from './resolving/evaluate-entities.js';
+import { refreshOwnMarks } from './marks/own-marks.js';
+import { takeWishes } from './resolving/wishes.js';
 
 export interface Discovered {
   readonly evaluated: number;

@@ -1,14 +1,14 @@
-import { compareKeys } from './anchors.js';
+import { compareKeys } from './resolving/anchors.js';
 import type { Deployment } from './call.js';
-import { checkAuthorityNow } from './check-authority.js';
-import { showsToken } from './domain-control.js';
-import { evaluateNamed, explainNow } from './evaluate-asked.js';
+import { checkAuthorityNow } from './authorities/check-authority.js';
+import { showsToken } from './members/domain-control.js';
+import { evaluateNamed, explainNow } from './resolving/evaluate-asked.js';
 import type { Question, Questions } from './explorer.js';
-import { readMark } from './own-marks.js';
-import { impactSlice } from './policy-impact.js';
-import { preflightNow } from './preflight.js';
-import { readConfiguration } from './statement-source.js';
-import { listedKeys, policyUnder } from './superior-statement.js';
+import { readMark } from './marks/own-marks.js';
+import { impactSlice } from './policies/policy-impact.js';
+import { preflightNow } from './members/preflight.js';
+import { readConfiguration } from './resolving/statement-source.js';
+import { listedKeys, policyUnder } from './authorities/superior-statement.js';
 
 type Answers = { readonly [Q in Question]: (deployment: Deployment, asked: Questions[Q]['asked']) => Promise<Questions[Q]['answer']> };
 

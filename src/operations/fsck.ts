@@ -5,7 +5,7 @@ import { sha256 } from '../keys/random.js';
 import { EMPTY_HEAD, eventHash } from '../store/event.js';
 import { artefact, authority, event, member, trustMark, trustMarkGrant } from '../store/schema.js';
 import type { Deployment } from './call.js';
-import { endOf } from './issue-mark.js';
+import { endOf } from './marks/issue-mark.js';
 import { authorityKeys } from './registry.js';
 
 /** Something in the database that cannot be. */

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm';
-import { ensureOwner } from '../operations/api-keys.js';
-import { createAuthority } from '../operations/authorities.js';
+import { ensureOwner } from '../operations/access/api-keys.js';
+import { createAuthority } from '../operations/authorities/authorities.js';
 import { type Deployment, systemCall } from '../operations/call.js';
 import { insertRows } from '../store/bulk.js';
 import type { SigningAlgorithm } from '../federation/entry.js';

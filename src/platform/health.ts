@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { SigningAlgorithm } from '../federation/entry.js';
 import { authority, authorityKey } from '../store/schema.js';
 import type { Deployment } from '../operations/call.js';
-import { overdue } from '../operations/renew.js';
+import { overdue } from '../operations/artefacts/renew.js';
 
 export interface Readiness {
   readonly ready: boolean;

@@ -4,7 +4,7 @@ import { isNotNull, min, sql } from 'drizzle-orm';
 import type { DiscoveryThread } from './local/discovery-thread.node.js';
 import { activeMembers } from './active-members.node.js';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { overdue } from '../operations/renew.js';
+import { overdue } from '../operations/artefacts/renew.js';
 import type { Deployment } from '../operations/call.js';
 import { artefact, job } from '../store/schema.js';
 import type { NodeStore } from '../store/store.node.js';

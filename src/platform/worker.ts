@@ -3,7 +3,7 @@ import { sealedCustody } from '../keys/custody.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
 import { backgroundTurn } from '../operations/background.js';
-import { scheduleCrawls } from '../operations/crawl.js';
+import { scheduleCrawls } from '../operations/resolving/crawl.js';
 import { exploringDirectly } from '../operations/explore-directly.js';
 import { discoveryTurn } from '../operations/discovery.js';
 import { perProcess } from '../outbound/budget.js';

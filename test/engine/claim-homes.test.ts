@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { authorityChange, memberChange } from '../../src/admin/wire.js';
 import { parseEntityStatement } from '../../src/federation/entry.js';
 import { STANDARD_CLAIMS } from '../../src/federation/entity-statement.js';
-import { CLAIM_HOMES, RESERVED_CLAIMS } from '../../src/operations/claim-homes.js';
+import { CLAIM_HOMES, RESERVED_CLAIMS } from '../../src/operations/authorities/claim-homes.js';
 import { NOW, testDeployment, testMember } from '../support/deployment.js';
 
 const SETTABLE = { authority: ['trust_mark_issuers', 'trust_mark_owners', 'trust_anchor_hints', 'crit'], member: [] as string[] };

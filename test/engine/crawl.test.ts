@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeJwt } from 'jose';
-import { crawlSlice } from '../../src/operations/crawl.js';
+import { crawlSlice } from '../../src/operations/resolving/crawl.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';

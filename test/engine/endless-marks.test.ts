@@ -4,7 +4,7 @@ import { validateTrustMark, validateTrustMarkStatus } from '../../src/federation
 import { backgroundTurn, purge } from '../../src/operations/background.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
-import { renewSlice } from '../../src/operations/renew.js';
+import { renewSlice } from '../../src/operations/artefacts/renew.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
 const A = '/authorities/main';

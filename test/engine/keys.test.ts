@@ -1,9 +1,9 @@
 import { decodeJwt, decodeProtectedHeader, exportJWK, exportPKCS8, generateKeyPair } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { historicalKeyFor, parseEntityStatement, validateHistoricalKeys, validateTrustChain, verifyEntityStatement } from '../../src/federation/entry.js';
-import { createAuthority } from '../../src/operations/authorities.js';
+import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { backgroundTurn, rotateAll } from '../../src/operations/background.js';
-import { renewSlice } from '../../src/operations/renew.js';
+import { renewSlice } from '../../src/operations/artefacts/renew.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';

@@ -2,11 +2,11 @@ import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose
 import { describe, expect, it } from 'vitest';
 import { validateTrustMark, validateTrustMarkStatus } from '../../src/federation/entry.js';
 import { systemCall } from '../../src/operations/call.js';
-import { signDueStatuses } from '../../src/operations/cut-marks.js';
-import { grantMark } from '../../src/operations/grant-mark.js';
+import { signDueStatuses } from '../../src/operations/marks/cut-marks.js';
+import { grantMark } from '../../src/operations/marks/grant-mark.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { purge } from '../../src/operations/background.js';
-import { renewSlice } from '../../src/operations/renew.js';
+import { renewSlice } from '../../src/operations/artefacts/renew.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember, whenSigning } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 
@@ -408,7 +408,7 @@ describe('delegation (§7.2)', () => {
 
 describe('marks of others in the own configuration (§3.1.2)', () => {
   it('EC-08: shown after validation, refreshed ahead of the end, dropped when the issuer has it no more', async () => {
-    const { refreshOwnMarks } = await import('../../src/operations/own-marks.js');
+    const { refreshOwnMarks } = await import('../../src/operations/marks/own-marks.js');
     const d = await testDeployment();
     const issuer = await testKey();
     const ISSUER = 'https://marks.elsewhere.example';

@@ -211,7 +211,7 @@ describe('the life of a member', () => {
   });
 
   it('every state and every verb: exactly the legal transitions', async () => {
-    const { MEMBER_VERBS } = await import('../../src/operations/member-life-cycle.js');
+    const { MEMBER_VERBS } = await import('../../src/operations/members/member-life-cycle.js');
     const { MEMBER_STATES } = await import('../../src/store/schema.js');
     const { d } = await active();
     const id = (await d.admin('GET', at(RP))).json.id as string;

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { createAuthority } from '../../src/operations/authorities.js';
-import { draftPolicy, publishPolicy } from '../../src/operations/policies.js';
+import { createAuthority } from '../../src/operations/authorities/authorities.js';
+import { draftPolicy, publishPolicy } from '../../src/operations/policies/policies.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { ANCHOR, NOW, testDeployment, testMember } from '../support/deployment.js';
 

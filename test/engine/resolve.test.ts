@@ -1,10 +1,10 @@
 import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { type JwkSet, validateResolveResponse, validateTrustChain } from '../../src/federation/entry.js';
-import { evaluateDue } from '../../src/operations/evaluate-entities.js';
+import { evaluateDue } from '../../src/operations/resolving/evaluate-entities.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
-import { pinAnchor, unpinAnchor } from '../../src/operations/anchors.js';
+import { pinAnchor, unpinAnchor } from '../../src/operations/resolving/anchors.js';
 import { knowMembers } from '../../src/store/known-entities.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember, whenSigning } from '../support/deployment.js';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { backgroundTurn } from '../../src/operations/background.js';
-import { crawlSlice, startCrawl } from '../../src/operations/crawl.js';
-import { refreshOwnMarks } from '../../src/operations/own-marks.js';
-import { evaluateDue } from '../../src/operations/evaluate-entities.js';
-import { endLeases } from '../../src/operations/take-entities.js';
+import { crawlSlice, startCrawl } from '../../src/operations/resolving/crawl.js';
+import { refreshOwnMarks } from '../../src/operations/marks/own-marks.js';
+import { evaluateDue } from '../../src/operations/resolving/evaluate-entities.js';
+import { endLeases } from '../../src/operations/resolving/take-entities.js';
 import { ANCHOR, NOW, testDeployment, type TestDeployment, testMember } from '../support/deployment.js';
 
 const DAY = 86_400;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createAuthority } from '../../src/operations/authorities.js';
+import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { NOW, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { discoveryTurn } from '../../src/operations/discovery.js';
-import { judgeKeys } from '../../src/operations/watch-rules.js';
+import { judgeKeys } from '../../src/operations/members/watch-rules.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 

@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { scheduleCrawls } from '../../operations/crawl.js';
+import { scheduleCrawls } from '../../operations/resolving/crawl.js';
 import { discoveryTurn } from '../../operations/discovery.js';
-import { endLeases } from '../../operations/take-entities.js';
-import { noteWishes } from '../../operations/wishes.js';
+import { endLeases } from '../../operations/resolving/take-entities.js';
+import { noteWishes } from '../../operations/resolving/wishes.js';
 import type { Outbound } from '../../outbound/outbound.js';
 import { readInbox } from '../../store/inbox.node.js';
 import { inboxFile, type NodeDeployment, openExploring } from '../deployment.node.js';

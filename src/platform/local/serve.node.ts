@@ -5,7 +5,7 @@ import { listAuthorities } from '../../operations/read.js';
 import { authorityKeys } from '../../operations/registry.js';
 import { backgroundTurn } from '../../operations/background.js';
 import { createPublicApp } from '../../public/app.js';
-import { endLeases } from '../../operations/take-entities.js';
+import { endLeases } from '../../operations/resolving/take-entities.js';
 import { inboxOnSqlite } from '../../store/inbox.node.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
 import type { Config } from '../config.js';

@@ -1,0 +1,116 @@
+import { and, count, eq, gt, isNull, or } from 'drizzle-orm';
+import { newApiKey, newId, sha256 } from '../../keys/random.js';
+import { insertRows } from '../../store/bulk.js';
+import { apiKey, type Role } from '../../store/schema.js';
+import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
+import { Refusal } from '../refusal.js';
+
+export type ApiKeyRow = typeof apiKey.$inferSelect;
+
+/** The event chain of what concerns the deployment and no single authority. */
+export const DEPLOYMENT = 'deployment';
+
+export interface ApiKeyInput {
+  readonly name: string;
+  readonly role: Role;
+  /** Slugs; null: all authorities. */
+  readonly authorities: readonly string[] | null;
+  /** Seconds since the epoch. */
+  readonly expiresAt?: number | null | undefined;
+}
+
+/** Make an API key. Only its hash is kept: the token is shown once. */
+export async function createApiKey(call: Call, input: ApiKeyInput, token = newApiKey()): Promise<{ readonly row: ApiKeyRow; readonly token: string }> {
+  allow(call, 'administer', null);
+  const row: ApiKeyRow = {
+    id: newId('api'),
+    name: input.name,
+    prefix: token.prefix,
+    sha256: await sha256(token.token),
+    role: input.role,
+    authorities: input.authorities,
+    createdAt: call.now(),
+    createdBy: call.actor.id,
+    expiresAt: input.expiresAt ?? null,
+    revokedAt: null,
+    lastUsedAt: null,
+  };
+  return change(call, {
+    authorityId: DEPLOYMENT,
+    scope: row.id,
+    decide: async () => ({
+      events: [
+        {
+          type: 'api_key.created',
+          subjectKind: 'api_key',
+          subjectId: row.id,
+          detail: { name: row.name, role: row.role, authorities: row.authorities, prefix: row.prefix },
+        },
+      ],
+      statements: [insertRows(apiKey, [row])],
+      result: { row, token: token.token },
+    }),
+  });
+}
+
+const usable = (now: number) => and(isNull(apiKey.revokedAt), or(isNull(apiKey.expiresAt), gt(apiKey.expiresAt, now)));
+
+/** End an API key at once. The last usable owner key of the whole deployment stays. @throws Refusal last_owner */
+export async function revokeApiKey(call: Call, id: string): Promise<ApiKeyRow> {
+  allow(call, 'administer', null);
+  const { db } = call.store;
+  return change(call, {
+    authorityId: DEPLOYMENT,
+    scope: null,
+    async decide() {
+      const [before] = await db.select().from(apiKey).where(eq(apiKey.id, id)).limit(1);
+      if (!before) throw new Refusal('not_found', 'there is no such API key');
+      if (before.revokedAt !== null) return { events: [], statements: [], result: before };
+      const [owners] = await db
+        .select({ n: count() })
+        .from(apiKey)
+        .where(and(eq(apiKey.role, 'owner'), isNull(apiKey.authorities), usable(call.now())));
+      if (before.role === 'owner' && before.authorities === null && (owners?.n ?? 0) <= 1)
+        throw new Refusal('last_owner', 'this is the last owner key; make another one first');
+      const row = { ...before, revokedAt: call.now() };
+      return {
+        events: [{ type: 'api_key.revoked', subjectKind: 'api_key', subjectId: id, detail: { name: row.name } }],
+        statements: [db.update(apiKey).set({ revokedAt: row.revokedAt }).where(eq(apiKey.id, id))],
+        result: row,
+      };
+    },
+  });
+}
+
+/** The API key a token stands for; undefined when unknown, expired or revoked. */
+export async function findApiKey({ store: { db }, now }: Deployment, token: string): Promise<ApiKeyRow | undefined> {
+  if (token.length < 16 || token.length > 512) return undefined;
+  const [row] = await db
+    .select()
+    .from(apiKey)
+    .where(and(eq(apiKey.sha256, await sha256(token)), usable(now())))
+    .limit(1);
+  return row;
+}
+
+/**
+ * The first owner key: the given token, or a new one. Given a token the deployment does not know, it is added as an
+ * owner key: whoever sets the environment owns the deployment.
+ * @returns the token when it was made here and has to be shown once
+ */
+export async function ensureOwner(deployment: Deployment, given: string | undefined): Promise<string | undefined> {
+  const call = systemCall(deployment);
+  if (given !== undefined) {
+    if (given.length < 16) throw new Error('HOLDFAST_ADMIN_TOKEN is shorter than 16 characters');
+    const [known] = await deployment.store.db
+      .select({ id: apiKey.id })
+      .from(apiKey)
+      .where(eq(apiKey.sha256, await sha256(given)))
+      .limit(1);
+    if (!known) await createApiKey(call, { name: 'HOLDFAST_ADMIN_TOKEN', role: 'owner', authorities: null }, { token: given, prefix: 'environment' });
+    return undefined;
+  }
+  const [any] = await deployment.store.db.select({ n: count() }).from(apiKey);
+  if (any?.n) return undefined;
+  return (await createApiKey(call, { name: 'first owner', role: 'owner', authorities: null })).token;
+}

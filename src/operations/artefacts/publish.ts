@@ -1,0 +1,207 @@
+import { eq } from 'drizzle-orm';
+import {
+  type Constraints,
+  entityConfigurationUrl,
+  mediaTypes,
+  type Metadata,
+  type Result,
+  signEntityConfiguration,
+  signHistoricalKeys,
+  type Signer,
+  signSubordinateStatement,
+  type SigningAlgorithm,
+  SIGNING_ALGORITHMS,
+} from '../../federation/entry.js';
+import { historicalKeys, publishedKeys } from '../../keys/life-cycle.js';
+import { sha256 } from '../../keys/random.js';
+import type { NewArtefact } from '../../store/bulk.js';
+import { AUTHORITY_ENDPOINTS, ENDPOINT_PATHS, ownTrustMark } from '../../store/schema.js';
+import type { Deployment } from '../call.js';
+import { Refusal, refuseFindings } from '../refusal.js';
+import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
+
+/** Everything an authority's artefacts are made of, read once per operation or slice. */
+export interface Issuer {
+  readonly authority: AuthorityRow;
+  readonly keys: readonly AuthorityKeyRow[];
+  readonly policy: PolicyRow | undefined;
+  readonly signer: Signer;
+}
+
+/** Find what is needed to sign for an authority. @throws Refusal wrong_state when it has no active key or is halted */
+export async function issuerOf(
+  deployment: Deployment,
+  authority: AuthorityRow,
+  changed: { keys?: readonly AuthorityKeyRow[]; policy?: PolicyRow } = {},
+): Promise<Issuer> {
+  if (authority.state !== 'active') throw new Refusal('wrong_state', `the authority ${authority.slug} is ${authority.state}; nothing is signed`);
+  const keys = changed.keys ?? (await authorityKeys(deployment.store.db, authority.id));
+  const active = keys.find(({ state }) => state === 'active');
+  if (!active) throw new Refusal('wrong_state', `the authority ${authority.slug} has no active key`);
+  const signer = await deployment.custody.signer({ ...active, alg: active.alg as SigningAlgorithm });
+  return { authority, keys, policy: changed.policy ?? (await publishedPolicy(deployment.store.db, authority.id)), signer };
+}
+
+/**
+ * Goes into the `cut` of what is signed: after a compromise nothing that rests on the old signatures serves any more, even
+ * though the same statement, newly signed, stands in the same place. Both summands only rise, so the sum never comes back.
+ */
+const compromisedKeys = ({ keys }: Pick<Issuer, 'keys'>): number => keys.filter(({ revokedReason }) => revokedReason === 'compromised').length;
+
+/** Where an endpoint of an authority lies: below its identifier. */
+export const endpointOf = (entityId: string, name: string): string => `${entityId.replace(/\/$/, '')}/${name}`;
+
+const ASSERTION_ALGORITHMS = SIGNING_ALGORITHMS.filter((alg) => alg !== 'EdDSA');
+
+/** Where the configuration is served that a member signed and we publish (Entity Configuration Hosting draft). */
+export const hostedAt = (authority: string, subject: string): string => `${endpointOf(authority, 'hosted')}?sub=${encodeURIComponent(subject)}`;
+
+/** The authority's own metadata with the endpoints that Holdfast serves (OpenID Federation 1.0 §5.1.1, §8.8.1). */
+export function authorityMetadata({ entityId, metadata, clientAuth }: Pick<AuthorityRow, 'entityId' | 'metadata' | 'clientAuth'>): Metadata {
+  const endpoints: Record<string, unknown> = {};
+  let authenticated = false;
+  for (const endpoint of AUTHORITY_ENDPOINTS) {
+    const name = `federation_${endpoint}_endpoint`;
+    endpoints[name] = endpointOf(entityId, ENDPOINT_PATHS[endpoint]);
+    const mode = clientAuth[endpoint] ?? 'none';
+    if (mode === 'none') continue;
+    authenticated = true;
+    endpoints[`${name}_auth_methods`] = mode === 'required' ? ['private_key_jwt'] : ['none', 'private_key_jwt'];
+  }
+  if (authenticated) endpoints['endpoint_auth_signing_alg_values_supported'] = ASSERTION_ALGORITHMS;
+  return { ...metadata, federation_entity: { ...metadata['federation_entity'], ...endpoints } };
+}
+
+/** Renew at half-life with up to 10 % jitter, at most once a minute; not at all when exp already is the cap. */
+function renewal(iat: number, exp: number, cap: number | null): number | null {
+  if (cap !== null && exp >= cap) return null;
+  const life = exp - iat;
+  return iat + Math.max(60, Math.floor(life / 2 + (Math.random() * life) / 10));
+}
+
+type Kind = Pick<NewArtefact, 'kind' | 'key'> & Partial<Pick<NewArtefact, 'variant' | 'memberId' | 'organizationId' | 'cut' | 'cap'>>;
+
+/** The row of signed bytes: its hash, its end, when it is renewed. */
+export async function artefactOf(issuer: Issuer, kind: Kind, mediaType: string, bytes: string, iat: number, exp: number | null): Promise<NewArtefact> {
+  const cap = kind.cap ?? null;
+  return {
+    variant: '',
+    ...kind,
+    authorityId: issuer.authority.id,
+    mediaType,
+    bytes,
+    sha256: await sha256(bytes),
+    iat,
+    exp,
+    cap,
+    kid: issuer.signer.kid,
+    generation: issuer.authority.generation,
+    renewAt: exp === null ? null : renewal(iat, exp, cap),
+    leaseUntil: 0,
+  };
+}
+
+/** @throws Refusal findings */
+export function orRefuse(what: string, result: Result<string>): string {
+  if (!result.ok) throw refuseFindings(`${what} would not be valid, so it was not signed`, result.findings);
+  return result.value;
+}
+
+export type OwnMarkRow = typeof ownTrustMark.$inferSelect;
+
+/** Marks that others issued to an authority of ours and that have not ended. */
+export const ownMarks = async ({ store: { db }, now }: Deployment, authorityId: string): Promise<readonly OwnMarkRow[]> =>
+  (await db.select().from(ownTrustMark).where(eq(ownTrustMark.authorityId, authorityId)).orderBy(ownTrustMark.trustMarkType, ownTrustMark.iss)).filter(
+    ({ exp }) => exp === null || exp > now(),
+  );
+
+/**
+ * Sign the Entity Configuration (§9).
+ * @param marks the marks it shows; read from the store when absent
+ */
+export async function signedConfiguration(deployment: Deployment, issuer: Issuer, marks?: readonly OwnMarkRow[]): Promise<NewArtefact> {
+  const { authority, keys, signer } = issuer;
+  const iat = deployment.now();
+  const exp = iat + authority.configurationLifetime;
+  const shown = marks ?? (await ownMarks(deployment, authority.id));
+  const compact = await signEntityConfiguration(
+    {
+      ...authority.claims,
+      sub: authority.entityId as never,
+      iat,
+      exp,
+      jwks: { keys: publishedKeys(keys) },
+      metadata: authorityMetadata(authority),
+      ...(authority.authorityHints.length && { authority_hints: authority.authorityHints as never }),
+      ...(shown.length && { trust_marks: shown.map(({ trustMarkType, bytes }) => ({ trust_mark_type: trustMarkType, trust_mark: bytes })) }),
+      hasSubordinates: true,
+    },
+    { signer, development: deployment.development, criticalClaims: Array.isArray(authority.claims['crit']) ? (authority.claims['crit'] as string[]) : [] },
+  );
+  return artefactOf(
+    issuer,
+    { kind: 'entity_configuration', key: '', cut: compromisedKeys(issuer) },
+    mediaTypes.ENTITY_STATEMENT,
+    orRefuse('the entity configuration', compact),
+    iat,
+    exp,
+  );
+}
+
+/** Sign the former keys (§8.7). Without exp: it is signed anew at every key change. */
+export async function signedHistoricalKeys(deployment: Deployment, issuer: Issuer): Promise<NewArtefact> {
+  const iat = deployment.now();
+  const compact = await signHistoricalKeys({ iss: issuer.authority.entityId, iat, keys: historicalKeys(issuer.keys) }, issuer.signer);
+  return artefactOf(issuer, { kind: 'historical_keys', key: '' }, mediaTypes.JWK_SET_JWT, compact, iat, null);
+}
+
+/** A member's own constraints replace the authority's of the same name. */
+const constraintsOf = (policy: PolicyRow | undefined, member: MemberRow): Constraints => ({ ...policy?.constraints, ...member.constraints });
+const some = <T extends object>(value: T): T | undefined => (Object.keys(value).length ? value : undefined);
+
+/** Where the statement says that the member's configuration lies; undefined: it does not say, so at the well-known URL. */
+function locationOf(authority: Pick<AuthorityRow, 'entityId' | 'ecLocation'>, member: MemberRow): string | undefined {
+  if (member.hosted) return hostedAt(authority.entityId, member.entityId);
+  return member.ecLocation ?? (authority.ecLocation === 'always' ? entityConfigurationUrl(member.entityId) : undefined);
+}
+
+/** Claims of the statement about a member (§3.1); undefined ones are left out. */
+export function statementClaims({ authority, policy }: Pick<Issuer, 'authority' | 'policy'>, member: MemberRow, iat: number) {
+  const exp = Math.min(iat + (member.statementLifetime ?? authority.statementLifetime), member.validUntil ?? Number.POSITIVE_INFINITY);
+  const claims = {
+    ...member.claims,
+    iss: authority.entityId,
+    sub: member.entityId,
+    iat,
+    exp,
+    jwks: member.jwks,
+    metadata: some(member.metadata),
+    metadata_policy: policy && some(policy.policy),
+    metadata_policy_crit: policy?.crit.length ? policy.crit : undefined,
+    constraints: some(constraintsOf(policy, member)),
+    crit: member.crit.length ? member.crit : undefined,
+    source_endpoint: endpointOf(authority.entityId, ENDPOINT_PATHS.fetch),
+    ec_location: locationOf(authority, member),
+  };
+  return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;
+}
+
+/** Sign the Subordinate Statement about an active member (§3, §8.1). The caller has made sure that it is active. */
+export async function signedStatement(deployment: Deployment, issuer: Issuer, member: MemberRow): Promise<NewArtefact> {
+  const iat = deployment.now();
+  const claims = statementClaims(issuer, member, iat);
+  if (claims.exp <= iat) throw new Refusal('wrong_state', `the membership of ${member.entityId} ended at ${member.validUntil}`);
+  const compact = await signSubordinateStatement(claims as never, { signer: issuer.signer, development: deployment.development, criticalClaims: member.crit });
+  const place = {
+    kind: 'statement' as const,
+    key: member.entityId,
+    memberId: member.id,
+    organizationId: member.organizationId,
+    cut: member.cut + compromisedKeys(issuer),
+    cap: member.validUntil,
+  };
+  return artefactOf(issuer, place, mediaTypes.ENTITY_STATEMENT, orRefuse(`the statement about ${member.entityId}`, compact), iat, claims.exp);
+}
+
+/** How an event names what it published. */
+export const published = (rows: readonly NewArtefact[]) => rows.map(({ kind, key, sha256: hash, exp }) => ({ kind, key, sha256: hash, exp: exp ?? null }));

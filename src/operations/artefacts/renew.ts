@@ -1,0 +1,200 @@
+import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
+import { insertRows, type NewArtefact, putArtefacts, renewArtefacts } from '../../store/bulk.js';
+import type { Statement } from '../../store/database.js';
+import { artefact, authority, member, trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
+import type { Deployment } from '../call.js';
+import { renewable } from '../jobs/jobs.js';
+import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from '../marks/issue-mark.js';
+import { type Issuer, issuerOf, signedConfiguration, signedHistoricalKeys, signedStatement } from './publish.js';
+import { Refusal } from '../refusal.js';
+import { resignedResponse } from '../resolving/sign-resolve.js';
+
+/** Statements per slice: one UPDATE each; and how many are signed at once (one after another is three times slower). */
+export const SLICE = 500;
+const SIGN_AT_ONCE = 32;
+const LEASE_SECONDS = 60;
+
+type Due = typeof artefact.$inferSelect;
+
+/**
+ * Sign again what is due, in one slice, shortest life first. Renewal changes no content: no event, no lock. Rows are
+ * leased, so several processes seldom sign the same ones (when they do, one write wins); a crashed one's lease runs out.
+ * @returns how many rows were taken; 0 means nothing is due
+ * @throws the first error of an authority that cannot sign, after the others had their turn
+ */
+export async function renewSlice(deployment: Deployment, limit = SLICE): Promise<number> {
+  const { db } = deployment.store;
+  const now = deployment.now();
+  const due = await db
+    .select()
+    .from(artefact)
+    .where(and(lte(artefact.renewAt, now), lte(artefact.leaseUntil, now), renewable(now)))
+    .orderBy(artefact.renewAt, artefact.exp)
+    .limit(limit);
+  if (due.length === 0) return 0;
+  const ids = JSON.stringify(due.map(({ id }) => id));
+  await deployment.store.write([
+    db
+      .update(artefact)
+      .set({ leaseUntil: now + LEASE_SECONDS })
+      .where(sql`id IN (SELECT value FROM json_each(${ids}))`),
+  ]);
+  const errors: unknown[] = [];
+  for (const [authorityId, rows] of byAuthority(due)) await renewFor(deployment, authorityId, rows).catch((error: unknown) => errors.push(error));
+  if (errors.length) throw errors[0];
+  return due.length;
+}
+
+async function renewFor(deployment: Deployment, authorityId: string, rows: readonly Due[]): Promise<void> {
+  const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
+  if (row?.state !== 'active') return;
+  const { renewed, marks } = await signAll(deployment, await issuerOf(deployment, row), rows);
+  if (renewed.length) await deployment.store.write([renewArtefacts(renewed), ...(marks.length ? putRenewedMarks(marks) : [])]);
+}
+
+/**
+ * A renewed mark is another mark, with a `jti` and status answers of its own. They appear only where the new mark has taken
+ * its place: what a halt removed meanwhile stays removed.
+ */
+function putRenewedMarks(marks: readonly IssuedMark[]): readonly Statement[] {
+  const rows = marks.map(({ row }) => row);
+  return [
+    insertRows(
+      trustMark,
+      rows,
+      'ON CONFLICT DO NOTHING',
+      (column) =>
+        `EXISTS (SELECT 1 FROM artefact AS a WHERE a.authority_id = ${column('authority_id')} AND a.kind = 'mark' AND a.key = ${column('trust_mark_type')} || char(10) || ${column('entity_id')} AND a.variant = '' AND a.sha256 = ${column('sha256')})`,
+    ),
+    putArtefacts(
+      marks.flatMap(({ statuses }) => statuses),
+      (column) =>
+        `EXISTS (SELECT 1 FROM trust_mark AS t WHERE t.authority_id = ${column('authority_id')} AND t.sha256 = ${column('key')} AND t.revoked_at IS NULL)`,
+    ),
+  ];
+}
+
+function byAuthority(rows: readonly Due[]): Map<string, Due[]> {
+  const groups = new Map<string, Due[]>();
+  for (const row of rows) {
+    const group = groups.get(row.authorityId);
+    if (group) group.push(row);
+    else groups.set(row.authorityId, [row]);
+  }
+  return groups;
+}
+
+async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Due[]) {
+  const { db } = deployment.store;
+  const memberIds = JSON.stringify(rows.map(({ memberId }) => memberId).filter((id) => id !== null));
+  const members = new Map(
+    (
+      await db
+        .select()
+        .from(member)
+        .where(and(eq(member.authorityId, issuer.authority.id), sql`id IN (SELECT value FROM json_each(${memberIds}))`))
+    ).map((row) => [row.id, row]),
+  );
+  const grants = await grantsOf(deployment, issuer, rows);
+  const signed: (NewArtefact & { readonly id: number; readonly was: string })[] = [];
+  const marks: IssuedMark[] = [];
+  const one = async (row: Due) => {
+    // One member whose statement cannot be signed must not hold up the others; its lease runs out and it is tried again.
+    const fresh = await sign(deployment, issuer, row, { members, grants, marks }).catch((error: unknown) => {
+      if (!(error instanceof Refusal)) throw error;
+      return undefined;
+    });
+    if (fresh) signed.push({ ...fresh, id: row.id, was: row.sha256 });
+  };
+  for (let at = 0; at < rows.length; at += SIGN_AT_ONCE) await Promise.all(rows.slice(at, at + SIGN_AT_ONCE).map(one));
+  const renewed = signed.map(({ id, was, bytes, sha256, iat, exp = null, cap = null, kid, generation, cut, renewAt }) => ({
+    id,
+    was,
+    bytes,
+    sha256,
+    iat,
+    exp,
+    cap,
+    kid,
+    generation,
+    cut,
+    renewAt,
+  }));
+  return { renewed, marks };
+}
+
+/** What marks are renewed from. */
+interface Sources {
+  readonly members: ReadonlyMap<string, typeof member.$inferSelect>;
+  /** By where the mark lies. */
+  readonly grants: ReadonlyMap<string, { readonly grant: GrantRow; readonly type: MarkTypeRow; readonly member: typeof member.$inferSelect }>;
+  /** Collected on the way. */
+  readonly marks: IssuedMark[];
+}
+
+async function grantsOf({ store: { db } }: Deployment, issuer: Issuer, rows: readonly Due[]): Promise<Sources['grants']> {
+  const marked = rows.filter(({ kind }) => kind === 'mark').map(({ memberId }) => memberId);
+  if (marked.length === 0) return new Map();
+  const found = await db
+    .select({ grant: trustMarkGrant, type: trustMarkType, member })
+    .from(trustMarkGrant)
+    .innerJoin(trustMarkType, and(eq(trustMarkType.authorityId, trustMarkGrant.authorityId), eq(trustMarkType.trustMarkType, trustMarkGrant.trustMarkType)))
+    .innerJoin(member, eq(member.id, trustMarkGrant.memberId))
+    .where(
+      and(
+        eq(trustMarkGrant.authorityId, issuer.authority.id),
+        sql`${trustMarkGrant.memberId} IN (SELECT value FROM json_each(${JSON.stringify(marked)}))`,
+        eq(trustMarkGrant.state, 'active'),
+        eq(trustMarkType.state, 'active'),
+        eq(member.state, 'active'),
+      ),
+    );
+  return new Map(found.map((one) => [markKey(one.grant.trustMarkType, one.grant.entityId), one]));
+}
+
+async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members, grants, marks }: Sources): Promise<NewArtefact | undefined> {
+  switch (row.kind) {
+    case 'entity_configuration':
+      return signedConfiguration(deployment, issuer);
+    case 'historical_keys':
+      return signedHistoricalKeys(deployment, issuer);
+    case 'mark': {
+      const from = grants.get(row.key);
+      if (!from) return undefined;
+      const issued = await issueMark(deployment, issuer, from.type, from.grant, from.member);
+      marks.push(issued);
+      return issued.mark;
+    }
+    case 'mark_status':
+      return resignedStatus(deployment, issuer, row);
+    case 'resolve':
+      return resignedResponse(deployment, issuer, row);
+    case 'statement': {
+      const about = row.memberId === null ? undefined : members.get(row.memberId);
+      if (about?.state !== 'active') return undefined;
+      if (about.validUntil !== null && about.validUntil <= deployment.now()) return undefined;
+      return signedStatement(deployment, issuer, about);
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Counting stops here: whoever asks wants to know whether, and roughly how much. */
+const OVERDUE_COUNTED = 1000;
+
+/**
+ * How many artefacts are overdue for renewal by more than a quarter of their lifetime, those at their cap aside; at most
+ * about `OVERDUE_COUNTED`. Two indexes are read from their beginnings, so the cost does not grow with the number of
+ * artefacts: what is due for longest, and what ends first, to which everything withheld or expired belongs.
+ */
+export async function overdue({ store: { db }, now }: Deployment): Promise<number> {
+  const at = now();
+  const head = (among: SQL, order: SQL) =>
+    sql`SELECT id FROM (SELECT id FROM artefact WHERE ${among} AND ${renewable(at)} ORDER BY ${order} LIMIT ${OVERDUE_COUNTED})`;
+  const rows = await db.all<{ n: number }>(sql`
+    SELECT count(*) AS n FROM artefact
+    WHERE id IN (${head(sql`renew_at > 0 AND renew_at < ${at}`, sql`renew_at, exp`)} UNION ALL ${head(sql`renew_at IS NOT NULL AND exp >= 0`, sql`exp`)})
+    AND ((renew_at > 0 AND renew_at + (exp - iat) / 4 < ${at}) OR (renew_at = 0 AND exp < ${at} AND kind IN ('statement', 'entity_configuration')))`);
+  return rows[0]?.n ?? 0;
+}

@@ -1,0 +1,87 @@
+import { and, count, eq, gt, isNull, lt, ne, or, sql } from 'drizzle-orm';
+import { newId } from '../../keys/random.js';
+import { insertRows } from '../../store/bulk.js';
+import { artefact, job } from '../../store/schema.js';
+import type { Statement } from '../../store/database.js';
+import type { Call } from '../call.js';
+import type { AuthorityRow } from '../registry.js';
+import { Refusal } from '../refusal.js';
+
+export type JobRow = typeof job.$inferSelect;
+
+/** Past its cap an artefact is served no more and never signed again; what a member signed is not ours to sign. */
+export const renewable = (now: number) => and(ne(artefact.kind, 'hosted'), or(isNull(artefact.cap), gt(artefact.cap, now)));
+
+/**
+ * An authority after a change that reaches every statement. The one place where `generation` rises, so that whoever keeps a
+ * copy of the statements by their times sees each such change.
+ */
+export const nextGeneration = (row: AuthorityRow, now: number): AuthorityRow => ({
+  ...row,
+  generation: row.generation + 1,
+  statementsChangedAt: now,
+  updatedAt: now,
+  v: row.v + 1,
+});
+
+/** What of a row is written when only its generation rose. */
+export const generationOf = ({ generation, statementsChangedAt, updatedAt, v }: AuthorityRow) => ({ generation, statementsChangedAt, updatedAt, v });
+
+/** How many artefacts of an authority are older than its generation: what a re-signing still has to do. */
+export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorityId: string, generation: number): Promise<number> {
+  const [row] = await call.store.db
+    .select({ n: count() })
+    .from(artefact)
+    .where(and(eq(artefact.authorityId, authorityId), lt(artefact.generation, generation), renewable(call.now())));
+  return row?.n ?? 0;
+}
+
+/**
+ * A change reached every artefact: the old ones stay served and fall due at once, oldest expiry first; the renewal job
+ * re-signs them in slices. The job row lets people watch.
+ * @param withheld artefacts signed by this compromised key are not served from the commit on
+ */
+export async function resignJob(
+  call: Call,
+  authority: AuthorityRow,
+  because: string,
+  withheld?: string,
+): Promise<{ readonly id: string; readonly statements: readonly Statement[] }> {
+  const { db } = call.store;
+  const now = call.now();
+  const id = newId('job');
+  const total = await staleArtefacts(call, authority.id, authority.generation);
+  const row: JobRow = {
+    id,
+    authorityId: authority.id,
+    kind: 'resign',
+    state: 'running',
+    total,
+    done: 0,
+    refused: 0,
+    params: { generation: authority.generation, because },
+    createdBy: call.actor.id,
+    createdAt: now,
+    updatedAt: now,
+  };
+  return {
+    id,
+    statements: [
+      insertRows(job, [row]),
+      db
+        .update(artefact)
+        .set({ renewAt: 0, leaseUntil: 0, ...(withheld !== undefined && { exp: sql`CASE WHEN kid = ${withheld} THEN 0 ELSE exp END` }) })
+        .where(and(eq(artefact.authorityId, authority.id), renewable(now))),
+    ],
+  };
+}
+
+export async function findJob(call: Call, authorityId: string, id: string): Promise<JobRow> {
+  const [row] = await call.store.db
+    .select()
+    .from(job)
+    .where(and(eq(job.authorityId, authorityId), eq(job.id, id)))
+    .limit(1);
+  if (!row) throw new Refusal('not_found', 'there is no such job');
+  return row;
+}

@@ -1,0 +1,221 @@
+import { and, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm';
+import { insertRows, putArtefacts } from '../../store/bulk.js';
+import type { EventsOf, Watch } from '../../store/change.js';
+import { raw, type Statement } from '../../store/database.js';
+import { artefact, authority, knownEntity, trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
+import type { Deployment } from '../call.js';
+import { type GrantRow, issueMark, type MarkRow, type MarkTypeRow, signedStatus } from './issue-mark.js';
+import { issuerOf, published } from '../artefacts/publish.js';
+import { Refusal } from '../refusal.js';
+import type { AuthorityRow, MemberRow } from '../registry.js';
+
+/** `revoked` answers that are signed in the batch that withdraws; above this slices sign them and the endpoint says 503. */
+export const SIGNED_AT_ONCE = 200;
+
+/** Statements and events of other authorities that go into a member's own change. */
+export interface WithMarks {
+  readonly statements: readonly Statement[];
+  readonly elsewhere: readonly EventsOf[];
+}
+
+/**
+ * Withdraw marks at once, whole sets by predicate: the mark goes, its status turns to `revoked`. A withdrawn mark never
+ * turns active again.
+ * @param which condition on rows of `trust_mark`
+ */
+export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRow, which: SQL | undefined, reason: string): Promise<readonly Statement[]> {
+  const { db } = deployment.store;
+  const now = deployment.now();
+  const where = and(eq(trustMark.authorityId, issuing.id), isNull(trustMark.revokedAt), gt(trustMark.exp, now), which);
+  const rows = await db
+    .select()
+    .from(trustMark)
+    .where(where)
+    .limit(SIGNED_AT_ONCE + 1);
+  if (rows.length === 0) return [];
+  const atOnce = rows.length <= SIGNED_AT_ONCE ? await answers(deployment, issuing, rows, 'revoked') : undefined;
+  const chosen = db.select({ sha256: trustMark.sha256 }).from(trustMark).where(where);
+  return [
+    // Resolve answers that carry them are held back by their links, and evaluated anew without them.
+    db
+      .update(knownEntity)
+      .set({ dueAt: now, leaseUntil: 0 })
+      .where(
+        sql`(authority_id, entity_id) IN (SELECT l.authority_id, l.subject FROM snapshot_link AS l WHERE l.issuer_id = ${issuing.id} AND l.kind = 'mark_status' AND l.key IN ${chosen})`,
+      ),
+    // The mark itself and what said "active" or "expired" of it, while the rows still say which.
+    db.delete(artefact).where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark'), inArray(artefact.sha256, chosen))),
+    db.delete(artefact).where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark_status'), inArray(artefact.key, chosen))),
+    db
+      .update(trustMark)
+      .set({ revokedAt: now, reason, statusDue: atOnce ? 0 : 1 })
+      .where(where),
+    ...(atOnce ? [putArtefacts(atOnce)] : []),
+  ];
+}
+
+/** Signed answers of one kind; undefined when nothing can be signed now, so that withdrawing still works. */
+async function answers(deployment: Deployment, issuing: AuthorityRow, rows: readonly MarkRow[], status: 'revoked' | 'expired') {
+  try {
+    const issuer = await issuerOf(deployment, issuing);
+    return await Promise.all(rows.map((row) => signedStatus(deployment, issuer, row, status)));
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+const DUE = [
+  [1, 'revoked'],
+  [2, 'expired'],
+] as const;
+
+/**
+ * Sign answers that a withdrawal or a moved end left due: `revoked` and, for later, `expired`. Terminal, so without event or lock.
+ * @returns how many were signed; 0 when none is due, or nothing can be signed now
+ */
+export async function signDueStatuses(deployment: Deployment, limit = 500): Promise<number> {
+  const { db } = deployment.store;
+  const rows = await db
+    .select({ mark: trustMark, issuing: authority })
+    .from(trustMark)
+    .innerJoin(authority, eq(authority.id, trustMark.authorityId))
+    .where(and(gt(trustMark.statusDue, 0), eq(authority.state, 'active')))
+    .limit(limit);
+  let signed = 0;
+  for (const issuing of new Map(rows.map((row) => [row.issuing.id, row.issuing])).values()) {
+    const own = rows.filter((row) => row.issuing.id === issuing.id).map(({ mark }) => mark);
+    for (const [due, status] of DUE) {
+      const some = own.filter(({ statusDue }) => statusDue === due);
+      const said = some.length ? await answers(deployment, issuing, some, status) : undefined;
+      if (!said) continue;
+      const jtis = JSON.stringify(some.map(({ jti }) => jti));
+      await deployment.store.write([
+        putArtefacts(said),
+        // Withdrawn meanwhile: then the other answer is due.
+        raw('UPDATE trust_mark SET status_due = 0 WHERE status_due = ? AND jti IN (SELECT value FROM json_each(?))', due, jtis),
+      ]);
+      signed += some.length;
+    }
+  }
+  return signed;
+}
+
+/** The authorities that have marked a member, each watched. */
+async function issuersOf(
+  deployment: Deployment,
+  member: MemberRow,
+  watch: Watch,
+): Promise<readonly { readonly issuing: AuthorityRow; readonly grants: GrantRow[] }[]> {
+  const { db } = deployment.store;
+  const grants = await db
+    .select()
+    .from(trustMarkGrant)
+    .where(and(eq(trustMarkGrant.memberId, member.id), eq(trustMarkGrant.state, 'active')));
+  const found: { issuing: AuthorityRow; grants: GrantRow[] }[] = [];
+  for (const id of new Set(grants.map(({ authorityId }) => authorityId))) {
+    await watch(id);
+    const [issuing] = await db.select().from(authority).where(eq(authority.id, id)).limit(1);
+    if (issuing) found.push({ issuing, grants: grants.filter(({ authorityId }) => authorityId === id) });
+  }
+  return found;
+}
+
+/**
+ * What a member's cut takes of its marks, at every authority that issued some: all of them, in the member's own batch.
+ * @param ends the membership is over: the grants end with it
+ */
+export async function cutMarksOf(
+  deployment: Deployment,
+  member: MemberRow,
+  watch: Watch,
+  { reason, ends }: { reason: string; ends: boolean },
+): Promise<WithMarks> {
+  const statements: Statement[] = [];
+  const elsewhere: EventsOf[] = [];
+  for (const { issuing, grants } of await issuersOf(deployment, member, watch)) {
+    statements.push(
+      ...(await withdrawMarks(deployment, issuing, eq(trustMark.memberId, member.id), reason)),
+      // One that is late for renewal has ended and is no longer among the above.
+      deployment.store.db.delete(artefact).where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark'), eq(artefact.memberId, member.id))),
+    );
+    if (ends)
+      statements.push(
+        deployment.store.db
+          .update(trustMarkGrant)
+          .set({ state: 'revoked', reason, updatedAt: deployment.now(), v: sql`v + 1` })
+          .where(and(eq(trustMarkGrant.authorityId, issuing.id), eq(trustMarkGrant.memberId, member.id), eq(trustMarkGrant.state, 'active'))),
+      );
+    if (issuing.id !== member.authorityId)
+      elsewhere.push({
+        authorityId: issuing.id,
+        events: [
+          {
+            type: ends ? 'trust_mark.revoked' : 'trust_mark.suspended',
+            subjectKind: 'trust_mark',
+            subjectId: member.id,
+            reason,
+            detail: { entity_id: member.entityId, types: grants.map(({ trustMarkType: type }) => type), with: 'the membership' },
+          },
+        ],
+      });
+  }
+  return { statements, elsewhere };
+}
+
+/** New marks for a member that is active again, from the grants that stand. */
+export async function reissueMarksOf(deployment: Deployment, member: MemberRow, watch: Watch): Promise<WithMarks> {
+  const { db } = deployment.store;
+  const statements: Statement[] = [];
+  const elsewhere: EventsOf[] = [];
+  for (const { issuing, grants } of await issuersOf(deployment, member, watch)) {
+    const types = await db.select().from(trustMarkType).where(eq(trustMarkType.authorityId, issuing.id));
+    const typeOf = new Map<string, MarkTypeRow>(types.filter(({ state }) => state === 'active').map((row) => [row.trustMarkType, row]));
+    const artefacts = issuing.state === 'active' ? await issueAll(deployment, issuing, grants, typeOf, member) : [];
+    statements.push(...artefacts.flatMap(({ statements: more }) => more));
+    if (issuing.id !== member.authorityId)
+      elsewhere.push({
+        authorityId: issuing.id,
+        events: [
+          {
+            type: 'trust_mark.resumed',
+            subjectKind: 'trust_mark',
+            subjectId: member.id,
+            detail: { entity_id: member.entityId, types: grants.map(({ trustMarkType: type }) => type) },
+            artefacts: artefacts.flatMap(({ named }) => named),
+          },
+        ],
+      });
+  }
+  return { statements, elsewhere };
+}
+
+async function issueAll(
+  deployment: Deployment,
+  issuing: AuthorityRow,
+  grants: readonly GrantRow[],
+  types: ReadonlyMap<string, MarkTypeRow>,
+  member: MemberRow,
+) {
+  const issuer = await issuerOf(deployment, issuing);
+  const now = deployment.now();
+  const due = grants.filter((grant) => grant.validUntil === null || grant.validUntil > now);
+  return Promise.all(
+    due.flatMap((grant) => {
+      const type = types.get(grant.trustMarkType);
+      if (!type || (type.delegationExp !== null && type.delegationExp <= now)) return [];
+      return [
+        issueMark(deployment, issuer, type, grant, member).then((issued) => ({
+          statements: publishMark(issued),
+          named: published([issued.mark]),
+        })),
+      ];
+    }),
+  );
+}
+
+/** The statements that put an issued mark in force. */
+export const publishMark = ({ mark, statuses, row }: Awaited<ReturnType<typeof issueMark>>): readonly Statement[] => [
+  putArtefacts([mark, ...statuses]),
+  insertRows(trustMark, [row]),
+];

@@ -1,0 +1,239 @@
+import { and, eq, gt, isNull, ne, or } from 'drizzle-orm';
+import { newId } from '../../keys/random.js';
+import { insertRows } from '../../store/bulk.js';
+import { member, trustMark, trustMarkGrant } from '../../store/schema.js';
+import { ChangeConflict } from '../../store/database.js';
+import { allow, type Call, change } from '../call.js';
+import { publishMark, withdrawMarks } from './cut-marks.js';
+import { type GrantRow, issueMark, type MarkRow } from './issue-mark.js';
+import { findMarkType } from './mark-types.js';
+import { issuerOf, published } from '../artefacts/publish.js';
+import { Refusal } from '../refusal.js';
+import { type AuthorityRow, findAuthority, findMember, type MemberRow } from '../registry.js';
+
+export interface GrantInput {
+  readonly type: string;
+  /** Our id or the entity identifier of the member. */
+  readonly member: string;
+  /** Slug of the authority whose member it is; the issuing one by default. */
+  readonly memberOf?: string | undefined;
+  /** Seconds since the epoch; no mark outlives it. */
+  readonly validUntil?: number | null | undefined;
+}
+
+/** A grant with the mark that is published from it, if one is. */
+export interface Granted {
+  readonly grant: GrantRow;
+  readonly mark: MarkRow | null;
+}
+
+async function memberOf(call: Call, issuing: AuthorityRow, input: GrantInput): Promise<MemberRow> {
+  const { db } = call.store;
+  const home = input.memberOf === undefined ? issuing : await findAuthority(db, input.memberOf);
+  if (input.memberOf !== undefined) allow(call, 'read', input.memberOf);
+  return findMember(db, home.id, input.member);
+}
+
+/**
+ * Grant a Trust Mark to an active member and publish it at once (OpenID Federation 1.0 §7). The change goes into the event
+ * chain of the member's authority as well, so it can never pass a suspension.
+ * @throws Refusal wrong_state, not_found, already_exists, findings
+ */
+export async function grantMark(call: Call, slug: string, input: GrantInput): Promise<Granted> {
+  allow(call, 'approve', slug);
+  const { db } = call.store;
+  const issuing = await findAuthority(db, slug);
+  const found = await memberOf(call, issuing, input);
+  const id = newId('tmg');
+  return change<Granted>(call, {
+    authorityId: issuing.id,
+    scope: found.entityId,
+    async decide(watch) {
+      if (found.authorityId !== issuing.id) await watch(found.authorityId);
+      const about = await findMember(db, found.authorityId, found.id);
+      const type = await findMarkType(call, issuing.id, input.type);
+      if (type.state !== 'active') throw new Refusal('wrong_state', 'this trust mark type is halted');
+      if (about.state !== 'active') throw new Refusal('wrong_state', `a member that is ${about.state} holds no mark`);
+      const before = await findGrant(call, issuing.id, type.trustMarkType, about.id);
+      if (before?.state === 'active') throw new Refusal('already_exists', `${about.entityId} has this mark already (grant ${before.id})`);
+      const now = call.now();
+      const grant: GrantRow = {
+        id: before?.id ?? id,
+        authorityId: issuing.id,
+        trustMarkType: type.trustMarkType,
+        memberId: about.id,
+        memberAuthorityId: about.authorityId,
+        entityId: about.entityId,
+        state: 'active',
+        reason: null,
+        validUntil: input.validUntil ?? null,
+        createdBy: call.actor.id,
+        createdAt: before?.createdAt ?? now,
+        updatedAt: now,
+        v: (before?.v ?? 0) + 1,
+      };
+      const issuer = await issuerOf(call, await findAuthority(db, slug));
+      const issued = await issueMark(call, issuer, type, grant, about);
+      const detail = { entity_id: about.entityId, trust_mark_type: type.trustMarkType, jti: issued.row.jti, single_operator: true };
+      const elsewhere =
+        about.authorityId === issuing.id
+          ? []
+          : [
+              {
+                authorityId: about.authorityId,
+                events: [{ type: 'member.marked', subjectKind: 'member' as const, subjectId: about.id, detail: { ...detail, by: issuing.entityId } }],
+              },
+            ];
+      return {
+        events: [{ type: 'trust_mark.granted', subjectKind: 'trust_mark', subjectId: grant.id, detail, artefacts: published([issued.mark]) }],
+        elsewhere,
+        statements: [
+          insertRows(
+            trustMarkGrant,
+            [grant],
+            `ON CONFLICT (authority_id, trust_mark_type, member_id) DO UPDATE SET state = 'active', reason = NULL, valid_until = excluded.valid_until, created_by = excluded.created_by, updated_at = excluded.updated_at, v = excluded.v`,
+          ),
+          ...publishMark(issued),
+        ],
+        result: { grant, mark: issued.row },
+      };
+    },
+  });
+}
+
+async function findGrant({ store: { db } }: Call, authorityId: string, type: string, memberId: string): Promise<GrantRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(trustMarkGrant)
+    .where(and(eq(trustMarkGrant.authorityId, authorityId), eq(trustMarkGrant.trustMarkType, type), eq(trustMarkGrant.memberId, memberId)))
+    .limit(1);
+  return row;
+}
+
+export async function grantById({ store: { db } }: Call, authorityId: string, id: string): Promise<GrantRow> {
+  const [row] = await db
+    .select()
+    .from(trustMarkGrant)
+    .where(and(eq(trustMarkGrant.authorityId, authorityId), eq(trustMarkGrant.id, id)))
+    .limit(1);
+  if (!row) throw new Refusal('not_found', 'this authority has no such grant; see: holdfast mark list');
+  return row;
+}
+
+/** Withdraw a grant: every mark issued from it turns to `revoked` in this commit. @throws Refusal not_found */
+export async function withdrawGrant(call: Call, slug: string, id: string, reason: string): Promise<Granted> {
+  allow(call, 'cut', slug);
+  const { db } = call.store;
+  const { id: authorityId } = await findAuthority(db, slug);
+  const { entityId } = await grantById(call, authorityId, id);
+  return change<Granted>(call, {
+    authorityId,
+    scope: entityId,
+    urgent: true,
+    async decide() {
+      const before = await grantById(call, authorityId, id);
+      if (before.state === 'revoked') return { events: [], statements: [], result: { grant: before, mark: null } };
+      const grant: GrantRow = { ...before, state: 'revoked', reason, updatedAt: call.now(), v: before.v + 1 };
+      return {
+        events: [
+          {
+            type: 'trust_mark.withdrawn',
+            subjectKind: 'trust_mark',
+            subjectId: id,
+            reason,
+            detail: { entity_id: entityId, trust_mark_type: before.trustMarkType },
+          },
+        ],
+        statements: [
+          ...(await withdrawMarks(call, await findAuthority(db, slug), eq(trustMark.grantId, id), reason)),
+          db.update(trustMarkGrant).set({ state: 'revoked', reason, updatedAt: grant.updatedAt, v: grant.v }).where(eq(trustMarkGrant.id, id)),
+        ],
+        result: { grant, mark: null },
+      };
+    },
+  });
+}
+
+/**
+ * Withdraw one issued mark by its `jti`. The grant stays: a fresh mark takes its place in the same commit when the
+ * withdrawn one was the current one.
+ * @throws Refusal not_found, wrong_state
+ */
+export async function withdrawInstance(call: Call, slug: string, jti: string, reason: string): Promise<MarkRow> {
+  allow(call, 'cut', slug);
+  const { db } = call.store;
+  const { id: authorityId } = await findAuthority(db, slug);
+  const find = async () => {
+    const [row] = await db
+      .select()
+      .from(trustMark)
+      .where(and(eq(trustMark.authorityId, authorityId), eq(trustMark.jti, jti)))
+      .limit(1);
+    if (!row) throw new Refusal('not_found', 'this authority issued no such mark');
+    return row;
+  };
+  const { entityId } = await find();
+  return change<MarkRow>(call, {
+    authorityId,
+    scope: entityId,
+    urgent: true,
+    async decide(watch) {
+      const before = await find();
+      if (before.revokedAt !== null) return { events: [], statements: [], result: before };
+      if (before.exp <= call.now()) throw new Refusal('wrong_state', 'this mark has ended already');
+      const issuing = await findAuthority(db, slug);
+      const withdrawn = await withdrawMarks(call, issuing, eq(trustMark.jti, jti), reason);
+      const fresh = await replacement(call, issuing, before, watch);
+      return {
+        events: [
+          {
+            type: 'trust_mark.instance_withdrawn',
+            subjectKind: 'trust_mark',
+            subjectId: before.grantId,
+            reason,
+            detail: { entity_id: entityId, trust_mark_type: before.trustMarkType, jti, ...(fresh && { replaced_by: fresh.issued.row.jti }) },
+            artefacts: fresh ? published([fresh.issued.mark]) : [],
+          },
+        ],
+        elsewhere: fresh?.elsewhere ?? [],
+        statements: [...withdrawn, ...(fresh ? publishMark(fresh.issued) : [])],
+        result: { ...before, revokedAt: call.now(), reason },
+      };
+    },
+  });
+}
+
+/** A new mark in the place of a withdrawn one, unless a newer one is there, or grant, type or member no longer hold. */
+async function replacement(call: Call, issuing: AuthorityRow, old: MarkRow, watch: (id: string) => Promise<void>) {
+  const { db } = call.store;
+  const grant = await grantById(call, issuing.id, old.grantId);
+  const [newer] = await db
+    .select({ jti: trustMark.jti })
+    .from(trustMark)
+    .where(
+      and(
+        eq(trustMark.grantId, old.grantId),
+        isNull(trustMark.revokedAt),
+        or(gt(trustMark.exp, old.exp), and(eq(trustMark.exp, old.exp), gt(trustMark.iat, old.iat))),
+        ne(trustMark.jti, old.jti),
+      ),
+    )
+    .limit(1);
+  if (newer || grant.state !== 'active') return undefined;
+  const type = await findMarkType(call, issuing.id, old.trustMarkType);
+  const readMember = async () => (await db.select().from(member).where(eq(member.id, grant.memberId)).limit(1))[0];
+  if (type.state !== 'active' || issuing.state !== 'active' || (await readMember())?.state !== 'active') return undefined;
+  const abroad = grant.memberAuthorityId !== issuing.id;
+  if (abroad) await watch(grant.memberAuthorityId);
+  // Read again behind the lock: a suspension in between makes this operation decide anew.
+  const about = await readMember();
+  if (about?.state !== 'active') throw new ChangeConflict('the member changed meanwhile');
+  const noted = {
+    type: 'member.mark_replaced',
+    subjectKind: 'member' as const,
+    subjectId: grant.memberId,
+    detail: { entity_id: grant.entityId, trust_mark_type: grant.trustMarkType, by: issuing.entityId },
+  };
+  const elsewhere = abroad ? [{ authorityId: grant.memberAuthorityId, events: [noted] }] : [];
+  return { issued: await issueMark(call, await issuerOf(call, issuing), type, grant, about), elsewhere };
+}

@@ -1,0 +1,193 @@
+import { and, eq } from 'drizzle-orm';
+import { type JwkSet, usableKeys, verifyEntityStatement } from '../../federation/entry.js';
+import { putArtefacts } from '../../store/bulk.js';
+import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { artefact, member, trustMark } from '../../store/schema.js';
+import { allow, type Call, change } from '../call.js';
+import { organizationOf } from './enroll-member.js';
+import { dueBelow } from '../../store/known-entities.js';
+import { expectMemberInput, keyDifference, type MemberInput } from './member-input.js';
+import { givenKeys } from './member-keys.js';
+import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
+import { moveEnd } from './move-end.js';
+import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { type ShownBy, showDomainControl } from './domain-control.js';
+import { expectLocatable } from './identifier-uniqueness.js';
+import { Refusal, refuseFindings } from '../refusal.js';
+import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+
+const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
+
+/** What to write of a member, decided behind the lock. */
+export type Rewrite = (before: MemberRow) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[] }>;
+
+/**
+ * Write a changed member; the statement of an active one is signed anew in the same commit.
+ * @param findings what is told along with the answer
+ */
+export async function rewriteMember(
+  call: Call,
+  slug: string,
+  id: string,
+  version: number | undefined,
+  decide: Rewrite,
+  findings: readonly Judged[] = [],
+): Promise<WithFindings<MemberRow>> {
+  const { db } = call.store;
+  const authorityId = (await findAuthority(db, slug)).id;
+  const { entityId } = await findMember(db, authorityId, id);
+  return change(call, {
+    authorityId,
+    scope: entityId,
+    async decide() {
+      const before = await findMember(db, authorityId, id);
+      expectVersion(before, version);
+      if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
+      const { row, events, first = [] } = await decide(before);
+      if (events.length === 0) return { events, statements: [], result: { ...before, findings } };
+      const after = { ...row, updatedAt: call.now(), v: before.v + 1 };
+      const artefacts = after.state === 'active' ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
+      const { id: _, authorityId: __, entityId: ___, createdAt: ____, ...columns } = after;
+      return {
+        events: events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one)),
+        statements: [
+          ...first,
+          db
+            .update(member)
+            .set(columns)
+            .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
+          ...(artefacts.length ? [putArtefacts(artefacts), ...dueBelow(authorityId, after.entityId, after.updatedAt)] : []),
+        ],
+        result: { ...after, findings },
+      };
+    },
+  });
+}
+
+export interface MemberChange extends Omit<MemberInput, 'domainControl'> {
+  /** How domain control is shown, for a configuration elsewhere than on the identifier's own host. */
+  readonly shownBy?: ShownBy | undefined;
+  readonly organization?: string | undefined;
+  readonly version?: number | undefined;
+}
+
+/** Change what we say about a member. Fields left out stay. @throws Refusal findings, wrong_state, version_conflict */
+export async function changeMember(call: Call, slug: string, id: string, { organization, version, shownBy, ...input }: MemberChange): Promise<MemberRow> {
+  allow(call, 'enroll', slug);
+  const authority = await findAuthority(call.store.db, slug);
+  const { entityId, jwks } = await findMember(call.store.db, authority.id, id);
+  const control = shownBy && (await showDomainControl(call, authority.entityId, entityId, jwks, shownBy)); // before the lock
+  return rewriteMember(call, slug, id, version, async (before) => {
+    if (before.state === 'active') allow(call, 'approve', slug);
+    const given = { ...input, domainControl: control };
+    const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<MemberRow>;
+    expectMemberInput({ ...before, ...set }, call);
+    if (set.ecLocation && before.hosted) throw new Refusal('wrong_state', 'we serve its configuration; end that first: holdfast member host <id> --end');
+    await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string');
+    const owner = await organizationOf(call, before.authorityId, organization, call.now());
+    const row: MemberRow = { ...before, ...set, ...(owner.id !== null && { organizationId: owner.id }), cut: before.cut + 1 };
+    return {
+      row,
+      events: [
+        ...owner.events,
+        {
+          type: 'member.changed',
+          subjectKind: 'member',
+          subjectId: before.id,
+          detail: {
+            entity_id: before.entityId,
+            changed: Object.keys({ ...set, ...(organization !== undefined && { organization }) }),
+            ...(set.ecLocation && { ec_location: set.ecLocation }),
+            ...(control && { domain_control: control }),
+          },
+        },
+      ],
+      first: [...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, eq(trustMark.memberId, before.id), row.validUntil))],
+    };
+  });
+}
+
+/** A configuration we serve that none of the keys we vouch for now has signed is served no longer. */
+async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ readonly row: MemberRow; readonly first: readonly Statement[] }> {
+  if (!row.hosted) return { row, first: [] };
+  const place = and(eq(artefact.authorityId, row.authorityId), eq(artefact.kind, 'hosted'), eq(artefact.key, row.entityId));
+  const [served] = await db.select({ kid: artefact.kid }).from(artefact).where(place).limit(1);
+  const kept = row.jwks.keys.some(({ kid }) => kid === served?.kid);
+  return kept ? { row, first: [] } : { row: { ...row, hosted: false }, first: [db.delete(artefact).where(place)] };
+}
+
+const withKeys = (before: MemberRow, jwks: JwkSet, keysIat: number | null): MemberRow => ({
+  ...before,
+  jwks,
+  keysIat,
+  cut: before.cut + (keyDifference(before.jwks, jwks).removed.length ? 1 : 0),
+});
+
+/** Put other keys in the place of a member's; an operator vouches for them. @throws Refusal findings, wrong_state */
+export async function replaceMemberKeys(
+  call: Call,
+  slug: string,
+  id: string,
+  input: { readonly jwks?: unknown; readonly pem?: string | undefined; readonly reason: string; readonly version?: number | undefined },
+): Promise<WithFindings<MemberRow>> {
+  allow(call, 'approve', slug);
+  const given = await givenKeys(input);
+  if (!given.ok) throw refuseFindings('these keys cannot be bound', given.findings);
+  const { jwks, ignored } = given.value;
+  const decide: Rewrite = async (before) => ({
+    ...(await keepHosting(call, withKeys(before, jwks, before.keysIat))),
+    events: [
+      {
+        type: 'member.keys_replaced',
+        subjectKind: 'member',
+        subjectId: before.id,
+        reason: input.reason,
+        detail: { entity_id: before.entityId, keys_proven_by: 'operator', ...keyDifference(before.jwks, jwks) },
+      },
+    ],
+  });
+  return rewriteMember(call, slug, id, input.version, decide, keysLeftOut(ignored));
+}
+
+/**
+ * Adopt the keys of a configuration that a key we already vouch for has signed (OpenID Federation 1.0 §11.2). Its `iat`
+ * must be newer than the one last adopted: an old configuration with a leaked key cannot be replayed.
+ * @param configuration fetched from the member when absent
+ * @throws Refusal findings, wrong_state
+ */
+export async function adoptMemberKeys(call: Call, slug: string, id: string, configuration?: string): Promise<WithFindings<MemberRow>> {
+  allow(call, 'enroll', slug);
+  const { db } = call.store;
+  const authority = await findAuthority(db, slug);
+  const { entityId } = await findMember(db, authority.id, id);
+  const statement = await call.explorer.ask('configuration', { entityId, configuration, superior: authority.entityId });
+  if (!statement.ok) throw refuseFindings('no valid entity configuration could be read', statement.findings);
+  const { iat } = statement.value.claims;
+  const shown = usableKeys(statement.value.claims.jwks);
+  if (!shown.ok) throw refuseFindings('these keys cannot be bound', shown.findings);
+  const { jwks, ignored } = shown.value;
+  const decide: Rewrite = async (before) => {
+    const signed = await verifyEntityStatement(statement.value, before.jwks);
+    if (!signed.ok)
+      throw refuseFindings('no key we vouch for has signed this configuration; compare the keys through a second channel, then replace them', signed.findings);
+    if (before.keysIat !== null && iat < before.keysIat)
+      throw new Refusal('wrong_state', `the configuration is from ${iat}, older than the one adopted last (${before.keysIat})`);
+    const difference = keyDifference(before.jwks, jwks);
+    const same = difference.added.length === 0 && difference.removed.length === 0;
+    return {
+      ...(await keepHosting(call, withKeys(before, jwks, iat))),
+      events: same
+        ? []
+        : [
+            {
+              type: 'member.keys_adopted',
+              subjectKind: 'member',
+              subjectId: before.id,
+              detail: { entity_id: entityId, signed_by: statement.value.header.kid, ...difference },
+            },
+          ],
+    };
+  };
+  return rewriteMember(call, slug, id, undefined, decide, keysLeftOut(ignored));
+}

@@ -1,0 +1,117 @@
+import {
+  type Constraints,
+  type Finding,
+  finding,
+  isRegistrationPolicy,
+  type JwkSet,
+  limits,
+  type Metadata,
+  parseConstraints,
+  parseMetadata,
+} from '../../federation/entry.js';
+import { isLoopbackHost } from '../../federation/entity-id.js';
+import { FEDERATION_ENDPOINTS } from '../../federation/metadata.js';
+import type { DomainControl } from '../../store/schema.js';
+import { homeOf, RESERVED_CLAIMS } from '../authorities/claim-homes.js';
+import { refuseFindings } from '../refusal.js';
+import type { MemberRow } from '../registry.js';
+
+/** What an operator may say about a member beyond its keys. */
+export interface MemberInput {
+  readonly entityTypes?: readonly string[] | undefined;
+  readonly intermediate?: boolean | undefined;
+  readonly metadata?: Metadata | undefined;
+  readonly constraints?: Constraints | undefined;
+  readonly claims?: Readonly<Record<string, unknown>> | undefined;
+  readonly crit?: readonly string[] | undefined;
+  /** Seconds. */
+  readonly statementLifetime?: number | null | undefined;
+  /** Seconds since the epoch; no statement outlives it. */
+  readonly validUntil?: number | null | undefined;
+  /** Where the member publishes its configuration, when not at its well-known URL (Entity Configuration Hosting draft). */
+  readonly ecLocation?: string | null | undefined;
+  readonly domainControl?: DomainControl | null | undefined;
+}
+
+/** What is wrong with a place for a configuration: https, because a statement in it is worth nothing when it is not the member's. */
+function locationFault(location: string, development: boolean): string | undefined {
+  if (location.length > limits.MAX_ENTITY_ID_LENGTH) return `it has more than ${limits.MAX_ENTITY_ID_LENGTH} characters`;
+  const url = URL.canParse(location) ? new URL(location) : undefined;
+  const sound = url?.protocol === 'https:' || (development && url?.protocol === 'http:' && isLoopbackHost(url.hostname));
+  return url && sound && !url.username && !url.password && !url.hash ? undefined : 'it is no https URL without credentials and fragment';
+}
+
+/** Faults in an operator's description of a member. */
+export function memberInputFindings(input: MemberInput, { development }: { readonly development: boolean }): readonly Finding[] {
+  const findings: Finding[] = [];
+  const no = (where: string, detail: string, fix: string) => findings.push({ ...finding('claim_invalid', where, detail), fix });
+  const metadata = parseMetadata(input.metadata ?? {});
+  if (!metadata.ok) findings.push(...metadata.findings);
+  // Endpoints are read from the entity's own configuration, before any superior's metadata (§8.1, §8.2).
+  for (const name of FEDERATION_ENDPOINTS)
+    if (input.metadata?.['federation_entity']?.[name] !== undefined)
+      no(`metadata/federation_entity/${name}`, 'endpoints stand in the own configuration', 'Leave it out of the statement.');
+  const constraints = parseConstraints(input.constraints ?? {});
+  if (!constraints.ok) findings.push(...constraints.findings);
+  for (const name of Object.keys(input.claims ?? {}))
+    if (RESERVED_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is not set as an extra claim`, homeOf('member', name).fix);
+  const registered = input.claims?.['registration_policy'];
+  if (registered !== undefined && !isRegistrationPolicy(registered))
+    no('claims/registration_policy', 'it is no array of URIs', 'Name the registration policies the member was registered under.');
+  if (input.claims?.['ec_location'] !== undefined)
+    no('claims/ec_location', 'it has a field of its own', 'Set ec_location, or upload the configuration the member signed: holdfast member host <id> <file>.');
+  const fault = typeof input.ecLocation === 'string' ? locationFault(input.ecLocation, development) : undefined;
+  if (fault !== undefined) no('ec_location', fault, 'Give the https URL where the member publishes its configuration.');
+  if (input.ecLocation && input.intermediate) no('ec_location', 'the member is an intermediate', 'Only leafs publish elsewhere than at their well-known URL.');
+  for (const name of input.crit ?? [])
+    if (input.claims?.[name] === undefined) no('crit', `"${name}" is not among the extra claims`, 'List only extra claims that are present.');
+  const lifetime = input.statementLifetime ?? limits.DEFAULT_STATEMENT_LIFETIME;
+  if (lifetime < limits.MIN_STATEMENT_LIFETIME || lifetime > limits.MAX_STATEMENT_LIFETIME)
+    no('statement_lifetime', `${lifetime} s`, `Choose between ${limits.MIN_STATEMENT_LIFETIME} and ${limits.MAX_STATEMENT_LIFETIME} seconds.`);
+  return findings;
+}
+
+export function expectMemberInput(input: MemberInput, options: { readonly development: boolean }): void {
+  const findings = memberInputFindings(input, options);
+  if (findings.length) throw refuseFindings('the member is not described correctly', findings);
+}
+
+/** What changes between two key sets, for events. */
+export function keyDifference(before: JwkSet, after: JwkSet): { readonly added: readonly string[]; readonly removed: readonly string[] } {
+  const kids = (set: JwkSet) => set.keys.map(({ kid }) => kid);
+  return { added: kids(after).filter((kid) => !kids(before).includes(kid)), removed: kids(before).filter((kid) => !kids(after).includes(kid)) };
+}
+
+/** What a new member's row needs beyond an operator's description. */
+export interface NewMember {
+  readonly id: string;
+  readonly authorityId: string;
+  readonly organizationId: string | null;
+  readonly entityId: string;
+  readonly active: boolean;
+  readonly jwks: JwkSet;
+  readonly keysIat: number | null;
+  readonly now: number;
+}
+
+/** The row of a member at its enrolment, alone or in bulk. */
+export const newMemberRow = ({ active, now, ...given }: NewMember, input: MemberInput): MemberRow => ({
+  ...given,
+  state: active ? 'active' : 'vetting',
+  stateReason: null,
+  entityTypes: input.entityTypes ?? [],
+  intermediate: input.intermediate ?? false,
+  metadata: input.metadata ?? {},
+  constraints: input.constraints ?? {},
+  claims: input.claims ?? {},
+  crit: input.crit ?? [],
+  statementLifetime: input.statementLifetime ?? null,
+  validUntil: input.validUntil ?? null,
+  hosted: false,
+  ecLocation: input.ecLocation ?? null,
+  domainControl: input.domainControl ?? null,
+  cut: 0,
+  createdAt: now,
+  updatedAt: now,
+  v: 1,
+});

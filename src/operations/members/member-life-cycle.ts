@@ -1,0 +1,115 @@
+import { and, eq, notInArray } from 'drizzle-orm';
+import { putArtefacts } from '../../store/bulk.js';
+import { artefact, member, type MemberState } from '../../store/schema.js';
+import { allow, type Call, change, type Permission } from '../call.js';
+import { cutMarksOf, reissueMarksOf } from '../marks/cut-marks.js';
+import { forgetMember, knowMembers } from '../../store/known-entities.js';
+import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { Refusal } from '../refusal.js';
+import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+
+interface Verb {
+  readonly from: readonly MemberState[];
+  readonly to: MemberState;
+  readonly permission: Permission;
+  readonly event: string;
+  /** A reason is demanded. */
+  readonly reason?: true;
+  /** Cuts: needs nothing from the member, goes to the head of the queue, takes every artefact with it. */
+  readonly cuts?: true;
+}
+
+/** The life cycle of a member, whole (registry §2). What cuts takes one person; what widens takes an approver. */
+export const MEMBER_VERBS = {
+  take: { from: ['applied'], to: 'vetting', permission: 'enroll', event: 'member.taken' },
+  approve: { from: ['vetting'], to: 'approved', permission: 'approve', event: 'member.approved' },
+  activate: { from: ['approved'], to: 'active', permission: 'approve', event: 'member.activated' },
+  refuse: { from: ['applied', 'vetting', 'approved'], to: 'refused', permission: 'enroll', event: 'member.refused', reason: true },
+  withdraw: { from: ['applied', 'vetting', 'approved'], to: 'withdrawn', permission: 'enroll', event: 'member.withdrawn' },
+  suspend: { from: ['active'], to: 'suspended', permission: 'cut', event: 'member.suspended', reason: true, cuts: true },
+  resume: { from: ['suspended'], to: 'active', permission: 'approve', event: 'member.resumed' },
+  revoke: { from: ['active', 'suspended'], to: 'revoked', permission: 'cut', event: 'member.revoked', reason: true, cuts: true },
+  archive: { from: ['revoked', 'refused', 'withdrawn'], to: 'archived', permission: 'enroll', event: 'member.archived' },
+} as const satisfies Record<string, Verb>;
+export type MemberVerb = keyof typeof MEMBER_VERBS;
+
+export interface Transition {
+  readonly reason?: string | undefined;
+  readonly version?: number | undefined;
+}
+
+/** The answer of a verb: `already` when the member was in that state, and nothing changed. */
+export interface Transitioned {
+  readonly member: MemberRow;
+  readonly already: boolean;
+}
+
+/**
+ * Move a member to another state, with its artefacts, in one commit.
+ * @throws Refusal wrong_state, permission_denied, not_found, version_conflict, findings
+ */
+export async function transitionMember(call: Call, slug: string, id: string, name: MemberVerb, input: Transition = {}): Promise<Transitioned> {
+  const verb: Verb = MEMBER_VERBS[name];
+  allow(call, verb.permission, slug);
+  if (verb.reason && !input.reason) throw new Refusal('invalid_request', `${name} needs a reason`);
+  const { db } = call.store;
+  const authorityId = (await findAuthority(db, slug)).id;
+  const { entityId } = await findMember(db, authorityId, id);
+  return change<Transitioned>(call, {
+    authorityId,
+    scope: entityId,
+    urgent: verb.cuts === true,
+    async decide(watch) {
+      const before = await findMember(db, authorityId, id);
+      if (before.state === verb.to) return { events: [], statements: [], result: { member: before, already: true } };
+      expectVersion(before, input.version);
+      if (!verb.from.includes(before.state))
+        throw new Refusal('wrong_state', `a member that is ${before.state} cannot be moved by ${name}; it must be ${verb.from.join(' or ')}`);
+      const after: MemberRow = {
+        ...before,
+        state: verb.to,
+        stateReason: input.reason ?? null,
+        cut: before.cut + (verb.cuts ? 1 : 0),
+        // What we served of it goes with the rest; a member that comes back uploads a fresh one.
+        hosted: before.hosted && !verb.cuts,
+        updatedAt: call.now(),
+        v: before.v + 1,
+      };
+      const signs = verb.to === 'active';
+      const artefacts = signs ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
+      const marks = verb.cuts
+        ? await cutMarksOf(call, before, watch, { reason: `${verb.to}: ${input.reason}`, ends: verb.to === 'revoked' })
+        : signs
+          ? await reissueMarksOf(call, after, watch)
+          : { statements: [], elsewhere: [] };
+      const { state, stateReason, cut, hosted, updatedAt, v } = after;
+      return {
+        events: [
+          {
+            type: verb.event,
+            subjectKind: 'member',
+            subjectId: before.id,
+            reason: input.reason,
+            detail: { entity_id: entityId, from: before.state, to: verb.to, ...(verb.permission === 'approve' && { single_operator: true }) },
+            artefacts: published(artefacts),
+          },
+        ],
+        statements: [
+          db
+            .update(member)
+            .set({ state, stateReason, cut, hosted, updatedAt, v })
+            .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
+          signs
+            ? putArtefacts(artefacts)
+            : db
+                .delete(artefact)
+                .where(and(eq(artefact.authorityId, authorityId), eq(artefact.memberId, before.id), notInArray(artefact.kind, ['mark', 'mark_status']))),
+          ...marks.statements,
+          ...(signs ? [knowMembers(authorityId, [entityId], updatedAt)] : verb.cuts ? forgetMember(authorityId, entityId, updatedAt) : []),
+        ],
+        elsewhere: marks.elsewhere,
+        result: { member: after, already: false },
+      };
+    },
+  });
+}

@@ -1,0 +1,100 @@
+import { type EntityStatement, type Finding, finding, type JwkSet, type PublicJwk, usableKeys, verifyEntityStatement } from '../../federation/entry.js';
+import { sameKey } from '../../federation/jwk-set.js';
+import type { Hold, Raised } from '../../store/schema.js';
+import type { MemberRow } from '../registry.js';
+
+/**
+ * The rules of watching a member, pure: what counts as lasting, when keys may be followed, what a person has to look at.
+ */
+
+/** A finding is raised when it was seen this often in a row, and cleared when it was absent this often. */
+export const RAISE_AFTER = 3;
+export const CLEAR_AFTER = 2;
+/** A configuration that has used up this share of its life and was not renewed, and a membership this near its end (seconds). */
+const EXPIRING_AT = 0.75;
+const ENDING_WITHIN = 30 * 24 * 60 * 60;
+
+export interface Counted {
+  readonly raised: readonly Raised[];
+  readonly counting: Readonly<Record<string, number>>;
+  /** What became of it this time, for events. */
+  readonly appeared: readonly Finding[];
+  readonly cleared: readonly Finding[];
+}
+
+const nameOf = ({ code, where }: Finding): string => `${code} ${where}`;
+
+/** Hysteresis: one bad minute raises nothing, one good one clears nothing. */
+export function count(
+  before: { readonly raised: readonly Raised[]; readonly counting: Readonly<Record<string, number>> },
+  seen: readonly Finding[],
+  now: number,
+): Counted {
+  const raised: Raised[] = [];
+  const counting: Record<string, number> = {};
+  const appeared: Finding[] = [];
+  const cleared: Finding[] = [];
+  const current = new Map(seen.map((one) => [nameOf(one), one]));
+  for (const old of before.raised) {
+    const name = nameOf(old);
+    const again = current.get(name);
+    const absent = again ? 0 : (before.counting[name] ?? 0) + 1;
+    if (absent >= CLEAR_AFTER) {
+      cleared.push(old);
+      continue;
+    }
+    raised.push(again ? { ...again, since: old.since } : old);
+    if (absent) counting[name] = absent;
+  }
+  for (const [name, one] of current) {
+    if (before.raised.some((old) => nameOf(old) === name)) continue;
+    const times = (before.counting[name] ?? 0) + 1;
+    if (times >= RAISE_AFTER) {
+      raised.push({ ...one, since: now });
+      appeared.push(one);
+    } else counting[name] = times;
+  }
+  return { raised, counting, appeared, cleared };
+}
+
+/** What is coming: an end that nobody has moved. */
+export function forecast(member: Pick<MemberRow, 'validUntil'>, { iat, exp }: { readonly iat: number; readonly exp: number }, now: number): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (now - iat > (exp - iat) * EXPIRING_AT)
+    findings.push(finding('configuration_expiring', 'exp', `its configuration of ${iat} ends at ${exp} and was not renewed`));
+  if (member.validUntil !== null && member.validUntil - now < ENDING_WITHIN)
+    findings.push(finding('membership_ending', 'valid_until', `the membership ends at ${member.validUntil}`));
+  return findings;
+}
+
+export type KeyVerdict = 'same' | 'adopt' | 'replayed' | Hold['kind'];
+
+/**
+ * May the keys of a configuration be followed (OpenID Federation 1.0 §11.1, §11.2)? Only when a key we already vouch for
+ * has signed it, it is newer than what was adopted last, no `kid` names another key, and at least one key stays that can be used.
+ */
+export async function judgeKeys(member: Pick<MemberRow, 'jwks' | 'keysIat'>, statement: EntityStatement): Promise<KeyVerdict> {
+  const { jwks: all, iat } = statement.claims;
+  // Keys nobody can verify with are not bound and so not missed; nor does one of them stay.
+  const usable = usableKeys(all);
+  if (!usable.ok) return 'all_keys_replaced';
+  const shown = usable.value.jwks;
+  const bound = member.jwks;
+  const find = (set: JwkSet, { kid }: PublicJwk) => set.keys.find((key) => key.kid === kid);
+  if (shown.keys.some((key) => differs(key, find(bound, key)))) return 'key_changed_under_kid';
+  const staying = shown.keys.filter((key) => find(bound, key));
+  if (staying.length === 0) return 'all_keys_replaced';
+  const signed = await verifyEntityStatement(statement, bound);
+  if (!signed.ok) return 'signed_by_unknown_key';
+  if (staying.length === shown.keys.length && staying.length === bound.keys.length) return 'same';
+  return member.keysIat !== null && iat < member.keysIat ? 'replayed' : 'adopt';
+}
+
+const differs = (key: PublicJwk, other: PublicJwk | undefined): boolean => other !== undefined && !sameKey(key, other);
+
+export const HOLD_DETAIL: Record<Hold['kind'], string> = {
+  key_changed_under_kid: 'a kid that we vouch for names another key now',
+  all_keys_replaced: 'none of the keys we vouch for is among those it shows now',
+  signed_by_unknown_key: 'its configuration is signed by a key that we do not vouch for',
+  hints_withdrawn: 'it names us no longer among its superiors',
+};

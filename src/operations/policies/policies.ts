@@ -1,0 +1,230 @@
+import { and, count, desc, eq, sql } from 'drizzle-orm';
+import { type Finding, type Metadata, parseConstraints, parseMetadataPolicy, parsePolicyCrit } from '../../federation/entry.js';
+import { insertRows } from '../../store/bulk.js';
+import { authority, member, metadataPolicy } from '../../store/schema.js';
+import { allow, type Call, change } from '../call.js';
+import { asErrors, isError, type Judged, type WithFindings } from '../judged.js';
+import { policyNotices, type Subjects } from './policy-notices.js';
+import { knownBreaks } from './policy-impact.js';
+import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
+import { type PolicyInput, type PolicyPreview, replay } from './policy-replay.js';
+import { preflight } from '../members/preflight.js';
+import { Refusal, refuseFindings } from '../refusal.js';
+import { type AuthorityRow, findAuthority, findMember, lastPolicyVersion, type PolicyRow, publishedPolicy } from '../registry.js';
+
+/**
+ * What is wrong with a policy in itself and against the superiors' (§6.1.4.1), as errors; what is worth knowing about one
+ * that holds, as warnings: a superior whose policy cannot be read now, and what deployed software is known not to survive.
+ */
+export async function policyFindings(call: Call, row: AuthorityRow, input: PolicyInput): Promise<readonly Judged[]> {
+  const findings: Finding[] = [];
+  const take = (result: { readonly ok: true } | { readonly ok: false; readonly findings: readonly Finding[] }) =>
+    void (result.ok || findings.push(...result.findings));
+  const policy = input.metadataPolicy && Object.keys(input.metadataPolicy).length ? input.metadataPolicy : undefined;
+  if (policy) take(parseMetadataPolicy(policy));
+  if (input.metadataPolicyCrit?.length) take(parsePolicyCrit(input.metadataPolicyCrit));
+  take(parseConstraints(input.constraints ?? {}));
+  if (findings.length || !policy) return asErrors(findings);
+  const under: Judged[] = [];
+  for (const superior of row.authorityHints) under.push(...(await call.explorer.ask('policyUnder', { superior, subject: row.entityId, policy })));
+  return [...under, ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints))];
+}
+
+/** Entity Types among the active members, for what a policy meets. */
+async function subjectsOf({ store: { db } }: Call, authorityId: string, constraints: PolicyInput['constraints']): Promise<Subjects> {
+  const known = and(eq(member.authorityId, authorityId), eq(member.state, 'active'), sql`entity_types <> '[]'`);
+  const [all] = await db.select({ n: count() }).from(member).where(known);
+  const declared = await db
+    .select({ type: sql<string>`one.value`, n: count() })
+    .from(sql`${member}, json_each(${member.entityTypes}) AS one`)
+    .where(known)
+    .groupBy(sql`one.value`);
+  const members = all?.n ?? 0;
+  return { members, declared: Object.fromEntries(declared.map(({ type, n }) => [type, n])), allowed: constraints?.allowed_entity_types };
+}
+
+function expectPolicy(findings: readonly Judged[]): void {
+  if (findings.some(isError)) throw refuseFindings('the policy does not hold', findings);
+}
+
+/**
+ * Write a new version as a draft; nothing is published. A policy that contradicts itself or its superior's is refused.
+ * @throws Refusal findings
+ */
+export async function draftPolicy(call: Call, slug: string, input: PolicyInput): Promise<WithFindings<PolicyRow>> {
+  allow(call, 'draft', slug);
+  const { db } = call.store;
+  const row = await findAuthority(db, slug);
+  const findings = await policyFindings(call, row, input);
+  expectPolicy(findings);
+  return change(call, {
+    authorityId: row.id,
+    scope: null,
+    async decide() {
+      const version = (await lastPolicyVersion(db, row.id)) + 1;
+      const draft: PolicyRow = {
+        authorityId: row.id,
+        version,
+        state: 'draft',
+        policy: input.metadataPolicy ?? {},
+        crit: input.metadataPolicyCrit ?? [],
+        constraints: input.constraints ?? {},
+        note: input.note ?? null,
+        createdBy: call.actor.id,
+        createdAt: call.now(),
+        publishedAt: null,
+      };
+      return {
+        events: [
+          {
+            type: 'policy.drafted',
+            subjectKind: 'policy',
+            subjectId: String(version),
+            detail: { version, ...(input.note !== undefined && { note: input.note }) },
+          },
+        ],
+        statements: [insertRows(metadataPolicy, [draft])],
+        result: { ...draft, findings },
+      };
+    },
+  });
+}
+
+export async function findPolicy(call: Call, authorityId: string, version: number): Promise<PolicyRow> {
+  const [row] = await call.store.db
+    .select()
+    .from(metadataPolicy)
+    .where(and(eq(metadataPolicy.authorityId, authorityId), eq(metadataPolicy.version, version)))
+    .limit(1);
+  if (!row) throw new Refusal('not_found', `there is no policy version ${version}`);
+  return row;
+}
+
+export type Publication = WithFindings<{ readonly policy: PolicyRow; readonly jobId: string | null }>;
+
+/**
+ * Put a version in force: every statement is signed anew in slices, visible as a job. Old versions can be published again.
+ * @param acceptBreaks though its impact says that members break
+ * @throws Refusal findings, wrong_state
+ */
+export async function publishPolicy(
+  call: Call,
+  slug: string,
+  version: number,
+  { acceptBreaks = false }: { readonly acceptBreaks?: boolean } = {},
+): Promise<Publication> {
+  allow(call, 'approve', slug);
+  const { db } = call.store;
+  const row = await findAuthority(db, slug);
+  const wanted = await findPolicy(call, row.id, version);
+  const findings = await policyFindings(call, row, { metadataPolicy: wanted.policy, metadataPolicyCrit: wanted.crit, constraints: wanted.constraints });
+  expectPolicy(findings);
+  const breaks = acceptBreaks || wanted.state === 'published' ? 0 : await knownBreaks(call, row.id, version);
+  if (breaks)
+    throw new Refusal(
+      'wrong_state',
+      `by its impact it breaks ${breaks} members; look at them with: holdfast policy impact ${version}, then publish with --accept-breaks`,
+    );
+  return change<Publication>(call, {
+    authorityId: row.id,
+    scope: null,
+    async decide() {
+      const before = await findAuthority(db, slug);
+      const policy = await findPolicy(call, row.id, version);
+      if (policy.state === 'published') return { events: [], statements: [], result: { policy, jobId: null, findings } };
+      const old = await publishedPolicy(db, row.id);
+      const now = call.now();
+      const after = nextGeneration(before, now);
+      const job = await resignJob(call, after, `policy version ${version}`);
+      const set = (n: number, state: PolicyRow['state'], more: object = {}) =>
+        db
+          .update(metadataPolicy)
+          .set({ state, ...more })
+          .where(and(eq(metadataPolicy.authorityId, row.id), eq(metadataPolicy.version, n)));
+      return {
+        events: [
+          {
+            type: 'policy.published',
+            subjectKind: 'policy',
+            subjectId: String(version),
+            detail: { version, replaces: old?.version ?? null, generation: after.generation, job: job.id, single_operator: true },
+          },
+        ],
+        statements: [
+          ...(old ? [set(old.version, 'superseded')] : []),
+          set(version, 'published', { publishedAt: now }),
+          db.update(authority).set(generationOf(after)).where(eq(authority.id, row.id)),
+          ...job.statements,
+        ],
+        result: { policy: { ...policy, state: 'published', publishedAt: now }, jobId: job.id, findings },
+      };
+    },
+  });
+}
+
+/**
+ * What a policy would do to one member's metadata; changes nothing.
+ * @param metadata the member's own; as last seen, or taken from its live configuration, when absent
+ */
+export async function previewPolicy(call: Call, slug: string, memberId: string, input: PolicyInput, metadata?: Metadata): Promise<PolicyPreview> {
+  allow(call, 'read', slug);
+  const row = await findAuthority(call.store.db, slug);
+  const one = await findMember(call.store.db, row.id, memberId);
+  const faults = (await policyFindings(call, row, input)).filter(isError);
+  let own = metadata;
+  if (!own) {
+    const report = await preflight(call, slug, one.entityId);
+    if (!report.metadata) throw refuseFindings("the member's metadata cannot be read; send it along as `metadata`", report.findings);
+    own = report.metadata;
+  }
+  return faults.length ? { before: own, after: null, findings: faults } : { before: own, ...replay(own, one, input) };
+}
+
+/**
+ * Put a draft into its report-only period, or take it out: members that it would break are told apart in their findings
+ * as they are watched; nothing is published.
+ */
+export async function reportPolicy(call: Call, slug: string, version: number, on: boolean): Promise<PolicyRow> {
+  allow(call, 'draft', slug);
+  const { db } = call.store;
+  const { id } = await findAuthority(db, slug);
+  return change(call, {
+    authorityId: id,
+    scope: null,
+    async decide() {
+      const before = await findPolicy(call, id, version);
+      const [from, to] = on ? (['draft', 'reporting'] as const) : (['reporting', 'draft'] as const);
+      if (before.state === to) return { events: [], statements: [], result: before };
+      if (before.state !== from)
+        throw new Refusal('wrong_state', `a policy that is ${before.state} cannot be ${on ? 'reported on' : 'taken out of its report-only period'}`);
+      const reporting = and(eq(metadataPolicy.authorityId, id), eq(metadataPolicy.state, 'reporting'));
+      return {
+        events: [{ type: on ? 'policy.reporting' : 'policy.report_ended', subjectKind: 'policy', subjectId: String(version), detail: { version } }],
+        statements: [
+          // One at a time: findings say which version they are about.
+          db.update(metadataPolicy).set({ state: 'draft' }).where(reporting),
+          db
+            .update(metadataPolicy)
+            .set({ state: to })
+            .where(and(eq(metadataPolicy.authorityId, id), eq(metadataPolicy.version, version))),
+        ],
+        result: { ...before, state: to },
+      };
+    },
+  });
+}
+
+/** Publish the version again that the one in force has replaced. @throws Refusal wrong_state when there is none */
+export async function rollbackPolicy(call: Call, slug: string) {
+  allow(call, 'approve', slug);
+  const { db } = call.store;
+  const { id } = await findAuthority(db, slug);
+  const [last] = await db
+    .select()
+    .from(metadataPolicy)
+    .where(and(eq(metadataPolicy.authorityId, id), eq(metadataPolicy.state, 'superseded')))
+    .orderBy(desc(metadataPolicy.publishedAt), desc(metadataPolicy.version))
+    .limit(1);
+  if (!last) throw new Refusal('wrong_state', 'no policy was in force before this one');
+  return publishPolicy(call, slug, last.version, { acceptBreaks: true });
+}

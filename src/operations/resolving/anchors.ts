@@ -1,0 +1,230 @@
+import { and, asc, eq } from 'drizzle-orm';
+import { calculateJwkThumbprint } from 'jose';
+import {
+  type Finding,
+  finding,
+  type JwkSet,
+  parseEntityId,
+  parseEntityStatement,
+  type UsableKeys,
+  usableKeys,
+  verifyEntityStatement,
+} from '../../federation/entry.js';
+import { sameKey } from '../../federation/jwk-set.js';
+import { publishedKeys } from '../../keys/life-cycle.js';
+import { insertRows } from '../../store/bulk.js';
+import { raw, type Statement } from '../../store/database.js';
+import { anchorPin, authority } from '../../store/schema.js';
+import { allow, type Call, change, type Deployment } from '../call.js';
+import { allDue, knowMembers } from '../../store/known-entities.js';
+import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
+import { givenKeys } from '../members/member-keys.js';
+import { Refusal, refuseFindings } from '../refusal.js';
+import { type AuthorityRow, authorityKeys, findAuthority } from '../registry.js';
+import type { ComparedKeys, Questions } from '../explorer.js';
+import { statementSource } from './statement-source.js';
+
+export type AnchorRow = typeof anchorPin.$inferSelect;
+
+export interface PinInput {
+  readonly entityId: string;
+  /** The anchor's keys, obtained out of band (OpenID Federation 1.0 §10): one of these; none for an authority of this deployment. */
+  readonly jwks?: unknown;
+  readonly pem?: string | undefined;
+  /** RFC 7638 thumbprints confirmed through a second channel: the keys are fetched, and pinned only when they have exactly these. */
+  readonly thumbprints?: readonly string[] | undefined;
+  readonly note?: string | undefined;
+}
+
+async function localAuthority({ store: { db } }: Deployment, entityId: string): Promise<AuthorityRow | undefined> {
+  const [row] = await db.select().from(authority).where(eq(authority.entityId, entityId)).limit(1);
+  return row;
+}
+
+/** The keys of an authority of this deployment that others may verify with now. */
+async function localKeys(deployment: Deployment, row: AuthorityRow): Promise<JwkSet> {
+  return { keys: publishedKeys(await authorityKeys(deployment.store.db, row.id)) };
+}
+
+/** Trust Anchors an authority resolves under: itself, and the ones it has pinned. */
+export async function anchorsOf(deployment: Deployment, row: AuthorityRow): Promise<Readonly<Record<string, JwkSet>>> {
+  const pins = await deployment.store.db.select().from(anchorPin).where(eq(anchorPin.authorityId, row.id)).orderBy(asc(anchorPin.entityId));
+  const anchors: [string, JwkSet][] = [[row.entityId, await localKeys(deployment, row)]];
+  for (const pin of pins) {
+    const own = pin.jwks === null ? await localAuthority(deployment, pin.entityId) : undefined;
+    // An authority that is gone or halted vouches for nothing.
+    if (pin.jwks !== null) anchors.push([pin.entityId, pin.jwks]);
+    else if (own?.state === 'active') anchors.push([pin.entityId, await localKeys(deployment, own)]);
+  }
+  return Object.fromEntries(anchors);
+}
+
+/** Keys to pin, from what the operator gave. @throws Refusal invalid_request, findings */
+async function keysToPin(call: Call, input: PinInput): Promise<UsableKeys | null> {
+  const given = [input.jwks, input.pem, input.thumbprints].filter((one) => one !== undefined).length;
+  if (given > 1) throw new Refusal('invalid_request', 'give one of jwks, pem and thumbprints');
+  if (input.thumbprints !== undefined) return fetchedKeys(call, input.entityId, input.thumbprints);
+  if (given === 0) {
+    if (await localAuthority(call, input.entityId)) return null;
+    throw new Refusal('invalid_request', "an anchor's keys come from outside: give jwks, pem, or the thumbprints you compared through a second channel");
+  }
+  const keys = await givenKeys(input);
+  if (!keys.ok) throw refuseFindings('these keys cannot be pinned', keys.findings);
+  return keys.value;
+}
+
+async function fetchedKeys(call: Call, entityId: string, thumbprints: readonly string[]): Promise<UsableKeys> {
+  const statement = await call.explorer.ask('configuration', { entityId, configuration: undefined });
+  if (!statement.ok) throw refuseFindings('no valid configuration of the anchor could be read', statement.findings);
+  const keys = usableKeys(statement.value.claims.jwks);
+  if (!keys.ok) throw refuseFindings('these keys cannot be pinned', keys.findings);
+  const { jwks } = keys.value;
+  const served = await Promise.all(jwks.keys.map((key) => calculateJwkThumbprint(key as never)));
+  const missing = thumbprints.filter((one) => !served.includes(one));
+  const more = served.filter((one) => !thumbprints.includes(one));
+  if (missing.length || more.length)
+    throw refuseFindings('the keys served are not the ones you compared', [
+      finding(
+        'keys_differ',
+        entityId,
+        `${missing.length ? `not served: ${missing.join(', ')}` : ''}${missing.length && more.length ? '; ' : ''}${more.length ? `served and not named: ${more.join(', ')}` : ''}`,
+      ),
+    ]);
+  return keys.value;
+}
+
+/**
+ * Pin a Trust Anchor's keys; from then on its federation is resolved under it. Pinning again replaces the keys.
+ * @throws Refusal invalid_request, findings
+ */
+export async function pinAnchor(call: Call, slug: string, input: PinInput): Promise<WithFindings<AnchorRow>> {
+  allow(call, 'administer', slug);
+  const id = parseEntityId(input.entityId, call);
+  if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
+  const { id: authorityId, entityId: own } = await findAuthority(call.store.db, slug);
+  if (input.entityId === own) throw new Refusal('invalid_request', 'an authority resolves under itself without being pinned');
+  const keys = await keysToPin(call, input);
+  const jwks = keys?.jwks ?? null;
+  const findings: readonly Judged[] = keysLeftOut(keys?.ignored ?? []);
+  return change(call, {
+    authorityId,
+    scope: null,
+    async decide() {
+      const before = await findPin(call, authorityId, input.entityId);
+      const row: AnchorRow = {
+        authorityId,
+        entityId: input.entityId,
+        jwks,
+        note: input.note ?? before?.note ?? null,
+        createdBy: call.actor.id,
+        createdAt: before?.createdAt ?? call.now(),
+        checkedAt: null,
+        problem: null,
+      };
+      const kids = jwks?.keys.map(({ kid }) => kid) ?? 'of this deployment';
+      return {
+        events: [{ type: before ? 'anchor.repinned' : 'anchor.pinned', subjectKind: 'anchor', subjectId: input.entityId, detail: { kids } }],
+        statements: [
+          insertRows(
+            anchorPin,
+            [row],
+            'ON CONFLICT (authority_id, entity_id) DO UPDATE SET jwks = excluded.jwks, note = excluded.note, created_by = excluded.created_by, checked_at = NULL, problem = NULL',
+          ),
+          allDue(authorityId, call.now()),
+          // The authority itself is resolved under the new anchor too.
+          knowMembers(authorityId, [own], call.now()),
+        ],
+        result: { ...row, findings },
+      };
+    },
+  });
+}
+
+async function findPin({ store: { db } }: Deployment, authorityId: string, entityId: string): Promise<AnchorRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(anchorPin)
+    .where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId)))
+    .limit(1);
+  return row;
+}
+
+/** Trust an anchor no more: its snapshots and their answers go in the same commit. @throws Refusal not_found */
+export async function unpinAnchor(call: Call, slug: string, entityId: string): Promise<void> {
+  allow(call, 'cut', slug);
+  const { db } = call.store;
+  const { id: authorityId } = await findAuthority(db, slug);
+  await change<null>(call, {
+    authorityId,
+    scope: null,
+    urgent: true,
+    async decide() {
+      if (!(await findPin(call, authorityId, entityId))) throw new Refusal('not_found', 'this anchor is not pinned');
+      return {
+        events: [{ type: 'anchor.unpinned', subjectKind: 'anchor', subjectId: entityId }],
+        statements: [
+          db.delete(anchorPin).where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId))),
+          ...forgetAnchor(authorityId, entityId),
+          allDue(authorityId, call.now()),
+        ],
+        result: null,
+      };
+    },
+  });
+}
+
+/** Without its snapshot no answer is found, so the answers themselves can be swept up by the evaluations that follow. */
+const forgetAnchor = (authorityId: string, entityId: string): readonly Statement[] => [
+  raw('DELETE FROM snapshot WHERE authority_id = ? AND trust_anchor = ?', authorityId, entityId),
+  raw('DELETE FROM snapshot_link WHERE authority_id = ? AND trust_anchor = ?', authorityId, entityId),
+  raw(
+    "DELETE FROM known_entity WHERE authority_id = ? AND source = 'crawl' AND NOT EXISTS (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id)",
+    authorityId,
+  ),
+];
+
+export async function listAnchors(call: Call, slug: string): Promise<readonly AnchorRow[]> {
+  allow(call, 'read', slug);
+  const { id } = await findAuthority(call.store.db, slug);
+  return call.store.db.select().from(anchorPin).where(eq(anchorPin.authorityId, id)).orderBy(asc(anchorPin.entityId));
+}
+
+export interface AnchorCheck extends ComparedKeys {
+  readonly entityId: string;
+}
+
+/**
+ * Compare the pinned keys with the ones the anchor serves now (§11.2, §11.3). A configuration that no pinned key has
+ * signed is an alarm; keys that came beside the pinned ones are how a rollover begins.
+ */
+export async function checkAnchor(call: Call, slug: string, entityId: string): Promise<AnchorCheck> {
+  allow(call, 'read', slug);
+  const { db } = call.store;
+  const { id: authorityId } = await findAuthority(db, slug);
+  const pin = await findPin(call, authorityId, entityId);
+  if (!pin) throw new Refusal('not_found', 'this anchor is not pinned');
+  const check = pin.jwks === null ? { findings: [], added: [], removed: [] } : await call.explorer.ask('compareKeys', { entityId, pinned: pin.jwks });
+  await call.store.write([
+    db
+      .update(anchorPin)
+      .set({ checkedAt: call.now(), problem: check.findings[0]?.detail ?? null })
+      .where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId))),
+  ]);
+  return { entityId, ...check };
+}
+
+/** The keys an anchor serves, against those pinned; a finding unless a pinned key has signed them. */
+export async function compareKeys(deployment: Deployment, { entityId, pinned }: Questions['compareKeys']['asked']): Promise<ComparedKeys> {
+  const failed = (findings: readonly Finding[]) => ({ findings, added: [], removed: [] });
+  const compact = await statementSource(deployment).configuration(entityId);
+  if (!compact.ok) return failed(compact.findings);
+  const statement = parseEntityStatement(compact.value, { now: deployment.now(), subject: entityId, development: deployment.development });
+  if (!statement.ok) return failed(statement.findings);
+  const usable = usableKeys(statement.value.claims.jwks);
+  const served = usable.ok ? usable.value.jwks : statement.value.claims.jwks;
+  const has = (set: JwkSet, key: JwkSet['keys'][number]) => set.keys.some((one) => one.kid === key.kid && sameKey(one, key));
+  const added = served.keys.filter((key) => !has(pinned, key)).map(({ kid }) => kid);
+  const removed = pinned.keys.filter((key) => !has(served, key)).map(({ kid }) => kid);
+  const signed = await verifyEntityStatement(statement.value, pinned);
+  return { findings: signed.ok ? [] : signed.findings, added, removed };
+}

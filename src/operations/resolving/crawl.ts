@@ -1,0 +1,280 @@
+import { and, asc, count, desc, eq, gt, ne, sql } from 'drizzle-orm';
+import { isEntityId, mediaTypes, type Result } from '../../federation/entry.js';
+import { parseJson } from '../../federation/strict-json.js';
+import { newId } from '../../keys/random.js';
+import { MAX_LIST_BYTES } from '../../outbound/limits.js';
+import type { KnownEntity } from '../../store/known-entities.js';
+import { insertRows } from '../../store/bulk.js';
+import { raw, type Statement } from '../../store/database.js';
+import { authority, crawlEntity, job, member } from '../../store/schema.js';
+import { anchorsOf } from './anchors.js';
+import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
+import { AGAIN_AFTER_ERROR, type DueOptions, evaluateNow } from './evaluate-entities.js';
+import type { JobRow } from '../jobs/jobs.js';
+import { type Issuer, issuerOf } from '../artefacts/publish.js';
+import { Refusal } from '../refusal.js';
+import { type AuthorityRow, findAuthority } from '../registry.js';
+import { type Evaluated, storeEvaluation } from './store-evaluation.js';
+import { knowEntities, putBack, setAside, sortOut, take } from './take-entities.js';
+
+/** A federation larger than this is crawled as far as this; one deeper has no valid chains anyway. */
+export const MAX_CRAWL_ENTITIES = 100_000;
+const MAX_DEPTH = 10;
+/** Entities looked at at once; the door bounds requests per host and in all. */
+const AT_ONCE = 8;
+const LOCAL_PAGE = 1000;
+const CRAWL_EVERY = 24 * 60 * 60;
+
+type Found = typeof crawlEntity.$inferSelect;
+
+const running = (authorityId: string) => and(eq(job.authorityId, authorityId), eq(job.kind, 'crawl'), eq(job.state, 'running'));
+const anchorOf = (row: JobRow): string => String(row.params['trust_anchor']);
+
+/**
+ * Begin to walk a federation from its anchor downwards by listing (OpenID Federation 1.0 §8.2): every entity found is
+ * evaluated. A job does the work in slices; it survives restarts. One that runs already is given back.
+ * @throws Refusal invalid_request when the anchor is not one of the authority's
+ */
+export async function startCrawl(call: Call, slug: string, trustAnchor: string | undefined): Promise<JobRow> {
+  allow(call, 'enroll', slug);
+  const { db } = call.store;
+  const row = await findAuthority(db, slug);
+  const anchor = trustAnchor ?? row.entityId;
+  if (!Object.hasOwn(await anchorsOf(call, row), anchor)) throw new Refusal('invalid_request', 'that trust anchor is not pinned; see: holdfast anchor list');
+  const id = newId('job');
+  return change(call, {
+    authorityId: row.id,
+    scope: null,
+    async decide() {
+      const before = (await db.select().from(job).where(running(row.id))).find((one) => anchorOf(one) === anchor);
+      if (before) return { events: [], statements: [], result: before };
+      const now = call.now();
+      const fresh: JobRow = {
+        id,
+        authorityId: row.id,
+        kind: 'crawl',
+        state: 'running',
+        total: 1,
+        done: 0,
+        refused: 0,
+        params: { trust_anchor: anchor },
+        createdBy: call.actor.id,
+        createdAt: now,
+        updatedAt: now,
+      };
+      const first = { jobId: id, entityId: anchor, superior: null, depth: 0, state: 'queued' as const };
+      return {
+        events: [{ type: 'crawl.started', subjectKind: 'job', subjectId: id, detail: { trust_anchor: anchor } }],
+        statements: [insertRows(job, [fresh]), insertRows(crawlEntity, [first])],
+        result: fresh,
+      };
+    },
+  });
+}
+
+/** Start the daily crawl of every anchor whose last one is too old. */
+export async function scheduleCrawls(deployment: Deployment): Promise<void> {
+  const call = systemCall(deployment);
+  for (const row of await deployment.store.db.select().from(authority).where(eq(authority.state, 'active'))) {
+    const recent = await deployment.store.db
+      .select()
+      .from(job)
+      .where(and(eq(job.authorityId, row.id), eq(job.kind, 'crawl'), gt(job.createdAt, deployment.now() - CRAWL_EVERY)));
+    const anchors = Object.keys(await anchorsOf(deployment, row));
+    for (const anchor of anchors.filter((one) => !recent.some((job_) => anchorOf(job_) === one))) await startCrawl(call, row.slug, anchor);
+  }
+}
+
+/**
+ * Take the next entities of every running crawl. Each is evaluated and stored; a superior that is trusted itself is asked
+ * for its list. The last slice exchanges the result: from that write on the new one is on show, whole.
+ * @returns how many entities were looked at; 0 means no crawl is running
+ * @throws the first error about an entity that could not be stored, after the slice is done
+ */
+export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAside }: DueOptions = {}): Promise<number> {
+  const { db } = deployment.store;
+  let taken = 0;
+  const errors: unknown[] = [];
+  for (const one of await db
+    .select({ job, row: authority })
+    .from(job)
+    .innerJoin(authority, eq(authority.id, job.authorityId))
+    .where(and(eq(job.kind, 'crawl'), eq(job.state, 'running')))
+    .orderBy(asc(job.createdAt))) {
+    if (one.row.state !== 'active') continue;
+    const queued = await db
+      .select()
+      .from(crawlEntity)
+      .where(and(eq(crawlEntity.jobId, one.job.id), eq(crawlEntity.state, 'queued')))
+      .orderBy(asc(crawlEntity.id))
+      .limit(limit);
+    await look(deployment, one, queued, { errors, onSetAside });
+    taken += queued.length;
+    await progress(deployment, one.job, queued.length === 0);
+  }
+  if (errors.length) throw errors[0];
+  return taken;
+}
+
+interface Crawling {
+  readonly job: JobRow;
+  readonly row: AuthorityRow;
+}
+
+/** Visit what a slice has taken; who has stopped an evaluation before comes after all others, alone, or not at all. */
+async function look(
+  deployment: Deployment,
+  { job: crawl, row }: Crawling,
+  queued: readonly Found[],
+  { errors, onSetAside }: Pick<DueOptions, 'onSetAside'> & { readonly errors: unknown[] },
+): Promise<void> {
+  const { write } = deployment.store;
+  const issuer = await issuerOf(deployment, row);
+  const anchors = await anchorsOf(deployment, row);
+  const found = new Map(queued.map((one) => [one.entityId, one]));
+  const of = (known: KnownEntity) => found.get(known.entityId) as Found;
+  const one = (known: KnownEntity) =>
+    // One entity that cannot be stored must not stall the crawl: it counts as not reached, and the error is told.
+    visit(deployment, { issuer, crawl, anchors }, of(known), known).catch(async (error: unknown) => {
+      errors.push(error);
+      await putBack(deployment, [known], AGAIN_AFTER_ERROR);
+      await write([setState(of(known), 'failed')]);
+    });
+  const { together, alone, stopped, resting } = sortOut(await knowEntities(deployment, row.id, [...found.keys()], 'crawl'), deployment.now());
+  for (const known of stopped) {
+    await setAside(deployment, row, known);
+    onSetAside?.(known.entityId);
+  }
+  const passedOver = [...stopped, ...resting];
+  if (passedOver.length) await write(passedOver.map((known) => setState(of(known), 'failed')));
+  for (let at = 0; at < together.length; at += AT_ONCE) await Promise.all((await take(deployment, together.slice(at, at + AT_ONCE), 'together')).map(one));
+  for (const known of alone) for (const taken of await take(deployment, [known], 'alone')) await one(taken);
+}
+
+async function visit(
+  deployment: Deployment,
+  { issuer, crawl, anchors }: { readonly issuer: Issuer; readonly crawl: JobRow; readonly anchors: Awaited<ReturnType<typeof anchorsOf>> },
+  found: Found,
+  known: KnownEntity,
+): Promise<void> {
+  const evaluated = await evaluateNow(deployment, issuer.authority, found.entityId, anchors, found.superior === null ? [] : [found.superior]);
+  // The list is a stranger's too: it is read before the lease is given back.
+  const below = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : [];
+  await storeEvaluation(deployment, issuer, known, evaluated);
+  await deployment.store.write([
+    ...chunks(below, QUEUED_AT_ONCE).map((ids) => queue(crawl.id, found, ids)),
+    setState(found, evaluated.evaluation.configuration ? 'done' : 'failed'),
+  ]);
+}
+
+const setState = ({ id }: Found, state: Found['state']): Statement => raw("UPDATE crawl_entity SET state = ? WHERE id = ? AND state = 'queued'", state, id);
+
+/** Identifiers travel as one JSON value, which D1 caps at 2 MB: 450 of the longest allowed stay below one. */
+const QUEUED_AT_ONCE = 450;
+const chunks = <T>(all: readonly T[], size: number): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size));
+
+const queue = (jobId: string, { entityId, depth }: Found, below: readonly string[]): Statement =>
+  raw(
+    `INSERT INTO crawl_entity (job_id, entity_id, superior, depth, state) SELECT ?, value, ?, ?, 'queued' FROM json_each(?)
+     WHERE (SELECT count(*) FROM crawl_entity WHERE job_id = ?) < ? ON CONFLICT DO NOTHING`,
+    jobId,
+    entityId,
+    depth + 1,
+    JSON.stringify(below),
+    jobId,
+    MAX_CRAWL_ENTITIES,
+  );
+
+/** Whom a superior lists; nobody, unless it is the anchor or itself trusted under it. */
+async function subordinates(deployment: Deployment, { evaluation }: Evaluated, anchor: string, entityId: string): Promise<readonly string[]> {
+  if (evaluation.under.get(anchor)?.state !== 'valid') return [];
+  const [own] = await deployment.store.db.select({ id: authority.id }).from(authority).where(eq(authority.entityId, entityId)).limit(1);
+  if (own) return localMembers(deployment, own.id);
+  const endpoint = evaluation.configuration?.claims.metadata?.['federation_entity']?.['federation_list_endpoint'];
+  if (typeof endpoint !== 'string') return [];
+  const listed = await fetchList(deployment, endpoint);
+  return listed.ok ? listed.value : [];
+}
+
+async function localMembers({ store: { db }, now }: Deployment, authorityId: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (let after = ''; ; ) {
+    const rows = await db
+      .select({ id: member.entityId })
+      .from(member)
+      .where(and(eq(member.authorityId, authorityId), eq(member.state, 'active'), gt(member.entityId, after), sql`coalesce(valid_until > ${now()}, 1)`))
+      .orderBy(asc(member.entityId))
+      .limit(LOCAL_PAGE);
+    found.push(...rows.map(({ id }) => id));
+    if (rows.length < LOCAL_PAGE || found.length >= MAX_CRAWL_ENTITIES) return found;
+    after = rows.at(-1)?.id ?? '';
+  }
+}
+
+/** A subordinate listing (§8.2.2): a JSON array of Entity Identifiers; what is none is passed over. */
+async function fetchList({ outbound, development }: Deployment, url: string): Promise<Result<readonly string[]>> {
+  const reply = await outbound.get({ url, mediaType: mediaTypes.JSON_TYPE, maxBytes: MAX_LIST_BYTES });
+  if (!reply.ok) return reply;
+  const json = parseJson(reply.value.body, url);
+  if (!json.ok) return json;
+  const ids = Array.isArray(json.value) ? json.value : [];
+  return { ok: true, value: [...new Set(ids.filter((one): one is string => isEntityId(one, { development })))].slice(0, MAX_CRAWL_ENTITIES) };
+}
+
+async function progress(deployment: Deployment, crawl: JobRow, finished: boolean): Promise<void> {
+  const { db } = deployment.store;
+  const now = deployment.now();
+  const counts = await db.select({ state: crawlEntity.state, n: count() }).from(crawlEntity).where(eq(crawlEntity.jobId, crawl.id)).groupBy(crawlEntity.state);
+  const n = (state: Found['state']) => counts.find((one) => one.state === state)?.n ?? 0;
+  const done = n('done') + n('failed');
+  await deployment.store.write([
+    db
+      .update(job)
+      .set({ total: done + n('queued'), done, refused: n('failed'), updatedAt: now, state: finished ? 'done' : 'running' })
+      .where(and(eq(job.id, crawl.id), eq(job.state, 'running'))),
+    ...(finished ? await exchange(deployment, crawl) : []),
+  ]);
+}
+
+/** The result of the crawl before goes, and with it the entities that only that one had found. */
+async function exchange({ store: { db } }: Deployment, crawl: JobRow): Promise<readonly Statement[]> {
+  const before = (
+    await db
+      .select()
+      .from(job)
+      .where(and(eq(job.authorityId, crawl.authorityId), eq(job.kind, 'crawl'), ne(job.id, crawl.id), ne(job.state, 'running')))
+  ).filter((one) => anchorOf(one) === anchorOf(crawl));
+  const lost = `authority_id = ? AND source = 'crawl' AND NOT EXISTS (SELECT 1 FROM crawl_entity AS c JOIN job AS j ON j.id = c.job_id WHERE j.authority_id = known_entity.authority_id AND c.entity_id = known_entity.entity_id)`;
+  const ofLost = (table: string, column: string, more = '') =>
+    raw(
+      `DELETE FROM ${table} WHERE authority_id = ?${more} AND ${column} IN (SELECT entity_id FROM known_entity WHERE ${lost})`,
+      crawl.authorityId,
+      crawl.authorityId,
+    );
+  return [
+    raw('DELETE FROM crawl_entity WHERE job_id IN (SELECT value FROM json_each(?))', JSON.stringify(before.map(({ id }) => id))),
+    ofLost('artefact', 'key', " AND kind = 'resolve'"),
+    ofLost('snapshot_link', 'subject'),
+    ofLost('snapshot', 'subject'),
+    raw(`DELETE FROM known_entity WHERE ${lost}`, crawl.authorityId),
+  ];
+}
+
+/** The crawl whose result is on show for an anchor. */
+export async function shownCrawl({ store: { db } }: Deployment, authorityId: string, anchor: string): Promise<JobRow | undefined> {
+  const rows = await db
+    .select()
+    .from(job)
+    .where(
+      and(
+        eq(job.authorityId, authorityId),
+        eq(job.kind, 'crawl'),
+        eq(job.state, 'done'),
+        // The rows of the crawl before went with the exchange: whichever has any is the one.
+        sql`EXISTS (SELECT 1 FROM crawl_entity AS c WHERE c.job_id = ${job.id})`,
+      ),
+    )
+    .orderBy(desc(job.updatedAt));
+  return rows.find((one) => anchorOf(one) === anchor);
+}

@@ -1,0 +1,66 @@
+import { mediaTypes, type Metadata, parseJws, type ResolveResponseClaims, signResolveResponse, limits } from '../../federation/entry.js';
+import type { NewArtefact } from '../../store/bulk.js';
+import { MAX_SUBSET_TYPES, resolveVariant } from '../../store/published.js';
+import type { Deployment } from '../call.js';
+import { artefactOf, type Issuer, orRefuse } from '../artefacts/publish.js';
+
+/** The sets of Entity Types a response is stored for: every non-empty subset of up to four, else the whole and each single one. */
+export function typeSets(types: readonly string[]): readonly (readonly string[])[] {
+  if (types.length > MAX_SUBSET_TYPES) return [types, ...types.map((type) => [type])];
+  return Array.from({ length: 2 ** types.length - 1 }, (_, n) => types.filter((__, bit) => (n + 1) & (1 << bit)));
+}
+
+export interface Resolved {
+  readonly subject: string;
+  readonly trustAnchor: string;
+  readonly metadata: Metadata;
+  readonly trustChain: readonly string[];
+  readonly trustMarks: readonly { readonly trust_mark_type: string; readonly trust_mark: string }[];
+  /** The smallest of the chain's expiry and that of each mark included. */
+  readonly exp: number;
+}
+
+/** A response is evaluated anew before its end, never renewed by itself: what it says has to be found out again. */
+const stored = async (issuer: Issuer, key: string, variant: string, bytes: string, iat: number, exp: number): Promise<NewArtefact> => ({
+  ...(await artefactOf(issuer, { kind: 'resolve', key, variant }, mediaTypes.RESOLVE_RESPONSE, bytes, iat, exp)),
+  renewAt: null,
+});
+
+/**
+ * Sign the resolve responses about a subject under one anchor, one per set of Entity Types (OpenID Federation 1.0 §8.3.2).
+ * @throws Refusal findings when one would be too large
+ */
+export async function signedResponses(deployment: Deployment, issuer: Issuer, resolved: Resolved): Promise<readonly NewArtefact[]> {
+  const iat = deployment.now();
+  const { subject, trustAnchor, metadata, trustChain, trustMarks, exp } = resolved;
+  return Promise.all(
+    typeSets(Object.keys(metadata).sort()).map(async (types) => {
+      const claims: ResolveResponseClaims = {
+        iss: issuer.authority.entityId,
+        sub: subject,
+        iat,
+        exp,
+        metadata: Object.fromEntries(types.map((type) => [type, metadata[type] ?? {}])),
+        trust_chain: trustChain,
+        ...(trustMarks.length && { trust_marks: trustMarks }),
+      };
+      const bytes = orRefuse(`the resolve response about ${subject}`, await signResolveResponse(claims, issuer.signer));
+      return stored(issuer, subject, resolveVariant(trustAnchor, types), bytes, iat, exp);
+    }),
+  );
+}
+
+/** The same words signed by the key that signs now; one that was withheld is not, it waits for its evaluation. */
+export async function resignedResponse(
+  deployment: Deployment,
+  issuer: Issuer,
+  row: { readonly bytes: string; readonly key: string; readonly variant: string; readonly exp: number | null; readonly cap: number | null },
+): Promise<NewArtefact | undefined> {
+  const iat = deployment.now();
+  if (row.exp === null || row.exp <= iat) return undefined;
+  const jws = parseJws(row.bytes, mediaTypes.typOf(mediaTypes.RESOLVE_RESPONSE), limits.MAX_CHAIN_BYTES);
+  if (!jws.ok) return undefined;
+  const bytes = orRefuse('the resolve response', await signResolveResponse({ ...(jws.value.claims as unknown as ResolveResponseClaims), iat }, issuer.signer));
+  // What ends the answer early, a mark's delegation say, ends it under the new key as well.
+  return { ...(await stored(issuer, row.key, row.variant, bytes, iat, row.exp)), cap: row.cap };
+}

@@ -1,0 +1,227 @@
+import { and, eq } from 'drizzle-orm';
+import type { Metadata, TrustChain } from '../../federation/entry.js';
+import type { Evaluation, Verdict } from '../../resolver/evaluate.js';
+import { insertRows, type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.js';
+import { raw, type Statement } from '../../store/database.js';
+import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
+import { resolveVariant } from '../../store/published.js';
+import { knownEntity, snapshot, snapshotLink } from '../../store/schema.js';
+import type { Deployment } from '../call.js';
+import type { Issuer } from '../artefacts/publish.js';
+import { Refusal } from '../refusal.js';
+import { signedResponses, typeSets } from './sign-resolve.js';
+import type { LocalEvidence } from './statement-source.js';
+
+export type SnapshotRow = typeof snapshot.$inferSelect;
+type LinkRow = typeof snapshotLink.$inferInsert;
+
+/** When a subject is looked at again (seconds): never later than this, an invalid one after this, a failure first after this. */
+const AT_LATEST = 12 * 60 * 60;
+const INVALID_AGAIN = 30 * 60;
+const MARK_AGAIN = 5 * 60;
+const FAILED_AGAIN = 60;
+const FAILED_AT_LATEST = 60 * 60;
+
+/** How long an entity is somebody's to evaluate (seconds). */
+export const LEASE_SECONDS = 120;
+
+/** Take an entity for evaluation now, due or not; one nobody knew is known from then on. What it was known as stays. */
+export async function takeEntity(
+  { store: { db, write }, now }: Deployment,
+  authorityId: string,
+  entityId: string,
+  source: KnownEntity['source'],
+): Promise<KnownEntity> {
+  const row = newlyKnown({ authorityId, entityId, source, dueAt: now(), leaseUntil: now() + LEASE_SECONDS });
+  await write([
+    insertRows(
+      knownEntity,
+      [row],
+      'ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(due_at, excluded.due_at), lease_until = excluded.lease_until',
+    ),
+  ]);
+  const [stored] = await db
+    .select()
+    .from(knownEntity)
+    .where(and(eq(knownEntity.authorityId, authorityId), eq(knownEntity.entityId, entityId)))
+    .limit(1);
+  return stored ?? row;
+}
+
+/** A subject evaluated for a resolver, with what of the evidence came from our own store. */
+export interface Evaluated {
+  readonly evaluation: Evaluation;
+  readonly local: ReadonlyMap<string, LocalEvidence>;
+}
+
+/** What becomes of one anchor's verdict. */
+interface Settled {
+  readonly statements: readonly Statement[];
+  readonly put: readonly NewArtefact[];
+  /** Variants that go on being served. */
+  readonly kept: readonly string[];
+  readonly again: number;
+  readonly failed: boolean;
+}
+
+/**
+ * Write what an evaluation found, in one batch: a snapshot per anchor, the signed answers, what they rest on. What holds
+ * still is served; what failed for now keeps what it had; what holds no more goes.
+ */
+export async function storeEvaluation(deployment: Deployment, issuer: Issuer, known: KnownEntity, evaluated: Evaluated): Promise<void> {
+  const { db } = deployment.store;
+  const now = deployment.now();
+  const { authorityId, entityId: subject } = known;
+  const before = await db
+    .select()
+    .from(snapshot)
+    .where(and(eq(snapshot.authorityId, authorityId), eq(snapshot.subject, subject)));
+  const { under } = evaluated.evaluation;
+  const settled = await Promise.all(
+    [...under].map(([anchor, verdict]) =>
+      settle(deployment, issuer, evaluated, { subject, anchor, verdict, old: before.find((one) => one.trustAnchor === anchor) }),
+    ),
+  );
+  const gone = before.filter(({ trustAnchor }) => !under.has(trustAnchor)).map(({ trustAnchor }) => trustAnchor);
+  const attempts = settled.some(({ failed }) => failed) ? known.attempts + 1 : 0;
+  const retry = attempts === 0 ? AT_LATEST : Math.min(FAILED_AT_LATEST, FAILED_AGAIN * 2 ** Math.min(attempts - 1, 6));
+  const next = Math.min(now + retry, ...settled.map(({ again }) => again));
+  const put = settled.flatMap((one) => one.put);
+  await deployment.store.write([
+    ...settled.flatMap(({ statements }) => statements),
+    ...gone.flatMap((anchor) => [
+      raw('DELETE FROM snapshot WHERE authority_id = ? AND subject = ? AND trust_anchor = ?', authorityId, subject, anchor),
+      dropLinks(authorityId, subject, anchor),
+    ]),
+    raw(
+      "DELETE FROM artefact WHERE authority_id = ? AND kind = 'resolve' AND key = ? AND variant NOT IN (SELECT value FROM json_each(?))",
+      authorityId,
+      subject,
+      JSON.stringify(settled.flatMap(({ kept }) => kept)),
+    ),
+    ...(put.length ? [putArtefacts(put, whileCurrent)] : []),
+    knownNow(known, evaluated, { now, next, attempts }),
+  ]);
+}
+
+async function settle(
+  deployment: Deployment,
+  issuer: Issuer,
+  evaluated: Evaluated,
+  { subject, anchor, verdict, old }: { readonly subject: string; readonly anchor: string; readonly verdict: Verdict; readonly old: SnapshotRow | undefined },
+): Promise<Settled> {
+  const now = deployment.now();
+  const authorityId = issuer.authority.id;
+  const failed = verdict.state === 'unreachable';
+  // A failure that may pass is no verdict: an answer that is still valid goes on being served, unless what it rests on is denied.
+  if (failed && !verdict.denied && old?.state === 'valid' && (old.exp ?? 0) > now)
+    return { statements: [], put: [], kept: typeSets(old.entityTypes).map((types) => resolveVariant(anchor, types)), again: now + AT_LATEST, failed };
+  const answer = verdict.state === 'valid' ? await answers(deployment, issuer, verdict, evaluated) : verdict;
+  const judged = 'put' in answer ? verdict : answer;
+  const statements = [
+    insertRows(snapshot, [snapshotRow(authorityId, subject, anchor, judged, now)], REPLACE_SNAPSHOT),
+    dropLinks(authorityId, subject, anchor),
+  ];
+  if (!('put' in answer)) return { statements, put: [], kept: [], again: now + (failed ? AT_LATEST : INVALID_AGAIN), failed };
+  return {
+    statements: [...statements, ...(answer.links.length ? [insertRows(snapshotLink, answer.links, 'ON CONFLICT DO NOTHING')] : [])],
+    put: answer.put,
+    kept: answer.put.map(({ variant }) => variant ?? ''),
+    // A mark whose status could not be had for now is left out, and asked about again soon.
+    again: now + (answer.incomplete ? MARK_AGAIN : Math.max(60, Math.floor((answer.exp - now) / 2))),
+    failed,
+  };
+}
+
+export const REPLACE_SNAPSHOT = `ON CONFLICT (authority_id, subject, trust_anchor) DO UPDATE SET ${['state', 'error', 'entity_types', 'path', 'trust_mark_types', 'findings', 'exp', 'evaluated_at'].map((name) => `${name} = excluded.${name}`).join(', ')}`;
+const dropLinks = (authorityId: string, subject: string, trustAnchor: string): Statement =>
+  raw('DELETE FROM snapshot_link WHERE authority_id = ? AND subject = ? AND trust_anchor = ?', authorityId, subject, trustAnchor);
+
+/** The signed answers of a valid verdict and what they rest on; another verdict when they cannot be signed. */
+async function answers(
+  deployment: Deployment,
+  issuer: Issuer,
+  { chain, marks, exp, until }: Extract<Verdict, { state: 'valid' }>,
+  { local }: Evaluated,
+): Promise<
+  | { readonly put: readonly NewArtefact[]; readonly links: readonly LinkRow[]; readonly exp: number; readonly incomplete: boolean }
+  | Extract<Verdict, { state: 'invalid' }>
+> {
+  const good = marks.filter(({ findings }) => findings.length === 0).map(({ trust_mark_type, trust_mark }) => ({ trust_mark_type, trust_mark }));
+  const trustChain = chain.statements.map(({ compact }) => compact);
+  const resolved = { subject: chain.subject, trustAnchor: chain.trustAnchor, metadata: chain.metadata, trustChain, trustMarks: good, exp };
+  try {
+    // Not served beyond the end of what a mark rests on; the evaluation that is due then says what holds without it.
+    const put = (await signedResponses(deployment, issuer, resolved)).map((one) => (until < exp ? { ...one, cap: until } : one));
+    const evidence = [...trustChain, ...good.map(({ trust_mark }) => trust_mark)].flatMap((bytes) => local.get(bytes) ?? []);
+    const place = { authorityId: issuer.authority.id, subject: chain.subject, trustAnchor: chain.trustAnchor };
+    const incomplete = marks.some(({ findings }) => findings.some(({ transient }) => transient));
+    return { put, links: evidence.map((one) => ({ ...place, ...one })), exp: until, incomplete };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { state: 'invalid', error: 'invalid_trust_chain', findings: error.findings };
+  }
+}
+
+/** Entity Identifiers along a chain, the subject first. */
+export const pathOf = ({ statements, subject }: TrustChain): readonly string[] => [
+  subject,
+  ...statements.slice(1).flatMap(({ claims }) => (claims.iss === claims.sub ? [] : [claims.iss])),
+];
+
+function snapshotRow(authorityId: string, subject: string, trustAnchor: string, verdict: Verdict, now: number): SnapshotRow {
+  const blank = { authorityId, subject, trustAnchor, error: null, entityTypes: [], path: [], trustMarkTypes: [], findings: [], exp: null, evaluatedAt: now };
+  if (verdict.state !== 'valid')
+    return { ...blank, state: verdict.state, error: verdict.state === 'invalid' ? verdict.error : null, findings: verdict.findings };
+  const { chain, marks, exp } = verdict;
+  return {
+    ...blank,
+    state: 'valid',
+    entityTypes: Object.keys(chain.metadata).sort(),
+    path: pathOf(chain),
+    trustMarkTypes: marks.filter(({ findings }) => findings.length === 0).map(({ trust_mark_type: type }) => type),
+    findings: marks.flatMap(({ findings }) => findings).slice(0, 20),
+    exp,
+  };
+}
+
+const ABOUT = ['organization_name', 'display_name', 'client_name', 'resource_name', 'logo_uri', 'organization_uri', 'information_uri', 'description'];
+const MAX_ABOUT = 500;
+
+/** Names and the like from the subject's metadata, for people; text only, cut short. */
+function aboutOf(metadata: Metadata | undefined): Readonly<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const parameters of Object.values(metadata ?? {}))
+    for (const name of ABOUT) {
+      const value = parameters[name];
+      if (typeof value === 'string' && found[name] === undefined) found[name] = value.slice(0, MAX_ABOUT);
+    }
+  return found;
+}
+
+/** When it is looked at again; nothing when a halt has made it due meanwhile: that took the lease away. */
+function knownNow(
+  { authorityId, entityId, leaseUntil }: KnownEntity,
+  { evaluation }: Evaluated,
+  { now, next, attempts }: { now: number; next: number; attempts: number },
+): Statement {
+  const claims = evaluation.configuration?.claims;
+  const set = claims
+    ? {
+        entity_types: JSON.stringify(Object.keys(claims.metadata ?? {})),
+        about: JSON.stringify(aboutOf(claims.metadata)),
+        superiors: JSON.stringify(claims.authority_hints ?? []),
+      }
+    : {};
+  const names = Object.keys(set);
+  return raw(
+    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = ?, evaluated_at = ?${names.map((name) => `, ${name} = ?`).join('')} WHERE authority_id = ? AND entity_id = ? AND lease_until = ?`,
+    next + Math.floor(Math.random() * Math.max(1, (next - now) / 10)),
+    attempts,
+    now,
+    ...Object.values(set),
+    authorityId,
+    entityId,
+    leaseUntil,
+  );
+}

@@ -1,0 +1,162 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { finding } from '../../federation/entry.js';
+import { insertRows } from '../../store/bulk.js';
+import { raw, type Statement } from '../../store/database.js';
+import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
+import { knownEntity, snapshot } from '../../store/schema.js';
+import { anchorsOf } from './anchors.js';
+import type { Deployment } from '../call.js';
+import type { AuthorityRow } from '../registry.js';
+import { LEASE_SECONDS, REPLACE_SNAPSHOT } from './store-evaluation.js';
+
+/**
+ * Evaluating an entity may end whoever does it: a thread that hangs or runs out of memory, an invocation that is cut off.
+ * Nothing is noted then, so what has to be known is noted before: the lease is taken, with one attempt more, and how the
+ * entity was taken is the distance from `lease_until` to `due_at`. A result takes the lease back; a lease that ran out
+ * without one says that the evaluation never ended. Whoever was evaluated together with others is then evaluated alone, so
+ * that one stranger's graph is not held against the others; whoever does not come back alone is set aside.
+ */
+const TOGETHER = 0;
+const ALONE = 1;
+const ASIDE = 2;
+
+/** How long an entity is set aside (seconds): a day, twice as long each time it stops its evaluation again, a week at most. */
+const ASIDE_AT_FIRST = 24 * 60 * 60;
+const ASIDE_AT_MOST = 7 * ASIDE_AT_FIRST;
+
+export interface Takings {
+  /** Nothing speaks against evaluating these beside others. */
+  readonly together: readonly KnownEntity[];
+  /** The last evaluation of each of these never ended. */
+  readonly alone: readonly KnownEntity[];
+  /** These did not come back though they were alone. */
+  readonly stopped: readonly KnownEntity[];
+  /** Set aside, and not due yet. */
+  readonly resting: readonly KnownEntity[];
+}
+
+/** How each of these is to be evaluated, by how its last evaluation ended. */
+export function sortOut(known: readonly KnownEntity[], now: number): Takings {
+  const of = (wanted: keyof Takings) => known.filter((one) => kindOf(one, now) === wanted);
+  return { together: of('together'), alone: of('alone'), stopped: of('stopped'), resting: of('resting') };
+}
+
+function kindOf({ leaseUntil, dueAt }: KnownEntity, now: number): keyof Takings {
+  if (leaseUntil > now) return dueAt - leaseUntil === ASIDE ? 'resting' : 'together';
+  if (leaseUntil === 0) return 'together';
+  return dueAt - leaseUntil === ALONE ? 'stopped' : 'alone';
+}
+
+const PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)";
+const pairs = (known: readonly KnownEntity[]) => JSON.stringify(known.map(({ authorityId, entityId }) => [authorityId, entityId]));
+
+/** Take these before they are evaluated; what is given back is what `storeEvaluation` wants. */
+export async function take({ store, now }: Deployment, known: readonly KnownEntity[], how: 'together' | 'alone'): Promise<readonly KnownEntity[]> {
+  const leaseUntil = now() + LEASE_SECONDS;
+  const distance = how === 'alone' ? ALONE : TOGETHER;
+  // Failures of another kind say nothing about how often it was tried alone.
+  const attempts = how === 'alone' ? 'CASE WHEN due_at - lease_until = ? THEN attempts + 1 ELSE 1 END' : 'attempts + 1';
+  await store.write([
+    raw(
+      `UPDATE known_entity SET lease_until = ?, due_at = ?, attempts = ${attempts} WHERE (authority_id, entity_id) IN (${PAIRS})`,
+      leaseUntil,
+      leaseUntil + distance,
+      ...(how === 'alone' ? [ASIDE] : []),
+      pairs(known),
+    ),
+  ]);
+  return known.map((one) => ({ ...one, leaseUntil }));
+}
+
+/** Give these back without a result: something of ours failed. They are due again in `wait` seconds, unless a halt made them due meanwhile. */
+export const putBack = ({ store, now }: Deployment, known: readonly KnownEntity[], wait: number): Promise<void> =>
+  store.write([
+    raw(
+      `UPDATE known_entity SET lease_until = 0, due_at = ? WHERE (authority_id, entity_id, lease_until) IN
+       (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?))`,
+      now() + wait,
+      JSON.stringify(known.map(({ authorityId, entityId, leaseUntil }) => [authorityId, entityId, leaseUntil])),
+    ),
+  ]);
+
+/** An entity is not evaluated for a day or more: its answers are withheld, and the reason stands where its evaluation would. */
+export async function setAside(deployment: Deployment, authority: AuthorityRow, { entityId, attempts }: KnownEntity): Promise<void> {
+  const { store } = deployment;
+  const now = deployment.now();
+  const wait = Math.min(ASIDE_AT_MOST, ASIDE_AT_FIRST * 2 ** Math.min(10, Math.max(0, attempts - 1)));
+  const dueAt = now + wait;
+  const detail = `evaluating it has stopped the process that does so; it is tried again in ${wait / ASIDE_AT_FIRST} day(s)`;
+  const row = {
+    authorityId: authority.id,
+    subject: entityId,
+    state: 'unreachable' as const,
+    error: null,
+    entityTypes: [],
+    path: [],
+    trustMarkTypes: [],
+    findings: [finding('evaluation_stopped', entityId, detail, true)],
+    exp: null,
+    evaluatedAt: now,
+  };
+  const before = await store.db
+    .select({ anchor: snapshot.trustAnchor })
+    .from(snapshot)
+    .where(and(eq(snapshot.authorityId, authority.id), eq(snapshot.subject, entityId)));
+  const anchors = new Set([...Object.keys(await anchorsOf(deployment, authority)), ...before.map(({ anchor }) => anchor)]);
+  await store.write([
+    raw("DELETE FROM artefact WHERE authority_id = ? AND kind = 'resolve' AND key = ?", authority.id, entityId),
+    raw('DELETE FROM snapshot_link WHERE authority_id = ? AND subject = ?', authority.id, entityId),
+    insertRows(
+      snapshot,
+      [...anchors].map((trustAnchor) => ({ ...row, trustAnchor })),
+      REPLACE_SNAPSHOT,
+    ),
+    raw(
+      'UPDATE known_entity SET due_at = ?, lease_until = ?, evaluated_at = ? WHERE authority_id = ? AND entity_id = ?',
+      dueAt,
+      dueAt - ASIDE,
+      now,
+      authority.id,
+      entityId,
+    ),
+  ]);
+}
+
+/**
+ * Whoever was evaluating has ended: its leases end now instead of running out.
+ * @param blame false where the end had another reason: nobody is held to have been alone then
+ */
+export const endLeases = ({ store, now }: Deployment, blame: boolean): Promise<void> =>
+  store.write([
+    raw(
+      `UPDATE known_entity SET lease_until = ? - CASE WHEN ? AND due_at - lease_until = ? THEN ? ELSE ? END, due_at = ?
+       WHERE due_at <= ? AND lease_until > ? AND due_at - lease_until <> ?`,
+      now(),
+      blame ? 1 : 0,
+      ALONE,
+      ALONE,
+      TOGETHER,
+      now(),
+      now() + LEASE_SECONDS + ALONE,
+      now(),
+      ASIDE,
+    ),
+  ]);
+
+/** The rows of these entities, in their order; one nobody knew is known from then on. */
+export async function knowEntities(
+  { store, now }: Deployment,
+  authorityId: string,
+  entityIds: readonly string[],
+  source: KnownEntity['source'],
+): Promise<readonly KnownEntity[]> {
+  const fresh = (entityId: string) => newlyKnown({ authorityId, entityId, source, dueAt: now(), leaseUntil: 0 });
+  const write: Statement = insertRows(knownEntity, entityIds.map(fresh), 'ON CONFLICT DO NOTHING');
+  if (entityIds.length) await store.write([write]);
+  const rows = await store.db
+    .select()
+    .from(knownEntity)
+    .where(and(eq(knownEntity.authorityId, authorityId), sql`entity_id IN (SELECT value FROM json_each(${JSON.stringify(entityIds)}))`));
+  const byId = new Map(rows.map((one) => [one.entityId, one]));
+  return entityIds.map((id) => byId.get(id) ?? fresh(id));
+}
