@@ -10,8 +10,8 @@ const LAYERS = {
   store: ['federation'],
   edge: ['federation'],
   operations: ['federation', 'resolver', 'outbound', 'keys', 'store'],
-  public: ['federation', 'edge', 'store/(published|inbox|schema)\\.'],
-  admin: ['federation', 'operations', 'edge', 'keys/random\\.', 'store/(schema|database|event)\\.'],
+  public: ['federation', 'edge', 'store/(published|inbox|schema|trouble)\\.'],
+  admin: ['federation', 'operations', 'edge', 'keys/random\\.', 'store/(schema|database|event|trouble)\\.'],
   rp: ['federation', 'resolver', 'outbound'],
   cli: ['federation', 'rp'],
 };

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Finding } from '../federation/entry.js';
 import { Refusal, type RefusalCode } from '../operations/refusal.js';
-import { ChangeConflict, StoreBusy, StoreFull } from '../store/database.js';
+import { TROUBLES, troubleIn } from '../store/trouble.js';
 
 /** Problem details (RFC 9457) with a stable `code`, and findings where the standard has something to say. */
 export interface Problem {
@@ -57,9 +57,12 @@ export function errorToProblem(c: Context, error: unknown): Response {
     const [status] = REFUSED[error.code];
     return problem(c, status, error.code, error.message, error.findings, status === 503 ? { 'retry-after': '5' } : {});
   }
-  if (error instanceof StoreFull) return problem(c, 507, 'storage_full', 'the disk is full; nothing was changed', [], { 'retry-after': '60' });
-  if (error instanceof StoreBusy) return problem(c, 503, 'storage_busy', 'another process holds the database; nothing was changed', [], { 'retry-after': '5' });
-  if (error instanceof ChangeConflict) return problem(c, 503, 'storage_busy', `${error.message}; nothing was changed`, [], { 'retry-after': '1' });
+  const trouble = troubleIn(error);
+  if (trouble !== undefined) {
+    const { retryAfter, says } = TROUBLES[trouble];
+    const [status, code] = trouble === 'full' ? ([507, 'storage_full'] as const) : ([503, 'storage_busy'] as const);
+    return problem(c, status, code, `${says}; nothing was changed`, [], { 'retry-after': String(retryAfter) });
+  }
   const id = c.res.headers.get('x-request-id') ?? '';
   console.error(
     JSON.stringify({

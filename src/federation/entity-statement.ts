@@ -8,8 +8,8 @@ import { checkTimes, type KeyCache, parseJws, type ParsedJws, verifyJws } from '
 import { CLOCK_SKEW_SECONDS, MAX_AUTHORITY_HINTS, MAX_CRIT, MAX_FINDINGS, MAX_STATEMENT_BYTES, MAX_TRUST_MARKS } from './limits.js';
 import { ENTITY_STATEMENT, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
-import { parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
-import { numericDate, requireNow } from './numeric-date.js';
+import { parseMetadataPolicy, parsePolicyCrit, parsePolicyShape } from './metadata-policy/policy.js';
+import { numericDate, requireNow, timeFaults } from './numeric-date.js';
 import { findingPlace } from './places.js';
 import { isRegistrationPolicy } from './registration-policy.js';
 import { isObject } from './strict-json.js';
@@ -111,7 +111,8 @@ export interface StatementOptions extends EntityIdOptions {
 
 /**
  * Take an Entity Statement apart and check everything but its signature (§3.2): size, `typ`, `alg`, `kid`, claims of
- * its kind, times, `crit`. Every fault is reported.
+ * its kind, times, `crit`. Every fault is reported. Values of a policy are not compared: that waits for the signatures of the
+ * chain (`validateTrustChain`).
  */
 export function parseEntityStatement(compact: unknown, options: StatementOptions): Result<EntityStatement> {
   requireNow(options.now);
@@ -141,7 +142,7 @@ export function parseStatementClaims(value: unknown, options: StatementOptions):
   // What does not belong into a configuration has been refused above: it is not read.
   if (!configuration) {
     if (claims['constraints'] !== undefined) take(parseConstraints(claims['constraints'], 'constraints', { strict }));
-    if (claims['metadata_policy'] !== undefined) take(parseMetadataPolicy(claims['metadata_policy']));
+    if (claims['metadata_policy'] !== undefined) take((strict ? parseMetadataPolicy : parsePolicyShape)(claims['metadata_policy']));
     if (claims['metadata_policy_crit'] !== undefined) take(parsePolicyCrit(claims['metadata_policy_crit']));
   }
   if (strict) findings.push(...checkOwnExtras(claims, configuration));
@@ -157,9 +158,7 @@ export function parseStatementClaims(value: unknown, options: StatementOptions):
 
 /** What is no reason to refuse others' statements, and still nothing we sign. */
 function checkOwnExtras(claims: Shape, configuration: boolean): readonly Finding[] {
-  const findings: Finding[] = [];
-  for (const name of ['iat', 'exp', 'nbf'] as const)
-    if (claims[name] !== undefined && !Number.isInteger(claims[name])) findings.push(finding('claim_invalid', name, 'it is not a whole number of seconds'));
+  const findings: Finding[] = [...timeFaults(claims)];
   for (const [name, most] of [
     ['authority_hints', MAX_AUTHORITY_HINTS],
     ['trust_marks', MAX_TRUST_MARKS],

@@ -16,7 +16,14 @@ export {
 } from './entity-statement.js';
 export { ERROR_STATUS, type ErrorCode, type ErrorResponse } from './error-response.js';
 export { failure, type Finding, finding, FINDING_CODES, type FindingCode, refuse, type Result } from './finding.js';
-export { type HistoricalKey, historicalKeyFor, REVOCATION_REASONS, type RevocationReason, validateHistoricalKeys } from './historical-keys.js';
+export {
+  type HistoricalKey,
+  historicalKeyFor,
+  type HistoricalKeys,
+  REVOCATION_REASONS,
+  type RevocationReason,
+  validateHistoricalKeys,
+} from './historical-keys.js';
 export {
   type EntityConfigurationInput,
   type IssueOptions,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { failure, finding, type FindingCode, type Result, success } from './finding.js';
-import { type JwkSet, parseJwkSet, type PublicJwk } from './jwk-set.js';
+import { failure, finding, type Finding, type FindingCode } from './finding.js';
+import { type JwkSet, keyFault, parseJwkSet, type PublicJwk } from './jwk-set.js';
 import { parseJws, verifyJws } from './jws.js';
 import { JWK_SET_JWT, typOf } from './media-types.js';
 import { isObject } from './strict-json.js';
@@ -27,17 +27,20 @@ const keyShape = z.looseObject({
   nbf: numericDate.optional(),
   revoked: z.looseObject({ revoked_at: numericDate, reason: z.string().optional() }).optional(),
 });
-/** Keys of the past that nobody can use now are left out (RFC 7517 §5); a leaked one or a wrong shape is a fault of the answer. */
-const UNUSABLE: ReadonlySet<FindingCode> = new Set<FindingCode>(['jwk_weak', 'jwk_unsupported']);
+/** As in every JWK Set: a secret in a public place, and a name that two keys have, are faults of the whole. */
+const OF_THE_WHOLE: ReadonlySet<FindingCode> = new Set<FindingCode>(['jwk_private', 'jwk_symmetric', 'kid_duplicate']);
+
+/** The keys that can be read; `ignored`, where there are any, says of the others why they are left out. They vouch for nothing. */
+export type HistoricalKeys =
+  | { readonly ok: true; readonly value: readonly HistoricalKey[]; readonly ignored?: readonly Finding[] }
+  | { readonly ok: false; readonly findings: readonly Finding[] };
 
 /**
  * Validate a Historical Keys response signed by a current key of its issuer (§8.7.2). It holds as many keys as fit into
- * the size of a statement: each key ever used stays in it.
+ * the size of a statement: each key ever used stays in it, so one that cannot be read is left out and takes none of the
+ * others with it (RFC 7517 §5). Refused is a response with a private or symmetric key, or with one `kid` twice.
  */
-export async function validateHistoricalKeys(
-  compact: unknown,
-  issuer: { readonly entityId: string; readonly jwks: JwkSet },
-): Promise<Result<readonly HistoricalKey[]>> {
+export async function validateHistoricalKeys(compact: unknown, issuer: { readonly entityId: string; readonly jwks: JwkSet }): Promise<HistoricalKeys> {
   const jws = parseJws(compact, typOf(JWK_SET_JWT));
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
@@ -49,24 +52,32 @@ export async function validateHistoricalKeys(
   return verified.ok ? parseKeys(parsed.data.keys) : verified;
 }
 
-function parseKeys(values: readonly unknown[]): Result<readonly HistoricalKey[]> {
-  const findings = new Findings();
+function parseKeys(values: readonly unknown[]): HistoricalKeys {
+  const [fatal, ignored] = [new Findings(), new Findings()];
   const keys: HistoricalKey[] = [];
   const kids = new Set<string>();
   for (const [n, value] of values.entries()) {
-    if (findings.full) break;
-    const one = keyShape.safeParse(value);
-    if (!one.success) {
-      findings.add(...one.error.issues.map((issue) => finding('claim_invalid', findingPlace('keys', n, ...issue.path), issue.message)));
-      continue;
-    }
-    if (kids.has(one.data.kid)) findings.add(finding('kid_duplicate', findingPlace('keys', n), 'its "kid" occurs twice'));
-    kids.add(one.data.kid);
-    const key = parseJwkSet({ keys: [one.data] }, 'keys', { strict: false });
-    if (key.ok) keys.push(one.data as unknown as HistoricalKey);
-    else findings.add(...key.findings.filter(({ code }) => !UNUSABLE.has(code)).map((fault) => ({ ...fault, where: findingPlace('keys', n) })));
+    if (fatal.full) break;
+    const kid = isObject(value) ? value['kid'] : undefined;
+    // Also of a key that cannot be read: what it says of that name, a revocation perhaps, must not be lost.
+    if (typeof kid === 'string' && kids.has(kid)) fatal.add(finding('kid_duplicate', findingPlace('keys', n), 'its "kid" occurs twice'));
+    if (typeof kid === 'string') kids.add(kid);
+    const faults = faultsOf(value, n);
+    const exposed = faults.filter(({ code }) => OF_THE_WHOLE.has(code));
+    fatal.add(...exposed);
+    if (faults.length === 0) keys.push(value as HistoricalKey);
+    else if (exposed.length === 0) ignored.add(...faults);
   }
-  return findings.all.length ? failure(...findings.all) : success(keys);
+  if (fatal.all.length) return failure(...fatal.all);
+  return { ok: true, value: keys, ...(ignored.all.length && { ignored: ignored.all }) };
+}
+
+function faultsOf(value: unknown, n: number): readonly Finding[] {
+  const fault = keyFault(value, findingPlace('keys', n));
+  if (fault && (!isObject(value) || OF_THE_WHOLE.has(fault.code))) return [fault];
+  const shaped = keyShape.safeParse(value);
+  if (!shaped.success) return shaped.error.issues.map((issue) => finding('claim_invalid', findingPlace('keys', n, ...issue.path), issue.message));
+  return fault ? [fault] : [];
 }
 
 /**

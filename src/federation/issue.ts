@@ -1,12 +1,14 @@
 import type { EntityIdOptions } from './entity-id.js';
 import { type EntityStatementClaims, parseStatementClaims } from './entity-statement.js';
 import { failure, finding, type Finding, type Result, success } from './finding.js';
-import { parseJwkSet } from './jwk-set.js';
+import { keyFault, parseJwkSet } from './jwk-set.js';
 import { type Signer, signJws } from './jws.js';
 import { MAX_STATEMENT_BYTES, MAX_STATEMENT_LIFETIME } from './limits.js';
 import { ENTITY_STATEMENT, JWK_SET_JWT, typOf } from './media-types.js';
 import { checkMetadata, type Metadata } from './metadata.js';
 import type { HistoricalKey } from './historical-keys.js';
+import { requireWhole } from './numeric-date.js';
+import { isObject } from './strict-json.js';
 
 export interface IssueOptions extends EntityIdOptions {
   readonly signer: Signer;
@@ -57,8 +59,26 @@ async function issue(claims: EntityStatementClaims, findings: Finding[], options
     : success(compact);
 }
 
-/** Sign the Historical Keys response (§8.7.2). */
-export const signHistoricalKeys = (
+/**
+ * Sign the Historical Keys response (§8.7.2).
+ * @throws TypeError when a time is not a whole number of seconds, or a key has no `kid`, no `exp`, or a private part
+ */
+export async function signHistoricalKeys(
   claims: { readonly iss: string; readonly iat: number; readonly keys: readonly HistoricalKey[] },
   signer: Signer,
-): Promise<string> => signJws(typOf(JWK_SET_JWT), claims, signer);
+): Promise<string> {
+  requireWhole({ iat: claims?.iat });
+  if (!Array.isArray(claims.keys)) throw new TypeError('keys: an array is signed');
+  for (const [n, key] of (claims.keys as readonly HistoricalKey[]).entries()) {
+    const exposed = ['jwk_private', 'jwk_symmetric'].includes(keyFault(key, '')?.code ?? '');
+    if (!isObject(key) || typeof key.kid !== 'string' || exposed) throw new TypeError(`keys/${n}: public keys with a "kid" are signed`);
+    const { iat, nbf, exp, revoked } = key;
+    requireWhole({
+      [`keys/${n}/exp`]: exp,
+      ...(iat !== undefined && { [`keys/${n}/iat`]: iat }),
+      ...(nbf !== undefined && { [`keys/${n}/nbf`]: nbf }),
+      ...(revoked !== undefined && { [`keys/${n}/revoked/revoked_at`]: revoked?.revoked_at }),
+    });
+  }
+  return signJws(typOf(JWK_SET_JWT), claims, signer);
+}

@@ -6,7 +6,7 @@ import { checkTimes, parseJws, type Signer, signJws, verifyJws } from './jws.js'
 import { CLOCK_SKEW_SECONDS, MAX_CHAIN_BYTES, MAX_CHAIN_DEPTH, MAX_TRUST_MARKS } from './limits.js';
 import { ENTITY_STATEMENT, RESOLVE_RESPONSE, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
-import { numericDate, requireNow } from './numeric-date.js';
+import { numericDate, requireNow, timeFaults } from './numeric-date.js';
 import { failures, findingPlace } from './places.js';
 
 /** Claims of a resolve response (OpenID Federation 1.0 §8.3.2). Times in seconds since the epoch. */
@@ -23,8 +23,10 @@ export interface ResolveResponseClaims {
   readonly aud?: string;
 }
 
-/** Sign a resolve response. Findings: too_large. */
+/** Sign a resolve response. Findings: claim_invalid (a time that is not a whole number of seconds), too_large. */
 export async function signResolveResponse(claims: ResolveResponseClaims, signer: Signer): Promise<Result<string>> {
+  const faults = timeFaults(claims, ['iat', 'exp']);
+  if (faults.length) return failure(...faults);
   const compact = await signJws(typOf(RESOLVE_RESPONSE), claims, signer);
   return compact.length > MAX_CHAIN_BYTES
     ? failure(finding('too_large', 'resolve response', `${compact.length} bytes, more than ${MAX_CHAIN_BYTES}`))

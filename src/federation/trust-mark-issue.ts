@@ -3,6 +3,7 @@ import { failure, finding, type Finding, quote, type Result, success } from './f
 import { type Signer, signJws } from './jws.js';
 import { MAX_STATEMENT_BYTES } from './limits.js';
 import { TRUST_MARK, TRUST_MARK_DELEGATION, TRUST_MARK_STATUS_RESPONSE, typOf } from './media-types.js';
+import { requireWhole, timeFaults } from './numeric-date.js';
 import type { TrustMarkClaims } from './trust-mark.js';
 import { readUrl } from './read-url.js';
 
@@ -23,7 +24,9 @@ function faults(claims: TrustMarkClaims, options: EntityIdOptions): Finding[] {
     if (!isEntityId(claims[name], options)) findings.push(finding('entity_id_invalid', name, `${quote(claims[name])} is no Entity Identifier`));
   if (!isTrustMarkType(claims.trust_mark_type))
     findings.push({ ...finding('claim_invalid', 'trust_mark_type', `${quote(claims.trust_mark_type)} is no URL`), fix: 'Name a trust mark type by a URL.' });
-  if (claims.exp !== undefined && claims.exp <= claims.iat) findings.push(finding('claim_invalid', 'exp', 'it ends before it begins'));
+  const times = timeFaults(claims);
+  findings.push(...times);
+  if (times.length === 0 && claims.exp !== undefined && claims.exp <= claims.iat) findings.push(finding('claim_invalid', 'exp', 'it ends before it begins'));
   for (const name of ['logo_uri', 'ref']) {
     const url = claims[name];
     if (url !== undefined && !(typeof url === 'string' && /^https?:\/\//.test(url) && readUrl(url)))
@@ -64,6 +67,8 @@ export interface TrustMarkStatusClaims {
   readonly status: string;
 }
 
-/** Sign a status answer (§8.4.2). */
-export const signTrustMarkStatus = (claims: TrustMarkStatusClaims, signer: Signer): Promise<string> =>
-  signJws(typOf(TRUST_MARK_STATUS_RESPONSE), claims, signer);
+/** Sign a status answer (§8.4.2). @throws TypeError when `iat` or `exp` is not a whole number of seconds */
+export async function signTrustMarkStatus(claims: TrustMarkStatusClaims, signer: Signer): Promise<string> {
+  requireWhole({ iat: claims?.iat, ...(claims?.exp !== undefined && { exp: claims.exp }) });
+  return signJws(typOf(TRUST_MARK_STATUS_RESPONSE), claims, signer);
+}

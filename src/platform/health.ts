@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { SigningAlgorithm } from '../federation/entry.js';
-import { authority, authorityKey, setting } from '../store/schema.js';
-import { insertRows } from '../store/bulk.js';
+import { authority, authorityKey } from '../store/schema.js';
 import type { Deployment } from '../operations/call.js';
 import { overdue } from '../operations/artefacts/renew.js';
 
@@ -31,7 +30,7 @@ async function check(deployment: Deployment): Promise<Readiness> {
   const holds = async (probe: () => Promise<boolean>): Promise<'ok' | 'failing'> => ((await probe().catch(() => false)) ? 'ok' : 'failing');
   const checks = {
     store: await holds(async () => {
-      await store.write([insertRows(setting, [{ name: 'readyz', value: String(now()) }], 'ON CONFLICT (name) DO UPDATE SET value = excluded.value')]);
+      await store.probe();
       return true;
     }),
     signing_key: await holds(async () => {

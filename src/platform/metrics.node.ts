@@ -1,6 +1,7 @@
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { isNotNull, min, sql } from 'drizzle-orm';
+import type { DiscoveryThread } from './local/discovery-thread.node.js';
 import { activeMembers } from './active-members.node.js';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { overdue } from '../operations/artefacts/renew.js';
@@ -14,7 +15,8 @@ export interface Metrics {
   renewed(n: number): void;
 }
 
-export function createMetrics(deployment: Deployment, store: NodeStore): Metrics {
+/** @param discovery what has become of the thread that reads strangers, where there is one */
+export function createMetrics(deployment: Deployment, store: NodeStore, discovery: DiscoveryThread['counts'] = { restarts: 0, setAside: 0 }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Counter({
@@ -40,6 +42,17 @@ export function createMetrics(deployment: Deployment, store: NodeStore): Metrics
         this.set(await read());
       },
     });
+  /** What is counted elsewhere, and only ever rises. */
+  const counted = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect: function collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
   const { db } = store;
   gauge('holdfast_artefact_expires_seconds', 'Seconds until the first artefact expires that is renewed', async () => {
     const [row] = await db
@@ -55,8 +68,14 @@ export function createMetrics(deployment: Deployment, store: NodeStore): Metrics
     async () => (await db.select({ n: sql<number>`count(*)` }).from(job).where(sql`state = 'running'`))[0]?.n ?? 0,
   );
   gauge('holdfast_members_active', 'Active members; of many, counted once a minute', activeMembers(db));
-  gauge('holdfast_transactions_total', 'Transactions committed by this process', () => store.counts.transactions);
-  gauge('holdfast_operations_total', 'Operations committed by this process; more than one share a transaction', () => store.counts.operations);
+  counted('holdfast_transactions_total', 'Transactions committed by this process', () => store.counts.transactions);
+  counted('holdfast_operations_total', 'Operations committed by this process; more than one share a transaction', () => store.counts.operations);
+  counted('holdfast_discovery_restarts_total', 'Times the thread that reads what others publish hung or ended and was started again', () => discovery.restarts);
+  counted(
+    'holdfast_discovery_set_aside_total',
+    'Times an entity was set aside because evaluating it had stopped that thread; an entity may be set aside more than once',
+    () => discovery.setAside,
+  );
   return {
     registry,
     request(method, plane, status, time) {

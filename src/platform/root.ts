@@ -22,7 +22,8 @@ export function createRoot({
   const health = new Hono<{ Bindings: object }>();
   health.get('/healthz', (c) => c.json({ status: 'ok' }, 200, { 'cache-control': 'no-store' }));
   health.get('/readyz', async (c) => {
-    const { ready, checks } = await readiness(c.env);
+    // What cannot even be looked at is not ready: a store that does not answer, a start that failed.
+    const { ready, checks } = await readiness(c.env).catch((): Readiness => ({ ready: false, checks: { store: 'failing' } }));
     return c.json({ status: ready ? 'ready' : 'not ready', checks }, ready ? 200 : 503, { 'cache-control': 'no-store' });
   });
   return (request: Request, env: object = {}): Response | Promise<Response> => {

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { federationError } from '../edge/federation-error.js';
 import { andThen, type MaybePromise, type ServedAuthority } from '../store/published.js';
+import { TROUBLES, troubleIn } from '../store/trouble.js';
 import { answer } from './answer.js';
 import { AnyPathRouter } from './any-path-router.js';
 import { authenticate, type CallerContext } from './caller.js';
@@ -93,6 +94,8 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
   app.options('*', (c) => other(c, contextOf(c.env)));
   app.notFound((c) => other(c, contextOf(c.env as Bindings)));
   app.onError((error, c) => {
+    const trouble = troubleIn(error);
+    if (trouble !== undefined) return unavailable(c, TROUBLES[trouble]);
     console.error(JSON.stringify({ level: 'error', msg: 'public request failed', error: error.message }));
     return federationError(c, 'server_error', 'the request could not be answered');
   });
@@ -100,6 +103,10 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
 }
 
 const tooLong = (c: Context): Response => federationError(c, 'invalid_request', `the URL has more than ${MAX_URL} characters`, {}, 414);
+
+/** The store's own trouble passes (§8.9): nothing is wrong with the request, and nothing was changed. */
+const unavailable = (c: Context, { says, retryAfter }: (typeof TROUBLES)[keyof typeof TROUBLES]): Response =>
+  federationError(c, 'temporarily_unavailable', `${says}; try again shortly`, { 'retry-after': String(retryAfter) });
 
 const modeOf = ({ endpoint, authority }: Route) =>
   endpoint === 'configuration' || endpoint === 'hosted' ? 'none' : (authority.clientAuth[endpoint] ?? 'none');

@@ -1,15 +1,8 @@
-import {
-  type EntityStatement,
-  isEntityConfiguration,
-  type KeyCache,
-  mediaTypes,
-  parseEntityStatement,
-  type Result,
-  validateEntityConfiguration,
-  verifyEntityStatement,
-} from '../federation/entry.js';
+import { type KeyCache, mediaTypes, type Result, validateEntityConfiguration, verifyEntityStatement } from '../federation/entry.js';
+import type { Budget } from '../outbound/evaluation-budget.js';
 import type { Outbound } from '../outbound/outbound.js';
 import type { StatementSource } from './source.js';
+import { statedBy } from './stated-by.js';
 
 export interface LocateOptions {
   readonly subject: string;
@@ -18,6 +11,8 @@ export interface LocateOptions {
   readonly now: number;
   readonly development: boolean;
   readonly keyCache?: KeyCache;
+  /** Reads what came, a piece at a time; it pays for `paid` and `outbound` too. */
+  readonly budget: Budget;
   /** What a superior serves that needs no fetching, because it is ours. */
   readonly served?: (superior: string, subject: string, location: string) => Promise<Result<string> | undefined>;
 }
@@ -28,52 +23,42 @@ export interface LocateOptions {
  * Construction"). What lies there is preferred to the well-known URL, where somebody else or an older self may answer; the
  * well-known URL is asked when a superior names no place, or when a configuration cannot be read there. A place is believed
  * only in a statement that the superior's keys verify. Who hosts proves nothing: the configuration is verified like any other.
+ * @param paid every question is paid for by the budget of the evaluation, those about places as well (§18.1)
  */
-export function withLocation(source: StatementSource, outbound: Outbound, options: LocateOptions): StatementSource {
-  const { subject, superiors, now, development, keyCache } = options;
-  // The walk comes for the same statements afterwards: each is fetched once.
-  const statements = new Map<string, Promise<Result<string>>>();
-  const statement: StatementSource['statement'] = (superior, of) => {
-    const key = `${superior.entityId} ${superior.fetchEndpoint} ${of}`;
-    const known = statements.get(key) ?? source.statement(superior, of);
-    statements.set(key, known);
+export function withLocation(paid: StatementSource, outbound: Outbound, options: LocateOptions): StatementSource {
+  const { subject, superiors, now, development, keyCache, budget } = options;
+  // The walk comes for the same statements afterwards: each is fetched, and paid for, once.
+  const asked = new Map<string, Promise<Result<string>>>();
+  const once = (key: string, ask: () => Promise<Result<string>>): Promise<Result<string>> => {
+    const known = asked.get(key) ?? ask();
+    asked.set(key, known);
     return known;
   };
-
-  /** The superior's statement about the subject, its signature verified; undefined when there is none. */
-  async function stated(superior: string): Promise<EntityStatement | undefined> {
-    const above = await source.configuration(superior);
-    const parsed = above.ok ? await validateEntityConfiguration(above.value, { now, subject: superior, development }, keyCache) : undefined;
-    const fetchEndpoint = parsed?.ok ? parsed.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'] : undefined;
-    if (!parsed?.ok || typeof fetchEndpoint !== 'string') return undefined;
-    const compact = await statement({ entityId: superior, fetchEndpoint }, subject);
-    const found = compact.ok ? parseEntityStatement(compact.value, { now, subject, development }) : undefined;
-    if (!found?.ok || isEntityConfiguration(found.value) || found.value.claims.iss !== superior) return undefined;
-    const signed = await verifyEntityStatement(found.value, parsed.value.claims.jwks, keyCache);
-    return signed.ok ? signed.value : undefined;
-  }
+  const statement: StatementSource['statement'] = (superior, of) =>
+    once(`${superior.entityId} ${superior.fetchEndpoint} ${of}`, () => paid.statement(superior, of));
+  const configuration: StatementSource['configuration'] = (id) => once(id, () => paid.configuration(id));
 
   async function located(superior: string): Promise<string | undefined> {
-    const above = await stated(superior);
-    const location = above?.claims['ec_location'];
-    if (!above || typeof location !== 'string') return undefined;
+    const above = await statedBy({ configuration, statement }, superior, subject, { now, development, read: budget.read, ...(keyCache && { keyCache }) });
+    const location = above.ok ? above.value.claims['ec_location'] : undefined;
+    if (!above.ok || typeof location !== 'string') return undefined;
     const served = await options.served?.(superior, subject, location);
     const compact = served?.ok ? served.value : await read(outbound, location);
-    const own = compact === undefined ? undefined : await validateEntityConfiguration(compact, { now, subject, development }, keyCache);
+    const own = compact === undefined ? undefined : await budget.read(() => validateEntityConfiguration(compact, { now, subject, development }, keyCache));
     if (!own?.ok) return undefined;
-    return (await verifyEntityStatement(own.value, above.claims.jwks, keyCache)).ok ? compact : undefined;
+    return (await verifyEntityStatement(own.value, above.value.claims.jwks, keyCache)).ok ? compact : undefined;
   }
 
   return {
     statement,
     async configuration(id) {
-      if (id !== subject) return source.configuration(id);
+      if (id !== subject) return configuration(id);
       for (const superior of superiors) {
         if (superior === subject) continue;
         const compact = await located(superior);
         if (compact !== undefined) return { ok: true, value: compact };
       }
-      return source.configuration(id);
+      return configuration(id);
     },
   };
 }

@@ -93,7 +93,8 @@ async function judge(chain: TrustChain, options: Options): Promise<Verdict> {
     active: options.active,
   });
   const good = marks.filter(({ findings }) => findings.length === 0);
-  const least = (ends: readonly (number | undefined)[]) => Math.min(chain.exp, ...ends.filter((one) => one !== undefined));
+  // Others' times may have a fraction (RFC 7519 §2); an answer of ours ends at a whole second, never later.
+  const least = (ends: readonly (number | undefined)[]) => Math.floor(Math.min(chain.exp, ...ends.filter((one) => one !== undefined)));
   return { state: 'valid', chain, marks, exp: least(good.map(({ exp }) => exp)), until: least(good.map(({ until }) => until)) };
 }
 

@@ -13,6 +13,8 @@ import type { StatementSource } from './source.js';
 
 export interface GatherOptions {
   readonly source: StatementSource;
+  /** Asks elsewhere first where something lies (ec-location.ts), over the source that the budget pays for: what that asks is paid as well. */
+  readonly locate?: (paid: StatementSource) => StatementSource;
   /** Pays for what is gathered. */
   readonly budget?: Budget;
   readonly now: number;
@@ -30,8 +32,8 @@ export interface Gatherer {
   price(superior: string, subject: string): number;
 }
 
-export function createGatherer({ budget = createBudget(), source, ...options }: GatherOptions): Gatherer {
-  const paid = budgetedSource(source, budget);
+export function createGatherer({ budget = createBudget(), source, locate = (paid) => paid, ...options }: GatherOptions): Gatherer {
+  const paid = locate(budgetedSource(source, budget));
   const known = new Map<string, Promise<Result<EntityStatement>>>();
   const once = (key: string, load: () => Promise<Result<EntityStatement>>): Promise<Result<EntityStatement>> => {
     const result = known.get(key) ?? load();

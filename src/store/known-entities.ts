@@ -1,4 +1,17 @@
 import { raw, type Statement } from './database.js';
+import type { knownEntity } from './schema.js';
+
+export type KnownEntity = typeof knownEntity.$inferSelect;
+
+/** The row of an entity of which nothing is known but its name, and how we came to know it. */
+export const newlyKnown = (of: Pick<KnownEntity, 'authorityId' | 'entityId' | 'source' | 'dueAt' | 'leaseUntil'>): KnownEntity => ({
+  ...of,
+  entityTypes: [],
+  about: {},
+  superiors: [],
+  attempts: 0,
+  evaluatedAt: null,
+});
 
 /**
  * What an operation on a member does to the evaluations that rest on it, set-based and in the member's own batch. Answers

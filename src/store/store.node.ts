@@ -27,6 +27,10 @@ export const MIGRATIONS = join(dirname(fileURLToPath(import.meta.url)), '../../d
 const BUSY_TIMEOUT_MS = 20;
 const BUSY_PATIENCE_MS = 5000;
 const GROUP_SIZE = 64;
+/** Some sixty pages of 4096 bytes, of which so few are kept in memory. */
+const PROBE_BYTES = 256 * 1024;
+const PROBE_PAGES = 8;
+const TAKE_BACK = new Error('taken back');
 
 function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
   const client = new Sqlite(file, options);
@@ -63,20 +67,48 @@ export function openStore(file: string, now: () => number, migrations = MIGRATIO
   const listeners: (() => void)[] = [];
   const counts = { transactions: 0, operations: 0 };
 
-  /** BEGIN IMMEDIATE … COMMIT; a locked database is retried without blocking the event loop. */
-  async function transact<T>(body: () => T): Promise<T> {
+  /** A locked database is tried again without blocking the event loop. */
+  async function patiently<T>(body: () => T): Promise<T> {
     const until = performance.now() + BUSY_PATIENCE_MS;
     for (;;) {
       try {
-        const result = writer.transaction(body).immediate();
-        counts.transactions++;
-        for (const listener of listeners) listener();
-        return result;
+        return body();
       } catch (error) {
         const named = storeError(error);
         if (!(named instanceof StoreBusy) || performance.now() > until) throw named;
         await new Promise((done) => setTimeout(done, 5 + Math.random() * 45));
       }
+    }
+  }
+
+  /** BEGIN IMMEDIATE … COMMIT. */
+  const transact = <T>(body: () => T): Promise<T> =>
+    patiently(() => {
+      const result = writer.transaction(body).immediate();
+      counts.transactions++;
+      for (const listener of listeners) listener();
+      return result;
+    });
+
+  const room = writer.prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('readyz', zeroblob(?))");
+  /**
+   * Take the lock, write, take it back. With few pages to keep in memory SQLite really writes them out, so a full disk shows;
+   * nothing is committed, so `data_version` stays, and with it what every process keeps in memory of what is published.
+   */
+  function probe(): void {
+    const pages = writer.pragma('cache_size', { simple: true });
+    writer.pragma(`cache_size = ${PROBE_PAGES}`);
+    try {
+      writer
+        .transaction(() => {
+          room.run(PROBE_BYTES);
+          throw TAKE_BACK;
+        })
+        .immediate();
+    } catch (error) {
+      if (error !== TAKE_BACK) throw error;
+    } finally {
+      writer.pragma(`cache_size = ${pages}`);
     }
   }
 
@@ -123,6 +155,7 @@ export function openStore(file: string, now: () => number, migrations = MIGRATIO
     counts,
     change: createChanges(engine),
     write: (statements) => transact(() => statements.forEach(run)),
+    probe: () => patiently(probe),
     onCommit: (listener) => void listeners.push(listener),
     close() {
       reader.close();

@@ -11,4 +11,9 @@ export interface Store {
   change<T>(request: ChangeRequest<T>): Promise<T>;
   /** Commit statements that change no state and so have no event: renewal, leases, last-used times. All or none. */
   write(statements: readonly Statement[]): Promise<void>;
+  /**
+   * Prove that something could be written now, and change nothing that anyone keeps in memory.
+   * @throws `StoreBusy`, `StoreFull`, and whatever else keeps a write from being made
+   */
+  probe(): Promise<void>;
 }

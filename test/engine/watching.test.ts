@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { discoveryTurn } from '../../src/operations/discovery.js';
+import { judgeKeys } from '../../src/operations/members/watch-rules.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 
@@ -56,6 +57,20 @@ describe('keys are followed only by the rules of rollover (§11)', () => {
     expect(await kids(d)).toContain(other.kid);
     expect((await look(shown, other)).hold).toBeNull();
     expect((await d.admin('POST', `${M}/hold/accept`, { reason: 'again' })).json.code).toBe('wrong_state');
+  });
+  it.each([
+    ['for encryption', { use: 'enc' }],
+    ['not to verify with', { key_ops: ['sign'] }],
+    ['of a curve that does not exist', { crv: 'P-257' }],
+    ['half of it', { y: undefined }],
+  ])('KR-03: a key we vouch for that is shown so that nobody can use it (%s) does not stay', async (_, change) => {
+    const { d, rp, look } = await watched();
+    const other = await testKey();
+    expect((await look({ jwks: { keys: [{ ...rp.key.jwk, ...change }, other.jwk] } }, other)).hold).toMatchObject({ kind: 'all_keys_replaced' });
+    expect(await kids(d)).toEqual([rp.key.kid]);
+    const member = { jwks: { keys: [rp.key.jwk] }, keysIat: null } as never;
+    const claims = { iat: NOW, jwks: { keys: [{ ...rp.key.jwk, ...change }] } };
+    expect(await judgeKeys(member, { claims } as never), 'nor alone').toBe('all_keys_replaced');
   });
   it('a dismissed hold is not raised again for the same keys, but for others', async () => {
     const { d, rp, look } = await watched();

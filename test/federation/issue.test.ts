@@ -5,7 +5,11 @@ import {
   limits,
   signEntityConfiguration,
   signHistoricalKeys,
+  signResolveResponse,
   signSubordinateStatement,
+  signTrustMark,
+  signTrustMarkDelegation,
+  signTrustMarkStatus,
   validateHistoricalKeys,
   type Metadata,
 } from '../../src/federation/entry.js';
@@ -17,6 +21,8 @@ let leaf: TestKey;
 beforeAll(async () => {
   [key, leaf] = await Promise.all([testKey(), testKey()]);
 });
+/** What is no time of ours. */
+const NO_TIMES = [NOW + 0.5, Number.NaN, Number.POSITIVE_INFINITY, -1, NOW * 1000, `${NOW}`, null, undefined];
 const endpoints = { federation_fetch_endpoint: `${TA}/fetch`, federation_list_endpoint: `${TA}/list` };
 const configure = (input: object = {}, metadata: object = { federation_entity: endpoints }) =>
   signEntityConfiguration(
@@ -159,12 +165,34 @@ describe('historical keys', () => {
     ['without exp', { exp: undefined }],
     ['without kid', { kid: undefined }],
     ['revoked without a time', { revoked: {} }],
-  ])('HK-03 HK-04: a key %s is refused', async (_title, change) => {
-    const compact = await signHistoricalKeys({ iss: TA, iat: NOW, keys: [{ ...leaf.jwk, exp: NOW, ...change } as never] }, key);
-    expect(await validateHistoricalKeys(compact, { entityId: TA, jwks: { keys: [key.jwk] } })).toMatchObject({
-      ok: false,
-      findings: [{ code: 'claim_invalid' }],
-    });
+    ['with a fraction in exp', { exp: NOW + 0.5 }],
+    ['that ends never', { exp: Number.POSITIVE_INFINITY }],
+    ['with no number for nbf', { nbf: Number.NaN }],
+    ['that begins before time', { iat: -1 }],
+    ['revoked at a fraction', { revoked: { revoked_at: NOW - 0.25 } }],
+    ['with a text for a time', { exp: `${NOW}` }],
+    ['with its private part', { d: 'AAAA' }],
+  ])('HK-03 HK-04: a key %s is not signed: the caller is told by a TypeError', async (_title, change) => {
+    const one = { ...leaf.jwk, exp: NOW, ...change } as never;
+    await expect(signHistoricalKeys({ iss: TA, iat: NOW, keys: [one] }, key)).rejects.toThrow(TypeError);
+  });
+  it.each(NO_TIMES)('EC-02 RFC 7519 §2: nothing is signed at %s', async (time) => {
+    const at = time as number;
+    await expect(signHistoricalKeys({ iss: TA, iat: at, keys: [] }, key)).rejects.toThrow(TypeError);
+    const status = { iss: TA, iat: NOW, trust_mark: 'x', status: 'active' };
+    await expect(signTrustMarkStatus({ ...status, iat: at }, key)).rejects.toThrow(TypeError);
+    if (at !== undefined) await expect(signTrustMarkStatus({ ...status, exp: at }, key)).rejects.toThrow(TypeError);
+    const mark = { iss: TA, sub: LEAF, iat: NOW, trust_mark_type: 'https://marks.example/a' };
+    const claim = { ok: false, findings: [{ code: 'claim_invalid' }] };
+    for (const sign of [signTrustMark, signTrustMarkDelegation]) {
+      expect(await sign({ ...mark, iat: at }, { signer: key })).toMatchObject(claim);
+      if (at !== undefined) expect(await sign({ ...mark, exp: at }, { signer: key })).toMatchObject(claim);
+    }
+    const response = { iss: TA, sub: LEAF, iat: NOW, exp: NOW + 1, metadata: {}, trust_chain: [] };
+    expect(await signResolveResponse({ ...response, iat: at }, key)).toMatchObject(claim);
+    expect(await signResolveResponse({ ...response, exp: at }, key)).toMatchObject(claim);
+    expect(await state({ iat: at })).toMatchObject({ ok: false });
+    expect(await state({ exp: at })).toMatchObject({ ok: false });
   });
   it.each(['JWT', undefined, 'entity-statement+jwt'])('JO-16: typ %s is refused', async (typ) => {
     const compact = await key.jwt({ iss: TA, iat: NOW, keys: [] }, { typ });

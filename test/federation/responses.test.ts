@@ -55,19 +55,49 @@ describe('historical keys', () => {
       expect(result.ok && result.value.length).toBe(n);
     }
   });
-  it('HK-03: times may have a fraction; a kid occurs once; no private key; faults name the key', async () => {
+  const kidsOf = (result: Awaited<ReturnType<typeof read>>) => (result.ok ? result.value.map(({ kid }) => kid) : result.findings);
+  it('HK-03: times may have a fraction; a kid occurs once; no private key', async () => {
     expect(codes(await read([old(1, { exp: 10.5, iat: 1.5, nbf: 2.5, revoked: { revoked_at: 3.5 } })]))).toBe('ok');
     expect(codes(await read([old(1), old(2), old(1)]))).toBe('kid_duplicate');
     expect(codes(await read([old(1, { d: 'AAAA' })]))).toBe('jwk_private');
+    expect(codes(await read([old(1, { d: 'AAAA', exp: 'x' }), old(2)])), 'however else it is malformed').toBe('jwk_private');
     expect(codes(await read([{ kty: 'oct', k: 'AAAA', kid: 'a', exp: 1 }]))).toBe('jwk_symmetric');
-    expect(await read([old(1), old(2, { nbf: 'x' })])).toMatchObject({ findings: [{ code: 'claim_invalid', where: 'keys/1/nbf' }] });
-    const many = await read(Array.from({ length: 5000 }, () => 1));
-    expect(!many.ok && many.findings.length).toBe(50);
+  });
+  it.each([
+    ['no object', 5, 'keys/1', 'jwks_invalid'],
+    ['null', null, 'keys/1', 'jwks_invalid'],
+    ['without kty', { kid: 'a', exp: 1 }, 'keys/1', 'jwks_invalid'],
+    ['without kid', { kid: undefined }, 'keys/1/kid', 'claim_invalid'],
+    ['without exp', { exp: undefined }, 'keys/1/exp', 'claim_invalid'],
+    ['a text for a time', { nbf: 'x' }, 'keys/1/nbf', 'claim_invalid'],
+    ['milliseconds', { exp: NOW * 1000 }, 'keys/1/exp', 'claim_invalid'],
+    ['revoked without a time', { revoked: {} }, 'keys/1/revoked/revoked_at', 'claim_invalid'],
+    ['revoked with a text', { revoked: 'yes' }, 'keys/1/revoked', 'claim_invalid'],
+    ['half a key', { x: 'AAAA' }, 'keys/1', 'jwks_invalid'],
+    ['no curve of ours', { crv: 'secp256k1' }, 'keys/1', 'jwk_unsupported'],
+    ['for encryption', { use: 'enc' }, 'keys/1', 'jwk_unsupported'],
+    ['a private member of null', { d: null }, 'keys/1', 'jwks_invalid'],
+  ])('RFC 7517 §5: a key that cannot be read (%s) is left out with a finding and vouches for nothing; the others are read', async (_, odd, where, code) => {
+    const whole = typeof odd !== 'object' || odd === null || ('kid' in odd && 'exp' in odd);
+    const result = await read([old(0), whole ? odd : old(1, odd), old(2)]);
+    expect(kidsOf(result)).toEqual(['old0', 'old2']);
+    expect(result).toMatchObject({ ok: true, ignored: [{ code, where }] });
+    expect(result.ok && historicalKeyFor(result.value, { kid: 'old1', iat: 1 })).toBeUndefined();
+  });
+  it('a key that cannot be read is not replaced by another of its name: what it said, a revocation perhaps, is not lost', async () => {
+    expect(codes(await read([old(1, { revoked: { revoked_at: 'x', reason: 'compromised' } }), old(1)]))).toBe('kid_duplicate');
+    expect(codes(await read([old(1), old(1, { exp: null })]))).toBe('kid_duplicate');
+  });
+  it('of many that cannot be read a few are described, and whatever comes after them is read', async () => {
+    const result = await read([...Array.from({ length: 5000 }, () => 1), old(7)]);
+    expect(kidsOf(result)).toEqual(['old7']);
+    expect(result.ok && result.ignored?.length).toBe(50);
   });
   it('RFC 7517 §5: a key of the past that is too weak now is left out, the others are read', async () => {
     const weak = { kty: 'RSA', kid: 'weak', n: `w${'A'.repeat(170)}`, e: 'AQAB', exp: 5 };
     const result = await read([old(1), weak, old(2)]);
-    expect(result.ok && result.value.map(({ kid }) => kid)).toEqual(['old1', 'old2']);
+    expect(kidsOf(result)).toEqual(['old1', 'old2']);
+    expect(result).toMatchObject({ ignored: [{ code: 'jwk_weak', where: 'keys/1' }] });
   });
   it('HK-02: nothing of it counts without the signature', async () => expect(codes(await read([old(1)], federation.keys.leaf))).toBe('signature_key_unknown'));
   it('HK-03 HK-06: before its nbf a key vouches for nothing', () => {

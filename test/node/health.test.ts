@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { systemCall } from '../../src/operations/call.js';
@@ -6,7 +8,10 @@ import { overdue } from '../../src/operations/artefacts/renew.js';
 import { activeMembers } from '../../src/platform/active-members.node.js';
 import { readiness } from '../../src/platform/health.js';
 import { createMetrics } from '../../src/platform/metrics.node.js';
-import type { NodeStore } from '../../src/store/store.node.js';
+import { insertRows } from '../../src/store/bulk.js';
+import { publishedOnSqlite } from '../../src/store/published.node.js';
+import { setting } from '../../src/store/schema.js';
+import { type NodeStore, openReader } from '../../src/store/store.node.js';
 import { NOW, testDeployment } from '../support/deployment.js';
 
 async function prepared() {
@@ -66,11 +71,59 @@ describe('what anyone may ask of the process itself', () => {
     for (const sql of ['SELECT max(at) FROM event', "SELECT count(*) FROM member WHERE state = 'active'", 'SELECT min(iat) FROM artefact'])
       expect(scans(store, sql), 'the check would notice').toHaveLength(1);
   });
-  it('readiness writes once in a while, whoever asks how often', async () => {
+  it('readiness proves once in a while that it could write, whoever asks how often', async () => {
     const d = await prepared();
-    const before = d.store.counts.transactions;
-    for (let n = 0; n < 100; n++) await readiness(d.deployment);
-    expect(d.store.counts.transactions - before).toBe(1);
+    let probes = 0;
+    const store = { ...d.store, probe: () => d.store.probe().then(() => void probes++) };
+    const deployment = { ...d.deployment, store };
+    for (let n = 0; n < 100; n++) await readiness(deployment);
+    expect(probes).toBe(1);
+  });
+  it('readiness drops nothing that is kept of what is published, here or in another process; a commit still does', async () => {
+    const d = await prepared();
+    const other = publishedOnSqlite(openReader(d.store.writer.name));
+    const later = () => new Promise((done) => setTimeout(done, 25)); // data_version is asked for again
+    await d.public('/.well-known/openid-federation');
+    for (let n = 0; n < 3; n++) {
+      await later();
+      const before = [d.published.begin(), other.begin(), d.published.kept().entries];
+      expect(before[2]).toBeGreaterThan(0);
+      expect((await readiness({ ...d.deployment })).checks['store']).toBe('ok');
+      await later();
+      expect([d.published.begin(), other.begin(), d.published.kept().entries]).toEqual(before);
+    }
+    expect(await d.rows('SELECT name FROM setting')).toEqual([]);
+    const before = [d.published.begin(), other.begin()];
+    await d.deployment.store.write([insertRows(setting, [{ name: 'x', value: 'y' }])]);
+    await later();
+    expect([d.published.begin(), other.begin()]).toEqual(before.map((era) => era + 1));
+  });
+  it('a store that is full, locked, or cannot be written is not ready, and is again when that has passed', async () => {
+    const d = await prepared();
+    const { writer } = d.store;
+    const checked = async () => (await readiness({ ...d.deployment })).checks['store'];
+    const most = writer.pragma('max_page_count', { simple: true });
+    writer.pragma(`max_page_count = ${Number(writer.pragma('page_count', { simple: true })) + 3}`);
+    expect(await checked()).toBe('failing');
+    writer.pragma(`max_page_count = ${most}`);
+    expect(await checked()).toBe('ok');
+    writer.pragma('query_only = ON');
+    expect(await checked()).toBe('failing');
+    writer.pragma('query_only = OFF');
+    const other = new Sqlite(writer.name);
+    other.exec('BEGIN IMMEDIATE');
+    expect(await checked()).toBe('failing');
+    other.exec('COMMIT');
+    other.close();
+    expect(await checked()).toBe('ok');
+    expect(writer.pragma('cache_size', { simple: true })).toBeLessThan(-1000);
+  });
+  it('what is written to find out reaches the disk', async () => {
+    const d = await prepared();
+    const log = `${d.store.writer.name}-wal`;
+    const before = statSync(log).size;
+    await d.store.probe();
+    expect(statSync(log).size - before).toBeGreaterThan(100_000);
   });
   it('a clock behind the last event of any authority is noticed, and right again it is ready', async () => {
     const d = await prepared();
@@ -111,6 +164,27 @@ describe('what anyone may ask of the process itself', () => {
     await add(5000, { renewAt: NOW - 260, exp: NOW + 400 });
     const many = await count();
     expect([many >= 900, many <= 2002], `${many}`).toEqual([true, true]);
+  });
+  it('metrics tell how often the discovery thread was started again and entities were set aside, as counters, at each scrape', async () => {
+    const d = await prepared();
+    const counts = { restarts: 0, setAside: 0 };
+    const { registry } = createMetrics(d.deployment, d.store, counts);
+    const lines = async () =>
+      (await registry.metrics()).split('\n').filter((line) => /holdfast_(discovery|operations|transactions)\w* /.test(line) && !line.startsWith('# HELP'));
+    const told = (restarts: number, aside: number) => [
+      '# TYPE holdfast_discovery_restarts_total counter',
+      `holdfast_discovery_restarts_total ${restarts}`,
+      '# TYPE holdfast_discovery_set_aside_total counter',
+      `holdfast_discovery_set_aside_total ${aside}`,
+    ];
+    expect(await lines()).toEqual(expect.arrayContaining(told(0, 0)));
+    Object.assign(counts, { restarts: 3, setAside: 1 });
+    for (let n = 0; n < 2; n++) expect(await lines()).toEqual(expect.arrayContaining(told(3, 1)));
+    expect(await registry.metrics()).toMatch(/# HELP holdfast_discovery_set_aside_total \S+/);
+    expect(await lines()).toEqual(
+      expect.arrayContaining(['# TYPE holdfast_operations_total counter', `holdfast_operations_total ${d.store.counts.operations}`]),
+    );
+    expect(await registry.metrics(), 'where there is no such thread').not.toContain('NaN');
   });
   it('active members are counted in slices that let others in between, and of many at most once a minute', async () => {
     const d = await prepared();

@@ -124,6 +124,8 @@ describe('operation', () => {
       'holdfast_requests_total{method="POST",plane="admin",status="201"} 1',
       'holdfast_artefact_expires_seconds',
       'holdfast_renewal_overdue 0',
+      'holdfast_discovery_restarts_total 0',
+      'holdfast_discovery_set_aside_total 0',
     ])
       expect(metrics).toContain(line);
     expect((await fetch(`${server.url}/metrics`)).status).toBe(404);

@@ -54,18 +54,27 @@ export const MAX_POLICIES = MAX_CHAIN_DEPTH + 1;
 interface PolicyLimits {
   readonly entries: number;
   readonly values: number;
+  /** Compare the values of one parameter's operators with each other. */
+  readonly compare: boolean;
 }
-const SINGLE: PolicyLimits = { entries: MAX_POLICY_ENTRIES, values: MAX_POLICY_VALUES };
+const SINGLE: PolicyLimits = { entries: MAX_POLICY_ENTRIES, values: MAX_POLICY_VALUES, compare: true };
+const UNVERIFIED: PolicyLimits = { ...SINGLE, compare: false };
 /** What is merged from a whole chain may hold what each of its policies may (§6.1.4.1): the limits are per policy. */
-const MERGED: PolicyLimits = { entries: MAX_POLICY_ENTRIES * MAX_POLICIES, values: MAX_POLICY_VALUES * MAX_POLICIES };
+const MERGED: PolicyLimits = { entries: MAX_POLICY_ENTRIES * MAX_POLICIES, values: MAX_POLICY_VALUES * MAX_POLICIES, compare: true };
 
 /**
  * Check one policy on its own: three levels of non-empty objects, operator values of supported types, legal
  * combinations. Operators nobody knows, and what is empty without them, are left out of the value given back; `checkPolicyCrit`
- * speaks of critical ones. The cost is linear in the size of the policy: it is read before any signature is known to hold.
+ * speaks of critical ones. The cost is linear in the size of the policy.
  * Up to `MAX_FINDINGS` faults are reported.
  */
 export const parseMetadataPolicy = (value: unknown, where = 'metadata_policy'): Result<MetadataPolicy> => parsePolicy(value, where, SINGLE);
+
+/**
+ * The same without comparing values: all that is done before the statement around the policy is verified (§18.1). Whether
+ * operators may stand together is found out by `combineMetadataPolicies`, once every signature holds.
+ */
+export const parsePolicyShape = (value: unknown, where = 'metadata_policy'): Result<MetadataPolicy> => parsePolicy(value, where, UNVERIFIED);
 
 /** The same for what `combineMetadataPolicies` gave, which may hold more than one policy may. */
 export const parseMergedPolicy = (value: unknown, where = 'metadata_policy'): Result<MetadataPolicy> => parsePolicy(value, where, MERGED);
@@ -87,7 +96,7 @@ function parsePolicy(value: unknown, where: string, limits: PolicyLimits): Resul
     }
     const known: Record<string, Operators> = {};
     for (const [name, operators] of Object.entries(parameters)) {
-      const parsed = parseOperators(name, operators, `${where}/${findingPlace(type, name)}`, limits.values);
+      const parsed = parseOperators(name, operators, `${where}/${findingPlace(type, name)}`, limits);
       if (!parsed.ok) findings.add(...parsed.findings);
       else if (Object.keys(parsed.value).length) known[name] = parsed.value;
     }
@@ -96,7 +105,7 @@ function parsePolicy(value: unknown, where: string, limits: PolicyLimits): Resul
   return findings.all.length ? failure(...findings.all) : success(policy);
 }
 
-function parseOperators(parameter: string, value: unknown, where: string, most: number): Result<Operators> {
+function parseOperators(parameter: string, value: unknown, where: string, { values: most, compare }: PolicyLimits): Result<Operators> {
   if (!isObject(value) || Object.keys(value).length === 0) return refuse('policy_malformed', where, 'a parameter is a non-empty object of operators');
   const findings: Finding[] = [];
   const known = Object.fromEntries(Object.entries(value).filter(([name]) => OPERATORS.has(name)));
@@ -109,6 +118,7 @@ function parseOperators(parameter: string, value: unknown, where: string, most: 
     if (!checked.ok) findings.push(...checked.findings);
   }
   if (findings.length) return failure(...findings);
+  if (!compare) return success(known);
   const combined = attempt(where, () => checkCombination(parameter, known));
   return combined.ok ? success(known) : combined;
 }

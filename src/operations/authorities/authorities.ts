@@ -1,12 +1,11 @@
 import { eq } from 'drizzle-orm';
 import { type Finding, finding, isTrustMarkType, limits, type Metadata, parseEntityId, parseMetadata, type SigningAlgorithm } from '../../federation/entry.js';
-import { STANDARD_CLAIMS } from '../../federation/entity-statement.js';
 import { placeOf, samePlace } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { insertRows, putArtefacts } from '../../store/bulk.js';
 import { authority, authorityKey, type ClientAuth, type EC_LOCATION_MODES } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
-import { homeOf } from './claim-homes.js';
+import { homeOf, RESERVED_CLAIMS } from './claim-homes.js';
 import { nextGeneration, resignJob } from '../jobs/jobs.js';
 import type { Judged, WithFindings } from '../judged.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
@@ -59,7 +58,7 @@ function inputFindings(input: AuthorityInput, development: boolean): readonly Fi
   const metadata = parseMetadata(input.metadata ?? {});
   if (!metadata.ok) findings.push(...metadata.findings);
   for (const name of Object.keys(input.claims ?? {}))
-    if (STANDARD_CLAIMS.has(name) && !OWN_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is not set as a further claim`, homeOf('authority', name).fix);
+    if (RESERVED_CLAIMS.has(name) && !OWN_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is not set as a further claim`, homeOf('authority', name).fix);
   // A type identifier must not collide across federations: a URL of whoever defines it (§7.1).
   for (const claim of ['trust_mark_issuers', 'trust_mark_owners'])
     for (const type of Object.keys((input.claims?.[claim] as object | undefined) ?? {}))

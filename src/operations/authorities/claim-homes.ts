@@ -1,6 +1,14 @@
+import { STANDARD_CLAIMS } from '../../federation/entity-statement.js';
+
 /**
- * Claims of the standard that are not set as extra claims: where each is set instead, or why it is not. One table, so that a
- * message never sends anybody to a field that does not exist.
+ * Claims that nobody sets as extra ones: those the standard defines for Entity Statements, and two of RFC 7519 that it leaves
+ * to applications (OpenID Federation 1.0 §3.1). A value that stands in a member's or authority's description comes again in
+ * each renewal: as `jti` it would name many statements (RFC 7519 §4.1.7), as `nbf` it would keep them from being signed or say nothing.
+ */
+export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([...STANDARD_CLAIMS, 'nbf', 'jti']);
+
+/**
+ * Where each of them is set instead, or why it is not. One table, so that a message never sends anybody to a field that does not exist.
  */
 export interface ClaimHome {
   /** Field of the admin API, when it is set by one. */
@@ -16,6 +24,8 @@ const REGISTRATION: ClaimHome = { fix: 'It belongs to Explicit Registration (§1
 const IDENTIFIER: ClaimHome = { fix: 'It is the entity identifier, which never changes: leave it out.' };
 const POLICY = 'Draft a policy: holdfast policy draft.';
 const UNSET: ClaimHome = { fix: 'Holdfast does not set it: leave it out.' };
+const NBF: ClaimHome = { fix: 'A statement of ours is valid from its iat on: leave it out.' };
+const JTI: ClaimHome = { fix: 'Each renewal would have the same one, and a "jti" names one JWT (RFC 7519 §4.1.7): leave it out, or choose another name.' };
 const SET: ClaimHome = { fix: 'Holdfast sets it: leave it out.' };
 
 /** Of an authority's Entity Configuration. */
@@ -24,8 +34,8 @@ const OF_AUTHORITY: Readonly<Record<string, ClaimHome>> = {
   sub: IDENTIFIER,
   iat: SET,
   exp: field('configuration_lifetime'),
-  nbf: UNSET,
-  jti: UNSET,
+  nbf: NBF,
+  jti: JTI,
   jwks: { fix: 'It follows from the keys: holdfast key list.' },
   metadata: field('metadata'),
   authority_hints: field('authority_hints'),
@@ -47,8 +57,8 @@ const OF_MEMBER: Readonly<Record<string, ClaimHome>> = {
   sub: IDENTIFIER,
   iat: SET,
   exp: field('statement_lifetime'),
-  nbf: UNSET,
-  jti: UNSET,
+  nbf: NBF,
+  jti: JTI,
   jwks: { fix: 'Its keys are bound at the enrolment and changed by: holdfast member keys replace.' },
   metadata: field('metadata'),
   constraints: field('constraints'),

@@ -1,21 +1,14 @@
-import { combineMetadataPolicies, type EntityStatement, parseEntityStatement, type Result } from '../../federation/entry.js';
+import { combineMetadataPolicies, type EntityStatement, type Result } from '../../federation/entry.js';
+import { statedBy } from '../../resolver/stated-by.js';
 import type { Deployment } from '../call.js';
 import type { ListedKeys, Questions } from '../explorer.js';
 import { asErrors, asWarnings, type Judged } from '../judged.js';
 import { statementSource } from '../resolving/statement-source.js';
 
-/** What a superior states about an authority of ours now; undefined when it has no fetch endpoint. */
+/** What a superior states about an authority of ours now, verified; undefined when it has no fetch endpoint. */
 async function statementAbove(deployment: Deployment, superior: string, subject: string): Promise<Result<EntityStatement | undefined>> {
-  const source = statementSource(deployment);
-  const options = { now: deployment.now(), development: deployment.development };
-  const configuration = await source.configuration(superior);
-  if (!configuration.ok) return configuration;
-  const above = parseEntityStatement(configuration.value, { ...options, subject: superior });
-  if (!above.ok) return above;
-  const fetchEndpoint = above.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'];
-  if (typeof fetchEndpoint !== 'string') return { ok: true, value: undefined };
-  const compact = await source.statement({ entityId: superior, fetchEndpoint }, subject);
-  return compact.ok ? parseEntityStatement(compact.value, { ...options, subject }) : compact;
+  const stated = await statedBy(statementSource(deployment), superior, subject, { now: deployment.now(), development: deployment.development });
+  return !stated.ok && stated.findings.some(({ code }) => code === 'endpoint_missing') ? { ok: true, value: undefined } : stated;
 }
 
 /** Keys a superior lists for us. */

@@ -10,10 +10,9 @@ import {
   parseMetadata,
 } from '../../federation/entry.js';
 import { isLoopbackHost } from '../../federation/entity-id.js';
-import { STANDARD_CLAIMS } from '../../federation/entity-statement.js';
 import { FEDERATION_ENDPOINTS } from '../../federation/metadata.js';
 import type { DomainControl } from '../../store/schema.js';
-import { homeOf } from '../authorities/claim-homes.js';
+import { homeOf, RESERVED_CLAIMS } from '../authorities/claim-homes.js';
 import { refuseFindings } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
 import { readUrl } from '../../federation/read-url.js';
@@ -56,7 +55,7 @@ export function memberInputFindings(input: MemberInput, { development }: { reado
   const constraints = parseConstraints(input.constraints ?? {});
   if (!constraints.ok) findings.push(...constraints.findings);
   for (const name of Object.keys(input.claims ?? {}))
-    if (STANDARD_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is a claim of the standard`, homeOf('member', name).fix);
+    if (RESERVED_CLAIMS.has(name)) no(`claims/${name}`, `"${name}" is not set as an extra claim`, homeOf('member', name).fix);
   const registered = input.claims?.['registration_policy'];
   if (registered !== undefined && !isRegistrationPolicy(registered))
     no('claims/registration_policy', 'it is no array of URIs', 'Name the registration policies the member was registered under.');

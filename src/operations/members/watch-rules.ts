@@ -71,13 +71,14 @@ export type KeyVerdict = 'same' | 'adopt' | 'replayed' | Hold['kind'];
 
 /**
  * May the keys of a configuration be followed (OpenID Federation 1.0 §11.1, §11.2)? Only when a key we already vouch for
- * has signed it, it is newer than what was adopted last, no `kid` names another key, and at least one key stays.
+ * has signed it, it is newer than what was adopted last, no `kid` names another key, and at least one key stays that can be used.
  */
 export async function judgeKeys(member: Pick<MemberRow, 'jwks' | 'keysIat'>, statement: EntityStatement): Promise<KeyVerdict> {
   const { jwks: all, iat } = statement.claims;
-  // Keys nobody can verify with are not bound and so not missed.
+  // Keys nobody can verify with are not bound and so not missed; nor does one of them stay.
   const usable = usableKeys(all);
-  const shown = usable.ok ? usable.value.jwks : all;
+  if (!usable.ok) return 'all_keys_replaced';
+  const shown = usable.value.jwks;
   const bound = member.jwks;
   const find = (set: JwkSet, { kid }: PublicJwk) => set.keys.find((key) => key.kid === kid);
   if (shown.keys.some((key) => differs(key, find(bound, key)))) return 'key_changed_under_kid';

@@ -3,6 +3,7 @@ import { isEntityId, mediaTypes, type Result } from '../../federation/entry.js';
 import { parseJson } from '../../federation/strict-json.js';
 import { newId } from '../../keys/random.js';
 import { MAX_LIST_BYTES } from '../../outbound/limits.js';
+import type { KnownEntity } from '../../store/known-entities.js';
 import { insertRows } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
 import { authority, crawlEntity, job, member } from '../../store/schema.js';
@@ -13,7 +14,7 @@ import type { JobRow } from '../jobs/jobs.js';
 import { type Issuer, issuerOf } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
-import { type Evaluated, type KnownEntity, storeEvaluation } from './store-evaluation.js';
+import { type Evaluated, storeEvaluation } from './store-evaluation.js';
 import { evaluateTogether, knowEntities, putBack, setAside, sortOut, STRANGERS_AT_ONCE, take } from './take-entities.js';
 
 /** A federation larger than this is crawled as far as this; one deeper has no valid chains anyway. */

@@ -9,6 +9,7 @@ import { withLocation } from '../../resolver/ec-location.js';
 import { evaluate } from '../../resolver/evaluate.js';
 import type { MarkIssuer } from '../../resolver/judge-marks.js';
 import { askMarkStatus } from '../../resolver/mark-status.js';
+import type { KnownEntity } from '../../store/known-entities.js';
 import { artefact, authority, knownEntity } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import type { Deployment } from '../call.js';
@@ -17,7 +18,7 @@ import { type Issuer, issuerOf } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
 import type { AuthorityRow } from '../registry.js';
 import { type LocalEvidence, statementSource } from './statement-source.js';
-import { type Evaluated, type KnownEntity, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
+import { type Evaluated, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
 import { AT_ONCE, evaluateTogether, putBack, setAside, sortOut, STRANGERS_AT_ONCE, take } from './take-entities.js';
 import { watchMember } from '../members/watch-members.js';
 
@@ -56,9 +57,10 @@ export async function evaluateNow(
   const { development } = deployment;
   const pinned = anchors ?? (await anchorsOf(deployment, row));
   const evaluation = await evaluate(subject, {
-    source: superiors.length
-      ? withLocation(source, outbound, { subject, superiors, now: deployment.now(), development, keyCache, served: source.served })
-      : source,
+    source,
+    ...(superiors.length && {
+      locate: (paid) => withLocation(paid, outbound, { subject, superiors, now: deployment.now(), development, keyCache, budget, served: source.served }),
+    }),
     anchors: pinned,
     now: deployment.now(),
     development,

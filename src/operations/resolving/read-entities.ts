@@ -1,4 +1,5 @@
 import { and, asc, eq, gt, or, type SQL, sql } from 'drizzle-orm';
+import type { KnownEntity } from '../../store/known-entities.js';
 import { crawlEntity, type ENTITY_SOURCES, knownEntity, type SNAPSHOT_STATES, snapshot } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import { allow, type Call } from '../call.js';
@@ -7,7 +8,7 @@ import type { Explanation } from '../explorer.js';
 import { contains, type Page, type PageRequest, page } from '../read.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { findAuthority } from '../registry.js';
-import type { KnownEntity, SnapshotRow } from './store-evaluation.js';
+import type { SnapshotRow } from './store-evaluation.js';
 import { parseEntityId } from '../../federation/entry.js';
 
 /** An entity as a resolver knows it, with its evaluation under every anchor. */

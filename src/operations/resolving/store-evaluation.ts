@@ -3,6 +3,7 @@ import { limits, type Metadata, type TrustChain } from '../../federation/entry.j
 import type { Evaluation, Verdict } from '../../resolver/evaluate.js';
 import { insertRows, type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
+import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
 import { resolveVariant } from '../../store/published.js';
 import { knownEntity, snapshot, snapshotLink } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
@@ -11,7 +12,6 @@ import { Refusal } from '../refusal.js';
 import { signedResponses, typeSets } from './sign-resolve.js';
 import type { LocalEvidence } from './statement-source.js';
 
-export type KnownEntity = typeof knownEntity.$inferSelect;
 export type SnapshotRow = typeof snapshot.$inferSelect;
 type LinkRow = typeof snapshotLink.$inferInsert;
 
@@ -32,18 +32,7 @@ export async function takeEntity(
   entityId: string,
   source: KnownEntity['source'],
 ): Promise<KnownEntity> {
-  const row: KnownEntity = {
-    authorityId,
-    entityId,
-    source,
-    entityTypes: [],
-    about: {},
-    superiors: [],
-    dueAt: now(),
-    leaseUntil: now() + LEASE_SECONDS,
-    attempts: 0,
-    evaluatedAt: null,
-  };
+  const row = newlyKnown({ authorityId, entityId, source, dueAt: now(), leaseUntil: now() + LEASE_SECONDS });
   await write([
     insertRows(
       knownEntity,

@@ -4,11 +4,12 @@ import { MAX_PARALLEL } from '../../outbound/evaluation-budget.js';
 import { PARALLEL_PER_PROCESS } from '../../outbound/limits.js';
 import { insertRows } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
+import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
 import { knownEntity, snapshot } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import type { Deployment } from '../call.js';
 import type { AuthorityRow } from '../registry.js';
-import { type KnownEntity, LEASE_SECONDS, REPLACE_SNAPSHOT } from './store-evaluation.js';
+import { LEASE_SECONDS, REPLACE_SNAPSHOT } from './store-evaluation.js';
 
 /**
  * Evaluating an entity may end whoever does it: a thread that hangs or runs out of memory, an invocation that is cut off.
@@ -178,18 +179,7 @@ export async function knowEntities(
   entityIds: readonly string[],
   source: KnownEntity['source'],
 ): Promise<readonly KnownEntity[]> {
-  const fresh = (entityId: string): KnownEntity => ({
-    authorityId,
-    entityId,
-    source,
-    entityTypes: [],
-    about: {},
-    superiors: [],
-    dueAt: now(),
-    leaseUntil: 0,
-    attempts: 0,
-    evaluatedAt: null,
-  });
+  const fresh = (entityId: string) => newlyKnown({ authorityId, entityId, source, dueAt: now(), leaseUntil: 0 });
   const write: Statement = insertRows(knownEntity, entityIds.map(fresh), 'ON CONFLICT DO NOTHING');
   if (entityIds.length) await store.write([write]);
   const rows = await store.db

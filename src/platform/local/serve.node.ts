@@ -51,7 +51,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const publicApp = createPublicApp(() => context);
   const context = { published, inbox: inboxOnSqlite(store.writer), now: deployment.now, development: config.development };
   const admin = createAdminApp(() => deployment);
-  const metrics = config.metricsPort === undefined ? undefined : createMetrics(deployment, store);
+  const metrics = config.metricsPort === undefined ? undefined : createMetrics(deployment, store, discovery.counts);
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
   const listening = await listen(measure(logRequests(log, root), metrics), config);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.host, config.metricsPort) : undefined;

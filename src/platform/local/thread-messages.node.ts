@@ -1,6 +1,7 @@
 import type { Question, Questions } from '../../operations/explorer.js';
 import { Refusal, type RefusalCode } from '../../operations/refusal.js';
 import type { Finding } from '../../federation/entry.js';
+import { type TroubleName, troubleIn, troubleOf } from '../../store/trouble.js';
 import type { Ground } from '../deployment.node.js';
 
 /** What the discovery thread is started with. */
@@ -22,15 +23,18 @@ export type FromThread =
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly fields: object; readonly text: string }
   | { readonly kind: 'set aside'; readonly entityId: string };
 
-/** An error as it travels: a refusal arrives as one, of anything else its message. */
+/** An error as it travels: a refusal and the store's own trouble arrive as what they were, of anything else its message. */
 type Failure =
   | { readonly code: RefusalCode; readonly message: string; readonly findings: readonly Finding[] }
-  | { readonly code: undefined; readonly message: string };
+  | { readonly code: undefined; readonly message: string; readonly trouble: TroubleName | undefined };
 
 export const pack = (error: unknown): Failure =>
   error instanceof Refusal
     ? { code: error.code, message: error.message, findings: error.findings }
-    : { code: undefined, message: error instanceof Error ? error.message : String(error) };
+    : { code: undefined, message: error instanceof Error ? error.message : String(error), trouble: troubleIn(error) };
 
-export const unpack = (failure: Failure): Error =>
-  failure.code === undefined ? new Error(`discovery thread: ${failure.message}`) : new Refusal(failure.code, failure.message, failure.findings);
+export function unpack(failure: Failure): Error {
+  if (failure.code !== undefined) return new Refusal(failure.code, failure.message, failure.findings);
+  const message = `discovery thread: ${failure.message}`;
+  return failure.trouble === undefined ? new Error(message) : troubleOf(failure.trouble, message);
+}

@@ -1,0 +1,42 @@
+/** Another writer held the database for longer than we wait. Nothing was written. */
+export class StoreBusy extends Error {}
+/** The disk, or the database's size limit, is full. Nothing was written. */
+export class StoreFull extends Error {}
+/** The authority changed again and again while this change was being made. Nothing was written. */
+export class ChangeConflict extends Error {}
+
+export type TroubleName = 'busy' | 'full' | 'conflict';
+
+const CLASSES = { busy: StoreBusy, full: StoreFull, conflict: ChangeConflict } as const;
+
+/** By the codes of SQLite; D1 says it in words. */
+const WORDS: readonly (readonly [TroubleName, RegExp, RegExp])[] = [
+  ['busy', /^SQLITE_(BUSY|LOCKED)/, /^D1_\w*ERROR: .*(is overloaded|database is locked)/i],
+  ['full', /^SQLITE_(FULL|IOERR_WRITE)$/, /^D1_\w*ERROR: .*(exceeded maximum DB size|maximum account storage|database or disk is full)/i],
+];
+
+/** The store's own trouble in an error, however deep a driver has wrapped it; undefined for everything else. */
+export function troubleIn(error: unknown): TroubleName | undefined {
+  for (let depth = 0; error instanceof Error && depth < 5; error = error.cause, depth++) {
+    const { code, message } = error as Error & { readonly code?: unknown };
+    for (const [name, of] of Object.entries(CLASSES)) if (error instanceof of) return name as TroubleName;
+    for (const [name, codes, words] of WORDS) if ((typeof code === 'string' && codes.test(code)) || words.test(message)) return name;
+  }
+  return undefined;
+}
+
+/** An error of that name, for where it comes from another thread. */
+export const troubleOf = (name: TroubleName, message: string): Error => new CLASSES[name](message);
+
+/** Name the store's own troubles; everything else passes unchanged. */
+export function storeError(error: unknown): unknown {
+  const name = troubleIn(error);
+  return name === undefined || error instanceof CLASSES[name] ? error : new CLASSES[name](TROUBLES[name].says, { cause: error });
+}
+
+/** What each means to whoever asked over HTTP: it passes, and nothing was changed. Seconds until it is worth asking again. */
+export const TROUBLES: Readonly<Record<TroubleName, { readonly retryAfter: number; readonly says: string }>> = {
+  busy: { retryAfter: 5, says: 'another process holds the database' },
+  full: { retryAfter: 60, says: 'the disk is full' },
+  conflict: { retryAfter: 1, says: 'it changed again and again meanwhile' },
+};
