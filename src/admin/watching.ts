@@ -28,7 +28,9 @@ const present = (row: WatchRow): z.infer<typeof watchSchema> => ({
   hold: row.hold && { ...row.hold },
 });
 const watchQuery = pageQuery.extend({ only: z.enum(['held', 'findings', 'failing']).optional() });
-const decision = z.strictObject({ reason }).openapi('HoldDecision');
+const decision = z
+  .strictObject({ reason, hold: z.string().max(100).optional().openapi({ description: 'Fingerprint of the hold you decide about; another one since: 412' }) })
+  .openapi('HoldDecision');
 
 /** What watching the members has found, and what is held for a person. */
 export function watchingEndpoints(app: AdminApp): void {
@@ -58,7 +60,7 @@ export function watchingEndpoints(app: AdminApp): void {
       },
       (c) => {
         const body = validJson<z.infer<typeof decision>>(c);
-        return write(c, 200, present, (call) => decideHold(call, param(c, 'slug'), param(c, 'id'), verb === 'accept', body.reason));
+        return write(c, 200, present, (call) => decideHold(call, param(c, 'slug'), param(c, 'id'), verb === 'accept', body.reason, body.hold));
       },
     );
 }

@@ -2,6 +2,7 @@ import type { Outbound } from '../outbound/outbound.js';
 import type { Custody } from '../keys/custody.js';
 import type { ChangeRequest, Decision } from '../store/change.js';
 import { insertRows } from '../store/bulk.js';
+import { raw } from '../store/database.js';
 import type { Actor } from '../store/event.js';
 import { idempotency, type Role } from '../store/schema.js';
 import type { Store } from '../store/store.js';
@@ -80,7 +81,9 @@ function remember<T>(call: Call, decision: Decision<T>): Decision<T> {
     response: body === null ? null : JSON.stringify(body),
     expiresAt: call.now() + IDEMPOTENCY_SECONDS,
   };
-  return { ...decision, statements: [...decision.statements, insertRows(idempotency, [row])] };
+  // A record that has served its day makes room. One that has not fails the batch: the act was carried out already.
+  const expired = raw('DELETE FROM idempotency WHERE actor_id = ? AND key = ? AND expires_at <= ?', row.actorId, row.key, call.now());
+  return { ...decision, statements: [...decision.statements, expired, insertRows(idempotency, [row])] };
 }
 
 /** The service itself, for jobs and first start. */

@@ -121,6 +121,10 @@ export const member = sqliteTable(
     jwks: json<JwkSet>('jwks').notNull(),
     /** `iat` of the configuration the keys were last adopted from; it only rises, so an old key set cannot be replayed. */
     keysIat: integer('keys_iat'),
+    /** RFC 7638 thumbprints of keys that a person took away: none of them is bound again without a person. */
+    removedKeys: json<readonly string[]>('removed_keys').notNull().default([]),
+    /** When new keys were last adopted without a person. */
+    keysFollowedAt: integer('keys_followed_at'),
     metadata: json<Metadata>('metadata').notNull(),
     constraints: json<Constraints>('constraints').notNull(),
     claims: json<Json>('claims').notNull(),
@@ -403,7 +407,7 @@ export interface Raised extends Finding {
 
 /** Something about a member's configuration that is not followed until a person has looked at it. */
 export interface Hold {
-  readonly kind: 'key_changed_under_kid' | 'all_keys_replaced' | 'signed_by_unknown_key' | 'hints_withdrawn';
+  readonly kind: 'removed_key_shown' | 'key_changed_under_kid' | 'all_keys_replaced' | 'signed_by_unknown_key' | 'hints_withdrawn';
   readonly detail: string;
   /** The keys its configuration shows, and when it says it was issued. */
   readonly jwks: JwkSet;
@@ -429,7 +433,7 @@ export const memberWatch = sqliteTable(
     /** Seen, or gone, for the n-th time in a row; not yet enough to raise or to clear. */
     counting: json<Readonly<Record<string, number>>>('counting').notNull(),
     hold: json<Hold | null>('hold'),
-    /** A hold that a person dismissed is not raised again for the same keys. */
+    /** Fingerprint of the hold a person decided last: it is not raised again for the same keys. */
     dismissed: text('dismissed'),
   },
   (t) => [index('member_watch_authority').on(t.authorityId, t.entityId)],

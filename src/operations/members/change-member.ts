@@ -7,7 +7,8 @@ import { artefact, member, trustMark } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { organizationOf } from './enroll-member.js';
 import { dueBelow } from '../../store/known-entities.js';
-import { expectMemberInput, keyDifference, type MemberInput } from './member-input.js';
+import { expectMemberInput, type MemberInput } from './member-input.js';
+import { bindKeys, takenAway, toldDifference } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
 import { moveEnd } from './move-end.js';
@@ -23,21 +24,34 @@ const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
 export type Rewrite = (before: MemberRow) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[] }>;
 
 /**
- * Write a changed member; the statement of an active one is signed anew in the same commit.
+ * Write a changed member, and answer with it. @throws what `rewrite` throws
  * @param findings what is told along with the answer
  */
-export async function rewriteMember(
+export const rewriteMember = (
   call: Call,
   slug: string,
   id: string,
   version: number | undefined,
   decide: Rewrite,
   findings: readonly Judged[] = [],
-): Promise<WithFindings<MemberRow>> {
+): Promise<WithFindings<MemberRow>> => rewrite(call, slug, id, version, decide, (row) => ({ ...row, findings }));
+
+/**
+ * Write a changed member; the statement of an active one is signed anew in the same commit.
+ * @param answer what the caller is told, of the row as written; asked once `decide` has run
+ */
+export async function rewrite<T>(
+  call: Call,
+  slug: string,
+  id: string,
+  version: number | undefined,
+  decide: Rewrite,
+  answer: (row: MemberRow) => T,
+): Promise<T> {
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
   const { entityId } = await findMember(db, authorityId, id);
-  return change(call, {
+  return change<T>(call, {
     authorityId,
     scope: entityId,
     async decide() {
@@ -45,7 +59,7 @@ export async function rewriteMember(
       expectVersion(before, version);
       if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
       const { row, events, first = [] } = await decide(before);
-      if (events.length === 0) return { events, statements: [], result: { ...before, findings } };
+      if (events.length === 0) return { events, statements: [], result: answer(before) };
       const after = { ...row, updatedAt: call.now(), v: before.v + 1 };
       const artefacts = after.state === 'active' ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
       const { id: _, authorityId: __, entityId: ___, createdAt: ____, ...columns } = after;
@@ -59,7 +73,7 @@ export async function rewriteMember(
             .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
           ...(artefacts.length ? [putArtefacts(artefacts), ...dueBelow(authorityId, after.entityId, after.updatedAt)] : []),
         ],
-        result: { ...after, findings },
+        result: answer(after),
       };
     },
   });
@@ -117,12 +131,22 @@ async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ r
   return kept ? { row, first: [] } : { row: { ...row, hosted: false }, first: [db.delete(artefact).where(place)] };
 }
 
-const withKeys = (before: MemberRow, jwks: JwkSet, keysIat: number | null): MemberRow => ({
-  ...before,
-  jwks,
-  keysIat,
-  cut: before.cut + (keyDifference(before.jwks, jwks).removed.length ? 1 : 0),
-});
+/** A person binds these keys: what to write, and the event that tells of it. */
+export async function bindByPerson(call: Call, before: MemberRow, jwks: JwkSet, reason: string): ReturnType<Rewrite> {
+  const { row, difference } = await bindKeys(before, jwks, { person: call.now() });
+  return {
+    ...(await keepHosting(call, row)),
+    events: [
+      {
+        type: 'member.keys_replaced',
+        subjectKind: 'member',
+        subjectId: before.id,
+        reason,
+        detail: { entity_id: before.entityId, keys_proven_by: 'operator', ...toldDifference(difference) },
+      },
+    ],
+  };
+}
 
 /** Put other keys in the place of a member's; an operator vouches for them. @throws Refusal findings, wrong_state */
 export async function replaceMemberKeys(
@@ -135,19 +159,7 @@ export async function replaceMemberKeys(
   const given = await givenKeys(input);
   if (!given.ok) throw refuseFindings('these keys cannot be bound', given.findings);
   const { jwks, ignored } = given.value;
-  const decide: Rewrite = async (before) => ({
-    ...(await keepHosting(call, withKeys(before, jwks, before.keysIat))),
-    events: [
-      {
-        type: 'member.keys_replaced',
-        subjectKind: 'member',
-        subjectId: before.id,
-        reason: input.reason,
-        detail: { entity_id: before.entityId, keys_proven_by: 'operator', ...keyDifference(before.jwks, jwks) },
-      },
-    ],
-  });
-  return rewriteMember(call, slug, id, input.version, decide, keysLeftOut(ignored));
+  return rewriteMember(call, slug, id, input.version, (before) => bindByPerson(call, before, jwks, input.reason), keysLeftOut(ignored));
 }
 
 /**
@@ -173,10 +185,13 @@ export async function adoptMemberKeys(call: Call, slug: string, id: string, conf
       throw refuseFindings('no key we vouch for has signed this configuration; compare the keys through a second channel, then replace them', signed.findings);
     if (before.keysIat !== null && iat < before.keysIat)
       throw new Refusal('wrong_state', `the configuration is from ${iat}, older than the one adopted last (${before.keysIat})`);
-    const difference = keyDifference(before.jwks, jwks);
+    const again = await takenAway(before, jwks);
+    if (again.length)
+      throw new Refusal('wrong_state', `a person took the key ${again[0]?.kid} away from this member; if it is to come back, a person has to bind it`);
+    const { row, difference } = await bindKeys(before, jwks, { iat });
     const same = difference.added.length === 0 && difference.removed.length === 0;
     return {
-      ...(await keepHosting(call, withKeys(before, jwks, iat))),
+      ...(await keepHosting(call, call.actor.kind === 'system' && difference.added.length > 0 ? { ...row, keysFollowedAt: call.now() } : row)),
       events: same
         ? []
         : [
@@ -184,7 +199,7 @@ export async function adoptMemberKeys(call: Call, slug: string, id: string, conf
               type: 'member.keys_adopted',
               subjectKind: 'member',
               subjectId: before.id,
-              detail: { entity_id: entityId, signed_by: statement.value.header.kid, ...difference },
+              detail: { entity_id: entityId, signed_by: statement.value.header.kid, ...toldDifference(difference) },
             },
           ],
     };

@@ -77,12 +77,6 @@ export function expectMemberInput(input: MemberInput, options: { readonly develo
   if (findings.length) throw refuseFindings('the member is not described correctly', findings);
 }
 
-/** What changes between two key sets, for events. */
-export function keyDifference(before: JwkSet, after: JwkSet): { readonly added: readonly string[]; readonly removed: readonly string[] } {
-  const kids = (set: JwkSet) => set.keys.map(({ kid }) => kid);
-  return { added: kids(after).filter((kid) => !kids(before).includes(kid)), removed: kids(before).filter((kid) => !kids(after).includes(kid)) };
-}
-
 /** What a new member's row needs beyond an operator's description. */
 export interface NewMember {
   readonly id: string;
@@ -108,6 +102,8 @@ export const newMemberRow = ({ active, now, ...given }: NewMember, input: Member
   crit: input.crit ?? [],
   statementLifetime: input.statementLifetime ?? null,
   validUntil: input.validUntil ?? null,
+  removedKeys: [],
+  keysFollowedAt: null,
   hosted: false,
   ecLocation: input.ecLocation ?? null,
   domainControl: input.domainControl ?? null,

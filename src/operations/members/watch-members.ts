@@ -4,13 +4,14 @@ import { sha256 } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { type Hold, member, memberWatch, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
-import { adoptMemberKeys, replaceMemberKeys } from './change-member.js';
+import { adoptMemberKeys, bindByPerson, rewrite } from './change-member.js';
+import { keyDifference } from './key-binding.js';
 import { judge } from './preflight.js';
 import { type Page, type PageRequest, page } from '../read.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority, findMember, type MemberRow } from '../registry.js';
 import type { Evaluated } from '../resolving/store-evaluation.js';
-import { count, forecast, HOLD_DETAIL, judgeKeys } from './watch-rules.js';
+import { count, FOLLOW_AFTER, forecast, HOLD_DETAIL, isEvent, judgeKeys } from './watch-rules.js';
 
 export type WatchRow = typeof memberWatch.$inferSelect;
 
@@ -57,15 +58,19 @@ export async function watchMember(deployment: Deployment, authority: AuthorityRo
     hold,
   };
   const put = insertRows(memberWatch, [after], REPLACE);
-  const told = (hold?.kind ?? null) !== (before.hold?.kind ?? null);
-  if (!told && counted.appeared.length === 0 && counted.cleared.length === 0) return deployment.store.write([put]);
+  const differs = (hold?.kind ?? null) !== (before.hold?.kind ?? null);
+  const [appeared, cleared] = [counted.appeared.filter(isEvent), counted.cleared.filter(isEvent)];
+  if (!differs && appeared.length === 0 && cleared.length === 0) return deployment.store.write([put]);
   const subject = { subjectKind: 'member' as const, subjectId: row.id };
   const codes = (findings: readonly Finding[]) => [...new Set(findings.map(({ code }) => code))];
   await change<null>(systemCall(deployment), {
     authorityId: authority.id,
     scope: entityId,
-    decide: async () => ({
-      events: [
+    decide: async () => {
+      const [current] = await db.select().from(memberWatch).where(eq(memberWatch.memberId, row.id)).limit(1);
+      // A person has decided while we looked: what was seen before says nothing about it.
+      const told = differs && (current?.dismissed ?? null) === before.dismissed;
+      const events = [
         ...(told
           ? [
               {
@@ -75,17 +80,18 @@ export async function watchMember(deployment: Deployment, authority: AuthorityRo
               },
             ]
           : []),
-        ...(counted.appeared.length ? [{ type: 'member.findings_raised', ...subject, detail: { entity_id: entityId, codes: codes(counted.appeared) } }] : []),
-        ...(counted.cleared.length ? [{ type: 'member.findings_cleared', ...subject, detail: { entity_id: entityId, codes: codes(counted.cleared) } }] : []),
-      ],
-      statements: [put],
-      result: null,
-    }),
+        ...(appeared.length ? [{ type: 'member.findings_raised', ...subject, detail: { entity_id: entityId, codes: codes(appeared) } }] : []),
+        ...(cleared.length ? [{ type: 'member.findings_cleared', ...subject, detail: { entity_id: entityId, codes: codes(cleared) } }] : []),
+      ];
+      return { events, statements: [put], result: null };
+    },
   });
   return undefined;
 }
 
-const REPLACE = `ON CONFLICT (member_id) DO UPDATE SET ${['checked_at', 'ok_at', 'failures', 'metadata', 'configuration_iat', 'configuration_exp', 'raised', 'counting', 'hold', 'dismissed'].map((name) => `${name} = excluded.${name}`).join(', ')}`;
+/** A look writes what it owns. What a person has decided since it read stays: a hold is exchanged only while that is the same. */
+const REPLACE = `ON CONFLICT (member_id) DO UPDATE SET ${['checked_at', 'ok_at', 'failures', 'metadata', 'configuration_iat', 'configuration_exp', 'raised', 'counting'].map((name) => `${name} = excluded.${name}`).join(', ')},
+  hold = CASE WHEN dismissed IS excluded.dismissed THEN excluded.hold ELSE hold END`;
 
 const blank = ({ id, authorityId, entityId }: MemberRow): WatchRow => ({
   memberId: id,
@@ -103,8 +109,8 @@ const blank = ({ id, authorityId, entityId }: MemberRow): WatchRow => ({
   dismissed: null,
 });
 
-/** The same keys shown for the same reason: what a person has dismissed once. */
-const fingerprint = ({ kind, jwks }: Hold): Promise<string> => sha256(JSON.stringify([kind, ...jwks.keys.map(({ kid, x, n }) => [kid, x, n])]));
+/** The same keys shown for the same reason: what a decision names. */
+export const fingerprint = ({ kind, jwks }: Hold): Promise<string> => sha256(JSON.stringify([kind, ...jwks.keys.map(({ kid, x, n }) => [kid, x, n])]));
 
 async function follow(
   deployment: Deployment,
@@ -119,6 +125,10 @@ async function follow(
   if (verdict === 'replayed')
     return { findings: [finding('configuration_replayed', 'iat', `it is of ${iat}, one of ${row.keysIat} was adopted before`)], hold: null };
   if (verdict === 'adopt') {
+    const shown = usableKeys(jwks);
+    const adds = shown.ok && (await keyDifference(row.jwks, shown.value.jwks)).added.length > 0;
+    // Taking a key away is followed at once: it may have leaked.
+    if (adds && row.keysFollowedAt !== null && deployment.now() - row.keysFollowedAt < FOLLOW_AFTER) return { findings: [], hold: null };
     try {
       await adoptMemberKeys(systemCall(deployment), authority.slug, row.id, statement.compact);
     } catch (error) {
@@ -185,38 +195,56 @@ export async function getWatched(call: Call, slug: string, id: string): Promise<
 
 /**
  * A person has looked at what is held. Accepting binds the keys shown (for a withdrawn hint there is nothing to bind:
- * suspend or revoke the member); dismissing leaves everything as it is, and the same keys are not held again.
- * @throws Refusal not_found, wrong_state, findings
+ * suspend or revoke the member); dismissing leaves everything as it is. Either way the same keys are not held again for the
+ * same reason. One commit.
+ * @param seen the fingerprint of the hold that was decided about; a look since then may have changed it
+ * @throws Refusal not_found, wrong_state, version_conflict, findings
  */
-export async function decideHold(call: Call, slug: string, id: string, accept: boolean, reason: string): Promise<WatchRow> {
+export async function decideHold(call: Call, slug: string, id: string, accept: boolean, reason: string, seen?: string): Promise<WatchRow> {
   allow(call, accept ? 'approve' : 'enroll', slug);
-  const row = await getWatched(call, slug, id);
-  const { hold } = row;
-  if (!hold) throw new Refusal('wrong_state', 'nothing is held for this member');
-  if (accept && hold.kind === 'hints_withdrawn')
-    throw new Refusal('wrong_state', 'there is nothing to accept: the member left; suspend or revoke it, or dismiss this if it is a mistake of theirs');
-  if (accept) {
-    const jwks = usableKeys(hold.jwks);
-    if (!jwks.ok) throw new Refusal('findings', 'the keys shown cannot be bound', jwks.findings);
-    await replaceMemberKeys(call, slug, id, { jwks: hold.jwks, reason });
-  }
-  const after: WatchRow = { ...row, hold: null, dismissed: accept ? null : await fingerprint(hold) };
-  await change<null>(call, {
-    authorityId: row.authorityId,
-    scope: row.entityId,
-    decide: async () => ({
-      events: [
-        {
-          type: accept ? 'member.hold_accepted' : 'member.hold_dismissed',
-          subjectKind: 'member',
-          subjectId: row.memberId,
-          reason,
-          detail: { entity_id: row.entityId, kind: hold.kind },
-        },
-      ],
-      statements: [insertRows(memberWatch, [after], REPLACE)],
-      result: null,
-    }),
-  });
-  return after;
+  const { memberId, authorityId, entityId } = await getWatched(call, slug, id);
+  const decided = async () => {
+    const row = await getWatched(call, slug, id);
+    const { hold } = row;
+    if (!hold) throw new Refusal('wrong_state', 'nothing is held for this member');
+    const is = await fingerprint(hold);
+    if (seen !== undefined && seen !== is) throw new Refusal('version_conflict', `it shows something else now (${hold.kind}); read the hold again`);
+    const after: WatchRow = { ...row, hold: null, dismissed: is };
+    const event = {
+      type: accept ? 'member.hold_accepted' : 'member.hold_dismissed',
+      subjectKind: 'member' as const,
+      subjectId: memberId,
+      reason,
+      detail: { entity_id: entityId, kind: hold.kind, hold: is },
+    };
+    const put = call.store.db.update(memberWatch).set({ hold: null, dismissed: is }).where(eq(memberWatch.memberId, memberId));
+    return { hold, after, event, put };
+  };
+  if (!accept)
+    return change(call, {
+      authorityId,
+      scope: entityId,
+      async decide() {
+        const { after, event, put } = await decided();
+        return { events: [event], statements: [put], result: after };
+      },
+    });
+  let written: WatchRow | undefined;
+  return rewrite(
+    call,
+    slug,
+    id,
+    undefined,
+    async (before) => {
+      const { hold, after, event, put } = await decided();
+      if (hold.kind === 'hints_withdrawn')
+        throw new Refusal('wrong_state', 'there is nothing to accept: the member left; suspend or revoke it, or dismiss this if it is a mistake of theirs');
+      const jwks = usableKeys(hold.jwks);
+      if (!jwks.ok) throw new Refusal('findings', 'the keys shown cannot be bound', jwks.findings);
+      written = after;
+      const { row, events, first = [] } = await bindByPerson(call, before, jwks.value.jwks, reason);
+      return { row, events: [event, ...events], first: [...first, put] };
+    },
+    () => written as WatchRow,
+  );
 }

@@ -1,5 +1,6 @@
 import { type EntityStatement, type Finding, finding, type JwkSet, type PublicJwk, usableKeys, verifyEntityStatement } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
+import { takenAway } from './key-binding.js';
 import type { Hold, Raised } from '../../store/schema.js';
 import type { MemberRow } from '../registry.js';
 
@@ -67,19 +68,27 @@ export function forecast(member: Pick<MemberRow, 'validUntil'>, { iat, exp }: { 
   return findings;
 }
 
+/** New keys are adopted at most this often without a person (seconds). */
+export const FOLLOW_AFTER = 24 * 60 * 60;
+
+/** Read off the clock: a member that signs every night has it every night, so its coming and going is no event. */
+export const isEvent = ({ code }: Finding): boolean => code !== 'configuration_expiring';
+
 export type KeyVerdict = 'same' | 'adopt' | 'replayed' | Hold['kind'];
 
 /**
  * May the keys of a configuration be followed (OpenID Federation 1.0 §11.1, §11.2)? Only when a key we already vouch for
  * has signed it, it is newer than what was adopted last, no `kid` names another key, and at least one key stays that can be used.
  */
-export async function judgeKeys(member: Pick<MemberRow, 'jwks' | 'keysIat'>, statement: EntityStatement): Promise<KeyVerdict> {
+export async function judgeKeys(member: Pick<MemberRow, 'jwks' | 'keysIat' | 'removedKeys'>, statement: EntityStatement): Promise<KeyVerdict> {
   const { jwks: all, iat } = statement.claims;
   // Keys nobody can verify with are not bound and so not missed; nor does one of them stay.
   const usable = usableKeys(all);
   if (!usable.ok) return 'all_keys_replaced';
   const shown = usable.value.jwks;
   const bound = member.jwks;
+  if ((await takenAway(member, shown)).length && (await verifyEntityStatement(statement, bound)).ok)
+    return member.keysIat !== null && iat < member.keysIat ? 'replayed' : 'removed_key_shown';
   const find = (set: JwkSet, { kid }: PublicJwk) => set.keys.find((key) => key.kid === kid);
   if (shown.keys.some((key) => differs(key, find(bound, key)))) return 'key_changed_under_kid';
   const staying = shown.keys.filter((key) => find(bound, key));
@@ -93,6 +102,7 @@ export async function judgeKeys(member: Pick<MemberRow, 'jwks' | 'keysIat'>, sta
 const differs = (key: PublicJwk, other: PublicJwk | undefined): boolean => other !== undefined && !sameKey(key, other);
 
 export const HOLD_DETAIL: Record<Hold['kind'], string> = {
+  removed_key_shown: 'it shows a key that a person took away from it',
   key_changed_under_kid: 'a kid that we vouch for names another key now',
   all_keys_replaced: 'none of the keys we vouch for is among those it shows now',
   signed_by_unknown_key: 'its configuration is signed by a key that we do not vouch for',

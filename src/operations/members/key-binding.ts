@@ -1,0 +1,63 @@
+import { calculateJwkThumbprint } from 'jose';
+import type { JwkSet } from '../../federation/entry.js';
+import type { MemberRow } from '../registry.js';
+
+/**
+ * The rules that bind keys to members, pure. A key is its RFC 7638 thumbprint; a `kid` is a name that anybody can give to
+ * another key.
+ */
+
+/** One bound key, for events: its name and its thumbprint (`jkt`). */
+export interface NamedKey {
+  readonly kid: string;
+  readonly jkt: string;
+}
+
+export interface KeyDifference {
+  readonly added: readonly NamedKey[];
+  readonly removed: readonly NamedKey[];
+}
+
+const named = ({ keys }: JwkSet): Promise<NamedKey[]> => Promise.all(keys.map(async (key) => ({ kid: key.kid, jkt: await calculateJwkThumbprint(key) })));
+const without = (some: readonly NamedKey[], others: readonly NamedKey[]) => some.filter(({ jkt }) => !others.some((other) => other.jkt === jkt));
+
+/** What changes between two key sets. */
+export async function keyDifference(before: JwkSet, after: JwkSet): Promise<KeyDifference> {
+  const [old, fresh] = [await named(before), await named(after)];
+  return { added: without(fresh, old), removed: without(old, fresh) };
+}
+
+/** Keys of a set that a person took away from this member. */
+export const takenAway = async ({ removedKeys }: Pick<MemberRow, 'removedKeys'>, jwks: JwkSet): Promise<readonly NamedKey[]> =>
+  (await named(jwks)).filter(({ jkt }) => removedKeys.includes(jkt));
+
+/** Who vouches for the keys: a person, at a time, or a configuration that a bound key has signed, by its `iat` (seconds). */
+export type VouchedBy = { readonly person: number } | { readonly iat: number };
+
+export interface Binding {
+  readonly row: MemberRow;
+  readonly difference: KeyDifference;
+}
+
+/**
+ * Bind keys in the place of those bound before. What a person takes away is remembered, what a person gives is forgiven;
+ * from then on no configuration made earlier is followed. The caller has refused what `takenAway` names where no person vouches.
+ */
+export async function bindKeys(before: MemberRow, jwks: JwkSet, by: VouchedBy): Promise<Binding> {
+  const difference = await keyDifference(before.jwks, jwks);
+  const given = (await named(jwks)).map(({ jkt }) => jkt);
+  const person = 'person' in by;
+  const removedKeys = person
+    ? [...new Set([...before.removedKeys, ...difference.removed.map(({ jkt }) => jkt)])].filter((jkt) => !given.includes(jkt))
+    : before.removedKeys;
+  const row = { ...before, jwks, removedKeys, keysIat: person ? by.person : by.iat, cut: before.cut + (difference.removed.length ? 1 : 0) };
+  return { row, difference };
+}
+
+/** The difference as events tell it. */
+export const toldDifference = ({ added, removed }: KeyDifference) => ({
+  added: added.map(({ kid }) => kid),
+  removed: removed.map(({ kid }) => kid),
+  added_thumbprints: added.map(({ jkt }) => jkt),
+  removed_thumbprints: removed.map(({ jkt }) => jkt),
+});
