@@ -1,6 +1,7 @@
 import type { Deployment } from './call.js';
 import { crawlSlice } from './resolving/crawl.js';
 import { evaluateDue } from './resolving/evaluate-entities.js';
+import { noteAllSuperiors } from './keys/note-superiors.js';
 import { refreshOwnMarks } from './marks/own-marks.js';
 import { takeWishes } from './resolving/wishes.js';
 
@@ -41,6 +42,7 @@ export async function discoveryTurn(deployment: Deployment, { more, step, onSetA
       taken = await evaluateDue(deployment, { limit: step, onSetAside });
   });
   await attempt(() => refreshOwnMarks(deployment));
+  await attempt(() => noteAllSuperiors(deployment));
   await attempt(async () => {
     for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && more(); n++, crawled += taken)
       taken = await crawlSlice(deployment, { limit: step, onSetAside });

@@ -8,17 +8,18 @@ import { noteSuperiors } from './note-superiors.js';
 /**
  * Sign with a staged key from now on; the one before retires. Everything is signed anew in slices.
  * @param force skip the wait for caches and superiors: for emergencies, the event says so
+ * @param ask look at the superiors' statements now; the schedule leaves that to the discovery turn and waits for no stranger
  * @throws Refusal key_not_ready, wrong_state
  */
 export async function activateKey(
   call: Call,
   slug: string,
   kid: string,
-  { force = false, reason }: { readonly force?: boolean; readonly reason?: string | undefined } = {},
+  { force = false, reason, ask = true }: { readonly force?: boolean; readonly reason?: string | undefined; readonly ask?: boolean } = {},
 ): Promise<AuthorityKeyRow> {
   allow(call, 'keys', slug);
   const row = await findAuthority(call.store.db, slug);
-  if (!force && row.authorityHints.length) await noteSuperiors(call, slug);
+  if (ask && !force && row.authorityHints.length) await noteSuperiors(call, slug);
   return changeKeys(call, slug, row.id, async (keys, current) => {
     const before = pick(keys, kid);
     if (before.state === 'active') return before;

@@ -1,8 +1,8 @@
-import { eq } from 'drizzle-orm';
-import { authorityKey } from '../../store/schema.js';
-import type { Call } from '../call.js';
+import { and, eq, isNull } from 'drizzle-orm';
+import { authority, authorityKey } from '../../store/schema.js';
+import { type Call, change, type Deployment, systemCall } from '../call.js';
 import { Refusal } from '../refusal.js';
-import { authorityKeys, findAuthority } from '../registry.js';
+import { type AuthorityKeyRow, authorityKeys, findAuthority } from '../registry.js';
 
 /**
  * Look which staged keys the superiors' statements list (KR-03). A key is ready once a statement that lists it has been
@@ -20,18 +20,40 @@ export async function noteSuperiors(call: Call, slug: string): Promise<void> {
       readyAt.set(key.kid, Math.max(readyAt.get(key.kid) ?? 0, at));
     }
   }
-  const noted = (await authorityKeys(db, row.id)).filter(
-    ({ kid, state, superiorReadyAt }) => state === 'staged' && superiorReadyAt === null && Number.isFinite(readyAt.get(kid)),
-  );
-  if (noted.length)
-    await call.store.write(
-      noted.map(({ id, kid }) =>
-        db
-          .update(authorityKey)
-          .set({ superiorReadyAt: readyAt.get(kid) ?? null })
-          .where(eq(authorityKey.id, id)),
-      ),
-    );
+  const due = ({ kid, state, superiorReadyAt }: AuthorityKeyRow) => state === 'staged' && superiorReadyAt === null && Number.isFinite(readyAt.get(kid));
+  if (!(await authorityKeys(db, row.id)).some(due)) return;
+  const { idempotency: _, ...plain } = call;
+  await change(plain, {
+    authorityId: row.id,
+    scope: null,
+    async decide() {
+      const noted = (await authorityKeys(db, row.id)).filter(due);
+      return {
+        events: noted.map(({ kid }) => ({ type: 'key.superior_ready', subjectKind: 'key', subjectId: kid, detail: { superior_ready_at: readyAt.get(kid) } })),
+        statements: noted.map(({ id, kid }) =>
+          db
+            .update(authorityKey)
+            .set({ superiorReadyAt: readyAt.get(kid) ?? null })
+            .where(eq(authorityKey.id, id)),
+        ),
+        result: undefined,
+      };
+    },
+  });
+}
+
+/** For every authority under a superior that has a staged key; one that fails does not hold up the others. */
+export async function noteAllSuperiors(deployment: Deployment): Promise<void> {
+  const { db } = deployment.store;
+  const call = systemCall(deployment);
+  const waiting = await db
+    .selectDistinct({ slug: authority.slug, authorityHints: authority.authorityHints })
+    .from(authorityKey)
+    .innerJoin(authority, eq(authority.id, authorityKey.authorityId))
+    .where(and(eq(authority.state, 'active'), eq(authorityKey.state, 'staged'), isNull(authorityKey.superiorReadyAt)));
+  const errors: unknown[] = [];
+  for (const { slug, authorityHints } of waiting) if (authorityHints.length) await noteSuperiors(call, slug).catch((error: unknown) => errors.push(error));
+  if (errors.length) throw errors[0];
 }
 
 /** Not being able to ask is like a superior that does not answer: the key waits. */
