@@ -1,11 +1,14 @@
 import { z } from '@hono/zod-openapi';
 import type { JWK } from 'jose';
 import { changeAuthority, createAuthority } from '../operations/authorities/authorities.js';
-import { activateKey, createKey, isRevocationReason, retireKey, revokeKey, stageKey } from '../operations/keys/authority-keys.js';
+import { activateKey } from '../operations/keys/activate-key.js';
+import { createKey } from '../operations/keys/create-key.js';
+import { retireKey } from '../operations/keys/retire-key.js';
+import { type Revoked, revokeKey } from '../operations/keys/revoke-key.js';
+import { stageKey } from '../operations/keys/stage-key.js';
 import { checkAuthority } from '../operations/authorities/check-authority.js';
 import { allow } from '../operations/call.js';
 import { countMembers, listAuthorities } from '../operations/read.js';
-import { Refusal } from '../operations/refusal.js';
 import { authorityKeys, findAuthority } from '../operations/registry.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
@@ -14,8 +17,17 @@ import { write } from './write.js';
 
 const activation = z.strictObject({ force: z.boolean().optional(), reason: z.string().min(1).max(500).optional() }).openapi('KeyActivation');
 const revocation = z
-  .strictObject({ reason: z.string().openapi({ description: 'unspecified, compromised, superseded, or a code of your federation (§8.7.3)' }) })
+  .strictObject({ reason: z.string().openapi({ description: 'unspecified, compromised or superseded, spelled exactly (OpenID Federation 1.0 §8.7.3)' }) })
   .openapi('KeyRevocation');
+
+const revokedSchema = keySchema
+  .extend({
+    foreign_superiors: z
+      .array(z.string())
+      .openapi({ description: 'Superiors of other operators, which may still list the key: tell them to remove it and to add the new one' }),
+  })
+  .openapi('RevokedKey');
+const presentRevoked = (row: Revoked): z.infer<typeof revokedSchema> => ({ ...presentKey(row), foreign_superiors: [...(row.foreignSuperiors ?? [])] });
 
 const checkQuery = z.object({ profile: z.string().max(60).default('base') });
 const checkSchema = z.object({ profile: z.string(), ok: z.boolean(), findings: z.array(z.record(z.string(), z.unknown())) }).openapi('AuthorityCheck');
@@ -146,15 +158,13 @@ export function keyEndpoints(app: AdminApp): void {
       method: 'post',
       path: `${base}/{kid}/revoke`,
       tag,
-      summary: 'Revoke a key with a reason; after "compromised" nothing it signed is served any more',
+      summary: 'Revoke a key with a reason; nothing it signed is served any more, after "compromised" no member here lists it either',
       body: revocation,
-      response: keySchema,
+      response: revokedSchema,
     },
     (c) => {
       const { reason } = validJson<z.infer<typeof revocation>>(c);
-      if (!isRevocationReason(reason))
-        throw new Refusal('invalid_request', 'a reason is unspecified, compromised, superseded, or lower-case letters, digits and _');
-      return write(c, 200, presentKey, (call) => revokeKey(call, param(c, 'slug'), param(c, 'kid'), reason));
+      return write(c, 200, presentRevoked, (call) => revokeKey(call, param(c, 'slug'), param(c, 'kid'), reason));
     },
   );
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { out, table, when } from './output.js';
+import { out, table, talk, when } from './output.js';
 import { confirm, globals, parseText, path, readInput, show, type Page } from './shell.js';
 
 interface KeyView {
@@ -86,14 +86,18 @@ export function keyCommands(program: Command): void {
     });
   key
     .command('revoke <kid>')
-    .description('revoke a key; "compromised" withholds everything it signed')
-    .requiredOption('--reason <reason>', 'unspecified, compromised, superseded, or a code of your own')
+    .description('revoke a key; everything it signed is withheld until it is signed anew')
+    .requiredOption('--reason <reason>', 'unspecified, compromised or superseded')
     .option('--yes <kid>', 'confirm by repeating the kid')
     .action(async (kid: string, options: { reason: string; yes?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       await confirm(kid, options.yes, `This revokes the key ${kid}; it cannot be undone`);
-      const one = await client.send<KeyView>('POST', keys(authority, kid, 'revoke'), { reason: options.reason });
+      const one = await client.send<KeyView & { readonly foreign_superiors: readonly string[] }>('POST', keys(authority, kid, 'revoke'), {
+        reason: options.reason,
+      });
       show(json, one, () => describe(one));
+      for (const superior of one.foreign_superiors)
+        talk(`${superior} may still vouch for this key. Ask its operator to remove it at once and to list the keys of: holdfast key export-public`);
     });
   key
     .command('export-public')

@@ -1,7 +1,7 @@
 import { and, eq, lt } from 'drizzle-orm';
 import { raw } from '../store/database.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
-import { rotateBySchedule } from './keys/authority-keys.js';
+import { rotateBySchedule } from './keys/rotate.js';
 import { type Deployment, systemCall } from './call.js';
 import { signDueStatuses } from './marks/cut-marks.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
@@ -49,13 +49,22 @@ export async function purge({ store, now }: Deployment): Promise<void> {
   ]);
 }
 
-/** Keys by schedule, for every authority. Gives what was done. */
+/**
+ * Keys by schedule, for every authority. Gives what was done.
+ * @throws the first error, after every authority had its turn
+ */
 export async function rotateAll(deployment: Deployment): Promise<readonly string[]> {
   const call = systemCall(deployment);
   const rotated: string[] = [];
+  const errors: unknown[] = [];
   for (const row of await deployment.store.db.select().from(authority).where(eq(authority.state, 'active'))) {
-    rotated.push(...(await rotateBySchedule(call, row)).map((what) => `${row.slug} ${what}`));
+    const done = await rotateBySchedule(call, row).catch((error: unknown) => {
+      errors.push(error);
+      return [];
+    });
+    rotated.push(...done.map((what) => `${row.slug} ${what}`));
   }
+  if (errors.length) throw errors[0];
   return rotated;
 }
 

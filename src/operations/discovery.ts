@@ -1,6 +1,7 @@
 import type { Deployment } from './call.js';
 import { crawlSlice } from './resolving/crawl.js';
 import { evaluateDue } from './resolving/evaluate-entities.js';
+import { noteAllSuperiors } from './keys/note-superiors.js';
 import { refreshOwnMarks } from './marks/own-marks.js';
 import { takeWishes } from './resolving/wishes.js';
 
@@ -47,6 +48,7 @@ export async function discoveryTurn(deployment: Deployment, { more, step, onSetA
     evaluated = await steps(() => evaluateDue(deployment, { limit: step, onSetAside }));
   });
   await attempt(() => refreshOwnMarks(deployment));
+  await attempt(() => noteAllSuperiors(deployment));
   await attempt(async () => {
     crawled = await steps(() => crawlSlice(deployment, { limit: step, onSetAside }));
   });

@@ -1,0 +1,131 @@
+import { and, eq, inArray } from 'drizzle-orm';
+import type { NewKey } from '../../keys/custody.js';
+import { insertRows, putArtefacts } from '../../store/bulk.js';
+import type { EventsOf, Watch } from '../../store/change.js';
+import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { withholdResting } from '../../store/known-entities.js';
+import { artefact, authority, authorityKey } from '../../store/schema.js';
+import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
+import { type Call, change } from '../call.js';
+import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
+import { Refusal } from '../refusal.js';
+import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority } from '../registry.js';
+
+/** What else a change of keys brings about, at members of ours. */
+export interface Consequences {
+  readonly events: readonly NewEvent[];
+  readonly elsewhere: readonly EventsOf[];
+  readonly statements: readonly Statement[];
+}
+
+/** One change of the key set: which rows become what, and whether every artefact has to be signed anew. */
+export interface KeyChange {
+  readonly keys: readonly AuthorityKeyRow[];
+  readonly key: AuthorityKeyRow;
+  readonly event: string;
+  readonly reason?: string | undefined;
+  readonly detail?: Readonly<Record<string, unknown>>;
+  readonly resign?: boolean;
+  /** What this key signed is not served from the commit on. Such a change needs no signature. */
+  readonly withheld?: string | undefined;
+  readonly consequences?: Consequences | undefined;
+  /** What is answered; the key when absent. It is what a repeated request gets, so it is complete here. */
+  readonly result?: AuthorityKeyRow;
+}
+
+/** Every change of keys: rows, configuration, historical keys and, when the signer changed, a re-signing; one commit. */
+export function changeKeys(
+  call: Call,
+  slug: string,
+  authorityId: string,
+  decide: (keys: readonly AuthorityKeyRow[], row: AuthorityRow, watch: Watch) => Promise<KeyChange | AuthorityKeyRow>,
+  urgent = false,
+): Promise<AuthorityKeyRow> {
+  const { db } = call.store;
+  return change(call, {
+    authorityId,
+    scope: null,
+    urgent,
+    async decide(watch) {
+      const row = await findAuthority(db, slug);
+      const before = await authorityKeys(db, authorityId);
+      const decided = await decide(before, row, watch);
+      if (!('keys' in decided)) return { events: [], statements: [], result: decided };
+      const { keys, key, event, reason, detail, resign, withheld, consequences, result = key } = decided;
+      const after = resign ? nextGeneration(row, call.now()) : row;
+      const sign = async () => {
+        const issuer = await issuerOf(call, after, { keys });
+        return [await signedConfiguration(call, issuer), await signedHistoricalKeys(call, issuer)];
+      };
+      // A cut never waits for a signature: what cannot be signed now is withheld and due.
+      const artefacts = await (withheld === undefined ? sign() : sign().catch(() => []));
+      const job = resign ? await resignJob(call, after, event, withheld) : undefined;
+      return {
+        events: [
+          {
+            type: event,
+            subjectKind: 'key',
+            subjectId: key.kid,
+            reason,
+            detail: { state: key.state, alg: key.alg, generation: after.generation, ...(artefacts.length === 0 && { unsigned: true }), ...detail },
+            artefacts: published(artefacts),
+          },
+          ...(consequences?.events ?? []),
+        ],
+        elsewhere: consequences?.elsewhere ?? [],
+        statements: [
+          ...saveKeys(call, before, keys),
+          ...(resign ? [db.update(authority).set(generationOf(after)).where(eq(authority.id, authorityId))] : []),
+          ...(job?.statements ?? []),
+          ...(withheld === undefined ? [] : withholdResting(authorityId, call.now())),
+          ...(consequences?.statements ?? []),
+          artefacts.length ? putArtefacts(artefacts) : withholdOwn(call, authorityId),
+        ],
+        result,
+      };
+    },
+  });
+}
+
+/** The configuration and the historical keys say what is true no more. */
+const withholdOwn = ({ store: { db } }: Call, authorityId: string): Statement =>
+  db
+    .update(artefact)
+    .set({ exp: 0, renewAt: 0, leaseUntil: 0 })
+    .where(and(eq(artefact.authorityId, authorityId), inArray(artefact.kind, ['entity_configuration', 'historical_keys'])));
+
+function saveKeys({ store: { db } }: Call, before: readonly AuthorityKeyRow[], after: readonly AuthorityKeyRow[]): readonly Statement[] {
+  return after.flatMap((row) => {
+    const old = before.find(({ id }) => id === row.id);
+    if (!old) return [insertRows(authorityKey, [row])];
+    if (old === row) return [];
+    const { id, ...columns } = row;
+    return [db.update(authorityKey).set(columns).where(eq(authorityKey.id, id))];
+  });
+}
+
+export const newRow = (id: string, authorityId: string, key: NewKey, now: number, staged: boolean): AuthorityKeyRow => ({
+  id,
+  authorityId,
+  ...key,
+  state: staged ? 'staged' : 'created',
+  createdAt: now,
+  stagedAt: staged ? now : null,
+  activeAt: null,
+  retiringAt: null,
+  endedAt: null,
+  revokedReason: null,
+  superiorReadyAt: null,
+});
+
+export const swap = (keys: readonly AuthorityKeyRow[], ...changed: readonly AuthorityKeyRow[]): readonly AuthorityKeyRow[] => [
+  ...keys.map((one) => changed.find(({ id }) => id === one.id) ?? one),
+  ...changed.filter(({ id }) => !keys.some((one) => one.id === id)),
+];
+
+export function pick(keys: readonly AuthorityKeyRow[], kid: string): AuthorityKeyRow {
+  const key = keys.find((one) => one.kid === kid);
+  if (!key) throw new Refusal('not_found', 'this authority has no such key');
+  return key;
+}

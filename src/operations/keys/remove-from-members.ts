@@ -1,0 +1,140 @@
+import { and, eq, sql } from 'drizzle-orm';
+import type { PublicJwk } from '../../federation/entry.js';
+import { sameKey } from '../../federation/jwk-set.js';
+import { putArtefacts } from '../../store/bulk.js';
+import type { EventsOf, Watch } from '../../store/change.js';
+import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { dueBelow, forgetMember } from '../../store/known-entities.js';
+import { artefact, authority, member } from '../../store/schema.js';
+import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import type { Call } from '../call.js';
+import { cutMarksOf } from '../marks/cut-marks.js';
+import type { AuthorityKeyRow, AuthorityRow, MemberRow } from '../registry.js';
+import type { Consequences } from './change-keys.js';
+import { forgetMemberKey } from './forget-member-key.js';
+
+export interface Removed extends Consequences {
+  readonly foreignSuperiors: readonly string[];
+}
+
+/** What happens to one member row, and which events that makes in which chain. */
+interface Rewritten {
+  readonly statements: readonly Statement[];
+  readonly events: readonly EventsOf[];
+}
+
+/**
+ * A key of an authority of ours was compromised: no member row of this deployment vouches for it from this commit on. Where
+ * the row is the authority's own, as a Subordinate, the heir stands there in its place, so that chains hold. A row that has
+ * no other key is suspended: nobody is left to vouch for.
+ * @param heir what the authority signs with now; undefined when no key can sign
+ */
+export async function removeFromMembers(
+  call: Call,
+  watch: Watch,
+  of: AuthorityRow,
+  gone: AuthorityKeyRow,
+  heir: AuthorityKeyRow | undefined,
+): Promise<Removed> {
+  const carrying = () => membersWith(call, gone.jwk);
+  // The chains first, then the rows again: what was read before a chain was watched may have moved.
+  const watched = new Set((await carrying()).map(({ authorityId }) => authorityId));
+  for (const id of watched) await watch(id);
+  const rows = (await carrying()).filter(({ authorityId }) => watched.has(authorityId));
+  const told: EventsOf[] = [...watched].map((authorityId) => ({
+    authorityId,
+    events: [{ type: 'authority.key_compromised', subjectKind: 'authority', subjectId: of.id, detail: { entity_id: of.entityId, kid: gone.kid } }],
+  }));
+  const rewritten: Rewritten[] = [];
+  for (const row of rows) rewritten.push(await rewrite(call, watch, of, row, gone.jwk, heir?.jwk));
+  const ours = new Set((await call.store.db.select({ entityId: authority.entityId }).from(authority)).map(({ entityId }) => entityId));
+  return {
+    ...byChain(of.id, [...told, ...rewritten.flatMap(({ events }) => events)]),
+    statements: rewritten.flatMap(({ statements }) => statements),
+    foreignSuperiors: of.authorityHints.filter((hint) => !ours.has(hint)),
+  };
+}
+
+/** Members that list a key, under whatever `kid`. Their text is searched for its largest number, then each key is compared. */
+async function membersWith({ store: { db } }: Call, key: PublicJwk): Promise<readonly MemberRow[]> {
+  const rows = await db
+    .select()
+    .from(member)
+    .where(sql`instr(${member.jwks}, ${String(key.x ?? key.n)}) > 0`);
+  return rows.filter(({ jwks }) => jwks.keys.some((one) => sameKey(one, key)));
+}
+
+async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: MemberRow, gone: PublicJwk, heir: PublicJwk | undefined): Promise<Rewritten> {
+  const { db } = call.store;
+  const own = before.entityId === of.entityId;
+  const kept = before.jwks.keys.filter((one) => !sameKey(one, gone));
+  const added = own && heir && !kept.some((one) => sameKey(one, heir)) ? [heir] : [];
+  const now = call.now();
+  const bare = kept.length + added.length === 0;
+  const after: MemberRow = {
+    ...before,
+    jwks: { keys: [...kept, ...added] },
+    keysIat: now,
+    cut: before.cut + 1,
+    ...(bare && before.state === 'active' && { state: 'suspended', stateReason: 'the only key we vouched for was compromised' }),
+    // A configuration that the key signed is not served; the member uploads another.
+    hosted: false,
+    updatedAt: now,
+    v: before.v + 1,
+  };
+  const ends = after.state !== before.state;
+  const marks = ends ? await cutMarksOf(call, before, watch, { reason: 'key compromised', ends: false }) : { statements: [], elsewhere: [] };
+  const statement = after.state === 'active' ? await statementNow(call, of, after) : undefined;
+  const { jwks, keysIat, cut, hosted, state, stateReason, updatedAt, v } = after;
+  const at = (kind: 'statement' | 'hosted') => and(eq(artefact.authorityId, before.authorityId), eq(artefact.kind, kind), eq(artefact.key, before.entityId));
+  const event: NewEvent = {
+    type: 'member.key_compromised',
+    subjectKind: 'member',
+    subjectId: before.id,
+    reason: 'compromised',
+    detail: {
+      entity_id: before.entityId,
+      removed: before.jwks.keys.filter((one) => sameKey(one, gone)).map(({ kid }) => kid),
+      added: added.map(({ kid }) => kid),
+      from: before.state,
+      to: after.state,
+    },
+    artefacts: published(statement ? [statement] : []),
+  };
+  return {
+    events: [{ authorityId: before.authorityId, events: [event] }, ...marks.elsewhere],
+    statements: [
+      db.update(member).set({ jwks, keysIat, cut, hosted, state, stateReason, updatedAt, v }).where(eq(member.id, before.id)),
+      ...forgetMemberKey(before, gone),
+      ...marks.statements,
+      db.delete(artefact).where(at('hosted')),
+      ...(after.state !== 'active'
+        ? [db.delete(artefact).where(at('statement')), ...forgetMember(before.authorityId, before.entityId, now)]
+        : [
+            statement ? putArtefacts([statement]) : db.update(artefact).set({ exp: 0, renewAt: 0, leaseUntil: 0 }).where(at('statement')),
+            ...dueBelow(before.authorityId, before.entityId, now),
+          ]),
+    ],
+  };
+}
+
+/** The statement signed anew; undefined where that cannot be done in this commit: it is withheld and due. */
+async function statementNow(call: Call, of: AuthorityRow, row: MemberRow) {
+  if (row.authorityId === of.id) return undefined;
+  const [superior] = await call.store.db.select().from(authority).where(eq(authority.id, row.authorityId)).limit(1);
+  if (!superior) return undefined;
+  return issuerOf(call, superior)
+    .then((issuer) => signedStatement(call, issuer, row))
+    .catch(() => undefined);
+}
+
+/** One list of events for each chain; the authority's own go with its own event. */
+function byChain(own: string, all: readonly EventsOf[]): Pick<Consequences, 'events' | 'elsewhere'> {
+  const chains = new Map<string, NewEvent[]>();
+  for (const { authorityId, events } of all) chains.set(authorityId, [...(chains.get(authorityId) ?? []), ...events]);
+  return {
+    events: chains.get(own) ?? [],
+    elsewhere: [...chains].filter(([authorityId]) => authorityId !== own).map(([authorityId, events]) => ({ authorityId, events })),
+  };
+}
