@@ -33,10 +33,13 @@ export function globals(command: Command): Globals {
   const stored = existsSync(file) ? (readJson(file) as { url?: string; token?: string }) : {};
   const port = process.env['HOLDFAST_PORT'] ?? '8080';
   const url = options.url ?? process.env['HOLDFAST_URL'] ?? stored.url ?? `http://localhost:${port}`;
+  const origin = readUrl(url)?.origin ?? url;
+  // The token kept in the data folder is for the server that made it, and is sent nowhere else.
+  const kept = stored.url !== undefined && readUrl(stored.url)?.origin === origin ? stored.token : undefined;
   return {
     json: options.json === true,
     authority: options.authority ?? 'main',
-    client: createClient({ url: readUrl(url)?.origin ?? url, token: process.env['HOLDFAST_ADMIN_TOKEN'] || stored.token }),
+    client: createClient({ url: origin, token: process.env['HOLDFAST_ADMIN_TOKEN'] || kept }),
   };
 }
 

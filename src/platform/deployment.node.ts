@@ -14,6 +14,7 @@ import type { Outbound } from '../outbound/outbound.js';
 import { safeFetch } from '../outbound/safe-fetch.node.js';
 import { type NodeStore, openStore } from '../store/store.node.js';
 import { type Config, ConfigError } from './config.js';
+import { lockDatabase } from './data-lock.node.js';
 
 export const seconds = (): number => Math.floor(Date.now() / 1000);
 export const databaseFile = (data: string): string => join(data, 'holdfast.db');
@@ -44,9 +45,27 @@ export async function groundOf(config: Config): Promise<Ground> {
   return { data: config.data, sealKey, development: config.development, outboundAllow: allowed };
 }
 
+/** The database, open for as long as its lock is held. */
+function openLocked(data: string): NodeStore {
+  const lock = lockDatabase(databaseFile(data));
+  try {
+    const store = openStore(databaseFile(data), seconds);
+    return {
+      ...store,
+      close() {
+        store.close();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
 /** Everything that signs and writes, with the database open; what strangers send is read by `explorer`, never here. */
 export function openAnswering({ data, sealKey, development }: Ground, explorer: Explorer): NodeDeployment {
-  const store = openStore(databaseFile(data), seconds);
+  const store = openLocked(data);
   const outbound = closedDoor('what strangers send is read by the discovery thread alone');
   return { store, custody: sealedCustody(sealKey), outbound, explorer, now: seconds, development, close: async () => store.close() };
 }
@@ -56,7 +75,7 @@ export function openAnswering({ data, sealKey, development }: Ground, explorer: 
  * @param around what is put around the door
  */
 export function openExploring({ data, sealKey, development, outboundAllow }: Ground, around: (door: Outbound) => Outbound = (door) => door): NodeDeployment {
-  const store = openStore(databaseFile(data), seconds);
+  const store = openLocked(data);
   const door = safeFetch({ loopback: development, allowed: parseAllowed(outboundAllow) });
   const outbound = around(perProcess(door));
   return {

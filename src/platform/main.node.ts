@@ -172,8 +172,9 @@ function localCommands(program: Command): void {
     .option('--accept-rollback', 'though it lacks events')
     .action(async (file: string, options: { acceptRollback?: boolean }, command: Command) => {
       const { restoreBackup } = await import('./local/backup.node.js');
-      const { lost } = await restoreBackup(file, databaseFile(configOf(command).data), { acceptRollback: options.acceptRollback === true });
-      out(`restored${lost ? `; ${lost} event(s) are lost` : ''}. The database that was there is kept beside it`);
+      const { lost, kept } = await restoreBackup(file, databaseFile(configOf(command).data), { acceptRollback: options.acceptRollback === true });
+      const gone = lost === undefined ? '; the database that was there could not be read' : lost ? `; ${lost} event(s) are lost` : '';
+      out(`restored${gone}. ${kept === undefined ? 'No database was there' : `The database that was there is kept as ${kept}`}`);
     });
 }
 

@@ -1,4 +1,4 @@
-import { and, count, eq, gt, isNull, or } from 'drizzle-orm';
+import { and, count, eq, gt, isNull, ne, or } from 'drizzle-orm';
 import { newApiKey, newId, sha256 } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { apiKey, type Role } from '../../store/schema.js';
@@ -55,7 +55,7 @@ export async function createApiKey(call: Call, input: ApiKeyInput, token = newAp
 
 const usable = (now: number) => and(isNull(apiKey.revokedAt), or(isNull(apiKey.expiresAt), gt(apiKey.expiresAt, now)));
 
-/** End an API key at once. The last usable owner key of the whole deployment stays. @throws Refusal last_owner */
+/** End an API key at once. The last owner key of the whole deployment that has no end stays: one that expires is no owner for long. @throws Refusal last_owner */
 export async function revokeApiKey(call: Call, id: string): Promise<ApiKeyRow> {
   allow(call, 'administer', null);
   const { db } = call.store;
@@ -69,8 +69,8 @@ export async function revokeApiKey(call: Call, id: string): Promise<ApiKeyRow> {
       const [owners] = await db
         .select({ n: count() })
         .from(apiKey)
-        .where(and(eq(apiKey.role, 'owner'), isNull(apiKey.authorities), usable(call.now())));
-      if (before.role === 'owner' && before.authorities === null && (owners?.n ?? 0) <= 1)
+        .where(and(eq(apiKey.role, 'owner'), isNull(apiKey.authorities), isNull(apiKey.revokedAt), isNull(apiKey.expiresAt), ne(apiKey.id, id)));
+      if (before.role === 'owner' && before.authorities === null && (owners?.n ?? 0) === 0)
         throw new Refusal('last_owner', 'this is the last owner key; make another one first');
       const row = { ...before, revokedAt: call.now() };
       return {
@@ -93,21 +93,31 @@ export async function findApiKey({ store: { db }, now }: Deployment, token: stri
   return row;
 }
 
+const ENVIRONMENT_KEY = 'HOLDFAST_ADMIN_TOKEN';
+
+/** The key of the variable follows it: tokens it had before end, each with its event. */
+async function endFormerTokens(call: Call, current: string): Promise<void> {
+  const { db } = call.store;
+  const former = await db
+    .select({ id: apiKey.id })
+    .from(apiKey)
+    .where(and(eq(apiKey.name, ENVIRONMENT_KEY), eq(apiKey.prefix, 'environment'), isNull(apiKey.revokedAt), ne(apiKey.sha256, current)));
+  for (const { id } of former) await revokeApiKey(call, id);
+}
+
 /**
  * The first owner key: the given token, or a new one. Given a token the deployment does not know, it is added as an
- * owner key: whoever sets the environment owns the deployment.
+ * owner key, and the one that the variable held before ends: whoever sets the environment owns the deployment.
  * @returns the token when it was made here and has to be shown once
  */
 export async function ensureOwner(deployment: Deployment, given: string | undefined): Promise<string | undefined> {
   const call = systemCall(deployment);
   if (given !== undefined) {
     if (given.length < 16) throw new Error('HOLDFAST_ADMIN_TOKEN is shorter than 16 characters');
-    const [known] = await deployment.store.db
-      .select({ id: apiKey.id })
-      .from(apiKey)
-      .where(eq(apiKey.sha256, await sha256(given)))
-      .limit(1);
-    if (!known) await createApiKey(call, { name: 'HOLDFAST_ADMIN_TOKEN', role: 'owner', authorities: null }, { token: given, prefix: 'environment' });
+    const digest = await sha256(given);
+    const [known] = await deployment.store.db.select({ id: apiKey.id }).from(apiKey).where(eq(apiKey.sha256, digest)).limit(1);
+    if (!known) await createApiKey(call, { name: ENVIRONMENT_KEY, role: 'owner', authorities: null }, { token: given, prefix: 'environment' });
+    await endFormerTokens(call, digest);
     return undefined;
   }
   const [any] = await deployment.store.db.select({ n: count() }).from(apiKey);

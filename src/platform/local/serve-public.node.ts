@@ -5,6 +5,7 @@ import { openInbox } from '../../store/inbox.node.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
 import { openReader } from '../../store/store.node.js';
 import { type Config, ConfigError } from '../config.js';
+import { lockDatabase } from '../data-lock.node.js';
 import { databaseFile, inboxFile, seconds } from '../deployment.node.js';
 import { createLog, logRequests } from '../log.node.js';
 import { createRoot } from '../root.js';
@@ -22,6 +23,7 @@ export async function startPublicOnly(config: Config): Promise<{ readonly listen
   const writable = isWritable(dirname(file));
   if (!existsSync(`${file}-shm`) && !writable)
     throw new ConfigError(`${file}-shm is missing and its folder is not writable: start the signing process first, or make the folder writable`);
+  const lock = writable ? lockDatabase(file) : undefined;
   const reader = openReader(file);
   const inbox = writable ? openInbox(inboxFile(config.data)) : undefined;
   const published = publishedOnSqlite(reader);
@@ -39,6 +41,7 @@ export async function startPublicOnly(config: Config): Promise<{ readonly listen
       await listening.stop();
       reader.close();
       inbox?.close();
+      lock?.release();
     },
   };
 }
