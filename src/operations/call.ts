@@ -1,10 +1,11 @@
+import { eq } from 'drizzle-orm';
 import type { Outbound } from '../outbound/outbound.js';
 import type { Custody } from '../keys/custody.js';
 import type { ChangeRequest, Decision } from '../store/change.js';
 import { insertRows } from '../store/bulk.js';
-import { raw } from '../store/database.js';
+import { Overtaken, raw } from '../store/database.js';
 import type { Actor } from '../store/event.js';
-import { idempotency, type Role } from '../store/schema.js';
+import { apiKey, idempotency, type Role } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import type { Explorer } from './explorer.js';
 import { Refusal } from './refusal.js';
@@ -64,9 +65,32 @@ export function allow(call: Call, permission: Permission, slug: string | null): 
 
 const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
 
-/** Run a change for a call: its actor goes into the event, its idempotency record into the batch. */
+/**
+ * Run a change for a call: its actor goes into the event, its idempotency record into the batch. An API key is looked at
+ * again with each change, so one that was ended, or may do less now, ends what is still running under it.
+ * @throws Refusal permission_denied when the key was ended meanwhile, or was given another role or other authorities
+ */
 export function change<T>(call: Call, request: Omit<ChangeRequest<T>, 'actor'>): Promise<T> {
-  return call.store.change({ ...request, actor: call.actor, decide: async (watch) => remember(call, await request.decide(watch)) });
+  return call.store
+    .change({
+      ...request,
+      actor: call.actor,
+      decide: async (watch) => {
+        await expectKeyInForce(call);
+        return remember(call, await request.decide(watch));
+      },
+    })
+    .catch((error: unknown) => {
+      throw error instanceof Overtaken ? new Refusal('version_conflict', error.message) : error;
+    });
+}
+
+async function expectKeyInForce({ store: { db }, actor, role, authorities, now }: Call): Promise<void> {
+  if (actor.kind !== 'api_key') return;
+  const [key] = await db.select().from(apiKey).where(eq(apiKey.id, actor.id)).limit(1);
+  const ended = !key || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= now());
+  if (ended || key.role !== role || JSON.stringify(key.authorities) !== JSON.stringify(authorities))
+    throw new Refusal('permission_denied', 'this API key was ended, or changed, while the request was running; nothing more was done under it');
 }
 
 function remember<T>(call: Call, decision: Decision<T>): Decision<T> {

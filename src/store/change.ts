@@ -1,7 +1,7 @@
 import { desc, eq } from 'drizzle-orm';
 import { type Actor, EMPTY_HEAD, type Head, type NewEvent } from './event.js';
 import { event } from './schema.js';
-import { ChangeConflict, type Database, isDuplicate, type Statement } from './database.js';
+import { ChangeConflict, type Database, isDuplicate, Overtaken, type Statement } from './database.js';
 
 /** What an operation decided: events in order, the writes that go with them, the answer. No events: nothing to do. */
 export interface Decision<T> {
@@ -103,9 +103,25 @@ export function createChanges(engine: Engine): <T>(request: ChangeRequest<T>) =>
         queues.set(request.authorityId, fresh);
         // A turn of the event loop later, so that operations arriving together form one group.
         setTimeout(() => void work(request.authorityId, fresh), 0);
-      } else if (request.urgent) queue.unshift(waiting);
-      else queue.push(waiting);
+      } else if (request.urgent) {
+        overtake(queue, request.scope);
+        queue.unshift(waiting);
+      } else queue.push(waiting);
     });
+}
+
+/**
+ * A cut goes before what waits for the same member, and what waits was decided by somebody who did not know of it: a resume
+ * that queued behind an import must not undo it. So it is refused, and whoever asked decides again.
+ */
+function overtake(queue: Waiting[], scope: string | null): void {
+  if (scope === null) return;
+  for (let at = queue.length - 1; at >= 0; at--) {
+    const { request, reject } = queue[at] as Waiting;
+    if (request.scope !== scope || request.urgent) continue;
+    queue.splice(at, 1);
+    reject(new Overtaken('a cut of this member came first; look at it and decide again'));
+  }
 }
 
 /** The next operations that may share a transaction; the order of operations on one member is kept. */

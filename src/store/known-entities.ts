@@ -81,3 +81,18 @@ export const withholdResting = (authorityId: string, now: number): readonly Stat
 /** Evaluate everything an authority knows anew: its anchors have changed. */
 export const allDue = (authorityId: string, now: number): Statement =>
   raw('UPDATE known_entity SET due_at = ?, lease_until = 0 WHERE authority_id = ?', now, authorityId);
+
+/**
+ * A Trust Anchor of ours vouches for less than before (a type of mark, an issuer): every answer under it waits until it was
+ * evaluated anew. No artefact has this `cut`.
+ */
+export const withholdUnder = (authorityId: string, now: number): readonly Statement[] => [
+  raw("UPDATE snapshot_link SET cut = -1 WHERE issuer_id = ? AND kind = 'entity_configuration'", authorityId),
+  dueResting(authorityId, now),
+];
+
+/** A pinned Trust Anchor lost a key: what was found under it was proved with the keys of before, so none of it is left. */
+export const dropUnder = (authorityId: string, trustAnchor: string): readonly Statement[] => [
+  raw('DELETE FROM snapshot WHERE authority_id = ? AND trust_anchor = ?', authorityId, trustAnchor),
+  raw('DELETE FROM snapshot_link WHERE authority_id = ? AND trust_anchor = ?', authorityId, trustAnchor),
+];

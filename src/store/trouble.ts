@@ -5,6 +5,9 @@ export class StoreFull extends Error {}
 /** The authority changed again and again while this change was being made. Nothing was written. */
 export class ChangeConflict extends Error {}
 
+/** A cut of the same member came first: what waited behind it was asked by somebody who did not know of it. Nothing was written. */
+export class Overtaken extends Error {}
+
 export type TroubleName = 'busy' | 'full' | 'conflict';
 
 const CLASSES = { busy: StoreBusy, full: StoreFull, conflict: ChangeConflict } as const;

@@ -513,6 +513,10 @@ describe('several anchors', () => {
     await discover(d);
     expect((await at(SUPER)).status).toBe(200);
     expect((await d.admin('POST', `/authorities/inter/anchors/${encodeURIComponent(SUPER)}/check`)).json).toMatchObject({ ok: true, added: [], removed: [] });
+    await pin({ entity_id: SUPER, jwks: { keys: [elsewhere.jwk, other.jwk] } });
+    expect((await at(SUPER)).status, 'a key more narrows nothing').toBe(200);
+    await pin({ entity_id: SUPER, jwks: { keys: [other.jwk] } });
+    expect((await at(SUPER)).status, 'what the key that was taken away has proved is served no more').toBe(404);
     await d.admin('POST', `/authorities/inter/anchors/${encodeURIComponent(SUPER)}/unpin`);
     expect(await at(SUPER)).toMatchObject({ status: 404, json: { error: 'invalid_trust_anchor' } });
     await discover(d);

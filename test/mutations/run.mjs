@@ -14,7 +14,7 @@ const FOLDERS = ['src/federation', 'src/resolver', 'src/outbound'];
 const LEFT_OUT = /\.workers\.ts$|entry\.ts$/;
 const GOAL = 85;
 /** A process that has said nothing for this long hangs in the mutant it tried last. */
-const SILENCE_MS = 30_000;
+const SILENCE_MS = 45_000;
 const ROOT = '.mutations';
 const SANDBOX = join(ROOT, 'sandbox');
 
@@ -49,28 +49,30 @@ async function work(share, shares, mutant) {
     const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '-c', 'test/mutations/vitest.config.mts', '--reporter', 'dot'], {
       cwd: SANDBOX,
       env: { ...process.env, MUTATION_LOG: log, MUTATION_SHARE: `${share}/${shares}`, NODE_OPTIONS: '' },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     let told = '';
     child.stderr.on('data', (text) => {
       told = `${told}${text}`.slice(-4000);
     });
-    let hung = false;
+    let finished = false;
+    child.stdout.on('data', (text) => {
+      finished ||= String(text).includes('Duration');
+    });
     const watch = setInterval(() => {
-      const last = existsSync(log) ? statSync(log).mtimeMs : 0;
+      if (!existsSync(log)) return;
+      const last = statSync(log).mtimeMs;
       if (Date.now() - Math.max(last, started) < SILENCE_MS) return;
-      hung = true;
       child.kill('SIGKILL');
     }, 1000);
     const started = Date.now();
     const code = await new Promise((done) => child.on('exit', done));
     clearInterval(watch);
-    if (!hung) {
-      if (code !== 0 && !existsSync(log)) throw new Error(`the tests did not run:\n${told}`);
-      return;
-    }
+    if (finished) return;
+    if (code !== null && !existsSync(log)) throw new Error(`the tests did not run:\n${told}`);
+    // It hung, or the mutant took the whole process with it.
     const [what, id, test] = linesOf(log).at(-1) ?? [];
-    if (what !== 'trying') throw new Error(`a test hangs without a mutant, after: ${what} ${test}`);
+    if (what !== 'trying') throw new Error(`the tests ended without a mutant, after: ${what} ${test}\n${told}`);
     writeFileSync(log, `hung\t${id}\t${test}\n`, { flag: 'a' });
   }
 }

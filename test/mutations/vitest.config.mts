@@ -12,6 +12,8 @@ export default defineConfig({
       'test/node/outbound.test.ts',
     ],
     runner: './test/mutations/runner.ts',
+    // Threads: whoever ends the process ends the tests with it.
+    pool: 'threads',
     isolate: false,
     maxWorkers: 1,
     fileParallelism: false,

@@ -115,7 +115,8 @@ export async function ensureOwner(deployment: Deployment, given: string | undefi
   if (given !== undefined) {
     if (given.length < 16) throw new Error('HOLDFAST_ADMIN_TOKEN is shorter than 16 characters');
     const digest = await sha256(given);
-    const [known] = await deployment.store.db.select({ id: apiKey.id }).from(apiKey).where(eq(apiKey.sha256, digest)).limit(1);
+    const [known] = await deployment.store.db.select({ revokedAt: apiKey.revokedAt }).from(apiKey).where(eq(apiKey.sha256, digest)).limit(1);
+    if (known && known.revokedAt !== null) throw new Error('HOLDFAST_ADMIN_TOKEN holds a token that was ended before; set another one');
     if (!known) await createApiKey(call, { name: ENVIRONMENT_KEY, role: 'owner', authorities: null }, { token: given, prefix: 'environment' });
     await endFormerTokens(call, digest);
     return undefined;

@@ -9,6 +9,8 @@ import { homeOf, RESERVED_CLAIMS } from './claim-homes.js';
 import { nextGeneration, resignJob } from '../jobs/jobs.js';
 import type { Judged, WithFindings } from '../judged.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
+import { withholdUnder } from '../../store/known-entities.js';
+import { recognizesLess } from './recognition.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, expectVersion, findAuthority } from '../registry.js';
 
@@ -205,7 +207,12 @@ export async function changeAuthority(
             artefacts: published(artefacts),
           },
         ],
-        statements: [db.update(authority).set(columns).where(eq(authority.id, id)), ...(job?.statements ?? []), putArtefacts(artefacts)],
+        statements: [
+          db.update(authority).set(columns).where(eq(authority.id, id)),
+          ...(job?.statements ?? []),
+          ...(recognizesLess(before.claims, after.claims) ? withholdUnder(id, now) : []),
+          putArtefacts(artefacts),
+        ],
         result: { ...after, findings },
       };
     },

@@ -1,7 +1,8 @@
 import { and, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm';
-import { insertRows, putArtefacts } from '../../store/bulk.js';
+import { insertRows, putArtefacts, whileCurrent } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
 import { raw, type Statement } from '../../store/database.js';
+import { only } from '../../store/only.js';
 import { artefact, authority, knownEntity, trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { type GrantRow, issueMark, type MarkRow, type MarkTypeRow, signedStatus } from './issue-mark.js';
@@ -33,7 +34,7 @@ export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRo
     .where(where)
     .limit(SIGNED_AT_ONCE + 1);
   if (rows.length === 0) return [];
-  const atOnce = rows.length <= SIGNED_AT_ONCE ? await answers(deployment, issuing, rows, 'revoked') : undefined;
+  const atOnce = rows.length <= SIGNED_AT_ONCE ? await answersIfPossible(deployment, issuing, rows, 'revoked') : undefined;
   const chosen = db.select({ sha256: trustMark.sha256 }).from(trustMark).where(where);
   return [
     // Resolve answers that carry them are held back by their links, and evaluated anew without them.
@@ -43,9 +44,36 @@ export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRo
       .where(
         sql`(authority_id, entity_id) IN (SELECT l.authority_id, l.subject FROM snapshot_link AS l WHERE l.issuer_id = ${issuing.id} AND l.kind = 'mark_status' AND l.key IN ${chosen})`,
       ),
-    // The mark itself and what said "active" or "expired" of it, while the rows still say which.
-    db.delete(artefact).where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark'), inArray(artefact.sha256, chosen))),
-    db.delete(artefact).where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark_status'), inArray(artefact.key, chosen))),
+    // The mark itself and what said "active" or "expired" of it, while the rows still say which. Found by their places, mark
+    // by mark: what a cut costs does not grow with how many others there are.
+    db.delete(artefact).where(
+      inArray(
+        artefact.id,
+        db
+          .select({ id: artefact.id })
+          .from(trustMark)
+          .crossJoin(artefact)
+          .where(
+            and(
+              where,
+              eq(artefact.authorityId, trustMark.authorityId),
+              eq(artefact.kind, 'mark'),
+              sql`${artefact.key} = ${trustMark.trustMarkType} || char(10) || ${trustMark.entityId}`,
+              eq(artefact.sha256, trustMark.sha256),
+            ),
+          ),
+      ),
+    ),
+    db.delete(artefact).where(
+      inArray(
+        artefact.id,
+        db
+          .select({ id: artefact.id })
+          .from(trustMark)
+          .crossJoin(artefact)
+          .where(and(where, eq(artefact.authorityId, trustMark.authorityId), eq(artefact.kind, 'mark_status'), eq(artefact.key, trustMark.sha256))),
+      ),
+    ),
     db
       .update(trustMark)
       .set({ revokedAt: now, reason, statusDue: atOnce ? 0 : 1 })
@@ -54,15 +82,26 @@ export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRo
   ];
 }
 
-/** Signed answers of one kind; undefined when nothing can be signed now, so that withdrawing still works. */
+/** Signed answers of one kind about marks of one authority. */
 async function answers(deployment: Deployment, issuing: AuthorityRow, rows: readonly MarkRow[], status: 'revoked' | 'expired') {
-  try {
-    const issuer = await issuerOf(deployment, issuing);
-    return await Promise.all(rows.map((row) => signedStatus(deployment, issuer, row, status)));
-  } catch (error) {
-    if (error instanceof Refusal) return undefined;
-    throw error;
-  }
+  const issuer = await issuerOf(deployment, issuing);
+  return Promise.all(rows.map((row) => signedStatus(deployment, issuer, row, status)));
+}
+
+/** How long a cut waits for the signatures it can do without (milliseconds). */
+const PATIENCE_MS = 1000;
+
+/**
+ * The same within a cut, which depends on no signature: undefined when key custody refuses, fails or does not answer. The
+ * cut is committed all the same; the answers are due, and the endpoint says 503 until a slice has signed them.
+ */
+async function answersIfPossible(...asked: Parameters<typeof answers>): Promise<Awaited<ReturnType<typeof answers>> | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((done) => {
+    timer = setTimeout(() => done(undefined), PATIENCE_MS);
+  });
+  const signed = answers(...asked).catch(() => undefined);
+  return Promise.race([signed, late]).finally(() => clearTimeout(timer));
 }
 
 const DUE = [
@@ -87,13 +126,23 @@ export async function signDueStatuses(deployment: Deployment, limit = 500): Prom
     const own = rows.filter((row) => row.issuing.id === issuing.id).map(({ mark }) => mark);
     for (const [due, status] of DUE) {
       const some = own.filter(({ statusDue }) => statusDue === due);
-      const said = some.length ? await answers(deployment, issuing, some, status) : undefined;
+      if (some.length === 0) continue;
+      const said = await answers(deployment, issuing, some, status).catch((error: unknown) => {
+        if (error instanceof Refusal) return undefined;
+        throw error;
+      });
       if (!said) continue;
       const jtis = JSON.stringify(some.map(({ jti }) => jti));
       await deployment.store.write([
-        putArtefacts(said),
-        // Withdrawn meanwhile: then the other answer is due.
-        raw('UPDATE trust_mark SET status_due = 0 WHERE status_due = ? AND jti IN (SELECT value FROM json_each(?))', due, jtis),
+        putArtefacts(said, whileCurrent),
+        // Withdrawn meanwhile: then the other answer is due. Keys changed meanwhile: then it was not put, and is signed again.
+        raw(
+          'UPDATE trust_mark SET status_due = 0 WHERE status_due = ? AND jti IN (SELECT value FROM json_each(?)) AND EXISTS (SELECT 1 FROM authority WHERE id = ? AND generation = ?)',
+          due,
+          jtis,
+          issuing.id,
+          issuing.generation,
+        ),
       ]);
       signed += some.length;
     }
@@ -137,7 +186,7 @@ export async function cutMarksOf(
     statements.push(
       ...(await withdrawMarks(deployment, issuing, eq(trustMark.memberId, member.id), reason)),
       // One that is late for renewal has ended and is no longer among the above.
-      deployment.store.db.delete(artefact).where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark'), eq(artefact.memberId, member.id))),
+      deployment.store.db.delete(artefact).where(and(eq(artefact.memberId, member.id), eq(artefact.kind, 'mark'), only(artefact.authorityId, issuing.id))),
     );
     if (ends)
       statements.push(

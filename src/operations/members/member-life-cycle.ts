@@ -1,5 +1,6 @@
 import { and, eq, notInArray } from 'drizzle-orm';
 import { putArtefacts } from '../../store/bulk.js';
+import { only } from '../../store/only.js';
 import { artefact, member, type MemberState } from '../../store/schema.js';
 import { allow, type Call, change, type Permission } from '../call.js';
 import { cutMarksOf, reissueMarksOf } from '../marks/cut-marks.js';
@@ -103,7 +104,7 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
             ? putArtefacts(artefacts)
             : db
                 .delete(artefact)
-                .where(and(eq(artefact.authorityId, authorityId), eq(artefact.memberId, before.id), notInArray(artefact.kind, ['mark', 'mark_status']))),
+                .where(and(eq(artefact.memberId, before.id), only(artefact.authorityId, authorityId), notInArray(artefact.kind, ['mark', 'mark_status']))),
           ...marks.statements,
           ...(signs ? [knowMembers(authorityId, [entityId], updatedAt)] : verb.cuts ? forgetMember(authorityId, entityId, updatedAt) : []),
         ],

@@ -16,7 +16,7 @@ import { insertRows } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
 import { anchorPin, authority } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment } from '../call.js';
-import { allDue, knowMembers } from '../../store/known-entities.js';
+import { allDue, dropUnder, knowMembers } from '../../store/known-entities.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
 import { givenKeys } from '../members/member-keys.js';
 import { Refusal, refuseFindings } from '../refusal.js';
@@ -130,6 +130,7 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
             [row],
             'ON CONFLICT (authority_id, entity_id) DO UPDATE SET jwks = excluded.jwks, note = excluded.note, created_by = excluded.created_by, checked_at = NULL, problem = NULL',
           ),
+          ...(before && narrows(before.jwks, jwks) ? dropUnder(authorityId, input.entityId) : []),
           allDue(authorityId, call.now()),
           // The authority itself is resolved under the new anchor too.
           knowMembers(authorityId, [own], call.now()),
@@ -139,6 +140,10 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
     },
   });
 }
+
+/** A key that was trusted before is trusted no more. Keys of an authority of ours (null) are read where they stand. */
+const narrows = (before: JwkSet | null, after: JwkSet | null): boolean =>
+  before === null || after === null ? before !== after : before.keys.some((key) => !after.keys.some((one) => one.kid === key.kid && sameKey(one, key)));
 
 async function findPin({ store: { db } }: Deployment, authorityId: string, entityId: string): Promise<AnchorRow | undefined> {
   const [row] = await db
@@ -175,8 +180,7 @@ export async function unpinAnchor(call: Call, slug: string, entityId: string): P
 
 /** Without its snapshot no answer is found, so the answers themselves can be swept up by the evaluations that follow. */
 const forgetAnchor = (authorityId: string, entityId: string): readonly Statement[] => [
-  raw('DELETE FROM snapshot WHERE authority_id = ? AND trust_anchor = ?', authorityId, entityId),
-  raw('DELETE FROM snapshot_link WHERE authority_id = ? AND trust_anchor = ?', authorityId, entityId),
+  ...dropUnder(authorityId, entityId),
   raw(
     "DELETE FROM known_entity WHERE authority_id = ? AND source = 'crawl' AND NOT EXISTS (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id)",
     authorityId,

@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest';
+import { withdrawGrant } from '../../src/operations/marks/grant-mark.js';
+import type { NodeStore } from '../../src/store/store.node.js';
+import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+
+const A = '/authorities/main';
+const RP = 'https://rp.example.com';
+const TYPE = 'https://anchor.example.org/marks/certified';
+const of = (id: string) => encodeURIComponent(id);
+
+/** Tables that grow with the federation. A cut may look into them, never through them. */
+const LARGE = ['artefact', 'member', 'trust_mark', 'trust_mark_grant', 'known_entity', 'snapshot', 'snapshot_link'];
+
+/** What SQLite does for each statement that `act` runs: the steps of its query plans. */
+async function plansOf(d: TestDeployment, act: () => Promise<unknown>): Promise<readonly string[]> {
+  const { reader, writer } = d.store as NodeStore;
+  const seen = new Set<string>();
+  for (const client of [reader, writer]) {
+    const prepare = client.prepare.bind(client);
+    client.prepare = ((sql: string) => {
+      seen.add(sql);
+      return prepare(sql);
+    }) as typeof client.prepare;
+  }
+  await act();
+  const asked = [...seen].filter((sql) => /^\s*(?:select|update|delete|insert|with)/i.test(sql));
+  expect(asked.length).toBeGreaterThan(5);
+  return asked.flatMap((sql) => {
+    const explained = reader.prepare(`EXPLAIN QUERY PLAN ${sql}`);
+    const nothing = Array.from({ length: (sql.match(/\?/g) ?? []).length }, () => null);
+    return (explained.all(...nothing) as { detail: string }[]).map(({ detail }) => detail);
+  });
+}
+
+/** A step that reads a large table whole, or all that belongs to one authority. */
+const tooMuch = (step: string): boolean => {
+  const table = /(?:SCAN|SEARCH) (\w+)/.exec(step)?.[1];
+  const short: Record<string, string> = { a: 'artefact', s: 'snapshot', l: 'snapshot_link', t: 'trust_mark' };
+  if (!table || !LARGE.includes(short[table] ?? table)) return false;
+  return step.startsWith('SCAN') || /\((?:authority_id|issuer_id)=\?(?: AND (?:kind|state)=\?)?\)$/.test(step);
+};
+
+async function marked(): Promise<TestDeployment> {
+  const d = await testDeployment();
+  const rp = await testMember(RP);
+  await d.admin('POST', `${A}/members`, { entity_id: RP, jwks: rp.jwks, entity_types: ['openid_relying_party'], activate: true });
+  await d.admin('POST', `${A}/mark-types`, { trust_mark_type: TYPE });
+  await d.admin('POST', `${A}/marks`, { trust_mark_type: TYPE, member: RP });
+  return d;
+}
+
+it.each([
+  ['suspend', `${A}/members/${of(RP)}/suspend`],
+  ['revoke', `${A}/members/${of(RP)}/revoke`],
+])('%s costs the same however many members, marks and answers there are', async (_verb, path) => {
+  const d = await marked();
+  const steps = await plansOf(d, async () => expect((await d.admin('POST', path, { reason: 'fraud' })).status).toBe(200));
+  expect(steps.filter(tooMuch)).toEqual([]);
+});
+
+it('so does the end of a grant', async () => {
+  const d = await marked();
+  const [grant] = await d.rows('SELECT id FROM trust_mark_grant');
+  const steps = await plansOf(d, () => withdrawGrant(d.call, 'main', String(grant?.['id']), 'no longer certified'));
+  expect(steps.filter(tooMuch)).toEqual([]);
+});
+
+it('the check sees a statement that reads all of an authority', () => {
+  expect(tooMuch('SEARCH artefact USING INDEX artefact_generation (authority_id=?)')).toBe(true);
+  expect(tooMuch('SEARCH artefact USING INDEX artefact_place (authority_id=? AND kind=?)')).toBe(true);
+  expect(tooMuch('SCAN trust_mark')).toBe(true);
+  expect(tooMuch('SEARCH artefact USING INDEX artefact_member (member_id=?)')).toBe(false);
+});
