@@ -1,4 +1,4 @@
-/** Limits of one fetch (bytes and milliseconds); the budget of a whole evaluation stands in resolver/budget.ts. */
+/** Limits of one fetch (bytes and milliseconds); the budget of a whole evaluation stands in evaluation-budget.ts. */
 export const MAX_BODY_BYTES = 256 * 1024;
 export const MAX_HEADER_BYTES = 16 * 1024;
 export const CONNECT_MS = 3000;

@@ -37,7 +37,7 @@ export const SETTINGS: readonly Setting[] = [
     flag: 'admin-token',
     fallback: undefined,
     secret: true,
-    about: 'the first owner API key; without it one is made and shown once',
+    about: 'an owner API key that follows the variable: with another value the former one ends; without it one is made and shown once',
   },
   { name: 'tlsCert', env: 'HOLDFAST_TLS_CERT', flag: 'tls-cert', fallback: undefined, about: 'certificate file (PEM): terminate TLS here' },
   { name: 'tlsKey', env: 'HOLDFAST_TLS_KEY', flag: 'tls-key', fallback: undefined, about: 'private key file (PEM) of the certificate' },

@@ -15,7 +15,9 @@ const switches = shared.__stryker__;
 
 /** One line a fact, flushed at once: whoever watches sees where a test hangs, and a second run goes on from there. */
 const LOG = process.env['MUTATION_LOG'] ?? '';
-const [share = 0, shares = 1] = (process.env['MUTATION_SHARE'] ?? '0/1').split('/').map(Number);
+/** One share of every so-manyth mutant. */
+const [share = 0, shares = 1, sample = 1] = (process.env['MUTATION_SHARE'] ?? '0/1/1').split('/').map(Number);
+const mine = (id: string): boolean => Number(id) % sample === 0 && (Number(id) / sample) % shares === share;
 const note = (line: string) => appendFileSync(LOG, `${line}\n`);
 
 /** Mutants that need no further test, and tests that a mutant survived, from this run and from one that was stopped. */
@@ -53,7 +55,7 @@ export default class MutationRunner extends TestRunner {
     }
     const name = `${test.file.name} > ${test.name}`.replace(/\s+/g, ' ');
     const reached = Object.entries(switches.mutantCoverage?.perTest[test.id] ?? {}).filter(
-      ([id]) => Number(id) % shares === share && !killed.has(id) && !survived.has(`${id}\t${name}`),
+      ([id]) => mine(id) && !killed.has(id) && !survived.has(`${id}\t${name}`),
     );
     if (reached.length === 0) return;
     if (!(await passes(run))) return note(`not repeatable\t-\t${name}`);
