@@ -8,11 +8,10 @@ import { listGrants, listIssued, markOf } from '../operations/marks/read-marks.j
 import { type DelegationRow, delegateMarkType, forgetMarkType, listDelegations, recognizeMarkType } from '../operations/marks/recognize-marks.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { authoritySchema, pageOf, pageQuery, presentAuthority, reason, withFindings } from './wire.js';
+import { authoritySchema, pageOf, pageQuery, presentAuthority, reason, withFindings, seconds } from './wire.js';
 import { write } from './write.js';
 
 /** The wire of trust marks: types, grants, issued marks, delegations, and the marks our own configurations show. */
-const seconds = z.number().int();
 const uri = z.string().min(1).max(2048);
 const jwt = z.string().min(1).max(262_144);
 

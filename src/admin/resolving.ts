@@ -5,11 +5,10 @@ import { type EntityView, evaluateEntity, explainEntity, getEntity, listEntities
 import { ENTITY_SOURCES, SNAPSHOT_STATES } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { jobSchema, pageOf, pageQuery, presentJob, findingsField, withFindings } from './wire.js';
+import { jobSchema, pageOf, pageQuery, presentJob, findingsField, withFindings, seconds } from './wire.js';
 import { write } from './write.js';
 
 /** The wire of resolving: anchors, what a resolver has evaluated, the graph of a federation. */
-const seconds = z.number().int();
 const uri = z.string().min(1).max(2048);
 const json = z.record(z.string(), z.unknown());
 

@@ -2,10 +2,9 @@ import { z } from '@hono/zod-openapi';
 import { decideHold, getWatched, listWatched, type WatchRow } from '../operations/members/watch-members.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { pageOf, pageQuery, reason } from './wire.js';
+import { pageOf, pageQuery, reason, seconds } from './wire.js';
 import { write } from './write.js';
 
-const seconds = z.number().int();
 const json = z.record(z.string(), z.unknown());
 const watchSchema = z
   .object({

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { SIGNING_ALGORITHMS } from '../federation/entry.js';
+import { limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
 import type { ApiKeyRow } from '../operations/access/api-keys.js';
 import type { WithFindings } from '../operations/judged.js';
 import type { JobRow } from '../operations/jobs/jobs.js';
@@ -21,7 +21,8 @@ import {
 /** The wire of /admin/v1: snake_case, unknown members refused, times in seconds since the epoch. One presenter a kind. */
 const json = z.record(z.string(), z.unknown());
 const metadata = z.record(z.string(), json).openapi({ description: 'Entity Type → parameter → value (OpenID Federation 1.0 §5)' });
-const seconds = z.number().int();
+/** Seconds: a time or a length of time. Milliseconds by mistake are refused. */
+export const seconds = z.number().int().min(0).max(limits.MAX_TIME);
 
 export const reason = z.string().trim().min(1).max(500);
 export const slug = z.string().openapi({ example: 'main' });

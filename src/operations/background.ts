@@ -18,7 +18,12 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
     .select()
     .from(job)
     .where(and(eq(job.kind, 'resign'), eq(job.state, 'running')))) {
-    const left = await staleArtefacts(deployment, row.authorityId, Number(row.params['generation']));
+    const left = await staleArtefacts(
+      deployment,
+      row.authorityId,
+      Number(row.params['generation']),
+      row.params['reach'] === 'statements' ? 'statements' : 'all',
+    );
     const done = Math.max(0, row.total - left);
     await deployment.store.write([
       db

@@ -32,7 +32,10 @@ type Artefact = typeof artefact.$inferSelect;
  * Read everything and prove the invariants: each artefact has its hash, its signature and its claims; each active member
  * has a statement and no other member has one; the event chain is whole. Changes nothing.
  */
-export async function fsck({ store }: Pick<Deployment, 'store'>, progress: (what: string, n: number) => void = () => undefined): Promise<readonly Damage[]> {
+export async function fsck(
+  { store }: { readonly store: Pick<Deployment['store'], 'db'> },
+  progress: (what: string, n: number) => void = () => undefined,
+): Promise<readonly Damage[]> {
   const { db } = store;
   const damages: Damage[] = [];
   const authorities = await db.select().from(authority);

@@ -7,6 +7,7 @@ import { createChanges, type Engine, HeadMoved, type Outcome } from './change.js
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import * as schema from './schema.js';
 import { type Database, type Statement, StoreBusy, storeError } from './database.js';
+import { NEWER, schemaAge } from './schema-age.node.js';
 import type { Store } from './store.js';
 
 export interface NodeStore extends Store {
@@ -42,9 +43,14 @@ function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
 /**
  * Open (and create or migrate) the database file. A commit is on disk when it is acknowledged: WAL with FULL.
  * @param now seconds since the epoch, for the time of events
+ * @throws Error when a newer version has written it
  */
 export function openStore(file: string, now: () => number, migrations = MIGRATIONS): NodeStore {
   const writer = open(file);
+  if (schemaAge(writer, migrations) === 'newer') {
+    writer.close();
+    throw new Error(NEWER);
+  }
   writer.pragma('journal_mode = WAL');
   writer.pragma('synchronous = FULL');
   writer.pragma('wal_autocheckpoint = 4000'); // 16 MB: bulk writes checkpoint less often

@@ -22,6 +22,8 @@ export interface ApiKeyInput {
 /** Make an API key. Only its hash is kept: the token is shown once. */
 export async function createApiKey(call: Call, input: ApiKeyInput, token = newApiKey()): Promise<{ readonly row: ApiKeyRow; readonly token: string }> {
   allow(call, 'administer', null);
+  if (typeof input.expiresAt === 'number' && input.expiresAt <= call.now())
+    throw new Refusal('invalid_request', `expires_at: ${input.expiresAt} is past; give seconds since the epoch`);
   const row: ApiKeyRow = {
     id: newId('api'),
     name: input.name,

@@ -48,9 +48,30 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
 async function renewFor(deployment: Deployment, authorityId: string, rows: readonly Due[]): Promise<void> {
   const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
   if (row?.state !== 'active') return;
-  const { renewed, marks } = await signAll(deployment, await issuerOf(deployment, row), rows);
-  if (renewed.length) await deployment.store.write([renewArtefacts(renewed), ...(marks.length ? putRenewedMarks(marks) : [])]);
+  await renewThose(deployment, await issuerOf(deployment, row), rows);
 }
+
+/**
+ * A row that cannot be read (a damaged cell of one member) must not hold up the others of its slice: it is closed in on by
+ * halves, and its error is told after the others were renewed.
+ */
+async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly Due[]): Promise<void> {
+  try {
+    const { renewed, marks } = await signAll(deployment, issuer, rows);
+    if (renewed.length) await deployment.store.write([renewArtefacts(renewed), ...(marks.length ? putRenewedMarks(marks) : [])]);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    const [only] = rows;
+    if (rows.length === 1 && only) throw new Error(`${only.kind} ${only.key} cannot be renewed: its row in the database cannot be read`, { cause: error });
+    const half = Math.ceil(rows.length / 2);
+    const done = await Promise.allSettled([renewThose(deployment, issuer, rows.slice(0, half)), renewThose(deployment, issuer, rows.slice(half))]);
+    for (const one of done) if (one.status === 'rejected') throw one.reason;
+  }
+}
+
+/** A JSON column that holds no JSON, however deep the driver has wrapped the error. */
+const isUnreadable = (error: unknown): boolean =>
+  error instanceof SyntaxError || (error instanceof Error && error.cause !== undefined && isUnreadable(error.cause));
 
 /**
  * A renewed mark is another mark, with a `jti` and status answers of its own. They appear only where the new mark has taken

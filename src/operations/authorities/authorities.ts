@@ -195,7 +195,7 @@ export async function changeAuthority(
       const changed: AuthorityRow = { ...before, ...set };
       const after = all ? nextGeneration(changed, now) : { ...changed, updatedAt: now, v: before.v + 1 };
       const artefacts = [await signedConfiguration(call, await issuerOf(call, after))];
-      const job = all ? await resignJob(call, after, 'settings') : undefined;
+      const job = all ? await resignJob(call, after, 'settings', 'statements') : undefined;
       const { id: _, slug: __, entityId: ___, createdAt: ____, ...columns } = after;
       return {
         events: [

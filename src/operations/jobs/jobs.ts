@@ -1,4 +1,4 @@
-import { and, count, eq, gt, isNull, lt, ne, or, sql } from 'drizzle-orm';
+import { and, count, eq, gt, inArray, isNull, lt, ne, or, sql } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { artefact, job } from '../../store/schema.js';
@@ -27,17 +27,35 @@ export const nextGeneration = (row: AuthorityRow, now: number): AuthorityRow => 
 /** What of a row is written when only its generation rose. */
 export const generationOf = ({ generation, statementsChangedAt, updatedAt, v }: AuthorityRow) => ({ generation, statementsChangedAt, updatedAt, v });
 
-/** How many artefacts of an authority are older than its generation: what a re-signing still has to do. */
-export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorityId: string, generation: number): Promise<number> {
+/**
+ * What a change reaches. A policy, a lifetime or a place is said in statements and nowhere else: signing marks anew for it
+ * would only multiply them, since a renewed mark is another mark. Other keys reach everything.
+ */
+export type Reach = 'statements' | 'all';
+const within = (reach: Reach) => (reach === 'statements' ? inArray(artefact.kind, ['statement', 'entity_configuration']) : undefined);
+
+/**
+ * How many artefacts within reach are older than a generation: what a re-signing still has to do. Answers about others are
+ * not waited for once they have ended: evaluating makes those anew, signing does not.
+ */
+export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorityId: string, generation: number, reach: Reach): Promise<number> {
   const [row] = await call.store.db
     .select({ n: count() })
     .from(artefact)
-    .where(and(eq(artefact.authorityId, authorityId), lt(artefact.generation, generation), renewable(call.now())));
+    .where(
+      and(
+        eq(artefact.authorityId, authorityId),
+        lt(artefact.generation, generation),
+        renewable(call.now()),
+        within(reach),
+        or(ne(artefact.kind, 'resolve'), gt(artefact.exp, call.now())),
+      ),
+    );
   return row?.n ?? 0;
 }
 
 /**
- * A change reached every artefact: the old ones stay served and fall due at once, oldest expiry first; the renewal job
+ * A change reached many artefacts: the old ones stay served and fall due at once, oldest expiry first; the renewal job
  * re-signs them in slices. The job row lets people watch.
  * @param withheld artefacts signed by this compromised key are not served from the commit on
  */
@@ -45,12 +63,13 @@ export async function resignJob(
   call: Call,
   authority: AuthorityRow,
   because: string,
+  reach: Reach,
   withheld?: string,
 ): Promise<{ readonly id: string; readonly statements: readonly Statement[] }> {
   const { db } = call.store;
   const now = call.now();
   const id = newId('job');
-  const total = await staleArtefacts(call, authority.id, authority.generation);
+  const total = await staleArtefacts(call, authority.id, authority.generation, reach);
   const row: JobRow = {
     id,
     authorityId: authority.id,
@@ -59,7 +78,7 @@ export async function resignJob(
     total,
     done: 0,
     refused: 0,
-    params: { generation: authority.generation, because },
+    params: { generation: authority.generation, because, reach },
     createdBy: call.actor.id,
     createdAt: now,
     updatedAt: now,
@@ -71,7 +90,7 @@ export async function resignJob(
       db
         .update(artefact)
         .set({ renewAt: 0, leaseUntil: 0, ...(withheld !== undefined && { exp: sql`CASE WHEN kid = ${withheld} THEN 0 ELSE exp END` }) })
-        .where(and(eq(artefact.authorityId, authority.id), renewable(now))),
+        .where(and(eq(artefact.authorityId, authority.id), renewable(now), within(reach))),
     ],
   };
 }

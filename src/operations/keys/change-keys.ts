@@ -60,7 +60,7 @@ export function changeKeys(
       };
       // A cut never waits for a signature: what cannot be signed now is withheld and due.
       const artefacts = await (withheld === undefined ? sign() : sign().catch(() => []));
-      const job = resign ? await resignJob(call, after, event, withheld) : undefined;
+      const job = resign ? await resignJob(call, after, event, 'all', withheld) : undefined;
       return {
         events: [
           {

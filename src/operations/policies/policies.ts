@@ -135,7 +135,7 @@ export async function publishPolicy(
       const old = await publishedPolicy(db, row.id);
       const now = call.now();
       const after = nextGeneration(before, now);
-      const job = await resignJob(call, after, `policy version ${version}`);
+      const job = await resignJob(call, after, `policy version ${version}`, 'statements');
       const set = (n: number, state: PolicyRow['state'], more: object = {}) =>
         db
           .update(metadataPolicy)

@@ -2,7 +2,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, sta
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { lockDatabase, suffixesOf } from '../data-lock.node.js';
-import { fsckFile } from './fsck.node.js';
+import { fsckCopy } from './fsck.node.js';
 
 /** Copy a database that may be in use, page by page; the copy is consistent. @throws Error when the target exists */
 export async function createBackup(database: string, target: string, progress: (percent: number) => void): Promise<{ readonly bytes: number }> {
@@ -33,7 +33,7 @@ export async function verifyBackup(backup: string) {
   const copy = `${backup}.verify-${process.pid}`;
   try {
     copyFileSync(backup, copy);
-    return await fsckFile(copy);
+    return await fsckCopy(copy);
   } finally {
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${copy}${suffix}`, { force: true });
   }

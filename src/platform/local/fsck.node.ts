@@ -1,19 +1,45 @@
 import { existsSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { type Damage, fsck } from '../../operations/fsck.js';
-import { openStore } from '../../store/store.node.js';
+import type { Database } from '../../store/database.js';
+import { NEWER, schemaAge } from '../../store/schema-age.node.js';
+import { MIGRATIONS, openStore } from '../../store/store.node.js';
 import { seconds } from '../deployment.node.js';
 
-/** Check a database file as a whole: SQLite's own check, then every promise of ours. @throws Error when there is none */
-export async function fsckFile(
-  file: string,
-  progress?: (what: string, n: number) => void,
-): Promise<{ readonly integrity: string; readonly damages: readonly Damage[] }> {
+export interface Report {
+  readonly integrity: string;
+  readonly damages: readonly Damage[];
+}
+type Progress = (what: string, n: number) => void;
+
+/**
+ * Check a database file as a whole: SQLite's own check, then every promise of ours. Changes nothing, so it may run beside
+ * a server of any version.
+ * @throws Error when there is none, or its schema is not the one this program knows
+ */
+export async function fsckFile(file: string, progress?: Progress): Promise<Report> {
   if (!existsSync(file)) throw new Error(`there is no database ${file}`);
-  const store = openStore(file, seconds);
+  const client = new Sqlite(file, { readonly: true, fileMustExist: true });
   try {
-    const integrity = store.reader.pragma('integrity_check', { simple: true }) as string;
-    return { integrity, damages: integrity === 'ok' ? await fsck({ store }, progress) : [] };
+    const age = schemaAge(client, MIGRATIONS);
+    if (age === 'newer') throw new Error(NEWER);
+    if (age !== 'current')
+      throw new Error(`${file} has the schema of an older version. fsck changes nothing, so check it with that version, or start this one once: it migrates`);
+    // The same cast as in store.node.ts: a synchronous query awaited is the same value.
+    return await check(client, drizzle(client) as unknown as Database, progress);
   } finally {
-    store.close();
+    client.close();
   }
+}
+
+/** The same for a copy made to be checked, of any age: it is migrated first. */
+export async function fsckCopy(file: string): Promise<Report> {
+  openStore(file, seconds).close();
+  return fsckFile(file);
+}
+
+async function check(client: Sqlite.Database, db: Database, progress: Progress | undefined): Promise<Report> {
+  const integrity = client.pragma('integrity_check', { simple: true }) as string;
+  return { integrity, damages: integrity === 'ok' ? await fsck({ store: { db } }, progress) : [] };
 }
