@@ -29,11 +29,9 @@ const shape = z.looseObject({
  * for neither); a `typ` of another kind of JWT is refused. That an assertion lives at most five minutes is a rule of ours. The caller of this function then
  * verifies it with a Federation Entity Key of `iss` and only then spends the `jti`.
  */
-export function parseClientAssertion(
-  compact: unknown,
-  { audience, now, ...options }: EntityIdOptions & { readonly audience: string; readonly now: number },
-): Result<ClientAssertion> {
-  requireNow(now);
+export function parseClientAssertion(compact: unknown, given: EntityIdOptions & { readonly audience: string; readonly now: number }): Result<ClientAssertion> {
+  requireNow(given?.now);
+  const { audience, now, ...options } = given;
   const jws = parseJws(compact, ['JWT', 'jwt', 'client-authentication+jwt'], MAX_ASSERTION_BYTES, { typOptional: true, kidOptional: true });
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);

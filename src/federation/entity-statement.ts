@@ -115,7 +115,7 @@ export interface StatementOptions extends EntityIdOptions {
  * chain (`validateTrustChain`).
  */
 export function parseEntityStatement(compact: unknown, options: StatementOptions): Result<EntityStatement> {
-  requireNow(options.now);
+  requireNow(options?.now);
   const jws = parseJws(compact, typOf(ENTITY_STATEMENT));
   if (!jws.ok) return jws;
   const findings: Finding[] = ['trust_chain', 'peer_trust_chain']

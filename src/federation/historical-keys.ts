@@ -3,6 +3,7 @@ import { failure, finding, type Finding, type FindingCode } from './finding.js';
 import { type JwkSet, keyFault, parseJwkSet, type PublicJwk } from './jwk-set.js';
 import { parseJws, verifyJws } from './jws.js';
 import { JWK_SET_JWT, typOf } from './media-types.js';
+import { MAX_JSON_VALUES } from './limits.js';
 import { isObject } from './strict-json.js';
 import { numericDate } from './numeric-date.js';
 import { failures, Findings, findingPlace } from './places.js';
@@ -85,6 +86,9 @@ function faultsOf(value: unknown, n: number): readonly Finding[] {
  * any revocation; a key revoked as compromised vouches for nothing.
  */
 export function historicalKeyFor(keys: readonly HistoricalKey[], { kid, iat }: { readonly kid: string; readonly iat: number }): HistoricalKey | undefined {
+  // Not a set that was validated: whatever it holds was never proved.
+  const given: unknown = keys;
+  if (!Array.isArray(given) || given.length > MAX_JSON_VALUES) return undefined;
   return keys.find(
     (key) =>
       isObject(key) &&

@@ -27,7 +27,7 @@ const shape = z.looseObject({ iss: z.string(), iat: time, exp: time.optional(), 
 
 /** Validate a Trust Mark status answer (OpenID Federation 1.0 §8.4.2): typ, issuer, the very mark, times, signature. */
 export async function validateTrustMarkStatus(compact: unknown, options: TrustMarkStatusOptions): Promise<Result<TrustMarkStatusAnswer>> {
-  requireNow(options.now);
+  requireNow(options?.now);
   const jws = parseJws(compact, typOf(TRUST_MARK_STATUS_RESPONSE), MAX_CHAIN_BYTES);
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);

@@ -66,7 +66,7 @@ export interface ParsedTrustMark {
  * question to anybody.
  */
 export async function parseTrustMark(compact: unknown, options: Omit<TrustMarkOptions, 'issuer'>): Promise<Result<ParsedTrustMark>> {
-  requireNow(options.now);
+  requireNow(options?.now);
   const jws = parseJws(compact, ['trust-mark+jwt', ...(options.types ?? [])]);
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
@@ -140,11 +140,9 @@ export interface DelegationOptions {
  * A delegation without its signature (§7.2.2): media type, claims, delegate, type and times. Whether the owner signed it is
  * for the keys in `trust_mark_owners` of a Trust Anchor to say.
  */
-export function parseTrustMarkDelegation(
-  compact: unknown,
-  { now, issuer, type }: DelegationOptions,
-): Result<{ readonly jws: ParsedJws; readonly claims: TrustMarkClaims }> {
-  requireNow(now);
+export function parseTrustMarkDelegation(compact: unknown, options: DelegationOptions): Result<{ readonly jws: ParsedJws; readonly claims: TrustMarkClaims }> {
+  requireNow(options?.now);
+  const { now, issuer, type } = options;
   const jws = parseJws(compact, 'trust-mark-delegation+jwt');
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);

@@ -9,6 +9,7 @@ import {
   type TrustChain,
   validateTrustChain,
 } from '../federation/entry.js';
+import { requireNow } from '../federation/numeric-date.js';
 import { type Budget, createBudget } from '../outbound/evaluation-budget.js';
 import { createTurns, type Turns } from '../outbound/turns.js';
 import { createGatherer, type Gatherer, type GatherOptions } from './gather.js';
@@ -59,6 +60,7 @@ interface Path {
  * closes a loop is not followed.
  */
 export async function walk(subject: string, given: WalkOptions): Promise<Walk> {
+  requireNow(given?.now);
   const budget = given.budget ?? createBudget();
   // A statement is met twice: when it is fetched, and in every chain it is part of.
   const options = { ...given, keyCache: given.keyCache?.signatures ? given.keyCache : rememberingSignatures(given.keyCache ?? createKeyCache(64)) };

@@ -10,6 +10,7 @@ import {
   readDraftEra,
   validateEntityConfiguration,
 } from '../federation/entry.js';
+import { requireNow } from '../federation/numeric-date.js';
 import { superiorConfigurations } from '../resolver/profile-evidence.js';
 import type { StatementSource } from '../resolver/source.js';
 
@@ -32,7 +33,9 @@ const bySeverity = (findings: readonly ProfileFinding[]): readonly ProfileFindin
   [...findings].sort((a, b) => (a.severity < b.severity ? -1 : a.severity > b.severity ? 1 : 0));
 
 /** Check any entity in the world, member or not, against the standard and the profiles given. Changes nothing. */
-export async function preflightEntity(entityId: string, { source, now, development = false, profiles }: PreflightOptions): Promise<PreflightReport> {
+export async function preflightEntity(entityId: string, options: PreflightOptions): Promise<PreflightReport> {
+  requireNow(options?.now);
+  const { source, now, development = false, profiles } = options;
   const as = (severity: 'error' | 'warning', findings: readonly Finding[]): readonly ProfileFinding[] => findings.map((one) => ({ ...one, severity }));
   const id = parseEntityId(entityId, { development });
   if (!id.ok) return { entityId, findings: as('error', id.findings), configuration: undefined };
