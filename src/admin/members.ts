@@ -105,7 +105,8 @@ export function memberEndpoints(app: AdminApp): void {
       path: base,
       tag,
       summary: 'Enrol a member',
-      description: 'Keys come from one of jwks, pem, entity_configuration, or, with none of them, from the live configuration after pre-flight.',
+      description:
+        'Keys come from one of jwks, pem, entity_configuration, or, with none of them, from the live configuration after pre-flight. An entity that was refused or that withdrew applies again, with its history; one that was revoked or archived comes back by an approver and with a reason (readmit).',
       body: newMember,
       response: memberSchema,
       status: 201,
@@ -120,6 +121,7 @@ export function memberEndpoints(app: AdminApp): void {
         entityConfiguration: body.entity_configuration,
         organization: body.organization,
         activate: body.activate,
+        readmit: body.readmit,
         waive: body.waive,
       };
       return write(c, 201, withFindings(presentMember), (call) => enrollMember(call, param(c, 'slug'), input));

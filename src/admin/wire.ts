@@ -181,6 +181,7 @@ export const newMember = z
     entity_configuration: z.string().optional(),
     ...memberFields,
     activate: z.boolean().optional(),
+    readmit: z.string().min(1).max(1000).optional(),
     waive: z.array(z.string()).max(50).optional(),
   })
   .openapi('NewMember');

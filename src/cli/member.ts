@@ -53,6 +53,7 @@ interface EnrollOptions {
   readonly constraints?: string;
   readonly organization?: string;
   readonly vetting?: boolean;
+  readonly readmit?: string;
   readonly waive?: string[];
   readonly ecLocation?: string;
   readonly domainControl?: string;
@@ -122,6 +123,7 @@ function enrollment(entityId: string, options: EnrollOptions, configuration: str
     ...(options.waive && { waive: options.waive }),
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
     ...shownBy(options.domainControl),
+    ...(options.readmit !== undefined && { readmit: options.readmit }),
     activate: options.vetting !== true,
   };
 }
@@ -247,6 +249,7 @@ export function memberCommands(program: Command): void {
     .option('--constraints <file>', 'constraints to put into the statement (JSON)')
     .option('--organization <name>', 'the legal body: id or legal name')
     .option('--vetting', 'do not activate: the member waits in state vetting')
+    .option('--readmit <reason>', 'take back a member that was revoked or archived')
     .option('--waive <code...>', 'accept findings about policy by name: policy_violation, policy_operator_type')
     .option('--ec-location <url>', 'where it publishes its entity configuration, when not at its well-known URL')
     .option('--domain-control <how>', DOMAIN_CONTROL)

@@ -1,5 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { PublicJwk } from '../../federation/entry.js';
+import { calculateJwkThumbprint } from 'jose';
 import { sameKey } from '../../federation/jwk-set.js';
 import { putArtefacts } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
@@ -12,7 +13,6 @@ import type { Call } from '../call.js';
 import { cutMarksOf } from '../marks/cut-marks.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow } from '../registry.js';
 import type { Consequences } from './change-keys.js';
-import { forgetMemberKey } from './forget-member-key.js';
 
 export interface Removed extends Consequences {
   readonly foreignSuperiors: readonly string[];
@@ -102,11 +102,12 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
     },
     artefacts: published(statement ? [statement] : []),
   };
+  // No configuration that shows it again binds it.
+  const removedKeys = [...new Set([...before.removedKeys, await calculateJwkThumbprint(gone)])];
   return {
     events: [{ authorityId: before.authorityId, events: [event] }, ...marks.elsewhere],
     statements: [
-      db.update(member).set({ jwks, keysIat, cut, hosted, state, stateReason, updatedAt, v }).where(eq(member.id, before.id)),
-      ...forgetMemberKey(before, gone),
+      db.update(member).set({ jwks, removedKeys, keysIat, cut, hosted, state, stateReason, updatedAt, v }).where(eq(member.id, before.id)),
       ...marks.statements,
       db.delete(artefact).where(at('hosted')),
       ...(after.state !== 'active'

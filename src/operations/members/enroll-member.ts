@@ -2,13 +2,14 @@ import { and, eq } from 'drizzle-orm';
 import { type JwkSet, parseEntityId } from '../../federation/entry.js';
 import { newId } from '../../keys/random.js';
 import { insertRows, putArtefacts } from '../../store/bulk.js';
-import { member, organization } from '../../store/schema.js';
+import { member, memberWatch, organization } from '../../store/schema.js';
 import type { Statement } from '../../store/database.js';
 import { allow, type Call, change } from '../call.js';
 import { expectMemberInput, type MemberInput, newMemberRow } from './member-input.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable } from './identifier-uniqueness.js';
 import { knowMembers } from '../../store/known-entities.js';
+import { bindKeys as bind, takenAway } from './key-binding.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
 import { givenKeys } from './member-keys.js';
 import { preflight } from './preflight.js';
@@ -29,6 +30,8 @@ export interface Enrollment extends Omit<MemberInput, 'domainControl'> {
   readonly organization?: string | undefined;
   /** Straight to active; else the state is vetting and nothing is signed. */
   readonly activate?: boolean | undefined;
+  /** Why one that was revoked or archived may come back; it takes an approver. */
+  readonly readmit?: string | undefined;
   /** Codes of findings the operator accepts by name. */
   readonly waive?: readonly string[] | undefined;
 }
@@ -45,18 +48,19 @@ interface BoundKeys {
 
 /**
  * Enrol an entity: bind its keys, and, when asked and allowed, publish a statement about it in the same commit.
- * @throws Refusal findings, already_exists, permission_denied
+ * An identifier that was here before comes back under the same id: what it was, and which keys a person took from it, stays
+ * known. Refused and withdrawn applicants just apply again; whoever was revoked or archived is readmitted, with a reason.
+ * @throws Refusal findings, already_exists, wrong_state, permission_denied
  */
 export async function enrollMember(call: Call, slug: string, input: Enrollment): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
-  if (input.activate) allow(call, 'approve', slug);
+  if (input.activate || input.readmit !== undefined) allow(call, 'approve', slug);
   const id = parseEntityId(input.entityId, call);
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
   expectMemberInput(input, call);
   const keys = await bindKeys(call, slug, input); // before the lock: it may go over the network
   const { id: authorityId, entityId: ourId } = await findAuthority(call.store.db, slug);
   const domainControl = input.shownBy && (await showDomainControl(call, ourId, input.entityId, keys.jwks, input.shownBy));
-  const memberId = newId('mem');
   return change(call, {
     authorityId,
     scope: input.entityId,
@@ -64,17 +68,18 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
       const { db } = call.store;
       const authority = await findAuthority(db, slug);
       if (input.entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
-      const [twin] = await db
-        .select({ state: member.state })
+      const [former] = await db
+        .select()
         .from(member)
         .where(and(eq(member.authorityId, authorityId), eq(member.entityId, input.entityId)))
         .limit(1);
-      if (twin) throw new Refusal('already_exists', `${input.entityId} is already known here, in state ${twin.state}`);
+      if (former) expectReturn(former, input.readmit);
+      else if (input.readmit !== undefined) throw new Refusal('wrong_state', `${input.entityId} was never here; enrol it without readmit`);
       const now = call.now();
       const owner = await organizationOf(call, authorityId, input.organization, now);
-      const row = newMemberRow(
+      const fresh = newMemberRow(
         {
-          id: memberId,
+          id: former?.id ?? newId('mem'),
           authorityId,
           organizationId: owner.id,
           entityId: input.entityId,
@@ -85,6 +90,7 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
         },
         { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
       );
+      const row = former ? await again(former, fresh, keys, input.entityId) : fresh;
       await expectLocatable(call, row, true);
       const artefacts = input.activate ? [await signedStatement(call, await issuerOf(call, authority), row)] : [];
       const detail = {
@@ -96,18 +102,55 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
         ...(row.ecLocation !== null && { ec_location: row.ecLocation }),
         ...(domainControl && { domain_control: domainControl }),
         ...(input.activate && { single_operator: true }),
+        ...(former && { was: former.state }),
       };
       return {
-        events: [...owner.events, { type: 'member.enrolled', subjectKind: 'member', subjectId: memberId, detail, artefacts: published(artefacts) }],
+        events: [
+          ...owner.events,
+          { type: 'member.enrolled', subjectKind: 'member', subjectId: row.id, reason: input.readmit, detail, artefacts: published(artefacts) },
+        ],
         statements: [
           ...owner.statements,
-          insertRows(member, [row]),
+          ...(former ? returned(call, row) : [insertRows(member, [row])]),
           ...(artefacts.length ? [putArtefacts(artefacts), knowMembers(authorityId, [row.entityId], now)] : []),
         ],
         result: { ...row, findings: keys.findings },
       };
     },
   });
+}
+
+const RETURN_BY_THEMSELVES = ['refused', 'withdrawn'];
+const RETURN_BY_DECISION = ['revoked', 'archived'];
+
+/** @throws Refusal already_exists, wrong_state */
+function expectReturn({ entityId, state }: MemberRow, readmit: string | undefined): void {
+  if (RETURN_BY_THEMSELVES.includes(state)) return;
+  if (!RETURN_BY_DECISION.includes(state)) throw new Refusal('already_exists', `${entityId} is already known here, in state ${state}`);
+  if (readmit === undefined)
+    throw new Refusal(
+      'already_exists',
+      `${entityId} is already known here, in state ${state}; an approver can take it back with a reason: --readmit (API: readmit)`,
+    );
+}
+
+/** The row of an entity that comes back: described anew, its history kept. A key that a person took away comes back by a person only. */
+async function again(former: MemberRow, fresh: MemberRow, keys: BoundKeys, entityId: string): Promise<MemberRow> {
+  const taken = keys.provenBy === 'operator' ? [] : await takenAway(former, keys.jwks);
+  if (taken.length)
+    throw new Refusal(
+      'wrong_state',
+      `${entityId} shows keys that a person took away from it (${taken.map(({ kid }) => kid).join(', ')}); give the keys to bind (jwks or pem)`,
+    );
+  const before = { ...fresh, jwks: former.jwks, removedKeys: former.removedKeys, cut: former.cut + 1 };
+  const { row } = await bind(before, keys.jwks, keys.iat === null ? { person: fresh.createdAt } : { iat: Math.max(keys.iat, former.keysIat ?? 0) });
+  return { ...row, organizationId: fresh.organizationId ?? former.organizationId, createdAt: former.createdAt, v: former.v + 1 };
+}
+
+/** What is written of it: the row, and nothing of what watching found before. */
+function returned({ store: { db } }: Call, row: MemberRow): readonly Statement[] {
+  const { id, ...columns } = row;
+  return [db.update(member).set(columns).where(eq(member.id, id)), db.delete(memberWatch).where(eq(memberWatch.memberId, id))];
 }
 
 /** The keys to vouch for, and how they were proven (registry: keys given by an operator count as proven by him). */
