@@ -1,4 +1,4 @@
-import { decodeJwt } from 'jose';
+import { calculateJwkThumbprint, decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { rotateAll } from '../../src/operations/background.js';
@@ -35,6 +35,8 @@ describe('a compromised key of an authority here', () => {
     expect(answer.status).toBe(200);
     expect((decodeJwt(answer.text) as unknown as { jwks: { keys: { kid: string }[] } }).jwks.keys.map(({ kid }) => kid)).toEqual([heir]);
     expect(await fsck(d.deployment)).toEqual([]);
+    const [remembered] = await d.rows("SELECT removed_keys FROM member WHERE removed_keys <> '[]'");
+    expect(JSON.parse(String(remembered?.['removed_keys'])), 'no configuration binds it again').toEqual([await calculateJwkThumbprint(leaked.jwk)]);
   });
 
   it('also where its superior’s own key does not sign now: nothing is served, the revocation stands', async () => {
