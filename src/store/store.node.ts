@@ -1,3 +1,4 @@
+import { chmodSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
@@ -46,7 +47,10 @@ function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
  * @throws Error when a newer version has written it
  */
 export function openStore(file: string, now: () => number, migrations = MIGRATIONS): NodeStore {
+  const isNew = !existsSync(file);
   const writer = open(file);
+  // It holds members and the hashes of tokens; its log takes the same mode.
+  if (isNew) chmodSync(file, 0o600);
   if (schemaAge(writer, migrations) === 'newer') {
     writer.close();
     throw new Error(NEWER);

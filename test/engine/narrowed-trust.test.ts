@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { recognizesLess } from '../../src/operations/authorities/recognition.js';
+import { recognizesLess } from '../../src/federation/recognition.js';
 import type { Call } from '../../src/operations/call.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { transitionMember } from '../../src/operations/members/member-life-cycle.js';

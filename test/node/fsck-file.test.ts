@@ -1,9 +1,11 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import { createBackup, verifyBackup } from '../../src/platform/local/backup.node.js';
 import { fsckFile } from '../../src/platform/local/fsck.node.js';
+import { insertRows } from '../../src/store/bulk.js';
+import { setting } from '../../src/store/schema.js';
 import { MIGRATIONS, openStore } from '../../src/store/store.node.js';
 import { tempFolder } from '../support/process.js';
 
@@ -46,6 +48,14 @@ it('a database of a newer version is opened by nobody', async () => {
   client.close();
   expect(() => openStore(file, () => 1)).toThrow(/newer version/);
   await expect(fsckFile(file)).rejects.toThrow(/newer version/);
+});
+
+it('what a store writes is for its owner to read', async () => {
+  const file = join(tempFolder(), 'a.db');
+  const store = openStore(file, () => 1);
+  await store.write([insertRows(setting, [{ name: 'a', value: 'b' }])]);
+  for (const suffix of ['', '-wal', '-shm']) expect(statSync(`${file}${suffix}`).mode & 0o077, suffix).toBe(0);
+  store.close();
 });
 
 it('fsck beside an open store, and of one that is current', async () => {

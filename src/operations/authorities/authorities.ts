@@ -10,7 +10,7 @@ import { nextGeneration, resignJob } from '../jobs/jobs.js';
 import type { Judged, WithFindings } from '../judged.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
 import { withholdUnder } from '../../store/known-entities.js';
-import { recognizesLess } from './recognition.js';
+import { recognizesLess } from '../../federation/recognition.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, expectVersion, findAuthority } from '../registry.js';
 

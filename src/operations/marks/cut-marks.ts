@@ -36,6 +36,15 @@ export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRo
   if (rows.length === 0) return [];
   const atOnce = rows.length <= SIGNED_AT_ONCE ? await answersIfPossible(deployment, issuing, rows, 'revoked') : undefined;
   const chosen = db.select({ sha256: trustMark.sha256 }).from(trustMark).where(where);
+  const of = (place: SQL | undefined) =>
+    inArray(
+      artefact.id,
+      db
+        .select({ id: artefact.id })
+        .from(trustMark)
+        .crossJoin(artefact)
+        .where(and(where, eq(artefact.authorityId, trustMark.authorityId), place)),
+    );
   return [
     // Resolve answers that carry them are held back by their links, and evaluated anew without them.
     db
@@ -46,34 +55,18 @@ export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRo
       ),
     // The mark itself and what said "active" or "expired" of it, while the rows still say which. Found by their places, mark
     // by mark: what a cut costs does not grow with how many others there are.
-    db.delete(artefact).where(
-      inArray(
-        artefact.id,
-        db
-          .select({ id: artefact.id })
-          .from(trustMark)
-          .crossJoin(artefact)
-          .where(
-            and(
-              where,
-              eq(artefact.authorityId, trustMark.authorityId),
-              eq(artefact.kind, 'mark'),
-              sql`${artefact.key} = ${trustMark.trustMarkType} || char(10) || ${trustMark.entityId}`,
-              eq(artefact.sha256, trustMark.sha256),
-            ),
+    db
+      .delete(artefact)
+      .where(
+        of(
+          and(
+            eq(artefact.kind, 'mark'),
+            sql`${artefact.key} = ${trustMark.trustMarkType} || char(10) || ${trustMark.entityId}`,
+            eq(artefact.sha256, trustMark.sha256),
           ),
+        ),
       ),
-    ),
-    db.delete(artefact).where(
-      inArray(
-        artefact.id,
-        db
-          .select({ id: artefact.id })
-          .from(trustMark)
-          .crossJoin(artefact)
-          .where(and(where, eq(artefact.authorityId, trustMark.authorityId), eq(artefact.kind, 'mark_status'), eq(artefact.key, trustMark.sha256))),
-      ),
-    ),
+    db.delete(artefact).where(of(and(eq(artefact.kind, 'mark_status'), eq(artefact.key, trustMark.sha256)))),
     db
       .update(trustMark)
       .set({ revokedAt: now, reason, statusDue: atOnce ? 0 : 1 })
