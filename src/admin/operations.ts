@@ -1,6 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import { createApiKey, revokeApiKey } from '../operations/access/api-keys.js';
 import { allow } from '../operations/call.js';
+import { confirmClock, readClock } from '../operations/clock/confirm-clock.js';
+import { type ClockState, clockWords } from '../operations/clock/trusted-clock.js';
 import { findJob } from '../operations/jobs/jobs.js';
 import { WARNING } from '../operations/members/import-members.js';
 import { listApiKeys, listDeploymentEvents, listEvents, listJobs, listRefusals } from '../operations/read.js';
@@ -23,7 +25,27 @@ const presentRefusal = ({ line, entityId, code, detail }: Awaited<ReturnType<typ
 });
 const whoamiSchema = z.object({ id: z.string(), role: z.string(), authorities: z.array(z.string()).nullable(), development: z.boolean() }).openapi('WhoAmI');
 
-/** Jobs, events, API keys: watching and running the deployment. */
+const clockSchema = z
+  .object({
+    trusted: z.boolean(),
+    now: z.number().int(),
+    highest_trusted: z.number().int().nullable(),
+    off_by: z.number().int(),
+    problem: z.enum(['jumped', 'behind', 'ahead']).nullable(),
+    detail: z.string().nullable(),
+  })
+  .openapi('Clock');
+const presentClock = (state: ClockState): z.infer<typeof clockSchema> => ({
+  trusted: state.trusted,
+  now: state.now,
+  highest_trusted: state.highest || null,
+  off_by: state.by,
+  problem: state.problem,
+  detail: clockWords(state) ?? null,
+});
+const confirmation = z.object({ reason: z.string().trim().min(1).max(2000) }).openapi('ClockConfirmation');
+
+/** Jobs, events, API keys, the clock: watching and running the deployment. */
 export function operationEndpoints(app: AdminApp): void {
   const base = '/authorities/{slug}';
   endpoint(app, { method: 'get', path: '/whoami', tag: 'Access', summary: 'Who you are here', response: whoamiSchema }, async (c) => {
@@ -87,6 +109,30 @@ export function operationEndpoints(app: AdminApp): void {
       const found = await listRefusals(c.var.call, param(c, 'slug'), param(c, 'job'), validQuery<PageQuery>(c));
       return c.json({ items: found.items.map(presentRefusal), next_cursor: found.next });
     },
+  );
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: '/clock',
+      tag: 'Deployment',
+      summary: 'Whether the clock of the service is trusted, and what speaks against it',
+      response: clockSchema,
+    },
+    async (c) => c.json(presentClock(await readClock(c.var.call))),
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: '/clock/confirm',
+      tag: 'Deployment',
+      summary: 'Say that the clock is right',
+      description: 'What was signed ahead of it is due at once. Look at the clock first: with a wrong one nothing that is signed can be verified.',
+      body: confirmation,
+      response: clockSchema,
+    },
+    (c) => write(c, 200, presentClock, (call) => confirmClock(call, validJson<z.infer<typeof confirmation>>(c).reason)),
   );
   endpoint(app, { method: 'get', path: '/api-keys', tag: 'Access', summary: 'All API keys; never their tokens', response: pageOf(apiKeySchema) }, async (c) =>
     c.json({ items: (await listApiKeys(c.var.call)).map(presentApiKey), next_cursor: null }),

@@ -3,6 +3,7 @@ import { raw } from '../store/database.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
 import { rotateBySchedule } from './keys/rotate.js';
 import { type Deployment, systemCall } from './call.js';
+import { expectTrustedClock } from './clock/trusted-clock.js';
 import { signDueStatuses } from './marks/cut-marks.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { staleArtefacts } from './jobs/jobs.js';
@@ -90,9 +91,10 @@ export interface TurnOptions {
 /**
  * One turn of the background work that needs no network: keys by schedule, artefacts due for renewal, answers about
  * withdrawn marks. What cannot be done now is left for the next turn; one kind of work that fails does not hold up the others.
- * @throws the first error, after everything had its turn
+ * @throws the first error, after everything had its turn; at once while the clock is not trusted
  */
 export async function backgroundTurn(deployment: Deployment, { more, slice = SLICE }: TurnOptions): Promise<Turn> {
+  await expectTrustedClock(deployment, { signing: false });
   let rotated: readonly string[] = [];
   let renewed = 0;
   const errors: unknown[] = [];

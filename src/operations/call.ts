@@ -7,6 +7,7 @@ import { Overtaken, raw } from '../store/database.js';
 import type { Actor } from '../store/event.js';
 import { apiKey, idempotency, type Role } from '../store/schema.js';
 import type { Store } from '../store/store.js';
+import { clockWords, type TrustedClock } from './clock/trusted-clock.js';
 import type { Explorer } from './explorer.js';
 import { Refusal } from './refusal.js';
 
@@ -17,6 +18,8 @@ export interface Deployment {
   /** The door of whoever reads strangers; closed where the explorer is another thread. */
   readonly outbound: Outbound;
   readonly explorer: Explorer;
+  readonly clock: TrustedClock;
+  /** `clock.now`. */
   readonly now: () => number;
   /** Loopback http identifiers are allowed (architecture §8). */
   readonly development: boolean;
@@ -63,27 +66,41 @@ export function allow(call: Call, permission: Permission, slug: string | null): 
     throw new Refusal('permission_denied', `the role ${call.role} may not ${permission}; it takes ${PERMISSIONS[permission].join(' or ')}`);
 }
 
+/** The event chain of what concerns the deployment and no single authority. */
+export const DEPLOYMENT = 'deployment';
+
 const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
 
 /**
  * Run a change for a call: its actor goes into the event, its idempotency record into the batch. An API key is looked at
- * again with each change, so one that was ended, or may do less now, ends what is still running under it.
+ * again with each change, so one that was ended, or may do less now, ends what is still running under it. While the clock is
+ * not trusted an authority's own affairs wait, except for cuts, whose events then say so.
  * @throws Refusal permission_denied when the key was ended meanwhile, or was given another role or other authorities
+ * @throws Refusal temporarily_unavailable while the clock is not trusted
  */
-export function change<T>(call: Call, request: Omit<ChangeRequest<T>, 'actor'>): Promise<T> {
+export async function change<T>(call: Call, request: Omit<ChangeRequest<T>, 'actor'>): Promise<T> {
+  const clock = request.authorityId === DEPLOYMENT ? undefined : await doubtOf(call);
+  if (clock !== undefined && !request.urgent) throw new Refusal('temporarily_unavailable', clock);
   return call.store
     .change({
       ...request,
       actor: call.actor,
       decide: async (watch) => {
         await expectKeyInForce(call);
-        return remember(call, await request.decide(watch));
+        return withDoubt(clock, remember(call, await request.decide(watch)));
       },
     })
     .catch((error: unknown) => {
       throw error instanceof Overtaken ? new Refusal('version_conflict', error.message) : error;
     });
 }
+
+/** What speaks against the clock; that it cannot be told does too. */
+const doubtOf = ({ clock, store }: Call): Promise<string | undefined> =>
+  clock.state(store).then(clockWords, () => 'the clock cannot be judged: the store does not answer');
+
+const withDoubt = <T>(clock: string | undefined, decision: Decision<T>): Decision<T> =>
+  clock === undefined ? decision : { ...decision, events: decision.events.map((one) => ({ ...one, detail: { ...one.detail, clock } })) };
 
 async function expectKeyInForce({ store: { db }, actor, role, authorities, now }: Call): Promise<void> {
   if (actor.kind !== 'api_key') return;

@@ -1,4 +1,5 @@
 import type { Deployment } from './call.js';
+import { expectTrustedClock } from './clock/trusted-clock.js';
 import { crawlSlice } from './resolving/crawl.js';
 import { evaluateDue } from './resolving/evaluate-entities.js';
 import { noteAllSuperiors } from './keys/note-superiors.js';
@@ -27,9 +28,10 @@ const STEPS_FOR_MS = 30_000;
 /**
  * One turn of the work that asks the world: wishes, evaluations, marks of others. It runs beside the renewal, which must
  * never wait for a stranger's server. One kind of work that fails does not hold up the others.
- * @throws the first error, after everything had its turn
+ * @throws the first error, after everything had its turn; at once while the clock is not trusted
  */
 export async function discoveryTurn(deployment: Deployment, { more, step, onSetAside }: DiscoveryOptions): Promise<Discovered> {
+  await expectTrustedClock(deployment, { signing: false });
   let evaluated = 0;
   let crawled = 0;
   const errors: unknown[] = [];

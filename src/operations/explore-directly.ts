@@ -27,7 +27,7 @@ const ANSWERS: Answers = {
 };
 
 /** A deployment that reads strangers itself, through its own door: on Workers, in the discovery thread, in tests. */
-export function exploringDirectly(parts: Omit<Deployment, 'explorer'>): Deployment {
-  const deployment: Deployment = { ...parts, explorer: { ask: (question, asked) => ANSWERS[question](deployment, asked) } };
+export function exploringDirectly(parts: Omit<Deployment, 'explorer' | 'now'>): Deployment {
+  const deployment: Deployment = { ...parts, now: parts.clock.now, explorer: { ask: (question, asked) => ANSWERS[question](deployment, asked) } };
   return deployment;
 }

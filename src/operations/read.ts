@@ -1,7 +1,7 @@
 import { and, asc, count, desc, eq, gt, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
 import { apiKey, authority, event, job, jobRefusal, member, type MemberState, metadataPolicy, organization } from '../store/schema.js';
-import { DEPLOYMENT } from './access/api-keys.js';
-import { allow, type Call } from './call.js';
+
+import { allow, type Call, DEPLOYMENT } from './call.js';
 import { Refusal } from './refusal.js';
 import { type AuthorityRow, findAuthority, findMember, type MemberRow } from './registry.js';
 

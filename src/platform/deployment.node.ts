@@ -1,10 +1,12 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { join } from 'node:path';
 import type { CryptoKey } from 'jose';
 import { sealedCustody } from '../keys/custody.js';
 import { newSealKey } from '../keys/random.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
+import { trustedClock } from '../operations/clock/trusted-clock.js';
 import { exploringDirectly } from '../operations/explore-directly.js';
 import type { Explorer } from '../operations/explorer.js';
 import { parseAllowed } from '../outbound/address-guard.js';
@@ -12,11 +14,14 @@ import { perProcess } from '../outbound/budget.js';
 import { closedDoor } from '../outbound/closed-door.js';
 import type { Outbound } from '../outbound/outbound.js';
 import { safeFetch } from '../outbound/safe-fetch.node.js';
+import type { Clock } from '../store/clock.js';
 import { type NodeStore, openStore } from '../store/store.node.js';
 import { type Config, ConfigError } from './config.js';
 import { lockDatabase } from './data-lock.node.js';
 
 export const seconds = (): number => Math.floor(Date.now() / 1000);
+/** The machine's; its uptime counts on while it sleeps. */
+const CLOCK: Clock = { now: seconds, elapsed: uptime };
 export const databaseFile = (data: string): string => join(data, 'holdfast.db');
 /** Where a public plane of its own notes what it may write. */
 export const inboxFile = (data: string): string => join(data, 'inbox.db');
@@ -49,7 +54,7 @@ export async function groundOf(config: Config): Promise<Ground> {
 function openLocked(data: string): NodeStore {
   const lock = lockDatabase(databaseFile(data));
   try {
-    const store = openStore(databaseFile(data), seconds);
+    const store = openStore(databaseFile(data), CLOCK.now);
     return {
       ...store,
       close() {
@@ -67,7 +72,8 @@ function openLocked(data: string): NodeStore {
 export function openAnswering({ data, sealKey, development }: Ground, explorer: Explorer): NodeDeployment {
   const store = openLocked(data);
   const outbound = closedDoor('what strangers send is read by the discovery thread alone');
-  return { store, custody: sealedCustody(sealKey), outbound, explorer, now: seconds, development, close: async () => store.close() };
+  const clock = trustedClock(CLOCK, { development });
+  return { store, custody: sealedCustody(sealKey), outbound, explorer, clock, now: clock.now, development, close: async () => store.close() };
 }
 
 /**
@@ -79,7 +85,7 @@ export function openExploring({ data, sealKey, development, outboundAllow }: Gro
   const door = safeFetch({ loopback: development, allowed: parseAllowed(outboundAllow) });
   const outbound = around(perProcess(door));
   return {
-    ...exploringDirectly({ store, custody: sealedCustody(sealKey), outbound, now: seconds, development }),
+    ...exploringDirectly({ store, custody: sealedCustody(sealKey), outbound, clock: trustedClock(CLOCK, { development }), development }),
     store,
     async close() {
       await door.close();

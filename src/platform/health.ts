@@ -9,8 +9,6 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, 'ok' | 'failing'>>;
 }
 
-const CLOCK_TOLERANCE_SECONDS = 30;
-
 /** Anyone may ask as often as he likes; the checks write and read, so their outcome is kept for this long. */
 const KEEP_SECONDS = 5;
 const kept = new WeakMap<Deployment, { readonly at: number; readonly outcome: Promise<Readiness> }>();
@@ -26,7 +24,7 @@ export function readiness(deployment: Deployment): Promise<Readiness> {
 }
 
 async function check(deployment: Deployment): Promise<Readiness> {
-  const { store, custody, now } = deployment;
+  const { store, custody, clock } = deployment;
   const holds = async (probe: () => Promise<boolean>): Promise<'ok' | 'failing'> => ((await probe().catch(() => false)) ? 'ok' : 'failing');
   const checks = {
     store: await holds(async () => {
@@ -39,19 +37,8 @@ async function check(deployment: Deployment): Promise<Readiness> {
       const authorities = await store.db.select({ id: authority.id }).from(authority).where(sql`state = 'active'`);
       return authorities.length > 0 && authorities.every(({ id }) => keys.some(({ authorityId }) => authorityId === id));
     }),
-    // A clock behind the last event of a chain was set back, or was wrong then: nothing may be signed with it.
-    clock: await holds(async () => now() >= (await lastEventAt(deployment)) - CLOCK_TOLERANCE_SECONDS),
+    clock: await holds(async () => (await clock.state(store)).trusted),
     renewal: await holds(async () => (await overdue(deployment)) === 0),
   };
   return { ready: Object.values(checks).every((one) => one === 'ok'), checks };
-}
-
-/** When the last event of each authority, and the last of all, was written, whichever is latest: one look-up for each. */
-async function lastEventAt({ store }: Deployment): Promise<number> {
-  const [row] = await store.db.all<{ at: number | null }>(sql`
-    SELECT max(at) AS at FROM (
-      SELECT (SELECT e.at FROM event AS e WHERE e.authority_id = a.id ORDER BY e.seq DESC LIMIT 1) AS at FROM authority AS a
-      UNION ALL SELECT at FROM event WHERE rowid = (SELECT max(rowid) FROM event)
-    )`);
-  return row?.at ?? 0;
 }

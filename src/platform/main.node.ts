@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { accessCommands } from '../cli/access.js';
+import { clockCommands } from '../cli/clock.js';
 import { authorityCommands } from '../cli/authority.js';
 import { keyCommands } from '../cli/key.js';
 import { policyCommands } from '../cli/policy.js';
@@ -210,6 +211,7 @@ function createProgram(): Command {
   federationCommands(program);
   watchingCommands(program);
   accessCommands(program);
+  clockCommands(program);
   resolveCommand(program, (subject, anchors) =>
     resolveEntity(subject, {
       anchors,

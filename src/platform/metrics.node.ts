@@ -61,6 +61,7 @@ export function createMetrics(deployment: Deployment, store: NodeStore, discover
       .where(isNotNull(artefact.renewAt));
     return (row?.exp ?? deployment.now()) - deployment.now();
   });
+  gauge('holdfast_clock_trusted', '1 while the clock is trusted; 0: nothing is signed', async () => Number((await deployment.clock.state(store)).trusted));
   gauge('holdfast_renewal_overdue', 'Artefacts overdue for renewal; counted up to about 1000', () => overdue(deployment));
   gauge(
     'holdfast_jobs_running',

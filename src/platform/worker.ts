@@ -2,6 +2,7 @@ import { createAdminApp } from '../admin/app.js';
 import { sealedCustody } from '../keys/custody.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
+import { trustedClock } from '../operations/clock/trusted-clock.js';
 import { backgroundTurn } from '../operations/background.js';
 import { scheduleCrawls } from '../operations/resolving/crawl.js';
 import { exploringDirectly } from '../operations/explore-directly.js';
@@ -10,6 +11,7 @@ import { perProcess } from '../outbound/budget.js';
 import { closedDoor } from '../outbound/closed-door.js';
 import { safeFetch } from '../outbound/safe-fetch.workers.js';
 import { createPublicApp, type PublicContext } from '../public/app.js';
+import type { Clock } from '../store/clock.js';
 import { inboxOnD1 } from '../store/inbox.workers.js';
 import { publishedOnD1 } from '../store/published.workers.js';
 import { openStore } from '../store/store.workers.js';
@@ -32,6 +34,8 @@ interface Instance {
 }
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
+/** Here both come from the platform, which sets neither while an isolate lives. */
+const CLOCK: Clock = { now: seconds, elapsed: () => performance.now() / 1000 };
 /**
  * There is no socket hook on Workers: the platform's own flag keeps requests off private networks and sends even our own
  * zone through the public front door. Without it nothing is fetched.
@@ -54,7 +58,7 @@ function instanceOf(env: Bindings): Instance {
       store,
       custody: sealedCustody(await importSealKey(config.sealKey)),
       outbound: mayDiscover() ? perProcess(safeFetch({ loopback: config.development })) : closedDoor('set the compatibility flag global_fetch_strictly_public'),
-      now: seconds,
+      clock: trustedClock(CLOCK, { development: config.development }),
       development: config.development,
     });
     await firstStart(deployment, config.url, config.adminToken);

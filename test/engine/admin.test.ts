@@ -103,6 +103,8 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/jobs/{job}': ALL,
   'GET /authorities/{slug}/jobs/{job}/refusals': ALL,
   'GET /events': 'owner',
+  'GET /clock': ALL,
+  'POST /clock/confirm': 'owner',
   'GET /whoami': ALL,
   'GET /api-keys': 'owner',
   'POST /api-keys': 'owner',
@@ -113,6 +115,7 @@ const MATRIX: Record<string, string> = {
 function bodyFor({ method, path }: Operation): unknown {
   if (method === 'GET' || path.endsWith('/lines')) return undefined;
   if (path === '/authorities') return { slug: 'x', entity_id: 'https://x.example' };
+  if (path === '/clock/confirm') return { reason: 'x' };
   if (path === '/api-keys') return { name: 'x', role: 'auditor' };
   if (path.endsWith('/members')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/preflight')) return { entity_id: 'https://x.example' };

@@ -2,8 +2,6 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { createAuthority } from '../../src/operations/authorities/authorities.js';
-import { systemCall } from '../../src/operations/call.js';
 import { overdue } from '../../src/operations/artefacts/renew.js';
 import { activeMembers } from '../../src/platform/active-members.node.js';
 import { readiness } from '../../src/platform/health.js';
@@ -92,7 +90,7 @@ describe('what anyone may ask of the process itself', () => {
       await later();
       expect([d.published.begin(), other.begin(), d.published.kept().entries]).toEqual(before);
     }
-    expect(await d.rows('SELECT name FROM setting')).toEqual([]);
+    expect(await d.rows("SELECT name FROM setting WHERE name = 'readyz'")).toEqual([]);
     const before = [d.published.begin(), other.begin()];
     await d.deployment.store.write([insertRows(setting, [{ name: 'x', value: 'y' }])]);
     await later();
@@ -125,16 +123,13 @@ describe('what anyone may ask of the process itself', () => {
     await d.store.probe();
     expect(statSync(log).size - before).toBeGreaterThan(100_000);
   });
-  it('a clock behind the last event of any authority is noticed, and right again it is ready', async () => {
+  it('a clock that was set back is noticed, and right again it is ready', async () => {
     const d = await prepared();
-    const late = { ...d.deployment };
-    await createAuthority(systemCall(d.deployment), { slug: 'two', entityId: 'https://two.example.org' });
-    await d.execute(
-      `UPDATE event SET at = ${NOW + 100} WHERE seq = (SELECT max(seq) FROM event) AND authority_id = (SELECT id FROM authority WHERE slug = 'main')`,
-    );
-    expect((await readiness(late)).checks).toMatchObject({ clock: 'failing' });
-    const right = { ...d.deployment, now: () => NOW + 70 };
-    expect((await readiness(right)).checks).toMatchObject({ clock: 'ok' });
+    expect((await readiness({ ...d.deployment })).checks).toMatchObject({ clock: 'ok' });
+    d.jump(-100);
+    expect((await readiness({ ...d.deployment })).checks).toMatchObject({ clock: 'failing' });
+    d.jump(70);
+    expect((await readiness({ ...d.deployment })).checks).toMatchObject({ clock: 'ok' });
   });
   it('overdue: after a quarter of a lifetime, withheld at once, past the cap never; counted up to a bound', async () => {
     const d = await prepared();

@@ -7,6 +7,7 @@ import { importSealKey } from '../../src/keys/seal.js';
 import { createApiKey, ensureOwner } from '../../src/operations/access/api-keys.js';
 import { createAuthority, type NewAuthority } from '../../src/operations/authorities/authorities.js';
 import { type Call, type Deployment, systemCall } from '../../src/operations/call.js';
+import { trustedClock } from '../../src/operations/clock/trusted-clock.js';
 import { exploringDirectly } from '../../src/operations/explore-directly.js';
 import type { Outbound } from '../../src/outbound/outbound.js';
 import { createPublicApp } from '../../src/public/app.js';
@@ -32,6 +33,10 @@ export interface TestDeployment extends TestStore {
   readonly token: string;
   /** Seconds; set it to travel. */
   clock: number;
+  /** Set the clock off by so many seconds, while no time passes. */
+  jump(seconds: number): void;
+  /** The deployment as another process sees it, started now on the same store. */
+  restarted(): Deployment;
   /** What the pretended network answers: URL → body, or a function. */
   readonly network: Map<string, string>;
   /** URLs asked of it, in order. */
@@ -55,8 +60,9 @@ async function answer(asked: Response | Promise<Response>): Promise<Answer> {
 
 /** A whole deployment over a fresh store of this runtime: one authority, one owner, a network of its own, a clock to set. */
 export async function testDeployment(authority: Partial<NewAuthority> = {}): Promise<TestDeployment> {
-  const state = { clock: NOW };
+  const state = { clock: NOW, jumped: 0 };
   const now = () => state.clock;
+  const elapsed = () => state.clock - state.jumped;
   const fresh = await freshStore(now);
   const network = new Map<string, string>();
   const asked: string[] = [];
@@ -74,7 +80,10 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
       return { ok: true, value: { url, body } };
     },
   };
-  const deployment = exploringDirectly({ store: fresh.store, custody: sealedCustody(await importSealKey(newSealKey())), outbound, now, development: false });
+  const custody = sealedCustody(await importSealKey(newSealKey()));
+  const started = () =>
+    exploringDirectly({ store: fresh.store, custody, outbound, clock: trustedClock({ now, elapsed }, { development: false }), development: false });
+  const deployment = started();
   const token = (await ensureOwner(deployment, undefined)) as string;
   const call = systemCall(deployment);
   await createAuthority(call, { slug: 'main', entityId: ANCHOR, ...authority });
@@ -94,6 +103,11 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
     set clock(value) {
       state.clock = value;
     },
+    jump(by) {
+      state.clock += by;
+      state.jumped += by;
+    },
+    restarted: started,
     admin: (method, path, body, { token: other = token, headers = {} } = {}) =>
       answer(
         Promise.resolve(

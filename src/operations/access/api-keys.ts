@@ -2,13 +2,10 @@ import { and, count, eq, gt, isNull, ne, or } from 'drizzle-orm';
 import { newApiKey, newId, sha256 } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { apiKey, type Role } from '../../store/schema.js';
-import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
+import { allow, type Call, change, DEPLOYMENT, type Deployment, systemCall } from '../call.js';
 import { Refusal } from '../refusal.js';
 
 export type ApiKeyRow = typeof apiKey.$inferSelect;
-
-/** The event chain of what concerns the deployment and no single authority. */
-export const DEPLOYMENT = 'deployment';
 
 export interface ApiKeyInput {
   readonly name: string;

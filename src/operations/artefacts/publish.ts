@@ -17,6 +17,7 @@ import { sha256 } from '../../keys/random.js';
 import type { NewArtefact } from '../../store/bulk.js';
 import { AUTHORITY_ENDPOINTS, ENDPOINT_PATHS, ownTrustMark } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
+import { expectTrustedClock } from '../clock/trusted-clock.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
 
@@ -28,12 +29,17 @@ export interface Issuer {
   readonly signer: Signer;
 }
 
-/** Find what is needed to sign for an authority. @throws Refusal wrong_state when it has no active key or is halted */
+/**
+ * Find what is needed to sign for an authority.
+ * @throws Refusal wrong_state when it has no active key or is halted
+ * @throws Refusal temporarily_unavailable while the clock is not trusted
+ */
 export async function issuerOf(
   deployment: Deployment,
   authority: AuthorityRow,
   changed: { keys?: readonly AuthorityKeyRow[]; policy?: PolicyRow } = {},
 ): Promise<Issuer> {
+  await expectTrustedClock(deployment);
   if (authority.state !== 'active') throw new Refusal('wrong_state', `the authority ${authority.slug} is ${authority.state}; nothing is signed`);
   const keys = changed.keys ?? (await authorityKeys(deployment.store.db, authority.id));
   const active = keys.find(({ state }) => state === 'active');

@@ -1,0 +1,57 @@
+import { and, gt, sql } from 'drizzle-orm';
+import { newId } from '../../keys/random.js';
+import { artefact, knownEntity } from '../../store/schema.js';
+import { allow, type Call, change, DEPLOYMENT } from '../call.js';
+import { renewable } from '../jobs/jobs.js';
+import { CLOCK_TOLERANCE_SECONDS } from './judge-clock.js';
+import { type ClockState, confirmTime } from './trusted-clock.js';
+
+/** Leases are short; one that is longer was taken with another clock. Seconds. */
+const LONGEST_LEASE = 60 * 60;
+
+export async function readClock(call: Call): Promise<ClockState> {
+  allow(call, 'read', null);
+  return call.clock.state(call.store);
+}
+
+/**
+ * Somebody has looked at a clock that is not trusted and says that it is right. What was signed ahead of it, which nobody can
+ * verify before then, is due at once, and so is what was found out with it; its leases end.
+ */
+export async function confirmClock(call: Call, reason: string): Promise<ClockState> {
+  allow(call, 'administer', null);
+  const { clock, store } = call;
+  const { db } = store;
+  await change(call, {
+    authorityId: DEPLOYMENT,
+    scope: null,
+    // Nothing else is written until it is done.
+    urgent: true,
+    async decide() {
+      const now = clock.now();
+      const { highest, problem, by } = await clock.state(store);
+      const ahead = now + CLOCK_TOLERANCE_SECONDS;
+      return {
+        events: [{ type: 'clock.confirmed', subjectKind: 'deployment', subjectId: DEPLOYMENT, reason, detail: { now, highest, problem, by } }],
+        statements: [
+          confirmTime({ highest: now, confirmed: newId('clk') }),
+          db
+            .update(artefact)
+            .set({ renewAt: 0 })
+            .where(and(gt(artefact.iat, ahead), renewable(now))),
+          db
+            .update(artefact)
+            .set({ leaseUntil: 0 })
+            .where(gt(artefact.leaseUntil, now + LONGEST_LEASE)),
+          db.update(knownEntity).set({ dueAt: now }).where(sql`${knownEntity.evaluatedAt} > ${ahead}`),
+          db
+            .update(knownEntity)
+            .set({ leaseUntil: 0 })
+            .where(gt(knownEntity.leaseUntil, now + LONGEST_LEASE)),
+        ],
+        result: undefined,
+      };
+    },
+  });
+  return clock.state(store);
+}

@@ -1,0 +1,122 @@
+import { eq } from 'drizzle-orm';
+import { insertRows } from '../../store/bulk.js';
+import type { Clock } from '../../store/clock.js';
+import type { Statement } from '../../store/database.js';
+import { setting } from '../../store/schema.js';
+import type { Store } from '../../store/store.js';
+import { Refusal } from '../refusal.js';
+import { type ClockProblem, judgeClock } from './judge-clock.js';
+
+/** The row of the store in which the trusted time stands. */
+const NAME = 'clock';
+/** Seconds after which signing moves the trusted time of the store on; a deployment that signs nothing does so once an hour. */
+const RAISED_WHEN_SIGNING = 60;
+const RAISED_WHEN_IDLE = 60 * 60;
+
+/** What the store knows of time. `confirmed` changes whenever a person has said that the clock is right. */
+interface TimeRecord {
+  readonly highest: number;
+  readonly confirmed: string;
+}
+
+export interface ClockState {
+  readonly trusted: boolean;
+  readonly now: number;
+  /** The highest time trusted so far; 0: none. */
+  readonly highest: number;
+  readonly problem: ClockProblem | null;
+  /** Seconds by which the clock seems to be off: positive when ahead. */
+  readonly by: number;
+}
+
+/**
+ * A clock that is believed only while nothing speaks against it. A wrong one signs what nobody can verify, brings back what
+ * had ended and forgets what was to be remembered; so nothing is signed with it.
+ */
+export interface TrustedClock extends Clock {
+  /** Look at it. A good outcome is kept until the second is over. */
+  state(store: Store): Promise<ClockState>;
+  /** Note in the store that its time was trusted, when that is due. */
+  note(store: Store, options: { readonly signing: boolean }): Promise<void>;
+}
+
+const row = (record: TimeRecord) => [{ name: NAME, value: JSON.stringify(record) }];
+
+/** Somebody vouches for this time: every process begins anew with it. */
+export const confirmTime = (record: TimeRecord): Statement => insertRows(setting, row(record), 'ON CONFLICT (name) DO UPDATE SET value = excluded.value');
+
+/** The highest time rises and the confirmation stays; another process may have got further. */
+const raiseTime = (record: TimeRecord): Statement =>
+  insertRows(
+    setting,
+    row(record),
+    `ON CONFLICT (name) DO UPDATE SET value = json_set(setting.value, '$.highest', json_extract(excluded.value, '$.highest'))
+     WHERE json_extract(setting.value, '$.highest') < json_extract(excluded.value, '$.highest')`,
+  );
+
+async function readTime({ db }: Store): Promise<TimeRecord> {
+  const [found] = await db.select({ value: setting.value }).from(setting).where(eq(setting.name, NAME)).limit(1);
+  return found ? (JSON.parse(found.value) as TimeRecord) : { highest: 0, confirmed: '' };
+}
+
+/** @param development see `ClockFacts` */
+export function trustedClock(clock: Clock, { development }: { readonly development: boolean }): TrustedClock {
+  /** `now` less `elapsed` when the clock was trusted last; undefined: it was not yet. */
+  let origin: number | undefined;
+  let confirmed: string | undefined;
+  let good: { readonly elapsed: number; readonly state: ClockState } | undefined;
+
+  async function look(store: Store): Promise<ClockState> {
+    const record = await readTime(store);
+    // Somebody said that the clock is right: what this process expected counts no more.
+    if (confirmed !== undefined && confirmed !== record.confirmed) origin = undefined;
+    confirmed = record.confirmed;
+    const now = clock.now();
+    const elapsed = clock.elapsed();
+    const found = judgeClock({ now, expected: origin === undefined ? undefined : origin + elapsed, highest: record.highest, development });
+    // Within tolerance it is followed: clocks are slewed all the time.
+    if (!found) origin = now - elapsed;
+    const state: ClockState = { trusted: !found, now, highest: record.highest, problem: found?.problem ?? null, by: found?.by ?? 0 };
+    good = found ? undefined : { elapsed, state };
+    return state;
+  }
+
+  const state = async (store: Store): Promise<ClockState> =>
+    good && good.state.now === clock.now() && clock.elapsed() - good.elapsed < 1 ? good.state : look(store);
+
+  return {
+    ...clock,
+    state,
+    async note(store, { signing }) {
+      const { trusted, now, highest } = await state(store);
+      if (!trusted || now < highest + (signing ? RAISED_WHEN_SIGNING : RAISED_WHEN_IDLE)) return;
+      await store.write([raiseTime({ highest: now, confirmed: confirmed ?? '' })]);
+      good = undefined;
+    },
+  };
+}
+
+/** What a person is told about a clock that is not trusted; undefined: it is. */
+export function clockWords({ problem, by }: ClockState): string | undefined {
+  if (problem === null) return undefined;
+  const seconds = `${Math.abs(by)} s`;
+  const says = {
+    jumped: `it jumped ${seconds} ${by < 0 ? 'back' : 'ahead'} while the process was running`,
+    behind: `it is ${seconds} behind the time this deployment has signed at before`,
+    ahead: `it is ${seconds} ahead of the last time this deployment knew`,
+  }[problem];
+  return `the clock is not trusted: ${says}. Nothing is signed with it. Set the clock right; when it is right, say so: holdfast clock confirm`;
+}
+
+/**
+ * What every signing, and every turn of work, begins with.
+ * @throws Refusal temporarily_unavailable while the clock is not trusted
+ */
+export async function expectTrustedClock(
+  { clock, store }: { readonly clock: TrustedClock; readonly store: Store },
+  { signing }: { readonly signing: boolean } = { signing: true },
+): Promise<void> {
+  const words = clockWords(await clock.state(store));
+  if (words !== undefined) throw new Refusal('temporarily_unavailable', words);
+  await clock.note(store, { signing });
+}
