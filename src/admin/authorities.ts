@@ -15,6 +15,10 @@ import { endpoint } from './endpoint.js';
 import { authorityChange, authorityInput, authoritySchema, keySchema, newAuthority, newKey, pageOf, presentAuthority, presentKey } from './wire.js';
 import { write } from './write.js';
 
+const retirement = z
+  .strictObject({ force: z.boolean().optional(), reason: z.string().trim().min(1).max(500).optional() })
+  .refine(({ force, reason }) => !force || reason !== undefined, 'force needs a reason')
+  .openapi('KeyRetirement');
 const activation = z.strictObject({ force: z.boolean().optional(), reason: z.string().min(1).max(500).optional() }).openapi('KeyActivation');
 const revocation = z
   .strictObject({ reason: z.string().openapi({ description: 'unspecified, compromised or superseded, spelled exactly (OpenID Federation 1.0 §8.7.3)' }) })
@@ -148,9 +152,16 @@ export function keyEndpoints(app: AdminApp): void {
       path: `${base}/{kid}/retire`,
       tag,
       summary: 'Take a retiring key out of the configuration; it stays among the historical keys',
+      description:
+        'Refused while anything it signed can still be valid. `force` does so all the same: what it signed can then only be judged with the historical keys.',
+      body: retirement,
+      bodyOptional: true,
       response: keySchema,
     },
-    (c) => write(c, 200, presentKey, (call) => retireKey(call, param(c, 'slug'), param(c, 'kid'))),
+    (c) => {
+      const { force, reason } = validJson<z.infer<typeof retirement>>(c);
+      return write(c, 200, presentKey, (call) => retireKey(call, param(c, 'slug'), param(c, 'kid'), { force: force === true, reason }));
+    },
   );
   endpoint(
     app,

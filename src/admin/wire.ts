@@ -133,6 +133,10 @@ export const keySchema = z
     ended_at: seconds.nullable(),
     revoked_reason: z.string().nullable(),
     superior_ready_at: seconds.nullable(),
+    signed_until: seconds.nullable().openapi({ description: 'The largest `exp` it ever signed; it is published until then' }),
+    unseen_until: seconds
+      .nullable()
+      .openapi({ description: 'The largest `exp` of the Entity Configurations published before it; it signs nothing until then' }),
   })
   .openapi('Key');
 export const presentKey = (row: AuthorityKeyRow): z.infer<typeof keySchema> => ({
@@ -147,6 +151,8 @@ export const presentKey = (row: AuthorityKeyRow): z.infer<typeof keySchema> => (
   ended_at: row.endedAt,
   revoked_reason: row.revokedReason,
   superior_ready_at: row.superiorReadyAt,
+  signed_until: row.signedUntil,
+  unseen_until: row.unseenUntil,
 });
 
 /* Members */

@@ -58,19 +58,27 @@ export function keyCommands(program: Command): void {
       const one = await client.send<KeyView>('POST', keys(authority), { ...secret, ...(options.alg !== undefined && { alg: options.alg }) });
       show(json, one, () => describe(one));
     });
-  for (const [verb, about] of [
-    ['stage', 'publish a key that is not signing yet'],
-    ['retire', 'take a retiring key out of the configuration'],
-  ] as const) {
-    key
-      .command(`${verb} <kid>`)
-      .description(about)
-      .action(async (kid: string, _options: object, command: Command) => {
-        const { client, json, authority } = globals(command);
-        const one = await client.send<KeyView>('POST', keys(authority, kid, verb));
-        show(json, one, () => describe(one));
+  key
+    .command('stage <kid>')
+    .description('publish a key that is not signing yet')
+    .action(async (kid: string, _options: object, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const one = await client.send<KeyView>('POST', keys(authority, kid, 'stage'));
+      show(json, one, () => describe(one));
+    });
+  key
+    .command('retire <kid>')
+    .description('take a retiring key out of the configuration, once nothing it signed is valid any more')
+    .option('--force', 'do not wait for what it signed to end; needs --reason')
+    .option('--reason <text>')
+    .action(async (kid: string, options: { force?: boolean; reason?: string }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const one = await client.send<KeyView>('POST', keys(authority, kid, 'retire'), {
+        ...(options.force && { force: true }),
+        ...(options.reason !== undefined && { reason: options.reason }),
       });
-  }
+      show(json, one, () => describe(one));
+    });
   key
     .command('activate <kid>')
     .description('sign with this key from now on')

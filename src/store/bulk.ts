@@ -2,6 +2,7 @@ import { getTableColumns, getTableName } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { artefact } from './schema.js';
 import { raw, type Statement } from './database.js';
+import { signedUntil } from './signed-until.js';
 
 /**
  * Insert any number of rows by one statement with one parameter: rows travel as JSON and `json_each` unpacks them.
@@ -38,13 +39,20 @@ export type NewArtefact = typeof artefact.$inferInsert;
 const REPLACED = ['media_type', 'bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'member_id', 'organization_id', 'renew_at', 'lease_until'];
 const REPLACE = `ON CONFLICT (authority_id, kind, key, variant) DO UPDATE SET ${REPLACED.map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
-/** Publish artefacts: new ones appear, those at the same place are replaced. */
-export const putArtefacts = (rows: readonly NewArtefact[], only?: (column: (name: string) => string) => string): Statement =>
-  insertRows(artefact, rows, REPLACE, only);
+/** Publish artefacts: new ones appear, those at the same place are replaced. Each key remembers until when what it signed lasts. */
+export const putArtefacts = (rows: readonly NewArtefact[], only?: (column: (name: string) => string) => string): readonly Statement[] => [
+  insertRows(artefact, rows, REPLACE, only),
+  ...signedUntil(rows),
+];
 
 /** Publish without an event and so without a lock: only while the authority is active and of the generation signed for. */
 export const whileCurrent = (column: (name: string) => string): string =>
   `EXISTS (SELECT 1 FROM authority WHERE authority.id = ${column('authority_id')} AND authority.state = 'active' AND authority.generation = ${column('generation')})`;
+
+export type RenewedArtefact = Pick<
+  NewArtefact,
+  'authorityId' | 'kind' | 'variant' | 'bytes' | 'sha256' | 'iat' | 'exp' | 'cap' | 'kid' | 'generation' | 'cut' | 'renewAt'
+> & { readonly id: number; readonly was: string };
 
 const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'renew_at'];
 
@@ -52,16 +60,13 @@ const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'c
  * Renewal: only rows that still hold the bytes that were read, and only while the authority's generation is the one
  * signed for. Never an insert: what a halt removed stays removed.
  */
-export const renewArtefacts = (
-  rows: readonly (Pick<NewArtefact, 'bytes' | 'sha256' | 'iat' | 'exp' | 'cap' | 'kid' | 'generation' | 'cut' | 'renewAt'> & {
-    readonly id: number;
-    readonly was: string;
-  })[],
-): Statement =>
+export const renewArtefacts = (rows: readonly RenewedArtefact[]): readonly Statement[] => [
   raw(
     `UPDATE artefact SET ${RENEWED.map((name) => `${name} = json_extract(new.value, '$.${name}')`).join(', ')}, lease_until = 0
      FROM json_each(?) AS new
      WHERE artefact.id = json_extract(new.value, '$.id') AND artefact.sha256 = json_extract(new.value, '$.was')
        AND (SELECT generation FROM authority WHERE authority.id = artefact.authority_id) = json_extract(new.value, '$.generation')`,
-    JSON.stringify(rows.map(({ renewAt, cut, ...row }) => ({ ...row, cut: cut ?? 0, renew_at: renewAt ?? null }))),
-  );
+    JSON.stringify(rows.map(({ renewAt, cut, authorityId: _, kind: __, variant: ___, ...row }) => ({ ...row, cut: cut ?? 0, renew_at: renewAt ?? null }))),
+  ),
+  ...signedUntil(rows),
+];

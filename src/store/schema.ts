@@ -58,6 +58,8 @@ export const authority = sqliteTable('authority', {
   /** When the last change that reaches every statement was made, and again when all of them had been signed anew. */
   statementsChangedAt: integer('statements_changed_at').notNull().default(0),
   ecLocation: text('ec_location', { enum: EC_LOCATION_MODES }).notNull().default('needed'),
+  /** The largest `exp` of any Entity Configuration it published: until then somebody may keep one that lacks a newer key. */
+  configurationExp: integer('configuration_exp'),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
   v: integer('v').notNull(),
@@ -86,6 +88,10 @@ export const authorityKey = sqliteTable(
     revokedReason: text('revoked_reason'),
     /** Under a superior: the moment from which every valid statement about us lists this key. */
     superiorReadyAt: integer('superior_ready_at'),
+    /** The largest `exp` it ever signed; it is published for as long. */
+    signedUntil: integer('signed_until'),
+    /** The largest `exp` of the configurations that were published before it. */
+    unseenUntil: integer('unseen_until'),
   },
   (t) => [uniqueIndex('authority_key_kid').on(t.authorityId, t.kid)],
 );

@@ -175,7 +175,7 @@ describe('rotation by schedule', () => {
     expect(await at(8)).toBe('active,staged');
     expect(await at(9.5)).toBe('active,staged');
     expect(await at(10)).toBe('retiring,active');
-    expect(await at(10.5)).toBe('retiring,active');
+    expect(await at(10.4)).toBe('retiring,active');
     expect(await at(11)).toBe('historical,active');
     expect((await kids(d)).includes(first as string)).toBe(false);
     expect((await d.admin('PATCH', '/authorities/main', { key_rotation: 60 })).status).toBe(422);

@@ -58,7 +58,7 @@ async function renewFor(deployment: Deployment, authorityId: string, rows: reado
 async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly Due[]): Promise<void> {
   try {
     const { renewed, marks } = await signAll(deployment, issuer, rows);
-    if (renewed.length) await deployment.store.write([renewArtefacts(renewed), ...(marks.length ? putRenewedMarks(marks) : [])]);
+    if (renewed.length) await deployment.store.write([...renewArtefacts(renewed), ...(marks.length ? putRenewedMarks(marks) : [])]);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     const [only] = rows;
@@ -87,7 +87,7 @@ function putRenewedMarks(marks: readonly IssuedMark[]): readonly Statement[] {
       (column) =>
         `EXISTS (SELECT 1 FROM artefact AS a WHERE a.authority_id = ${column('authority_id')} AND a.kind = 'mark' AND a.key = ${column('trust_mark_type')} || char(10) || ${column('entity_id')} AND a.variant = '' AND a.sha256 = ${column('sha256')})`,
     ),
-    putArtefacts(
+    ...putArtefacts(
       marks.flatMap(({ statuses }) => statuses),
       (column) =>
         `EXISTS (SELECT 1 FROM trust_mark AS t WHERE t.authority_id = ${column('authority_id')} AND t.sha256 = ${column('key')} AND t.revoked_at IS NULL)`,
@@ -128,9 +128,12 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
     if (fresh) signed.push({ ...fresh, id: row.id, was: row.sha256 });
   };
   for (let at = 0; at < rows.length; at += SIGN_AT_ONCE) await Promise.all(rows.slice(at, at + SIGN_AT_ONCE).map(one));
-  const renewed = signed.map(({ id, was, bytes, sha256, iat, exp = null, cap = null, kid, generation, cut, renewAt }) => ({
+  const renewed = signed.map(({ id, was, authorityId, kind, variant, bytes, sha256, iat, exp = null, cap = null, kid, generation, cut, renewAt }) => ({
     id,
     was,
+    authorityId,
+    kind,
+    variant,
     bytes,
     sha256,
     iat,

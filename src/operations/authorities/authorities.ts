@@ -130,6 +130,7 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
         generation: 1,
         statementsChangedAt: now,
         ecLocation: input.ecLocation ?? 'needed',
+        configurationExp: null,
         createdAt: now,
         updatedAt: now,
         v: 1,
@@ -146,6 +147,8 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
         endedAt: null,
         revokedReason: null,
         superiorReadyAt: null,
+        signedUntil: null,
+        unseenUntil: null,
       };
       const issuer = await issuerOf(call, row, { keys: [keyRow] });
       const artefacts = [await signedConfiguration(call, issuer), await signedHistoricalKeys(call, issuer)];
@@ -159,7 +162,7 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
             artefacts: published(artefacts),
           },
         ],
-        statements: [insertRows(authority, [row]), insertRows(authorityKey, [keyRow]), putArtefacts(artefacts)],
+        statements: [insertRows(authority, [row]), insertRows(authorityKey, [keyRow]), ...putArtefacts(artefacts)],
         result: row,
       };
     },
@@ -196,7 +199,8 @@ export async function changeAuthority(
       const after = all ? nextGeneration(changed, now) : { ...changed, updatedAt: now, v: before.v + 1 };
       const artefacts = [await signedConfiguration(call, await issuerOf(call, after))];
       const job = all ? await resignJob(call, after, 'settings', 'statements') : undefined;
-      const { id: _, slug: __, entityId: ___, createdAt: ____, ...columns } = after;
+      // What signing raises is not ours to write: it may have risen since the row was read.
+      const { id: _, slug: __, entityId: ___, createdAt: ____, configurationExp: _____, ...columns } = after;
       return {
         events: [
           {
@@ -211,7 +215,7 @@ export async function changeAuthority(
           db.update(authority).set(columns).where(eq(authority.id, id)),
           ...(job?.statements ?? []),
           ...(recognizesLess(before.claims, after.claims) ? withholdUnder(id, now) : []),
-          putArtefacts(artefacts),
+          ...putArtefacts(artefacts),
         ],
         result: { ...after, findings },
       };

@@ -4,6 +4,8 @@ import { insertRows, putArtefacts } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
+import { isPublished } from '../../keys/life-cycle.js';
+import { unseenUntil } from '../../store/signed-until.js';
 import { withholdResting } from '../../store/known-entities.js';
 import { artefact, authority, authorityKey } from '../../store/schema.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
@@ -76,11 +78,12 @@ export function changeKeys(
         elsewhere: consequences?.elsewhere ?? [],
         statements: [
           ...saveKeys(call, before, keys),
+          ...newlyPublished(before, keys),
           ...(resign ? [db.update(authority).set(generationOf(after)).where(eq(authority.id, authorityId))] : []),
           ...(job?.statements ?? []),
           ...(withheld === undefined ? [] : withholdResting(authorityId, call.now())),
           ...(consequences?.statements ?? []),
-          artefacts.length ? putArtefacts(artefacts) : withholdOwn(call, authorityId),
+          ...(artefacts.length ? putArtefacts(artefacts) : [withholdOwn(call, authorityId)]),
         ],
         result,
       };
@@ -100,10 +103,15 @@ function saveKeys({ store: { db } }: Call, before: readonly AuthorityKeyRow[], a
     const old = before.find(({ id }) => id === row.id);
     if (!old) return [insertRows(authorityKey, [row])];
     if (old === row) return [];
-    const { id, ...columns } = row;
+    // What signing raises is not ours to write: it may have risen since the row was read.
+    const { id, signedUntil: _, unseenUntil: __, ...columns } = row;
     return [db.update(authorityKey).set(columns).where(eq(authorityKey.id, id))];
   });
 }
+
+/** Keys that the configuration shows from this change on. */
+const newlyPublished = (before: readonly AuthorityKeyRow[], after: readonly AuthorityKeyRow[]): readonly Statement[] =>
+  after.filter((key) => isPublished(key) && !before.some((old) => old.id === key.id && isPublished(old))).map(({ id }) => unseenUntil(id));
 
 export const newRow = (id: string, authorityId: string, key: NewKey, now: number, staged: boolean): AuthorityKeyRow => ({
   id,
@@ -117,6 +125,8 @@ export const newRow = (id: string, authorityId: string, key: NewKey, now: number
   endedAt: null,
   revokedReason: null,
   superiorReadyAt: null,
+  signedUntil: null,
+  unseenUntil: null,
 });
 
 export const swap = (keys: readonly AuthorityKeyRow[], ...changed: readonly AuthorityKeyRow[]): readonly AuthorityKeyRow[] => [

@@ -26,10 +26,11 @@ export async function createKey(call: Call, slug: string, input: KeyInput): Prom
       ? ({ ok: true, value: await call.custody.generate(id, input.alg ?? (keyAlg as SigningAlgorithm)) } as const)
       : await call.custody.adopt(id, input.secret, input.alg);
   if (!made.ok) throw refuseFindings('this key cannot be taken over', made.findings);
-  return changeKeys(call, slug, authorityId, async (keys) => {
+  return changeKeys(call, slug, authorityId, async (keys, { configurationExp }) => {
     if (keys.some(({ kid }) => kid === made.value.kid)) throw new Refusal('already_exists', 'the authority has this key already');
     if (input.onlyNext && keys.some(({ state }) => state === 'staged')) throw new Refusal('wrong_state', 'another key is staged already');
-    const key = newRow(id, authorityId, made.value, call.now(), input.stage !== false);
+    const staged = input.stage !== false;
+    const key = { ...newRow(id, authorityId, made.value, call.now(), staged), unseenUntil: staged ? configurationExp : null };
     return { keys: [...keys, key], key, event: input.secret === undefined ? 'key.generated' : 'key.imported' };
   });
 }

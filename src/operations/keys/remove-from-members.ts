@@ -113,7 +113,7 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
       ...(after.state !== 'active'
         ? [db.delete(artefact).where(at('statement')), ...forgetMember(before.authorityId, before.entityId, now)]
         : [
-            statement ? putArtefacts([statement]) : db.update(artefact).set({ exp: 0, renewAt: 0, leaseUntil: 0 }).where(at('statement')),
+            ...(statement ? putArtefacts([statement]) : [db.update(artefact).set({ exp: 0, renewAt: 0, leaseUntil: 0 }).where(at('statement'))]),
             ...dueBelow(before.authorityId, before.entityId, now),
           ]),
     ],

@@ -7,11 +7,11 @@ import { changeKeys, pick, swap } from './change-keys.js';
 export async function stageKey(call: Call, slug: string, kid: string): Promise<AuthorityKeyRow> {
   allow(call, 'keys', slug);
   const { id } = await findAuthority(call.store.db, slug);
-  return changeKeys(call, slug, id, async (keys) => {
+  return changeKeys(call, slug, id, async (keys, { configurationExp }) => {
     const before = pick(keys, kid);
     if (before.state === 'staged') return before;
     if (before.state !== 'created') throw new Refusal('wrong_state', `a key that is ${before.state} cannot be staged`);
-    const key: AuthorityKeyRow = { ...before, state: 'staged', stagedAt: call.now() };
+    const key: AuthorityKeyRow = { ...before, state: 'staged', stagedAt: call.now(), unseenUntil: configurationExp };
     return { keys: swap(keys, key), key, event: 'key.staged' };
   });
 }

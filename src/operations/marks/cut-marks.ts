@@ -71,7 +71,7 @@ export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRo
       .update(trustMark)
       .set({ revokedAt: now, reason, statusDue: atOnce ? 0 : 1 })
       .where(where),
-    ...(atOnce ? [putArtefacts(atOnce)] : []),
+    ...(atOnce ? [...putArtefacts(atOnce)] : []),
   ];
 }
 
@@ -127,7 +127,7 @@ export async function signDueStatuses(deployment: Deployment, limit = 500): Prom
       if (!said) continue;
       const jtis = JSON.stringify(some.map(({ jti }) => jti));
       await deployment.store.write([
-        putArtefacts(said, whileCurrent),
+        ...putArtefacts(said, whileCurrent),
         // Withdrawn meanwhile: then the other answer is due. Keys changed meanwhile: then it was not put, and is signed again.
         raw(
           'UPDATE trust_mark SET status_due = 0 WHERE status_due = ? AND jti IN (SELECT value FROM json_each(?)) AND EXISTS (SELECT 1 FROM authority WHERE id = ? AND generation = ?)',
@@ -258,6 +258,6 @@ async function issueAll(
 
 /** The statements that put an issued mark in force. */
 export const publishMark = ({ mark, statuses, row }: Awaited<ReturnType<typeof issueMark>>): readonly Statement[] => [
-  putArtefacts([mark, ...statuses]),
+  ...putArtefacts([mark, ...statuses]),
   insertRows(trustMark, [row]),
 ];

@@ -65,7 +65,7 @@ function rewrite(
                   .where(and(eq(ownTrustMark.authorityId, id), eq(ownTrustMark.trustMarkType, drop.trustMarkType), eq(ownTrustMark.iss, drop.iss))),
               ]
             : []),
-          putArtefacts([configuration]),
+          ...putArtefacts([configuration]),
         ],
         result: put ?? null,
       };

@@ -71,7 +71,7 @@ export async function rewrite<T>(
             .update(member)
             .set(columns)
             .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
-          ...(artefacts.length ? [putArtefacts(artefacts), ...dueBelow(authorityId, after.entityId, after.updatedAt)] : []),
+          ...(artefacts.length ? [...putArtefacts(artefacts), ...dueBelow(authorityId, after.entityId, after.updatedAt)] : []),
         ],
         result: answer(after),
       };

@@ -112,7 +112,7 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
         statements: [
           ...owner.statements,
           ...(former ? returned(call, row) : [insertRows(member, [row])]),
-          ...(artefacts.length ? [putArtefacts(artefacts), knowMembers(authorityId, [row.entityId], now)] : []),
+          ...(artefacts.length ? [...putArtefacts(artefacts), knowMembers(authorityId, [row.entityId], now)] : []),
         ],
         result: { ...row, findings: keys.findings },
       };

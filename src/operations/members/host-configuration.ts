@@ -69,7 +69,7 @@ export async function hostConfiguration(call: Call, slug: string, id: string, co
           detail: { entity_id: entityId, sha256: row.sha256, exp: claims.exp, domain_control: domainControl },
         },
       ],
-      first: [putArtefacts([row]), knowMembers(authorityId, [entityId], call.now())],
+      first: [...putArtefacts([row]), knowMembers(authorityId, [entityId], call.now())],
     };
   };
   return rewriteMember(call, slug, id, undefined, decide, keysLeftOut(keys.ok ? keys.value.ignored : keys.findings));

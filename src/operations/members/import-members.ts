@@ -256,7 +256,7 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
       ...(rows.length ? [insertRows(member, rows)] : []),
       ...(artefacts.size
         ? [
-            putArtefacts([...artefacts.values()]),
+            ...putArtefacts([...artefacts.values()]),
             knowMembers(
               authority.id,
               active.map(({ entityId }) => entityId),

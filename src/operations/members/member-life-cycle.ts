@@ -100,11 +100,13 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
             .update(member)
             .set({ state, stateReason, cut, hosted, updatedAt, v })
             .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
-          signs
+          ...(signs
             ? putArtefacts(artefacts)
-            : db
-                .delete(artefact)
-                .where(and(eq(artefact.memberId, before.id), only(artefact.authorityId, authorityId), notInArray(artefact.kind, ['mark', 'mark_status']))),
+            : [
+                db
+                  .delete(artefact)
+                  .where(and(eq(artefact.memberId, before.id), only(artefact.authorityId, authorityId), notInArray(artefact.kind, ['mark', 'mark_status']))),
+              ]),
           ...marks.statements,
           ...(signs ? [knowMembers(authorityId, [entityId], updatedAt)] : verb.cuts ? forgetMember(authorityId, entityId, updatedAt) : []),
         ],

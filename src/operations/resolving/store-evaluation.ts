@@ -102,7 +102,7 @@ export async function storeEvaluation(deployment: Deployment, issuer: Issuer, kn
       subject,
       JSON.stringify(settled.flatMap(({ kept }) => kept)),
     ),
-    ...(put.length ? [putArtefacts(put, whileCurrent)] : []),
+    ...(put.length ? [...putArtefacts(put, whileCurrent)] : []),
     knownNow(known, evaluated, { now, next, attempts }),
   ]);
 }
