@@ -28,7 +28,7 @@ export interface ChangeRequest<T> {
   readonly authorityId: string;
   /** What it reads and writes: one member (its entity identifier), or the whole authority (null). */
   readonly scope: string | null;
-  /** Goes to the head of the queue: everything that cuts. */
+  /** Everything that cuts: it goes to the head of the queue, and is committed on a full disk from what is kept for it. */
   readonly urgent?: boolean;
   readonly actor: Actor;
   /** Read, decide, sign. Runs again on fresh state when another writer came first, so it has no effect of its own. */
@@ -38,6 +38,8 @@ export interface ChangeRequest<T> {
 /** One decided operation, as the engine gets it. */
 export interface Decided {
   readonly actor: Actor;
+  /** It may spend what the store keeps for cuts. */
+  readonly urgent: boolean;
   readonly events: readonly NewEvent[];
   /** Other chains it goes into, with the heads that were decided on. */
   readonly elsewhere: readonly (EventsOf & { readonly head: Head })[];
@@ -166,6 +168,7 @@ async function runGroup(engine: Engine, authorityId: string, group: readonly Wai
       head,
       pending.map(({ waiting, decision, elsewhere }) => ({
         actor: waiting.request.actor,
+        urgent: waiting.request.urgent ?? false,
         events: decision.events,
         elsewhere,
         statements: decision.statements,

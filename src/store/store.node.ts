@@ -4,12 +4,14 @@ import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
-import { createChanges, type Engine, HeadMoved, type Outcome } from './change.js';
+import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import * as schema from './schema.js';
-import { type Database, type Statement, StoreBusy, storeError } from './database.js';
+import { type Database, type Statement, StoreBusy, storeError, StoreFull } from './database.js';
+import { noReserve } from './reserve.node.js';
 import { NEWER, schemaAge } from './schema-age.node.js';
 import type { Store } from './store.js';
+import { TROUBLES } from './trouble.js';
 
 export interface NodeStore extends Store {
   /** Read-only: `query_only` is on. Its `data_version` moves with every commit, our own included. */
@@ -44,9 +46,10 @@ function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
 /**
  * Open (and create or migrate) the database file. A commit is on disk when it is acknowledged: WAL with FULL.
  * @param now seconds since the epoch, for the time of events
+ * @param reserve what is given up for cuts when the disk is full
  * @throws Error when a newer version has written it
  */
-export function openStore(file: string, now: () => number, migrations = MIGRATIONS): NodeStore {
+export function openStore(file: string, now: () => number, { migrations = MIGRATIONS, reserve = noReserve } = {}): NodeStore {
   const isNew = !existsSync(file);
   const writer = open(file);
   // It holds members and the hashes of tokens; its log takes the same mode.
@@ -91,6 +94,11 @@ export function openStore(file: string, now: () => number, migrations = MIGRATIO
     }
   }
 
+  const hasRoom = (): boolean => !reserve.spent || reserve.refill();
+  const expectRoom = (): void => {
+    if (!hasRoom()) throw new StoreFull(TROUBLES.full.says);
+  };
+
   /** BEGIN IMMEDIATE … COMMIT. */
   const transact = <T>(body: () => T): Promise<T> =>
     patiently(() => {
@@ -106,6 +114,7 @@ export function openStore(file: string, now: () => number, migrations = MIGRATIO
    * nothing is committed, so `data_version` stays, and with it what every process keeps in memory of what is published.
    */
   function probe(): void {
+    expectRoom();
     const pages = writer.pragma('cache_size', { simple: true });
     writer.pragma(`cache_size = ${PROBE_PAGES}`);
     try {
@@ -123,40 +132,56 @@ export function openStore(file: string, now: () => number, migrations = MIGRATIO
   }
 
   const headNow = writer.prepare('SELECT seq, hash FROM event WHERE authority_id = ? ORDER BY seq DESC LIMIT 1');
-  const engine: Engine = {
-    db,
-    groupSize: GROUP_SIZE,
-    commit: (authorityId, decidedOn, group) =>
-      transact(() => {
-        const readNow = (id: string) => (headNow.get(id) as Head | undefined) ?? EMPTY_HEAD;
-        if (readNow(authorityId).seq !== decidedOn.seq) return 'lost';
-        const at = now();
-        // Where each chain stood when the group began, and where it stands with what the group has added.
-        const began = new Map<string, Head>();
-        const heads = new Map<string, Head>();
-        const headOf = (id: string): Head => {
-          if (!began.has(id)) began.set(id, readNow(id));
-          return heads.get(id) ?? (began.get(id) as Head);
-        };
-        return group.map(({ actor, events, elsewhere, statements }): Outcome => {
-          const chained = [{ authorityId, events }, ...elsewhere].map((one) => ({
-            id: one.authorityId,
-            ...chainEvents(one.authorityId, headOf(one.authorityId), at, actor, one.events),
-          }));
-          if (elsewhere.some((one) => began.get(one.authorityId)?.seq !== one.head.seq)) return { ok: false, error: new HeadMoved() };
-          try {
-            // A nested transaction is a savepoint: one that fails rolls back alone and uses no number.
-            writer.transaction(() => [...chained.map(({ rows }) => insertEvents(rows)), ...statements].forEach(run))();
-          } catch (error) {
-            if (!writer.inTransaction) throw error; // the disk is full: SQLite rolled all of it back
-            return { ok: false, error: storeError(error) };
-          }
-          for (const { id, head } of chained) heads.set(id, head);
-          counts.operations++;
-          return { ok: true };
-        });
-      }),
-  };
+  /** Carry out in one transaction; an operation that fails leaves the others. */
+  const carryOut = (authorityId: string, decidedOn: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[]> =>
+    transact(() => {
+      const readNow = (id: string) => (headNow.get(id) as Head | undefined) ?? EMPTY_HEAD;
+      if (readNow(authorityId).seq !== decidedOn.seq) return 'lost' as const;
+      const at = now();
+      // Where each chain stood when the group began, and where it stands with what the group has added.
+      const began = new Map<string, Head>();
+      const heads = new Map<string, Head>();
+      const headOf = (id: string): Head => {
+        if (!began.has(id)) began.set(id, readNow(id));
+        return heads.get(id) ?? (began.get(id) as Head);
+      };
+      return group.map(({ actor, events, elsewhere, statements }): Outcome => {
+        const chained = [{ authorityId, events }, ...elsewhere].map((one) => ({
+          id: one.authorityId,
+          ...chainEvents(one.authorityId, headOf(one.authorityId), at, actor, one.events),
+        }));
+        if (elsewhere.some((one) => began.get(one.authorityId)?.seq !== one.head.seq)) return { ok: false, error: new HeadMoved() };
+        try {
+          // A nested transaction is a savepoint: one that fails rolls back alone and uses no number.
+          writer.transaction(() => [...chained.map(({ rows }) => insertEvents(rows)), ...statements].forEach(run))();
+        } catch (error) {
+          if (!writer.inTransaction) throw error; // the disk is full: SQLite rolled all of it back
+          return { ok: false, error: storeError(error) };
+        }
+        for (const { id, head } of chained) heads.set(id, head);
+        counts.operations++;
+        return { ok: true };
+      });
+    });
+
+  /** While the reserve is spent only cuts are carried out. The first cut that finds the disk full spends it, and is decided again. */
+  async function commit(authorityId: string, decidedOn: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[]> {
+    const room = hasRoom();
+    const those = room ? group : group.filter(({ urgent }) => urgent);
+    const failed = (error: unknown) => those.map((): Outcome => ({ ok: false, error }));
+    const outcomes = those.length ? await carryOut(authorityId, decidedOn, those).catch(failed) : [];
+    if (outcomes === 'lost') return 'lost';
+    const isFull = (one: Outcome | undefined) => one?.ok === false && one.error instanceof StoreFull;
+    const spends = room && those.some(({ urgent }, n) => urgent && isFull(outcomes[n]));
+    if (spends) reserve.spend();
+    // The log is emptied into the database, so that the next cut finds room in it.
+    if (!room && those.length) writer.pragma('wal_checkpoint(TRUNCATE)');
+    return group.map((one): Outcome => {
+      const outcome = outcomes[those.indexOf(one)] ?? { ok: false, error: new StoreFull(TROUBLES.full.says) };
+      return spends && one.urgent && isFull(outcome) ? { ok: false, error: new HeadMoved() } : outcome;
+    });
+  }
+  const engine: Engine = { db, groupSize: GROUP_SIZE, commit };
 
   return {
     db,
@@ -164,7 +189,10 @@ export function openStore(file: string, now: () => number, migrations = MIGRATIO
     writer,
     counts,
     change: createChanges(engine),
-    write: (statements) => transact(() => statements.forEach(run)),
+    async write(statements) {
+      expectRoom();
+      await transact(() => statements.forEach(run));
+    },
     probe: () => patiently(probe),
     onCommit: (listener) => void listeners.push(listener),
     close() {

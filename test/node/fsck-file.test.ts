@@ -30,7 +30,7 @@ function olderMigrations(folder: string): string {
 it('fsck of a database of an older version says so and changes nothing; a backup of it is verified on its copy', async () => {
   const folder = tempFolder();
   const file = join(folder, 'a.db');
-  openStore(file, () => 1, olderMigrations(folder)).close();
+  openStore(file, () => 1, { migrations: olderMigrations(folder) }).close();
   const before = tables(file);
   await expect(fsckFile(file)).rejects.toThrow(/older version.*fsck changes nothing/);
   expect(tables(file)).toEqual(before);

@@ -90,7 +90,7 @@ describe('the database file', () => {
     writeFileSync(join(first, 'meta/_journal.json'), JSON.stringify({ ...journal, entries: [oldest] }));
     copyFileSync(join(MIGRATIONS, `${oldest?.tag}.sql`), join(first, `${oldest?.tag}.sql`));
     const file = join(folder, 'holdfast.db');
-    const old = openStore(file, () => 1, first);
+    const old = openStore(file, () => 1, { migrations: first });
     old.writer.exec(
       "INSERT INTO member (id, authority_id, entity_id, state, entity_types, intermediate, jwks, metadata, constraints, claims, crit, cut, created_at, updated_at, v) VALUES ('m', 'a', 'https://x.example', 'active', '[]', 0, '{\"keys\":[]}', '{}', '{}', '{}', '[]', 3, 1, 1, 7)",
     );
