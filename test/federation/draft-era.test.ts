@@ -67,6 +67,7 @@ describe('a configuration as earlier drafts had it', async () => {
     ['with marks that are no list', { trust_marks: { id: MARK } }, {}, 'claim_invalid trust_marks'],
     ['with a mark that is no object', { trust_marks: [{ id: MARK, trust_mark: 'a.b.c' }, 5] }, {}, 'claim_invalid trust_marks/1'],
     ['with a mark that is null', { trust_marks: [null] }, {}, 'claim_invalid trust_marks/0'],
+    ['with a mark that is an empty text', { trust_marks: [''] }, {}, 'claim_invalid trust_marks/0'],
     ['with a mark without a JWT', { trust_marks: [{ id: MARK }] }, {}, 'claim_invalid trust_marks/0'],
     ['with a mark whose id is no text', { trust_marks: [{ id: 5, trust_mark: 'a.b.c' }] }, {}, 'claim_invalid trust_marks/0'],
     ['with a mark whose type is null', { trust_marks: [{ id: MARK, trust_mark_type: null, trust_mark: 'a.b.c' }] }, {}, 'claim_invalid trust_marks/0'],
