@@ -226,6 +226,7 @@ describe('the shape of a policy', () => {
   it('SS-09: each critical name is a finding, up to 50', () => {
     const all = (n: number) => checkPolicyCrit(Array.from({ length: n }, (_, k) => `op${k}`)).length;
     expect([0, 1, 49, 50, 51].map(all)).toEqual([0, 1, 49, 50, 50]);
+    expect(checkPolicyCrit(new Array(2)).filter((one) => one.code === 'policy_crit_not_understood')).toHaveLength(2);
   });
   it.each<[unknown, string]>([
     [['x', 'y'], 'ok'],

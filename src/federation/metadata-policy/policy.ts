@@ -25,13 +25,11 @@ export function attempt<T>(where: string, step: () => T): Result<T> {
 
 /** Critical operators must be understood; we understand the standard ones only, and those may not be listed. */
 export function checkPolicyCrit(crit: readonly string[]): readonly Finding[] {
-  return crit
-    .slice(0, MAX_FINDINGS)
-    .map((name) =>
-      OPERATORS.has(name)
-        ? finding('policy_crit_invalid', 'metadata_policy_crit', `${quote(name)} is a standard operator`)
-        : finding('policy_crit_not_understood', 'metadata_policy_crit', `the operator ${quote(name)} is critical and not understood`),
-    );
+  return Array.from(crit.slice(0, MAX_FINDINGS), (name) =>
+    OPERATORS.has(name)
+      ? finding('policy_crit_invalid', 'metadata_policy_crit', `${quote(name)} is a standard operator`)
+      : finding('policy_crit_not_understood', 'metadata_policy_crit', `the operator ${quote(name)} is critical and not understood`),
+  );
 }
 
 /** Shape of the claim `metadata_policy_crit`: a non-empty array of distinct operator names, none of them standard (§3.1.3). */
