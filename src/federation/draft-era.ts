@@ -1,5 +1,12 @@
-import { isEntityConfiguration, parseStatementClaims, type EntityStatement, type StatementOptions, verifyEntityStatement } from './entity-statement.js';
-import { type Finding, finding, type Result, success } from './finding.js';
+import {
+  type EntityStatement,
+  isEntityConfiguration,
+  misplacedHeaders,
+  parseStatementClaims,
+  type StatementOptions,
+  verifyEntityStatement,
+} from './entity-statement.js';
+import { failure, type Finding, finding, refuse, type Result, success } from './finding.js';
 import { parseJws } from './jws.js';
 import { ENTITY_STATEMENT, typOf } from './media-types.js';
 import { isObject } from './strict-json.js';
@@ -20,21 +27,22 @@ export async function readDraftEra(compact: unknown, options: StatementOptions):
   const jws = parseJws(compact, typOf(ENTITY_STATEMENT));
   if (!jws.ok) return jws;
   const { constraints, trust_marks: shown, ...others } = jws.value.claims;
-  const marks = Array.isArray(shown) ? shown.filter(isObject) : [];
-  const old = marks.filter((mark) => mark['trust_mark_type'] === undefined && typeof mark['id'] === 'string');
+  const marks = Array.isArray(shown) ? shown.map((mark: unknown) => (isNamedById(mark) ? { ...mark, trust_mark_type: mark.id } : mark)) : shown;
   const shapes: Finding[] = [
     ...(constraints === undefined ? [] : [finding('draft_era', 'constraints', 'a configuration has constraints, as drafts before the final standard allowed')]),
-    ...(old.length === 0 ? [] : [finding('draft_era', 'trust_marks', 'trust marks are named by id, as in drafts before trust_mark_type')]),
+    ...(Array.isArray(shown) && shown.some(isNamedById)
+      ? [finding('draft_era', 'trust_marks', 'trust marks are named by id, as in drafts before trust_mark_type')]
+      : []),
   ];
-  const claims = parseStatementClaims({ ...others, ...(old.length === 0 && shown !== undefined && { trust_marks: shown }) }, options);
+  const misplaced = misplacedHeaders(jws.value.header);
+  if (misplaced.length) return failure(...misplaced);
+  const claims = parseStatementClaims({ ...others, ...(shown !== undefined && { trust_marks: marks }) }, options);
   if (!claims.ok) return claims;
-  const named = marks.map((mark) => ({ trust_mark_type: String(mark['trust_mark_type'] ?? mark['id']), trust_mark: String(mark['trust_mark']) }));
-  const statement = {
-    ...jws.value,
-    claims: { ...claims.value, ...(constraints !== undefined && { constraints }), ...(old.length > 0 && { trust_marks: named }) },
-  } as unknown as EntityStatement;
-  if (!isEntityConfiguration(statement) || shapes.length === 0)
-    return { ok: false, findings: [finding('claim_invalid', 'claims', 'it has no shape of an earlier draft')] };
+  const statement = { ...jws.value, claims: { ...claims.value, ...(constraints !== undefined && { constraints }) } } as EntityStatement;
+  if (!isEntityConfiguration(statement) || shapes.length === 0) return refuse('claim_invalid', 'claims', 'it has no shape of an earlier draft');
   const signed = await verifyEntityStatement(statement, statement.claims.jwks);
   return signed.ok ? success({ statement, shapes }) : signed;
 }
+
+const isNamedById = (mark: unknown): mark is { readonly id: string } =>
+  isObject(mark) && mark['trust_mark_type'] === undefined && typeof mark['id'] === 'string';

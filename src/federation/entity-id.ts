@@ -23,13 +23,14 @@ export function parseEntityId(text: unknown, options: EntityIdOptions = {}): Res
   if (text.includes('#')) return no(`${quote(text)} has a fragment`);
   if (text.includes('?')) return no(`${quote(text)} has a query`);
   const [, scheme, host, port, path] = SHAPE.exec(text) ?? [];
-  if (!host || !readUrl(text)) return no(`${quote(text)} ${shapeFault(text)}`);
+  if (!host) return no(`${quote(text)} ${shapeFault(text)}`);
   if (scheme === 'http' && !(options.development && isLoopbackHost(host))) {
     return no(`${quote(text)} is not https${options.development ? ' (development mode accepts http for loopback hosts only)' : ''}`);
   }
-  if (port !== undefined && (Number(port) === 0 || Number(port) > 65_535)) return no(`${quote(text)} has an impossible port`);
+  if (Number(port) === 0 || Number(port) > 65_535) return no(`${quote(text)} has an impossible port`);
+  if (!readUrl(text)) return no(`${quote(text)} ${shapeFault(text)}`);
   // A dot segment would be resolved away when the URL is fetched: the identifier could never be found under its own name.
-  if (path && /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) return no(`${quote(text)} has a dot segment in its path`);
+  if (path && /\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) return no(`${quote(text)} has a dot segment in its path`);
   return success(text as EntityId);
 }
 
@@ -62,7 +63,7 @@ export const isEntityId = (text: unknown, options: EntityIdOptions = {}): text i
 /** True for localhost, *.localhost, 127.0.0.0/8 and [::1]. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.toLowerCase().replace(/\.$/, '');
-  return name === 'localhost' || name.endsWith('.localhost') || /^127(?:\.\d{1,3}){3}$/.test(name) || name === '[::1]' || name === '::1';
+  return name === 'localhost' || name.endsWith('.localhost') || /^127(?:\.\d{1,3}){3}$/.test(name) || name === '[::1]';
 }
 
 export const WELL_KNOWN = '/.well-known/openid-federation';

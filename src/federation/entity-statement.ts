@@ -4,7 +4,7 @@ import { type Constraints, parseConstraints } from './constraints.js';
 import { type EntityId, type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, type Result, success } from './finding.js';
 import { type JwkSet, parseJwkSet } from './jwk-set.js';
-import { checkTimes, type KeyCache, parseJws, type ParsedJws, verifyJws } from './jws.js';
+import { checkTimes, type JwsHeader, type KeyCache, parseJws, type ParsedJws, verifyJws } from './jws.js';
 import { CLOCK_SKEW_SECONDS, MAX_AUTHORITY_HINTS, MAX_CRIT, MAX_FINDINGS, MAX_STATEMENT_BYTES, MAX_TRUST_MARKS } from './limits.js';
 import { ENTITY_STATEMENT, typOf } from './media-types.js';
 import { type Metadata, parseMetadata } from './metadata.js';
@@ -118,13 +118,17 @@ export function parseEntityStatement(compact: unknown, options: StatementOptions
   requireNow(options?.now);
   const jws = parseJws(compact, typOf(ENTITY_STATEMENT));
   if (!jws.ok) return jws;
-  const findings: Finding[] = ['trust_chain', 'peer_trust_chain']
-    .filter((name) => jws.value.header[name] !== undefined)
-    .map((name) => finding('header_not_allowed', `header/${name}`, 'a published statement does not carry it'));
+  const findings: Finding[] = [...misplacedHeaders(jws.value.header)];
   const claims = parseStatementClaims(jws.value.claims, options);
   if (!claims.ok) findings.push(...claims.findings);
   return claims.ok && findings.length === 0 ? success({ ...jws.value, claims: claims.value }) : failure(...findings);
 }
+
+/** Chains in the header are for other JWTs (§4.3, §4.4): a published statement does not carry them. */
+export const misplacedHeaders = (header: JwsHeader): readonly Finding[] =>
+  ['trust_chain', 'peer_trust_chain']
+    .filter((name) => header[name] !== undefined)
+    .map((name) => finding('header_not_allowed', `header/${name}`, 'a published statement does not carry it'));
 
 /** The claims half of `parseEntityStatement`; also run over everything we are about to sign. */
 export function parseStatementClaims(value: unknown, options: StatementOptions): Result<EntityStatementClaims> {

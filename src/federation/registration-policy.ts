@@ -31,7 +31,6 @@ export function checkRegistrationRules(rules: unknown, where: string): readonly 
   if (rules.length > MAX_POLICY_VALUES) return [finding('too_many', place, `${rules.length} rules, more than ${MAX_POLICY_VALUES}`)];
   const findings = new Findings();
   for (const [n, rule] of rules.entries()) {
-    if (findings.full) break;
     if (!isObject(rule) || !isUris(rule['policy'])) findings.add(finding('constraint_malformed', `${place}/${n}/policy`, 'it is a non-empty array of URIs'));
     else if (rule['entity_types'] !== undefined && !isNames(rule['entity_types']))
       findings.add(finding('constraint_malformed', `${place}/${n}/entity_types`, 'it is a non-empty array of Entity Types'));
@@ -62,14 +61,14 @@ export function checkRegistrationPolicy(constraints: { readonly registration_pol
     .map(({ position, registrationPolicy, entityTypes }) => ({
       position,
       declared: new Set(isUris(registrationPolicy) ? registrationPolicy : []),
-      types: new Set<unknown>(Array.isArray(entityTypes) ? entityTypes : []),
+      types: Array.isArray(entityTypes) ? new Set<unknown>(entityTypes) : undefined,
     }));
   const findings = new Findings();
   for (const [n, rule] of rules.entries()) {
     const { types, policies } = readRule(rule);
     for (const { position, declared, types: own } of statements) {
       if (findings.full) return findings.all;
-      if (types && !types.some((type) => own.has(type))) continue;
+      if (types && own && !types.some((type) => own.has(type))) continue;
       if (policies.some((one) => declared.has(one))) continue;
       const place = 'constraints/registration_policy';
       findings.add(

@@ -37,16 +37,15 @@ function inspect(text: string, where: string, maxDepth: number, maxValues: numbe
   // Every value but the first follows a bracket or a comma; of the brackets of what is empty nobody complains.
   let values = 1;
   let expectName = false;
-  const escapes = text.includes('\\');
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
       case QUOTE: {
         const start = at;
         do at = text.indexOf('"', at + 1);
-        while (escapes && isEscaped(text, at));
+        while (isEscaped(text, at));
         const raw = text.slice(start + 1, at);
-        const plain = escapes && raw.includes('\\') ? (JSON.parse(text.slice(start, at + 1)) as string) : raw;
-        if (escapes && /\p{Surrogate}/u.test(plain)) return finding('json_invalid', where, 'a string holds half a surrogate pair');
+        const plain = raw.includes('\\') ? (JSON.parse(text.slice(start, at + 1)) as string) : raw;
+        if (/\p{Surrogate}/u.test(plain)) return finding('json_invalid', where, 'a string holds half a surrogate pair');
         if (!expectName) break;
         const bad = takeName(open, plain, where);
         if (bad) return bad;
@@ -66,7 +65,6 @@ function inspect(text: string, where: string, maxDepth: number, maxValues: numbe
       case 125: // }
       case 93: // ]
         open.pop();
-        expectName = false;
         break;
       case 44: // ,
         expectName = open.at(-1) !== null;

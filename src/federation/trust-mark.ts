@@ -76,8 +76,7 @@ export async function parseTrustMark(compact: unknown, options: Omit<TrustMarkOp
   if (findings.length) return failure(...findings);
   const delegated = await checkDelegation(mark, options);
   if (!delegated.ok) return failure(...within('delegation', delegated.findings));
-  const { exp } = delegated.value?.claims ?? {};
-  return success({ jws: jws.value, claims: mark as TrustMarkClaims, delegationExp: typeof exp === 'number' ? exp : undefined });
+  return success({ jws: jws.value, claims: mark as TrustMarkClaims, delegationExp: delegated.value?.exp });
 }
 
 /** Validate a Trust Mark (§7.3), its delegation included. Whether it was withdrawn is the status endpoint's to say. */
@@ -115,7 +114,7 @@ function ownerOf(type: string, { anchor: { trust_mark_owners: owners = {} } }: P
  * The owner's delegation (§7.2.2): keys come from `trust_mark_owners` of the Trust Anchor, never from the owner's own
  * configuration. A delegation that is present is always validated; without a listed owner there is no key for it.
  */
-async function checkDelegation(mark: z.infer<typeof shape>, options: Omit<TrustMarkOptions, 'issuer'>): Promise<Result<ParsedJws | undefined>> {
+async function checkDelegation(mark: z.infer<typeof shape>, options: Omit<TrustMarkOptions, 'issuer'>): Promise<Result<TrustMarkClaims | undefined>> {
   if (mark.delegation === undefined) return success(undefined);
   const owner = ownerOf(mark.trust_mark_type, options);
   if (!owner) return refuse('delegation_invalid', 'iss', 'the Trust Anchor names no owner of this type, so no key can verify the delegation');
@@ -126,7 +125,7 @@ async function checkDelegation(mark: z.infer<typeof shape>, options: Omit<TrustM
   const { jws, claims } = delegation.value;
   if (claims.iss !== owner.sub) return refuse('delegation_invalid', 'iss', `it comes from ${quote(claims.iss)}, the owner is ${quote(owner.sub)}`);
   const key = await verifyJws(jws, jwks.value);
-  return key.ok ? success(jws) : key;
+  return key.ok ? success(claims) : key;
 }
 
 export interface DelegationOptions {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { base64url } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   algorithmsOf,
@@ -7,12 +8,15 @@ import {
   missingParameters,
   parseClientAssertion,
   parseConstraints,
+  parseEntityId,
+  parseEntityStatement,
   parseJwkSet,
   parseMetadata,
   type PublicJwk,
   validateHistoricalKeys,
   validateTrustMark,
 } from '../../src/federation/entry.js';
+import { parseJson } from '../../src/federation/strict-json.js';
 import { LEAF, NOW, TA } from '../support/chain.js';
 import { type TestKey, testKey } from '../support/keys.js';
 
@@ -21,6 +25,9 @@ beforeAll(async () => {
   key = await testKey();
 });
 const verdict = (result: { readonly ok: boolean }) => expect(typeof result.ok).toBe('boolean');
+/** A JWS of any bytes; its signature does not matter to the parser. */
+const raw = (header: string, payload: string) => `${base64url.encode(header)}.${base64url.encode(payload)}.AAAA`;
+const withHeader = (payload: string) => raw(JSON.stringify({ typ: 'entity-statement+jwt', alg: 'ES256', kid: 'a' }), payload);
 /** Any JSON, often with the member names that the parser looks at. */
 const around = (...names: string[]) =>
   fc.oneof(
@@ -95,6 +102,60 @@ describe('whatever a stranger sends, every parser gives a verdict and never an e
         verdict(await validateHistoricalKeys(await key.jwt(body, { typ: 'jwk-set+jwt' }), issuer));
       }),
       { numRuns: 150 },
+    );
+  });
+});
+
+describe('strict JSON agrees with JSON.parse on honest input', () => {
+  it('any JSON value passes and is equal', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 10 }), (value) => {
+        const text = JSON.stringify(value);
+        const result = parseJson(text, '');
+        if (text.includes('"__proto__"')) return;
+        expect(result).toEqual({ ok: true, value: JSON.parse(text) });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+  it('any text gives a verdict, never an exception', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('{', '}', '[', ']', '"', '\\', ':', ',', 'a', '1', 'u0061') }),
+        (text) => void expect(typeof parseJson(text, '').ok).toBe('boolean'),
+      ),
+      { numRuns: 5000 },
+    );
+  });
+  it('any text as a statement gives a verdict, never an exception', () => {
+    fc.assert(
+      fc.property(
+        fc.jsonValue(),
+        fc.object(),
+        (header, claims) => void expect(parseEntityStatement(raw(JSON.stringify(header), JSON.stringify(claims)), { now: 1 }).ok).toBe(false),
+      ),
+      { numRuns: 1000 },
+    );
+    fc.assert(
+      fc.property(fc.object(), (claims) => void expect(parseEntityStatement(withHeader(JSON.stringify(claims)), { now: 1 }).ok).toBe(false)),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('EI-02 EI-03: identifiers are compared byte for byte', () => {
+  it('parsing never changes an identifier', () => {
+    fc.assert(
+      fc.property(fc.webUrl({ validSchemes: ['https'] }), (url) => {
+        const result = parseEntityId(url);
+        if (result.ok) expect(result.value).toBe(url);
+      }),
+    );
+  });
+  it('any text gives a verdict, never an exception', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => void expect(typeof parseEntityId(`https://${text}`).ok).toBe('boolean')),
+      { numRuns: 3000 },
     );
   });
 });

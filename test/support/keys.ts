@@ -1,6 +1,14 @@
 import { exportJWK, generateKeyPair, calculateJwkThumbprint, SignJWT, type CryptoKey } from 'jose';
 import type { PublicJwk, Signer, SigningAlgorithm } from '../../src/federation/entry.js';
 
+/** Finding the primes of an RSA key takes long: there is one key for each algorithm. */
+const rsaPairs = new Map<SigningAlgorithm, ReturnType<typeof generateKeyPair>>();
+function rsaPair(alg: SigningAlgorithm): ReturnType<typeof generateKeyPair> {
+  const pair = rsaPairs.get(alg) ?? generateKeyPair(alg, { extractable: true });
+  rsaPairs.set(alg, pair);
+  return pair;
+}
+
 /** A key pair for tests; statements are signed with jose alone, so our own signing code is not its own judge. */
 export interface TestKey extends Signer {
   readonly jwk: PublicJwk;
@@ -9,7 +17,7 @@ export interface TestKey extends Signer {
 }
 
 export async function testKey(alg: SigningAlgorithm = 'ES256', kid?: string): Promise<TestKey> {
-  const pair = await generateKeyPair(alg, { extractable: true });
+  const pair = await (/^[RP]S/.test(alg) ? rsaPair(alg) : generateKeyPair(alg, { extractable: true }));
   const bare = await exportJWK(pair.publicKey);
   const name = kid ?? (await calculateJwkThumbprint(bare));
   return {

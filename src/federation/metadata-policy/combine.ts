@@ -21,10 +21,6 @@ export function combineMetadataPolicies(policies: readonly unknown[], options: P
   for (const [n, policy] of (policies as readonly unknown[]).entries()) {
     const parsed = parseMetadataPolicy(policy);
     if (!parsed.ok) return failure(...within(`policy ${n + 1} of ${policies.length}:`, parsed.findings));
-    if (n === 0) {
-      merged = parsed.value;
-      continue;
-    }
     const both = mergePolicies(merged, parsed.value);
     if (!both.ok) return failure(...within(`policy ${n + 1} of ${policies.length}:`, both.findings));
     merged = both.value;
@@ -52,8 +48,9 @@ function mergePolicies(superior: MetadataPolicy, subordinate: MetadataPolicy): R
 function mergeOperators(parameter: string, superior: Operators | undefined, subordinate: Operators): Operators {
   if (!superior) return subordinate;
   const merged: Record<string, unknown> = { ...superior };
-  for (const [name, value] of Object.entries(subordinate)) {
-    merged[name] = Object.hasOwn(superior, name) ? OPERATORS.get(name)?.merge(superior[name], value) : value;
+  for (const [name, operator] of OPERATORS) {
+    if (!Object.hasOwn(subordinate, name)) continue;
+    merged[name] = Object.hasOwn(superior, name) ? operator.merge(superior[name], subordinate[name]) : subordinate[name];
   }
   checkCombination(parameter, merged);
   return merged;

@@ -31,6 +31,7 @@ const violated = (detail: string): never => {
 
 const isEqual = (a: unknown, b: unknown): boolean => keyOf(a) === keyOf(b);
 const includes = (list: readonly unknown[], value: unknown): boolean => new ValueSet(list).has(value);
+const sorted = (list: readonly unknown[]): readonly string[] => list.map(keyOf).sort();
 // Lists are compared as sets: the cost is the sum of their lengths, not the product.
 function isSubset(small: readonly unknown[], large: readonly unknown[]): boolean {
   const values = new ValueSet(large);
@@ -71,7 +72,7 @@ function parameterArray(name: string, parameter: unknown): readonly unknown[] {
 }
 function mergeEqual(name: string, superior: unknown, subordinate: unknown): unknown {
   if (isEqual(superior, subordinate)) return superior;
-  const reordered = Array.isArray(superior) && Array.isArray(subordinate) && superior.length === subordinate.length && isSubset(superior, subordinate);
+  const reordered = Array.isArray(superior) && Array.isArray(subordinate) && isEqual(sorted(superior), sorted(subordinate));
   // U8: the standard does not say whether order matters; strict equality is the safe reading, the near miss is named.
   return cannotMerge(`${name} is ${show(superior)} above and ${show(subordinate)} below${reordered ? ': same elements in another order' : ''}`);
 }

@@ -1,5 +1,5 @@
 import { failure, finding, type Finding, quote, refuse, type Result, success } from '../finding.js';
-import { MAX_CHAIN_DEPTH, MAX_POLICY_ENTRIES, MAX_POLICY_VALUES } from '../limits.js';
+import { MAX_CHAIN_DEPTH, MAX_FINDINGS, MAX_POLICY_ENTRIES, MAX_POLICY_VALUES } from '../limits.js';
 import { Findings, findingPlace } from '../places.js';
 import { isObject } from '../strict-json.js';
 import { checkCombination, OPERATORS, type Operators } from './operators.js';
@@ -25,16 +25,11 @@ export function attempt<T>(where: string, step: () => T): Result<T> {
 
 /** Critical operators must be understood; we understand the standard ones only, and those may not be listed. */
 export function checkPolicyCrit(crit: readonly string[]): readonly Finding[] {
-  const findings = new Findings();
-  for (const name of crit) {
-    if (findings.full) break;
-    findings.add(
-      OPERATORS.has(name)
-        ? finding('policy_crit_invalid', 'metadata_policy_crit', `${quote(name)} is a standard operator`)
-        : finding('policy_crit_not_understood', 'metadata_policy_crit', `the operator ${quote(name)} is critical and not understood`),
-    );
-  }
-  return findings.all;
+  return Array.from(crit.slice(0, MAX_FINDINGS), (name) =>
+    OPERATORS.has(name)
+      ? finding('policy_crit_invalid', 'metadata_policy_crit', `${quote(name)} is a standard operator`)
+      : finding('policy_crit_not_understood', 'metadata_policy_crit', `the operator ${quote(name)} is critical and not understood`),
+  );
 }
 
 /** Shape of the claim `metadata_policy_crit`: a non-empty array of distinct operator names, none of them standard (§3.1.3). */
@@ -81,15 +76,12 @@ export const parseMergedPolicy = (value: unknown, where = 'metadata_policy'): Re
 
 function parsePolicy(value: unknown, where: string, limits: PolicyLimits): Result<MetadataPolicy> {
   if (!isObject(value) || Object.keys(value).length === 0) return refuse('policy_malformed', where, 'a policy is a non-empty object of Entity Types');
-  const given = Object.keys(value).length;
-  if (given > limits.entries) return refuse('too_many', where, `${given} Entity Types, more than ${limits.entries}`);
   const types = Object.entries(value);
-  const entries = types.reduce((sum, [, parameters]) => sum + (isObject(parameters) ? Object.keys(parameters).length : 1), 0);
+  const entries = types.reduce((sum, [, parameters]) => sum + (isObject(parameters) ? Math.max(1, Object.keys(parameters).length) : 1), 0);
   if (entries > limits.entries) return refuse('too_many', where, `${entries} parameters, more than ${limits.entries}`);
   const findings = new Findings();
   const policy: Record<string, Record<string, Operators>> = {};
   for (const [type, parameters] of types) {
-    if (findings.full) break;
     if (!isObject(parameters) || Object.keys(parameters).length === 0 || type === '__proto__' || Object.hasOwn(parameters, '__proto__')) {
       findings.add(finding('policy_malformed', `${where}/${findingPlace(type)}`, 'an Entity Type is a non-empty object of parameters'));
       continue;
@@ -108,13 +100,16 @@ function parsePolicy(value: unknown, where: string, limits: PolicyLimits): Resul
 function parseOperators(parameter: string, value: unknown, where: string, { values: most, compare }: PolicyLimits): Result<Operators> {
   if (!isObject(value) || Object.keys(value).length === 0) return refuse('policy_malformed', where, 'a parameter is a non-empty object of operators');
   const findings: Finding[] = [];
-  const known = Object.fromEntries(Object.entries(value).filter(([name]) => OPERATORS.has(name)));
-  for (const [name, operand] of Object.entries(known)) {
+  const known: Record<string, unknown> = {};
+  for (const [name, operator] of OPERATORS) {
+    if (!Object.hasOwn(value, name)) continue;
+    const operand = value[name];
+    known[name] = operand;
     if (Array.isArray(operand) && operand.length > most) {
       findings.push(finding('too_many', `${where}/${name}`, `${operand.length} values, more than ${most}`));
       continue;
     }
-    const checked = attempt(`${where}/${name}`, () => OPERATORS.get(name)?.check(operand));
+    const checked = attempt(`${where}/${name}`, () => operator.check(operand));
     if (!checked.ok) findings.push(...checked.findings);
   }
   if (findings.length) return failure(...findings);
