@@ -2,6 +2,7 @@ import { compareKeys } from './resolving/anchors.js';
 import type { Deployment } from './call.js';
 import { checkAuthorityNow } from './authorities/check-authority.js';
 import { showsToken } from './members/domain-control.js';
+import { statedKeys } from './members/identifier-uniqueness.js';
 import { evaluateNamed, explainNow } from './resolving/evaluate-asked.js';
 import type { Question, Questions } from './explorer.js';
 import { readMark } from './marks/own-marks.js';
@@ -21,6 +22,7 @@ const ANSWERS: Answers = {
   domainControl: showsToken,
   compareKeys,
   listedKeys,
+  statedKeys,
   policyUnder,
   mark: readMark,
   impact: (deployment) => impactSlice(deployment),

@@ -49,6 +49,12 @@ export interface ComparedKeys {
   readonly removed: readonly string[];
 }
 
+/** The keys that a superior elsewhere states for an identifier. */
+export interface StatedKeys {
+  readonly superior: string;
+  readonly jwks: JwkSet;
+}
+
 /** The keys a superior's statement lists for one of our authorities, and how long (seconds) it is valid from `iat` to `exp`. */
 export interface ListedKeys {
   readonly kids: readonly string[];
@@ -81,6 +87,8 @@ export interface Questions {
   compareKeys: { asked: { readonly entityId: string; readonly pinned: JwkSet }; answer: ComparedKeys };
   /** Which keys a superior lists for an authority of ours; undefined when it cannot be read. */
   listedKeys: { asked: { readonly superior: string; readonly subject: string }; answer: ListedKeys | undefined };
+  /** Which keys superiors elsewhere state for an identifier; who states nothing that can be verified is left out. */
+  statedKeys: { asked: { readonly superiors: readonly string[]; readonly subject: string }; answer: readonly StatedKeys[] };
   /** What is wrong with a metadata policy under the one a superior lays on an authority of ours: warnings where that cannot be read. */
   policyUnder: {
     asked: { readonly superior: string; readonly subject: string; readonly policy: Readonly<Record<string, unknown>> };

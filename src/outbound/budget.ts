@@ -19,7 +19,8 @@ const hostOf = (url: string): string => readUrl(url)?.hostname.replace(/\.$/, ''
 
 /**
  * Bound what the whole process asks of the world: fetches at once, in all and per host, so that politeness does not depend
- * on how many walks there are. A host that answers slowly holds up itself only.
+ * on how many walks there are. A host that answers slowly holds up itself only; who asks for much waits for its own requests,
+ * and the others take turns with it.
  */
 export function perProcess(outbound: Outbound, { parallel = PARALLEL_PER_PROCESS, perHost = PARALLEL_PER_HOST, waiting = MAX_WAITING } = {}): Outbound {
   const all = createTurns(parallel);
@@ -30,8 +31,8 @@ export function perProcess(outbound: Outbound, { parallel = PARALLEL_PER_PROCESS
     if (own.turns.waiting + all.waiting >= waiting) return fetchFinding('budget_exceeded', request.url, 'too many requests are waiting', true);
     hosts.set(host, own);
     own.users++;
-    const doneHost = await own.turns.take();
-    const done = await all.take();
+    const doneHost = await own.turns.take(request.asker);
+    const done = await all.take(request.asker);
     try {
       return await go(request);
     } finally {
@@ -41,6 +42,9 @@ export function perProcess(outbound: Outbound, { parallel = PARALLEL_PER_PROCESS
     }
   });
 }
+
+/** The same door, everything fetched for one asker. */
+export const askedBy = (outbound: Outbound, asker: object): Outbound => around(outbound, (request, go) => go({ ...request, asker }));
 
 /** The same door, every exchange paid for by the budget of an evaluation. */
 export const withinBudget = (outbound: Outbound, budget: Budget): Outbound =>

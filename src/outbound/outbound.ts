@@ -12,6 +12,8 @@ export interface FetchRequest {
   readonly mediaType: string;
   /** Cap on the decoded body in bytes. */
   readonly maxBytes?: number;
+  /** For whom it is fetched: those who wait for the door take turns. An evaluation is one, whatever it asks for. */
+  readonly asker?: object;
 }
 
 /** A POST of a form, for the few federation endpoints that want one (OpenID Federation 1.0 §8.4). */

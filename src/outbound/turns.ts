@@ -1,23 +1,40 @@
-/** A gate that lets `parallel` through at once; the others wait in order. */
+/** A gate that lets `parallel` through at once; those who wait take turns, however much one of them asks for. */
 export interface Turns {
-  /** Waits for a turn; call what it gives when done. */
-  take(): Promise<() => void>;
+  /**
+   * Waits for a turn; call what it gives when done.
+   * @param asker who wants it: what one asker wants waits in order, and each asker in line gets one turn a round. None given
+   * is an asker by itself.
+   */
+  take(asker?: object): Promise<() => void>;
   readonly waiting: number;
 }
 
 export function createTurns(parallel: number): Turns {
-  const queue: (() => void)[] = [];
+  /** In the order of their next turns. */
+  const line = new Map<object, (() => void)[]>();
+  let waiting = 0;
   let running = 0;
   /** The place goes to the next in line, so that nobody slips in between. */
-  const release = () => {
-    const next = queue.shift();
-    if (next) next();
-    else running--;
+  const release = (): void => {
+    const [next] = line;
+    if (!next) {
+      running--;
+      return;
+    }
+    const [asker, [go, ...more]] = next;
+    line.delete(asker);
+    if (more.length) line.set(asker, more);
+    waiting--;
+    go?.();
   };
   return {
-    async take() {
+    async take(asker = {}) {
       if (running < parallel) running++;
-      else await new Promise<void>((resolve) => queue.push(resolve));
+      else
+        await new Promise<void>((resolve) => {
+          line.set(asker, [...(line.get(asker) ?? []), resolve]);
+          waiting++;
+        });
       let released = false;
       return () => {
         if (released) return;
@@ -26,7 +43,7 @@ export function createTurns(parallel: number): Turns {
       };
     },
     get waiting() {
-      return queue.length;
+      return waiting;
     },
   };
 }

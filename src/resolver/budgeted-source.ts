@@ -5,7 +5,8 @@ import type { StatementSource } from './source.js';
 export function budgetedSource(source: StatementSource, budget: Budget): StatementSource {
   const size = (text: string): number => text.length;
   return {
-    configuration: (id) => budget.exchange(id, size, () => source.configuration(id)),
+    configuration: (id, anew) => budget.exchange(id, size, () => source.configuration(id, anew)),
+    fromCache: (id) => source.fromCache?.(id) ?? false,
     statement: (superior, subject) => budget.exchange(superior.fetchEndpoint, size, () => source.statement(superior, subject)),
   };
 }

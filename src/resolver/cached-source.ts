@@ -41,11 +41,11 @@ export function createStatementCache(now: () => number, { keepBytes = KEEP_BYTES
       drop(oldest);
     }
   };
-  const once = (key: string, load: () => Promise<Result<string>>): Promise<Result<string>> => {
+  const find = (key: string): Entry | undefined => {
     const known = kept.get(key);
-    if (known && now() - known.at <= KEEP_SECONDS && now() >= known.at)
-      // Who asked first may have run out of something: that is its own affair.
-      return known.result.then((loaded) => (loaded.ok || !loaded.findings.some(({ code }) => code === 'budget_exceeded') ? loaded : load()));
+    return known && now() - known.at <= KEEP_SECONDS && now() >= known.at ? known : undefined;
+  };
+  const fetched = (key: string, load: () => Promise<Result<string>>): Promise<Result<string>> => {
     const result = load();
     put(key, result, 0);
     const mine = (): boolean => kept.get(key)?.result === result;
@@ -56,11 +56,25 @@ export function createStatementCache(now: () => number, { keepBytes = KEEP_BYTES
     return result;
   };
   return {
-    over: (source, subject) => ({
-      configuration: (id) => (id === subject ? source.configuration(id) : once(id, () => source.configuration(id))),
-      // One statement is about one subject: nobody asks for it again soon.
-      statement: (superior, about) => source.statement(superior, about),
-    }),
+    over(source, subject) {
+      const used = new Set<string>();
+      return {
+        async configuration(id, anew = false) {
+          const load = () => source.configuration(id);
+          if (id === subject) return load();
+          used.delete(id);
+          const known = anew ? undefined : find(id);
+          if (!known) return fetched(id, load);
+          used.add(id);
+          const loaded = await known.result;
+          // Who asked first may have run out of something: that is its own affair.
+          return loaded.ok || !loaded.findings.some(({ code }) => code === 'budget_exceeded') ? loaded : load();
+        },
+        fromCache: (id) => used.has(id),
+        // One statement is about one subject: nobody asks for it again soon.
+        statement: (superior, about) => source.statement(superior, about),
+      };
+    },
     get size() {
       return { entries: kept.size, bytes: total };
     },

@@ -36,10 +36,19 @@ export function withLocation(paid: StatementSource, outbound: Outbound, options:
   };
   const statement: StatementSource['statement'] = (superior, of) =>
     once(`${superior.entityId} ${superior.fetchEndpoint} ${of}`, () => paid.statement(superior, of));
-  const configuration: StatementSource['configuration'] = (id) => once(id, () => paid.configuration(id));
+  const configuration: StatementSource['configuration'] = (id, anew) => {
+    if (anew) asked.delete(id);
+    return once(id, () => paid.configuration(id, anew));
+  };
+  const fromCache = (id: string): boolean => paid.fromCache?.(id) ?? false;
 
   async function located(superior: string): Promise<string | undefined> {
-    const above = await statedBy({ configuration, statement }, superior, subject, { now, development, read: budget.read, ...(keyCache && { keyCache }) });
+    const above = await statedBy({ configuration, fromCache, statement }, superior, subject, {
+      now,
+      development,
+      read: budget.read,
+      ...(keyCache && { keyCache }),
+    });
     const location = above.ok ? above.value.claims['ec_location'] : undefined;
     if (!above.ok || typeof location !== 'string') return undefined;
     const served = await options.served?.(superior, subject, location);
@@ -51,8 +60,9 @@ export function withLocation(paid: StatementSource, outbound: Outbound, options:
 
   return {
     statement,
-    async configuration(id) {
-      if (id !== subject) return configuration(id);
+    fromCache,
+    async configuration(id, anew) {
+      if (id !== subject) return configuration(id, anew);
       for (const superior of superiors) {
         if (superior === subject) continue;
         const compact = await located(superior);

@@ -72,12 +72,13 @@ export async function evaluate(subject: string, given: EvaluateOptions): Promise
 
 type Options = EvaluateOptions & Required<Pick<WalkOptions, 'gatherer' | 'budget'>>;
 
-/** A mark is asked about once, under however many anchors it counts. */
+/** A mark is asked about once with the same keys of its issuer, under however many anchors it counts. */
 function once(active: EvaluateOptions['active']): EvaluateOptions['active'] {
   const asked = new Map<string, Promise<Result<boolean>>>();
   return (issuer, mark) => {
-    const known = asked.get(mark) ?? active(issuer, mark);
-    asked.set(mark, known);
+    const key = `${mark} ${JSON.stringify(issuer.jwks)}`;
+    const known = asked.get(key) ?? active(issuer, mark);
+    asked.set(key, known);
     return known;
   };
 }
@@ -90,6 +91,7 @@ async function judge(chain: TrustChain, options: Options): Promise<Verdict> {
     markTypes: options.markTypes ?? [],
     chain,
     issuer: (id) => issuerUnder(id, anchor, options),
+    issuerAnew: (id) => options.gatherer.anew(id)?.then(() => issuerUnder(id, anchor, options)),
     active: options.active,
   });
   const good = marks.filter(({ findings }) => findings.length === 0);

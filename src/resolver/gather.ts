@@ -26,6 +26,8 @@ export interface GatherOptions {
 /** Statements of one evaluation: each is asked for once, and checked as far as it stands alone. */
 export interface Gatherer {
   configuration(id: string): Promise<Result<EntityStatement>>;
+  /** The same past the cache that it came from; from then on this one is given. Undefined when no cache gave it. */
+  anew(id: string): Promise<Result<EntityStatement>> | undefined;
   /** A superior's statement about a subject; its configuration, which names the endpoint, comes first (MD-08). */
   statement(superior: string, subject: string): Promise<Result<EntityStatement>>;
   /** How many exchanges that statement would cost now. */
@@ -41,13 +43,18 @@ export function createGatherer({ budget = createBudget(), source, locate = (paid
     return result;
   };
   const keyOf = (...of: readonly string[]): string => of.join(' ');
-  const configuration = (id: string) =>
+  const configuration = (id: string, anew = false) =>
     once(keyOf(id), async () => {
-      const fetched = await paid.configuration(id);
+      const fetched = await paid.configuration(id, anew);
       return fetched.ok ? budget.read(() => validateEntityConfiguration(fetched.value, { ...options, subject: id }, options.keyCache)) : fetched;
     });
   return {
-    configuration,
+    configuration: (id) => configuration(id),
+    anew(id) {
+      if (!paid.fromCache?.(id)) return undefined;
+      known.delete(keyOf(id));
+      return configuration(id, true);
+    },
     price: (superior, subject) => Number(!known.has(keyOf(superior))) + Number(!known.has(keyOf(superior, subject))),
     statement: (superior, subject) =>
       once(keyOf(superior, subject), async () => {

@@ -9,6 +9,7 @@ import {
   type TrustChain,
   verifyJws,
 } from '../federation/entry.js';
+import { isUnverified } from './validate-gathered.js';
 
 /** Issuers whose trust is established for one subject's marks: each costs a walk. */
 const MAX_ISSUERS = 8;
@@ -47,6 +48,8 @@ export interface JudgeOptions {
   readonly chain: TrustChain;
   /** The issuer's chain under the same anchor; findings when there is none. */
   issuer(entityId: string): Promise<Result<MarkIssuer>>;
+  /** The same with the configuration it has today, where a cache gave the one of before; undefined where none did. */
+  issuerAnew?(entityId: string): Promise<Result<MarkIssuer>> | undefined;
   /** Is the mark active, by its issuer's word? A failure to find out is a finding, never a yes. */
   active(issuer: MarkIssuer, mark: string): Promise<Result<boolean>>;
 }
@@ -60,6 +63,12 @@ export async function judgeMarks(options: JudgeOptions): Promise<readonly Judged
   const { chain } = options;
   const given = (chain.statements[0]?.claims.trust_marks ?? []).slice(0, limits.MAX_TRUST_MARKS);
   const issuers = new Map<string, Promise<Result<MarkIssuer>>>();
+  const again = new Map<string, Promise<Result<MarkIssuer>> | undefined>();
+  const anew = (id: string): Promise<Result<MarkIssuer>> | undefined => {
+    const asked = again.has(id) ? again.get(id) : options.issuerAnew?.(id);
+    again.set(id, asked);
+    return asked;
+  };
   const issuerOf = (id: string): Promise<Result<MarkIssuer>> => {
     const known = issuers.get(id);
     if (known) return known;
@@ -72,7 +81,7 @@ export async function judgeMarks(options: JudgeOptions): Promise<readonly Judged
   };
   return Promise.all(
     given.map(async ({ trust_mark_type, trust_mark }, n): Promise<JudgedMark> => {
-      const judged = await judge(trust_mark, options, issuerOf);
+      const judged = await judge(trust_mark, options, { issuerOf, anew });
       const findings = judged.ok ? [] : judged.findings.map((one) => ({ ...one, where: `trust_marks/${n} ${one.where}`.trim() }));
       return { trust_mark_type, trust_mark, findings, ...(judged.ok ? judged.value : { exp: undefined, until: undefined }) };
     }),
@@ -82,21 +91,32 @@ export async function judgeMarks(options: JudgeOptions): Promise<readonly Judged
 async function judge(
   trustMark: string,
   { chain, now, development = false, markTypes = [], active }: JudgeOptions,
-  issuerOf: (id: string) => Promise<Result<MarkIssuer>>,
+  { issuerOf, anew }: Issuers,
 ): Promise<Result<Pick<JudgedMark, 'exp' | 'until'>>> {
   const mark = await parseTrustMark(trustMark, { now, development, subject: chain.subject, anchor: chain.anchor, types: markTypes });
   if (!mark.ok) return mark;
   const { claims, jws, delegationExp } = mark.value;
-  const issuer = await issuerOf(claims.iss);
-  if (!issuer.ok) return issuer;
-  const key = await verifyJws(jws, issuer.value.jwks);
-  if (!key.ok) return key;
-  const status = livesBriefly(mark.value) && issuer.value.statusEndpoint === undefined ? { ok: true as const, value: true } : undefined;
-  const is = await active(issuer.value, trustMark).then((answer) => (answer.ok ? answer : (status ?? answer)));
-  if (!is.ok) return is;
-  if (!is.value) return { ok: false, findings: [finding('trust_mark_not_active', 'status', 'its issuer says that it is not active')] };
-  const ends = [claims.exp, delegationExp, issuer.value.exp].filter((one) => one !== undefined);
-  return { ok: true, value: { exp: claims.exp, until: Math.min(...ends) } };
+  const by = async (issuer: Result<MarkIssuer>): Promise<Result<Pick<JudgedMark, 'exp' | 'until'>>> => {
+    if (!issuer.ok) return issuer;
+    const key = await verifyJws(jws, issuer.value.jwks);
+    if (!key.ok) return key;
+    const status = livesBriefly(mark.value) && issuer.value.statusEndpoint === undefined ? { ok: true as const, value: true } : undefined;
+    const is = await active(issuer.value, trustMark).then((answer) => (answer.ok ? answer : (status ?? answer)));
+    if (!is.ok) return is;
+    if (!is.value) return { ok: false, findings: [finding('trust_mark_not_active', 'status', 'its issuer says that it is not active')] };
+    const ends = [claims.exp, delegationExp, issuer.value.exp].filter((one) => one !== undefined);
+    return { ok: true, value: { exp: claims.exp, until: Math.min(...ends) } };
+  };
+  const judged = await by(await issuerOf(claims.iss));
+  // A signature of the mark, or of the answer about its status, that fails may be by a key that came a moment ago.
+  const today = isUnverified(judged) ? await anew(claims.iss) : undefined;
+  return today ? by(today) : judged;
+}
+
+/** Who has issued the marks of one subject: each is found out once, and once more past a cache. */
+interface Issuers {
+  issuerOf(id: string): Promise<Result<MarkIssuer>>;
+  anew(id: string): Promise<Result<MarkIssuer>> | undefined;
 }
 
 const livesBriefly = ({ claims: { iat, exp } }: ParsedTrustMark): boolean => exp !== undefined && exp - iat <= MAX_LIFETIME_WITHOUT_STATUS;

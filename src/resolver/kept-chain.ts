@@ -1,6 +1,7 @@
 import { type EntityStatement, type JwkSet, limits, parseJws, type Result, validateTrustChain } from '../federation/entry.js';
 import { createBudget } from '../outbound/evaluation-budget.js';
 import { createGatherer, type GatherOptions } from './gather.js';
+import { validateGathered } from './validate-gathered.js';
 
 export interface KeptChainOptions extends GatherOptions {
   readonly anchors: Readonly<Record<string, JwkSet>>;
@@ -31,13 +32,18 @@ export async function isDenied(chain: readonly string[], configuration: EntitySt
       return iss === sub ? gatherer.configuration(iss) : gatherer.statement(iss, sub);
     });
   const denies = async (answer: Promise<Result<EntityStatement>>): Promise<true> => {
-    const one = await answer;
-    if (one.ok || one.findings.some(({ transient, code }) => transient || code === 'budget_exceeded')) throw new Error('no denial');
+    if (!isDefinite(await answer)) throw new Error('no denial');
     return true;
   };
   if (await Promise.any(asked.map(denies)).catch(() => false)) return true;
-  const statements = (await Promise.all(asked)).flatMap((one) => (one.ok ? [one.value.compact] : []));
+  const statements = (await Promise.all(asked)).flatMap((one) => (one.ok ? [one.value] : [])).reverse();
   if (statements.length < asked.length) return 'unknown';
-  const today = [configuration?.compact ?? own, ...statements.reverse()];
-  return !(await validateTrustChain(today, options)).ok;
+  const today = [configuration?.compact ?? own, ...statements.map(({ compact }) => compact)];
+  const ends = statements.slice(-1).map(({ claims }) => [statements.length, claims.iss] as const);
+  const result = await validateGathered(today, ends, gatherer, (one) => validateTrustChain(one, options));
+  if (result.ok) return false;
+  return isDefinite(result) ? true : 'unknown';
 }
+
+/** Not being able to find out denies nothing. */
+const isDefinite = (result: Result<unknown>): boolean => !result.ok && !result.findings.some(({ transient, code }) => transient || code === 'budget_exceeded');

@@ -3,8 +3,13 @@ import type { Outbound } from '../outbound/outbound.js';
 
 /** Where statements come from: the network, or our own store for authorities of this deployment. */
 export interface StatementSource {
-  /** The Entity Configuration of an entity, as compact JWT (OpenID Federation 1.0 §9). */
-  configuration(entityId: string): Promise<Result<string>>;
+  /**
+   * The Entity Configuration of an entity, as compact JWT (OpenID Federation 1.0 §9).
+   * @param anew past whatever a cache has of it
+   */
+  configuration(entityId: string, anew?: boolean): Promise<Result<string>>;
+  /** Did a cache give the configuration that was given last? Then there may be a newer one. */
+  fromCache?(entityId: string): boolean;
   /** The Subordinate Statement of a superior about a subject (§8.1). */
   statement(superior: { readonly entityId: string; readonly fetchEndpoint: string }, subject: string): Promise<Result<string>>;
 }

@@ -10,6 +10,7 @@ import {
   verifyEntityStatement,
 } from '../federation/entry.js';
 import type { StatementSource } from './source.js';
+import { isUnverified } from './validate-gathered.js';
 
 export interface StatedOptions {
   readonly now: number;
@@ -25,9 +26,12 @@ export interface StatedOptions {
  */
 export async function statedBy(source: StatementSource, superior: string, subject: string, options: StatedOptions): Promise<Result<Verified<EntityStatement>>> {
   const { now, development, keyCache, read = async (work) => work() } = options;
-  const configuration = await source.configuration(superior);
-  if (!configuration.ok) return configuration;
-  const above = await read(() => validateEntityConfiguration(configuration.value, { now, subject: superior, development }, keyCache));
+  const own = async (anew?: boolean): Promise<Result<Verified<EntityStatement>>> => {
+    const configuration = await source.configuration(superior, anew);
+    if (!configuration.ok) return configuration;
+    return read(() => validateEntityConfiguration(configuration.value, { now, subject: superior, development }, keyCache));
+  };
+  const above = await own();
   if (!above.ok) return above;
   const fetchEndpoint = above.value.claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'];
   if (typeof fetchEndpoint !== 'string') return refuse('endpoint_missing', superior, 'its configuration has no federation_fetch_endpoint');
@@ -37,5 +41,9 @@ export async function statedBy(source: StatementSource, superior: string, subjec
   if (!statement.ok) return statement;
   if (isEntityConfiguration(statement.value) || statement.value.claims.iss !== superior)
     return refuse('issuer_mismatch', superior, 'it answered with a statement that is not its own about this subject');
-  return verifyEntityStatement(statement.value, above.value.claims.jwks, keyCache);
+  const verified = await verifyEntityStatement(statement.value, above.value.claims.jwks, keyCache);
+  if (!isUnverified(verified) || !source.fromCache?.(superior)) return verified;
+  // Its keys may have changed since the cache has its configuration.
+  const today = await own(true);
+  return today.ok ? verifyEntityStatement(statement.value, today.value.claims.jwks, keyCache) : today;
 }

@@ -13,6 +13,7 @@ import { requireNow } from '../federation/numeric-date.js';
 import { type Budget, createBudget } from '../outbound/evaluation-budget.js';
 import { createTurns, type Turns } from '../outbound/turns.js';
 import { createGatherer, type Gatherer, type GatherOptions } from './gather.js';
+import { validateGathered } from './validate-gathered.js';
 
 export interface WalkOptions extends GatherOptions {
   readonly anchors: Readonly<Record<string, JwkSet>>;
@@ -74,7 +75,9 @@ export async function walk(subject: string, given: WalkOptions): Promise<Walk> {
       trace.note('budget', [subject], [spent]);
       break;
     }
-    const result = await budget.read(() => validateTrustChain(chain, { ...options, subject }));
+    const validate = (one: readonly string[]) => budget.read(() => validateTrustChain(one, { ...options, subject }));
+    const ends = [[0, subject] as const, [chain.length - 1, entities.at(-1) as string] as const];
+    const result = await validateGathered(chain, ends, gatherer, validate);
     trace.note('chain', entities, result.ok ? [] : result.findings);
     if (result.ok) chains.push(result.value);
   }
@@ -204,7 +207,7 @@ function hintsOf({ claims }: EntityStatement, anchors: WalkOptions['anchors']): 
 }
 
 /** What one walk has looked at, in order: each thing once, whoever gathered it first. */
-interface Trace extends Gatherer {
+interface Trace extends Omit<Gatherer, 'anew'> {
   readonly steps: readonly WalkStep[];
   readonly superiors: ReadonlyMap<string, readonly string[]>;
   note(what: WalkStep['what'], of: readonly string[], findings: readonly Finding[]): true;

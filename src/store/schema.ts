@@ -419,6 +419,9 @@ export interface Hold {
   readonly jwks: JwkSet;
   readonly iat: number;
   readonly at: number;
+  /** When it was shown last, and what else was shown meanwhile. */
+  readonly seenAt?: number;
+  readonly kinds?: readonly Hold['kind'][];
 }
 
 /** What watching a member has found: its current metadata, findings with hysteresis, what is held for a person. */

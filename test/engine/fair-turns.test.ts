@@ -78,4 +78,19 @@ describe('§18.1: those that do not answer, or slowly, are waited for by nobody 
       SELECT j.id, k.entity_id, NULL, 1, 'queued' FROM job AS j, known_entity AS k WHERE j.kind = 'crawl' AND j.state = 'running' AND k.entity_id LIKE 'https://slow%'`);
     expect(await crawlSlice(deployment)).toBe(8);
   });
+  it('all that one evaluation fetches is asked for by one asker, and no other evaluation is the same', async () => {
+    const d = await crowd(3, 3);
+    const askers = new Map<string, Set<unknown>>();
+    const { outbound } = d.deployment;
+    const get: typeof outbound.get = (request) => {
+      const host = new URL(request.url).host;
+      askers.set(host, (askers.get(host) ?? new Set()).add(request.asker));
+      return outbound.get(request);
+    };
+    await evaluateDue({ ...d.deployment, outbound: { ...outbound, get } });
+    const all = [...askers.values()].flatMap((one) => [...one]);
+    expect(askers.size).toBe(7);
+    expect(all.every((one) => typeof one === 'object')).toBe(true);
+    expect(new Set(all).size, 'each subject is on a host of its own').toBe(7);
+  });
 });

@@ -131,6 +131,50 @@ describe('hosted configurations (Entity Configuration Hosting draft)', () => {
     expect((await host(theirs.id, await squatter.configuration())).json).toMatchObject({ code: 'already_exists', detail: expect.stringContaining(UP) });
     expect((await host(LEAF, configuration)).status).toBe(200);
   });
+  it('a crawled superior is asked what it states: a bare listing, or what it did not sign, blocks nobody', async () => {
+    const { d } = await hosted();
+    const SEAT = 'https://seat.example';
+    const seat = await testMember(SEAT);
+    const configuration = await seat.configuration();
+    const at = `${A}/members/${encodeURIComponent(SEAT)}`;
+    const UP = 'https://up.example.net';
+    const up = await testMember(UP);
+    const federation_entity = { federation_fetch_endpoint: `${UP}/fetch`, federation_list_endpoint: `${UP}/list` };
+    d.network.set(`${UP}/.well-known/openid-federation`, await up.configuration({ metadata: { federation_entity } }));
+    d.network.set(`${UP}/list`, JSON.stringify([SEAT]));
+    await d.admin('POST', `${A}/members`, { entity_id: UP, jwks: up.jwks, intermediate: true, activate: true });
+    await d.admin('POST', `${A}/crawls`, {});
+    await discover(d);
+    expect(await d.rows(`SELECT superior FROM crawl_entity WHERE entity_id = '${SEAT}'`)).toEqual([{ superior: UP }]);
+    expect((await d.admin('POST', `${A}/members`, { entity_id: SEAT, jwks: seat.jwks, activate: true })).status).toBe(201);
+    const squatter = await testKey();
+    const place = `${UP}/fetch?sub=${encodeURIComponent(SEAT)}`;
+    const state = async (keys: readonly object[], signer = up.key, more: object = {}) =>
+      d.network.set(place, await signer.jwt({ iss: UP, sub: SEAT, iat: NOW - 10, exp: NOW + day, jwks: { keys }, ...more } as never));
+    const host = async () => {
+      const { status, json } = await d.admin('PUT', `${at}/configuration`, { entity_configuration: configuration, domain_control: WORD });
+      if (status === 200) await d.admin('DELETE', `${at}/configuration`);
+      return status === 200 ? 'hosted' : json.detail;
+    };
+    const move = async () => {
+      const { status, json } = await d.admin('PATCH', at, { ec_location: 'https://cdn.example/x', domain_control: WORD });
+      if (status === 200) await d.admin('PATCH', at, { ec_location: null });
+      return status === 200 ? 'moved' : json.detail;
+    };
+    expect([await host(), await move()], 'it lists, and states nothing').toEqual(['hosted', 'moved']);
+    await state([squatter.jwk], squatter);
+    expect(await host(), 'another key signed that').toBe('hosted');
+    await state([squatter.jwk], up.key, { exp: NOW - 100 });
+    expect(await host(), 'that has ended').toBe('hosted');
+    await state([squatter.jwk]);
+    expect(await host(), 'it states other keys, though the entity does not resolve there').toContain(UP);
+    expect(await move()).toContain(UP);
+    const line = { entity_id: SEAT, jwks: seat.jwks, ec_location: 'https://cdn.example/x', domain_control: WORD };
+    await d.admin('POST', '/authorities', { slug: 'third', entity_id: 'https://third.example.org' });
+    expect((await d.admin('POST', '/authorities/third/members', { ...line, activate: true })).json.detail, 'nor enrolled elsewhere here').toContain(UP);
+    await state([squatter.jwk, seat.key.jwk]);
+    expect([await host(), await move()], 'one key is the same').toEqual(['hosted', 'moved']);
+  });
   it('domain control is shown, and the event says how: a token under the host, or somebody’s word with a reason', async () => {
     const { d, configuration } = await hosted();
     const put = (domain_control?: object) => d.admin('PUT', `${M}/configuration`, { entity_configuration: configuration, domain_control });

@@ -426,6 +426,18 @@ describe('marks of others in the own configuration (§3.1.2)', () => {
     const show = async (compact: string) => d.admin('POST', `${A}/own-marks`, { trust_mark: compact });
     expect((await show(await mark({ sub: RP }))).json.findings[0].code).toBe('trust_mark_subject');
     expect((await show(await (await testKey()).jwt(decodeJwt(await mark({})), { typ: 'trust-mark+jwt' }))).json.findings[0].code).toBe('signature_key_unknown');
+    // Whoever can answer for the issuer, and has none of its keys, writes what it likes into a configuration.
+    const forger = await testKey();
+    const claims = decodeJwt(configuration);
+    const forged = await forger.jwt({ ...claims, metadata: { federation_entity: { federation_trust_mark_endpoint: 'https://inside.example/m' } } } as never, {
+      kid: issuer.kid,
+    });
+    d.network.set(`${ISSUER}/.well-known/openid-federation`, forged);
+    expect((await show(await mark({}))).json.findings[0].code, 'a configuration none of its keys has signed').toBe('signature_invalid');
+    const mixed = await forger.jwt({ ...claims, jwks: { keys: [issuer.jwk] } } as never);
+    d.network.set(`${ISSUER}/.well-known/openid-federation`, mixed);
+    expect((await show(await mark({}))).json.findings[0].code).toBe('signature_key_unknown');
+    d.network.set(`${ISSUER}/.well-known/openid-federation`, configuration);
     const first = await mark({});
     expect((await show(first)).status).toBe(201);
     const shown = async () => {
@@ -438,6 +450,13 @@ describe('marks of others in the own configuration (§3.1.2)', () => {
     const endpoint = `${ISSUER}/m?${new URLSearchParams({ trust_mark_type: TYPE, sub: ANCHOR })}`;
     await refreshOwnMarks(d.deployment);
     expect(await shown(), 'an issuer that is not reached changes nothing').toEqual([{ trust_mark_type: TYPE, trust_mark: first }]);
+    d.network.set(`${ISSUER}/.well-known/openid-federation`, forged);
+    d.clock += 7 * 3600;
+    d.asked.length = 0;
+    await refreshOwnMarks(d.deployment);
+    expect(d.asked, 'an endpoint nobody vouches for is not asked').toEqual([`${ISSUER}/.well-known/openid-federation`]);
+    expect(await shown()).toEqual([{ trust_mark_type: TYPE, trust_mark: first }]);
+    d.network.set(`${ISSUER}/.well-known/openid-federation`, configuration);
     d.network.set(endpoint, second);
     d.clock += 7 * 3600;
     await refreshOwnMarks(d.deployment);

@@ -513,6 +513,14 @@ describe('several anchors', () => {
     await discover(d);
     expect((await at(SUPER)).status).toBe(200);
     expect((await d.admin('POST', `/authorities/inter/anchors/${encodeURIComponent(SUPER)}/check`)).json).toMatchObject({ ok: true, added: [], removed: [] });
+    const place = `${SUPER}/.well-known/openid-federation`;
+    const real = d.network.get(place) as string;
+    d.network.set(place, await other.jwt({ ...(decodeJwt(real) as object), jwks: { keys: [elsewhere.jwk, (await testKey()).jwk] } } as never, { kid: elsewhere.kid }));
+    expect(
+      (await d.admin('POST', `/authorities/inter/anchors/${encodeURIComponent(SUPER)}/check`)).json,
+      'keys in a configuration that none of them has signed are not compared',
+    ).toMatchObject({ ok: false, findings: [{ code: 'signature_invalid' }], added: [], removed: [] });
+    d.network.set(place, real);
     await pin({ entity_id: SUPER, jwks: { keys: [elsewhere.jwk, other.jwk] } });
     expect((await at(SUPER)).status, 'a key more narrows nothing').toBe(200);
     await pin({ entity_id: SUPER, jwks: { keys: [other.jwk] } });

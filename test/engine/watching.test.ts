@@ -97,8 +97,63 @@ describe('keys are followed only by the rules of rollover (§11)', () => {
     expect((await look({ authority_hints: ['https://elsewhere.example'] })).hold).toMatchObject({ kind: 'hints_withdrawn' });
     expect((await look({ authority_hints: ['https://elsewhere.example'] })).hold).toMatchObject({ kind: 'hints_withdrawn' });
     expect((await d.admin('POST', `${M}/hold/accept`, { reason: 'x' })).json.code).toBe('wrong_state');
-    expect((await look({ authority_hints: [ANCHOR] })).hold).toBeNull();
-    expect(await events(d)).toContain('member.hold_ended');
+    // How often we look is the member's to say, so a hold does not end with the next look: a day after it was shown last.
+    expect((await look({ authority_hints: [ANCHOR] })).hold).toMatchObject({ kind: 'hints_withdrawn' });
+    d.clock += day - 3;
+    expect((await look({ authority_hints: [ANCHOR] })).hold, 'n - 1').not.toBeNull();
+    expect((await look({ authority_hints: [ANCHOR] })).hold, 'n').toBeNull();
+    expect((await events(d)).filter((type) => type.startsWith('member.h'))).toEqual(['member.held', 'member.hold_ended']);
+  });
+  it('a member that shows other keys, or none but ours, at each look costs a handful of events a day', async () => {
+    const { d, rp, look } = await watched();
+    await look();
+    const others = [await testKey(), await testKey()];
+    const before = (await events(d)).length;
+    for (let n = 0; n < 24; n++) {
+      d.clock += 600;
+      const other = others[n % 2] as (typeof others)[number];
+      await look(
+        { exp: d.clock + 120, jwks: { keys: [(n % 4 < 2 ? other : rp.key).jwk] }, ...(n % 8 === 6 && { authority_hints: ['https://elsewhere.example'] }) },
+        n % 4 < 2 ? other : rp.key,
+      );
+    }
+    const told = (await events(d)).slice(before);
+    expect(told.filter((type) => type === 'member.held').length, 'once for each kind').toBe(2);
+    expect(told.filter((type) => type === 'member.hold_ended')).toEqual([]);
+    expect(told.length).toBeLessThanOrEqual(6);
+    expect((await d.admin('GET', `${A}/watch?only=held`)).json.items).toHaveLength(1);
+  });
+  it('what is held and shown no more is not bound by accepting; keys that a person binds end the hold', async () => {
+    const { d, rp, look } = await watched();
+    const [hijacker, next] = [await testKey(), await testKey()];
+    await look({}, hijacker);
+    expect((await look()).hold).toMatchObject({ kind: 'all_keys_replaced' });
+    expect((await d.admin('POST', `${M}/hold/accept`, { reason: 'x' })).json).toMatchObject({
+      code: 'wrong_state',
+      detail: expect.stringContaining('any more'),
+    });
+    expect(await kids(d)).toEqual([rp.key.kid]);
+    await look(null);
+    expect((await look({}, hijacker)).hold).toMatchObject({ kind: 'all_keys_replaced' });
+    await look(null);
+    expect((await d.admin('POST', `${M}/hold/dismiss`, { reason: 'not theirs' })).json.hold).toBeNull();
+    expect((await look({}, next)).hold).toMatchObject({ kind: 'all_keys_replaced' });
+    await d.admin('PUT', `${M}/keys`, { jwks: { keys: [next.jwk] }, reason: 'confirmed by phone' });
+    expect((await look({}, next)).hold).toBeNull();
+    expect((await events(d)).filter((type) => type === 'member.hold_ended')).toHaveLength(1);
+  });
+  it('a hold whose keys nobody can use is no stumbling block for the looks that follow', async () => {
+    const { d, rp, look } = await watched();
+    await look({
+      jwks: {
+        keys: [
+          { kid: 'x', kty: 'EC', crv: 'P-256' },
+          { ...rp.key.jwk, use: 'enc' },
+        ],
+      },
+    });
+    expect((await look()).ok_at ?? d.clock).toBe(d.clock);
+    expect((await d.admin('GET', `${M}/watch`)).json.checked_at).toBe(d.clock);
   });
 });
 
@@ -112,6 +167,27 @@ describe('findings with hysteresis', () => {
     expect(seen).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 0]);
     const told = (await events(d)).filter((type) => type.startsWith('member.findings'));
     expect(told).toEqual(['member.findings_raised', 'member.findings_cleared']);
+  });
+  it('findings that come and go are told of four times a day; what is so is still to be read', async () => {
+    const { d, look } = await watched();
+    const broken = (n: number) => ({ metadata: { openid_relying_party: { redirect_uris: [`${RP}/cb`], [`x${n}`]: 1 } } });
+    const told = async () => (await events(d)).filter((type) => type.startsWith('member.findings')).length;
+    // A day of its own, so that none is left over from looks before.
+    d.clock += day - (d.clock % day);
+    for (let n = 0; n < 40; n++) await look(n % 5 < 3 ? broken(n) : {});
+    expect(await told()).toBe(4);
+    const history = (await d.admin('GET', `${M}/history`)).json.items as { type: string; detail: { more?: string } }[];
+    expect(history.filter(({ type }) => type.startsWith('member.findings')).map(({ detail }) => typeof detail.more)).toEqual([
+      'undefined',
+      'undefined',
+      'undefined',
+      'string',
+    ]);
+    for (let n = 0; n < 3; n++) await look(broken(0));
+    expect((await d.admin('GET', `${M}/watch`)).json.findings).not.toEqual([]);
+    d.clock += day;
+    for (let n = 0; n < 2; n++) await look();
+    expect(await told(), 'another day').toBe(5);
   });
   it('unreachable three times: a finding that names the failure; the keys stay', async () => {
     const { d, rp, look } = await watched();

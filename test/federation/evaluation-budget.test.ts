@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { perProcess, perWalk, withinBudget } from '../../src/outbound/budget.js';
+import { askedBy, perProcess, perWalk, withinBudget } from '../../src/outbound/budget.js';
 import { type BudgetLimits, createBudget } from '../../src/outbound/evaluation-budget.js';
 import type { Outbound } from '../../src/outbound/outbound.js';
 import { createTurns } from '../../src/outbound/turns.js';
@@ -168,6 +168,43 @@ describe('what the whole process asks of the world', () => {
       await held.drain();
       expect((await Promise.all(all)).map(said)).toEqual(Array.from({ length: n }, (_, k) => (k < 3 ? 'ok' : 'budget_exceeded true')));
     }
+  });
+  it.each([
+    ['of the process', { parallel: 2, perHost: 4 }, (n: number) => `https://h${n}.example/`],
+    ['of a host', { parallel: 64, perHost: 2 }, (n: number) => `https://victim.example:${1000 + n}/`],
+  ])('who asks for much waits for itself: those who wait for a place %s take turns', async (_, limits, url) => {
+    const held = heldDoor();
+    const bounded = perProcess(held.door, limits);
+    const [greedy, modest, other] = [askedBy(bounded, {}), askedBy(bounded, {}), bounded];
+    const all = [
+      ...Array.from({ length: 20 }, (__, n) => greedy.get(request(url(n)))),
+      ...[20, 21].map((n) => modest.get(request(url(n)))),
+      ...[22, 23].map((n) => other.get(request(url(n)))),
+    ];
+    const order: string[] = [];
+    for (await held.settle(); held.waiting.length; await held.settle()) {
+      const next = held.waiting.shift();
+      order.push(String(next?.url));
+      next?.go();
+    }
+    expect((await Promise.all(all)).every((one) => one.ok)).toBe(true);
+    const rank = (n: number) => order.indexOf(url(n));
+    // Two were let in before anybody waited; then a round is the greedy, the modest, and each that came by itself.
+    expect([20, 22, 23, 21].map(rank)).toEqual([3, 4, 5, 7]);
+    expect(order.slice(0, 3), 'its own, in the order asked').toEqual([0, 1, 2].map(url));
+    expect(held.most, 'and no more at once than before').toBe(2);
+  });
+  it('an evaluation is one asker, whatever its requests are, and the door behind gets them as they were', async () => {
+    const seen: unknown[] = [];
+    const door: Outbound = { get: async (one) => (seen.push(one), ok(one.url)), post: async (one) => (seen.push(one), ok(one.url)) };
+    const asker = {};
+    const form = new URLSearchParams({ a: 'b' });
+    await askedBy(door, asker).get({ ...request('https://a.example/'), maxBytes: 7 });
+    await askedBy(door, asker).post({ ...request('https://b.example/'), form });
+    expect(seen).toEqual([
+      { ...request('https://a.example/'), maxBytes: 7, asker },
+      { ...request('https://b.example/'), form, asker },
+    ]);
   });
   it('a turn that is given back twice lets nobody slip in', async () => {
     const turns = createTurns(1);

@@ -73,6 +73,10 @@ export class Graph {
     this.asked.push(what);
     await this.options.before?.(what);
   }
+  /** From now on it has another key, and the one of before no more. */
+  async rekey(name: string): Promise<void> {
+    this.#keys.set(name, await testKey());
+  }
   key = (name: string): TestKey => this.#keys.get(name) ?? this.#spare;
   jwks = (name: string): JwkSet => ({ keys: [this.key(name).jwk] });
   sign = (name: string, claims: object, header: object = {}): Promise<string> =>

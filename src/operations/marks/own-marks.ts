@@ -1,5 +1,5 @@
 import { and, eq, isNull, lt, or, sql } from 'drizzle-orm';
-import { type Finding, finding, mediaTypes, parseEntityStatement, parseJws, type Result, verifyJws } from '../../federation/entry.js';
+import { type Finding, finding, mediaTypes, parseJws, type Result, validateEntityConfiguration, verifyJws } from '../../federation/entry.js';
 import { insertRows, putArtefacts } from '../../store/bulk.js';
 import { artefact, authority, ownTrustMark } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
@@ -23,7 +23,7 @@ export async function readMark(deployment: Deployment, { subject, mark }: Questi
   if (exp !== undefined && (typeof exp !== 'number' || exp <= deployment.now())) return no(finding('expired', 'exp', 'it has ended'));
   const configuration = await statementSource(deployment).configuration(iss);
   if (!configuration.ok) return configuration;
-  const issuer = parseEntityStatement(configuration.value, { now: deployment.now(), subject: iss, development: deployment.development });
+  const issuer = await validateEntityConfiguration(configuration.value, { now: deployment.now(), subject: iss, development: deployment.development });
   if (!issuer.ok) return issuer;
   const key = await verifyJws(jws.value, issuer.value.claims.jwks);
   return key.ok ? { ok: true, value: { iss, type, exp: typeof exp === 'number' ? exp : null } } : key;
@@ -171,7 +171,7 @@ async function fetchMark(call: Call, row: AuthorityRow, mark: OwnMarkRow): Promi
   if (bytes === undefined) {
     const configuration = await statementSource(call).configuration(mark.iss);
     if (!configuration.ok) return configuration;
-    const issuer = parseEntityStatement(configuration.value, { now: call.now(), subject: mark.iss, development: call.development });
+    const issuer = await validateEntityConfiguration(configuration.value, { now: call.now(), subject: mark.iss, development: call.development });
     if (!issuer.ok) return issuer;
     const endpoint = issuer.value.claims.metadata?.['federation_entity']?.['federation_trust_mark_endpoint'];
     if (typeof endpoint !== 'string') return { ok: false, findings: [finding('endpoint_missing', mark.iss, 'it publishes no trust mark endpoint')] };

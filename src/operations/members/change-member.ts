@@ -14,7 +14,7 @@ import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
 import { moveEnd } from './move-end.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
-import { expectLocatable } from './identifier-uniqueness.js';
+import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
 
@@ -92,13 +92,14 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
   const authority = await findAuthority(call.store.db, slug);
   const { entityId, jwks } = await findMember(call.store.db, authority.id, id);
   const control = shownBy && (await showDomainControl(call, authority.entityId, entityId, jwks, shownBy)); // before the lock
+  const elsewhere = await statedElsewhere(call, entityId, input.ecLocation);
   return rewriteMember(call, slug, id, version, async (before) => {
     if (before.state === 'active') allow(call, 'approve', slug);
     const given = { ...input, domainControl: control };
     const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<MemberRow>;
     expectMemberInput({ ...before, ...set }, call);
     if (set.ecLocation && before.hosted) throw new Refusal('wrong_state', 'we serve its configuration; end that first: holdfast member host <id> --end');
-    await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string');
+    await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string', elsewhere);
     const owner = await organizationOf(call, before.authorityId, organization, call.now());
     const row: MemberRow = { ...before, ...set, ...(owner.id !== null && { organizationId: owner.id }), cut: before.cut + 1 };
     return {

@@ -7,7 +7,7 @@ import type { Statement } from '../../store/database.js';
 import { allow, type Call, change } from '../call.js';
 import { expectMemberInput, type MemberInput, newMemberRow } from './member-input.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
-import { expectLocatable } from './identifier-uniqueness.js';
+import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { knowMembers } from '../../store/known-entities.js';
 import { bindKeys as bind, takenAway } from './key-binding.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
@@ -61,6 +61,7 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
   const keys = await bindKeys(call, slug, input); // before the lock: it may go over the network
   const { id: authorityId, entityId: ourId } = await findAuthority(call.store.db, slug);
   const domainControl = input.shownBy && (await showDomainControl(call, ourId, input.entityId, keys.jwks, input.shownBy));
+  const elsewhere = await statedElsewhere(call, input.entityId, input.ecLocation);
   return change(call, {
     authorityId,
     scope: input.entityId,
@@ -91,7 +92,7 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
         { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
       );
       const row = former ? await again(former, fresh, keys, input.entityId) : fresh;
-      await expectLocatable(call, row, true);
+      await expectLocatable(call, row, true, elsewhere);
       const artefacts = input.activate ? [await signedStatement(call, await issuerOf(call, authority), row)] : [];
       const detail = {
         entity_id: row.entityId,

@@ -8,7 +8,7 @@ import { type Rewrite, rewriteMember } from './change-member.js';
 import { keysLeftOut, type WithFindings } from '../judged.js';
 import { knowMembers } from '../../store/known-entities.js';
 import { DOMAIN_CONTROL_NEEDED, type ShownBy, showDomainControl } from './domain-control.js';
-import { expectUnassigned } from './identifier-uniqueness.js';
+import { assignedElsewhere, expectUnassigned } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { findAuthority, findMember, type MemberRow } from '../registry.js';
 
@@ -31,13 +31,14 @@ export async function hostConfiguration(call: Call, slug: string, id: string, co
     throw new Refusal('wrong_state', 'only leafs are hosted: this entity has subordinates of its own');
   const keys = usableKeys(claims.jwks);
   const control = shownBy && (await showDomainControl(call, ourId, entityId, jwks, shownBy)); // before the lock: it may go over the network
+  const elsewhere = await assignedElsewhere(call, entityId);
   const decide: Rewrite = async (before) => {
     if (before.state !== 'active') throw new Refusal('wrong_state', `of a member that is ${before.state} nothing is served`);
     if (before.intermediate) throw new Refusal('wrong_state', 'only leafs are hosted: this member is an intermediate');
     const signed = await verifyEntityStatement(statement.value, before.jwks);
     if (!signed.ok) throw refuseFindings('no key we vouch for has signed this configuration', signed.findings);
     if (before.ecLocation !== null) throw new Refusal('wrong_state', `its configuration is at ${before.ecLocation}; take ec_location away first`);
-    await expectUnassigned(call, authorityId, entityId, before.jwks);
+    await expectUnassigned(call, before, elsewhere);
     const domainControl = control ?? before.domainControl;
     if (!domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
     const row: NewArtefact = {

@@ -1,22 +1,67 @@
 import { and, eq, inArray, isNotNull, ne } from 'drizzle-orm';
 import { type JwkSet, parseJws } from '../../federation/entry.js';
+import { readUrl } from '../../federation/read-url.js';
+import { withinBudget } from '../../outbound/budget.js';
+import { createBudget } from '../../outbound/evaluation-budget.js';
+import { statedBy } from '../../resolver/stated-by.js';
 import { artefact, authority, crawlEntity, member, snapshot } from '../../store/schema.js';
-import type { Call } from '../call.js';
+import type { Call, Deployment } from '../call.js';
+import type { Questions, StatedKeys } from '../explorer.js';
 import { DOMAIN_CONTROL_NEEDED, onOwnHost, shareKey } from './domain-control.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
+import { statementSource } from '../resolving/statement-source.js';
 
 /** States in which an identifier is somebody's: a suspended member keeps it. */
 const ASSIGNED = ['active', 'suspended'] as const;
 
+/** Superiors that are asked about one identifier, and how long all of them may take (milliseconds). */
+const MAX_ASKED = 8;
+const ASKING_MS = 10_000;
+
+/** The keys that superiors outside this deployment state for an identifier, each by its own verified statement (OpenID Federation 1.0 §8.1). */
+export async function statedKeys(deployment: Deployment, { superiors, subject }: Questions['statedKeys']['asked']): Promise<readonly StatedKeys[]> {
+  const budget = createBudget(undefined, { milliseconds: ASKING_MS });
+  const source = statementSource(deployment, { outbound: withinBudget(deployment.outbound, budget) });
+  const { development } = deployment;
+  const asked = await Promise.all(
+    superiors.slice(0, MAX_ASKED).map(async (superior) => {
+      const stated = await statedBy(source, superior, subject, { now: deployment.now(), development, read: budget.read });
+      return stated.ok ? [{ superior, jwks: stated.value.claims.jwks }] : [];
+    }),
+  );
+  return asked.flat();
+}
+
+/**
+ * Who states an identifier elsewhere, and with which keys. A listing is nobody's statement: whoever was crawled lists whom it
+ * likes, so it is asked what it states. One that states nothing, or cannot be asked, has assigned nothing. Goes over the
+ * network: before the lock.
+ */
+export async function assignedElsewhere(call: Call, entityId: string): Promise<readonly StatedKeys[]> {
+  const { db } = call.store;
+  const ours = await db.select({ id: authority.entityId }).from(authority);
+  const listed = await db
+    .selectDistinct({ superior: crawlEntity.superior })
+    .from(crawlEntity)
+    .where(and(eq(crawlEntity.entityId, entityId), isNotNull(crawlEntity.superior)));
+  const superiors = listed.flatMap(({ superior }) => (superior === null || ours.some(({ id }) => id === superior) ? [] : [superior]));
+  return superiors.length ? call.explorer.ask('statedKeys', { superiors, subject: entityId }) : [];
+}
+
 /**
  * An identifier whose configuration is not at its well-known URL must not be assigned to another entity of the federation
  * (Entity Configuration Hosting draft -00, "Ensuring Entity Identifier Uniqueness"). As far as this deployment knows: under
- * none of its other authorities, and under no superior elsewhere that its resolvers have seen. It is the same entity when
- * one of the keys is the same.
+ * none of its other authorities, and under no superior elsewhere that states it. It is the same entity when one of the keys is
+ * the same.
+ * @param elsewhere what superiors elsewhere state, from `assignedElsewhere`
  * @throws Refusal already_exists
  */
-export async function expectUnassigned(call: Call, authorityId: string, entityId: string, jwks: JwkSet): Promise<void> {
+export async function expectUnassigned(
+  call: Call,
+  { authorityId, entityId, jwks }: Pick<MemberRow, 'authorityId' | 'entityId' | 'jwks'>,
+  elsewhere: readonly StatedKeys[],
+): Promise<void> {
   const { db } = call.store;
   const authorities = await db.select({ id: authority.id, slug: authority.slug, entityId: authority.entityId }).from(authority);
   if (authorities.some((one) => one.entityId === entityId)) throw new Refusal('already_exists', 'this identifier is an authority of this deployment');
@@ -29,26 +74,24 @@ export async function expectUnassigned(call: Call, authorityId: string, entityId
       const slug = authorities.find(({ id }) => id === other.authorityId)?.slug;
       throw new Refusal('already_exists', `this identifier is assigned under the authority ${slug} already, to an entity with other keys`);
     }
-  const elsewhere = await seenUnder(call, authorities, entityId);
-  if (elsewhere !== undefined && !(await resolvesWith(call, authorities, entityId, jwks)))
-    throw new Refusal('already_exists', `this identifier is assigned under ${elsewhere} already, to an entity that is not known to have these keys`);
+  const taken = (superior: string): Refusal =>
+    new Refusal('already_exists', `this identifier is assigned under ${superior} already, to an entity that is not known to have these keys`);
+  for (const { superior, jwks: stated } of elsewhere) if (!(await shareKey(jwks, stated))) throw taken(superior);
+  const seen = await seenUnder(call, authorities, entityId);
+  if (seen !== undefined && !(await resolvesWith(call, authorities, entityId, jwks))) throw taken(seen);
 }
 
 type Authorities = readonly { readonly id: string; readonly entityId: string }[];
 const ids = (authorities: Authorities, but?: string) => authorities.map(({ id }) => id).filter((id) => id !== but);
 
-/** A superior outside this deployment that lists the identifier, or through which it resolves. */
+/** A superior outside this deployment through which the identifier resolves. */
 async function seenUnder({ store: { db } }: Call, authorities: Authorities, entityId: string): Promise<string | undefined> {
   const ours = authorities.map((one) => one.entityId);
-  const listed = await db
-    .select({ superior: crawlEntity.superior })
-    .from(crawlEntity)
-    .where(and(eq(crawlEntity.entityId, entityId), isNotNull(crawlEntity.superior)));
   const resolved = await db
     .select({ path: snapshot.path })
     .from(snapshot)
     .where(and(inArray(snapshot.authorityId, ids(authorities)), eq(snapshot.subject, entityId), eq(snapshot.state, 'valid')));
-  return [...listed.map(({ superior }) => superior), ...resolved.map(({ path }) => path[1])].find((one): one is string => !!one && !ours.includes(one));
+  return resolved.map(({ path }) => path[1]).find((one): one is string => !!one && !ours.includes(one));
 }
 
 /** Do our resolvers know the identifier with one of these keys? By what its superior vouches for in a stored resolve response. */
@@ -72,14 +115,20 @@ async function resolvesWith({ store: { db } }: Call, authorities: Authorities, e
  * What has to hold before a statement says that a configuration is elsewhere than at its well-known URL. On the identifier's
  * own host it shows by itself whose it is.
  * @param set whether the place is being set now; what was allowed once stays
+ * @param elsewhere what superiors elsewhere state, where the place is elsewhere (`statedElsewhere`)
  * @throws Refusal already_exists, invalid_request
  */
 export async function expectLocatable(
   call: Call,
   row: Pick<MemberRow, 'authorityId' | 'entityId' | 'jwks' | 'ecLocation' | 'domainControl'>,
   set: boolean,
+  elsewhere: readonly StatedKeys[],
 ): Promise<void> {
   if (!set || row.ecLocation === null || onOwnHost(row.entityId, row.ecLocation)) return;
-  await expectUnassigned(call, row.authorityId, row.entityId, row.jwks);
+  await expectUnassigned(call, row, elsewhere);
   if (!row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
 }
+
+/** What `expectLocatable` wants to know of others, for a place that is being set. Before the lock. */
+export const statedElsewhere = async (call: Call, entityId: string, ecLocation: string | null | undefined): Promise<readonly StatedKeys[]> =>
+  typeof ecLocation !== 'string' || !readUrl(ecLocation) || onOwnHost(entityId, ecLocation) ? [] : assignedElsewhere(call, entityId);

@@ -8,7 +8,7 @@ import { job, jobRefusal, member, organization } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { findJob, type JobRow } from '../jobs/jobs.js';
 import { type MemberInput, memberInputFindings, newMemberRow } from './member-input.js';
-import { expectLocatable } from './identifier-uniqueness.js';
+import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { keysLeftOut } from '../judged.js';
 import { knowMembers } from '../../store/known-entities.js';
 import { givenKeys } from './member-keys.js';
@@ -289,7 +289,8 @@ async function checkLine(
   if (typeof input.valid_until === 'number' && input.valid_until <= call.now()) return no('invalid_request', 'valid_until has passed', input.entity_id);
   const { ecLocation = null, domainControl = null } = inputOf(input, call.now());
   try {
-    await expectLocatable(call, { authorityId, entityId: input.entity_id, jwks: keys.value.jwks, ecLocation, domainControl }, true);
+    const row = { authorityId, entityId: input.entity_id, jwks: keys.value.jwks, ecLocation, domainControl };
+    await expectLocatable(call, row, true, await statedElsewhere(call, row.entityId, ecLocation));
   } catch (error) {
     if (error instanceof Refusal) return no(error.code, error.message, input.entity_id);
     throw error;

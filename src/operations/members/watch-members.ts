@@ -11,7 +11,7 @@ import { type Page, type PageRequest, page } from '../read.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority, findMember, type MemberRow } from '../registry.js';
 import type { Evaluated } from '../resolving/store-evaluation.js';
-import { count, FOLLOW_AFTER, forecast, HOLD_DETAIL, isEvent, judgeKeys } from './watch-rules.js';
+import { count, findingEvents, FOLLOW_AFTER, forecast, HOLD_DETAIL, holding, isEvent, judgeKeys } from './watch-rules.js';
 
 export type WatchRow = typeof memberWatch.$inferSelect;
 
@@ -32,7 +32,7 @@ export async function watchMember(deployment: Deployment, authority: AuthorityRo
   const now = deployment.now();
   const statement = evaluation.configuration;
   const seen: Finding[] = [];
-  let hold: Hold | null = before.hold;
+  let held: ReturnType<typeof holding> = { hold: before.hold };
   if (statement) {
     const verdict = await follow(deployment, authority, row, before, statement);
     seen.push(
@@ -41,12 +41,16 @@ export async function watchMember(deployment: Deployment, authority: AuthorityRo
       ...(await reported(deployment, authority, statement)),
       ...forecast(row, statement.claims, now),
     );
-    hold =
-      verdict.hold && (await fingerprint(verdict.hold)) !== before.dismissed
-        ? { ...verdict.hold, at: before.hold?.kind === verdict.hold.kind ? before.hold.at : now }
-        : null;
+    const shown = verdict.hold && (await fingerprint(verdict.hold)) !== before.dismissed ? verdict.hold : null;
+    held = holding(before.hold, shown, now, await isSettled(row, before.hold));
   } else seen.push(...(evaluation.walk.steps.find(({ what, of }) => what === 'configuration' && of[0] === entityId)?.findings ?? []));
+  const { hold } = held;
   const counted = count(before, seen, now);
+  const quota = findingEvents(before.counting, now);
+  const told = [['member.findings_raised', counted.appeared] as const, ['member.findings_cleared', counted.cleared] as const]
+    .map(([type, findings]) => ({ type, codes: [...new Set(findings.filter(isEvent).map(({ code }) => code))] }))
+    .filter(({ codes }) => codes.length > 0)
+    .slice(0, quota.left);
   const after: WatchRow = {
     ...before,
     checkedAt: now,
@@ -54,34 +58,26 @@ export async function watchMember(deployment: Deployment, authority: AuthorityRo
     failures: statement ? 0 : before.failures + 1,
     ...(statement && { metadata: statement.claims.metadata ?? {}, configurationIat: statement.claims.iat, configurationExp: statement.claims.exp }),
     raised: counted.raised,
-    counting: counted.counting,
+    counting: { ...counted.counting, ...quota.counted(told.length) },
     hold,
   };
   const put = insertRows(memberWatch, [after], REPLACE);
-  const differs = (hold?.kind ?? null) !== (before.hold?.kind ?? null);
-  const [appeared, cleared] = [counted.appeared.filter(isEvent), counted.cleared.filter(isEvent)];
-  if (!differs && appeared.length === 0 && cleared.length === 0) return deployment.store.write([put]);
+  if (held.told === undefined && told.length === 0) return deployment.store.write([put]);
   const subject = { subjectKind: 'member' as const, subjectId: row.id };
-  const codes = (findings: readonly Finding[]) => [...new Set(findings.map(({ code }) => code))];
+  // The last one of the day says so: what comes after it stands in the watch alone.
+  const last = told.length === quota.left ? { more: 'further findings of today are not told as events; see: holdfast member watch' } : {};
   await change<null>(systemCall(deployment), {
     authorityId: authority.id,
     scope: entityId,
     decide: async () => {
       const [current] = await db.select().from(memberWatch).where(eq(memberWatch.memberId, row.id)).limit(1);
       // A person has decided while we looked: what was seen before says nothing about it.
-      const told = differs && (current?.dismissed ?? null) === before.dismissed;
+      const untouched = (current?.dismissed ?? null) === before.dismissed;
       const events = [
-        ...(told
-          ? [
-              {
-                type: hold ? 'member.held' : 'member.hold_ended',
-                ...subject,
-                detail: { entity_id: entityId, ...(hold && { kind: hold.kind, detail: hold.detail }) },
-              },
-            ]
+        ...(held.told && untouched
+          ? [{ type: held.told, ...subject, detail: { entity_id: entityId, ...(hold && { kind: hold.kind, detail: hold.detail }) } }]
           : []),
-        ...(appeared.length ? [{ type: 'member.findings_raised', ...subject, detail: { entity_id: entityId, codes: codes(appeared) } }] : []),
-        ...(cleared.length ? [{ type: 'member.findings_cleared', ...subject, detail: { entity_id: entityId, codes: codes(cleared) } }] : []),
+        ...told.map(({ type, codes }, n) => ({ type, ...subject, detail: { entity_id: entityId, codes, ...(n === told.length - 1 && last) } })),
       ];
       return { events, statements: [put], result: null };
     },
@@ -108,6 +104,12 @@ const blank = ({ id, authorityId, entityId }: MemberRow): WatchRow => ({
   hold: null,
   dismissed: null,
 });
+
+/** Has a person bound the keys that are held? */
+async function isSettled({ jwks }: MemberRow, hold: Hold | null): Promise<boolean> {
+  const shown = hold && hold.kind !== 'hints_withdrawn' ? usableKeys(hold.jwks) : undefined;
+  return shown?.ok === true && (await keyDifference(jwks, shown.value.jwks)).added.length === 0;
+}
 
 /** The same keys shown for the same reason: what a decision names. */
 export const fingerprint = ({ kind, jwks }: Hold): Promise<string> => sha256(JSON.stringify([kind, ...jwks.keys.map(({ kid, x, n }) => [kid, x, n])]));
@@ -237,6 +239,8 @@ export async function decideHold(call: Call, slug: string, id: string, accept: b
     undefined,
     async (before) => {
       const { hold, after, event, put } = await decided();
+      if ((hold.seenAt ?? 0) < (after.okAt ?? 0) && hold.seenAt !== undefined)
+        throw new Refusal('wrong_state', 'its last configuration does not show these keys any more; dismiss this, or bind keys that you have confirmed');
       if (hold.kind === 'hints_withdrawn')
         throw new Refusal('wrong_state', 'there is nothing to accept: the member left; suspend or revoke it, or dismiss this if it is a mistake of theirs');
       const jwks = usableKeys(hold.jwks);

@@ -74,6 +74,45 @@ export const FOLLOW_AFTER = 24 * 60 * 60;
 /** Read off the clock: a member that signs every night has it every night, so its coming and going is no event. */
 export const isEvent = ({ code }: Finding): boolean => code !== 'configuration_expiring';
 
+/** A hold ends by itself when nothing of the kind was shown for this long (seconds). */
+export const HOLD_ENDS_AFTER = 24 * 60 * 60;
+
+/**
+ * What is held after a look, and what is told of it. What a member shows, and how often we look, is the member's to say: one
+ * that shows something else at each look is held throughout, and told of once for each kind.
+ * @param shown what the look found; null: nothing
+ * @param settled a person has bound the keys that are held
+ */
+export function holding(
+  before: Hold | null,
+  shown: Hold | null,
+  now: number,
+  settled = false,
+): { readonly hold: Hold | null; readonly told?: 'member.held' | 'member.hold_ended' } {
+  if (shown) {
+    const kinds = before ? (before.kinds ?? [before.kind]) : [];
+    const known = kinds.includes(shown.kind);
+    const at = before && before.kind === shown.kind ? before.at : now;
+    return { hold: { ...shown, at, seenAt: now, kinds: known ? kinds : [...kinds, shown.kind] }, ...(!known && { told: 'member.held' }) };
+  }
+  if (!before) return { hold: null };
+  if (!settled && now - (before.seenAt ?? before.at) < HOLD_ENDS_AFTER) return { hold: before };
+  return { hold: null, told: 'member.hold_ended' };
+}
+
+/** Events about findings of one member in a day: how often they come and go is the member's to say. */
+export const FINDING_EVENTS_A_DAY = 4;
+
+/** How many more of them may be told today, and how to count those that are. `counting` holds findings by name and this beside them. */
+export function findingEvents(counting: Readonly<Record<string, number>>, now: number) {
+  const day = `told on day ${Math.floor(now / (24 * 60 * 60))}`;
+  const before = counting[day] ?? 0;
+  return {
+    left: Math.max(0, FINDING_EVENTS_A_DAY - before),
+    counted: (told: number): Readonly<Record<string, number>> => (before + told ? { [day]: before + told } : {}),
+  };
+}
+
 export type KeyVerdict = 'same' | 'adopt' | 'replayed' | Hold['kind'];
 
 /**

@@ -5,9 +5,9 @@ import {
   finding,
   type JwkSet,
   parseEntityId,
-  parseEntityStatement,
   type UsableKeys,
   usableKeys,
+  validateEntityConfiguration,
   verifyEntityStatement,
 } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
@@ -217,12 +217,13 @@ export async function checkAnchor(call: Call, slug: string, entityId: string): P
   return { entityId, ...check };
 }
 
-/** The keys an anchor serves, against those pinned; a finding unless a pinned key has signed them. */
+/** The keys an anchor serves, against those pinned; a finding unless one of them and a pinned key has signed them. */
 export async function compareKeys(deployment: Deployment, { entityId, pinned }: Questions['compareKeys']['asked']): Promise<ComparedKeys> {
   const failed = (findings: readonly Finding[]) => ({ findings, added: [], removed: [] });
   const compact = await statementSource(deployment).configuration(entityId);
   if (!compact.ok) return failed(compact.findings);
-  const statement = parseEntityStatement(compact.value, { now: deployment.now(), subject: entityId, development: deployment.development });
+  // Keys in a configuration that is not signed by one of them are nobody's word about the anchor's keys.
+  const statement = await validateEntityConfiguration(compact.value, { now: deployment.now(), subject: entityId, development: deployment.development });
   if (!statement.ok) return failed(statement.findings);
   const usable = usableKeys(statement.value.claims.jwks);
   const served = usable.ok ? usable.value.jwks : statement.value.claims.jwks;

@@ -2,7 +2,7 @@ import { and, asc, eq, gt, isNotNull, isNull, lte, ne, or, type SQL } from 'driz
 import { createKeyCache, type Result } from '../../federation/entry.js';
 import { sha256 } from '../../keys/random.js';
 import type { Outbound } from '../../outbound/outbound.js';
-import { withinBudget } from '../../outbound/budget.js';
+import { askedBy, withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
 import { createStatementCache, type StatementCache } from '../../resolver/cached-source.js';
 import { withLocation } from '../../resolver/ec-location.js';
@@ -52,8 +52,9 @@ export async function evaluateNow(
   const { cache, keyCache } = toolsOf(deployment);
   const local = new Map<string, LocalEvidence>();
   const budget = createBudget();
-  const outbound = withinBudget(deployment.outbound, budget);
-  const source = statementSource(deployment, { cached: { by: cache, subject }, local, superiors });
+  const door = askedBy(deployment.outbound, budget);
+  const outbound = withinBudget(door, budget);
+  const source = statementSource(deployment, { outbound: door, cached: { by: cache, subject }, local, superiors });
   const { development } = deployment;
   const pinned = anchors ?? (await anchorsOf(deployment, row));
   const evaluation = await evaluate(subject, {

@@ -85,7 +85,8 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
 
   return {
     served: async (superior, subject, location) => (location === hostedAt(superior, subject) ? hosted(subject, [superior]) : undefined),
-    configuration: async (id) => (await local(id, 'entity_configuration', '')) ?? (await hosted(id)) ?? remote.configuration(id),
+    configuration: async (id, anew) => (await local(id, 'entity_configuration', '')) ?? (await hosted(id)) ?? remote.configuration(id, anew),
+    fromCache: (id) => remote.fromCache?.(id) ?? false,
     statement: async (superior, subject) => (await local(superior.entityId, 'statement', subject)) ?? remote.statement(superior, subject),
   };
 }
