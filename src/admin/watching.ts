@@ -16,7 +16,9 @@ const watchSchema = z
     findings: z.array(json),
     hold: json.nullable(),
   })
-  .openapi('Watched', { description: 'Findings are raised after three looks in a row and cleared after two without; a hold ends by itself a day after it was shown last' });
+  .openapi('Watched', {
+    description: 'Findings are raised after three looks in a row and cleared after two without; a hold ends by itself a day after it was shown last',
+  });
 const present = (row: WatchRow): z.infer<typeof watchSchema> => ({
   entity_id: row.entityId,
   checked_at: row.checkedAt,

@@ -118,7 +118,12 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   });
   await attempt(async () => {
     // What members declare is strangers' too.
-    while (more() && (await impactRuns(deployment)) && (await deployment.explorer.ask('impact', {})) > 0);
+    while (
+      more() &&
+      (await impactRuns(deployment)) &&
+      (await deployment.turns.claim(deployment, 'impact')) &&
+      (await deployment.explorer.ask('impact', {})) > 0
+    );
   });
   await attempt(() => trackJobs(deployment));
   await attempt(() => purge(deployment));

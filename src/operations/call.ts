@@ -10,6 +10,7 @@ import type { Store } from '../store/store.js';
 import { clockWords, type TrustedClock } from './clock/trusted-clock.js';
 import type { Explorer } from './explorer.js';
 import { Refusal } from './refusal.js';
+import type { Turns } from './turns.js';
 
 /** What every operation works with. `now` gives seconds since the epoch. */
 export interface Deployment {
@@ -19,6 +20,7 @@ export interface Deployment {
   readonly outbound: Outbound;
   readonly explorer: Explorer;
   readonly clock: TrustedClock;
+  readonly turns: Turns;
   /** `clock.now`. */
   readonly now: () => number;
   /** Loopback http identifiers are allowed (architecture §8). */

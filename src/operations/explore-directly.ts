@@ -9,6 +9,7 @@ import { readMark } from './marks/own-marks.js';
 import { impactSlice } from './policies/policy-impact.js';
 import { preflightNow } from './members/preflight.js';
 import { readConfiguration } from './resolving/statement-source.js';
+import { createTurns } from './turns.js';
 import { listedKeys, policyUnder } from './authorities/superior-statement.js';
 
 type Answers = { readonly [Q in Question]: (deployment: Deployment, asked: Questions[Q]['asked']) => Promise<Questions[Q]['answer']> };
@@ -29,7 +30,12 @@ const ANSWERS: Answers = {
 };
 
 /** A deployment that reads strangers itself, through its own door: on Workers, in the discovery thread, in tests. */
-export function exploringDirectly(parts: Omit<Deployment, 'explorer' | 'now'>): Deployment {
-  const deployment: Deployment = { ...parts, now: parts.clock.now, explorer: { ask: (question, asked) => ANSWERS[question](deployment, asked) } };
+export function exploringDirectly(parts: Omit<Deployment, 'explorer' | 'now' | 'turns'>): Deployment {
+  const deployment: Deployment = {
+    ...parts,
+    now: parts.clock.now,
+    turns: createTurns(),
+    explorer: { ask: (question, asked) => ANSWERS[question](deployment, asked) },
+  };
   return deployment;
 }

@@ -9,6 +9,7 @@ import type { Deployment } from '../operations/call.js';
 import { trustedClock } from '../operations/clock/trusted-clock.js';
 import { exploringDirectly } from '../operations/explore-directly.js';
 import type { Explorer } from '../operations/explorer.js';
+import { createTurns } from '../operations/turns.js';
 import { parseAllowed } from '../outbound/address-guard.js';
 import { perProcess } from '../outbound/budget.js';
 import { closedDoor } from '../outbound/closed-door.js';
@@ -77,7 +78,17 @@ export function openAnswering({ data, sealKey, development }: Ground, explorer: 
   const store = openLocked(data, diskReserve(databaseFile(data)));
   const outbound = closedDoor('what strangers send is read by the discovery thread alone');
   const clock = trustedClock(CLOCK, { development });
-  return { store, custody: sealedCustody(sealKey), outbound, explorer, clock, now: clock.now, development, close: async () => store.close() };
+  return {
+    store,
+    custody: sealedCustody(sealKey),
+    outbound,
+    explorer,
+    clock,
+    now: clock.now,
+    turns: createTurns(),
+    development,
+    close: async () => store.close(),
+  };
 }
 
 /**

@@ -573,3 +573,6 @@ export const jobRefusal = sqliteTable(
 
 /** Facts about the deployment itself, such as the last time a clock was trusted. */
 export const setting = sqliteTable('setting', { name: text('name').primaryKey(), value: text('value').notNull() });
+
+/** Who does what only one process of a deployment does at a time, and until when (seconds since the epoch). */
+export const lease = sqliteTable('lease', { name: text('name').primaryKey(), holder: text('holder').notNull(), until: integer('until').notNull() });

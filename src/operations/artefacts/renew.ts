@@ -18,8 +18,8 @@ type Due = typeof artefact.$inferSelect;
 
 /**
  * Sign again what is due, in one slice, shortest life first. Renewal changes no content: no event, no lock. Rows are
- * leased, so several processes seldom sign the same ones (when they do, one write wins); a crashed one's lease runs out.
- * @returns how many rows were taken; 0 means nothing is due
+ * leased, so what cannot be signed now is left until its lease runs out.
+ * @returns how many rows were taken; 0 means nothing is due, or another process is at it
  * @throws the first error of an authority that cannot sign, after the others had their turn
  */
 export async function renewSlice(deployment: Deployment, limit = SLICE): Promise<number> {
@@ -31,7 +31,7 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
     .where(and(lte(artefact.renewAt, now), lte(artefact.leaseUntil, now), renewable(now)))
     .orderBy(artefact.renewAt, artefact.exp)
     .limit(limit);
-  if (due.length === 0) return 0;
+  if (due.length === 0 || !(await deployment.turns.claim(deployment, 'renewal'))) return 0;
   const ids = JSON.stringify(due.map(({ id }) => id));
   await deployment.store.write([
     db

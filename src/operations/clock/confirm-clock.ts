@@ -1,6 +1,6 @@
 import { and, gt, sql } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
-import { artefact, knownEntity } from '../../store/schema.js';
+import { artefact, knownEntity, lease } from '../../store/schema.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import { renewable } from '../jobs/jobs.js';
 import { CLOCK_TOLERANCE_SECONDS } from './judge-clock.js';
@@ -43,6 +43,7 @@ export async function confirmClock(call: Call, reason: string): Promise<ClockSta
             .update(artefact)
             .set({ leaseUntil: 0 })
             .where(gt(artefact.leaseUntil, now + LONGEST_LEASE)),
+          db.delete(lease).where(gt(lease.until, now + LONGEST_LEASE)),
           db.update(knownEntity).set({ dueAt: now }).where(sql`${knownEntity.evaluatedAt} > ${ahead}`),
           db
             .update(knownEntity)

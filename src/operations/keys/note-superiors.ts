@@ -51,6 +51,7 @@ export async function noteAllSuperiors(deployment: Deployment): Promise<void> {
     .from(authorityKey)
     .innerJoin(authority, eq(authority.id, authorityKey.authorityId))
     .where(and(eq(authority.state, 'active'), eq(authorityKey.state, 'staged'), isNull(authorityKey.superiorReadyAt)));
+  if (waiting.length === 0 || !(await deployment.turns.claim(deployment, 'discovery'))) return;
   const errors: unknown[] = [];
   for (const { slug, authorityHints } of waiting) if (authorityHints.length) await noteSuperiors(call, slug).catch((error: unknown) => errors.push(error));
   if (errors.length) throw errors[0];

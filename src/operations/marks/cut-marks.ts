@@ -114,6 +114,7 @@ export async function signDueStatuses(deployment: Deployment, limit = 500): Prom
     .innerJoin(authority, eq(authority.id, trustMark.authorityId))
     .where(and(gt(trustMark.statusDue, 0), eq(authority.state, 'active')))
     .limit(limit);
+  if (rows.length === 0 || !(await deployment.turns.claim(deployment, 'renewal'))) return 0;
   let signed = 0;
   for (const issuing of new Map(rows.map((row) => [row.issuing.id, row.issuing])).values()) {
     const own = rows.filter((row) => row.issuing.id === issuing.id).map(({ mark }) => mark);

@@ -129,6 +129,7 @@ export async function refreshOwnMarks(deployment: Deployment, limit = 10): Promi
       ),
     )
     .limit(limit);
+  if (due.length === 0 || !(await deployment.turns.claim(deployment, 'discovery'))) return 0;
   for (const { mark, row } of due) await refresh(systemCall(deployment), row, mark);
   return due.length;
 }

@@ -81,7 +81,8 @@ export async function scheduleCrawls(deployment: Deployment): Promise<void> {
       .from(job)
       .where(and(eq(job.authorityId, row.id), eq(job.kind, 'crawl'), gt(job.createdAt, deployment.now() - CRAWL_EVERY)));
     const anchors = Object.keys(await anchorsOf(deployment, row));
-    for (const anchor of anchors.filter((one) => !recent.some((job_) => anchorOf(job_) === one))) await startCrawl(call, row.slug, anchor);
+    for (const anchor of anchors.filter((one) => !recent.some((job_) => anchorOf(job_) === one)))
+      if (await deployment.turns.claim(deployment, 'discovery')) await startCrawl(call, row.slug, anchor);
   }
 }
 
@@ -102,6 +103,7 @@ export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAsid
     .where(and(eq(job.kind, 'crawl'), eq(job.state, 'running')))
     .orderBy(asc(job.createdAt))) {
     if (one.row.state !== 'active') continue;
+    if (!(await deployment.turns.claim(deployment, 'discovery'))) return 0;
     const queued = await db
       .select()
       .from(crawlEntity)

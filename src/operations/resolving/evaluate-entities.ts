@@ -143,6 +143,7 @@ async function dueNow({ store: { db }, now }: Deployment, limit: number) {
 export async function evaluateDue(deployment: Deployment, { limit = 64, onSetAside }: DueOptions = {}): Promise<number> {
   const now = deployment.now();
   const due = await dueNow(deployment, limit);
+  if (due.length === 0 || !(await deployment.turns.claim(deployment, 'discovery'))) return 0;
   const errors: unknown[] = [];
   const lots = [];
   for (const row of new Map(due.map((one) => [one.row.id, one.row])).values()) {
