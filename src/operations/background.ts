@@ -1,5 +1,6 @@
 import { and, eq, lt } from 'drizzle-orm';
 import { raw } from '../store/database.js';
+import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
 import { rotateBySchedule } from './keys/rotate.js';
 import { type Deployment, systemCall } from './call.js';
@@ -93,6 +94,8 @@ export interface TurnOptions {
  * @throws the first error, after everything had its turn
  */
 export async function backgroundTurn(deployment: Deployment, { more, slice = SLICE }: TurnOptions): Promise<Turn> {
+  // Nothing is signed before a person has confirmed a restored history, and nothing of it is taken away meanwhile.
+  if (await unconfirmed(deployment.store.db)) return { renewed: 0, rotated: [] };
   let rotated: readonly string[] = [];
   let renewed = 0;
   const errors: unknown[] = [];

@@ -1,3 +1,4 @@
+import { unconfirmed } from '../store/standing.js';
 import type { Deployment } from './call.js';
 import { crawlSlice } from './resolving/crawl.js';
 import { evaluateDue } from './resolving/evaluate-entities.js';
@@ -30,6 +31,8 @@ const STEPS_FOR_MS = 30_000;
  * @throws the first error, after everything had its turn
  */
 export async function discoveryTurn(deployment: Deployment, { more, step, onSetAside }: DiscoveryOptions): Promise<Discovered> {
+  // What is found could not be signed before a restored history is confirmed.
+  if (await unconfirmed(deployment.store.db)) return { evaluated: 0, crawled: 0 };
   let evaluated = 0;
   let crawled = 0;
   const errors: unknown[] = [];

@@ -12,6 +12,7 @@ import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
 import { memberCommands } from '../cli/member.js';
 import { green, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
+import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
 import { isLoopbackId } from '../cli/entity-id.js';
@@ -19,10 +20,13 @@ import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
 import { Refusal } from '../operations/refusal.js';
 import { parseAllowed, preflightOverTheWire, resolveEntity, safeFetch } from '../rp/entry.node.js';
+import { backupCommands } from './backup-commands.node.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { databaseFile } from './deployment.node.js';
 
 const startedAt = performance.now();
+// Whatever this process writes (database, backups, tokens) is its owner's alone.
+process.umask(0o077);
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
 const flagName = (flag: string) => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -142,40 +146,6 @@ function localCommands(program: Command): void {
         );
       if (report.integrity !== 'ok' || report.damages.length) process.exitCode = 4;
     });
-  const backup = program.command('backup').description('copies of the database');
-  backup
-    .command('create <file>')
-    .description('copy the database, also while it is in use')
-    .action(async (file: string, _options: object, command: Command) => {
-      const { createBackup } = await import('./local/backup.node.js');
-      const { bytes } = await createBackup(
-        databaseFile(configOf(command).data),
-        file,
-        (percent) => void (process.stderr.isTTY && process.stderr.write(`\r${percent} %`)),
-      );
-      if (process.stderr.isTTY) process.stderr.write('\n');
-      out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
-    });
-  backup
-    .command('verify <file>')
-    .description('check a backup as fsck would')
-    .action(async (file: string) => {
-      const { verifyBackup } = await import('./local/backup.node.js');
-      const { integrity, damages } = await verifyBackup(file);
-      if (integrity === 'ok' && damages.length === 0) return out(green('the backup is sound'));
-      process.exitCode = 4;
-      return out(`${integrity}\n${damages.map(({ code, where, detail }) => `${code} ${where}: ${detail}`).join('\n')}`);
-    });
-  backup
-    .command('restore <file>')
-    .description('put a backup in the place of the database; stop the server first')
-    .option('--accept-rollback', 'though it lacks events')
-    .action(async (file: string, options: { acceptRollback?: boolean }, command: Command) => {
-      const { restoreBackup } = await import('./local/backup.node.js');
-      const { lost, kept } = await restoreBackup(file, databaseFile(configOf(command).data), { acceptRollback: options.acceptRollback === true });
-      const gone = lost === undefined ? '; the database that was there could not be read' : lost ? `; ${lost} event(s) are lost` : '';
-      out(`restored${gone}. ${kept === undefined ? 'No database was there' : `The database that was there is kept as ${kept}`}`);
-    });
 }
 
 /** Fetch an artefact for `inspect`, whatever its media type. */
@@ -202,6 +172,7 @@ function createProgram(): Command {
     .showSuggestionAfterError()
     .exitOverride();
   localCommands(program);
+  backupCommands(program, configOf);
   authorityCommands(program);
   memberCommands(program);
   keyCommands(program);
@@ -210,6 +181,7 @@ function createProgram(): Command {
   federationCommands(program);
   watchingCommands(program);
   accessCommands(program);
+  restoreCommands(program);
   resolveCommand(program, (subject, anchors) =>
     resolveEntity(subject, {
       anchors,

@@ -13,7 +13,18 @@ export interface Actor {
 /** A fact to append. Its number, time and hash are given at the commit. */
 export interface NewEvent {
   readonly type: string;
-  readonly subjectKind: 'authority' | 'key' | 'member' | 'organization' | 'policy' | 'api_key' | 'job' | 'trust_mark_type' | 'trust_mark' | 'anchor';
+  readonly subjectKind:
+    | 'authority'
+    | 'key'
+    | 'member'
+    | 'organization'
+    | 'policy'
+    | 'api_key'
+    | 'job'
+    | 'trust_mark_type'
+    | 'trust_mark'
+    | 'anchor'
+    | 'deployment';
   readonly subjectId: string;
   readonly reason?: string | undefined;
   readonly detail?: Readonly<Record<string, unknown>>;

@@ -564,3 +564,6 @@ export const jobRefusal = sqliteTable(
 
 /** Facts about the deployment itself, such as the last time a clock was trusted. */
 export const setting = sqliteTable('setting', { name: text('name').primaryKey(), value: text('value').notNull() });
+
+/** The setting that withholds everything (standing.ts). The public plane reads it along with the authorities. */
+export const UNCONFIRMED = 'unconfirmed';

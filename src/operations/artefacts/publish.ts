@@ -18,6 +18,7 @@ import type { NewArtefact } from '../../store/bulk.js';
 import { AUTHORITY_ENDPOINTS, ENDPOINT_PATHS, ownTrustMark } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { Refusal, refuseFindings } from '../refusal.js';
+import { expectConfirmed } from './expect-confirmed.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
 
 /** Everything an authority's artefacts are made of, read once per operation or slice. */
@@ -28,13 +29,14 @@ export interface Issuer {
   readonly signer: Signer;
 }
 
-/** Find what is needed to sign for an authority. @throws Refusal wrong_state when it has no active key or is halted */
+/** Find what is needed to sign for an authority. @throws Refusal wrong_state when it has no active key or is halted, not_confirmed after a restore */
 export async function issuerOf(
   deployment: Deployment,
   authority: AuthorityRow,
   changed: { keys?: readonly AuthorityKeyRow[]; policy?: PolicyRow } = {},
 ): Promise<Issuer> {
   if (authority.state !== 'active') throw new Refusal('wrong_state', `the authority ${authority.slug} is ${authority.state}; nothing is signed`);
+  await expectConfirmed(deployment);
   const keys = changed.keys ?? (await authorityKeys(deployment.store.db, authority.id));
   const active = keys.find(({ state }) => state === 'active');
   if (!active) throw new Refusal('wrong_state', `the authority ${authority.slug} has no active key`);

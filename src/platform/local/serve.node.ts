@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import { ADMIN_BASE, createAdminApp } from '../../admin/app.js';
 import { systemCall } from '../../operations/call.js';
+import { whyWithheld } from '../../operations/artefacts/expect-confirmed.js';
 import { listAuthorities } from '../../operations/read.js';
 import { authorityKeys } from '../../operations/registry.js';
 import { backgroundTurn } from '../../operations/background.js';
 import { createPublicApp } from '../../public/app.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
 import { inboxOnSqlite } from '../../store/inbox.node.js';
+import { unconfirmed } from '../../store/standing.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
 import type { Config } from '../config.js';
 import { groundOf, type NodeDeployment, openAnswering, writeCredentials } from '../deployment.node.js';
@@ -102,6 +104,14 @@ export async function banner({ deployment, token, notice }: Serving, config: Con
     lines.push(`  authority ${row.slug}`, `    entity identifier  ${row.entityId}`, `    key thumbprint     ${active?.kid ?? 'none'}`);
   }
   if (notice !== undefined) lines.push(`    NOTE: ${notice}`);
+  const standing = await unconfirmed(deployment.store.db);
+  if (standing)
+    lines.push(
+      '',
+      `  NOT CONFIRMED: ${whyWithheld(standing)}.`,
+      '  Nothing is signed, and nothing of it is served. Look at it with: npx holdfast restore status',
+      '',
+    );
   lines.push(
     `  admin API            ${new URL(config.url).origin}${ADMIN_BASE}`,
     `  API page             ${new URL(config.url).origin}${ADMIN_BASE}/docs`,
