@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { accessCommands } from '../cli/access.js';
 import { authorityCommands } from '../cli/authority.js';
 import { keyCommands } from '../cli/key.js';
@@ -23,6 +23,7 @@ import { parseAllowed, preflightOverTheWire, resolveEntity, safeFetch } from '..
 import { backupCommands } from './backup-commands.node.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { databaseFile } from './deployment.node.js';
+import { secretsOfFiles } from './secret-files.node.js';
 
 const startedAt = performance.now();
 // Whatever this process writes (database, backups, tokens) is its owner's alone.
@@ -31,14 +32,23 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 
 const flagName = (flag: string) => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 const withSettings = (command: Command): Command => {
-  for (const { flag, about, fallback, env } of SETTINGS)
-    if (flag !== 'url' && flag !== 'data') command.option(`--${flag} <value>`, `${about} [${env}${fallback === undefined ? '' : `, default ${fallback}`}]`);
+  for (const { flag, about, fallback, env, secret } of SETTINGS) {
+    if (flag === 'url' || flag === 'data') continue;
+    if (!secret) command.option(`--${flag} <value>`, `${about} [${env}${fallback === undefined ? '' : `, default ${fallback}`}]`);
+    // Known, so that whoever gives the secret itself is told what to do instead.
+    else
+      command
+        .option(`--${flag}-file <file>`, `file of mode 0600 that holds it: ${about} [${env}, ${env}_FILE]`)
+        .addOption(new Option(`--${flag} <value>`).hideHelp());
+  }
   return command;
 };
 
 function configOf(command: Command): Config {
   const options = command.optsWithGlobals<Record<string, string | undefined>>();
-  return readConfig(process.env, Object.fromEntries(SETTINGS.map(({ name, flag }) => [name, options[flagName(flag)]])));
+  const given = (suffix = '') => SETTINGS.map(({ name, flag }) => [`${name}${suffix && 'File'}`, options[flagName(`${flag}${suffix}`)]] as const);
+  const flags = Object.fromEntries(given());
+  return readConfig(process.env, flags, secretsOfFiles(process.env, { ...flags, ...Object.fromEntries(given('-file')) }));
 }
 
 async function serve(options: { readonly publicOnly?: boolean; readonly entityId?: string }, command: Command): Promise<void> {
@@ -86,11 +96,10 @@ function localCommands(program: Command): void {
       .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
   ).action(async (options: { entityId?: string }, command: Command) => {
     const config = configOf(command);
-    const { groundOf, openExploring, writeCredentials } = await import('./deployment.node.js');
-    const { firstStart } = await import('./first-start.js');
-    const deployment = openExploring(await groundOf(config));
-    const { token, created, notice } = await firstStart(deployment, config.url, config.adminToken, options.entityId);
-    if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
+    const { groundOf, openExploring } = await import('./deployment.node.js');
+    const { openFirst } = await import('./open-first.node.js');
+    const ground = await groundOf(config);
+    const { deployment, token, created, notice } = await openFirst(config, () => openExploring(ground), options.entityId);
     await deployment.close();
     if (notice !== undefined) talk(notice);
     talk(created ? `made ${databaseFile(config.data)} for ${config.url}` : 'already_initialized: nothing was changed');
