@@ -39,6 +39,7 @@ const confirmation = z
       .max(MAX_HEADS)
       .default([])
       .openapi({ description: 'The newest heads you know; the database must hold each. `authority` is a slug or an entity identifier' }),
+    signed_heads: z.array(z.string().max(16_384)).max(MAX_HEADS).default([]).openapi({ description: 'The same, as `<authority>/head` served them' }),
     accept_rollback: z.boolean().default(false).openapi({ description: 'Give up what a known head stands for and the database lacks' }),
   })
   .openapi('RestoreConfirmation');
@@ -82,8 +83,8 @@ export function restoreEndpoints(app: AdminApp): void {
       response: restoreSchema,
     },
     (c) => {
-      const { yes, heads, accept_rollback } = validJson<z.infer<typeof confirmation>>(c);
-      return write(c, 200, presentRestore, (call) => confirmRestore(call, { yes, known: heads, acceptRollback: accept_rollback }));
+      const { yes, heads, signed_heads, accept_rollback } = validJson<z.infer<typeof confirmation>>(c);
+      return write(c, 200, presentRestore, (call) => confirmRestore(call, { yes, known: heads, signed: signed_heads, acceptRollback: accept_rollback }));
     },
   );
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { CliError } from './client.js';
 import { green, out, red, table, talk, when } from './output.js';
-import { collect, globals, show } from './shell.js';
+import { collect, globals, readInput, show } from './shell.js';
 
 interface Restore {
   readonly state: 'confirmed' | 'not_confirmed';
@@ -53,15 +53,17 @@ export function restoreCommands(program: Command): void {
     .description('go on with this history: it is signed anew and served')
     .option('--yes', 'the heads as shown are the newest there were')
     .option('--head <head>', 'the newest head you know, <authority>=<number>:<hash>; repeat for several', collect, [])
+    .option('--known-head <file>', 'a signed head that somebody kept, as <authority>/head serves it (- for standard input); repeat for several', collect, [])
     .option('--accept-rollback', 'give up what a known head stands for and the database lacks')
-    .action(async (options: { yes?: boolean; head: string[]; acceptRollback?: boolean }, command: Command) => {
+    .action(async (options: { yes?: boolean; head: string[]; knownHead: string[]; acceptRollback?: boolean }, command: Command) => {
       const { client, json } = globals(command);
       const before = await client.get<Restore>('/restore');
       if (before.state === 'confirmed') return show(json, before, () => out('There is nothing to confirm.'));
       const heads = options.head.map(readHead);
+      const signed = options.knownHead.map((file) => readInput(file).trim());
       if (!json) showState(before);
-      const yes = options.yes === true || (heads.length === 0 && (await asked()));
-      const after = await client.send<Restore>('POST', '/restore/confirm', { yes, heads, accept_rollback: options.acceptRollback === true });
+      const yes = options.yes === true || (heads.length + signed.length === 0 && (await asked()));
+      const after = await client.send<Restore>('POST', '/restore/confirm', { yes, heads, signed_heads: signed, accept_rollback: options.acceptRollback === true });
       return show(json, after, () => talk(green('confirmed: everything is signed anew now')));
     });
 }

@@ -10,6 +10,7 @@ import { staleArtefacts } from './jobs/jobs.js';
 import { dueResting } from '../store/known-entities.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { renewSlice, SLICE } from './artefacts/renew.js';
+import { signHeads } from './restore/signed-head.js';
 import { forgetWishes } from './resolving/wishes.js';
 
 /** Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation. */
@@ -121,6 +122,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
     // What members declare is strangers' too.
     while (more() && (await impactRuns(deployment)) && (await deployment.explorer.ask('impact', {})) > 0);
   });
+  await attempt(() => signHeads(deployment));
   await attempt(() => trackJobs(deployment));
   await attempt(() => purge(deployment));
   if (errors.length) throw errors[0];

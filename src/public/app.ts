@@ -118,7 +118,7 @@ const unavailable = (c: Context, { says, retryAfter }: (typeof TROUBLES)[keyof t
   federationError(c, 'temporarily_unavailable', `${says}; try again shortly`, { 'retry-after': String(retryAfter) });
 
 const modeOf = ({ endpoint, authority }: Route) =>
-  endpoint === 'configuration' || endpoint === 'hosted' ? 'none' : (authority.clientAuth[endpoint] ?? 'none');
+  endpoint === 'configuration' || endpoint === 'hosted' || endpoint === 'head' ? 'none' : (authority.clientAuth[endpoint] ?? 'none');
 
 /** Authenticated requests are always POST (OpenID Federation 1.0 §8.8); the status of a mark is asked for by POST (§8.4). */
 function methodsOf(route: Route): readonly string[] {

@@ -171,7 +171,7 @@ export const metadataPolicy = sqliteTable(
   (t) => [primaryKey({ columns: [t.authorityId, t.version] })],
 );
 
-export const ARTEFACT_KINDS = ['entity_configuration', 'statement', 'historical_keys', 'resolve', 'mark', 'mark_status', 'events', 'hosted'] as const;
+export const ARTEFACT_KINDS = ['entity_configuration', 'statement', 'historical_keys', 'resolve', 'mark', 'mark_status', 'events', 'hosted', 'head'] as const;
 export type ArtefactKind = (typeof ARTEFACT_KINDS)[number];
 
 /** Signed bytes, ready to serve. A member that is not active has none: that is the kill switch. */
@@ -187,7 +187,7 @@ export const artefact = sqliteTable(
     bytes: text('bytes').notNull(),
     sha256: text('sha256').notNull(),
     iat: integer('iat').notNull(),
-    /** Null only where the standard has no exp (historical keys). 0: withheld until re-signed. */
+    /** Null only where there is no exp (historical keys, heads). 0: withheld until re-signed. */
     exp: integer('exp'),
     /** The earliest end that no renewal may pass. */
     cap: integer('cap'),

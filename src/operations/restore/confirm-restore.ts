@@ -10,6 +10,7 @@ import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { Refusal } from '../refusal.js';
 import { type KnownHead, lacks } from './compare-heads.js';
 import { type ChainHead, headsOf } from './heads.js';
+import { readSignedHead } from './signed-head.js';
 
 /** How the history of a deployment stands, with the heads it holds. */
 export interface RestoreState {
@@ -30,6 +31,8 @@ export interface Confirmation {
   readonly known: readonly KnownHead[];
   /** Confirm although a known head is not there: what it stands for is given up. */
   readonly acceptRollback: boolean;
+  /** The same, as an authority signed and served them. */
+  readonly signed?: readonly string[];
 }
 
 /**
@@ -37,7 +40,7 @@ export interface Confirmation {
  * each chain says what happened.
  * @throws Refusal invalid_request when an authority is neither confirmed nor known, wrong_state when the database lacks a known head
  */
-export async function confirmRestore(call: Call, { yes, known, acceptRollback }: Confirmation): Promise<RestoreState> {
+export async function confirmRestore(call: Call, { yes, known: typed, acceptRollback, signed = [] }: Confirmation): Promise<RestoreState> {
   allow(call, 'administer', null);
   const { db } = call.store;
   return change<RestoreState>(call, {
@@ -49,6 +52,7 @@ export async function confirmRestore(call: Call, { yes, known, acceptRollback }:
       if (!standing) return { events: [], statements: [], result: { standing, heads: await headsOf(db) } };
       for (const { id } of rows) await watch(id);
       const heads = await headsOf(db);
+      const known = [...typed, ...(await Promise.all(signed.map((one) => readSignedHead(db, one))))];
       const missing = (await Promise.all(known.map((one) => lacks(db, heads, one)))).filter((one) => one !== undefined);
       if (missing.length && !acceptRollback)
         throw new Refusal(

@@ -1,7 +1,9 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { lacks } from '../../operations/restore/compare-heads.js';
 import type { ChainHead } from '../../operations/restore/heads.js';
+import { readSignedHead } from '../../operations/restore/signed-head.js';
 import { backupTime, noteBackup, withhold } from '../../store/standing.js';
 import { lockDatabase, suffixesOf } from '../data-lock.node.js';
 import { seconds } from '../deployment.node.js';
@@ -76,9 +78,17 @@ export interface Restored extends BackupHeads {
  * database there is refused unless the roll-back is accepted: members revoked since would come back.
  * @throws Error when the database is open, the backup is damaged, or it is older and `acceptRollback` is not set
  */
-export async function restoreBackup(backup: string, database: string, { acceptRollback = false } = {}): Promise<Restored> {
+export async function restoreBackup(
+  backup: string,
+  database: string,
+  { acceptRollback = false, signed = [] }: { readonly acceptRollback?: boolean; readonly signed?: readonly string[] } = {},
+): Promise<Restored> {
   const { integrity, damages, at, heads } = await verifyBackup(backup);
   if (integrity !== 'ok' || damages.length) throw new Error(`the backup is damaged (${integrity}, ${damages.length} finding(s)); see holdfast backup verify`);
+  const missing = await withFile(backup, (db) => Promise.all(signed.map(async (one) => lacks(db, heads, await readSignedHead(db, one)))));
+  const lacking = missing.filter((one) => one !== undefined);
+  if (lacking.length && !acceptRollback)
+    throw new Error(`${lacking.join('; ')}. What was suspended or revoked in them would come back. If you mean it: --accept-rollback`);
   mkdirSync(dirname(database), { recursive: true, mode: 0o700 });
   const lock = lockDatabase(database, { alone: true });
   try {
