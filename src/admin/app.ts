@@ -12,6 +12,7 @@ import { markEndpoints } from './marks.js';
 import { memberEndpoints, organizationEndpoints } from './members.js';
 import { operationEndpoints } from './operations.js';
 import { policyEndpoints } from './policies.js';
+import { restoreEndpoints } from './restore.js';
 import { resolvingEndpoints } from './resolving.js';
 import { watchingEndpoints } from './watching.js';
 import { madeOnce } from '../edge/made-once.js';
@@ -87,6 +88,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   resolvingEndpoints(app);
   watchingEndpoints(app);
   operationEndpoints(app);
+  restoreEndpoints(app);
 
   app.notFound((c) => problem(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path.slice(0, 200)}; see ${ADMIN_BASE}/docs`));
   app.onError((error, c) => errorToProblem(c, error));

@@ -25,6 +25,7 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   key_not_ready: [409, 'The key is not ready'],
   last_owner: [409, 'The last owner stays'],
   temporarily_unavailable: [503, 'Not possible at the moment'],
+  not_confirmed: [409, 'The restored database is not confirmed'],
 };
 
 const TITLES: Record<string, string> = {

@@ -31,7 +31,8 @@ const EXIT: Record<string, 1 | 4 | 5> = { findings: 4, already_exists: 5, wrong_
 /** Speaks to the admin API; there is no second writer on the database. */
 export function createClient({ url, token }: { readonly url: string; readonly token: string | undefined }): Client {
   async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
-    if (token === undefined) throw new CliError(2, 'no API key: set HOLDFAST_ADMIN_TOKEN, or run where the data folder of the server is (HOLDFAST_DATA)');
+    if (token === undefined)
+      throw new CliError(2, 'no API key: set HOLDFAST_ADMIN_TOKEN or HOLDFAST_ADMIN_TOKEN_FILE, or run where the data folder of the server is (HOLDFAST_DATA)');
     const text = typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body);
     const init = {
       method,

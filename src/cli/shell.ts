@@ -39,8 +39,13 @@ export function globals(command: Command): Globals {
   return {
     json: options.json === true,
     authority: options.authority ?? 'main',
-    client: createClient({ url: origin, token: process.env['HOLDFAST_ADMIN_TOKEN'] || kept }),
+    client: createClient({ url: origin, token: process.env['HOLDFAST_ADMIN_TOKEN'] || tokenOfFile() || kept }),
   };
+}
+
+function tokenOfFile(): string | undefined {
+  const file = process.env['HOLDFAST_ADMIN_TOKEN_FILE'];
+  return file ? readInput(file).trim() : undefined;
 }
 
 /** Show data: as JSON for scripts, else as the text for people. */

@@ -1,5 +1,6 @@
 import { and, eq, lt } from 'drizzle-orm';
 import { raw } from '../store/database.js';
+import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
 import { rotateBySchedule } from './keys/rotate.js';
 import { type Deployment, systemCall } from './call.js';
@@ -10,6 +11,7 @@ import { staleArtefacts } from './jobs/jobs.js';
 import { dueResting } from '../store/known-entities.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { renewSlice, SLICE } from './artefacts/renew.js';
+import { signHeads } from './restore/signed-head.js';
 import { forgetWishes } from './resolving/wishes.js';
 
 /** Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation. */
@@ -94,6 +96,8 @@ export interface TurnOptions {
  * @throws the first error, after everything had its turn; at once while the clock is not trusted
  */
 export async function backgroundTurn(deployment: Deployment, { more, slice = SLICE }: TurnOptions): Promise<Turn> {
+  // Nothing is signed before a person has confirmed a restored history, and nothing of it is taken away meanwhile.
+  if (await unconfirmed(deployment.store.db)) return { renewed: 0, rotated: [] };
   await expectTrustedClock(deployment, { signing: false });
   let rotated: readonly string[] = [];
   let renewed = 0;
@@ -125,6 +129,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
       (await deployment.explorer.ask('impact', {})) > 0
     );
   });
+  await attempt(() => signHeads(deployment));
   await attempt(() => trackJobs(deployment));
   await attempt(() => purge(deployment));
   if (errors.length) throw errors[0];

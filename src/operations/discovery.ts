@@ -1,3 +1,4 @@
+import { unconfirmed } from '../store/standing.js';
 import type { Deployment } from './call.js';
 import { expectTrustedClock } from './clock/trusted-clock.js';
 import { crawlSlice } from './resolving/crawl.js';
@@ -31,6 +32,8 @@ const STEPS_FOR_MS = 30_000;
  * @throws the first error, after everything had its turn; at once while the clock is not trusted
  */
 export async function discoveryTurn(deployment: Deployment, { more, step, onSetAside }: DiscoveryOptions): Promise<Discovered> {
+  // What is found could not be signed before a restored history is confirmed.
+  if (await unconfirmed(deployment.store.db)) return { evaluated: 0, crawled: 0 };
   await expectTrustedClock(deployment, { signing: false });
   let evaluated = 0;
   let crawled = 0;

@@ -7,6 +7,8 @@ import { artefact, authority, event, member, trustMark, trustMarkGrant } from '.
 import type { Deployment } from './call.js';
 import { endOf } from './marks/issue-mark.js';
 import { authorityKeys } from './registry.js';
+import { hashAt } from './restore/heads.js';
+import { headSaid } from './restore/signed-head.js';
 
 /** Something in the database that cannot be. */
 export interface Damage {
@@ -54,6 +56,7 @@ export async function fsck(
     await checkMarks(row.id, add);
   }
   for (const { id, slug } of [...authorities, { id: 'deployment', slug: 'deployment' }]) await checkEvents(id, slug);
+  for (const { id, slug } of authorities) await checkHead(id, slug);
   return damages;
 
   async function hasOne(authorityId: string, kind: Artefact['kind']): Promise<boolean> {
@@ -137,6 +140,18 @@ export async function fsck(
       .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'mark_status'), eq(artefact.variant, 'active'), isNotNull(trustMark.revokedAt)))
       .limit(PAGE);
     for (const { jti } of wrong) add('artefact_orphan', `mark_status ${jti}`, 'the mark was withdrawn and is still called active');
+  }
+
+  /** The head that was signed and served stands in the chain: events taken away from its end are missed. */
+  async function checkHead(authorityId: string, slug: string): Promise<void> {
+    const [row] = await db
+      .select()
+      .from(artefact)
+      .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'head')))
+      .limit(1);
+    const head = row && headSaid(row.bytes);
+    if (head && (await hashAt(db, authorityId, head.seq)) !== head.hash)
+      damages.push({ code: 'event_gap', authority: slug, where: `event ${head.seq}`, detail: 'the signed head names it, and the chain does not have it' });
   }
 
   async function checkEvents(authorityId: string, slug: string): Promise<void> {

@@ -12,6 +12,7 @@ export const REFUSALS = [
   'key_not_ready',
   'last_owner',
   'temporarily_unavailable',
+  'not_confirmed',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

@@ -2,7 +2,10 @@ import { parseAllowed } from '../outbound/address-guard.js';
 import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
 import { readUrl } from '../federation/read-url.js';
 
-/** Everything that can be set, where from, and what it means. One table: help text, README and parsing agree. */
+/**
+ * Everything that can be set, where from, and what it means. One table: help text, README and parsing agree. A secret comes from
+ * its variable, or from the file that `<variable>_FILE` or `--<flag>-file` names; never from the command line itself.
+ */
 export interface Setting {
   readonly name: string;
   readonly env: string;
@@ -80,7 +83,11 @@ export interface Config {
   /** The URL is loopback http. */
   readonly development: boolean;
   /** Each setting's value (secrets hidden) and where it came from. */
-  readonly sources: readonly { readonly setting: Setting; readonly value: string | undefined; readonly source: 'flag' | 'environment' | 'default' | 'unset' }[];
+  readonly sources: readonly {
+    readonly setting: Setting;
+    readonly value: string | undefined;
+    readonly source: 'flag' | 'file' | 'environment' | 'default' | 'unset';
+  }[];
 }
 
 export class ConfigError extends Error {}
@@ -88,15 +95,21 @@ export class ConfigError extends Error {}
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /**
- * Read the configuration from flags, then environment, then defaults.
+ * Read the configuration from flags, then files, then environment, then defaults.
+ * @param files secrets that were read from files, by the name of their setting
  * @throws ConfigError naming every fault with the variable and what to do
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>, flags: Readonly<Record<string, string | undefined>> = {}): Config {
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>> = {},
+  files: Readonly<Record<string, string | undefined>> = {},
+): Config {
   const faults: string[] = [];
   const sources = SETTINGS.map((setting) => {
     const flag = flags[setting.name];
     const variable = env[setting.env] === '' ? undefined : env[setting.env];
     if (flag !== undefined) return { setting, value: flag, source: 'flag' as const };
+    if (files[setting.name] !== undefined) return { setting, value: files[setting.name], source: 'file' as const };
     if (variable !== undefined) return { setting, value: variable, source: 'environment' as const };
     return { setting, value: setting.fallback, source: setting.fallback === undefined ? ('unset' as const) : ('default' as const) };
   });

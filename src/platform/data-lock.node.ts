@@ -11,6 +11,8 @@ export interface DataLock {
 
 export const lockFile = (database: string): string => `${database}.lock`;
 
+const isBusy = (error: unknown): boolean => (error as { code?: string }).code?.startsWith('SQLITE_BUSY') === true;
+
 /**
  * @param alone true: nobody else may have the database open
  * @throws Error when another process holds the lock in a way that excludes this one
@@ -24,10 +26,40 @@ export function lockDatabase(database: string, { alone = false } = {}): DataLock
     if (!alone) client.prepare('SELECT count(*) FROM sqlite_master').get();
   } catch (error) {
     client.close();
-    if (!(error as { code?: string }).code?.startsWith('SQLITE_BUSY')) throw error;
+    if (!isBusy(error)) throw error;
     throw new Error(alone ? `a process has ${database} open; stop it first` : `${database} is being restored; try again when that is done`);
   }
   return { release: () => void client.close() };
+}
+
+/** How long a start waits for another one on the same folder: migrating a large database takes a while. */
+const FIRST_START_MS = 60_000;
+
+/**
+ * What a start does before it serves (making or migrating the database, the first owner, the first authority) is done by one
+ * process at a time: the second finds it done. Held together with anybody's shared lock.
+ */
+export async function oneAtATime<T>(database: string, work: () => Promise<T>): Promise<T> {
+  const client = new Sqlite(lockFile(database));
+  try {
+    client.pragma('busy_timeout = 0');
+    const until = performance.now() + FIRST_START_MS;
+    for (;;) {
+      try {
+        // A reserved lock: one process has it, whoever reads is not in its way.
+        client.exec('BEGIN IMMEDIATE');
+        break;
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        if (performance.now() > until)
+          throw new Error(`another process has been starting on ${database} for ${FIRST_START_MS / 1000} s, or restores it; try again when that is done`);
+        await new Promise((done) => setTimeout(done, 50));
+      }
+    }
+    return await work();
+  } finally {
+    client.close();
+  }
 }
 
 /** Suffixes of the files of a database that are there: what is committed may stand in the write-ahead log alone. */

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import type { CryptoKey } from 'jose';
@@ -119,10 +119,23 @@ function sealKeyOf({ sealKey, development, data, url }: Config): string {
   const file = sealKeyFile(data);
   if (!existsSync(file)) {
     mkdirSync(data, { recursive: true, mode: 0o700 });
-    writeFileSync(file, `${newSealKey()}\n`, { mode: 0o600, flag: 'wx' });
+    makeWhole(file, `${newSealKey()}\n`);
   }
   chmodSync(file, 0o600);
   return readFileSync(file, 'utf8').trim();
+}
+
+/** Make a file with its whole content, unless another process was first: then the file is its. */
+function makeWhole(file: string, content: string): void {
+  const own = `${file}.${process.pid}`;
+  writeFileSync(own, content, { mode: 0o600 });
+  try {
+    linkSync(own, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    unlinkSync(own);
+  }
 }
 
 export interface CliCredentials {

@@ -3,11 +3,14 @@ import type { SigningAlgorithm } from '../federation/entry.js';
 import { authority, authorityKey } from '../store/schema.js';
 import type { Deployment } from '../operations/call.js';
 import { overdue } from '../operations/artefacts/renew.js';
+import { unconfirmed } from '../store/standing.js';
 
 export interface Readiness {
   readonly ready: boolean;
-  readonly checks: Readonly<Record<string, 'ok' | 'failing'>>;
+  readonly checks: Readonly<Record<string, Check>>;
 }
+/** `not confirmed`: a restored history, of which nothing is signed and served before a person has confirmed it. */
+type Check = 'ok' | 'failing' | 'not confirmed';
 
 /** Anyone may ask as often as he likes; the checks write and read, so their outcome is kept for this long. */
 const KEEP_SECONDS = 5;
@@ -26,7 +29,7 @@ export function readiness(deployment: Deployment): Promise<Readiness> {
 async function check(deployment: Deployment): Promise<Readiness> {
   const { store, custody, clock } = deployment;
   const holds = async (probe: () => Promise<boolean>): Promise<'ok' | 'failing'> => ((await probe().catch(() => false)) ? 'ok' : 'failing');
-  const checks = {
+  const checks: Record<string, Check> = {
     store: await holds(async () => {
       await store.probe();
       return true;
@@ -40,5 +43,6 @@ async function check(deployment: Deployment): Promise<Readiness> {
     clock: await holds(async () => (await clock.state(store)).trusted),
     renewal: await holds(async () => (await overdue(deployment)) === 0),
   };
+  if ((await unconfirmed(store.db).catch(() => undefined)) !== undefined) checks['restored'] = 'not confirmed';
   return { ready: Object.values(checks).every((one) => one === 'ok'), checks };
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { accessCommands } from '../cli/access.js';
 import { clockCommands } from '../cli/clock.js';
 import { authorityCommands } from '../cli/authority.js';
@@ -13,6 +13,7 @@ import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
 import { memberCommands } from '../cli/member.js';
 import { green, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
+import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
 import { isLoopbackId } from '../cli/entity-id.js';
@@ -20,22 +21,35 @@ import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
 import { Refusal } from '../operations/refusal.js';
 import { parseAllowed, preflightOverTheWire, resolveEntity, safeFetch } from '../rp/entry.node.js';
+import { backupCommands } from './backup-commands.node.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { databaseFile } from './deployment.node.js';
+import { secretsOfFiles } from './secret-files.node.js';
 
 const startedAt = performance.now();
+// Whatever this process writes (database, backups, tokens) is its owner's alone.
+process.umask(0o077);
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
 const flagName = (flag: string) => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 const withSettings = (command: Command): Command => {
-  for (const { flag, about, fallback, env } of SETTINGS)
-    if (flag !== 'url' && flag !== 'data') command.option(`--${flag} <value>`, `${about} [${env}${fallback === undefined ? '' : `, default ${fallback}`}]`);
+  for (const { flag, about, fallback, env, secret } of SETTINGS) {
+    if (flag === 'url' || flag === 'data') continue;
+    if (!secret) command.option(`--${flag} <value>`, `${about} [${env}${fallback === undefined ? '' : `, default ${fallback}`}]`);
+    // Known, so that whoever gives the secret itself is told what to do instead.
+    else
+      command
+        .option(`--${flag}-file <file>`, `file of mode 0600 that holds it: ${about} [${env}, ${env}_FILE]`)
+        .addOption(new Option(`--${flag} <value>`).hideHelp());
+  }
   return command;
 };
 
 function configOf(command: Command): Config {
   const options = command.optsWithGlobals<Record<string, string | undefined>>();
-  return readConfig(process.env, Object.fromEntries(SETTINGS.map(({ name, flag }) => [name, options[flagName(flag)]])));
+  const given = (suffix = '') => SETTINGS.map(({ name, flag }) => [`${name}${suffix && 'File'}`, options[flagName(`${flag}${suffix}`)]] as const);
+  const flags = Object.fromEntries(given());
+  return readConfig(process.env, flags, secretsOfFiles(process.env, { ...flags, ...Object.fromEntries(given('-file')) }));
 }
 
 async function serve(options: { readonly publicOnly?: boolean; readonly entityId?: string }, command: Command): Promise<void> {
@@ -83,11 +97,10 @@ function localCommands(program: Command): void {
       .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
   ).action(async (options: { entityId?: string }, command: Command) => {
     const config = configOf(command);
-    const { groundOf, openExploring, writeCredentials } = await import('./deployment.node.js');
-    const { firstStart } = await import('./first-start.js');
-    const deployment = openExploring(await groundOf(config));
-    const { token, created, notice } = await firstStart(deployment, config.url, config.adminToken, options.entityId);
-    if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
+    const { groundOf, openExploring } = await import('./deployment.node.js');
+    const { openFirst } = await import('./open-first.node.js');
+    const ground = await groundOf(config);
+    const { deployment, token, created, notice } = await openFirst(config, () => openExploring(ground), options.entityId);
     await deployment.close();
     if (notice !== undefined) talk(notice);
     talk(created ? `made ${databaseFile(config.data)} for ${config.url}` : 'already_initialized: nothing was changed');
@@ -143,40 +156,6 @@ function localCommands(program: Command): void {
         );
       if (report.integrity !== 'ok' || report.damages.length) process.exitCode = 4;
     });
-  const backup = program.command('backup').description('copies of the database');
-  backup
-    .command('create <file>')
-    .description('copy the database, also while it is in use')
-    .action(async (file: string, _options: object, command: Command) => {
-      const { createBackup } = await import('./local/backup.node.js');
-      const { bytes } = await createBackup(
-        databaseFile(configOf(command).data),
-        file,
-        (percent) => void (process.stderr.isTTY && process.stderr.write(`\r${percent} %`)),
-      );
-      if (process.stderr.isTTY) process.stderr.write('\n');
-      out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
-    });
-  backup
-    .command('verify <file>')
-    .description('check a backup as fsck would')
-    .action(async (file: string) => {
-      const { verifyBackup } = await import('./local/backup.node.js');
-      const { integrity, damages } = await verifyBackup(file);
-      if (integrity === 'ok' && damages.length === 0) return out(green('the backup is sound'));
-      process.exitCode = 4;
-      return out(`${integrity}\n${damages.map(({ code, where, detail }) => `${code} ${where}: ${detail}`).join('\n')}`);
-    });
-  backup
-    .command('restore <file>')
-    .description('put a backup in the place of the database; stop the server first')
-    .option('--accept-rollback', 'though it lacks events')
-    .action(async (file: string, options: { acceptRollback?: boolean }, command: Command) => {
-      const { restoreBackup } = await import('./local/backup.node.js');
-      const { lost, kept } = await restoreBackup(file, databaseFile(configOf(command).data), { acceptRollback: options.acceptRollback === true });
-      const gone = lost === undefined ? '; the database that was there could not be read' : lost ? `; ${lost} event(s) are lost` : '';
-      out(`restored${gone}. ${kept === undefined ? 'No database was there' : `The database that was there is kept as ${kept}`}`);
-    });
 }
 
 /** Fetch an artefact for `inspect`, whatever its media type. */
@@ -203,6 +182,7 @@ function createProgram(): Command {
     .showSuggestionAfterError()
     .exitOverride();
   localCommands(program);
+  backupCommands(program, configOf);
   authorityCommands(program);
   memberCommands(program);
   keyCommands(program);
@@ -212,6 +192,7 @@ function createProgram(): Command {
   watchingCommands(program);
   accessCommands(program);
   clockCommands(program);
+  restoreCommands(program);
   resolveCommand(program, (subject, anchors) =>
     resolveEntity(subject, {
       anchors,

@@ -7,6 +7,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { overdue } from '../operations/artefacts/renew.js';
 import type { Deployment } from '../operations/call.js';
 import { artefact, job } from '../store/schema.js';
+import { unconfirmed } from '../store/standing.js';
 import type { NodeStore } from '../store/store.node.js';
 
 export interface Metrics {
@@ -63,6 +64,9 @@ export function createMetrics(deployment: Deployment, store: NodeStore, discover
   });
   gauge('holdfast_clock_trusted', '1 while the clock is trusted; 0: nothing is signed', async () => Number((await deployment.clock.state(store)).trusted));
   gauge('holdfast_renewal_overdue', 'Artefacts overdue for renewal; counted up to about 1000', () => overdue(deployment));
+  gauge('holdfast_restore_unconfirmed', '1 while a restored database is not confirmed: nothing is signed and served', async () =>
+    (await unconfirmed(db)) === undefined ? 0 : 1,
+  );
   gauge(
     'holdfast_jobs_running',
     'Jobs that are not done',

@@ -42,13 +42,15 @@ export function answer(
     spell(found, serveAgain(fresh), questions);
     return serveReady(c, fresh, time);
   };
-  const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted', key: string, question: Pairs, missing: string) =>
+  const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted' | 'head', key: string, question: Pairs, missing: string) =>
     andThen(published.artefact(authority.id, kind, key), (found) => (found ? give(found, [question]) : federationError(c, 'not_found', missing)));
   switch (endpoint) {
     case 'configuration':
       return stored('entity_configuration', '', [], 'this entity publishes no configuration');
     case 'historical_keys':
       return stored('historical_keys', '', [], 'this entity publishes no historical keys');
+    case 'head':
+      return stored('head', '', [], 'no head has been signed yet');
     case 'list':
       return serveList(c, published, authority, { query: parameters, now: time, authenticated, spell });
     case 'extended_list':

@@ -22,11 +22,14 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
   const app = new Hono<{ Bindings: Bindings }>({ router: new AnyPathRouter(), getPath: (request) => request.url });
   let table: { readonly of: readonly ServedAuthority[]; readonly routes: ReadonlyMap<string, Route> } | undefined;
 
-  const find = (context: PublicContext, url: string): MaybePromise<Route | undefined> => {
+  /** Where a URL leads; a response when it leads nowhere, or nothing of it may be served. */
+  const find = (c: Context, context: PublicContext): MaybePromise<Route | Response> => {
     const byHost = !context.development;
     return andThen(context.published.authorities(), (authorities) => {
       if (table?.of !== authorities) table = { of: authorities, routes: routeTable(authorities, byHost) };
-      return table.routes.get(placeOf(url, byHost));
+      const route = table.routes.get(placeOf(c.req.path, byHost));
+      if (!route) return nowhere(c);
+      return route.authority.withheld ? withheld(c) : route;
     });
   };
 
@@ -45,8 +48,8 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
     const kept = published.spelled<Spelled>(url)?.(c, context.now());
     if (kept) return kept;
     if (url.length > MAX_URL) return tooLong(c);
-    return andThen(find(context, url), (route) => {
-      if (!route) return nowhere(c);
+    return andThen(find(c, context), (route) => {
+      if (route instanceof Response) return route;
       if (!methodsOf(route).includes('GET'))
         return federationError(c, 'invalid_request', 'the status of a trust mark is asked for by POST', { allow: allowed(route) }, 405);
       if (modeOf(route) === 'required')
@@ -60,8 +63,8 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
   async function post(c: Context, context: PublicContext): Promise<Response> {
     context.published.begin();
     if (c.req.path.length > MAX_URL) return tooLong(c);
-    const route = await find(context, c.req.path);
-    if (!route) return nowhere(c);
+    const route = await find(c, context);
+    if (route instanceof Response) return route;
     const mode = modeOf(route);
     const byPost = route.endpoint === 'trust_mark_status';
     if (!methodsOf(route).includes('POST'))
@@ -81,8 +84,8 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
   const other = (c: Context, context: PublicContext): MaybePromise<Response> => {
     context.published.begin();
     if (c.req.path.length > MAX_URL) return tooLong(c);
-    return andThen(find(context, c.req.path), (route) => {
-      if (!route) return nowhere(c);
+    return andThen(find(c, context), (route) => {
+      if (route instanceof Response) return route;
       if (c.req.method === 'OPTIONS') return c.body(null, 204, preflight(route));
       return federationError(c, 'invalid_request', `${c.req.method.slice(0, 20)} is not supported here`, { allow: allowed(route) }, 405);
     });
@@ -102,6 +105,12 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
   return app;
 }
 
+/** After a restore: what was cut off since the backup would be vouched for again. */
+const withheld = (c: Context): Response =>
+  federationError(c, 'temporarily_unavailable', 'this deployment was restored from a backup, and its operator has not confirmed yet that nothing is missing', {
+    'retry-after': '120',
+  });
+
 const tooLong = (c: Context): Response => federationError(c, 'invalid_request', `the URL has more than ${MAX_URL} characters`, {}, 414);
 
 /** The store's own trouble passes (§8.9): nothing is wrong with the request, and nothing was changed. */
@@ -109,7 +118,7 @@ const unavailable = (c: Context, { says, retryAfter }: (typeof TROUBLES)[keyof t
   federationError(c, 'temporarily_unavailable', `${says}; try again shortly`, { 'retry-after': String(retryAfter) });
 
 const modeOf = ({ endpoint, authority }: Route) =>
-  endpoint === 'configuration' || endpoint === 'hosted' ? 'none' : (authority.clientAuth[endpoint] ?? 'none');
+  endpoint === 'configuration' || endpoint === 'hosted' || endpoint === 'head' ? 'none' : (authority.clientAuth[endpoint] ?? 'none');
 
 /** Authenticated requests are always POST (OpenID Federation 1.0 §8.8); the status of a mark is asked for by POST (§8.4). */
 function methodsOf(route: Route): readonly string[] {

@@ -5,7 +5,7 @@ import { type AuthorityEndpoint, ENDPOINT_PATHS } from '../store/schema.js';
 
 export { placeOf };
 
-export type PublicEndpoint = 'configuration' | 'hosted' | AuthorityEndpoint;
+export type PublicEndpoint = 'configuration' | 'hosted' | 'head' | AuthorityEndpoint;
 export interface Route {
   readonly authority: ServedAuthority;
   readonly endpoint: PublicEndpoint;
@@ -27,6 +27,7 @@ export function routeTable(authorities: readonly ServedAuthority[], byHost: bool
     add(entityConfigurationUrl(authority.entityId), { authority, endpoint: 'configuration' });
     const base = authority.entityId.replace(/\/$/, '');
     add(`${base}/hosted`, { authority, endpoint: 'hosted' });
+    add(`${base}/head`, { authority, endpoint: 'head' });
     for (const [endpoint, path] of PATHS) add(`${base}/${path}`, { authority, endpoint });
   }
   return table;

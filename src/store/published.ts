@@ -4,7 +4,7 @@ import { base64url } from 'jose';
 import type { ErrorCode } from '../federation/entry.js';
 import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
 import { bytesOf, type Cache, type Share } from './published-cache.js';
-import type { ArtefactKind, ClientAuth } from './schema.js';
+import { type ArtefactKind, type ClientAuth, UNCONFIRMED } from './schema.js';
 
 export { bytesOf, createCache, type Share } from './published-cache.js';
 export type { ExtendedFilter, ListFilter };
@@ -22,6 +22,8 @@ export interface ServedAuthority {
   readonly id: string;
   readonly entityId: string;
   readonly clientAuth: ClientAuth;
+  /** A restored history that nobody has confirmed: nothing of it is served. */
+  readonly withheld: boolean;
 }
 /** What is on record about one subject under one anchor. `types` are the subject's, in order. */
 export type Evaluation =
@@ -105,7 +107,7 @@ export const andThen = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybeP
   isPromise(value) ? value.then(next) : next(value);
 
 const ARTEFACT = 'SELECT bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?';
-const AUTHORITIES = "SELECT id, entity_id, client_auth FROM authority WHERE state = 'active' ORDER BY created_at, rowid";
+const AUTHORITIES = `SELECT id, entity_id, client_auth, EXISTS (SELECT 1 FROM setting WHERE name = '${UNCONFIRMED}') AS withheld FROM authority WHERE state = 'active' ORDER BY created_at, rowid`;
 const MARK_STATUS =
   "SELECT variant, bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC";
 const ISSUED = 'SELECT 1 AS yes FROM trust_mark WHERE authority_id = ? AND sha256 = ?';
@@ -234,6 +236,7 @@ const authorityOf = (row: Row): ServedAuthority => ({
   id: String(row['id']),
   entityId: String(row['entity_id']),
   clientAuth: JSON.parse(String(row['client_auth'])) as ClientAuth,
+  withheld: Number(row['withheld']) === 1,
 });
 
 const answerOf = (row: Row): ResolveAnswer => ({

@@ -177,7 +177,7 @@ export const metadataPolicy = sqliteTable(
   (t) => [primaryKey({ columns: [t.authorityId, t.version] })],
 );
 
-export const ARTEFACT_KINDS = ['entity_configuration', 'statement', 'historical_keys', 'resolve', 'mark', 'mark_status', 'events', 'hosted'] as const;
+export const ARTEFACT_KINDS = ['entity_configuration', 'statement', 'historical_keys', 'resolve', 'mark', 'mark_status', 'events', 'hosted', 'head'] as const;
 export type ArtefactKind = (typeof ARTEFACT_KINDS)[number];
 
 /** Signed bytes, ready to serve. A member that is not active has none: that is the kill switch. */
@@ -193,7 +193,7 @@ export const artefact = sqliteTable(
     bytes: text('bytes').notNull(),
     sha256: text('sha256').notNull(),
     iat: integer('iat').notNull(),
-    /** Null only where the standard has no exp (historical keys). 0: withheld until re-signed. */
+    /** Null only where there is no exp (historical keys, heads). 0: withheld until re-signed. */
     exp: integer('exp'),
     /** The earliest end that no renewal may pass. */
     cap: integer('cap'),
@@ -576,3 +576,6 @@ export const setting = sqliteTable('setting', { name: text('name').primaryKey(),
 
 /** Who does what only one process of a deployment does at a time, and until when (seconds since the epoch). */
 export const lease = sqliteTable('lease', { name: text('name').primaryKey(), holder: text('holder').notNull(), until: integer('until').notNull() });
+
+/** The setting that withholds everything (standing.ts). The public plane reads it along with the authorities. */
+export const UNCONFIRMED = 'unconfirmed';

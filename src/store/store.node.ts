@@ -30,6 +30,8 @@ export const MIGRATIONS = join(dirname(fileURLToPath(import.meta.url)), '../../d
 /** Blocks the event loop while another process holds the lock, so it is short; longer waits are asynchronous. */
 const BUSY_TIMEOUT_MS = 20;
 const BUSY_PATIENCE_MS = 5000;
+/** While opening nothing is answered yet, and another process may be turning the same file into a WAL database. */
+const OPENING_TIMEOUT_MS = 5000;
 const GROUP_SIZE = 64;
 /** Some sixty pages of 4096 bytes, of which so few are kept in memory. */
 const PROBE_BYTES = 256 * 1024;
@@ -52,6 +54,7 @@ function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
 export function openStore(file: string, now: () => number, { migrations = MIGRATIONS, reserve = noReserve } = {}): NodeStore {
   const isNew = !existsSync(file);
   const writer = open(file);
+  writer.pragma(`busy_timeout = ${OPENING_TIMEOUT_MS}`);
   // It holds members and the hashes of tokens; its log takes the same mode.
   if (isNew) chmodSync(file, 0o600);
   if (schemaAge(writer, migrations) === 'newer') {
@@ -62,6 +65,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
   writer.pragma('synchronous = FULL');
   writer.pragma('wal_autocheckpoint = 4000'); // 16 MB: bulk writes checkpoint less often
   migrate(drizzle(writer, { schema }), { migrationsFolder: migrations });
+  writer.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   const reader = open(file);
   reader.pragma('query_only = ON');
   // The only cast: a synchronous query awaited is the same value, so the async type is true of it.

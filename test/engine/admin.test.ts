@@ -105,6 +105,8 @@ const MATRIX: Record<string, string> = {
   'GET /events': 'owner',
   'GET /clock': ALL,
   'POST /clock/confirm': 'owner',
+  'GET /restore': ALL,
+  'POST /restore/confirm': 'owner',
   'GET /whoami': ALL,
   'GET /api-keys': 'owner',
   'POST /api-keys': 'owner',

@@ -515,7 +515,10 @@ describe('several anchors', () => {
     expect((await d.admin('POST', `/authorities/inter/anchors/${encodeURIComponent(SUPER)}/check`)).json).toMatchObject({ ok: true, added: [], removed: [] });
     const place = `${SUPER}/.well-known/openid-federation`;
     const real = d.network.get(place) as string;
-    d.network.set(place, await other.jwt({ ...(decodeJwt(real) as object), jwks: { keys: [elsewhere.jwk, (await testKey()).jwk] } } as never, { kid: elsewhere.kid }));
+    d.network.set(
+      place,
+      await other.jwt({ ...(decodeJwt(real) as object), jwks: { keys: [elsewhere.jwk, (await testKey()).jwk] } } as never, { kid: elsewhere.kid }),
+    );
     expect(
       (await d.admin('POST', `/authorities/inter/anchors/${encodeURIComponent(SUPER)}/check`)).json,
       'keys in a configuration that none of them has signed are not compared',

@@ -19,6 +19,7 @@ import { AUTHORITY_ENDPOINTS, ENDPOINT_PATHS, ownTrustMark } from '../../store/s
 import type { Deployment } from '../call.js';
 import { expectTrustedClock } from '../clock/trusted-clock.js';
 import { Refusal, refuseFindings } from '../refusal.js';
+import { expectConfirmed } from './expect-confirmed.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
 
 /** Everything an authority's artefacts are made of, read once per operation or slice. */
@@ -32,7 +33,7 @@ export interface Issuer {
 /**
  * Find what is needed to sign for an authority.
  * @throws Refusal wrong_state when it has no active key or is halted
- * @throws Refusal temporarily_unavailable while the clock is not trusted
+ * @throws Refusal not_confirmed after a restore, temporarily_unavailable while the clock is not trusted
  */
 export async function issuerOf(
   deployment: Deployment,
@@ -41,6 +42,7 @@ export async function issuerOf(
 ): Promise<Issuer> {
   await expectTrustedClock(deployment);
   if (authority.state !== 'active') throw new Refusal('wrong_state', `the authority ${authority.slug} is ${authority.state}; nothing is signed`);
+  await expectConfirmed(deployment);
   const keys = changed.keys ?? (await authorityKeys(deployment.store.db, authority.id));
   const active = keys.find(({ state }) => state === 'active');
   if (!active) throw new Refusal('wrong_state', `the authority ${authority.slug} has no active key`);

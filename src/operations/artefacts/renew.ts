@@ -7,6 +7,7 @@ import { renewable } from '../jobs/jobs.js';
 import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from '../marks/issue-mark.js';
 import { type Issuer, issuerOf, signedConfiguration, signedHistoricalKeys, signedStatement } from './publish.js';
 import { Refusal } from '../refusal.js';
+import { resignedHead } from '../restore/signed-head.js';
 import { resignedResponse } from '../resolving/sign-resolve.js';
 
 /** Statements per slice: one UPDATE each; and how many are signed at once (one after another is three times slower). */
@@ -182,6 +183,8 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
       return signedConfiguration(deployment, issuer);
     case 'historical_keys':
       return signedHistoricalKeys(deployment, issuer);
+    case 'head':
+      return resignedHead(deployment, issuer);
     case 'mark': {
       const from = grants.get(row.key);
       if (!from) return undefined;

@@ -48,7 +48,7 @@ const RESERVED = new Set([
     'agents',
     'clients',
   ],
-  ...['authorization', 'recognition', 'hosted', 'join', 'ssf', 'token', 'events', 'admin', 'console', 'healthz', 'readyz', '.well-known'],
+  ...['authorization', 'recognition', 'hosted', 'head', 'join', 'ssf', 'token', 'events', 'admin', 'console', 'healthz', 'readyz', '.well-known'],
 ]);
 /** Claims of a configuration that an operator may set himself; the others come from keys, metadata and settings. */
 const OWN_CLAIMS = new Set(['trust_mark_issuers', 'trust_mark_owners', 'trust_anchor_hints', 'crit']);

@@ -1,16 +1,33 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { lacks } from '../../operations/restore/compare-heads.js';
+import type { ChainHead } from '../../operations/restore/heads.js';
+import { readSignedHead } from '../../operations/restore/signed-head.js';
+import { backupTime, noteBackup, withhold } from '../../store/standing.js';
 import { lockDatabase, suffixesOf } from '../data-lock.node.js';
-import { fsckCopy } from './fsck.node.js';
+import { seconds } from '../deployment.node.js';
+import { fsckCopy, type Report } from './fsck.node.js';
+import { headsOfFile, withFile, writeInto } from './heads.node.js';
+import { lostBy } from './lost-events.node.js';
 
-/** Copy a database that may be in use, page by page; the copy is consistent. @throws Error when the target exists */
-export async function createBackup(database: string, target: string, progress: (percent: number) => void): Promise<{ readonly bytes: number }> {
+/** Where the chains of a backup end, and when it was made (null: it does not say). */
+export interface BackupHeads {
+  readonly at: number | null;
+  readonly heads: readonly ChainHead[];
+}
+
+/**
+ * Copy a database that may be in use, page by page; the copy is consistent, one file, and says when it was made.
+ * @throws Error when the target exists
+ */
+export async function createBackup(database: string, target: string, progress: (percent: number) => void): Promise<BackupHeads & { readonly bytes: number }> {
   if (!existsSync(database)) throw new Error(`there is no database ${database}`);
   if (existsSync(target)) throw new Error(`${target} exists; backups do not overwrite`);
   mkdirSync(dirname(target), { recursive: true });
   const source = new Sqlite(database, { readonly: true });
   const partial = `${target}.partial`;
+  const at = seconds();
   try {
     await source.backup(partial, {
       progress({ totalPages, remainingPages }) {
@@ -19,45 +36,25 @@ export async function createBackup(database: string, target: string, progress: (
       },
     });
     chmodSync(partial, 0o600); // it holds members and the hashes of tokens
+    await writeInto(partial, [noteBackup(at)]);
     renameSync(partial, target);
   } finally {
     source.close();
     rmSync(partial, { force: true });
   }
-  return { bytes: statSync(target).size };
+  return { bytes: statSync(target).size, at, heads: await headsOfFile(target) };
 }
 
-/** Everything fsck can find, on a copy: the backup itself is not touched. */
-export async function verifyBackup(backup: string) {
+/** Everything fsck can find, on a copy: the backup itself is not touched. Of a sound one, where it ends. */
+export async function verifyBackup(backup: string): Promise<Report & BackupHeads> {
   if (!existsSync(backup)) throw new Error(`there is no backup ${backup}`);
   const copy = `${backup}.verify-${process.pid}`;
   try {
     copyFileSync(backup, copy);
-    return await fsckCopy(copy);
+    const report = await fsckCopy(copy);
+    return report.integrity === 'ok' ? { ...report, at: await withFile(copy, backupTime), heads: await headsOfFile(copy) } : { ...report, at: null, heads: [] };
   } finally {
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${copy}${suffix}`, { force: true });
-  }
-}
-
-type Heads = ReadonlyMap<string, number>;
-
-function heads(file: string): Heads {
-  const client = new Sqlite(file, { readonly: true });
-  try {
-    const rows = client.prepare('SELECT authority_id AS id, max(seq) AS seq FROM event GROUP BY authority_id').all() as { id: string; seq: number }[];
-    return new Map(rows.map(({ id, seq }) => [id, seq]));
-  } finally {
-    client.close();
-  }
-}
-
-/** How many events the backup lacks; undefined when the database that is there cannot be read. */
-function lostBy(backup: string, database: string): number | undefined {
-  const theirs = heads(backup);
-  try {
-    return [...heads(database)].reduce((lost, [id, seq]) => lost + Math.max(0, seq - (theirs.get(id) ?? 0)), 0);
-  } catch {
-    return undefined;
   }
 }
 
@@ -68,19 +65,30 @@ function setAside(database: string): string {
   return kept;
 }
 
+export interface Restored extends BackupHeads {
+  /** Events lost by it; undefined: what was there cannot be read. */
+  readonly lost: number | undefined;
+  /** Where what was there is kept. */
+  readonly kept: string | undefined;
+}
+
 /**
- * Put a backup in the place of the database. Refused while any process has the database open. One that is older than the
+ * Put a backup in the place of the database. What it holds is neither signed nor served until a person has confirmed it:
+ * the row that says so is in the file before the file takes the place. Refused while any process has the database open. One that is older than the
  * database there is refused unless the roll-back is accepted: members revoked since would come back.
- * @returns how many events are lost by it (undefined: what was there cannot be read), and where what was there is kept
  * @throws Error when the database is open, the backup is damaged, or it is older and `acceptRollback` is not set
  */
 export async function restoreBackup(
   backup: string,
   database: string,
-  { acceptRollback = false } = {},
-): Promise<{ readonly lost: number | undefined; readonly kept: string | undefined }> {
-  const { integrity, damages } = await verifyBackup(backup);
+  { acceptRollback = false, signed = [] }: { readonly acceptRollback?: boolean; readonly signed?: readonly string[] } = {},
+): Promise<Restored> {
+  const { integrity, damages, at, heads } = await verifyBackup(backup);
   if (integrity !== 'ok' || damages.length) throw new Error(`the backup is damaged (${integrity}, ${damages.length} finding(s)); see holdfast backup verify`);
+  const missing = await withFile(backup, (db) => Promise.all(signed.map(async (one) => lacks(db, heads, await readSignedHead(db, one)))));
+  const lacking = missing.filter((one) => one !== undefined);
+  if (lacking.length && !acceptRollback)
+    throw new Error(`${lacking.join('; ')}. What was suspended or revoked in them would come back. If you mean it: --accept-rollback`);
   mkdirSync(dirname(database), { recursive: true, mode: 0o700 });
   const lock = lockDatabase(database, { alone: true });
   try {
@@ -95,9 +103,11 @@ export async function restoreBackup(
     // The copy first: a full disk leaves everything as it was.
     copyFileSync(backup, `${database}.partial`);
     chmodSync(`${database}.partial`, 0o600);
+    // Without an authority there is nothing to vouch for.
+    if (heads.length) await writeInto(`${database}.partial`, [withhold({ reason: 'restored', at: seconds(), backupAt: at, givenUp: [] })]);
     const kept = suffixesOf(database).length ? setAside(database) : undefined;
     renameSync(`${database}.partial`, database);
-    return { lost, kept };
+    return { lost, kept, at, heads };
   } finally {
     rmSync(`${database}.partial`, { force: true });
     lock.release();

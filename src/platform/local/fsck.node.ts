@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { type Damage, fsck } from '../../operations/fsck.js';
 import type { Database } from '../../store/database.js';
 import { NEWER, schemaAge } from '../../store/schema-age.node.js';
 import { MIGRATIONS, openStore } from '../../store/store.node.js';
 import { seconds } from '../deployment.node.js';
+import { databaseOf } from './heads.node.js';
 
 export interface Report {
   readonly integrity: string;
@@ -26,8 +26,7 @@ export async function fsckFile(file: string, progress?: Progress): Promise<Repor
     if (age === 'newer') throw new Error(NEWER);
     if (age !== 'current')
       throw new Error(`${file} has the schema of an older version. fsck changes nothing, so check it with that version, or start this one once: it migrates`);
-    // The same cast as in store.node.ts: a synchronous query awaited is the same value.
-    return await check(client, drizzle(client) as unknown as Database, progress);
+    return await check(client, databaseOf(client), progress);
   } finally {
     client.close();
   }

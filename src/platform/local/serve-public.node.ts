@@ -30,7 +30,11 @@ export async function startPublicOnly(config: Config): Promise<{ readonly listen
   const publicApp = createPublicApp(() => ({ published, inbox, now: seconds, development: config.development }));
   const ready = async () => {
     const found = await published.authorities();
-    return { ready: found.length > 0, checks: { store: found.length > 0 ? ('ok' as const) : ('failing' as const) } };
+    const withheld = found.some((one) => one.withheld);
+    return {
+      ready: found.length > 0 && !withheld,
+      checks: { store: found.length > 0 ? ('ok' as const) : ('failing' as const), ...(withheld && { restored: 'not confirmed' as const }) },
+    };
   };
   const root = createRoot({ admin: undefined, publicApp, readiness: ready });
   const listening = await listen(logRequests(createLog(config.log), root), config);

@@ -1,16 +1,18 @@
 import type { Logger } from 'pino';
 import { ADMIN_BASE, createAdminApp } from '../../admin/app.js';
 import { systemCall } from '../../operations/call.js';
+import { whyWithheld } from '../../operations/artefacts/expect-confirmed.js';
 import { listAuthorities } from '../../operations/read.js';
 import { authorityKeys } from '../../operations/registry.js';
 import { backgroundTurn } from '../../operations/background.js';
 import { createPublicApp } from '../../public/app.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
 import { inboxOnSqlite } from '../../store/inbox.node.js';
+import { unconfirmed } from '../../store/standing.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
 import type { Config } from '../config.js';
-import { groundOf, type NodeDeployment, openAnswering, writeCredentials } from '../deployment.node.js';
-import { firstStart } from '../first-start.js';
+import { groundOf, type NodeDeployment, openAnswering } from '../deployment.node.js';
+import { openFirst } from '../open-first.node.js';
 import { readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
 import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
@@ -42,9 +44,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const log = createLog(config.log);
   const ground = await groundOf(config);
   const discovery = discoveryThread({ ground, discovery: config.discovery, log, ...thread });
-  const deployment = openAnswering(ground, discovery.explorer);
-  const { token, notice } = await firstStart(deployment, config.url, config.adminToken, entityId);
-  if (token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token });
+  const { deployment, token, notice } = await openFirst(config, () => openAnswering(ground, discovery.explorer), entityId);
   const { store } = deployment;
   const published = publishedOnSqlite(store.reader);
   store.onCommit(() => published.changed());
@@ -102,6 +102,14 @@ export async function banner({ deployment, token, notice }: Serving, config: Con
     lines.push(`  authority ${row.slug}`, `    entity identifier  ${row.entityId}`, `    key thumbprint     ${active?.kid ?? 'none'}`);
   }
   if (notice !== undefined) lines.push(`    NOTE: ${notice}`);
+  const standing = await unconfirmed(deployment.store.db);
+  if (standing)
+    lines.push(
+      '',
+      `  NOT CONFIRMED: ${whyWithheld(standing)}.`,
+      '  Nothing is signed, and nothing of it is served. Look at it with: npx holdfast restore status',
+      '',
+    );
   lines.push(
     `  admin API            ${new URL(config.url).origin}${ADMIN_BASE}`,
     `  API page             ${new URL(config.url).origin}${ADMIN_BASE}/docs`,

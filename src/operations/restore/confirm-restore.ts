@@ -1,0 +1,110 @@
+import { eq } from 'drizzle-orm';
+import type { EventsOf } from '../../store/change.js';
+import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { authority } from '../../store/schema.js';
+import { release, type Unconfirmed, unconfirmed } from '../../store/standing.js';
+import { newId } from '../../keys/random.js';
+import { allow, type Call, change, DEPLOYMENT } from '../call.js';
+import { confirmTime } from '../clock/trusted-clock.js';
+import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
+import { Refusal } from '../refusal.js';
+import { type KnownHead, lacks } from './compare-heads.js';
+import { type ChainHead, headsOf } from './heads.js';
+import { readSignedHead } from './signed-head.js';
+
+/** How the history of a deployment stands, with the heads it holds. */
+export interface RestoreState {
+  readonly standing: Unconfirmed | undefined;
+  readonly heads: readonly ChainHead[];
+}
+
+export async function restoreState(call: Call): Promise<RestoreState> {
+  allow(call, 'read', null);
+  const { db } = call.store;
+  return { standing: await unconfirmed(db), heads: await headsOf(db) };
+}
+
+export interface Confirmation {
+  /** A person has looked at the heads and takes them as they are. */
+  readonly yes: boolean;
+  /** The newest heads known from elsewhere: the database must hold each. */
+  readonly known: readonly KnownHead[];
+  /** Confirm although a known head is not there: what it stands for is given up. */
+  readonly acceptRollback: boolean;
+  /** The same, as an authority signed and served them. */
+  readonly signed?: readonly string[];
+}
+
+/**
+ * A person says that this is the history to go on with. From the commit on everything is served again and signed anew, and
+ * each chain says what happened.
+ * @throws Refusal invalid_request when an authority is neither confirmed nor known, wrong_state when the database lacks a known head
+ */
+export async function confirmRestore(call: Call, { yes, known: typed, acceptRollback, signed = [] }: Confirmation): Promise<RestoreState> {
+  allow(call, 'administer', null);
+  const { db } = call.store;
+  return change<RestoreState>(call, {
+    authorityId: DEPLOYMENT,
+    scope: null,
+    async decide(watch) {
+      const standing = await unconfirmed(db);
+      const rows = await db.select().from(authority);
+      if (!standing) return { events: [], statements: [], result: { standing, heads: await headsOf(db) } };
+      for (const { id } of rows) await watch(id);
+      const heads = await headsOf(db);
+      const known = [...typed, ...(await Promise.all(signed.map((one) => readSignedHead(db, one))))];
+      const missing = (await Promise.all(known.map((one) => lacks(db, heads, one)))).filter((one) => one !== undefined);
+      if (missing.length && !acceptRollback)
+        throw new Refusal(
+          'wrong_state',
+          `${missing.join('; ')}. Restore a newer backup; or give up what is missing with --accept-rollback (accept_rollback): what it cut off comes back`,
+        );
+      const unknown = heads.filter(({ slug, entityId }) => !known.some((one) => one.authority === slug || one.authority === entityId));
+      if (unknown.length && !yes)
+        throw new Refusal(
+          'invalid_request',
+          `say for ${unknown.map(({ slug }) => slug).join(', ')} that the head is the newest: --yes, or the newest head you know: --head <slug>=<seq>:<hash>`,
+        );
+      const now = call.now();
+      // The time a backup knows is as old as it is; that it has passed since goes without saying.
+      const { problem } = await call.clock.state(call.store);
+      const statements: Statement[] = [
+        ...release(db, { at: now, givenUp: standing.givenUp }),
+        ...(problem === 'ahead' ? [confirmTime({ highest: now, confirmed: newId('clk') })] : []),
+      ];
+      const elsewhere: EventsOf[] = [];
+      for (const row of rows) {
+        const head = heads.find(({ authorityId }) => authorityId === row.id);
+        const after = nextGeneration(row, now);
+        const job = await resignJob(call, after, 'deployment.restored', 'all');
+        statements.push(db.update(authority).set(generationOf(after)).where(eq(authority.id, row.id)), ...job.statements);
+        elsewhere.push({
+          authorityId: row.id,
+          events: [restored(standing, missing, row.id, { seq: head?.seq, hash: head?.hash, generation: after.generation })],
+        });
+      }
+      return { events: [restored(standing, missing, DEPLOYMENT, {})], elsewhere, statements, result: { standing: undefined, heads } };
+    },
+  });
+}
+
+/** What goes into each chain: after which event it goes on, and what was given up. */
+const restored = (
+  { reason, at, backupAt, givenUp }: Unconfirmed,
+  missing: readonly string[],
+  chain: string,
+  detail: Readonly<Record<string, unknown>>,
+): NewEvent => ({
+  type: 'deployment.restored',
+  subjectKind: 'deployment',
+  subjectId: DEPLOYMENT,
+  detail: {
+    because: reason,
+    noticed_at: at,
+    backup_at: backupAt,
+    ...detail,
+    given_up: givenUp.filter(({ authorityId }) => authorityId === chain).map(({ seq, hash }) => ({ seq, hash })),
+    ...(missing.length && { rollback_accepted: missing }),
+  },
+});

@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { green, out, talk } from '../cli/output.js';
+import { headTable } from '../cli/restore.js';
+import { collect, readInput } from '../cli/shell.js';
+import type { ChainHead } from '../operations/restore/heads.js';
+import type { Config } from './config.js';
+import { databaseFile } from './deployment.node.js';
+
+/** Heads for people, who keep them apart from the backup: only with the newest one can it be told that nothing is missing. */
+const shown = (heads: readonly ChainHead[]): string =>
+  headTable(heads.map(({ slug, entityId, seq, hash, at }) => ({ authority: slug, entity_id: entityId, seq, hash, at })));
+const dated = (at: number | null): string => (at === null ? 'at a time it does not say' : new Date(at * 1000).toISOString().replace('.000', ''));
+
+/** What works on the database file itself: no server is asked. */
+export function backupCommands(program: Command, configOf: (command: Command) => Config): void {
+  const backup = program.command('backup').description('copies of the database');
+  backup
+    .command('create <file>')
+    .description('copy the database, also while it is in use')
+    .action(async (file: string, _options: object, command: Command) => {
+      const { createBackup } = await import('./local/backup.node.js');
+      const { bytes, heads } = await createBackup(
+        databaseFile(configOf(command).data),
+        file,
+        (percent) => void (process.stderr.isTTY && process.stderr.write(`\r${percent} %`)),
+      );
+      if (process.stderr.isTTY) process.stderr.write('\n');
+      out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
+      out(`It ends with these events:\n${shown(heads)}`);
+    });
+  backup
+    .command('verify <file>')
+    .description('check a backup as fsck would, and show where it ends')
+    .action(async (file: string) => {
+      const { verifyBackup } = await import('./local/backup.node.js');
+      const { integrity, damages, at, heads } = await verifyBackup(file);
+      if (integrity === 'ok' && damages.length === 0)
+        return out(`${green('the backup is sound')}. It was made ${dated(at)} and ends with these events:\n${shown(heads)}`);
+      process.exitCode = 4;
+      return out(`${integrity}\n${damages.map(({ code, where, detail }) => `${code} ${where}: ${detail}`).join('\n')}`);
+    });
+  backup
+    .command('restore <file>')
+    .description('put a backup in the place of the database; stop the server first, confirm afterwards')
+    .option(
+      '--known-head <file>',
+      'a signed head that somebody kept, as <authority>/head serves it: refuse a backup that lacks it; repeat for several',
+      collect,
+      [],
+    )
+    .option('--accept-rollback', 'though it lacks events')
+    .action(async (file: string, options: { acceptRollback?: boolean; knownHead: string[] }, command: Command) => {
+      const { restoreBackup } = await import('./local/backup.node.js');
+      const { lost, kept, at, heads } = await restoreBackup(file, databaseFile(configOf(command).data), {
+        acceptRollback: options.acceptRollback === true,
+        signed: options.knownHead.map((name) => readInput(name)),
+      });
+      const gone = lost === undefined ? '; the database that was there could not be read' : lost ? `; ${lost} event(s) are lost` : '';
+      out(`restored${gone}. ${kept === undefined ? 'No database was there' : `The database that was there is kept as ${kept}`}`);
+      if (heads.length === 0) return;
+      out(`The backup was made ${dated(at)} and ends with these events:\n${shown(heads)}`);
+      talk(
+        'Nothing is signed or served from it until you confirm it. Start the server, compare the events with the newest you know, then: holdfast restore confirm',
+      );
+    });
+}

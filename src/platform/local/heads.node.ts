@@ -1,0 +1,40 @@
+import Sqlite from 'better-sqlite3';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { type ChainHead, headsOf } from '../../operations/restore/heads.js';
+import type { Database, Statement } from '../../store/database.js';
+
+/** The same cast as in store.node.ts: a synchronous query awaited is the same value. */
+export const databaseOf = (client: Sqlite.Database): Database => drizzle(client) as unknown as Database;
+
+/** Work on a database file, with whatever schema it has. */
+export async function withFile<T>(
+  file: string,
+  work: (db: Database, client: Sqlite.Database) => Promise<T> | T,
+  options: Sqlite.Options = { readonly: true },
+): Promise<T> {
+  const client = new Sqlite(file, { fileMustExist: true, ...options });
+  try {
+    return await work(databaseOf(client), client);
+  } finally {
+    client.close();
+  }
+}
+
+/** Write into a copy that nobody else has open, so that it stays one file: no log beside it. */
+export const writeInto = (file: string, statements: readonly Statement[]): Promise<void> =>
+  withFile(
+    file,
+    (_db, client) => {
+      client.pragma('journal_mode = DELETE');
+      client.pragma('synchronous = FULL');
+      client.transaction(() => {
+        for (const one of statements) {
+          const { sql, params } = one.toSQL();
+          client.prepare(sql).run(...params);
+        }
+      })();
+    },
+    {},
+  );
+
+export const headsOfFile = (file: string): Promise<readonly ChainHead[]> => withFile(file, headsOf);

@@ -1,0 +1,19 @@
+import type { Config } from './config.js';
+import { oneAtATime } from './data-lock.node.js';
+import { databaseFile, type NodeDeployment, writeCredentials } from './deployment.node.js';
+import { type FirstStart, firstStart } from './first-start.js';
+
+/** Open a deployment and make what it needs, once, however many processes start on the folder at the same time. */
+export function openFirst<T extends NodeDeployment>(config: Config, open: () => T, entityId?: string): Promise<FirstStart & { readonly deployment: T }> {
+  return oneAtATime(databaseFile(config.data), async () => {
+    const deployment = open();
+    try {
+      const made = await firstStart(deployment, config.url, config.adminToken, entityId);
+      if (made.token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token: made.token });
+      return { ...made, deployment };
+    } catch (error) {
+      await deployment.close();
+      throw error;
+    }
+  });
+}
