@@ -63,7 +63,12 @@ export function restoreCommands(program: Command): void {
       const signed = options.knownHead.map((file) => readInput(file).trim());
       if (!json) showState(before);
       const yes = options.yes === true || (heads.length + signed.length === 0 && (await asked()));
-      const after = await client.send<Restore>('POST', '/restore/confirm', { yes, heads, signed_heads: signed, accept_rollback: options.acceptRollback === true });
+      const after = await client.send<Restore>('POST', '/restore/confirm', {
+        yes,
+        heads,
+        signed_heads: signed,
+        accept_rollback: options.acceptRollback === true,
+      });
       return show(json, after, () => talk(green('confirmed: everything is signed anew now')));
     });
 }

@@ -42,11 +42,19 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
   backup
     .command('restore <file>')
     .description('put a backup in the place of the database; stop the server first, confirm afterwards')
-    .option('--known-head <file>', 'a signed head that somebody kept, as <authority>/head serves it: refuse a backup that lacks it; repeat for several', collect, [])
+    .option(
+      '--known-head <file>',
+      'a signed head that somebody kept, as <authority>/head serves it: refuse a backup that lacks it; repeat for several',
+      collect,
+      [],
+    )
     .option('--accept-rollback', 'though it lacks events')
     .action(async (file: string, options: { acceptRollback?: boolean; knownHead: string[] }, command: Command) => {
       const { restoreBackup } = await import('./local/backup.node.js');
-      const { lost, kept, at, heads } = await restoreBackup(file, databaseFile(configOf(command).data), { acceptRollback: options.acceptRollback === true, signed: options.knownHead.map((name) => readInput(name)) });
+      const { lost, kept, at, heads } = await restoreBackup(file, databaseFile(configOf(command).data), {
+        acceptRollback: options.acceptRollback === true,
+        signed: options.knownHead.map((name) => readInput(name)),
+      });
       const gone = lost === undefined ? '; the database that was there could not be read' : lost ? `; ${lost} event(s) are lost` : '';
       out(`restored${gone}. ${kept === undefined ? 'No database was there' : `The database that was there is kept as ${kept}`}`);
       if (heads.length === 0) return;

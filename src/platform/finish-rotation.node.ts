@@ -13,7 +13,14 @@ export async function finishRotation(database: string, current: string, next: st
   const client = new Sqlite(database, { readonly: true });
   try {
     const key = client.prepare('SELECT id, sealed FROM authority_key LIMIT 1').get() as { id: string; sealed: string } | undefined;
-    const opens = key && (await importSealKey(readFileSync(next, 'utf8').trim()).then((seal) => unseal(seal, key.id, key.sealed)).then(() => true, () => false));
+    const opens =
+      key &&
+      (await importSealKey(readFileSync(next, 'utf8').trim())
+        .then((seal) => unseal(seal, key.id, key.sealed))
+        .then(
+          () => true,
+          () => false,
+        ));
     if (opens) renameSync(next, current);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // another start has done it

@@ -76,7 +76,10 @@ describe('the signed head', () => {
     const refused = await d.admin('POST', '/restore/confirm', { yes: true, signed_heads: [head] });
     expect([refused.status, refused.json.detail]).toEqual([409, expect.stringMatching(/1 event\(s\) are missing/)]);
     const [top, , signature] = head.split('.');
-    const claims = btoa(JSON.stringify({ iss: ANCHOR, iat: NOW, seq: 1, hash: (await ofDatabase(d)).hash })).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '');
+    const claims = btoa(JSON.stringify({ iss: ANCHOR, iat: NOW, seq: 1, hash: (await ofDatabase(d)).hash }))
+      .replace(/\+/g, '-')
+      .replace(/\//g, '_')
+      .replace(/=/g, '');
     const changed = await d.admin('POST', '/restore/confirm', { signed_heads: [`${top}.${claims}.${signature}`] });
     expect([changed.status, changed.json.detail]).toEqual([400, expect.stringMatching(/does not verify/)]);
     for (const text of ['', 'x', `${top}.e30.${signature}`, (await d.admin('GET', '/authorities/main/keys')).text])

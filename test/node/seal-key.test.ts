@@ -27,7 +27,14 @@ const rows = (data: string) => {
 };
 const opens = async (file: string, { found }: ReturnType<typeof rows>) => {
   const key = await importSealKey(readFileSync(file, 'utf8').trim());
-  return Promise.all(found.map(({ id, sealed }) => unseal(key, id, sealed).then(() => true, () => false)));
+  return Promise.all(
+    found.map(({ id, sealed }) =>
+      unseal(key, id, sealed).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
 };
 
 describe('seal-key rotate', () => {
@@ -44,7 +51,9 @@ describe('seal-key rotate', () => {
     expect(await opens(old, rows(data))).toEqual([false]);
     expect(await opens(sealKeyFile(data), rows(data))).toEqual([true]);
     expect([statSync(sealKeyFile(data)).mode & 0o077, existsSync(nextSealKeyFile(data)), rows(data).events]).toEqual([0, false, 2]);
-    for (const suffix of ['', '-wal']) if (existsSync(`${databaseFile(data)}${suffix}`)) expect(readFileSync(`${databaseFile(data)}${suffix}`, 'latin1')).not.toContain(before.found[0]?.sealed as string);
+    for (const suffix of ['', '-wal'])
+      if (existsSync(`${databaseFile(data)}${suffix}`))
+        expect(readFileSync(`${databaseFile(data)}${suffix}`, 'latin1')).not.toContain(before.found[0]?.sealed as string);
     await (await open(data)).close();
     expect(await run(['fsck'], { HOLDFAST_DATA: data })).toMatchObject({ code: 0 });
   });
@@ -96,7 +105,10 @@ describe('the file of heads beside the database', () => {
     expect(third, 'its keys are sealed under the former seal key').toBeUndefined();
     const fourth = openExploring({ data, sealKey: await importSealKey(Buffer.alloc(32, 1).toString('base64')), development: true, outboundAllow: undefined });
     await headMemory(database, fourth).look();
-    expect(await unconfirmed(fourth.store.db)).toMatchObject({ reason: 'went_back', givenUp: [expect.objectContaining({ seq: 2 }), expect.objectContaining({ seq: 2 })] });
+    expect(await unconfirmed(fourth.store.db)).toMatchObject({
+      reason: 'went_back',
+      givenUp: [expect.objectContaining({ seq: 2 }), expect.objectContaining({ seq: 2 })],
+    });
     await fourth.close();
     for (const suffix of ['', '-wal', '-shm']) if (existsSync(`${database}${suffix}`)) renameSync(`${database}${suffix}`, `${database}.gone${suffix}`);
     await expect(restoreBackup(old, database)).rejects.toThrow(/2 authority chain\(s\) that this machine has seen/);

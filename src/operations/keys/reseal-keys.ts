@@ -30,7 +30,12 @@ export function resealKeys(store: Store, from: CryptoKey, to: CryptoKey): Promis
       }
       if (changed.length === 0) return { events: [], statements: [], result: 0 };
       for (const { id } of authorities) await watch(id);
-      const rotated = (own: typeof changed): NewEvent => ({ type: 'seal_key.rotated', subjectKind: 'deployment', subjectId: DEPLOYMENT, detail: { keys: own.length } });
+      const rotated = (own: typeof changed): NewEvent => ({
+        type: 'seal_key.rotated',
+        subjectKind: 'deployment',
+        subjectId: DEPLOYMENT,
+        detail: { keys: own.length },
+      });
       return {
         events: [rotated(changed)],
         elsewhere: authorities.map(({ id }) => ({ authorityId: id, events: [rotated(changed.filter(({ authorityId }) => authorityId === id))] })),

@@ -31,7 +31,9 @@ export async function watchHeads({ store, now }: Pick<Deployment, 'store' | 'now
     const more = gone.filter((one) => !among(standing.givenUp, one));
     // Only while it stands: it may be confirmed at this moment.
     if (more.length)
-      await store.write([raw('UPDATE setting SET value = ? WHERE name = ?', JSON.stringify({ ...standing, givenUp: [...standing.givenUp, ...more] }), UNCONFIRMED)]);
+      await store.write([
+        raw('UPDATE setting SET value = ? WHERE name = ?', JSON.stringify({ ...standing, givenUp: [...standing.givenUp, ...more] }), UNCONFIRMED),
+      ]);
     return;
   }
   if (gone.length) return store.write([withhold({ reason: 'went_back', at: now(), backupAt: null, givenUp: gone })]);

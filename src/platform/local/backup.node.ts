@@ -101,7 +101,9 @@ export async function restoreBackup(
   mkdirSync(dirname(database), { recursive: true, mode: 0o700 });
   const seenHere = existsSync(database) ? 0 : await withFile(backup, (db) => notIn(db, readHeads(database)));
   if (seenHere && !acceptRollback)
-    throw new Error(`the backup lacks events of ${seenHere} authority chain(s) that this machine has seen (${headsFile(database)}). If you mean it: --accept-rollback`);
+    throw new Error(
+      `the backup lacks events of ${seenHere} authority chain(s) that this machine has seen (${headsFile(database)}). If you mean it: --accept-rollback`,
+    );
   const lock = lockDatabase(database, { alone: true });
   try {
     const there = existsSync(database);
