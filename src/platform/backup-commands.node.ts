@@ -63,4 +63,17 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
         'Nothing is signed or served from it until you confirm it. Start the server, compare the events with the newest you know, then: holdfast restore confirm',
       );
     });
+  program
+    .command('seal-key')
+    .description('the key that seals the signing keys')
+    .command('rotate')
+    .description('seal every signing key under another key, in one commit; stop the server first')
+    .option('--new-key-file <file>', 'file of mode 0600 with the new key; made when it is not there (needed unless the key is the one of the data folder)')
+    .action(async (options: { newKeyFile?: string }, command: Command) => {
+      const config = configOf(command);
+      const { rotateSealKey } = await import('./local/seal-key.node.js');
+      const { keys, file } = await rotateSealKey(config, options.newKeyFile);
+      const done = keys === 0 ? 'all private keys are sealed under it already' : `${keys} private key(s) are sealed under it now`;
+      out(`${file} holds the seal key in force: ${done}. The former one opens nothing in this database; it still opens backups made before`);
+    });
 }

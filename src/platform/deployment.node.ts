@@ -20,6 +20,7 @@ import { diskReserve, type Reserve } from '../store/reserve.node.js';
 import { type NodeStore, openStore } from '../store/store.node.js';
 import { type Config, ConfigError } from './config.js';
 import { lockDatabase } from './data-lock.node.js';
+import { finishRotation } from './finish-rotation.node.js';
 
 export const seconds = (): number => Math.floor(Date.now() / 1000);
 /** The machine's; its uptime counts on while it sleeps. */
@@ -28,6 +29,8 @@ export const databaseFile = (data: string): string => join(data, 'holdfast.db');
 /** Where a public plane of its own notes what it may write. */
 export const inboxFile = (data: string): string => join(data, 'inbox.db');
 export const sealKeyFile = (data: string): string => join(data, 'seal.key');
+/** While the key of the data folder is being rotated: the one that takes its place. */
+export const nextSealKeyFile = (data: string): string => `${sealKeyFile(data)}.next`;
 export const cliFile = (data: string): string => join(data, 'cli.json');
 
 export interface NodeDeployment extends Deployment {
@@ -46,6 +49,7 @@ export interface Ground {
 
 /** @throws ConfigError without a seal key outside development */
 export async function groundOf(config: Config): Promise<Ground> {
+  await finishRotation(databaseFile(config.data), sealKeyFile(config.data), nextSealKeyFile(config.data));
   const sealKey = await importSealKey(sealKeyOf(config));
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const allowed = config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value;
@@ -110,7 +114,7 @@ export function openExploring({ data, sealKey, development, outboundAllow }: Gro
 }
 
 /** In development mode a random seal key is kept beside the database; in production it comes from outside or not at all. */
-function sealKeyOf({ sealKey, development, data, url }: Config): string {
+export function sealKeyOf({ sealKey, development, data, url }: Config): string {
   if (sealKey !== undefined) return sealKey;
   if (!development)
     throw new ConfigError(

@@ -6,6 +6,7 @@ import { trustedClock } from '../operations/clock/trusted-clock.js';
 import { backgroundTurn } from '../operations/background.js';
 import { scheduleCrawls } from '../operations/resolving/crawl.js';
 import { exploringDirectly } from '../operations/explore-directly.js';
+import { type SeenHeads, watchHeads } from '../operations/restore/watch-heads.js';
 import { discoveryTurn } from '../operations/discovery.js';
 import { perProcess } from '../outbound/budget.js';
 import { closedDoor } from '../outbound/closed-door.js';
@@ -29,6 +30,8 @@ export interface Bindings {
 }
 
 interface Instance {
+  /** As long as the isolate lives. */
+  readonly seen: SeenHeads;
   readonly public: PublicContext;
   deployment(): Promise<Deployment>;
 }
@@ -65,6 +68,7 @@ function instanceOf(env: Bindings): Instance {
     return deployment;
   }
   const instance: Instance = {
+    seen: new Map(),
     public: { published: publishedOnD1(env.DB, () => Date.now()), inbox: inboxOnD1(env.DB), now: seconds, development: config.development },
     /** The first cron tick or admin request makes key and authority; a start that failed is tried again. */
     deployment() {
@@ -95,6 +99,7 @@ const CRON_SLICES = 20;
 
 async function tick(env: Bindings): Promise<void> {
   const deployment = await instanceOf(env).deployment();
+  await watchHeads(deployment, instanceOf(env).seen);
   let slices = 0;
   await backgroundTurn(deployment, { more: () => slices++ < CRON_SLICES, slice: CRON_SLICE });
   if (!mayDiscover()) return;

@@ -2,12 +2,15 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, sta
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { lacks } from '../../operations/restore/compare-heads.js';
-import type { ChainHead } from '../../operations/restore/heads.js';
+import { type ChainHead, hashAt } from '../../operations/restore/heads.js';
+import type { SeenHeads } from '../../operations/restore/watch-heads.js';
+import type { Database } from '../../store/database.js';
 import { readSignedHead } from '../../operations/restore/signed-head.js';
 import { backupTime, noteBackup, withhold } from '../../store/standing.js';
 import { lockDatabase, suffixesOf } from '../data-lock.node.js';
 import { seconds } from '../deployment.node.js';
 import { fsckCopy, type Report } from './fsck.node.js';
+import { headsFile, readHeads } from './head-memory.node.js';
 import { headsOfFile, withFile, writeInto } from './heads.node.js';
 import { lostBy } from './lost-events.node.js';
 
@@ -58,6 +61,12 @@ export async function verifyBackup(backup: string): Promise<Report & BackupHeads
   }
 }
 
+/** How many chains of those seen here do not stand in a database. */
+async function notIn(db: Database, seen: SeenHeads): Promise<number> {
+  const held = await Promise.all([...seen].map(async ([id, { seq, hash }]) => (await hashAt(db, id, seq)) === hash));
+  return held.filter((one) => !one).length;
+}
+
 /** Move a database away with its write-ahead log: together they are what was acknowledged. */
 function setAside(database: string): string {
   const kept = `${database}.before-restore-${Date.now()}`;
@@ -90,6 +99,11 @@ export async function restoreBackup(
   if (lacking.length && !acceptRollback)
     throw new Error(`${lacking.join('; ')}. What was suspended or revoked in them would come back. If you mean it: --accept-rollback`);
   mkdirSync(dirname(database), { recursive: true, mode: 0o700 });
+  const seenHere = existsSync(database) ? 0 : await withFile(backup, (db) => notIn(db, readHeads(database)));
+  if (seenHere && !acceptRollback)
+    throw new Error(
+      `the backup lacks events of ${seenHere} authority chain(s) that this machine has seen (${headsFile(database)}). If you mean it: --accept-rollback`,
+    );
   const lock = lockDatabase(database, { alone: true });
   try {
     const there = existsSync(database);

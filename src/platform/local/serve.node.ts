@@ -11,7 +11,7 @@ import { inboxOnSqlite } from '../../store/inbox.node.js';
 import { unconfirmed } from '../../store/standing.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
 import type { Config } from '../config.js';
-import { groundOf, type NodeDeployment, openAnswering } from '../deployment.node.js';
+import { databaseFile, groundOf, type NodeDeployment, openAnswering } from '../deployment.node.js';
 import { openFirst } from '../open-first.node.js';
 import { readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
@@ -19,6 +19,7 @@ import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
 import { createRoot } from '../root.js';
 import { type Listening, listen } from '../server.node.js';
 import { type DiscoveryThread, discoveryThread, type ThreadLimits } from './discovery-thread.node.js';
+import { headMemory } from './head-memory.node.js';
 import { inTurns } from './in-turns.node.js';
 
 export interface Serving {
@@ -46,6 +47,8 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const discovery = discoveryThread({ ground, discovery: config.discovery, log, ...thread });
   const { deployment, token, notice } = await openFirst(config, () => openAnswering(ground, discovery.explorer), entityId);
   const { store } = deployment;
+  const heads = headMemory(databaseFile(config.data), deployment);
+  await heads.look();
   const published = publishedOnSqlite(store.reader);
   store.onCommit(() => published.changed());
   const publicApp = createPublicApp(() => context);
@@ -55,7 +58,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
   const listening = await listen(measure(logRequests(log, root), metrics), config);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.host, config.metricsPort) : undefined;
-  const background = startBackground(deployment, log, metrics);
+  const background = startBackground(deployment, log, metrics, heads.look);
   discovery.start();
   return {
     deployment,
@@ -68,6 +71,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
       await Promise.all([listening.stop(), background.stop(), discovery.stop()]);
       // Whatever the thread had not finished in its grace is nobody's fault.
       await endLeases(deployment, false);
+      await heads.end();
       await deployment.close();
     },
   };
@@ -85,8 +89,9 @@ function measure(next: (request: Request) => Response | Promise<Response>, metri
 }
 
 /** Renewal, schedules and purging. What asks the world is done by the discovery thread: it may wait for strangers, renewal may not. */
-const startBackground = (deployment: NodeDeployment, log: Logger, metrics: Metrics | undefined) =>
+const startBackground = (deployment: NodeDeployment, log: Logger, metrics: Metrics | undefined, before: () => Promise<void>) =>
   inTurns(log, 'background work', TURN_EVERY_MS, async (more) => {
+    await before();
     const done = await backgroundTurn(deployment, { more });
     metrics?.renewed(done.renewed);
     return done.renewed || done.rotated.length ? done : undefined;

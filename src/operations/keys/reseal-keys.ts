@@ -1,0 +1,47 @@
+import { eq } from 'drizzle-orm';
+import type { CryptoKey } from 'jose';
+import { seal, unseal } from '../../keys/seal.js';
+import type { NewEvent } from '../../store/event.js';
+import { authority, authorityKey } from '../../store/schema.js';
+import type { Store } from '../../store/store.js';
+import { DEPLOYMENT } from '../access/api-keys.js';
+
+/**
+ * Seal every private key, former ones included, under another key: all of them in one commit, with an event in each chain.
+ * @returns how many were sealed anew; 0 when all are under the new key already
+ * @throws Error when a key opens with neither
+ */
+export function resealKeys(store: Store, from: CryptoKey, to: CryptoKey): Promise<number> {
+  const { db } = store;
+  return store.change({
+    authorityId: DEPLOYMENT,
+    scope: null,
+    actor: { id: 'system', kind: 'system' },
+    async decide(watch) {
+      const authorities = await db.select({ id: authority.id }).from(authority);
+      const keys = await db.select({ id: authorityKey.id, sealed: authorityKey.sealed, authorityId: authorityKey.authorityId }).from(authorityKey);
+      const changed: { readonly id: string; readonly authorityId: string; readonly sealed: string }[] = [];
+      for (const { id, authorityId, sealed } of keys) {
+        const open = await unseal(to, id, sealed).then(
+          () => true,
+          () => false,
+        );
+        if (!open) changed.push({ id, authorityId, sealed: await seal(to, id, await unseal(from, id, sealed)) });
+      }
+      if (changed.length === 0) return { events: [], statements: [], result: 0 };
+      for (const { id } of authorities) await watch(id);
+      const rotated = (own: typeof changed): NewEvent => ({
+        type: 'seal_key.rotated',
+        subjectKind: 'deployment',
+        subjectId: DEPLOYMENT,
+        detail: { keys: own.length },
+      });
+      return {
+        events: [rotated(changed)],
+        elsewhere: authorities.map(({ id }) => ({ authorityId: id, events: [rotated(changed.filter(({ authorityId }) => authorityId === id))] })),
+        statements: changed.map(({ id, sealed }) => db.update(authorityKey).set({ sealed }).where(eq(authorityKey.id, id))),
+        result: changed.length,
+      };
+    },
+  });
+}

@@ -1,0 +1,56 @@
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { newSealKey } from '../../keys/random.js';
+import { importSealKey } from '../../keys/seal.js';
+import { resealKeys } from '../../operations/keys/reseal-keys.js';
+import { openStore } from '../../store/store.node.js';
+import type { Config } from '../config.js';
+import { lockDatabase } from '../data-lock.node.js';
+import { databaseFile, nextSealKeyFile, sealKeyFile, sealKeyOf, seconds } from '../deployment.node.js';
+import { readSecretFile } from '../secret-files.node.js';
+
+/** Make a file of one line that is on disk before anything is sealed with it. */
+function makeKeyFile(file: string): void {
+  const made = openSync(file, 'wx', 0o600);
+  writeSync(made, `${newSealKey()}\n`);
+  fsyncSync(made);
+  closeSync(made);
+  const folder = openSync(dirname(file), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}
+
+/**
+ * Seal all private keys under the key of a file, which is made when it is not there. All change in one commit, so whatever
+ * ends this leaves all under the old key or all under the new one; run again it does what is left. What the old key opened
+ * is overwritten in the file and goes from the log.
+ * @returns how many were sealed anew (0: all were), and the file that holds the key in force
+ * @throws Error when a process has the database open, or a key opens with neither
+ */
+export async function rotateSealKey(config: Config, given: string | undefined): Promise<{ readonly keys: number; readonly file: string }> {
+  const database = databaseFile(config.data);
+  if (!existsSync(database)) throw new Error(`there is no database ${database}`);
+  // Of the data folder's own key the next one lies beside it until it takes its place.
+  const kept = config.sealKey === undefined && config.development;
+  const file = given ?? (kept ? nextSealKeyFile(config.data) : undefined);
+  if (file === undefined) throw new Error('say where the new seal key is, or is to be made: --new-key-file <file>');
+  const lock = lockDatabase(database, { alone: true });
+  try {
+    const from = await importSealKey(sealKeyOf(config));
+    if (!existsSync(file)) makeKeyFile(file);
+    const to = await importSealKey(readSecretFile(file, '--new-key-file'));
+    const store = openStore(database, seconds);
+    try {
+      store.writer.pragma('secure_delete = ON');
+      const keys = await resealKeys(store, from, to);
+      store.writer.pragma('wal_checkpoint(TRUNCATE)');
+      if (!kept || given !== undefined) return { keys, file };
+      renameSync(file, sealKeyFile(config.data));
+      return { keys, file: sealKeyFile(config.data) };
+    } finally {
+      store.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
