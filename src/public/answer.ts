@@ -34,7 +34,7 @@ export function answer(
   const authenticated = caller !== undefined;
   /** Let this URL lead to the answer the next time, when it is spelled as usual. */
   const spell: Spell = (held, again, questions) => {
-    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, !development))) published.spell(url, held, again, SPELLED_BYTES);
+    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, SPELLED_BYTES);
   };
   const give = (found: ServedArtefact, questions: readonly Pairs[]): Response => {
     if (url === undefined) return servePrivately(c, found, time);

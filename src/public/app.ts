@@ -23,10 +23,10 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
   let table: { readonly of: readonly ServedAuthority[]; readonly routes: ReadonlyMap<string, Route> } | undefined;
 
   const find = (context: PublicContext, url: string): MaybePromise<Route | undefined> => {
-    const byHost = !context.development;
+    const { development } = context;
     return andThen(context.published.authorities(), (authorities) => {
-      if (table?.of !== authorities) table = { of: authorities, routes: routeTable(authorities, byHost) };
-      return table.routes.get(placeOf(url, byHost));
+      if (table?.of !== authorities) table = { of: authorities, routes: routeTable(authorities, development) };
+      return table.routes.get(placeOf(url, development));
     });
   };
 
