@@ -5,7 +5,7 @@ import type { ChangeRequest, Decision } from '../store/change.js';
 import { insertRows } from '../store/bulk.js';
 import { Overtaken, raw } from '../store/database.js';
 import type { Actor } from '../store/event.js';
-import { apiKey, idempotency, type Role } from '../store/schema.js';
+import { apiKey, authority, idempotency, type Role } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import type { Explorer } from './explorer.js';
 import { Refusal } from './refusal.js';
@@ -49,6 +49,8 @@ const PERMISSIONS = {
   cut: ['owner', 'operator'],
   keys: ['owner', 'operator'],
   draft: ['owner', 'operator', 'approver'],
+  /** Make the service ask the network about entities of the caller's choice. Auditors read what is there. */
+  probe: ['owner', 'operator', 'approver'],
   administer: ['owner'],
 } as const satisfies Record<string, readonly Role[]>;
 export type Permission = keyof typeof PERMISSIONS;
@@ -61,6 +63,10 @@ export function allow(call: Call, permission: Permission, slug: string | null): 
     throw new Refusal('permission_denied', 'your API key is limited to some authorities; this concerns the whole deployment');
   if (!(PERMISSIONS[permission] as readonly Role[]).includes(call.role))
     throw new Refusal('permission_denied', `the role ${call.role} may not ${permission}; it takes ${PERMISSIONS[permission].join(' or ')}`);
+}
+
+export function mayDo(call: Call, permission: Permission, slug: string): boolean {
+  return (call.authorities === null || call.authorities.includes(slug)) && (PERMISSIONS[permission] as readonly Role[]).includes(call.role);
 }
 
 const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
@@ -77,12 +83,19 @@ export function change<T>(call: Call, request: Omit<ChangeRequest<T>, 'actor'>):
       actor: call.actor,
       decide: async (watch) => {
         await expectKeyInForce(call);
+        if (!request.urgent) await expectNotRetired(call, request.authorityId);
         return remember(call, await request.decide(watch));
       },
     })
     .catch((error: unknown) => {
       throw error instanceof Overtaken ? new Refusal('version_conflict', error.message) : error;
     });
+}
+
+/** What cuts goes on: a member may still be revoked, a key be called compromised. */
+async function expectNotRetired({ store: { db } }: Call, authorityId: string): Promise<void> {
+  const [row] = await db.select({ slug: authority.slug, state: authority.state }).from(authority).where(eq(authority.id, authorityId)).limit(1);
+  if (row?.state === 'retired') throw new Refusal('wrong_state', `the authority ${row.slug} is retired; nothing of it changes any more`);
 }
 
 async function expectKeyInForce({ store: { db }, actor, role, authorities, now }: Call): Promise<void> {

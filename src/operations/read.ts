@@ -101,8 +101,8 @@ export async function listOrganizations(call: Call, slug: string, { limit, curso
   return page(rows, limit, ({ legalName }) => legalName);
 }
 
-/** Events of an authority, or of one subject in it, oldest first; the cursor is a sequence number. */
-export async function listEvents(call: Call, slug: string, { limit, cursor, subject }: PageRequest & { readonly subject?: string | undefined }) {
+/** Events of an authority, or of some subjects in it, oldest first; the cursor is a sequence number. */
+export async function listEvents(call: Call, slug: string, { limit, cursor, subjects }: PageRequest & { readonly subjects?: readonly string[] | undefined }) {
   allow(call, 'read', slug);
   const { id } = await findAuthority(call.store.db, slug);
   const after = numeric(cursor);
@@ -110,7 +110,11 @@ export async function listEvents(call: Call, slug: string, { limit, cursor, subj
     .select()
     .from(event)
     .where(
-      and(eq(event.authorityId, id), after === undefined ? undefined : gt(event.seq, after), subject === undefined ? undefined : eq(event.subjectId, subject)),
+      and(
+        eq(event.authorityId, id),
+        after === undefined ? undefined : gt(event.seq, after),
+        subjects === undefined ? undefined : inArray(event.subjectId, [...subjects]),
+      ),
     )
     .orderBy(asc(event.seq))
     .limit(limit + 1);

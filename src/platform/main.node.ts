@@ -10,6 +10,7 @@ import { CliError } from '../cli/client.js';
 import { inspectCommand } from '../cli/inspect.js';
 import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
+import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
 import { green, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
 import { resolveCommand } from '../cli/resolve.js';
@@ -204,6 +205,7 @@ function createProgram(): Command {
   localCommands(program);
   authorityCommands(program);
   memberCommands(program);
+  organizationCommands(program);
   keyCommands(program);
   policyCommands(program);
   markCommands(program);

@@ -44,15 +44,18 @@ export function answer(
   };
   const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted', key: string, question: Pairs, missing: string) =>
     andThen(published.artefact(authority.id, kind, key), (found) => (found ? give(found, [question]) : federationError(c, 'not_found', missing)));
+  // A list is put together when it is asked for. A halted authority has none, not an empty one: that would be a statement.
+  const listed = (list: () => MaybePromise<Response>): MaybePromise<Response> =>
+    andThen(published.isActive(authority.id), (active) => (active ? list() : federationError(c, 'not_found', 'this entity lists nobody')));
   switch (endpoint) {
     case 'configuration':
       return stored('entity_configuration', '', [], 'this entity publishes no configuration');
     case 'historical_keys':
       return stored('historical_keys', '', [], 'this entity publishes no historical keys');
     case 'list':
-      return serveList(c, published, authority, { query: parameters, now: time, authenticated, spell });
+      return listed(() => serveList(c, published, authority, { query: parameters, now: time, authenticated, spell }));
     case 'extended_list':
-      return serveExtendedList(c, published, authority, parameters, { now: time, authenticated, development });
+      return listed(() => serveExtendedList(c, published, authority, parameters, { now: time, authenticated, development }));
     case 'hosted': {
       const sub = one(parameters, 'sub');
       if (!sub.ok) return federationError(c, 'invalid_request', sub.description);
@@ -81,7 +84,7 @@ export function answer(
       return stored('mark', `${type.value}\n${sub.value}`, question, 'that entity has no such trust mark from this one');
     }
     case 'trust_mark_list':
-      return serveMarkedEntities(c, published, authority, parameters, time, authenticated);
+      return listed(() => serveMarkedEntities(c, published, authority, parameters, time, authenticated));
     case 'trust_mark_status':
       return serveMarkStatus(c, published, authority, parameters, time);
   }

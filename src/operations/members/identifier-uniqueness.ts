@@ -1,7 +1,7 @@
 import { and, eq, inArray, isNotNull, ne } from 'drizzle-orm';
 import { type JwkSet, parseJws } from '../../federation/entry.js';
 import { artefact, authority, crawlEntity, member, snapshot } from '../../store/schema.js';
-import type { Call } from '../call.js';
+import { type Call, mayDo } from '../call.js';
 import { DOMAIN_CONTROL_NEEDED, onOwnHost, shareKey } from './domain-control.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
@@ -27,7 +27,9 @@ export async function expectUnassigned(call: Call, authorityId: string, entityId
   for (const other of members)
     if (!(await shareKey(jwks, other.jwks))) {
       const slug = authorities.find(({ id }) => id === other.authorityId)?.slug;
-      throw new Refusal('already_exists', `this identifier is assigned under the authority ${slug} already, to an entity with other keys`);
+      // Whose key is for other authorities does not learn which there are.
+      const where = slug !== undefined && mayDo(call, 'read', slug) ? `the authority ${slug}` : 'another authority of this deployment';
+      throw new Refusal('already_exists', `this identifier is assigned under ${where} already, to an entity with other keys`);
     }
   const elsewhere = await seenUnder(call, authorities, entityId);
   if (elsewhere !== undefined && !(await resolvesWith(call, authorities, entityId, jwks)))
