@@ -240,11 +240,10 @@ export function memberEndpoints(app: AdminApp): void {
   );
   endpoint(
     app,
-    { method: 'get', path: `${base}/{id}/history`, tag, summary: 'What happened to a member, its organization included', query: pageQuery, response: pageOf(eventSchema) },
+    { method: 'get', path: `${base}/{id}/history`, tag, summary: 'What happened to a member, halts of its organization included', query: pageQuery, response: pageOf(eventSchema) },
     async (c) => {
-      const { id, organizationId } = await getMember(c.var.call, param(c, 'slug'), param(c, 'id'));
-      const subjects = organizationId === null ? [id] : [id, organizationId];
-      const found = await listEvents(c.var.call, param(c, 'slug'), { ...validQuery<z.infer<typeof pageQuery>>(c), subjects });
+      const member = await getMember(c.var.call, param(c, 'slug'), param(c, 'id'));
+      const found = await listEvents(c.var.call, param(c, 'slug'), { ...validQuery<z.infer<typeof pageQuery>>(c), member });
       return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
     },
   );

@@ -101,8 +101,11 @@ export async function listOrganizations(call: Call, slug: string, { limit, curso
   return page(rows, limit, ({ legalName }) => legalName);
 }
 
-/** Events of an authority, or of some subjects in it, oldest first; the cursor is a sequence number. */
-export async function listEvents(call: Call, slug: string, { limit, cursor, subjects }: PageRequest & { readonly subjects?: readonly string[] | undefined }) {
+/** What of an organization's history belongs to its members': its halts suspend them with one event for all. */
+const FOR_MEMBERS = ['organization.halted', 'organization.resumed'];
+
+/** Events of an authority, or of one of its members, oldest first; the cursor is a sequence number. */
+export async function listEvents(call: Call, slug: string, { limit, cursor, member: of }: PageRequest & { readonly member?: MemberRow | undefined }) {
   allow(call, 'read', slug);
   const { id } = await findAuthority(call.store.db, slug);
   const after = numeric(cursor);
@@ -113,7 +116,7 @@ export async function listEvents(call: Call, slug: string, { limit, cursor, subj
       and(
         eq(event.authorityId, id),
         after === undefined ? undefined : gt(event.seq, after),
-        subjects === undefined ? undefined : inArray(event.subjectId, [...subjects]),
+        of && or(eq(event.subjectId, of.id), and(eq(event.subjectId, of.organizationId ?? ''), inArray(event.type, FOR_MEMBERS))),
       ),
     )
     .orderBy(asc(event.seq))
