@@ -240,7 +240,14 @@ export function memberEndpoints(app: AdminApp): void {
   );
   endpoint(
     app,
-    { method: 'get', path: `${base}/{id}/history`, tag, summary: 'What happened to a member, halts of its organization included', query: pageQuery, response: pageOf(eventSchema) },
+    {
+      method: 'get',
+      path: `${base}/{id}/history`,
+      tag,
+      summary: 'What happened to a member, halts of its organization included',
+      query: pageQuery,
+      response: pageOf(eventSchema),
+    },
     async (c) => {
       const member = await getMember(c.var.call, param(c, 'slug'), param(c, 'id'));
       const found = await listEvents(c.var.call, param(c, 'slug'), { ...validQuery<z.infer<typeof pageQuery>>(c), member });

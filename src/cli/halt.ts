@@ -89,7 +89,8 @@ export function organizationCommands(program: Command): void {
       });
       const page = await client.get<Page<OrganizationView>>(`${base(authority)}?${query}`);
       show(json, page, () => {
-        if (page.items.length === 0) talk('No organization matches. One is made with its first member: npx holdfast member enroll <entity-id> --organization <name>');
+        if (page.items.length === 0)
+          talk('No organization matches. One is made with its first member: npx holdfast member enroll <entity-id> --organization <name>');
         else
           out(
             table(

@@ -20,12 +20,7 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
     .from(job)
     .innerJoin(authority, eq(authority.id, job.authorityId))
     .where(and(eq(job.kind, 'resign'), eq(job.state, 'running'), eq(authority.state, 'active')))) {
-    const left = await staleArtefacts(
-      deployment,
-      row.authorityId,
-      Number(row.params['generation']),
-      reachOf(row.params['reach']),
-    );
+    const left = await staleArtefacts(deployment, row.authorityId, Number(row.params['generation']), reachOf(row.params['reach']));
     const done = Math.max(0, row.total - left);
     await deployment.store.write([
       db

@@ -200,7 +200,12 @@ describe('authorisation', () => {
     await d.admin('POST', '/authorities/main/mark-types', { trust_mark_type: 'https://x.example/m' });
     const answers = [];
     for (const member_of of ['secret', 'nothing']) {
-      const { status, json } = await d.admin('POST', '/authorities/main/marks', { trust_mark_type: 'https://x.example/m', member: rp.id, member_of }, { token });
+      const { status, json } = await d.admin(
+        'POST',
+        '/authorities/main/marks',
+        { trust_mark_type: 'https://x.example/m', member: rp.id, member_of },
+        { token },
+      );
       answers.push([status, json.code, json.detail.replace(member_of, '')]);
     }
     expect(answers[0]).toEqual([403, 'permission_denied', expect.any(String)]);

@@ -59,13 +59,21 @@ async function federation() {
   for (const one of [rp, other])
     await ok(d.admin('POST', `${A}/members`, { entity_id: one.id, jwks: one.jwks, entity_types: ['openid_relying_party'], activate: true }), 201);
   const configuration = await rp.configuration();
-  await ok(d.admin('PUT', `${A}/members/${of(RP)}/configuration`, { entity_configuration: configuration, domain_control: { method: 'operator', reason: 'known' } }));
+  await ok(
+    d.admin('PUT', `${A}/members/${of(RP)}/configuration`, { entity_configuration: configuration, domain_control: { method: 'operator', reason: 'known' } }),
+  );
   await ok(d.admin('POST', `${A}/mark-types`, { trust_mark_type: TYPE }), 201);
   const { trust_mark: mark } = await ok(d.admin('POST', `${A}/marks`, { trust_mark_type: TYPE, member: RP }), 201);
   await createAuthority(d.call, { slug: 'two', entityId: TWO, authorityHints: [ANCHOR] });
   const { items } = (await ok(d.admin('GET', '/authorities/two/keys'))) as { items: { jwk: object }[] };
   await ok(
-    d.admin('POST', `${A}/members`, { entity_id: TWO, jwks: { keys: items.map(({ jwk }) => jwk) }, entity_types: ['federation_entity'], intermediate: true, activate: true }),
+    d.admin('POST', `${A}/members`, {
+      entity_id: TWO,
+      jwks: { keys: items.map(({ jwk }) => jwk) },
+      entity_types: ['federation_entity'],
+      intermediate: true,
+      activate: true,
+    }),
     201,
   );
   await discover(d);
@@ -103,7 +111,9 @@ describe('halting an authority', () => {
     expect((await ok(d.admin('GET', `${A}/jobs`))).items[0]).toMatchObject({ kind: 'resign', state: 'done', params: { because: 'authority.resumed' } });
     expect(await d.rows('SELECT count(*) AS n FROM trust_mark'), 'no mark was multiplied').toEqual([{ n: 1 }]);
     expect(await fsck(d.deployment)).toEqual([]);
-    const types = (await ok(d.admin('GET', `${A}/events?limit=1000`))).items.map(({ type, reason }: { type: string; reason: string }) => `${type} ${reason ?? ''}`);
+    const types = (await ok(d.admin('GET', `${A}/events?limit=1000`))).items.map(
+      ({ type, reason }: { type: string; reason: string }) => `${type} ${reason ?? ''}`,
+    );
     expect(types.filter((one: string) => one.startsWith('authority.')).slice(-2)).toEqual(['authority.halted break-in', 'authority.resumed mended']);
   });
 
@@ -132,7 +142,10 @@ describe('halting an authority', () => {
     expect((await d.public(through)).status, 'an answer of another authority that rests on it').toBe(404);
     expect((await d.public(`/fetch?sub=${of(TWO)}`)).status, 'the statement about it').toBe(404);
     expect(await ok(d.admin('GET', `${A}/members/${of(TWO)}`))).toMatchObject({ state: 'suspended', state_reason: 'authority.halted: sold' });
-    expect((await d.admin('POST', `${A}/members/${of(TWO)}/resume`)).json).toMatchObject({ code: 'wrong_state', detail: expect.stringContaining('authority two') });
+    expect((await d.admin('POST', `${A}/members/${of(TWO)}/resume`)).json).toMatchObject({
+      code: 'wrong_state',
+      detail: expect.stringContaining('authority two'),
+    });
     expect(await all(d, d.mark), 'main goes on').toEqual(every(200));
     await discover(d);
     expect((await d.public(through)).status).toBeGreaterThanOrEqual(400);

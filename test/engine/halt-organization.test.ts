@@ -78,7 +78,10 @@ describe('halting an organization', () => {
       reason: 'licence withdrawn',
       detail: { legal_name: 'Bank A', members: 2 },
     });
-    expect((await ok(d.admin('GET', '/authorities/marks/events?limit=1000'))).items.at(-1)).toMatchObject({ type: 'trust_mark.suspended', detail: { legal_name: 'Bank A' } });
+    expect((await ok(d.admin('GET', '/authorities/marks/events?limit=1000'))).items.at(-1)).toMatchObject({
+      type: 'trust_mark.suspended',
+      detail: { legal_name: 'Bank A' },
+    });
     expect(await ok(d.admin('POST', `${ORG}/halt`, { reason: 'again' }))).toMatchObject({ already: true, members: 0 });
     expect(await fsck(d.deployment)).toEqual([]);
 
@@ -90,7 +93,10 @@ describe('halting an organization', () => {
     expect(await status('a2'), 'a withdrawn mark stays withdrawn').toBe('revoked');
     await discoveryTurn(d.deployment, { more: () => true });
     expect([await resolve(d, A1), await resolve(d, A3)]).toEqual([200, 404]);
-    expect((await ok(d.admin('GET', `${A}/members/${of(A1)}/history`))).items.at(-1)).toMatchObject({ type: 'member.resumed', artefacts: [{ kind: 'statement' }] });
+    expect((await ok(d.admin('GET', `${A}/members/${of(A1)}/history`))).items.at(-1)).toMatchObject({
+      type: 'member.resumed',
+      artefacts: [{ kind: 'statement' }],
+    });
     expect(await fsck(d.deployment)).toEqual([]);
   });
 
@@ -99,7 +105,8 @@ describe('halting an organization', () => {
     const vetting = await testMember('https://a4.example.com');
     await ok(d.admin('POST', `${A}/members`, { entity_id: vetting.id, jwks: vetting.jwks, organization: 'Bank A' }), 201);
     await ok(d.admin('POST', `${ORG}/halt`, { reason: 'x' }));
-    const refused = (answer: { json: object }) => expect(answer.json).toMatchObject({ code: 'wrong_state', detail: expect.stringContaining('Bank A is halted') });
+    const refused = (answer: { json: object }) =>
+      expect(answer.json).toMatchObject({ code: 'wrong_state', detail: expect.stringContaining('Bank A is halted') });
     refused(await act(d, A1, 'resume'));
     refused(await act(d, A3, 'resume'));
     await ok(act(d, vetting.id, 'approve', {}));
@@ -119,12 +126,7 @@ describe('halting an organization', () => {
 
   it('a resume that waits behind the halt does not undo it; one suspended by itself meanwhile, moved or ended stays suspended', async () => {
     const d = await banks();
-    await Promise.all([
-      act(d, A3, 'resume'),
-      act(d, B1, 'suspend', { reason: 'x' }),
-      d.admin('POST', `${ORG}/halt`, { reason: 'x' }),
-      act(d, A3, 'resume'),
-    ]);
+    await Promise.all([act(d, A3, 'resume'), act(d, B1, 'suspend', { reason: 'x' }), d.admin('POST', `${ORG}/halt`, { reason: 'x' }), act(d, A3, 'resume')]);
     expect([await stateOf(d, A1), await stateOf(d, A3), await stateOf(d, B1)]).toEqual(['suspended', 'suspended', 'suspended']);
     expect((await ok(act(d, A1, 'suspend', { reason: 'and by itself' }))).already).toBeUndefined();
     expect((await ok(act(d, A1, 'suspend', { reason: 'again' }))).already).toBe(true);
@@ -187,7 +189,9 @@ describe('halting an organization', () => {
     expect(done.members).toBe(5002);
     expect(statements, 'D1 takes fewer than fifty').toBeLessThan(30);
     expect(await fetched(d, 'https://m4711.example.com')).toBe(404);
-    expect(await d.rows("SELECT state, count(*) AS n FROM member WHERE entity_id LIKE 'https://m%.example.com' GROUP BY state")).toEqual([{ state: 'suspended', n: 5000 }]);
+    expect(await d.rows("SELECT state, count(*) AS n FROM member WHERE entity_id LIKE 'https://m%.example.com' GROUP BY state")).toEqual([
+      { state: 'suspended', n: 5000 },
+    ]);
     expect((await d.public('/list')).json).toEqual([B1]);
   });
 });

@@ -49,7 +49,13 @@ export async function suspendMemberships(call: Call, watch: Watch, of: Authority
       {
         authorityId: row.authorityId,
         events: [
-          { type: 'member.suspended', subjectKind: 'member', subjectId: row.id, reason, detail: { entity_id: row.entityId, from: row.state, to: 'suspended', with: of.id } },
+          {
+            type: 'member.suspended',
+            subjectKind: 'member',
+            subjectId: row.id,
+            reason,
+            detail: { entity_id: row.entityId, from: row.state, to: 'suspended', with: of.id },
+          },
         ],
       },
       ...cut.elsewhere,

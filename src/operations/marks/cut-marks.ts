@@ -34,7 +34,12 @@ export async function withdrawMarks(
 ): Promise<readonly Statement[]> {
   const { db } = deployment.store;
   const now = deployment.now();
-  const where = and(byMember ? only(trustMark.authorityId, issuing.id) : eq(trustMark.authorityId, issuing.id), isNull(trustMark.revokedAt), gt(trustMark.exp, now), which);
+  const where = and(
+    byMember ? only(trustMark.authorityId, issuing.id) : eq(trustMark.authorityId, issuing.id),
+    isNull(trustMark.revokedAt),
+    gt(trustMark.exp, now),
+    which,
+  );
   const rows = await db
     .select()
     .from(trustMark)

@@ -95,7 +95,8 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
     },
   }).catch((error: unknown) => {
     // It cannot sign now: its members wait, and nobody else does for them.
-    if (error instanceof Refusal && error.code === 'wrong_state') throw new Error(`members of ${slug} that a halt suspended cannot be restored now`, { cause: error });
+    if (error instanceof Refusal && error.code === 'wrong_state')
+      throw new Error(`members of ${slug} that a halt suspended cannot be restored now`, { cause: error });
     throw error;
   });
 }

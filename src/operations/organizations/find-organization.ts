@@ -1,5 +1,5 @@
 import { and, count, eq, gt, inArray, isNull } from 'drizzle-orm';
-import { member, organization, trustMark } from '../../store/schema.js';
+import { member, type organization, trustMark } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority, findOrganization } from '../registry.js';
@@ -14,11 +14,7 @@ export async function organizationOrRefuse({ store: { db } }: Pick<Call, 'store'
 }
 
 /** One organization with its members counted by state. */
-export async function getOrganization(
-  call: Call,
-  slug: string,
-  id: string,
-): Promise<OrganizationRow & { readonly members: Readonly<Record<string, number>> }> {
+export async function getOrganization(call: Call, slug: string, id: string): Promise<OrganizationRow & { readonly members: Readonly<Record<string, number>> }> {
   allow(call, 'read', slug);
   const { db } = call.store;
   const row = await organizationOrRefuse(call, (await findAuthority(db, slug)).id, id);
