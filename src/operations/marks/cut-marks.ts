@@ -1,12 +1,12 @@
 import { and, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm';
-import { insertRows, putArtefacts, whileCurrent } from '../../store/bulk.js';
+import { putArtefacts, whileCurrent } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
 import { raw, type Statement } from '../../store/database.js';
 import { only } from '../../store/only.js';
-import { artefact, authority, knownEntity, trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
+import { artefact, authority, knownEntity, trustMark, trustMarkGrant } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
-import { type GrantRow, issueMark, type MarkRow, type MarkTypeRow, signedStatus } from './issue-mark.js';
-import { issuerOf, published } from '../artefacts/publish.js';
+import { type GrantRow, type MarkRow, signedStatus } from './issue-mark.js';
+import { issuerOf } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
 import type { AuthorityRow, MemberRow } from '../registry.js';
 

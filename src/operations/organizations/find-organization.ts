@@ -38,7 +38,7 @@ export async function organizationReach(call: Call, slug: string, id: string): P
   const active = db
     .select({ id: member.id })
     .from(member)
-    .where(and(eq(member.authorityId, authorityId), eq(member.organizationId, organizationId), eq(member.state, 'active')));
+    .where(and(eq(member.authorityId, authorityId), eq(member.organizationId, organizationId), only(member.state, 'active')));
   const [marks] = await db
     .select({ n: count() })
     .from(trustMark)

@@ -1,6 +1,7 @@
 import { and, count, eq, inArray } from 'drizzle-orm';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
+import { only } from '../../store/only.js';
 import { authority, member, organization, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { suspendOrganization } from '../../store/suspend-organization.js';
 import { allow, type Call, change } from '../call.js';
@@ -37,7 +38,7 @@ export async function haltOrganization(call: Call, slug: string, idOrName: strin
       if (before.state === 'halted') return { events: [], statements: [], result: { organization: before, members: 0, already: true } };
       const now = call.now();
       const after: OrganizationRow = { ...before, state: 'halted', stateReason: reason, updatedAt: now, v: before.v + 1 };
-      const active = and(eq(member.authorityId, authorityId), eq(member.organizationId, id), eq(member.state, 'active'));
+      const active = and(eq(member.authorityId, authorityId), eq(member.organizationId, id), only(member.state, 'active'));
       const [counted] = await db.select({ n: count() }).from(member).where(active);
       const members = counted?.n ?? 0;
       const marks = await marksOfMembers(call, watch, { authorityId, organization: before, reason });
@@ -73,7 +74,7 @@ async function marksOfMembers(
   const active = db
     .select({ id: member.id })
     .from(member)
-    .where(and(eq(member.authorityId, authorityId), eq(member.organizationId, of.id), eq(member.state, 'active')));
+    .where(and(eq(member.authorityId, authorityId), eq(member.organizationId, of.id), only(member.state, 'active')));
   const issuers = await db
     .selectDistinct({ id: trustMarkGrant.authorityId })
     .from(trustMarkGrant)
