@@ -1,6 +1,7 @@
 import { and, count, eq, gt, inArray, isNull } from 'drizzle-orm';
 import { member, type organization, trustMark } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
+import { only } from '../../store/only.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority, findOrganization } from '../registry.js';
 
