@@ -9,7 +9,9 @@ import type { AdminApp, AdminEnv } from './context.js';
 import { errorToProblem, problem } from './errors.js';
 import { importEndpoints } from './imports.js';
 import { markEndpoints } from './marks.js';
-import { memberEndpoints, organizationEndpoints } from './members.js';
+import { haltEndpoints } from './halts.js';
+import { memberEndpoints } from './members.js';
+import { organizationEndpoints } from './organizations.js';
 import { operationEndpoints } from './operations.js';
 import { policyEndpoints } from './policies.js';
 import { restoreEndpoints } from './restore.js';
@@ -79,6 +81,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   });
 
   authorityEndpoints(app);
+  haltEndpoints(app);
   keyEndpoints(app);
   memberEndpoints(app);
   organizationEndpoints(app);

@@ -26,6 +26,7 @@ const PARAMETERS: Record<string, string> = {
   job: 'The job id',
   type: 'The trust mark type, percent-encoded',
   jti: 'The `jti` of an issued mark',
+  organization: 'Our id, or the percent-encoded legal name',
   entity: 'The entity identifier, percent-encoded',
 };
 

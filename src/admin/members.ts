@@ -1,13 +1,11 @@
 import { z } from '@hono/zod-openapi';
-import { allow } from '../operations/call.js';
 import { adoptMemberKeys, changeMember, replaceMemberKeys } from '../operations/members/change-member.js';
 import { enrollMember } from '../operations/members/enroll-member.js';
 import { hostConfiguration, unhostConfiguration } from '../operations/members/host-configuration.js';
 import { MEMBER_VERBS, type MemberVerb, type Transitioned, transitionMember } from '../operations/members/member-life-cycle.js';
 import { preflight } from '../operations/members/preflight.js';
-import { getMember, listEvents, listMembers, listOrganizations } from '../operations/read.js';
+import { getMember, listEvents, listMembers } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
-import { findAuthority } from '../operations/registry.js';
 import { statementOf } from '../operations/artefacts/statement-of.js';
 import { waivableOf } from '../operations/members/waivers.js';
 import { MEMBER_STATES, type MemberState } from '../store/schema.js';
@@ -242,37 +240,18 @@ export function memberEndpoints(app: AdminApp): void {
   );
   endpoint(
     app,
-    { method: 'get', path: `${base}/{id}/history`, tag, summary: 'What happened to a member', query: pageQuery, response: pageOf(eventSchema) },
-    async (c) => {
-      const { id } = await getMember(c.var.call, param(c, 'slug'), param(c, 'id'));
-      const found = await listEvents(c.var.call, param(c, 'slug'), { ...validQuery<z.infer<typeof pageQuery>>(c), subject: id });
-      return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
-    },
-  );
-}
-
-const organizationSchema = z.object({ id: z.string(), legal_name: z.string(), created_at: z.number().int() }).openapi('Organization');
-const organizationQuery = pageQuery.extend({ q: z.string().min(1).max(200).optional() });
-
-export function organizationEndpoints(app: AdminApp): void {
-  endpoint(
-    app,
     {
       method: 'get',
-      path: '/authorities/{slug}/organizations',
-      tag: 'Organizations',
-      summary: 'Search organizations',
-      query: organizationQuery,
-      response: pageOf(organizationSchema),
+      path: `${base}/{id}/history`,
+      tag,
+      summary: 'What happened to a member, halts of its organization included',
+      query: pageQuery,
+      response: pageOf(eventSchema),
     },
     async (c) => {
-      allow(c.var.call, 'read', param(c, 'slug'));
-      await findAuthority(c.var.call.store.db, param(c, 'slug'));
-      const found = await listOrganizations(c.var.call, param(c, 'slug'), validQuery<z.infer<typeof organizationQuery>>(c));
-      return c.json({
-        items: found.items.map(({ id, legalName, createdAt }) => ({ id, legal_name: legalName, created_at: createdAt })),
-        next_cursor: found.next,
-      });
+      const member = await getMember(c.var.call, param(c, 'slug'), param(c, 'id'));
+      const found = await listEvents(c.var.call, param(c, 'slug'), { ...validQuery<z.infer<typeof pageQuery>>(c), member });
+      return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
     },
   );
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Finding, PROFILES } from '../federation/entry.js';
+import { haltCommands } from './halt.js';
 import { clean, green, out, showFindings, table } from './output.js';
 import { collect, globals, type Page, path, readJson, show } from './shell.js';
 
@@ -93,6 +94,7 @@ export function authorityCommands(program: Command): void {
       show(json, report, () => out(report.findings.length ? showFindings(report.findings) : green('no findings')));
       if (!report.ok) process.exitCode = 4;
     });
+  haltCommands(authority);
   withSettings(
     authority
       .command('create <slug>')

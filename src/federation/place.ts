@@ -1,4 +1,4 @@
-import { entityConfigurationUrl } from './entity-id.js';
+import { entityConfigurationUrl, isLoopbackHost } from './entity-id.js';
 
 /** Characters that mean the same escaped or not (RFC 3986 §2.3). */
 const UNRESERVED = /^[A-Za-z0-9._~-]$/;
@@ -13,29 +13,32 @@ const plainPath = (path: string): string =>
 /**
  * Where an absolute URL leads, whatever way it is spelled: host and path, without query. The host in lower case, without
  * the default port and the dot that ends a full domain name (RFC 3986 §6.2.2 and §6.2.3, RFC 9110 §4.2.3). Behind a proxy
- * that terminates TLS, requests come by http for port 443. The routes of the public plane, its requests and the check for
- * a new authority all go by this one function.
- * @param byHost false: the path alone, where every host is loopback
+ * that terminates TLS, requests come by http for port 443. The routes of the public plane, its requests, the check for a new
+ * authority and the column that keeps authorities apart all go by this one function.
+ * @param development loopback hosts, with whatever port, are one: their place is the path alone. Other hosts stay apart.
  */
-export function placeOf(url: string, byHost = true): string {
+export function placeOf(url: string, development = false): string {
   const begin = url.indexOf('//') + 2;
   const end = [url.indexOf('?', begin), url.indexOf('#', begin)].reduce((least, at) => (at === -1 ? least : Math.min(least, at)), url.length);
   const slash = url.indexOf('/', begin);
   const from = slash === -1 || slash > end ? end : slash;
   const sent = url.slice(from, end);
   const path = sent.includes('%') ? plainPath(sent) : sent;
-  return byHost ? `${hostOf(url.slice(begin, from).toLowerCase(), url.startsWith('http:'))}${path}` : path;
+  const host = hostOf(url.slice(begin, from).toLowerCase(), url.startsWith('http:'));
+  return development && isLoopbackHost(host.replace(PORT, '')) ? path : `${host}${path}`;
 }
 
 const DEFAULT_PORT = /:(?:443)?$/;
 const DEFAULT_PORTS = /:(?:443|80)?$/;
+const PORT = /:\d*$/;
 
 function hostOf(authority: string, plain: boolean): string {
   const host = authority.replace(plain ? DEFAULT_PORTS : DEFAULT_PORT, '');
   return host.includes('.:') || host.endsWith('.') ? host.replace(/\.(?=:|$)/, '') : host;
 }
 
-/** Two identifiers of one place cannot both be served: they differ in case of the host, default port, a trailing dot or slash. */
-export const samePlace = (one: string, other: string): boolean => homeOf(one) === homeOf(other);
+/** Where an authority's configuration is served: no two of a deployment may have one place. */
+export const homeOf = (entityId: string, development = false): string => placeOf(new URL(entityConfigurationUrl(entityId)).href, development);
 
-const homeOf = (entityId: string): string => placeOf(new URL(entityConfigurationUrl(entityId)).href);
+/** Two identifiers of one place cannot both be served: they differ in case of the host, default port, a trailing dot or slash. */
+export const samePlace = (one: string, other: string, development = false): boolean => homeOf(one, development) === homeOf(other, development);

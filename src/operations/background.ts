@@ -7,9 +7,10 @@ import { type Deployment, systemCall } from './call.js';
 import { expectTrustedClock } from './clock/trusted-clock.js';
 import { signDueStatuses } from './marks/cut-marks.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
-import { staleArtefacts } from './jobs/jobs.js';
+import { reachOf, staleArtefacts } from './jobs/jobs.js';
 import { dueResting } from '../store/known-entities.js';
 import { impactRuns } from './policies/policy-impact.js';
+import { restoreSlice } from './members/restore-members.js';
 import { renewSlice, SLICE } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
 import { forgetWishes } from './resolving/wishes.js';
@@ -17,16 +18,12 @@ import { forgetWishes } from './resolving/wishes.js';
 /** Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation. */
 export async function trackJobs(deployment: Deployment): Promise<void> {
   const { db } = deployment.store;
-  for (const row of await db
-    .select()
+  for (const { row } of await db
+    .select({ row: job })
     .from(job)
-    .where(and(eq(job.kind, 'resign'), eq(job.state, 'running')))) {
-    const left = await staleArtefacts(
-      deployment,
-      row.authorityId,
-      Number(row.params['generation']),
-      row.params['reach'] === 'statements' ? 'statements' : 'all',
-    );
+    .innerJoin(authority, eq(authority.id, job.authorityId))
+    .where(and(eq(job.kind, 'resign'), eq(job.state, 'running'), eq(authority.state, 'active')))) {
+    const left = await staleArtefacts(deployment, row.authorityId, Number(row.params['generation']), reachOf(row.params['reach']));
     const done = Math.max(0, row.total - left);
     await deployment.store.write([
       db
@@ -91,8 +88,8 @@ export interface TurnOptions {
 }
 
 /**
- * One turn of the background work that needs no network: keys by schedule, artefacts due for renewal, answers about
- * withdrawn marks. What cannot be done now is left for the next turn; one kind of work that fails does not hold up the others.
+ * One turn of the background work that needs no network: keys by schedule, members that come back after a halt, artefacts
+ * due for renewal, answers about withdrawn marks. What cannot be done now is left for the next turn; one kind of work that fails does not hold up the others.
  * @throws the first error, after everything had its turn; at once while the clock is not trusted
  */
 export async function backgroundTurn(deployment: Deployment, { more, slice = SLICE }: TurnOptions): Promise<Turn> {
@@ -107,6 +104,9 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   };
   await attempt(async () => {
     rotated = await rotateAll(deployment);
+  });
+  await attempt(async () => {
+    while (more() && (await restoreSlice(systemCall(deployment))) > 0);
   });
   await attempt(async () => {
     for (let taken = 1; taken > 0 && more(); renewed += taken) {

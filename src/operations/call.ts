@@ -5,7 +5,7 @@ import type { ChangeRequest, Decision } from '../store/change.js';
 import { insertRows } from '../store/bulk.js';
 import { Overtaken, raw } from '../store/database.js';
 import type { Actor } from '../store/event.js';
-import { apiKey, idempotency, type Role } from '../store/schema.js';
+import { apiKey, authority, idempotency, type Role } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import { clockWords, type TrustedClock } from './clock/trusted-clock.js';
 import type { Explorer } from './explorer.js';
@@ -54,6 +54,8 @@ const PERMISSIONS = {
   cut: ['owner', 'operator'],
   keys: ['owner', 'operator'],
   draft: ['owner', 'operator', 'approver'],
+  /** Make the service ask the network about entities of the caller's choice. Auditors read what is there. */
+  probe: ['owner', 'operator', 'approver'],
   administer: ['owner'],
 } as const satisfies Record<string, readonly Role[]>;
 export type Permission = keyof typeof PERMISSIONS;
@@ -70,6 +72,10 @@ export function allow(call: Call, permission: Permission, slug: string | null): 
 
 /** The event chain of what concerns the deployment and no single authority. */
 export const DEPLOYMENT = 'deployment';
+
+export function mayDo(call: Call, permission: Permission, slug: string): boolean {
+  return (call.authorities === null || call.authorities.includes(slug)) && (PERMISSIONS[permission] as readonly Role[]).includes(call.role);
+}
 
 const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
 
@@ -89,6 +95,7 @@ export async function change<T>(call: Call, request: Omit<ChangeRequest<T>, 'act
       actor: call.actor,
       decide: async (watch) => {
         await expectKeyInForce(call);
+        if (!request.urgent) await expectNotRetired(call, request.authorityId);
         return withDoubt(clock, remember(call, await request.decide(watch)));
       },
     })
@@ -103,6 +110,12 @@ const doubtOf = ({ clock, store }: Call): Promise<string | undefined> =>
 
 const withDoubt = <T>(clock: string | undefined, decision: Decision<T>): Decision<T> =>
   clock === undefined ? decision : { ...decision, events: decision.events.map((one) => ({ ...one, detail: { ...one.detail, clock } })) };
+
+/** What cuts goes on: a member may still be revoked, a key be called compromised. */
+async function expectNotRetired({ store: { db } }: Call, authorityId: string): Promise<void> {
+  const [row] = await db.select({ slug: authority.slug, state: authority.state }).from(authority).where(eq(authority.id, authorityId)).limit(1);
+  if (row?.state === 'retired') throw new Refusal('wrong_state', `the authority ${row.slug} is retired; nothing of it changes any more`);
+}
 
 async function expectKeyInForce({ store: { db }, actor, role, authorities, now }: Call): Promise<void> {
   if (actor.kind !== 'api_key') return;

@@ -101,8 +101,11 @@ export async function listOrganizations(call: Call, slug: string, { limit, curso
   return page(rows, limit, ({ legalName }) => legalName);
 }
 
-/** Events of an authority, or of one subject in it, oldest first; the cursor is a sequence number. */
-export async function listEvents(call: Call, slug: string, { limit, cursor, subject }: PageRequest & { readonly subject?: string | undefined }) {
+/** What of an organization's history belongs to its members': its halts suspend them with one event for all. */
+const FOR_MEMBERS = ['organization.halted', 'organization.resumed'];
+
+/** Events of an authority, or of one of its members, oldest first; the cursor is a sequence number. */
+export async function listEvents(call: Call, slug: string, { limit, cursor, member: of }: PageRequest & { readonly member?: MemberRow | undefined }) {
   allow(call, 'read', slug);
   const { id } = await findAuthority(call.store.db, slug);
   const after = numeric(cursor);
@@ -110,7 +113,11 @@ export async function listEvents(call: Call, slug: string, { limit, cursor, subj
     .select()
     .from(event)
     .where(
-      and(eq(event.authorityId, id), after === undefined ? undefined : gt(event.seq, after), subject === undefined ? undefined : eq(event.subjectId, subject)),
+      and(
+        eq(event.authorityId, id),
+        after === undefined ? undefined : gt(event.seq, after),
+        of && or(eq(event.subjectId, of.id), and(eq(event.subjectId, of.organizationId ?? ''), inArray(event.type, FOR_MEMBERS))),
+      ),
     )
     .orderBy(asc(event.seq))
     .limit(limit + 1);

@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { ensureOwner } from '../operations/access/api-keys.js';
 import { createAuthority } from '../operations/authorities/authorities.js';
+import { fillPlaces } from '../operations/authorities/fill-places.js';
 import { type Deployment, systemCall } from '../operations/call.js';
 import { insertRows } from '../store/bulk.js';
 import type { SigningAlgorithm } from '../federation/entry.js';
@@ -35,6 +36,7 @@ export async function firstStart(deployment: Deployment, url: string, adminToken
   for (const key of await db.select().from(authorityKey).where(eq(authorityKey.state, 'active')))
     await deployment.custody.signer({ ...key, alg: key.alg as SigningAlgorithm });
   const token = await ensureOwner(deployment, adminToken);
+  const hidden = await fillPlaces(deployment);
   const authorities = await db.select({ entityId: authority.entityId }).from(authority);
   const ids = authorities.map((one) => one.entityId);
   if (entityId !== undefined && ids.length && !ids.includes(entityId))
@@ -52,7 +54,8 @@ export async function firstStart(deployment: Deployment, url: string, adminToken
   return {
     token,
     created: !ids.length,
-    notice:
-      twin && `HOLDFAST_URL is ${url}, the identifier of the authority stays ${twin}: they are two identifiers, and statements name the one it was made with`,
+    notice: hidden.length
+      ? `${hidden.join(', ')} cannot be reached: an older authority answers at the same URL`
+      : twin && `HOLDFAST_URL is ${url}, the identifier of the authority stays ${twin}: they are two identifiers, and statements name the one it was made with`,
   };
 }

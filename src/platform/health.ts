@@ -35,10 +35,13 @@ async function check(deployment: Deployment): Promise<Readiness> {
       return true;
     }),
     signing_key: await holds(async () => {
-      const keys = await store.db.select().from(authorityKey).where(sql`state = 'active'`);
+      const authorities = await store.db.select({ id: authority.id, state: authority.state }).from(authority);
+      // One that is halted signs nothing, and answers so.
+      const signing = authorities.filter(({ state }) => state === 'active').map(({ id }) => id);
+      const all = await store.db.select().from(authorityKey).where(sql`state = 'active'`);
+      const keys = all.filter(({ authorityId }) => signing.includes(authorityId));
       await Promise.all(keys.map((key) => custody.signer({ ...key, alg: key.alg as SigningAlgorithm })));
-      const authorities = await store.db.select({ id: authority.id }).from(authority).where(sql`state = 'active'`);
-      return authorities.length > 0 && authorities.every(({ id }) => keys.some(({ authorityId }) => authorityId === id));
+      return authorities.length > 0 && signing.every((id) => keys.some(({ authorityId }) => authorityId === id));
     }),
     clock: await holds(async () => (await clock.state(store)).trusted),
     renewal: await holds(async () => (await overdue(deployment)) === 0),

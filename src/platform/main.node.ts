@@ -11,6 +11,7 @@ import { CliError } from '../cli/client.js';
 import { inspectCommand } from '../cli/inspect.js';
 import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
+import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
 import { green, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
 import { restoreCommands } from '../cli/restore.js';
@@ -185,6 +186,7 @@ function createProgram(): Command {
   backupCommands(program, configOf);
   authorityCommands(program);
   memberCommands(program);
+  organizationCommands(program);
   keyCommands(program);
   policyCommands(program);
   markCommands(program);

@@ -34,7 +34,7 @@ export function answer(
   const authenticated = caller !== undefined;
   /** Let this URL lead to the answer the next time, when it is spelled as usual. */
   const spell: Spell = (held, again, questions) => {
-    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, !development))) published.spell(url, held, again, SPELLED_BYTES);
+    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, SPELLED_BYTES);
   };
   const give = (found: ServedArtefact, questions: readonly Pairs[]): Response => {
     if (url === undefined) return servePrivately(c, found, time);
@@ -44,6 +44,9 @@ export function answer(
   };
   const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted' | 'head', key: string, question: Pairs, missing: string) =>
     andThen(published.artefact(authority.id, kind, key), (found) => (found ? give(found, [question]) : federationError(c, 'not_found', missing)));
+  // A list is put together when it is asked for. A halted authority has none, not an empty one: that would be a statement.
+  const listed = (list: () => MaybePromise<Response>): MaybePromise<Response> =>
+    andThen(published.isActive(authority.id), (active) => (active ? list() : federationError(c, 'not_found', 'this entity lists nobody')));
   switch (endpoint) {
     case 'configuration':
       return stored('entity_configuration', '', [], 'this entity publishes no configuration');
@@ -52,9 +55,9 @@ export function answer(
     case 'head':
       return stored('head', '', [], 'no head has been signed yet');
     case 'list':
-      return serveList(c, published, authority, { query: parameters, now: time, authenticated, spell });
+      return listed(() => serveList(c, published, authority, { query: parameters, now: time, authenticated, spell }));
     case 'extended_list':
-      return serveExtendedList(c, published, authority, parameters, { now: time, authenticated, development });
+      return listed(() => serveExtendedList(c, published, authority, parameters, { now: time, authenticated, development }));
     case 'hosted': {
       const sub = one(parameters, 'sub');
       if (!sub.ok) return federationError(c, 'invalid_request', sub.description);
@@ -83,7 +86,7 @@ export function answer(
       return stored('mark', `${type.value}\n${sub.value}`, question, 'that entity has no such trust mark from this one');
     }
     case 'trust_mark_list':
-      return serveMarkedEntities(c, published, authority, parameters, time, authenticated);
+      return listed(() => serveMarkedEntities(c, published, authority, parameters, time, authenticated));
     case 'trust_mark_status':
       return serveMarkStatus(c, published, authority, parameters, time);
   }

@@ -24,10 +24,10 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
 
   /** Where a URL leads; a response when it leads nowhere, or nothing of it may be served. */
   const find = (c: Context, context: PublicContext): MaybePromise<Route | Response> => {
-    const byHost = !context.development;
+    const { development } = context;
     return andThen(context.published.authorities(), (authorities) => {
-      if (table?.of !== authorities) table = { of: authorities, routes: routeTable(authorities, byHost) };
-      const route = table.routes.get(placeOf(c.req.path, byHost));
+      if (table?.of !== authorities) table = { of: authorities, routes: routeTable(authorities, development) };
+      const route = table.routes.get(placeOf(c.req.path, development));
       if (!route) return nowhere(c);
       return route.authority.withheld ? withheld(c) : route;
     });

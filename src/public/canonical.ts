@@ -15,13 +15,13 @@ const written = (pairs: Pairs, spell: (text: string) => string): string => pairs
  * authority has it? Of an answer there are only a few such spellings, so strangers cannot fill memory, nor crowd out
  * anyone, with ever new ones.
  */
-export function isCanonical(url: string, pairs: Pairs, byHost: boolean): boolean {
+export function isCanonical(url: string, pairs: Pairs, development: boolean): boolean {
   const query = queryOf(url);
   if (query !== written(pairs, encodeURIComponent) && query !== written(pairs, String)) return false;
   const location = url.slice(0, url.length - query.length - (query ? 1 : 0));
-  if (!byHost) return true;
   const begin = location.indexOf('//') + 2;
-  const place = placeOf(location);
+  const place = placeOf(location, development);
+  if (place.startsWith('/')) return true;
   const host = place.slice(0, place.indexOf('/'));
   // A proxy that terminates TLS may send the port along.
   return location.slice(begin) === place || (location.startsWith('http:') && location.slice(begin) === `${host}:443${place.slice(host.length)}`);

@@ -14,13 +14,13 @@ export interface Route {
 const PATHS = Object.entries(ENDPOINT_PATHS) as readonly (readonly [endpoint: AuthorityEndpoint, path: string])[];
 
 /**
- * Every URL at which an authority answers, by its place. In production the host counts; in development, where everything
- * is loopback, the path alone. Of two authorities at one place the older one answers.
+ * Every URL at which an authority answers, by its place; one that is halted keeps its own. Of two authorities at one place
+ * the older one answers.
  */
-export function routeTable(authorities: readonly ServedAuthority[], byHost: boolean): ReadonlyMap<string, Route> {
+export function routeTable(authorities: readonly ServedAuthority[], development: boolean): ReadonlyMap<string, Route> {
   const table = new Map<string, Route>();
   const add = (url: string, route: Route) => {
-    const place = placeOf(new URL(url).href, byHost);
+    const place = placeOf(new URL(url).href, development);
     if (!table.has(place)) table.set(place, route);
   };
   for (const authority of authorities) {

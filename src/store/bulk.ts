@@ -57,15 +57,15 @@ export type RenewedArtefact = Pick<
 const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'renew_at'];
 
 /**
- * Renewal: only rows that still hold the bytes that were read, and only while the authority's generation is the one
- * signed for. Never an insert: what a halt removed stays removed.
+ * Renewal: only rows that still hold the bytes that were read, and only while the authority is active and its generation
+ * the one signed for. Never an insert: what a halt removed stays removed.
  */
 export const renewArtefacts = (rows: readonly RenewedArtefact[]): readonly Statement[] => [
   raw(
     `UPDATE artefact SET ${RENEWED.map((name) => `${name} = json_extract(new.value, '$.${name}')`).join(', ')}, lease_until = 0
      FROM json_each(?) AS new
      WHERE artefact.id = json_extract(new.value, '$.id') AND artefact.sha256 = json_extract(new.value, '$.was')
-       AND (SELECT generation FROM authority WHERE authority.id = artefact.authority_id) = json_extract(new.value, '$.generation')`,
+       AND (SELECT generation FROM authority WHERE authority.id = artefact.authority_id AND authority.state = 'active') = json_extract(new.value, '$.generation')`,
     JSON.stringify(rows.map(({ renewAt, cut, authorityId: _, kind: __, variant: ___, ...row }) => ({ ...row, cut: cut ?? 0, renew_at: renewAt ?? null }))),
   ),
   ...signedUntil(rows),

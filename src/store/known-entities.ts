@@ -69,6 +69,19 @@ export const dueResting = (authorityId: string, now: number): Statement =>
     authorityId,
   );
 
+/**
+ * An authority is halted: what others know that rests on anything of its is evaluated anew, soon. Nothing of it is served
+ * meanwhile, because each look-up asks whether the authority is active.
+ */
+export const dueElsewhere = (authorityId: string, now: number): Statement =>
+  raw(
+    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = 0 WHERE (authority_id, entity_id) IN
+     (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ? AND authority_id <> ?)`,
+    now,
+    authorityId,
+    authorityId,
+  );
+
 /** A key of an authority was compromised: every answer that rests on its statements waits until it was evaluated anew. */
 export const withholdResting = (authorityId: string, now: number): readonly Statement[] => [
   raw(

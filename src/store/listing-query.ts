@@ -44,8 +44,9 @@ function listConditions(
 export function listQuery(filter: ListFilter, now: number) {
   const { where, params } = listConditions(filter, now);
   return {
+    // Asked page by page: a list that is being streamed ends with a halt.
     sql: `SELECT entity_id, valid_until, ${where.join(' AND ') || '1'} AS passes FROM member
-      WHERE authority_id = ? AND state = 'active' AND entity_id > ? AND coalesce(valid_until > ?, 1) ORDER BY entity_id LIMIT ?`,
+      WHERE authority_id = (SELECT id FROM authority WHERE id = ? AND state = 'active') AND state = 'active' AND entity_id > ? AND coalesce(valid_until > ?, 1) ORDER BY entity_id LIMIT ?`,
     params,
   };
 }

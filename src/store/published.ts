@@ -61,7 +61,10 @@ export type MaybePromise<T> = T | Promise<T>;
 export type Select = (sql: string, params: readonly unknown[]) => MaybePromise<readonly Record<string, unknown>[]>;
 
 export interface Published {
+  /** Where authorities answer, the halted and retired ones among them. */
   authorities(): MaybePromise<readonly ServedAuthority[]>;
+  /** Whether lists of an authority are served. What is signed is looked up by `artefact` and its like, which ask this themselves. */
+  isActive(authorityId: string): MaybePromise<boolean>;
   artefact(authorityId: string, kind: ArtefactKind, key: string): MaybePromise<ServedArtefact | undefined>;
   /** Active subordinates that pass a filter, in byte order: of the `limit` members after `after`, whether they pass or not. */
   listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<Page>;
@@ -106,23 +109,37 @@ export const isPromise = <T>(value: MaybePromise<T>): value is Promise<T> => val
 export const andThen = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> =>
   isPromise(value) ? value.then(next) : next(value);
 
-const ARTEFACT = 'SELECT bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?';
-const AUTHORITIES = `SELECT id, entity_id, client_auth, EXISTS (SELECT 1 FROM setting WHERE name = '${UNCONFIRMED}') AS withheld FROM authority WHERE state = 'active' ORDER BY created_at, rowid`;
-const MARK_STATUS =
-  "SELECT variant, bytes, media_type, sha256, exp, cap FROM artefact WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC";
-const ISSUED = 'SELECT 1 AS yes FROM trust_mark WHERE authority_id = ? AND sha256 = ?';
-const MARKED =
-  "SELECT substr(key, ?) AS entity_id, exp > ? AS passes FROM artefact WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?";
+/**
+ * What is published is served while its authority is active, and each look-up asks that itself: a halt is one row, and the
+ * next request sees it, whatever else is stored or remembered. Of a retired authority the former keys stay (§8.7): what it
+ * signed in its time can still be judged.
+ */
+const SERVED = "JOIN authority AS a ON a.id = artefact.authority_id AND a.state = 'active'";
+const ARTEFACT = `SELECT bytes, media_type, sha256, exp, cap FROM artefact JOIN authority AS a ON a.id = artefact.authority_id
+  AND (a.state = 'active' OR (a.state = 'retired' AND artefact.kind = 'historical_keys')) WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?`;
+/** Halted and retired ones too: their places stay theirs, and answer that there is nothing. */
+const AUTHORITIES = `SELECT id, entity_id, client_auth, EXISTS (SELECT 1 FROM setting WHERE name = '${UNCONFIRMED}') AS withheld FROM authority ORDER BY created_at, rowid`;
+const STATE = 'SELECT state FROM authority WHERE id = ?';
+const MARK_STATUS = `SELECT variant, bytes, media_type, sha256, exp, cap FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC`;
+const ISSUED =
+  "SELECT 1 AS yes FROM trust_mark AS t JOIN authority AS a ON a.id = t.authority_id AND a.state = 'active' WHERE t.authority_id = ? AND t.sha256 = ?";
+const MARKED = `SELECT substr(key, ?) AS entity_id, exp > ? AS passes FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?`;
 const ANCHORS = 'SELECT entity_id FROM anchor_pin WHERE authority_id = ?';
 /** When the last change was made that reaches every statement. */
 const ALL_CHANGED = 'SELECT statements_changed_at AS at FROM authority WHERE id = ?';
-const EVALUATION = 'SELECT state, error, entity_types FROM snapshot WHERE authority_id = ? AND subject = ? AND trust_anchor = ?';
-/** A cut statement under it makes an answer vanish (2); anything else that is not as it was makes it wait (1). */
+const EVALUATION = `SELECT s.state, s.error, s.entity_types FROM snapshot AS s JOIN authority AS a ON a.id = s.authority_id AND a.state = 'active'
+  WHERE s.authority_id = ? AND s.subject = ? AND s.trust_anchor = ?`;
+/**
+ * A cut statement under it, or a superior that is not active, makes an answer vanish (2); anything else that is not as it
+ * was makes it wait (1): a mark of an issuer that is halted, say.
+ */
 const RESOLVED = `SELECT bytes, media_type, sha256, exp, cap, (
-  SELECT max(CASE WHEN s.id IS NULL AND l.kind = 'statement' THEN 2 WHEN s.id IS NULL OR s.cut <> l.cut OR s.exp = 0 THEN 1 ELSE 0 END)
-  FROM snapshot_link AS l LEFT JOIN artefact AS s ON s.authority_id = l.issuer_id AND s.kind = l.kind AND s.key = l.key AND s.variant = l.variant
+  SELECT max(CASE WHEN (s.id IS NULL AND l.kind = 'statement') OR (i.state IS NOT 'active' AND l.kind IN ('statement', 'entity_configuration')) THEN 2
+    WHEN s.id IS NULL OR i.state IS NOT 'active' OR s.cut <> l.cut OR s.exp = 0 THEN 1 ELSE 0 END)
+  FROM snapshot_link AS l LEFT JOIN authority AS i ON i.id = l.issuer_id
+  LEFT JOIN artefact AS s ON s.authority_id = l.issuer_id AND s.kind = l.kind AND s.key = l.key AND s.variant = l.variant
   WHERE l.authority_id = artefact.authority_id AND l.subject = artefact.key AND l.trust_anchor = ?
-) AS disarmed FROM artefact WHERE authority_id = ? AND kind = 'resolve' AND key = ? AND variant = ?`;
+) AS disarmed FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'resolve' AND key = ? AND variant = ?`;
 
 type Row = Readonly<Record<string, unknown>>;
 const servedOf = (row: Row): ServedArtefact => ({
@@ -161,6 +178,16 @@ export function createPublished(select: Select, cache: Cache): Published {
           (found) => found.reduce((sum, one) => sum + 3 * OBJECT_BYTES + bytesOf(one.id) + bytesOf(one.entityId), OBJECT_BYTES),
         ),
         (found) => found ?? [],
+      ),
+
+    isActive: (authorityId) =>
+      andThen(
+        keeping(
+          `${authorityId} state`,
+          () => andThen(select(STATE, [authorityId]), ([row]) => row),
+          () => OBJECT_BYTES,
+        ),
+        (row) => row?.['state'] === 'active',
       ),
 
     artefact: (authorityId, kind, key) =>

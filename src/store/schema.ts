@@ -37,11 +37,19 @@ export interface DomainControl {
   readonly at: number;
 }
 
+/** Halted: nothing of it is served or signed until it is resumed. Retired: nor ever again, its historical keys aside. */
+export const AUTHORITY_STATES = ['active', 'halted', 'retired'] as const;
+
 export const authority = sqliteTable('authority', {
   id: text('id').primaryKey(),
   slug: text('slug').notNull().unique(),
   entityId: text('entity_id').notNull().unique(),
-  state: text('state', { enum: ['active', 'halted'] }).notNull(),
+  /** Where its configuration is served, as requests are routed (federation/place.ts): two authorities never share one. Null only beside an older one there. */
+  place: text('place').unique(),
+  state: text('state', { enum: AUTHORITY_STATES }).notNull(),
+  stateReason: text('state_reason'),
+  /** Raised by each halt; part of the `cut` of everything it signs, so that what rested on it before never serves again. */
+  cut: integer('cut').notNull().default(0),
   /** Published beside the endpoints that Holdfast adds under federation_entity. */
   metadata: json<Metadata>('metadata').notNull(),
   /** Further claims of the Entity Configuration, such as trust_mark_issuers. */
@@ -96,12 +104,17 @@ export const authorityKey = sqliteTable(
   (t) => [uniqueIndex('authority_key_kid').on(t.authorityId, t.kid)],
 );
 
+export const ORGANIZATION_STATES = ['active', 'halted'] as const;
+
 export const organization = sqliteTable(
   'organization',
   {
     id: text('id').primaryKey(),
     authorityId: text('authority_id').notNull(),
     legalName: text('legal_name').notNull(),
+    /** Halted: none of its members here is active, nor becomes it. */
+    state: text('state', { enum: ORGANIZATION_STATES }).notNull().default('active'),
+    stateReason: text('state_reason'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     v: integer('v').notNull(),
@@ -121,6 +134,8 @@ export const member = sqliteTable(
     entityId: text('entity_id').notNull(),
     state: text('state', { enum: MEMBER_STATES }).notNull(),
     stateReason: text('state_reason'),
+    /** The organization or authority whose halt suspended it: it comes back with that one. Null when suspended on its own. */
+    suspendedWith: text('suspended_with'),
     entityTypes: json<readonly string[]>('entity_types').notNull(),
     intermediate: integer('intermediate', { mode: 'boolean' }).notNull(),
     /** The Federation Entity Keys we vouch for: exactly these stand in the statement. */
@@ -154,6 +169,7 @@ export const member = sqliteTable(
     index('member_state').on(t.authorityId, t.state, t.entityId),
     index('member_organization').on(t.authorityId, t.organizationId),
     index('member_updated').on(t.authorityId, t.state, t.updatedAt, t.entityId),
+    index('member_suspended_with').on(t.suspendedWith).where(sql`suspended_with IS NOT NULL`),
   ],
 );
 

@@ -24,6 +24,10 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}': ALL,
   'PATCH /authorities/{slug}': 'owner',
   'GET /authorities/{slug}/check': ALL,
+  'GET /authorities/{slug}/reach': ALL,
+  'POST /authorities/{slug}/halt': 'owner operator',
+  'POST /authorities/{slug}/resume': 'owner approver',
+  'POST /authorities/{slug}/retire': 'owner',
   'GET /authorities/{slug}/keys': ALL,
   'POST /authorities/{slug}/keys': 'owner operator',
   'POST /authorities/{slug}/keys/{kid}/stage': 'owner operator',
@@ -32,7 +36,7 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/keys/{kid}/revoke': 'owner operator',
   'GET /authorities/{slug}/members': ALL,
   'POST /authorities/{slug}/members': 'owner operator',
-  'POST /authorities/{slug}/preflight': ALL,
+  'POST /authorities/{slug}/preflight': 'owner operator approver',
   'GET /authorities/{slug}/members/{id}': ALL,
   'PATCH /authorities/{slug}/members/{id}': 'owner operator',
   'POST /authorities/{slug}/members/{id}/take': 'owner operator',
@@ -51,6 +55,10 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/members/{id}/statement': ALL,
   'GET /authorities/{slug}/members/{id}/history': ALL,
   'GET /authorities/{slug}/organizations': ALL,
+  'GET /authorities/{slug}/organizations/{organization}': ALL,
+  'GET /authorities/{slug}/organizations/{organization}/reach': ALL,
+  'POST /authorities/{slug}/organizations/{organization}/halt': 'owner operator',
+  'POST /authorities/{slug}/organizations/{organization}/resume': 'owner approver',
   'POST /authorities/{slug}/imports': 'owner operator',
   'POST /authorities/{slug}/imports/{job}/lines': 'owner operator',
   'POST /authorities/{slug}/imports/{job}/finish': 'owner operator',
@@ -90,12 +98,12 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/members/{id}/hold/dismiss': 'owner operator',
   'GET /authorities/{slug}/anchors': ALL,
   'POST /authorities/{slug}/anchors': 'owner',
-  'POST /authorities/{slug}/anchors/{entity}/check': ALL,
+  'POST /authorities/{slug}/anchors/{entity}/check': 'owner operator approver',
   'POST /authorities/{slug}/anchors/{entity}/unpin': 'owner operator',
   'GET /authorities/{slug}/entities': ALL,
   'GET /authorities/{slug}/entities/{entity}': ALL,
   'POST /authorities/{slug}/entities/{entity}/evaluate': 'owner operator',
-  'POST /authorities/{slug}/explain': ALL,
+  'POST /authorities/{slug}/explain': 'owner operator approver',
   'GET /authorities/{slug}/graph': ALL,
   'POST /authorities/{slug}/crawls': 'owner operator',
   'GET /authorities/{slug}/events': ALL,
@@ -130,6 +138,7 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path.endsWith('/configuration')) return method === 'PUT' ? { entity_configuration: 'x' } : undefined;
   if (path.includes('/hold/')) return { reason: 'x' };
   if (path.endsWith('/halt') || path.endsWith('/withdraw')) return path.includes('members') ? {} : { reason: 'x' };
+  if (/\{(slug|organization)\}\/(resume|retire)$/.test(path)) return { reason: 'x' };
   if (path.endsWith('/delegations')) return { issuer: 'https://x.example' };
   if (path.endsWith('/anchors') || path.endsWith('/explain')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/own-marks')) return { trust_mark: 'x' };
@@ -167,6 +176,50 @@ describe('authorisation', () => {
         else if (!['GET /authorities', 'GET /whoami'].includes(name)) expect([role, name, (await ask(scoped, 'main')).status]).toEqual([role, name, 403]);
       }
     }
+  });
+
+  it('an auditor makes the service ask nobody, and writes nothing', async () => {
+    const d = await testDeployment();
+    const anchor = await testMember('https://ta.example.net');
+    const A = '/authorities/main';
+    await d.admin('POST', `${A}/anchors`, { entity_id: anchor.id, jwks: anchor.jwks });
+    const token = await d.tokenFor('auditor');
+    const before = await d.rows('SELECT * FROM anchor_pin');
+    for (const [path, body] of [
+      [`${A}/anchors/${encodeURIComponent(anchor.id)}/check`, undefined],
+      [`${A}/explain`, { entity_id: 'https://internal.example' }],
+      [`${A}/preflight`, { entity_id: 'https://internal.example' }],
+      [`${A}/preflight`, { entity_id: 'https://internal.example', entity_configuration: 'x' }],
+    ] as const)
+      expect([path, (await d.admin('POST', path, body, { token })).json.code]).toEqual([path, 'permission_denied']);
+    expect(d.asked).toEqual([]);
+    expect(await d.rows('SELECT * FROM anchor_pin')).toEqual(before);
+  });
+
+  it('a key for one authority does not learn which others there are: not by member_of, not by whose identifier it is', async () => {
+    const d = await testDeployment();
+    await d.admin('POST', '/authorities', { slug: 'secret', entity_id: 'https://secret.example' });
+    const rp = await testMember('https://x.example');
+    await d.admin('POST', '/authorities/secret/members', { entity_id: rp.id, jwks: rp.jwks, activate: true });
+    const token = await d.tokenFor('owner', ['main']);
+    await d.admin('POST', '/authorities/main/mark-types', { trust_mark_type: 'https://x.example/m' });
+    const answers = [];
+    for (const member_of of ['secret', 'nothing']) {
+      const { status, json } = await d.admin(
+        'POST',
+        '/authorities/main/marks',
+        { trust_mark_type: 'https://x.example/m', member: rp.id, member_of },
+        { token },
+      );
+      answers.push([status, json.code, json.detail.replace(member_of, '')]);
+    }
+    expect(answers[0]).toEqual([403, 'permission_denied', expect.any(String)]);
+    expect(answers[1]).toEqual(answers[0]);
+    const { jwks } = await testMember('https://x.example');
+    const elsewhere = { entity_id: rp.id, jwks, ec_location: 'https://elsewhere.example/ec', domain_control: { method: 'operator', reason: 'known' } };
+    const refused = await d.admin('POST', MEMBERS, elsewhere, { token });
+    expect([refused.json.code, refused.json.detail.includes('secret')], refused.text).toEqual(['already_exists', false]);
+    expect((await d.admin('POST', MEMBERS, elsewhere)).json.detail, 'who may see it is told').toContain('secret');
   });
 
   it('an operator enrols but does not activate; an approver approves; an approver of one authority touches no other', async () => {

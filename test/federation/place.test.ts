@@ -16,8 +16,24 @@ describe('the place of a URL', () => {
     'https://ta.example.org/f%65d/list',
   ])('%s is ta.example.org/fed/list', (url) => {
     expect(placeOf(url)).toBe('ta.example.org/fed/list');
-    expect(placeOf(url, false)).toBe('/fed/list');
+    expect(placeOf(url, true), 'development keeps public hosts apart too').toBe('ta.example.org/fed/list');
   });
+  it.each([
+    'http://localhost/fed/list',
+    'http://LOCALHOST:8080/fed/list',
+    'http://localhost.:8080/fed/list?sub=x',
+    'http://127.0.0.1:8080/fed/list',
+    'http://[::1]:443/fed/list',
+    'http://[::1]/fed/list',
+    'https://main.localhost:8443/fed/list',
+  ])('%s: in development loopback hosts are one, and nobody else is', (url) => {
+    expect(placeOf(url, true)).toBe('/fed/list');
+    expect(placeOf(url)).not.toBe('/fed/list');
+  });
+  it.each(['http://localhost.example.org/fed/list', 'http://127.0.0.1.example.org/fed/list', 'http://[::2]:8080/fed/list', 'http://0.0.0.0/fed/list'])(
+    '%s is no loopback host',
+    (url) => expect(placeOf(url, true)).not.toBe('/fed/list'),
+  );
   it.each([
     'https://ta.example.org:8443/fed/list',
     'https://ta.example.org:80/fed/list',
@@ -46,5 +62,7 @@ describe('the place of a URL', () => {
       expect(samePlace(one, other), other).toBe(true);
     for (const other of ['https://ta.example/b', 'https://ta.example:8443/a', 'https://ta.example/A', 'https://b.example/a'])
       expect(samePlace('https://ta.example/a', other), other).toBe(false);
+    expect(samePlace('http://localhost:8080', 'http://127.0.0.1:9090/', true)).toBe(true);
+    expect(samePlace('http://localhost:8080', 'https://ta.example', true)).toBe(false);
   });
 });

@@ -65,6 +65,20 @@ it('so does the end of a grant', async () => {
   expect(steps.filter(tooMuch)).toEqual([]);
 });
 
+it('so does the halt of an organization, whose members are found through it', async () => {
+  const d = await marked();
+  await d.admin('PATCH', `${A}/members/${of(RP)}`, { organization: 'Bank A' });
+  const steps = await plansOf(d, async () => expect((await d.admin('POST', `${A}/organizations/${of('Bank A')}/halt`, { reason: 'fraud' })).status).toBe(200));
+  expect(steps.filter(tooMuch)).toEqual([]);
+});
+
+it('the halt of an authority reads none of its members, marks and artefacts', async () => {
+  const d = await marked();
+  const steps = await plansOf(d, async () => expect((await d.admin('POST', `${A}/halt`, { reason: 'fraud' })).status).toBe(200));
+  // What other authorities know that rests on it is found by it, and is evaluated anew.
+  expect(steps.filter((step) => tooMuch(step) && !step.includes('snapshot_link'))).toEqual([]);
+});
+
 it('the check sees a statement that reads all of an authority', () => {
   expect(tooMuch('SEARCH artefact USING INDEX artefact_generation (authority_id=?)')).toBe(true);
   expect(tooMuch('SEARCH artefact USING INDEX artefact_place (authority_id=? AND kind=?)')).toBe(true);

@@ -51,10 +51,12 @@ export async function issuerOf(
 }
 
 /**
- * Goes into the `cut` of what is signed: after a compromise nothing that rests on the old signatures serves any more, even
- * though the same statement, newly signed, stands in the same place. Both summands only rise, so the sum never comes back.
+ * Goes into the `cut` of what is signed: after a compromise or a halt nothing that rests on the old signatures serves any
+ * more, even though the same statement, newly signed, stands in the same place. All summands only rise, so the sum never
+ * comes back.
  */
-const compromisedKeys = ({ keys }: Pick<Issuer, 'keys'>): number => keys.filter(({ revokedReason }) => revokedReason === 'compromised').length;
+export const cutOf = ({ authority, keys }: Pick<Issuer, 'authority' | 'keys'>): number =>
+  authority.cut + keys.filter(({ revokedReason }) => revokedReason === 'compromised').length;
 
 /** Where an endpoint of an authority lies: below its identifier. */
 export const endpointOf = (entityId: string, name: string): string => `${entityId.replace(/\/$/, '')}/${name}`;
@@ -148,7 +150,7 @@ export async function signedConfiguration(deployment: Deployment, issuer: Issuer
   );
   return artefactOf(
     issuer,
-    { kind: 'entity_configuration', key: '', cut: compromisedKeys(issuer) },
+    { kind: 'entity_configuration', key: '', cut: cutOf(issuer) },
     mediaTypes.ENTITY_STATEMENT,
     orRefuse('the entity configuration', compact),
     iat,
@@ -205,7 +207,7 @@ export async function signedStatement(deployment: Deployment, issuer: Issuer, me
     key: member.entityId,
     memberId: member.id,
     organizationId: member.organizationId,
-    cut: member.cut + compromisedKeys(issuer),
+    cut: member.cut + cutOf(issuer),
     cap: member.validUntil,
   };
   return artefactOf(issuer, place, mediaTypes.ENTITY_STATEMENT, orRefuse(`the statement about ${member.entityId}`, compact), iat, claims.exp);

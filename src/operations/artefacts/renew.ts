@@ -1,6 +1,6 @@
 import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
 import { insertRows, type NewArtefact, putArtefacts, renewArtefacts } from '../../store/bulk.js';
-import type { Statement } from '../../store/database.js';
+import { raw, type Statement } from '../../store/database.js';
 import { artefact, authority, member, trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { renewable } from '../jobs/jobs.js';
@@ -48,9 +48,18 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
 
 async function renewFor(deployment: Deployment, authorityId: string, rows: readonly Due[]): Promise<void> {
   const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
-  if (row?.state !== 'active') return;
+  if (row?.state !== 'active') return restThose(deployment, rows);
   await renewThose(deployment, await issuerOf(deployment, row), rows);
 }
+
+/** Of an authority that is halted nothing is due any more, so that it stands in nobody's way; resuming it makes all of it due. */
+const restThose = ({ store }: Deployment, rows: readonly Due[]): Promise<void> =>
+  store.write([
+    raw(
+      "UPDATE artefact SET renew_at = NULL WHERE id IN (SELECT value FROM json_each(?)) AND (SELECT state FROM authority WHERE id = artefact.authority_id) <> 'active'",
+      JSON.stringify(rows.map(({ id }) => id)),
+    ),
+  ]);
 
 /**
  * A row that cannot be read (a damaged cell of one member) must not hold up the others of its slice: it is closed in on by

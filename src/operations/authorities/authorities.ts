@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm';
 import { type Finding, finding, isTrustMarkType, limits, type Metadata, parseEntityId, parseMetadata, type SigningAlgorithm } from '../../federation/entry.js';
-import { placeOf, samePlace } from '../../federation/place.js';
+import { homeOf as placeOfAuthority, placeOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { insertRows, putArtefacts } from '../../store/bulk.js';
 import { authority, authorityKey, type ClientAuth, type EC_LOCATION_MODES } from '../../store/schema.js';
@@ -101,6 +101,7 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
   const reserved = segments.find((segment) => RESERVED.has(segment.toLowerCase()));
   if (reserved) throw new Refusal('invalid_request', `the path segment "${reserved}" of the identifier is taken by an endpoint`);
   expectInput(input, call.development);
+  const place = placeOfAuthority(input.entityId, call.development);
   const id = newId('aut');
   const keyId = newId('key');
   const key = await call.custody.generate(keyId, input.keyAlg ?? 'ES256');
@@ -110,7 +111,8 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
     async decide() {
       for (const other of await db.select().from(authority)) {
         if (other.slug === input.slug) throw new Refusal('already_exists', `there is an authority ${input.slug} already`);
-        if (samePlace(other.entityId, input.entityId))
+        // The column decides between two that are made at once; this one says which authority it is, and knows rows without a place.
+        if (placeOfAuthority(other.entityId, call.development) === place)
           throw new Refusal('already_exists', `the authority ${other.slug}, ${other.entityId}, answers at that URL already`);
       }
       const now = call.now();
@@ -118,7 +120,10 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
         id,
         slug: input.slug,
         entityId: input.entityId,
+        place,
         state: 'active',
+        stateReason: null,
+        cut: 0,
         metadata: input.metadata ?? {},
         claims: input.claims ?? {},
         authorityHints: input.authorityHints ?? [],

@@ -28,11 +28,13 @@ export const nextGeneration = (row: AuthorityRow, now: number): AuthorityRow => 
 export const generationOf = ({ generation, statementsChangedAt, updatedAt, v }: AuthorityRow) => ({ generation, statementsChangedAt, updatedAt, v });
 
 /**
- * What a change reaches. A policy, a lifetime or a place is said in statements and nowhere else: signing marks anew for it
+ * What a change reaches. Resuming an authority reaches all but marks (`standing`). A policy, a lifetime or a place is said in statements and nowhere else: signing marks anew for it
  * would only multiply them, since a renewed mark is another mark. Other keys reach everything.
  */
-export type Reach = 'statements' | 'all';
-const within = (reach: Reach) => (reach === 'statements' ? inArray(artefact.kind, ['statement', 'entity_configuration']) : undefined);
+export type Reach = 'statements' | 'standing' | 'all';
+const within = (reach: Reach) =>
+  reach === 'statements' ? inArray(artefact.kind, ['statement', 'entity_configuration']) : reach === 'standing' ? ne(artefact.kind, 'mark') : undefined;
+export const reachOf = (text: unknown): Reach => (text === 'statements' || text === 'standing' ? text : 'all');
 
 /**
  * How many artefacts within reach are older than a generation: what a re-signing still has to do. Answers about others are
@@ -57,14 +59,14 @@ export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorit
 /**
  * A change reached many artefacts: the old ones stay served and fall due at once, oldest expiry first; the renewal job
  * re-signs them in slices. The job row lets people watch.
- * @param withheld artefacts signed by this compromised key are not served from the commit on
+ * @param withheld what this compromised key signed, or all within reach, is not served from the commit on until it is signed anew
  */
 export async function resignJob(
   call: Call,
   authority: AuthorityRow,
   because: string,
   reach: Reach,
-  withheld?: string,
+  withheld?: string | true,
 ): Promise<{ readonly id: string; readonly statements: readonly Statement[] }> {
   const { db } = call.store;
   const now = call.now();
@@ -89,11 +91,14 @@ export async function resignJob(
       insertRows(job, [row]),
       db
         .update(artefact)
-        .set({ renewAt: 0, leaseUntil: 0, ...(withheld !== undefined && { exp: sql`CASE WHEN kid = ${withheld} THEN 0 ELSE exp END` }) })
+        .set({ renewAt: 0, leaseUntil: 0, ...withholding(withheld) })
         .where(and(eq(artefact.authorityId, authority.id), renewable(now), within(reach))),
     ],
   };
 }
+
+const withholding = (what: string | true | undefined) =>
+  what === undefined ? {} : { exp: what === true ? sql`CASE WHEN exp IS NULL THEN NULL ELSE 0 END` : sql`CASE WHEN kid = ${what} THEN 0 ELSE exp END` };
 
 export async function findJob(call: Call, authorityId: string, id: string): Promise<JobRow> {
   const [row] = await call.store.db

@@ -12,6 +12,7 @@ import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import type { Call } from '../call.js';
 import { cutMarksOf } from '../marks/cut-marks.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow } from '../registry.js';
+import { byChain } from '../by-chain.js';
 import type { Consequences } from './change-keys.js';
 
 export interface Removed extends Consequences {
@@ -128,14 +129,4 @@ async function statementNow(call: Call, of: AuthorityRow, row: MemberRow) {
   return issuerOf(call, superior)
     .then((issuer) => signedStatement(call, issuer, row))
     .catch(() => undefined);
-}
-
-/** One list of events for each chain; the authority's own go with its own event. */
-function byChain(own: string, all: readonly EventsOf[]): Pick<Consequences, 'events' | 'elsewhere'> {
-  const chains = new Map<string, NewEvent[]>();
-  for (const { authorityId, events } of all) chains.set(authorityId, [...(chains.get(authorityId) ?? []), ...events]);
-  return {
-    events: chains.get(own) ?? [],
-    elsewhere: [...chains].filter(([authorityId]) => authorityId !== own).map(([authorityId, events]) => ({ authorityId, events })),
-  };
 }

@@ -4,7 +4,7 @@ import { seal, unseal } from '../../keys/seal.js';
 import type { NewEvent } from '../../store/event.js';
 import { authority, authorityKey } from '../../store/schema.js';
 import type { Store } from '../../store/store.js';
-import { DEPLOYMENT } from '../access/api-keys.js';
+import { DEPLOYMENT } from '../call.js';
 
 /**
  * Seal every private key, former ones included, under another key: all of them in one commit, with an event in each chain.

@@ -1,12 +1,12 @@
 import { and, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm';
-import { insertRows, putArtefacts, whileCurrent } from '../../store/bulk.js';
+import { putArtefacts, whileCurrent } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
 import { raw, type Statement } from '../../store/database.js';
 import { only } from '../../store/only.js';
-import { artefact, authority, knownEntity, trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
+import { artefact, authority, knownEntity, trustMark, trustMarkGrant } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
-import { type GrantRow, issueMark, type MarkRow, type MarkTypeRow, signedStatus } from './issue-mark.js';
-import { issuerOf, published } from '../artefacts/publish.js';
+import { type GrantRow, type MarkRow, signedStatus } from './issue-mark.js';
+import { issuerOf } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
 import type { AuthorityRow, MemberRow } from '../registry.js';
 
@@ -23,11 +23,23 @@ export interface WithMarks {
  * Withdraw marks at once, whole sets by predicate: the mark goes, its status turns to `revoked`. A withdrawn mark never
  * turns active again.
  * @param which condition on rows of `trust_mark`
+ * @param byMember the condition is about many members: the rows are found through them, not through the authority
  */
-export async function withdrawMarks(deployment: Deployment, issuing: AuthorityRow, which: SQL | undefined, reason: string): Promise<readonly Statement[]> {
+export async function withdrawMarks(
+  deployment: Deployment,
+  issuing: AuthorityRow,
+  which: SQL | undefined,
+  reason: string,
+  byMember = false,
+): Promise<readonly Statement[]> {
   const { db } = deployment.store;
   const now = deployment.now();
-  const where = and(eq(trustMark.authorityId, issuing.id), isNull(trustMark.revokedAt), gt(trustMark.exp, now), which);
+  const where = and(
+    byMember ? only(trustMark.authorityId, issuing.id) : eq(trustMark.authorityId, issuing.id),
+    isNull(trustMark.revokedAt),
+    gt(trustMark.exp, now),
+    which,
+  );
   const rows = await db
     .select()
     .from(trustMark)
@@ -144,17 +156,17 @@ export async function signDueStatuses(deployment: Deployment, limit = 500): Prom
   return signed;
 }
 
-/** The authorities that have marked a member, each watched. */
-async function issuersOf(
+/** The authorities that have marked one of these members, each watched. */
+export async function issuersOf(
   deployment: Deployment,
-  member: MemberRow,
+  memberIds: readonly string[],
   watch: Watch,
 ): Promise<readonly { readonly issuing: AuthorityRow; readonly grants: GrantRow[] }[]> {
   const { db } = deployment.store;
   const grants = await db
     .select()
     .from(trustMarkGrant)
-    .where(and(eq(trustMarkGrant.memberId, member.id), eq(trustMarkGrant.state, 'active')));
+    .where(and(sql`${trustMarkGrant.memberId} IN (SELECT value FROM json_each(${JSON.stringify(memberIds)}))`, eq(trustMarkGrant.state, 'active')));
   const found: { issuing: AuthorityRow; grants: GrantRow[] }[] = [];
   for (const id of new Set(grants.map(({ authorityId }) => authorityId))) {
     await watch(id);
@@ -176,7 +188,7 @@ export async function cutMarksOf(
 ): Promise<WithMarks> {
   const statements: Statement[] = [];
   const elsewhere: EventsOf[] = [];
-  for (const { issuing, grants } of await issuersOf(deployment, member, watch)) {
+  for (const { issuing, grants } of await issuersOf(deployment, [member.id], watch)) {
     statements.push(
       ...(await withdrawMarks(deployment, issuing, eq(trustMark.memberId, member.id), reason)),
       // One that is late for renewal has ended and is no longer among the above.
@@ -205,60 +217,3 @@ export async function cutMarksOf(
   }
   return { statements, elsewhere };
 }
-
-/** New marks for a member that is active again, from the grants that stand. */
-export async function reissueMarksOf(deployment: Deployment, member: MemberRow, watch: Watch): Promise<WithMarks> {
-  const { db } = deployment.store;
-  const statements: Statement[] = [];
-  const elsewhere: EventsOf[] = [];
-  for (const { issuing, grants } of await issuersOf(deployment, member, watch)) {
-    const types = await db.select().from(trustMarkType).where(eq(trustMarkType.authorityId, issuing.id));
-    const typeOf = new Map<string, MarkTypeRow>(types.filter(({ state }) => state === 'active').map((row) => [row.trustMarkType, row]));
-    const artefacts = issuing.state === 'active' ? await issueAll(deployment, issuing, grants, typeOf, member) : [];
-    statements.push(...artefacts.flatMap(({ statements: more }) => more));
-    if (issuing.id !== member.authorityId)
-      elsewhere.push({
-        authorityId: issuing.id,
-        events: [
-          {
-            type: 'trust_mark.resumed',
-            subjectKind: 'trust_mark',
-            subjectId: member.id,
-            detail: { entity_id: member.entityId, types: grants.map(({ trustMarkType: type }) => type) },
-            artefacts: artefacts.flatMap(({ named }) => named),
-          },
-        ],
-      });
-  }
-  return { statements, elsewhere };
-}
-
-async function issueAll(
-  deployment: Deployment,
-  issuing: AuthorityRow,
-  grants: readonly GrantRow[],
-  types: ReadonlyMap<string, MarkTypeRow>,
-  member: MemberRow,
-) {
-  const issuer = await issuerOf(deployment, issuing);
-  const now = deployment.now();
-  const due = grants.filter((grant) => grant.validUntil === null || grant.validUntil > now);
-  return Promise.all(
-    due.flatMap((grant) => {
-      const type = types.get(grant.trustMarkType);
-      if (!type || (type.delegationExp !== null && type.delegationExp <= now)) return [];
-      return [
-        issueMark(deployment, issuer, type, grant, member).then((issued) => ({
-          statements: publishMark(issued),
-          named: published([issued.mark]),
-        })),
-      ];
-    }),
-  );
-}
-
-/** The statements that put an issued mark in force. */
-export const publishMark = ({ mark, statuses, row }: Awaited<ReturnType<typeof issueMark>>): readonly Statement[] => [
-  ...putArtefacts([mark, ...statuses]),
-  insertRows(trustMark, [row]),
-];

@@ -4,7 +4,8 @@ import { insertRows } from '../../store/bulk.js';
 import { member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { ChangeConflict } from '../../store/database.js';
 import { allow, type Call, change } from '../call.js';
-import { publishMark, withdrawMarks } from './cut-marks.js';
+import { withdrawMarks } from './cut-marks.js';
+import { publishMarks } from './reissue-marks.js';
 import { type GrantRow, issueMark, type MarkRow } from './issue-mark.js';
 import { findMarkType } from './mark-types.js';
 import { issuerOf, published } from '../artefacts/publish.js';
@@ -29,8 +30,9 @@ export interface Granted {
 
 async function memberOf(call: Call, issuing: AuthorityRow, input: GrantInput): Promise<MemberRow> {
   const { db } = call.store;
-  const home = input.memberOf === undefined ? issuing : await findAuthority(db, input.memberOf);
+  // Asked first: whose key is for other authorities does not learn which there are.
   if (input.memberOf !== undefined) allow(call, 'read', input.memberOf);
+  const home = input.memberOf === undefined ? issuing : await findAuthority(db, input.memberOf);
   return findMember(db, home.id, input.member);
 }
 
@@ -93,7 +95,7 @@ export async function grantMark(call: Call, slug: string, input: GrantInput): Pr
             [grant],
             `ON CONFLICT (authority_id, trust_mark_type, member_id) DO UPDATE SET state = 'active', reason = NULL, valid_until = excluded.valid_until, created_by = excluded.created_by, updated_at = excluded.updated_at, v = excluded.v`,
           ),
-          ...publishMark(issued),
+          ...publishMarks([issued]),
         ],
         result: { grant, mark: issued.row },
       };
@@ -196,7 +198,7 @@ export async function withdrawInstance(call: Call, slug: string, jti: string, re
           },
         ],
         elsewhere: fresh?.elsewhere ?? [],
-        statements: [...withdrawn, ...(fresh ? publishMark(fresh.issued) : [])],
+        statements: [...withdrawn, ...(fresh ? publishMarks([fresh.issued]) : [])],
         result: { ...before, revokedAt: call.now(), reason },
       };
     },

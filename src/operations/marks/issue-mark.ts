@@ -3,7 +3,7 @@ import { newId } from '../../keys/random.js';
 import type { NewArtefact } from '../../store/bulk.js';
 import type { trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
-import { artefactOf, type Issuer, orRefuse } from '../artefacts/publish.js';
+import { artefactOf, cutOf, type Issuer, orRefuse } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
 
@@ -95,7 +95,7 @@ export async function signedStatus(deployment: Deployment, issuer: Issuer, mark:
   const cap = status === 'active' || mark.exp === NO_END ? mark.exp : mark.exp + KEPT_AFTER_END;
   const exp = statusEnd(issuer, status, iat, cap);
   const bytes = await signTrustMarkStatus({ iss: issuer.authority.entityId, iat, exp, trust_mark: mark.bytes, status }, issuer.signer);
-  const kind = { kind: 'mark_status' as const, key: mark.sha256, variant: status, memberId: mark.memberId, cap };
+  const kind = { kind: 'mark_status' as const, key: mark.sha256, variant: status, memberId: mark.memberId, cap, cut: cutOf(issuer) };
   return artefactOf(issuer, kind, mediaTypes.TRUST_MARK_STATUS_RESPONSE, bytes, iat, exp);
 }
 
@@ -112,6 +112,6 @@ export async function resignedStatus(
   const exp = statusEnd(issuer, row.variant ?? '', iat, cap);
   const { iss, trust_mark, status } = jws.value.claims as { iss: string; trust_mark: string; status: string };
   const bytes = await signTrustMarkStatus({ iss, iat, exp, trust_mark, status }, issuer.signer);
-  const kind = { kind: 'mark_status' as const, key: row.key, variant: row.variant ?? '', memberId: row.memberId ?? null, cap };
+  const kind = { kind: 'mark_status' as const, key: row.key, variant: row.variant ?? '', memberId: row.memberId ?? null, cap, cut: cutOf(issuer) };
   return artefactOf(issuer, kind, mediaTypes.TRUST_MARK_STATUS_RESPONSE, bytes, iat, exp);
 }

@@ -166,7 +166,14 @@ async function fetchMark(call: Call, row: AuthorityRow, mark: OwnMarkRow): Promi
     .select({ bytes: artefact.bytes })
     .from(artefact)
     .innerJoin(authority, eq(authority.id, artefact.authorityId))
-    .where(and(eq(authority.entityId, mark.iss), eq(artefact.kind, 'mark'), eq(artefact.key, `${mark.trustMarkType}\n${row.entityId}`)))
+    .where(
+      and(
+        eq(authority.entityId, mark.iss),
+        eq(authority.state, 'active'),
+        eq(artefact.kind, 'mark'),
+        eq(artefact.key, `${mark.trustMarkType}\n${row.entityId}`),
+      ),
+    )
     .limit(1);
   let bytes = own?.bytes;
   if (bytes === undefined) {

@@ -11,6 +11,7 @@ import { expectMemberInput, type MemberInput } from './member-input.js';
 import { bindKeys, takenAway, toldDifference } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
+import { expectMayBeActive } from './may-be-active.js';
 import { moveEnd } from './move-end.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
@@ -102,6 +103,7 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
     await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string', elsewhere);
     const owner = await organizationOf(call, before.authorityId, organization, call.now());
     const row: MemberRow = { ...before, ...set, ...(owner.id !== null && { organizationId: owner.id }), cut: before.cut + 1 };
+    if (row.state === 'active' && row.organizationId !== before.organizationId) await expectMayBeActive(call.store.db, row);
     return {
       row,
       events: [

@@ -8,6 +8,7 @@ import { allow, type Call, change } from '../call.js';
 import { expectMemberInput, type MemberInput, newMemberRow } from './member-input.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
+import { expectMayBeActive } from './may-be-active.js';
 import { knowMembers } from '../../store/known-entities.js';
 import { bindKeys as bind, takenAway } from './key-binding.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
@@ -93,6 +94,7 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
       );
       const row = former ? await again(former, fresh, keys, input.entityId) : fresh;
       await expectLocatable(call, row, true, elsewhere);
+      if (input.activate) await expectMayBeActive(db, row);
       const artefacts = input.activate ? [await signedStatement(call, await issuerOf(call, authority), row)] : [];
       const detail = {
         entity_id: row.entityId,

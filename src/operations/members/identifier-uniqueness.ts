@@ -5,7 +5,7 @@ import { withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
 import { statedBy } from '../../resolver/stated-by.js';
 import { artefact, authority, crawlEntity, member, snapshot } from '../../store/schema.js';
-import type { Call, Deployment } from '../call.js';
+import { type Call, type Deployment, mayDo } from '../call.js';
 import type { Questions, StatedKeys } from '../explorer.js';
 import { DOMAIN_CONTROL_NEEDED, onOwnHost, shareKey } from './domain-control.js';
 import { Refusal } from '../refusal.js';
@@ -72,7 +72,9 @@ export async function expectUnassigned(
   for (const other of members)
     if (!(await shareKey(jwks, other.jwks))) {
       const slug = authorities.find(({ id }) => id === other.authorityId)?.slug;
-      throw new Refusal('already_exists', `this identifier is assigned under the authority ${slug} already, to an entity with other keys`);
+      // Whose key is for other authorities does not learn which there are.
+      const where = slug !== undefined && mayDo(call, 'read', slug) ? `the authority ${slug}` : 'another authority of this deployment';
+      throw new Refusal('already_exists', `this identifier is assigned under ${where} already, to an entity with other keys`);
     }
   const taken = (superior: string): Refusal =>
     new Refusal('already_exists', `this identifier is assigned under ${superior} already, to an entity that is not known to have these keys`);

@@ -11,6 +11,7 @@ import { type MemberInput, memberInputFindings, newMemberRow } from './member-in
 import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { keysLeftOut } from '../judged.js';
 import { knowMembers } from '../../store/known-entities.js';
+import { mayNotBeActive } from './may-be-active.js';
 import { givenKeys } from './member-keys.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
@@ -190,6 +191,7 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
   const accepted: { line: ImportLine; input: z.infer<typeof lineShape>; keys: UsableKeys }[] = [];
   const authority = await findAuthority(call.store.db, slug);
   const taken = await knownEntities(call, authorityId, lines);
+  const stopped = await mayNotBeActive(call.store.db, authorityId);
   for (const line of lines) {
     const checked = await checkLine(call, authorityId, line, mayApprove);
     if ('code' in checked) refused.push(checked);
@@ -202,6 +204,13 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
       });
     else if (checked.input.entity_id === authority.entityId)
       refused.push({ line: line.line, entityId: checked.input.entity_id, code: 'invalid_request', detail: 'an authority is not its own member' });
+    else if (checked.input.activate && (stopped.organizations.has(checked.input.organization ?? '') || stopped.entities.has(checked.input.entity_id)))
+      refused.push({
+        line: line.line,
+        entityId: checked.input.entity_id,
+        code: 'wrong_state',
+        detail: 'its organization is halted, or it is an authority of this deployment that is not active: it cannot be activated',
+      });
     else {
       taken.add(checked.input.entity_id);
       accepted.push({ line, ...checked });

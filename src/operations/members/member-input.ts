@@ -94,6 +94,7 @@ export const newMemberRow = ({ active, now, ...given }: NewMember, input: Member
   ...given,
   state: active ? 'active' : 'vetting',
   stateReason: null,
+  suspendedWith: null,
   entityTypes: input.entityTypes ?? [],
   intermediate: input.intermediate ?? false,
   metadata: input.metadata ?? {},

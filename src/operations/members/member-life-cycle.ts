@@ -1,10 +1,12 @@
-import { and, eq, notInArray } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { putArtefacts } from '../../store/bulk.js';
-import { only } from '../../store/only.js';
-import { artefact, member, type MemberState } from '../../store/schema.js';
+import type { Watch } from '../../store/change.js';
+import { member, type MemberState } from '../../store/schema.js';
 import { allow, type Call, change, type Permission } from '../call.js';
-import { cutMarksOf, reissueMarksOf } from '../marks/cut-marks.js';
-import { forgetMember, knowMembers } from '../../store/known-entities.js';
+import { reissueMarks } from '../marks/reissue-marks.js';
+import { cutMember } from './cut-member.js';
+import { expectMayBeActive } from './may-be-active.js';
+import { knowMembers } from '../../store/known-entities.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
@@ -62,28 +64,15 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
     urgent: verb.cuts === true,
     async decide(watch) {
       const before = await findMember(db, authorityId, id);
-      if (before.state === verb.to) return { events: [], statements: [], result: { member: before, already: true } };
+      // One that a halt suspended, suspended by itself as well, does not come back with the end of that halt.
+      const there = before.state === verb.to && before.suspendedWith === null;
+      if (there) return { events: [], statements: [], result: { member: before, already: true } };
       expectVersion(before, input.version);
-      if (!verb.from.includes(before.state))
+      if (!verb.from.includes(before.state) && before.state !== verb.to)
         throw new Refusal('wrong_state', `a member that is ${before.state} cannot be moved by ${name}; it must be ${verb.from.join(' or ')}`);
-      const after: MemberRow = {
-        ...before,
-        state: verb.to,
-        stateReason: input.reason ?? null,
-        cut: before.cut + (verb.cuts ? 1 : 0),
-        // What we served of it goes with the rest; a member that comes back uploads a fresh one.
-        hosted: before.hosted && !verb.cuts,
-        updatedAt: call.now(),
-        v: before.v + 1,
-      };
-      const signs = verb.to === 'active';
-      const artefacts = signs ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
-      const marks = verb.cuts
-        ? await cutMarksOf(call, before, watch, { reason: `${verb.to}: ${input.reason}`, ends: verb.to === 'revoked' })
-        : signs
-          ? await reissueMarksOf(call, after, watch)
-          : { statements: [], elsewhere: [] };
-      const { state, stateReason, cut, hosted, updatedAt, v } = after;
+      const moved = verb.cuts
+        ? { ...(await cutMember(call, before, watch, { to: verb.to as 'suspended' | 'revoked', reason: input.reason ?? null })), artefacts: [] }
+        : await moveMember(call, slug, before, verb.to, input.reason, watch);
       return {
         events: [
           {
@@ -92,27 +81,35 @@ export async function transitionMember(call: Call, slug: string, id: string, nam
             subjectId: before.id,
             reason: input.reason,
             detail: { entity_id: entityId, from: before.state, to: verb.to, ...(verb.permission === 'approve' && { single_operator: true }) },
-            artefacts: published(artefacts),
+            artefacts: published(moved.artefacts),
           },
         ],
-        statements: [
-          db
-            .update(member)
-            .set({ state, stateReason, cut, hosted, updatedAt, v })
-            .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
-          ...(signs
-            ? putArtefacts(artefacts)
-            : [
-                db
-                  .delete(artefact)
-                  .where(and(eq(artefact.memberId, before.id), only(artefact.authorityId, authorityId), notInArray(artefact.kind, ['mark', 'mark_status']))),
-              ]),
-          ...marks.statements,
-          ...(signs ? [knowMembers(authorityId, [entityId], updatedAt)] : verb.cuts ? forgetMember(authorityId, entityId, updatedAt) : []),
-        ],
-        elsewhere: marks.elsewhere,
-        result: { member: after, already: false },
+        statements: moved.statements,
+        elsewhere: moved.elsewhere,
+        result: { member: moved.member, already: false },
       };
     },
   });
+}
+
+/** A move that cuts nothing: what makes a member active publishes its statement, and its marks from the grants that stand. */
+async function moveMember(call: Call, slug: string, before: MemberRow, to: MemberState, reason: string | undefined, watch: Watch) {
+  const { db } = call.store;
+  const { authorityId } = before;
+  const after: MemberRow = { ...before, state: to, stateReason: reason ?? null, suspendedWith: null, updatedAt: call.now(), v: before.v + 1 };
+  const signs = to === 'active';
+  if (signs) await expectMayBeActive(db, before);
+  const artefacts = signs ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
+  const marks = signs ? await reissueMarks(call, [after], watch) : { statements: [], elsewhere: [] };
+  const { state, stateReason, suspendedWith, updatedAt, v } = after;
+  const of = and(eq(member.authorityId, authorityId), eq(member.id, before.id));
+  return {
+    member: after,
+    artefacts,
+    elsewhere: marks.elsewhere,
+    statements: [
+      db.update(member).set({ state, stateReason, suspendedWith, updatedAt, v }).where(of),
+      ...(signs ? [...putArtefacts(artefacts), ...marks.statements, knowMembers(authorityId, [before.entityId], updatedAt)] : []),
+    ],
+  };
 }

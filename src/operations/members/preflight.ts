@@ -30,7 +30,7 @@ const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metada
  * @throws Refusal invalid_request, temporarily_unavailable
  */
 export async function preflight(call: Call, slug: string, entityId: string, configuration?: string, profile?: string): Promise<Preflight> {
-  allow(call, 'read', slug);
+  allow(call, 'probe', slug);
   const authority = await findAuthority(call.store.db, slug);
   if (profile !== undefined) profileNamed(profile);
   if (entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');

@@ -202,7 +202,7 @@ export interface AnchorCheck extends ComparedKeys {
  * signed is an alarm; keys that came beside the pinned ones are how a rollover begins.
  */
 export async function checkAnchor(call: Call, slug: string, entityId: string): Promise<AnchorCheck> {
-  allow(call, 'read', slug);
+  allow(call, 'probe', slug);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
   const pin = await findPin(call, authorityId, entityId);

@@ -82,7 +82,8 @@ async function isActive(
   mark: string,
 ): Promise<Result<boolean>> {
   const { db } = deployment.store;
-  const [own] = await db.select({ id: authority.id }).from(authority).where(eq(authority.entityId, issuer.entityId)).limit(1);
+  const [own] = await db.select({ id: authority.id, state: authority.state }).from(authority).where(eq(authority.entityId, issuer.entityId)).limit(1);
+  if (own && own.state !== 'active') return { ok: true, value: false };
   if (own) {
     const key = await sha256(mark);
     const [status] = await db

@@ -84,7 +84,7 @@ export async function getEntity(call: Call, slug: string, entityId: string): Pro
 
 /** Evaluate any entity now and explain every step; nothing is stored. @throws Refusal invalid_request, temporarily_unavailable */
 export async function explainEntity(call: Call, slug: string, entityId: string, trustAnchor: string | undefined): Promise<Explanation> {
-  allow(call, 'read', slug);
+  allow(call, 'probe', slug);
   const id = parseEntityId(entityId, call);
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
   const row = await findAuthority(call.store.db, slug);

@@ -42,8 +42,9 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
   const remote = options.cached?.by.over(wire, options.cached.subject) ?? wire;
 
   async function local(issuer: string, kind: 'entity_configuration' | 'statement', key: string): Promise<Result<string> | undefined> {
-    const [own] = await db.select({ id: authority.id }).from(authority).where(eq(authority.entityId, issuer)).limit(1);
+    const [own] = await db.select({ id: authority.id, state: authority.state }).from(authority).where(eq(authority.entityId, issuer)).limit(1);
     if (!own) return undefined;
+    if (own.state !== 'active') return failure(finding('status_unexpected', issuer, `this deployment's authority is ${own.state}: it publishes nothing`));
     const [row] = await db
       .select({ bytes: artefact.bytes, exp: artefact.exp, cut: artefact.cut })
       .from(artefact)
@@ -71,7 +72,13 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
       .from(artefact)
       .where(
         and(
-          inArray(artefact.authorityId, db.select({ id: authority.id }).from(authority).where(inArray(authority.entityId, superiors))),
+          inArray(
+            artefact.authorityId,
+            db
+              .select({ id: authority.id })
+              .from(authority)
+              .where(and(inArray(authority.entityId, superiors), eq(authority.state, 'active'))),
+          ),
           eq(artefact.kind, 'hosted'),
           eq(artefact.key, subject),
           gt(artefact.exp, now()),

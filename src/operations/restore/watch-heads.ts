@@ -3,7 +3,7 @@ import { readHead } from '../../store/change.js';
 import type { Head } from '../../store/event.js';
 import { UNCONFIRMED } from '../../store/schema.js';
 import { confirmed, type SeenHead, unconfirmed, withhold } from '../../store/standing.js';
-import { DEPLOYMENT } from '../access/api-keys.js';
+import { DEPLOYMENT } from '../call.js';
 import type { Deployment } from '../call.js';
 import { hashAt, headsOf } from './heads.js';
 

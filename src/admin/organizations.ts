@@ -1,0 +1,83 @@
+import { z } from '@hono/zod-openapi';
+import { getOrganization, organizationReach, type OrganizationRow } from '../operations/organizations/find-organization.js';
+import { haltOrganization, type MovedOrganization } from '../operations/organizations/halt-organization.js';
+import { resumeOrganization } from '../operations/organizations/resume-organization.js';
+import { listOrganizations } from '../operations/read.js';
+import { ORGANIZATION_STATES } from '../store/schema.js';
+import { type AdminApp, param, validJson, validQuery } from './context.js';
+import { endpoint } from './endpoint.js';
+import { pageOf, pageQuery, reason, seconds } from './wire.js';
+import { write } from './write.js';
+
+const fields = {
+  id: z.string(),
+  legal_name: z.string(),
+  state: z.enum(ORGANIZATION_STATES),
+  state_reason: z.string().nullable(),
+  created_at: seconds,
+  updated_at: seconds,
+};
+const organizationSchema = z.object(fields).openapi('Organization');
+const countedSchema = z
+  .object({ ...fields, members: z.record(z.string(), z.number().int()).openapi({ description: 'Its members here, counted by state' }) })
+  .openapi('OrganizationWithMembers');
+const movedSchema = z
+  .object({
+    ...fields,
+    members: z.number().int().openapi({ description: 'Members suspended by a halt; to be brought back by a resume' }),
+    already: z.boolean().optional(),
+  })
+  .openapi('MovedOrganization');
+const reachSchema = z.object({ members: z.number().int(), marks: z.number().int() }).openapi('OrganizationReach');
+const organizationQuery = pageQuery.extend({ q: z.string().min(1).max(200).optional() });
+const body = z.strictObject({ reason }).openapi('OrganizationMove');
+
+const present = (row: OrganizationRow): z.infer<typeof organizationSchema> => ({
+  id: row.id,
+  legal_name: row.legalName,
+  state: row.state,
+  state_reason: row.stateReason,
+  created_at: row.createdAt,
+  updated_at: row.updatedAt,
+});
+const presentMoved = ({ organization, members, already }: MovedOrganization): z.infer<typeof movedSchema> => ({
+  ...present(organization),
+  members,
+  ...(already && { already: true }),
+});
+
+const VERBS = [
+  ['halt', haltOrganization, 'Suspend all active members of an organization at once, in one commit'],
+  ['resume', resumeOrganization, 'Bring an organization back, with the members that its halt suspended'],
+] as const;
+
+/** The legal bodies behind members: look at them, cut one off, take it back. */
+export function organizationEndpoints(app: AdminApp): void {
+  const tag = 'Organizations';
+  const base = '/authorities/{slug}/organizations';
+  endpoint(
+    app,
+    { method: 'get', path: base, tag, summary: 'Search organizations', query: organizationQuery, response: pageOf(organizationSchema) },
+    async (c) => {
+      const found = await listOrganizations(c.var.call, param(c, 'slug'), validQuery<z.infer<typeof organizationQuery>>(c));
+      return c.json({ items: found.items.map(present), next_cursor: found.next });
+    },
+  );
+  endpoint(
+    app,
+    { method: 'get', path: `${base}/{organization}`, tag, summary: 'One organization, with its members counted by state', response: countedSchema },
+    async (c) => {
+      const row = await getOrganization(c.var.call, param(c, 'slug'), param(c, 'organization'));
+      return c.json({ ...present(row), members: row.members });
+    },
+  );
+  endpoint(
+    app,
+    { method: 'get', path: `${base}/{organization}/reach`, tag, summary: 'What a halt would reach, counted; changes nothing', response: reachSchema },
+    async (c) => c.json(await organizationReach(c.var.call, param(c, 'slug'), param(c, 'organization'))),
+  );
+  for (const [name, act, summary] of VERBS)
+    endpoint(app, { method: 'post', path: `${base}/{organization}/${name}`, tag, summary, body, response: movedSchema }, (c) =>
+      write(c, 200, presentMoved, (call) => act(call, param(c, 'slug'), param(c, 'organization'), validJson<z.infer<typeof body>>(c).reason)),
+    );
+}

@@ -1,0 +1,80 @@
+import { and, eq, inArray, ne } from 'drizzle-orm';
+import type { EventsOf, Watch } from '../../store/change.js';
+import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { authority, member } from '../../store/schema.js';
+import { byChain } from '../by-chain.js';
+import { type Call, mayDo } from '../call.js';
+import { cutMember } from '../members/cut-member.js';
+import type { AuthorityRow, MemberRow } from '../registry.js';
+
+/** What happens at other authorities of this deployment of which an authority is a member. */
+export interface AtSuperiors {
+  readonly statements: readonly Statement[];
+  readonly events: readonly NewEvent[];
+  readonly elsewhere: readonly EventsOf[];
+}
+
+const rowsElsewhere = ({ store: { db } }: Call, { id, entityId }: AuthorityRow): Promise<MemberRow[]> =>
+  db
+    .select()
+    .from(member)
+    .where(and(inArray(member.authorityId, db.select({ id: authority.id }).from(authority).where(ne(authority.id, id))), eq(member.entityId, entityId)));
+
+/**
+ * The rows of an authority as a Subordinate of others here, with their chains watched. The chains first, then the rows again:
+ * what was read before a chain was watched may have moved.
+ */
+async function watchedRows(call: Call, watch: Watch, of: AuthorityRow, which: (row: MemberRow) => boolean): Promise<readonly MemberRow[]> {
+  const watched = new Set((await rowsElsewhere(call, of)).filter(which).map(({ authorityId }) => authorityId));
+  for (const id of watched) await watch(id);
+  return (await rowsElsewhere(call, of)).filter((row) => watched.has(row.authorityId));
+}
+
+const told = (rows: readonly MemberRow[], of: AuthorityRow, type: string, reason: string): readonly EventsOf[] =>
+  rows.map(({ authorityId }) => ({
+    authorityId,
+    events: [{ type, subjectKind: 'authority', subjectId: of.id, reason, detail: { entity_id: of.entityId } }],
+  }));
+
+/** An authority stops: where it is an active member of others here, it is suspended in the same commit, and comes back with it. */
+export async function suspendMemberships(call: Call, watch: Watch, of: AuthorityRow, type: string, reason: string): Promise<AtSuperiors> {
+  const rows = await watchedRows(call, watch, of, ({ state }) => state === 'active');
+  const statements: Statement[] = [];
+  const events: EventsOf[] = [...told(rows, of, type, reason)];
+  for (const row of rows.filter(({ state }) => state === 'active')) {
+    const cut = await cutMember(call, row, watch, { to: 'suspended', reason: `${type}: ${reason}`, suspendedWith: of.id });
+    statements.push(...cut.statements);
+    events.push(
+      {
+        authorityId: row.authorityId,
+        events: [
+          {
+            type: 'member.suspended',
+            subjectKind: 'member',
+            subjectId: row.id,
+            reason,
+            detail: { entity_id: row.entityId, from: row.state, to: 'suspended', with: of.id },
+          },
+        ],
+      },
+      ...cut.elsewhere,
+    );
+  }
+  return { statements, ...byChain(of.id, events) };
+}
+
+/**
+ * An authority comes back: where the caller may approve members, what its halt suspended comes back too (restore-members.ts);
+ * elsewhere it stays suspended, as if by itself, until somebody of that authority resumes it.
+ */
+export async function leaveMemberships(call: Call, watch: Watch, of: AuthorityRow, reason: string): Promise<AtSuperiors> {
+  const { db } = call.store;
+  const slugs = new Map((await db.select({ id: authority.id, slug: authority.slug }).from(authority)).map(({ id, slug }) => [id, slug]));
+  const left = ({ suspendedWith, authorityId }: MemberRow) => suspendedWith === of.id && !mayDo(call, 'approve', slugs.get(authorityId) ?? '');
+  const rows = await watchedRows(call, watch, of, left);
+  return {
+    statements: rows.filter(left).map(({ id }) => db.update(member).set({ suspendedWith: null }).where(eq(member.id, id))),
+    ...byChain(of.id, told(rows, of, 'authority.resumed', reason)),
+  };
+}

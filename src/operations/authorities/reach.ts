@@ -1,0 +1,54 @@
+import { and, count, eq, gt, isNull, max, ne, or } from 'drizzle-orm';
+import { artefact, authority, member, snapshotLink, trustMark } from '../../store/schema.js';
+import { allow, type Call } from '../call.js';
+import { findAuthority } from '../registry.js';
+
+/** What a halt of an authority would reach. */
+export interface AuthorityReach {
+  readonly members: number;
+  readonly marks: number;
+  /** Answers of other authorities of this deployment that rest on it. */
+  readonly answersElsewhere: number;
+  /** Authorities of this deployment of which it is an active member, by slug. */
+  readonly memberOf: readonly string[];
+  /** When the last copy of a statement that somebody may hold ends: until then it verifies, whatever is halted. */
+  readonly lastCopyUntil: number | null;
+}
+
+/** Count what a halt would reach; changes nothing. */
+export async function authorityReach(call: Call, slug: string): Promise<AuthorityReach> {
+  allow(call, 'read', slug);
+  const { db } = call.store;
+  const { id, entityId } = await findAuthority(db, slug);
+  const now = call.now();
+  const [members, marks, answers, superiors, last] = await Promise.all([
+    db
+      .select({ n: count() })
+      .from(member)
+      .where(and(eq(member.authorityId, id), eq(member.state, 'active'))),
+    db
+      .select({ n: count() })
+      .from(trustMark)
+      .where(and(eq(trustMark.authorityId, id), isNull(trustMark.revokedAt), gt(trustMark.exp, now))),
+    db
+      .selectDistinct({ authorityId: snapshotLink.authorityId, subject: snapshotLink.subject })
+      .from(snapshotLink)
+      .where(and(eq(snapshotLink.issuerId, id), ne(snapshotLink.authorityId, id))),
+    db
+      .select({ slug: authority.slug })
+      .from(member)
+      .innerJoin(authority, eq(authority.id, member.authorityId))
+      .where(and(eq(member.entityId, entityId), eq(member.state, 'active'))),
+    db
+      .select({ exp: max(artefact.exp) })
+      .from(artefact)
+      .where(and(eq(artefact.authorityId, id), or(eq(artefact.kind, 'statement'), eq(artefact.kind, 'entity_configuration')))),
+  ]);
+  return {
+    members: members[0]?.n ?? 0,
+    marks: marks[0]?.n ?? 0,
+    answersElsewhere: answers.length,
+    memberOf: superiors.map((one) => one.slug),
+    lastCopyUntil: last[0]?.exp ?? null,
+  };
+}

@@ -1,0 +1,78 @@
+import { eq } from 'drizzle-orm';
+import { putArtefacts } from '../../store/bulk.js';
+import { raw, type Statement } from '../../store/database.js';
+import { dueResting } from '../../store/known-entities.js';
+import { authority } from '../../store/schema.js';
+import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
+import { allow, type Call, change } from '../call.js';
+import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
+import { restoreAll } from '../members/restore-members.js';
+import { Refusal } from '../refusal.js';
+import { type AuthorityRow, findAuthority } from '../registry.js';
+import { type MovedAuthority, moved } from './halt-authority.js';
+import { leaveMemberships } from './memberships.js';
+
+/**
+ * Bring a halted authority back. Everything is signed anew: its configuration at once, the rest in slices, and until its
+ * slice comes each answers 503. Marks stay the marks they are, since a mark signed anew would be another one; what is said of
+ * their status is signed anew. Members keep their states: one that was suspended by itself stays suspended.
+ * @throws Refusal invalid_request, wrong_state when it is retired or has no key that signs
+ */
+export async function resumeAuthority(call: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+  allow(call, 'approve', slug);
+  if (!reason) throw new Refusal('invalid_request', 'resuming an authority needs a reason');
+  const { db } = call.store;
+  const { id } = await findAuthority(db, slug);
+  const done = await change<MovedAuthority>(call, {
+    authorityId: id,
+    scope: null,
+    async decide(watch) {
+      const before = await findAuthority(db, slug);
+      if (before.state === 'active') return { events: [], statements: [], result: { authority: before, already: true } };
+      if (before.state === 'retired') throw new Refusal('wrong_state', `the authority ${slug} is retired, and that is final`);
+      const now = call.now();
+      const after: AuthorityRow = { ...nextGeneration(before, now), state: 'active', stateReason: null };
+      const issuer = await issuerOf(call, after);
+      const artefacts = [await signedConfiguration(call, issuer), await signedHistoricalKeys(call, issuer)];
+      const job = await resignJob(call, after, 'authority.resumed', 'standing', true);
+      const above = await leaveMemberships(call, watch, before, reason);
+      return {
+        events: [
+          {
+            type: 'authority.resumed',
+            subjectKind: 'authority',
+            subjectId: id,
+            reason,
+            detail: { entity_id: before.entityId, generation: after.generation, single_operator: true },
+            artefacts: published(artefacts),
+          },
+          ...above.events,
+        ],
+        elsewhere: above.elsewhere,
+        statements: [
+          db
+            .update(authority)
+            .set({ ...generationOf(after), ...moved(after) })
+            .where(eq(authority.id, id)),
+          ...job.statements,
+          marksDue(id, now),
+          dueResting(id, now),
+          ...putArtefacts(artefacts),
+          ...above.statements,
+        ],
+        result: { authority: after, already: false },
+      };
+    },
+  });
+  await restoreAll(call, id);
+  return done;
+}
+
+/** Marks are renewed when they would have been (artefacts/publish.ts), those that ended meanwhile at once. */
+const marksDue = (authorityId: string, now: number): Statement =>
+  raw(
+    `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? THEN 0 WHEN cap IS NOT NULL AND exp >= cap THEN NULL ELSE iat + (exp - iat) / 2 END
+     WHERE authority_id = ? AND kind = 'mark'`,
+    now,
+    authorityId,
+  );

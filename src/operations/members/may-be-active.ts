@@ -1,0 +1,40 @@
+import { and, eq, ne } from 'drizzle-orm';
+import { authority, organization } from '../../store/schema.js';
+import type { Database } from '../../store/database.js';
+import { Refusal } from '../refusal.js';
+import type { MemberRow } from '../registry.js';
+
+/**
+ * Nobody becomes active whose organization is halted, nor an authority of this deployment that is: it comes back with that.
+ * @throws Refusal wrong_state
+ */
+export async function expectMayBeActive(db: Database, { organizationId, entityId }: Pick<MemberRow, 'organizationId' | 'entityId'>): Promise<void> {
+  const [halted] =
+    organizationId === null
+      ? []
+      : await db
+          .select({ legalName: organization.legalName })
+          .from(organization)
+          .where(and(eq(organization.id, organizationId), eq(organization.state, 'halted')))
+          .limit(1);
+  if (halted) throw new Refusal('wrong_state', `its organization ${halted.legalName} is halted; resume that first: holdfast organization resume`);
+  const [own] = await db
+    .select({ slug: authority.slug, state: authority.state })
+    .from(authority)
+    .where(and(eq(authority.entityId, entityId), ne(authority.state, 'active')))
+    .limit(1);
+  if (own) throw new Refusal('wrong_state', `it is the authority ${own.slug} of this deployment, which is ${own.state}`);
+}
+
+/** The same for many at once: what `expectMayBeActive` would refuse at an authority, by organization and by entity. */
+export async function mayNotBeActive(
+  db: Database,
+  authorityId: string,
+): Promise<{ readonly organizations: ReadonlySet<string>; readonly entities: ReadonlySet<string> }> {
+  const halted = await db
+    .select({ id: organization.id, legalName: organization.legalName })
+    .from(organization)
+    .where(and(eq(organization.authorityId, authorityId), eq(organization.state, 'halted')));
+  const stopped = await db.select({ entityId: authority.entityId }).from(authority).where(ne(authority.state, 'active'));
+  return { organizations: new Set(halted.flatMap(({ id, legalName }) => [id, legalName])), entities: new Set(stopped.map(({ entityId }) => entityId)) };
+}

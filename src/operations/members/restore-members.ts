@@ -1,0 +1,155 @@
+import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
+import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import { raw } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { knowMembers } from '../../store/known-entities.js';
+import { authority, member, organization } from '../../store/schema.js';
+import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { type Call, change, type Deployment } from '../call.js';
+import { reissueMarks } from '../marks/reissue-marks.js';
+import { Refusal } from '../refusal.js';
+import type { MemberRow } from '../registry.js';
+import { expectMayBeActive } from './may-be-active.js';
+
+/** Members that one commit brings back: their statements and marks travel as one value each. */
+const SLICE = 50;
+/** Slices that a request does itself; the background does the others. */
+const AT_ONCE = 20;
+
+/** Bring back what a halt of an organization or authority suspended, as far as one request goes; what is left, or fails now, the background does. */
+export async function restoreAll(call: Call, source: string): Promise<void> {
+  const { idempotency: _, ...plain } = call;
+  for (let n = 0; n < AT_ONCE; n++) if ((await restoreSlice(plain, source).catch(() => 0)) === 0) return;
+}
+
+/**
+ * Members whose organization or authority was halted and is active again come back, a slice in one commit, each with its
+ * statement and its marks. State says what is left to do, so a restore that is interrupted goes on. One that cannot come back
+ * (its membership has ended, it has no key, it belongs to another organization now) stays suspended, as if by itself.
+ * @returns how many were looked at; 0 means nobody is left
+ */
+export async function restoreSlice(call: Call, source?: string): Promise<number> {
+  const { db } = call.store;
+  const waiting = await sourcesThatCameBack(call, source);
+  if (waiting.length === 0) return 0;
+  const [first] = await db
+    .select({ authorityId: member.authorityId, slug: authority.slug })
+    .from(member)
+    .innerJoin(authority, eq(authority.id, member.authorityId))
+    .where(and(inArray(member.suspendedWith, waiting), eq(member.state, 'suspended'), eq(authority.state, 'active')))
+    .limit(1);
+  if (!first) return 0;
+  const { authorityId, slug } = first;
+  return change<number>(call, {
+    authorityId,
+    scope: null,
+    async decide(watch) {
+      const [row] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
+      const back = await sourcesThatCameBack(call, source);
+      const rows =
+        row?.state !== 'active' || back.length === 0
+          ? []
+          : await db
+              .select()
+              .from(member)
+              .where(and(eq(member.authorityId, authorityId), inArray(member.suspendedWith, back), eq(member.state, 'suspended')))
+              .limit(SLICE);
+      if (!row || rows.length === 0) return { events: [], statements: [], result: 0 };
+      const issuer = await issuerOf(call, row);
+      const tried = await Promise.all(rows.map((one) => restored(call, issuer, one)));
+      const coming = tried.filter((one) => 'statement' in one);
+      const marks = await reissueMarks(
+        call,
+        coming.map(({ member: one }) => one),
+        watch,
+      );
+      const now = call.now();
+      return {
+        events: tried.map((one) => eventOf(one)),
+        elsewhere: marks.elsewhere,
+        statements: [
+          raw(
+            "UPDATE member SET state = 'active', state_reason = NULL, suspended_with = NULL, updated_at = ?, v = v + 1 WHERE id IN (SELECT value FROM json_each(?))",
+            now,
+            JSON.stringify(coming.map(({ member: { id } }) => id)),
+          ),
+          raw(
+            'UPDATE member SET suspended_with = NULL, updated_at = ?, v = v + 1 WHERE id IN (SELECT value FROM json_each(?))',
+            now,
+            JSON.stringify(tried.flatMap((one) => ('why' in one ? [one.member.id] : []))),
+          ),
+          ...(coming.length
+            ? [
+                ...putArtefacts(coming.map(({ statement }) => statement)),
+                ...marks.statements,
+                knowMembers(
+                  authorityId,
+                  coming.map(({ member: { entityId } }) => entityId),
+                  now,
+                ),
+              ]
+            : []),
+        ],
+        result: rows.length,
+      };
+    },
+  }).catch((error: unknown) => {
+    // It cannot sign now: its members wait, and nobody else does for them.
+    if (error instanceof Refusal && error.code === 'wrong_state')
+      throw new Error(`members of ${slug} that a halt suspended cannot be restored now`, { cause: error });
+    throw error;
+  });
+}
+
+type Restored = { readonly member: MemberRow; readonly with: string | null } & ({ readonly statement: NewArtefact } | { readonly why: string });
+
+async function restored(call: Call, issuer: Issuer, before: MemberRow): Promise<Restored> {
+  const after: MemberRow = { ...before, state: 'active', stateReason: null, suspendedWith: null };
+  const source = before.suspendedWith;
+  try {
+    if (source?.startsWith('org_') && before.organizationId !== source) throw new Refusal('wrong_state', 'it belongs to another organization now');
+    await expectMayBeActive(call.store.db, before);
+    return { member: after, with: source, statement: await signedStatement(call, issuer, after) };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { member: before, with: source, why: error.message };
+  }
+}
+
+const eventOf = (one: Restored): NewEvent => ({
+  type: 'statement' in one ? 'member.resumed' : 'member.left_suspended',
+  subjectKind: 'member',
+  subjectId: one.member.id,
+  detail: {
+    entity_id: one.member.entityId,
+    from: 'suspended',
+    to: one.member.state,
+    with: one.with,
+    ...('why' in one && { why: one.why.slice(0, 500) }),
+  },
+  artefacts: 'statement' in one ? published([one.statement]) : [],
+});
+
+/** Organizations and authorities that suspended members and are active now. An index says which there are. */
+async function sourcesThatCameBack({ store: { db } }: Pick<Deployment, 'store'>, source: string | undefined): Promise<readonly string[]> {
+  const all = await db
+    .selectDistinct({ id: sql<string>`suspended_with` })
+    .from(member)
+    .where(source === undefined ? isNotNull(member.suspendedWith) : eq(member.suspendedWith, source))
+    .limit(500);
+  if (all.length === 0) return [];
+  const ids = JSON.stringify(all.map(({ id }) => id));
+  const among = sql`id IN (SELECT value FROM json_each(${ids}))`;
+  const [organizations, authorities] = await Promise.all([
+    db
+      .select({ id: organization.id })
+      .from(organization)
+      .where(and(among, eq(organization.state, 'active'))),
+    db
+      .select({ id: authority.id })
+      .from(authority)
+      .where(and(among, eq(authority.state, 'active'))),
+  ]);
+  // So many at a time: D1 binds at most 100 values.
+  return [...organizations, ...authorities].map(({ id }) => id).slice(0, 50);
+}

@@ -1,0 +1,104 @@
+import { and, count, eq, inArray } from 'drizzle-orm';
+import type { EventsOf, Watch } from '../../store/change.js';
+import type { Statement } from '../../store/database.js';
+import { only } from '../../store/only.js';
+import { authority, member, organization, trustMark, trustMarkGrant } from '../../store/schema.js';
+import { suspendOrganization } from '../../store/suspend-organization.js';
+import { allow, type Call, change } from '../call.js';
+import { type WithMarks, withdrawMarks } from '../marks/cut-marks.js';
+import { Refusal } from '../refusal.js';
+import { findAuthority } from '../registry.js';
+import { organizationOrRefuse, type OrganizationRow } from './find-organization.js';
+
+export interface MovedOrganization {
+  readonly organization: OrganizationRow;
+  /** Members it reaches: suspended by a halt, to be brought back by a resume. */
+  readonly members: number;
+  readonly already: boolean;
+}
+
+/**
+ * Suspend every active member of an organization at an authority, in one commit and by predicate: it costs as many
+ * statements for one member as for all. One event tells of it, with the count; each member's row says with what it was
+ * suspended. Until the organization is resumed none of its members becomes active.
+ * @throws Refusal invalid_request, not_found
+ */
+export async function haltOrganization(call: Call, slug: string, idOrName: string, reason: string | undefined): Promise<MovedOrganization> {
+  allow(call, 'cut', slug);
+  if (!reason) throw new Refusal('invalid_request', 'halting an organization needs a reason');
+  const { db } = call.store;
+  const { id: authorityId } = await findAuthority(db, slug);
+  const { id } = await organizationOrRefuse(call, authorityId, idOrName);
+  return change<MovedOrganization>(call, {
+    authorityId,
+    scope: null,
+    urgent: true,
+    async decide(watch) {
+      const before = await organizationOrRefuse(call, authorityId, id);
+      if (before.state === 'halted') return { events: [], statements: [], result: { organization: before, members: 0, already: true } };
+      const now = call.now();
+      const after: OrganizationRow = { ...before, state: 'halted', stateReason: reason, updatedAt: now, v: before.v + 1 };
+      const active = and(eq(member.authorityId, authorityId), eq(member.organizationId, id), only(member.state, 'active'));
+      const [counted] = await db.select({ n: count() }).from(member).where(active);
+      const members = counted?.n ?? 0;
+      const marks = await marksOfMembers(call, watch, { authorityId, organization: before, reason });
+      return {
+        events: [
+          {
+            type: 'organization.halted',
+            subjectKind: 'organization',
+            subjectId: id,
+            reason,
+            detail: { legal_name: before.legalName, members },
+          },
+        ],
+        elsewhere: marks.elsewhere,
+        statements: [
+          db.update(organization).set({ state: after.state, stateReason: reason, updatedAt: now, v: after.v }).where(eq(organization.id, id)),
+          ...marks.statements,
+          ...suspendOrganization(authorityId, id, `organization halted: ${reason}`, now),
+        ],
+        result: { organization: after, members, already: false },
+      };
+    },
+  });
+}
+
+/** What the suspension takes of the members' marks, at every authority that issued some; each of those is watched. */
+async function marksOfMembers(
+  call: Call,
+  watch: Watch,
+  { authorityId, organization: of, reason }: { readonly authorityId: string; readonly organization: OrganizationRow; readonly reason: string },
+): Promise<WithMarks> {
+  const { db } = call.store;
+  const active = db
+    .select({ id: member.id })
+    .from(member)
+    .where(and(eq(member.authorityId, authorityId), eq(member.organizationId, of.id), only(member.state, 'active')));
+  const issuers = await db
+    .selectDistinct({ id: trustMarkGrant.authorityId })
+    .from(trustMarkGrant)
+    .where(and(inArray(trustMarkGrant.memberId, active), eq(trustMarkGrant.state, 'active')));
+  const statements: Statement[] = [];
+  const elsewhere: EventsOf[] = [];
+  for (const { id } of issuers) {
+    await watch(id);
+    const [issuing] = await db.select().from(authority).where(eq(authority.id, id)).limit(1);
+    if (!issuing) continue;
+    statements.push(...(await withdrawMarks(call, issuing, inArray(trustMark.memberId, active), `suspended: organization halted: ${reason}`, true)));
+    if (id !== authorityId)
+      elsewhere.push({
+        authorityId: id,
+        events: [
+          {
+            type: 'trust_mark.suspended',
+            subjectKind: 'organization',
+            subjectId: of.id,
+            reason,
+            detail: { legal_name: of.legalName, with: 'the memberships of the organization' },
+          },
+        ],
+      });
+  }
+  return { statements, elsewhere };
+}
