@@ -3,7 +3,8 @@ import { allow } from '../operations/call.js';
 import { adoptMemberKeys, changeMember, replaceMemberKeys } from '../operations/members/change-member.js';
 import { enrollMember } from '../operations/members/enroll-member.js';
 import { hostConfiguration, unhostConfiguration } from '../operations/members/host-configuration.js';
-import { MEMBER_VERBS, type MemberVerb, type Transitioned, transitionMember } from '../operations/members/member-life-cycle.js';
+import { MEMBER_VERBS, type MemberVerb } from '../operations/members/member-verbs.js';
+import { type Moved, moveMember } from '../operations/members/move-member.js';
 import { preflight } from '../operations/members/preflight.js';
 import { getMember, listEvents, listMembers, listOrganizations } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
@@ -66,11 +67,11 @@ const statementSchema = z
 const SUMMARIES: Record<MemberVerb, string> = {
   take: 'Begin vetting an applicant',
   approve: 'Approve: nothing is signed yet',
-  activate: 'Publish the statement',
+  activate: 'Publish the statement about what was approved',
   refuse: 'Refuse, with a reason',
   withdraw: 'Withdraw an application',
   suspend: 'Cut off at once; needs nothing from the member',
-  resume: 'Take a suspended member back',
+  resume: 'Take a suspended member back; one that was changed meanwhile: the version you saw (v)',
   revoke: 'Cut off for good; the identifier stays barred',
   archive: 'Close the record of a member that ended',
 };
@@ -183,8 +184,8 @@ export function memberEndpoints(app: AdminApp): void {
         return write(
           c,
           200,
-          ({ member, already }: Transitioned) => ({ ...presentMember(member), ...(already && { already: true }) }),
-          (call) => transitionMember(call, param(c, 'slug'), param(c, 'id'), name, { reason: body.reason, version: body.v }),
+          ({ member, already }: Moved) => ({ ...presentMember(member), ...(already && { already: true }) }),
+          (call) => moveMember(call, param(c, 'slug'), param(c, 'id'), name, { reason: body.reason, version: body.v }),
         );
       },
     );

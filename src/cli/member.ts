@@ -17,6 +17,7 @@ export interface MemberView {
   readonly jwks: { readonly keys: readonly { readonly kid: string; readonly kty: string }[] };
   readonly created_at: number;
   readonly updated_at: number;
+  readonly v: number;
   readonly already?: boolean;
   readonly findings?: Report['findings'];
 }
@@ -37,6 +38,7 @@ function describe(member: MemberView): void {
   out(`  keys      ${member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', ')}`);
   if (member.state_reason) out(`  reason    ${member.state_reason}`);
   out(`  enrolled  ${when(member.created_at)}`);
+  out(`  version   ${member.v}`);
 }
 
 const DOMAIN_CONTROL = 'how it shows that it may use its domain: "well-known" (a token under its host), or the reason why you vouch for it';
@@ -235,6 +237,15 @@ const VERBS: readonly (readonly [name: string, about: string, reason: boolean, d
   ['archive', 'close the record of a member that ended', false, false],
 ];
 
+const SEEN: Readonly<Record<string, string>> = {
+  resume: 'the version you have looked at (member show); needed when the member was changed while it was suspended',
+};
+
+function versionOf(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new CliError(2, `--seen takes the version that "member show" gives, not ${text.slice(0, 40)}`);
+  return Number(text);
+}
+
 export function memberCommands(program: Command): void {
   const member = program.command('member').description('enrol members and move them through their life');
   member
@@ -316,10 +327,14 @@ export function memberCommands(program: Command): void {
     const verb = member.command(`${name} <id>`).description(about);
     if (needsReason) verb.requiredOption('--reason <text>', 'why; it stands in the audit trail');
     if (destructive) verb.option('--yes <id>', 'confirm by repeating the id');
-    verb.action(async (id: string, options: { reason?: string; yes?: string }, command: Command) => {
+    verb.option('--seen <version>', SEEN[name] ?? 'refuse when the member has another version than this (member show)');
+    verb.action(async (id: string, options: { reason?: string; yes?: string; seen?: string }, command: Command) => {
       const { client, authority, json } = globals(command);
       if (destructive) await confirm(id, options.yes, `This will ${about}: ${id}`);
-      const one = await client.send<MemberView>('POST', base(authority, id, name), options.reason === undefined ? {} : { reason: options.reason });
+      const one = await client.send<MemberView>('POST', base(authority, id, name), {
+        ...(options.reason !== undefined && { reason: options.reason }),
+        ...(options.seen !== undefined && { v: versionOf(options.seen) }),
+      });
       show(json, one, () => {
         talk(one.already ? `already_${one.state}` : `${one.entity_id} is ${one.state} now`);
         describe(one);

@@ -139,6 +139,8 @@ export const member = sqliteTable(
     domainControl: json<DomainControl | null>('domain_control'),
     /** Raised by everything that narrows or cuts; evidence read before is never served after. */
     cut: integer('cut').notNull(),
+    /** Digest of the content that was approved, or in force when it was suspended; null where nobody has decided. */
+    approvedSha256: text('approved_sha256'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     v: integer('v').notNull(),

@@ -12,6 +12,7 @@ import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import type { Call } from '../call.js';
 import { cutMarksOf } from '../marks/cut-marks.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow } from '../registry.js';
+import { writeMember } from '../members/write-member.js';
 import type { Consequences } from './change-keys.js';
 
 export interface Removed extends Consequences {
@@ -72,9 +73,12 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
   const added = own && heir && !kept.some((one) => sameKey(one, heir)) ? [heir] : [];
   const now = call.now();
   const bare = kept.length + added.length === 0;
-  const after: MemberRow = {
+  // No configuration that shows it again binds it.
+  const removedKeys = [...new Set([...before.removedKeys, await calculateJwkThumbprint(gone)])];
+  const wanted: MemberRow = {
     ...before,
     jwks: { keys: [...kept, ...added] },
+    removedKeys,
     keysIat: now,
     cut: before.cut + 1,
     ...(bare && before.state === 'active' && { state: 'suspended', stateReason: 'the only key we vouched for was compromised' }),
@@ -83,10 +87,10 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
     updatedAt: now,
     v: before.v + 1,
   };
+  const { row: after, ...written } = await writeMember({ before, after: wanted });
   const ends = after.state !== before.state;
   const marks = ends ? await cutMarksOf(call, before, watch, { reason: 'key compromised', ends: false }) : { statements: [], elsewhere: [] };
   const statement = after.state === 'active' ? await statementNow(call, of, after) : undefined;
-  const { jwks, keysIat, cut, hosted, state, stateReason, updatedAt, v } = after;
   const at = (kind: 'statement' | 'hosted') => and(eq(artefact.authorityId, before.authorityId), eq(artefact.kind, kind), eq(artefact.key, before.entityId));
   const event: NewEvent = {
     type: 'member.key_compromised',
@@ -102,12 +106,10 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
     },
     artefacts: published(statement ? [statement] : []),
   };
-  // No configuration that shows it again binds it.
-  const removedKeys = [...new Set([...before.removedKeys, await calculateJwkThumbprint(gone)])];
   return {
-    events: [{ authorityId: before.authorityId, events: [event] }, ...marks.elsewhere],
+    events: [{ authorityId: before.authorityId, events: [event, ...written.events] }, ...marks.elsewhere],
     statements: [
-      db.update(member).set({ jwks, removedKeys, keysIat, cut, hosted, state, stateReason, updatedAt, v }).where(eq(member.id, before.id)),
+      ...written.statements,
       ...marks.statements,
       db.delete(artefact).where(at('hosted')),
       ...(after.state !== 'active'

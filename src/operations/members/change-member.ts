@@ -3,8 +3,8 @@ import { type JwkSet, usableKeys, verifyEntityStatement } from '../../federation
 import { putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { artefact, member, trustMark } from '../../store/schema.js';
-import { allow, type Call, change } from '../call.js';
+import { artefact, trustMark } from '../../store/schema.js';
+import { allow, type Call, change, may } from '../call.js';
 import { organizationOf } from './enroll-member.js';
 import { dueBelow } from '../../store/known-entities.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
@@ -17,6 +17,7 @@ import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+import { writeMember } from './write-member.js';
 
 const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
 
@@ -37,7 +38,7 @@ export const rewriteMember = (
 ): Promise<WithFindings<MemberRow>> => rewrite(call, slug, id, version, decide, (row) => ({ ...row, findings }));
 
 /**
- * Write a changed member; the statement of an active one is signed anew in the same commit.
+ * Write a changed member; the statement of an active one is signed anew in the same commit, an approved one is vetted again.
  * @param answer what the caller is told, of the row as written; asked once `decide` has run
  */
 export async function rewrite<T>(
@@ -51,6 +52,8 @@ export async function rewrite<T>(
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
   const { entityId } = await findMember(db, authorityId, id);
+  // What an approver changes of a suspended member he has decided about; what was approved is always looked at again.
+  const approver = call.actor.kind !== 'system' && may(call, 'approve', slug);
   return change<T>(call, {
     authorityId,
     scope: entityId,
@@ -60,17 +63,14 @@ export async function rewrite<T>(
       if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
       const { row, events, first = [] } = await decide(before);
       if (events.length === 0) return { events, statements: [], result: answer(before) };
-      const after = { ...row, updatedAt: call.now(), v: before.v + 1 };
+      const write = { before, after: { ...row, updatedAt: call.now(), v: before.v + 1 }, decided: approver && before.state !== 'approved' };
+      const { row: after, ...written } = await writeMember(write);
       const artefacts = after.state === 'active' ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
-      const { id: _, authorityId: __, entityId: ___, createdAt: ____, ...columns } = after;
       return {
-        events: events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one)),
+        events: [...events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one)), ...written.events],
         statements: [
           ...first,
-          db
-            .update(member)
-            .set(columns)
-            .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
+          ...written.statements,
           ...(artefacts.length ? [putArtefacts(artefacts), ...dueBelow(authorityId, after.entityId, after.updatedAt)] : []),
         ],
         result: answer(after),
@@ -92,8 +92,10 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
   const authority = await findAuthority(call.store.db, slug);
   const { entityId, jwks } = await findMember(call.store.db, authority.id, id);
   const control = shownBy && (await showDomainControl(call, authority.entityId, entityId, jwks, shownBy)); // before the lock
+  const approver = may(call, 'approve', slug);
   return rewriteMember(call, slug, id, version, async (before) => {
-    if (before.state === 'active') allow(call, 'approve', slug);
+    if (before.state === 'active' && !approver)
+      throw new Refusal('permission_denied', `the role ${call.role} may not approve; what is said about an active member changes at once`);
     const given = { ...input, domainControl: control };
     const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<MemberRow>;
     expectMemberInput({ ...before, ...set }, call);

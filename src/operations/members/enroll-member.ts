@@ -17,6 +17,7 @@ import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { findAuthority, findOrganization, type MemberRow } from '../registry.js';
 import { expectWaived } from './waivers.js';
+import { writeMember } from './write-member.js';
 
 export interface Enrollment extends Omit<MemberInput, 'domainControl'> {
   /** How domain control is shown, for a configuration elsewhere than on the identifier's own host. */
@@ -90,7 +91,8 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
         },
         { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
       );
-      const row = former ? await again(former, fresh, keys, input.entityId) : fresh;
+      const described = former ? await again(former, fresh, keys, input.entityId) : fresh;
+      const { row, ...written } = await writeMember({ before: former, after: described });
       await expectLocatable(call, row, true);
       const artefacts = input.activate ? [await signedStatement(call, await issuerOf(call, authority), row)] : [];
       const detail = {
@@ -111,7 +113,9 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
         ],
         statements: [
           ...owner.statements,
-          ...(former ? returned(call, row) : [insertRows(member, [row])]),
+          ...written.statements,
+          // Nothing is left of what watching found before.
+          ...(former ? [db.delete(memberWatch).where(eq(memberWatch.memberId, row.id))] : []),
           ...(artefacts.length ? [putArtefacts(artefacts), knowMembers(authorityId, [row.entityId], now)] : []),
         ],
         result: { ...row, findings: keys.findings },
@@ -145,12 +149,6 @@ async function again(former: MemberRow, fresh: MemberRow, keys: BoundKeys, entit
   const before = { ...fresh, jwks: former.jwks, removedKeys: former.removedKeys, cut: former.cut + 1 };
   const { row } = await bind(before, keys.jwks, keys.iat === null ? { person: fresh.createdAt } : { iat: Math.max(keys.iat, former.keysIat ?? 0) });
   return { ...row, organizationId: fresh.organizationId ?? former.organizationId, createdAt: former.createdAt, v: former.v + 1 };
-}
-
-/** What is written of it: the row, and nothing of what watching found before. */
-function returned({ store: { db } }: Call, row: MemberRow): readonly Statement[] {
-  const { id, ...columns } = row;
-  return [db.update(member).set(columns).where(eq(member.id, id)), db.delete(memberWatch).where(eq(memberWatch.memberId, id))];
 }
 
 /** The keys to vouch for, and how they were proven (registry: keys given by an operator count as proven by him). */

@@ -15,6 +15,7 @@ import { givenKeys } from './member-keys.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority, type MemberRow } from '../registry.js';
+import { writeMembers } from './write-member.js';
 
 /** Before the code of a line that was taken all the same. */
 export const WARNING = 'warning:';
@@ -221,13 +222,14 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
     accepted.map(({ input }) => input.organization),
   );
   const now = call.now();
-  const rows = accepted.map(({ input, keys: { jwks } }) => {
+  const described = accepted.map(({ input, keys: { jwks } }) => {
     const organizationId = input.organization === undefined ? null : (organizations.ids.get(input.organization) ?? null);
     return newMemberRow(
       { id: newId('mem'), authorityId, organizationId, entityId: input.entity_id, active: input.activate === true, jwks, keysIat: null, now },
       inputOf(input, now),
     );
   });
+  const { rows, statements } = await writeMembers(described.map((after) => ({ after })));
   const active = rows.filter(({ state }) => state === 'active');
   const artefacts = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
   const events = rows.map((row): NewEvent => {
@@ -253,7 +255,7 @@ async function decideSlice(call: Call, slug: string, authorityId: string, lines:
     events: [...organizations.events, ...events],
     statements: [
       ...organizations.statements,
-      ...(rows.length ? [insertRows(member, rows)] : []),
+      ...statements,
       ...(artefacts.size
         ? [
             putArtefacts([...artefacts.values()]),

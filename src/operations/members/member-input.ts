@@ -108,6 +108,7 @@ export const newMemberRow = ({ active, now, ...given }: NewMember, input: Member
   ecLocation: input.ecLocation ?? null,
   domainControl: input.domainControl ?? null,
   cut: 0,
+  approvedSha256: null,
   createdAt: now,
   updatedAt: now,
   v: 1,

@@ -1,0 +1,1 @@
+ALTER TABLE `member` ADD `approved_sha256` text;

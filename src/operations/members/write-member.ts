@@ -1,0 +1,57 @@
+import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { putMembers } from '../../store/member-rows.js';
+import type { MemberRow } from '../registry.js';
+import { contentChanged, settled } from './vetted.js';
+
+export interface MemberWrite {
+  /** Undefined for one that is enrolled now. */
+  readonly before?: MemberRow | undefined;
+  readonly after: MemberRow;
+  /** Somebody who may approve has decided about just this content. */
+  readonly decided?: boolean;
+}
+
+export interface WrittenMembers {
+  /** The rows as they are written, in the order given: sign these, answer with these. */
+  readonly rows: readonly MemberRow[];
+  readonly statements: readonly Statement[];
+  /** What the write itself did; they go with the events of the verb. */
+  readonly events: readonly NewEvent[];
+}
+
+/**
+ * Write members: every verb goes through here, so what has to be kept with a member's row is kept whatever the verb is.
+ * @throws Refusal wrong_state when something would be published that nobody approved
+ */
+export async function writeMembers(writes: readonly MemberWrite[]): Promise<WrittenMembers> {
+  const rows = await Promise.all(writes.map(({ before, after, decided = false }) => settled(before, after, decided)));
+  return {
+    rows,
+    statements: putMembers(rows),
+    events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
+  };
+}
+
+export interface WrittenMember extends Omit<WrittenMembers, 'rows'> {
+  readonly row: MemberRow;
+}
+
+/** Write one member. @throws Refusal wrong_state */
+export async function writeMember(write: MemberWrite): Promise<WrittenMember> {
+  const { rows, ...rest } = await writeMembers([write]);
+  return { ...rest, row: rows[0] as MemberRow };
+}
+
+/** What was approved is no longer what stands there: it is looked at again. */
+function sentBack(before: MemberRow | undefined, row: MemberRow): readonly NewEvent[] {
+  if (before?.state !== 'approved' || row.state !== 'vetting') return [];
+  return [
+    {
+      type: 'member.sent_back',
+      subjectKind: 'member',
+      subjectId: row.id,
+      detail: { entity_id: row.entityId, from: before.state, to: row.state, changed: contentChanged(before, row) },
+    },
+  ];
+}
