@@ -15,6 +15,7 @@ import { MEMBER_STATES, type MemberState } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import {
+  enrollmentOf,
   eventSchema,
   memberChange,
   memberInput,
@@ -113,18 +114,7 @@ export function memberEndpoints(app: AdminApp): void {
       status: 201,
     },
     (c) => {
-      const body = validJson<z.infer<typeof newMember>>(c);
-      const input = {
-        ...memberInput(body),
-        entityId: body.entity_id,
-        jwks: body.jwks,
-        pem: body.pem,
-        entityConfiguration: body.entity_configuration,
-        organization: body.organization,
-        activate: body.activate,
-        readmit: body.readmit,
-        waive: body.waive,
-      };
+      const input = enrollmentOf(validJson<z.infer<typeof newMember>>(c));
       return write(c, 201, withFindings(presentMember), (call) => enrollMember(call, param(c, 'slug'), input));
     },
   );

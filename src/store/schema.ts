@@ -564,5 +564,10 @@ export const jobRefusal = sqliteTable(
   (t) => [primaryKey({ columns: [t.jobId, t.line] })],
 );
 
+/** Whom a dry run of an import would have enrolled, until it is closed. */
+export const importEntity = sqliteTable('import_entity', { jobId: text('job_id').notNull(), entityId: text('entity_id').notNull() }, (t) => [
+  primaryKey({ columns: [t.jobId, t.entityId] }),
+]);
+
 /** Facts about the deployment itself, such as the last time a clock was trusted. */
 export const setting = sqliteTable('setting', { name: text('name').primaryKey(), value: text('value').notNull() });

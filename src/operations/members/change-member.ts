@@ -5,7 +5,7 @@ import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { artefact, trustMark } from '../../store/schema.js';
 import { allow, type Call, change, may } from '../call.js';
-import { organizationOf } from './enroll-member.js';
+import { organizationsNamed } from './organizations.js';
 import { dueBelow } from '../../store/known-entities.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
 import { bindKeys, takenAway, toldDifference } from './key-binding.js';
@@ -101,8 +101,9 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
     expectMemberInput({ ...before, ...set }, call);
     if (set.ecLocation && before.hosted) throw new Refusal('wrong_state', 'we serve its configuration; end that first: holdfast member host <id> --end');
     await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string');
-    const owner = await organizationOf(call, before.authorityId, organization, call.now());
-    const row: MemberRow = { ...before, ...set, ...(owner.id !== null && { organizationId: owner.id }), cut: before.cut + 1 };
+    const organizations = await organizationsNamed(call, before.authorityId, [organization]);
+    const row: MemberRow = { ...before, ...set, organizationId: organizations.idOf(organization) ?? before.organizationId, cut: before.cut + 1 };
+    const owner = organizations.made();
     return {
       row,
       events: [

@@ -1,13 +1,13 @@
 import { and, eq } from 'drizzle-orm';
-import { mediaTypes, usableKeys, verifyEntityStatement } from '../../federation/entry.js';
-import { sha256 } from '../../keys/random.js';
-import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import { usableKeys, verifyEntityStatement } from '../../federation/entry.js';
+import { putArtefacts } from '../../store/bulk.js';
 import { artefact } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
 import { type Rewrite, rewriteMember } from './change-member.js';
 import { keysLeftOut, type WithFindings } from '../judged.js';
 import { knowMembers } from '../../store/known-entities.js';
 import { DOMAIN_CONTROL_NEEDED, type ShownBy, showDomainControl } from './domain-control.js';
+import { hostedArtefact } from './hosted-artefact.js';
 import { expectUnassigned } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { findAuthority, findMember, type MemberRow } from '../registry.js';
@@ -26,7 +26,7 @@ export async function hostConfiguration(call: Call, slug: string, id: string, co
   const { entityId, jwks } = await findMember(db, authorityId, id);
   const statement = await call.explorer.ask('configuration', { entityId, configuration: compact });
   if (!statement.ok) throw refuseFindings('this configuration is not served', statement.findings);
-  const { claims, header } = statement.value;
+  const { claims } = statement.value;
   if (claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'] !== undefined)
     throw new Refusal('wrong_state', 'only leafs are hosted: this entity has subordinates of its own');
   const keys = usableKeys(claims.jwks);
@@ -40,25 +40,7 @@ export async function hostConfiguration(call: Call, slug: string, id: string, co
     await expectUnassigned(call, authorityId, entityId, before.jwks);
     const domainControl = control ?? before.domainControl;
     if (!domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
-    const row: NewArtefact = {
-      authorityId,
-      kind: 'hosted',
-      key: entityId,
-      variant: '',
-      mediaType: mediaTypes.ENTITY_STATEMENT,
-      bytes: compact,
-      sha256: await sha256(compact),
-      iat: claims.iat,
-      exp: claims.exp,
-      cap: claims.exp,
-      kid: header.kid,
-      generation: 0,
-      cut: before.cut,
-      memberId: before.id,
-      organizationId: before.organizationId,
-      renewAt: null,
-      leaseUntil: 0,
-    };
+    const row = await hostedArtefact(before, statement.value);
     return {
       row: { ...before, hosted: true, domainControl },
       events: [

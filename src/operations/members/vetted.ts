@@ -59,7 +59,8 @@ export async function settled(before: MemberRow | undefined, after: MemberRow, d
         throw new Refusal('wrong_state', notDecided(before));
       return { ...after, approvedSha256: digest };
     case 'suspended':
-      if (before?.state !== 'suspended') return { ...after, approvedSha256: digest };
+      if (!before) return { ...after, approvedSha256: decided ? digest : null };
+      if (before.state !== 'suspended') return { ...after, approvedSha256: digest };
       // Who decides about a change has not decided about another one before it.
       return { ...after, approvedSha256: decided && !(await isStale(before)) ? digest : before.approvedSha256 };
     default:
