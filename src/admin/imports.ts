@@ -108,9 +108,10 @@ function parseLine(text: string, line: number): ImportLine {
   return json.ok ? { ...lineOf(json.value, line), bytes: text.length } : { line, fault: json.findings[0]?.detail ?? 'not JSON' };
 }
 
-/** A line is what POST …/members takes. */
+/** A line is what POST …/members takes; a mere text as domain_control is somebody's word. */
 function lineOf(value: unknown, line: number): ImportLine {
-  const parsed = newMember.safeParse(value);
+  const word = (value as { domain_control?: unknown } | null)?.domain_control;
+  const parsed = newMember.safeParse(typeof word === 'string' ? { ...(value as object), domain_control: { method: 'operator', reason: word } } : value);
   if (parsed.success) return { line, input: enrollmentOf(parsed.data) };
   return { line, fault: parsed.error.issues.map((issue) => `${issue.path.join('/') || 'line'}: ${issue.message}`).join('; ') };
 }
@@ -164,7 +165,6 @@ function csvLine(record: Record<string, string>, line: number): ImportLine {
     } else if (LIST_COLUMNS.includes(name)) value[name] = cell.split(/\s+/).filter(Boolean);
     else if (BOOLEAN_COLUMNS.includes(name)) value[name] = cell === 'true' ? true : cell === 'false' ? false : cell;
     else if (NUMBER_COLUMNS.includes(name)) value[name] = Number(cell);
-    else if (name === 'domain_control') value[name] = { method: 'operator', reason: cell };
     else value[name] = cell;
   }
   return { ...lineOf(value, line), bytes: Object.values(record).join().length };

@@ -10,6 +10,7 @@ import { getMember, listEvents, listMembers, listOrganizations } from '../operat
 import { Refusal } from '../operations/refusal.js';
 import { findAuthority } from '../operations/registry.js';
 import { statementOf } from '../operations/artefacts/statement-of.js';
+import { showMember } from '../operations/members/show-member.js';
 import { waivableOf } from '../operations/members/waivers.js';
 import { MEMBER_STATES, type MemberState } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
@@ -56,8 +57,18 @@ const preflightSchema = z
     jwks: z.unknown(),
   })
   .openapi('Preflight');
-const keysBody = z.strictObject({ jwks: z.unknown().optional(), pem: z.string().optional(), reason, v: z.number().int().optional() }).openapi('KeyReplacement');
-const hostBody = z.strictObject({ entity_configuration: z.string().min(1).max(262_144), domain_control: shownBy.optional() }).openapi('HostedConfiguration');
+const keysBody = z
+  .strictObject({
+    jwks: z.unknown().optional(),
+    pem: z.string().optional(),
+    reason,
+    v: z.number().int().optional(),
+    waive: z.array(z.string()).max(50).optional(),
+  })
+  .openapi('KeyReplacement');
+const hostBody = z
+  .strictObject({ entity_configuration: z.string().min(1).max(262_144), domain_control: shownBy.optional(), waive: z.array(z.string()).max(50).optional() })
+  .openapi('HostedConfiguration');
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
@@ -144,7 +155,7 @@ export function memberEndpoints(app: AdminApp): void {
     },
   );
   endpoint(app, { method: 'get', path: `${base}/{id}`, tag, summary: 'One member', response: memberSchema }, async (c) =>
-    c.json(presentMember(await getMember(c.var.call, param(c, 'slug'), param(c, 'id')))),
+    c.json(withFindings(presentMember)(await showMember(c.var.call, param(c, 'slug'), param(c, 'id')))),
   );
   endpoint(
     app,
@@ -186,7 +197,7 @@ export function memberEndpoints(app: AdminApp): void {
     (c) => {
       const body = validJson<z.infer<typeof keysBody>>(c);
       return write(c, 200, withFindings(presentMember), (call) =>
-        replaceMemberKeys(call, param(c, 'slug'), param(c, 'id'), { jwks: body.jwks, pem: body.pem, reason: body.reason, version: body.v }),
+        replaceMemberKeys(call, param(c, 'slug'), param(c, 'id'), { jwks: body.jwks, pem: body.pem, reason: body.reason, version: body.v, waive: body.waive }),
       );
     },
   );
@@ -219,7 +230,7 @@ export function memberEndpoints(app: AdminApp): void {
     (c) => {
       const body = validJson<z.infer<typeof hostBody>>(c);
       return write(c, 200, withFindings(presentMember), (call) =>
-        hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim(), body.domain_control),
+        hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim(), { shownBy: body.domain_control, waive: body.waive }),
       );
     },
   );

@@ -261,7 +261,7 @@ export function memberCommands(program: Command): void {
     .option('--organization <name>', 'the legal body: id or legal name')
     .option('--vetting', 'do not activate: the member waits in state vetting')
     .option('--readmit <reason>', 'take back a member that was revoked or archived')
-    .option('--waive <code...>', 'accept findings about policy by name: policy_violation, policy_operator_type')
+    .option('--waive <code...>', 'accept findings by name: policy_violation, policy_operator_type, key_of_authority, identifier_respelled')
     .option('--ec-location <url>', 'where it publishes its entity configuration, when not at its well-known URL')
     .option('--domain-control <how>', DOMAIN_CONTROL)
     .option('--dry-run', 'show what pre-flight finds and change nothing')
@@ -296,7 +296,10 @@ export function memberCommands(program: Command): void {
     .action(async (id: string, _options: object, command: Command) => {
       const { client, authority, json } = globals(command);
       const one = await client.get<MemberView>(base(authority, id));
-      show(json, one, () => describe(one));
+      show(json, one, () => {
+        describe(one);
+        talkFindings(one.findings);
+      });
     });
   member
     .command('statement <id>')
@@ -345,8 +348,9 @@ export function memberCommands(program: Command): void {
     .command('host <id> [file]')
     .description('serve the entity configuration that the member signed (a compact JWT in a file, or -), for leafs without a web server')
     .option('--domain-control <how>', DOMAIN_CONTROL)
+    .option('--waive <code...>', 'accept by name: identifier_respelled')
     .option('--end', 'serve it no longer')
-    .action(async (id: string, file: string | undefined, options: { end?: boolean; domainControl?: string }, command: Command) => {
+    .action(async (id: string, file: string | undefined, options: { end?: boolean; domainControl?: string; waive?: string[] }, command: Command) => {
       const { client, authority, json } = globals(command);
       if (!options.end && file === undefined) throw new CliError(2, 'which configuration? npx holdfast member host <id> <file>');
       const one = options.end
@@ -354,6 +358,7 @@ export function memberCommands(program: Command): void {
         : await client.send<MemberView>('PUT', base(authority, id, 'configuration'), {
             entity_configuration: readInput(file ?? '-').trim(),
             ...shownBy(options.domainControl),
+            ...(options.waive && { waive: options.waive }),
           });
       show(json, one, () => {
         describe(one);
@@ -382,12 +387,14 @@ export function memberCommands(program: Command): void {
     .option('--jwks <file>')
     .option('--pem <file>')
     .requiredOption('--reason <text>')
-    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string }, command: Command) => {
+    .option('--waive <code...>', 'accept by name: key_of_authority')
+    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string; waive?: string[] }, command: Command) => {
       const { client, authority, json } = globals(command);
       const one = await client.send<MemberView>('PUT', base(authority, id, 'keys'), {
         ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }),
         ...(options.pem !== undefined && { pem: readInput(options.pem) }),
         reason: options.reason,
+        ...(options.waive && { waive: options.waive }),
       });
       show(json, one, () => {
         describe(one);

@@ -1,4 +1,5 @@
 import { entityConfigurationUrl } from './entity-id.js';
+import { readUrl } from './read-url.js';
 
 /** Characters that mean the same escaped or not (RFC 3986 §2.3). */
 const UNRESERVED = /^[A-Za-z0-9._~-]$/;
@@ -38,4 +39,8 @@ function hostOf(authority: string, plain: boolean): string {
 /** Two identifiers of one place cannot both be served: they differ in case of the host, default port, a trailing dot or slash. */
 export const samePlace = (one: string, other: string): boolean => homeOf(one) === homeOf(other);
 
-const homeOf = (entityId: string): string => placeOf(new URL(entityConfigurationUrl(entityId)).href);
+/** Where an entity's configuration lies: the same for all spellings of its identifier. */
+export function homeOf(entityId: string): string {
+  const url = readUrl(entityConfigurationUrl(entityId));
+  return url ? placeOf(url.href) : entityId;
+}

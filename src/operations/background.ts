@@ -7,6 +7,7 @@ import { signDueStatuses } from './marks/cut-marks.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { staleArtefacts } from './jobs/jobs.js';
 import { dueResting } from '../store/known-entities.js';
+import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { renewSlice, SLICE } from './artefacts/renew.js';
 import { forgetWishes } from './resolving/wishes.js';
@@ -117,6 +118,9 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await attempt(async () => {
     // What members declare is strangers' too.
     while (more() && (await impactRuns(deployment)) && (await deployment.explorer.ask('impact', {})) > 0);
+  });
+  await attempt(async () => {
+    while (more() && (await indexMembers(deployment)) > 0);
   });
   await attempt(() => trackJobs(deployment));
   await attempt(() => purge(deployment));

@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, sql } from 'drizzle-orm';
 import type { PublicJwk } from '../../federation/entry.js';
 import { calculateJwkThumbprint } from 'jose';
 import { sameKey } from '../../federation/jwk-set.js';
@@ -7,11 +7,12 @@ import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { dueBelow, forgetMember } from '../../store/known-entities.js';
-import { artefact, authority, member } from '../../store/schema.js';
+import { artefact, authority, member, memberKey } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import type { Call } from '../call.js';
 import { cutMarksOf } from '../marks/cut-marks.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow } from '../registry.js';
+import { indexedTo } from '../members/index-members.js';
 import { writeMember } from '../members/write-member.js';
 import type { Consequences } from './change-keys.js';
 
@@ -57,13 +58,22 @@ export async function removeFromMembers(
   };
 }
 
-/** Members that list a key, under whatever `kid`. Their text is searched for its largest number, then each key is compared. */
-async function membersWith({ store: { db } }: Call, key: PublicJwk): Promise<readonly MemberRow[]> {
-  const rows = await db
+/** Members that list a key, under whatever `kid`: by the index, and by their text where an earlier version wrote rows that are not in it. */
+async function membersWith(call: Call, key: PublicJwk): Promise<readonly MemberRow[]> {
+  const { db } = call.store;
+  const after = await indexedTo(db);
+  const bound = db
+    .select({ id: memberKey.memberId })
+    .from(memberKey)
+    .where(eq(memberKey.thumbprint, await calculateJwkThumbprint(key)));
+  const rows = await db.select().from(member).where(inArray(member.id, bound));
+  if (after === undefined) return rows;
+  const unread = await db
     .select()
     .from(member)
-    .where(sql`instr(${member.jwks}, ${String(key.x ?? key.n)}) > 0`);
-  return rows.filter(({ jwks }) => jwks.keys.some((one) => sameKey(one, key)));
+    .where(and(gt(member.id, after), sql`instr(${member.jwks}, ${String(key.x ?? key.n)}) > 0`));
+  const known = new Set(rows.map(({ id }) => id));
+  return [...rows, ...unread.filter(({ id, jwks }) => !known.has(id) && jwks.keys.some((one) => sameKey(one, key)))];
 }
 
 async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: MemberRow, gone: PublicJwk, heir: PublicJwk | undefined): Promise<Rewritten> {

@@ -17,6 +17,9 @@ import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+import { sameKey } from '../../federation/jwk-set.js';
+import { sharedKeys } from './shared-keys.js';
+import { expectWaived } from './waivers.js';
 import { writeMember } from './write-member.js';
 
 const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
@@ -134,8 +137,16 @@ async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ r
   return kept ? { row, first: [] } : { row: { ...row, hosted: false }, first: [db.delete(artefact).where(place)] };
 }
 
+/** Among keys that are not bound yet: what they share with others. @throws Refusal findings for the authority's own key */
+async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<void> {
+  const keys = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key)));
+  const found = (await sharedKeys(call.store.db, { id: authorityId }, [{ entityId, jwks: { keys } }])).get(entityId) ?? [];
+  expectWaived(found, waive, 'these keys cannot be bound');
+}
+
 /** A person binds these keys: what to write, and the event that tells of it. */
-export async function bindByPerson(call: Call, before: MemberRow, jwks: JwkSet, reason: string): ReturnType<Rewrite> {
+export async function bindByPerson(call: Call, before: MemberRow, jwks: JwkSet, reason: string, waive: readonly string[] = []): ReturnType<Rewrite> {
+  await expectOwnKeys(call, before, jwks, waive);
   const { row, difference } = await bindKeys(before, jwks, { person: call.now() });
   return {
     ...(await keepHosting(call, row)),
@@ -156,13 +167,24 @@ export async function replaceMemberKeys(
   call: Call,
   slug: string,
   id: string,
-  input: { readonly jwks?: unknown; readonly pem?: string | undefined; readonly reason: string; readonly version?: number | undefined },
+  input: {
+    readonly jwks?: unknown;
+    readonly pem?: string | undefined;
+    readonly reason: string;
+    readonly version?: number | undefined;
+    readonly waive?: readonly string[] | undefined;
+  },
 ): Promise<WithFindings<MemberRow>> {
   allow(call, 'approve', slug);
   const given = await givenKeys(input);
   if (!given.ok) throw refuseFindings('these keys cannot be bound', given.findings);
   const { jwks, ignored } = given.value;
-  return rewriteMember(call, slug, id, input.version, (before) => bindByPerson(call, before, jwks, input.reason), keysLeftOut(ignored));
+  const { db } = call.store;
+  const authority = await findAuthority(db, slug);
+  const { entityId } = await findMember(db, authority.id, id);
+  const shared = (await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? [];
+  const decide: Rewrite = (before) => bindByPerson(call, before, jwks, input.reason, input.waive);
+  return rewriteMember(call, slug, id, input.version, decide, [...keysLeftOut(ignored), ...shared]);
 }
 
 /**
@@ -191,6 +213,7 @@ export async function adoptMemberKeys(call: Call, slug: string, id: string, conf
     const again = await takenAway(before, jwks);
     if (again.length)
       throw new Refusal('wrong_state', `a person took the key ${again[0]?.kid} away from this member; if it is to come back, a person has to bind it`);
+    await expectOwnKeys(call, before, jwks, []);
     const { row, difference } = await bindKeys(before, jwks, { iat });
     const same = difference.added.length === 0 && difference.removed.length === 0;
     return {

@@ -20,7 +20,7 @@ export async function enrollMember(call: Call, slug: string, input: Enrollment):
       const ground = await groundOf(call, await findAuthority(db, slug), [prepared]);
       const enrolled = await decideEnrollment(call, ground, prepared);
       const { rows, events, statements } = await writeEnrollments(call, ground, [enrolled]);
-      return { events, statements, result: { ...(rows[0] as MemberRow), findings: prepared.keys.findings } };
+      return { events, statements, result: { ...(rows[0] as MemberRow), findings: enrolled.findings } };
     },
   });
 }

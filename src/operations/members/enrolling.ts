@@ -1,4 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm';
+import { homeOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
@@ -7,6 +8,7 @@ import { knowMembers } from '../../store/known-entities.js';
 import { member, memberWatch } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type Call, may } from '../call.js';
+import { isError, type Judged } from '../judged.js';
 import { Refusal } from '../refusal.js';
 import type { AuthorityRow, MemberRow } from '../registry.js';
 import type { BoundKeys, Prepared } from './enrollment.js';
@@ -15,6 +17,9 @@ import { expectLocatable, expectUnassigned } from './identifier-uniqueness.js';
 import { bindKeys, takenAway } from './key-binding.js';
 import { newMemberRow } from './member-input.js';
 import { type Organizations, organizationsNamed } from './organizations.js';
+import { isBarred, otherSpellings, type Respelled, respelledFindings, spellingsOf } from './respelled.js';
+import { sharedKeys } from './shared-keys.js';
+import { expectWaived } from './waivers.js';
 import { DOMAIN_CONTROL_NEEDED } from './domain-control.js';
 import { writeMembers } from './write-member.js';
 
@@ -24,6 +29,12 @@ export interface Ground {
   /** Who was here before, by Entity Identifier. */
   readonly former: ReadonlyMap<string, MemberRow>;
   readonly organizations: Organizations;
+  /** What keys they share with others, by Entity Identifier. */
+  readonly shared: ReadonlyMap<string, readonly Judged[]>;
+  /** Who bears the identifiers in another spelling; grows with what is decided. */
+  readonly spellings: Map<string, readonly Respelled[]>;
+  /** The caller may decide what takes an approver. */
+  readonly approver: boolean;
 }
 
 export async function groundOf(call: Call, authority: AuthorityRow, all: readonly Prepared[]): Promise<Ground> {
@@ -40,6 +51,19 @@ export async function groundOf(call: Call, authority: AuthorityRow, all: readonl
       authority.id,
       all.map(({ input }) => input.organization),
     ),
+    shared: await sharedKeys(
+      call.store.db,
+      authority,
+      all.map(({ input, keys }) => ({ entityId: input.entityId, jwks: keys.jwks })),
+    ),
+    spellings: new Map(
+      await spellingsOf(
+        call.store.db,
+        authority.id,
+        all.map(({ input }) => input.entityId),
+      ),
+    ),
+    approver: may(call, 'approve', authority.slug),
   };
 }
 
@@ -48,6 +72,10 @@ export interface Enrolled {
   readonly prepared: Prepared;
   readonly before: MemberRow | undefined;
   readonly after: MemberRow;
+  /** What is worth knowing about it. */
+  readonly findings: readonly Judged[];
+  /** Codes that were waived. */
+  readonly waived: readonly string[];
 }
 
 /**
@@ -63,6 +91,11 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const before = ground.former.get(input.entityId);
   if (before) expectReturn(before, input.readmit);
   else if (input.readmit !== undefined) throw new Refusal('wrong_state', `${input.entityId} was never here; enrol it without readmit`);
+  const others = otherSpellings(ground.spellings, input.entityId);
+  const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? [])];
+  expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
+  if (isBarred(others) && !ground.approver)
+    throw new Refusal('permission_denied', `${others[0]?.entityId} is barred; only an approver takes it back, under whatever spelling`);
   const now = call.now();
   const fresh = newMemberRow(
     {
@@ -83,10 +116,14 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   if (prepared.hosted && !row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
   const given = new Set(keys.provenBy === 'operator' ? (input.removedKeys ?? []) : []);
   // The organization last: nothing may be refused once a new one is made.
+  const spelling = homeOf(input.entityId);
+  ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId: input.entityId, state }]);
   const organizationId = ground.organizations.idOf(input.organization) ?? before?.organizationId ?? null;
   return {
     prepared,
     before,
+    findings: [...keys.findings, ...found.filter(({ code }) => !keys.findings.some((one) => one.code === code))],
+    waived: [...new Set([...keys.waived, ...found.filter(isError).map(({ code }) => code)])],
     after: { ...row, organizationId, hosted: prepared.hosted !== undefined, removedKeys: [...new Set([...row.removedKeys, ...given])] },
   };
 }
@@ -127,8 +164,7 @@ export interface WrittenEnrollments {
 /** What enrolments write: organizations, members, statements, configurations to serve, events. */
 export async function writeEnrollments(call: Call, ground: Ground, all: readonly Enrolled[]): Promise<WrittenEnrollments> {
   const { authority } = ground;
-  const decided = may(call, 'approve', authority.slug);
-  const written = await writeMembers(all.map(({ before, after }) => ({ before, after, decided })));
+  const written = await writeMembers(all.map(({ before, after }) => ({ before, after, decided: ground.approver })));
   const active = written.rows.filter(({ state }) => state === 'active');
   const statements = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
   const hosted = await Promise.all(all.flatMap(({ prepared, after }) => (prepared.hosted ? [hostedArtefact(after, prepared.hosted)] : [])));
@@ -159,7 +195,7 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
   };
 }
 
-function eventOf({ prepared: { input, keys, domainControl, hosted }, before, after }: Enrolled, statement: NewArtefact | undefined): NewEvent {
+function eventOf({ prepared: { input, keys, domainControl, hosted }, before, after, waived }: Enrolled, statement: NewArtefact | undefined): NewEvent {
   return {
     type: 'member.enrolled',
     subjectKind: 'member',
@@ -170,7 +206,7 @@ function eventOf({ prepared: { input, keys, domainControl, hosted }, before, aft
       state: after.state,
       keys_proven_by: keys.provenBy,
       kids: keys.jwks.keys.map(({ kid }) => kid),
-      ...(keys.waived.length && { waived: keys.waived }),
+      ...(waived.length && { waived }),
       ...(after.ecLocation !== null && { ec_location: after.ecLocation }),
       ...(domainControl && { domain_control: domainControl }),
       ...(hosted && { hosted: true }),

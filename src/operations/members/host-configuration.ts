@@ -9,6 +9,8 @@ import { knowMembers } from '../../store/known-entities.js';
 import { DOMAIN_CONTROL_NEEDED, type ShownBy, showDomainControl } from './domain-control.js';
 import { hostedArtefact } from './hosted-artefact.js';
 import { expectUnassigned } from './identifier-uniqueness.js';
+import { otherSpellings, respelledFindings, spellingsOf } from './respelled.js';
+import { expectWaived } from './waivers.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { findAuthority, findMember, type MemberRow } from '../registry.js';
 
@@ -16,10 +18,16 @@ import { findAuthority, findMember, type MemberRow } from '../registry.js';
  * Serve the Entity Configuration that a member signed and an operator uploads (Entity Configuration Hosting draft): for
  * leafs that have no web server of their own. The statement about it then says where (`ec_location`). A key we vouch for
  * must have signed it; the identifier must be nobody else's, and the member must be known to control its domain.
- * @param shownBy how domain control is shown; not needed again once it was
+ * @param how `shownBy`: how domain control is shown; not needed again once it was
  * @throws Refusal findings, wrong_state, already_exists, invalid_request
  */
-export async function hostConfiguration(call: Call, slug: string, id: string, compact: string, shownBy?: ShownBy): Promise<WithFindings<MemberRow>> {
+export async function hostConfiguration(
+  call: Call,
+  slug: string,
+  id: string,
+  compact: string,
+  { shownBy, waive = [] }: { readonly shownBy?: ShownBy | undefined; readonly waive?: readonly string[] | undefined } = {},
+): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
   const { db } = call.store;
   const { id: authorityId, entityId: ourId } = await findAuthority(db, slug);
@@ -37,6 +45,8 @@ export async function hostConfiguration(call: Call, slug: string, id: string, co
     const signed = await verifyEntityStatement(statement.value, before.jwks);
     if (!signed.ok) throw refuseFindings('no key we vouch for has signed this configuration', signed.findings);
     if (before.ecLocation !== null) throw new Refusal('wrong_state', `its configuration is at ${before.ecLocation}; take ec_location away first`);
+    const respelled = respelledFindings(otherSpellings(await spellingsOf(db, authorityId, [entityId]), entityId));
+    expectWaived(respelled, waive, 'the identifier is somebody else’s');
     await expectUnassigned(call, authorityId, entityId, before.jwks);
     const domainControl = control ?? before.domainControl;
     if (!domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);

@@ -1,5 +1,6 @@
-import { and, eq, inArray, isNotNull, ne } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm';
 import { type JwkSet, parseJws } from '../../federation/entry.js';
+import { homeOf, samePlace } from '../../federation/place.js';
 import { artefact, authority, crawlEntity, member, snapshot } from '../../store/schema.js';
 import type { Call } from '../call.js';
 import { DOMAIN_CONTROL_NEEDED, onOwnHost, shareKey } from './domain-control.js';
@@ -19,11 +20,17 @@ const ASSIGNED = ['active', 'suspended'] as const;
 export async function expectUnassigned(call: Call, authorityId: string, entityId: string, jwks: JwkSet): Promise<void> {
   const { db } = call.store;
   const authorities = await db.select({ id: authority.id, slug: authority.slug, entityId: authority.entityId }).from(authority);
-  if (authorities.some((one) => one.entityId === entityId)) throw new Refusal('already_exists', 'this identifier is an authority of this deployment');
+  if (authorities.some((one) => samePlace(one.entityId, entityId))) throw new Refusal('already_exists', 'this identifier is an authority of this deployment');
   const members = await db
     .select({ authorityId: member.authorityId, jwks: member.jwks })
     .from(member)
-    .where(and(inArray(member.authorityId, ids(authorities, authorityId)), eq(member.entityId, entityId), inArray(member.state, ASSIGNED)));
+    .where(
+      and(
+        or(eq(member.spelling, homeOf(entityId)), and(isNull(member.spelling), eq(member.entityId, entityId), inArray(member.authorityId, ids(authorities)))),
+        sql`+${member.authorityId} <> ${authorityId}`,
+        inArray(member.state, ASSIGNED),
+      ),
+    );
   for (const other of members)
     if (!(await shareKey(jwks, other.jwks))) {
       const slug = authorities.find(({ id }) => id === other.authorityId)?.slug;

@@ -1,5 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Finding } from '../../federation/entry.js';
+import { homeOf } from '../../federation/place.js';
 import { insertRows } from '../../store/bulk.js';
 import type { NewEvent } from '../../store/event.js';
 import { importEntity, job, jobRefusal } from '../../store/schema.js';
@@ -115,23 +116,26 @@ async function decideSlice(call: Call, slug: string, lines: readonly Read[], dry
   const warned: Told[] = [];
   const all = lines.flatMap(({ prepared }) => prepared ?? []);
   const ground = await groundOf(call, await findAuthority(call.store.db, slug), all);
-  const seen = new Set(dryRun === undefined ? [] : await seenBefore(call, dryRun, all));
+  const earlier = dryRun === undefined ? [] : await seenBefore(call, dryRun, all);
+  const seen = new Set(earlier.map(({ entityId }) => entityId));
+  for (const { spelling, entityId } of earlier) ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId, state: 'vetting' }]);
   const accepted: Enrolled[] = [];
   for (const { line, prepared } of lines) {
     if (!prepared) continue;
     const { entityId } = prepared.input;
     try {
       if (seen.has(entityId)) throw new Refusal('already_exists', 'this entity identifier stands earlier in the file');
-      accepted.push(await decideEnrollment(call, ground, prepared));
+      const enrolled = await decideEnrollment(call, ground, prepared);
+      accepted.push(enrolled);
       seen.add(entityId);
-      const findings = prepared.keys.findings;
+      const findings = enrolled.findings;
       if (findings.length) warned.push({ line, entityId, code: `${WARNING}${findings[0]?.code}`, detail: textOf(findings) });
     } catch (error) {
       refused.push(refusalOf(line, entityId, error));
     }
   }
   if (dryRun !== undefined) {
-    const rows = accepted.map(({ after }) => ({ jobId: dryRun, entityId: after.entityId }));
+    const rows = accepted.map(({ after }) => ({ jobId: dryRun, entityId: after.entityId, spelling: homeOf(after.entityId) }));
     return { refused, warned, events: [], statements: rows.length ? [insertRows(importEntity, rows)] : [] };
   }
   const { events, statements } = await writeEnrollments(call, ground, accepted);
@@ -139,13 +143,12 @@ async function decideSlice(call: Call, slug: string, lines: readonly Read[], dry
 }
 
 /** A dry run makes no members: what it would have made is remembered apart. */
-async function seenBefore(call: Call, jobId: string, all: readonly Prepared[]): Promise<string[]> {
-  const ids = JSON.stringify(all.map(({ input }) => input.entityId));
-  const rows = await call.store.db
-    .select({ entityId: importEntity.entityId })
+function seenBefore(call: Call, jobId: string, all: readonly Prepared[]): Promise<{ entityId: string; spelling: string }[]> {
+  const spellings = JSON.stringify(all.map(({ input }) => homeOf(input.entityId)));
+  return call.store.db
+    .select({ entityId: importEntity.entityId, spelling: importEntity.spelling })
     .from(importEntity)
-    .where(and(eq(importEntity.jobId, jobId), sql`entity_id IN (SELECT value FROM json_each(${ids}))`));
-  return rows.map(({ entityId }) => entityId);
+    .where(and(eq(importEntity.jobId, jobId), sql`spelling IN (SELECT value FROM json_each(${spellings}))`));
 }
 
 function refusalOf(line: number, entityId: string, error: unknown): Told {

@@ -106,6 +106,7 @@ export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): 
   hosted: false,
   ecLocation: input.ecLocation ?? null,
   domainControl: input.domainControl ?? null,
+  spelling: null,
   cut: 0,
   approvedSha256: null,
   createdAt: now,

@@ -17,6 +17,7 @@ const NOT_CONTENT = [
   'keysFollowedAt',
   'cut',
   'approvedSha256',
+  'spelling',
   'createdAt',
   'updatedAt',
   'v',

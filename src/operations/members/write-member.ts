@@ -1,7 +1,10 @@
+import { homeOf } from '../../federation/place.js';
+import { jsonEqual } from '../../federation/strict-json.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { putMembers } from '../../store/member-rows.js';
 import type { MemberRow } from '../registry.js';
+import { thumbprintsOf } from './key-binding.js';
 import { contentChanged, settled } from './vetted.js';
 
 export interface MemberWrite {
@@ -25,10 +28,15 @@ export interface WrittenMembers {
  * @throws Refusal wrong_state when something would be published that nobody approved
  */
 export async function writeMembers(writes: readonly MemberWrite[]): Promise<WrittenMembers> {
-  const rows = await Promise.all(writes.map(({ before, after, decided = false }) => settled(before, after, decided)));
+  const spelled = ({ entityId }: MemberRow) => homeOf(entityId);
+  const rows = await Promise.all(
+    writes.map(async ({ before, after, decided = false }) => ({ ...(await settled(before, after, decided)), spelling: before?.spelling ?? spelled(after) })),
+  );
+  const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
+  const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
   return {
     rows,
-    statements: putMembers(rows),
+    statements: putMembers(rows, keys),
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
 }
