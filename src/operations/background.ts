@@ -6,6 +6,7 @@ import { type Deployment, systemCall } from './call.js';
 import { signDueStatuses } from './marks/cut-marks.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { staleArtefacts } from './jobs/jobs.js';
+import { forgetJobs } from './jobs/forget-jobs.js';
 import { dueResting } from '../store/known-entities.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
@@ -39,7 +40,7 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
   }
 }
 
-/** Drop what has served its time: spent assertions, idempotency records, marks that ended long ago with their answers. */
+/** Drop what has served its time: spent assertions, old jobs, idempotency records, marks that ended long ago with their answers. */
 export async function purge({ store, now }: Deployment): Promise<void> {
   const { db } = store;
   const longEnded = now() - KEPT_AFTER_END;
@@ -52,6 +53,7 @@ export async function purge({ store, now }: Deployment): Promise<void> {
     ),
     db.delete(trustMark).where(lt(trustMark.exp, longEnded)),
     ...forgetWishes(now()),
+    ...forgetJobs(now()),
   ]);
 }
 

@@ -1,6 +1,7 @@
 import { homeOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
-import type { Statement } from '../../store/database.js';
+import { raw, type Statement } from '../../store/database.js';
+import type { MemberState } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
 import { putMembers } from '../../store/member-rows.js';
 import type { MemberRow } from '../registry.js';
@@ -36,7 +37,7 @@ export async function writeMembers(writes: readonly MemberWrite[]): Promise<Writ
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
   return {
     rows,
-    statements: putMembers(rows, keys),
+    statements: [...putMembers(rows, keys), ...endWatch(rows)],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
 }
@@ -49,6 +50,14 @@ export interface WrittenMember extends Omit<WrittenMembers, 'rows'> {
 export async function writeMember(write: MemberWrite): Promise<WrittenMember> {
   const { rows, ...rest } = await writeMembers([write]);
   return { ...rest, row: rows[0] as MemberRow };
+}
+
+const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];
+
+/** Nobody looks at a member that has ended; one that comes back is looked at anew. */
+function endWatch(rows: readonly MemberRow[]): readonly Statement[] {
+  const ended = rows.filter(({ state }) => ENDED.includes(state)).map(({ id }) => id);
+  return ended.length ? [raw('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', JSON.stringify(ended))] : [];
 }
 
 /** What was approved is no longer what stands there: it is looked at again. */
