@@ -8,7 +8,8 @@ import { importSealKey } from '../dist/keys/seal.js';
 import { ensureOwner } from '../dist/operations/access/api-keys.js';
 import { createAuthority } from '../dist/operations/authorities/authorities.js';
 import { systemCall } from '../dist/operations/call.js';
-import { importSlice, startImport } from '../dist/operations/members/import-members.js';
+import { startImport } from '../dist/operations/members/import-job.js';
+import { importSlice } from '../dist/operations/members/import-members.js';
 import { exploringDirectly } from '../dist/operations/explore-directly.js';
 import { closedDoor } from '../dist/outbound/closed-door.js';
 import { createPublicApp } from '../dist/public/app.js';
@@ -56,7 +57,7 @@ export async function populate(d, from, to) {
   for (let at = from; at < to; at += 500) {
     const lines = Array.from({ length: Math.min(500, to - at) }, (_, n) => ({
       line: at - from + n + 1,
-      value: { entity_id: memberId(at + n), jwks: d.jwks, entity_types: ['openid_relying_party'], activate: true },
+      input: { entityId: memberId(at + n), jwks: d.jwks, entityTypes: ['openid_relying_party'], activate: true },
     }));
     await importSlice(d.call, 'main', job.id, lines);
   }

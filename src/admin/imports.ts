@@ -1,24 +1,26 @@
 import { z } from '@hono/zod-openapi';
 import { parse } from 'csv-parse/sync';
 import { parseJson } from '../federation/strict-json.js';
-import { finishImport, IMPORT_SLICE, IMPORT_SLICE_BYTES, type ImportLine, importSlice, startImport } from '../operations/members/import-members.js';
-import { listMembers } from '../operations/read.js';
+import { exportMembers } from '../operations/members/export-members.js';
+import { finishImport, startImport } from '../operations/members/import-job.js';
+import { IMPORT_SLICE, IMPORT_SLICE_BYTES, type ImportLine, importSlice } from '../operations/members/import-members.js';
 import { Refusal } from '../operations/refusal.js';
 import { allow } from '../operations/call.js';
 import { findAuthority } from '../operations/registry.js';
 import { type AdminApp, type AdminContext, param, validJson } from './context.js';
 import { endpoint } from './endpoint.js';
 import { problem } from './errors.js';
-import { jobSchema, presentJob, presentMember } from './wire.js';
+import { enrollmentOf, jobSchema, newMember, presentEnrollment, presentJob } from './wire.js';
 import { write } from './write.js';
 
-const MAX_LINE_BYTES = 64 * 1024;
+/** A line may carry a configuration to serve, of a quarter of a megabyte. */
+const MAX_LINE_BYTES = 384 * 1024;
 const MAX_CSV_BYTES = 8 * 1024 * 1024;
 const JSON_COLUMNS = ['jwks', 'metadata', 'constraints', 'claims'];
-const LIST_COLUMNS = ['entity_types', 'crit'];
+const LIST_COLUMNS = ['entity_types', 'crit', 'removed_keys', 'waive'];
 const BOOLEAN_COLUMNS = ['intermediate', 'activate'];
 const NUMBER_COLUMNS = ['statement_lifetime', 'valid_until'];
-const TEXT_COLUMNS = ['entity_id', 'pem', 'organization', 'ec_location', 'domain_control'];
+const TEXT_COLUMNS = ['entity_id', 'pem', 'organization', 'ec_location', 'domain_control', 'state', 'state_reason', 'hosted_configuration', 'readmit'];
 
 const opening = z.strictObject({ dry_run: z.boolean().default(false), total: z.number().int().min(0).optional() }).openapi('NewImport');
 
@@ -50,7 +52,7 @@ export function importEndpoints(app: AdminApp): void {
       tag,
       summary: 'Send lines: NDJSON (application/x-ndjson) or CSV with a header row (text/csv)',
       description:
-        'Taken in slices, each committed whole. The answer tells how far it came; lines up to there are skipped when sent again, so after a broken connection send the file again, or the rest with ?first_line=N.',
+        'Each line is what POST …/members takes, with the keys given: nothing is fetched. Taken in slices, each committed whole. The answer tells how far it came; lines up to there are skipped when sent again, so after a broken connection send the file again, or the rest with ?first_line=N. A gap is refused.',
       response: jobSchema,
     },
     async (c) => {
@@ -95,15 +97,23 @@ export function importEndpoints(app: AdminApp): void {
 async function* ndjsonLines(c: AdminContext, first: number): AsyncGenerator<ImportLine> {
   let line = first;
   for await (const text of textLines(c)) {
-    if (text.trim() !== '') yield parseLine(text, line);
+    yield text.trim() === '' ? { line } : parseLine(text, line);
     line++;
   }
 }
 
 function parseLine(text: string, line: number): ImportLine {
-  if (text.length > MAX_LINE_BYTES) return { line, value: null, fault: `the line has more than ${MAX_LINE_BYTES} bytes` };
+  if (text.length > MAX_LINE_BYTES) return { line, fault: `the line has more than ${MAX_LINE_BYTES} bytes` };
   const json = parseJson(text, 'line');
-  return json.ok ? { line, value: json.value, bytes: text.length } : { line, value: null, fault: json.findings[0]?.detail ?? 'not JSON' };
+  return json.ok ? { ...lineOf(json.value, line), bytes: text.length } : { line, fault: json.findings[0]?.detail ?? 'not JSON' };
+}
+
+/** A line is what POST …/members takes; a mere text as domain_control is somebody's word. */
+function lineOf(value: unknown, line: number): ImportLine {
+  const word = (value as { domain_control?: unknown } | null)?.domain_control;
+  const parsed = newMember.safeParse(typeof word === 'string' ? { ...(value as object), domain_control: { method: 'operator', reason: word } } : value);
+  if (parsed.success) return { line, input: enrollmentOf(parsed.data) };
+  return { line, fault: parsed.error.issues.map((issue) => `${issue.path.join('/') || 'line'}: ${issue.message}`).join('; ') };
 }
 
 /** Lines of the body as they arrive; one that never ends is cut off at the cap, the rest of it is skipped. */
@@ -150,17 +160,18 @@ function csvLine(record: Record<string, string>, line: number): ImportLine {
     if (cell === '') continue;
     if (JSON_COLUMNS.includes(name)) {
       const json = parseJson(cell, name);
-      if (!json.ok) return { line, value: record, fault: `${name}: ${json.findings[0]?.detail}` };
+      if (!json.ok) return { line, fault: `${name}: ${json.findings[0]?.detail}` };
       value[name] = json.value;
     } else if (LIST_COLUMNS.includes(name)) value[name] = cell.split(/\s+/).filter(Boolean);
     else if (BOOLEAN_COLUMNS.includes(name)) value[name] = cell === 'true' ? true : cell === 'false' ? false : cell;
     else if (NUMBER_COLUMNS.includes(name)) value[name] = Number(cell);
     else value[name] = cell;
   }
-  return { line, value, bytes: Object.values(record).join().length };
+  return { ...lineOf(value, line), bytes: Object.values(record).join().length };
 }
 
-const EXPORT_PAGE = 1000;
+/** Each may come with a configuration of a quarter of a megabyte. */
+const EXPORT_PAGE = 100;
 
 function exportStream(c: AdminContext): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -169,11 +180,8 @@ function exportStream(c: AdminContext): ReadableStream<Uint8Array> {
   let cursor: string | undefined;
   return new ReadableStream({
     async pull(controller) {
-      const page = await listMembers(call, slug, { limit: EXPORT_PAGE, cursor });
-      const lines = page.items.map((row) => {
-        const { id: _, state_reason: __, hosted: ___, domain_control: shown, created_at: ____, updated_at: _____, v: ______, ...line } = presentMember(row);
-        return `${JSON.stringify({ ...line, ...(shown && { domain_control: shown.reason ?? 'a token under its host' }) })}\n`;
-      });
+      const page = await exportMembers(call, slug, { limit: EXPORT_PAGE, cursor });
+      const lines = page.items.map((one) => `${JSON.stringify(presentEnrollment(one))}\n`);
       if (lines.length) controller.enqueue(encoder.encode(lines.join('')));
       cursor = page.next ?? undefined;
       if (page.next === null) controller.close();

@@ -2,16 +2,19 @@ import { z } from '@hono/zod-openapi';
 import { adoptMemberKeys, changeMember, replaceMemberKeys } from '../operations/members/change-member.js';
 import { enrollMember } from '../operations/members/enroll-member.js';
 import { hostConfiguration, unhostConfiguration } from '../operations/members/host-configuration.js';
-import { MEMBER_VERBS, type MemberVerb, type Transitioned, transitionMember } from '../operations/members/member-life-cycle.js';
+import { MEMBER_VERBS, type MemberVerb } from '../operations/members/member-verbs.js';
+import { type Moved, moveMember } from '../operations/members/move-member.js';
 import { preflight } from '../operations/members/preflight.js';
 import { getMember, listEvents, listMembers } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
 import { statementOf } from '../operations/artefacts/statement-of.js';
+import { showMember } from '../operations/members/show-member.js';
 import { waivableOf } from '../operations/members/waivers.js';
 import { MEMBER_STATES, type MemberState } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import {
+  enrollmentOf,
   eventSchema,
   memberChange,
   memberInput,
@@ -52,8 +55,18 @@ const preflightSchema = z
     jwks: z.unknown(),
   })
   .openapi('Preflight');
-const keysBody = z.strictObject({ jwks: z.unknown().optional(), pem: z.string().optional(), reason, v: z.number().int().optional() }).openapi('KeyReplacement');
-const hostBody = z.strictObject({ entity_configuration: z.string().min(1).max(262_144), domain_control: shownBy.optional() }).openapi('HostedConfiguration');
+const keysBody = z
+  .strictObject({
+    jwks: z.unknown().optional(),
+    pem: z.string().optional(),
+    reason,
+    v: z.number().int().optional(),
+    waive: z.array(z.string()).max(50).optional(),
+  })
+  .openapi('KeyReplacement');
+const hostBody = z
+  .strictObject({ entity_configuration: z.string().min(1).max(262_144), domain_control: shownBy.optional(), waive: z.array(z.string()).max(50).optional() })
+  .openapi('HostedConfiguration');
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
@@ -64,11 +77,11 @@ const statementSchema = z
 const SUMMARIES: Record<MemberVerb, string> = {
   take: 'Begin vetting an applicant',
   approve: 'Approve: nothing is signed yet',
-  activate: 'Publish the statement',
+  activate: 'Publish the statement about what was approved',
   refuse: 'Refuse, with a reason',
   withdraw: 'Withdraw an application',
   suspend: 'Cut off at once; needs nothing from the member',
-  resume: 'Take a suspended member back',
+  resume: 'Take a suspended member back; one that was changed meanwhile: the version you saw (v)',
   revoke: 'Cut off for good; the identifier stays barred',
   archive: 'Close the record of a member that ended',
 };
@@ -110,18 +123,7 @@ export function memberEndpoints(app: AdminApp): void {
       status: 201,
     },
     (c) => {
-      const body = validJson<z.infer<typeof newMember>>(c);
-      const input = {
-        ...memberInput(body),
-        entityId: body.entity_id,
-        jwks: body.jwks,
-        pem: body.pem,
-        entityConfiguration: body.entity_configuration,
-        organization: body.organization,
-        activate: body.activate,
-        readmit: body.readmit,
-        waive: body.waive,
-      };
+      const input = enrollmentOf(validJson<z.infer<typeof newMember>>(c));
       return write(c, 201, withFindings(presentMember), (call) => enrollMember(call, param(c, 'slug'), input));
     },
   );
@@ -151,7 +153,7 @@ export function memberEndpoints(app: AdminApp): void {
     },
   );
   endpoint(app, { method: 'get', path: `${base}/{id}`, tag, summary: 'One member', response: memberSchema }, async (c) =>
-    c.json(presentMember(await getMember(c.var.call, param(c, 'slug'), param(c, 'id')))),
+    c.json(withFindings(presentMember)(await showMember(c.var.call, param(c, 'slug'), param(c, 'id')))),
   );
   endpoint(
     app,
@@ -181,8 +183,8 @@ export function memberEndpoints(app: AdminApp): void {
         return write(
           c,
           200,
-          ({ member, already }: Transitioned) => ({ ...presentMember(member), ...(already && { already: true }) }),
-          (call) => transitionMember(call, param(c, 'slug'), param(c, 'id'), name, { reason: body.reason, version: body.v }),
+          ({ member, already }: Moved) => ({ ...presentMember(member), ...(already && { already: true }) }),
+          (call) => moveMember(call, param(c, 'slug'), param(c, 'id'), name, { reason: body.reason, version: body.v }),
         );
       },
     );
@@ -193,7 +195,7 @@ export function memberEndpoints(app: AdminApp): void {
     (c) => {
       const body = validJson<z.infer<typeof keysBody>>(c);
       return write(c, 200, withFindings(presentMember), (call) =>
-        replaceMemberKeys(call, param(c, 'slug'), param(c, 'id'), { jwks: body.jwks, pem: body.pem, reason: body.reason, version: body.v }),
+        replaceMemberKeys(call, param(c, 'slug'), param(c, 'id'), { jwks: body.jwks, pem: body.pem, reason: body.reason, version: body.v, waive: body.waive }),
       );
     },
   );
@@ -226,7 +228,7 @@ export function memberEndpoints(app: AdminApp): void {
     (c) => {
       const body = validJson<z.infer<typeof hostBody>>(c);
       return write(c, 200, withFindings(presentMember), (call) =>
-        hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim(), body.domain_control),
+        hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim(), { shownBy: body.domain_control, waive: body.waive }),
       );
     },
   );

@@ -2,6 +2,8 @@ import { z } from '@hono/zod-openapi';
 import { limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
 import type { ApiKeyRow } from '../operations/access/api-keys.js';
 import type { WithFindings } from '../operations/judged.js';
+import type { Enrollment } from '../operations/members/enrollment.js';
+import type { ExportedMember } from '../operations/members/export-members.js';
 import type { JobRow } from '../operations/jobs/jobs.js';
 import { authorityMetadata } from '../operations/artefacts/publish.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow, PolicyRow } from '../operations/registry.js';
@@ -190,6 +192,14 @@ export const newMember = z
     entity_configuration: z.string().optional(),
     ...memberFields,
     activate: z.boolean().optional(),
+    state: z.enum(MEMBER_STATES).optional().openapi({ description: 'The state it comes in, instead of activate: for a member that was registered elsewhere' }),
+    state_reason: reason.nullable().optional(),
+    removed_keys: z
+      .array(z.string().min(1).max(100))
+      .max(1000)
+      .optional()
+      .openapi({ description: 'RFC 7638 thumbprints of keys that a person took away from it: no configuration brings them back' }),
+    hosted_configuration: z.string().min(1).max(262_144).optional().openapi({ description: 'The configuration it signed, to be served here' }),
     readmit: z.string().min(1).max(1000).optional(),
     waive: z.array(z.string()).max(50).optional(),
   })
@@ -232,6 +242,41 @@ export const memberInput = (body: z.infer<typeof memberChange>) => ({
   validUntil: body.valid_until,
   ecLocation: body.ec_location,
   shownBy: body.domain_control,
+});
+export const enrollmentOf = (body: z.infer<typeof newMember>): Enrollment => ({
+  ...memberInput(body),
+  entityId: body.entity_id,
+  jwks: body.jwks,
+  pem: body.pem,
+  entityConfiguration: body.entity_configuration,
+  organization: body.organization,
+  activate: body.activate,
+  state: body.state,
+  stateReason: body.state_reason ?? undefined,
+  removedKeys: body.removed_keys,
+  hostedConfiguration: body.hosted_configuration,
+  readmit: body.readmit,
+  waive: body.waive,
+});
+/** A member as an enrolment would make it: the line of an export, and of an import. */
+export const presentEnrollment = ({ member: row, organization, hosted }: ExportedMember): z.infer<typeof newMember> => ({
+  entity_id: row.entityId,
+  state: row.state,
+  ...(row.stateReason !== null && { state_reason: row.stateReason }),
+  jwks: { keys: row.jwks.keys },
+  ...(row.removedKeys.length && { removed_keys: [...row.removedKeys] }),
+  entity_types: [...row.entityTypes],
+  intermediate: row.intermediate,
+  metadata: row.metadata as z.infer<typeof metadata>,
+  constraints: row.constraints,
+  claims: row.claims,
+  crit: [...row.crit],
+  statement_lifetime: row.statementLifetime,
+  valid_until: row.validUntil,
+  ...(organization !== undefined && { organization }),
+  ec_location: row.ecLocation,
+  ...(row.domainControl && { domain_control: { method: 'operator', reason: row.domainControl.reason ?? 'it showed a token under its host' } }),
+  ...(hosted !== undefined && { hosted_configuration: hosted }),
 });
 export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => ({
   id: row.id,

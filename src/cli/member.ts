@@ -17,6 +17,7 @@ export interface MemberView {
   readonly jwks: { readonly keys: readonly { readonly kid: string; readonly kty: string }[] };
   readonly created_at: number;
   readonly updated_at: number;
+  readonly v: number;
   readonly already?: boolean;
   readonly findings?: Report['findings'];
 }
@@ -37,6 +38,7 @@ function describe(member: MemberView): void {
   out(`  keys      ${member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', ')}`);
   if (member.state_reason) out(`  reason    ${member.state_reason}`);
   out(`  enrolled  ${when(member.created_at)}`);
+  out(`  version   ${member.v}`);
 }
 
 const DOMAIN_CONTROL = 'how it shows that it may use its domain: "well-known" (a token under its host), or the reason why you vouch for it';
@@ -235,6 +237,15 @@ const VERBS: readonly (readonly [name: string, about: string, reason: boolean, d
   ['archive', 'close the record of a member that ended', false, false],
 ];
 
+const SEEN: Readonly<Record<string, string>> = {
+  resume: 'the version you have looked at (member show); needed when the member was changed while it was suspended',
+};
+
+function versionOf(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new CliError(2, `--seen takes the version that "member show" gives, not ${text.slice(0, 40)}`);
+  return Number(text);
+}
+
 export function memberCommands(program: Command): void {
   const member = program.command('member').description('enrol members and move them through their life');
   member
@@ -250,7 +261,7 @@ export function memberCommands(program: Command): void {
     .option('--organization <name>', 'the legal body: id or legal name')
     .option('--vetting', 'do not activate: the member waits in state vetting')
     .option('--readmit <reason>', 'take back a member that was revoked or archived')
-    .option('--waive <code...>', 'accept findings about policy by name: policy_violation, policy_operator_type')
+    .option('--waive <code...>', 'accept findings by name: policy_violation, policy_operator_type, key_of_authority, identifier_respelled')
     .option('--ec-location <url>', 'where it publishes its entity configuration, when not at its well-known URL')
     .option('--domain-control <how>', DOMAIN_CONTROL)
     .option('--dry-run', 'show what pre-flight finds and change nothing')
@@ -285,7 +296,10 @@ export function memberCommands(program: Command): void {
     .action(async (id: string, _options: object, command: Command) => {
       const { client, authority, json } = globals(command);
       const one = await client.get<MemberView>(base(authority, id));
-      show(json, one, () => describe(one));
+      show(json, one, () => {
+        describe(one);
+        talkFindings(one.findings);
+      });
     });
   member
     .command('statement <id>')
@@ -316,10 +330,14 @@ export function memberCommands(program: Command): void {
     const verb = member.command(`${name} <id>`).description(about);
     if (needsReason) verb.requiredOption('--reason <text>', 'why; it stands in the audit trail');
     if (destructive) verb.option('--yes <id>', 'confirm by repeating the id');
-    verb.action(async (id: string, options: { reason?: string; yes?: string }, command: Command) => {
+    verb.option('--seen <version>', SEEN[name] ?? 'refuse when the member has another version than this (member show)');
+    verb.action(async (id: string, options: { reason?: string; yes?: string; seen?: string }, command: Command) => {
       const { client, authority, json } = globals(command);
       if (destructive) await confirm(id, options.yes, `This will ${about}: ${id}`);
-      const one = await client.send<MemberView>('POST', base(authority, id, name), options.reason === undefined ? {} : { reason: options.reason });
+      const one = await client.send<MemberView>('POST', base(authority, id, name), {
+        ...(options.reason !== undefined && { reason: options.reason }),
+        ...(options.seen !== undefined && { v: versionOf(options.seen) }),
+      });
       show(json, one, () => {
         talk(one.already ? `already_${one.state}` : `${one.entity_id} is ${one.state} now`);
         describe(one);
@@ -330,8 +348,9 @@ export function memberCommands(program: Command): void {
     .command('host <id> [file]')
     .description('serve the entity configuration that the member signed (a compact JWT in a file, or -), for leafs without a web server')
     .option('--domain-control <how>', DOMAIN_CONTROL)
+    .option('--waive <code...>', 'accept by name: identifier_respelled')
     .option('--end', 'serve it no longer')
-    .action(async (id: string, file: string | undefined, options: { end?: boolean; domainControl?: string }, command: Command) => {
+    .action(async (id: string, file: string | undefined, options: { end?: boolean; domainControl?: string; waive?: string[] }, command: Command) => {
       const { client, authority, json } = globals(command);
       if (!options.end && file === undefined) throw new CliError(2, 'which configuration? npx holdfast member host <id> <file>');
       const one = options.end
@@ -339,6 +358,7 @@ export function memberCommands(program: Command): void {
         : await client.send<MemberView>('PUT', base(authority, id, 'configuration'), {
             entity_configuration: readInput(file ?? '-').trim(),
             ...shownBy(options.domainControl),
+            ...(options.waive && { waive: options.waive }),
           });
       show(json, one, () => {
         describe(one);
@@ -367,12 +387,14 @@ export function memberCommands(program: Command): void {
     .option('--jwks <file>')
     .option('--pem <file>')
     .requiredOption('--reason <text>')
-    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string }, command: Command) => {
+    .option('--waive <code...>', 'accept by name: key_of_authority')
+    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string; waive?: string[] }, command: Command) => {
       const { client, authority, json } = globals(command);
       const one = await client.send<MemberView>('PUT', base(authority, id, 'keys'), {
         ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }),
         ...(options.pem !== undefined && { pem: readInput(options.pem) }),
         reason: options.reason,
+        ...(options.waive && { waive: options.waive }),
       });
       show(json, one, () => {
         describe(one);

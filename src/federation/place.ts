@@ -1,4 +1,5 @@
 import { entityConfigurationUrl, isLoopbackHost } from './entity-id.js';
+import { readUrl } from './read-url.js';
 
 /** Characters that mean the same escaped or not (RFC 3986 §2.3). */
 const UNRESERVED = /^[A-Za-z0-9._~-]$/;
@@ -37,8 +38,8 @@ function hostOf(authority: string, plain: boolean): string {
   return host.includes('.:') || host.endsWith('.') ? host.replace(/\.(?=:|$)/, '') : host;
 }
 
-/** Where an authority's configuration is served: no two of a deployment may have one place. */
-export const homeOf = (entityId: string, development = false): string => placeOf(new URL(entityConfigurationUrl(entityId)).href, development);
+/** Where an entity's configuration lies, the same for all spellings of its identifier: no two of a deployment may have one place. */
+export const homeOf = (entityId: string, development = false): string => placeOf(readUrl(entityConfigurationUrl(entityId))?.href ?? entityId, development);
 
 /** Two identifiers of one place cannot both be served: they differ in case of the host, default port, a trailing dot or slash. */
 export const samePlace = (one: string, other: string, development = false): boolean => homeOf(one, development) === homeOf(other, development);

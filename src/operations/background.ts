@@ -8,7 +8,9 @@ import { expectTrustedClock } from './clock/trusted-clock.js';
 import { signDueStatuses } from './marks/cut-marks.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { reachOf, staleArtefacts } from './jobs/jobs.js';
+import { forgetJobs } from './jobs/forget-jobs.js';
 import { dueResting } from '../store/known-entities.js';
+import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreSlice } from './members/restore-members.js';
 import { renewSlice, SLICE } from './artefacts/renew.js';
@@ -38,7 +40,7 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
   }
 }
 
-/** Drop what has served its time: spent assertions, idempotency records, marks that ended long ago with their answers. */
+/** Drop what has served its time: spent assertions, old jobs, idempotency records, marks that ended long ago with their answers. */
 export async function purge({ store, now }: Deployment): Promise<void> {
   const { db } = store;
   const longEnded = now() - KEPT_AFTER_END;
@@ -51,6 +53,7 @@ export async function purge({ store, now }: Deployment): Promise<void> {
     ),
     db.delete(trustMark).where(lt(trustMark.exp, longEnded)),
     ...forgetWishes(now()),
+    ...forgetJobs(now()),
   ]);
 }
 
@@ -128,6 +131,9 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
       (await deployment.turns.claim(deployment, 'impact')) &&
       (await deployment.explorer.ask('impact', {})) > 0
     );
+  });
+  await attempt(async () => {
+    while (more() && (await indexMembers(deployment)) > 0);
   });
   await attempt(() => signHeads(deployment));
   await attempt(() => trackJobs(deployment));

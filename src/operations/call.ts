@@ -60,22 +60,26 @@ const PERMISSIONS = {
 } as const satisfies Record<string, readonly Role[]>;
 export type Permission = keyof typeof PERMISSIONS;
 
+/** Why a call may not do it; undefined when it may. */
+function whyNot(call: Call, permission: Permission, slug: string | null): string | undefined {
+  if (slug !== null && call.authorities !== null && !call.authorities.includes(slug)) return `your API key is not for the authority ${slug}`;
+  if (slug === null && call.authorities !== null) return 'your API key is limited to some authorities; this concerns the whole deployment';
+  if (!(PERMISSIONS[permission] as readonly Role[]).includes(call.role))
+    return `the role ${call.role} may not ${permission}; it takes ${PERMISSIONS[permission].join(' or ')}`;
+  return undefined;
+}
+
 /** @throws Refusal permission_denied */
 export function allow(call: Call, permission: Permission, slug: string | null): void {
-  if (slug !== null && call.authorities !== null && !call.authorities.includes(slug))
-    throw new Refusal('permission_denied', `your API key is not for the authority ${slug}`);
-  if (slug === null && call.authorities !== null)
-    throw new Refusal('permission_denied', 'your API key is limited to some authorities; this concerns the whole deployment');
-  if (!(PERMISSIONS[permission] as readonly Role[]).includes(call.role))
-    throw new Refusal('permission_denied', `the role ${call.role} may not ${permission}; it takes ${PERMISSIONS[permission].join(' or ')}`);
+  const why = whyNot(call, permission, slug);
+  if (why !== undefined) throw new Refusal('permission_denied', why);
 }
 
 /** The event chain of what concerns the deployment and no single authority. */
 export const DEPLOYMENT = 'deployment';
 
-export function mayDo(call: Call, permission: Permission, slug: string): boolean {
-  return (call.authorities === null || call.authorities.includes(slug)) && (PERMISSIONS[permission] as readonly Role[]).includes(call.role);
-}
+/** For what depends on the state that is found behind the lock: asked before it. */
+export const may = (call: Call, permission: Permission, slug: string | null): boolean => whyNot(call, permission, slug) === undefined;
 
 const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
 

@@ -161,6 +161,7 @@ export async function listJobs(call: Call, slug: string, { limit, cursor }: Page
           .from(job)
           .where(and(eq(job.authorityId, id), eq(job.id, cursor)))
           .limit(1);
+  if (cursor !== undefined && !from) throw new Refusal('invalid_request', 'the cursor is not one of ours, or its job is kept no longer; begin again');
   const rows = await call.store.db
     .select()
     .from(job)

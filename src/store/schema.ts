@@ -158,8 +158,12 @@ export const member = sqliteTable(
     ecLocation: text('ec_location'),
     /** Needed by whoever does not publish at the well-known URL, which would show it. */
     domainControl: json<DomainControl | null>('domain_control'),
+    /** What all spellings of its identifier have in common (`federation/place.ts`); null until it was filled in. */
+    spelling: text('spelling'),
     /** Raised by everything that narrows or cuts; evidence read before is never served after. */
     cut: integer('cut').notNull(),
+    /** Digest of the content that was approved, or in force when it was suspended; null where nobody has decided. */
+    approvedSha256: text('approved_sha256'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     v: integer('v').notNull(),
@@ -168,9 +172,17 @@ export const member = sqliteTable(
     uniqueIndex('member_entity').on(t.authorityId, t.entityId),
     index('member_state').on(t.authorityId, t.state, t.entityId),
     index('member_organization').on(t.authorityId, t.organizationId),
+    index('member_spelling').on(t.spelling),
     index('member_updated').on(t.authorityId, t.state, t.updatedAt, t.entityId),
     index('member_suspended_with').on(t.suspendedWith).where(sql`suspended_with IS NOT NULL`),
   ],
+);
+
+/** Which keys are bound to whom, by RFC 7638 thumbprint: kept by the one function that writes members. */
+export const memberKey = sqliteTable(
+  'member_key',
+  { thumbprint: text('thumbprint').notNull(), memberId: text('member_id').notNull(), authorityId: text('authority_id').notNull() },
+  (t) => [primaryKey({ columns: [t.thumbprint, t.memberId] }), index('member_key_member').on(t.memberId)],
 );
 
 /** `reporting`: members that would break are told apart, nothing is published. */
@@ -585,6 +597,13 @@ export const jobRefusal = sqliteTable(
     detail: text('detail').notNull(),
   },
   (t) => [primaryKey({ columns: [t.jobId, t.line] })],
+);
+
+/** Whom a dry run of an import would have enrolled, until it is closed. */
+export const importEntity = sqliteTable(
+  'import_entity',
+  { jobId: text('job_id').notNull(), entityId: text('entity_id').notNull(), spelling: text('spelling').notNull().default('') },
+  (t) => [primaryKey({ columns: [t.jobId, t.entityId] }), index('import_entity_spelling').on(t.jobId, t.spelling)],
 );
 
 /** Facts about the deployment itself, such as the last time a clock was trusted. */

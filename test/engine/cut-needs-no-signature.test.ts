@@ -5,7 +5,7 @@ import { fsck } from '../../src/operations/fsck.js';
 import { signDueStatuses } from '../../src/operations/marks/cut-marks.js';
 import { haltMarkType } from '../../src/operations/marks/mark-types.js';
 import { withdrawGrant } from '../../src/operations/marks/grant-mark.js';
-import { transitionMember } from '../../src/operations/members/member-life-cycle.js';
+import { moveMember } from '../../src/operations/members/move-member.js';
 import { testDeployment, testMember } from '../support/deployment.js';
 
 const A = '/authorities/main';
@@ -43,7 +43,7 @@ describe.each(Object.entries(AWAY))('a cut needs no signature: key custody %s', 
 
   it.each(['suspend', 'revoke'] as const)('%s of a member that bears a mark is committed, and its status is due', async (verb) => {
     const { d, status, served } = await marked();
-    await transitionMember(away(d), 'main', RP, verb, { reason: 'fraud' });
+    await moveMember(away(d), 'main', RP, verb, { reason: 'fraud' });
     expect((await d.public(`/fetch?sub=${encodeURIComponent(RP)}`)).status).toBe(404);
     expect(await served()).toEqual([404, 503]);
     expect(await signDueStatuses(d.deployment)).toBe(1);
@@ -67,7 +67,7 @@ describe.each(Object.entries(AWAY))('a cut needs no signature: key custody %s', 
 it('a slice that signs what is due says what failed, and signs it once custody is back', async () => {
   const { d, status } = await marked();
   const broken = { ...d.deployment, custody: { ...d.deployment.custody, signer: AWAY.fails } };
-  await transitionMember(systemCall(broken), 'main', RP, 'suspend', { reason: 'fraud' });
+  await moveMember(systemCall(broken), 'main', RP, 'suspend', { reason: 'fraud' });
   await expect(signDueStatuses(broken)).rejects.toThrow('socket hang up');
   expect((await status()).status).toBe(503);
   expect(await signDueStatuses(d.deployment)).toBe(1);

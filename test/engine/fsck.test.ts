@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/keys/random.js';
 import { fsck } from '../../src/operations/fsck.js';
-import { MEMBER_VERBS, type MemberVerb } from '../../src/operations/members/member-life-cycle.js';
+import { MEMBER_VERBS, type MemberVerb } from '../../src/operations/members/member-verbs.js';
 import { platform } from '#test-platform';
 import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { recognizesLess } from '../../src/federation/recognition.js';
 import type { Call } from '../../src/operations/call.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
-import { transitionMember } from '../../src/operations/members/member-life-cycle.js';
+import { moveMember } from '../../src/operations/members/move-member.js';
 import { ANCHOR, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
 const A = '/authorities/main';
@@ -65,9 +65,9 @@ describe('a cut and what else is going on', () => {
     const [key] = await d.rows("SELECT id FROM api_key WHERE role = 'operator'");
     const call: Call = { ...d.call, actor: { id: String(key?.['id']), kind: 'api_key' }, role: 'operator' };
     expect((await d.admin('GET', A, undefined, { token })).status).toBe(200);
-    await expect(transitionMember({ ...call, role: 'owner' }, 'main', RP, 'suspend', { reason: 'x' })).rejects.toMatchObject({ code: 'permission_denied' });
+    await expect(moveMember({ ...call, role: 'owner' }, 'main', RP, 'suspend', { reason: 'x' })).rejects.toMatchObject({ code: 'permission_denied' });
     await d.admin('POST', `/api-keys/${String(key?.['id'])}/revoke`);
-    await expect(transitionMember(call, 'main', RP, 'suspend', { reason: 'x' })).rejects.toMatchObject({ code: 'permission_denied' });
+    await expect(moveMember(call, 'main', RP, 'suspend', { reason: 'x' })).rejects.toMatchObject({ code: 'permission_denied' });
     expect((await d.public(`/fetch?sub=${of(RP)}`)).status).toBe(200);
   });
 
@@ -89,12 +89,12 @@ describe('a cut and what else is going on', () => {
       },
     });
     await new Promise((done) => setTimeout(done, 20));
-    const resumed = transitionMember(d.call, 'main', RP, 'resume').then(
+    const resumed = moveMember(d.call, 'main', RP, 'resume').then(
       () => 'resumed',
       (error: { code: string }) => error.code,
     );
     await new Promise((done) => setTimeout(done, 20));
-    const cut = transitionMember(d.call, 'main', RP, 'suspend', { reason: 'fraud' });
+    const cut = moveMember(d.call, 'main', RP, 'suspend', { reason: 'fraud' });
     await new Promise((done) => setTimeout(done, 20));
     go();
     await busy;

@@ -4,8 +4,9 @@ import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { authority, member } from '../../store/schema.js';
 import { byChain } from '../by-chain.js';
-import { type Call, mayDo } from '../call.js';
+import { type Call, may } from '../call.js';
 import { cutMember } from '../members/cut-member.js';
+import { writeMembers } from '../members/write-member.js';
 import type { AuthorityRow, MemberRow } from '../registry.js';
 
 /** What happens at other authorities of this deployment of which an authority is a member. */
@@ -71,10 +72,11 @@ export async function suspendMemberships(call: Call, watch: Watch, of: Authority
 export async function leaveMemberships(call: Call, watch: Watch, of: AuthorityRow, reason: string): Promise<AtSuperiors> {
   const { db } = call.store;
   const slugs = new Map((await db.select({ id: authority.id, slug: authority.slug }).from(authority)).map(({ id, slug }) => [id, slug]));
-  const left = ({ suspendedWith, authorityId }: MemberRow) => suspendedWith === of.id && !mayDo(call, 'approve', slugs.get(authorityId) ?? '');
+  const left = ({ suspendedWith, authorityId }: MemberRow) => suspendedWith === of.id && !may(call, 'approve', slugs.get(authorityId) ?? '');
   const rows = await watchedRows(call, watch, of, left);
+  const written = await writeMembers(rows.filter(left).map((before) => ({ before, after: { ...before, suspendedWith: null } })));
   return {
-    statements: rows.filter(left).map(({ id }) => db.update(member).set({ suspendedWith: null }).where(eq(member.id, id))),
+    statements: written.statements,
     ...byChain(of.id, told(rows, of, 'authority.resumed', reason)),
   };
 }

@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, sql } from 'drizzle-orm';
 import type { PublicJwk } from '../../federation/entry.js';
 import { calculateJwkThumbprint } from 'jose';
 import { sameKey } from '../../federation/jwk-set.js';
@@ -7,12 +7,14 @@ import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { dueBelow, forgetMember } from '../../store/known-entities.js';
-import { artefact, authority, member } from '../../store/schema.js';
+import { artefact, authority, member, memberKey } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import type { Call } from '../call.js';
 import { cutMarksOf } from '../marks/cut-marks.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow } from '../registry.js';
 import { byChain } from '../by-chain.js';
+import { indexedTo } from '../members/index-members.js';
+import { writeMember } from '../members/write-member.js';
 import type { Consequences } from './change-keys.js';
 
 export interface Removed extends Consequences {
@@ -57,13 +59,22 @@ export async function removeFromMembers(
   };
 }
 
-/** Members that list a key, under whatever `kid`. Their text is searched for its largest number, then each key is compared. */
-async function membersWith({ store: { db } }: Call, key: PublicJwk): Promise<readonly MemberRow[]> {
-  const rows = await db
+/** Members that list a key, under whatever `kid`: by the index, and by their text where an earlier version wrote rows that are not in it. */
+async function membersWith(call: Call, key: PublicJwk): Promise<readonly MemberRow[]> {
+  const { db } = call.store;
+  const after = await indexedTo(db);
+  const bound = db
+    .select({ id: memberKey.memberId })
+    .from(memberKey)
+    .where(eq(memberKey.thumbprint, await calculateJwkThumbprint(key)));
+  const rows = await db.select().from(member).where(inArray(member.id, bound));
+  if (after === undefined) return rows;
+  const unread = await db
     .select()
     .from(member)
-    .where(sql`instr(${member.jwks}, ${String(key.x ?? key.n)}) > 0`);
-  return rows.filter(({ jwks }) => jwks.keys.some((one) => sameKey(one, key)));
+    .where(and(gt(member.id, after), sql`instr(${member.jwks}, ${String(key.x ?? key.n)}) > 0`));
+  const known = new Set(rows.map(({ id }) => id));
+  return [...rows, ...unread.filter(({ id, jwks }) => !known.has(id) && jwks.keys.some((one) => sameKey(one, key)))];
 }
 
 async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: MemberRow, gone: PublicJwk, heir: PublicJwk | undefined): Promise<Rewritten> {
@@ -73,9 +84,12 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
   const added = own && heir && !kept.some((one) => sameKey(one, heir)) ? [heir] : [];
   const now = call.now();
   const bare = kept.length + added.length === 0;
-  const after: MemberRow = {
+  // No configuration that shows it again binds it.
+  const removedKeys = [...new Set([...before.removedKeys, await calculateJwkThumbprint(gone)])];
+  const wanted: MemberRow = {
     ...before,
     jwks: { keys: [...kept, ...added] },
+    removedKeys,
     keysIat: now,
     cut: before.cut + 1,
     ...(bare && before.state === 'active' && { state: 'suspended', stateReason: 'the only key we vouched for was compromised' }),
@@ -84,10 +98,10 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
     updatedAt: now,
     v: before.v + 1,
   };
+  const { row: after, ...written } = await writeMember({ before, after: wanted });
   const ends = after.state !== before.state;
   const marks = ends ? await cutMarksOf(call, before, watch, { reason: 'key compromised', ends: false }) : { statements: [], elsewhere: [] };
   const statement = after.state === 'active' ? await statementNow(call, of, after) : undefined;
-  const { jwks, keysIat, cut, hosted, state, stateReason, updatedAt, v } = after;
   const at = (kind: 'statement' | 'hosted') => and(eq(artefact.authorityId, before.authorityId), eq(artefact.kind, kind), eq(artefact.key, before.entityId));
   const event: NewEvent = {
     type: 'member.key_compromised',
@@ -103,12 +117,10 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
     },
     artefacts: published(statement ? [statement] : []),
   };
-  // No configuration that shows it again binds it.
-  const removedKeys = [...new Set([...before.removedKeys, await calculateJwkThumbprint(gone)])];
   return {
-    events: [{ authorityId: before.authorityId, events: [event] }, ...marks.elsewhere],
+    events: [{ authorityId: before.authorityId, events: [event, ...written.events] }, ...marks.elsewhere],
     statements: [
-      db.update(member).set({ jwks, removedKeys, keysIat, cut, hosted, state, stateReason, updatedAt, v }).where(eq(member.id, before.id)),
+      ...written.statements,
       ...marks.statements,
       db.delete(artefact).where(at('hosted')),
       ...(after.state !== 'active'

@@ -3,21 +3,24 @@ import { type JwkSet, usableKeys, verifyEntityStatement } from '../../federation
 import { putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { artefact, member, trustMark } from '../../store/schema.js';
-import { allow, type Call, change } from '../call.js';
-import { organizationOf } from './enroll-member.js';
+import { artefact, trustMark } from '../../store/schema.js';
+import { allow, type Call, change, may } from '../call.js';
+import { organizationsNamed } from './organizations.js';
 import { dueBelow } from '../../store/known-entities.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
 import { bindKeys, takenAway, toldDifference } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
-import { expectMayBeActive } from './may-be-active.js';
 import { moveEnd } from './move-end.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+import { sameKey } from '../../federation/jwk-set.js';
+import { sharedKeys } from './shared-keys.js';
+import { expectWaived } from './waivers.js';
+import { writeMember } from './write-member.js';
 
 const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
 
@@ -38,7 +41,7 @@ export const rewriteMember = (
 ): Promise<WithFindings<MemberRow>> => rewrite(call, slug, id, version, decide, (row) => ({ ...row, findings }));
 
 /**
- * Write a changed member; the statement of an active one is signed anew in the same commit.
+ * Write a changed member; the statement of an active one is signed anew in the same commit, an approved one is vetted again.
  * @param answer what the caller is told, of the row as written; asked once `decide` has run
  */
 export async function rewrite<T>(
@@ -52,6 +55,8 @@ export async function rewrite<T>(
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
   const { entityId } = await findMember(db, authorityId, id);
+  // What an approver changes of a suspended member he has decided about; what was approved is always looked at again.
+  const approver = call.actor.kind !== 'system' && may(call, 'approve', slug);
   return change<T>(call, {
     authorityId,
     scope: entityId,
@@ -61,17 +66,14 @@ export async function rewrite<T>(
       if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
       const { row, events, first = [] } = await decide(before);
       if (events.length === 0) return { events, statements: [], result: answer(before) };
-      const after = { ...row, updatedAt: call.now(), v: before.v + 1 };
+      const write = { before, after: { ...row, updatedAt: call.now(), v: before.v + 1 }, decided: approver && before.state !== 'approved' };
+      const { row: after, ...written } = await writeMember(write);
       const artefacts = after.state === 'active' ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
-      const { id: _, authorityId: __, entityId: ___, createdAt: ____, ...columns } = after;
       return {
-        events: events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one)),
+        events: [...events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one)), ...written.events],
         statements: [
           ...first,
-          db
-            .update(member)
-            .set(columns)
-            .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
+          ...written.statements,
           ...(artefacts.length ? [...putArtefacts(artefacts), ...dueBelow(authorityId, after.entityId, after.updatedAt)] : []),
         ],
         result: answer(after),
@@ -94,16 +96,18 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
   const { entityId, jwks } = await findMember(call.store.db, authority.id, id);
   const control = shownBy && (await showDomainControl(call, authority.entityId, entityId, jwks, shownBy)); // before the lock
   const elsewhere = await statedElsewhere(call, entityId, input.ecLocation);
+  const approver = may(call, 'approve', slug);
   return rewriteMember(call, slug, id, version, async (before) => {
-    if (before.state === 'active') allow(call, 'approve', slug);
+    if (before.state === 'active' && !approver)
+      throw new Refusal('permission_denied', `the role ${call.role} may not approve; what is said about an active member changes at once`);
     const given = { ...input, domainControl: control };
     const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<MemberRow>;
     expectMemberInput({ ...before, ...set }, call);
     if (set.ecLocation && before.hosted) throw new Refusal('wrong_state', 'we serve its configuration; end that first: holdfast member host <id> --end');
     await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string', elsewhere);
-    const owner = await organizationOf(call, before.authorityId, organization, call.now());
-    const row: MemberRow = { ...before, ...set, ...(owner.id !== null && { organizationId: owner.id }), cut: before.cut + 1 };
-    if (row.state === 'active' && row.organizationId !== before.organizationId) await expectMayBeActive(call.store.db, row);
+    const organizations = await organizationsNamed(call, before.authorityId, [organization]);
+    const row: MemberRow = { ...before, ...set, organizationId: organizations.idOf(organization) ?? before.organizationId, cut: before.cut + 1 };
+    const owner = organizations.made();
     return {
       row,
       events: [
@@ -134,8 +138,16 @@ async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ r
   return kept ? { row, first: [] } : { row: { ...row, hosted: false }, first: [db.delete(artefact).where(place)] };
 }
 
+/** Among keys that are not bound yet: what they share with others. @throws Refusal findings for the authority's own key */
+async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<void> {
+  const keys = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key)));
+  const found = (await sharedKeys(call.store.db, { id: authorityId }, [{ entityId, jwks: { keys } }])).get(entityId) ?? [];
+  expectWaived(found, waive, 'these keys cannot be bound');
+}
+
 /** A person binds these keys: what to write, and the event that tells of it. */
-export async function bindByPerson(call: Call, before: MemberRow, jwks: JwkSet, reason: string): ReturnType<Rewrite> {
+export async function bindByPerson(call: Call, before: MemberRow, jwks: JwkSet, reason: string, waive: readonly string[] = []): ReturnType<Rewrite> {
+  await expectOwnKeys(call, before, jwks, waive);
   const { row, difference } = await bindKeys(before, jwks, { person: call.now() });
   return {
     ...(await keepHosting(call, row)),
@@ -156,13 +168,24 @@ export async function replaceMemberKeys(
   call: Call,
   slug: string,
   id: string,
-  input: { readonly jwks?: unknown; readonly pem?: string | undefined; readonly reason: string; readonly version?: number | undefined },
+  input: {
+    readonly jwks?: unknown;
+    readonly pem?: string | undefined;
+    readonly reason: string;
+    readonly version?: number | undefined;
+    readonly waive?: readonly string[] | undefined;
+  },
 ): Promise<WithFindings<MemberRow>> {
   allow(call, 'approve', slug);
   const given = await givenKeys(input);
   if (!given.ok) throw refuseFindings('these keys cannot be bound', given.findings);
   const { jwks, ignored } = given.value;
-  return rewriteMember(call, slug, id, input.version, (before) => bindByPerson(call, before, jwks, input.reason), keysLeftOut(ignored));
+  const { db } = call.store;
+  const authority = await findAuthority(db, slug);
+  const { entityId } = await findMember(db, authority.id, id);
+  const shared = (await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? [];
+  const decide: Rewrite = (before) => bindByPerson(call, before, jwks, input.reason, input.waive);
+  return rewriteMember(call, slug, id, input.version, decide, [...keysLeftOut(ignored), ...shared]);
 }
 
 /**
@@ -191,6 +214,7 @@ export async function adoptMemberKeys(call: Call, slug: string, id: string, conf
     const again = await takenAway(before, jwks);
     if (again.length)
       throw new Refusal('wrong_state', `a person took the key ${again[0]?.kid} away from this member; if it is to come back, a person has to bind it`);
+    await expectOwnKeys(call, before, jwks, []);
     const { row, difference } = await bindKeys(before, jwks, { iat });
     const same = difference.added.length === 0 && difference.removed.length === 0;
     return {

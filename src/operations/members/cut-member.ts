@@ -2,10 +2,11 @@ import { and, eq, notInArray } from 'drizzle-orm';
 import type { Watch } from '../../store/change.js';
 import { forgetMember } from '../../store/known-entities.js';
 import { only } from '../../store/only.js';
-import { artefact, member } from '../../store/schema.js';
+import { artefact } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { cutMarksOf, type WithMarks } from '../marks/cut-marks.js';
 import type { MemberRow } from '../registry.js';
+import { writeMember } from './write-member.js';
 
 export interface Cut extends WithMarks {
   readonly member: MemberRow;
@@ -36,20 +37,17 @@ export async function cutMember(
     v: before.v + 1,
   };
   const marks = await cutMarksOf(deployment, before, watch, { reason: `${to}: ${reason}`, ends: to === 'revoked' });
-  const { state, stateReason, cut, hosted, updatedAt, v } = after;
+  const written = await writeMember({ before, after });
   return {
-    member: after,
+    member: written.row,
     elsewhere: marks.elsewhere,
     statements: [
-      db
-        .update(member)
-        .set({ state, stateReason, suspendedWith, cut, hosted, updatedAt, v })
-        .where(and(eq(member.authorityId, authorityId), eq(member.id, before.id))),
+      ...written.statements,
       db
         .delete(artefact)
         .where(and(eq(artefact.memberId, before.id), only(artefact.authorityId, authorityId), notInArray(artefact.kind, ['mark', 'mark_status']))),
       ...marks.statements,
-      ...forgetMember(authorityId, entityId, updatedAt),
+      ...forgetMember(authorityId, entityId, after.updatedAt),
     ],
   };
 }

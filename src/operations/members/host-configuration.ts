@@ -1,7 +1,6 @@
 import { and, eq } from 'drizzle-orm';
-import { mediaTypes, usableKeys, verifyEntityStatement } from '../../federation/entry.js';
-import { sha256 } from '../../keys/random.js';
-import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import { usableKeys, verifyEntityStatement } from '../../federation/entry.js';
+import { putArtefacts } from '../../store/bulk.js';
 import { artefact } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
 import { type Rewrite, rewriteMember } from './change-member.js';
@@ -9,6 +8,9 @@ import { keysLeftOut, type WithFindings } from '../judged.js';
 import { knowMembers } from '../../store/known-entities.js';
 import { DOMAIN_CONTROL_NEEDED, type ShownBy, showDomainControl } from './domain-control.js';
 import { assignedElsewhere, expectUnassigned } from './identifier-uniqueness.js';
+import { hostedArtefact } from './hosted-artefact.js';
+import { otherSpellings, respelledFindings, spellingsOf } from './respelled.js';
+import { expectWaived } from './waivers.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { findAuthority, findMember, type MemberRow } from '../registry.js';
 
@@ -16,17 +18,23 @@ import { findAuthority, findMember, type MemberRow } from '../registry.js';
  * Serve the Entity Configuration that a member signed and an operator uploads (Entity Configuration Hosting draft): for
  * leafs that have no web server of their own. The statement about it then says where (`ec_location`). A key we vouch for
  * must have signed it; the identifier must be nobody else's, and the member must be known to control its domain.
- * @param shownBy how domain control is shown; not needed again once it was
+ * @param how `shownBy`: how domain control is shown; not needed again once it was
  * @throws Refusal findings, wrong_state, already_exists, invalid_request
  */
-export async function hostConfiguration(call: Call, slug: string, id: string, compact: string, shownBy?: ShownBy): Promise<WithFindings<MemberRow>> {
+export async function hostConfiguration(
+  call: Call,
+  slug: string,
+  id: string,
+  compact: string,
+  { shownBy, waive = [] }: { readonly shownBy?: ShownBy | undefined; readonly waive?: readonly string[] | undefined } = {},
+): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
   const { db } = call.store;
   const { id: authorityId, entityId: ourId } = await findAuthority(db, slug);
   const { entityId, jwks } = await findMember(db, authorityId, id);
   const statement = await call.explorer.ask('configuration', { entityId, configuration: compact });
   if (!statement.ok) throw refuseFindings('this configuration is not served', statement.findings);
-  const { claims, header } = statement.value;
+  const { claims } = statement.value;
   if (claims.metadata?.['federation_entity']?.['federation_fetch_endpoint'] !== undefined)
     throw new Refusal('wrong_state', 'only leafs are hosted: this entity has subordinates of its own');
   const keys = usableKeys(claims.jwks);
@@ -38,28 +46,12 @@ export async function hostConfiguration(call: Call, slug: string, id: string, co
     const signed = await verifyEntityStatement(statement.value, before.jwks);
     if (!signed.ok) throw refuseFindings('no key we vouch for has signed this configuration', signed.findings);
     if (before.ecLocation !== null) throw new Refusal('wrong_state', `its configuration is at ${before.ecLocation}; take ec_location away first`);
+    const respelled = respelledFindings(otherSpellings(await spellingsOf(db, authorityId, [entityId]), entityId));
+    expectWaived(respelled, waive, 'the identifier is somebody else’s');
     await expectUnassigned(call, before, elsewhere);
     const domainControl = control ?? before.domainControl;
     if (!domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
-    const row: NewArtefact = {
-      authorityId,
-      kind: 'hosted',
-      key: entityId,
-      variant: '',
-      mediaType: mediaTypes.ENTITY_STATEMENT,
-      bytes: compact,
-      sha256: await sha256(compact),
-      iat: claims.iat,
-      exp: claims.exp,
-      cap: claims.exp,
-      kid: header.kid,
-      generation: 0,
-      cut: before.cut,
-      memberId: before.id,
-      organizationId: before.organizationId,
-      renewAt: null,
-      leaseUntil: 0,
-    };
+    const row = await hostedArtefact(before, statement.value);
     return {
       row: { ...before, hosted: true, domainControl },
       events: [

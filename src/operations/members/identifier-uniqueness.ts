@@ -1,11 +1,12 @@
-import { and, eq, inArray, isNotNull, ne } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm';
 import { type JwkSet, parseJws } from '../../federation/entry.js';
 import { readUrl } from '../../federation/read-url.js';
 import { withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
 import { statedBy } from '../../resolver/stated-by.js';
+import { homeOf, samePlace } from '../../federation/place.js';
 import { artefact, authority, crawlEntity, member, snapshot } from '../../store/schema.js';
-import { type Call, type Deployment, mayDo } from '../call.js';
+import { type Call, type Deployment, may } from '../call.js';
 import type { Questions, StatedKeys } from '../explorer.js';
 import { DOMAIN_CONTROL_NEEDED, onOwnHost, shareKey } from './domain-control.js';
 import { Refusal } from '../refusal.js';
@@ -64,16 +65,22 @@ export async function expectUnassigned(
 ): Promise<void> {
   const { db } = call.store;
   const authorities = await db.select({ id: authority.id, slug: authority.slug, entityId: authority.entityId }).from(authority);
-  if (authorities.some((one) => one.entityId === entityId)) throw new Refusal('already_exists', 'this identifier is an authority of this deployment');
+  if (authorities.some((one) => samePlace(one.entityId, entityId))) throw new Refusal('already_exists', 'this identifier is an authority of this deployment');
   const members = await db
     .select({ authorityId: member.authorityId, jwks: member.jwks })
     .from(member)
-    .where(and(inArray(member.authorityId, ids(authorities, authorityId)), eq(member.entityId, entityId), inArray(member.state, ASSIGNED)));
+    .where(
+      and(
+        or(eq(member.spelling, homeOf(entityId)), and(isNull(member.spelling), eq(member.entityId, entityId), inArray(member.authorityId, ids(authorities)))),
+        sql`+${member.authorityId} <> ${authorityId}`,
+        inArray(member.state, ASSIGNED),
+      ),
+    );
   for (const other of members)
     if (!(await shareKey(jwks, other.jwks))) {
       const slug = authorities.find(({ id }) => id === other.authorityId)?.slug;
       // Whose key is for other authorities does not learn which there are.
-      const where = slug !== undefined && mayDo(call, 'read', slug) ? `the authority ${slug}` : 'another authority of this deployment';
+      const where = slug !== undefined && may(call, 'read', slug) ? `the authority ${slug}` : 'another authority of this deployment';
       throw new Refusal('already_exists', `this identifier is assigned under ${where} already, to an entity with other keys`);
     }
   const taken = (superior: string): Refusal =>

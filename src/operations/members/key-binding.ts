@@ -21,6 +21,9 @@ export interface KeyDifference {
 const named = ({ keys }: JwkSet): Promise<NamedKey[]> => Promise.all(keys.map(async (key) => ({ kid: key.kid, jkt: await calculateJwkThumbprint(key) })));
 const without = (some: readonly NamedKey[], others: readonly NamedKey[]) => some.filter(({ jkt }) => !others.some((other) => other.jkt === jkt));
 
+/** The thumbprints of a key set. */
+export const thumbprintsOf = async (jwks: JwkSet): Promise<readonly string[]> => [...new Set((await named(jwks)).map(({ jkt }) => jkt))];
+
 /** What changes between two key sets. */
 export async function keyDifference(before: JwkSet, after: JwkSet): Promise<KeyDifference> {
   const [old, fresh] = [await named(before), await named(after)];

@@ -11,7 +11,7 @@ import {
 } from '../../federation/entry.js';
 import { isLoopbackHost } from '../../federation/entity-id.js';
 import { FEDERATION_ENDPOINTS } from '../../federation/metadata.js';
-import type { DomainControl } from '../../store/schema.js';
+import type { DomainControl, MemberState } from '../../store/schema.js';
 import { homeOf, RESERVED_CLAIMS } from '../authorities/claim-homes.js';
 import { refuseFindings } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
@@ -83,16 +83,15 @@ export interface NewMember {
   readonly authorityId: string;
   readonly organizationId: string | null;
   readonly entityId: string;
-  readonly active: boolean;
+  readonly state: MemberState;
   readonly jwks: JwkSet;
   readonly keysIat: number | null;
   readonly now: number;
 }
 
 /** The row of a member at its enrolment, alone or in bulk. */
-export const newMemberRow = ({ active, now, ...given }: NewMember, input: MemberInput): MemberRow => ({
+export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): MemberRow => ({
   ...given,
-  state: active ? 'active' : 'vetting',
   stateReason: null,
   suspendedWith: null,
   entityTypes: input.entityTypes ?? [],
@@ -108,7 +107,9 @@ export const newMemberRow = ({ active, now, ...given }: NewMember, input: Member
   hosted: false,
   ecLocation: input.ecLocation ?? null,
   domainControl: input.domainControl ?? null,
+  spelling: null,
   cut: 0,
+  approvedSha256: null,
   createdAt: now,
   updatedAt: now,
   v: 1,

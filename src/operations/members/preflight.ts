@@ -19,6 +19,8 @@ import type { Preflight, Questions } from '../explorer.js';
 import { keysLeftOut } from '../judged.js';
 import { findAuthority, publishedPolicy } from '../registry.js';
 import { Refusal } from '../refusal.js';
+import { otherSpellings, respelledFindings, spellingsOf } from './respelled.js';
+import { sharedKeys } from './shared-keys.js';
 import { statementSource } from '../resolving/statement-source.js';
 
 const WARNINGS: ReadonlySet<string> = new Set(['authority_hint_missing', 'metadata_invalid', 'draft_era']);
@@ -74,7 +76,11 @@ export async function preflightNow(deployment: Deployment, { slug, entityId, con
     return report(old?.ok ? [...statement.findings, ...old.value.shapes, ...(await profiled(old.value.statement))] : statement.findings);
   }
   const more = await profiled(statement.value);
-  return report([...(await judge(deployment, authority, statement.value)), ...more], describe(statement.value));
+  const { db } = deployment.store;
+  const { jwks } = describe(statement.value);
+  const shared = jwks ? ((await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? []) : [];
+  const respelled = respelledFindings(otherSpellings(await spellingsOf(db, authority.id, [entityId]), entityId));
+  return report([...(await judge(deployment, authority, statement.value)), ...shared, ...respelled, ...more], describe(statement.value));
 }
 
 function describe({ claims }: EntityStatement): Partial<Preflight> {

@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
-import { raw } from '../../store/database.js';
+import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { knowMembers } from '../../store/known-entities.js';
 import { authority, member, organization } from '../../store/schema.js';
@@ -10,6 +10,7 @@ import { reissueMarks } from '../marks/reissue-marks.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
 import { expectMayBeActive } from './may-be-active.js';
+import { writeMember } from './write-member.js';
 
 /** Members that one commit brings back: their statements and marks travel as one value each. */
 const SLICE = 50;
@@ -68,16 +69,7 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
         events: tried.map((one) => eventOf(one)),
         elsewhere: marks.elsewhere,
         statements: [
-          raw(
-            "UPDATE member SET state = 'active', state_reason = NULL, suspended_with = NULL, updated_at = ?, v = v + 1 WHERE id IN (SELECT value FROM json_each(?))",
-            now,
-            JSON.stringify(coming.map(({ member: { id } }) => id)),
-          ),
-          raw(
-            'UPDATE member SET suspended_with = NULL, updated_at = ?, v = v + 1 WHERE id IN (SELECT value FROM json_each(?))',
-            now,
-            JSON.stringify(tried.flatMap((one) => ('why' in one ? [one.member.id] : []))),
-          ),
+          ...tried.flatMap(({ statements }) => statements),
           ...(coming.length
             ? [
                 ...putArtefacts(coming.map(({ statement }) => statement)),
@@ -101,18 +93,23 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
   });
 }
 
-type Restored = { readonly member: MemberRow; readonly with: string | null } & ({ readonly statement: NewArtefact } | { readonly why: string });
+type Restored = { readonly member: MemberRow; readonly with: string | null; readonly statements: readonly Statement[] } & (
+  | { readonly statement: NewArtefact }
+  | { readonly why: string }
+);
 
 async function restored(call: Call, issuer: Issuer, before: MemberRow): Promise<Restored> {
-  const after: MemberRow = { ...before, state: 'active', stateReason: null, suspendedWith: null };
   const source = before.suspendedWith;
+  const seen = { ...before, suspendedWith: null, updatedAt: call.now(), v: before.v + 1 };
   try {
     if (source?.startsWith('org_') && before.organizationId !== source) throw new Refusal('wrong_state', 'it belongs to another organization now');
     await expectMayBeActive(call.store.db, before);
-    return { member: after, with: source, statement: await signedStatement(call, issuer, after) };
+    const { row, statements } = await writeMember({ before, after: { ...seen, state: 'active', stateReason: null } });
+    return { member: row, with: source, statements, statement: await signedStatement(call, issuer, row) };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { member: before, with: source, why: error.message };
+    const { row, statements } = await writeMember({ before, after: seen });
+    return { member: row, with: source, statements, why: error.message };
   }
 }
 

@@ -3,10 +3,11 @@ import type { Judged } from '../judged.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 
 /**
- * Findings an operator may accept by name at an enrolment: what the entity's metadata lacks under our policy. What keeps
+ * Findings an operator may accept by name at an enrolment: what the entity's metadata lacks under our policy, a key that is
+ * the authority's own, an identifier that is another one's but for its spelling. What keeps
  * its configuration or its keys from being read cannot be waived away: there would be nothing to sign.
  */
-export const WAIVABLE: readonly FindingCode[] = ['policy_violation', 'policy_operator_type'];
+export const WAIVABLE: readonly FindingCode[] = ['policy_violation', 'policy_operator_type', 'key_of_authority', 'identifier_respelled'];
 
 /** Codes among the findings that stand in the way and may be waived. */
 export const waivableOf = (findings: readonly Judged[]): readonly string[] => [
@@ -19,7 +20,7 @@ const list = (codes: readonly string[]) => codes.join(', ');
  * What is left of the errors once the codes named are waived.
  * @throws Refusal invalid_request for a code that cannot be waived; findings for errors that nobody has waived
  */
-export function expectWaived(findings: readonly Judged[], waive: readonly string[]): void {
+export function expectWaived(findings: readonly Judged[], waive: readonly string[], found = 'pre-flight found faults'): void {
   const useless = waive.filter((code) => !(WAIVABLE as readonly string[]).includes(code));
   const errors = findings.filter(({ severity, code }) => severity === 'error' && !(waive.includes(code) && WAIVABLE.includes(code)));
   if (errors.length) {
@@ -29,7 +30,7 @@ export function expectWaived(findings: readonly Judged[], waive: readonly string
       ...(able.length ? [`${list(able)} can be waived`] : []),
       ...(stubborn.length ? [`${list(stubborn)} cannot be waived and must be mended`] : []),
     ];
-    throw refuseFindings(`pre-flight found faults: ${ways.join('; ')}`, findings);
+    throw refuseFindings(`${found}: ${ways.join('; ')}`, findings);
   }
   if (useless.length)
     throw new Refusal('invalid_request', `${list(useless.map((code) => code.slice(0, 60)))} cannot be waived; what can be: ${list(WAIVABLE)}`);

@@ -1,0 +1,230 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { homeOf } from '../../federation/place.js';
+import { newId } from '../../keys/random.js';
+import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { knowMembers } from '../../store/known-entities.js';
+import { member, memberWatch } from '../../store/schema.js';
+import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { type Call, may } from '../call.js';
+import { isError, type Judged } from '../judged.js';
+import { Refusal } from '../refusal.js';
+import type { AuthorityRow, MemberRow } from '../registry.js';
+import type { BoundKeys, Prepared } from './enrollment.js';
+import { hostedArtefact } from './hosted-artefact.js';
+import { expectLocatable, expectUnassigned } from './identifier-uniqueness.js';
+import { bindKeys, takenAway } from './key-binding.js';
+import { expectMayBeActive } from './may-be-active.js';
+import { newMemberRow } from './member-input.js';
+import { type Organizations, organizationsNamed } from './organizations.js';
+import { isBarred, otherSpellings, type Respelled, respelledFindings, spellingsOf } from './respelled.js';
+import { sharedKeys } from './shared-keys.js';
+import { expectWaived } from './waivers.js';
+import { DOMAIN_CONTROL_NEEDED } from './domain-control.js';
+import { writeMembers } from './write-member.js';
+
+/** What enrolments are decided on, read once for one of them or for five hundred. */
+export interface Ground {
+  readonly authority: AuthorityRow;
+  /** Who was here before, by Entity Identifier. */
+  readonly former: ReadonlyMap<string, MemberRow>;
+  readonly organizations: Organizations;
+  /** What keys they share with others, by Entity Identifier. */
+  readonly shared: ReadonlyMap<string, readonly Judged[]>;
+  /** Who bears the identifiers in another spelling; grows with what is decided. */
+  readonly spellings: Map<string, readonly Respelled[]>;
+  /** The caller may decide what takes an approver. */
+  readonly approver: boolean;
+}
+
+export async function groundOf(call: Call, authority: AuthorityRow, all: readonly Prepared[]): Promise<Ground> {
+  const ids = JSON.stringify(all.map(({ input }) => input.entityId));
+  const rows = await call.store.db
+    .select()
+    .from(member)
+    .where(and(eq(member.authorityId, authority.id), sql`entity_id IN (SELECT value FROM json_each(${ids}))`));
+  return {
+    authority,
+    former: new Map(rows.map((row) => [row.entityId, row])),
+    organizations: await organizationsNamed(
+      call,
+      authority.id,
+      all.map(({ input }) => input.organization),
+    ),
+    shared: await sharedKeys(
+      call.store.db,
+      authority,
+      all.map(({ input, keys }) => ({ entityId: input.entityId, jwks: keys.jwks })),
+    ),
+    spellings: new Map(
+      await spellingsOf(
+        call.store.db,
+        authority.id,
+        all.map(({ input }) => input.entityId),
+      ),
+    ),
+    approver: may(call, 'approve', authority.slug),
+  };
+}
+
+/** An enrolment that was decided. */
+export interface Enrolled {
+  readonly prepared: Prepared;
+  readonly before: MemberRow | undefined;
+  readonly after: MemberRow;
+  /** What is worth knowing about it. */
+  readonly findings: readonly Judged[];
+  /** Codes that were waived. */
+  readonly waived: readonly string[];
+}
+
+/**
+ * Decide about one enrolment. An identifier that was here before comes back under the same id: what it was, and which keys a
+ * person took from it, stays known. Refused and withdrawn applicants just apply again; whoever was revoked or archived is
+ * readmitted, with a reason.
+ * @throws Refusal already_exists, wrong_state, invalid_request, not_found
+ */
+export async function decideEnrollment(call: Call, ground: Ground, prepared: Prepared): Promise<Enrolled> {
+  const { input, keys, domainControl, state } = prepared;
+  const { authority } = ground;
+  if (input.entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
+  const before = ground.former.get(input.entityId);
+  if (before) expectReturn(before, input.readmit);
+  else if (input.readmit !== undefined) throw new Refusal('wrong_state', `${input.entityId} was never here; enrol it without readmit`);
+  const others = otherSpellings(ground.spellings, input.entityId);
+  const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? [])];
+  expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
+  if (isBarred(others) && !ground.approver)
+    throw new Refusal('permission_denied', `${others[0]?.entityId} is barred; only an approver takes it back, under whatever spelling`);
+  const now = call.now();
+  const fresh = newMemberRow(
+    {
+      id: before?.id ?? newId('mem'),
+      authorityId: authority.id,
+      organizationId: null,
+      entityId: input.entityId,
+      state,
+      jwks: keys.jwks,
+      keysIat: keys.iat,
+      now,
+    },
+    { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
+  );
+  const row = { ...(before ? await again(before, fresh, keys, input.entityId) : fresh), stateReason: input.stateReason ?? null };
+  await expectLocatable(call, row, true, prepared.elsewhere);
+  if (prepared.hosted) await expectUnassigned(call, row, prepared.elsewhere);
+  if (prepared.hosted && !row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
+  const given = new Set(keys.provenBy === 'operator' ? (input.removedKeys ?? []) : []);
+  if (state === 'active') await expectMayBeActive(call.store.db, { organizationId: null, entityId: input.entityId });
+  // The organization last: nothing may be refused once a new one is made.
+  const spelling = homeOf(input.entityId);
+  ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId: input.entityId, state }]);
+  const organizationId = ground.organizations.idOf(input.organization) ?? before?.organizationId ?? null;
+  if (state === 'active') await expectMayBeActive(call.store.db, { organizationId, entityId: input.entityId });
+  return {
+    prepared,
+    before,
+    findings: [...keys.findings, ...found.filter(({ code }) => !keys.findings.some((one) => one.code === code))],
+    waived: [...new Set([...keys.waived, ...found.filter(isError).map(({ code }) => code)])],
+    after: { ...row, organizationId, hosted: prepared.hosted !== undefined, removedKeys: [...new Set([...row.removedKeys, ...given])] },
+  };
+}
+
+const RETURN_BY_THEMSELVES = ['refused', 'withdrawn'];
+const RETURN_BY_DECISION = ['revoked', 'archived'];
+
+/** @throws Refusal already_exists, wrong_state */
+function expectReturn({ entityId, state }: MemberRow, readmit: string | undefined): void {
+  if (RETURN_BY_THEMSELVES.includes(state)) return;
+  if (!RETURN_BY_DECISION.includes(state)) throw new Refusal('already_exists', `${entityId} is already known here, in state ${state}`);
+  if (readmit === undefined)
+    throw new Refusal(
+      'already_exists',
+      `${entityId} is already known here, in state ${state}; an approver can take it back with a reason: --readmit (API: readmit)`,
+    );
+}
+
+/** The row of an entity that comes back: described anew, its history kept. A key that a person took away comes back by a person only. */
+async function again(former: MemberRow, fresh: MemberRow, keys: BoundKeys, entityId: string): Promise<MemberRow> {
+  const taken = keys.provenBy === 'operator' ? [] : await takenAway(former, keys.jwks);
+  if (taken.length)
+    throw new Refusal(
+      'wrong_state',
+      `${entityId} shows keys that a person took away from it (${taken.map(({ kid }) => kid).join(', ')}); give the keys to bind (jwks or pem)`,
+    );
+  const before = { ...fresh, jwks: former.jwks, removedKeys: former.removedKeys, cut: former.cut + 1 };
+  const { row } = await bindKeys(before, keys.jwks, keys.iat === null ? { person: fresh.createdAt } : { iat: Math.max(keys.iat, former.keysIat ?? 0) });
+  return { ...row, createdAt: former.createdAt, v: former.v + 1 };
+}
+
+export interface WrittenEnrollments {
+  readonly rows: readonly MemberRow[];
+  readonly events: readonly NewEvent[];
+  readonly statements: readonly Statement[];
+}
+
+/** What enrolments write: organizations, members, statements, configurations to serve, events. */
+export async function writeEnrollments(call: Call, ground: Ground, all: readonly Enrolled[]): Promise<WrittenEnrollments> {
+  const { authority } = ground;
+  const written = await writeMembers(all.map(({ before, after }) => ({ before, after, decided: ground.approver })));
+  const active = written.rows.filter(({ state }) => state === 'active');
+  const statements = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
+  const hosted = await Promise.all(all.flatMap(({ prepared, after }) => (prepared.hosted ? [hostedArtefact(after, prepared.hosted)] : [])));
+  const organizations = ground.organizations.made();
+  const returned = all.flatMap(({ before }) => (before ? [before.id] : []));
+  const { db } = call.store;
+  return {
+    rows: written.rows,
+    events: [...organizations.events, ...written.events, ...all.map((one, n) => eventOf(one, statements.get(written.rows[n]?.id ?? '')))],
+    statements: [
+      ...organizations.statements,
+      ...written.statements,
+      // Of whoever comes back nothing is left that watching found before.
+      ...(returned.length ? [db.delete(memberWatch).where(sql`member_id IN (SELECT value FROM json_each(${JSON.stringify(returned)}))`)] : []),
+      ...(statements.size ? putArtefacts([...statements.values()]) : []),
+      // One by one: each may be as long as a line.
+      ...hosted.flatMap((one) => putArtefacts([one])),
+      ...(active.length
+        ? [
+            knowMembers(
+              authority.id,
+              active.map(({ entityId }) => entityId),
+              call.now(),
+            ),
+          ]
+        : []),
+    ],
+  };
+}
+
+function eventOf({ prepared: { input, keys, domainControl, hosted }, before, after, waived }: Enrolled, statement: NewArtefact | undefined): NewEvent {
+  return {
+    type: 'member.enrolled',
+    subjectKind: 'member',
+    subjectId: after.id,
+    reason: input.readmit,
+    detail: {
+      entity_id: after.entityId,
+      state: after.state,
+      keys_proven_by: keys.provenBy,
+      kids: keys.jwks.keys.map(({ kid }) => kid),
+      ...(waived.length && { waived }),
+      ...(after.ecLocation !== null && { ec_location: after.ecLocation }),
+      ...(domainControl && { domain_control: domainControl }),
+      ...(hosted && { hosted: true }),
+      ...(after.state === 'active' && { single_operator: true }),
+      ...(before && { was: before.state }),
+    },
+    artefacts: statement ? published([statement]) : [],
+  };
+}
+
+const SIGN_AT_ONCE = 125;
+
+async function signAll(call: Call, issuer: Issuer, rows: readonly MemberRow[]): Promise<Map<string, NewArtefact>> {
+  const signed = new Map<string, NewArtefact>();
+  for (let at = 0; at < rows.length; at += SIGN_AT_ONCE)
+    await Promise.all(rows.slice(at, at + SIGN_AT_ONCE).map(async (row) => signed.set(row.id, await signedStatement(call, issuer, row))));
+  return signed;
+}

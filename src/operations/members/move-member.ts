@@ -1,0 +1,130 @@
+import { and, eq, notInArray } from 'drizzle-orm';
+import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import type { EventsOf, Watch } from '../../store/change.js';
+import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { knowMembers } from '../../store/known-entities.js';
+import { only } from '../../store/only.js';
+import { artefact } from '../../store/schema.js';
+import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { allow, type Call, change } from '../call.js';
+import { reissueMarks } from '../marks/reissue-marks.js';
+import { Refusal } from '../refusal.js';
+import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+import { cutMember } from './cut-member.js';
+import { expectMayBeActive } from './may-be-active.js';
+import { expectMovable, isDecision, isThere, MEMBER_VERBS, type MemberVerb, moved, type Verb } from './member-verbs.js';
+import { isStale } from './vetted.js';
+import { writeMember } from './write-member.js';
+
+export interface Move {
+  readonly reason?: string | undefined;
+  /** The version the caller has seen. */
+  readonly version?: number | undefined;
+}
+
+/** The answer of a verb: `already` when the member was in that state, and nothing changed. */
+export interface Moved {
+  readonly member: MemberRow;
+  readonly already: boolean;
+}
+
+/**
+ * Move a member to another state, with its artefacts, in one commit.
+ * @throws Refusal wrong_state, permission_denied, not_found, version_conflict, findings
+ */
+export async function moveMember(call: Call, slug: string, id: string, name: MemberVerb, { reason, version }: Move = {}): Promise<Moved> {
+  const verb: Verb = MEMBER_VERBS[name];
+  allow(call, verb.permission, slug);
+  if (verb.reason && !reason) throw new Refusal('invalid_request', `${name} needs a reason`);
+  const { db } = call.store;
+  const authorityId = (await findAuthority(db, slug)).id;
+  const { entityId } = await findMember(db, authorityId, id);
+  return change<Moved>(call, {
+    authorityId,
+    scope: entityId,
+    urgent: verb.effect === 'cut',
+    async decide(watch) {
+      const before = await findMember(db, authorityId, id);
+      if (await isThere(before, verb)) return { events: [], statements: [], result: { member: before, already: true } };
+      expectVersion(before, version);
+      expectMovable(before, name, verb);
+      const effects = await EFFECTS[verb.effect]({ call, slug, before, verb, watch, reason, decided: isDecision(verb, version) });
+      const event = {
+        type: verb.event,
+        subjectKind: 'member' as const,
+        subjectId: before.id,
+        reason,
+        detail: {
+          entity_id: entityId,
+          from: before.state,
+          to: verb.to,
+          ...(verb.permission === 'approve' && { single_operator: true }),
+          ...(verb.decides === 'version' && (await isStale(before)) && { approved_anew: true }),
+        },
+        artefacts: published(effects.artefacts),
+      };
+      return {
+        events: [...effects.events, event],
+        statements: effects.statements,
+        elsewhere: effects.elsewhere,
+        result: { member: effects.member, already: false },
+      };
+    },
+  });
+}
+
+interface Moving {
+  readonly call: Call;
+  readonly slug: string;
+  readonly before: MemberRow;
+  readonly verb: Verb;
+  readonly watch: Watch;
+  readonly reason: string | undefined;
+  /** The caller decides about the content with it. */
+  readonly decided: boolean;
+}
+
+interface Effects {
+  readonly member: MemberRow;
+  /** What the write itself did. */
+  readonly events: readonly NewEvent[];
+  readonly artefacts: readonly NewArtefact[];
+  readonly statements: readonly Statement[];
+  readonly elsewhere: readonly EventsOf[];
+}
+
+const written = ({ call, before, verb, reason, decided }: Moving) => writeMember({ before, after: moved(before, verb, reason, call.now()), decided });
+
+const publish = async (moving: Moving): Promise<Effects> => {
+  const { call, slug, before, watch } = moving;
+  await expectMayBeActive(call.store.db, before);
+  const { row, events, statements } = await written(moving);
+  const artefacts = [await signedStatement(call, await issuerOf(call, await findAuthority(call.store.db, slug)), row)];
+  const marks = await reissueMarks(call, [row], watch);
+  return {
+    member: row,
+    events,
+    artefacts,
+    statements: [...statements, ...putArtefacts(artefacts), ...marks.statements, knowMembers(row.authorityId, [row.entityId], row.updatedAt)],
+    elsewhere: marks.elsewhere,
+  };
+};
+
+const cut = async ({ call, before, verb, watch, reason }: Moving): Promise<Effects> => ({
+  ...(await cutMember(call, before, watch, { to: verb.to as 'suspended' | 'revoked', reason: reason ?? null })),
+  events: [],
+  artefacts: [],
+});
+
+/** Nothing was published of it but, perhaps, a configuration of its own. */
+const none = async (moving: Moving): Promise<Effects> => {
+  const { call, before } = moving;
+  const { row, events, statements } = await written(moving);
+  const dropped = call.store.db
+    .delete(artefact)
+    .where(and(eq(artefact.memberId, before.id), only(artefact.authorityId, before.authorityId), notInArray(artefact.kind, ['mark', 'mark_status'])));
+  return { member: row, events, artefacts: [], statements: [...statements, dropped], elsewhere: [] };
+};
+
+const EFFECTS: Record<Verb['effect'], (moving: Moving) => Promise<Effects>> = { publish, cut, none };

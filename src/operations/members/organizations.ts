@@ -1,0 +1,57 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { newId } from '../../keys/random.js';
+import { insertRows } from '../../store/bulk.js';
+import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { organization } from '../../store/schema.js';
+import type { Call } from '../call.js';
+import { Refusal } from '../refusal.js';
+
+export interface Organizations {
+  /** The id of an organization by id or legal name; a new name is made. @throws Refusal not_found for an unknown id */
+  idOf(idOrName: string | undefined): string | null;
+  /** What making the new ones takes. Of two commits that make the same one the second fails its uniqueness and decides again. */
+  made(): { readonly events: readonly NewEvent[]; readonly statements: readonly Statement[] };
+}
+
+/** Find organizations, to make in the same commit those that are new. */
+export async function organizationsNamed(call: Call, authorityId: string, names: readonly (string | undefined)[]): Promise<Organizations> {
+  const wanted = [...new Set(names.filter((name) => name !== undefined))];
+  const list = JSON.stringify(wanted);
+  const ids = new Map<string, string>();
+  const found = wanted.length
+    ? await call.store.db
+        .select({ id: organization.id, legalName: organization.legalName })
+        .from(organization)
+        .where(
+          and(
+            eq(organization.authorityId, authorityId),
+            sql`(legal_name IN (SELECT value FROM json_each(${list})) OR id IN (SELECT value FROM json_each(${list})))`,
+          ),
+        )
+    : [];
+  for (const { id, legalName } of found) ids.set(legalName, id).set(id, id);
+  const now = call.now();
+  const rows: (typeof organization.$inferInsert)[] = [];
+  return {
+    idOf(idOrName) {
+      if (idOrName === undefined) return null;
+      const known = ids.get(idOrName);
+      if (known !== undefined) return known;
+      if (idOrName.startsWith('org_')) throw new Refusal('not_found', `there is no organization ${idOrName}`);
+      const row = { id: newId('org'), authorityId, legalName: idOrName, createdAt: now, updatedAt: now, v: 1 };
+      rows.push(row);
+      ids.set(row.legalName, row.id);
+      return row.id;
+    },
+    made: () => ({
+      events: rows.map(({ id, legalName }) => ({
+        type: 'organization.created',
+        subjectKind: 'organization',
+        subjectId: id,
+        detail: { legal_name: legalName },
+      })),
+      statements: rows.length ? [insertRows(organization, rows)] : [],
+    }),
+  };
+}

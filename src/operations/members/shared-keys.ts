@@ -1,0 +1,67 @@
+import { eq, sql } from 'drizzle-orm';
+import { finding, type JwkSet } from '../../federation/entry.js';
+import { sameKey } from '../../federation/jwk-set.js';
+import type { Database } from '../../store/database.js';
+import { authority, authorityKey, member } from '../../store/schema.js';
+import type { Judged } from '../judged.js';
+import { thumbprintsOf } from './key-binding.js';
+
+/** An entity and the keys it has, or is to have. */
+export interface Holder {
+  readonly entityId: string;
+  readonly jwks: JwkSet;
+}
+
+/** Others that are named; a key that thousands share is no longer answer than one that two share. */
+const NAMED = 3;
+
+/** By thumbprint, up to a few members that have it: read from the index alone. */
+export const HOLDERS = `SELECT k.value AS thumbprint,
+  (SELECT json_group_array(member_id) FROM (SELECT member_id FROM member_key WHERE thumbprint = k.value LIMIT ${NAMED + 1})) AS ids
+  FROM json_each(?) AS k`;
+
+/**
+ * Keys that are somebody else's too: of another member anywhere in this deployment, or of an authority of it. One compromise
+ * is then the end of two. The same identifier under another authority is the same entity.
+ * @returns by Entity Identifier; the key of the authority itself is an error, everything else a warning
+ */
+export async function sharedKeys(db: Database, superior: { readonly id: string }, all: readonly Holder[]): Promise<ReadonlyMap<string, readonly Judged[]>> {
+  const held = await Promise.all(all.map(async ({ entityId, jwks }) => ({ entityId, jwks, thumbprints: await thumbprintsOf(jwks) })));
+  const holders = await holdersOf(db, [...new Set(held.flatMap(({ thumbprints }) => thumbprints))]);
+  for (const { entityId, thumbprints } of held)
+    for (const one of thumbprints) holders.set(one, [...new Set([...(holders.get(one) ?? []), entityId])].slice(0, NAMED + 2));
+  const ours = await db
+    .select({ id: authority.id, slug: authority.slug, entityId: authority.entityId, kid: authorityKey.kid, jwk: authorityKey.jwk })
+    .from(authorityKey)
+    .innerJoin(authority, eq(authority.id, authorityKey.authorityId));
+  const byNumber = new Map(ours.map((one) => [one.jwk.x ?? one.jwk.n, one]));
+  return new Map(
+    held.map(({ entityId, jwks, thumbprints }) => {
+      const findings: Judged[] = [];
+      for (const key of jwks.keys) {
+        const owner = byNumber.get(key.x ?? key.n);
+        if (!owner || owner.entityId === entityId || !sameKey(key, owner.jwk)) continue;
+        const detail = `it is a key of the authority ${owner.slug} (${owner.entityId})`;
+        findings.push({ ...finding('key_of_authority', `jwks ${key.kid}`, detail), severity: owner.id === superior.id ? 'error' : 'warning' });
+      }
+      for (const one of thumbprints) {
+        const others = (holders.get(one) ?? []).filter((other) => other !== entityId);
+        const list = `${others.slice(0, NAMED).join(', ')}${others.length > NAMED ? ' and others' : ''}`;
+        if (others.length) findings.push({ ...finding('key_shared', `jwks ${one}`, `${list} has the same key`), severity: 'warning' });
+      }
+      return [entityId, findings];
+    }),
+  );
+}
+
+async function holdersOf(db: Database, thumbprints: readonly string[]): Promise<Map<string, string[]>> {
+  const [text, tail = ''] = HOLDERS.split('?') as [string, string];
+  const found = await db.all<{ thumbprint: string; ids: string }>(sql`${sql.raw(text)}${JSON.stringify(thumbprints)}${sql.raw(tail)}`);
+  const ids = found.flatMap(({ ids: some }) => JSON.parse(some) as string[]);
+  const rows = await db
+    .select({ id: member.id, entityId: member.entityId })
+    .from(member)
+    .where(sql`id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`);
+  const names = new Map(rows.map(({ id, entityId }) => [id, entityId]));
+  return new Map(found.map(({ thumbprint, ids: some }) => [thumbprint, (JSON.parse(some) as string[]).flatMap((id) => names.get(id) ?? [])]));
+}

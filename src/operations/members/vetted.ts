@@ -1,0 +1,78 @@
+import canonicalize from 'canonicalize';
+import { jsonEqual } from '../../federation/strict-json.js';
+import { sha256 } from '../../keys/random.js';
+import { Refusal } from '../refusal.js';
+import type { MemberRow } from '../registry.js';
+
+/**
+ * What a person approved is what is published. The rules, pure; `write-member.ts` applies them to every write of a member.
+ */
+
+/** Where a member stands and how we keep its record. Every other column is content: a new one is, unless it is named here. */
+const NOT_CONTENT = [
+  'state',
+  'stateReason',
+  'suspendedWith',
+  // Whether we serve the configuration: the member signed it, and it ends with each cut.
+  'hosted',
+  'keysIat',
+  'removedKeys',
+  'keysFollowedAt',
+  'cut',
+  'approvedSha256',
+  'spelling',
+  'createdAt',
+  'updatedAt',
+  'v',
+] as const satisfies readonly (keyof MemberRow)[];
+
+type Content = Omit<MemberRow, (typeof NOT_CONTENT)[number]>;
+
+const contentOf = (row: MemberRow): Content =>
+  Object.fromEntries(Object.entries(row).filter(([name]) => !(NOT_CONTENT as readonly string[]).includes(name))) as unknown as Content;
+
+/** SHA-256 over the canonical form (RFC 8785) of everything about a member that an approval is about. */
+const digestOf = (row: MemberRow): Promise<string> => sha256(canonicalize(contentOf(row)) as string);
+
+const inWords = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** Which content differs, in the words of the API. */
+export const contentChanged = (before: MemberRow, after: MemberRow): readonly string[] => {
+  const [old, fresh] = [contentOf(before), contentOf(after)];
+  return (Object.keys(fresh) as (keyof Content)[]).filter((name) => !jsonEqual(old[name], fresh[name])).map(inWords);
+};
+
+/** Is its content other than what was approved, or in force when it was suspended? Unknown counts as other. */
+export const isStale = async (row: MemberRow): Promise<boolean> => row.approvedSha256 !== (await digestOf(row));
+
+/**
+ * A member as it may be written: a change of what was approved takes the approval away, and nothing is published that
+ * nobody approved.
+ * @param before undefined for one that is enrolled now
+ * @param decided somebody who may approve has decided about just this content
+ * @throws Refusal wrong_state
+ */
+export async function settled(before: MemberRow | undefined, after: MemberRow, decided: boolean): Promise<MemberRow> {
+  const digest = await digestOf(after);
+  switch (after.state) {
+    case 'approved':
+      if (before?.state !== 'approved' || decided) return { ...after, approvedSha256: digest };
+      return before.approvedSha256 === digest ? { ...after, approvedSha256: digest } : { ...after, state: 'vetting', approvedSha256: null };
+    case 'active':
+      if (before && !decided && ['approved', 'suspended'].includes(before.state) && (before.approvedSha256 !== digest || (await isStale(before))))
+        throw new Refusal('wrong_state', notDecided(before));
+      return { ...after, approvedSha256: digest };
+    case 'suspended':
+      if (!before) return { ...after, approvedSha256: decided ? digest : null };
+      if (before.state !== 'suspended') return { ...after, approvedSha256: digest };
+      // Who decides about a change has not decided about another one before it.
+      return { ...after, approvedSha256: decided && !(await isStale(before)) ? digest : before.approvedSha256 };
+    default:
+      return { ...after, approvedSha256: null };
+  }
+}
+
+const notDecided = ({ state, entityId, v }: MemberRow): string =>
+  state === 'approved'
+    ? `what stands here of ${entityId} is not what was approved; look at it and approve it again`
+    : `${entityId} was changed while it was suspended; look at it, then resume the version you saw: --seen ${v} (API: v)`;

@@ -1,0 +1,74 @@
+import { homeOf } from '../../federation/place.js';
+import { jsonEqual } from '../../federation/strict-json.js';
+import { raw, type Statement } from '../../store/database.js';
+import type { MemberState } from '../../store/schema.js';
+import type { NewEvent } from '../../store/event.js';
+import { putMembers } from '../../store/member-rows.js';
+import type { MemberRow } from '../registry.js';
+import { thumbprintsOf } from './key-binding.js';
+import { contentChanged, settled } from './vetted.js';
+
+export interface MemberWrite {
+  /** Undefined for one that is enrolled now. */
+  readonly before?: MemberRow | undefined;
+  readonly after: MemberRow;
+  /** Somebody who may approve has decided about just this content. */
+  readonly decided?: boolean;
+}
+
+export interface WrittenMembers {
+  /** The rows as they are written, in the order given: sign these, answer with these. */
+  readonly rows: readonly MemberRow[];
+  readonly statements: readonly Statement[];
+  /** What the write itself did; they go with the events of the verb. */
+  readonly events: readonly NewEvent[];
+}
+
+/**
+ * Write members: every verb goes through here, so what has to be kept with a member's row is kept whatever the verb is.
+ * @throws Refusal wrong_state when something would be published that nobody approved
+ */
+export async function writeMembers(writes: readonly MemberWrite[]): Promise<WrittenMembers> {
+  const spelled = ({ entityId }: MemberRow) => homeOf(entityId);
+  const rows = await Promise.all(
+    writes.map(async ({ before, after, decided = false }) => ({ ...(await settled(before, after, decided)), spelling: before?.spelling ?? spelled(after) })),
+  );
+  const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
+  const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
+  return {
+    rows,
+    statements: [...putMembers(rows, keys), ...endWatch(rows)],
+    events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
+  };
+}
+
+export interface WrittenMember extends Omit<WrittenMembers, 'rows'> {
+  readonly row: MemberRow;
+}
+
+/** Write one member. @throws Refusal wrong_state */
+export async function writeMember(write: MemberWrite): Promise<WrittenMember> {
+  const { rows, ...rest } = await writeMembers([write]);
+  return { ...rest, row: rows[0] as MemberRow };
+}
+
+const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];
+
+/** Nobody looks at a member that has ended; one that comes back is looked at anew. */
+function endWatch(rows: readonly MemberRow[]): readonly Statement[] {
+  const ended = rows.filter(({ state }) => ENDED.includes(state)).map(({ id }) => id);
+  return ended.length ? [raw('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', JSON.stringify(ended))] : [];
+}
+
+/** What was approved is no longer what stands there: it is looked at again. */
+function sentBack(before: MemberRow | undefined, row: MemberRow): readonly NewEvent[] {
+  if (before?.state !== 'approved' || row.state !== 'vetting') return [];
+  return [
+    {
+      type: 'member.sent_back',
+      subjectKind: 'member',
+      subjectId: row.id,
+      detail: { entity_id: row.entityId, from: before.state, to: row.state, changed: contentChanged(before, row) },
+    },
+  ];
+}
