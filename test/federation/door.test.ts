@@ -104,9 +104,9 @@ describe('bodies', () => {
     return readBody({ ...request, ...(maxBytes !== undefined && { maxBytes }) }, body, () => clock.shift() ?? 0);
   };
   it('the rate counts after the grace time: n - 1, n, n + 1', async () => {
-    const after = async (age: number, size: number) => codes(await read(chunks(bytes(size)), [1000, 1000 + age]));
-    expect([await after(1999, 1), await after(2000, 1), await after(2001, 1)]).toEqual(['ok', 'ok', 'fetch_failed']);
-    expect([await after(3000, 3071), await after(3000, 3072), await after(3000, 3073)]).toEqual(['fetch_failed', 'ok', 'ok']);
+    const aged = async (age: number, size: number) => codes(await read(chunks(bytes(size)), [1000, 1000 + age]));
+    expect([await aged(1999, 1), await aged(2000, 1), await aged(2001, 1)]).toEqual(['ok', 'ok', 'fetch_failed']);
+    expect([await aged(3000, 3071), await aged(3000, 3072), await aged(3000, 3073)]).toEqual(['fetch_failed', 'ok', 'ok']);
     expect(await read(chunks(bytes(1)), [0, 3000])).toMatchObject({ findings: [{ transient: true }] });
   });
   it('the size of all chunks together: n - 1, n, n + 1', async () => {
