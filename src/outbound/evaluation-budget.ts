@@ -97,7 +97,7 @@ export function createBudget(milliseconds: () => number = () => performance.now(
       const out = what === 'paths' ? (ranOut ?? late('walk')) : late('walk', GRACE);
       if (out) return out;
       const none = spent('walk', what);
-      if (!none) used[what]++;
+      used[what]++;
       return none;
     },
     read(work) {

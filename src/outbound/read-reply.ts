@@ -15,7 +15,7 @@ export function checkHead({ url, mediaType }: FetchRequest, status: number, head
     .map((one) => one.trim());
   if (codings.some((one) => one !== '' && one !== 'identity')) return fetchFinding('content_encoding_refused', url, 'its body is encoded');
   // Type and subtype name a media type (RFC 9110 §8.3.1); parameters that nobody defined say nothing (§15 has none to send).
-  const type = header('content-type')?.split(';')[0]?.trim().toLowerCase();
+  const type = (header('content-type') ?? '').replace(/;.*/s, '').trim().toLowerCase();
   return type === mediaType
     ? undefined
     : fetchFinding('content_type_wrong', url, `its content type is ${JSON.stringify((type || 'missing').slice(0, 80))}, not ${mediaType}`);

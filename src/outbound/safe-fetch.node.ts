@@ -1,4 +1,4 @@
-import { isIP, type LookupFunction } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import { Agent, buildConnector, request as send } from 'undici';
 import { type GuardOptions, isReachable } from './address-guard.js';
 import { checkUrl } from './check-url.js';
@@ -13,6 +13,8 @@ class Blocked extends Error {}
 export interface SafeFetchOptions extends GuardOptions {
   /** Tests put a resolver of their own here. */
   readonly resolve?: LookupFunction;
+  /** How long a whole fetch may take (milliseconds). */
+  readonly wholeFetchMs?: number;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface SafeFetchOptions extends GuardOptions {
  * differently the second time gains nothing; undici's own `request` neither follows redirects nor decompresses.
  */
 export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close(): Promise<void> } {
-  const resolve = options.resolve ?? hostResolver(options);
+  const { resolve = hostResolver(options), wholeFetchMs = WHOLE_FETCH_MS } = options;
   const guarded: LookupFunction = (host, how, done) =>
     resolve(host, { ...how, all: true }, (error, found) => {
       if (error) return done(error, []);
@@ -29,32 +31,27 @@ export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close():
       if (bad || !all[0]) return done(new Blocked(`${host} resolves to ${bad ? 'an address that is never contacted' : 'nothing'}`), []);
       return how.all ? done(null, all) : done(null, all[0].address, all[0].family);
     });
-  const connect = buildConnector({ timeout: CONNECT_MS, lookup: guarded, allowH2: false });
   const agent = new Agent({
     connections: 4,
     pipelining: 1,
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: FIRST_BYTE_MS,
-    bodyTimeout: WHOLE_FETCH_MS,
+    bodyTimeout: wholeFetchMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Otherwise the peer's own Keep-Alive header decides how long our socket stays open, up to ten minutes.
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    connect(target, done) {
-      const host = target.hostname.replace(/^\[|\]$/g, '');
-      if (isIP(host) && !isReachable(host, options)) return done(new Blocked('the address is never contacted'), null);
-      return connect(target, done);
-    },
+    // A literal address is not looked up: `checkUrl` has judged it, on the very URL that is asked for.
+    connect: buildConnector({ timeout: CONNECT_MS, lookup: guarded, allowH2: false }),
   });
 
   async function exchange(request: FetchRequest, form?: URLSearchParams): Promise<Result<Reply>> {
     const url = checkUrl(request.url, options);
     if (typeof url === 'string') return fetchFinding('fetch_refused', request.url, url);
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), WHOLE_FETCH_MS);
+    const deadline = AbortSignal.timeout(wholeFetchMs);
     try {
       const reply = await send(url, {
         dispatcher: agent,
-        signal: deadline.signal,
+        signal: deadline,
         headers: {
           accept: `${request.mediaType}, */*;q=0.1`,
           'accept-encoding': 'identity',
@@ -67,28 +64,21 @@ export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close():
         const value = reply.headers[name];
         return Array.isArray(value) ? value.join(', ') : value;
       };
-      const bad = checkHead(request, reply.statusCode, header);
-      if (bad) {
-        reply.body.on('error', () => undefined).destroy();
-        return bad;
-      }
-      const read = await readBody(request, reply.body, () => performance.now());
-      if (!read.ok) reply.body.on('error', () => undefined).destroy();
-      return read;
+      const result = checkHead(request, reply.statusCode, header) ?? (await readBody(request, reply.body, () => performance.now()));
+      if (!result.ok) reply.body.on('error', () => undefined).destroy();
+      return result;
     } catch (error) {
-      return describe(request.url, error, deadline.signal.aborted);
-    } finally {
-      clearTimeout(timer);
+      return describe(request.url, error, deadline.aborted, wholeFetchMs);
     }
   }
 
   return { get: (request) => exchange(request), post: (request) => exchange(request, request.form), close: () => agent.destroy() };
 }
 
-function describe(url: string, error: unknown, late: boolean) {
+function describe(url: string, error: unknown, late: boolean, milliseconds: number) {
   if (error instanceof Blocked) return fetchFinding('fetch_refused', url, error.message);
-  if (late) return fetchFinding('fetch_failed', url, `no whole answer within ${WHOLE_FETCH_MS / 1000} s`, true);
+  if (late) return fetchFinding('fetch_failed', url, `no whole answer within ${milliseconds / 1000} s`, true);
   const { code } = error as { code?: string };
-  const certificate = typeof code === 'string' && /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(code);
+  const certificate = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(code ?? '');
   return fetchFinding('fetch_failed', url, certificate ? `its certificate is not valid (${code})` : `the request failed (${code ?? 'unknown'})`, !certificate);
 }

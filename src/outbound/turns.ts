@@ -16,16 +16,13 @@ export function createTurns(parallel: number): Turns {
   let running = 0;
   /** The place goes to the next in line, so that nobody slips in between. */
   const release = (): void => {
-    const [next] = line;
-    if (!next) {
-      running--;
-      return;
+    for (const [asker, [go, ...more]] of line) {
+      line.delete(asker);
+      if (more.length) line.set(asker, more);
+      waiting--;
+      return go?.();
     }
-    const [asker, [go, ...more]] = next;
-    line.delete(asker);
-    if (more.length) line.set(asker, more);
-    waiting--;
-    go?.();
+    running--;
   };
   return {
     async take(asker = {}) {

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { decodeJwt } from 'jose';
 import { crawlSlice } from '../../src/operations/resolving/crawl.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
+import { shareOf } from '../../src/operations/resolving/listed-share.js';
+import { aboutOf, typesOf } from '../../src/operations/resolving/shown-about.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 
@@ -101,6 +103,33 @@ describe('crawling a federation downwards', () => {
     expect(await resolved(d, EVIL)).toBe(503);
     d.network.set(`${INTERMEDIATE}/list`, 'no json');
     expect(await crawl(d)).toMatchObject({ state: 'done', total: 2 });
+  });
+  it('§18.1: a superior below the anchor that lists more than its share: the rest is not taken, and the job names it', async () => {
+    const { d, list, INTERMEDIATE } = await federation(0);
+    list(Array.from({ length: 20_001 }, (_, n) => `https://n${n}.example.net`));
+    const started = await d.admin('POST', `${A}/crawls`, {});
+    for (let n = 0; n < 2; n++) await crawlSlice(d.deployment, { limit: 1 });
+    expect((await d.rows(`SELECT count(*) AS n FROM crawl_entity WHERE superior = '${INTERMEDIATE}'`))[0]).toEqual({ n: 20_000 });
+    const { params } = (await d.admin('GET', `${A}/jobs/${started.json.id}`)).json;
+    expect(params.findings).toMatchObject([{ code: 'too_many', where: INTERMEDIATE, detail: expect.stringContaining('20001') }]);
+    expect(params.trust_anchor).toBe(ANCHOR);
+  });
+  it('the share of one superior: entities and bytes at n - 1, n, n + 1', () => {
+    const ids = ['https://a.example', 'https://b.example', 'https://c.example'];
+    const size = (ids[0] as string).length;
+    const taken = (limits: object) => shareOf('https://s.example', ids, limits).taken.length;
+    expect([2, 3, 4].map((entities) => taken({ entities }))).toEqual([2, 3, 3]);
+    expect([-1, 0, 1].map((more) => taken({ bytes: 3 * size + more }))).toEqual([2, 3, 3]);
+    expect(shareOf('https://s.example', ids).finding).toBeUndefined();
+  });
+  it('what is kept of one entity to be shown is bounded in bytes, whatever it declares', () => {
+    const long = '\u{1f600}'.repeat(250);
+    const names = ['organization_name', 'display_name', 'client_name', 'resource_name', 'description'];
+    const about = aboutOf({ openid_provider: Object.fromEntries(names.map((name) => [name, long])) });
+    expect(new TextEncoder().encode(Object.values(about).join('')).length).toBe(2000);
+    expect(aboutOf({ a: { client_name: 'x'.repeat(501) }, b: { client_name: 'y' } })).toEqual({ client_name: 'x'.repeat(500) });
+    expect(typesOf({ ['t'.repeat(2047)]: {}, uu: {}, v: {} })).toEqual(['t'.repeat(2047), 'v']);
+    expect(typesOf(Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`t${n}`, {}])))).toHaveLength(100);
   });
   it('an entity that cannot be stored does not stall the crawl', async () => {
     const { d, ids } = await federation(4);

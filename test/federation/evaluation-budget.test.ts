@@ -127,6 +127,31 @@ describe('the budget of an evaluation (§18.1)', () => {
     );
     expect(order).toEqual(['a', 'somebody else', 'b']);
   });
+  it.each([
+    [7, ['a', 'b', 'somebody else']],
+    [8, ['a', 'somebody else', 'b']],
+    [9, ['a', 'somebody else', 'b']],
+  ])('others have their turn after 8 ms of work: %i', async (each, expected) => {
+    let ms = 1000;
+    const budget = createBudget(() => ms);
+    const order: string[] = [];
+    const other = new Promise((done) => setTimeout(() => done(order.push('somebody else')), 0));
+    const work = (name: string) => () => {
+      order.push(name);
+      ms += each;
+    };
+    await Promise.all(['a', 'b'].map((name) => budget.read(work(name))));
+    await other;
+    expect(order).toEqual(expected);
+  });
+  it('what has run out is told with its place', async () => {
+    let ms = 0;
+    const budget = createBudget(() => ms, { milliseconds: 10, paths: 0, chains: 0 });
+    expect([(await budget.take('paths'))?.where, (await budget.take('chains'))?.where]).toEqual(['walk', 'walk']);
+    ms = 5010;
+    expect([(await budget.take('paths'))?.transient, (await budget.take('chains'))?.transient]).toEqual([true, true]);
+    expect([(await budget.take('paths'))?.where, (await budget.take('chains'))?.where]).toEqual(['walk', 'walk']);
+  });
   it('reading that throws holds up nobody', async () => {
     const budget = createBudget();
     const thrown = budget.read(() => {
@@ -159,6 +184,46 @@ describe('what the whole process asks of the world', () => {
       await held.drain();
       expect((await all).every((one) => one.ok)).toBe(true);
     }
+  });
+  it('a host is the same under any port and with a dot at its end, and another one is another', async () => {
+    const held = heldDoor();
+    const bounded = perProcess(held.door, { perHost: 1 });
+    const urls = ['https://a.b.example/', 'https://a.b.example.:444/', 'https://ab.example/', 'https://a.b.example.org/'];
+    const all = Promise.all(urls.map((url) => bounded.get(request(url))));
+    await held.settle();
+    expect(held.waiting.map(({ url }) => url)).toEqual([urls[0], urls[2], urls[3]]);
+    await held.drain();
+    expect((await all).every((one) => one.ok)).toBe(true);
+  });
+  it('what is no URL goes to the door, whose finding it is', async () => {
+    const door: Outbound = { get: async ({ url }) => ok(url), post: async ({ url }) => ok(url) };
+    expect(said(await perProcess(door).get(request('nonsense')))).toBe('ok');
+  });
+  it('a host keeps its one line while anybody is in it', async () => {
+    const held = heldDoor();
+    const bounded = perProcess(held.door, { perHost: 1 });
+    const ask = () => bounded.get(request('https://h.example/'));
+    const first = [ask(), ask()];
+    await held.settle();
+    held.waiting.shift()?.go();
+    await held.settle();
+    const later = ask();
+    await held.settle();
+    expect(held.waiting, 'the second one, and not the third beside it').toHaveLength(1);
+    await held.drain();
+    expect((await Promise.all([...first, later])).every((one) => one.ok)).toBe(true);
+    expect(held.most).toBe(1);
+  });
+  it('who waits for the process is counted like who waits for a host', async () => {
+    const held = heldDoor();
+    const bounded = perProcess(held.door, { parallel: 1, waiting: 2 });
+    const all = [];
+    for (const n of [0, 1, 2, 3]) {
+      all.push(bounded.get(request(`https://h${n}.example/`)));
+      await held.settle();
+    }
+    await held.drain();
+    expect((await Promise.all(all)).map(said)).toEqual(['ok', 'ok', 'ok', 'budget_exceeded true']);
   });
   it('so many may wait, and the next is told to come again', async () => {
     for (const n of [2, 3, 4]) {

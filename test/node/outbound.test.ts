@@ -1,5 +1,7 @@
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -8,6 +10,7 @@ import { checkUrl } from '../../src/outbound/check-url.js';
 import { hostResolver } from '../../src/outbound/resolve-host.node.js';
 import { safeFetch } from '../../src/outbound/safe-fetch.node.js';
 import { testKey } from '../support/keys.js';
+import { localhostCertificate, tempFolder } from '../support/process.js';
 
 const TYPE = 'application/entity-statement+jwt';
 let hits = 0;
@@ -149,7 +152,7 @@ describe('names that lead inside', () => {
 
 describe("names are looked up without the system's threads", () => {
   /** A name server on loopback: silent, or with these answers. */
-  async function nameServer(answers?: readonly Buffer[]) {
+  async function nameServer(answers?: readonly Buffer[], { six = [], codes = [0, 0] }: { six?: readonly Buffer[]; codes?: readonly [number, number] } = {}) {
     const asked: string[] = [];
     const socket = createSocket('udp4', (query, { port: from, address }) => {
       const labels: string[] = [];
@@ -159,11 +162,11 @@ describe("names are looked up without the system's threads", () => {
       if (!answers) return;
       const question = query.subarray(12, at + 5);
       const ipv4 = question.readUInt16BE(question.length - 4) === 1;
-      const records = ipv4 ? answers : [];
+      const records = ipv4 ? answers : six;
       const header = Buffer.from(query.subarray(0, 12));
-      header.writeUInt16BE(0x8180, 2);
+      header.writeUInt16BE(0x8180 | codes[ipv4 ? 0 : 1], 2);
       header.writeUInt16BE(records.length, 6);
-      const answer = (data: Buffer) => Buffer.concat([Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]), data]);
+      const answer = (data: Buffer) => Buffer.concat([Buffer.from([0xc0, 0x0c, 0, ipv4 ? 1 : 28, 0, 1, 0, 0, 0, 0, 0, data.length]), data]);
       socket.send(Buffer.concat([header, question, ...records.map(answer)]), from, address);
     });
     await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
@@ -175,6 +178,40 @@ describe("names are looked up without the system's threads", () => {
       resolve(host, { all: true }, (error, found) => done(error ? String(error.code) : JSON.stringify((found as object[]).length))),
     );
 
+  const all = (resolve: LookupFunction, host: string) =>
+    new Promise<unknown>((done) => resolve(host, { all: true }, (error, found) => done(error ? [error.code, found] : found)));
+  const NO_SUCH_NAME = 3;
+  const SERVER_FAILS = 2;
+  it('addresses of both kinds, each with its family; one kind alone is enough', async () => {
+    const [four, six] = [Buffer.from([1, 1, 1, 1]), Buffer.from('26064700000000000000000000001111', 'hex')];
+    const both = await nameServer([four], { six: [six] });
+    const found = [
+      { address: '1.1.1.1', family: 4 },
+      { address: '2606:4700::1111', family: 6 },
+    ];
+    expect(await all(hostResolver(both), 'entity.example')).toEqual(found);
+    expect(await all(hostResolver(await nameServer([], { six: [six] })), 'entity.example')).toEqual(found.slice(1));
+    expect(await all(hostResolver(await nameServer([four], { codes: [0, SERVER_FAILS] })), 'entity.example')).toEqual(found.slice(0, 1));
+  });
+  it('of two failures the one that tells more', async () => {
+    const failing = async (...codes: [number, number]) => all(hostResolver(await nameServer([], { codes })), 'entity.example');
+    expect(await failing(0, 0)).toEqual(['ENODATA', []]);
+    expect(await failing(NO_SUCH_NAME, 0)).toEqual(['ENOTFOUND', []]);
+    expect(await failing(0, NO_SUCH_NAME)).toEqual(['ENOTFOUND', []]);
+    expect(await failing(0, SERVER_FAILS)).toEqual(['ESERVFAIL', []]);
+  });
+  it('the system is asked where private networks are reachable, and not after silence', async () => {
+    // No name server knows an address as a name; the system does, without asking anybody.
+    const known = '127.0.0.1';
+    const none = await nameServer([], { codes: [NO_SUCH_NAME, NO_SUCH_NAME] });
+    expect(await all(hostResolver(none), known)).toEqual(['ENOTFOUND', []]);
+    expect(await all(hostResolver({ ...none, allowed: [] }), known)).toEqual(['ENOTFOUND', []]);
+    const found = [{ address: known, family: 4 }];
+    expect(await all(hostResolver({ ...none, loopback: true }), known)).toEqual(found);
+    expect(await all(hostResolver({ ...none, allowed: parseAllowed('10.0.0.0/8') }), known)).toEqual(found);
+    const silent = await nameServer();
+    expect(await all(hostResolver({ ...silent, loopback: true, timeout: 50 }), known)).toEqual(['ETIMEOUT', []]);
+  });
   it('every address a name server gives, up to sixteen', async () => {
     for (const n of [1, 16, 17, 40]) {
       const { servers, asked } = await nameServer(Array.from({ length: n }, (_, k) => Buffer.from([1, 1, 1, k])));
@@ -202,8 +239,15 @@ describe("names are looked up without the system's threads", () => {
   });
   it('localhost is this machine, without asking anybody', async () => {
     const { servers, asked } = await nameServer();
-    expect(await find(hostResolver({ servers }), 'ta.localhost')).toBe('2');
+    const here = [
+      { address: '127.0.0.1', family: 4 },
+      { address: '::1', family: 6 },
+    ];
+    for (const name of ['localhost', 'ta.localhost']) expect(await all(hostResolver({ servers }), name)).toEqual(here);
     expect(asked).toEqual([]);
+    const other = await nameServer([], { codes: [NO_SUCH_NAME, NO_SUCH_NAME] });
+    for (const name of ['localhost.example', 'notlocalhost.']) expect(await find(hostResolver(other), name)).toBe('ENOTFOUND');
+    expect(new Set(other.asked).size).toBe(2);
   });
 });
 
@@ -308,5 +352,105 @@ describe('answers', () => {
     await new Promise((done) => setTimeout(done, 100));
     const open = await new Promise<number>((done) => server.getConnections((_error, n) => done(n)));
     expect(open).toBe(0);
+  });
+});
+
+describe('one exchange', () => {
+  const door = (options: Parameters<typeof safeFetch>[0] = {}) => {
+    const outbound = safeFetch({ loopback: true, ...options });
+    onTestFinished(() => outbound.close());
+    return outbound;
+  };
+  const finding = async (result: ReturnType<ReturnType<typeof door>['get']>) => {
+    const one = await result;
+    return one.ok ? 'ok' : `${one.findings[0]?.code} ${one.findings[0]?.transient} ${one.findings[0]?.detail}`;
+  };
+  it('asks plainly, and posts a form as one', async () => {
+    const seen: unknown[] = [];
+    answer = (asked, response) => {
+      let body = '';
+      asked.on('data', (chunk) => {
+        body += chunk;
+      });
+      asked.on('end', () => {
+        const { accept, 'accept-encoding': encoding, 'user-agent': agent, 'content-type': type } = asked.headers;
+        seen.push([asked.method, asked.url, accept, encoding, agent, type, body]);
+        head(response).end('x');
+      });
+    };
+    await door().get({ url: `${base}/a?b=c`, mediaType: TYPE });
+    await door().post({ url: `${base}/d`, mediaType: TYPE, form: new URLSearchParams({ e: 'f g', h: '&' }) });
+    const plain = [`${TYPE}, */*;q=0.1`, 'identity', 'holdfast'];
+    expect(seen).toEqual([
+      ['GET', '/a?b=c', ...plain, undefined, ''],
+      ['POST', '/d', ...plain, 'application/x-www-form-urlencoded', 'e=f+g&h=%26'],
+    ]);
+  });
+  it('what its text forbids is never sent', async () => {
+    const before = hits;
+    expect(await finding(safeFetch().get({ url: base, mediaType: TYPE }))).toMatch(/^fetch_refused false/);
+    expect(await finding(door().get({ url: 'nonsense', mediaType: TYPE }))).toMatch(/^fetch_refused false/);
+    expect(hits).toBe(before);
+  });
+  it('the deadline counts from the beginning, in silence and in a body that goes on', async () => {
+    const quick = door({ wholeFetchMs: 300 });
+    answer = () => undefined;
+    expect(await finding(quick.get({ url: base, mediaType: TYPE }))).toMatch(/^fetch_failed true no whole answer within 0.3 s/);
+    answer = (_asked, response) => {
+      head(response);
+      const timer = setInterval(() => response.write('x'.repeat(400)), 20);
+      response.on('close', () => clearInterval(timer));
+    };
+    expect(await finding(quick.get({ url: base, mediaType: TYPE }))).toMatch(/^fetch_failed true no whole answer within 0.3 s/);
+    answer = (_asked, response) => void setTimeout(() => head(response).end('x'), 50);
+    expect(await finding(quick.get({ url: base, mediaType: TYPE }))).toBe('ok');
+  });
+  it.each([
+    ['too much', (response: ServerResponse) => head(response).write('x'.repeat(300_000))],
+    ['another type', (response: ServerResponse) => response.writeHead(200, { 'content-type': 'text/html' }).write('x')],
+  ])('%s: the connection is given up at once, whatever else the peer would send', async (_what, respond) => {
+    const outbound = door();
+    const closed = new Promise((done) => {
+      answer = (_asked, response) => {
+        response.on('close', () => done('closed'));
+        respond(response);
+      };
+    });
+    expect(await finding(outbound.get({ url: base, mediaType: TYPE }))).not.toBe('ok');
+    expect(await closed).toBe('closed');
+  });
+  it('a name is looked up whole, and what is found is contacted', async () => {
+    const asked: object[] = [];
+    const looking = (found: object[], error: Error | null = null) =>
+      door({
+        resolve: ((host: string, how: object, done: (error: Error | null, found: object[]) => void) => {
+          asked.push({ host, ...how });
+          done(error, found);
+        }) as never,
+      });
+    answer = (_asked, response) => head(response).end('x');
+    const url = `http://ta.localhost:${port}`;
+    expect(await finding(looking([{ address: '127.0.0.1', family: 4 }]).get({ url, mediaType: TYPE }))).toBe('ok');
+    expect(asked[0]).toMatchObject({ host: 'ta.localhost', all: true });
+    expect(Object.keys(asked[0] ?? {}), 'what the socket wants of it').toContain('hints');
+    const missing = Object.assign(new Error('no'), { code: 'ENOTFOUND' });
+    expect(await finding(looking([], missing).get({ url, mediaType: TYPE }))).toMatch(/^fetch_failed true .*ENOTFOUND/);
+    expect(await finding(looking([]).get({ url, mediaType: TYPE }))).toMatch(/^fetch_refused false .*nothing/);
+  });
+  it('a certificate nobody vouches for is a verdict; a failure of another kind may pass', async () => {
+    const { cert, key } = await localhostCertificate(tempFolder());
+    const secure = createSecureServer({ cert: readFileSync(cert), key: readFileSync(key) }, (_asked, response) => head(response).end('x'));
+    await new Promise<void>((done) => secure.listen(0, '127.0.0.1', done));
+    onTestFinished(() => void secure.close());
+    const url = `https://localhost:${(secure.address() as AddressInfo).port}`;
+    expect(await finding(door().get({ url, mediaType: TYPE }))).toMatch(/^fetch_failed false its certificate is not valid \(/);
+    expect(await finding(door().get({ url: 'http://127.0.0.1:9', mediaType: TYPE }))).toMatch(/^fetch_failed true the request failed \(ECONNREFUSED\)/);
+  });
+  it('a door that was closed lets nothing out', async () => {
+    const outbound = door();
+    await outbound.close();
+    const before = hits;
+    expect(await finding(outbound.get({ url: base, mediaType: TYPE }))).toMatch(/^fetch_failed true/);
+    expect(hits).toBe(before);
   });
 });

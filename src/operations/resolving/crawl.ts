@@ -12,6 +12,7 @@ import { allow, type Call, change, type Deployment, systemCall } from '../call.j
 import { AGAIN_AFTER_ERROR, type DueOptions, evaluateNow } from './evaluate-entities.js';
 import type { JobRow } from '../jobs/jobs.js';
 import { type Issuer, issuerOf } from '../artefacts/publish.js';
+import { noteFinding, type Share, shareOf } from './listed-share.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
 import { type Evaluated, storeEvaluation } from './store-evaluation.js';
@@ -161,10 +162,11 @@ async function visit(
 ): Promise<void> {
   const evaluated = await evaluateNow(deployment, issuer.authority, found.entityId, anchors, found.superior === null ? [] : [found.superior]);
   // The list is a stranger's too: it is read before the lease is given back.
-  const below = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : [];
+  const listed = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : { taken: [] };
   await storeEvaluation(deployment, issuer, known, evaluated);
   await deployment.store.write([
-    ...chunks(below, QUEUED_AT_ONCE).map((ids) => queue(crawl.id, found, ids)),
+    ...chunks(listed.taken, QUEUED_AT_ONCE).map((ids) => queue(crawl.id, found, ids)),
+    ...(listed.finding ? [noteFinding(crawl.id, listed.finding)] : []),
     setState(found, evaluated.evaluation.configuration ? 'done' : 'failed'),
   ]);
 }
@@ -189,14 +191,15 @@ const queue = (jobId: string, { entityId, depth }: Found, below: readonly string
   );
 
 /** Whom a superior lists; nobody, unless it is the anchor or itself trusted under it. */
-async function subordinates(deployment: Deployment, { evaluation }: Evaluated, anchor: string, entityId: string): Promise<readonly string[]> {
-  if (evaluation.under.get(anchor)?.state !== 'valid') return [];
+async function subordinates(deployment: Deployment, { evaluation }: Evaluated, anchor: string, entityId: string): Promise<Share> {
+  if (evaluation.under.get(anchor)?.state !== 'valid') return { taken: [] };
   const [own] = await deployment.store.db.select({ id: authority.id }).from(authority).where(eq(authority.entityId, entityId)).limit(1);
-  if (own) return localMembers(deployment, own.id);
+  if (own) return { taken: await localMembers(deployment, own.id) };
   const endpoint = evaluation.configuration?.claims.metadata?.['federation_entity']?.['federation_list_endpoint'];
-  if (typeof endpoint !== 'string') return [];
+  if (typeof endpoint !== 'string') return { taken: [] };
   const listed = await fetchList(deployment, endpoint);
-  return listed.ok ? listed.value : [];
+  if (!listed.ok) return { taken: [] };
+  return entityId === anchor ? { taken: listed.value } : shareOf(entityId, listed.value);
 }
 
 async function localMembers({ store: { db }, now }: Deployment, authorityId: string): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 import { and, eq } from 'drizzle-orm';
-import { limits, type Metadata, type TrustChain } from '../../federation/entry.js';
+import { limits, type TrustChain } from '../../federation/entry.js';
 import type { Evaluation, Verdict } from '../../resolver/evaluate.js';
 import { insertRows, type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
@@ -9,6 +9,7 @@ import { knownEntity, snapshot, snapshotLink } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import type { Issuer } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
+import { aboutOf, typesOf } from './shown-about.js';
 import { signedResponses, typeSets } from './sign-resolve.js';
 import type { LocalEvidence } from './statement-source.js';
 
@@ -188,22 +189,6 @@ function snapshotRow(authorityId: string, subject: string, trustAnchor: string, 
   };
 }
 
-const ABOUT = ['organization_name', 'display_name', 'client_name', 'resource_name', 'logo_uri', 'organization_uri', 'information_uri', 'description'];
-const MAX_ABOUT = 500;
-/** Entity Types of a subject that people see and can search for. */
-const MAX_TYPES_SHOWN = 100;
-
-/** Names and the like from the subject's metadata, for people; text only, cut short. */
-function aboutOf(metadata: Metadata | undefined): Readonly<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (const parameters of Object.values(metadata ?? {}))
-    for (const name of ABOUT) {
-      const value = parameters[name];
-      if (typeof value === 'string' && found[name] === undefined) found[name] = value.slice(0, MAX_ABOUT);
-    }
-  return found;
-}
-
 /** When it is looked at again; nothing when a halt has made it due meanwhile: that took the lease away. */
 function knownNow(
   { authorityId, entityId, leaseUntil }: KnownEntity,
@@ -213,7 +198,7 @@ function knownNow(
   const claims = evaluation.configuration?.claims;
   const set = claims
     ? {
-        entity_types: JSON.stringify(Object.keys(claims.metadata ?? {}).slice(0, MAX_TYPES_SHOWN)),
+        entity_types: JSON.stringify(typesOf(claims.metadata)),
         about: JSON.stringify(aboutOf(claims.metadata)),
         superiors: JSON.stringify((claims.authority_hints ?? []).slice(0, limits.MAX_AUTHORITY_HINTS)),
       }
