@@ -9,7 +9,7 @@ import { signDueStatuses } from './marks/cut-marks.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { reachOf, staleArtefacts } from './jobs/jobs.js';
 import { forgetJobs } from './jobs/forget-jobs.js';
-import { dueResting } from '../store/known-entities.js';
+import { consequencesOf } from './facts.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreSlice } from './members/restore-members.js';
@@ -33,7 +33,7 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
         .set({ done, state: left === 0 ? 'done' : 'running', updatedAt: deployment.now() })
         .where(eq(job.id, row.id)),
       // Every statement is the new one now: what was evaluated from the old ones is evaluated again.
-      ...(left === 0 ? [dueResting(row.authorityId, deployment.now())] : []),
+      ...(left === 0 ? consequencesOf(row.authorityId, { fact: 'all statements changed' }, deployment.now()) : []),
       // Whoever copied a statement before its slice came has to see it change once more.
       ...(left === 0 ? [db.update(authority).set({ statementsChangedAt: deployment.now() }).where(eq(authority.id, row.authorityId))] : []),
     ]);

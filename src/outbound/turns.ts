@@ -20,7 +20,8 @@ export function createTurns(parallel: number): Turns {
       line.delete(asker);
       if (more.length) line.set(asker, more);
       waiting--;
-      return go?.();
+      go?.();
+      return;
     }
     running--;
   };

@@ -114,7 +114,7 @@ function plane(cacheBytes = 8 * 1024 * 1024) {
       disarmed: 0,
     };
     const known = params.some((one) => /^https:\/\/m\d+\.example/.test(String(one)));
-    if (/^SELECT [\w, ]+ FROM authority/.test(sql)) return [{ id: 'a', entity_id: TA, client_auth: '{}', state: 'active' }];
+    if (/^SELECT [^(]*(EXISTS \([^)]*\) AS withheld )?FROM authority /.test(sql)) return [{ id: 'a', entity_id: TA, client_auth: '{}', state: 'active' }];
     if (sql.includes('FROM anchor_pin')) return [{ entity_id: 'https://other.example' }];
     if (sql.includes('FROM snapshot AS s JOIN')) return known ? [{ state: 'valid', error: null, entity_types: '["openid_provider","oauth_client"]' }] : [];
     if (sql.includes("kind = 'resolve'")) return known ? [row] : [];

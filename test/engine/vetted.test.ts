@@ -66,6 +66,7 @@ describe('what a person approved is what is activated', () => {
       if (how === 'compromised') {
         const [ours] = (await t.d.admin('GET', '/authorities/main/keys')).json.items;
         await t.d.execute(`UPDATE member SET jwks = '${JSON.stringify({ keys: [t.rp.key.jwk, ours.jwk] })}'`);
+        await t.d.execute(`INSERT INTO member_key (thumbprint, member_id, authority_id) SELECT '${ours.kid}', id, authority_id FROM member`);
         await t.verb('approve');
         await revokeKey(t.d.call, 'main', ours.kid, 'compromised');
       }

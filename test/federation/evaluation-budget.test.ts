@@ -261,7 +261,11 @@ describe('what the whole process asks of the world', () => {
   });
   it('an evaluation is one asker, whatever its requests are, and the door behind gets them as they were', async () => {
     const seen: unknown[] = [];
-    const door: Outbound = { get: async (one) => (seen.push(one), ok(one.url)), post: async (one) => (seen.push(one), ok(one.url)) };
+    const note = async (one: { readonly url: string }) => {
+      seen.push(one);
+      return ok(one.url);
+    };
+    const door: Outbound = { get: note, post: note };
     const asker = {};
     const form = new URLSearchParams({ a: 'b' });
     await askedBy(door, asker).get({ ...request('https://a.example/'), maxBytes: 7 });

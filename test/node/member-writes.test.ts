@@ -13,3 +13,9 @@ it('one file writes the member table, and one function has it do so: no verb goe
   expect([...new Set([...named(sql), ...named(drizzle)])]).toEqual(['store/member-rows.ts', 'store/suspend-organization.ts']);
   expect(named(/from '[./]*(store\/)?member-rows\.js'/)).toEqual(['operations/members/index-members.ts', 'operations/members/write-member.ts']);
 });
+
+it('what rests on what is said in one place: operations state facts, and nobody else uses the statements behind them', () => {
+  const named = ({ text }: { text: string }) => /import (\{[^}]*\}) from '[./]*store\/known-entities\.js'/.exec(text)?.[1];
+  const users = sources.filter((one) => /\b(?!type\b|KnownEntity\b|newlyKnown\b)[a-z]\w+/.test(named(one) ?? '')).map(({ name }) => name);
+  expect(users).toEqual(['operations/facts.ts']);
+});

@@ -9,7 +9,7 @@ import { homeOf, RESERVED_CLAIMS } from './claim-homes.js';
 import { nextGeneration, resignJob } from '../jobs/jobs.js';
 import type { Judged, WithFindings } from '../judged.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
-import { withholdUnder } from '../../store/known-entities.js';
+import { consequencesOf } from '../facts.js';
 import { recognizesLess } from '../../federation/recognition.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, expectVersion, findAuthority } from '../registry.js';
@@ -219,7 +219,7 @@ export async function changeAuthority(
         statements: [
           db.update(authority).set(columns).where(eq(authority.id, id)),
           ...(job?.statements ?? []),
-          ...(recognizesLess(before.claims, after.claims) ? withholdUnder(id, now) : []),
+          ...(recognizesLess(before.claims, after.claims) ? consequencesOf(id, { fact: 'recognizes less' }, now) : []),
           ...putArtefacts(artefacts),
         ],
         result: { ...after, findings },

@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm';
-import { dueElsewhere } from '../../store/known-entities.js';
+import { consequencesOf } from '../facts.js';
 import { authority } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { Refusal } from '../refusal.js';
@@ -42,7 +42,11 @@ export async function haltAuthority(call: Call, slug: string, reason: string | u
       return {
         events: [{ type: 'authority.halted', subjectKind: 'authority', subjectId: id, reason, detail: { entity_id: before.entityId } }, ...above.events],
         elsewhere: above.elsewhere,
-        statements: [db.update(authority).set(moved(after)).where(eq(authority.id, id)), dueElsewhere(id, now), ...above.statements],
+        statements: [
+          db.update(authority).set(moved(after)).where(eq(authority.id, id)),
+          ...consequencesOf(id, { fact: 'authority stopped' }, now),
+          ...above.statements,
+        ],
         result: { authority: after, already: false },
       };
     },

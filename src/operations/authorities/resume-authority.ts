@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { putArtefacts } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
-import { dueResting } from '../../store/known-entities.js';
+import { consequencesOf } from '../facts.js';
 import { authority } from '../../store/schema.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
@@ -56,7 +56,7 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
             .where(eq(authority.id, id)),
           ...job.statements,
           marksDue(id, now),
-          dueResting(id, now),
+          ...consequencesOf(id, { fact: 'all statements changed' }, now),
           ...putArtefacts(artefacts),
           ...above.statements,
         ],

@@ -1,6 +1,6 @@
 import { and, eq, inArray } from 'drizzle-orm';
 import { putArtefacts } from '../../store/bulk.js';
-import { dueElsewhere } from '../../store/known-entities.js';
+import { consequencesOf } from '../facts.js';
 import { authority, authorityKey, job } from '../../store/schema.js';
 import { issuerOf, published, signedHistoricalKeys } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
@@ -61,7 +61,7 @@ export async function retireAuthority(call: Call, slug: string, reason: string |
             .update(job)
             .set({ state: 'cancelled', updatedAt: now })
             .where(and(eq(job.authorityId, id), eq(job.state, 'running'))),
-          dueElsewhere(id, now),
+          ...consequencesOf(id, { fact: 'authority stopped' }, now),
           ...(artefacts.length ? putArtefacts(artefacts) : []),
           ...above.statements,
         ],

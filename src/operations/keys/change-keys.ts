@@ -6,7 +6,7 @@ import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { isPublished } from '../../keys/life-cycle.js';
 import { unseenUntil } from '../../store/signed-until.js';
-import { withholdResting } from '../../store/known-entities.js';
+import { consequencesOf } from '../facts.js';
 import { artefact, authority, authorityKey } from '../../store/schema.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
 import { type Call, change } from '../call.js';
@@ -81,7 +81,7 @@ export function changeKeys(
           ...newlyPublished(before, keys),
           ...(resign ? [db.update(authority).set(generationOf(after)).where(eq(authority.id, authorityId))] : []),
           ...(job?.statements ?? []),
-          ...(withheld === undefined ? [] : withholdResting(authorityId, call.now())),
+          ...(withheld === undefined ? [] : consequencesOf(authorityId, { fact: 'key revoked' }, call.now())),
           ...(consequences?.statements ?? []),
           ...(artefacts.length ? putArtefacts(artefacts) : [withholdOwn(call, authorityId)]),
         ],

@@ -6,7 +6,6 @@ import { putArtefacts } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { dueBelow, forgetMember } from '../../store/known-entities.js';
 import { artefact, authority, member, memberKey } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import type { Call } from '../call.js';
@@ -124,11 +123,8 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
       ...marks.statements,
       db.delete(artefact).where(at('hosted')),
       ...(after.state !== 'active'
-        ? [db.delete(artefact).where(at('statement')), ...forgetMember(before.authorityId, before.entityId, now)]
-        : [
-            ...(statement ? putArtefacts([statement]) : [db.update(artefact).set({ exp: 0, renewAt: 0, leaseUntil: 0 }).where(at('statement'))]),
-            ...dueBelow(before.authorityId, before.entityId, now),
-          ]),
+        ? [db.delete(artefact).where(at('statement'))]
+        : [...(statement ? putArtefacts([statement]) : [db.update(artefact).set({ exp: 0, renewAt: 0, leaseUntil: 0 }).where(at('statement'))])]),
     ],
   };
 }

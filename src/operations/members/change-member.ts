@@ -6,7 +6,6 @@ import type { NewEvent } from '../../store/event.js';
 import { artefact, trustMark } from '../../store/schema.js';
 import { allow, type Call, change, may } from '../call.js';
 import { organizationsNamed } from './organizations.js';
-import { dueBelow } from '../../store/known-entities.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
 import { bindKeys, takenAway, toldDifference } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
@@ -71,11 +70,7 @@ export async function rewrite<T>(
       const artefacts = after.state === 'active' ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
       return {
         events: [...events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one)), ...written.events],
-        statements: [
-          ...first,
-          ...written.statements,
-          ...(artefacts.length ? [...putArtefacts(artefacts), ...dueBelow(authorityId, after.entityId, after.updatedAt)] : []),
-        ],
+        statements: [...first, ...written.statements, ...(artefacts.length ? putArtefacts(artefacts) : [])],
         result: answer(after),
       };
     },

@@ -1,6 +1,5 @@
 import { and, eq, notInArray } from 'drizzle-orm';
 import type { Watch } from '../../store/change.js';
-import { forgetMember } from '../../store/known-entities.js';
 import { only } from '../../store/only.js';
 import { artefact } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
@@ -24,7 +23,7 @@ export async function cutMember(
   { to, reason, suspendedWith = null }: { readonly to: 'suspended' | 'revoked'; readonly reason: string | null; readonly suspendedWith?: string | null },
 ): Promise<Cut> {
   const { db } = deployment.store;
-  const { authorityId, entityId } = before;
+  const { authorityId } = before;
   const after: MemberRow = {
     ...before,
     state: to,
@@ -47,7 +46,6 @@ export async function cutMember(
         .delete(artefact)
         .where(and(eq(artefact.memberId, before.id), only(artefact.authorityId, authorityId), notInArray(artefact.kind, ['mark', 'mark_status']))),
       ...marks.statements,
-      ...forgetMember(authorityId, entityId, after.updatedAt),
     ],
   };
 }

@@ -4,7 +4,6 @@ import { newId } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { knowMembers } from '../../store/known-entities.js';
 import { member, memberWatch } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type Call, may } from '../call.js';
@@ -185,15 +184,6 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
       ...(statements.size ? putArtefacts([...statements.values()]) : []),
       // One by one: each may be as long as a line.
       ...hosted.flatMap((one) => putArtefacts([one])),
-      ...(active.length
-        ? [
-            knowMembers(
-              authority.id,
-              active.map(({ entityId }) => entityId),
-              call.now(),
-            ),
-          ]
-        : []),
     ],
   };
 }

@@ -5,7 +5,6 @@ import { artefact } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
 import { type Rewrite, rewriteMember } from './change-member.js';
 import { keysLeftOut, type WithFindings } from '../judged.js';
-import { knowMembers } from '../../store/known-entities.js';
 import { DOMAIN_CONTROL_NEEDED, type ShownBy, showDomainControl } from './domain-control.js';
 import { assignedElsewhere, expectUnassigned } from './identifier-uniqueness.js';
 import { hostedArtefact } from './hosted-artefact.js';
@@ -62,7 +61,7 @@ export async function hostConfiguration(
           detail: { entity_id: entityId, sha256: row.sha256, exp: claims.exp, domain_control: domainControl },
         },
       ],
-      first: [...putArtefacts([row]), knowMembers(authorityId, [entityId], call.now())],
+      first: putArtefacts([row]),
     };
   };
   return rewriteMember(call, slug, id, undefined, decide, keysLeftOut(keys.ok ? keys.value.ignored : keys.findings));

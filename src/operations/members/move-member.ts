@@ -3,7 +3,6 @@ import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { knowMembers } from '../../store/known-entities.js';
 import { only } from '../../store/only.js';
 import { artefact } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
@@ -106,7 +105,7 @@ const publish = async (moving: Moving): Promise<Effects> => {
     member: row,
     events,
     artefacts,
-    statements: [...statements, ...putArtefacts(artefacts), ...marks.statements, knowMembers(row.authorityId, [row.entityId], row.updatedAt)],
+    statements: [...statements, ...putArtefacts(artefacts), ...marks.statements],
     elsewhere: marks.elsewhere,
   };
 };

@@ -2,7 +2,6 @@ import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { knowMembers } from '../../store/known-entities.js';
 import { authority, member, organization } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type Call, change, type Deployment } from '../call.js';
@@ -64,23 +63,13 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
         coming.map(({ member: one }) => one),
         watch,
       );
-      const now = call.now();
+      const _now = call.now();
       return {
         events: tried.map((one) => eventOf(one)),
         elsewhere: marks.elsewhere,
         statements: [
           ...tried.flatMap(({ statements }) => statements),
-          ...(coming.length
-            ? [
-                ...putArtefacts(coming.map(({ statement }) => statement)),
-                ...marks.statements,
-                knowMembers(
-                  authorityId,
-                  coming.map(({ member: { entityId } }) => entityId),
-                  now,
-                ),
-              ]
-            : []),
+          ...(coming.length ? [...putArtefacts(coming.map(({ statement }) => statement)), ...marks.statements] : []),
         ],
         result: rows.length,
       };

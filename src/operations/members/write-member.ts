@@ -4,6 +4,7 @@ import { raw, type Statement } from '../../store/database.js';
 import type { MemberState } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
 import { putMembers } from '../../store/member-rows.js';
+import { consequencesOf } from '../facts.js';
 import type { MemberRow } from '../registry.js';
 import { thumbprintsOf } from './key-binding.js';
 import { contentChanged, settled } from './vetted.js';
@@ -37,7 +38,7 @@ export async function writeMembers(writes: readonly MemberWrite[]): Promise<Writ
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
   return {
     rows,
-    statements: [...putMembers(rows, keys), ...endWatch(rows)],
+    statements: [...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows)],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
 }
@@ -58,6 +59,26 @@ const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdr
 function endWatch(rows: readonly MemberRow[]): readonly Statement[] {
   const ended = rows.filter(({ state }) => ENDED.includes(state)).map(({ id }) => id);
   return ended.length ? [raw('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', JSON.stringify(ended))] : [];
+}
+
+/** What rests on a member's being in force, and on what our statement about it says. */
+function resting(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
+  const entering = new Map<string, MemberRow[]>();
+  const others = rows.flatMap((row, n) => {
+    const [was, is] = [writes[n]?.before?.state === 'active', row.state === 'active'];
+    // One that stands already may have been found wanting before: it is looked at anew as well.
+    if (is) entering.set(row.authorityId, [...(entering.get(row.authorityId) ?? []), row]);
+    if (!was) return [];
+    return consequencesOf(row.authorityId, { fact: is ? 'statement changed' : 'member cut', entityId: row.entityId }, row.updatedAt);
+  });
+  const known = [...entering].flatMap(([authorityId, all]) =>
+    consequencesOf(
+      authorityId,
+      { fact: 'members in force', entityIds: all.map(({ entityId }) => entityId) },
+      Math.max(...all.map(({ updatedAt }) => updatedAt)),
+    ),
+  );
+  return [...known, ...others];
 }
 
 /** What was approved is no longer what stands there: it is looked at again. */

@@ -16,7 +16,7 @@ import { insertRows } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
 import { anchorPin, authority } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment } from '../call.js';
-import { allDue, dropUnder, knowMembers } from '../../store/known-entities.js';
+import { consequencesOf } from '../facts.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
 import { givenKeys } from '../members/member-keys.js';
 import { Refusal, refuseFindings } from '../refusal.js';
@@ -130,10 +130,10 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
             [row],
             'ON CONFLICT (authority_id, entity_id) DO UPDATE SET jwks = excluded.jwks, note = excluded.note, created_by = excluded.created_by, checked_at = NULL, problem = NULL',
           ),
-          ...(before && narrows(before.jwks, jwks) ? dropUnder(authorityId, input.entityId) : []),
-          allDue(authorityId, call.now()),
+          ...(before && narrows(before.jwks, jwks) ? consequencesOf(authorityId, { fact: 'anchor narrowed', trustAnchor: input.entityId }, call.now()) : []),
+          ...consequencesOf(authorityId, { fact: 'anchors changed' }, call.now()),
           // The authority itself is resolved under the new anchor too.
-          knowMembers(authorityId, [own], call.now()),
+          ...consequencesOf(authorityId, { fact: 'members in force', entityIds: [own] }, call.now()),
         ],
         result: { ...row, findings },
       };
@@ -169,8 +169,8 @@ export async function unpinAnchor(call: Call, slug: string, entityId: string): P
         events: [{ type: 'anchor.unpinned', subjectKind: 'anchor', subjectId: entityId }],
         statements: [
           db.delete(anchorPin).where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId))),
-          ...forgetAnchor(authorityId, entityId),
-          allDue(authorityId, call.now()),
+          ...forgetAnchor(authorityId, entityId, call.now()),
+          ...consequencesOf(authorityId, { fact: 'anchors changed' }, call.now()),
         ],
         result: null,
       };
@@ -179,8 +179,8 @@ export async function unpinAnchor(call: Call, slug: string, entityId: string): P
 }
 
 /** Without its snapshot no answer is found, so the answers themselves can be swept up by the evaluations that follow. */
-const forgetAnchor = (authorityId: string, entityId: string): readonly Statement[] => [
-  ...dropUnder(authorityId, entityId),
+const forgetAnchor = (authorityId: string, entityId: string, now: number): readonly Statement[] => [
+  ...consequencesOf(authorityId, { fact: 'anchor narrowed', trustAnchor: entityId }, now),
   raw(
     "DELETE FROM known_entity WHERE authority_id = ? AND source = 'crawl' AND NOT EXISTS (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id)",
     authorityId,

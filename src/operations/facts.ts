@@ -1,0 +1,51 @@
+import type { Statement } from '../store/database.js';
+import { allDue, dropUnder, dueBelow, dueElsewhere, dueResting, forgetMember, knowMembers, withholdResting, withholdUnder } from '../store/known-entities.js';
+
+/**
+ * What an operation brought about, as far as evaluations rest on it. Operations state facts; this is the one place that says
+ * which answers go, wait or are evaluated anew for each, in the operation's own commit. A write of members states its facts
+ * itself (members/write-member.ts). Nobody else uses the statements of `store/known-entities.ts`; a test looks for others.
+ */
+export type Fact =
+  /** A statement about each stands from now on. */
+  | { readonly fact: 'members in force'; readonly entityIds: readonly string[] }
+  /** Our statement about a member says something else, or what it points at does. */
+  | { readonly fact: 'statement changed'; readonly entityId: string }
+  /** There is no statement about a member any more. */
+  | { readonly fact: 'member cut'; readonly entityId: string }
+  /** Every statement of the authority says something else. */
+  | { readonly fact: 'all statements changed' }
+  /** A key of the authority was revoked: what it signed vouches for nothing. */
+  | { readonly fact: 'key revoked' }
+  /** The authority vouches as a Trust Anchor for less than before: an issuer, a type of mark. */
+  | { readonly fact: 'recognizes less' }
+  /** Nothing of the authority is served any more. */
+  | { readonly fact: 'authority stopped' }
+  /** The authority resolves under other Trust Anchors, or under one with other keys. */
+  | { readonly fact: 'anchors changed' }
+  /** What was found under a Trust Anchor was proved with keys that count no more. */
+  | { readonly fact: 'anchor narrowed'; readonly trustAnchor: string };
+
+/** @param now seconds since the epoch */
+export function consequencesOf(authorityId: string, fact: Fact, now: number): readonly Statement[] {
+  switch (fact.fact) {
+    case 'members in force':
+      return fact.entityIds.length ? [knowMembers(authorityId, fact.entityIds, now)] : [];
+    case 'statement changed':
+      return dueBelow(authorityId, fact.entityId, now);
+    case 'member cut':
+      return forgetMember(authorityId, fact.entityId, now);
+    case 'all statements changed':
+      return [dueResting(authorityId, now)];
+    case 'key revoked':
+      return withholdResting(authorityId, now);
+    case 'recognizes less':
+      return withholdUnder(authorityId, now);
+    case 'authority stopped':
+      return [dueElsewhere(authorityId, now)];
+    case 'anchors changed':
+      return [allDue(authorityId, now)];
+    case 'anchor narrowed':
+      return dropUnder(authorityId, fact.trustAnchor);
+  }
+}
