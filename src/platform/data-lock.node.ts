@@ -38,17 +38,19 @@ const FIRST_START_MS = 60_000;
 /**
  * What a start does before it serves (making or migrating the database, the first owner, the first authority) is done by one
  * process at a time: the second finds it done. Held together with anybody's shared lock.
+ * @param work told whether no other process had the database open when it began
  */
-export async function oneAtATime<T>(database: string, work: () => Promise<T>): Promise<T> {
+export async function oneAtATime<T>(database: string, work: (alone: boolean) => Promise<T>): Promise<T> {
   const client = new Sqlite(lockFile(database));
   try {
     client.pragma('busy_timeout = 0');
     const until = performance.now() + FIRST_START_MS;
     for (;;) {
       try {
+        const alone = nobodyElse(client);
         // A reserved lock: one process has it, whoever reads is not in its way.
         client.exec('BEGIN IMMEDIATE');
-        break;
+        return await work(alone);
       } catch (error) {
         if (!isBusy(error)) throw error;
         if (performance.now() > until)
@@ -56,9 +58,19 @@ export async function oneAtATime<T>(database: string, work: () => Promise<T>): P
         await new Promise((done) => setTimeout(done, 50));
       }
     }
-    return await work();
   } finally {
     client.close();
+  }
+}
+
+/** A moment of the exclusive lock, which nobody gets beside another process. */
+function nobodyElse(client: Sqlite.Database): boolean {
+  try {
+    client.exec('BEGIN EXCLUSIVE; ROLLBACK');
+    return true;
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+    return false;
   }
 }
 

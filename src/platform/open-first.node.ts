@@ -2,12 +2,15 @@ import type { Config } from './config.js';
 import { oneAtATime } from './data-lock.node.js';
 import { databaseFile, type NodeDeployment, writeCredentials } from './deployment.node.js';
 import { type FirstStart, firstStart } from './first-start.js';
+import { lease } from '../store/schema.js';
 
 /** Open a deployment and make what it needs, once, however many processes start on the folder at the same time. */
 export function openFirst<T extends NodeDeployment>(config: Config, open: () => T, entityId?: string): Promise<FirstStart & { readonly deployment: T }> {
-  return oneAtATime(databaseFile(config.data), async () => {
+  return oneAtATime(databaseFile(config.data), async (alone) => {
     const deployment = open();
     try {
+      // Whoever held a lease has ended: what it was doing goes on at once.
+      if (alone) await deployment.store.write([deployment.store.db.delete(lease)]);
       const made = await firstStart(deployment, config.url, config.adminToken, entityId);
       if (made.token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token: made.token });
       return { ...made, deployment };
