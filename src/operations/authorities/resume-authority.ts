@@ -26,6 +26,7 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
   const done = await change<MovedAuthority>(call, {
     authorityId: id,
     scope: null,
+    about: id,
     async decide(watch) {
       const before = await findAuthority(db, slug);
       if (before.state === 'active') return { events: [], statements: [], result: { authority: before, already: true } };
