@@ -16,7 +16,7 @@ import { closedDoor } from '../outbound/closed-door.js';
 import type { Outbound } from '../outbound/outbound.js';
 import { safeFetch } from '../outbound/safe-fetch.node.js';
 import type { Clock } from '../store/clock.js';
-import { diskReserve, type Reserve } from '../store/reserve.node.js';
+import { diskReserve } from '../store/reserve.node.js';
 import { type NodeStore, openStore } from '../store/store.node.js';
 import { type Config, ConfigError } from './config.js';
 import { lockDatabase } from './data-lock.node.js';
@@ -56,14 +56,11 @@ export async function groundOf(config: Config): Promise<Ground> {
   return { data: config.data, sealKey, development: config.development, outboundAllow: allowed };
 }
 
-/**
- * The database, open for as long as its lock is held.
- * @param reserve whoever cuts keeps disk space for it
- */
-function openLocked(data: string, reserve?: Reserve): NodeStore {
+/** The database, open for as long as its lock is held, with disk space that is kept for cuts. */
+function openLocked(data: string): NodeStore {
   const lock = lockDatabase(databaseFile(data));
   try {
-    const store = openStore(databaseFile(data), CLOCK.now, { reserve });
+    const store = openStore(databaseFile(data), CLOCK.now, { reserve: diskReserve(databaseFile(data)) });
     return {
       ...store,
       close() {
@@ -79,7 +76,7 @@ function openLocked(data: string, reserve?: Reserve): NodeStore {
 
 /** Everything that signs and writes, with the database open; what strangers send is read by `explorer`, never here. */
 export function openAnswering({ data, sealKey, development }: Ground, explorer: Explorer): NodeDeployment {
-  const store = openLocked(data, diskReserve(databaseFile(data)));
+  const store = openLocked(data);
   const outbound = closedDoor('what strangers send is read by the discovery thread alone');
   const clock = trustedClock(CLOCK, { development });
   return {

@@ -28,6 +28,8 @@ export interface ChangeRequest<T> {
   readonly authorityId: string;
   /** What it reads and writes: one member (its entity identifier), or the whole authority (null). */
   readonly scope: string | null;
+  /** What of an authority's own it moves, where `scope` is null: a cut of just that overtakes what waits for it. */
+  readonly about?: string;
   /** Everything that cuts: it goes to the head of the queue, and is committed on a full disk from what is kept for it. */
   readonly urgent?: boolean;
   readonly actor: Actor;
@@ -106,23 +108,26 @@ export function createChanges(engine: Engine): <T>(request: ChangeRequest<T>) =>
         // A turn of the event loop later, so that operations arriving together form one group.
         setTimeout(() => void work(request.authorityId, fresh), 0);
       } else if (request.urgent) {
-        overtake(queue, request.scope);
+        overtake(queue, subjectOf(request));
         queue.unshift(waiting);
       } else queue.push(waiting);
     });
 }
 
+const subjectOf = ({ scope, about }: ChangeRequest<unknown>): string | null => scope ?? about ?? null;
+
 /**
- * A cut goes before what waits for the same member, and what waits was decided by somebody who did not know of it: a resume
- * that queued behind an import must not undo it. So it is refused, and whoever asked decides again.
+ * A cut goes before what waits for the same member, organization, type, anchor or authority, and what waits was decided by
+ * somebody who did not know of it: a resume that queued behind an import must not undo it, though the cut found nothing left
+ * to cut. So it is refused, and whoever asked decides again.
  */
-function overtake(queue: Waiting[], scope: string | null): void {
-  if (scope === null) return;
+function overtake(queue: Waiting[], subject: string | null): void {
+  if (subject === null) return;
   for (let at = queue.length - 1; at >= 0; at--) {
     const { request, reject } = queue[at] as Waiting;
-    if (request.scope !== scope || request.urgent) continue;
+    if (subjectOf(request) !== subject || request.urgent) continue;
     queue.splice(at, 1);
-    reject(new Overtaken('a cut of this member came first; look at it and decide again'));
+    reject(new Overtaken('a cut of it came first; look at it and decide again'));
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 
 /**
  * Disk space that is kept for cuts: a file that is given up when the disk is full, so that a suspension is still committed.
@@ -22,30 +22,27 @@ export const reserveFile = (database: string): string => `${database}.reserve`;
 
 export function diskReserve(database: string, bytes = RESERVE_BYTES): Reserve {
   const file = reserveFile(database);
-  const isThere = () => existsSync(file) && statSync(file).size === bytes;
+  // The file says it, and not whoever gave it up: other processes, and other threads, have the same disk.
+  const isThere = () => statSync(file, { throwIfNoEntry: false })?.size === bytes;
   let triedAt = Number.NEGATIVE_INFINITY;
-  let spent = false;
   const reserve: Reserve = {
     get spent() {
-      return spent;
+      return !isThere();
     },
     spend() {
       rmSync(file, { force: true });
-      spent = true;
       triedAt = performance.now();
     },
     refill() {
-      if (performance.now() - triedAt < RETRY_AFTER_MS) return !spent;
+      if (performance.now() - triedAt < RETRY_AFTER_MS) return isThere();
       triedAt = performance.now();
       try {
         // Bytes that no file system can compress or leave out.
         if (!isThere()) writeFileSync(file, randomFillSync(Buffer.alloc(bytes)), { mode: 0o600 });
-        spent = false;
       } catch {
         rmSync(file, { force: true });
-        spent = true;
       }
-      return !spent;
+      return isThere();
     },
   };
   reserve.refill();

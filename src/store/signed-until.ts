@@ -61,3 +61,34 @@ export function signedUntil(rows: readonly Signed[]): readonly Statement[] {
 /** A key is published from now on: configurations without it end when the last of those before does. Goes before the new one is put. */
 export const unseenUntil = (keyId: string): Statement =>
   raw('UPDATE authority_key SET unseen_until = (SELECT a.configuration_exp FROM authority AS a WHERE a.id = authority_key.authority_id) WHERE id = ?', keyId);
+
+/**
+ * A history was restored: what was signed after its end, perhaps until now, is in no row. It was signed as before, so both
+ * times move on by as long as nothing is known of, and reach what is signed by the settings at hand. Only a Trust Mark
+ * without an end, of a type that had none before, stays unknown.
+ */
+export function signedMeanwhile(authorityId: string, now: number): readonly Statement[] {
+  const unknown = 'max(0, ? - coalesce((SELECT max(iat) FROM artefact WHERE authority_id = a.id), ?))';
+  const longest = `max(a.configuration_lifetime_s, a.statement_lifetime_s,
+    coalesce((SELECT max(statement_lifetime_s) FROM member WHERE authority_id = a.id), 0),
+    coalesce((SELECT max(lifetime_s) FROM trust_mark_type WHERE authority_id = a.id), 0))`;
+  return [
+    raw(
+      `UPDATE authority_key SET signed_until = min(?, max(coalesce(signed_until, 0) + (SELECT ${unknown} FROM authority AS a WHERE a.id = authority_key.authority_id),
+         ? + (SELECT ${longest} FROM authority AS a WHERE a.id = authority_key.authority_id)))
+       WHERE authority_id = ? AND state IN ('staged', 'active')`,
+      limits.MAX_TIME,
+      now,
+      now,
+      now,
+      authorityId,
+    ),
+    raw(
+      `UPDATE authority AS a SET configuration_exp = max(coalesce(configuration_exp, 0) + ${unknown}, ? + configuration_lifetime_s) WHERE id = ?`,
+      now,
+      now,
+      now,
+      authorityId,
+    ),
+  ];
+}

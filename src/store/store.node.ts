@@ -168,6 +168,15 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
       });
     });
 
+  /** What was committed stays committed, whether or not there is room for this. */
+  function emptyLog(): void {
+    try {
+      writer.pragma('wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      if (!(storeError(error) instanceof StoreFull)) throw error;
+    }
+  }
+
   /** While the reserve is spent only cuts are carried out. The first cut that finds the disk full spends it, and is decided again. */
   async function commit(authorityId: string, decidedOn: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[]> {
     const room = hasRoom();
@@ -179,7 +188,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
     const spends = room && those.some(({ urgent }, n) => urgent && isFull(outcomes[n]));
     if (spends) reserve.spend();
     // The log is emptied into the database, so that the next cut finds room in it.
-    if (!room && those.length) writer.pragma('wal_checkpoint(TRUNCATE)');
+    if (!room && those.length) emptyLog();
     return group.map((one): Outcome => {
       const outcome = outcomes[those.indexOf(one)] ?? { ok: false, error: new StoreFull(TROUBLES.full.says) };
       return spends && one.urgent && isFull(outcome) ? { ok: false, error: new HeadMoved() } : outcome;

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { createAdminApp } from '../../src/admin/app.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import type { Deployment } from '../../src/operations/call.js';
+import { confirmClock } from '../../src/operations/clock/confirm-clock.js';
 import { judgeClock } from '../../src/operations/clock/judge-clock.js';
+import { trustedClock } from '../../src/operations/clock/trusted-clock.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { readiness } from '../../src/platform/health.js';
 import { NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
@@ -183,4 +185,26 @@ describe('judgeClock', () => {
   ] as const)('%s', (_, given, found) => {
     expect(judgeClock({ ...facts, ...given })).toEqual(found);
   });
+});
+
+it('a confirmation is about the clock of the process that made it: another one, that jumped, is trusted no more than before', async () => {
+  const d = await testDeployment();
+  let elapsed = 0;
+  let off = 0;
+  const right = trustedClock({ now: () => NOW + elapsed, elapsed: () => elapsed }, { development: false });
+  const wrong = trustedClock({ now: () => NOW + elapsed + off, elapsed: () => elapsed }, { development: false });
+  const trusted = async () => [(await right.state(d.store)).trusted, (await wrong.state(d.store)).trusted];
+  expect(await trusted()).toEqual([true, true]);
+  elapsed += 10;
+  off = 2 * 86_400;
+  expect(await trusted()).toEqual([true, false]);
+  await confirmClock({ ...d.call, clock: right, now: right.now }, 'compared with another source');
+  for (const _ of [1, 2, 3]) {
+    elapsed += 2;
+    expect(await trusted()).toEqual([true, false]);
+    await wrong.note(d.store, { signing: true });
+  }
+  off = 0;
+  elapsed += 2;
+  expect(await trusted()).toEqual([true, true]);
 });

@@ -296,3 +296,22 @@ describe('retiring an authority', () => {
     expect((await d.public('/.well-known/openid-federation')).status).toBe(404);
   });
 });
+
+it('one whose only key was revoked while it was halted, with no other to be had, comes back with a new key', async () => {
+  const d = await testDeployment();
+  await ok(d.admin('POST', `${A}/halt`, { reason: 'break-in' }));
+  const [{ kid }] = (await ok(d.admin('GET', `${A}/keys`))).items;
+  const { revokeKey } = await import('../../src/operations/keys/revoke-key.js');
+  const away = () => Promise.reject(new TypeError('the custody does not answer'));
+  await revokeKey({ ...d.call, custody: { ...d.deployment.custody, generate: away, signer: away } }, 'main', kid, 'compromised');
+  expect(await d.rows("SELECT 1 FROM authority_key WHERE state = 'active'")).toEqual([]);
+  await turn(d);
+  await ok(d.admin('POST', `${A}/resume`, { reason: 'cleaned up' }));
+  await turn(d);
+  const configuration = (await d.public('/.well-known/openid-federation')).text;
+  const shown = (decodeJwt(configuration)['jwks'] as { keys: { kid: string }[] }).keys.map((one) => one.kid);
+  expect([shown, shown.includes(kid)]).toEqual([[decodeProtectedHeader(configuration).kid], false]);
+  const told = (await ok(d.admin('GET', `${A}/events?limit=1000`))).items.findLast(({ type }: { type: string }) => type === 'authority.resumed');
+  expect(told.detail.heir).toBe(shown[0]);
+  expect(await fsck(d.deployment)).toEqual([]);
+});

@@ -115,8 +115,9 @@ describe('halting an organization', () => {
     refused(await d.admin('POST', `${A}/members`, { entity_id: late.id, jwks: late.jwks, organization: 'Bank A', activate: true }));
     refused(await d.admin('PATCH', `${A}/members/${of(B1)}`, { organization: 'Bank A' }));
     const { id } = await ok(d.admin('POST', `${A}/imports`, {}), 201);
-    const line = (organization: string, n: number) => JSON.stringify({ entity_id: `https://i${n}.example.com`, jwks: late.jwks, organization, activate: true });
-    const sent = await d.admin('POST', `${A}/imports/${id}/lines`, `${line('Bank A', 1)}\n${line('Bank B', 2)}`, {
+    const line = async (organization: string, n: number) =>
+      JSON.stringify({ entity_id: `https://i${n}.example.com`, jwks: (await testMember('https://i.example.com')).jwks, organization, activate: true });
+    const sent = await d.admin('POST', `${A}/imports/${id}/lines`, `${await line('Bank A', 1)}\n${await line('Bank B', 2)}`, {
       headers: { 'content-type': 'application/x-ndjson' },
     });
     expect(sent.json).toMatchObject({ done: 2, refused: 1 });
@@ -194,4 +195,17 @@ describe('halting an organization', () => {
     ]);
     expect((await d.public('/list')).json).toEqual([B1]);
   });
+});
+
+it('an active member is not moved to an organization that is halted, where no halt would reach it; a suspended one is, and stays so', async () => {
+  const d = await banks();
+  await ok(d.admin('POST', `${ORG}/halt`, { reason: 'licence withdrawn' }));
+  const move = (id: string, organization: string) => d.admin('PATCH', `${A}/members/${of(id)}`, { organization });
+  const refused = await move(B1, 'Bank A');
+  expect([refused.status, refused.json.code]).toEqual([409, 'wrong_state']);
+  expect(refused.json.detail).toMatch(/Bank A is halted/);
+  await ok(move(B1, 'Bank C'));
+  await ok(act(d, B1, 'suspend'));
+  await ok(move(B1, 'Bank A'));
+  expect((await act(d, B1, 'resume')).json.code).toBe('wrong_state');
 });

@@ -187,3 +187,55 @@ describe('confirming a restored history', () => {
     expect((await d.public('https://two.example.org/.well-known/openid-federation')).status).toBe(200);
   });
 });
+
+describe('what was signed after the end of a restored history', () => {
+  const DAY = 86_400;
+
+  it('KR-03 keeps the key that signed it in the configuration: a key that takes over after the restore does not push it out', async () => {
+    const d = await testDeployment();
+    const { jwks } = await testMember(A);
+    await d.admin('POST', '/authorities/main/members', { entity_id: A, jwks, metadata: { openid_relying_party: {} }, activate: true });
+    await d.admin('POST', '/authorities/main/mark-types', { trust_mark_type: MARK, lifetime: 30 * DAY });
+    const [{ kid: old }] = (await d.admin('GET', '/authorities/main/keys')).json.items;
+    const staged = (await d.admin('POST', '/authorities/main/keys', {})).json.kid;
+    d.clock = NOW + 2 * DAY;
+    await turn(d);
+    const backup = await d.rows('SELECT id, signed_until FROM authority_key');
+    const [{ configuration_exp: configurationExp } = {}] = await d.rows('SELECT configuration_exp FROM authority');
+    const rows = await d.rows('SELECT id, iat, exp FROM artefact');
+    d.clock = NOW + 20 * DAY;
+    // What the backup does not hold: a mark, and configurations renewed each day.
+    const mark = await d.admin('POST', '/authorities/main/marks', { trust_mark_type: MARK, member: A });
+    const { exp } = JSON.parse(atob(mark.json.trust_mark.split('.')[1] as string));
+    await d.execute('DELETE FROM trust_mark');
+    await d.execute('DELETE FROM trust_mark_grant');
+    await d.execute(`DELETE FROM artefact WHERE id NOT IN (${rows.map(({ id }) => id).join(', ')})`);
+    for (const { id, iat, exp: end } of rows) await d.execute(`UPDATE artefact SET iat = ${iat}, exp = ${end} WHERE id = ${id}`);
+    for (const { id, signed_until: until } of backup) await d.execute(`UPDATE authority_key SET signed_until = ${until} WHERE id = '${id}'`);
+    await d.execute(`UPDATE authority SET configuration_exp = ${configurationExp}`);
+    await d.deployment.store.write([withhold({ reason: 'restored', at: d.clock, backupAt: NOW + 2 * DAY, givenUp: [] })]);
+
+    expect((await d.admin('POST', '/restore/confirm', { yes: true })).status).toBe(200);
+    expect((await d.rows('SELECT configuration_exp FROM authority'))[0]?.['configuration_exp'], 'a key staged now waits for them').toBeGreaterThan(d.clock);
+    expect((await d.admin('POST', `/authorities/main/keys/${staged}/activate`, {})).status).toBe(200);
+    await turn(d);
+    d.clock = exp - 10;
+    await turn(d);
+    const retired = () => d.admin('POST', `/authorities/main/keys/${old}/retire`, {});
+    expect((await retired()).json.code, 'the mark is valid for another ten seconds').toBe('key_not_ready');
+    d.clock = exp + 30 * DAY;
+    await turn(d);
+    expect((await d.rows(`SELECT state FROM authority_key WHERE kid = '${old}'`))[0]?.['state'], 'not for ever').not.toBe('active');
+    expect((await retired()).status).toBe(200);
+  });
+
+  it('a retired authority stays as it is: no work is begun that nobody would end', async () => {
+    const { d } = await restoredDeployment();
+    await d.admin('POST', '/authorities/main/retire', { reason: 'the federation ends' });
+    expect((await d.admin('POST', '/restore/confirm', { yes: true })).status).toBe(200);
+    await turn(d);
+    expect(await d.rows("SELECT 1 FROM job WHERE state = 'running'")).toEqual([]);
+    expect((await d.public('/historical-keys')).status).toBe(200);
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+});

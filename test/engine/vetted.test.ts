@@ -1,3 +1,4 @@
+import { calculateJwkThumbprint } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { fsck } from '../../src/operations/fsck.js';
 import { revokeKey } from '../../src/operations/keys/revoke-key.js';
@@ -66,7 +67,7 @@ describe('what a person approved is what is activated', () => {
       if (how === 'compromised') {
         const [ours] = (await t.d.admin('GET', '/authorities/main/keys')).json.items;
         await t.d.execute(`UPDATE member SET jwks = '${JSON.stringify({ keys: [t.rp.key.jwk, ours.jwk] })}'`);
-        await t.d.execute(`INSERT INTO member_key (thumbprint, member_id, authority_id) SELECT '${ours.kid}', id, authority_id FROM member`);
+        await t.d.execute(`INSERT INTO member_key SELECT '${await calculateJwkThumbprint(ours.jwk)}', id, authority_id FROM member`);
         await t.verb('approve');
         await revokeKey(t.d.call, 'main', ours.kid, 'compromised');
       }
@@ -131,4 +132,24 @@ describe('what was in force is what is resumed', () => {
     await t.d.admin('PATCH', M, { entity_types: ['openid_provider'] });
     expect((await t.verb('resume')).json.code).toBe('wrong_state');
   });
+});
+
+it('who comes back as suspended was approved by nobody, whatever it was before: an approver names the version looked at', async () => {
+  for (const was of ['nobody', 'withdrawn', 'refused']) {
+    const d = await testDeployment();
+    const [operator, approver] = [await d.tokenFor('operator'), await d.tokenFor('approver')];
+    const { jwks } = await testMember(RP);
+    if (was !== 'nobody') {
+      expect((await d.admin('POST', MEMBERS, { entity_id: RP, jwks }, { token: operator })).status).toBe(201);
+      const verb = was === 'withdrawn' ? 'withdraw' : 'refuse';
+      expect((await d.admin('POST', `${M}/${verb}`, { reason: 'no' }, { token: operator })).status).toBe(200);
+    }
+    const { id } = (await d.admin('POST', '/authorities/main/imports', {}, { token: operator })).json;
+    const headers = { 'content-type': 'application/x-ndjson' };
+    const line = `${JSON.stringify({ entity_id: RP, jwks, state: 'suspended' })}\n`;
+    expect((await d.admin('POST', `/authorities/main/imports/${id}/lines`, line, { token: operator, headers })).json.refused).toBe(0);
+    const resume = (more: object) => d.admin('POST', `${M}/resume`, { reason: 'because', ...more }, { token: approver });
+    expect([was, (await resume({})).status, (await d.public(`/fetch?sub=${encodeURIComponent(RP)}`)).status]).toEqual([was, 409, 404]);
+    expect((await resume({ v: (await d.admin('GET', M)).json.v })).status).toBe(200);
+  }
 });

@@ -98,3 +98,27 @@ it('the reserve is a file beside the database: given up, and taken back when the
   expect([diskReserve(database, 1000).spent, statSync(file).size]).toEqual([false, 1000]);
   expect(diskReserve(join(tempFolder(), 'no such folder', 'a.db'), 1000)).toMatchObject({ spent: true });
 });
+
+it('several processes on one disk: what one of them gave up is used by no other one', async () => {
+  const database = join(tempFolder(), 'a.db');
+  const [ours, theirs] = [diskReserve(database, 1000), diskReserve(database, 1000)];
+  const store = openStore(database, () => 1, { reserve: theirs });
+  await store.write([row('before')]);
+  ours.spend();
+  expect(theirs.spent).toBe(true);
+  await expect(store.write([row('after')])).rejects.toBeInstanceOf(StoreFull);
+  store.close();
+});
+
+it('a cut that was committed is not called failed because its log could not be emptied', async () => {
+  const { store, change } = fullStore();
+  expect(await change('cut', { urgent: true })).toBe('cut');
+  const { pragma } = store.writer;
+  store.writer.pragma = (text, options) => {
+    if (text.startsWith('wal_checkpoint')) throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+    return pragma.call(store.writer, text, options);
+  };
+  expect(await change('another cut', { urgent: true })).toBe('another cut');
+  store.writer.pragma = pragma;
+  store.close();
+});

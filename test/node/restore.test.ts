@@ -8,6 +8,7 @@ import { lockDatabase } from '../../src/platform/data-lock.node.js';
 import { createBackup, restoreBackup, verifyBackup } from '../../src/platform/local/backup.node.js';
 import { insertRows } from '../../src/store/bulk.js';
 import { authority, setting, UNCONFIRMED } from '../../src/store/schema.js';
+import { unconfirmed } from '../../src/store/standing.js';
 import { openStore } from '../../src/store/store.node.js';
 import { groundOf, openAnswering } from '../../src/platform/deployment.node.js';
 import { readConfig } from '../../src/platform/config.js';
@@ -114,3 +115,16 @@ async function deployment(folder = tempFolder(), from?: string) {
     close: () => opened.close(),
   };
 }
+
+it('a backup that somebody copied into place by hand is withheld as well', async () => {
+  const { folder, add, database } = await deployment();
+  await add('one');
+  const backup = join(folder, 'b.db');
+  await createBackup(database, backup, () => undefined);
+  const elsewhere = join(tempFolder(), 'holdfast.db');
+  copyFileSync(backup, elsewhere);
+  const store = openStore(elsewhere, () => 1);
+  expect(await unconfirmed(store.db)).toMatchObject({ reason: 'restored', backupAt: expect.any(Number) });
+  store.close();
+  expect(await verifyBackup(backup)).toMatchObject({ integrity: 'ok', damages: [] });
+});

@@ -31,6 +31,7 @@ export async function haltAuthority(call: Call, slug: string, reason: string | u
   return change<MovedAuthority>(call, {
     authorityId: id,
     scope: null,
+    about: id,
     urgent: true,
     async decide(watch) {
       const before = await findAuthority(db, slug);

@@ -6,9 +6,11 @@ import { authority } from '../../store/schema.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
 import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
+import { savedKeys, swap } from '../keys/change-keys.js';
+import { heirAmong, spareKey } from '../keys/heir.js';
 import { restoreAll } from '../members/restore-members.js';
 import { Refusal } from '../refusal.js';
-import { type AuthorityRow, findAuthority } from '../registry.js';
+import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority } from '../registry.js';
 import { type MovedAuthority, moved } from './halt-authority.js';
 import { leaveMemberships } from './memberships.js';
 
@@ -16,23 +18,32 @@ import { leaveMemberships } from './memberships.js';
  * Bring a halted authority back. Everything is signed anew: its configuration at once, the rest in slices, and until its
  * slice comes each answers 503. Marks stay the marks they are, since a mark signed anew would be another one; what is said of
  * their status is signed anew. Members keep their states: one that was suspended by itself stays suspended.
- * @throws Refusal invalid_request, wrong_state when it is retired or has no key that signs
+ * Where no key signs, one that can takes over.
+ * @throws Refusal invalid_request, wrong_state when it is retired or no key of it can sign
  */
 export async function resumeAuthority(call: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
   allow(call, 'approve', slug);
   if (!reason) throw new Refusal('invalid_request', 'resuming an authority needs a reason');
   const { db } = call.store;
-  const { id } = await findAuthority(db, slug);
+  const found = await findAuthority(db, slug);
+  const { id } = found;
+  const signs = ({ state }: AuthorityKeyRow) => state === 'active';
+  const spare = (await authorityKeys(db, id)).some(signs) ? undefined : await spareKey(call, found);
   const done = await change<MovedAuthority>(call, {
     authorityId: id,
     scope: null,
+    about: id,
     async decide(watch) {
       const before = await findAuthority(db, slug);
       if (before.state === 'active') return { events: [], statements: [], result: { authority: before, already: true } };
       if (before.state === 'retired') throw new Refusal('wrong_state', `the authority ${slug} is retired, and that is final`);
       const now = call.now();
       const after: AuthorityRow = { ...nextGeneration(before, now), state: 'active', stateReason: null };
-      const issuer = await issuerOf(call, after);
+      // Its key was revoked while it was halted, when no other one could be had.
+      const keys = await authorityKeys(db, id);
+      const heir = keys.some(signs) ? undefined : await heirAmong(call, keys, spare);
+      const own = heir ? swap(keys, heir) : keys;
+      const issuer = await issuerOf(call, after, { keys: own });
       const artefacts = [await signedConfiguration(call, issuer), await signedHistoricalKeys(call, issuer)];
       const job = await resignJob(call, after, 'authority.resumed', 'standing', true);
       const above = await leaveMemberships(call, watch, before, reason);
@@ -43,7 +54,7 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
             subjectKind: 'authority',
             subjectId: id,
             reason,
-            detail: { entity_id: before.entityId, generation: after.generation, single_operator: true },
+            detail: { entity_id: before.entityId, generation: after.generation, single_operator: true, ...(heir && { heir: heir.kid }) },
             artefacts: published(artefacts),
           },
           ...above.events,
@@ -55,6 +66,7 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
             .set({ ...generationOf(after), ...moved(after) })
             .where(eq(authority.id, id)),
           ...job.statements,
+          ...savedKeys(call, keys, own),
           marksDue(id, now),
           ...consequencesOf(id, { fact: 'all statements changed' }, now),
           ...putArtefacts(artefacts),

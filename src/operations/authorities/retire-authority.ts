@@ -30,6 +30,7 @@ export async function retireAuthority(call: Call, slug: string, reason: string |
   return change<MovedAuthority>(call, {
     authorityId: id,
     scope: null,
+    about: id,
     urgent: true,
     async decide(watch) {
       const before = await findAuthority(db, slug);

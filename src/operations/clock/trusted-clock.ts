@@ -64,15 +64,22 @@ export function trustedClock(clock: Clock, { development }: { readonly developme
   /** `now` less `elapsed` when the clock was trusted last; undefined: it was not yet. */
   let origin: number | undefined;
   let confirmed: string | undefined;
+  /** `elapsed` when it was looked at last. */
+  let lookedAt = 0;
   let good: { readonly elapsed: number; readonly state: ClockState } | undefined;
 
   async function look(store: Store): Promise<ClockState> {
     const record = await readTime(store);
-    // Somebody said that the clock is right: what this process expected counts no more.
-    if (confirmed !== undefined && confirmed !== record.confirmed) origin = undefined;
-    confirmed = record.confirmed;
     const now = clock.now();
     const elapsed = clock.elapsed();
+    // Somebody said that the clock is right: what this process expected counts no more. It may have been the clock of another
+    // process: since then no more time has passed than since this one looked last.
+    if (confirmed !== undefined && confirmed !== record.confirmed) {
+      const latest = record.highest + elapsed - lookedAt;
+      origin = now > latest ? latest - elapsed : undefined;
+    }
+    confirmed = record.confirmed;
+    lookedAt = elapsed;
     const found = judgeClock({ now, expected: origin === undefined ? undefined : origin + elapsed, highest: record.highest, development });
     // Within tolerance it is followed: clocks are slewed all the time.
     if (!found) origin = now - elapsed;

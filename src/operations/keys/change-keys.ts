@@ -77,8 +77,7 @@ export function changeKeys(
         ],
         elsewhere: consequences?.elsewhere ?? [],
         statements: [
-          ...saveKeys(call, before, keys),
-          ...newlyPublished(before, keys),
+          ...savedKeys(call, before, keys),
           ...(resign ? [db.update(authority).set(generationOf(after)).where(eq(authority.id, authorityId))] : []),
           ...(job?.statements ?? []),
           ...(withheld === undefined ? [] : consequencesOf(authorityId, { fact: 'key revoked' }, call.now())),
@@ -97,6 +96,12 @@ const withholdOwn = ({ store: { db } }: Call, authorityId: string): Statement =>
     .update(artefact)
     .set({ exp: 0, renewAt: 0, leaseUntil: 0 })
     .where(and(eq(artefact.authorityId, authorityId), inArray(artefact.kind, ['entity_configuration', 'historical_keys'])));
+
+/** Key rows as they are after a change, with what the configuration shows from it on; goes before that is put. */
+export const savedKeys = (call: Call, before: readonly AuthorityKeyRow[], after: readonly AuthorityKeyRow[]): readonly Statement[] => [
+  ...saveKeys(call, before, after),
+  ...newlyPublished(before, after),
+];
 
 function saveKeys({ store: { db } }: Call, before: readonly AuthorityKeyRow[], after: readonly AuthorityKeyRow[]): readonly Statement[] {
   return after.flatMap((row) => {

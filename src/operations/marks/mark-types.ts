@@ -152,6 +152,7 @@ export async function haltMarkType(
   return change<MarkTypeRow & { readonly withdrawn: number }>(call, {
     authorityId,
     scope: null,
+    about: `type ${type}`,
     urgent: halt,
     async decide() {
       const before = await findMarkType(call, authorityId, type);

@@ -6,6 +6,7 @@ import type { NewEvent } from '../../store/event.js';
 import { artefact, trustMark } from '../../store/schema.js';
 import { allow, type Call, change, may } from '../call.js';
 import { organizationsNamed } from './organizations.js';
+import { expectMayBeActive } from './may-be-active.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
 import { bindKeys, takenAway, toldDifference } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
@@ -102,6 +103,7 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
     await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string', elsewhere);
     const organizations = await organizationsNamed(call, before.authorityId, [organization]);
     const row: MemberRow = { ...before, ...set, organizationId: organizations.idOf(organization) ?? before.organizationId, cut: before.cut + 1 };
+    if (row.state === 'active' && row.organizationId !== before.organizationId) await expectMayBeActive(call.store.db, row);
     const owner = organizations.made();
     return {
       row,

@@ -63,8 +63,10 @@ export async function settled(before: MemberRow | undefined, after: MemberRow, d
         throw new Refusal('wrong_state', notDecided(before));
       return { ...after, approvedSha256: digest };
     case 'suspended':
-      if (!before) return { ...after, approvedSha256: decided ? digest : null };
-      if (before.state !== 'suspended') return { ...after, approvedSha256: digest };
+      // It was in force until this moment.
+      if (before?.state === 'active') return { ...after, approvedSha256: digest };
+      // Enrolled so, or come back so: whoever was refused, withdrawn or revoked is nobody that was approved.
+      if (before?.state !== 'suspended') return { ...after, approvedSha256: decided ? digest : null };
       // Who decides about a change has not decided about another one before it.
       return { ...after, approvedSha256: decided && !(await isStale(before)) ? digest : before.approvedSha256 };
     default:

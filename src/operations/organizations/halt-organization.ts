@@ -32,6 +32,7 @@ export async function haltOrganization(call: Call, slug: string, idOrName: strin
   return change<MovedOrganization>(call, {
     authorityId,
     scope: null,
+    about: id,
     urgent: true,
     async decide(watch) {
       const before = await organizationOrRefuse(call, authorityId, id);

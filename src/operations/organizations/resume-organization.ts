@@ -21,6 +21,7 @@ export async function resumeOrganization(call: Call, slug: string, idOrName: str
   const done = await change<MovedOrganization>(call, {
     authorityId,
     scope: null,
+    about: id,
     async decide() {
       const before = await organizationOrRefuse(call, authorityId, id);
       if (before.state === 'active') return { events: [], statements: [], result: { organization: before, members: 0, already: true } };

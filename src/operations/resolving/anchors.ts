@@ -109,6 +109,7 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
   return change(call, {
     authorityId,
     scope: null,
+    about: `anchor ${input.entityId}`,
     async decide() {
       const before = await findPin(call, authorityId, input.entityId);
       const row: AnchorRow = {
@@ -162,6 +163,7 @@ export async function unpinAnchor(call: Call, slug: string, entityId: string): P
   await change<null>(call, {
     authorityId,
     scope: null,
+    about: `anchor ${entityId}`,
     urgent: true,
     async decide() {
       if (!(await findPin(call, authorityId, entityId))) throw new Refusal('not_found', 'this anchor is not pinned');

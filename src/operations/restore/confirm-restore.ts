@@ -3,6 +3,7 @@ import type { EventsOf } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { authority } from '../../store/schema.js';
+import { signedMeanwhile } from '../../store/signed-until.js';
 import { release, type Unconfirmed, unconfirmed } from '../../store/standing.js';
 import { newId } from '../../keys/random.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
@@ -76,9 +77,12 @@ export async function confirmRestore(call: Call, { yes, known: typed, acceptRoll
       const elsewhere: EventsOf[] = [];
       for (const row of rows) {
         const head = heads.find(({ authorityId }) => authorityId === row.id);
-        const after = nextGeneration(row, now);
-        const job = await resignJob(call, after, 'deployment.restored', 'all');
-        statements.push(db.update(authority).set(generationOf(after)).where(eq(authority.id, row.id)), ...job.statements);
+        const after = row.state === 'retired' ? row : nextGeneration(row, now);
+        // Nothing of a retired authority is signed any more: its former keys stay as they are.
+        if (row.state !== 'retired') {
+          const job = await resignJob(call, after, 'deployment.restored', 'all');
+          statements.push(db.update(authority).set(generationOf(after)).where(eq(authority.id, row.id)), ...job.statements, ...signedMeanwhile(row.id, now));
+        }
         elsewhere.push({
           authorityId: row.id,
           events: [restored(standing, missing, row.id, { seq: head?.seq, hash: head?.hash, generation: after.generation })],

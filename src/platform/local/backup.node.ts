@@ -6,7 +6,7 @@ import { type ChainHead, hashAt } from '../../operations/restore/heads.js';
 import type { SeenHeads } from '../../operations/restore/watch-heads.js';
 import type { Database } from '../../store/database.js';
 import { readSignedHead } from '../../operations/restore/signed-head.js';
-import { backupTime, noteBackup, withhold } from '../../store/standing.js';
+import { backupTime, noteBackup, unconfirmed, withhold } from '../../store/standing.js';
 import { lockDatabase, suffixesOf } from '../data-lock.node.js';
 import { seconds } from '../deployment.node.js';
 import { fsckCopy, type Report } from './fsck.node.js';
@@ -39,7 +39,9 @@ export async function createBackup(database: string, target: string, progress: (
       },
     });
     chmodSync(partial, 0o600); // it holds members and the hashes of tokens
-    await writeInto(partial, [noteBackup(at)]);
+    // Withheld whoever puts it in the place of a database, and however; without an authority there is nothing to vouch for.
+    const some = (await headsOfFile(partial)).length > 0 && !(await withFile(partial, unconfirmed));
+    await writeInto(partial, [noteBackup(at), ...(some ? [withhold({ reason: 'restored', at, backupAt: at, givenUp: [] })] : [])]);
     renameSync(partial, target);
   } finally {
     source.close();
