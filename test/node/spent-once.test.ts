@@ -7,7 +7,7 @@ import { admin, freePort, startProcess, tempFolder } from '../support/process.js
 
 const RP = 'https://rp.example.com';
 
-describe('CA-08 one assertion is accepted once, whichever process of a folder is asked (RFC 7523 §3)', () => {
+describe('one assertion is accepted once, whichever process of a folder is asked (§8.8, RFC 7523 §3)', () => {
   it('by the signing one or by the public ones, at once or one after the other; a lock that others hold stops nobody else', async () => {
     const folder = tempFolder();
     const port = await freePort();
