@@ -36,6 +36,7 @@ const TITLES: Record<string, string> = {
   unsupported_media_type: 'The content type is not supported',
   storage_full: 'The disk is full',
   storage_busy: 'The database is busy',
+  storage_unreachable: 'The database does not answer',
   internal: 'Something went wrong',
 };
 
@@ -52,6 +53,13 @@ export function problem(
   return c.json(body, status as ContentfulStatusCode, { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers });
 }
 
+const TROUBLE_CODES = {
+  busy: [503, 'storage_busy'],
+  full: [507, 'storage_full'],
+  conflict: [503, 'storage_busy'],
+  unreachable: [503, 'storage_unreachable'],
+} as const;
+
 /** The one place where what operations throw becomes an answer. Everything unknown is a bug: a bare 500 and a log line. */
 export function errorToProblem(c: Context, error: unknown): Response {
   if (error instanceof Refusal) {
@@ -60,9 +68,9 @@ export function errorToProblem(c: Context, error: unknown): Response {
   }
   const trouble = troubleIn(error);
   if (trouble !== undefined) {
-    const { retryAfter, says } = TROUBLES[trouble];
-    const [status, code] = trouble === 'full' ? ([507, 'storage_full'] as const) : ([503, 'storage_busy'] as const);
-    return problem(c, status, code, `${says}; nothing was changed`, [], { 'retry-after': String(retryAfter) });
+    const { retryAfter, says, change } = TROUBLES[trouble];
+    const [status, code] = TROUBLE_CODES[trouble];
+    return problem(c, status, code, `${says}; ${change}`, [], { 'retry-after': String(retryAfter) });
   }
   const id = c.res.headers.get('x-request-id') ?? '';
   console.error(

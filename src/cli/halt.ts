@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { green, out, red, table, talk, when } from './output.js';
+import { clean, green, out, red, table, talk, when } from './output.js';
 import { confirm, globals, type Page, path, show } from './shell.js';
 
 const REASON = ['--reason <text>', 'why; it stands in the audit trail'] as const;
@@ -108,9 +108,9 @@ export function organizationCommands(program: Command): void {
       const { client, authority, json } = globals(command);
       const one = await client.get<OrganizationView & { members: Record<string, number> }>(base(authority, id));
       show(json, one, () => {
-        out(`${one.legal_name}  ${state(one.state)}`);
+        out(`${clean(one.legal_name)}  ${state(one.state)}`);
         out(`  id       ${one.id}`);
-        if (one.state_reason) out(`  reason   ${one.state_reason}`);
+        if (one.state_reason) out(`  reason   ${clean(one.state_reason)}`);
         out(
           `  members  ${
             Object.entries(one.members)
@@ -124,7 +124,7 @@ export function organizationCommands(program: Command): void {
     const { client, authority, json } = globals(command);
     const one = await client.send<OrganizationView & { members: number; already?: boolean }>('POST', base(authority, id, verb), { reason });
     const did = verb === 'halt' ? 'suspended' : 'brought back';
-    show(json, one, () => talk(one.already ? `already_${one.state}` : `${one.legal_name} is ${one.state} now: ${n(one.members, 'member')} ${did}`));
+    show(json, one, () => talk(one.already ? `already_${one.state}` : `${clean(one.legal_name)} is ${one.state} now: ${n(one.members, 'member')} ${did}`));
   };
   organization
     .command('halt <id>')

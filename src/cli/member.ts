@@ -36,7 +36,7 @@ function describe(member: MemberView): void {
   out(`  id        ${member.id}`);
   out(`  types     ${member.entity_types.join(', ') || '—'}${member.intermediate ? ' (intermediate)' : ''}`);
   out(`  keys      ${member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', ')}`);
-  if (member.state_reason) out(`  reason    ${member.state_reason}`);
+  if (member.state_reason) out(`  reason    ${clean(member.state_reason)}`);
   out(`  enrolled  ${when(member.created_at)}`);
   out(`  version   ${member.v}`);
 }

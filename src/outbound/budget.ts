@@ -25,14 +25,26 @@ const hostOf = (url: string): string => readUrl(url)?.hostname.replace(/\.$/, ''
 export function perProcess(outbound: Outbound, { parallel = PARALLEL_PER_PROCESS, perHost = PARALLEL_PER_HOST, waiting = MAX_WAITING } = {}): Outbound {
   const all = createTurns(parallel);
   const hosts = new Map<string, { readonly turns: Turns; users: number }>();
+  /** Who waits for a turn of its host, whichever that is. */
+  let behindHosts = 0;
   return around(outbound, async (request, go) => {
     const host = hostOf(request.url);
     const own = hosts.get(host) ?? { turns: createTurns(perHost), users: 0 };
-    if (own.turns.waiting + all.waiting >= waiting) return fetchFinding('budget_exceeded', request.url, 'too many requests are waiting', true);
+    if (behindHosts + all.waiting >= waiting) return fetchFinding('budget_exceeded', request.url, 'too many requests are waiting', true);
     hosts.set(host, own);
     own.users++;
-    const doneHost = await own.turns.take(request.asker);
-    const done = await all.take(request.asker);
+    const before = own.turns.waiting;
+    const hostTurn = own.turns.take(request.asker);
+    let turn: ReturnType<Turns['take']> | undefined;
+    // At once where nothing is in the way, so that whoever comes in the same moment finds it counted.
+    if (own.turns.waiting === before) turn = all.take(request.asker);
+    else behindHosts++;
+    const doneHost = await hostTurn;
+    if (!turn) {
+      behindHosts--;
+      turn = all.take(request.asker);
+    }
+    const done = await turn;
     try {
       return await go(request);
     } finally {

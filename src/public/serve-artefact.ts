@@ -31,11 +31,11 @@ function unavailable(c: Context, { cap, exp }: ServedArtefact, now: number): Res
 
 /** Stored bytes as they are, to anyone. */
 export function serveReady(c: Context, { artefact, headers }: Ready, now: number): Response {
-  const { exp } = artefact;
   const away = unavailable(c, artefact, now);
   if (away) return away;
-  // A cache never keeps a signed answer beyond its own end (SE-08).
-  const fresh = exp !== null && exp - now < MAX_AGE ? { ...headers, 'cache-control': `public, max-age=${exp - now}` } : headers;
+  // A cache never keeps a signed answer beyond its own end (SE-08), or the end of what it rests on.
+  const left = Math.min(artefact.exp ?? Number.POSITIVE_INFINITY, artefact.cap ?? Number.POSITIVE_INFINITY) - now;
+  const fresh = left < MAX_AGE ? { ...headers, 'cache-control': `public, max-age=${left}` } : headers;
   return conditional(c, artefact.bytes, fresh);
 }
 

@@ -2,7 +2,7 @@ import type { Query } from 'drizzle-orm';
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type * as schema from './schema.js';
 
-export { ChangeConflict, Overtaken, StoreBusy, StoreFull, storeError } from './trouble.js';
+export { ChangeConflict, Overtaken, StoreBusy, StoreFull, StoreUnreachable, storeError } from './trouble.js';
 
 /** Reads: `await db.select()…`. The run result is `unknown`, so no code can lean on one driver's shape. */
 export type Database = BaseSQLiteDatabase<'async', unknown, typeof schema>;

@@ -25,7 +25,8 @@ function listConditions(
     where.push('EXISTS (SELECT 1 FROM json_each(member.entity_types) AS has WHERE has.value IN (SELECT value FROM json_each(?)))');
     params.push(JSON.stringify(entityTypes));
   }
-  const marked = "SELECT 1 FROM artefact WHERE artefact.kind = 'mark' AND artefact.member_id = member.id AND artefact.exp > ?";
+  const marked =
+    "SELECT 1 FROM artefact WHERE artefact.kind = 'mark' AND artefact.member_id = member.id AND min(artefact.exp, coalesce(artefact.cap, artefact.exp)) > ?";
   if (trustMarked) {
     where.push(`EXISTS (${marked})`);
     params.push(now);

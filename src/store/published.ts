@@ -123,7 +123,8 @@ const STATE = 'SELECT state FROM authority WHERE id = ?';
 const MARK_STATUS = `SELECT variant, bytes, media_type, sha256, exp, cap FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC`;
 const ISSUED =
   "SELECT 1 AS yes FROM trust_mark AS t JOIN authority AS a ON a.id = t.authority_id AND a.state = 'active' WHERE t.authority_id = ? AND t.sha256 = ?";
-const MARKED = `SELECT substr(key, ?) AS entity_id, exp > ? AS passes FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?`;
+/** Until its own end, and until what it rests on ends: a membership that was shortened ends its marks (`cap`). */
+const MARKED = `SELECT substr(key, ?) AS entity_id, min(exp, coalesce(cap, exp)) > ? AS passes FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?`;
 const ANCHORS = 'SELECT entity_id FROM anchor_pin WHERE authority_id = ?';
 /** When the last change was made that reaches every statement. */
 const ALL_CHANGED = 'SELECT statements_changed_at AS at FROM authority WHERE id = ?';

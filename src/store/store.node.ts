@@ -7,7 +7,8 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import * as schema from './schema.js';
-import { type Database, type Statement, StoreBusy, storeError, StoreFull } from './database.js';
+import { type Database, type Statement, storeError, StoreFull } from './database.js';
+import { patiently } from './patience.node.js';
 import { noReserve } from './reserve.node.js';
 import { NEWER, schemaAge } from './schema-age.node.js';
 import type { Store } from './store.js';
@@ -84,20 +85,6 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
   const listeners: (() => void)[] = [];
   const counts = { transactions: 0, operations: 0 };
 
-  /** A locked database is tried again without blocking the event loop. */
-  async function patiently<T>(body: () => T): Promise<T> {
-    const until = performance.now() + BUSY_PATIENCE_MS;
-    for (;;) {
-      try {
-        return body();
-      } catch (error) {
-        const named = storeError(error);
-        if (!(named instanceof StoreBusy) || performance.now() > until) throw named;
-        await new Promise((done) => setTimeout(done, 5 + Math.random() * 45));
-      }
-    }
-  }
-
   const hasRoom = (): boolean => !reserve.spent || reserve.refill();
   const expectRoom = (): void => {
     if (!hasRoom()) throw new StoreFull(TROUBLES.full.says);
@@ -110,7 +97,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
       counts.transactions++;
       for (const listener of listeners) listener();
       return result;
-    });
+    }, BUSY_PATIENCE_MS);
 
   const room = writer.prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('readyz', zeroblob(?))");
   /**
@@ -206,7 +193,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
       expectRoom();
       await transact(() => statements.forEach(run));
     },
-    probe: () => patiently(probe),
+    probe: () => patiently(probe, BUSY_PATIENCE_MS),
     onCommit: (listener) => void listeners.push(listener),
     close() {
       reader.close();

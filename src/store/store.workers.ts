@@ -1,13 +1,19 @@
 import { drizzle } from 'drizzle-orm/d1';
 import { insertRows } from './bulk.js';
-import { createChanges, type Engine } from './change.js';
-import { chainEvents, insertEvents } from './event.js';
+import { and, eq } from 'drizzle-orm';
+import { createChanges, type Engine, type Outcome } from './change.js';
+import { chainEvents, type Head, insertEvents } from './event.js';
 import * as schema from './schema.js';
-import { isDuplicate, type Statement, storeError } from './database.js';
+import { isDuplicate, type Statement, storeError, StoreUnreachable } from './database.js';
 import type { Store } from './store.js';
+import { TROUBLES } from './trouble.js';
 
 /** A write like any other: D1 cannot take one back, and nothing is kept in memory there that it would invalidate. */
 const PROBE = insertRows(schema.setting, [{ name: 'readyz', value: '' }], 'ON CONFLICT (name) DO UPDATE SET value = excluded.value');
+
+/** How often a batch is sent again whose answer was lost, and how long it is waited before (milliseconds, twice as long each time). */
+const SENT_AGAIN = 3;
+const AGAIN_MS = 100;
 
 /** The store on D1. One operation a batch, numbered before; the primary key of `event` is the lock. */
 export function openStore(d1: D1Database, now: () => number): Store {
@@ -25,21 +31,50 @@ export function openStore(d1: D1Database, now: () => number): Store {
     throw storeError(error);
   };
   const write = (statements: readonly Statement[]): Promise<void> => batch(statements).catch(named);
+  /**
+   * What became of a batch that was answered with an error. An answer may be lost after the batch was carried out, and sending
+   * it again then says that the number is taken: so the event at its place tells, by its hash. Where nothing stands the same
+   * batch is sent again; the first one may still be on its way, and the number lets one of them in.
+   */
+  async function settle(authorityId: string, ours: Head, error: unknown): Promise<'send again' | 'lost' | readonly Outcome[]> {
+    const named = storeError(error);
+    const isUnreachable = named instanceof StoreUnreachable;
+    const taken = isDuplicate(error, 'event.authority_id, event.seq');
+    if (!isUnreachable && !taken) return [{ ok: false, error: named }];
+    const place = and(eq(schema.event.authorityId, authorityId), eq(schema.event.seq, ours.seq));
+    const standing = await db
+      .select({ hash: schema.event.hash })
+      .from(schema.event)
+      .where(place)
+      .limit(1)
+      .catch(() => undefined);
+    if (standing === undefined) return isUnreachable ? 'send again' : [{ ok: false, error: new StoreUnreachable(TROUBLES.unreachable.says) }];
+    if (standing[0]?.hash === ours.hash) return [{ ok: true }];
+    return taken || standing.length ? 'lost' : 'send again';
+  }
   const engine: Engine = {
     db,
     groupSize: 1,
     async commit(authorityId, head, [one]) {
       if (!one) return [];
       const at = now();
-      const chains = [{ authorityId, head, events: one.events }, ...one.elsewhere];
-      const inserts = chains.map((chain) => insertEvents(chainEvents(chain.authorityId, chain.head, at, one.actor, chain.events).rows));
-      try {
-        await batch([...inserts, ...one.statements]);
-      } catch (error) {
-        if (isDuplicate(error, 'event.authority_id, event.seq')) return 'lost';
-        return [{ ok: false, error: storeError(error) }];
+      const chains = [{ authorityId, head, events: one.events }, ...one.elsewhere].map((chain) => ({
+        authorityId: chain.authorityId,
+        ...chainEvents(chain.authorityId, chain.head, at, one.actor, chain.events),
+      }));
+      const statements = [...chains.map(({ rows }) => insertEvents(rows)), ...one.statements];
+      const ours = (chains[0] as (typeof chains)[number]).head;
+      for (let tries = 0; ; tries++) {
+        try {
+          await batch(statements);
+          return [{ ok: true }];
+        } catch (error) {
+          const settled = await settle(authorityId, ours, error);
+          if (settled !== 'send again') return settled;
+          if (tries === SENT_AGAIN) return [{ ok: false, error: storeError(error) }];
+          await new Promise((done) => setTimeout(done, AGAIN_MS * 2 ** tries));
+        }
       }
-      return [{ ok: true }];
     },
   };
   return { db, change: createChanges(engine), write, probe: () => write([PROBE]) };

@@ -8,14 +8,19 @@ export class ChangeConflict extends Error {}
 /** A cut of the same member came first: what waited behind it was asked by somebody who did not know of it. Nothing was written. */
 export class Overtaken extends Error {}
 
-export type TroubleName = 'busy' | 'full' | 'conflict';
+/** The database did not answer, so nobody knows whether something was written. */
+export class StoreUnreachable extends Error {}
 
-const CLASSES = { busy: StoreBusy, full: StoreFull, conflict: ChangeConflict } as const;
+export type TroubleName = 'busy' | 'full' | 'conflict' | 'unreachable';
+
+const CLASSES = { busy: StoreBusy, full: StoreFull, conflict: ChangeConflict, unreachable: StoreUnreachable } as const;
 
 /** By the codes of SQLite; D1 says it in words. */
 const WORDS: readonly (readonly [TroubleName, RegExp, RegExp])[] = [
   ['busy', /^SQLITE_(BUSY|LOCKED)/, /^D1_\w*ERROR: .*(is overloaded|database is locked)/i],
   ['full', /^SQLITE_(FULL|IOERR_WRITE)$/, /^D1_\w*ERROR: .*(exceeded maximum DB size|maximum account storage|database or disk is full)/i],
+  // Only a database behind a network fails to answer.
+  ['unreachable', /^$/, /^D1_\w*ERROR: .*(network connection lost|internal error|object to be reset|was reset|cannot resolve D1|timed? ?out|timeout)/i],
 ];
 
 /** The store's own trouble in an error, however deep a driver has wrapped it; undefined for everything else. */
@@ -37,9 +42,15 @@ export function storeError(error: unknown): unknown {
   return name === undefined || error instanceof CLASSES[name] ? error : new CLASSES[name](TROUBLES[name].says, { cause: error });
 }
 
-/** What each means to whoever asked over HTTP: it passes, and nothing was changed. Seconds until it is worth asking again. */
-export const TROUBLES: Readonly<Record<TroubleName, { readonly retryAfter: number; readonly says: string }>> = {
-  busy: { retryAfter: 5, says: 'another process holds the database' },
-  full: { retryAfter: 60, says: 'the disk is full' },
-  conflict: { retryAfter: 1, says: 'it changed again and again meanwhile' },
+const UNCHANGED = 'nothing was changed';
+/** What each means to whoever asked over HTTP: it passes. Seconds until it is worth asking again; what became of the change that was asked for. */
+export const TROUBLES: Readonly<Record<TroubleName, { readonly retryAfter: number; readonly says: string; readonly change: string }>> = {
+  busy: { retryAfter: 5, says: 'another process holds the database', change: UNCHANGED },
+  full: { retryAfter: 60, says: 'the disk is full', change: UNCHANGED },
+  conflict: { retryAfter: 1, says: 'it changed again and again meanwhile', change: UNCHANGED },
+  unreachable: {
+    retryAfter: 5,
+    says: 'the database does not answer',
+    change: 'it may have been carried out: look, or ask again with the same Idempotency-Key',
+  },
 };

@@ -199,6 +199,19 @@ describe('listing (§8.5)', () => {
     // A type whose name begins another one's is another type.
     expect((await d.public(`/trust-mark-list?trust_mark_type=${encodeURIComponent(TYPE.slice(0, -2))}`)).json).toEqual([]);
   });
+  it('TE-05: a mark ends with a membership that was shortened, in its list as everywhere', async () => {
+    const d = await marked();
+    const kept = 'https://kept.example.com';
+    await d.admin('POST', `${A}/members`, { entity_id: kept, jwks: (await testMember(kept)).jwks, activate: true });
+    await d.admin('POST', `${A}/marks`, { trust_mark_type: TYPE, member: kept });
+    expect((await d.admin('PATCH', `${A}/members/${encodeURIComponent(RP)}`, { valid_until: NOW + 10 })).status).toBe(200);
+    const list = async (more = '') => (await d.public(`/trust-mark-list?trust_mark_type=${T}${more}`)).json;
+    const served = () => d.public(`/trust-mark?trust_mark_type=${T}&sub=${encodeURIComponent(RP)}`);
+    d.clock = NOW + 8;
+    expect([await list(), await list(`&sub=${RP}`), (await served()).headers.get('cache-control')]).toEqual([[kept, RP], [RP], 'public, max-age=2']);
+    d.clock = NOW + 10;
+    expect([await list(), await list(`&sub=${RP}`), (await served()).status]).toEqual([[kept], [], 404]);
+  });
   it('LI-04: the list of subordinates filters by marks that are still valid', async () => {
     const d = await marked({ valid_until: NOW + 100 });
     const list = async (query: string) => (await d.public(`/list?${query}`)).json;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createAdminApp } from '../../src/admin/app.js';
 import { createRoot } from '../../src/platform/root.js';
 import { createPublicApp } from '../../src/public/app.js';
-import { ChangeConflict, StoreBusy, StoreFull } from '../../src/store/database.js';
+import { ChangeConflict, StoreBusy, StoreFull, StoreUnreachable } from '../../src/store/database.js';
 import { ANCHOR, NOW, testDeployment, testMember } from '../support/deployment.js';
 
 const RP = 'https://rp.example.com';
@@ -16,12 +16,16 @@ const TROUBLES: readonly (readonly [what: string, error: Error, retryAfter: stri
   ['StoreBusy', new StoreBusy('x'), '5'],
   ['StoreFull', new StoreFull('x'), '60'],
   ['ChangeConflict', new ChangeConflict('x'), '1'],
+  ['StoreUnreachable', new StoreUnreachable('x'), '5'],
   ['a code of SQLite', coded('SQLITE_BUSY'), '5'],
   ['an extended code', coded('SQLITE_BUSY_SNAPSHOT'), '5'],
   ['a locked table', coded('SQLITE_LOCKED_SHAREDCACHE'), '5'],
   ['a full disk', coded('SQLITE_FULL'), '60'],
   ['wrapped by a query builder', wrapped(coded('SQLITE_BUSY')), '5'],
   ['D1 overloaded', new Error('D1_ERROR: D1 DB is overloaded. Requests queued for too long.'), '5'],
+  ['D1 locked', new Error('D1_ERROR: database is locked: SQLITE_BUSY'), '5'],
+  ['D1 without an answer', wrapped(new Error('D1_ERROR: Network connection lost.')), '5'],
+  ['D1 moved', new Error('D1_ERROR: D1 DB storage caused object to be reset.'), '5'],
   ['D1 full', wrapped(new Error('D1_ERROR: Exceeded maximum DB size')), '60'],
 ];
 const OTHERS = [new Error('secret detail'), coded('SQLITE_CORRUPT'), new Error('somebody wrote: D1 DB is overloaded'), wrapped(coded('SQLITE_CONSTRAINT'))];

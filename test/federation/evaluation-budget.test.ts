@@ -214,6 +214,17 @@ describe('what the whole process asks of the world', () => {
     expect((await Promise.all([...first, later])).every((one) => one.ok)).toBe(true);
     expect(held.most).toBe(1);
   });
+  it('a burst that comes in one moment is counted as it comes, to many hosts as to one', async () => {
+    for (const url of [(n: number) => `https://h${n}.example/`, (n: number) => `https://h${n % 2}.example/`, () => 'https://h.example/']) {
+      const held = heldDoor();
+      const bounded = perProcess(held.door, { parallel: 2, perHost: 1, waiting: 3 });
+      const answers = Promise.all(Array.from({ length: 12 }, (_, n) => bounded.get(request(url(n)))));
+      await held.settle();
+      const running = held.waiting.length;
+      await held.drain();
+      expect((await answers).filter(({ ok }) => ok)).toHaveLength(running + 3);
+    }
+  });
   it('who waits for the process is counted like who waits for a host', async () => {
     const held = heldDoor();
     const bounded = perProcess(held.door, { parallel: 1, waiting: 2 });

@@ -1,5 +1,6 @@
 import { calculateJwkThumbprint } from 'jose';
 import { type JwkSet, mediaTypes } from '../../federation/entry.js';
+import { readUrl } from '../../federation/read-url.js';
 import { parseJson } from '../../federation/strict-json.js';
 import { sha256 } from '../../keys/random.js';
 import type { DomainControl } from '../../store/schema.js';
@@ -26,7 +27,10 @@ export const domainControlToken = async (authority: string, subject: string, jwk
   sha256(['holdfast domain control', authority, subject, ...(await thumbprints(jwks)).sort()].join('\n'));
 
 /** The identifier's own host serves the configuration: that shows domain control as the well-known URL does. */
-export const onOwnHost = (entityId: string, location: string): boolean => new URL(location).origin === new URL(entityId).origin;
+export function onOwnHost(entityId: string, location: string): boolean {
+  const own = readUrl(entityId)?.origin;
+  return own !== undefined && readUrl(location)?.origin === own;
+}
 
 /**
  * Establish that a member may use the domain of its identifier (Entity Configuration Hosting draft -00, "Ensuring Entity

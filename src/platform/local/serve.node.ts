@@ -7,11 +7,11 @@ import { authorityKeys } from '../../operations/registry.js';
 import { backgroundTurn } from '../../operations/background.js';
 import { createPublicApp } from '../../public/app.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
-import { inboxOnSqlite } from '../../store/inbox.node.js';
+import { inboxOnSqlite, openInbox } from '../../store/inbox.node.js';
 import { unconfirmed } from '../../store/standing.js';
 import { publishedOnSqlite } from '../../store/published.node.js';
 import type { Config } from '../config.js';
-import { databaseFile, groundOf, type NodeDeployment, openAnswering } from '../deployment.node.js';
+import { databaseFile, groundOf, inboxFile, type NodeDeployment, openAnswering } from '../deployment.node.js';
 import { openFirst } from '../open-first.node.js';
 import { readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
@@ -52,7 +52,10 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const published = publishedOnSqlite(store.reader);
   store.onCommit(() => published.changed());
   const publicApp = createPublicApp(() => context);
-  const context = { published, inbox: inboxOnSqlite(store.writer), now: deployment.now, development: config.development };
+  // Assertions are spent where every process on this folder spends them; wishes go straight to the database.
+  const shared = openInbox(inboxFile(config.data));
+  const inbox = { ...inboxOnSqlite(store.writer), spend: shared.spend };
+  const context = { published, inbox, now: deployment.now, development: config.development };
   const admin = createAdminApp(() => deployment);
   const metrics = config.metricsPort === undefined ? undefined : createMetrics(deployment, store, discovery.counts);
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
@@ -72,6 +75,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
       // Whatever the thread had not finished in its grace is nobody's fault.
       await endLeases(deployment, false);
       await heads.end();
+      shared.close();
       await deployment.close();
     },
   };
