@@ -3,7 +3,9 @@ import { jsonEqual } from '../../federation/strict-json.js';
 import { raw, type Statement } from '../../store/database.js';
 import type { MemberState } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
+import { knowMembers } from '../../store/known-entities.js';
 import { putMembers } from '../../store/member-rows.js';
+import { listingsDue, localListingsDue } from '../../store/superior-listings.js';
 import type { MemberRow } from '../registry.js';
 import { thumbprintsOf } from './key-binding.js';
 import { contentChanged, settled } from './vetted.js';
@@ -37,7 +39,7 @@ export async function writeMembers(writes: readonly MemberWrite[]): Promise<Writ
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
   return {
     rows,
-    statements: [...putMembers(rows, keys), ...endWatch(rows)],
+    statements: [...putMembers(rows, keys), ...endWatch(rows), ...seenBelow(writes, rows)],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
 }
@@ -50,6 +52,24 @@ export interface WrittenMember extends Omit<WrittenMembers, 'rows'> {
 export async function writeMember(write: MemberWrite): Promise<WrittenMember> {
   const { rows, ...rest } = await writeMembers([write]);
   return { ...rest, row: rows[0] as MemberRow };
+}
+
+/**
+ * Resolvers see what lies below. An intermediate that is published, newly or anew, is evaluated soon and its listing looked at
+ * after that; when members come or go, authorities of this deployment that resolve above look again.
+ */
+function seenBelow(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
+  const statements: Statement[] = [];
+  const active = (row: MemberRow | undefined): boolean => row?.state === 'active';
+  const moved = rows.filter((row, n) => active(row) !== active(writes[n]?.before));
+  const now = Math.max(0, ...rows.map(({ updatedAt }) => updatedAt));
+  if (moved.length) statements.push(localListingsDue([...new Set(moved.map(({ authorityId }) => authorityId))], now));
+  const superiors = rows.filter((row) => active(row) && row.intermediate);
+  for (const authorityId of new Set(superiors.map((row) => row.authorityId))) {
+    const ids = superiors.filter((row) => row.authorityId === authorityId).map(({ entityId }) => entityId);
+    statements.push(knowMembers(authorityId, ids, now), listingsDue(authorityId, ids, now));
+  }
+  return statements;
 }
 
 const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];
