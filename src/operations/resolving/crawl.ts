@@ -186,7 +186,7 @@ async function subordinates(deployment: Deployment, { evaluation }: Evaluated, a
   const endpoint = evaluation.configuration?.claims.metadata?.['federation_entity']?.['federation_list_endpoint'];
   if (typeof endpoint !== 'string') return { taken: [] };
   const listed = await fetchListing(deployment, endpoint);
-  const ids = listed.ok ? (listed.value?.ids ?? []) : [];
+  const ids = (listed.ok && listed.value.ids) || [];
   return entityId === anchor ? { taken: ids } : shareOf(entityId, ids);
 }
 

@@ -1,5 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm';
-import type { Finding } from '../../federation/entry.js';
+import type { Finding, Result } from '../../federation/entry.js';
 import { askedBy, withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
 import type { Statement } from '../../store/database.js';
@@ -81,7 +81,8 @@ const set = (db: Deployment['store']['db'], { authorityId, entityId }: SuperiorL
 async function look(deployment: Deployment, one: Taken): Promise<void> {
   const { store } = deployment;
   const now = deployment.now();
-  const result = one.url === null ? { ok: true as const, value: await localListing(deployment, one.entityId) } : await fetchListing(deployment, one.url, one);
+  const result =
+    one.url === null ? await localListing(deployment, one.entityId) : await fetchListing(deployment, one.url, { etag: one.etag, sha256: one.sha256 });
   if (!result.ok) {
     // What was not asked for lack of means has not failed.
     const spent = result.findings.some(({ code }) => code === 'budget_exceeded');
@@ -89,9 +90,10 @@ async function look(deployment: Deployment, one: Taken): Promise<void> {
     return store.write([set(store.db, one, one.dueAt, values)]);
   }
   const every = one.url === null ? LOCAL_EVERY : LISTING_EVERY;
-  const looked = { failures: 0, problem: null, checkedAt: now, dueAt: now + every + Math.floor((Math.random() * every) / 10) };
-  if (!result.value) return store.write([set(store.db, one, one.dueAt, looked)]);
-  const { taken, finding } = await shareTaken(deployment, one, result.value);
+  const { ids, etag, sha256 } = result.value;
+  const looked = { etag, sha256, failures: 0, problem: null, checkedAt: now, dueAt: now + every + Math.floor((Math.random() * every) / 10) };
+  if (!ids) return store.write([set(store.db, one, one.dueAt, looked)]);
+  const { taken, finding } = await shareTaken(deployment, one, ids);
   const before = new Set(
     (
       await store.db
@@ -102,27 +104,26 @@ async function look(deployment: Deployment, one: Taken): Promise<void> {
   );
   const listed = new Set(taken);
   const change = { come: taken.filter((id) => !before.has(id)), gone: [...before].filter((id) => !listed.has(id)) };
-  const { etag, sha256 } = result.value;
   const changed = change.come.length + change.gone.length > 0;
   await store.write([
     ...listingChanged(one, change, now, MAX_CRAWL_ENTITIES),
     // First the row as it was found: a look that was overtaken leaves it due.
-    set(store.db, one, one.dueAt, { ...looked, etag, sha256, ...(changed && { changedAt: now }), problem: finding ? problemOf([finding]) : null }),
+    set(store.db, one, one.dueAt, { ...looked, ...(changed && { changedAt: now }), problem: finding ? problemOf([finding]) : null }),
   ]);
 }
 
 const problemOf = ([first]: readonly Finding[]): string | null => (first ? `${first.code}: ${first.detail}`.slice(0, 500) : null);
 
-async function localListing(deployment: Deployment, entityId: string): Promise<Listing> {
+async function localListing(deployment: Deployment, entityId: string): Promise<Result<Listing>> {
   const [own] = await deployment.store.db
     .select({ id: authority.id })
     .from(authority)
     .where(and(eq(authority.entityId, entityId), eq(authority.state, 'active')));
-  return { ids: own ? await localMembers(deployment, own.id) : [], etag: null, sha256: null };
+  return { ok: true, value: { ids: own ? await localMembers(deployment, own.id) : [], etag: null, sha256: null } };
 }
 
 /** Of an anchor and of an authority of ours everything is taken: the operator has chosen both. */
-async function shareTaken(deployment: Deployment, { authorityId, entityId, url }: SuperiorListing, { ids }: Listing) {
+async function shareTaken(deployment: Deployment, { authorityId, entityId, url }: SuperiorListing, ids: readonly string[]) {
   const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
   const chosen = url === null || (row !== undefined && Object.hasOwn(await anchorsOf(deployment, row), entityId));
   return chosen ? { taken: ids, finding: undefined } : { finding: undefined, ...shareOf(entityId, ids) };

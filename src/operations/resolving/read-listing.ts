@@ -19,29 +19,29 @@ export interface Seen {
 }
 
 export interface Listing extends Seen {
-  readonly ids: readonly string[];
+  /** Undefined: the same as were read the last time. */
+  readonly ids: readonly string[] | undefined;
 }
 
 /**
  * A subordinate listing (OpenID Federation 1.0 §8.2.2): a JSON array of Entity Identifiers; what is none is passed over.
  * @param seen what was read the last time
- * @returns undefined when nothing has changed since
  */
 export async function fetchListing(
   { outbound, development }: Pick<Deployment, 'outbound' | 'development'>,
   url: string,
   seen?: Seen,
-): Promise<Result<Listing | undefined>> {
+): Promise<Result<Listing>> {
   const reply = await outbound.get({ url, mediaType: mediaTypes.JSON_TYPE, maxBytes: MAX_LIST_BYTES, etag: seen?.etag ?? undefined });
   if (!reply.ok) return reply;
-  if (reply.value.notModified) return { ok: true, value: undefined };
-  const hash = await sha256(reply.value.body);
-  if (seen?.sha256 === hash) return { ok: true, value: undefined };
+  if (seen && reply.value.notModified) return { ok: true, value: { ...seen, ids: undefined } };
+  const found = { etag: reply.value.etag ?? null, sha256: await sha256(reply.value.body) };
+  if (seen?.sha256 === found.sha256) return { ok: true, value: { ...found, ids: undefined } };
   const json = parseJson(reply.value.body, url, { maxValues: MAX_LISTED });
   if (!json.ok) return json;
   const all = Array.isArray(json.value) ? json.value : [];
   const ids = [...new Set(all.filter((one): one is string => isEntityId(one, { development })))].slice(0, MAX_CRAWL_ENTITIES);
-  return { ok: true, value: { ids, etag: reply.value.etag ?? null, sha256: hash } };
+  return { ok: true, value: { ...found, ids } };
 }
 
 /** Whom an authority of this deployment lists. */
