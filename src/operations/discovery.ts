@@ -3,6 +3,7 @@ import type { Deployment } from './call.js';
 import { expectTrustedClock } from './clock/trusted-clock.js';
 import { crawlSlice } from './resolving/crawl.js';
 import { evaluateDue } from './resolving/evaluate-entities.js';
+import { lookAtListings } from './resolving/look-at-listings.js';
 import { noteAllSuperiors } from './keys/note-superiors.js';
 import { refreshOwnMarks } from './marks/own-marks.js';
 import { takeWishes } from './resolving/wishes.js';
@@ -11,6 +12,8 @@ export interface Discovered {
   readonly evaluated: number;
   /** Entities that crawls looked at. */
   readonly crawled: number;
+  /** Listings of superiors that were looked at. */
+  readonly listings: number;
 }
 
 export interface DiscoveryOptions {
@@ -18,6 +21,8 @@ export interface DiscoveryOptions {
   readonly more: () => boolean;
   /** Entities a step takes on. */
   readonly step?: number;
+  /** Steps of each kind of work. */
+  readonly steps?: number;
   /** Told of every entity that is set aside because it stops whoever evaluates it. */
   readonly onSetAside?: (entityId: string) => void;
 }
@@ -31,12 +36,13 @@ const STEPS_FOR_MS = 30_000;
  * never wait for a stranger's server. One kind of work that fails does not hold up the others.
  * @throws the first error, after everything had its turn; at once while the clock is not trusted
  */
-export async function discoveryTurn(deployment: Deployment, { more, step, onSetAside }: DiscoveryOptions): Promise<Discovered> {
+export async function discoveryTurn(deployment: Deployment, { more, step, steps: most = STEPS_PER_TURN, onSetAside }: DiscoveryOptions): Promise<Discovered> {
   // What is found could not be signed before a restored history is confirmed.
-  if (await unconfirmed(deployment.store.db)) return { evaluated: 0, crawled: 0 };
+  if (await unconfirmed(deployment.store.db)) return { evaluated: 0, crawled: 0, listings: 0 };
   await expectTrustedClock(deployment, { signing: false });
   let evaluated = 0;
   let crawled = 0;
+  let listings = 0;
   const errors: unknown[] = [];
   const attempt = async (work: () => Promise<unknown>) => {
     if (more()) await work().catch((error: unknown) => errors.push(error));
@@ -45,10 +51,14 @@ export async function discoveryTurn(deployment: Deployment, { more, step, onSetA
   const steps = async (one: () => Promise<number>): Promise<number> => {
     const until = performance.now() + STEPS_FOR_MS;
     let all = 0;
-    for (let n = 0, taken = 1; n < STEPS_PER_TURN && taken > 0 && performance.now() < until && more(); n++, all += taken) taken = await one();
+    for (let n = 0, taken = 1; n < most && taken > 0 && performance.now() < until && more(); n++, all += taken) taken = await one();
     return all;
   };
   await attempt(() => takeWishes(deployment));
+  // Before the evaluations: whoever is new in a listing is evaluated in the same turn.
+  await attempt(async () => {
+    listings = await lookAtListings(deployment, { limit: step });
+  });
   await attempt(async () => {
     evaluated = await steps(() => evaluateDue(deployment, { limit: step, onSetAside }));
   });
@@ -58,5 +68,5 @@ export async function discoveryTurn(deployment: Deployment, { more, step, onSetA
     crawled = await steps(() => crawlSlice(deployment, { limit: step, onSetAside }));
   });
   if (errors.length) throw errors[0];
-  return { evaluated, crawled };
+  return { evaluated, crawled, listings };
 }

@@ -1,6 +1,8 @@
 import type { Statement } from '../store/database.js';
 import { allDue, dropUnder, dueBelow, dueElsewhere, dueResting, forgetMember, knowMembers, withholdResting, withholdUnder } from '../store/known-entities.js';
 
+import { listingsDue, localListingsDue } from '../store/superior-listings.js';
+
 /**
  * What an operation brought about, as far as evaluations rest on it. Operations state facts; this is the one place that says
  * which answers go, wait or are evaluated anew for each, in the operation's own commit. A write of members states its facts
@@ -13,6 +15,10 @@ export type Fact =
   | { readonly fact: 'statement changed'; readonly entityId: string }
   /** There is no statement about a member any more. */
   | { readonly fact: 'member cut'; readonly entityId: string }
+  /** The list of the authority is another one. */
+  | { readonly fact: 'members came or went' }
+  /** What these intermediates list may be something else, or is listed for the first time. */
+  | { readonly fact: 'superiors changed'; readonly entityIds: readonly string[] }
   /** Every statement of the authority says something else. */
   | { readonly fact: 'all statements changed' }
   /** A key of the authority was revoked: what it signed vouches for nothing. */
@@ -35,6 +41,10 @@ export function consequencesOf(authorityId: string, fact: Fact, now: number): re
       return dueBelow(authorityId, fact.entityId, now);
     case 'member cut':
       return forgetMember(authorityId, fact.entityId, now);
+    case 'members came or went':
+      return [localListingsDue([authorityId], now)];
+    case 'superiors changed':
+      return [listingsDue(authorityId, fact.entityIds, now)];
     case 'all statements changed':
       return [dueResting(authorityId, now)];
     case 'key revoked':

@@ -1,9 +1,13 @@
 import type { Result } from '../federation/entry.js';
 
-/** What came back from a stranger's server: 200, of the media type asked for, within the size. */
+/** What came back from a stranger's server: 200, of the media type asked for, within the size; or that nothing has changed. */
 export interface Reply {
   readonly url: string;
   readonly body: string;
+  /** The entity tag of the body (RFC 9110 §8.8.3), when it has a sound one. */
+  readonly etag?: string;
+  /** The server answers 304: what was read under `etag` still stands, and there is no body. */
+  readonly notModified?: true;
 }
 
 export interface FetchRequest {
@@ -12,6 +16,8 @@ export interface FetchRequest {
   readonly mediaType: string;
   /** Cap on the decoded body in bytes. */
   readonly maxBytes?: number;
+  /** The entity tag of what is known already: the server may answer that it still stands (RFC 9110 §13.1.2). */
+  readonly etag?: string | undefined;
   /** For whom it is fetched: those who wait for the door take turns. An evaluation is one, whatever it asks for. */
   readonly asker?: object;
 }

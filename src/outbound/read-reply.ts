@@ -5,6 +5,21 @@ import type { FetchRequest, Reply } from './outbound.js';
 /** A finding about a fetch; `where` names the hop. */
 export const fetchFinding = (code: FindingCode, url: string, detail: string, transient = false) => failure(finding(code, url.slice(0, 300), detail, transient));
 
+/** An entity tag as RFC 9110 §8.8.3 writes it. What is none, or is longer than any server needs, is not sent back. */
+const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,200}"$/;
+
+/** The header of a conditional request. */
+export const conditionOf = ({ etag }: FetchRequest): Readonly<Record<string, string>> =>
+  etag !== undefined && ETAG.test(etag) ? { 'if-none-match': etag } : {};
+
+/** The body of an answer, with its entity tag. */
+export const withEtag = (reply: Result<Reply>, etag: string | undefined): Result<Reply> =>
+  reply.ok && etag !== undefined && ETAG.test(etag) ? { ok: true, value: { ...reply.value, etag } } : reply;
+
+/** The answer to a conditional request that nothing has changed; undefined when this is another answer. */
+export const notModified = (request: FetchRequest, status: number): Result<Reply> | undefined =>
+  status === 304 && 'if-none-match' in conditionOf(request) ? { ok: true, value: { url: request.url, body: '', notModified: true } } : undefined;
+
 /** Status and headers of an answer, before its body is read. Undefined when they are as they should be. */
 export function checkHead({ url, mediaType }: FetchRequest, status: number, header: (name: string) => string | undefined) {
   if (status >= 300 && status < 400) return fetchFinding('redirect_refused', url, `it redirects (${status})`);

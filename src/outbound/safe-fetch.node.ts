@@ -5,7 +5,7 @@ import { checkUrl } from './check-url.js';
 import { CONNECT_MS, FIRST_BYTE_MS, KEEP_ALIVE_MS, MAX_HEADER_BYTES, WHOLE_FETCH_MS } from './limits.js';
 import type { Result } from '../federation/entry.js';
 import type { FetchRequest, Outbound, Reply } from './outbound.js';
-import { checkHead, fetchFinding, readBody } from './read-reply.js';
+import { checkHead, conditionOf, fetchFinding, notModified, readBody, withEtag } from './read-reply.js';
 import { hostResolver } from './resolve-host.node.js';
 
 class Blocked extends Error {}
@@ -56,6 +56,7 @@ export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close():
           accept: `${request.mediaType}, */*;q=0.1`,
           'accept-encoding': 'identity',
           'user-agent': 'holdfast',
+          ...conditionOf(request),
           ...(form && { 'content-type': 'application/x-www-form-urlencoded' }),
         },
         ...(form && { method: 'POST' as const, body: form.toString() }),
@@ -64,8 +65,9 @@ export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close():
         const value = reply.headers[name];
         return Array.isArray(value) ? value.join(', ') : value;
       };
-      const result = checkHead(request, reply.statusCode, header) ?? (await readBody(request, reply.body, () => performance.now()));
-      if (!result.ok) reply.body.on('error', () => undefined).destroy();
+      const settled = notModified(request, reply.statusCode) ?? checkHead(request, reply.statusCode, header);
+      const result = settled ?? withEtag(await readBody(request, reply.body, () => performance.now()), header('etag'));
+      if (settled || !result.ok) reply.body.on('error', () => undefined).destroy();
       return result;
     } catch (error) {
       return describe(request.url, error, deadline.aborted, wholeFetchMs);

@@ -2,7 +2,7 @@ import { checkUrl } from './check-url.js';
 import { WHOLE_FETCH_MS } from './limits.js';
 import type { Result } from '../federation/entry.js';
 import type { FetchRequest, Outbound, Reply } from './outbound.js';
-import { checkHead, fetchFinding, readBody } from './read-reply.js';
+import { checkHead, conditionOf, fetchFinding, notModified, readBody, withEtag } from './read-reply.js';
 
 /**
  * Guarded GET on Workers. There is no socket hook there: the platform keeps private networks out of reach, and the
@@ -16,15 +16,16 @@ export function safeFetch(options: { readonly loopback?: boolean } = {}): Outbou
       const reply = await fetch(url, {
         redirect: 'manual',
         signal: AbortSignal.timeout(WHOLE_FETCH_MS),
-        headers: { accept: `${request.mediaType}, */*;q=0.1`, 'accept-encoding': 'identity', 'user-agent': 'holdfast' },
+        headers: { accept: `${request.mediaType}, */*;q=0.1`, 'accept-encoding': 'identity', 'user-agent': 'holdfast', ...conditionOf(request) },
         ...(form && { method: 'POST', body: form }),
       });
-      const bad = checkHead(request, reply.status, (name) => reply.headers.get(name) ?? undefined);
-      if (bad || !reply.body) {
+      const header = (name: string) => reply.headers.get(name) ?? undefined;
+      const settled = notModified(request, reply.status) ?? checkHead(request, reply.status, header);
+      if (settled || !reply.body) {
         await reply.body?.cancel();
-        return bad ?? { ok: true, value: { url: request.url, body: '' } };
+        return settled ?? { ok: true, value: { url: request.url, body: '' } };
       }
-      return await readBody(request, reply.body, () => Date.now());
+      return withEtag(await readBody(request, reply.body, () => Date.now()), header('etag'));
     } catch (error) {
       return fetchFinding(
         'fetch_failed',

@@ -91,8 +91,8 @@ const root = createRoot({
 
 /** Artefacts signed per cron tick: a tick has a bounded number of queries. */
 const CRON_SLICE = 200;
-/** Steps of discovery per tick, and entities evaluated in each: each costs a few subrequests, and a tick has a bounded number of those. */
-const CRON_STEPS = 4;
+/** Steps of each kind of discovery per tick, and entities looked at in each: each costs a few subrequests, and a tick has a bounded number of those. */
+const CRON_STEPS = 2;
 const CRON_EVALUATIONS = 8;
 /** Steps of work per tick, a slice each at most. */
 const CRON_SLICES = 20;
@@ -104,10 +104,9 @@ async function tick(env: Bindings): Promise<void> {
   await backgroundTurn(deployment, { more: () => slices++ < CRON_SLICES, slice: CRON_SLICE });
   if (!mayDiscover()) return;
   await scheduleCrawls(deployment);
-  let steps = 0;
   const onSetAside = (entity: string) =>
     console.error(JSON.stringify({ level: 'warn', entity, msg: 'set aside: evaluating this entity has stopped the invocation that did so' }));
-  await discoveryTurn(deployment, { more: () => steps++ < CRON_STEPS, step: CRON_EVALUATIONS, onSetAside });
+  await discoveryTurn(deployment, { more: () => true, steps: CRON_STEPS, step: CRON_EVALUATIONS, onSetAside });
 }
 
 // biome-ignore lint/style/noDefaultExport: the Workers runtime looks for it

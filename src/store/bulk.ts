@@ -34,6 +34,11 @@ export function insertRows<T extends SQLiteTable>(
   );
 }
 
+/** Identifiers travel as one JSON value, which D1 caps at 2 MB: so many of the longest allowed stay below one. */
+const IDS_AT_ONCE = 450;
+export const inLots = (ids: readonly string[]): readonly (readonly string[])[] =>
+  Array.from({ length: Math.ceil(ids.length / IDS_AT_ONCE) }, (_, n) => ids.slice(n * IDS_AT_ONCE, (n + 1) * IDS_AT_ONCE));
+
 export type NewArtefact = typeof artefact.$inferInsert;
 
 const REPLACED = ['media_type', 'bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'member_id', 'organization_id', 'renew_at', 'lease_until'];

@@ -1,5 +1,6 @@
 import { raw, type Statement } from './database.js';
 import type { knownEntity } from './schema.js';
+import { unwatchListing } from './superior-listings.js';
 
 export type KnownEntity = typeof knownEntity.$inferSelect;
 
@@ -54,6 +55,7 @@ export const forgetMember = (authorityId: string, entityId: string, now: number)
     raw('DELETE FROM known_entity WHERE authority_id = ? AND entity_id = ?', authorityId, entityId),
     raw("DELETE FROM artefact WHERE authority_id = ? AND kind = 'resolve' AND key = ?", authorityId, entityId),
     raw('DELETE FROM snapshot WHERE authority_id = ? AND subject = ?', authorityId, entityId),
+    ...unwatchListing({ authorityId, entityId }),
     // The links last: the statements above ask them what rests on what.
     raw('DELETE FROM snapshot_link WHERE authority_id = ? AND subject = ?', authorityId, entityId),
     raw("DELETE FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND key = ? AND subject = ?", authorityId, entityId, entityId),

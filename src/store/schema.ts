@@ -506,6 +506,43 @@ export const crawlEntity = sqliteTable(
   ],
 );
 
+/**
+ * The listing (§8.2) of a superior that an authority has evaluated as trusted, looked at every few minutes. What is read there
+ * is nobody's statement: it only says whom to evaluate.
+ */
+export const superiorListing = sqliteTable(
+  'superior_listing',
+  {
+    authorityId: text('authority_id').notNull(),
+    entityId: text('entity_id').notNull(),
+    /** Null: an authority of this deployment, whose members are read from the store. */
+    url: text('url'),
+    host: text('host').notNull(),
+    /** What the last answer said of itself, and the hash of its body. */
+    etag: text('etag'),
+    sha256: text('sha256'),
+    dueAt: integer('due_at').notNull(),
+    /** Looks in a row that gave nothing; a look that never ended is one. */
+    failures: integer('failures').notNull().default(0),
+    checkedAt: integer('checked_at'),
+    changedAt: integer('changed_at'),
+    /** What the last look met; null when all was well. */
+    problem: text('problem'),
+  },
+  (t) => [primaryKey({ columns: [t.authorityId, t.entityId] }), index('superior_listing_due').on(t.dueAt), index('superior_listing_of').on(t.entityId)],
+);
+
+/** Whom a superior listed when its listing changed last. */
+export const listedEntity = sqliteTable(
+  'listed_entity',
+  {
+    authorityId: text('authority_id').notNull(),
+    superior: text('superior').notNull(),
+    entityId: text('entity_id').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.authorityId, t.superior, t.entityId] }), index('listed_entity_id').on(t.authorityId, t.entityId)],
+);
+
 /** One appended fact. (authority_id, seq) is also the lock: two writers that decided on the same head pick the same seq. */
 export const event = sqliteTable(
   'event',

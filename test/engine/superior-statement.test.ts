@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
+import { Refusal } from '../../src/operations/refusal.js';
+import { draftPolicy, publishPolicy } from '../../src/operations/policies/policies.js';
 import { NOW, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 
@@ -55,5 +57,43 @@ describe('what a superior elsewhere states of an authority of ours counts once i
     const refused = await activate();
     expect([refused.status, refused.json.code]).toEqual([409, 'key_not_ready']);
     expect(refused.json.detail, 'as if it listed nothing').not.toContain('older statements');
+  });
+});
+
+describe('a policy does not wait for somebody else’s server', () => {
+  const warned = (code: RegExp) => [{ severity: 'warning', code: expect.stringMatching(code), where: expect.stringContaining(UP) }];
+  const away = async () => {
+    const d = await testDeployment();
+    await createAuthority(d.call, { slug: 'below', entityId: BELOW, authorityHints: [UP] });
+    const events = async () =>
+      (await d.rows("SELECT type, detail FROM event WHERE type IN ('policy.drafted', 'policy.published') ORDER BY seq")).map(({ detail }) =>
+        JSON.parse(String(detail)),
+      );
+    return { d, events };
+  };
+  it.each([
+    ['nobody answers', /^fetch_failed$/],
+    ['its configuration has ended', /expired/],
+  ])('%s: drafted and published, with a warning in the answer and in the event', async (what, code) => {
+    const { d, events } = await away();
+    const up = await testMember(UP);
+    if (what !== 'nobody answers') d.network.set(`${UP}/.well-known/openid-federation`, await up.configuration({ iat: NOW - 900, exp: NOW - 600 }));
+    const drafted = await d.admin('POST', '/authorities/below/policies', { metadata_policy: POLICY });
+    expect([drafted.status, drafted.json.findings], drafted.text).toEqual([201, [expect.objectContaining(warned(code)[0] as object)]]);
+    const published = await d.admin('POST', '/authorities/below/policies/1/publish', {});
+    expect(published.status, published.text).toBeLessThan(300);
+    expect(published.json.findings).toMatchObject(warned(code));
+    expect(await events()).toMatchObject(
+      Array.from({ length: 2 }, () => ({ warnings: [{ code: expect.stringMatching(code), where: expect.stringContaining(UP) }] })),
+    );
+  });
+  it('reading it takes too long: a warning too; an error of ours stays one', async () => {
+    const { d, events } = await away();
+    const failing = (error: Error) => ({ ...d.call, explorer: { ask: () => Promise.reject(error) } });
+    const slow = failing(new Refusal('temporarily_unavailable', 'it takes too long'));
+    expect((await draftPolicy(slow, 'below', { metadataPolicy: POLICY })).findings).toMatchObject(warned(/^fetch_failed$/));
+    expect((await publishPolicy(slow, 'below', 1)).findings).toMatchObject(warned(/^fetch_failed$/));
+    expect(await events()).toHaveLength(2);
+    await expect(draftPolicy(failing(new Error('sabotage')), 'below', { metadataPolicy: POLICY })).rejects.toThrow('sabotage');
   });
 });

@@ -39,6 +39,8 @@ export interface TestDeployment extends TestStore {
   restarted(): Deployment;
   /** What the pretended network answers: URL → body, or a function. */
   readonly network: Map<string, string>;
+  /** Entity tags it gives with a body, by URL; a request that names the right one is answered that nothing has changed. */
+  readonly etags: Map<string, string>;
   /** URLs asked of it, in order. */
   readonly asked: string[];
   admin(method: string, path: string, body?: unknown, options?: { token?: string; headers?: Record<string, string> }): Promise<Answer>;
@@ -65,11 +67,12 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
   const elapsed = () => state.clock - state.jumped;
   const fresh = await freshStore(now);
   const network = new Map<string, string>();
+  const etags = new Map<string, string>();
   const asked: string[] = [];
   const known: readonly string[] = Object.values(mediaTypes).filter((one) => typeof one === 'string');
   const outbound: Outbound = {
     post: (request) => outbound.get({ ...request, url: `${request.url} ${request.form}` }),
-    async get({ url, mediaType }) {
+    async get({ url, mediaType, etag: condition }) {
       asked.push(url);
       const body = network.get(url);
       if (body === undefined || !known.includes(mediaType))
@@ -77,7 +80,9 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
           ok: false,
           findings: [{ code: 'fetch_failed', where: url, clause: 'OpenID Federation 1.0 §10.1', detail: 'nobody answers', fix: 'none', transient: true }],
         };
-      return { ok: true, value: { url, body } };
+      const etag = etags.get(url);
+      if (etag !== undefined && etag === condition) return { ok: true, value: { url, body: '', notModified: true } };
+      return { ok: true, value: { url, body, ...(etag !== undefined && { etag }) } };
     },
   };
   const custody = sealedCustody(await importSealKey(newSealKey()));
@@ -96,6 +101,7 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
     call,
     token,
     network,
+    etags,
     asked,
     get clock() {
       return state.clock;

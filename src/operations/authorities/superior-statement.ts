@@ -11,6 +11,9 @@ async function statementAbove(deployment: Deployment, superior: string, subject:
   return !stated.ok && stated.findings.some(({ code }) => code === 'endpoint_missing') ? { ok: true, value: undefined } : stated;
 }
 
+/** A finding about a claim names no entity: with several superiors nobody would know whose it is. */
+const whereAt = (superior: string, where: string): string => (where.includes(superior) ? where : `${superior} ${where}`);
+
 /** Keys a superior lists for us. */
 export async function listedKeys(deployment: Deployment, { superior, subject }: Questions['listedKeys']['asked']): Promise<ListedKeys | undefined> {
   const statement = await statementAbove(deployment, superior, subject);
@@ -26,7 +29,13 @@ export async function listedKeys(deployment: Deployment, { superior, subject }: 
 export async function policyUnder(deployment: Deployment, { superior, subject, policy }: Questions['policyUnder']['asked']): Promise<readonly Judged[]> {
   const statement = await statementAbove(deployment, superior, subject);
   if (!statement.ok)
-    return asWarnings(statement.findings.map((one) => ({ ...one, detail: `${one.detail}; the policy was not compared with this superior's` })));
+    return asWarnings(
+      statement.findings.map((one) => ({
+        ...one,
+        where: whereAt(superior, one.where),
+        detail: `${one.detail}; the policy was not compared with this superior's`,
+      })),
+    );
   const above = statement.value?.claims.metadata_policy;
   if (!above) return [];
   const merged = combineMetadataPolicies([above, policy]);

@@ -38,7 +38,7 @@ export async function writeMembers(writes: readonly MemberWrite[]): Promise<Writ
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
   return {
     rows,
-    statements: [...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows)],
+    statements: [...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows), ...seenBelow(writes, rows)],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
 }
@@ -51,6 +51,22 @@ export interface WrittenMember extends Omit<WrittenMembers, 'rows'> {
 export async function writeMember(write: MemberWrite): Promise<WrittenMember> {
   const { rows, ...rest } = await writeMembers([write]);
   return { ...rest, row: rows[0] as MemberRow };
+}
+
+/** Resolvers see what lies below: when members come or go, and when an intermediate is published, newly or anew. */
+function seenBelow(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
+  const statements: Statement[] = [];
+  const active = (row: MemberRow | undefined): boolean => row?.state === 'active';
+  const moved = rows.filter((row, n) => active(row) !== active(writes[n]?.before));
+  const now = Math.max(0, ...rows.map(({ updatedAt }) => updatedAt));
+  for (const authorityId of new Set(moved.map((row) => row.authorityId)))
+    statements.push(...consequencesOf(authorityId, { fact: 'members came or went' }, now));
+  const superiors = rows.filter((row) => active(row) && row.intermediate);
+  for (const authorityId of new Set(superiors.map((row) => row.authorityId))) {
+    const entityIds = superiors.filter((row) => row.authorityId === authorityId).map(({ entityId }) => entityId);
+    statements.push(...consequencesOf(authorityId, { fact: 'superiors changed', entityIds }, now));
+  }
+  return statements;
 }
 
 const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];

@@ -1,9 +1,9 @@
 import { and, count, desc, eq, sql } from 'drizzle-orm';
-import { type Finding, type Metadata, parseConstraints, parseMetadataPolicy, parsePolicyCrit } from '../../federation/entry.js';
+import { type Finding, finding, type Metadata, parseConstraints, parseMetadataPolicy, parsePolicyCrit } from '../../federation/entry.js';
 import { insertRows } from '../../store/bulk.js';
 import { authority, member, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
-import { asErrors, isError, type Judged, type WithFindings } from '../judged.js';
+import { asErrors, asWarnings, isError, type Judged, type WithFindings } from '../judged.js';
 import { policyNotices, type Subjects } from './policy-notices.js';
 import { knownBreaks } from './policy-impact.js';
 import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
@@ -26,9 +26,21 @@ export async function policyFindings(call: Call, row: AuthorityRow, input: Polic
   take(parseConstraints(input.constraints ?? {}));
   if (findings.length || !policy) return asErrors(findings);
   const under: Judged[] = [];
-  for (const superior of row.authorityHints) under.push(...(await call.explorer.ask('policyUnder', { superior, subject: row.entityId, policy })));
+  for (const superior of row.authorityHints) under.push(...(await comparedWith(call, superior, row.entityId, policy)));
   return [...under, ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints))];
 }
+
+/** A superior that takes too long is like one that is away: a warning. Tightening does not depend on somebody else's server. */
+const comparedWith = (call: Call, superior: string, subject: string, policy: Readonly<Record<string, unknown>>): Promise<readonly Judged[]> =>
+  call.explorer.ask('policyUnder', { superior, subject, policy }).catch((error: unknown) => {
+    if (!(error instanceof Refusal && error.code === 'temporarily_unavailable')) throw error;
+    return asWarnings([finding('fetch_failed', superior, `${error.message}; the policy was not compared with this superior's`, true)]);
+  });
+
+/** Warnings as the audit trail keeps them: what the policy was not compared with, and what speaks against it. */
+const WARNINGS_KEPT = 20;
+const warningsOf = (findings: readonly Judged[]) =>
+  findings.length ? { warnings: findings.slice(0, WARNINGS_KEPT).map(({ code, where }) => ({ code, where: where.slice(0, 300) })) } : {};
 
 /** Entity Types among the active members, for what a policy meets. */
 async function subjectsOf({ store: { db } }: Call, authorityId: string, constraints: PolicyInput['constraints']): Promise<Subjects> {
@@ -80,7 +92,7 @@ export async function draftPolicy(call: Call, slug: string, input: PolicyInput):
             type: 'policy.drafted',
             subjectKind: 'policy',
             subjectId: String(version),
-            detail: { version, ...(input.note !== undefined && { note: input.note }) },
+            detail: { version, ...(input.note !== undefined && { note: input.note }), ...warningsOf(findings) },
           },
         ],
         statements: [insertRows(metadataPolicy, [draft])],
@@ -147,7 +159,7 @@ export async function publishPolicy(
             type: 'policy.published',
             subjectKind: 'policy',
             subjectId: String(version),
-            detail: { version, replaces: old?.version ?? null, generation: after.generation, job: job.id, single_operator: true },
+            detail: { version, replaces: old?.version ?? null, generation: after.generation, job: job.id, single_operator: true, ...warningsOf(findings) },
           },
         ],
         statements: [

@@ -1,29 +1,22 @@
 import { and, asc, count, desc, eq, gt, ne, sql } from 'drizzle-orm';
-import { isEntityId, mediaTypes, type Result } from '../../federation/entry.js';
-import { parseJson } from '../../federation/strict-json.js';
 import { newId } from '../../keys/random.js';
-import { MAX_LIST_BYTES } from '../../outbound/limits.js';
 import type { KnownEntity } from '../../store/known-entities.js';
-import { insertRows } from '../../store/bulk.js';
+import { inLots, insertRows } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
-import { authority, crawlEntity, job, member } from '../../store/schema.js';
+import { authority, crawlEntity, job } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
 import { AGAIN_AFTER_ERROR, type DueOptions, evaluateNow } from './evaluate-entities.js';
 import type { JobRow } from '../jobs/jobs.js';
 import { type Issuer, issuerOf } from '../artefacts/publish.js';
 import { noteFinding, type Share, shareOf } from './listed-share.js';
+import { fetchListing, localMembers, MAX_CRAWL_ENTITIES } from './read-listing.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
 import { type Evaluated, storeEvaluation } from './store-evaluation.js';
 import { evaluateTogether, knowEntities, putBack, setAside, sortOut, STRANGERS_AT_ONCE, take } from './take-entities.js';
 
-/** A federation larger than this is crawled as far as this; one deeper has no valid chains anyway. */
-export const MAX_CRAWL_ENTITIES = 100_000;
 const MAX_DEPTH = 10;
-/** Values of one listing that are read at all: an identifier of usual length is longer than the bytes of the list allow more of. */
-const MAX_LISTED = 4 * MAX_CRAWL_ENTITIES;
-const LOCAL_PAGE = 1000;
 const CRAWL_EVERY = 24 * 60 * 60;
 
 type Found = typeof crawlEntity.$inferSelect;
@@ -165,18 +158,13 @@ async function visit(
   const listed = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : { taken: [] };
   await storeEvaluation(deployment, issuer, known, evaluated);
   await deployment.store.write([
-    ...chunks(listed.taken, QUEUED_AT_ONCE).map((ids) => queue(crawl.id, found, ids)),
+    ...inLots(listed.taken).map((ids) => queue(crawl.id, found, ids)),
     ...(listed.finding ? [noteFinding(crawl.id, listed.finding)] : []),
     setState(found, evaluated.evaluation.configuration ? 'done' : 'failed'),
   ]);
 }
 
 const setState = ({ id }: Found, state: Found['state']): Statement => raw("UPDATE crawl_entity SET state = ? WHERE id = ? AND state = 'queued'", state, id);
-
-/** Identifiers travel as one JSON value, which D1 caps at 2 MB: 450 of the longest allowed stay below one. */
-const QUEUED_AT_ONCE = 450;
-const chunks = <T>(all: readonly T[], size: number): readonly (readonly T[])[] =>
-  Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size));
 
 const queue = (jobId: string, { entityId, depth }: Found, below: readonly string[]): Statement =>
   raw(
@@ -197,34 +185,9 @@ async function subordinates(deployment: Deployment, { evaluation }: Evaluated, a
   if (own) return { taken: await localMembers(deployment, own.id) };
   const endpoint = evaluation.configuration?.claims.metadata?.['federation_entity']?.['federation_list_endpoint'];
   if (typeof endpoint !== 'string') return { taken: [] };
-  const listed = await fetchList(deployment, endpoint);
-  if (!listed.ok) return { taken: [] };
-  return entityId === anchor ? { taken: listed.value } : shareOf(entityId, listed.value);
-}
-
-async function localMembers({ store: { db }, now }: Deployment, authorityId: string): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (let after = ''; ; ) {
-    const rows = await db
-      .select({ id: member.entityId })
-      .from(member)
-      .where(and(eq(member.authorityId, authorityId), eq(member.state, 'active'), gt(member.entityId, after), sql`coalesce(valid_until > ${now()}, 1)`))
-      .orderBy(asc(member.entityId))
-      .limit(LOCAL_PAGE);
-    found.push(...rows.map(({ id }) => id));
-    if (rows.length < LOCAL_PAGE || found.length >= MAX_CRAWL_ENTITIES) return found;
-    after = rows.at(-1)?.id ?? '';
-  }
-}
-
-/** A subordinate listing (§8.2.2): a JSON array of Entity Identifiers; what is none is passed over. */
-async function fetchList({ outbound, development }: Deployment, url: string): Promise<Result<readonly string[]>> {
-  const reply = await outbound.get({ url, mediaType: mediaTypes.JSON_TYPE, maxBytes: MAX_LIST_BYTES });
-  if (!reply.ok) return reply;
-  const json = parseJson(reply.value.body, url, { maxValues: MAX_LISTED });
-  if (!json.ok) return json;
-  const ids = Array.isArray(json.value) ? json.value : [];
-  return { ok: true, value: [...new Set(ids.filter((one): one is string => isEntityId(one, { development })))].slice(0, MAX_CRAWL_ENTITIES) };
+  const listed = await fetchListing(deployment, endpoint);
+  const ids = (listed.ok && listed.value.ids) || [];
+  return entityId === anchor ? { taken: ids } : shareOf(entityId, ids);
 }
 
 async function progress(deployment: Deployment, crawl: JobRow, finished: boolean): Promise<void> {
@@ -250,7 +213,8 @@ async function exchange({ store: { db } }: Deployment, crawl: JobRow): Promise<r
       .from(job)
       .where(and(eq(job.authorityId, crawl.authorityId), eq(job.kind, 'crawl'), ne(job.id, crawl.id), ne(job.state, 'running')))
   ).filter((one) => anchorOf(one) === anchorOf(crawl));
-  const lost = `authority_id = ? AND source = 'crawl' AND NOT EXISTS (SELECT 1 FROM crawl_entity AS c JOIN job AS j ON j.id = c.job_id WHERE j.authority_id = known_entity.authority_id AND c.entity_id = known_entity.entity_id)`;
+  const lost = `authority_id = ? AND source = 'crawl' AND NOT EXISTS (SELECT 1 FROM crawl_entity AS c JOIN job AS j ON j.id = c.job_id WHERE j.authority_id = known_entity.authority_id AND c.entity_id = known_entity.entity_id)
+    AND NOT EXISTS (SELECT 1 FROM listed_entity AS l WHERE l.authority_id = known_entity.authority_id AND l.entity_id = known_entity.entity_id)`;
   const ofLost = (table: string, column: string, more = '') =>
     raw(
       `DELETE FROM ${table} WHERE authority_id = ?${more} AND ${column} IN (SELECT entity_id FROM known_entity WHERE ${lost})`,

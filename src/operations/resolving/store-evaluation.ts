@@ -8,6 +8,7 @@ import { resolveVariant } from '../../store/published.js';
 import { knownEntity, snapshot, snapshotLink } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import type { Issuer } from '../artefacts/publish.js';
+import { noteSuperior } from './note-superior.js';
 import { Refusal } from '../refusal.js';
 import { aboutOf, typesOf } from './shown-about.js';
 import { signedResponses, typeSets } from './sign-resolve.js';
@@ -65,6 +66,8 @@ interface Settled {
   readonly kept: readonly string[];
   readonly again: number;
   readonly failed: boolean;
+  /** It has a valid chain to this anchor. */
+  readonly trusted: boolean;
 }
 
 /**
@@ -87,6 +90,9 @@ export async function storeEvaluation(deployment: Deployment, issuer: Issuer, kn
   );
   const gone = before.filter(({ trustAnchor }) => !under.has(trustAnchor)).map(({ trustAnchor }) => trustAnchor);
   const failed = settled.some((one) => one.failed);
+  const anchors = [...under.keys()];
+  const lost = before.filter((old) => old.state === 'valid' && !settled[anchors.indexOf(old.trustAnchor)]?.trusted).map(({ trustAnchor }) => trustAnchor);
+  const standing = { trusted: settled.some(({ trusted }) => trusted), lost };
   const attempts = failed ? known.attempts + 1 : evaluated.slow ? 1 : 0;
   const retry = !failed ? AT_LATEST : Math.min(FAILED_AT_LATEST, FAILED_AGAIN * 2 ** Math.min(attempts - 1, 6));
   const next = Math.min(now + retry, ...settled.map(({ again }) => again));
@@ -104,6 +110,7 @@ export async function storeEvaluation(deployment: Deployment, issuer: Issuer, kn
       JSON.stringify(settled.flatMap(({ kept }) => kept)),
     ),
     ...(put.length ? [...putArtefacts(put, whileCurrent)] : []),
+    ...(await noteSuperior(deployment, issuer.authority, subject, evaluated.evaluation, standing)),
     knownNow(known, evaluated, { now, next, attempts }),
   ]);
 }
@@ -119,14 +126,21 @@ async function settle(
   const failed = verdict.state === 'unreachable';
   // A failure that may pass is no verdict: an answer that is still valid goes on being served, unless what it rests on is denied.
   if (failed && !verdict.denied && old?.state === 'valid' && (old.exp ?? 0) > now)
-    return { statements: [], put: [], kept: typeSets(old.entityTypes).map((types) => resolveVariant(anchor, types)), again: now + AT_LATEST, failed };
+    return {
+      statements: [],
+      put: [],
+      kept: typeSets(old.entityTypes).map((types) => resolveVariant(anchor, types)),
+      again: now + AT_LATEST,
+      failed,
+      trusted: true,
+    };
   const answer = verdict.state === 'valid' ? await answers(deployment, issuer, verdict, evaluated) : verdict;
   const judged = 'put' in answer ? verdict : answer;
   const statements = [
     insertRows(snapshot, [snapshotRow(authorityId, subject, anchor, judged, now)], REPLACE_SNAPSHOT),
     dropLinks(authorityId, subject, anchor),
   ];
-  if (!('put' in answer)) return { statements, put: [], kept: [], again: now + (failed ? AT_LATEST : INVALID_AGAIN), failed };
+  if (!('put' in answer)) return { statements, put: [], kept: [], again: now + (failed ? AT_LATEST : INVALID_AGAIN), failed, trusted: false };
   return {
     statements: [...statements, ...(answer.links.length ? [insertRows(snapshotLink, answer.links, 'ON CONFLICT DO NOTHING')] : [])],
     put: answer.put,
@@ -134,6 +148,7 @@ async function settle(
     // A mark whose status could not be had for now is left out, and asked about again soon.
     again: now + (answer.incomplete ? MARK_AGAIN : Math.max(60, Math.floor((answer.exp - now) / 2))),
     failed,
+    trusted: true,
   };
 }
 

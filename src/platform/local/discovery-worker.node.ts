@@ -60,6 +60,6 @@ function discoverer(deployment: NodeDeployment, data: string, send: (message: Fr
     wishesSince = now - 1; // the second that is running may get more
     await scheduleCrawls(deployment);
     const done = await discoveryTurn(deployment, { more, onSetAside: (entityId) => send({ kind: 'set aside', entityId }) });
-    return done.evaluated || done.crawled ? done : undefined;
+    return done.evaluated || done.crawled || done.listings ? done : undefined;
   };
 }

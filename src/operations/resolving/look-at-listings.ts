@@ -1,0 +1,130 @@
+import { and, eq, sql } from 'drizzle-orm';
+import type { Finding, Result } from '../../federation/entry.js';
+import { askedBy, withinBudget } from '../../outbound/budget.js';
+import { createBudget } from '../../outbound/evaluation-budget.js';
+import type { Statement } from '../../store/database.js';
+import { authority, listedEntity, superiorListing } from '../../store/schema.js';
+import { listingChanged, type SuperiorListing } from '../../store/superior-listings.js';
+import type { Deployment } from '../call.js';
+import { anchorsOf } from './anchors.js';
+import { shareOf } from './listed-share.js';
+import { fetchListing, type Listing, localMembers, MAX_CRAWL_ENTITIES } from './read-listing.js';
+
+/** A listing is looked at this often (seconds); one that cannot be read twice as seldom each time, this seldom at most. */
+export const LISTING_EVERY = 5 * 60;
+const FAILING_AT_MOST = 12 * 60 * 60;
+/** What authorities of this deployment list is made due by each write to their members; this is for what ends by time. */
+const LOCAL_EVERY = 24 * 60 * 60;
+/** Listings looked at in a turn, of them on one host, and what they may cost together (bytes, milliseconds). */
+const LISTINGS_PER_TURN = 32;
+const PER_HOST = 4;
+const BYTES_PER_TURN = 32 * 1024 * 1024;
+const MS_PER_TURN = 20_000;
+const AT_ONCE = 4;
+
+type Taken = SuperiorListing & { readonly before: Pick<SuperiorListing, 'dueAt' | 'failures'> };
+
+/**
+ * Look at the listings (OpenID Federation 1.0 §8.2) of superiors that are trusted, as far as they are due: with a conditional
+ * request, or by the hash of what comes. A listing is nobody's statement: who is new there is evaluated, and who has gone is
+ * evaluated anew at once; only an evaluation gives or takes an answer.
+ * @returns how many were looked at
+ * @throws the first error about a listing that could not be stored, after the others had their turn
+ */
+export async function lookAtListings(deployment: Deployment, { limit = LISTINGS_PER_TURN }: { readonly limit?: number | undefined } = {}): Promise<number> {
+  const due = await dueListings(deployment, Math.min(limit, LISTINGS_PER_TURN));
+  if (due.length === 0 || !(await deployment.turns.claim(deployment, 'discovery'))) return 0;
+  const taken = await take(deployment, due);
+  const budget = createBudget(undefined, { fetches: LISTINGS_PER_TURN, bytes: BYTES_PER_TURN, milliseconds: MS_PER_TURN, parallel: AT_ONCE });
+  const door = { ...deployment, outbound: withinBudget(askedBy(deployment.outbound, budget), budget) };
+  const errors: unknown[] = [];
+  await Promise.all(taken.map((one) => look(door, one).catch((error: unknown) => errors.push(error))));
+  if (errors.length) throw errors[0];
+  return taken.length;
+}
+
+/** Only of superiors that have a valid chain now, and of each host a few. */
+async function dueListings({ store: { db }, now }: Deployment, limit: number): Promise<readonly SuperiorListing[]> {
+  const [any] = await db.select({ id: superiorListing.entityId }).from(superiorListing).where(sql`due_at <= ${now()}`).limit(1);
+  if (!any) return [];
+  const keys = await db.all<{ authority: string; entity: string }>(sql`
+    SELECT authority_id AS authority, entity_id AS entity FROM (
+      SELECT l.authority_id, l.entity_id, l.due_at, row_number() OVER (PARTITION BY l.host ORDER BY l.due_at) AS place
+      FROM superior_listing AS l JOIN authority AS a ON a.id = l.authority_id AND a.state = 'active'
+      WHERE l.due_at <= ${now()} AND EXISTS (SELECT 1 FROM snapshot AS s
+        WHERE s.authority_id = l.authority_id AND s.subject = l.entity_id AND s.state = 'valid' AND s.exp > ${now()})
+    ) WHERE place <= ${PER_HOST} ORDER BY due_at LIMIT ${limit}`);
+  if (keys.length === 0) return [];
+  const pairs = JSON.stringify(keys.map(({ authority: id, entity }) => [id, entity]));
+  return db
+    .select()
+    .from(superiorListing)
+    .where(sql`(authority_id, entity_id) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${pairs}))`);
+}
+
+const distance = (failures: number): number => Math.min(FAILING_AT_MOST, LISTING_EVERY * 2 ** Math.min(failures, 10));
+
+/** Each counts as failed until it has ended: one that stops whoever reads it is looked at seldom. */
+async function take({ store, now }: Deployment, due: readonly SuperiorListing[]): Promise<readonly Taken[]> {
+  const taken = due.map((one) => ({ ...one, failures: one.failures + 1, dueAt: now() + distance(one.failures + 1), before: one }));
+  await store.write(taken.map((one) => set(store.db, one, one.before.dueAt, { failures: one.failures, dueAt: one.dueAt })));
+  return taken;
+}
+
+/** Change a row that nobody has made due meanwhile. */
+const set = (db: Deployment['store']['db'], { authorityId, entityId }: SuperiorListing, dueAt: number, values: Partial<SuperiorListing>): Statement =>
+  db
+    .update(superiorListing)
+    .set(values)
+    .where(and(eq(superiorListing.authorityId, authorityId), eq(superiorListing.entityId, entityId), eq(superiorListing.dueAt, dueAt)));
+
+async function look(deployment: Deployment, one: Taken): Promise<void> {
+  const { store } = deployment;
+  const now = deployment.now();
+  const result =
+    one.url === null ? await localListing(deployment, one.entityId) : await fetchListing(deployment, one.url, { etag: one.etag, sha256: one.sha256 });
+  if (!result.ok) {
+    // What was not asked for lack of means has not failed.
+    const spent = result.findings.some(({ code }) => code === 'budget_exceeded');
+    const values = spent ? { dueAt: now, failures: one.before.failures } : { checkedAt: now, problem: problemOf(result.findings) };
+    return store.write([set(store.db, one, one.dueAt, values)]);
+  }
+  const every = one.url === null ? LOCAL_EVERY : LISTING_EVERY;
+  const { ids, etag, sha256 } = result.value;
+  const looked = { etag, sha256, failures: 0, problem: null, checkedAt: now, dueAt: now + every + Math.floor((Math.random() * every) / 10) };
+  if (!ids) return store.write([set(store.db, one, one.dueAt, looked)]);
+  const { taken, finding } = await shareTaken(deployment, one, ids);
+  const before = new Set(
+    (
+      await store.db
+        .select({ id: listedEntity.entityId })
+        .from(listedEntity)
+        .where(and(eq(listedEntity.authorityId, one.authorityId), eq(listedEntity.superior, one.entityId)))
+    ).map(({ id }) => id),
+  );
+  const listed = new Set(taken);
+  const change = { come: taken.filter((id) => !before.has(id)), gone: [...before].filter((id) => !listed.has(id)) };
+  const changed = change.come.length + change.gone.length > 0;
+  await store.write([
+    ...listingChanged(one, change, now, MAX_CRAWL_ENTITIES),
+    // First the row as it was found: a look that was overtaken leaves it due.
+    set(store.db, one, one.dueAt, { ...looked, ...(changed && { changedAt: now }), problem: finding ? problemOf([finding]) : null }),
+  ]);
+}
+
+const problemOf = ([first]: readonly Finding[]): string | null => (first ? `${first.code}: ${first.detail}`.slice(0, 500) : null);
+
+async function localListing(deployment: Deployment, entityId: string): Promise<Result<Listing>> {
+  const [own] = await deployment.store.db
+    .select({ id: authority.id })
+    .from(authority)
+    .where(and(eq(authority.entityId, entityId), eq(authority.state, 'active')));
+  return { ok: true, value: { ids: own ? await localMembers(deployment, own.id) : [], etag: null, sha256: null } };
+}
+
+/** Of an anchor and of an authority of ours everything is taken: the operator has chosen both. */
+async function shareTaken(deployment: Deployment, { authorityId, entityId, url }: SuperiorListing, ids: readonly string[]) {
+  const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
+  const chosen = url === null || (row !== undefined && Object.hasOwn(await anchorsOf(deployment, row), entityId));
+  return chosen ? { taken: ids, finding: undefined } : { finding: undefined, ...shareOf(entityId, ids) };
+}

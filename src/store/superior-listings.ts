@@ -1,0 +1,153 @@
+import { inLots } from './bulk.js';
+import { raw, type Statement } from './database.js';
+import type { superiorListing } from './schema.js';
+
+export type SuperiorListing = typeof superiorListing.$inferSelect;
+type Place = Pick<SuperiorListing, 'authorityId' | 'entityId'>;
+
+/** After a change of ours a listing is looked at again at once, but not sooner after the last look than this (seconds). */
+const AGAIN_AFTER_CHANGE = 60;
+
+/** Look at a superior's listing from now on, at once when it is a new one or lies elsewhere. */
+export const watchListing = ({ authorityId, entityId, url, host }: Place & Pick<SuperiorListing, 'url' | 'host'>, now: number): Statement =>
+  raw(
+    `INSERT INTO superior_listing (authority_id, entity_id, url, host, due_at) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (authority_id, entity_id) DO UPDATE SET url = excluded.url, host = excluded.host, due_at = excluded.due_at, etag = NULL, sha256 = NULL,
+       failures = 0, problem = NULL WHERE url IS NOT excluded.url`,
+    authorityId,
+    entityId,
+    url,
+    host,
+    now,
+  );
+
+/** A superior that is not trusted any more, or has no listing: nobody asks it, and whom it listed counts no more. */
+export const unwatchListing = ({ authorityId, entityId }: Place): readonly Statement[] => [
+  raw('DELETE FROM superior_listing WHERE authority_id = ? AND entity_id = ?', authorityId, entityId),
+  raw('DELETE FROM listed_entity WHERE authority_id = ? AND superior = ?', authorityId, entityId),
+];
+
+/** Members of these authorities came or went: who resolves below them looks again. */
+export const localListingsDue = (authorityIds: readonly string[], now: number): Statement =>
+  raw(
+    `UPDATE superior_listing SET due_at = ? WHERE due_at > ? AND url IS NULL AND entity_id IN
+     (SELECT entity_id FROM authority WHERE id IN (SELECT value FROM json_each(?)))`,
+    now,
+    now,
+    JSON.stringify(authorityIds),
+  );
+
+/** Something about these superiors was changed here: what they list is looked at soon. */
+export const listingsDue = (authorityId: string, entityIds: readonly string[], now: number): Statement =>
+  raw(
+    `UPDATE superior_listing SET due_at = min(due_at, max(?, coalesce(checked_at, 0) + ?)), failures = 0
+     WHERE authority_id = ? AND entity_id IN (SELECT value FROM json_each(?))`,
+    now,
+    AGAIN_AFTER_CHANGE,
+    authorityId,
+    JSON.stringify(entityIds),
+  );
+
+/** Whose step to its superior is listed no more: everything that rests on it, first of all that is due. Who is set aside stays so. */
+const goneFirst = ({ authorityId, entityId }: Place, now: number): Statement =>
+  raw(
+    `UPDATE known_entity SET due_at = 0, lease_until = 0, attempts = 0 WHERE authority_id = ? AND NOT (lease_until > ? AND due_at - lease_until = 2)
+     AND entity_id IN (SELECT s.subject FROM snapshot AS s, json_each(s.path) AS one, json_each(s.path) AS above
+       WHERE s.authority_id = ? AND s.state = 'valid' AND above.key = one.key + 1 AND above.value = ?
+       AND NOT EXISTS (SELECT 1 FROM listed_entity AS l WHERE l.authority_id = s.authority_id AND l.superior = above.value AND l.entity_id = one.value))`,
+    authorityId,
+    now,
+    authorityId,
+    entityId,
+  );
+
+/** Whom only this listing had brought, and who never had a valid chain: a listing that changes all the time leaves nothing behind. */
+const forgetGone = ({ authorityId }: Place, ids: string): readonly Statement[] => [
+  raw(
+    `DELETE FROM known_entity WHERE authority_id = ? AND source = 'crawl' AND entity_id IN (SELECT value FROM json_each(?))
+     AND NOT EXISTS (SELECT 1 FROM listed_entity AS l WHERE l.authority_id = known_entity.authority_id AND l.entity_id = known_entity.entity_id)
+     AND NOT EXISTS (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id AND s.state = 'valid')
+     AND NOT EXISTS (SELECT 1 FROM crawl_entity AS c JOIN job AS j ON j.id = c.job_id WHERE c.entity_id = known_entity.entity_id AND j.authority_id = known_entity.authority_id)`,
+    authorityId,
+    ids,
+  ),
+  raw(
+    `DELETE FROM snapshot WHERE authority_id = ? AND state <> 'valid' AND subject IN (SELECT value FROM json_each(?))
+     AND NOT EXISTS (SELECT 1 FROM known_entity AS k WHERE k.authority_id = snapshot.authority_id AND k.entity_id = snapshot.subject)`,
+    authorityId,
+    ids,
+  ),
+];
+
+/** Whom it lists now: known, and evaluated soon unless they have a valid chain already, or are being evaluated, or are set aside. */
+const come = ({ authorityId, entityId }: Place, ids: string, now: number, most: number): readonly Statement[] => [
+  raw(
+    `INSERT INTO listed_entity (authority_id, superior, entity_id) SELECT ?, ?, value FROM json_each(?)
+     WHERE (SELECT count(*) FROM listed_entity WHERE authority_id = ?) < ?
+     AND EXISTS (SELECT 1 FROM superior_listing WHERE authority_id = ? AND entity_id = ?) ON CONFLICT DO NOTHING`,
+    authorityId,
+    entityId,
+    ids,
+    authorityId,
+    most,
+    authorityId,
+    entityId,
+  ),
+  raw(
+    `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at)
+     SELECT l.authority_id, l.entity_id, 'crawl', '[]', '{}', json_array(l.superior), ? FROM json_each(?) AS one
+     JOIN listed_entity AS l ON l.authority_id = ? AND l.superior = ? AND l.entity_id = one.value WHERE true
+     ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(due_at, excluded.due_at) WHERE lease_until = 0 AND NOT EXISTS
+       (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id AND s.state = 'valid')`,
+    now,
+    ids,
+    authorityId,
+    entityId,
+  ),
+];
+
+/** What a changed listing leads to. @param most entities that all listings of an authority together bring */
+export function listingChanged(
+  of: Place,
+  { come: fresh, gone }: { readonly come: readonly string[]; readonly gone: readonly string[] },
+  now: number,
+  most: number,
+): readonly Statement[] {
+  const json = (ids: readonly string[]) => JSON.stringify(ids);
+  return [
+    ...inLots(gone).flatMap((ids) => [
+      raw(
+        'DELETE FROM listed_entity WHERE authority_id = ? AND superior = ? AND entity_id IN (SELECT value FROM json_each(?))',
+        of.authorityId,
+        of.entityId,
+        json(ids),
+      ),
+      ...forgetGone(of, json(ids)),
+    ]),
+    ...inLots(fresh).flatMap((ids) => come(of, json(ids), now, most)),
+    ...(gone.length ? [goneFirst(of, now)] : []),
+  ];
+}
+
+/**
+ * A superior has no valid chain to an anchor any more: answers that rest on it wait until they were evaluated anew, first of
+ * all that is due. No artefact has this `cut`.
+ */
+export const withholdThrough = (authorityId: string, trustAnchor: string, superior: string): readonly Statement[] => {
+  const through = `FROM snapshot AS s WHERE s.authority_id = ? AND s.trust_anchor = ? AND s.state = 'valid' AND s.subject <> ?
+    AND EXISTS (SELECT 1 FROM json_each(s.path) WHERE value = ?)`;
+  const which = [authorityId, trustAnchor, superior, superior];
+  return [
+    raw(
+      `INSERT INTO snapshot_link (authority_id, subject, trust_anchor, issuer_id, kind, key, variant, cut)
+       SELECT s.authority_id, s.subject, s.trust_anchor, s.authority_id, 'entity_configuration', '', '', -1 ${through}
+       ON CONFLICT (authority_id, subject, trust_anchor, issuer_id, kind, key) DO UPDATE SET cut = -1`,
+      ...which,
+    ),
+    raw(
+      `UPDATE known_entity SET due_at = 0, lease_until = 0, attempts = 0 WHERE authority_id = ? AND entity_id IN (SELECT s.subject ${through})`,
+      authorityId,
+      ...which,
+    ),
+  ];
+};
