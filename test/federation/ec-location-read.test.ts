@@ -81,15 +81,15 @@ describe('Hosting 1.0, chain construction: the place a superior names', () => {
   it('what this deployment serves is not fetched; where it serves nothing, or cannot, the place is asked', async () => {
     const asked: string[][] = [];
     const serve =
-      (answer: Promise<Result<string>> | undefined): NonNullable<LocateOptions['served']> =>
-      (...of) => {
+      (answer: Result<string> | undefined): NonNullable<LocateOptions['served']> =>
+      async (...of) => {
         asked.push(of);
         return answer;
       };
-    const ours = await located(PLACE, { served: serve(Promise.resolve({ ok: true, value: own })) });
+    const ours = await located(PLACE, { served: serve({ ok: true, value: own }) });
     expect([ours.found, ours.places, asked]).toEqual([own, [], [[id('up'), id('leaf'), PLACE]]]);
     expect((await located(PLACE, { served: serve(undefined) })).places).toHaveLength(1);
-    expect((await located(PLACE, { served: serve(Promise.resolve({ ok: false, findings: [] })) })).places).toHaveLength(1);
+    expect((await located(PLACE, { served: serve({ ok: false, findings: [] }) })).places).toHaveLength(1);
   });
   it('superiors are asked in their order until one names a place; nobody is its own superior', async () => {
     expect((await located(PLACE, { superiors: [id('leaf'), id('above'), id('gone'), id('up'), id('more')] })).asked).toEqual([

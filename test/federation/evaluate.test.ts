@@ -280,11 +280,15 @@ describe('marks (§7.3)', () => {
   }
   it('RFC 7519 §2: a time with a fraction ends at the whole second before', async () =>
     expect((await judged({ claims: { exp: NOW + 300.7 } })).under).toMatchObject({ exp: NOW + 300, until: NOW + 300 }));
-  it('a mark that does not hold shortens nothing', async () =>
-    expect((await judged({ claims: { exp: NOW + 300 }, active: async () => ({ ok: true, value: false }) })).under).toMatchObject({
+  it('§8.4.2: a mark that its issuer calls inactive falls, and shortens nothing', async () => {
+    const { codes, under } = await judged({ claims: { exp: NOW + 300 }, active: async () => ({ ok: true, value: false }) });
+    expect(codes).toEqual(['trust_mark_not_active']);
+    expect(under).toMatchObject({
       exp: NOW + 1000,
       until: NOW + 1000,
-    }));
+      marks: [{ exp: undefined, until: undefined, findings: [{ where: 'trust_marks/0 status' }] }],
+    });
+  });
   it('7.2.2: nothing is promised beyond the end of the delegation or of the issuer’s chain', async () => {
     expect((await judged({ marker: { exp: NOW + 120 } })).under).toMatchObject({ exp: NOW + 500, until: NOW + 120 });
     expect((await judged({ owned: true, delegated: { exp: NOW + 60 } })).under).toMatchObject({ exp: NOW + 500, until: NOW + 60 });
