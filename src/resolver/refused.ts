@@ -25,8 +25,8 @@ export function refused(subject: string, anchor: string, { steps, configuration,
   }
   const ways = steps.filter((step) => step.findings.length > 0 && leadsTo(anchor, step, superiors));
   const mayPass = ways.some(({ findings }) => findings.some(({ transient }) => transient));
-  const definite = ways.some(({ findings }) => findings.some(({ transient }) => !transient));
-  if (mayPass || (!definite && all.some(({ transient }) => transient))) return { state: 'unreachable', findings: first(all) };
+  // Where nothing on a way may pass, whatever failed there is definite.
+  if (mayPass || (ways.length === 0 && all.some(({ transient }) => transient))) return { state: 'unreachable', findings: first(all) };
   const said = ways.filter(({ what }) => what === 'chain').flatMap(({ findings }) => findings);
   if (said.length > 0 && said.every(({ code }) => METADATA_CODES.test(code))) return { state: 'invalid', error: 'invalid_metadata', findings: first(said) };
   const none = finding('no_chain', anchor, 'no valid chain leads from the entity to this trust anchor');

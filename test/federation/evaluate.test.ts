@@ -235,6 +235,60 @@ describe('marks (§7.3)', () => {
     const holds = async (seconds: number | undefined) => (await lives(seconds))[0]?.until !== undefined;
     expect(await Promise.all([holds(week - 1), holds(week), holds(week + 1), holds(undefined)])).toEqual([true, true, false, false]);
   });
+  it('TM-10: an issuer that no chain of its own leads to: what the walk to it found is told, five findings of it', async () => {
+    expect((await judged({ marker: { exp: NOW - 1000 } })).codes).toEqual(['expired']);
+    const ways = Array.from({ length: 8 }, (_, n) => id(`gone${n}`));
+    expect((await judged({ marker: { authority_hints: ways } })).codes[0]?.split(',')).toHaveLength(5);
+  });
+  it('… nor anything to be told: that is told', async () => {
+    const { codes } = await judged({ marker: { authority_hints: undefined } });
+    expect(codes).toEqual(['no_chain']);
+  });
+  it('§8.4: an issuer is handed over with its keys and its endpoint, as its own configuration has them', async () => {
+    const handed: unknown[] = [];
+    const g = await marked(['ta'], (issuer) => handed.push(issuer));
+    const endpoint = `${id('marker')}/status`;
+    expect(handed).toEqual([{ entityId: id('marker'), jwks: g.jwks('marker'), statusEndpoint: endpoint, exp: NOW + 1000 }]);
+  });
+  it('a mark is asked about once under however many anchors it counts', async () => {
+    const handed: unknown[] = [];
+    await marked(['ta', 'tb'], (issuer) => handed.push(issuer));
+    expect(handed).toHaveLength(1);
+  });
+  /** Evaluates a marked leaf of two anchors; each verdict is valid and the mark holds. */
+  async function marked(anchors: readonly string[], ask: (issuer: unknown) => void) {
+    const marks: { trust_mark_type: string; trust_mark: string }[] = [];
+    const metadata = { federation_entity: { federation_trust_mark_status_endpoint: `${id('marker')}/status` } };
+    const g = await graph(
+      { leaf: ['ta', 'tb'], ta: [], tb: [], marker: ['ta', 'tb'] },
+      {
+        configuration: (name) =>
+          name === 'leaf' ? { trust_marks: marks } : name === 'marker' ? { metadata } : { trust_mark_issuers: { [TYPE]: [id('marker')] } },
+      },
+    );
+    const mark = { iss: id('marker'), sub: id('leaf'), trust_mark_type: TYPE, exp: NOW + 500 };
+    marks.push({ trust_mark_type: TYPE, trust_mark: await g.sign('marker', mark, { typ: 'trust-mark+jwt' }) });
+    const { under } = await g.evaluate('leaf', anchors, {
+      active: async (issuer) => {
+        ask(issuer);
+        return { ok: true, value: true };
+      },
+    });
+    for (const verdict of under.values()) expect(verdict.state === 'valid' && verdict.marks.map(({ findings }) => findings)).toEqual([[]]);
+    expect([...under.keys()]).toEqual(anchors.map(id));
+    return g;
+  }
+  it('RFC 7519 §2: a time with a fraction ends at the whole second before', async () =>
+    expect((await judged({ claims: { exp: NOW + 300.7 } })).under).toMatchObject({ exp: NOW + 300, until: NOW + 300 }));
+  it('§8.4.2: a mark that its issuer calls inactive falls, and shortens nothing', async () => {
+    const { codes, under } = await judged({ claims: { exp: NOW + 300 }, active: async () => ({ ok: true, value: false }) });
+    expect(codes).toEqual(['trust_mark_not_active']);
+    expect(under).toMatchObject({
+      exp: NOW + 1000,
+      until: NOW + 1000,
+      marks: [{ exp: undefined, until: undefined, findings: [{ where: 'trust_marks/0 status' }] }],
+    });
+  });
   it('7.2.2: nothing is promised beyond the end of the delegation or of the issuer’s chain', async () => {
     expect((await judged({ marker: { exp: NOW + 120 } })).under).toMatchObject({ exp: NOW + 500, until: NOW + 120 });
     expect((await judged({ owned: true, delegated: { exp: NOW + 60 } })).under).toMatchObject({ exp: NOW + 500, until: NOW + 60 });

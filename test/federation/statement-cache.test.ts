@@ -84,3 +84,70 @@ it('SE-04: walks that run at the same time share an exchange, never a budget tha
   expect(await second).toEqual(value('jwt'));
   expect(rich.asked).toEqual(['anchor']);
 });
+
+it('it tells whose configuration it gave: not the subject’s, not one that was fetched, nor one that was asked for anew', async () => {
+  const { source, asked } = counted((id) => value(id));
+  const cache = createStatementCache(() => 0);
+  const first = cache.over(source, 'subject');
+  const gave = async (over: StatementSource, id: string, anew?: boolean) => {
+    await over.configuration(id, anew);
+    return over.fromCache?.(id);
+  };
+  expect([await gave(first, 'subject'), await gave(first, 'a'), await gave(first, 'a')]).toEqual([false, false, true]);
+  const second = cache.over(source, 'other');
+  expect(second.fromCache?.('a')).toBe(false);
+  expect(await gave(second, 'a')).toBe(true);
+  expect(await gave(second, 'a', true)).toBe(false);
+  expect(asked).toEqual(['subject', 'a', 'a']);
+  expect(await second.statement({ entityId: 'a', fetchEndpoint: 'a/fetch' }, 'b')).toEqual(value(''));
+  expect(cache.size.entries).toBe(1);
+});
+
+it('a failure that was shared is told as it is, unless it was a budget’s', async () => {
+  const { source, asked } = counted(() => ({ ok: false, findings: [finding('fetch_failed', '', '', true)] }));
+  const cache = createStatementCache(() => 0);
+  const both = await Promise.all([cache.over(source, '').configuration('a'), cache.over(source, '').configuration('a')]);
+  expect(both.map(({ ok }) => ok)).toEqual([false, false]);
+  expect(asked).toEqual(['a']);
+  expect(cache.size).toEqual({ entries: 0, bytes: 0 });
+});
+
+it('an exchange that threw is not kept, and a late answer does not take the place of a newer one', async () => {
+  const broken = counted(() => Promise.reject(new Error('broken')));
+  const cache = createStatementCache(() => 0);
+  await expect(cache.over(broken.source, '').configuration('a')).rejects.toThrow('broken');
+  expect(cache.size).toEqual({ entries: 0, bytes: 0 });
+  for (const end of [
+    (done: (result: Result<string>) => void) => done(value('x'.repeat(500))),
+    (_: unknown, fail: (why: Error) => void) => fail(new Error('late')),
+  ]) {
+    let finish = (): void => undefined;
+    const slow = counted(() => new Promise<Result<string>>((done, fail) => (finish = () => end(done, fail))));
+    const older = cache.over(slow.source, '').configuration('a');
+    await cache.over(counted(() => value('new')).source, '').configuration('a', true);
+    const { bytes } = cache.size;
+    finish();
+    await older.catch(() => undefined);
+    expect(cache.size).toEqual({ entries: 1, bytes });
+    expect(await cache.over(broken.source, '').configuration('a')).toEqual(value('new'));
+    await cache
+      .over(broken.source, '')
+      .configuration('a', true)
+      .catch(() => undefined);
+  }
+});
+
+it('what is oldest goes first, and what an entry costs is its key twice, its text and 500 bytes', async () => {
+  const { source, asked } = counted(() => value('x'.repeat(100)));
+  const cache = createStatementCache(() => 0, { keepBytes: 2 * (500 + 2 + 100) });
+  const over = cache.over(source, '');
+  for (const id of ['a', 'b', 'b', 'a']) await over.configuration(id);
+  expect(asked).toEqual(['a', 'b']);
+  expect(cache.size).toEqual({ entries: 2, bytes: 1204 });
+  await over.configuration('c');
+  expect(cache.size).toEqual({ entries: 2, bytes: 1204 });
+  await over.configuration('b');
+  expect(asked).toEqual(['a', 'b', 'c']);
+  await over.configuration('a');
+  expect(asked).toEqual(['a', 'b', 'c', 'a']);
+});

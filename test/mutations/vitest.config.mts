@@ -10,17 +10,20 @@ class QuickFirst extends BaseSequencer {
   }
 }
 
+const ABOUT_THEM = [
+  'test/federation/*.test.ts',
+  'test/engine/resolve.test.ts',
+  'test/engine/endless-marks.test.ts',
+  'test/engine/set-aside.test.ts',
+  'test/node/outbound.test.ts',
+];
+const named = (process.env['MUTATION_TESTS'] ?? '').split(',').filter(Boolean);
+
 /** The tests that speak of the pure core, the walk and the guarded fetcher; all in one context, see runner.ts. */
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
-    include: [
-      'test/federation/*.test.ts',
-      'test/engine/resolve.test.ts',
-      'test/engine/endless-marks.test.ts',
-      'test/engine/set-aside.test.ts',
-      'test/node/outbound.test.ts',
-    ],
+    include: named.length ? named : ABOUT_THEM,
     runner: './test/mutations/runner.ts',
     // Threads: whoever ends the process ends the tests with it.
     pool: 'threads',
