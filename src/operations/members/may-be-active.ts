@@ -25,16 +25,3 @@ export async function expectMayBeActive(db: Database, { organizationId, entityId
     .limit(1);
   if (own) throw new Refusal('wrong_state', `it is the authority ${own.slug} of this deployment, which is ${own.state}`);
 }
-
-/** The same for many at once: what `expectMayBeActive` would refuse at an authority, by organization and by entity. */
-export async function mayNotBeActive(
-  db: Database,
-  authorityId: string,
-): Promise<{ readonly organizations: ReadonlySet<string>; readonly entities: ReadonlySet<string> }> {
-  const halted = await db
-    .select({ id: organization.id, legalName: organization.legalName })
-    .from(organization)
-    .where(and(eq(organization.authorityId, authorityId), eq(organization.state, 'halted')));
-  const stopped = await db.select({ entityId: authority.entityId }).from(authority).where(ne(authority.state, 'active'));
-  return { organizations: new Set(halted.flatMap(({ id, legalName }) => [id, legalName])), entities: new Set(stopped.map(({ entityId }) => entityId)) };
-}
