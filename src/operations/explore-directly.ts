@@ -29,12 +29,15 @@ const ANSWERS: Answers = {
   impact: (deployment) => impactSlice(deployment),
 };
 
-/** A deployment that reads strangers itself, through its own door: on Workers, in the discovery thread, in tests. */
-export function exploringDirectly(parts: Omit<Deployment, 'explorer' | 'now' | 'turns'>): Deployment {
+/**
+ * A deployment that reads strangers itself, through its own door: on Workers, in the discovery thread, in tests.
+ * @param turns its own unless it is a part of a process that has some
+ */
+export function exploringDirectly(parts: Omit<Deployment, 'explorer' | 'now' | 'turns'>, turns = createTurns()): Deployment {
   const deployment: Deployment = {
     ...parts,
     now: parts.clock.now,
-    turns: createTurns(),
+    turns,
     explorer: { ask: (question, asked) => ANSWERS[question](deployment, asked) },
   };
   return deployment;

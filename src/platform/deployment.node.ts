@@ -3,7 +3,7 @@ import { uptime } from 'node:os';
 import { join } from 'node:path';
 import type { CryptoKey } from 'jose';
 import { sealedCustody } from '../keys/custody.js';
-import { newSealKey } from '../keys/random.js';
+import { newId, newSealKey } from '../keys/random.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
 import { trustedClock } from '../operations/clock/trusted-clock.js';
@@ -45,6 +45,8 @@ export interface Ground {
   readonly development: boolean;
   /** Address blocks reachable despite the guard, as configured. */
   readonly outboundAllow: string | undefined;
+  /** Under which this process takes leases, its threads too: one that is started again goes on with what the one before had. */
+  readonly holder: string;
 }
 
 /** @throws ConfigError without a seal key outside development */
@@ -53,7 +55,7 @@ export async function groundOf(config: Config): Promise<Ground> {
   const sealKey = await importSealKey(sealKeyOf(config));
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const allowed = config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value;
-  return { data: config.data, sealKey, development: config.development, outboundAllow: allowed };
+  return { data: config.data, sealKey, development: config.development, outboundAllow: allowed, holder: newId('prc') };
 }
 
 /** The database, open for as long as its lock is held, with disk space that is kept for cuts. */
@@ -75,7 +77,7 @@ function openLocked(data: string): NodeStore {
 }
 
 /** Everything that signs and writes, with the database open; what strangers send is read by `explorer`, never here. */
-export function openAnswering({ data, sealKey, development }: Ground, explorer: Explorer): NodeDeployment {
+export function openAnswering({ data, sealKey, development, holder }: Ground, explorer: Explorer): NodeDeployment {
   const store = openLocked(data);
   const outbound = closedDoor('what strangers send is read by the discovery thread alone');
   const clock = trustedClock(CLOCK, { development });
@@ -86,7 +88,7 @@ export function openAnswering({ data, sealKey, development }: Ground, explorer: 
     explorer,
     clock,
     now: clock.now,
-    turns: createTurns(),
+    turns: createTurns(holder),
     development,
     close: async () => store.close(),
   };
@@ -96,12 +98,15 @@ export function openAnswering({ data, sealKey, development }: Ground, explorer: 
  * The same with a door of its own: it reads strangers itself.
  * @param around what is put around the door
  */
-export function openExploring({ data, sealKey, development, outboundAllow }: Ground, around: (door: Outbound) => Outbound = (door) => door): NodeDeployment {
+export function openExploring(
+  { data, sealKey, development, outboundAllow, holder }: Ground,
+  around: (door: Outbound) => Outbound = (door) => door,
+): NodeDeployment {
   const store = openLocked(data);
   const door = safeFetch({ loopback: development, allowed: parseAllowed(outboundAllow) });
   const outbound = around(perProcess(door));
   return {
-    ...exploringDirectly({ store, custody: sealedCustody(sealKey), outbound, clock: trustedClock(CLOCK, { development }), development }),
+    ...exploringDirectly({ store, custody: sealedCustody(sealKey), outbound, clock: trustedClock(CLOCK, { development }), development }, createTurns(holder)),
     store,
     async close() {
       await door.close();

@@ -103,7 +103,13 @@ describe('the file of heads beside the database', () => {
     await rotateBack(data, old);
     const third = await open(data).catch(() => undefined);
     expect(third, 'its keys are sealed under the former seal key').toBeUndefined();
-    const fourth = openExploring({ data, sealKey: await importSealKey(Buffer.alloc(32, 1).toString('base64')), development: true, outboundAllow: undefined });
+    const fourth = openExploring({
+      data,
+      sealKey: await importSealKey(Buffer.alloc(32, 1).toString('base64')),
+      development: true,
+      outboundAllow: undefined,
+      holder: 'prc_test',
+    });
     await headMemory(database, fourth).look();
     expect(await unconfirmed(fourth.store.db)).toMatchObject({
       reason: 'went_back',
