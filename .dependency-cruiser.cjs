@@ -7,7 +7,7 @@ const LAYERS = {
   outbound: ['federation'],
   resolver: ['federation', 'outbound'],
   keys: ['federation'],
-  store: ['federation'],
+  store: ['federation', 'keys/random\\.'],
   edge: ['federation'],
   operations: ['federation', 'resolver', 'outbound', 'keys', 'store'],
   public: ['federation', 'edge', 'store/(published|inbox|schema|trouble)\\.'],

@@ -15,6 +15,7 @@ import { backgroundTurn } from '../dist/operations/background.js';
 import { evaluateDue } from '../dist/operations/resolving/evaluate-entities.js';
 import { evaluate } from '../dist/resolver/evaluate.js';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
+import { cuts } from './cuts.mjs';
 import { strangers } from './strangers.mjs';
 import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
 
@@ -486,5 +487,6 @@ if (wanted('strangers')) await strangers();
 if (wanted('resolving')) await resolving();
 if (wanted('crawling')) await crawling();
 if (wanted('impact')) await impact();
+if (only === 'cuts') await cuts();
 console.log(`\n${goalsMissed() ? `${goalsMissed()} goal(s) missed` : 'every goal met'}`);
 process.exitCode = goalsMissed() ? 1 : 0;

@@ -7,6 +7,7 @@ import { newSealKey } from '../dist/keys/random.js';
 import { importSealKey } from '../dist/keys/seal.js';
 import { ensureOwner } from '../dist/operations/access/api-keys.js';
 import { createAuthority } from '../dist/operations/authorities/authorities.js';
+import { trustedClock } from '../dist/operations/clock/trusted-clock.js';
 import { systemCall } from '../dist/operations/call.js';
 import { startImport } from '../dist/operations/members/import-job.js';
 import { importSlice } from '../dist/operations/members/import-members.js';
@@ -21,14 +22,22 @@ export const ANCHOR = 'https://anchor.example.org';
 export const seconds = () => Math.floor(Date.now() / 1000);
 export const memberId = (n) => `https://m${String(n).padStart(6, '0')}.example.org`;
 
+/** What a process over the file of a deployment works with. */
+export async function attach(folder, seal) {
+  const store = openStore(join(folder, 'holdfast.db'), seconds);
+  const custody = sealedCustody(await importSealKey(seal));
+  const clock = trustedClock({ now: seconds, elapsed: () => performance.now() / 1000 }, { development: false });
+  const parts = exploringDirectly({ store, custody, outbound: closedDoor('a benchmark'), clock, development: false });
+  return { ...parts, call: systemCall(parts) };
+}
+
 /** A deployment on a real file, as the server builds it. */
 export async function deployment() {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
-  const store = openStore(join(folder, 'holdfast.db'), seconds);
-  const custody = sealedCustody(await importSealKey(newSealKey()));
-  const all = exploringDirectly({ store, custody, outbound: closedDoor('a benchmark'), now: seconds, development: false });
+  const seal = newSealKey();
+  const all = await attach(folder, seal);
+  const { store, custody, call } = all;
   const token = await ensureOwner(all, undefined);
-  const call = systemCall(all);
   await createAuthority(call, { slug: 'main', entityId: ANCHOR });
   const key = await custody.generate('bench', 'ES256');
   const published = publishedOnSqlite(store.reader);
@@ -37,8 +46,8 @@ export async function deployment() {
   return {
     ...all,
     folder,
+    seal,
     token,
-    call,
     jwks: { keys: [key.jwk] },
     key,
     keyCustody: custody,

@@ -1,4 +1,5 @@
 import { desc, eq } from 'drizzle-orm';
+import { type ChainTurns, chainTurns } from './chain-turns.js';
 import { type Actor, EMPTY_HEAD, type Head, type NewEvent } from './event.js';
 import { event } from './schema.js';
 import { ChangeConflict, type Database, isDuplicate, Overtaken, type Statement } from './database.js';
@@ -54,6 +55,8 @@ export class HeadMoved extends Error {}
 
 export interface Engine {
   readonly db: Database;
+  /** Statements without an event. */
+  write(statements: readonly Statement[]): Promise<void>;
   /** Operations that share a transaction at most. */
   readonly groupSize: number;
   /**
@@ -85,12 +88,20 @@ export async function readHead(db: Database, authorityId: string): Promise<Head>
  */
 export function createChanges(engine: Engine): <T>(request: ChangeRequest<T>) => Promise<T> {
   const queues = new Map<string, Waiting[]>();
+  const turns = chainTurns(engine);
 
   async function work(authorityId: string, queue: Waiting[]): Promise<void> {
+    const hurried = () => queue.some(({ request }) => request.urgent);
     while (queue.length) {
+      const head = await headInTurn(engine.db, turns, authorityId, hurried).catch((error: unknown) => {
+        for (const one of queue.splice(0)) one.reject(error);
+      });
+      if (!head) break;
       const group = takeGroup(queue, engine.groupSize);
       try {
-        await runGroup(engine, authorityId, group, (again) => queue.unshift(...again));
+        const ending = turns.ending(authorityId);
+        const outcome = await runGroup(engine, authorityId, head, group, ending, (again) => queue.unshift(...again));
+        await (outcome === 'lost' ? turns.lost(authorityId, hurried()) : turns.committed(authorityId, outcome === 'ended'));
       } catch (error) {
         for (const one of group) one.reject(error);
       }
@@ -112,6 +123,12 @@ export function createChanges(engine: Engine): <T>(request: ChangeRequest<T>) =>
         queue.unshift(waiting);
       } else queue.push(waiting);
     });
+}
+
+/** Where the chain stands when it is this process's turn to decide. */
+async function headInTurn(db: Database, turns: ChainTurns, authorityId: string, hurried: () => boolean): Promise<Head> {
+  const [head, turn] = await Promise.all([readHead(db, authorityId), hurried() ? 'at once' : turns.await(authorityId, hurried)]);
+  return turn === 'at once' ? head : readHead(db, authorityId);
 }
 
 const subjectOf = ({ scope, about }: ChangeRequest<unknown>): string | null => scope ?? about ?? null;
@@ -148,8 +165,18 @@ function takeGroup(queue: Waiting[], size: number): Waiting[] {
   return group;
 }
 
-async function runGroup(engine: Engine, authorityId: string, group: readonly Waiting[], putBack: (again: readonly Waiting[]) => void): Promise<void> {
-  const head = await readHead(engine.db, authorityId);
+/**
+ * @param ending goes with the last operation
+ * @returns lost: all of it lost to another process; ended: what was to go with it was committed
+ */
+async function runGroup(
+  engine: Engine,
+  authorityId: string,
+  head: Head,
+  group: readonly Waiting[],
+  ending: readonly Statement[],
+  putBack: (again: readonly Waiting[]) => void,
+): Promise<'lost' | 'done' | 'ended'> {
   const watched = group.map(() => new Map<string, Head>());
   const decisions = await Promise.allSettled(
     group.map((one, n) =>
@@ -165,18 +192,18 @@ async function runGroup(engine: Engine, authorityId: string, group: readonly Wai
     else if (decision.value.events.length === 0) waiting.resolve(decision.value.result);
     else pending.push({ waiting, decision: decision.value, elsewhere: elsewhereOf(decision.value, watched[n] ?? new Map()) });
   }
-  if (pending.length === 0) return;
+  if (pending.length === 0) return 'done';
   let outcomes: 'lost' | readonly Outcome[];
   try {
     outcomes = await engine.commit(
       authorityId,
       head,
-      pending.map(({ waiting, decision, elsewhere }) => ({
+      pending.map(({ waiting, decision, elsewhere }, n) => ({
         actor: waiting.request.actor,
         urgent: waiting.request.urgent ?? false,
         events: decision.events,
         elsewhere,
-        statements: decision.statements,
+        statements: n === pending.length - 1 ? [...decision.statements, ...ending] : decision.statements,
       })),
     );
   } catch (error) {
@@ -191,7 +218,7 @@ async function runGroup(engine: Engine, authorityId: string, group: readonly Wai
     const [first] = again;
     if (first && first.tries > 1) await new Promise((done) => setTimeout(done, Math.random() * 2 ** Math.min(first.tries, 8)));
   }
-  if (outcomes === 'lost') return;
+  if (outcomes === 'lost') return 'lost';
   for (const [n, outcome] of outcomes.entries()) {
     const { waiting, decision } = pending[n] as (typeof pending)[number];
     if (isMoved(outcome)) continue;
@@ -200,6 +227,7 @@ async function runGroup(engine: Engine, authorityId: string, group: readonly Wai
     else if (isDuplicate(outcome.error, '') && ++waiting.tries < MAX_DUPLICATES) putBack([waiting]);
     else waiting.reject(outcome.error);
   }
+  return outcomes.at(-1)?.ok ? 'ended' : 'done';
 }
 
 const isMoved = (outcome: Outcome | undefined): boolean => outcome?.ok === false && outcome.error instanceof HeadMoved;

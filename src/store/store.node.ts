@@ -181,7 +181,11 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
       return spends && one.urgent && isFull(outcome) ? { ok: false, error: new HeadMoved() } : outcome;
     });
   }
-  const engine: Engine = { db, groupSize: GROUP_SIZE, commit };
+  async function write(statements: readonly Statement[]): Promise<void> {
+    expectRoom();
+    await transact(() => statements.forEach(run));
+  }
+  const engine: Engine = { db, write, groupSize: GROUP_SIZE, commit };
 
   return {
     db,
@@ -189,10 +193,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
     writer,
     counts,
     change: createChanges(engine),
-    async write(statements) {
-      expectRoom();
-      await transact(() => statements.forEach(run));
-    },
+    write,
     probe: () => patiently(probe, BUSY_PATIENCE_MS),
     onCommit: (listener) => void listeners.push(listener),
     close() {

@@ -54,6 +54,7 @@ export function openStore(d1: D1Database, now: () => number): Store {
   }
   const engine: Engine = {
     db,
+    write,
     groupSize: 1,
     async commit(authorityId, head, [one]) {
       if (!one) return [];

@@ -1,0 +1,26 @@
+// One of two processes that enrol into the authority of bench/cuts.mjs: node bench/writer.mjs <folder> <name>. The seal key
+// comes on stdin, and with it the start; the number of enrolments goes to stdout.
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { enrollMember } from '../dist/operations/members/enroll-member.js';
+import { attach } from './setup.mjs';
+
+const WRITERS = 8;
+const SECONDS = 5;
+const [folder, name] = process.argv.slice(2);
+console.log('ready');
+const [seal] = await once(createInterface({ input: process.stdin }), 'line');
+const d = await attach(folder, seal);
+const { jwk } = await d.custody.generate('bench', 'ES256');
+const until = performance.now() + SECONDS * 1000;
+let done = 0;
+await Promise.all(
+  Array.from({ length: WRITERS }, async (_, writer) => {
+    for (let n = 0; performance.now() < until; n++) {
+      await enrollMember(d.call, 'main', { entityId: `https://${name}-${writer}-${n}.example.org`, jwks: { keys: [jwk] }, activate: true });
+      if (performance.now() < until) done++;
+    }
+  }),
+);
+console.log(done);
+d.store.close();
