@@ -12,6 +12,17 @@ export default defineConfig({
       { test: { name: 'federation', include: ['test/federation/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'node', include: ['test/engine/*.test.ts', 'test/node/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
       {
+        resolve: { conditions: ['postgres'] },
+        ssr: { resolve: { conditions: ['postgres'] } },
+        test: {
+          name: 'postgres',
+          include: ['test/engine/*.test.ts'],
+          globalSetup: ['test/support/postgres-global.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
         plugins: [
           cloudflareTest(async () => ({
             wrangler: { configPath: './wrangler.toml' },

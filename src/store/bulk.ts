@@ -4,6 +4,9 @@ import { artefact } from './schema.js';
 import { raw, type Statement } from './database.js';
 import { signedUntil } from './signed-until.js';
 
+/** PostgreSQL takes all that comes out of JSON for text. */
+export const unpacked = (type: string, value: string): string => (type === 'integer' ? `CAST(${value} AS BIGINT)` : value);
+
 /**
  * Insert any number of rows by one statement with one parameter: rows travel as JSON and `json_each` unpacks them.
  * The text of the statement is the same for one row and for five hundred, so it stays prepared.
@@ -18,7 +21,7 @@ export function insertRows<T extends SQLiteTable>(
 ): Statement {
   const columns = Object.entries(getTableColumns(table)).filter(([, column]) => !(column.primary && column.columnType === 'SQLiteInteger'));
   const names = columns.map(([, { name }]) => `"${name}"`).join(', ');
-  const values = columns.map((_, n) => `json_extract(v, '$[${n}]')`).join(', ');
+  const values = columns.map(([, column], n) => unpacked(column.getSQLType(), `json_extract(v, '$[${n}]')`)).join(', ');
   const encoded = rows.map((row) =>
     columns.map(([property, column]) => {
       const value = (row as Record<string, unknown>)[property] ?? (column.hasDefault ? column.default : null);

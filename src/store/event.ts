@@ -92,7 +92,7 @@ const COLUMNS = [
   ['prev_hash', 'prevHash'],
   ['hash', 'hash'],
 ] as const satisfies readonly (readonly [string, keyof EventRow])[];
-const INSERT = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO event (${COLUMNS.map(([name]) => name).join(', ')}) SELECT ${COLUMNS.map((_, n) => `json_extract(v, '$[${n}]')`).join(', ')} FROM r`;
+const INSERT = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO event (${COLUMNS.map(([name]) => name).join(', ')}) SELECT ${COLUMNS.map(([name], n) => (name === 'seq' || name === 'at' ? `CAST(json_extract(v, '$[${n}]') AS BIGINT)` : `json_extract(v, '$[${n}]')`)).join(', ')} FROM r`;
 
 /** One statement for any number of events. */
 export const insertEvents = (rows: readonly EventRow[]): Statement =>

@@ -7,7 +7,7 @@ import { publishedOnSqlite } from '../../src/store/published.node.js';
 import { openStore } from '../../src/store/store.node.js';
 import type { TestStore } from './platform.js';
 
-export const platform: 'node' | 'workers' = 'node';
+export const platform: 'node' | 'workers' | 'postgres' = 'node';
 
 function opened(file: string, now: () => number) {
   const store = openStore(file, now);

@@ -17,7 +17,7 @@ declare global {
   }
 }
 
-export const platform: 'node' | 'workers' = 'workers';
+export const platform: 'node' | 'workers' | 'postgres' = 'workers';
 
 /** A real D1 in workerd, empty but for the schema. */
 export async function freshStore(now: () => number): Promise<TestStore> {

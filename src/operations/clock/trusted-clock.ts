@@ -45,13 +45,14 @@ const row = (record: TimeRecord) => [{ name: NAME, value: JSON.stringify(record)
 /** Somebody vouches for this time: every process begins anew with it. */
 export const confirmTime = (record: TimeRecord): Statement => insertRows(setting, row(record), 'ON CONFLICT (name) DO UPDATE SET value = excluded.value');
 
-/** The highest time rises and the confirmation stays; another process may have got further. */
+/** The highest time rises; another process may have got further, or somebody have confirmed another time meanwhile. */
 const raiseTime = (record: TimeRecord): Statement =>
   insertRows(
     setting,
     row(record),
-    `ON CONFLICT (name) DO UPDATE SET value = json_set(setting.value, '$.highest', json_extract(excluded.value, '$.highest'))
-     WHERE json_extract(setting.value, '$.highest') < json_extract(excluded.value, '$.highest')`,
+    `ON CONFLICT (name) DO UPDATE SET value = excluded.value
+     WHERE json_extract(setting.value, '$.confirmed') = json_extract(excluded.value, '$.confirmed')
+       AND CAST(json_extract(setting.value, '$.highest') AS BIGINT) < CAST(json_extract(excluded.value, '$.highest') AS BIGINT)`,
   );
 
 async function readTime({ db }: Store): Promise<TimeRecord> {

@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Connection, type Server } from './connection.node.js';
+import { translateMigration } from './translate.js';
+import { WORDS } from './words.js';
+
+/** One row: how many commits there were, which is the lock of writers too, and when the last one was (milliseconds). */
+const STATE = `
+CREATE TABLE store_state (one bigint PRIMARY KEY CHECK (one = 1), version bigint NOT NULL, beat_ms bigint NOT NULL);
+INSERT INTO store_state VALUES (1, 0, 0);
+`;
+/** What SQLite numbers by itself, where a statement uses that number. */
+const ROWIDS = `ALTER TABLE used_assertion ADD COLUMN rowid bigint GENERATED ALWAYS AS IDENTITY;
+CREATE INDEX used_assertion_rowid ON used_assertion (rowid);
+ALTER TABLE job ADD COLUMN rowid bigint GENERATED ALWAYS AS IDENTITY;
+ALTER TABLE authority ADD COLUMN rowid bigint GENERATED ALWAYS AS IDENTITY;
+`;
+/** A large table may take its time. */
+const PATIENCE_MS = 120_000;
+/** Any number that is ours: of several processes that start, one migrates. */
+const LOCK = 7_236_001;
+
+/**
+ * Bring the schema up to this version, in one transaction.
+ * @throws Error when a newer version has written it
+ */
+export async function migratePostgres(servers: readonly Server[], folder: string): Promise<void> {
+  const on = await Connection.to(servers, 'primary', PATIENCE_MS);
+  try {
+    await on.script('BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0');
+    await on.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+    await on.script('CREATE TABLE IF NOT EXISTS holdfast_migration (name text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())');
+    const done = new Set((await on.query('SELECT name FROM holdfast_migration')).rows.map(([name]) => String(name)));
+    const all = readdirSync(folder)
+      .filter((name) => name.endsWith('.sql'))
+      .sort();
+    const unknown = [...done].filter((name) => !all.includes(name));
+    if (unknown.length) throw new Error(`a newer version of Holdfast has written this database (${unknown.join(', ')}): use that one`);
+    await on.script(WORDS);
+    if (done.size === 0) await on.script(STATE);
+    for (const name of all.filter((one) => !done.has(one))) {
+      await on.script(translateMigration(readFileSync(join(folder, name), 'utf8')));
+      await on.query('INSERT INTO holdfast_migration (name) VALUES ($1)', [name]);
+    }
+    if (done.size === 0) await on.script(ROWIDS);
+    await on.script('COMMIT');
+  } finally {
+    await on.close();
+  }
+}

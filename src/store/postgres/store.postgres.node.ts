@@ -1,0 +1,245 @@
+import { drizzle } from 'drizzle-orm/sqlite-proxy';
+import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from '../change.js';
+import { type Database, isDuplicate, type Statement, StoreUnreachable } from '../database.js';
+import { chainEvents, EMPTY_HEAD, type EventRow, type Head, insertEvents } from '../event.js';
+import * as schema from '../schema.js';
+import type { Store } from '../store.js';
+import { TROUBLES } from '../trouble.js';
+import { type Connection, codeOf, isGone, type Server } from './connection.node.js';
+import { named } from './errors.node.js';
+import { Pool } from './pool.node.js';
+import { numbered } from './translate.js';
+
+export interface PostgresStore extends Store {
+  /** For reading on the primary, by whoever needs no drizzle. */
+  readonly pool: Pool;
+  /** How many transactions and operations were committed; commits whose answer was lost: found to be made, sent again. */
+  readonly counts: { transactions: number; operations: number; settled: number; resent: number };
+  /** Called after every commit of this process. */
+  onCommit(listener: () => void): void;
+  close(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  /** Connections for reading. */
+  readonly readers?: number;
+  /** Operations that share a transaction at most. */
+  readonly groupSize?: number;
+  /** Milliseconds that a fail-over may take before a commit is given up as unknown, and a read as unanswered. */
+  readonly patienceMs?: number;
+  /** For tests: called when the statements of a commit were sent and their answer has not come. */
+  readonly onSent?: (on: Connection) => void;
+}
+
+const WRITERS = 2;
+const GROUP_SIZE = 64;
+const EVENT_PLACE = 'event.authority_id, event.seq';
+/** What the failed statement before it said is said again by all that follow it. */
+const ABORTED = '25P02';
+/** Serialization failure, deadlock: nothing was written. */
+const LOST_RACE = new Set(['40001', '40P01']);
+
+const BEGIN = 'BEGIN';
+/** When the answer comes, the synchronous standbys show it too: a cut is seen by whoever reads there. */
+const EVERYWHERE = 'SET LOCAL synchronous_commit = remote_apply';
+/**
+ * The lock of writers, the number of commits and the beat of the heart in one row. Guarded statements are not safe under READ
+ * COMMITTED beside a writer that has not committed: behind this lock there is none.
+ */
+const LOCK = 'UPDATE store_state SET version = version + 1, beat_ms = floor(extract(epoch FROM clock_timestamp()) * 1000)';
+const HEAD = 'SELECT seq, hash FROM event WHERE authority_id = $1 ORDER BY seq DESC LIMIT 1';
+const AT = 'SELECT hash FROM event WHERE authority_id = $1 AND seq = $2';
+
+const later = () => new Promise((done) => setTimeout(done, 50 + Math.random() * 100));
+
+/** The store on PostgreSQL. @param now seconds since the epoch, for the time of events */
+export function openPostgres(
+  servers: readonly Server[],
+  now: () => number,
+  { readers = 8, groupSize = GROUP_SIZE, patienceMs = 60_000, onSent }: PostgresOptions = {},
+): PostgresStore {
+  const pool = new Pool(servers, 'primary', readers);
+  const writers = new Pool(servers, 'primary', WRITERS);
+  const counts = { transactions: 0, operations: 0, settled: 0, resent: 0 };
+  const listeners: (() => void)[] = [];
+
+  /** Ask again while servers change their roles. */
+  async function patiently<T>(ask: () => Promise<T>, passes: (error: unknown) => boolean = isGone): Promise<T> {
+    for (const until = performance.now() + patienceMs; ; await later()) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!passes(error) || performance.now() > until) throw named(error);
+      }
+    }
+  }
+  const read = (text: string, params: readonly unknown[]) => patiently(() => pool.query(text, params));
+  const db = drizzle(
+    async (text, params, method) => {
+      const { rows } = await read(numbered(text), params);
+      return { rows: (method === 'get' ? rows[0] : rows) as unknown[] };
+    },
+    { schema },
+  ) as unknown as Database;
+
+  async function all(queries: readonly Promise<unknown>[]): Promise<void> {
+    const failed = (await Promise.allSettled(queries)).flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+    if (failed.length) throw failed.find((error) => codeOf(error) !== ABORTED) ?? failed[0];
+  }
+  const send = (on: Connection, statements: readonly Statement[]) =>
+    statements.map((statement) => {
+      const { sql, params } = statement.toSQL();
+      return on.query(numbered(sql), params);
+    });
+
+  /** One transaction, two flights. `moved`: a head is not the one decided on, and nothing is written. */
+  const transact = (expect: ReadonlyMap<string, Head>, statements: readonly Statement[], urgent: boolean, sent: () => void): Promise<'moved' | 'done'> =>
+    writers.alone(async (on) => {
+      try {
+        const opening = [on.query(BEGIN), ...(urgent ? [on.query(EVERYWHERE)] : []), on.query(LOCK)];
+        const heads = [...expect.keys()].map((id) => on.query(HEAD, [id]));
+        await all([...opening, ...heads]);
+        const found = await Promise.all(heads);
+        if ([...expect.values()].some((head, n) => (found[n]?.rows[0]?.[1] ?? EMPTY_HEAD.hash) !== head.hash)) {
+          await on.query('ROLLBACK');
+          return 'moved';
+        }
+        const queries = [...send(on, statements), on.query('COMMIT')];
+        sent();
+        onSent?.(on);
+        await all(queries);
+        counts.transactions++;
+        for (const listener of listeners) listener();
+        return 'done';
+      } catch (error) {
+        if (isGone(error)) on.destroy();
+        else await on.query('ROLLBACK').catch(() => on.destroy());
+        throw error;
+      }
+    });
+
+  /** Whether this event stands in its chain; undefined: there is nothing at its place. */
+  async function stands(row: EventRow): Promise<boolean | undefined> {
+    const { rows } = await read(AT, [row.authorityId, row.seq]);
+    return rows[0] && rows[0][0] === row.hash;
+  }
+
+  /**
+   * Commit, and where the answer is lost learn it: the event's hash at its place tells. Where nothing stands there the very same
+   * batch is sent again; its number lets it in once, also while the first one is still on its way.
+   * @throws StoreUnreachable when that could not be learnt in time: it may have been made
+   */
+  async function surely(expect: ReadonlyMap<string, Head>, mark: EventRow, statements: readonly Statement[], urgent: boolean): Promise<'moved' | 'done'> {
+    let sent = false;
+    for (const until = performance.now() + patienceMs; ; await later()) {
+      const before = sent;
+      try {
+        const outcome = await transact(expect, statements, urgent, () => {
+          sent = true;
+        });
+        // The head moved after something was sent: perhaps by that.
+        return outcome === 'moved' && before && (await stands(mark)) ? 'done' : outcome;
+      } catch (error) {
+        if (LOST_RACE.has(codeOf(error)) || isDuplicate(named(error), EVENT_PLACE)) return 'moved';
+        if (!isGone(error)) throw named(error);
+        if (performance.now() > until) throw named(error);
+        if (!sent) continue;
+        const standing = await stands(mark);
+        if (standing !== undefined) {
+          counts.settled++;
+          return standing ? 'done' : 'moved';
+        }
+        counts.resent++;
+      }
+    }
+  }
+
+  interface Chained {
+    readonly id: string;
+    readonly rows: readonly EventRow[];
+    readonly head: Head;
+  }
+  /** @param heads where each chain stands; moved on */
+  const chain = (authorityId: string, one: Decided, at: number, heads: Map<string, Head>): readonly Chained[] =>
+    [{ authorityId, events: one.events }, ...one.elsewhere].map((part) => {
+      const made = { id: part.authorityId, ...chainEvents(part.authorityId, heads.get(part.authorityId) ?? EMPTY_HEAD, at, one.actor, part.events) };
+      heads.set(part.authorityId, made.head);
+      return made;
+    });
+  const decidedOn = (authorityId: string, head: Head, group: readonly Decided[]) =>
+    new Map<string, Head>([[authorityId, head], ...group.flatMap(({ elsewhere }) => elsewhere.map((part) => [part.authorityId, part.head] as const))]);
+
+  /** Operations in one transaction. */
+  async function together(authorityId: string, head: Head, group: readonly Decided[]): Promise<{ readonly outcome: 'moved' | 'done'; readonly head: Head }> {
+    const expect = decidedOn(authorityId, head, group);
+    const heads = new Map(expect);
+    const at = now();
+    const chained = group.map((one) => chain(authorityId, one, at, heads));
+    const mark = chained[0]?.[0]?.rows[0] as EventRow;
+    const statements = group.flatMap((one, n) => [...(chained[n] ?? []).map(({ rows }) => insertEvents(rows)), ...one.statements]);
+    const outcome = await surely(
+      expect,
+      mark,
+      statements,
+      group.some(({ urgent }) => urgent),
+    );
+    if (outcome === 'done') counts.operations += group.length;
+    return { outcome, head: outcome === 'done' ? (heads.get(authorityId) ?? head) : head };
+  }
+
+  async function commit(authorityId: string, head: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[]> {
+    if (group.length > 1) {
+      try {
+        const { outcome } = await together(authorityId, head, group);
+        return outcome === 'done' ? group.map((): Outcome => ({ ok: true })) : 'lost';
+      } catch (error) {
+        // One of them fails: each for itself. Where nobody answers, nobody knows.
+        if (error instanceof StoreUnreachable) return group.map((): Outcome => ({ ok: false, error }));
+      }
+    }
+    const outcomes: Outcome[] = [];
+    let current = head;
+    for (const one of group) {
+      try {
+        const { outcome, head: next } = await together(authorityId, current, [one]);
+        if (outcome === 'moved' && group.length === 1) return 'lost';
+        current = next;
+        outcomes.push(outcome === 'done' ? { ok: true } : { ok: false, error: new HeadMoved() });
+      } catch (error) {
+        outcomes.push({ ok: false, error });
+      }
+    }
+    return outcomes;
+  }
+
+  /** Statements without an event say themselves where they apply: they may be sent twice. */
+  async function write(statements: readonly Statement[]): Promise<void> {
+    if (statements.length === 0) return;
+    const again = (error: unknown) => isGone(error) || LOST_RACE.has(codeOf(error));
+    await patiently(() => transact(new Map(), statements, false, () => undefined), again);
+  }
+  const engine: Engine = { db, write, groupSize, commit };
+
+  return {
+    db,
+    pool,
+    counts,
+    change: createChanges(engine),
+    write,
+    /** The row that every commit writes, and nothing that anyone keeps in memory. */
+    probe: () =>
+      writers
+        .alone(async (on) => {
+          await on.query(BEGIN);
+          await on.query(LOCK);
+          await on.query('ROLLBACK');
+        })
+        .catch((error: unknown) => {
+          throw named(error);
+        }),
+    onCommit: (listener) => void listeners.push(listener),
+    async close() {
+      await Promise.all([pool.end(), writers.end()]);
+    },
+  };
+}

@@ -1,0 +1,23 @@
+/**
+ * The words of SQLite that the one SQL text of the store uses, for PostgreSQL: functions in a schema of their own, found
+ * before PostgreSQL's by the search path of each connection. They need no rights but those of the database's owner.
+ * JSON travels as text on every engine, so values come out as text: a statement that writes them into a column of numbers
+ * says CAST.
+ */
+export const WORDS_SCHEMA = 'holdfast_words';
+
+/** '$.name' and '$[3]' as the path of PostgreSQL; folded into a constant where the path is one. */
+const PATH = `string_to_array(ltrim(replace(replace(path, '[', '.'), ']', ''), '$.'), '.')`;
+
+export const WORDS = `
+CREATE SCHEMA IF NOT EXISTS ${WORDS_SCHEMA};
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.json_each(document text) RETURNS TABLE (key bigint, value text)
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10 AS
+$$ SELECT ordinality - 1, one FROM json_array_elements_text(document::json) WITH ORDINALITY AS each (one, ordinality) $$;
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.json_extract(document text, path text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT document::json #>> ${PATH} $$;
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.json_array_length(document text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT pg_catalog.json_array_length(document::json)::bigint $$;
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.instr(text, text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT strpos($1, $2)::bigint $$;
+`;

@@ -1,0 +1,74 @@
+import { onTestFinished } from 'vitest';
+import { Connection } from '../../src/store/postgres/connection.node.js';
+import { inboxOnPostgres } from '../../src/store/postgres/inbox.postgres.node.js';
+import { migratePostgres } from '../../src/store/postgres/migrate.node.js';
+import { objectsOf } from '../../src/store/postgres/pool.node.js';
+import { publishedOnPostgres } from '../../src/store/postgres/published.postgres.node.js';
+import { serversOf } from '../../src/store/postgres/servers.node.js';
+import { openPostgres } from '../../src/store/postgres/store.postgres.node.js';
+import { numbered } from '../../src/store/postgres/translate.js';
+import type { TestStore } from './platform.js';
+
+export const platform: 'node' | 'workers' | 'postgres' = 'postgres';
+
+const ROOT = String(process.env['HOLDFAST_TEST_POSTGRES']);
+const urlOf = (name: string) => ROOT.replace(/\/postgres$/, `/${name}`);
+const free: string[] = [];
+let made = 0;
+
+async function run<T>(url: string, body: (on: Connection) => Promise<T>): Promise<T> {
+  const on = await Connection.to(serversOf(url), 'any', 20_000);
+  try {
+    return await body(on);
+  } finally {
+    await on.close();
+  }
+}
+
+const EMPTIED = `DO $$ DECLARE names text; BEGIN
+  SELECT string_agg(quote_ident(tablename), ', ') INTO names FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state');
+  EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY'; END $$`;
+
+/** A database that no other test uses meanwhile, empty but for the schema. */
+async function database(): Promise<string> {
+  const known = free.pop();
+  if (known !== undefined) {
+    await run(urlOf(known), (on) => on.script(EMPTIED));
+    return known;
+  }
+  const name = `t_${process.pid}_${made++}`;
+  await run(ROOT, (on) => on.script(`CREATE DATABASE ${name} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'`));
+  await migratePostgres(serversOf(urlOf(name)), 'drizzle');
+  return name;
+}
+
+export async function freshStore(now: () => number): Promise<TestStore> {
+  const name = await database();
+  const servers = serversOf(urlOf(name));
+  const open: { close(): Promise<void> }[] = [];
+  onTestFinished(async () => {
+    for (const one of open) await one.close();
+    free.push(name);
+  });
+  const opened = () => {
+    const store = openPostgres(servers, now, { readers: 2, patienceMs: 5000 });
+    open.push(store);
+    return { store, published: publishedOnPostgres(store.pool), inbox: inboxOnPostgres(store.pool) };
+  };
+  const own = opened();
+  return {
+    ...own,
+    another: opened,
+    execute: (sql) => run(urlOf(name), (on) => on.script(sabotage(sql))),
+    rows: async (sql) => objectsOf(await own.store.pool.query(numbered(sql))),
+  };
+}
+
+/** The suite's sabotage in PostgreSQL's words: triggers have a function there. */
+const sabotage = (sql: string): string =>
+  sql.replace(
+    /CREATE TRIGGER (\w+) BEFORE INSERT ON (\w+)( WHEN .*?)? BEGIN SELECT RAISE\(ABORT, 'sabotage'\); END/,
+    (_, name, table, when) =>
+      `CREATE OR REPLACE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION 'sabotage'; END $f$;
+       CREATE TRIGGER ${name} BEFORE INSERT ON ${table} FOR EACH ROW ${when ? when.replace(/WHEN (.*)/, 'WHEN ($1)') : ''} EXECUTE FUNCTION sabotage()`,
+  );
