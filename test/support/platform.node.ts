@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { inboxOnSqlite } from '../../src/store/inbox.node.js';
 import { publishedOnSqlite } from '../../src/store/published.node.js';
-import { openStore } from '../../src/store/store.node.js';
+import { type NodeStore, openStore } from '../../src/store/store.node.js';
 import type { TestStore } from './platform.js';
 
 export const platform: 'node' | 'workers' = 'node';
@@ -12,8 +12,11 @@ export const platform: 'node' | 'workers' = 'node';
 /** A real SQLite file, empty but for the schema. */
 export async function freshStore(now: () => number): Promise<TestStore> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
-  const store = openStore(join(folder, 'holdfast.db'), now);
+  const file = join(folder, 'holdfast.db');
+  const store = openStore(file, now);
+  const others: NodeStore[] = [];
   onTestFinished(() => {
+    for (const one of others) one.close();
     store.close();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -22,6 +25,11 @@ export async function freshStore(now: () => number): Promise<TestStore> {
   return {
     store,
     published,
+    another() {
+      const other = openStore(file, now);
+      others.push(other);
+      return other;
+    },
     inbox: inboxOnSqlite(store.writer),
     execute: async (sql) => void store.writer.exec(sql),
     rows: async (sql) => store.reader.prepare(sql).all() as Record<string, unknown>[],

@@ -7,6 +7,8 @@ export interface TestStore {
   readonly store: Store;
   readonly published: Published;
   readonly inbox: Inbox;
+  /** The store as another process opens it: with queues of its own. */
+  another(): Store;
   /** Sabotage: run SQL behind the store's back. */
   execute(sql: string): Promise<void>;
   rows(sql: string): Promise<Record<string, unknown>[]>;

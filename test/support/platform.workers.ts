@@ -33,6 +33,7 @@ export async function freshStore(now: () => number): Promise<TestStore> {
   return {
     store: openStore(env.DB, now),
     published: publishedOnD1(env.DB, () => (milliseconds += 60_000)),
+    another: () => openStore(env.DB, now),
     inbox: inboxOnD1(env.DB),
     execute: async (sql) => void (await env.DB.prepare(sql).run()),
     rows: async (sql) => (await env.DB.prepare(sql).all()).results,

@@ -1,10 +1,14 @@
 import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
 import { insertRows, type NewArtefact, putArtefacts, renewArtefacts } from '../../store/bulk.js';
+import { readHead } from '../../store/change.js';
 import { raw, type Statement } from '../../store/database.js';
 import { artefact, authority, member, trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { renewable } from '../jobs/jobs.js';
 import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from '../marks/issue-mark.js';
+import { dropKeys } from '../keys/change-keys.js';
+import { type AuthorityRow, authorityKeys } from '../registry.js';
+import { signedLastKeys } from './last-keys.js';
 import { type Issuer, issuerOf, signedConfiguration, signedHistoricalKeys, signedStatement } from './publish.js';
 import { Refusal } from '../refusal.js';
 import { resignedHead } from '../restore/signed-head.js';
@@ -48,8 +52,19 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
 
 async function renewFor(deployment: Deployment, authorityId: string, rows: readonly Due[]): Promise<void> {
   const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
+  if (row?.state === 'retired' && rows.some(({ kind }) => kind === 'historical_keys')) await renewLastKeys(deployment, row);
   if (row?.state !== 'active') return restThose(deployment, rows);
   await renewThose(deployment, await issuerOf(deployment, row), rows);
+}
+
+/** What a retired authority goes on serving, when a revocation could not sign it. */
+async function renewLastKeys(deployment: Deployment, row: AuthorityRow): Promise<void> {
+  const { store } = deployment;
+  const { seq } = await readHead(store.db, row.id);
+  const signed = await signedLastKeys(deployment, row, await authorityKeys(store.db, row.id));
+  // Unless another key is revoked meanwhile: then that says what is served.
+  const unmoved = (column: (name: string) => string) => `(SELECT max(seq) FROM event WHERE event.authority_id = ${column('authority_id')}) = ${seq}`;
+  await store.write(signed ? putArtefacts([signed], unmoved) : [dropKeys(deployment, row.id)]);
 }
 
 /** Of an authority that is halted nothing is due any more, so that it stands in nobody's way; resuming it makes all of it due. */

@@ -1,5 +1,6 @@
-import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, ne, sql } from 'drizzle-orm';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import { HeadMoved } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { authority, member, organization } from '../../store/schema.js';
@@ -63,7 +64,6 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
         coming.map(({ member: one }) => one),
         watch,
       );
-      const _now = call.now();
       return {
         events: tried.map((one) => eventOf(one)),
         elsewhere: marks.elsewhere,
@@ -90,6 +90,8 @@ type Restored = { readonly member: MemberRow; readonly with: string | null; read
 async function restored(call: Call, issuer: Issuer, before: MemberRow): Promise<Restored> {
   const source = before.suspendedWith;
   const seen = { ...before, suspendedWith: null, updatedAt: call.now(), v: before.v + 1 };
+  // The authority was halted again since it was found among those that came back: its row waits for the next resume.
+  if (source !== null && (await isHalted(call, source))) throw new HeadMoved();
   try {
     if (source?.startsWith('org_') && before.organizationId !== source) throw new Refusal('wrong_state', 'it belongs to another organization now');
     await expectMayBeActive(call.store.db, before);
@@ -101,6 +103,15 @@ async function restored(call: Call, issuer: Issuer, before: MemberRow): Promise<
     return { member: row, with: source, statements, why: error.message };
   }
 }
+
+const isHalted = async ({ store: { db } }: Call, authorityId: string): Promise<boolean> =>
+  (
+    await db
+      .select({ id: authority.id })
+      .from(authority)
+      .where(and(eq(authority.id, authorityId), ne(authority.state, 'active')))
+      .limit(1)
+  ).length > 0;
 
 const eventOf = (one: Restored): NewEvent => ({
   type: 'statement' in one ? 'member.resumed' : 'member.left_suspended',

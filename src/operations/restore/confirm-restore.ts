@@ -50,9 +50,10 @@ export async function confirmRestore(call: Call, { yes, known: typed, acceptRoll
     scope: null,
     async decide(watch) {
       const standing = await unconfirmed(db);
-      const rows = await db.select().from(authority);
       if (!standing) return { events: [], statements: [], result: { standing, heads: await headsOf(db) } };
-      for (const { id } of rows) await watch(id);
+      // The chains first, then the rows: an authority may be halted meanwhile. None is made while nothing is signed.
+      for (const { id } of await db.select({ id: authority.id }).from(authority)) await watch(id);
+      const rows = await db.select().from(authority);
       const heads = await headsOf(db);
       const known = [...typed, ...(await Promise.all(signed.map((one) => readSignedHead(db, one))))];
       const missing = (await Promise.all(known.map((one) => lacks(db, heads, one)))).filter((one) => one !== undefined);
