@@ -83,7 +83,7 @@ const PAIRS: Record<
     before: (call) => haltAuthority(call, 'main', 'fraud'),
     back: (call) => resumeAuthority(call, 'main', 'all is well'),
     async meanwhile(call) {
-      await resumeAuthority(call, 'main', 'all is well');
+      await resumeAuthority(call, 'main', 'somebody else says so');
       await haltAuthority(call, 'main', 'fraud again');
     },
     trusted: "SELECT 1 FROM authority WHERE slug = 'main' AND state = 'active'",
@@ -92,7 +92,7 @@ const PAIRS: Record<
     before: (call) => haltOrganization(call, 'main', 'Bank A', 'fraud'),
     back: (call) => resumeOrganization(call, 'main', 'Bank A', 'all is well'),
     async meanwhile(call) {
-      await resumeOrganization(call, 'main', 'Bank A', 'all is well');
+      await resumeOrganization(call, 'main', 'Bank A', 'somebody else says so');
       await haltOrganization(call, 'main', 'Bank A', 'fraud again');
     },
     trusted: "SELECT 1 FROM organization WHERE state = 'active' UNION ALL SELECT 1 FROM member WHERE state = 'active'",
@@ -101,7 +101,7 @@ const PAIRS: Record<
     before: (call) => haltMarkType(call, 'main', TYPE, true, 'fraud'),
     back: (call) => haltMarkType(call, 'main', TYPE, false, undefined),
     async meanwhile(call) {
-      await haltMarkType(call, 'main', TYPE, false, undefined);
+      await haltMarkType(call, 'main', TYPE, false, 'somebody else says so');
       await haltMarkType(call, 'main', TYPE, true, 'fraud again');
     },
     trusted: "SELECT 1 FROM trust_mark_type WHERE state = 'active'",
