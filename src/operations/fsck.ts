@@ -198,7 +198,7 @@ async function checkArtefact(
   const { iss, sub, iat, exp } = jws.value.claims;
   if (iss !== issuer || iat !== one.iat) add('artefact_claims', where, 'its iss or iat is not what is on record');
   if (one.kind === 'statement' && sub !== one.key) add('artefact_claims', where, 'it is about another entity');
-  // exp 0 on record: withheld after a compromise, until it is signed anew.
+  // Of what an earlier version withheld the end is not on record.
   const end = one.kind === 'mark' && one.exp !== null ? (endOf(one.exp) ?? undefined) : one.exp;
-  if (one.exp !== null && one.exp !== 0 && exp !== end) add('artefact_claims', where, 'its exp is not what is on record');
+  if (one.exp !== null && one.withheld !== 'earlier_version' && exp !== end) add('artefact_claims', where, 'its exp is not what is on record');
 }

@@ -81,11 +81,12 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
   return done;
 }
 
-/** Marks are renewed when they would have been (artefacts/publish.ts), those that ended meanwhile at once. */
+/** Marks are renewed when they would have been (artefacts/publish.ts), those that ended or are withheld at once. */
 const marksDue = (authorityId: string, now: number): Statement =>
   raw(
-    `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? THEN 0 WHEN cap IS NOT NULL AND exp >= cap THEN NULL ELSE iat + (exp - iat) / 2 END
+    `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? OR withheld IS NOT NULL THEN ? WHEN cap IS NOT NULL AND exp >= cap THEN NULL ELSE iat + (exp - iat) / 2 END
      WHERE authority_id = ? AND kind = 'mark'`,
+    now,
     now,
     authorityId,
   );

@@ -96,10 +96,10 @@ export function changeKeys(
 const toSome = <T>(one: T | undefined): readonly T[] => (one === undefined ? [] : [one]);
 
 /** The configuration and the historical keys say what is true no more. */
-const withholdOwn = ({ store: { db } }: Call, authorityId: string): Statement =>
+const withholdOwn = ({ store: { db }, now }: Call, authorityId: string): Statement =>
   db
     .update(artefact)
-    .set({ exp: 0, renewAt: 0, leaseUntil: 0 })
+    .set({ withheld: 'key_revoked', renewAt: now(), leaseUntil: 0 })
     .where(and(eq(artefact.authorityId, authorityId), inArray(artefact.kind, ['entity_configuration', 'historical_keys'])));
 
 /** Of a retired authority no key is left that could sign its historical keys: they are served no more. */

@@ -134,7 +134,11 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
       db.delete(artefact).where(at('hosted')),
       ...(after.state !== 'active'
         ? [db.delete(artefact).where(at('statement'))]
-        : [...(statement ? putArtefacts([statement]) : [db.update(artefact).set({ exp: 0, renewAt: 0, leaseUntil: 0 }).where(at('statement'))])]),
+        : [
+            ...(statement
+              ? putArtefacts([statement])
+              : [db.update(artefact).set({ withheld: 'key_revoked', renewAt: now, leaseUntil: 0 }).where(at('statement'))]),
+          ]),
     ],
   };
 }

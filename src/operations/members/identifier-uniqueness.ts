@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm';
 import { type JwkSet, parseJws } from '../../federation/entry.js';
 import { readUrl } from '../../federation/read-url.js';
 import { withinBudget } from '../../outbound/budget.js';
@@ -119,7 +119,7 @@ async function resolvesWith({ store: { db } }: Call, authorities: Authorities, e
   const answers = await db
     .select({ bytes: artefact.bytes })
     .from(artefact)
-    .where(and(inArray(artefact.authorityId, ids(authorities)), eq(artefact.kind, 'resolve'), eq(artefact.key, entityId), ne(artefact.exp, 0)));
+    .where(and(inArray(artefact.authorityId, ids(authorities)), eq(artefact.kind, 'resolve'), eq(artefact.key, entityId), isNull(artefact.withheld)));
   for (const { bytes } of answers) {
     const response = parseJws(bytes, 'resolve-response+jwt', bytes.length);
     const chain = response.ok ? response.value.claims['trust_chain'] : undefined;
