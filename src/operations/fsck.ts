@@ -4,7 +4,7 @@ import { jsonEqual } from '../federation/strict-json.js';
 import { sha256 } from '../keys/random.js';
 import { EMPTY_HEAD, eventHash } from '../store/event.js';
 import { artefact, authority, event, member, trustMark, trustMarkGrant } from '../store/schema.js';
-import type { Deployment } from './call.js';
+import { DEPLOYMENT, type Deployment } from './call.js';
 import { endOf } from './marks/issue-mark.js';
 import { authorityKeys } from './registry.js';
 import { hashAt } from './restore/heads.js';
@@ -152,6 +152,14 @@ export async function fsck(
     const head = row && headSaid(row.bytes);
     if (head && (await hashAt(db, authorityId, head.seq)) !== head.hash)
       damages.push({ code: 'event_gap', authority: slug, where: `event ${head.seq}`, detail: 'the signed head names it, and the chain does not have it' });
+    const above = head?.deployment;
+    if (above && (await hashAt(db, DEPLOYMENT, above.seq)) !== above.hash)
+      damages.push({
+        code: 'event_gap',
+        authority: DEPLOYMENT,
+        where: `event ${above.seq}`,
+        detail: `the signed head of ${slug} names it, and the chain does not have it`,
+      });
   }
 
   async function checkEvents(authorityId: string, slug: string): Promise<void> {

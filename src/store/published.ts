@@ -114,12 +114,12 @@ export const andThen = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybeP
 /**
  * What is published is served while its authority is active, and each look-up asks that itself: a halt is one row, and the
  * next request sees it, whatever else is stored or remembered. Of a retired authority the former keys stay (§8.7): what it
- * signed in its time can still be judged.
+ * signed in its time can still be judged. And a head that was signed since it stopped: it says so.
  */
 const SERVED = "JOIN authority AS a ON a.id = artefact.authority_id AND a.state = 'active'";
 const BYTES = 'bytes, media_type, sha256, exp, cap, withheld IS NOT NULL AS withheld';
 const ARTEFACT = `SELECT ${BYTES} FROM artefact JOIN authority AS a ON a.id = artefact.authority_id
-  AND (a.state = 'active' OR (a.state = 'retired' AND artefact.kind = 'historical_keys')) WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?`;
+  AND (a.state = 'active' OR (a.state = 'retired' AND artefact.kind = 'historical_keys') OR (artefact.kind = 'head' AND artefact.cut = a.cut)) WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?`;
 /** Halted and retired ones too: their places stay theirs, and answer that there is nothing. */
 const AUTHORITIES = `SELECT id, entity_id, client_auth, EXISTS (SELECT 1 FROM setting WHERE name = '${UNCONFIRMED}') AS withheld FROM authority ORDER BY created_at, rowid`;
 const STATE = 'SELECT state FROM authority WHERE id = ?';

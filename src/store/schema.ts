@@ -37,7 +37,7 @@ export interface DomainControl {
   readonly at: number;
 }
 
-/** Halted: nothing of it is served or signed until it is resumed. Retired: nor ever again, its historical keys aside. */
+/** Halted: nothing of it is served or signed until it is resumed, but the head that says so. Retired: nor ever again, its historical keys aside. */
 export const AUTHORITY_STATES = ['active', 'halted', 'retired'] as const;
 
 export const authority = sqliteTable('authority', {

@@ -83,6 +83,7 @@ export function changeKeys(
           ...savedKeys(call, before, keys),
           ...(resign && !ended ? [db.update(authority).set(generationOf(after)).where(eq(authority.id, authorityId))] : []),
           ...(job?.statements ?? []),
+          ...(ended && withheld !== undefined ? [dropHead(call, authorityId, withheld)] : []),
           ...(withheld === undefined ? [] : consequencesOf(authorityId, { fact: 'key revoked' }, call.now())),
           ...(consequences?.statements ?? []),
           ...(artefacts?.length ? putArtefacts(artefacts) : [artefacts ? dropKeys(call, authorityId) : withholdOwn(call, authorityId)]),
@@ -105,6 +106,10 @@ const withholdOwn = ({ store: { db }, now }: Call, authorityId: string): Stateme
 /** Of a retired authority no key is left that could sign its historical keys: they are served no more. */
 export const dropKeys = ({ store: { db } }: Pick<Call, 'store'>, authorityId: string): Statement =>
   db.delete(artefact).where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'historical_keys')));
+
+/** The head of a retired authority that a key signed which counts no more; another one is signed where a key is left. */
+const dropHead = ({ store: { db } }: Call, authorityId: string, kid: string): Statement =>
+  db.delete(artefact).where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'head'), eq(artefact.kid, kid)));
 
 /** Key rows as they are after a change, with what the configuration shows from it on; goes before that is put. */
 export const savedKeys = (call: Call, before: readonly AuthorityKeyRow[], after: readonly AuthorityKeyRow[]): readonly Statement[] => [

@@ -62,11 +62,13 @@ export async function confirmRestore(call: Call, { yes, known: typed, acceptRoll
           'wrong_state',
           `${missing.join('; ')}. Restore a newer backup; or give up what is missing with --accept-rollback (accept_rollback): what it cut off comes back`,
         );
-      const unknown = heads.filter(({ slug, entityId }) => !known.some((one) => one.authority === slug || one.authority === entityId));
+      // What was signed before the backup was made says nothing about what came after it.
+      const telling = known.filter(({ signedAt }) => signedAt === undefined || standing.backupAt === null || signedAt >= standing.backupAt);
+      const unknown = heads.filter(({ slug, entityId }) => !telling.some((one) => one.authority === slug || one.authority === entityId));
       if (unknown.length && !yes)
         throw new Refusal(
           'invalid_request',
-          `say for ${unknown.map(({ slug }) => slug).join(', ')} that the head is the newest: --yes, or the newest head you know: --head <slug>=<seq>:<hash>`,
+          `say for ${unknown.map(({ slug }) => slug).join(', ')} that the head is the newest: --yes, or the newest head you know: --head <slug>=<seq>:<hash>${telling.length < known.length ? '. A head that was signed before the backup was made says nothing about what came after it' : ''}`,
         );
       const now = call.now();
       // The time a backup knows is as old as it is; that it has passed since goes without saying.
