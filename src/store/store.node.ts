@@ -190,9 +190,16 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
     writer,
     counts,
     change: createChanges(engine),
-    async write(statements) {
-      expectRoom();
-      await transact(() => statements.forEach(run));
+    async write(statements, { urgent = false } = {}) {
+      const room = hasRoom();
+      if (!room && !urgent) throw new StoreFull(TROUBLES.full.says);
+      const all = () => transact(() => statements.forEach(run));
+      await all().catch((error: unknown) => {
+        if (!(urgent && room && error instanceof StoreFull)) throw error;
+        reserve.spend();
+        return all();
+      });
+      if (reserve.spent) emptyLog();
     },
     probe: () => patiently(probe, BUSY_PATIENCE_MS),
     onCommit: (listener) => void listeners.push(listener),

@@ -12,7 +12,7 @@ import { enrollMember } from '../../src/operations/members/enroll-member.js';
 import { importSlice } from '../../src/operations/members/import-members.js';
 import { startImport } from '../../src/operations/members/import-job.js';
 import { moveMember } from '../../src/operations/members/move-member.js';
-import { restoreSlice } from '../../src/operations/members/restore-members.js';
+import { restoreWaiting } from '../../src/operations/members/restore-members.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { afterDeciding, outcomeOf } from '../support/interleaving.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
@@ -57,7 +57,7 @@ const WAYS: Record<string, { readonly before: (d: Two) => Promise<unknown>; read
       // Resumed by a process that ended before it had restored anybody.
       await d.execute("UPDATE authority SET state = 'active' WHERE slug = 'two'");
     },
-    enter: (call) => restoreSlice(call),
+    enter: (call) => restoreWaiting(call, () => true),
   },
 };
 
@@ -114,7 +114,10 @@ describe('a decision about what stands in another chain', () => {
   it('a row that waits for its authority goes on waiting when that is halted again meanwhile', async () => {
     const d = await two();
     await WAYS['come back with its resume']?.before(d);
-    await restoreSlice(afterDeciding(d.call, () => haltAuthority(d.call, 'two', 'third')));
+    await restoreWaiting(
+      afterDeciding(d.call, () => haltAuthority(d.call, 'two', 'third')),
+      () => true,
+    );
     expect(await d.rows(`SELECT state, suspended_with IS NOT NULL AS waits FROM member WHERE entity_id = '${TWO}'`)).toEqual([
       { state: 'suspended', waits: 1 },
     ]);
