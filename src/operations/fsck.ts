@@ -4,7 +4,7 @@ import { jsonEqual } from '../federation/strict-json.js';
 import { sha256 } from '../keys/random.js';
 import { EMPTY_HEAD, eventHash } from '../store/event.js';
 import { artefact, authority, event, member, trustMark, trustMarkGrant } from '../store/schema.js';
-import type { Deployment } from './call.js';
+import { DEPLOYMENT, type Deployment } from './call.js';
 import { endOf } from './marks/issue-mark.js';
 import { authorityKeys } from './registry.js';
 import { hashAt } from './restore/heads.js';
@@ -152,6 +152,14 @@ export async function fsck(
     const head = row && headSaid(row.bytes);
     if (head && (await hashAt(db, authorityId, head.seq)) !== head.hash)
       damages.push({ code: 'event_gap', authority: slug, where: `event ${head.seq}`, detail: 'the signed head names it, and the chain does not have it' });
+    const above = head?.deployment;
+    if (above && (await hashAt(db, DEPLOYMENT, above.seq)) !== above.hash)
+      damages.push({
+        code: 'event_gap',
+        authority: DEPLOYMENT,
+        where: `event ${above.seq}`,
+        detail: `the signed head of ${slug} names it, and the chain does not have it`,
+      });
   }
 
   async function checkEvents(authorityId: string, slug: string): Promise<void> {
@@ -198,7 +206,7 @@ async function checkArtefact(
   const { iss, sub, iat, exp } = jws.value.claims;
   if (iss !== issuer || iat !== one.iat) add('artefact_claims', where, 'its iss or iat is not what is on record');
   if (one.kind === 'statement' && sub !== one.key) add('artefact_claims', where, 'it is about another entity');
-  // exp 0 on record: withheld after a compromise, until it is signed anew.
+  // Of what an earlier version withheld the end is not on record.
   const end = one.kind === 'mark' && one.exp !== null ? (endOf(one.exp) ?? undefined) : one.exp;
-  if (one.exp !== null && one.exp !== 0 && exp !== end) add('artefact_claims', where, 'its exp is not what is on record');
+  if (one.exp !== null && one.withheld !== 'earlier_version' && exp !== end) add('artefact_claims', where, 'its exp is not what is on record');
 }

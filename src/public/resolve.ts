@@ -83,11 +83,11 @@ function underAnchor(published: Published, authority: ServedAuthority, subject: 
         return andThen(stored(types), (whole) =>
           whole?.rests === 'gone'
             ? no('not_found', GONE)
-            : whole?.rests === 'sound'
+            : whole?.rests === 'sound' && !whole.withheld
               ? no('unsupported_parameter', WHOLE_ONLY)
               : no('temporarily_unavailable', ANEW),
         );
-      if (!found || found.rests === 'changed') return no('temporarily_unavailable', ANEW);
+      if (!found || found.rests === 'changed' || (found.withheld && found.rests !== 'gone')) return no('temporarily_unavailable', ANEW);
       return found.rests === 'gone' ? no('not_found', GONE) : { ok: true, artefact: found, questions };
     });
   });

@@ -22,10 +22,11 @@ export const ready = (artefact: ServedArtefact): Ready => ({
   headers: { 'content-type': artefact.mediaType, etag: artefact.etag, 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' },
 });
 
-/** What cannot be served, past its cap or late for renewal: an expired statement is never served. */
-function unavailable(c: Context, { cap, exp }: ServedArtefact, now: number): Response | undefined {
+/** What cannot be served, past its cap, withheld or late for renewal: an expired statement is never served. */
+function unavailable(c: Context, { cap, exp, withheld }: ServedArtefact, now: number): Response | undefined {
   if (cap !== null && cap <= now) return federationError(c, 'not_found', 'this entity does not publish it any more');
-  if (exp !== null && exp <= now) return federationError(c, 'temporarily_unavailable', 'it is being signed anew; try again shortly', { 'retry-after': '10' });
+  if (withheld || (exp !== null && exp <= now))
+    return federationError(c, 'temporarily_unavailable', 'it is being signed anew; try again shortly', { 'retry-after': '10' });
   return undefined;
 }
 

@@ -41,7 +41,22 @@ export const inLots = (ids: readonly string[]): readonly (readonly string[])[] =
 
 export type NewArtefact = typeof artefact.$inferInsert;
 
-const REPLACED = ['media_type', 'bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'member_id', 'organization_id', 'renew_at', 'lease_until'];
+const REPLACED = [
+  'media_type',
+  'bytes',
+  'sha256',
+  'iat',
+  'exp',
+  'cap',
+  'kid',
+  'generation',
+  'cut',
+  'member_id',
+  'organization_id',
+  'renew_at',
+  'lease_until',
+  'withheld',
+];
 const REPLACE = `ON CONFLICT (authority_id, kind, key, variant) DO UPDATE SET ${REPLACED.map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
 /** Publish artefacts: new ones appear, those at the same place are replaced. Each key remembers until when what it signed lasts. */
@@ -57,19 +72,25 @@ export const whileCurrent = (column: (name: string) => string): string =>
 export type RenewedArtefact = Pick<
   NewArtefact,
   'authorityId' | 'kind' | 'variant' | 'bytes' | 'sha256' | 'iat' | 'exp' | 'cap' | 'kid' | 'generation' | 'cut' | 'renewAt'
-> & { readonly id: number; readonly was: string };
+> & { readonly id: number; readonly was: Read };
+
+/** What was read of a row that is renewed. */
+export type Read = Pick<typeof artefact.$inferSelect, 'sha256' | 'cap' | 'renewAt' | 'withheld'>;
 
 const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'renew_at'];
 
 /**
- * Renewal: only rows that still hold the bytes that were read, and only while the authority is active and its generation
- * the one signed for. Never an insert: what a halt removed stays removed.
+ * Renewal: only rows that stand as they were read, and only while the authority is active and its generation the one signed
+ * for. One that was withheld meanwhile, or whose end was moved, is signed once more. Never an insert: what a halt removed
+ * stays removed.
  */
 export const renewArtefacts = (rows: readonly RenewedArtefact[]): readonly Statement[] => [
   raw(
-    `UPDATE artefact SET ${RENEWED.map((name) => `${name} = json_extract(new.value, '$.${name}')`).join(', ')}, lease_until = 0
+    `UPDATE artefact SET ${RENEWED.map((name) => `${name} = json_extract(new.value, '$.${name}')`).join(', ')}, lease_until = 0, withheld = NULL
      FROM json_each(?) AS new
-     WHERE artefact.id = json_extract(new.value, '$.id') AND artefact.sha256 = json_extract(new.value, '$.was')
+     WHERE artefact.id = json_extract(new.value, '$.id') AND artefact.sha256 = json_extract(new.value, '$.was.sha256')
+       AND artefact.cap IS json_extract(new.value, '$.was.cap') AND artefact.renew_at IS json_extract(new.value, '$.was.renewAt')
+       AND artefact.withheld IS json_extract(new.value, '$.was.withheld')
        AND (SELECT generation FROM authority WHERE authority.id = artefact.authority_id AND authority.state = 'active') = json_extract(new.value, '$.generation')`,
     JSON.stringify(rows.map(({ renewAt, cut, authorityId: _, kind: __, variant: ___, ...row }) => ({ ...row, cut: cut ?? 0, renew_at: renewAt ?? null }))),
   ),

@@ -87,7 +87,7 @@ export const dueElsewhere = (authorityId: string, now: number): Statement =>
 /** A key of an authority was compromised: every answer that rests on its statements waits until it was evaluated anew. */
 export const withholdResting = (authorityId: string, now: number): readonly Statement[] => [
   raw(
-    `UPDATE artefact SET exp = 0 WHERE kind = 'resolve' AND (authority_id, key) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
+    `UPDATE artefact SET withheld = 'key_revoked', renew_at = NULL WHERE kind = 'resolve' AND (authority_id, key) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
     authorityId,
   ),
   dueResting(authorityId, now),

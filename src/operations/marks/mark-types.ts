@@ -7,7 +7,7 @@ import { withdrawMarks } from './cut-marks.js';
 import { moveEnd } from '../members/move-end.js';
 import type { MarkTypeRow } from './issue-mark.js';
 import { Refusal, refuseFindings } from '../refusal.js';
-import { expectVersion, findAuthority } from '../registry.js';
+import { expectNotOvertaken, expectVersion, findAuthority } from '../registry.js';
 import { readUrl } from '../../federation/read-url.js';
 
 export interface MarkTypeInput {
@@ -149,6 +149,7 @@ export async function haltMarkType(
   if (halt && !reason) throw new Refusal('invalid_request', 'halting a type needs a reason');
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
+  const { v: seen } = await findMarkType(call, authorityId, type);
   return change<MarkTypeRow & { readonly withdrawn: number }>(call, {
     authorityId,
     scope: null,
@@ -158,6 +159,7 @@ export async function haltMarkType(
       const before = await findMarkType(call, authorityId, type);
       const state = halt ? ('halted' as const) : ('active' as const);
       if (before.state === state) return { events: [], statements: [], result: { ...before, withdrawn: 0 } };
+      if (!halt) expectNotOvertaken(seen, before.v);
       const now = call.now();
       const ofType = eq(trustMark.trustMarkType, type);
       const [live] = await db

@@ -2,6 +2,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { Finding } from '../../federation/entry.js';
 import { homeOf } from '../../federation/place.js';
 import { insertRows } from '../../store/bulk.js';
+import { beganAt } from '../../store/cut-since.js';
 import type { NewEvent } from '../../store/event.js';
 import { importEntity, job, jobRefusal } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
@@ -57,7 +58,7 @@ export async function importSlice(call: Call, slug: string, jobId: string, lines
       expectNoGap(fresh, before.done);
       if (fresh.length === 0) return { events: [], statements: [], result: before };
       const dryRun = before.params['dry_run'] === true;
-      const slice = await decideSlice(call, slug, fresh, dryRun ? jobId : undefined);
+      const slice = await decideSlice(call, slug, fresh, { id: jobId, dryRun: dryRun ? jobId : undefined });
       const told = [...slice.refused, ...slice.warned];
       const done = fresh.at(-1)?.line ?? before.done;
       const row: JobRow = {
@@ -111,11 +112,13 @@ async function readLine(call: Call, authority: AuthorityRow, { line, input, faul
   );
 }
 
-async function decideSlice(call: Call, slug: string, lines: readonly Read[], dryRun: string | undefined) {
+async function decideSlice(call: Call, slug: string, lines: readonly Read[], { id, dryRun }: { readonly id: string; readonly dryRun: string | undefined }) {
   const refused: Told[] = lines.flatMap(({ told }) => told ?? []);
   const warned: Told[] = [];
   const all = lines.flatMap(({ prepared }) => prepared ?? []);
-  const ground = await groundOf(call, await findAuthority(call.store.db, slug), all);
+  const authority = await findAuthority(call.store.db, slug);
+  // The file was written before the import began: a cut that came since then was not known to whoever wrote it.
+  const ground = await groundOf(call, authority, all, await beganAt(call.store.db, authority.id, id, 'import.started'));
   const earlier = dryRun === undefined ? [] : await seenBefore(call, dryRun, all);
   const seen = new Set(earlier.map(({ entityId }) => entityId));
   for (const { spelling, entityId } of earlier) ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId, state: 'vetting' }]);

@@ -1,5 +1,6 @@
-import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, ne, type SQL, sql } from 'drizzle-orm';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import { HeadMoved } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { authority, member, organization } from '../../store/schema.js';
@@ -19,33 +20,66 @@ const AT_ONCE = 20;
 /** Bring back what a halt of an organization or authority suspended, as far as one request goes; what is left, or fails now, the background does. */
 export async function restoreAll(call: Call, source: string): Promise<void> {
   const { idempotency: _, ...plain } = call;
-  for (let n = 0; n < AT_ONCE; n++) if ((await restoreSlice(plain, source).catch(() => 0)) === 0) return;
+  let left = AT_ONCE;
+  await restoreWaiting(plain, () => left-- > 0, source).catch(() => undefined);
 }
 
 /**
- * Members whose organization or authority was halted and is active again come back, a slice in one commit, each with its
- * statement and its marks. State says what is left to do, so a restore that is interrupted goes on. One that cannot come back
- * (its membership has ended, it has no key, it belongs to another organization now) stays suspended, as if by itself.
- * @returns how many were looked at; 0 means nobody is left
+ * Members whose organization or authority was halted and is active again come back, slice by slice. An authority that cannot
+ * take its own back now, because it cannot sign, holds up nobody else's.
+ * @param more false stops between two slices
+ * @throws Error that names the authorities that could not, after the others had their turn
  */
-export async function restoreSlice(call: Call, source?: string): Promise<number> {
+export async function restoreWaiting(call: Call, more: () => boolean, source?: string): Promise<void> {
+  const passed: string[] = [];
+  const failed: { readonly slug: string; readonly error: unknown }[] = [];
+  while (more()) {
+    const place = await nextWaiting(call, source, passed);
+    if (!place) break;
+    const done = await restoreSlice(call, place, source).catch((error: unknown) => {
+      failed.push({ slug: place.slug, error });
+      return 0;
+    });
+    if (done === 0) passed.push(place.authorityId);
+  }
+  if (failed.length)
+    throw new Error(`members of ${failed.map(({ slug }) => slug).join(', ')} that a halt suspended cannot be restored now`, { cause: failed[0]?.error });
+}
+
+interface Place {
+  readonly authorityId: string;
+  readonly slug: string;
+}
+
+/** An authority that has members who can come back, among those not passed over. */
+async function nextWaiting(call: Call, source: string | undefined, passed: readonly string[]): Promise<Place | undefined> {
   const { db } = call.store;
-  const waiting = await sourcesThatCameBack(call, source);
-  if (waiting.length === 0) return 0;
+  const elsewhere = sql`+${member.authorityId} NOT IN (SELECT value FROM json_each(${JSON.stringify(passed)}))`;
+  const waiting = await sourcesThatCameBack(call, source, elsewhere);
+  if (waiting.length === 0) return undefined;
   const [first] = await db
     .select({ authorityId: member.authorityId, slug: authority.slug })
     .from(member)
     .innerJoin(authority, eq(authority.id, member.authorityId))
-    .where(and(inArray(member.suspendedWith, waiting), eq(member.state, 'suspended'), eq(authority.state, 'active')))
+    .where(and(inArray(member.suspendedWith, waiting), eq(member.state, 'suspended'), eq(authority.state, 'active'), elsewhere))
     .limit(1);
-  if (!first) return 0;
-  const { authorityId, slug } = first;
+  return first;
+}
+
+/**
+ * Some of them at one authority, in one commit, each with its statement and its marks. State says what is left to do, so a
+ * restore that is interrupted goes on. One that cannot come back (its membership has ended, it has no key, it belongs to
+ * another organization now) stays suspended, as if by itself.
+ * @returns how many were looked at; 0 means nobody is left
+ */
+function restoreSlice(call: Call, { authorityId }: Place, source: string | undefined): Promise<number> {
+  const { db } = call.store;
   return change<number>(call, {
     authorityId,
     scope: null,
     async decide(watch) {
       const [row] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
-      const back = await sourcesThatCameBack(call, source);
+      const back = await sourcesThatCameBack(call, source, sql`+${member.authorityId} = ${authorityId}`);
       const rows =
         row?.state !== 'active' || back.length === 0
           ? []
@@ -63,7 +97,6 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
         coming.map(({ member: one }) => one),
         watch,
       );
-      const _now = call.now();
       return {
         events: tried.map((one) => eventOf(one)),
         elsewhere: marks.elsewhere,
@@ -74,11 +107,6 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
         result: rows.length,
       };
     },
-  }).catch((error: unknown) => {
-    // It cannot sign now: its members wait, and nobody else does for them.
-    if (error instanceof Refusal && error.code === 'wrong_state')
-      throw new Error(`members of ${slug} that a halt suspended cannot be restored now`, { cause: error });
-    throw error;
   });
 }
 
@@ -90,6 +118,8 @@ type Restored = { readonly member: MemberRow; readonly with: string | null; read
 async function restored(call: Call, issuer: Issuer, before: MemberRow): Promise<Restored> {
   const source = before.suspendedWith;
   const seen = { ...before, suspendedWith: null, updatedAt: call.now(), v: before.v + 1 };
+  // The authority was halted again since it was found among those that came back: its row waits for the next resume.
+  if (source !== null && (await isHalted(call, source))) throw new HeadMoved();
   try {
     if (source?.startsWith('org_') && before.organizationId !== source) throw new Refusal('wrong_state', 'it belongs to another organization now');
     await expectMayBeActive(call.store.db, before);
@@ -101,6 +131,15 @@ async function restored(call: Call, issuer: Issuer, before: MemberRow): Promise<
     return { member: row, with: source, statements, why: error.message };
   }
 }
+
+const isHalted = async ({ store: { db } }: Call, authorityId: string): Promise<boolean> =>
+  (
+    await db
+      .select({ id: authority.id })
+      .from(authority)
+      .where(and(eq(authority.id, authorityId), ne(authority.state, 'active')))
+      .limit(1)
+  ).length > 0;
 
 const eventOf = (one: Restored): NewEvent => ({
   type: 'statement' in one ? 'member.resumed' : 'member.left_suspended',
@@ -116,12 +155,15 @@ const eventOf = (one: Restored): NewEvent => ({
   artefacts: 'statement' in one ? published([one.statement]) : [],
 });
 
-/** Organizations and authorities that suspended members and are active now. An index says which there are. */
-async function sourcesThatCameBack({ store: { db } }: Pick<Deployment, 'store'>, source: string | undefined): Promise<readonly string[]> {
+/**
+ * Organizations and authorities that suspended members and are active now. An index says which there are.
+ * @param at a condition on the members
+ */
+async function sourcesThatCameBack({ store: { db } }: Pick<Deployment, 'store'>, source: string | undefined, at: SQL): Promise<readonly string[]> {
   const all = await db
     .selectDistinct({ id: sql<string>`suspended_with` })
     .from(member)
-    .where(source === undefined ? isNotNull(member.suspendedWith) : eq(member.suspendedWith, source))
+    .where(and(source === undefined ? isNotNull(member.suspendedWith) : eq(member.suspendedWith, source), at))
     .limit(500);
   if (all.length === 0) return [];
   const ids = JSON.stringify(all.map(({ id }) => id));

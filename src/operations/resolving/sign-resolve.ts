@@ -1,5 +1,6 @@
 import { mediaTypes, type Metadata, parseJws, type ResolveResponseClaims, signResolveResponse, limits } from '../../federation/entry.js';
 import type { NewArtefact } from '../../store/bulk.js';
+import type { artefact } from '../../store/schema.js';
 import { MAX_SINGLE_TYPES, MAX_SUBSET_TYPES, resolveVariant } from '../../store/published.js';
 import type { Deployment } from '../call.js';
 import { artefactOf, type Issuer, orRefuse } from '../artefacts/publish.js';
@@ -70,10 +71,10 @@ export async function signedResponses(deployment: Deployment, issuer: Issuer, re
 export async function resignedResponse(
   deployment: Deployment,
   issuer: Issuer,
-  row: { readonly bytes: string; readonly key: string; readonly variant: string; readonly exp: number | null; readonly cap: number | null },
+  row: Pick<typeof artefact.$inferSelect, 'bytes' | 'key' | 'variant' | 'exp' | 'cap' | 'withheld'>,
 ): Promise<NewArtefact | undefined> {
   const iat = deployment.now();
-  if (row.exp === null || row.exp <= iat) return undefined;
+  if (row.withheld !== null || row.exp === null || row.exp <= iat) return undefined;
   const jws = parseJws(row.bytes, mediaTypes.typOf(mediaTypes.RESOLVE_RESPONSE), limits.MAX_CHAIN_BYTES);
   if (!jws.ok) return undefined;
   const bytes = orRefuse('the resolve response', await signResolveResponse({ ...(jws.value.claims as unknown as ResolveResponseClaims), iat }, issuer.signer));
