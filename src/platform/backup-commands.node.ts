@@ -3,6 +3,7 @@ import { green, out, talk } from '../cli/output.js';
 import { headTable } from '../cli/restore.js';
 import { collect, readInput } from '../cli/shell.js';
 import type { ChainHead } from '../operations/restore/heads.js';
+import { progressLine, showReport } from './check-report.js';
 import type { Config } from './config.js';
 import { databaseFile } from './deployment.node.js';
 
@@ -19,12 +20,10 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .description('copy the database, also while it is in use')
     .action(async (file: string, _options: object, command: Command) => {
       const { createBackup } = await import('./local/backup.node.js');
-      const { bytes, heads } = await createBackup(
-        databaseFile(configOf(command).data),
-        file,
-        (percent) => void (process.stderr.isTTY && process.stderr.write(`\r${percent} %`)),
-      );
-      if (process.stderr.isTTY) process.stderr.write('\n');
+      const said = progressLine();
+      const { bytes, heads } = await createBackup(databaseFile(configOf(command).data), file, (what, n) =>
+        said(what === 'copying' ? `copying, ${n} %` : `checking the copy, ${n} MB`),
+      ).finally(() => said());
       out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
       out(`It ends with these events:\n${shown(heads)}`);
     });
@@ -33,11 +32,12 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .description('check a backup as fsck would, and show where it ends')
     .action(async (file: string) => {
       const { verifyBackup } = await import('./local/backup.node.js');
-      const { integrity, damages, at, heads } = await verifyBackup(file);
-      if (integrity === 'ok' && damages.length === 0)
+      const said = progressLine();
+      const { at, heads, ...report } = await verifyBackup(file, (what, n) => said(`${what}, ${n}`)).finally(() => said());
+      if (report.integrity === 'ok' && report.damages.length === 0)
         return out(`${green('the backup is sound')}. It was made ${dated(at)} and ends with these events:\n${shown(heads)}`);
       process.exitCode = 4;
-      return out(`${integrity}\n${damages.map(({ code, where, detail }) => `${code} ${where}: ${detail}`).join('\n')}`);
+      return showReport('the backup is damaged', report);
     });
   backup
     .command('restore <file>')

@@ -7,7 +7,7 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import * as schema from './schema.js';
-import { type Database, type Statement, storeError, StoreFull } from './database.js';
+import { type Database, piecesOf, type Statement, storeError, StoreFull } from './database.js';
 import { patiently } from './patience.node.js';
 import { noReserve } from './reserve.node.js';
 import { NEWER, schemaAge } from './schema-age.node.js';
@@ -144,7 +144,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
         if (elsewhere.some((one) => began.get(one.authorityId)?.seq !== one.head.seq)) return { ok: false, error: new HeadMoved() };
         try {
           // A nested transaction is a savepoint: one that fails rolls back alone and uses no number.
-          writer.transaction(() => [...chained.map(({ rows }) => insertEvents(rows)), ...statements].forEach(run))();
+          writer.transaction(() => piecesOf([...chained.map(({ rows }) => insertEvents(rows)), ...statements]).forEach(run))();
         } catch (error) {
           if (!writer.inTransaction) throw error; // the disk is full: SQLite rolled all of it back
           return { ok: false, error: storeError(error) };
@@ -191,7 +191,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
     change: createChanges(engine),
     async write(statements) {
       expectRoom();
-      await transact(() => statements.forEach(run));
+      await transact(() => piecesOf(statements).forEach(run));
     },
     probe: () => patiently(probe, BUSY_PATIENCE_MS),
     onCommit: (listener) => void listeners.push(listener),

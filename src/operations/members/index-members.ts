@@ -1,5 +1,6 @@
 import { asc, eq, gt, sql } from 'drizzle-orm';
-import { homeOf } from '../../federation/place.js';
+import type { JwkSet } from '../../federation/entry.js';
+import { spellingOf } from '../../federation/place.js';
 import type { Database } from '../../store/database.js';
 import { INDEXED_TO, indexRows } from '../../store/member-rows.js';
 import { member, setting } from '../../store/schema.js';
@@ -14,19 +15,28 @@ export async function indexedTo(db: Database): Promise<string | undefined> {
   return row?.value;
 }
 
-/** Index a slice of the members that an earlier version wrote: keys by thumbprint, identifiers by spelling. Gives how many. */
+/** Index a slice of the members that are not yet: keys by thumbprint, identifiers by spelling. Gives how many. */
 export async function indexMembers(deployment: Pick<Deployment, 'store'>, limit = SLICE): Promise<number> {
   const after = await indexedTo(deployment.store.db);
   if (after === undefined) return 0;
   const rows = await deployment.store.db
-    .select({ memberId: member.id, authorityId: member.authorityId, entityId: member.entityId, jwks: member.jwks, text: sql<string>`${member.jwks}` })
+    // As text: a row whose keys cannot be read holds up nobody else.
+    .select({ memberId: member.id, entityId: member.entityId, jwks: sql<string>`${member.jwks}` })
     .from(member)
     .where(gt(member.id, after))
     .orderBy(asc(member.id))
     .limit(limit);
   const indexed = await Promise.all(
-    rows.map(async ({ jwks, text, entityId, ...of }) => ({ ...of, jwks: text, spelling: homeOf(entityId), thumbprints: await thumbprintsOf(jwks) })),
+    rows.map(async ({ memberId, entityId, jwks }) => ({ memberId, jwks, spelling: spellingOf(entityId), thumbprints: await thumbprintsIn(jwks) })),
   );
   await deployment.store.write(indexRows(indexed, rows.length < limit ? null : (rows.at(-1)?.memberId ?? null)));
   return rows.length;
+}
+
+async function thumbprintsIn(jwks: string): Promise<readonly string[] | null> {
+  try {
+    return await thumbprintsOf(JSON.parse(jwks) as JwkSet);
+  } catch {
+    return null;
+  }
 }

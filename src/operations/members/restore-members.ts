@@ -1,10 +1,11 @@
-import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
+import { eq } from 'drizzle-orm';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { authority, member, organization } from '../../store/schema.js';
+import { authorityOfSuspended, sourcesThatCameBack, suspendedWith } from '../../store/member-lookups.js';
+import { authority } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
-import { type Call, change, type Deployment } from '../call.js';
+import { type Call, change } from '../call.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
@@ -30,14 +31,9 @@ export async function restoreAll(call: Call, source: string): Promise<void> {
  */
 export async function restoreSlice(call: Call, source?: string): Promise<number> {
   const { db } = call.store;
-  const waiting = await sourcesThatCameBack(call, source);
+  const waiting = await sourcesThatCameBack(db, source);
   if (waiting.length === 0) return 0;
-  const [first] = await db
-    .select({ authorityId: member.authorityId, slug: authority.slug })
-    .from(member)
-    .innerJoin(authority, eq(authority.id, member.authorityId))
-    .where(and(inArray(member.suspendedWith, waiting), eq(member.state, 'suspended'), eq(authority.state, 'active')))
-    .limit(1);
+  const first = await authorityOfSuspended(db, waiting);
   if (!first) return 0;
   const { authorityId, slug } = first;
   return change<number>(call, {
@@ -45,15 +41,8 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
     scope: null,
     async decide(watch) {
       const [row] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
-      const back = await sourcesThatCameBack(call, source);
-      const rows =
-        row?.state !== 'active' || back.length === 0
-          ? []
-          : await db
-              .select()
-              .from(member)
-              .where(and(eq(member.authorityId, authorityId), inArray(member.suspendedWith, back), eq(member.state, 'suspended')))
-              .limit(SLICE);
+      const back = await sourcesThatCameBack(db, source);
+      const rows = row?.state !== 'active' || back.length === 0 ? [] : await suspendedWith(db, authorityId, back, SLICE);
       if (!row || rows.length === 0) return { events: [], statements: [], result: 0 };
       const issuer = await issuerOf(call, row);
       const tried = await Promise.all(rows.map((one) => restored(call, issuer, one)));
@@ -63,7 +52,6 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
         coming.map(({ member: one }) => one),
         watch,
       );
-      const _now = call.now();
       return {
         events: tried.map((one) => eventOf(one)),
         elsewhere: marks.elsewhere,
@@ -115,27 +103,3 @@ const eventOf = (one: Restored): NewEvent => ({
   },
   artefacts: 'statement' in one ? published([one.statement]) : [],
 });
-
-/** Organizations and authorities that suspended members and are active now. An index says which there are. */
-async function sourcesThatCameBack({ store: { db } }: Pick<Deployment, 'store'>, source: string | undefined): Promise<readonly string[]> {
-  const all = await db
-    .selectDistinct({ id: sql<string>`suspended_with` })
-    .from(member)
-    .where(source === undefined ? isNotNull(member.suspendedWith) : eq(member.suspendedWith, source))
-    .limit(500);
-  if (all.length === 0) return [];
-  const ids = JSON.stringify(all.map(({ id }) => id));
-  const among = sql`id IN (SELECT value FROM json_each(${ids}))`;
-  const [organizations, authorities] = await Promise.all([
-    db
-      .select({ id: organization.id })
-      .from(organization)
-      .where(and(among, eq(organization.state, 'active'))),
-    db
-      .select({ id: authority.id })
-      .from(authority)
-      .where(and(among, eq(authority.state, 'active'))),
-  ]);
-  // So many at a time: D1 binds at most 100 values.
-  return [...organizations, ...authorities].map(({ id }) => id).slice(0, 50);
-}
