@@ -1,6 +1,7 @@
-import { and, asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, getTableName, gt, sql } from 'drizzle-orm';
 import { type JwkSet, limits, type PublicJwk, verifyJws, parseJws } from '../federation/entry.js';
 import { sha256 } from '../keys/random.js';
+import { TABLES } from '../store/cells.js';
 import { storeError } from '../store/database.js';
 import { troubleIn } from '../store/trouble.js';
 import { artefact, authority, authorityKey } from '../store/schema.js';
@@ -55,7 +56,10 @@ export async function fsck(
     })
     .from(authority);
   for (const { id, slug } of authorities) slugs.set(id, slug);
-  await look('deployment', 'cells', () => checkCells(db, addTo, (table, n) => progress(`cells of ${table}`, n)));
+  for (const [n, table] of TABLES.entries()) {
+    progress('cells of tables', n);
+    await look('deployment', `table ${getTableName(table)}`, () => checkCells(db, table, addTo));
+  }
   const indexed = await indexedTo(db);
   for (const row of authorities) {
     const { id, slug } = row;

@@ -32,7 +32,7 @@ export function insertRows<T extends SQLiteTable>(
   // MATERIALIZED: json_each writes its value out anew at every mention, once a row is enough.
   const together = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) ${into} SELECT ${columns.map((_, n) => `json_extract(v, '$[${n}]')`).join(', ')} FROM r WHERE ${only(extracted)} ${tail}`;
   const apart = () =>
-    `WITH r AS (SELECT ${columns.map((_, n) => `?${n + 1} AS c${n}`).join(', ')}) ${into} SELECT ${columns.map((_, n) => `c${n}`).join(', ')} FROM r WHERE ${only((name) => `r.c${at(name)}`)} ${tail}`;
+    `WITH r AS (SELECT ${columns.map((_, n) => `? AS c${n}`).join(', ')}) ${into} SELECT ${columns.map((_, n) => `c${n}`).join(', ')} FROM r WHERE ${only((name) => `r.c${at(name)}`)} ${tail}`;
   return inPieces(
     lotsOf(rows, encode).map((lot) => (lot.bytes > LOT_BYTES ? raw(apart(), ...encode(lot.rows[0] as T['$inferInsert'])) : raw(together, lot.json))),
   );
