@@ -1,4 +1,4 @@
-import { green, out, red, table, talk } from '../cli/output.js';
+import { green, out, progress, progressEnds, red, table, talk } from '../cli/output.js';
 import { type Damage, type DamageCode, REMEDIES } from '../operations/fsck/damage.js';
 
 /** Lines of progress where nobody watches a terminal, at most so often (milliseconds). */
@@ -6,13 +6,12 @@ const EVERY_MS = 10_000;
 
 /** What is being done, on one line of a terminal; elsewhere a line now and then. Called with nothing when it is done. */
 export function progressLine(): (text?: string) => void {
-  const tty = process.stderr.isTTY;
   let last = performance.now();
   let begun = false;
   return (text) => {
-    if (text === undefined) return void (tty && begun && process.stderr.write('\n'));
+    if (text === undefined) return begun ? progressEnds() : undefined;
     begun = true;
-    if (tty) return void process.stderr.write(`\r\u001b[K${text}`);
+    if (process.stderr.isTTY) return progress(text);
     if (performance.now() - last < EVERY_MS) return;
     last = performance.now();
     talk(text);

@@ -13,7 +13,7 @@ import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
 import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
-import { out, printJson, red, showFindings, table, talk } from '../cli/output.js';
+import { multiline, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
 import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
@@ -70,7 +70,7 @@ async function serve(options: { readonly publicOnly?: boolean; readonly entityId
     );
   };
   process.on('SIGTERM', end).on('SIGINT', end);
-  out(said); // whoever waits for this may send a signal next
+  out(multiline(said)); // whoever waits for this may send a signal next
 }
 
 async function everything(config: Config, entityId: string | undefined) {
@@ -178,7 +178,6 @@ function createProgram(): Command {
     .showSuggestionAfterError()
     .exitOverride();
   localCommands(program);
-  backupCommands(program, configOf);
   authorityCommands(program);
   memberCommands(program);
   organizationCommands(program);
@@ -188,6 +187,7 @@ function createProgram(): Command {
   federationCommands(program);
   watchingCommands(program);
   accessCommands(program);
+  backupCommands(program, configOf);
   clockCommands(program);
   restoreCommands(program);
   resolveCommand(program, (subject, anchors) =>
@@ -218,7 +218,9 @@ function report(error: unknown, json: boolean): number {
     if (error.findings.length && !json) talk(showFindings(error.findings));
     return error.exitCode;
   }
-  talk(`${red('holdfast:')} ${error instanceof Error ? error.message : String(error)}`);
+  const message = error instanceof Error ? error.message : String(error);
+  // Faults of the configuration come one on a line.
+  talk(`${red('holdfast:')} ${error instanceof ConfigError ? multiline(message) : message}`);
   if (error instanceof Refusal && error.findings.length) talk(showFindings(error.findings));
   return error instanceof ConfigError ? 2 : error instanceof DamagedDatabase ? 4 : 1;
 }
