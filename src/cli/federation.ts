@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Finding, JwkSet } from '../federation/entry.js';
 import { CliError } from './client.js';
 import { clean, dim, green, lines, out, printJson, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
+import { listingCommand } from './listings.js';
 import { collect, globals, type Page, path, readInput, readJson, show } from './shell.js';
 
 interface PinView {
@@ -50,7 +51,9 @@ const colored = (state: string | null) =>
 
 export function federationCommands(program: Command): void {
   anchorCommands(program.command('anchor').description('trust anchors this authority resolves under, besides itself'));
-  entityCommands(program.command('entity').description('what the resolver has evaluated'));
+  const entity = program.command('entity').description('what the resolver has evaluated');
+  entityCommands(entity);
+  listingCommand(entity);
   graphCommands(program);
 }
 

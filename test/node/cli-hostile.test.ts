@@ -122,6 +122,7 @@ describe('what others wrote, whatever command shows it', () => {
     ['job', 'list'],
     ['entity', 'list'],
     ['anchor', 'list'],
+    ['entity', 'listings'],
     ['policy', 'list'],
     ['mark', 'type', 'list'],
     ['member', 'watch'],
