@@ -39,4 +39,12 @@ describe('owner keys', () => {
     expect(JSON.stringify([await d.rows('SELECT * FROM event'), await d.rows('SELECT * FROM api_key')])).not.toContain(token);
     expect((await d.admin('POST', '/api-keys', { name: 'next', role: 'owner' }, { token })).status).toBe(201);
   });
+  it('a key is for authorities that exist: none waits for one that is made under the name later', async () => {
+    const d = await testDeployment();
+    const key = (authorities: readonly string[]) => d.admin('POST', '/api-keys', { name: 'k', role: 'operator', authorities });
+    const refused = await key(['main', 'later']);
+    expect([refused.status, refused.json.code, refused.json.detail]).toEqual([404, 'not_found', expect.stringContaining('no authority later')]);
+    expect((await key(['main'])).status).toBe(201);
+    expect(await d.rows("SELECT count(*) AS n FROM event WHERE type = 'api_key.created' AND detail LIKE '%later%'")).toEqual([{ n: 0 }]);
+  });
 });

@@ -1,7 +1,8 @@
 import { and, count, eq, gt, isNull, ne, or } from 'drizzle-orm';
 import { newApiKey, newId, sha256 } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
-import { apiKey, type Role } from '../../store/schema.js';
+import type { Database } from '../../store/database.js';
+import { apiKey, authority, type Role } from '../../store/schema.js';
 import type { Actor } from '../../store/event.js';
 import { allow, type Call, change, DEPLOYMENT, type Deployment, SYSTEM, systemCall } from '../call.js';
 import { Refusal } from '../refusal.js';
@@ -27,19 +28,24 @@ export async function createApiKey(call: Call, input: ApiKeyInput, token = newAp
   return change(call, {
     authorityId: DEPLOYMENT,
     scope: row.id,
-    decide: async () => ({
-      events: [
-        {
-          type: 'api_key.created',
-          subjectKind: 'api_key',
-          subjectId: row.id,
-          detail: { name: row.name, role: row.role, authorities: row.authorities, prefix: row.prefix },
-        },
-      ],
-      statements: [insertRows(apiKey, [row])],
-      result: { row, token: token.token },
-    }),
+    async decide() {
+      await expectAuthorities(call.store.db, row.authorities);
+      const detail = { name: row.name, role: row.role, authorities: row.authorities, prefix: row.prefix };
+      return {
+        events: [{ type: 'api_key.created', subjectKind: 'api_key', subjectId: row.id, detail }],
+        statements: [insertRows(apiKey, [row])],
+        result: { row, token: token.token },
+      };
+    },
   });
+}
+
+/** A key for an authority that does not exist yet would be a key for whatever is made under that name later. @throws Refusal not_found */
+async function expectAuthorities(db: Database, slugs: readonly string[] | null): Promise<void> {
+  if (slugs === null) return;
+  const known = new Set((await db.select({ slug: authority.slug }).from(authority)).map(({ slug }) => slug));
+  const missing = slugs.filter((slug) => !known.has(slug));
+  if (missing.length) throw new Refusal('not_found', `there is no authority ${missing.join(', ')}; make it first, then a key for it`);
 }
 
 async function newRow(now: number, { id: createdBy }: Actor, { name, role, authorities, expiresAt }: ApiKeyInput, token: NewToken): Promise<ApiKeyRow> {
