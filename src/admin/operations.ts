@@ -4,7 +4,7 @@ import { allow } from '../operations/call.js';
 import { confirmClock, readClock } from '../operations/clock/confirm-clock.js';
 import { type ClockState, clockWords } from '../operations/clock/trusted-clock.js';
 import { findJob } from '../operations/jobs/jobs.js';
-import { reindexMembers } from '../operations/members/reindex-members.js';
+import { reindexMembers } from '../operations/members/index-members.js';
 import { WARNING } from '../operations/members/import-members.js';
 import { listApiKeys, listDeploymentEvents, listEvents, listJobs, listRefusals } from '../operations/read.js';
 import { findAuthority } from '../operations/registry.js';

@@ -2,9 +2,9 @@ import { asc, eq, gt, sql } from 'drizzle-orm';
 import type { JwkSet } from '../../federation/entry.js';
 import { spellingOf } from '../../federation/place.js';
 import type { Database } from '../../store/database.js';
-import { INDEXED_TO, indexRows } from '../../store/member-rows.js';
+import { INDEXED_TO, indexAnew, indexRows } from '../../store/member-rows.js';
 import { member, setting } from '../../store/schema.js';
-import type { Deployment } from '../call.js';
+import { allow, type Call, change, DEPLOYMENT, type Deployment } from '../call.js';
 import { thumbprintsOf } from './key-binding.js';
 
 const SLICE = 250;
@@ -39,4 +39,18 @@ async function thumbprintsIn(jwks: string): Promise<readonly string[] | null> {
   } catch {
     return null;
   }
+}
+
+/** Make the indexes of members' keys and spellings anew, in the background. Enrolments wait for it. */
+export async function reindexMembers(call: Call): Promise<{ readonly state: 'indexing' }> {
+  allow(call, 'administer', null);
+  return change(call, {
+    authorityId: DEPLOYMENT,
+    scope: null,
+    decide: async () => ({
+      events: [{ type: 'members.reindexing', subjectKind: 'deployment', subjectId: DEPLOYMENT }],
+      statements: [indexAnew()],
+      result: { state: 'indexing' as const },
+    }),
+  });
 }
