@@ -1,3 +1,4 @@
+import { forgetJobs } from '../store/forget-jobs.js';
 import { and, eq, lt } from 'drizzle-orm';
 import { raw } from '../store/database.js';
 import { unconfirmed } from '../store/standing.js';
@@ -8,7 +9,6 @@ import { expectTrustedClock } from './clock/trusted-clock.js';
 import { signDueStatuses } from './marks/cut-marks.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { reachOf, staleArtefacts } from './jobs/jobs.js';
-import { forgetJobs } from './jobs/forget-jobs.js';
 import { consequencesOf } from './facts.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';

@@ -161,4 +161,5 @@ function remember<T>(call: Call, decision: Decision<T>): Decision<T> {
 }
 
 /** The service itself, for jobs and first start. */
-export const systemCall = (deployment: Deployment): Call => ({ ...deployment, actor: { id: 'system', kind: 'system' }, role: 'owner', authorities: null });
+export const SYSTEM = { actor: { id: 'system', kind: 'system' }, role: 'owner', authorities: null } as const;
+export const systemCall = (deployment: Deployment): Call => ({ ...deployment, ...SYSTEM });

@@ -1,4 +1,5 @@
 import { raw, type Statement } from './database.js';
+import { overList } from './lots.js';
 import type { knownEntity } from './schema.js';
 import { unwatchListing } from './superior-listings.js';
 
@@ -21,12 +22,11 @@ export const newlyKnown = (of: Pick<KnownEntity, 'authorityId' | 'entityId' | 's
 
 /** Evaluate these entities soon, as members of an authority. */
 export const knowMembers = (authorityId: string, entityIds: readonly string[], now: number): Statement =>
-  raw(
+  overList(
     `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at) SELECT ?, value, 'member', '[]', '{}', '[]', ? FROM json_each(?) WHERE true
      ON CONFLICT (authority_id, entity_id) DO UPDATE SET source = 'member', due_at = excluded.due_at, lease_until = 0, attempts = 0`,
-    authorityId,
-    now,
-    JSON.stringify(entityIds),
+    entityIds,
+    (lot) => [authorityId, now, lot],
   );
 
 /** Evaluate anew, soon, everything that rests on our statement about a member: the member itself and what lies below it. */

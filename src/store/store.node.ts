@@ -7,7 +7,7 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import * as schema from './schema.js';
-import { type Database, isDuplicate, type Statement, storeError, StoreFull } from './database.js';
+import { type Database, isDuplicate, piecesOf, type Statement, storeError, StoreFull } from './database.js';
 import { patiently } from './patience.node.js';
 import { noReserve } from './reserve.node.js';
 import { NEWER, schemaAge } from './schema-age.node.js';
@@ -144,7 +144,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
         if (elsewhere.some((one) => began.get(one.authorityId)?.seq !== one.head.seq)) return { ok: false, error: new HeadMoved() };
         try {
           // A nested transaction is a savepoint: one that fails rolls back alone and uses no number.
-          writer.transaction(() => [...chained.map(({ rows }) => insertEvents(rows)), ...statements].forEach(run))();
+          writer.transaction(() => piecesOf([...chained.map(({ rows }) => insertEvents(rows)), ...statements]).forEach(run))();
         } catch (error) {
           if (!writer.inTransaction) throw error; // the disk is full: SQLite rolled all of it back
           // A number is taken by `onlyWhile` (only-while.ts) alone: the heads were compared above.
@@ -185,7 +185,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
   async function write(statements: readonly Statement[], { urgent = false } = {}): Promise<void> {
     const room = hasRoom();
     if (!room && !urgent) throw new StoreFull(TROUBLES.full.says);
-    const all = () => transact(() => statements.forEach(run));
+    const all = () => transact(() => piecesOf(statements).forEach(run));
     await all().catch((error: unknown) => {
       if (!(urgent && room && error instanceof StoreFull)) throw error;
       reserve.spend();

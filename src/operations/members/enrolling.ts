@@ -1,11 +1,12 @@
-import { and, eq, sql } from 'drizzle-orm';
-import { homeOf } from '../../federation/place.js';
+import { and, eq } from 'drizzle-orm';
+import { spellingOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import { revokedSince } from '../../store/cut-since.js';
+import { inLot, overList, readByList } from '../../store/lots.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { member, memberWatch } from '../../store/schema.js';
+import { member } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type Call, may } from '../call.js';
 import { isError, type Judged } from '../judged.js';
@@ -42,11 +43,14 @@ export interface Ground {
 
 /** @param since the number of the authority's last event when they were asked for */
 export async function groundOf(call: Call, authority: AuthorityRow, all: readonly Prepared[], since: number): Promise<Ground> {
-  const ids = JSON.stringify(all.map(({ input }) => input.entityId));
-  const rows = await call.store.db
-    .select()
-    .from(member)
-    .where(and(eq(member.authorityId, authority.id), sql`entity_id IN (SELECT value FROM json_each(${ids}))`));
+  const rows = await readByList(
+    all.map(({ input }) => input.entityId),
+    (ids) =>
+      call.store.db
+        .select()
+        .from(member)
+        .where(and(eq(member.authorityId, authority.id), inLot(member.entityId, ids))),
+  );
   const spellings = new Map(
     await spellingsOf(
       call.store.db,
@@ -131,7 +135,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const given = new Set(keys.provenBy === 'operator' ? (input.removedKeys ?? []) : []);
   if (state === 'active') await expectMayBeActive(call.store.db, { organizationId: null, entityId: input.entityId });
   // The organization last: nothing may be refused once a new one is made.
-  const spelling = homeOf(input.entityId);
+  const spelling = spellingOf(input.entityId);
   ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId: input.entityId, state }]);
   const organizationId = ground.organizations.idOf(input.organization) ?? before?.organizationId ?? null;
   if (state === 'active') await expectMayBeActive(call.store.db, { organizationId, entityId: input.entityId });
@@ -187,7 +191,6 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
   const hosted = await Promise.all(all.flatMap(({ prepared, after }) => (prepared.hosted ? [hostedArtefact(after, prepared.hosted)] : [])));
   const organizations = ground.organizations.made();
   const returned = all.flatMap(({ before }) => (before ? [before.id] : []));
-  const { db } = call.store;
   return {
     rows: written.rows,
     events: [...organizations.events, ...written.events, ...all.map((one, n) => eventOf(one, statements.get(written.rows[n]?.id ?? '')))],
@@ -196,7 +199,7 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
       ...organizations.statements,
       ...written.statements,
       // Of whoever comes back nothing is left that watching found before.
-      ...(returned.length ? [db.delete(memberWatch).where(sql`member_id IN (SELECT value FROM json_each(${JSON.stringify(returned)}))`)] : []),
+      overList('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', returned),
       ...(statements.size ? putArtefacts([...statements.values()]) : []),
       // One by one: each may be as long as a line.
       ...hosted.flatMap((one) => putArtefacts([one])),

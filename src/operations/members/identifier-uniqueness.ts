@@ -4,9 +4,9 @@ import { readUrl } from '../../federation/read-url.js';
 import { withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
 import { statedBy } from '../../resolver/stated-by.js';
-import { homeOf, samePlace } from '../../federation/place.js';
 import type { Statement } from '../../store/database.js';
 import { onlyWhile } from '../../store/only-while.js';
+import { spellingOf } from '../../federation/place.js';
 import { artefact, authority, crawlEntity, member, snapshot } from '../../store/schema.js';
 import { type Call, type Deployment, may } from '../call.js';
 import type { Questions, StatedKeys } from '../explorer.js';
@@ -68,13 +68,17 @@ export async function expectUnassigned(
 ): Promise<Statement> {
   const { db } = call.store;
   const authorities = await db.select({ id: authority.id, slug: authority.slug, entityId: authority.entityId }).from(authority);
-  if (authorities.some((one) => samePlace(one.entityId, entityId))) throw new Refusal('already_exists', 'this identifier is an authority of this deployment');
+  if (authorities.some((one) => spellingOf(one.entityId) === spellingOf(entityId)))
+    throw new Refusal('already_exists', 'this identifier is an authority of this deployment');
   const members = await db
     .select({ id: member.id, v: member.v, authorityId: member.authorityId, jwks: member.jwks })
     .from(member)
     .where(
       and(
-        or(eq(member.spelling, homeOf(entityId)), and(isNull(member.spelling), eq(member.entityId, entityId), inArray(member.authorityId, ids(authorities)))),
+        or(
+          eq(member.spelling, spellingOf(entityId)),
+          and(isNull(member.spelling), eq(member.entityId, entityId), inArray(member.authorityId, ids(authorities))),
+        ),
         sql`+${member.authorityId} <> ${authorityId}`,
         inArray(member.state, ASSIGNED),
       ),
@@ -95,7 +99,7 @@ export async function expectUnassigned(
     authorityId,
     `NOT EXISTS (SELECT 1 FROM member WHERE spelling = ? AND +authority_id <> ? AND state IN (${ASSIGNED.map((state) => `'${state}'`).join(', ')})
        AND id || ' ' || v NOT IN (SELECT value FROM json_each(?)))`,
-    homeOf(entityId),
+    spellingOf(entityId),
     authorityId,
     JSON.stringify(members.map(({ id, v }) => `${id} ${v}`)),
   );

@@ -1,9 +1,10 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { Finding } from '../../federation/entry.js';
-import { homeOf } from '../../federation/place.js';
+import { spellingOf } from '../../federation/place.js';
 import { insertRows } from '../../store/bulk.js';
 import { beganAt } from '../../store/cut-since.js';
 import type { NewEvent } from '../../store/event.js';
+import { inLot, readByList } from '../../store/lots.js';
 import { importEntity, job, jobRefusal } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { findJob, type JobRow } from '../jobs/jobs.js';
@@ -19,7 +20,7 @@ const MAX_DETAIL = 500;
 
 /** Lines decided, signed and committed together; a crash loses none of them or all of them. */
 export const IMPORT_SLICE = 500;
-/** A slice of long lines is cut earlier: its statements stay well below the megabyte that D1 binds. */
+/** A slice of long lines is cut earlier, so that one commit stays small. */
 export const IMPORT_SLICE_BYTES = 256 * 1024;
 
 /** A line as read: an enrolment, or what is wrong with it, or nothing (a blank line counts, so that no line is passed over). */
@@ -138,7 +139,7 @@ async function decideSlice(call: Call, slug: string, lines: readonly Read[], { i
     }
   }
   if (dryRun !== undefined) {
-    const rows = accepted.map(({ after }) => ({ jobId: dryRun, entityId: after.entityId, spelling: homeOf(after.entityId) }));
+    const rows = accepted.map(({ after }) => ({ jobId: dryRun, entityId: after.entityId, spelling: spellingOf(after.entityId) }));
     return { refused, warned, events: [], statements: rows.length ? [insertRows(importEntity, rows)] : [] };
   }
   const { events, statements } = await writeEnrollments(call, ground, accepted);
@@ -147,11 +148,14 @@ async function decideSlice(call: Call, slug: string, lines: readonly Read[], { i
 
 /** A dry run makes no members: what it would have made is remembered apart. */
 function seenBefore(call: Call, jobId: string, all: readonly Prepared[]): Promise<{ entityId: string; spelling: string }[]> {
-  const spellings = JSON.stringify(all.map(({ input }) => homeOf(input.entityId)));
-  return call.store.db
-    .select({ entityId: importEntity.entityId, spelling: importEntity.spelling })
-    .from(importEntity)
-    .where(and(eq(importEntity.jobId, jobId), sql`spelling IN (SELECT value FROM json_each(${spellings}))`));
+  return readByList(
+    all.map(({ input }) => spellingOf(input.entityId)),
+    (spellings) =>
+      call.store.db
+        .select({ entityId: importEntity.entityId, spelling: importEntity.spelling })
+        .from(importEntity)
+        .where(and(eq(importEntity.jobId, jobId), inLot(importEntity.spelling, spellings))),
+  );
 }
 
 function refusalOf(line: number, entityId: string, error: unknown): Told {

@@ -1,11 +1,12 @@
-import { and, eq, inArray, isNotNull, ne, type SQL, sql } from 'drizzle-orm';
+import { and, eq, ne } from 'drizzle-orm';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import { HeadMoved } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { authority, member, organization } from '../../store/schema.js';
+import { at, authorityOfSuspended, outside, sourcesThatCameBack, suspendedWith } from '../../store/member-lookups.js';
+import { authority } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
-import { type Call, change, type Deployment } from '../call.js';
+import { type Call, change } from '../call.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
@@ -54,16 +55,9 @@ interface Place {
 /** An authority that has members who can come back, among those not passed over. */
 async function nextWaiting(call: Call, source: string | undefined, passed: readonly string[]): Promise<Place | undefined> {
   const { db } = call.store;
-  const elsewhere = sql`+${member.authorityId} NOT IN (SELECT value FROM json_each(${JSON.stringify(passed)}))`;
-  const waiting = await sourcesThatCameBack(call, source, elsewhere);
-  if (waiting.length === 0) return undefined;
-  const [first] = await db
-    .select({ authorityId: member.authorityId, slug: authority.slug })
-    .from(member)
-    .innerJoin(authority, eq(authority.id, member.authorityId))
-    .where(and(inArray(member.suspendedWith, waiting), eq(member.state, 'suspended'), eq(authority.state, 'active'), elsewhere))
-    .limit(1);
-  return first;
+  const elsewhere = outside(passed);
+  const waiting = await sourcesThatCameBack(db, source, elsewhere);
+  return waiting.length === 0 ? undefined : authorityOfSuspended(db, waiting, elsewhere);
 }
 
 /**
@@ -79,15 +73,8 @@ function restoreSlice(call: Call, { authorityId }: Place, source: string | undef
     scope: null,
     async decide(watch) {
       const [row] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
-      const back = await sourcesThatCameBack(call, source, sql`+${member.authorityId} = ${authorityId}`);
-      const rows =
-        row?.state !== 'active' || back.length === 0
-          ? []
-          : await db
-              .select()
-              .from(member)
-              .where(and(eq(member.authorityId, authorityId), inArray(member.suspendedWith, back), eq(member.state, 'suspended')))
-              .limit(SLICE);
+      const back = await sourcesThatCameBack(db, source, at(authorityId));
+      const rows = row?.state !== 'active' || back.length === 0 ? [] : await suspendedWith(db, authorityId, back, SLICE);
       if (!row || rows.length === 0) return { events: [], statements: [], result: 0 };
       const issuer = await issuerOf(call, row);
       const tried = await Promise.all(rows.map((one) => restored(call, issuer, one)));
@@ -154,30 +141,3 @@ const eventOf = (one: Restored): NewEvent => ({
   },
   artefacts: 'statement' in one ? published([one.statement]) : [],
 });
-
-/**
- * Organizations and authorities that suspended members and are active now. An index says which there are.
- * @param at a condition on the members
- */
-async function sourcesThatCameBack({ store: { db } }: Pick<Deployment, 'store'>, source: string | undefined, at: SQL): Promise<readonly string[]> {
-  const all = await db
-    .selectDistinct({ id: sql<string>`suspended_with` })
-    .from(member)
-    .where(and(source === undefined ? isNotNull(member.suspendedWith) : eq(member.suspendedWith, source), at))
-    .limit(500);
-  if (all.length === 0) return [];
-  const ids = JSON.stringify(all.map(({ id }) => id));
-  const among = sql`id IN (SELECT value FROM json_each(${ids}))`;
-  const [organizations, authorities] = await Promise.all([
-    db
-      .select({ id: organization.id })
-      .from(organization)
-      .where(and(among, eq(organization.state, 'active'))),
-    db
-      .select({ id: authority.id })
-      .from(authority)
-      .where(and(among, eq(authority.state, 'active'))),
-  ]);
-  // So many at a time: D1 binds at most 100 values.
-  return [...organizations, ...authorities].map(({ id }) => id).slice(0, 50);
-}

@@ -1,6 +1,7 @@
-import { homeOf } from '../../federation/place.js';
+import { spellingOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
-import { raw, type Statement } from '../../store/database.js';
+import type { Statement } from '../../store/database.js';
+import { overList } from '../../store/lots.js';
 import { onlyWhile } from '../../store/only-while.js';
 import type { MemberState } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
@@ -31,9 +32,8 @@ export interface WrittenMembers {
  * @throws Refusal wrong_state when something would be published that nobody approved
  */
 export async function writeMembers(writes: readonly MemberWrite[]): Promise<WrittenMembers> {
-  const spelled = ({ entityId }: MemberRow) => homeOf(entityId);
   const rows = await Promise.all(
-    writes.map(async ({ before, after, decided = false }) => ({ ...(await settled(before, after, decided)), spelling: before?.spelling ?? spelled(after) })),
+    writes.map(async ({ before, after, decided = false }) => ({ ...(await settled(before, after, decided)), spelling: spellingOf(after.entityId) })),
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
@@ -90,7 +90,7 @@ const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdr
 /** Nobody looks at a member that has ended; one that comes back is looked at anew. */
 function endWatch(rows: readonly MemberRow[]): readonly Statement[] {
   const ended = rows.filter(({ state }) => ENDED.includes(state)).map(({ id }) => id);
-  return ended.length ? [raw('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', JSON.stringify(ended))] : [];
+  return ended.length ? [overList('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', ended)] : [];
 }
 
 /** What rests on a member's being in force, and on what our statement about it says. */
