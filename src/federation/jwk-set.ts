@@ -2,6 +2,7 @@ import { failure, finding, type Finding, quote, refuse, type Result, success } f
 import { MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KID_LENGTH, MAX_RSA_BITS, MIN_RSA_BITS } from './limits.js';
 import { bytesOf } from './base64url.js';
 import { jsonLength } from './json-size.js';
+import { isOnCurve } from './on-curve.js';
 import { isObject } from './strict-json.js';
 
 /** Signing algorithms that are accepted; never `none`, never an HMAC (OpenID Federation 1.0 §3.2). */
@@ -110,8 +111,11 @@ function materialFault(key: Record<string, unknown>, where: string): Finding | u
     if (x?.length !== 32) return no('"x" is not 32 bytes of base64url');
     return isSoundEd25519(x) ? undefined : finding('jwk_weak', where, '"x" is a point under which anybody can sign');
   }
-  const bytes = EC_ALGORITHMS[String(key['crv'])]?.[1] ?? 0;
-  return bytesOf(key['x'])?.length === bytes && bytesOf(key['y'])?.length === bytes ? undefined : no(`"x" and "y" are not ${bytes} bytes of base64url`);
+  const curve = String(key['crv']);
+  const bytes = EC_ALGORITHMS[curve]?.[1] ?? 0;
+  const [x, y] = [bytesOf(key['x']), bytesOf(key['y'])];
+  if (x?.length !== bytes || y?.length !== bytes) return no(`"x" and "y" are not ${bytes} bytes of base64url`);
+  return isOnCurve(curve, x, y) ? undefined : no(`"x" and "y" are no point of ${curve}`);
 }
 
 /** RFC 7518 §6.3.1: integers without leading zero octets; an even modulus or exponent is no RSA key at all. */

@@ -38,6 +38,10 @@ const UNUSABLE: readonly (readonly [what: string, jwk: () => object])[] = [
   ['P-256 with x of 31 bytes', () => ({ ...ec.jwk, x: filled(31) })],
   ['P-256 with y of 33 bytes', () => ({ ...ec.jwk, y: filled(33) })],
   ['P-256 whose x has a second spelling', () => ({ ...ec.jwk, x: `${(ec.jwk.x ?? '').slice(0, -1)}${(ec.jwk.x ?? '').at(-1) === 'B' ? 'C' : 'B'}` })],
+  ['P-256 with a point off the curve', () => ({ ...ec.jwk, x: filled(32), y: filled(32) })],
+  ['P-256 with the coordinates of its point exchanged', () => ({ ...ec.jwk, x: ec.jwk.y, y: ec.jwk.x })],
+  ['P-256 with the point (0, 0)', () => ({ ...ec.jwk, x: bytes(...new Array(32).fill(0)), y: bytes(...new Array(32).fill(0)) })],
+  ['P-521 with a point off the curve', () => ({ kty: 'EC', crv: 'P-521', kid: 'k', x: filled(66), y: filled(66) })],
   ['Ed25519 with 31 bytes', () => ({ ...ed.jwk, x: filled(31) })],
   ...[
     '00'.repeat(32),
