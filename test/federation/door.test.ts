@@ -79,6 +79,8 @@ describe('heads', () => {
     expect(head(300)?.findings[0]?.transient).toBe(false);
   });
   it('one encoding among others is one', () => {
+    for (const coding of ['', 'identity', 'IDENTITY', 'identity,identity', ' identity , Identity ', ',identity'])
+      expect(codes(head(200, { 'content-type': TYPE, 'content-encoding': coding })), coding).toBe('ok');
     for (const coding of ['gzip, identity', 'identity, gzip', 'x'])
       expect(codes(head(200, { 'content-type': TYPE, 'content-encoding': coding }))).toBe('content_encoding_refused');
   });

@@ -68,6 +68,8 @@ describe('RE-04: whose answer it is, about whom, for whom', () => {
     ]);
     expect(await read({}, { resolver: { entityId: TA, jwks: { keys: [] } } })).toEqual(['jwks_invalid resolver/jwks: the set holds no key']);
     expect(await read({}, { resolver: undefined })).toHaveLength(2);
+    const odd = { kty: 'AKP', kid: 'pq' };
+    expect(await read({}, { resolver: { entityId: TA, jwks: { keys: [odd, federation.keys.ta.jwk] } } }), 'RFC 7517 §5').toBe('ok');
   });
   it('EV-04: the skew is for iat, not for exp', async () => {
     const { CLOCK_SKEW_SECONDS: skew } = limits;
@@ -88,8 +90,10 @@ describe('RE-07: the chain', () => {
     expect(await read({ trust_chain: ['x', 'y'] })).toHaveLength(2);
     expect(await read({ sub: TA, trust_chain: [chain[3]] }, { subject: TA }), 'TC-03: the anchor itself').toBe('ok');
   });
-  it('a statement about the subject that another issued is not its configuration', async () =>
-    expect(await read({ trust_chain: [chain[1], chain[3]] })).toEqual([expect.stringContaining('its first statement')]));
+  it('a statement about the subject that another issued is not its configuration, nor is one it issued about another', async () => {
+    const about = await federation.keys.leaf.jwt({ iss: LEAF, sub: TA });
+    for (const first of [chain[1], about]) expect(await read({ trust_chain: [first, chain[3]] })).toEqual([expect.stringContaining('its first statement')]);
+  });
   it('limits: up to twelve statements, each a text', async () => {
     const most = limits.MAX_CHAIN_DEPTH + 2;
     const of = (n: number) => read({ trust_chain: [chain[0], ...Array.from({ length: n - 2 }, () => 'x'), chain[3]] });
