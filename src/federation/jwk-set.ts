@@ -44,6 +44,9 @@ const EC_ALGORITHMS: Record<string, readonly [alg: SigningAlgorithm, bytes: numb
 const RSA_ALGORITHMS = SIGNING_ALGORITHMS.filter((alg) => /^[RP]S/.test(alg));
 /** One algorithm under two names (RFC 9864 §2.2); which of them a key or a header carries is a matter of its age. */
 const EDWARDS: readonly SigningAlgorithm[] = ['Ed25519', 'EdDSA'];
+/** Is it the same algorithm, under whichever of its names? */
+export const sameAlgorithm = (one: string, other: string): boolean =>
+  one === other || [one, other].every((name) => (EDWARDS as readonly string[]).includes(name));
 
 /** The algorithms a key can sign with; empty for a type we do not support. A key's own `alg` narrows it. */
 export function algorithmsOf(jwk: PublicJwk): readonly SigningAlgorithm[] {

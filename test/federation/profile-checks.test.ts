@@ -108,6 +108,17 @@ describe('claims, keys and times', () => {
     expect(found({ kind: 'keys_for', algorithms: ['ES256'] }, two, { claims: { jwks } })).toEqual([`jwks/${'k'.repeat(80)}: its alg is RS256`]);
     expect(found({ kind: 'keys_for', algorithms: ['ES256', 'RS256'] }, two, { claims: { jwks } })).toEqual([]);
   });
+  it('RFC 9864 §2.2: EdDSA and Ed25519 are one algorithm, whichever name rule, header and key use', () => {
+    for (const [named, used] of [
+      ['EdDSA', 'Ed25519'],
+      ['Ed25519', 'EdDSA'],
+    ] as const) {
+      expect(found({ kind: 'signed_with', algorithms: ['ES256', named] }, two, { alg: used })).toEqual([]);
+      expect(found({ kind: 'keys_for', algorithms: [named] }, two, { claims: { jwks: { keys: [{ kid: 'k', alg: used }] } } })).toEqual([]);
+    }
+    expect(found({ kind: 'signed_with', algorithms: ['EdDSA', 'Ed448'] }, two, { alg: 'ES256' })).toEqual(['header/alg: it is ES256']);
+    expect(found({ kind: 'signed_with', algorithms: ['Ed448'] }, two, { alg: 'EdDSA' })).toEqual(['header/alg: it is EdDSA']);
+  });
   it('a lifetime: n - 1, n, n + 1 at both ends', () => {
     const life = (bounds: object) => (found({ kind: 'lifetime', ...bounds }, two) as readonly string[]).join();
     expect([99, 100, 101].map((at_least) => life({ at_least }))).toEqual(['', '', 'exp: it lives 100 s']);
