@@ -70,7 +70,7 @@ function underAnchor(published: Published, authority: ServedAuthority, subject: 
     if (evaluation.state === 'invalid') return no(evaluation.error, DESCRIPTIONS[evaluation.error] ?? 'the entity could not be resolved');
     const { types } = evaluation;
     const wanted = asked.length === 0 ? types : types.filter((type) => asked.includes(type));
-    if (wanted.length === 0) return no('not_found', 'the entity has none of these entity types');
+    if (wanted.length === 0 && asked.length > 0) return no('not_found', 'the entity has none of these entity types');
     if (types.length > MAX_SUBSET_TYPES && wanted.length > 1 && wanted.length < types.length)
       return no('unsupported_parameter', 'of this entity all types can be asked for, or one; not several of them');
     const question = [['sub', subject] as const, ['trust_anchor', anchor] as const];

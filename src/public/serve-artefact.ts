@@ -34,8 +34,9 @@ function unavailable(c: Context, { cap, exp, withheld }: ServedArtefact, now: nu
 export function serveReady(c: Context, { artefact, headers }: Ready, now: number): Response {
   const away = unavailable(c, artefact, now);
   if (away) return away;
-  // A cache never keeps a signed answer beyond its own end (SE-08), or the end of what it rests on.
-  const left = Math.min(artefact.exp ?? Number.POSITIVE_INFINITY, artefact.cap ?? Number.POSITIVE_INFINITY) - now;
+  // A cache never keeps a signed answer beyond its own end (SE-08), or the end of what it rests on. A configuration that a
+  // member signed may end at a fraction of a second; delta-seconds have none (RFC 9111 §1.2.2).
+  const left = Math.floor(Math.min(artefact.exp ?? Number.POSITIVE_INFINITY, artefact.cap ?? Number.POSITIVE_INFINITY) - now);
   const fresh = left < MAX_AGE ? { ...headers, 'cache-control': `public, max-age=${left}` } : headers;
   return conditional(c, artefact.bytes, fresh);
 }

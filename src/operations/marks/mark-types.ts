@@ -35,6 +35,9 @@ export async function findMarkType(call: Pick<Call, 'store'>, authorityId: strin
 
 const isWebUrl = (text: string): boolean => /^https?:\/\//.test(text) && readUrl(text) !== undefined && text.length <= 2048;
 
+/** An owner's time may have a fraction (RFC 7519 §2); marks that rest on the delegation end at the whole second before. */
+const endOf = ({ exp }: { readonly exp?: number }): number | null => (exp === undefined ? null : Math.floor(exp));
+
 /** What may be set of a type, checked. @throws Refusal invalid_request, findings */
 function settings(call: Call, issuer: string, type: string, input: MarkTypeInput): Partial<MarkTypeRow> {
   const { logoUri, ref, lifetime, delegation } = input;
@@ -51,7 +54,7 @@ function settings(call: Call, issuer: string, type: string, input: MarkTypeInput
     ...(logoUri !== undefined && { logoUri }),
     ...(ref !== undefined && { ref }),
     ...(lifetime !== undefined && { lifetime: lifetime ?? 0 }),
-    ...(delegation !== undefined && { delegation, delegationExp: read?.ok ? (read.value.claims.exp ?? null) : null }),
+    ...(delegation !== undefined && { delegation, delegationExp: read?.ok ? endOf(read.value.claims) : null }),
   };
 }
 
