@@ -16,6 +16,7 @@ import { operationEndpoints } from './operations.js';
 import { policyEndpoints } from './policies.js';
 import { restoreEndpoints } from './restore.js';
 import { resolvingEndpoints } from './resolving.js';
+import { listingEndpoints } from './listings.js';
 import { watchingEndpoints } from './watching.js';
 import { madeOnce } from '../edge/made-once.js';
 import { viewer } from './viewer.js';
@@ -89,6 +90,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   policyEndpoints(app);
   markEndpoints(app);
   resolvingEndpoints(app);
+  listingEndpoints(app);
   watchingEndpoints(app);
   operationEndpoints(app);
   restoreEndpoints(app);

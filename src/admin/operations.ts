@@ -4,6 +4,7 @@ import { allow } from '../operations/call.js';
 import { confirmClock, readClock } from '../operations/clock/confirm-clock.js';
 import { type ClockState, clockWords } from '../operations/clock/trusted-clock.js';
 import { findJob } from '../operations/jobs/jobs.js';
+import { reindexMembers } from '../operations/members/index-members.js';
 import { WARNING } from '../operations/members/import-members.js';
 import { listApiKeys, listDeploymentEvents, listEvents, listJobs, listRefusals } from '../operations/read.js';
 import { findAuthority } from '../operations/registry.js';
@@ -43,6 +44,7 @@ const presentClock = (state: ClockState): z.infer<typeof clockSchema> => ({
   problem: state.problem,
   detail: clockWords(state) ?? null,
 });
+const reindexing = z.object({ state: z.literal('indexing') }).openapi('Reindexing');
 const confirmation = z.object({ reason: z.string().trim().min(1).max(2000) }).openapi('ClockConfirmation');
 
 /** Jobs, events, API keys, the clock: watching and running the deployment. */
@@ -133,6 +135,18 @@ export function operationEndpoints(app: AdminApp): void {
       response: clockSchema,
     },
     (c) => write(c, 200, presentClock, (call) => confirmClock(call, validJson<z.infer<typeof confirmation>>(c).reason)),
+  );
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: '/members/reindex',
+      tag: 'Deployment',
+      summary: 'Make the indexes of members anew, when fsck says that they differ',
+      description: 'Keys by thumbprint and identifiers by spelling, of all authorities. It is done in the background; enrolments answer 503 until then.',
+      response: reindexing,
+    },
+    (c) => write(c, 200, (result: z.infer<typeof reindexing>) => result, reindexMembers),
   );
   endpoint(app, { method: 'get', path: '/api-keys', tag: 'Access', summary: 'All API keys; never their tokens', response: pageOf(apiKeySchema) }, async (c) =>
     c.json({ items: (await listApiKeys(c.var.call)).map(presentApiKey), next_cursor: null }),

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { dim, out, table, talk, when } from './output.js';
+import { dim, out, printJson, table, talk, when } from './output.js';
 import { collect, globals, type Page, path, show } from './shell.js';
 
 export function accessCommands(program: Command): void {
@@ -17,7 +17,7 @@ export function accessCommands(program: Command): void {
     .command('openapi')
     .description('the contract of the admin API on stdout')
     .action(async (_options: object, command: Command) => {
-      process.stdout.write(`${JSON.stringify(await globals(command).client.get('/openapi.json'), null, 2)}\n`);
+      printJson(await globals(command).client.get('/openapi.json'));
     });
   const keys = program.command('api-key').description('API keys of people and scripts');
   keys

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Finding, JwkSet } from '../federation/entry.js';
 import { CliError } from './client.js';
-import { clean, dim, green, out, printJson, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
+import { clean, dim, green, lines, out, printJson, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
+import { listingCommand } from './listings.js';
 import { collect, globals, type Page, path, readInput, readJson, show } from './shell.js';
 
 interface PinView {
@@ -50,7 +51,9 @@ const colored = (state: string | null) =>
 
 export function federationCommands(program: Command): void {
   anchorCommands(program.command('anchor').description('trust anchors this authority resolves under, besides itself'));
-  entityCommands(program.command('entity').description('what the resolver has evaluated'));
+  const entity = program.command('entity').description('what the resolver has evaluated');
+  entityCommands(entity);
+  listingCommand(entity);
   graphCommands(program);
 }
 
@@ -218,10 +221,10 @@ async function readGraph(command: Command, anchor: string | undefined): Promise<
     first ??= page;
     nodes.push(...page.nodes);
     edges.push(...page.edges);
-    if (process.stderr.isTTY) process.stderr.write(`\r${nodes.length} entities`);
+    progress(`${nodes.length} entities`);
     cursor = page.next_cursor;
   }
-  if (process.stderr.isTTY) process.stderr.write('\n');
+  progressEnds();
   if (!first || first.crawled_at === null)
     throw new CliError(
       1,
@@ -234,13 +237,13 @@ async function readGraph(command: Command, anchor: string | undefined): Promise<
 function dotOf({ nodes, edges }: Omit<GraphPage, 'next_cursor'>): string {
   const quoted = (text: string) => JSON.stringify(clean(text));
   const color = (state: string | null) => (state === 'valid' ? 'darkgreen' : state === 'unreachable' ? 'orange' : 'red');
-  return [
+  return lines([
     'digraph federation {',
     '  rankdir=TB; node [shape=box, fontname="sans-serif"];',
     ...nodes.map(({ id, state, about }) => `  ${quoted(id)} [color=${color(state)}, tooltip=${quoted(about['organization_name'] ?? '')}];`),
     ...edges.map(({ from, to }) => `  ${quoted(from)} -> ${quoted(to)};`),
     '}',
-  ].join('\n');
+  ]);
 }
 
 function printTree({ nodes, edges, trust_anchor: anchor, crawled_at: at }: Omit<GraphPage, 'next_cursor'>, depth: number): void {
@@ -289,7 +292,7 @@ function graphCommands(program: Command): void {
     .option('--dot', 'for: npx holdfast graph --dot | dot -Tsvg > federation.svg')
     .action(async (options: { anchor?: string; dot?: boolean }, command: Command) => {
       const graph = await readGraph(command, options.anchor);
-      if (options.dot) process.stdout.write(`${dotOf(graph)}\n`);
+      if (options.dot) out(dotOf(graph));
       else printJson(graph);
     });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { clean, green, out, red, table, talk, when } from './output.js';
+import { clean, green, lines, out, red, table, talk, when } from './output.js';
 import { confirm, globals, type Page, path, show } from './shell.js';
 
 const REASON = ['--reason <text>', 'why; it stands in the audit trail'] as const;
@@ -21,11 +21,11 @@ interface AuthorityReach {
 }
 
 const reached = (slug: string, of: AuthorityReach): string =>
-  [
+  lines([
     `${slug}: ${n(of.members, 'active member')}, ${n(of.marks, 'mark')}, ${n(of.answers_elsewhere, 'answer')} of other authorities here rest on it`,
     ...(of.member_of.length ? [`it is suspended as a member of ${of.member_of.join(', ')}`] : []),
     ...(of.last_copy_until === null ? [] : [`copies that others have fetched verify until ${when(of.last_copy_until)}`]),
-  ].join('\n');
+  ]);
 
 /** `authority halt`, `resume` and `retire`. */
 export function haltCommands(authority: Command): void {

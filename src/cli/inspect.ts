@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { entityConfigurationUrl, isEntityId } from '../federation/entry.js';
 import { CliError } from './client.js';
 import { expectEntityId } from './entity-id.js';
-import { clean, dim, out, when } from './output.js';
+import { clean, dim, jsonLines, out, when } from './output.js';
 import { readInput, show } from './shell.js';
 import { readUrl } from '../federation/read-url.js';
 
@@ -44,7 +44,7 @@ export function inspectStatement(compact: string): void {
   for (const [name, value] of Object.entries(claims)) {
     if (TIMES.includes(name)) out(`  ${name.padEnd(16)} ${value} = ${when(Number(value))}`);
     else if (typeof value === 'string') out(`  ${name.padEnd(16)} ${value}`);
-    else out(`  ${name.padEnd(16)} ${JSON.stringify(value, null, 2).replaceAll('\n', '\n                   ')}`);
+    else out(`  ${name.padEnd(16)} ${jsonLines(value, '                   ')}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { out, table, talk, when } from './output.js';
+import { out, printJson, table, talk, when } from './output.js';
 import { confirm, globals, parseText, path, readInput, show, type Page } from './shell.js';
 
 interface KeyView {
@@ -113,8 +113,6 @@ export function keyCommands(program: Command): void {
     .action(async (_options: object, command: Command) => {
       const { client, authority } = globals(command);
       const page = await client.get<Page<KeyView & { jwk: object }>>(keys(authority));
-      process.stdout.write(
-        `${JSON.stringify({ keys: page.items.filter(({ state }) => ['staged', 'active', 'retiring'].includes(state)).map(({ jwk }) => jwk) }, null, 2)}\n`,
-      );
+      printJson({ keys: page.items.filter(({ state }) => ['staged', 'active', 'retiring'].includes(state)).map(({ jwk }) => jwk) });
     });
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { inspectStatement } from './inspect.js';
-import { clean, dim, green, out, red, table, talk, talkFindings, when } from './output.js';
+import { clean, dim, green, jsonLines, out, red, table, talk, talkFindings, when } from './output.js';
 import { collect, confirm, globals, type Page, path, readInput, readJson, show } from './shell.js';
 
 interface TypeView {
@@ -143,7 +143,7 @@ function typeCommands(type: Command): void {
         },
       );
       show(json, one, () => {
-        out(JSON.stringify(one.claims, null, 2));
+        out(jsonLines(one.claims));
         talkFindings(one.findings);
       });
     });

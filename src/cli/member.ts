@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Finding } from '../federation/entry.js';
 import { CliError } from './client.js';
 import { inspectStatement } from './inspect.js';
-import { clean, green, out, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
+import { clean, green, out, pass, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
 import { confirm, globals, path, readInput, readJson, show } from './shell.js';
 import { watchMemberCommands } from './watch-members.js';
 
@@ -162,10 +162,10 @@ async function importMembers(file: string, options: { readonly dryRun?: boolean;
       job = await client.send<ImportJob>('POST', `${to}?first_line=${at + 1}`, lines.slice(at, at + LINES_PER_REQUEST).join('\n'), {
         'content-type': 'application/x-ndjson',
       });
-      if (process.stderr.isTTY) process.stderr.write(`\r${job.done} of ${lines.length} lines, ${job.refused} refused`);
+      progress(`${job.done} of ${lines.length} lines, ${job.refused} refused`);
     }
   } finally {
-    if (process.stderr.isTTY) process.stderr.write('\n');
+    progressEnds();
   }
   job = await client.send<ImportJob>('POST', path(...root, 'imports', job.id, 'finish'));
   const report: { line: number; entity_id: string | null; severity: string; code: string; detail: string }[] = [];
@@ -428,6 +428,6 @@ export function memberCommands(program: Command): void {
     .description('all members as NDJSON on stdout')
     .action(async (_options: object, command: Command) => {
       const { client, authority } = globals(command);
-      for await (const chunk of client.stream(path('authorities', authority, 'export'))) process.stdout.write(chunk);
+      for await (const chunk of client.stream(path('authorities', authority, 'export'))) pass(chunk);
     });
 }

@@ -1,28 +1,52 @@
 import type { Finding } from '../federation/entry.js';
 
-/** Stands for a colour of ours until it goes out. Nobody else can write it, so that no text from elsewhere paints or moves anything. */
+/**
+ * The one seam between what is said and what a terminal obeys. Colours and line breaks of ours are marks until they go out, and
+ * nobody else can write a mark: whatever else stands in a text, from wherever it came, is one line and paints nothing.
+ */
 const OWN = `\uE000${crypto.randomUUID()}:`;
-const OWN_COLOR = new RegExp(`(${OWN}\\d+m)`);
-/** Every second part is a colour of ours. */
-const parts = (text: string): string[] => text.split(OWN_COLOR);
-const replaced = (text: string, keep: string): string =>
-  parts(text)
-    .map((part, n) => (n % 2 ? part : part.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => (keep.includes(char) ? char : '\uFFFD'))))
-    .join('');
+const OWN_MARK = new RegExp(`(${OWN}(?:\\d+m|n))`);
+/** Ends a line of ours within a text. */
+const BREAK = `${OWN}n`;
+/** Every second part is a mark of ours. */
+const parts = (text: string): string[] => text.split(OWN_MARK);
 
 /** What others wrote, on one line: no control or bidirectional characters, and no line of its own among ours. */
-export const clean = (text: unknown): string => replaced(String(text), '');
+export const clean = (text: unknown): string =>
+  parts(String(text))
+    .map((part, n) => (n % 2 ? part : part.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD')))
+    .join('');
 
-/** A text of ours as it goes out: it has lines and colours. What others wrote in it went through `clean` before. */
+/** Several lines as one text. */
+export const lines = (all: readonly string[]): string => all.join(BREAK);
+/** A text of ours that has line breaks, such as JSON, where those of others are escaped. */
+export const multiline = (text: string): string => text.replaceAll('\n', BREAK);
+/** A value for people, as indented JSON. */
+export const jsonLines = (value: unknown, indent = ''): string => multiline(JSON.stringify(value, null, 2).replaceAll('\n', `\n${indent}`));
+
+/** A text as it goes out. */
 export const composed = (text: string): string =>
-  parts(replaced(text, '\n\t'))
-    .map((part, n) => (n % 2 ? `\u001b[${part.slice(OWN.length)}` : part))
+  parts(clean(text))
+    .map((part, n) => (n % 2 ? (part === BREAK ? '\n' : `\u001b[${part.slice(OWN.length)}`) : part))
     .join('');
 
 /** stdout carries data, stderr carries talk. */
 export const out = (text: string): void => void process.stdout.write(`${composed(text)}\n`);
 export const talk = (text: string): void => void process.stderr.write(`${composed(text)}\n`);
-export const printJson = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+
+/** JSON says the same with these escaped, and a terminal obeys none of them: those of ASCII it escapes anyway. */
+const escaped = (char: string): string =>
+  [...char].flatMap((one) => Array.from({ length: one.length }, (_, n) => `\\u${one.charCodeAt(n).toString(16).padStart(4, '0')}`)).join('');
+export const jsonText = (value: unknown): string => JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, escaped);
+export const printJson = (value: unknown): void => void process.stdout.write(`${jsonText(value)}\n`);
+
+/** Bytes for a file, as the server sent them; a terminal sees its control characters replaced. */
+export const pass = (chunk: Uint8Array): void =>
+  void process.stdout.write(process.stdout.isTTY ? new TextDecoder().decode(chunk).split('\n').map(composed).join('\n') : chunk);
+
+/** How far it is, on the line where the cursor stands; shown on a terminal only. */
+export const progress = (text: string): void => void (process.stderr.isTTY && process.stderr.write(`\r\u001b[K${composed(text)}`));
+export const progressEnds = (): void => void (process.stderr.isTTY && process.stderr.write('\n'));
 
 const color = (code: number) => (text: string) => (process.stdout.isTTY && !process.env['NO_COLOR'] ? `${OWN}${code}m${text}${OWN}0m` : text);
 export const green = color(32);
@@ -30,7 +54,7 @@ export const red = color(31);
 export const yellow = color(33);
 export const dim = color(2);
 
-/** Characters that take a place. */
+/** Characters that take a place, on one line. */
 const width = (text: string): number => parts(text).reduce((sum, part, n) => sum + (n % 2 ? 0 : part.length), 0);
 
 /** `2026-11-24 02:00:00Z (in 3 h)`. */
@@ -53,7 +77,7 @@ export function when(seconds: number | null | undefined, now = Math.floor(Date.n
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows].map((row) => row.map(clean));
   const widths = header.map((_, n) => Math.max(...all.map((row) => width(row[n] ?? ''))));
-  return all.map((row) => row.map((cell, n) => (n === row.length - 1 ? cell : cell + ' '.repeat((widths[n] ?? 0) - width(cell)))).join('  ')).join('\n');
+  return lines(all.map((row) => row.map((cell, n) => (n === row.length - 1 ? cell : cell + ' '.repeat((widths[n] ?? 0) - width(cell)))).join('  ')));
 }
 
 /** Findings that come along with an answer, as talk: the data on stdout stays what it is. */
@@ -62,10 +86,10 @@ export const talkFindings = (findings: readonly (Finding & { readonly severity?:
 };
 
 export function showFindings(findings: readonly (Finding & { readonly severity?: string })[]): string {
-  return findings
-    .map(({ severity, code, where, detail, clause, fix, transient }) => {
+  return lines(
+    findings.flatMap(({ severity, code, where, detail, clause, fix, transient }) => {
       const mark = severity === 'warning' ? yellow('warning') : red('error  ');
-      return `  ${mark} ${code}${where ? ` at ${clean(where)}` : ''}: ${clean(detail)}${transient ? ' (may pass by itself)' : ''}\n          ${dim(clause)} — ${fix}`;
-    })
-    .join('\n');
+      return [`  ${mark} ${code}${where ? ` at ${where}` : ''}: ${detail}${transient ? ' (may pass by itself)' : ''}`, `          ${dim(clause)} — ${fix}`];
+    }),
+  );
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { out, showFindings, table, talk, talkFindings, when } from './output.js';
+import { jsonLines, lines, out, printJson, progress, progressEnds, showFindings, table, talk, talkFindings, when } from './output.js';
 import { globals, path, readJson, show, type Page } from './shell.js';
 
 const EXAMPLE = `
@@ -42,7 +42,7 @@ export function policyCommands(program: Command): void {
     .description('one version')
     .action(async (version: string, _options: object, command: Command) => {
       const { client, authority } = globals(command);
-      process.stdout.write(`${JSON.stringify(await client.get(policies(authority, version)), null, 2)}\n`);
+      printJson(await client.get(policies(authority, version)));
     });
   policy
     .command('check <file>')
@@ -69,8 +69,8 @@ export function policyCommands(program: Command): void {
         ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
       });
       show(json, report, () => {
-        out(`before ${JSON.stringify(report.before, null, 2)}`);
-        out(report.after ? `after ${JSON.stringify(report.after, null, 2)}` : `it breaks:\n${showFindings(report.findings)}`);
+        out(`before ${jsonLines(report.before)}`);
+        out(report.after ? `after ${jsonLines(report.after)}` : lines(['it breaks:', showFindings(report.findings)]));
       });
       if (!report.after) process.exitCode = 4;
     });
@@ -99,9 +99,9 @@ export function policyCommands(program: Command): void {
       while (job.state === 'running') {
         await new Promise((done) => setTimeout(done, 500));
         job = await client.get(path('authorities', authority, 'jobs', job.id));
-        if (process.stderr.isTTY) process.stderr.write(`\r${job.done} of ${job.total} members`);
+        progress(`${job.done} of ${job.total} members`);
       }
-      if (process.stderr.isTTY) process.stderr.write('\n');
+      progressEnds();
       const query = new URLSearchParams({ limit: options.limit, ...(options.effect !== undefined && { effect: options.effect }) });
       const found = await client.get<Impact>(`${policies(authority, version, 'impact')}?${query}`);
       show(json, found, () => showImpact(version, found));

@@ -3,7 +3,7 @@ import type { JwkSet, TrustChain } from '../federation/entry.js';
 import type { Walk, WalkStep } from '../rp/entry.node.js';
 import { CliError } from './client.js';
 import { expectEntityId } from './entity-id.js';
-import { clean, dim, green, out, red, showFindings, talk, when } from './output.js';
+import { clean, dim, green, jsonLines, lines, out, red, showFindings, talk, when } from './output.js';
 import { globals, readJson, show } from './shell.js';
 
 export type Resolver = (subject: string, anchors: Readonly<Record<string, JwkSet>>) => Promise<Walk>;
@@ -33,11 +33,11 @@ function tree({ statements, exp, metadata }: TrustChain): void {
     out(`${place}${clean(claims.sub)}  ${dim(`signed by ${clean(claims.iss)}, key ${clean(header.kid)}, expires ${when(claims.exp)}`)}`);
   }
   out(`chain expires ${when(exp)}`);
-  out(`resolved metadata ${JSON.stringify(metadata, null, 2)}`);
+  out(`resolved metadata ${jsonLines(metadata)}`);
 }
 
 const step = ({ what, of, findings }: WalkStep) =>
-  `${findings.length ? red('✗') : green('✓')} ${what} ${of.map(clean).join(' → ')}${findings.length ? `\n${showFindings(findings)}` : ''}`;
+  lines([`${findings.length ? red('✗') : green('✓')} ${what} ${of.join(' → ')}`, ...(findings.length ? [showFindings(findings)] : [])]);
 
 export function resolveCommand(program: Command, resolver: Resolver): void {
   program

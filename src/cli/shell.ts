@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { parseJson } from '../federation/strict-json.js';
 import { type Client, CliError, createClient } from './client.js';
-import { printJson } from './output.js';
+import { composed, lines, printJson } from './output.js';
 import { readUrl } from '../federation/read-url.js';
 
 export interface Globals {
@@ -111,7 +111,7 @@ export async function confirm(id: string, yes: string | undefined, what: string)
   if (yes !== undefined || !process.stdin.isTTY) throw new CliError(2, `${what}. Confirm with --yes=${id}`);
   const { createInterface } = await import('node:readline/promises');
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question(`${what}.\nType the id to confirm: `);
+  const answer = await prompt.question(composed(lines([`${what}.`, 'Type the id to confirm: '])));
   prompt.close();
   if (answer.trim() !== id) throw new CliError(2, 'not confirmed; nothing was changed');
 }

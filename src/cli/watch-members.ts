@@ -31,6 +31,14 @@ function describe(one: WatchView): void {
 
 /** Verbs of `holdfast member` about what watching has found. */
 export function watchMemberCommands(member: Command): void {
+  member
+    .command('reindex')
+    .description('make the indexes of keys and identifiers anew, of all authorities, when fsck says that they differ')
+    .action(async (_options: object, command: Command) => {
+      const { client, json } = globals(command);
+      const one = await client.send<{ state: string }>('POST', '/members/reindex');
+      show(json, one, () => talk('The members are being indexed; enrolments wait until that is done.'));
+    });
   const root = (authority: string, ...more: string[]) => path('authorities', authority, ...more);
   member
     .command('watch [id]')

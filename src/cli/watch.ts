@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CliError } from './client.js';
-import { out, table, talk, when } from './output.js';
+import { out, progress, progressEnds, table, talk, when } from './output.js';
 import { globals, path, show, type Page } from './shell.js';
 
 interface JobView {
@@ -47,9 +47,9 @@ export function watchingCommands(program: Command): void {
       while (options.wait && one.state === 'running') {
         await new Promise((done) => setTimeout(done, 500));
         one = await client.get<JobView>(path('authorities', authority, 'jobs', one.id));
-        if (process.stderr.isTTY) process.stderr.write(`\r${one.done} of ${one.total}, ${one.refused} not reached`);
+        progress(`${one.done} of ${one.total}, ${one.refused} not reached`);
       }
-      if (options.wait && process.stderr.isTTY) process.stderr.write('\n');
+      if (options.wait) progressEnds();
       show(json, one, () => out(table(header, [row(one)])));
     });
   const event = program.command('event').description('the audit trail');

@@ -26,13 +26,13 @@ const shape = z.looseObject({
 /**
  * Check a client assertion at a federation endpoint (OpenID Federation 1.0 §8.8): `iss` and `sub` the caller, `aud` the
  * Entity Identifier of the entity asked and nothing else. `typ` and `kid` may be absent (OpenID Connect Core §9 and RFC 7523 ask
- * for neither); a `typ` of another kind of JWT is refused. That an assertion lives at most five minutes is a rule of ours. The caller of this function then
- * verifies it with a Federation Entity Key of `iss` and only then spends the `jti`.
+ * for neither); a `typ` of another kind of JWT is refused. That an assertion lives at most five minutes is a rule of ours. The
+ * caller of this function then verifies it with a Federation Entity Key of `iss` and only then spends the `jti`.
  */
 export function parseClientAssertion(compact: unknown, given: EntityIdOptions & { readonly audience: string; readonly now: number }): Result<ClientAssertion> {
   requireNow(given?.now);
   const { audience, now, ...options } = given;
-  const jws = parseJws(compact, ['JWT', 'jwt', 'client-authentication+jwt'], MAX_ASSERTION_BYTES, { typOptional: true, kidOptional: true });
+  const jws = parseJws(compact, ['jwt', 'client-authentication+jwt'], MAX_ASSERTION_BYTES, { typOptional: true, kidOptional: true, typAsMediaType: true });
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
   if (!parsed.success) return failure(...parsed.error.issues.map((issue) => finding('claim_invalid', issue.path.join('/'), issue.message)));

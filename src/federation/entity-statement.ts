@@ -1,5 +1,6 @@
 import { base64url } from 'jose';
 import { z } from 'zod';
+import { isString, isStrings, listOf, markList, recordOf } from './claim-lists.js';
 import { type Constraints, parseConstraints } from './constraints.js';
 import { type EntityId, type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, type Result, success } from './finding.js';
@@ -61,25 +62,8 @@ const NEVER = ['aud', 'trust_anchor'];
 /** Issuers and owners of marks whose identifiers are looked at. */
 const MAX_NAMED = 1000;
 
-/** One finding for a whole list, the first fault, however long it is: a stranger's statement costs no more to refuse than to read. */
-const listOf = <T>(what: string, holds: (one: unknown) => one is T) =>
-  z
-    .custom<readonly T[]>((value) => Array.isArray(value), { error: 'it is an array' })
-    .superRefine((list, context) => {
-      const n = list.findIndex((one) => !holds(one));
-      if (n !== -1) context.addIssue({ code: 'custom', path: [n], message: `it is ${what}` });
-    });
-const recordOf = <T>(what: string, holds: (one: unknown) => one is T) =>
-  z.custom<Readonly<Record<string, T>>>(isObject, { error: 'it is an object' }).superRefine((record, context) => {
-    const name = Object.keys(record).find((one) => !holds(record[one]));
-    if (name !== undefined) context.addIssue({ code: 'custom', path: [name], message: `it is ${what}` });
-  });
-const isString = (one: unknown): one is string => typeof one === 'string';
 const someStrings = listOf('a string', isString).refine((list) => list.length > 0, 'it is not empty');
-const isStrings = (one: unknown): one is readonly string[] => Array.isArray(one) && one.every(isString);
 const isOwner = (one: unknown): one is { readonly sub: string; readonly jwks: unknown } => isObject(one) && isString(one['sub']) && isObject(one['jwks']);
-const isMark = (one: unknown): one is { readonly trust_mark_type: string; readonly trust_mark: string } =>
-  isObject(one) && isString(one['trust_mark_type']) && isString(one['trust_mark']);
 
 const shape = z.looseObject({
   iss: z.string(),
@@ -92,7 +76,7 @@ const shape = z.looseObject({
   crit: someStrings.optional(),
   authority_hints: someStrings.optional(),
   trust_anchor_hints: someStrings.optional(),
-  trust_marks: listOf('an object with "trust_mark_type" and "trust_mark"; early drafts called the type "id"', isMark).optional(),
+  trust_marks: markList.optional(),
   trust_mark_issuers: recordOf('an array of Entity Identifiers', isStrings).optional(),
   trust_mark_owners: recordOf('an object with "sub" and "jwks"', isOwner).optional(),
   source_endpoint: z.string().optional(),

@@ -2,6 +2,7 @@ import { failure, finding, type Finding, quote, refuse, type Result, success } f
 import { MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KID_LENGTH, MAX_RSA_BITS, MIN_RSA_BITS } from './limits.js';
 import { bytesOf } from './base64url.js';
 import { jsonLength } from './json-size.js';
+import { isOnCurve } from './on-curve.js';
 import { isObject } from './strict-json.js';
 
 /** Signing algorithms that are accepted; never `none`, never an HMAC (OpenID Federation 1.0 §3.2). */
@@ -43,6 +44,9 @@ const EC_ALGORITHMS: Record<string, readonly [alg: SigningAlgorithm, bytes: numb
 const RSA_ALGORITHMS = SIGNING_ALGORITHMS.filter((alg) => /^[RP]S/.test(alg));
 /** One algorithm under two names (RFC 9864 §2.2); which of them a key or a header carries is a matter of its age. */
 const EDWARDS: readonly SigningAlgorithm[] = ['Ed25519', 'EdDSA'];
+/** Is it the same algorithm, under whichever of its names? */
+export const sameAlgorithm = (one: string, other: string): boolean =>
+  one === other || [one, other].every((name) => (EDWARDS as readonly string[]).includes(name));
 
 /** The algorithms a key can sign with; empty for a type we do not support. A key's own `alg` narrows it. */
 export function algorithmsOf(jwk: PublicJwk): readonly SigningAlgorithm[] {
@@ -110,8 +114,11 @@ function materialFault(key: Record<string, unknown>, where: string): Finding | u
     if (x?.length !== 32) return no('"x" is not 32 bytes of base64url');
     return isSoundEd25519(x) ? undefined : finding('jwk_weak', where, '"x" is a point under which anybody can sign');
   }
-  const bytes = EC_ALGORITHMS[String(key['crv'])]?.[1] ?? 0;
-  return bytesOf(key['x'])?.length === bytes && bytesOf(key['y'])?.length === bytes ? undefined : no(`"x" and "y" are not ${bytes} bytes of base64url`);
+  const curve = String(key['crv']);
+  const bytes = EC_ALGORITHMS[curve]?.[1] ?? 0;
+  const [x, y] = [bytesOf(key['x']), bytesOf(key['y'])];
+  if (x?.length !== bytes || y?.length !== bytes) return no(`"x" and "y" are not ${bytes} bytes of base64url`);
+  return isOnCurve(curve, x, y) ? undefined : no(`"x" and "y" are no point of ${curve}`);
 }
 
 /** RFC 7518 §6.3.1: integers without leading zero octets; an even modulus or exponent is no RSA key at all. */

@@ -62,10 +62,15 @@ const encoder = new TextEncoder();
 /** Keys inside a header (jwk, x5c) or behind a URL in it (jku, x5u) prove nothing: the key comes from the chain. */
 const FORBIDDEN_HEADERS = ['jwk', 'jku', 'x5u', 'crit', 'b64', 'zip'];
 
-/** What a kind of JWS may leave out of its header. Entity Statements may not (§3). */
+/** What a kind of JWS may leave out of its header, or write in more than one way. Entity Statements may not (§3). */
 export interface JwsOptions {
   readonly typOptional?: boolean;
   readonly kidOptional?: boolean;
+  /**
+   * Compare `typ` as the media type it is, in any case, with `application/` or without (RFC 7515 §4.1.9). Off for the kinds that
+   * OpenID Federation types itself: there it is that very text (§3, §7, §8).
+   */
+  readonly typAsMediaType?: boolean;
 }
 
 /**
@@ -101,8 +106,13 @@ function decodePart(part: string, where: string): Result<Record<string, unknown>
   return isObject(json.value) ? success(json.value) : refuse('json_invalid', where, 'it is not a JSON object');
 }
 
-function checkHeader(header: Record<string, unknown>, types: readonly string[], { typOptional = false, kidOptional = false }: JwsOptions) {
-  const { typ, alg, kid } = header;
+function checkHeader(
+  header: Record<string, unknown>,
+  types: readonly string[],
+  { typOptional = false, kidOptional = false, typAsMediaType = false }: JwsOptions,
+) {
+  const { alg, kid } = header;
+  const typ = typAsMediaType && typeof header['typ'] === 'string' ? header['typ'].toLowerCase().replace(/^application\//, '') : header['typ'];
   const extra = FORBIDDEN_HEADERS.find((name) => Object.hasOwn(header, name));
   const typed = typOptional && typ === undefined;
   if (!typed && (typeof typ !== 'string' || !types.includes(typ)))

@@ -1,4 +1,5 @@
 import type { EntityStatement } from './entity-statement.js';
+import { sameAlgorithm } from './jwk-set.js';
 import type { Metadata } from './metadata.js';
 import type { OwnFact, ProfileCheck, ProfileEvidence } from './profile-schema.js';
 
@@ -6,6 +7,8 @@ type Fault = readonly [where: string, detail: string];
 
 const endpointsOf = (metadata: Metadata) => Object.entries(metadata['federation_entity'] ?? {}).filter(([name]) => name.endsWith('_endpoint'));
 const valuesOf = (value: unknown): readonly unknown[] => (value === undefined ? [] : Array.isArray(value) ? value : [value]);
+
+const takes = (algorithms: readonly string[], alg: string): boolean => algorithms.some((one) => sameAlgorithm(one, alg));
 
 /** In words, for people. */
 const OWN_FACT: Readonly<Record<OwnFact, string>> = {
@@ -72,10 +75,10 @@ export function outcomeOf(check_: ProfileCheck, { claims, header }: EntityStatem
     case 'claims_absent':
       return check_.claims.filter((name) => claims[name] !== undefined).map((name): Fault => [name, 'it is there']);
     case 'signed_with':
-      return check_.algorithms.includes(header.alg) ? [] : [['header/alg', `it is ${header.alg}`]];
+      return takes(check_.algorithms, header.alg) ? [] : [['header/alg', `it is ${header.alg}`]];
     case 'keys_for':
       return claims.jwks.keys
-        .filter(({ alg }) => alg !== undefined && !check_.algorithms.includes(alg))
+        .filter(({ alg }) => alg !== undefined && !takes(check_.algorithms, alg))
         .map(({ kid, alg }): Fault => [`jwks/${kid.slice(0, 80)}`, `its alg is ${alg}`]);
     case 'lifetime': {
       const seconds = claims.exp - claims.iat;

@@ -8,7 +8,7 @@ import {
   verifyEntityStatement,
 } from './entity-statement.js';
 import { finding, type Finding, quote, refuse, type Result, success, within } from './finding.js';
-import { type JwkSet, parseJwkSet, sameKey } from './jwk-set.js';
+import { algorithmsOf, type JwkSet, keyFault, parseJwkSet, sameKey } from './jwk-set.js';
 import { createKeyCache, type KeyCache } from './jws.js';
 import { MAX_CHAIN_BYTES, MAX_CHAIN_DEPTH, MAX_FINDINGS } from './limits.js';
 import type { Metadata } from './metadata.js';
@@ -189,14 +189,17 @@ function keySets(statement: EntityStatement, above: EntityStatement | undefined,
   return [...(pinned ? [pinned] : []), ...(above ? [above.claims.jwks] : []), ...(isEntityConfiguration(statement) ? [jwks] : [])];
 }
 
-/** Same `kid` and same key material give the same outcome, so a second set costs a second verification only when it differs. */
+/**
+ * Same `kid` and same key material give the same outcome, so a second set costs a second verification only when it differs: in
+ * the key, or in what it lets the key be used for.
+ */
 async function verifyWithAll(statement: EntityStatement, sets: readonly JwkSet[], cache?: KeyCache): Promise<Result<Verified<EntityStatement>>> {
   const [first, ...others] = sets;
   const find = (set: JwkSet | undefined) => set?.keys.find(({ kid }) => kid === statement.header.kid);
   const key = find(first);
   const different = others.filter((set) => {
     const other = find(set);
-    return !(key && other && sameKey(key, other));
+    return !(key && other && sameKey(key, other) && !keyFault(other, '') && algorithmsOf(other).includes(statement.header.alg));
   });
   const results = await Promise.all([first as JwkSet, ...different].map((set) => verifyEntityStatement(statement, set, cache)));
   return results.find((result) => !result.ok) ?? success(statement as Verified<EntityStatement>);

@@ -1,3 +1,4 @@
+import { forgetJobs } from '../store/forget-jobs.js';
 import { and, eq, lt } from 'drizzle-orm';
 import { raw } from '../store/database.js';
 import { unconfirmed } from '../store/standing.js';
@@ -8,11 +9,10 @@ import { expectTrustedClock } from './clock/trusted-clock.js';
 import { signDueStatuses } from './marks/cut-marks.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { reachOf, staleArtefacts } from './jobs/jobs.js';
-import { forgetJobs } from './jobs/forget-jobs.js';
 import { consequencesOf } from './facts.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
-import { restoreSlice } from './members/restore-members.js';
+import { restoreWaiting } from './members/restore-members.js';
 import { renewSlice, SLICE } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
 import { forgetWishes } from './resolving/wishes.js';
@@ -108,9 +108,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await attempt(async () => {
     rotated = await rotateAll(deployment);
   });
-  await attempt(async () => {
-    while (more() && (await restoreSlice(systemCall(deployment))) > 0);
-  });
+  await attempt(() => restoreWaiting(systemCall(deployment), more));
   await attempt(async () => {
     for (let taken = 1; taken > 0 && more(); renewed += taken) {
       const started = performance.now();

@@ -3,7 +3,8 @@ import type { Outbound } from '../outbound/outbound.js';
 import type { Custody } from '../keys/custody.js';
 import type { ChangeRequest, Decision } from '../store/change.js';
 import { insertRows } from '../store/bulk.js';
-import { Overtaken, raw } from '../store/database.js';
+import { Overtaken, raw, type Statement } from '../store/database.js';
+import { onlyWhile } from '../store/only-while.js';
 import type { Actor } from '../store/event.js';
 import { apiKey, authority, idempotency, type Role } from '../store/schema.js';
 import type { Store } from '../store/store.js';
@@ -98,9 +99,9 @@ export async function change<T>(call: Call, request: Omit<ChangeRequest<T>, 'act
       ...request,
       actor: call.actor,
       decide: async (watch) => {
-        await expectKeyInForce(call);
+        const inForce = await expectKeyInForce(call, request.authorityId);
         if (!request.urgent) await expectNotRetired(call, request.authorityId);
-        return withDoubt(clock, remember(call, await request.decide(watch)));
+        return withDoubt(clock, holding(inForce, remember(call, await request.decide(watch))));
       },
     })
     .catch((error: unknown) => {
@@ -121,12 +122,25 @@ async function expectNotRetired({ store: { db } }: Call, authorityId: string): P
   if (row?.state === 'retired') throw new Refusal('wrong_state', `the authority ${row.slug} is retired; nothing of it changes any more`);
 }
 
-async function expectKeyInForce({ store: { db }, actor, role, authorities, now }: Call): Promise<void> {
-  if (actor.kind !== 'api_key') return;
+/** First in the batch: the change may be the end of this very key. */
+const holding = <T>(first: readonly Statement[], decision: Decision<T>): Decision<T> => ({ ...decision, statements: [...first, ...decision.statements] });
+
+/** @returns what goes into the batch: it may be ended while this is decided */
+async function expectKeyInForce({ store: { db }, actor, role, authorities, now }: Call, authorityId: string): Promise<readonly Statement[]> {
+  if (actor.kind !== 'api_key') return [];
   const [key] = await db.select().from(apiKey).where(eq(apiKey.id, actor.id)).limit(1);
   const ended = !key || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= now());
   if (ended || key.role !== role || JSON.stringify(key.authorities) !== JSON.stringify(authorities))
     throw new Refusal('permission_denied', 'this API key was ended, or changed, while the request was running; nothing more was done under it');
+  return [
+    onlyWhile(
+      authorityId,
+      'EXISTS (SELECT 1 FROM api_key WHERE id = ? AND revoked_at IS NULL AND role = ? AND authorities IS ?)',
+      actor.id,
+      role,
+      authorities === null ? null : JSON.stringify(authorities),
+    ),
+  ];
 }
 
 function remember<T>(call: Call, decision: Decision<T>): Decision<T> {
@@ -147,4 +161,5 @@ function remember<T>(call: Call, decision: Decision<T>): Decision<T> {
 }
 
 /** The service itself, for jobs and first start. */
-export const systemCall = (deployment: Deployment): Call => ({ ...deployment, actor: { id: 'system', kind: 'system' }, role: 'owner', authorities: null });
+export const SYSTEM = { actor: { id: 'system', kind: 'system' }, role: 'owner', authorities: null } as const;
+export const systemCall = (deployment: Deployment): Call => ({ ...deployment, ...SYSTEM });

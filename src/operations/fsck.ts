@@ -1,38 +1,28 @@
-import { and, asc, eq, gt, isNotNull, isNull, ne, or } from 'drizzle-orm';
+import { and, asc, eq, getTableName, gt, sql } from 'drizzle-orm';
 import { type JwkSet, limits, type PublicJwk, verifyJws, parseJws } from '../federation/entry.js';
-import { jsonEqual } from '../federation/strict-json.js';
 import { sha256 } from '../keys/random.js';
-import { EMPTY_HEAD, eventHash } from '../store/event.js';
-import { artefact, authority, event, member, trustMark, trustMarkGrant } from '../store/schema.js';
+import { TABLES } from '../store/cells.js';
+import { storeError } from '../store/database.js';
+import { troubleIn } from '../store/trouble.js';
+import { artefact, authority, authorityKey } from '../store/schema.js';
 import type { Deployment } from './call.js';
+import { checkCells } from './fsck/cells.js';
+import type { Add, Damage } from './fsck/damage.js';
+import { checkEvents, checkHead } from './fsck/events.js';
+import { checkAuthority, checkKeysOfNobody } from './fsck/indexes.js';
+import { checkMarks, checkMembers } from './fsck/members.js';
 import { endOf } from './marks/issue-mark.js';
-import { authorityKeys } from './registry.js';
-import { hashAt } from './restore/heads.js';
-import { headSaid } from './restore/signed-head.js';
+import { indexedTo } from './members/index-members.js';
 
-/** Something in the database that cannot be. */
-export interface Damage {
-  readonly code:
-    | 'artefact_hash'
-    | 'artefact_signature'
-    | 'artefact_claims'
-    | 'artefact_missing'
-    | 'artefact_orphan'
-    | 'event_hash'
-    | 'event_gap'
-    | 'key_missing';
-  readonly authority: string;
-  /** Where: an artefact, a member, an event. */
-  readonly where: string;
-  readonly detail: string;
-}
+export type { Damage } from './fsck/damage.js';
 
 const PAGE = 1000;
 type Artefact = typeof artefact.$inferSelect;
 
 /**
- * Read everything and prove the invariants: each artefact has its hash, its signature and its claims; each active member
- * has a statement and no other member has one; the event chain is whole. Changes nothing.
+ * Read everything and prove the invariants: each cell can be read, each artefact has its hash, its signature and its claims;
+ * each active member has a statement and no other member has one; what is kept twice agrees; the event chain is whole. What
+ * cannot be read is named, and the rest is looked at all the same. Changes nothing.
  */
 export async function fsck(
   { store }: { readonly store: Pick<Deployment['store'], 'db'> },
@@ -40,24 +30,72 @@ export async function fsck(
 ): Promise<readonly Damage[]> {
   const { db } = store;
   const damages: Damage[] = [];
-  const authorities = await db.select().from(authority);
-  for (const row of authorities) {
-    const add = (code: Damage['code'], where: string, detail: string) => void damages.push({ code, authority: row.slug, where, detail });
-    const keys = await authorityKeys(db, row.id);
-    if (row.state === 'active' && keys.filter(({ state }) => state === 'active').length !== 1)
-      add('key_missing', 'keys', 'there is not exactly one active key');
-    const jwks = { keys: keys.map(({ jwk }) => jwk) };
-    if (!(await hasOne(row.id, 'entity_configuration'))) add('artefact_missing', 'entity_configuration', 'the authority has no entity configuration');
-    await eachArtefact(row.id, async (one, n) => {
-      if (n % PAGE === 0) progress(`${row.slug}: artefacts`, n);
-      await checkArtefact(one, row.entityId, jwks, add);
-    });
-    await checkMembers(row.id, add, (n) => progress(`${row.slug}: members`, n));
-    await checkMarks(row.id, add);
+  const slugs = new Map([['deployment', 'deployment']]);
+  const addTo =
+    (authorityId: string | null): Add =>
+    (code, where, detail) =>
+      void damages.push({ code, authority: slugs.get(authorityId ?? '') ?? authorityId ?? 'deployment', where, detail });
+  /** What one look cannot read ends that look alone. */
+  const look = async (authorityId: string, what: string, work: (add: Add) => Promise<void>): Promise<void> => {
+    const add = addTo(authorityId);
+    try {
+      await work(add);
+    } catch (error) {
+      if (troubleIn(error) !== undefined) throw storeError(error);
+      add('rows_unreadable', what, error instanceof Error ? error.message : String(error));
+    }
+  };
+
+  const authorities = await db
+    .select({
+      id: authority.id,
+      slug: authority.slug,
+      entityId: authority.entityId,
+      state: authority.state,
+      place: authority.place,
+    })
+    .from(authority);
+  for (const { id, slug } of authorities) slugs.set(id, slug);
+  for (const [n, table] of TABLES.entries()) {
+    progress('cells of tables', n);
+    await look('deployment', `table ${getTableName(table)}`, () => checkCells(db, table, addTo));
   }
-  for (const { id, slug } of [...authorities, { id: 'deployment', slug: 'deployment' }]) await checkEvents(id, slug);
-  for (const { id, slug } of authorities) await checkHead(id, slug);
+  const indexed = await indexedTo(db);
+  for (const row of authorities) {
+    const { id, slug } = row;
+    const jwks: { keys: PublicJwk[] } = { keys: [] };
+    await look(id, 'keys', async (add) => {
+      const keys = await keysOf(id);
+      jwks.keys = keys.flatMap(({ jwk }) => jwk ?? []);
+      if (row.state === 'active' && keys.filter(({ state }) => state === 'active').length !== 1)
+        add('key_missing', 'keys', 'there is not exactly one active key');
+    });
+    await look(id, 'artefacts', async (add) => {
+      if (!(await hasOne(id, 'entity_configuration'))) add('artefact_missing', 'entity_configuration', 'the authority has no entity configuration');
+      await eachArtefact(id, async (one, n) => {
+        if (n % PAGE === 0) progress(`${slug}: artefacts`, n);
+        await checkArtefact(one, row.entityId, jwks, add).catch(() => add('artefact_claims', `${one.kind} ${one.key}`.trim(), 'it cannot be read'));
+      });
+    });
+    await look(id, 'members', (add) => checkMembers(db, id, indexed, add, (n) => progress(`${slug}: members`, n)));
+    await look(id, 'marks', (add) => checkMarks(db, id, add));
+    await look(id, 'indexes', (add) => checkAuthority(db, row, authorities, add));
+  }
+  await look('deployment', 'index of keys', () => checkKeysOfNobody(db, addTo));
+  for (const { id, slug } of [...authorities, { id: 'deployment', slug: 'deployment' }])
+    await look(id, 'events', (add) => checkEvents(db, id, add, (n) => progress(`${slug}: events`, n)));
+  for (const { id } of authorities) await look(id, 'head', (add) => checkHead(db, id, add));
   return damages;
+
+  /** The keys of an authority; one whose cell cannot be read is there, without what it is. */
+  async function keysOf(authorityId: string): Promise<readonly { readonly state: string; readonly jwk: PublicJwk | undefined }[]> {
+    const rows = await db
+      .select({ state: authorityKey.state, jwk: sql<string>`${authorityKey.jwk}` })
+      .from(authorityKey)
+      .where(eq(authorityKey.authorityId, authorityId))
+      .orderBy(authorityKey.createdAt);
+    return rows.map(({ state, jwk }) => ({ state, jwk: readJwk(jwk) }));
+  }
 
   async function hasOne(authorityId: string, kind: Artefact['kind']): Promise<boolean> {
     return (
@@ -85,105 +123,17 @@ export async function fsck(
       last = rows.at(-1)?.id ?? last;
     }
   }
+}
 
-  async function checkMembers(
-    authorityId: string,
-    add: (code: Damage['code'], where: string, detail: string) => void,
-    report: (n: number) => void,
-  ): Promise<void> {
-    let last = '';
-    for (let n = 0; ; ) {
-      const rows = await db
-        .select({ entityId: member.entityId, state: member.state, jwks: member.jwks, validUntil: member.validUntil, statement: artefact.bytes })
-        .from(member)
-        .leftJoin(artefact, and(eq(artefact.authorityId, member.authorityId), eq(artefact.kind, 'statement'), eq(artefact.key, member.entityId)))
-        .where(and(eq(member.authorityId, authorityId), gt(member.entityId, last)))
-        .orderBy(asc(member.entityId))
-        .limit(PAGE);
-      for (const row of rows) {
-        if (row.state === 'active' && row.statement === null) add('artefact_missing', `statement ${row.entityId}`, 'the member is active and has no statement');
-        if (row.state !== 'active' && row.statement !== null)
-          add('artefact_orphan', `statement ${row.entityId}`, `the member is ${row.state} and has a statement`);
-        const jws = row.statement === null ? undefined : parseJws(row.statement, 'entity-statement+jwt');
-        if (jws?.ok && !jsonEqual(jws.value.claims['jwks'], row.jwks))
-          add('artefact_claims', `statement ${row.entityId}`, 'its keys are not those bound to the member');
-      }
-      n += rows.length;
-      report(n);
-      if (rows.length < PAGE) return;
-      last = rows.at(-1)?.entityId ?? last;
-    }
-  }
-
-  /** A mark is borne by an active member from a grant in force; an "active" answer is about a mark nobody withdrew. */
-  async function checkMarks(authorityId: string, add: (code: Damage['code'], where: string, detail: string) => void): Promise<void> {
-    const borne = await db
-      .select({ key: artefact.key, state: member.state, grant: trustMarkGrant.state })
-      .from(artefact)
-      .leftJoin(member, eq(member.id, artefact.memberId))
-      .leftJoin(trustMark, and(eq(trustMark.authorityId, artefact.authorityId), eq(trustMark.sha256, artefact.sha256)))
-      .leftJoin(trustMarkGrant, eq(trustMarkGrant.id, trustMark.grantId))
-      .where(
-        and(
-          eq(artefact.authorityId, authorityId),
-          eq(artefact.kind, 'mark'),
-          or(ne(member.state, 'active'), isNull(member.state), ne(trustMarkGrant.state, 'active'), isNull(trustMarkGrant.state)),
-        ),
-      )
-      .limit(PAGE);
-    for (const { key, state, grant } of borne)
-      add('artefact_orphan', `mark ${key.replace('\n', ' for ')}`, `it is published, its member is ${state ?? 'unknown'} and its grant ${grant ?? 'unknown'}`);
-    const wrong = await db
-      .select({ jti: trustMark.jti })
-      .from(artefact)
-      .innerJoin(trustMark, and(eq(trustMark.authorityId, artefact.authorityId), eq(trustMark.sha256, artefact.key)))
-      .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'mark_status'), eq(artefact.variant, 'active'), isNotNull(trustMark.revokedAt)))
-      .limit(PAGE);
-    for (const { jti } of wrong) add('artefact_orphan', `mark_status ${jti}`, 'the mark was withdrawn and is still called active');
-  }
-
-  /** The head that was signed and served stands in the chain: events taken away from its end are missed. */
-  async function checkHead(authorityId: string, slug: string): Promise<void> {
-    const [row] = await db
-      .select()
-      .from(artefact)
-      .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'head')))
-      .limit(1);
-    const head = row && headSaid(row.bytes);
-    if (head && (await hashAt(db, authorityId, head.seq)) !== head.hash)
-      damages.push({ code: 'event_gap', authority: slug, where: `event ${head.seq}`, detail: 'the signed head names it, and the chain does not have it' });
-  }
-
-  async function checkEvents(authorityId: string, slug: string): Promise<void> {
-    let head = EMPTY_HEAD;
-    for (;;) {
-      const rows = await db
-        .select()
-        .from(event)
-        .where(and(eq(event.authorityId, authorityId), gt(event.seq, head.seq)))
-        .orderBy(asc(event.seq))
-        .limit(PAGE);
-      for (const row of rows) {
-        if (row.seq !== head.seq + 1)
-          damages.push({ code: 'event_gap', authority: slug, where: `event ${row.seq}`, detail: `event ${head.seq + 1} is missing` });
-        else if (row.prevHash !== head.hash)
-          damages.push({ code: 'event_hash', authority: slug, where: `event ${row.seq}`, detail: 'it does not follow from the event before it' });
-        if (eventHash(row) !== row.hash)
-          damages.push({ code: 'event_hash', authority: slug, where: `event ${row.seq}`, detail: 'its content does not have its hash' });
-        head = { seq: row.seq, hash: row.hash };
-      }
-      progress(`${slug}: events`, head.seq);
-      if (rows.length < PAGE) return;
-    }
+function readJwk(text: string): PublicJwk | undefined {
+  try {
+    return JSON.parse(text) as PublicJwk;
+  } catch {
+    return undefined;
   }
 }
 
-async function checkArtefact(
-  one: Artefact,
-  issuer: string,
-  jwks: { readonly keys: readonly PublicJwk[] },
-  add: (code: Damage['code'], where: string, detail: string) => void,
-): Promise<void> {
+async function checkArtefact(one: Artefact, issuer: string, jwks: { readonly keys: readonly PublicJwk[] }, add: Add): Promise<void> {
   const where = `${one.kind} ${one.key}`.trim();
   if ((await sha256(one.bytes)) !== one.sha256) return add('artefact_hash', where, 'its bytes do not have its hash');
   const jws = parseJws(one.bytes, one.mediaType.replace(/^application\//, ''), limits.MAX_CHAIN_BYTES);
@@ -198,7 +148,7 @@ async function checkArtefact(
   const { iss, sub, iat, exp } = jws.value.claims;
   if (iss !== issuer || iat !== one.iat) add('artefact_claims', where, 'its iss or iat is not what is on record');
   if (one.kind === 'statement' && sub !== one.key) add('artefact_claims', where, 'it is about another entity');
-  // exp 0 on record: withheld after a compromise, until it is signed anew.
+  // Of what an earlier version withheld the end is not on record.
   const end = one.kind === 'mark' && one.exp !== null ? (endOf(one.exp) ?? undefined) : one.exp;
-  if (one.exp !== null && one.exp !== 0 && exp !== end) add('artefact_claims', where, 'its exp is not what is on record');
+  if (one.exp !== null && one.withheld !== 'earlier_version' && exp !== end) add('artefact_claims', where, 'its exp is not what is on record');
 }

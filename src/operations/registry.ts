@@ -1,6 +1,6 @@
 import { and, desc, eq, or } from 'drizzle-orm';
 import { authority, authorityKey, member, metadataPolicy, organization } from '../store/schema.js';
-import type { Database } from '../store/database.js';
+import { type Database, Overtaken } from '../store/database.js';
 import { Refusal } from './refusal.js';
 
 /** Reads that many operations share. Each gives the row or refuses with `not_found`. */
@@ -55,6 +55,16 @@ export async function findOrganization(db: Database, authorityId: string, idOrNa
     .where(and(eq(organization.authorityId, authorityId), or(eq(organization.id, idOrName), eq(organization.legalName, idOrName))))
     .limit(1);
   return row;
+}
+
+/**
+ * Whoever gives back decided on what stood there when the request came in. A cut since then, in whatever process, was not
+ * known to him; one that waits in the same queue is refused by that (store/change.ts).
+ * @param rises a column that each cut of the row raises
+ * @throws Overtaken
+ */
+export function expectNotOvertaken(seen: number | undefined, rises: number | undefined): void {
+  if ((rises ?? 0) > (seen ?? 0)) throw new Overtaken('a cut of it came first; look at it and decide again');
 }
 
 /** Optimistic concurrency: the caller says which version it saw (If-Match). */

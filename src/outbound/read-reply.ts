@@ -20,10 +20,16 @@ export const withEtag = (reply: Result<Reply>, etag: string | undefined): Result
 export const notModified = (request: FetchRequest, status: number): Result<Reply> | undefined =>
   status === 304 && 'if-none-match' in conditionOf(request) ? { ok: true, value: { url: request.url, body: '', notModified: true } } : undefined;
 
+/**
+ * Answers that say "again later": the client took too long or came too early (RFC 9110 §15.5.9, RFC 8470 §5.2), asked too
+ * often (RFC 6585 §4), or the server is at fault.
+ */
+const mayPass = (status: number): boolean => status >= 500 || [408, 425, 429].includes(status);
+
 /** Status and headers of an answer, before its body is read. Undefined when they are as they should be. */
 export function checkHead({ url, mediaType }: FetchRequest, status: number, header: (name: string) => string | undefined) {
   if (status >= 300 && status < 400) return fetchFinding('redirect_refused', url, `it redirects (${status})`);
-  if (status !== 200) return fetchFinding('status_unexpected', url, `it answers ${status}`, status >= 500 || status === 429);
+  if (status !== 200) return fetchFinding('status_unexpected', url, `it answers ${status}`, mayPass(status));
   const codings = (header('content-encoding') ?? '')
     .toLowerCase()
     .split(',')

@@ -80,7 +80,9 @@ export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close():
 function describe(url: string, error: unknown, late: boolean, milliseconds: number) {
   if (error instanceof Blocked) return fetchFinding('fetch_refused', url, error.message);
   if (late) return fetchFinding('fetch_failed', url, `no whole answer within ${milliseconds / 1000} s`, true);
-  const { code } = error as { code?: string };
+  const { code, name } = error as { code?: string; name?: string };
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return fetchFinding('too_large', url, `its headers have more than ${MAX_HEADER_BYTES} bytes`);
+  if (name === 'HTTPParserError') return fetchFinding('fetch_failed', url, 'what it answers is no HTTP/1.1', true);
   const certificate = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(code ?? '');
   return fetchFinding('fetch_failed', url, certificate ? `its certificate is not valid (${code})` : `the request failed (${code ?? 'unknown'})`, !certificate);
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { green, out, talk } from '../cli/output.js';
+import { green, lines, out, printJson, talk } from '../cli/output.js';
 import { headTable } from '../cli/restore.js';
 import { collect, readInput } from '../cli/shell.js';
 import type { ChainHead } from '../operations/restore/heads.js';
+import { progressLine, showReport } from './check-report.js';
 import type { Config } from './config.js';
 import { databaseFile } from './deployment.node.js';
 
@@ -19,25 +20,24 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .description('copy the database, also while it is in use')
     .action(async (file: string, _options: object, command: Command) => {
       const { createBackup } = await import('./local/backup.node.js');
-      const { bytes, heads } = await createBackup(
-        databaseFile(configOf(command).data),
-        file,
-        (percent) => void (process.stderr.isTTY && process.stderr.write(`\r${percent} %`)),
-      );
-      if (process.stderr.isTTY) process.stderr.write('\n');
+      const said = progressLine();
+      const { bytes, heads } = await createBackup(databaseFile(configOf(command).data), file, (what, n) =>
+        said(what === 'copying' ? `copying, ${n} %` : `checking the copy, ${n} MB`),
+      ).finally(() => said());
       out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
-      out(`It ends with these events:\n${shown(heads)}`);
+      out(lines(['It ends with these events:', shown(heads)]));
     });
   backup
     .command('verify <file>')
     .description('check a backup as fsck would, and show where it ends')
     .action(async (file: string) => {
       const { verifyBackup } = await import('./local/backup.node.js');
-      const { integrity, damages, at, heads } = await verifyBackup(file);
-      if (integrity === 'ok' && damages.length === 0)
-        return out(`${green('the backup is sound')}. It was made ${dated(at)} and ends with these events:\n${shown(heads)}`);
+      const said = progressLine();
+      const { at, heads, ...report } = await verifyBackup(file, (what, n) => said(`${what}, ${n}`)).finally(() => said());
+      if (report.integrity === 'ok' && report.damages.length === 0)
+        return out(lines([`${green('the backup is sound')}. It was made ${dated(at)} and ends with these events:`, shown(heads)]));
       process.exitCode = 4;
-      return out(`${integrity}\n${damages.map(({ code, where, detail }) => `${code} ${where}: ${detail}`).join('\n')}`);
+      return showReport('the backup is damaged', report);
     });
   backup
     .command('restore <file>')
@@ -58,10 +58,22 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
       const gone = lost === undefined ? '; the database that was there could not be read' : lost ? `; ${lost} event(s) are lost` : '';
       out(`restored${gone}. ${kept === undefined ? 'No database was there' : `The database that was there is kept as ${kept}`}`);
       if (heads.length === 0) return;
-      out(`The backup was made ${dated(at)} and ends with these events:\n${shown(heads)}`);
+      out(lines([`The backup was made ${dated(at)} and ends with these events:`, shown(heads)]));
       talk(
         'Nothing is signed or served from it until you confirm it. Start the server, compare the events with the newest you know, then: holdfast restore confirm',
       );
+    });
+  program.commands
+    .find((one) => one.name() === 'api-key')
+    ?.command('recover')
+    .description('make an owner key on the machine of the data folder, when the last one is lost; its token is shown once')
+    .option('--name <name>', 'what it is called', 'recovered owner')
+    .action(async ({ name }: { name: string }, command: Command) => {
+      const { recoverKey } = await import('./local/recover-owner.node.js');
+      const made = await recoverKey(databaseFile(configOf(command).data), name);
+      if (command.optsWithGlobals<{ json?: boolean }>().json) return printJson(made);
+      talk(`${made.id}: this token is shown once. Revoke what is lost: holdfast api-key list, holdfast api-key revoke <id>`);
+      return out(made.token);
     });
   program
     .command('seal-key')

@@ -13,17 +13,20 @@ import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
 import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
-import { green, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
+import { multiline, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
 import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
 import { isLoopbackId } from '../cli/entity-id.js';
 import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
+import { REMEDIES } from '../operations/fsck/damage.js';
 import { Refusal } from '../operations/refusal.js';
 import { parseAllowed, preflightOverTheWire, resolveEntity, safeFetch } from '../rp/entry.node.js';
 import { backupCommands } from './backup-commands.node.js';
+import { progressLine, showReport } from './check-report.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
+import { DamagedDatabase } from './damaged.js';
 import { databaseFile } from './deployment.node.js';
 import { secretsOfFiles } from './secret-files.node.js';
 
@@ -67,7 +70,7 @@ async function serve(options: { readonly publicOnly?: boolean; readonly entityId
     );
   };
   process.on('SIGTERM', end).on('SIGINT', end);
-  out(said); // whoever waits for this may send a signal next
+  out(multiline(said)); // whoever waits for this may send a signal next
 }
 
 async function everything(config: Config, entityId: string | undefined) {
@@ -139,22 +142,14 @@ function localCommands(program: Command): void {
     });
   program
     .command('fsck')
-    .description('check every artefact against state, signature, hash and expiry, and the event chain')
+    .description('check the file, every row, every artefact against state, signature, hash and expiry, the indexes and the event chain; changes nothing')
     .action(async (_options: object, command: Command) => {
       const { fsckFile } = await import('./local/fsck.node.js');
-      const tty = process.stderr.isTTY;
-      const report = await fsckFile(databaseFile(configOf(command).data), (what, n) => void (tty && process.stderr.write(`\r${what} ${n}   `)));
-      if (tty) process.stderr.write('\n');
-      if (command.optsWithGlobals<{ json?: boolean }>().json) printJson(report);
-      else if (report.integrity !== 'ok') out(red(`the database file is damaged: ${report.integrity}`));
-      else if (report.damages.length === 0) out(green('nothing is wrong'));
-      else
-        out(
-          table(
-            ['code', 'authority', 'where', 'detail'],
-            report.damages.map((one) => [one.code, one.authority, one.where, one.detail]),
-          ),
-        );
+      const said = progressLine();
+      const report = await fsckFile(databaseFile(configOf(command).data), (what, n) => said(`${what}, ${n}`)).finally(() => said());
+      if (command.optsWithGlobals<{ json?: boolean }>().json)
+        printJson({ ...report, damages: report.damages.map((one) => ({ ...one, fix: REMEDIES[one.code] })) });
+      else showReport('the database file is damaged', report);
       if (report.integrity !== 'ok' || report.damages.length) process.exitCode = 4;
     });
 }
@@ -183,7 +178,6 @@ function createProgram(): Command {
     .showSuggestionAfterError()
     .exitOverride();
   localCommands(program);
-  backupCommands(program, configOf);
   authorityCommands(program);
   memberCommands(program);
   organizationCommands(program);
@@ -193,6 +187,7 @@ function createProgram(): Command {
   federationCommands(program);
   watchingCommands(program);
   accessCommands(program);
+  backupCommands(program, configOf);
   clockCommands(program);
   restoreCommands(program);
   resolveCommand(program, (subject, anchors) =>
@@ -223,9 +218,11 @@ function report(error: unknown, json: boolean): number {
     if (error.findings.length && !json) talk(showFindings(error.findings));
     return error.exitCode;
   }
-  talk(`${red('holdfast:')} ${error instanceof Error ? error.message : String(error)}`);
+  const message = error instanceof Error ? error.message : String(error);
+  // Faults of the configuration come one on a line.
+  talk(`${red('holdfast:')} ${error instanceof ConfigError ? multiline(message) : message}`);
   if (error instanceof Refusal && error.findings.length) talk(showFindings(error.findings));
-  return error instanceof ConfigError ? 2 : 1;
+  return error instanceof ConfigError ? 2 : error instanceof DamagedDatabase ? 4 : 1;
 }
 
 // A reader that has seen enough (`| head`) is no error.

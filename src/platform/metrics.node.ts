@@ -4,7 +4,7 @@ import { isNotNull, min, sql } from 'drizzle-orm';
 import type { DiscoveryThread } from './local/discovery-thread.node.js';
 import { activeMembers } from './active-members.node.js';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { overdue } from '../operations/artefacts/renew.js';
+import { overdue, withheldNow } from '../operations/artefacts/renew.js';
 import type { Deployment } from '../operations/call.js';
 import { artefact, job } from '../store/schema.js';
 import { unconfirmed } from '../store/standing.js';
@@ -62,6 +62,11 @@ export function createMetrics(deployment: Deployment, store: NodeStore, discover
       .where(isNotNull(artefact.renewAt));
     return (row?.exp ?? deployment.now()) - deployment.now();
   });
+  gauge(
+    'holdfast_artefacts_withheld',
+    'Artefacts that are not served until they are signed anew (a revoked key, a resumed authority, an end that was moved); counted up to 1000',
+    () => withheldNow(deployment),
+  );
   gauge('holdfast_clock_trusted', '1 while the clock is trusted; 0: nothing is signed', async () => Number((await deployment.clock.state(store)).trusted));
   gauge('holdfast_renewal_overdue', 'Artefacts overdue for renewal; counted up to about 1000', () => overdue(deployment));
   gauge('holdfast_restore_unconfirmed', '1 while a restored database is not confirmed: nothing is signed and served', async () =>

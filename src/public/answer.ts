@@ -51,7 +51,7 @@ export function answer(
     case 'configuration':
       return stored('entity_configuration', '', [], 'this entity publishes no configuration');
     case 'historical_keys':
-      return stored('historical_keys', '', [], 'this entity publishes no historical keys');
+      return stored('historical_keys', '', [], 'this entity publishes no historical keys: it is halted, or none of its keys is left that could sign them');
     case 'head':
       return stored('head', '', [], 'no head has been signed yet');
     case 'list':

@@ -14,6 +14,9 @@ export type Caller =
   | { readonly ok: true; readonly entityId: string }
   | { readonly ok: false; readonly error: 'invalid_client' | 'temporarily_unavailable'; readonly description: string };
 
+/** Of client authentication (RFC 7521 §4.2); no parameter of it is given more than once (RFC 6749 §3.2). */
+const PARAMETERS = ['client_assertion_type', 'client_assertion', 'client_id'];
+
 const no = (description: string): Caller => ({ ok: false, error: 'invalid_client', description });
 
 /**
@@ -24,6 +27,8 @@ const no = (description: string): Caller => ({ ok: false, error: 'invalid_client
 export async function authenticate(context: CallerContext, authority: ServedAuthority, form: URLSearchParams): Promise<Caller> {
   const { published, inbox, now, development } = context;
   if (!inbox) return { ok: false, error: 'temporarily_unavailable', description: 'this process cannot take authenticated requests' };
+  const twice = PARAMETERS.find((name) => form.getAll(name).length > 1);
+  if (twice !== undefined) return no(`${twice} is given more than once`);
   if (form.get('client_assertion_type') !== CLIENT_ASSERTION_TYPE) return no(`client_assertion_type is not ${CLIENT_ASSERTION_TYPE}`);
   const assertion = parseClientAssertion(form.get('client_assertion'), { audience: authority.entityId, now: now(), development });
   if (!assertion.ok) return no(`the client assertion is not valid: ${assertion.findings[0]?.where} ${assertion.findings[0]?.detail}`);

@@ -70,7 +70,7 @@ function underAnchor(published: Published, authority: ServedAuthority, subject: 
     if (evaluation.state === 'invalid') return no(evaluation.error, DESCRIPTIONS[evaluation.error] ?? 'the entity could not be resolved');
     const { types } = evaluation;
     const wanted = asked.length === 0 ? types : types.filter((type) => asked.includes(type));
-    if (wanted.length === 0) return no('not_found', 'the entity has none of these entity types');
+    if (wanted.length === 0 && asked.length > 0) return no('not_found', 'the entity has none of these entity types');
     if (types.length > MAX_SUBSET_TYPES && wanted.length > 1 && wanted.length < types.length)
       return no('unsupported_parameter', 'of this entity all types can be asked for, or one; not several of them');
     const question = [['sub', subject] as const, ['trust_anchor', anchor] as const];
@@ -83,11 +83,11 @@ function underAnchor(published: Published, authority: ServedAuthority, subject: 
         return andThen(stored(types), (whole) =>
           whole?.rests === 'gone'
             ? no('not_found', GONE)
-            : whole?.rests === 'sound'
+            : whole?.rests === 'sound' && !whole.withheld
               ? no('unsupported_parameter', WHOLE_ONLY)
               : no('temporarily_unavailable', ANEW),
         );
-      if (!found || found.rests === 'changed') return no('temporarily_unavailable', ANEW);
+      if (!found || found.rests === 'changed' || (found.withheld && found.rests !== 'gone')) return no('temporarily_unavailable', ANEW);
       return found.rests === 'gone' ? no('not_found', GONE) : { ok: true, artefact: found, questions };
     });
   });

@@ -22,10 +22,11 @@ export const ready = (artefact: ServedArtefact): Ready => ({
   headers: { 'content-type': artefact.mediaType, etag: artefact.etag, 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' },
 });
 
-/** What cannot be served, past its cap or late for renewal: an expired statement is never served. */
-function unavailable(c: Context, { cap, exp }: ServedArtefact, now: number): Response | undefined {
+/** What cannot be served, past its cap, withheld or late for renewal: an expired statement is never served. */
+function unavailable(c: Context, { cap, exp, withheld }: ServedArtefact, now: number): Response | undefined {
   if (cap !== null && cap <= now) return federationError(c, 'not_found', 'this entity does not publish it any more');
-  if (exp !== null && exp <= now) return federationError(c, 'temporarily_unavailable', 'it is being signed anew; try again shortly', { 'retry-after': '10' });
+  if (withheld || (exp !== null && exp <= now))
+    return federationError(c, 'temporarily_unavailable', 'it is being signed anew; try again shortly', { 'retry-after': '10' });
   return undefined;
 }
 
@@ -33,8 +34,9 @@ function unavailable(c: Context, { cap, exp }: ServedArtefact, now: number): Res
 export function serveReady(c: Context, { artefact, headers }: Ready, now: number): Response {
   const away = unavailable(c, artefact, now);
   if (away) return away;
-  // A cache never keeps a signed answer beyond its own end (SE-08), or the end of what it rests on.
-  const left = Math.min(artefact.exp ?? Number.POSITIVE_INFINITY, artefact.cap ?? Number.POSITIVE_INFINITY) - now;
+  // A cache never keeps a signed answer beyond its own end (SE-08), or the end of what it rests on. A configuration that a
+  // member signed may end at a fraction of a second; delta-seconds have none (RFC 9111 §1.2.2).
+  const left = Math.floor(Math.min(artefact.exp ?? Number.POSITIVE_INFINITY, artefact.cap ?? Number.POSITIVE_INFINITY) - now);
   const fresh = left < MAX_AGE ? { ...headers, 'cache-control': `public, max-age=${left}` } : headers;
   return conditional(c, artefact.bytes, fresh);
 }

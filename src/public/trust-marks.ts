@@ -40,7 +40,11 @@ export function serveMarkedEntities(
   const narrowed = (id: string) =>
     andThen(
       published.artefact(authority.id, 'mark', `${type.value}\n${id}`),
-      (mark): Page => ({ ids: mark && Math.min(mark.exp ?? 0, mark.cap ?? Number.POSITIVE_INFINITY) > now ? [id] : [], next: undefined, until: null }),
+      (mark): Page => ({
+        ids: mark && !mark.withheld && Math.min(mark.exp ?? 0, mark.cap ?? Number.POSITIVE_INFINITY) > now ? [id] : [],
+        next: undefined,
+        until: null,
+      }),
     );
   // Which marks are still valid changes with time: never kept.
   return serveIdentifiers(c, published, { page: sub?.ok ? () => narrowed(sub.value) : all, now, authenticated });

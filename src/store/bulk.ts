@@ -2,14 +2,16 @@ import { getTableColumns, getTableName } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { artefact } from './schema.js';
 import { raw, type Statement } from './database.js';
+import { inPieces, LOT_BYTES, lotsOf, overList } from './lots.js';
 import { signedUntil } from './signed-until.js';
 
 /** PostgreSQL takes all that comes out of JSON for text. */
 export const unpacked = (type: string, value: string): string => (type === 'integer' ? `CAST(${value} AS BIGINT)` : value);
 
 /**
- * Insert any number of rows by one statement with one parameter: rows travel as JSON and `json_each` unpacks them.
- * The text of the statement is the same for one row and for five hundred, so it stays prepared.
+ * Insert any number of rows, by one statement with one parameter for each lot: rows travel as JSON and `json_each` unpacks
+ * them. The text of the statement is the same for one row and for five hundred, so it stays prepared. A row that is larger than
+ * a lot by itself travels column by column: as JSON in JSON it could be twice as large as it will stand there.
  * @param tail an ON CONFLICT clause
  * @param only a condition per row; `column('name')` in it is the SQL of that column's new value
  */
@@ -21,30 +23,42 @@ export function insertRows<T extends SQLiteTable>(
 ): Statement {
   const columns = Object.entries(getTableColumns(table)).filter(([, column]) => !(column.primary && column.columnType === 'SQLiteInteger'));
   const names = columns.map(([, { name }]) => `"${name}"`).join(', ');
-  const values = columns.map(([, column], n) => unpacked(column.getSQLType(), `json_extract(v, '$[${n}]')`)).join(', ');
-  const encoded = rows.map((row) =>
+  const into = `INSERT INTO "${getTableName(table)}" (${names})`;
+  const at = (name: string) => columns.findIndex(([, column]) => column.name === name);
+  const encode = (row: T['$inferInsert']) =>
     columns.map(([property, column]) => {
       const value = (row as Record<string, unknown>)[property] ?? (column.hasDefault ? column.default : null);
       return value === null || value === undefined ? null : column.mapToDriverValue(value);
-    }),
-  );
+    });
   // r.v: inside a condition's subquery a plain v may be a column of another table.
-  const condition = only((name) => `json_extract(r.v, '$[${columns.findIndex(([, column]) => column.name === name)}]')`);
+  const extracted = (name: string) => `json_extract(r.v, '$[${at(name)}]')`;
   // MATERIALIZED: json_each writes its value out anew at every mention, once a row is enough.
-  return raw(
-    `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO "${getTableName(table)}" (${names}) SELECT ${values} FROM r WHERE ${condition} ${tail}`,
-    JSON.stringify(encoded),
+  const together = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) ${into} SELECT ${columns.map((_, n) => `json_extract(v, '$[${n}]')`).join(', ')} FROM r WHERE ${only(extracted)} ${tail}`;
+  const apart = () =>
+    `WITH r AS (SELECT ${columns.map((_, n) => `? AS c${n}`).join(', ')}) ${into} SELECT ${columns.map((_, n) => `c${n}`).join(', ')} FROM r WHERE ${only((name) => `r.c${at(name)}`)} ${tail}`;
+  return inPieces(
+    lotsOf(rows, encode).map((lot) => (lot.bytes > LOT_BYTES ? raw(apart(), ...encode(lot.rows[0] as T['$inferInsert'])) : raw(together, lot.json))),
   );
 }
 
-/** Identifiers travel as one JSON value, which D1 caps at 2 MB: so many of the longest allowed stay below one. */
-const IDS_AT_ONCE = 450;
-export const inLots = (ids: readonly string[]): readonly (readonly string[])[] =>
-  Array.from({ length: Math.ceil(ids.length / IDS_AT_ONCE) }, (_, n) => ids.slice(n * IDS_AT_ONCE, (n + 1) * IDS_AT_ONCE));
-
 export type NewArtefact = typeof artefact.$inferInsert;
 
-const REPLACED = ['media_type', 'bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'member_id', 'organization_id', 'renew_at', 'lease_until'];
+const REPLACED = [
+  'media_type',
+  'bytes',
+  'sha256',
+  'iat',
+  'exp',
+  'cap',
+  'kid',
+  'generation',
+  'cut',
+  'member_id',
+  'organization_id',
+  'renew_at',
+  'lease_until',
+  'withheld',
+];
 const REPLACE = `ON CONFLICT (authority_id, kind, key, variant) DO UPDATE SET ${REPLACED.map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
 /** Publish artefacts: new ones appear, those at the same place are replaced. Each key remembers until when what it signed lasts. */
@@ -60,21 +74,27 @@ export const whileCurrent = (column: (name: string) => string): string =>
 export type RenewedArtefact = Pick<
   NewArtefact,
   'authorityId' | 'kind' | 'variant' | 'bytes' | 'sha256' | 'iat' | 'exp' | 'cap' | 'kid' | 'generation' | 'cut' | 'renewAt'
-> & { readonly id: number; readonly was: string };
+> & { readonly id: number; readonly was: Read };
+
+/** What was read of a row that is renewed. */
+export type Read = Pick<typeof artefact.$inferSelect, 'sha256' | 'cap' | 'renewAt' | 'withheld'>;
 
 const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'renew_at'];
 
 /**
- * Renewal: only rows that still hold the bytes that were read, and only while the authority is active and its generation
- * the one signed for. Never an insert: what a halt removed stays removed.
+ * Renewal: only rows that stand as they were read, and only while the authority is active and its generation the one signed
+ * for. One that was withheld meanwhile, or whose end was moved, is signed once more. Never an insert: what a halt removed
+ * stays removed.
  */
 export const renewArtefacts = (rows: readonly RenewedArtefact[]): readonly Statement[] => [
-  raw(
-    `UPDATE artefact SET ${RENEWED.map((name) => `${name} = json_extract(new.value, '$.${name}')`).join(', ')}, lease_until = 0
+  overList(
+    `UPDATE artefact SET ${RENEWED.map((name) => `${name} = json_extract(new.value, '$.${name}')`).join(', ')}, lease_until = 0, withheld = NULL
      FROM json_each(?) AS new
-     WHERE artefact.id = json_extract(new.value, '$.id') AND artefact.sha256 = json_extract(new.value, '$.was')
+     WHERE artefact.id = json_extract(new.value, '$.id') AND artefact.sha256 = json_extract(new.value, '$.was.sha256')
+       AND artefact.cap IS json_extract(new.value, '$.was.cap') AND artefact.renew_at IS json_extract(new.value, '$.was.renewAt')
+       AND artefact.withheld IS json_extract(new.value, '$.was.withheld')
        AND (SELECT generation FROM authority WHERE authority.id = artefact.authority_id AND authority.state = 'active') = json_extract(new.value, '$.generation')`,
-    JSON.stringify(rows.map(({ renewAt, cut, authorityId: _, kind: __, variant: ___, ...row }) => ({ ...row, cut: cut ?? 0, renew_at: renewAt ?? null }))),
+    rows.map(({ renewAt, cut, authorityId: _, kind: __, variant: ___, ...row }) => ({ ...row, cut: cut ?? 0, renew_at: renewAt ?? null })),
   ),
   ...signedUntil(rows),
 ];

@@ -50,7 +50,7 @@ export interface Decided {
 }
 export type Outcome = { readonly ok: true } | { readonly ok: false; readonly error: unknown };
 
-/** The chain of another authority moved while this operation was deciding: it decides again. */
+/** What this operation read elsewhere is another thing by now: it decides again. `decide` may throw it as well. */
 export class HeadMoved extends Error {}
 
 export interface Engine {
@@ -185,35 +185,38 @@ async function runGroup(
       }),
     ),
   );
+  const lost: Waiting[] = [];
   const pending: { waiting: Waiting; decision: Decision<unknown>; elsewhere: Decided['elsewhere'] }[] = [];
   for (const [n, decision] of decisions.entries()) {
     const waiting = group[n] as Waiting;
-    if (decision.status === 'rejected') waiting.reject(decision.reason);
+    if (decision.status === 'rejected' && decision.reason instanceof HeadMoved) lost.push(waiting);
+    else if (decision.status === 'rejected') waiting.reject(decision.reason);
     else if (decision.value.events.length === 0) waiting.resolve(decision.value.result);
     else pending.push({ waiting, decision: decision.value, elsewhere: elsewhereOf(decision.value, watched[n] ?? new Map()) });
   }
-  if (pending.length === 0) return 'done';
-  let outcomes: 'lost' | readonly Outcome[];
+  let outcomes: 'lost' | readonly Outcome[] = [];
   try {
-    outcomes = await engine.commit(
-      authorityId,
-      head,
-      pending.map(({ waiting, decision, elsewhere }, n) => ({
-        actor: waiting.request.actor,
-        urgent: waiting.request.urgent ?? false,
-        events: decision.events,
-        elsewhere,
-        statements: n === pending.length - 1 ? [...decision.statements, ...ending] : decision.statements,
-      })),
-    );
+    if (pending.length)
+      outcomes = await engine.commit(
+        authorityId,
+        head,
+        pending.map(({ waiting, decision, elsewhere }, n) => ({
+          actor: waiting.request.actor,
+          urgent: waiting.request.urgent ?? false,
+          events: decision.events,
+          elsewhere,
+          statements: n === pending.length - 1 ? [...decision.statements, ...ending] : decision.statements,
+        })),
+      );
   } catch (error) {
     outcomes = pending.map(() => ({ ok: false, error }));
   }
-  const lost = outcomes === 'lost' ? pending : pending.filter((_, n) => isMoved((outcomes as readonly Outcome[])[n]));
+  const moved = outcomes === 'lost' ? pending : pending.filter((_, n) => isMoved((outcomes as readonly Outcome[])[n]));
+  lost.push(...moved.map(({ waiting }) => waiting));
   if (lost.length) {
-    const again = lost
-      .map(({ waiting }) => waiting)
-      .filter((waiting) => ++waiting.tries < MAX_TRIES || void waiting.reject(new ChangeConflict(`the authority changed ${MAX_TRIES} times meanwhile`)));
+    const again = lost.filter(
+      (waiting) => ++waiting.tries < MAX_TRIES || void waiting.reject(new ChangeConflict(`the authority changed ${MAX_TRIES} times meanwhile`)),
+    );
     putBack(again);
     const [first] = again;
     if (first && first.tries > 1) await new Promise((done) => setTimeout(done, Math.random() * 2 ** Math.min(first.tries, 8)));
@@ -227,6 +230,7 @@ async function runGroup(
     else if (isDuplicate(outcome.error, '') && ++waiting.tries < MAX_DUPLICATES) putBack([waiting]);
     else waiting.reject(outcome.error);
   }
+  if (moved.length && moved.length === pending.length) return 'lost';
   return outcomes.at(-1)?.ok ? 'ended' : 'done';
 }
 

@@ -10,7 +10,12 @@ export type Database = BaseSQLiteDatabase<'async', unknown, typeof schema>;
 /** Anything drizzle can print as one SQL statement: insert, update, delete. */
 export interface Statement {
   toSQL(): Pick<Query, 'sql' | 'params'>;
+  /** Of one that binds a list (lots.ts): what is carried out in its place. */
+  readonly pieces?: readonly Statement[];
 }
+
+/** Statements as they are carried out, each one of SQL. */
+export const piecesOf = (statements: readonly Statement[]): readonly Statement[] => statements.flatMap((one) => one.pieces ?? one);
 
 const messages = (error: unknown): string => (error instanceof Error ? `${error.message} ${messages(error.cause)}` : '');
 

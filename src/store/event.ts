@@ -2,7 +2,8 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
 import type { event } from './schema.js';
-import { raw, type Statement } from './database.js';
+import type { Statement } from './database.js';
+import { overList } from './lots.js';
 
 /** Who did it. */
 export interface Actor {
@@ -94,6 +95,9 @@ const COLUMNS = [
 ] as const satisfies readonly (readonly [string, keyof EventRow])[];
 const INSERT = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO event (${COLUMNS.map(([name]) => name).join(', ')}) SELECT ${COLUMNS.map(([name], n) => (name === 'seq' || name === 'at' ? `CAST(json_extract(v, '$[${n}]') AS BIGINT)` : `json_extract(v, '$[${n}]')`)).join(', ')} FROM r`;
 
-/** One statement for any number of events. */
+/** Any number of events. */
 export const insertEvents = (rows: readonly EventRow[]): Statement =>
-  raw(INSERT, JSON.stringify(rows.map((row) => COLUMNS.map(([, property]) => row[property]))));
+  overList(
+    INSERT,
+    rows.map((row) => COLUMNS.map(([, property]) => row[property])),
+  );

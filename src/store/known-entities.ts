@@ -1,4 +1,5 @@
 import { raw, type Statement } from './database.js';
+import { overList } from './lots.js';
 import type { knownEntity } from './schema.js';
 import { unwatchListing } from './superior-listings.js';
 
@@ -21,12 +22,11 @@ export const newlyKnown = (of: Pick<KnownEntity, 'authorityId' | 'entityId' | 's
 
 /** Evaluate these entities soon, as members of an authority. */
 export const knowMembers = (authorityId: string, entityIds: readonly string[], now: number): Statement =>
-  raw(
+  overList(
     `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at) SELECT ?, value, 'member', '[]', '{}', '[]', ? FROM json_each(?) WHERE true
      ON CONFLICT (authority_id, entity_id) DO UPDATE SET source = 'member', due_at = excluded.due_at, lease_until = 0, attempts = 0`,
-    authorityId,
-    now,
-    JSON.stringify(entityIds),
+    entityIds,
+    (lot) => [authorityId, now, lot],
   );
 
 /** Evaluate anew, soon, everything that rests on our statement about a member: the member itself and what lies below it. */
@@ -87,7 +87,7 @@ export const dueElsewhere = (authorityId: string, now: number): Statement =>
 /** A key of an authority was compromised: every answer that rests on its statements waits until it was evaluated anew. */
 export const withholdResting = (authorityId: string, now: number): readonly Statement[] => [
   raw(
-    `UPDATE artefact SET exp = 0 WHERE kind = 'resolve' AND (authority_id, key) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
+    `UPDATE artefact SET withheld = 'key_revoked', renew_at = NULL WHERE kind = 'resolve' AND (authority_id, key) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
     authorityId,
   ),
   dueResting(authorityId, now),

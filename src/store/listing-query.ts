@@ -26,7 +26,7 @@ function listConditions(
     params.push(JSON.stringify(entityTypes));
   }
   const marked =
-    "SELECT 1 FROM artefact WHERE artefact.kind = 'mark' AND artefact.member_id = member.id AND min(artefact.exp, coalesce(artefact.cap, artefact.exp)) > ?";
+    "SELECT 1 FROM artefact WHERE artefact.kind = 'mark' AND artefact.member_id = member.id AND artefact.withheld IS NULL AND min(artefact.exp, coalesce(artefact.cap, artefact.exp)) > ?";
   if (trustMarked) {
     where.push(`EXISTS (${marked})`);
     params.push(now);
@@ -71,7 +71,7 @@ export function extendedQuery({ updatedAfter: after, updatedBefore: before, ...f
   const more = where.map((one) => ` AND ${one}`).join('');
   // What changed since a moment is few among many: they are sorted, the others not even looked at.
   return {
-    sql: `SELECT member.entity_id, member.created_at, member.updated_at, s.bytes AS statement, s.exp FROM member ${since ? 'INDEXED BY member_updated' : ''}
+    sql: `SELECT member.entity_id, member.created_at, member.updated_at, s.bytes AS statement, s.exp, s.withheld FROM member ${since ? 'INDEXED BY member_updated' : ''}
       JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
       WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND coalesce(member.valid_until > ?, 1)${more} ORDER BY member.entity_id LIMIT ?`,
     params,

@@ -1,6 +1,7 @@
 import { getTableColumns } from 'drizzle-orm';
 import { insertRows } from './bulk.js';
 import { raw, type Statement } from './database.js';
+import { overList } from './lots.js';
 import { member, memberKey } from './schema.js';
 
 /**
@@ -38,7 +39,10 @@ export const putMembers = (rows: readonly MemberRow[], keys: readonly KeysOf[]):
         insertRows(member, rows, REPLACE),
         ...(keys.length
           ? [
-              raw('DELETE FROM member_key WHERE member_id IN (SELECT value FROM json_each(?))', JSON.stringify(keys.map(({ memberId }) => memberId))),
+              overList(
+                'DELETE FROM member_key WHERE member_id IN (SELECT value FROM json_each(?))',
+                keys.map(({ memberId }) => memberId),
+              ),
               insertRows(memberKey, keyRows(keys)),
             ]
           : []),
@@ -47,25 +51,46 @@ export const putMembers = (rows: readonly MemberRow[], keys: readonly KeysOf[]):
 /** The name under which `setting` says up to which member id the rows of before are indexed; none: all are. */
 export const INDEXED_TO = 'members_indexed_to';
 
-export interface Indexed extends KeysOf {
-  readonly spelling: string | null;
+export interface Indexed {
+  readonly memberId: string;
+  readonly spelling: string;
   /** The keys as they were read: when they are others by now, their write has indexed them. */
   readonly jwks: string;
+  /** Null where the keys cannot be read: what is on record of them stays. */
+  readonly thumbprints: readonly string[] | null;
 }
 
-/** Fill in what rows of an earlier version lack. */
-export const indexRows = (rows: readonly Indexed[], last: string | null): readonly Statement[] => [
-  raw(
-    `UPDATE member SET spelling = json_extract(new.value, '$.spelling') FROM json_each(?) AS new
-     WHERE member.id = json_extract(new.value, '$.memberId') AND member.spelling IS NULL`,
-    JSON.stringify(rows.map(({ memberId, spelling }) => ({ memberId, spelling }))),
-  ),
-  raw(
-    `INSERT OR IGNORE INTO member_key (thumbprint, member_id, authority_id)
-     SELECT t.value, m.id, m.authority_id FROM json_each(?) AS new
-     JOIN member AS m ON m.id = json_extract(new.value, '$.memberId') AND m.jwks = json_extract(new.value, '$.jwks')
-     JOIN json_each(json_extract(new.value, '$.thumbprints')) AS t`,
-    JSON.stringify(rows.map(({ memberId, jwks, thumbprints }) => ({ memberId, jwks, thumbprints }))),
-  ),
-  last === null ? raw('DELETE FROM setting WHERE name = ?', INDEXED_TO) : raw('UPDATE setting SET value = ? WHERE name = ?', last, INDEXED_TO),
-];
+/**
+ * Make the indexes say of these members what their rows say.
+ * @param last the id up to which all are indexed; null: all are, and what is left of members that are gone goes too
+ */
+export const indexRows = (rows: readonly Indexed[], last: string | null): readonly Statement[] => {
+  const read = rows.filter(({ thumbprints }) => thumbprints !== null).map(({ memberId, jwks, thumbprints }) => ({ memberId, jwks, thumbprints }));
+  const same = `json_each(?) AS new JOIN member AS m ON m.id = json_extract(new.value, '$.memberId') AND m.jwks = json_extract(new.value, '$.jwks')`;
+  return [
+    overList(
+      `UPDATE member SET spelling = json_extract(new.value, '$.spelling') FROM json_each(?) AS new
+       WHERE member.id = json_extract(new.value, '$.memberId') AND member.spelling IS NOT json_extract(new.value, '$.spelling')`,
+      rows.map(({ memberId, spelling }) => ({ memberId, spelling })),
+    ),
+    overList(
+      `DELETE FROM member_key WHERE (thumbprint, member_id) IN (SELECT k.thumbprint, k.member_id FROM ${same} JOIN member_key AS k ON k.member_id = m.id
+         WHERE NOT EXISTS (SELECT 1 FROM json_each(json_extract(new.value, '$.thumbprints')) AS t WHERE t.value = k.thumbprint))`,
+      read,
+    ),
+    overList(
+      `INSERT OR IGNORE INTO member_key (thumbprint, member_id, authority_id)
+       SELECT t.value, m.id, m.authority_id FROM ${same} JOIN json_each(json_extract(new.value, '$.thumbprints')) AS t`,
+      read,
+    ),
+    ...(last === null
+      ? [
+          raw('DELETE FROM member_key WHERE NOT EXISTS (SELECT 1 FROM member AS m WHERE m.id = member_key.member_id)'),
+          raw('DELETE FROM setting WHERE name = ?', INDEXED_TO),
+        ]
+      : [raw('UPDATE setting SET value = ? WHERE name = ?', last, INDEXED_TO)]),
+  ];
+};
+
+/** Index all members anew, from the first one. */
+export const indexAnew = (): Statement => raw("INSERT INTO setting (name, value) VALUES (?, '') ON CONFLICT (name) DO UPDATE SET value = ''", INDEXED_TO);

@@ -17,6 +17,8 @@ export interface ServedArtefact {
   readonly etag: string;
   readonly exp: number | null;
   readonly cap: number | null;
+  /** Not served until it is signed anew, whatever its end. */
+  readonly withheld: boolean;
 }
 export interface ServedAuthority {
   readonly id: string;
@@ -112,19 +114,20 @@ export const andThen = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybeP
 /**
  * What is published is served while its authority is active, and each look-up asks that itself: a halt is one row, and the
  * next request sees it, whatever else is stored or remembered. Of a retired authority the former keys stay (§8.7): what it
- * signed in its time can still be judged.
+ * signed in its time can still be judged. And a head that was signed since it stopped: it says so.
  */
 const SERVED = "JOIN authority AS a ON a.id = artefact.authority_id AND a.state = 'active'";
-const ARTEFACT = `SELECT bytes, media_type, sha256, exp, cap FROM artefact JOIN authority AS a ON a.id = artefact.authority_id
-  AND (a.state = 'active' OR (a.state = 'retired' AND artefact.kind = 'historical_keys')) WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?`;
+const BYTES = 'bytes, media_type, sha256, exp, cap, withheld IS NOT NULL AS withheld';
+const ARTEFACT = `SELECT ${BYTES} FROM artefact JOIN authority AS a ON a.id = artefact.authority_id
+  AND (a.state = 'active' OR (a.state = 'retired' AND artefact.kind = 'historical_keys') OR (artefact.kind = 'head' AND artefact.cut = a.cut)) WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?`;
 /** Halted and retired ones too: their places stay theirs, and answer that there is nothing. */
 const AUTHORITIES = `SELECT id, entity_id, client_auth, EXISTS (SELECT 1 FROM setting WHERE name = '${UNCONFIRMED}') AS withheld FROM authority ORDER BY created_at, rowid`;
 const STATE = 'SELECT state FROM authority WHERE id = ?';
-const MARK_STATUS = `SELECT variant, bytes, media_type, sha256, exp, cap FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC`;
+const MARK_STATUS = `SELECT variant, ${BYTES} FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC`;
 const ISSUED =
   "SELECT 1 AS yes FROM trust_mark AS t JOIN authority AS a ON a.id = t.authority_id AND a.state = 'active' WHERE t.authority_id = ? AND t.sha256 = ?";
 /** Until its own end, and until what it rests on ends: a membership that was shortened ends its marks (`cap`). */
-const MARKED = `SELECT substr(key, ?) AS entity_id, min(exp, coalesce(cap, exp)) > ? AS passes FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?`;
+const MARKED = `SELECT substr(key, ?) AS entity_id, withheld IS NULL AND min(exp, coalesce(cap, exp)) > ? AS passes FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?`;
 const ANCHORS = 'SELECT entity_id FROM anchor_pin WHERE authority_id = ?';
 /** When the last change was made that reaches every statement. */
 const ALL_CHANGED = 'SELECT statements_changed_at AS at FROM authority WHERE id = ?';
@@ -134,9 +137,9 @@ const EVALUATION = `SELECT s.state, s.error, s.entity_types FROM snapshot AS s J
  * A cut statement under it, or a superior that is not active, makes an answer vanish (2); anything else that is not as it
  * was makes it wait (1): a mark of an issuer that is halted, say.
  */
-const RESOLVED = `SELECT bytes, media_type, sha256, exp, cap, (
+const RESOLVED = `SELECT ${BYTES}, (
   SELECT max(CASE WHEN (s.id IS NULL AND l.kind = 'statement') OR (i.state IS NOT 'active' AND l.kind IN ('statement', 'entity_configuration')) THEN 2
-    WHEN s.id IS NULL OR i.state IS NOT 'active' OR s.cut <> l.cut OR s.exp = 0 THEN 1 ELSE 0 END)
+    WHEN s.id IS NULL OR i.state IS NOT 'active' OR s.cut <> l.cut OR s.withheld IS NOT NULL THEN 1 ELSE 0 END)
   FROM snapshot_link AS l LEFT JOIN authority AS i ON i.id = l.issuer_id
   LEFT JOIN artefact AS s ON s.authority_id = l.issuer_id AND s.kind = l.kind AND s.key = l.key AND s.variant = l.variant
   WHERE l.authority_id = artefact.authority_id AND l.subject = artefact.key AND l.trust_anchor = ?
@@ -149,6 +152,7 @@ const servedOf = (row: Row): ServedArtefact => ({
   etag: `"${String(row['sha256'])}"`,
   exp: row['exp'] as number | null,
   cap: row['cap'] as number | null,
+  withheld: row['withheld'] === 1,
 });
 
 /** Bytes that an object costs beside its texts. */
@@ -209,7 +213,7 @@ export function createPublished(select: Select, cache: Cache): Published {
             entityId: String(one['entity_id']),
             registered: Number(one['created_at']),
             updated: Math.max(Number(one['updated_at']), all),
-            statement: Number(one['exp']) > now ? String(one['statement']) : undefined,
+            statement: one['withheld'] === null && Number(one['exp']) > now ? String(one['statement']) : undefined,
           })),
         );
       }),

@@ -37,7 +37,7 @@ export interface DomainControl {
   readonly at: number;
 }
 
-/** Halted: nothing of it is served or signed until it is resumed. Retired: nor ever again, its historical keys aside. */
+/** Halted: nothing of it is served or signed until it is resumed, but the head that says so. Retired: nor ever again, its historical keys aside. */
 export const AUTHORITY_STATES = ['active', 'halted', 'retired'] as const;
 
 export const authority = sqliteTable('authority', {
@@ -208,6 +208,12 @@ export const metadataPolicy = sqliteTable(
 export const ARTEFACT_KINDS = ['entity_configuration', 'statement', 'historical_keys', 'resolve', 'mark', 'mark_status', 'events', 'hosted', 'head'] as const;
 export type ArtefactKind = (typeof ARTEFACT_KINDS)[number];
 
+/**
+ * Why an artefact is not served although it stands there: the key that signed it was revoked, its authority came back from a
+ * halt, what it rests on ended earlier than it says; or it was withheld by a version that kept no reasons.
+ */
+export const WITHHELD = ['key_revoked', 'authority_resumed', 'end_moved', 'earlier_version'] as const;
+
 /** Signed bytes, ready to serve. A member that is not active has none: that is the kill switch. */
 export const artefact = sqliteTable(
   'artefact',
@@ -221,7 +227,7 @@ export const artefact = sqliteTable(
     bytes: text('bytes').notNull(),
     sha256: text('sha256').notNull(),
     iat: integer('iat').notNull(),
-    /** Null only where there is no exp (historical keys, heads). 0: withheld until re-signed. */
+    /** The end that the bytes say; null only where they say none (historical keys, heads). */
     exp: integer('exp'),
     /** The earliest end that no renewal may pass. */
     cap: integer('cap'),
@@ -230,13 +236,17 @@ export const artefact = sqliteTable(
     cut: integer('cut').notNull().default(0),
     memberId: text('member_id'),
     organizationId: text('organization_id'),
+    /** From when on it is to be signed anew; null: never by itself. What is due at once has the time at which it fell due. */
     renewAt: integer('renew_at'),
     leaseUntil: integer('lease_until').notNull().default(0),
+    /** Null: served until `exp`. Else it is not, and whatever puts new bytes in its place clears this in the same batch. */
+    withheld: text('withheld', { enum: WITHHELD }),
   },
   (t) => [
     uniqueIndex('artefact_place').on(t.authorityId, t.kind, t.key, t.variant),
     index('artefact_renew').on(t.renewAt, t.exp),
     index('artefact_exp').on(t.exp).where(sql`renew_at IS NOT NULL`),
+    index('artefact_withheld').on(t.renewAt, t.exp).where(sql`withheld IS NOT NULL`),
     index('artefact_member').on(t.memberId),
     index('artefact_generation').on(t.authorityId, t.generation),
   ],

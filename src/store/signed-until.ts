@@ -1,5 +1,6 @@
 import { limits } from '../federation/entry.js';
 import { raw, type Statement } from './database.js';
+import { overList } from './lots.js';
 import type { artefact } from './schema.js';
 
 type Signed = Pick<typeof artefact.$inferInsert, 'authorityId' | 'kind' | 'variant' | 'kid' | 'exp'>;
@@ -38,20 +39,20 @@ export function signedUntil(rows: readonly Signed[]): readonly Statement[] {
   return [
     ...(keys.length
       ? [
-          raw(
+          overList(
             `UPDATE authority_key SET signed_until = json_extract(new.value, '$.exp') FROM json_each(?) AS new
              WHERE authority_key.authority_id = json_extract(new.value, '$.authorityId') AND authority_key.kid = json_extract(new.value, '$.kid')
                AND coalesce(authority_key.signed_until, 0) < json_extract(new.value, '$.exp')`,
-            JSON.stringify(keys),
+            keys,
           ),
         ]
       : []),
     ...(configurations.length
       ? [
-          raw(
+          overList(
             `UPDATE authority SET configuration_exp = json_extract(new.value, '$.exp') FROM json_each(?) AS new
              WHERE authority.id = json_extract(new.value, '$.authorityId') AND coalesce(authority.configuration_exp, 0) < json_extract(new.value, '$.exp')`,
-            JSON.stringify(configurations),
+            configurations,
           ),
         ]
       : []),

@@ -7,7 +7,7 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import * as schema from './schema.js';
-import { type Database, type Statement, storeError, StoreFull } from './database.js';
+import { type Database, isDuplicate, piecesOf, type Statement, storeError, StoreFull } from './database.js';
 import { patiently } from './patience.node.js';
 import { noReserve } from './reserve.node.js';
 import { NEWER, schemaAge } from './schema-age.node.js';
@@ -144,10 +144,11 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
         if (elsewhere.some((one) => began.get(one.authorityId)?.seq !== one.head.seq)) return { ok: false, error: new HeadMoved() };
         try {
           // A nested transaction is a savepoint: one that fails rolls back alone and uses no number.
-          writer.transaction(() => [...chained.map(({ rows }) => insertEvents(rows)), ...statements].forEach(run))();
+          writer.transaction(() => piecesOf([...chained.map(({ rows }) => insertEvents(rows)), ...statements]).forEach(run))();
         } catch (error) {
           if (!writer.inTransaction) throw error; // the disk is full: SQLite rolled all of it back
-          return { ok: false, error: storeError(error) };
+          // A number is taken by `onlyWhile` (only-while.ts) alone: the heads were compared above.
+          return { ok: false, error: isDuplicate(error, 'event.authority_id, event.seq') ? new HeadMoved() : storeError(error) };
         }
         for (const { id, head } of chained) heads.set(id, head);
         counts.operations++;
@@ -181,9 +182,16 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
       return spends && one.urgent && isFull(outcome) ? { ok: false, error: new HeadMoved() } : outcome;
     });
   }
-  async function write(statements: readonly Statement[]): Promise<void> {
-    expectRoom();
-    await transact(() => statements.forEach(run));
+  async function write(statements: readonly Statement[], { urgent = false } = {}): Promise<void> {
+    const room = hasRoom();
+    if (!room && !urgent) throw new StoreFull(TROUBLES.full.says);
+    const all = () => transact(() => piecesOf(statements).forEach(run));
+    await all().catch((error: unknown) => {
+      if (!(urgent && room && error instanceof StoreFull)) throw error;
+      reserve.spend();
+      return all();
+    });
+    if (reserve.spent) emptyLog();
   }
   const engine: Engine = { db, write, groupSize: GROUP_SIZE, commit };
 

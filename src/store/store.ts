@@ -9,8 +9,11 @@ export interface Store {
    * @throws whatever `decide` throws; `StoreBusy`, `StoreFull`, `ChangeConflict`
    */
   change<T>(request: ChangeRequest<T>): Promise<T>;
-  /** Commit statements that change no state and so have no event: renewal, leases, last-used times. All or none. */
-  write(statements: readonly Statement[]): Promise<void>;
+  /**
+   * Commit statements that change no state and so have no event: renewal, leases, last-used times. All or none.
+   * @param urgent what withholds: on a full disk it is committed like a cut, from what is kept for those
+   */
+  write(statements: readonly Statement[], options?: { readonly urgent?: boolean }): Promise<void>;
   /**
    * Prove that something could be written now, and change nothing that anyone keeps in memory.
    * @throws `StoreBusy`, `StoreFull`, and whatever else keeps a write from being made

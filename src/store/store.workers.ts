@@ -4,7 +4,7 @@ import { and, eq } from 'drizzle-orm';
 import { createChanges, type Engine, type Outcome } from './change.js';
 import { chainEvents, type Head, insertEvents } from './event.js';
 import * as schema from './schema.js';
-import { isDuplicate, type Statement, storeError, StoreUnreachable } from './database.js';
+import { isDuplicate, piecesOf, type Statement, storeError, StoreUnreachable } from './database.js';
 import type { Store } from './store.js';
 import { TROUBLES } from './trouble.js';
 
@@ -19,9 +19,10 @@ const AGAIN_MS = 100;
 export function openStore(d1: D1Database, now: () => number): Store {
   const db = drizzle(d1, { schema });
   const batch = async (statements: readonly Statement[]) => {
-    if (statements.length === 0) return; // D1 refuses an empty batch
+    const pieces = piecesOf(statements);
+    if (pieces.length === 0) return; // D1 refuses an empty batch
     await d1.batch(
-      statements.map((statement) => {
+      pieces.map((statement) => {
         const { sql, params } = statement.toSQL();
         return d1.prepare(sql).bind(...params);
       }),

@@ -1,4 +1,4 @@
-import { inLots } from './bulk.js';
+import { overList } from './lots.js';
 import { raw, type Statement } from './database.js';
 import type { superiorListing } from './schema.js';
 
@@ -29,23 +29,20 @@ export const unwatchListing = ({ authorityId, entityId }: Place): readonly State
 
 /** Members of these authorities came or went: who resolves below them looks again. */
 export const localListingsDue = (authorityIds: readonly string[], now: number): Statement =>
-  raw(
+  overList(
     `UPDATE superior_listing SET due_at = ? WHERE due_at > ? AND url IS NULL AND entity_id IN
      (SELECT entity_id FROM authority WHERE id IN (SELECT value FROM json_each(?)))`,
-    now,
-    now,
-    JSON.stringify(authorityIds),
+    authorityIds,
+    (lot) => [now, now, lot],
   );
 
 /** Something about these superiors was changed here: what they list is looked at soon. */
 export const listingsDue = (authorityId: string, entityIds: readonly string[], now: number): Statement =>
-  raw(
+  overList(
     `UPDATE superior_listing SET due_at = min(due_at, max(?, coalesce(checked_at, 0) + ?)), failures = 0
      WHERE authority_id = ? AND entity_id IN (SELECT value FROM json_each(?))`,
-    now,
-    AGAIN_AFTER_CHANGE,
-    authorityId,
-    JSON.stringify(entityIds),
+    entityIds,
+    (lot) => [now, AGAIN_AFTER_CHANGE, authorityId, lot],
   );
 
 /** Whose step to its superior is listed no more: everything that rests on it, first of all that is due. Who is set aside stays so. */
@@ -62,47 +59,40 @@ const goneFirst = ({ authorityId, entityId }: Place, now: number): Statement =>
   );
 
 /** Whom only this listing had brought, and who never had a valid chain: a listing that changes all the time leaves nothing behind. */
-const forgetGone = ({ authorityId }: Place, ids: string): readonly Statement[] => [
-  raw(
+const forgetGone = ({ authorityId }: Place, ids: readonly string[]): readonly Statement[] => [
+  overList(
     `DELETE FROM known_entity WHERE authority_id = ? AND source = 'crawl' AND entity_id IN (SELECT value FROM json_each(?))
      AND NOT EXISTS (SELECT 1 FROM listed_entity AS l WHERE l.authority_id = known_entity.authority_id AND l.entity_id = known_entity.entity_id)
      AND NOT EXISTS (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id AND s.state = 'valid')
      AND NOT EXISTS (SELECT 1 FROM crawl_entity AS c JOIN job AS j ON j.id = c.job_id WHERE c.entity_id = known_entity.entity_id AND j.authority_id = known_entity.authority_id)`,
-    authorityId,
     ids,
+    (lot) => [authorityId, lot],
   ),
-  raw(
+  overList(
     `DELETE FROM snapshot WHERE authority_id = ? AND state <> 'valid' AND subject IN (SELECT value FROM json_each(?))
      AND NOT EXISTS (SELECT 1 FROM known_entity AS k WHERE k.authority_id = snapshot.authority_id AND k.entity_id = snapshot.subject)`,
-    authorityId,
     ids,
+    (lot) => [authorityId, lot],
   ),
 ];
 
 /** Whom it lists now: known, and evaluated soon unless they have a valid chain already, or are being evaluated, or are set aside. */
-const come = ({ authorityId, entityId }: Place, ids: string, now: number, most: number): readonly Statement[] => [
-  raw(
+const come = ({ authorityId, entityId }: Place, ids: readonly string[], now: number, most: number): readonly Statement[] => [
+  overList(
     `INSERT INTO listed_entity (authority_id, superior, entity_id) SELECT ?, ?, value FROM json_each(?)
      WHERE (SELECT count(*) FROM listed_entity WHERE authority_id = ?) < ?
      AND EXISTS (SELECT 1 FROM superior_listing WHERE authority_id = ? AND entity_id = ?) ON CONFLICT DO NOTHING`,
-    authorityId,
-    entityId,
     ids,
-    authorityId,
-    most,
-    authorityId,
-    entityId,
+    (lot) => [authorityId, entityId, lot, authorityId, most, authorityId, entityId],
   ),
-  raw(
+  overList(
     `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at)
      SELECT l.authority_id, l.entity_id, 'crawl', '[]', '{}', json_array(l.superior), ? FROM json_each(?) AS one
      JOIN listed_entity AS l ON l.authority_id = ? AND l.superior = ? AND l.entity_id = one.value WHERE true
      ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(due_at, excluded.due_at) WHERE lease_until = 0 AND NOT EXISTS
        (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id AND s.state = 'valid')`,
-    now,
     ids,
-    authorityId,
-    entityId,
+    (lot) => [now, lot, authorityId, entityId],
   ),
 ];
 
@@ -113,18 +103,14 @@ export function listingChanged(
   now: number,
   most: number,
 ): readonly Statement[] {
-  const json = (ids: readonly string[]) => JSON.stringify(ids);
   return [
-    ...inLots(gone).flatMap((ids) => [
-      raw(
-        'DELETE FROM listed_entity WHERE authority_id = ? AND superior = ? AND entity_id IN (SELECT value FROM json_each(?))',
-        of.authorityId,
-        of.entityId,
-        json(ids),
-      ),
-      ...forgetGone(of, json(ids)),
+    overList('DELETE FROM listed_entity WHERE authority_id = ? AND superior = ? AND entity_id IN (SELECT value FROM json_each(?))', gone, (lot) => [
+      of.authorityId,
+      of.entityId,
+      lot,
     ]),
-    ...inLots(fresh).flatMap((ids) => come(of, json(ids), now, most)),
+    ...forgetGone(of, gone),
+    ...come(of, fresh, now, most),
     ...(gone.length ? [goneFirst(of, now)] : []),
   ];
 }

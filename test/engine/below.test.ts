@@ -162,6 +162,12 @@ describe('the listings of superiors are looked at every few minutes', () => {
     await turn(d);
     expect(await resolved(d, second)).toBe(200);
     expect(await listing(d)).toMatchObject({ etag: '"now"', changed_at: d.clock });
+    const auditor = await d.tokenFor('auditor');
+    const shown = await d.admin('GET', '/authorities/main/listings?limit=1', undefined, { token: auditor });
+    expect(shown.json).toMatchObject({
+      items: [{ entity_id: INTER, state: 'ok', etag: '"now"', listed: 2, checked_at: d.clock, changed_at: d.clock }],
+      next_cursor: null,
+    });
     // Under the same entity tag nothing has changed, whatever there is.
     inter.lists();
     later(d, 2 * LISTING_EVERY);
@@ -208,6 +214,19 @@ describe('the listings of superiors are looked at every few minutes', () => {
     expect(gaps.slice(1), 'twice as long each time').toEqual([2, 4, 8].map((n) => n * LISTING_EVERY));
     expect(await resolved(d, leaf)).toBe(200);
     expect((await listing(d))['problem']).toMatch(/: /);
+    const shown = await d.admin('GET', '/authorities/main/listings');
+    expect(shown.json.items).toMatchObject([
+      {
+        entity_id: INTER,
+        url: `${INTER}/list`,
+        state: 'failing',
+        failures: 4,
+        listed: 1,
+        problem: (await listing(d))['problem'],
+        checked_at: d.clock,
+        due_at: (await listing(d))['due_at'],
+      },
+    ]);
     inter.lists(leaf, 'https://second.example.net');
     d.clock = Number((await listing(d))['due_at']);
     await turn(d);

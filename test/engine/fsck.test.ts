@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/keys/random.js';
 import { fsck } from '../../src/operations/fsck.js';
+import { indexMembers } from '../../src/operations/members/index-members.js';
 import { MEMBER_VERBS, type MemberVerb } from '../../src/operations/members/member-verbs.js';
 import { platform } from '#test-platform';
 import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
@@ -15,7 +16,7 @@ const codes = async (d: TestDeployment) => (await fsck(d.deployment)).map(({ cod
 async function populated(): Promise<TestDeployment> {
   const d = await testDeployment();
   const { jwks } = await testMember('https://x.example');
-  for (const entity_id of ids) await d.admin('POST', MEMBERS, { entity_id, jwks, activate: true });
+  for (const entity_id of ids) await d.admin('POST', MEMBERS, { entity_id, jwks, activate: true, organization: 'The Company' });
   expect(await codes(d)).toEqual([]);
   return d;
 }
@@ -33,7 +34,7 @@ describe('fsck names what is wrong', () => {
       "UPDATE member SET state = 'suspended' WHERE entity_id = 'https://b.example'",
       ['artefact_orphan statement https://b.example'],
     ],
-    ['a broken event hash', "UPDATE event SET reason = 'forged' WHERE type = 'member.enrolled' AND seq = 2", ['event_hash event 2']],
+    ['a broken event hash', "UPDATE event SET reason = 'forged' WHERE type = 'member.enrolled' AND seq = 3", ['event_hash event 3']],
     ['a removed event', 'DELETE FROM event WHERE seq = 2', ['event_gap event 3']],
     [
       'a statement moved to another member',
@@ -43,13 +44,83 @@ describe('fsck names what is wrong', () => {
     [
       'a statement with other keys than those bound',
       `UPDATE member SET jwks = '{"keys":[]}' WHERE entity_id = 'https://a.example'`,
-      ['artefact_claims statement https://a.example'],
+      ['artefact_claims statement https://a.example', 'key_index member https://a.example'],
     ],
     [
       'a lifetime that is not in the bytes',
       "UPDATE artefact SET exp = exp + 9999 WHERE key = 'https://a.example'",
-      ['artefact_claims statement https://a.example'],
+      ['artefact_claims statement https://a.example', 'signed_until key '],
     ],
+    ['keys that are no key set', `UPDATE member SET jwks = '{"keys":[7]}' WHERE entity_id = 'https://a.example'`, ['cell_unreadable member https://a.example']],
+    ['a state that is none', "UPDATE organization SET state = 'gone'", ['cell_unreadable organization row 1 (org_)']],
+    [
+      'a text where a number belongs',
+      "UPDATE member SET valid_until = 'soon' WHERE entity_id = 'https://a.example'",
+      ['cell_unreadable member row 1 (https://a.example)'],
+    ],
+    [
+      'a key that the index does not have',
+      "DELETE FROM member_key WHERE member_id IN (SELECT id FROM member WHERE entity_id = 'https://a.example')",
+      ['key_index member https://a.example'],
+    ],
+    [
+      'a key in the index that is bound to nobody',
+      "INSERT INTO member_key SELECT 'x', id, authority_id FROM member WHERE entity_id = 'https://a.example'",
+      ['key_index member https://a.example'],
+    ],
+    ['a spelling that is another one', "UPDATE member SET spelling = 'b' WHERE entity_id = 'https://a.example'", ['spelling member https://a.example']],
+    ['a spelling that is missing', "UPDATE member SET spelling = NULL WHERE entity_id = 'https://a.example'", ['spelling member https://a.example']],
+    ['a place that is another one', "UPDATE authority SET place = 'elsewhere.example/x'", ['place authority']],
+    [
+      'an artefact of an organization that is gone',
+      'DELETE FROM organization',
+      ['artefact_of_nobody statement https://a.example', 'artefact_of_nobody statement https://b.example'],
+    ],
+    [
+      'a member that is gone, and what it left',
+      "DELETE FROM member WHERE entity_id = 'https://a.example'",
+      ['artefact_of_nobody statement https://a.example', 'key_index member mem_'],
+    ],
+  ])('%s', async (_title, sabotage, expected) => {
+    const d = await populated();
+    await d.execute(sabotage);
+    expect((await codes(d)).map((one) => one.replace(/(mem_|org_|until key )[\w-]+/, '$1'))).toEqual(expected);
+  });
+  it('a key that signed what lasts longer than is on record of it', async () => {
+    const d = await populated();
+    await d.execute('UPDATE authority_key SET signed_until = signed_until - 1');
+    expect((await codes(d)).map((one) => one.slice(0, 16))).toEqual(['signed_until key']);
+  });
+  it.each(['', '{', 'nothing', '{"keys":'])('cells that hold %j are named by table and row, whatever the table; they hide nothing else', async (cell) => {
+    const d = await populated();
+    await d.execute(`UPDATE member SET jwks = '${cell}', entity_types = '${cell}' WHERE entity_id = 'https://a.example'`);
+    await d.execute(`UPDATE event SET detail = '${cell}' WHERE seq = 2`);
+    await d.execute(`UPDATE authority SET metadata = '${cell}'`);
+    await d.execute(`UPDATE authority_key SET jwk = '${cell}'`);
+    await d.execute("UPDATE member SET state = 'suspended' WHERE entity_id = 'https://b.example'");
+    const found = await codes(d);
+    expect(found.filter((one) => one.startsWith('cell_unreadable'))).toEqual([
+      'cell_unreadable authority row 1 (https://anchor.example.org)',
+      expect.stringMatching(/^cell_unreadable authority_key row 1 \(key_/),
+      'cell_unreadable member row 1 (https://a.example)',
+      'cell_unreadable event row 3 (2)',
+    ]);
+    expect(found).toContain('artefact_orphan statement https://b.example');
+    expect(found).toContain('event_hash event 2');
+    // The one key there is cannot be read, so no signature can be verified.
+    expect(found.filter((one) => one.startsWith('artefact_signature'))).toHaveLength(4);
+  });
+  it('an index that is still being filled is no damage', async () => {
+    const d = await populated();
+    await d.execute('DELETE FROM member_key');
+    await d.execute('UPDATE member SET spelling = NULL');
+    await d.execute("INSERT INTO setting (name, value) VALUES ('members_indexed_to', '')");
+    expect(await codes(d)).toEqual([]);
+    while ((await indexMembers(d.deployment, 1)) > 0);
+    expect(await codes(d)).toEqual([]);
+    expect(await d.rows('SELECT count(*) AS n FROM member_key')).toEqual([{ n: 2 }]);
+  });
+  it.each([
     ['no active key', "UPDATE authority_key SET state = 'retiring'", ['key_missing keys']],
     ['no entity configuration', "DELETE FROM artefact WHERE kind = 'entity_configuration'", ['artefact_missing entity_configuration']],
   ])('%s', async (_title, sabotage, expected) => {

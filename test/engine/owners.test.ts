@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createApiKey, ensureOwner, findApiKey } from '../../src/operations/access/api-keys.js';
+import { createApiKey, ensureOwner, findApiKey, recoverOwner } from '../../src/operations/access/api-keys.js';
 import { NOW, testDeployment } from '../support/deployment.js';
 
 describe('owner keys', () => {
@@ -22,5 +22,29 @@ describe('owner keys', () => {
     expect(await findApiKey(d.deployment, one)).toBeUndefined();
     expect(await findApiKey(d.deployment, two)).toBeDefined();
     expect(await d.rows("SELECT count(*) AS n FROM event WHERE type = 'api_key.revoked'")).toEqual([{ n: 1 }]);
+  });
+  it('where the last owner key is lost, whoever has the store makes another one: an event says so, and it may do everything', async () => {
+    const d = await testDeployment();
+    await d.execute('UPDATE api_key SET expires_at = 1');
+    expect((await d.admin('GET', '/whoami')).status).toBe(401);
+    const { row, token } = await recoverOwner(d.deployment, 'Ada');
+    expect((await d.admin('GET', '/whoami', undefined, { token })).json).toMatchObject({ id: row.id, role: 'owner', authorities: null });
+    const { items } = (await d.admin('GET', '/events', undefined, { token })).json;
+    expect(items.at(-1)).toMatchObject({
+      type: 'api_key.recovered',
+      subject: { kind: 'api_key', id: row.id },
+      actor: { id: 'system' },
+      detail: { name: 'Ada' },
+    });
+    expect(JSON.stringify([await d.rows('SELECT * FROM event'), await d.rows('SELECT * FROM api_key')])).not.toContain(token);
+    expect((await d.admin('POST', '/api-keys', { name: 'next', role: 'owner' }, { token })).status).toBe(201);
+  });
+  it('a key is for authorities that exist: none waits for one that is made under the name later', async () => {
+    const d = await testDeployment();
+    const key = (authorities: readonly string[]) => d.admin('POST', '/api-keys', { name: 'k', role: 'operator', authorities });
+    const refused = await key(['main', 'later']);
+    expect([refused.status, refused.json.code, refused.json.detail]).toEqual([404, 'not_found', expect.stringContaining('no authority later')]);
+    expect((await key(['main'])).status).toBe(201);
+    expect(await d.rows("SELECT count(*) AS n FROM event WHERE type = 'api_key.created' AND detail LIKE '%later%'")).toEqual([{ n: 0 }]);
   });
 });

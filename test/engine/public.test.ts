@@ -357,6 +357,21 @@ describe('client authentication', () => {
     const { asked, d } = await guarded('required');
     expect((await asked({}, await testKey('ES256', d.rp.key.kid))).status).toBe(401);
   });
+  it('RFC 6749 §3.2: who says twice who it is has said nothing', async () => {
+    const { d, assertion } = await guarded('required');
+    const form = { sub: RP, client_assertion_type: TYPE, client_assertion: await assertion(), client_id: RP };
+    const post = (body: string) => d.public('/fetch', { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body });
+    for (const [name, more] of [
+      ['client_assertion_type', TYPE],
+      ['client_assertion', await assertion()],
+      ['client_assertion', ''],
+      ['client_id', RP],
+    ] as const) {
+      const { status, json } = await post(`${new URLSearchParams(form)}&${new URLSearchParams({ [name]: more })}`);
+      expect([status, json.error, json.error_description], name).toEqual([401, 'invalid_client', `${name} is given more than once`]);
+    }
+    expect((await post(`${new URLSearchParams(form)}`)).status, 'none of it was spent').toBe(200);
+  });
   it('a suspended member loses its access in the same act', async () => {
     const { asked, d } = await guarded('required');
     await d.admin('POST', `${MEMBERS}/${encodeURIComponent(RP)}/suspend`, { reason: 'x' });

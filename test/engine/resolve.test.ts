@@ -110,6 +110,24 @@ describe('a resolve response (§8.3)', () => {
     expect(await types('&entity_type=oauth_client&entity_type=oauth_resource&entity_type=openid_provider')).toEqual(['oauth_client', 'oauth_resource']);
     expect(await types('&entity_type=openid_provider')).toBe('not_found');
   });
+  it('CO-09 CO-10: constraints that leave no type: the chain stands, its metadata is empty', async () => {
+    const d = await withMember();
+    await discover(d);
+    const draft = await d.admin('POST', `${A}/policies`, { constraints: { allowed_entity_types: ['openid_provider'] } });
+    await d.admin('POST', `${A}/policies/${draft.json.version}/publish`);
+    await backgroundTurn(d.deployment, { more: () => true });
+    await discover(d);
+    const answer = await d.public(resolveUrl(RP));
+    expect(answer.status, answer.text).toBe(200);
+    expect(decodeJwt(answer.text)).toMatchObject({ sub: RP, metadata: {}, trust_chain: [{}, {}, {}].map(() => expect.any(String)) });
+    const resolver = { entityId: ANCHOR, jwks: await keysOf(d) };
+    expect((await validateResolveResponse(answer.text, { now: NOW, resolver, subject: RP, trustAnchor: ANCHOR })).ok).toBe(true);
+    expect(await d.public(resolveUrl(RP, ANCHOR, '&entity_type=openid_relying_party'))).toMatchObject({ status: 404, json: { error: 'not_found' } });
+    d.clock = NOW + day / 2;
+    d.network.delete(wellKnown(RP));
+    await discover(d);
+    expect((await d.public(resolveUrl(RP))).status, 'kept while it cannot be reached').toBe(200);
+  });
   it('above four types: all, and each single one; other sets are unsupported_parameter', async () => {
     const metadata = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((type) => [type, { x: 1 }]));
     const d = await withMember({ metadata });
@@ -149,7 +167,7 @@ describe('a resolve response (§8.3)', () => {
     expect(many).toMatchObject({ count: 1, all: 200, one: 'unsupported_parameter' });
     expect(Math.max(few.bytes, many.bytes)).toBeLessThan(3 * 1024 * 1024);
   });
-  it('RE-11 ER-05: a policy conflict is invalid_metadata, a missing hint invalid_trust_chain, a broken configuration invalid_subject', async () => {
+  it('RE-11 ER-05: a policy conflict is invalid_metadata, superiors that lead nowhere invalid_trust_chain, a broken configuration invalid_subject', async () => {
     const d = await withMember();
     await discover(d);
     expect((await d.public(resolveUrl(RP))).status).toBe(200);
@@ -164,7 +182,11 @@ describe('a resolve response (§8.3)', () => {
     });
     const other = await withMember({ authority_hints: [SUPER] });
     await discover(other);
-    expect(await other.public(resolveUrl(RP))).toMatchObject({ status: 503 });
+    expect(await other.public(resolveUrl(RP)), 'the only superior it names does not answer').toMatchObject({ status: 503 });
+    const nowhere = await withMember({ authority_hints: [SUPER] });
+    nowhere.network.set(wellKnown(SUPER), 'no configuration');
+    await discover(nowhere);
+    expect(await nowhere.public(resolveUrl(RP))).toMatchObject({ status: 400, json: { error: 'invalid_trust_chain' } });
     const broken = await withMember({ exp: NOW - 1 });
     await discover(broken);
     expect(await broken.public(resolveUrl(RP))).toMatchObject({ status: 404, json: { error: 'invalid_subject' } });

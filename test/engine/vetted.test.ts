@@ -91,9 +91,18 @@ describe('what a person approved is what is activated', () => {
   it('a member of before the digest was kept is approved once more', async () => {
     const t = await enrolled('approved');
     await t.d.execute('UPDATE member SET approved_sha256 = NULL');
-    expect((await t.verb('activate')).status).toBe(409);
+    const refused = await t.verb('activate');
+    expect([refused.status, refused.json.detail]).toEqual([409, expect.stringContaining('an earlier version approved it; look at it and approve it again')]);
     await t.verb('approve');
     expect((await t.verb('activate')).json.state).toBe('active');
+  });
+  it('a member of before the digest was kept is resumed with the version looked at, and the refusal says why', async () => {
+    const t = await enrolled('suspended');
+    await t.d.execute('UPDATE member SET approved_sha256 = NULL');
+    const refused = await t.verb('resume');
+    expect([refused.status, refused.json.detail]).toEqual([409, expect.stringMatching(/suspended by an earlier version.*--seen \d+ \(API: v\)$/)]);
+    const [, v] = /--seen (\d+)/.exec(refused.json.detail) ?? [];
+    expect((await t.verb('resume', { v: Number(v) })).json.state).toBe('active');
   });
 });
 

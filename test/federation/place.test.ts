@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { placeOf, samePlace } from '../../src/federation/place.js';
+import { homeOf, placeOf, samePlace } from '../../src/federation/place.js';
 
 describe('the place of a URL', () => {
   it.each([
@@ -48,8 +48,14 @@ describe('the place of a URL', () => {
     expect(placeOf('https://[2001:DB8::1]:443/x')).toBe('[2001:db8::1]/x');
     expect(placeOf('https://[::443]/x')).toBe('[::443]/x');
     expect(placeOf('https://192.0.2.1:8080')).toBe('192.0.2.1:8080');
+    expect(placeOf('https://ta.example.org:443')).toBe('ta.example.org');
+    expect(placeOf('https://ta.example.org.')).toBe('ta.example.org');
+    expect(placeOf('https://ta.example.org#a/b')).toBe('ta.example.org');
+    expect(placeOf('https://ta.example.org/a#b?c/d')).toBe('ta.example.org/a');
+    expect(placeOf('https://ta.example.org/a?b#c/d')).toBe('ta.example.org/a');
     expect(placeOf('https://ta.example.org?a=/b')).toBe('ta.example.org');
     expect(placeOf('https://ta.example.org/%2f%C3%a4')).toBe('ta.example.org/%2F%C3%A4');
+    expect(placeOf('https://ta.example.org/%7e%41%2D%5f%2e%21%30')).toBe('ta.example.org/~A-_.%210');
   });
   it('EI-03: identifiers stay what they are; some of them cannot be served beside each other', () => {
     for (const [one, other] of [
@@ -64,5 +70,9 @@ describe('the place of a URL', () => {
       expect(samePlace('https://ta.example/a', other), other).toBe(false);
     expect(samePlace('http://localhost:8080', 'http://127.0.0.1:9090/', true)).toBe(true);
     expect(samePlace('http://localhost:8080', 'https://ta.example', true)).toBe(false);
+    expect(samePlace('http://localhost:8080', 'http://127.0.0.1:9090/')).toBe(false);
+    expect(homeOf('http://localhost:8080/a')).toBe('localhost:8080/a/.well-known/openid-federation');
+    expect(homeOf('http://localhost:8080/a', true)).toBe('/a/.well-known/openid-federation');
+    expect(() => homeOf('no URL')).not.toThrow();
   });
 });

@@ -38,6 +38,10 @@ const UNUSABLE: readonly (readonly [what: string, jwk: () => object])[] = [
   ['P-256 with x of 31 bytes', () => ({ ...ec.jwk, x: filled(31) })],
   ['P-256 with y of 33 bytes', () => ({ ...ec.jwk, y: filled(33) })],
   ['P-256 whose x has a second spelling', () => ({ ...ec.jwk, x: `${(ec.jwk.x ?? '').slice(0, -1)}${(ec.jwk.x ?? '').at(-1) === 'B' ? 'C' : 'B'}` })],
+  ['P-256 with a point off the curve', () => ({ ...ec.jwk, x: filled(32), y: filled(32) })],
+  ['P-256 with the coordinates of its point exchanged', () => ({ ...ec.jwk, x: ec.jwk.y, y: ec.jwk.x })],
+  ['P-256 with the point (0, 0)', () => ({ ...ec.jwk, x: bytes(...new Array(32).fill(0)), y: bytes(...new Array(32).fill(0)) })],
+  ['P-521 with a point off the curve', () => ({ kty: 'EC', crv: 'P-521', kid: 'k', x: filled(66), y: filled(66) })],
   ['Ed25519 with 31 bytes', () => ({ ...ed.jwk, x: filled(31) })],
   ...[
     '00'.repeat(32),
@@ -111,6 +115,28 @@ describe('RFC 7517 §5: a key that cannot be used is ignored, and nothing is eve
       const result = await validateTrustChain(chain, { anchors: federation.anchors, now: NOW });
       expect(result.ok ? 'valid' : JSON.stringify(result.findings), what).toBe('valid');
     }
+  });
+  it('JO-05: every set that must vouch for a statement has its say on what the key is for', async () => {
+    const federation = await testFederation();
+    const { leaf, ta } = federation.keys;
+    const other = (await testKey()).jwk;
+    const verdict = async (own: object, above: object) => {
+      const chain = await federation.chain({
+        claims: { 0: { jwks: { keys: [{ ...leaf.jwk, ...own }, other] } }, 1: { jwks: { keys: [{ ...leaf.jwk, ...above }, other] } } },
+      });
+      const result = await validateTrustChain(chain, { anchors: federation.anchors, now: NOW });
+      return result.ok ? 'valid' : result.findings.map(({ code, where }) => `${code} ${where}`).join('; ');
+    };
+    expect(await verdict({}, {})).toBe('valid');
+    expect(await verdict({ use: 'sig' }, { key_ops: ['verify'] })).toBe('valid');
+    for (const odd of [{ use: 'enc' }, { key_ops: ['encrypt'] }, { alg: 'ES384' }]) {
+      expect(await verdict(odd, {}), JSON.stringify(odd)).toBe('signature_key_unknown ES[0] header/kid');
+      expect(await verdict({}, odd), JSON.stringify(odd)).toBe('signature_key_unknown ES[0] header/kid');
+    }
+    const enc = { keys: [{ ...ta.jwk, use: 'enc' }, other] };
+    const chain = await federation.chain({ claims: { 3: { jwks: enc } } });
+    expect((await validateTrustChain(chain, { anchors: federation.anchors, now: NOW })).ok, 'the anchor’s own configuration').toBe(false);
+    expect((await validateTrustChain(await federation.chain(), { anchors: { [TA]: enc }, now: NOW })).ok, 'the pinned keys').toBe(false);
   });
   it('EdDSA and Ed25519 are one algorithm, whichever the key and the header say (RFC 9864)', async () => {
     for (const own of ['EdDSA', 'Ed25519', undefined])

@@ -31,7 +31,7 @@ describe('what the CLI writes', () => {
   });
   it('a reason with line breaks in it writes no row of its own', () => {
     const forged = 'x\n99     2026-11-25 04:00:00Z (now)  member.resumed  system\tall is well';
-    expect(table(['event', 'reason'], [['3', forged]]).split('\n')).toHaveLength(2);
+    expect(composed(table(['event', 'reason'], [['3', forged]])).split('\n')).toHaveLength(2);
     expect(clean(forged)).not.toMatch(/[\n\t]/);
     const finding = { code: 'c', where: 'a\nb', clause: '§1', detail: 'one\ntwo', fix: 'do' };
     expect(composed(showFindings([finding as never])).split('\n')).toHaveLength(2);

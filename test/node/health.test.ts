@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { overdue } from '../../src/operations/artefacts/renew.js';
+import { overdue, renewSlice } from '../../src/operations/artefacts/renew.js';
 import { activeMembers } from '../../src/platform/active-members.node.js';
 import { readiness } from '../../src/platform/health.js';
 import { createMetrics } from '../../src/platform/metrics.node.js';
@@ -131,26 +131,45 @@ describe('what anyone may ask of the process itself', () => {
     d.jump(70);
     expect((await readiness({ ...d.deployment })).checks).toMatchObject({ clock: 'ok' });
   });
+  it('renewal finds what is withheld, and what is due, in their order by index', async () => {
+    const { store, deployment } = await prepared();
+    const seen = await statementsOf(store, () => renewSlice(deployment, 10));
+    const due = seen.filter((sql) => /^select .*from "artefact" where .*"renew_at" <= /.test(sql));
+    expect(due.map((sql) => plan(store, sql).join('; '))).toEqual([
+      expect.stringMatching(/^SEARCH artefact USING INDEX artefact_withheld \(renew_at<\?\)$/),
+      expect.stringMatching(/^SEARCH artefact USING INDEX artefact_renew \(renew_at<\?\)$/),
+    ]);
+  });
   it('overdue: after a quarter of a lifetime, withheld at once, past the cap never; counted up to a bound', async () => {
     const d = await prepared();
     const [owner] = await d.rows('SELECT id FROM authority');
     const add = (
       count: number,
-      { renewAt, exp, cap = 'NULL', kind = 'statement' }: { renewAt: number | 'NULL'; exp: number; cap?: number | 'NULL'; kind?: string },
+      {
+        renewAt,
+        exp,
+        cap = 'NULL',
+        kind = 'statement',
+        withheld = 'NULL',
+      }: { renewAt: number | 'NULL'; exp: number; cap?: number | 'NULL'; kind?: string; withheld?: string },
     ) =>
       d.execute(`WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
-        INSERT INTO artefact (authority_id, kind, key, media_type, bytes, sha256, iat, exp, cap, kid, generation, renew_at)
-        SELECT '${String(owner?.['id'])}', '${kind}', '${createHash('sha256').update(Math.random().toString()).digest('hex')}' || i, 'x', 'x', 'x', ${NOW - 500}, ${exp}, ${cap}, 'k', 1, ${renewAt} FROM n`);
+        INSERT INTO artefact (authority_id, kind, key, media_type, bytes, sha256, iat, exp, cap, kid, generation, renew_at, withheld)
+        SELECT '${String(owner?.['id'])}', '${kind}', '${createHash('sha256').update(Math.random().toString()).digest('hex')}' || i, 'x', 'x', 'x', ${NOW - 500}, ${exp}, ${cap}, 'k', 1, ${renewAt}, ${withheld} FROM n`);
     const count = () => overdue(d.deployment);
     expect(await count()).toBe(0);
     await add(1, { renewAt: NOW - 250, exp: NOW + 500 });
     expect(await count(), 'a quarter of 1000 seconds is not over').toBe(0);
     await add(1, { renewAt: NOW - 251, exp: NOW + 500 });
     expect(await count()).toBe(1);
-    await add(1, { renewAt: 0, exp: 0 });
+    await add(1, { renewAt: NOW, exp: NOW + 500, withheld: "'key_revoked'" });
     expect(await count(), 'withheld').toBe(2);
-    await add(1, { renewAt: 0, exp: NOW + 1 });
-    await add(1, { renewAt: 0, exp: NOW - 1, kind: 'mark_status' });
+    await add(1, { renewAt: NOW - 1, exp: NOW - 1 });
+    expect(await count(), 'ended').toBe(3);
+    await d.execute(`DELETE FROM artefact WHERE exp = ${NOW - 1}`);
+    await add(1, { renewAt: NOW, exp: NOW + 1 });
+    await add(1, { renewAt: NOW, exp: NOW - 1, kind: 'mark_status' });
+    await add(1, { renewAt: NOW, exp: NOW + 500, kind: 'mark_status', withheld: "'key_revoked'" });
     await add(1, { renewAt: NOW - 400, exp: NOW - 10, cap: NOW - 10 });
     await add(1, { renewAt: 'NULL', exp: NOW - 10 });
     expect(await count(), 'none of these').toBe(2);

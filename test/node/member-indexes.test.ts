@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { HOLDERS, sharedKeys } from '../../src/operations/members/shared-keys.js';
+import { sharedKeys } from '../../src/operations/members/shared-keys.js';
+import { HOLDERS } from '../../src/store/member-lookups.js';
 import { spellingsOf } from '../../src/operations/members/respelled.js';
 import type { NodeStore } from '../../src/store/store.node.js';
 import { testDeployment, testMember } from '../support/deployment.js';

@@ -16,7 +16,7 @@ const EXPECTED: Record<string, readonly [state: string, code: string]> = {
   'length-lie': ['unreachable', 'fetch_failed'],
   redirect: ['invalid', 'redirect_refused'],
   'redirect-inside': ['invalid', 'redirect_refused'],
-  'big-header': ['unreachable', 'fetch_failed'],
+  'big-header': ['invalid', 'too_large'],
   'not-utf8': ['invalid', 'jws_malformed'],
   'giant-keys': ['invalid', 'too_many'],
   'private-hint': ['invalid', 'fetch_refused'],

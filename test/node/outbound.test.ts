@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo, LookupFunction } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type LookupFunction } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { isReachable, parseAllowed } from '../../src/outbound/address-guard.js';
@@ -294,8 +294,24 @@ describe('answers', () => {
     expect(await get((response) => head(response, { 'content-encoding': encoding as string }).end(body))).toBe('content_encoding_refused'),
   );
   it('invalid UTF-8 is a finding', async () => expect(await get((response) => head(response).end(Buffer.from([0xff, 0xfe, 0x80])))).toBe('jws_malformed'));
-  it('headers above 16 KiB', async () =>
-    expect(await get((response) => head(response, { 'x-big': 'x'.repeat(20_000) }).end('x'))).toBe('fetch_failed transient'));
+  it('reliability 26: headers above 16 KiB are too large, in one line or in many, and asking again will not help', async () => {
+    expect(await get((response) => head(response, { 'x-big': 'x'.repeat(20_000) }).end('x'))).toBe('too_large');
+    const many = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`x-${n}`, 'x'.repeat(60)]));
+    expect(await get((response) => head(response, many).end('x'))).toBe('too_large');
+    expect(await get((response) => head(response, { 'x-big': 'x'.repeat(15_000) }).end('x'))).toBe('ok 1');
+  });
+  it.each(['SSH-2.0-x\r\n', 'HTTP/2 200\r\n\r\n', 'abc', 'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc'])(
+    'reliability 26: what is no HTTP/1.1 is told so: %j',
+    async (said) => {
+      const raw = createTcpServer((socket) => socket.once('data', () => socket.end(said)));
+      await new Promise<void>((done) => raw.listen(0, '127.0.0.1', done));
+      const outbound = safeFetch({ loopback: true });
+      const result = await outbound.get({ url: `http://127.0.0.1:${(raw.address() as AddressInfo).port}/`, mediaType: TYPE });
+      await outbound.close();
+      raw.close();
+      expect(result).toMatchObject({ ok: false, findings: [{ code: 'fetch_failed', detail: 'what it answers is no HTTP/1.1' }] });
+    },
+  );
   it('a connection that is cut', async () =>
     expect(
       await get((response) => {

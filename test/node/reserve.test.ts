@@ -1,10 +1,12 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { type SeenHeads, watchHeads } from '../../src/operations/restore/watch-heads.js';
 import { insertRows } from '../../src/store/bulk.js';
 import { StoreFull } from '../../src/store/database.js';
 import { diskReserve, type Reserve, reserveFile } from '../../src/store/reserve.node.js';
 import { setting } from '../../src/store/schema.js';
+import { unconfirmed } from '../../src/store/standing.js';
 import { openStore } from '../../src/store/store.node.js';
 import { tempFolder } from '../support/process.js';
 
@@ -120,5 +122,22 @@ it('a cut that was committed is not called failed because its log could not be e
   };
   expect(await change('another cut', { urgent: true })).toBe('another cut');
   store.writer.pragma = pragma;
+  store.close();
+});
+
+it('what withholds a history that went back is written on a full disk too; nothing else that has no event is', async () => {
+  const { store, did, names } = fullStore();
+  const seen: SeenHeads = new Map([['aut_gone', { seq: 9, hash: 'cd'.repeat(32) }]]);
+  // Nothing that is as long as the pages that are left.
+  await expect(store.write([row('renewal', 50_000)])).rejects.toBeInstanceOf(StoreFull);
+  store.writer.pragma(`max_page_count = ${Number(store.writer.pragma('page_count', { simple: true }))}`);
+  for (let n = 0; n < 60; n++) seen.set(`aut_gone_${n}`, { seq: 9, hash: 'cd'.repeat(32) });
+  await watchHeads({ store, now: () => 5 }, seen);
+  expect(await names()).toEqual(['unconfirmed']);
+  expect(did).toEqual(['spent']);
+  seen.set('aut_more', { seq: 9, hash: 'cd'.repeat(32) });
+  await watchHeads({ store, now: () => 5 }, seen);
+  expect((await unconfirmed(store.db))?.givenUp).toHaveLength(62);
+  await expect(store.write([row('renewal')])).rejects.toBeInstanceOf(StoreFull);
   store.close();
 });

@@ -1,11 +1,14 @@
 import { and, count, eq, gt, isNull, ne, or } from 'drizzle-orm';
 import { newApiKey, newId, sha256 } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
-import { apiKey, type Role } from '../../store/schema.js';
-import { allow, type Call, change, DEPLOYMENT, type Deployment, systemCall } from '../call.js';
+import type { Database } from '../../store/database.js';
+import { apiKey, authority, type Role } from '../../store/schema.js';
+import type { Actor } from '../../store/event.js';
+import { allow, type Call, change, DEPLOYMENT, type Deployment, SYSTEM, systemCall } from '../call.js';
 import { Refusal } from '../refusal.js';
 
 export type ApiKeyRow = typeof apiKey.$inferSelect;
+type NewToken = ReturnType<typeof newApiKey>;
 
 export interface ApiKeyInput {
   readonly name: string;
@@ -21,30 +24,65 @@ export async function createApiKey(call: Call, input: ApiKeyInput, token = newAp
   allow(call, 'administer', null);
   if (typeof input.expiresAt === 'number' && input.expiresAt <= call.now())
     throw new Refusal('invalid_request', `expires_at: ${input.expiresAt} is past; give seconds since the epoch`);
-  const row: ApiKeyRow = {
-    id: newId('api'),
-    name: input.name,
-    prefix: token.prefix,
-    sha256: await sha256(token.token),
-    role: input.role,
-    authorities: input.authorities,
-    createdAt: call.now(),
-    createdBy: call.actor.id,
-    expiresAt: input.expiresAt ?? null,
-    revokedAt: null,
-    lastUsedAt: null,
-  };
+  const row = await newRow(call.now(), call.actor, input, token);
   return change(call, {
     authorityId: DEPLOYMENT,
     scope: row.id,
+    async decide() {
+      await expectAuthorities(call.store.db, row.authorities);
+      const detail = { name: row.name, role: row.role, authorities: row.authorities, prefix: row.prefix };
+      return {
+        events: [{ type: 'api_key.created', subjectKind: 'api_key', subjectId: row.id, detail }],
+        statements: [insertRows(apiKey, [row])],
+        result: { row, token: token.token },
+      };
+    },
+  });
+}
+
+/** A key for an authority that does not exist yet would be a key for whatever is made under that name later. @throws Refusal not_found */
+async function expectAuthorities(db: Database, slugs: readonly string[] | null): Promise<void> {
+  if (slugs === null) return;
+  const known = new Set((await db.select({ slug: authority.slug }).from(authority)).map(({ slug }) => slug));
+  const missing = slugs.filter((slug) => !known.has(slug));
+  if (missing.length) throw new Refusal('not_found', `there is no authority ${missing.join(', ')}; make it first, then a key for it`);
+}
+
+async function newRow(now: number, { id: createdBy }: Actor, { name, role, authorities, expiresAt }: ApiKeyInput, token: NewToken): Promise<ApiKeyRow> {
+  const digest = await sha256(token.token);
+  return {
+    id: newId('api'),
+    name,
+    prefix: token.prefix,
+    sha256: digest,
+    role,
+    authorities,
+    createdAt: now,
+    createdBy,
+    expiresAt: expiresAt ?? null,
+    revokedAt: null,
+    lastUsedAt: null,
+  };
+}
+
+/**
+ * An owner key for whoever has the database itself, where every other one is lost. It asks nobody's permission, because who can
+ * write the database owns the deployment anyway; the event says that it was made so.
+ */
+export async function recoverOwner(
+  { store, now }: Pick<Deployment, 'store' | 'now'>,
+  name: string,
+): Promise<{ readonly row: ApiKeyRow; readonly token: string }> {
+  const token = newApiKey();
+  const { actor } = SYSTEM;
+  const row = await newRow(now(), actor, { name, role: 'owner', authorities: null }, token);
+  return store.change({
+    authorityId: DEPLOYMENT,
+    scope: row.id,
+    actor,
     decide: async () => ({
       events: [
-        {
-          type: 'api_key.created',
-          subjectKind: 'api_key',
-          subjectId: row.id,
-          detail: { name: row.name, role: row.role, authorities: row.authorities, prefix: row.prefix },
-        },
+        { type: 'api_key.recovered', subjectKind: 'api_key', subjectId: row.id, detail: { name, role: row.role, authorities: null, prefix: row.prefix } },
       ],
       statements: [insertRows(apiKey, [row])],
       result: { row, token: token.token },

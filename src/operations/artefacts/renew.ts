@@ -1,10 +1,14 @@
-import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
-import { insertRows, type NewArtefact, putArtefacts, renewArtefacts } from '../../store/bulk.js';
+import { and, eq, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm';
+import { insertRows, type NewArtefact, putArtefacts, type Read, renewArtefacts } from '../../store/bulk.js';
+import { readHead } from '../../store/change.js';
 import { raw, type Statement } from '../../store/database.js';
 import { artefact, authority, member, trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { renewable } from '../jobs/jobs.js';
 import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from '../marks/issue-mark.js';
+import { dropKeys } from '../keys/change-keys.js';
+import { type AuthorityRow, authorityKeys } from '../registry.js';
+import { signedLastKeys } from './last-keys.js';
 import { type Issuer, issuerOf, signedConfiguration, signedHistoricalKeys, signedStatement } from './publish.js';
 import { Refusal } from '../refusal.js';
 import { resignedHead } from '../restore/signed-head.js';
@@ -18,7 +22,8 @@ const LEASE_SECONDS = 60;
 type Due = typeof artefact.$inferSelect;
 
 /**
- * Sign again what is due, in one slice, shortest life first. Renewal changes no content: no event, no lock. Rows are
+ * Sign again what is due, in one slice: first what is withheld and so not served, then what has been due for longest, among
+ * that the shortest life. Renewal changes no content: no event, no lock. Rows are
  * leased, so what cannot be signed now is left until its lease runs out.
  * @returns how many rows were taken; 0 means nothing is due, or another process is at it
  * @throws the first error of an authority that cannot sign, after the others had their turn
@@ -26,12 +31,8 @@ type Due = typeof artefact.$inferSelect;
 export async function renewSlice(deployment: Deployment, limit = SLICE): Promise<number> {
   const { db } = deployment.store;
   const now = deployment.now();
-  const due = await db
-    .select()
-    .from(artefact)
-    .where(and(lte(artefact.renewAt, now), lte(artefact.leaseUntil, now), renewable(now)))
-    .orderBy(artefact.renewAt, artefact.exp)
-    .limit(limit);
+  const first = await dueOf(deployment, isNotNull(artefact.withheld), limit);
+  const due = first.length < limit ? [...first, ...(await dueOf(deployment, isNull(artefact.withheld), limit - first.length))] : first;
   if (due.length === 0 || !(await deployment.turns.claim(deployment, 'renewal'))) return 0;
   const ids = JSON.stringify(due.map(({ id }) => id));
   await deployment.store.write([
@@ -46,10 +47,30 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
   return due.length;
 }
 
+/** What is due, withheld or not; each by an index in which it stands in this order. */
+const dueOf = ({ store: { db }, now }: Deployment, which: SQL, limit: number): Promise<Due[]> =>
+  db
+    .select()
+    .from(artefact)
+    .where(and(which, lte(artefact.renewAt, now()), lte(artefact.leaseUntil, now()), renewable(now())))
+    .orderBy(artefact.renewAt, artefact.exp)
+    .limit(limit);
+
 async function renewFor(deployment: Deployment, authorityId: string, rows: readonly Due[]): Promise<void> {
   const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
+  if (row?.state === 'retired' && rows.some(({ kind }) => kind === 'historical_keys')) await renewLastKeys(deployment, row);
   if (row?.state !== 'active') return restThose(deployment, rows);
   await renewThose(deployment, await issuerOf(deployment, row), rows);
+}
+
+/** What a retired authority goes on serving, when a revocation could not sign it. */
+async function renewLastKeys(deployment: Deployment, row: AuthorityRow): Promise<void> {
+  const { store } = deployment;
+  const { seq } = await readHead(store.db, row.id);
+  const signed = await signedLastKeys(deployment, row, await authorityKeys(store.db, row.id));
+  // Unless another key is revoked meanwhile: then that says what is served.
+  const unmoved = (column: (name: string) => string) => `(SELECT max(seq) FROM event WHERE event.authority_id = ${column('authority_id')}) = ${seq}`;
+  await store.write(signed ? putArtefacts([signed], unmoved) : [dropKeys(deployment, row.id)]);
 }
 
 /** Of an authority that is halted nothing is due any more, so that it stands in nobody's way; resuming it makes all of it due. */
@@ -127,7 +148,7 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
     ).map((row) => [row.id, row]),
   );
   const grants = await grantsOf(deployment, issuer, rows);
-  const signed: (NewArtefact & { readonly id: number; readonly was: string })[] = [];
+  const signed: (NewArtefact & { readonly id: number; readonly was: Read })[] = [];
   const marks: IssuedMark[] = [];
   const one = async (row: Due) => {
     // One member whose statement cannot be signed must not hold up the others; its lease runs out and it is tried again.
@@ -135,7 +156,7 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
       if (!(error instanceof Refusal)) throw error;
       return undefined;
     });
-    if (fresh) signed.push({ ...fresh, id: row.id, was: row.sha256 });
+    if (fresh) signed.push({ ...fresh, id: row.id, was: { sha256: row.sha256, cap: row.cap, renewAt: row.renewAt, withheld: row.withheld } });
   };
   for (let at = 0; at < rows.length; at += SIGN_AT_ONCE) await Promise.all(rows.slice(at, at + SIGN_AT_ONCE).map(one));
   const renewed = signed.map(({ id, was, authorityId, kind, variant, bytes, sha256, iat, exp = null, cap = null, kid, generation, cut, renewAt }) => ({
@@ -221,8 +242,9 @@ const OVERDUE_COUNTED = 1000;
 
 /**
  * How many artefacts are overdue for renewal by more than a quarter of their lifetime, those at their cap aside; at most
- * about `OVERDUE_COUNTED`. Two indexes are read from their beginnings, so the cost does not grow with the number of
- * artefacts: what is due for longest, and what ends first, to which everything withheld or expired belongs.
+ * about `OVERDUE_COUNTED`. A statement or configuration that is withheld or has ended is overdue at once, since nothing is
+ * served in its place. Three indexes are read from their beginnings, so the cost does not grow with the number of artefacts:
+ * what is due for longest, what is withheld, and what ends first.
  */
 export async function overdue({ store: { db }, now }: Deployment): Promise<number> {
   const at = now();
@@ -230,7 +252,17 @@ export async function overdue({ store: { db }, now }: Deployment): Promise<numbe
     sql`SELECT id FROM (SELECT id FROM artefact WHERE ${among} AND ${renewable(at)} ORDER BY ${order} LIMIT ${OVERDUE_COUNTED})`;
   const rows = await db.all<{ n: number }>(sql`
     SELECT count(*) AS n FROM artefact
-    WHERE id IN (${head(sql`renew_at > 0 AND renew_at < ${at}`, sql`renew_at, exp`)} UNION ALL ${head(sql`renew_at IS NOT NULL AND exp >= 0`, sql`exp`)})
-    AND ((renew_at > 0 AND renew_at + (exp - iat) / 4 < ${at}) OR (renew_at = 0 AND exp < ${at} AND kind IN ('statement', 'entity_configuration')))`);
+    WHERE id IN (${head(sql`renew_at < ${at}`, sql`renew_at, exp`)}
+      UNION ALL ${head(sql`withheld IS NOT NULL AND renew_at <= ${at}`, sql`renew_at, exp`)}
+      UNION ALL ${head(sql`renew_at IS NOT NULL AND exp >= 0`, sql`exp`)})
+    AND (renew_at + (exp - iat) / 4 < ${at} OR ((withheld IS NOT NULL OR exp < ${at}) AND kind IN ('statement', 'entity_configuration')))`);
   return rows[0]?.n ?? 0;
+}
+
+/** How many artefacts are withheld until they are signed anew; at most `OVERDUE_COUNTED`. */
+export async function withheldNow({ store: { db }, now }: Deployment): Promise<number> {
+  const [row] = await db.all<{ n: number }>(
+    sql`SELECT count(*) AS n FROM (SELECT 1 FROM artefact WHERE withheld IS NOT NULL AND renew_at <= ${now()} LIMIT ${OVERDUE_COUNTED})`,
+  );
+  return row?.n ?? 0;
 }

@@ -2,9 +2,10 @@ import { and, eq, inArray, ne } from 'drizzle-orm';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
+import { onlyWhile } from '../../store/only-while.js';
 import { authority, member } from '../../store/schema.js';
 import { byChain } from '../by-chain.js';
-import { type Call, may } from '../call.js';
+import { type Call, DEPLOYMENT, may } from '../call.js';
 import { cutMember } from '../members/cut-member.js';
 import { writeMembers } from '../members/write-member.js';
 import type { AuthorityRow, MemberRow } from '../registry.js';
@@ -38,12 +39,31 @@ const told = (rows: readonly MemberRow[], of: AuthorityRow, type: string, reason
     events: [{ type, subjectKind: 'authority', subjectId: of.id, reason, detail: { entity_id: of.entityId } }],
   }));
 
+/** One that became active meanwhile, under an authority whose chain was not watched, is suspended as well: decided again. */
+const noOther = (of: AuthorityRow, active: readonly MemberRow[]): Statement =>
+  onlyWhile(
+    of.id,
+    `NOT EXISTS (SELECT 1 FROM member WHERE authority_id IN (SELECT id FROM authority WHERE id <> ?) AND entity_id = ? AND +state = 'active'
+       AND id NOT IN (SELECT value FROM json_each(?)))`,
+    of.id,
+    of.entityId,
+    JSON.stringify(active.map(({ id }) => id)),
+  );
+
+/** The chain of the deployment tells which authorities stopped and came back: the head of any other one is bound to it (restore/signed-head.ts). */
+async function toldToDeployment(watch: Watch, { id, entityId }: AuthorityRow, type: string, reason: string): Promise<EventsOf> {
+  await watch(DEPLOYMENT);
+  return { authorityId: DEPLOYMENT, events: [{ type, subjectKind: 'authority', subjectId: id, reason, detail: { entity_id: entityId } }] };
+}
+
 /** An authority stops: where it is an active member of others here, it is suspended in the same commit, and comes back with it. */
 export async function suspendMemberships(call: Call, watch: Watch, of: AuthorityRow, type: string, reason: string): Promise<AtSuperiors> {
-  const rows = await watchedRows(call, watch, of, ({ state }) => state === 'active');
-  const statements: Statement[] = [];
-  const events: EventsOf[] = [...told(rows, of, type, reason)];
-  for (const row of rows.filter(({ state }) => state === 'active')) {
+  const isActive = ({ state }: MemberRow) => state === 'active';
+  const rows = await watchedRows(call, watch, of, isActive);
+  const active = rows.filter(isActive);
+  const statements: Statement[] = [noOther(of, active)];
+  const events: EventsOf[] = [await toldToDeployment(watch, of, type, reason), ...told(rows, of, type, reason)];
+  for (const row of active) {
     const cut = await cutMember(call, row, watch, { to: 'suspended', reason: `${type}: ${reason}`, suspendedWith: of.id });
     statements.push(...cut.statements);
     events.push(
@@ -77,6 +97,6 @@ export async function leaveMemberships(call: Call, watch: Watch, of: AuthorityRo
   const written = await writeMembers(rows.filter(left).map((before) => ({ before, after: { ...before, suspendedWith: null } })));
   return {
     statements: written.statements,
-    ...byChain(of.id, told(rows, of, 'authority.resumed', reason)),
+    ...byChain(of.id, [await toldToDeployment(watch, of, 'authority.resumed', reason), ...told(rows, of, 'authority.resumed', reason)]),
   };
 }

@@ -10,7 +10,7 @@ import { savedKeys, swap } from '../keys/change-keys.js';
 import { heirAmong, spareKey } from '../keys/heir.js';
 import { restoreAll } from '../members/restore-members.js';
 import { Refusal } from '../refusal.js';
-import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority } from '../registry.js';
+import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, expectNotOvertaken, findAuthority } from '../registry.js';
 import { type MovedAuthority, moved } from './halt-authority.js';
 import { leaveMemberships } from './memberships.js';
 
@@ -37,6 +37,7 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
       const before = await findAuthority(db, slug);
       if (before.state === 'active') return { events: [], statements: [], result: { authority: before, already: true } };
       if (before.state === 'retired') throw new Refusal('wrong_state', `the authority ${slug} is retired, and that is final`);
+      expectNotOvertaken(found.cut, before.cut);
       const now = call.now();
       const after: AuthorityRow = { ...nextGeneration(before, now), state: 'active', stateReason: null };
       // Its key was revoked while it was halted, when no other one could be had.
@@ -80,11 +81,12 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
   return done;
 }
 
-/** Marks are renewed when they would have been (artefacts/publish.ts), those that ended meanwhile at once. */
+/** Marks are renewed when they would have been (artefacts/publish.ts), those that ended or are withheld at once. */
 const marksDue = (authorityId: string, now: number): Statement =>
   raw(
-    `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? THEN 0 WHEN cap IS NOT NULL AND exp >= cap THEN NULL ELSE iat + (exp - iat) / 2 END
+    `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? OR withheld IS NOT NULL THEN ? WHEN cap IS NOT NULL AND exp >= cap THEN NULL ELSE iat + (exp - iat) / 2 END
      WHERE authority_id = ? AND kind = 'mark'`,
+    now,
     now,
     authorityId,
   );

@@ -2,7 +2,8 @@ import { and, eq, inArray } from 'drizzle-orm';
 import { putArtefacts } from '../../store/bulk.js';
 import { consequencesOf } from '../facts.js';
 import { authority, authorityKey, job } from '../../store/schema.js';
-import { issuerOf, published, signedHistoricalKeys } from '../artefacts/publish.js';
+import { signedLastKeys } from '../artefacts/last-keys.js';
+import { published } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { countMembers } from '../read.js';
@@ -73,16 +74,13 @@ export async function retireAuthority(call: Call, slug: string, reason: string |
 }
 
 /**
- * The historical keys as they stay, signed by the key that signs until now. Without a working custody those signed last stay:
+ * The historical keys as they stay, signed by the key that signs until now, or else by the last one that can. Without a working custody those signed last stay:
  * what they say is true, and an authority whose keys are lost can be retired too.
  */
 async function lastKeys(call: Call, row: AuthorityRow, now: number) {
-  try {
-    const issuer = await issuerOf(call, { ...row, state: 'active' });
-    const ended = (key: AuthorityKeyRow): AuthorityKeyRow => ({ ...key, state: 'revoked', endedAt: now, revokedReason: REASON });
-    const keys = (await authorityKeys(call.store.db, row.id)).map((key) => ((IN_USE as readonly string[]).includes(key.state) ? ended(key) : key));
-    return [await signedHistoricalKeys(call, { ...issuer, keys })];
-  } catch {
-    return [];
-  }
+  const ended = (key: AuthorityKeyRow): AuthorityKeyRow => ({ ...key, state: 'revoked', endedAt: now, revokedReason: REASON });
+  const before = await authorityKeys(call.store.db, row.id);
+  const after = before.map((key) => ((IN_USE as readonly string[]).includes(key.state) ? ended(key) : key));
+  const signed = await signedLastKeys(call, row, after, before).catch(() => undefined);
+  return signed ? [signed] : [];
 }

@@ -1,4 +1,4 @@
-import { and, gt, sql } from 'drizzle-orm';
+import { and, gt, isNull, sql } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { artefact, knownEntity, lease } from '../../store/schema.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
@@ -37,8 +37,8 @@ export async function confirmClock(call: Call, reason: string): Promise<ClockSta
           confirmTime({ highest: now, confirmed: newId('clk') }),
           db
             .update(artefact)
-            .set({ renewAt: 0 })
-            .where(and(gt(artefact.iat, ahead), renewable(now))),
+            .set({ renewAt: now })
+            .where(and(gt(artefact.iat, ahead), isNull(artefact.withheld), renewable(now))),
           db
             .update(artefact)
             .set({ leaseUntil: 0 })

@@ -38,7 +38,7 @@ export const reachOf = (text: unknown): Reach => (text === 'statements' || text 
 
 /**
  * How many artefacts within reach are older than a generation: what a re-signing still has to do. Answers about others are
- * not waited for once they have ended: evaluating makes those anew, signing does not.
+ * not waited for once they have ended or are withheld: evaluating makes those anew, signing does not.
  */
 export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorityId: string, generation: number, reach: Reach): Promise<number> {
   const [row] = await call.store.db
@@ -50,7 +50,7 @@ export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorit
         lt(artefact.generation, generation),
         renewable(call.now()),
         within(reach),
-        or(ne(artefact.kind, 'resolve'), gt(artefact.exp, call.now())),
+        or(ne(artefact.kind, 'resolve'), and(isNull(artefact.withheld), gt(artefact.exp, call.now()))),
       ),
     );
   return row?.n ?? 0;
@@ -91,14 +91,21 @@ export async function resignJob(
       insertRows(job, [row]),
       db
         .update(artefact)
-        .set({ renewAt: 0, leaseUntil: 0, ...withholding(withheld) })
+        .set({ leaseUntil: 0, ...due(now, withheld) })
         .where(and(eq(artefact.authorityId, authority.id), renewable(now), within(reach))),
     ],
   };
 }
 
-const withholding = (what: string | true | undefined) =>
-  what === undefined ? {} : { exp: what === true ? sql`CASE WHEN exp IS NULL THEN NULL ELSE 0 END` : sql`CASE WHEN kid = ${what} THEN 0 ELSE exp END` };
+/** Due at once; of what is withheld, an answer about others waits for its evaluation and not for a signature. */
+function due(now: number, what: string | true | undefined) {
+  if (what === undefined) return { renewAt: now };
+  const [which, reason] = what === true ? [sql`exp IS NOT NULL`, 'authority_resumed'] : [sql`kid = ${what}`, 'key_revoked'];
+  return {
+    renewAt: sql`CASE WHEN kind = 'resolve' AND ${which} THEN NULL ELSE ${now} END`,
+    withheld: sql`CASE WHEN ${which} THEN ${reason} ELSE withheld END`,
+  };
+}
 
 export async function findJob(call: Call, authorityId: string, id: string): Promise<JobRow> {
   const [row] = await call.store.db

@@ -8,6 +8,7 @@ import { isPublished } from '../../keys/life-cycle.js';
 import { unseenUntil } from '../../store/signed-until.js';
 import { consequencesOf } from '../facts.js';
 import { artefact, authority, authorityKey } from '../../store/schema.js';
+import { signedLastKeys } from '../artefacts/last-keys.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
 import { type Call, change } from '../call.js';
 import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
@@ -55,14 +56,16 @@ export function changeKeys(
       const decided = await decide(before, row, watch);
       if (!('keys' in decided)) return { events: [], statements: [], result: decided };
       const { keys, key, event, reason, detail, resign, withheld, consequences, result = key } = decided;
-      const after = resign ? nextGeneration(row, call.now()) : row;
+      const ended = row.state === 'retired';
+      const after = resign && !ended ? nextGeneration(row, call.now()) : row;
       const sign = async () => {
+        if (ended) return toSome(await signedLastKeys(call, row, keys));
         const issuer = await issuerOf(call, after, { keys });
         return [await signedConfiguration(call, issuer), await signedHistoricalKeys(call, issuer)];
       };
       // A cut never waits for a signature: what cannot be signed now is withheld and due.
-      const artefacts = await (withheld === undefined ? sign() : sign().catch(() => []));
-      const job = resign ? await resignJob(call, after, event, 'all', withheld) : undefined;
+      const artefacts = await (withheld === undefined && !ended ? sign() : sign().catch(() => undefined));
+      const job = resign && !ended ? await resignJob(call, after, event, 'all', withheld) : undefined;
       return {
         events: [
           {
@@ -70,19 +73,20 @@ export function changeKeys(
             subjectKind: 'key',
             subjectId: key.kid,
             reason,
-            detail: { state: key.state, alg: key.alg, generation: after.generation, ...(artefacts.length === 0 && { unsigned: true }), ...detail },
-            artefacts: published(artefacts),
+            detail: { state: key.state, alg: key.alg, generation: after.generation, ...(!artefacts?.length && { unsigned: true }), ...detail },
+            artefacts: published(artefacts ?? []),
           },
           ...(consequences?.events ?? []),
         ],
         elsewhere: consequences?.elsewhere ?? [],
         statements: [
           ...savedKeys(call, before, keys),
-          ...(resign ? [db.update(authority).set(generationOf(after)).where(eq(authority.id, authorityId))] : []),
+          ...(resign && !ended ? [db.update(authority).set(generationOf(after)).where(eq(authority.id, authorityId))] : []),
           ...(job?.statements ?? []),
+          ...(ended && withheld !== undefined ? [dropHead(call, authorityId, withheld)] : []),
           ...(withheld === undefined ? [] : consequencesOf(authorityId, { fact: 'key revoked' }, call.now())),
           ...(consequences?.statements ?? []),
-          ...(artefacts.length ? putArtefacts(artefacts) : [withholdOwn(call, authorityId)]),
+          ...(artefacts?.length ? putArtefacts(artefacts) : [artefacts ? dropKeys(call, authorityId) : withholdOwn(call, authorityId)]),
         ],
         result,
       };
@@ -90,12 +94,22 @@ export function changeKeys(
   });
 }
 
+const toSome = <T>(one: T | undefined): readonly T[] => (one === undefined ? [] : [one]);
+
 /** The configuration and the historical keys say what is true no more. */
-const withholdOwn = ({ store: { db } }: Call, authorityId: string): Statement =>
+const withholdOwn = ({ store: { db }, now }: Call, authorityId: string): Statement =>
   db
     .update(artefact)
-    .set({ exp: 0, renewAt: 0, leaseUntil: 0 })
+    .set({ withheld: 'key_revoked', renewAt: now(), leaseUntil: 0 })
     .where(and(eq(artefact.authorityId, authorityId), inArray(artefact.kind, ['entity_configuration', 'historical_keys'])));
+
+/** Of a retired authority no key is left that could sign its historical keys: they are served no more. */
+export const dropKeys = ({ store: { db } }: Pick<Call, 'store'>, authorityId: string): Statement =>
+  db.delete(artefact).where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'historical_keys')));
+
+/** The head of a retired authority that a key signed which counts no more; another one is signed where a key is left. */
+const dropHead = ({ store: { db } }: Call, authorityId: string, kid: string): Statement =>
+  db.delete(artefact).where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'head'), eq(artefact.kid, kid)));
 
 /** Key rows as they are after a change, with what the configuration shows from it on; goes before that is put. */
 export const savedKeys = (call: Call, before: readonly AuthorityKeyRow[], after: readonly AuthorityKeyRow[]): readonly Statement[] => [

@@ -6,6 +6,7 @@ import { putArtefacts } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
+import { onlyWhile } from '../../store/only-while.js';
 import { artefact, authority, member, memberKey } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import type { Call } from '../call.js';
@@ -53,10 +54,19 @@ export async function removeFromMembers(
   const ours = new Set((await call.store.db.select({ entityId: authority.entityId }).from(authority)).map(({ entityId }) => entityId));
   return {
     ...byChain(of.id, [...told, ...rewritten.flatMap(({ events }) => events)]),
-    statements: rewritten.flatMap(({ statements }) => statements),
+    statements: [await boundToNoOther(of, gone.jwk, rows), ...rewritten.flatMap(({ statements }) => statements)],
     foreignSuperiors: of.authorityHints.filter((hint) => !ours.has(hint)),
   };
 }
+
+/** One to whom the key was bound meanwhile, under an authority whose chain was not watched, is rewritten as well: decided again. */
+const boundToNoOther = async (of: AuthorityRow, key: PublicJwk, rows: readonly MemberRow[]): Promise<Statement> =>
+  onlyWhile(
+    of.id,
+    'NOT EXISTS (SELECT 1 FROM member_key WHERE thumbprint = ? AND member_id NOT IN (SELECT value FROM json_each(?)))',
+    await calculateJwkThumbprint(key),
+    JSON.stringify(rows.map(({ id }) => id)),
+  );
 
 /** Members that list a key, under whatever `kid`: by the index, and by their text where an earlier version wrote rows that are not in it. */
 async function membersWith(call: Call, key: PublicJwk): Promise<readonly MemberRow[]> {
@@ -124,7 +134,11 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
       db.delete(artefact).where(at('hosted')),
       ...(after.state !== 'active'
         ? [db.delete(artefact).where(at('statement'))]
-        : [...(statement ? putArtefacts([statement]) : [db.update(artefact).set({ exp: 0, renewAt: 0, leaseUntil: 0 }).where(at('statement'))])]),
+        : [
+            ...(statement
+              ? putArtefacts([statement])
+              : [db.update(artefact).set({ withheld: 'key_revoked', renewAt: now, leaseUntil: 0 }).where(at('statement'))]),
+          ]),
     ],
   };
 }

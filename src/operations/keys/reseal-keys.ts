@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm';
 import type { CryptoKey } from 'jose';
 import { seal, unseal } from '../../keys/seal.js';
 import type { NewEvent } from '../../store/event.js';
+import { onlyWhile } from '../../store/only-while.js';
 import { authority, authorityKey } from '../../store/schema.js';
 import type { Store } from '../../store/store.js';
 import { DEPLOYMENT } from '../call.js';
@@ -19,6 +20,7 @@ export function resealKeys(store: Store, from: CryptoKey, to: CryptoKey): Promis
     actor: { id: 'system', kind: 'system' },
     async decide(watch) {
       const authorities = await db.select({ id: authority.id }).from(authority);
+      for (const { id } of authorities) await watch(id);
       const keys = await db.select({ id: authorityKey.id, sealed: authorityKey.sealed, authorityId: authorityKey.authorityId }).from(authorityKey);
       const changed: { readonly id: string; readonly authorityId: string; readonly sealed: string }[] = [];
       for (const { id, authorityId, sealed } of keys) {
@@ -29,7 +31,6 @@ export function resealKeys(store: Store, from: CryptoKey, to: CryptoKey): Promis
         if (!open) changed.push({ id, authorityId, sealed: await seal(to, id, await unseal(from, id, sealed)) });
       }
       if (changed.length === 0) return { events: [], statements: [], result: 0 };
-      for (const { id } of authorities) await watch(id);
       const rotated = (own: typeof changed): NewEvent => ({
         type: 'seal_key.rotated',
         subjectKind: 'deployment',
@@ -39,7 +40,15 @@ export function resealKeys(store: Store, from: CryptoKey, to: CryptoKey): Promis
       return {
         events: [rotated(changed)],
         elsewhere: authorities.map(({ id }) => ({ authorityId: id, events: [rotated(changed.filter(({ authorityId }) => authorityId === id))] })),
-        statements: changed.map(({ id, sealed }) => db.update(authorityKey).set({ sealed }).where(eq(authorityKey.id, id))),
+        statements: [
+          // Of an authority that is made meanwhile no chain was watched.
+          onlyWhile(
+            DEPLOYMENT,
+            'NOT EXISTS (SELECT 1 FROM authority_key WHERE id NOT IN (SELECT value FROM json_each(?)))',
+            JSON.stringify(keys.map(({ id }) => id)),
+          ),
+          ...changed.map(({ id, sealed }) => db.update(authorityKey).set({ sealed }).where(eq(authorityKey.id, id))),
+        ],
         result: changed.length,
       };
     },

@@ -1,7 +1,8 @@
 import { and, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import { putArtefacts, whileCurrent } from '../../store/bulk.js';
-import type { EventsOf, Watch } from '../../store/change.js';
-import { raw, type Statement } from '../../store/database.js';
+import { type EventsOf, HeadMoved, type Watch } from '../../store/change.js';
+import type { Statement } from '../../store/database.js';
+import { inLot, overList, readByList } from '../../store/lots.js';
 import { only } from '../../store/only.js';
 import { artefact, authority, knownEntity, trustMark, trustMarkGrant } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
@@ -138,16 +139,13 @@ export async function signDueStatuses(deployment: Deployment, limit = 500): Prom
         throw error;
       });
       if (!said) continue;
-      const jtis = JSON.stringify(some.map(({ jti }) => jti));
       await deployment.store.write([
         ...putArtefacts(said, whileCurrent),
         // Withdrawn meanwhile: then the other answer is due. Keys changed meanwhile: then it was not put, and is signed again.
-        raw(
+        overList(
           'UPDATE trust_mark SET status_due = 0 WHERE status_due = ? AND jti IN (SELECT value FROM json_each(?)) AND EXISTS (SELECT 1 FROM authority WHERE id = ? AND generation = ?)',
-          due,
-          jtis,
-          issuing.id,
-          issuing.generation,
+          some.map(({ jti }) => jti),
+          (jtis) => [due, jtis, issuing.id, issuing.generation],
         ),
       ]);
       signed += some.length;
@@ -156,21 +154,30 @@ export async function signDueStatuses(deployment: Deployment, limit = 500): Prom
   return signed;
 }
 
-/** The authorities that have marked one of these members, each watched. */
+/**
+ * The authorities that have marked one of these members, each watched.
+ * @param active those that are; nothing is done at the others, so nothing is told in their chains
+ */
 export async function issuersOf(
   deployment: Deployment,
   memberIds: readonly string[],
   watch: Watch,
+  { active = false }: { readonly active?: boolean } = {},
 ): Promise<readonly { readonly issuing: AuthorityRow; readonly grants: GrantRow[] }[]> {
   const { db } = deployment.store;
-  const grants = await db
-    .select()
-    .from(trustMarkGrant)
-    .where(and(sql`${trustMarkGrant.memberId} IN (SELECT value FROM json_each(${JSON.stringify(memberIds)}))`, eq(trustMarkGrant.state, 'active')));
+  const grants = await readByList(memberIds, (ids) =>
+    db
+      .select()
+      .from(trustMarkGrant)
+      .where(and(inLot(trustMarkGrant.memberId, ids), eq(trustMarkGrant.state, 'active'))),
+  );
   const found: { issuing: AuthorityRow; grants: GrantRow[] }[] = [];
   for (const id of new Set(grants.map(({ authorityId }) => authorityId))) {
+    const read = async () => (await db.select().from(authority).where(eq(authority.id, id)).limit(1))[0];
+    if (active && (await read())?.state !== 'active') continue;
     await watch(id);
-    const [issuing] = await db.select().from(authority).where(eq(authority.id, id)).limit(1);
+    const issuing = await read();
+    if (active && issuing?.state !== 'active') throw new HeadMoved();
     if (issuing) found.push({ issuing, grants: grants.filter(({ authorityId }) => authorityId === id) });
   }
   return found;

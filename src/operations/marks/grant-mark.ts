@@ -2,7 +2,7 @@ import { and, eq, gt, isNull, ne, or } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { member, trustMark, trustMarkGrant } from '../../store/schema.js';
-import { ChangeConflict } from '../../store/database.js';
+import { HeadMoved } from '../../store/change.js';
 import { allow, type Call, change } from '../call.js';
 import { withdrawMarks } from './cut-marks.js';
 import { publishMarks } from './reissue-marks.js';
@@ -10,7 +10,7 @@ import { type GrantRow, issueMark, type MarkRow } from './issue-mark.js';
 import { findMarkType } from './mark-types.js';
 import { issuerOf, published } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
-import { type AuthorityRow, findAuthority, findMember, type MemberRow } from '../registry.js';
+import { type AuthorityRow, expectNotOvertaken, findAuthority, findMember, type MemberRow } from '../registry.js';
 
 export interface GrantInput {
   readonly type: string;
@@ -47,6 +47,7 @@ export async function grantMark(call: Call, slug: string, input: GrantInput): Pr
   const issuing = await findAuthority(db, slug);
   const found = await memberOf(call, issuing, input);
   const id = newId('tmg');
+  const seen = await findGrant(call, issuing.id, input.type, found.id);
   return change<Granted>(call, {
     authorityId: issuing.id,
     scope: found.entityId,
@@ -58,6 +59,7 @@ export async function grantMark(call: Call, slug: string, input: GrantInput): Pr
       if (about.state !== 'active') throw new Refusal('wrong_state', `a member that is ${about.state} holds no mark`);
       const before = await findGrant(call, issuing.id, type.trustMarkType, about.id);
       if (before?.state === 'active') throw new Refusal('already_exists', `${about.entityId} has this mark already (grant ${before.id})`);
+      if (seen) expectNotOvertaken(seen.v, before?.v);
       const now = call.now();
       const grant: GrantRow = {
         id: before?.id ?? id,
@@ -229,7 +231,7 @@ async function replacement(call: Call, issuing: AuthorityRow, old: MarkRow, watc
   if (abroad) await watch(grant.memberAuthorityId);
   // Read again behind the lock: a suspension in between makes this operation decide anew.
   const about = await readMember();
-  if (about?.state !== 'active') throw new ChangeConflict('the member changed meanwhile');
+  if (about?.state !== 'active') throw new HeadMoved();
   const noted = {
     type: 'member.mark_replaced',
     subjectKind: 'member' as const,

@@ -7,7 +7,7 @@ import { withdrawMarks } from './cut-marks.js';
 import { moveEnd } from '../members/move-end.js';
 import type { MarkTypeRow } from './issue-mark.js';
 import { Refusal, refuseFindings } from '../refusal.js';
-import { expectVersion, findAuthority } from '../registry.js';
+import { expectNotOvertaken, expectVersion, findAuthority } from '../registry.js';
 import { readUrl } from '../../federation/read-url.js';
 
 export interface MarkTypeInput {
@@ -35,6 +35,9 @@ export async function findMarkType(call: Pick<Call, 'store'>, authorityId: strin
 
 const isWebUrl = (text: string): boolean => /^https?:\/\//.test(text) && readUrl(text) !== undefined && text.length <= 2048;
 
+/** An owner's time may have a fraction (RFC 7519 §2); marks that rest on the delegation end at the whole second before. */
+const endOf = ({ exp }: { readonly exp?: number }): number | null => (exp === undefined ? null : Math.floor(exp));
+
 /** What may be set of a type, checked. @throws Refusal invalid_request, findings */
 function settings(call: Call, issuer: string, type: string, input: MarkTypeInput): Partial<MarkTypeRow> {
   const { logoUri, ref, lifetime, delegation } = input;
@@ -51,7 +54,7 @@ function settings(call: Call, issuer: string, type: string, input: MarkTypeInput
     ...(logoUri !== undefined && { logoUri }),
     ...(ref !== undefined && { ref }),
     ...(lifetime !== undefined && { lifetime: lifetime ?? 0 }),
-    ...(delegation !== undefined && { delegation, delegationExp: read?.ok ? (read.value.claims.exp ?? null) : null }),
+    ...(delegation !== undefined && { delegation, delegationExp: read?.ok ? endOf(read.value.claims) : null }),
   };
 }
 
@@ -149,6 +152,7 @@ export async function haltMarkType(
   if (halt && !reason) throw new Refusal('invalid_request', 'halting a type needs a reason');
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
+  const { v: seen } = await findMarkType(call, authorityId, type);
   return change<MarkTypeRow & { readonly withdrawn: number }>(call, {
     authorityId,
     scope: null,
@@ -158,6 +162,7 @@ export async function haltMarkType(
       const before = await findMarkType(call, authorityId, type);
       const state = halt ? ('halted' as const) : ('active' as const);
       if (before.state === state) return { events: [], statements: [], result: { ...before, withdrawn: 0 } };
+      if (!halt) expectNotOvertaken(seen, before.v);
       const now = call.now();
       const ofType = eq(trustMark.trustMarkType, type);
       const [live] = await db

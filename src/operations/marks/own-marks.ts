@@ -172,6 +172,7 @@ async function fetchMark(call: Call, row: AuthorityRow, mark: OwnMarkRow): Promi
         eq(authority.state, 'active'),
         eq(artefact.kind, 'mark'),
         eq(artefact.key, `${mark.trustMarkType}\n${row.entityId}`),
+        isNull(artefact.withheld),
       ),
     )
     .limit(1);

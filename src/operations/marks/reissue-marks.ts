@@ -21,16 +21,16 @@ export const publishMarks = (issued: readonly IssuedMark[]): readonly Statement[
       ]
     : [];
 
-/** New marks for members of one authority that are active again, from the grants that stand. */
+/** New marks for members of one authority that are active again, from the grants that stand. An issuer that is halted or retired issues none. */
 export async function reissueMarks(deployment: Deployment, members: readonly MemberRow[], watch: Watch): Promise<WithMarks> {
   const { db } = deployment.store;
   const byId = new Map(members.map((one) => [one.id, one]));
   const all: IssuedMark[] = [];
   const elsewhere: EventsOf[] = [];
-  for (const { issuing, grants } of await issuersOf(deployment, [...byId.keys()], watch)) {
+  for (const { issuing, grants } of await issuersOf(deployment, [...byId.keys()], watch, { active: true })) {
     const types = await db.select().from(trustMarkType).where(eq(trustMarkType.authorityId, issuing.id));
     const typeOf = new Map<string, MarkTypeRow>(types.filter(({ state }) => state === 'active').map((row) => [row.trustMarkType, row]));
-    const issued = issuing.state === 'active' ? await issueAll(deployment, issuing, grants, typeOf, byId) : [];
+    const issued = await issueAll(deployment, issuing, grants, typeOf, byId);
     all.push(...issued);
     const foreign = members.filter(({ id, authorityId }) => authorityId !== issuing.id && grants.some(({ memberId }) => memberId === id));
     if (foreign.length)

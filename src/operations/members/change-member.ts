@@ -16,7 +16,7 @@ import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
-import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+import { expectNotOvertaken, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { sharedKeys } from './shared-keys.js';
 import { expectWaived } from './waivers.js';
@@ -24,8 +24,14 @@ import { writeMember } from './write-member.js';
 
 const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
 
-/** What to write of a member, decided behind the lock. */
-export type Rewrite = (before: MemberRow) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[] }>;
+/**
+ * What to write of a member, decided behind the lock.
+ * @param seen the row when the request came in
+ */
+export type Rewrite = (
+  before: MemberRow,
+  seen: MemberRow,
+) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[] }>;
 
 /**
  * Write a changed member, and answer with it. @throws what `rewrite` throws
@@ -54,7 +60,8 @@ export async function rewrite<T>(
 ): Promise<T> {
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
-  const { entityId } = await findMember(db, authorityId, id);
+  const seen = await findMember(db, authorityId, id);
+  const { entityId } = seen;
   // What an approver changes of a suspended member he has decided about; what was approved is always looked at again.
   const approver = call.actor.kind !== 'system' && may(call, 'approve', slug);
   return change<T>(call, {
@@ -64,7 +71,7 @@ export async function rewrite<T>(
       const before = await findMember(db, authorityId, id);
       expectVersion(before, version);
       if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
-      const { row, events, first = [] } = await decide(before);
+      const { row, events, first = [] } = await decide(before, seen);
       if (events.length === 0) return { events, statements: [], result: answer(before) };
       const write = { before, after: { ...row, updatedAt: call.now(), v: before.v + 1 }, decided: approver && before.state !== 'approved' };
       const { row: after, ...written } = await writeMember(write);
@@ -100,7 +107,7 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
     const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<MemberRow>;
     expectMemberInput({ ...before, ...set }, call);
     if (set.ecLocation && before.hosted) throw new Refusal('wrong_state', 'we serve its configuration; end that first: holdfast member host <id> --end');
-    await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string', elsewhere);
+    const located = await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string', elsewhere);
     const organizations = await organizationsNamed(call, before.authorityId, [organization]);
     const row: MemberRow = { ...before, ...set, organizationId: organizations.idOf(organization) ?? before.organizationId, cut: before.cut + 1 };
     if (row.state === 'active' && row.organizationId !== before.organizationId) await expectMayBeActive(call.store.db, row);
@@ -121,7 +128,11 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
           },
         },
       ],
-      first: [...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, eq(trustMark.memberId, before.id), row.validUntil))],
+      first: [
+        ...located,
+        ...owner.statements,
+        ...(row.validUntil === before.validUntil ? [] : moveEnd(call, eq(trustMark.memberId, before.id), row.validUntil)),
+      ],
     };
   });
 }
@@ -143,7 +154,15 @@ async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: Member
 }
 
 /** A person binds these keys: what to write, and the event that tells of it. */
-export async function bindByPerson(call: Call, before: MemberRow, jwks: JwkSet, reason: string, waive: readonly string[] = []): ReturnType<Rewrite> {
+export async function bindByPerson(
+  call: Call,
+  [before, seen]: readonly [before: MemberRow, seen: MemberRow],
+  jwks: JwkSet,
+  reason: string,
+  waive: readonly string[] = [],
+): ReturnType<Rewrite> {
+  // A key may have been called compromised since: it is not bound again by somebody who did not know.
+  expectNotOvertaken(seen.cut, before.cut);
   await expectOwnKeys(call, before, jwks, waive);
   const { row, difference } = await bindKeys(before, jwks, { person: call.now() });
   return {
@@ -181,7 +200,7 @@ export async function replaceMemberKeys(
   const authority = await findAuthority(db, slug);
   const { entityId } = await findMember(db, authority.id, id);
   const shared = (await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? [];
-  const decide: Rewrite = (before) => bindByPerson(call, before, jwks, input.reason, input.waive);
+  const decide: Rewrite = (...rows) => bindByPerson(call, rows, jwks, input.reason, input.waive);
   return rewriteMember(call, slug, id, input.version, decide, [...keysLeftOut(ignored), ...shared]);
 }
 

@@ -1,3 +1,4 @@
+import { readHead } from '../../store/change.js';
 import { allow, type Call, change } from '../call.js';
 import type { WithFindings } from '../judged.js';
 import { findAuthority, type MemberRow } from '../registry.js';
@@ -11,13 +12,14 @@ import { type Enrollment, prepare } from './enrollment.js';
 export async function enrollMember(call: Call, slug: string, input: Enrollment): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
   const { db } = call.store;
+  const { id: authorityId } = await findAuthority(db, slug);
+  const { seq: since } = await readHead(db, authorityId);
   const prepared = await prepare(call, await findAuthority(db, slug), input, false);
-  const authorityId = (await findAuthority(db, slug)).id;
   return change(call, {
     authorityId,
     scope: input.entityId,
     async decide() {
-      const ground = await groundOf(call, await findAuthority(db, slug), [prepared]);
+      const ground = await groundOf(call, await findAuthority(db, slug), [prepared], since);
       const enrolled = await decideEnrollment(call, ground, prepared);
       const { rows, events, statements } = await writeEnrollments(call, ground, [enrolled]);
       return { events, statements, result: { ...(rows[0] as MemberRow), findings: enrolled.findings } };

@@ -1,10 +1,12 @@
-import { and, eq, sql } from 'drizzle-orm';
-import { homeOf } from '../../federation/place.js';
+import { and, eq } from 'drizzle-orm';
+import { spellingOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import { revokedSince } from '../../store/cut-since.js';
+import { inLot, overList, readByList } from '../../store/lots.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { member, memberWatch } from '../../store/schema.js';
+import { member } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type Call, may } from '../call.js';
 import { isError, type Judged } from '../judged.js';
@@ -33,16 +35,33 @@ export interface Ground {
   readonly shared: ReadonlyMap<string, readonly Judged[]>;
   /** Who bears the identifiers in another spelling; grows with what is decided. */
   readonly spellings: Map<string, readonly Respelled[]>;
+  /** Who was revoked since the enrolments were asked for: whoever asked did not know of it. */
+  readonly revokedMeanwhile: ReadonlySet<string>;
   /** The caller may decide what takes an approver. */
   readonly approver: boolean;
 }
 
-export async function groundOf(call: Call, authority: AuthorityRow, all: readonly Prepared[]): Promise<Ground> {
-  const ids = JSON.stringify(all.map(({ input }) => input.entityId));
-  const rows = await call.store.db
-    .select()
-    .from(member)
-    .where(and(eq(member.authorityId, authority.id), sql`entity_id IN (SELECT value FROM json_each(${ids}))`));
+/** @param since the number of the authority's last event when they were asked for */
+export async function groundOf(call: Call, authority: AuthorityRow, all: readonly Prepared[], since: number): Promise<Ground> {
+  const rows = await readByList(
+    all.map(({ input }) => input.entityId),
+    (ids) =>
+      call.store.db
+        .select()
+        .from(member)
+        .where(and(eq(member.authorityId, authority.id), inLot(member.entityId, ids))),
+  );
+  const spellings = new Map(
+    await spellingsOf(
+      call.store.db,
+      authority.id,
+      all.map(({ input }) => input.entityId),
+    ),
+  );
+  const returning = all.flatMap(({ input: { entityId, readmit } }) => [
+    ...(readmit === undefined ? [] : [entityId]),
+    ...otherSpellings(spellings, entityId).map((other) => other.entityId),
+  ]);
   return {
     authority,
     former: new Map(rows.map((row) => [row.entityId, row])),
@@ -56,13 +75,8 @@ export async function groundOf(call: Call, authority: AuthorityRow, all: readonl
       authority,
       all.map(({ input, keys }) => ({ entityId: input.entityId, jwks: keys.jwks })),
     ),
-    spellings: new Map(
-      await spellingsOf(
-        call.store.db,
-        authority.id,
-        all.map(({ input }) => input.entityId),
-      ),
-    ),
+    spellings,
+    revokedMeanwhile: await revokedSince(call.store.db, authority.id, since, returning),
     approver: may(call, 'approve', authority.slug),
   };
 }
@@ -76,13 +90,15 @@ export interface Enrolled {
   readonly findings: readonly Judged[];
   /** Codes that were waived. */
   readonly waived: readonly string[];
+  /** What it was decided on elsewhere has to be so in the commit. */
+  readonly holds: readonly Statement[];
 }
 
 /**
  * Decide about one enrolment. An identifier that was here before comes back under the same id: what it was, and which keys a
  * person took from it, stays known. Refused and withdrawn applicants just apply again; whoever was revoked or archived is
  * readmitted, with a reason.
- * @throws Refusal already_exists, wrong_state, invalid_request, not_found
+ * @throws Refusal already_exists, wrong_state, invalid_request, not_found, version_conflict
  */
 export async function decideEnrollment(call: Call, ground: Ground, prepared: Prepared): Promise<Enrolled> {
   const { input, keys, domainControl, state } = prepared;
@@ -96,6 +112,8 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
   if (isBarred(others) && !ground.approver)
     throw new Refusal('permission_denied', `${others[0]?.entityId} is barred; only an approver takes it back, under whatever spelling`);
+  const gone = [input.entityId, ...others.map(({ entityId }) => entityId)].find((one) => ground.revokedMeanwhile.has(one));
+  if (gone !== undefined) throw new Refusal('version_conflict', `${gone} was revoked since this was asked for; look at it and decide again`);
   const now = call.now();
   const fresh = newMemberRow(
     {
@@ -111,19 +129,20 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
     { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
   );
   const row = { ...(before ? await again(before, fresh, keys, input.entityId) : fresh), stateReason: input.stateReason ?? null };
-  await expectLocatable(call, row, true, prepared.elsewhere);
-  if (prepared.hosted) await expectUnassigned(call, row, prepared.elsewhere);
+  const located = await expectLocatable(call, row, true, prepared.elsewhere);
+  const unassigned = prepared.hosted ? [await expectUnassigned(call, row, prepared.elsewhere)] : [];
   if (prepared.hosted && !row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
   const given = new Set(keys.provenBy === 'operator' ? (input.removedKeys ?? []) : []);
   if (state === 'active') await expectMayBeActive(call.store.db, { organizationId: null, entityId: input.entityId });
   // The organization last: nothing may be refused once a new one is made.
-  const spelling = homeOf(input.entityId);
+  const spelling = spellingOf(input.entityId);
   ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId: input.entityId, state }]);
   const organizationId = ground.organizations.idOf(input.organization) ?? before?.organizationId ?? null;
   if (state === 'active') await expectMayBeActive(call.store.db, { organizationId, entityId: input.entityId });
   return {
     prepared,
     before,
+    holds: [...located, ...unassigned],
     findings: [...keys.findings, ...found.filter(({ code }) => !keys.findings.some((one) => one.code === code))],
     waived: [...new Set([...keys.waived, ...found.filter(isError).map(({ code }) => code)])],
     after: { ...row, organizationId, hosted: prepared.hosted !== undefined, removedKeys: [...new Set([...row.removedKeys, ...given])] },
@@ -172,15 +191,15 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
   const hosted = await Promise.all(all.flatMap(({ prepared, after }) => (prepared.hosted ? [hostedArtefact(after, prepared.hosted)] : [])));
   const organizations = ground.organizations.made();
   const returned = all.flatMap(({ before }) => (before ? [before.id] : []));
-  const { db } = call.store;
   return {
     rows: written.rows,
     events: [...organizations.events, ...written.events, ...all.map((one, n) => eventOf(one, statements.get(written.rows[n]?.id ?? '')))],
     statements: [
+      ...all.flatMap(({ holds }) => holds),
       ...organizations.statements,
       ...written.statements,
       // Of whoever comes back nothing is left that watching found before.
-      ...(returned.length ? [db.delete(memberWatch).where(sql`member_id IN (SELECT value FROM json_each(${JSON.stringify(returned)}))`)] : []),
+      overList('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', returned),
       ...(statements.size ? putArtefacts([...statements.values()]) : []),
       // One by one: each may be as long as a line.
       ...hosted.flatMap((one) => putArtefacts([one])),

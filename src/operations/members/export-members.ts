@@ -1,4 +1,5 @@
-import { and, eq, gt, sql } from 'drizzle-orm';
+import { and, eq, gt } from 'drizzle-orm';
+import { inLot, readByList } from '../../store/lots.js';
 import { artefact, organization } from '../../store/schema.js';
 import type { Call } from '../call.js';
 import { listMembers, type Page, type PageRequest } from '../read.js';
@@ -17,23 +18,19 @@ export async function exportMembers(call: Call, slug: string, request: PageReque
   const page = await listMembers(call, slug, request);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
-  const of = (ids: readonly (string | null)[]) => JSON.stringify([...new Set(ids.filter((id) => id !== null))]);
-  const organizations = await db
-    .select({ id: organization.id, legalName: organization.legalName })
-    .from(organization)
-    .where(sql`id IN (SELECT value FROM json_each(${of(page.items.map(({ organizationId }) => organizationId))}))`);
+  const organizations = await readByList(
+    page.items.flatMap(({ organizationId }) => organizationId ?? []),
+    (ids) => db.select({ id: organization.id, legalName: organization.legalName }).from(organization).where(inLot(organization.id, ids)),
+  );
   const names = new Map(organizations.map(({ id, legalName }) => [id, legalName]));
-  const served = await db
-    .select({ key: artefact.key, bytes: artefact.bytes })
-    .from(artefact)
-    .where(
-      and(
-        eq(artefact.authorityId, authorityId),
-        eq(artefact.kind, 'hosted'),
-        gt(artefact.exp, call.now()),
-        sql`key IN (SELECT value FROM json_each(${of(page.items.filter(({ hosted }) => hosted).map(({ entityId }) => entityId))}))`,
-      ),
-    );
+  const served = await readByList(
+    page.items.flatMap(({ hosted, entityId }) => (hosted ? [entityId] : [])),
+    (keys) =>
+      db
+        .select({ key: artefact.key, bytes: artefact.bytes })
+        .from(artefact)
+        .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'hosted'), gt(artefact.exp, call.now()), inLot(artefact.key, keys))),
+  );
   const configurations = new Map(served.map(({ key, bytes }) => [key, bytes]));
   return {
     next: page.next,

@@ -47,7 +47,7 @@ export async function hostConfiguration(
     if (before.ecLocation !== null) throw new Refusal('wrong_state', `its configuration is at ${before.ecLocation}; take ec_location away first`);
     const respelled = respelledFindings(otherSpellings(await spellingsOf(db, authorityId, [entityId]), entityId));
     expectWaived(respelled, waive, 'the identifier is somebody else’s');
-    await expectUnassigned(call, before, elsewhere);
+    const unassigned = await expectUnassigned(call, before, elsewhere);
     const domainControl = control ?? before.domainControl;
     if (!domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
     const row = await hostedArtefact(before, statement.value);
@@ -61,7 +61,7 @@ export async function hostConfiguration(
           detail: { entity_id: entityId, sha256: row.sha256, exp: claims.exp, domain_control: domainControl },
         },
       ],
-      first: putArtefacts([row]),
+      first: [unassigned, ...putArtefacts([row])],
     };
   };
   return rewriteMember(call, slug, id, undefined, decide, keysLeftOut(keys.ok ? keys.value.ignored : keys.findings));

@@ -1,10 +1,12 @@
-import { and, eq, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm';
 import { type JwkSet, parseJws } from '../../federation/entry.js';
 import { readUrl } from '../../federation/read-url.js';
 import { withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
 import { statedBy } from '../../resolver/stated-by.js';
-import { homeOf, samePlace } from '../../federation/place.js';
+import type { Statement } from '../../store/database.js';
+import { onlyWhile } from '../../store/only-while.js';
+import { spellingOf } from '../../federation/place.js';
 import { artefact, authority, crawlEntity, member, snapshot } from '../../store/schema.js';
 import { type Call, type Deployment, may } from '../call.js';
 import type { Questions, StatedKeys } from '../explorer.js';
@@ -56,22 +58,27 @@ export async function assignedElsewhere(call: Call, entityId: string): Promise<r
  * none of its other authorities, and under no superior elsewhere that states it. It is the same entity when one of the keys is
  * the same.
  * @param elsewhere what superiors elsewhere state, from `assignedElsewhere`
+ * @returns what goes into the batch: two authorities may assign it at once
  * @throws Refusal already_exists
  */
 export async function expectUnassigned(
   call: Call,
   { authorityId, entityId, jwks }: Pick<MemberRow, 'authorityId' | 'entityId' | 'jwks'>,
   elsewhere: readonly StatedKeys[],
-): Promise<void> {
+): Promise<Statement> {
   const { db } = call.store;
   const authorities = await db.select({ id: authority.id, slug: authority.slug, entityId: authority.entityId }).from(authority);
-  if (authorities.some((one) => samePlace(one.entityId, entityId))) throw new Refusal('already_exists', 'this identifier is an authority of this deployment');
+  if (authorities.some((one) => spellingOf(one.entityId) === spellingOf(entityId)))
+    throw new Refusal('already_exists', 'this identifier is an authority of this deployment');
   const members = await db
-    .select({ authorityId: member.authorityId, jwks: member.jwks })
+    .select({ id: member.id, v: member.v, authorityId: member.authorityId, jwks: member.jwks })
     .from(member)
     .where(
       and(
-        or(eq(member.spelling, homeOf(entityId)), and(isNull(member.spelling), eq(member.entityId, entityId), inArray(member.authorityId, ids(authorities)))),
+        or(
+          eq(member.spelling, spellingOf(entityId)),
+          and(isNull(member.spelling), eq(member.entityId, entityId), inArray(member.authorityId, ids(authorities))),
+        ),
         sql`+${member.authorityId} <> ${authorityId}`,
         inArray(member.state, ASSIGNED),
       ),
@@ -88,6 +95,14 @@ export async function expectUnassigned(
   for (const { superior, jwks: stated } of elsewhere) if (!(await shareKey(jwks, stated))) throw taken(superior);
   const seen = await seenUnder(call, authorities, entityId);
   if (seen !== undefined && !(await resolvesWith(call, authorities, entityId, jwks))) throw taken(seen);
+  return onlyWhile(
+    authorityId,
+    `NOT EXISTS (SELECT 1 FROM member WHERE spelling = ? AND +authority_id <> ? AND state IN (${ASSIGNED.map((state) => `'${state}'`).join(', ')})
+       AND id || ' ' || v NOT IN (SELECT value FROM json_each(?)))`,
+    spellingOf(entityId),
+    authorityId,
+    JSON.stringify(members.map(({ id, v }) => `${id} ${v}`)),
+  );
 }
 
 type Authorities = readonly { readonly id: string; readonly entityId: string }[];
@@ -108,7 +123,7 @@ async function resolvesWith({ store: { db } }: Call, authorities: Authorities, e
   const answers = await db
     .select({ bytes: artefact.bytes })
     .from(artefact)
-    .where(and(inArray(artefact.authorityId, ids(authorities)), eq(artefact.kind, 'resolve'), eq(artefact.key, entityId), ne(artefact.exp, 0)));
+    .where(and(inArray(artefact.authorityId, ids(authorities)), eq(artefact.kind, 'resolve'), eq(artefact.key, entityId), isNull(artefact.withheld)));
   for (const { bytes } of answers) {
     const response = parseJws(bytes, 'resolve-response+jwt', bytes.length);
     const chain = response.ok ? response.value.claims['trust_chain'] : undefined;
@@ -125,6 +140,7 @@ async function resolvesWith({ store: { db } }: Call, authorities: Authorities, e
  * own host it shows by itself whose it is.
  * @param set whether the place is being set now; what was allowed once stays
  * @param elsewhere what superiors elsewhere state, where the place is elsewhere (`statedElsewhere`)
+ * @returns what goes into the batch
  * @throws Refusal already_exists, invalid_request
  */
 export async function expectLocatable(
@@ -132,10 +148,11 @@ export async function expectLocatable(
   row: Pick<MemberRow, 'authorityId' | 'entityId' | 'jwks' | 'ecLocation' | 'domainControl'>,
   set: boolean,
   elsewhere: readonly StatedKeys[],
-): Promise<void> {
-  if (!set || row.ecLocation === null || onOwnHost(row.entityId, row.ecLocation)) return;
-  await expectUnassigned(call, row, elsewhere);
+): Promise<readonly Statement[]> {
+  if (!set || row.ecLocation === null || onOwnHost(row.entityId, row.ecLocation)) return [];
+  const unassigned = await expectUnassigned(call, row, elsewhere);
   if (!row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
+  return [unassigned];
 }
 
 /** What `expectLocatable` wants to know of others, for a place that is being set. Before the lock. */

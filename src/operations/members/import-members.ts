@@ -1,8 +1,10 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { Finding } from '../../federation/entry.js';
-import { homeOf } from '../../federation/place.js';
+import { spellingOf } from '../../federation/place.js';
 import { insertRows } from '../../store/bulk.js';
+import { beganAt } from '../../store/cut-since.js';
 import type { NewEvent } from '../../store/event.js';
+import { inLot, readByList } from '../../store/lots.js';
 import { importEntity, job, jobRefusal } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { findJob, type JobRow } from '../jobs/jobs.js';
@@ -18,7 +20,7 @@ const MAX_DETAIL = 500;
 
 /** Lines decided, signed and committed together; a crash loses none of them or all of them. */
 export const IMPORT_SLICE = 500;
-/** A slice of long lines is cut earlier: its statements stay well below the megabyte that D1 binds. */
+/** A slice of long lines is cut earlier, so that one commit stays small. */
 export const IMPORT_SLICE_BYTES = 256 * 1024;
 
 /** A line as read: an enrolment, or what is wrong with it, or nothing (a blank line counts, so that no line is passed over). */
@@ -57,7 +59,7 @@ export async function importSlice(call: Call, slug: string, jobId: string, lines
       expectNoGap(fresh, before.done);
       if (fresh.length === 0) return { events: [], statements: [], result: before };
       const dryRun = before.params['dry_run'] === true;
-      const slice = await decideSlice(call, slug, fresh, dryRun ? jobId : undefined);
+      const slice = await decideSlice(call, slug, fresh, { id: jobId, dryRun: dryRun ? jobId : undefined });
       const told = [...slice.refused, ...slice.warned];
       const done = fresh.at(-1)?.line ?? before.done;
       const row: JobRow = {
@@ -111,11 +113,13 @@ async function readLine(call: Call, authority: AuthorityRow, { line, input, faul
   );
 }
 
-async function decideSlice(call: Call, slug: string, lines: readonly Read[], dryRun: string | undefined) {
+async function decideSlice(call: Call, slug: string, lines: readonly Read[], { id, dryRun }: { readonly id: string; readonly dryRun: string | undefined }) {
   const refused: Told[] = lines.flatMap(({ told }) => told ?? []);
   const warned: Told[] = [];
   const all = lines.flatMap(({ prepared }) => prepared ?? []);
-  const ground = await groundOf(call, await findAuthority(call.store.db, slug), all);
+  const authority = await findAuthority(call.store.db, slug);
+  // The file was written before the import began: a cut that came since then was not known to whoever wrote it.
+  const ground = await groundOf(call, authority, all, await beganAt(call.store.db, authority.id, id, 'import.started'));
   const earlier = dryRun === undefined ? [] : await seenBefore(call, dryRun, all);
   const seen = new Set(earlier.map(({ entityId }) => entityId));
   for (const { spelling, entityId } of earlier) ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId, state: 'vetting' }]);
@@ -135,7 +139,7 @@ async function decideSlice(call: Call, slug: string, lines: readonly Read[], dry
     }
   }
   if (dryRun !== undefined) {
-    const rows = accepted.map(({ after }) => ({ jobId: dryRun, entityId: after.entityId, spelling: homeOf(after.entityId) }));
+    const rows = accepted.map(({ after }) => ({ jobId: dryRun, entityId: after.entityId, spelling: spellingOf(after.entityId) }));
     return { refused, warned, events: [], statements: rows.length ? [insertRows(importEntity, rows)] : [] };
   }
   const { events, statements } = await writeEnrollments(call, ground, accepted);
@@ -144,11 +148,14 @@ async function decideSlice(call: Call, slug: string, lines: readonly Read[], dry
 
 /** A dry run makes no members: what it would have made is remembered apart. */
 function seenBefore(call: Call, jobId: string, all: readonly Prepared[]): Promise<{ entityId: string; spelling: string }[]> {
-  const spellings = JSON.stringify(all.map(({ input }) => homeOf(input.entityId)));
-  return call.store.db
-    .select({ entityId: importEntity.entityId, spelling: importEntity.spelling })
-    .from(importEntity)
-    .where(and(eq(importEntity.jobId, jobId), sql`spelling IN (SELECT value FROM json_each(${spellings}))`));
+  return readByList(
+    all.map(({ input }) => spellingOf(input.entityId)),
+    (spellings) =>
+      call.store.db
+        .select({ entityId: importEntity.entityId, spelling: importEntity.spelling })
+        .from(importEntity)
+        .where(and(eq(importEntity.jobId, jobId), inLot(importEntity.spelling, spellings))),
+  );
 }
 
 function refusalOf(line: number, entityId: string, error: unknown): Told {

@@ -25,7 +25,7 @@ export function moveEnd({ store: { db }, now }: Deployment, which: SQL | undefin
     db
       .update(artefact)
       // An answer that was signed for longer is withheld until it is signed anew.
-      .set({ ...due, cap: end, exp: sql`CASE WHEN exp > ${end} THEN 0 ELSE exp END` })
+      .set({ ...due, cap: end, withheld: sql`CASE WHEN exp > ${end} THEN 'end_moved' ELSE withheld END` })
       .where(and(eq(artefact.kind, 'mark_status'), eq(artefact.variant, 'active'), inArray(artefact.key, hashes(longer)))),
     db.update(trustMark).set({ exp: end, statusDue: 2 }).where(longer),
   ];

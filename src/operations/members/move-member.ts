@@ -9,7 +9,7 @@ import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
 import { Refusal } from '../refusal.js';
-import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+import { expectNotOvertaken, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { cutMember } from './cut-member.js';
 import { expectMayBeActive } from './may-be-active.js';
 import { expectMovable, isDecision, isThere, MEMBER_VERBS, type MemberVerb, moved, type Verb } from './member-verbs.js';
@@ -38,7 +38,7 @@ export async function moveMember(call: Call, slug: string, id: string, name: Mem
   if (verb.reason && !reason) throw new Refusal('invalid_request', `${name} needs a reason`);
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
-  const { entityId } = await findMember(db, authorityId, id);
+  const { entityId, cut } = await findMember(db, authorityId, id);
   return change<Moved>(call, {
     authorityId,
     scope: entityId,
@@ -48,6 +48,7 @@ export async function moveMember(call: Call, slug: string, id: string, name: Mem
       if (await isThere(before, verb)) return { events: [], statements: [], result: { member: before, already: true } };
       expectVersion(before, version);
       expectMovable(before, name, verb);
+      if (verb.effect !== 'cut') expectNotOvertaken(cut, before.cut);
       const effects = await EFFECTS[verb.effect]({ call, slug, before, verb, watch, reason, decided: isDecision(verb, version) });
       const event = {
         type: verb.event,
@@ -110,7 +111,7 @@ const publish = async (moving: Moving): Promise<Effects> => {
   };
 };
 
-const cut = async ({ call, before, verb, watch, reason }: Moving): Promise<Effects> => ({
+const cutOff = async ({ call, before, verb, watch, reason }: Moving): Promise<Effects> => ({
   ...(await cutMember(call, before, watch, { to: verb.to as 'suspended' | 'revoked', reason: reason ?? null })),
   events: [],
   artefacts: [],
@@ -126,4 +127,4 @@ const none = async (moving: Moving): Promise<Effects> => {
   return { member: row, events, artefacts: [], statements: [...statements, dropped], elsewhere: [] };
 };
 
-const EFFECTS: Record<Verb['effect'], (moving: Moving) => Promise<Effects>> = { publish, cut, none };
+const EFFECTS: Record<Verb['effect'], (moving: Moving) => Promise<Effects>> = { publish, cut: cutOff, none };

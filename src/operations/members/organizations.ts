@@ -1,6 +1,7 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, or } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
+import { inLot, readByList } from '../../store/lots.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { organization } from '../../store/schema.js';
@@ -17,19 +18,13 @@ export interface Organizations {
 /** Find organizations, to make in the same commit those that are new. */
 export async function organizationsNamed(call: Call, authorityId: string, names: readonly (string | undefined)[]): Promise<Organizations> {
   const wanted = [...new Set(names.filter((name) => name !== undefined))];
-  const list = JSON.stringify(wanted);
   const ids = new Map<string, string>();
-  const found = wanted.length
-    ? await call.store.db
-        .select({ id: organization.id, legalName: organization.legalName })
-        .from(organization)
-        .where(
-          and(
-            eq(organization.authorityId, authorityId),
-            sql`(legal_name IN (SELECT value FROM json_each(${list})) OR id IN (SELECT value FROM json_each(${list})))`,
-          ),
-        )
-    : [];
+  const found = await readByList(wanted, (list) =>
+    call.store.db
+      .select({ id: organization.id, legalName: organization.legalName })
+      .from(organization)
+      .where(and(eq(organization.authorityId, authorityId), or(inLot(organization.legalName, list), inLot(organization.id, list)))),
+  );
   for (const { id, legalName } of found) ids.set(legalName, id).set(id, id);
   const now = call.now();
   const rows: (typeof organization.$inferInsert)[] = [];

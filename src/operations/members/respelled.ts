@@ -1,8 +1,8 @@
-import { and, notInArray, sql } from 'drizzle-orm';
 import { finding } from '../../federation/entry.js';
-import { homeOf } from '../../federation/place.js';
+import { spellingOf } from '../../federation/place.js';
 import type { Database } from '../../store/database.js';
-import { authority, member, type MemberState } from '../../store/schema.js';
+import { spelledSo } from '../../store/member-lookups.js';
+import { authority, type MemberState } from '../../store/schema.js';
 import type { Judged } from '../judged.js';
 import { Refusal } from '../refusal.js';
 import { indexedTo } from './index-members.js';
@@ -27,24 +27,23 @@ export type Spellings = ReadonlyMap<string, readonly Respelled[]>;
 export async function spellingsOf(db: Database, authorityId: string, entityIds: readonly string[]): Promise<Spellings> {
   if ((await indexedTo(db)) !== undefined)
     throw new Refusal('temporarily_unavailable', 'the members that an earlier version wrote are being indexed; try again in a minute');
-  const spellings = JSON.stringify([...new Set(entityIds.map((id) => homeOf(id)))]);
-  const rows = await db
-    .select({ entityId: member.entityId, state: member.state, spelling: member.spelling })
-    .from(member)
-    .where(
-      and(sql`spelling IN (SELECT value FROM json_each(${spellings}))`, sql`+${member.authorityId} = ${authorityId}`, notInArray(member.state, [...GONE])),
-    );
+  const rows = await spelledSo(
+    db,
+    authorityId,
+    entityIds.map((id) => spellingOf(id)),
+    GONE,
+  );
   const ours = await db.select({ entityId: authority.entityId }).from(authority);
   const all = new Map<string, Respelled[]>();
   const add = (spelling: string, one: Respelled) => all.set(spelling, [...(all.get(spelling) ?? []), one]);
   for (const { entityId, state, spelling } of rows) add(spelling ?? entityId, { entityId, state });
-  for (const { entityId } of ours) add(homeOf(entityId), { entityId });
+  for (const { entityId } of ours) add(spellingOf(entityId), { entityId });
   return all;
 }
 
 /** Those that an identifier equals but for its spelling. */
 export const otherSpellings = (all: Spellings, entityId: string): readonly Respelled[] =>
-  (all.get(homeOf(entityId)) ?? []).filter((one) => one.entityId !== entityId);
+  (all.get(spellingOf(entityId)) ?? []).filter((one) => one.entityId !== entityId);
 
 export const respelledFindings = (others: readonly Respelled[]): readonly Judged[] =>
   others.map(({ entityId, state }) => ({

@@ -1,10 +1,12 @@
-import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
+import { and, eq, ne } from 'drizzle-orm';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import { HeadMoved } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { authority, member, organization } from '../../store/schema.js';
+import { at, authorityOfSuspended, outside, sourcesThatCameBack, suspendedWith } from '../../store/member-lookups.js';
+import { authority } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
-import { type Call, change, type Deployment } from '../call.js';
+import { type Call, change } from '../call.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
@@ -19,41 +21,60 @@ const AT_ONCE = 20;
 /** Bring back what a halt of an organization or authority suspended, as far as one request goes; what is left, or fails now, the background does. */
 export async function restoreAll(call: Call, source: string): Promise<void> {
   const { idempotency: _, ...plain } = call;
-  for (let n = 0; n < AT_ONCE; n++) if ((await restoreSlice(plain, source).catch(() => 0)) === 0) return;
+  let left = AT_ONCE;
+  await restoreWaiting(plain, () => left-- > 0, source).catch(() => undefined);
 }
 
 /**
- * Members whose organization or authority was halted and is active again come back, a slice in one commit, each with its
- * statement and its marks. State says what is left to do, so a restore that is interrupted goes on. One that cannot come back
- * (its membership has ended, it has no key, it belongs to another organization now) stays suspended, as if by itself.
+ * Members whose organization or authority was halted and is active again come back, slice by slice. An authority that cannot
+ * take its own back now, because it cannot sign, holds up nobody else's.
+ * @param more false stops between two slices
+ * @throws Error that names the authorities that could not, after the others had their turn
+ */
+export async function restoreWaiting(call: Call, more: () => boolean, source?: string): Promise<void> {
+  const passed: string[] = [];
+  const failed: { readonly slug: string; readonly error: unknown }[] = [];
+  while (more()) {
+    const place = await nextWaiting(call, source, passed);
+    if (!place) break;
+    const done = await restoreSlice(call, place, source).catch((error: unknown) => {
+      failed.push({ slug: place.slug, error });
+      return 0;
+    });
+    if (done === 0) passed.push(place.authorityId);
+  }
+  if (failed.length)
+    throw new Error(`members of ${failed.map(({ slug }) => slug).join(', ')} that a halt suspended cannot be restored now`, { cause: failed[0]?.error });
+}
+
+interface Place {
+  readonly authorityId: string;
+  readonly slug: string;
+}
+
+/** An authority that has members who can come back, among those not passed over. */
+async function nextWaiting(call: Call, source: string | undefined, passed: readonly string[]): Promise<Place | undefined> {
+  const { db } = call.store;
+  const elsewhere = outside(passed);
+  const waiting = await sourcesThatCameBack(db, source, elsewhere);
+  return waiting.length === 0 ? undefined : authorityOfSuspended(db, waiting, elsewhere);
+}
+
+/**
+ * Some of them at one authority, in one commit, each with its statement and its marks. State says what is left to do, so a
+ * restore that is interrupted goes on. One that cannot come back (its membership has ended, it has no key, it belongs to
+ * another organization now) stays suspended, as if by itself.
  * @returns how many were looked at; 0 means nobody is left
  */
-export async function restoreSlice(call: Call, source?: string): Promise<number> {
+function restoreSlice(call: Call, { authorityId }: Place, source: string | undefined): Promise<number> {
   const { db } = call.store;
-  const waiting = await sourcesThatCameBack(call, source);
-  if (waiting.length === 0) return 0;
-  const [first] = await db
-    .select({ authorityId: member.authorityId, slug: authority.slug })
-    .from(member)
-    .innerJoin(authority, eq(authority.id, member.authorityId))
-    .where(and(inArray(member.suspendedWith, waiting), eq(member.state, 'suspended'), eq(authority.state, 'active')))
-    .limit(1);
-  if (!first) return 0;
-  const { authorityId, slug } = first;
   return change<number>(call, {
     authorityId,
     scope: null,
     async decide(watch) {
       const [row] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
-      const back = await sourcesThatCameBack(call, source);
-      const rows =
-        row?.state !== 'active' || back.length === 0
-          ? []
-          : await db
-              .select()
-              .from(member)
-              .where(and(eq(member.authorityId, authorityId), inArray(member.suspendedWith, back), eq(member.state, 'suspended')))
-              .limit(SLICE);
+      const back = await sourcesThatCameBack(db, source, at(authorityId));
+      const rows = row?.state !== 'active' || back.length === 0 ? [] : await suspendedWith(db, authorityId, back, SLICE);
       if (!row || rows.length === 0) return { events: [], statements: [], result: 0 };
       const issuer = await issuerOf(call, row);
       const tried = await Promise.all(rows.map((one) => restored(call, issuer, one)));
@@ -63,7 +84,6 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
         coming.map(({ member: one }) => one),
         watch,
       );
-      const _now = call.now();
       return {
         events: tried.map((one) => eventOf(one)),
         elsewhere: marks.elsewhere,
@@ -74,11 +94,6 @@ export async function restoreSlice(call: Call, source?: string): Promise<number>
         result: rows.length,
       };
     },
-  }).catch((error: unknown) => {
-    // It cannot sign now: its members wait, and nobody else does for them.
-    if (error instanceof Refusal && error.code === 'wrong_state')
-      throw new Error(`members of ${slug} that a halt suspended cannot be restored now`, { cause: error });
-    throw error;
   });
 }
 
@@ -90,6 +105,8 @@ type Restored = { readonly member: MemberRow; readonly with: string | null; read
 async function restored(call: Call, issuer: Issuer, before: MemberRow): Promise<Restored> {
   const source = before.suspendedWith;
   const seen = { ...before, suspendedWith: null, updatedAt: call.now(), v: before.v + 1 };
+  // The authority was halted again since it was found among those that came back: its row waits for the next resume.
+  if (source !== null && (await isHalted(call, source))) throw new HeadMoved();
   try {
     if (source?.startsWith('org_') && before.organizationId !== source) throw new Refusal('wrong_state', 'it belongs to another organization now');
     await expectMayBeActive(call.store.db, before);
@@ -101,6 +118,15 @@ async function restored(call: Call, issuer: Issuer, before: MemberRow): Promise<
     return { member: row, with: source, statements, why: error.message };
   }
 }
+
+const isHalted = async ({ store: { db } }: Call, authorityId: string): Promise<boolean> =>
+  (
+    await db
+      .select({ id: authority.id })
+      .from(authority)
+      .where(and(eq(authority.id, authorityId), ne(authority.state, 'active')))
+      .limit(1)
+  ).length > 0;
 
 const eventOf = (one: Restored): NewEvent => ({
   type: 'statement' in one ? 'member.resumed' : 'member.left_suspended',
@@ -115,27 +141,3 @@ const eventOf = (one: Restored): NewEvent => ({
   },
   artefacts: 'statement' in one ? published([one.statement]) : [],
 });
-
-/** Organizations and authorities that suspended members and are active now. An index says which there are. */
-async function sourcesThatCameBack({ store: { db } }: Pick<Deployment, 'store'>, source: string | undefined): Promise<readonly string[]> {
-  const all = await db
-    .selectDistinct({ id: sql<string>`suspended_with` })
-    .from(member)
-    .where(source === undefined ? isNotNull(member.suspendedWith) : eq(member.suspendedWith, source))
-    .limit(500);
-  if (all.length === 0) return [];
-  const ids = JSON.stringify(all.map(({ id }) => id));
-  const among = sql`id IN (SELECT value FROM json_each(${ids}))`;
-  const [organizations, authorities] = await Promise.all([
-    db
-      .select({ id: organization.id })
-      .from(organization)
-      .where(and(among, eq(organization.state, 'active'))),
-    db
-      .select({ id: authority.id })
-      .from(authority)
-      .where(and(among, eq(authority.state, 'active'))),
-  ]);
-  // So many at a time: D1 binds at most 100 values.
-  return [...organizations, ...authorities].map(({ id }) => id).slice(0, 50);
-}

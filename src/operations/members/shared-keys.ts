@@ -1,8 +1,9 @@
-import { eq, sql } from 'drizzle-orm';
+import { eq } from 'drizzle-orm';
 import { finding, type JwkSet } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import type { Database } from '../../store/database.js';
-import { authority, authorityKey, member } from '../../store/schema.js';
+import { holdersOf, NAMED } from '../../store/member-lookups.js';
+import { authority, authorityKey } from '../../store/schema.js';
 import type { Judged } from '../judged.js';
 import { thumbprintsOf } from './key-binding.js';
 
@@ -11,14 +12,6 @@ export interface Holder {
   readonly entityId: string;
   readonly jwks: JwkSet;
 }
-
-/** Others that are named; a key that thousands share is no longer answer than one that two share. */
-const NAMED = 3;
-
-/** By thumbprint, up to a few members that have it: read from the index alone. */
-export const HOLDERS = `SELECT k.value AS thumbprint,
-  (SELECT json_group_array(member_id) FROM (SELECT member_id FROM member_key WHERE thumbprint = k.value LIMIT ${NAMED + 1})) AS ids
-  FROM json_each(?) AS k`;
 
 /**
  * Keys that are somebody else's too: of another member anywhere in this deployment, or of an authority of it. One compromise
@@ -52,16 +45,4 @@ export async function sharedKeys(db: Database, superior: { readonly id: string }
       return [entityId, findings];
     }),
   );
-}
-
-async function holdersOf(db: Database, thumbprints: readonly string[]): Promise<Map<string, string[]>> {
-  const [text, tail = ''] = HOLDERS.split('?') as [string, string];
-  const found = await db.all<{ thumbprint: string; ids: string }>(sql`${sql.raw(text)}${JSON.stringify(thumbprints)}${sql.raw(tail)}`);
-  const ids = found.flatMap(({ ids: some }) => JSON.parse(some) as string[]);
-  const rows = await db
-    .select({ id: member.id, entityId: member.entityId })
-    .from(member)
-    .where(sql`id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`);
-  const names = new Map(rows.map(({ id, entityId }) => [id, entityId]));
-  return new Map(found.map(({ thumbprint, ids: some }) => [thumbprint, (JSON.parse(some) as string[]).flatMap((id) => names.get(id) ?? [])]));
 }

@@ -74,7 +74,15 @@ export async function settled(before: MemberRow | undefined, after: MemberRow, d
   }
 }
 
-const notDecided = ({ state, entityId, v }: MemberRow): string =>
-  state === 'approved'
-    ? `what stands here of ${entityId} is not what was approved; look at it and approve it again`
-    : `${entityId} was changed while it was suspended; look at it, then resume the version you saw: --seen ${v} (API: v)`;
+/** Null: it was suspended or approved before this was kept, or was enrolled suspended. */
+const notDecided = ({ state, entityId, v, approvedSha256 }: MemberRow): string => {
+  const known = approvedSha256 !== null;
+  if (state === 'approved')
+    return known
+      ? `what stands here of ${entityId} is not what was approved; look at it and approve it again`
+      : `what was approved of ${entityId} is not on record: an earlier version approved it; look at it and approve it again`;
+  const why = known
+    ? `${entityId} was changed while it was suspended`
+    : `what was in force of ${entityId} is not on record: it was suspended by an earlier version, or enrolled suspended`;
+  return `${why}; look at it, then resume the version you saw: --seen ${v} (API: v)`;
+};

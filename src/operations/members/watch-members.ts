@@ -237,7 +237,7 @@ export async function decideHold(call: Call, slug: string, id: string, accept: b
     slug,
     id,
     undefined,
-    async (before) => {
+    async (...rows) => {
       const { hold, after, event, put } = await decided();
       if ((hold.seenAt ?? 0) < (after.okAt ?? 0) && hold.seenAt !== undefined)
         throw new Refusal('wrong_state', 'its last configuration does not show these keys any more; dismiss this, or bind keys that you have confirmed');
@@ -246,7 +246,7 @@ export async function decideHold(call: Call, slug: string, id: string, accept: b
       const jwks = usableKeys(hold.jwks);
       if (!jwks.ok) throw new Refusal('findings', 'the keys shown cannot be bound', jwks.findings);
       written = after;
-      const { row, events, first = [] } = await bindByPerson(call, before, jwks.value.jwks, reason);
+      const { row, events, first = [] } = await bindByPerson(call, rows, jwks.value.jwks, reason);
       return { row, events: [event, ...events], first: [...first, put] };
     },
     () => written as WatchRow,

@@ -1,6 +1,8 @@
-import { homeOf } from '../../federation/place.js';
+import { spellingOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
-import { raw, type Statement } from '../../store/database.js';
+import type { Statement } from '../../store/database.js';
+import { overList } from '../../store/lots.js';
+import { onlyWhile } from '../../store/only-while.js';
 import type { MemberState } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
 import { putMembers } from '../../store/member-rows.js';
@@ -30,15 +32,14 @@ export interface WrittenMembers {
  * @throws Refusal wrong_state when something would be published that nobody approved
  */
 export async function writeMembers(writes: readonly MemberWrite[]): Promise<WrittenMembers> {
-  const spelled = ({ entityId }: MemberRow) => homeOf(entityId);
   const rows = await Promise.all(
-    writes.map(async ({ before, after, decided = false }) => ({ ...(await settled(before, after, decided)), spelling: before?.spelling ?? spelled(after) })),
+    writes.map(async ({ before, after, decided = false }) => ({ ...(await settled(before, after, decided)), spelling: spellingOf(after.entityId) })),
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
   return {
     rows,
-    statements: [...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows), ...seenBelow(writes, rows)],
+    statements: [...whileNotHalted(writes, rows), ...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows), ...seenBelow(writes, rows)],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
 }
@@ -51,6 +52,21 @@ export interface WrittenMember extends Omit<WrittenMembers, 'rows'> {
 export async function writeMember(write: MemberWrite): Promise<WrittenMember> {
   const { rows, ...rest } = await writeMembers([write]);
   return { ...rest, row: rows[0] as MemberRow };
+}
+
+/**
+ * Nobody becomes active who is an authority of this deployment that is halted or retired. Which one that is stands in the
+ * chain of that authority, so the commit asks again; the halt asks the other way round (authorities/memberships.ts).
+ */
+function whileNotHalted(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
+  const entering = rows.filter(({ state }, n) => state === 'active' && writes[n]?.before?.state !== 'active');
+  return [...new Set(entering.map(({ authorityId }) => authorityId))].map((authorityId) =>
+    onlyWhile(
+      authorityId,
+      "NOT EXISTS (SELECT 1 FROM authority WHERE entity_id IN (SELECT value FROM json_each(?)) AND state <> 'active')",
+      JSON.stringify(entering.filter((row) => row.authorityId === authorityId).map(({ entityId }) => entityId)),
+    ),
+  );
 }
 
 /** Resolvers see what lies below: when members come or go, and when an intermediate is published, newly or anew. */
@@ -74,7 +90,7 @@ const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdr
 /** Nobody looks at a member that has ended; one that comes back is looked at anew. */
 function endWatch(rows: readonly MemberRow[]): readonly Statement[] {
   const ended = rows.filter(({ state }) => ENDED.includes(state)).map(({ id }) => id);
-  return ended.length ? [raw('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', JSON.stringify(ended))] : [];
+  return ended.length ? [overList('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', ended)] : [];
 }
 
 /** What rests on a member's being in force, and on what our statement about it says. */

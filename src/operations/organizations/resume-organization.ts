@@ -3,7 +3,7 @@ import { member, organization } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { restoreAll } from '../members/restore-members.js';
 import { Refusal } from '../refusal.js';
-import { findAuthority } from '../registry.js';
+import { expectNotOvertaken, findAuthority } from '../registry.js';
 import { organizationOrRefuse, type OrganizationRow } from './find-organization.js';
 import type { MovedOrganization } from './halt-organization.js';
 
@@ -17,7 +17,7 @@ export async function resumeOrganization(call: Call, slug: string, idOrName: str
   if (!reason) throw new Refusal('invalid_request', 'resuming an organization needs a reason');
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
-  const { id } = await organizationOrRefuse(call, authorityId, idOrName);
+  const { id, v: seen } = await organizationOrRefuse(call, authorityId, idOrName);
   const done = await change<MovedOrganization>(call, {
     authorityId,
     scope: null,
@@ -25,6 +25,7 @@ export async function resumeOrganization(call: Call, slug: string, idOrName: str
     async decide() {
       const before = await organizationOrRefuse(call, authorityId, id);
       if (before.state === 'active') return { events: [], statements: [], result: { organization: before, members: 0, already: true } };
+      expectNotOvertaken(seen, before.v);
       const now = call.now();
       const after: OrganizationRow = { ...before, state: 'active', stateReason: null, updatedAt: now, v: before.v + 1 };
       const [counted] = await db

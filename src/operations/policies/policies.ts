@@ -9,6 +9,7 @@ import { knownBreaks } from './policy-impact.js';
 import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { type PolicyInput, type PolicyPreview, replay } from './policy-replay.js';
 import { preflight } from '../members/preflight.js';
+import { withoutRoom } from './statement-room.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityRow, findAuthority, findMember, lastPolicyVersion, type PolicyRow, publishedPolicy } from '../registry.js';
 
@@ -27,6 +28,7 @@ export async function policyFindings(call: Call, row: AuthorityRow, input: Polic
   if (findings.length || !policy) return asErrors(findings);
   const under: Judged[] = [];
   for (const superior of row.authorityHints) under.push(...(await comparedWith(call, superior, row.entityId, policy)));
+  under.push(...asErrors(await withoutRoom(call.store.db, row, input)));
   return [...under, ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints))];
 }
 

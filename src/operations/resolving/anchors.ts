@@ -13,7 +13,7 @@ import {
 import { sameKey } from '../../federation/jwk-set.js';
 import { publishedKeys } from '../../keys/life-cycle.js';
 import { insertRows } from '../../store/bulk.js';
-import { raw, type Statement } from '../../store/database.js';
+import { Overtaken, raw, type Statement } from '../../store/database.js';
 import { anchorPin, authority } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment } from '../call.js';
 import { consequencesOf } from '../facts.js';
@@ -106,12 +106,14 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
   const keys = await keysToPin(call, input);
   const jwks = keys?.jwks ?? null;
   const findings: readonly Judged[] = keysLeftOut(keys?.ignored ?? []);
+  const seen = await findPin(call, authorityId, input.entityId);
   return change(call, {
     authorityId,
     scope: null,
     about: `anchor ${input.entityId}`,
     async decide() {
       const before = await findPin(call, authorityId, input.entityId);
+      if (seen && !before) throw new Overtaken('it was unpinned meanwhile; look at it and decide again');
       const row: AnchorRow = {
         authorityId,
         entityId: input.entityId,

@@ -1,7 +1,8 @@
 import { and, asc, count, desc, eq, gt, ne, sql } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import type { KnownEntity } from '../../store/known-entities.js';
-import { inLots, insertRows } from '../../store/bulk.js';
+import { insertRows } from '../../store/bulk.js';
+import { overList } from '../../store/lots.js';
 import { raw, type Statement } from '../../store/database.js';
 import { authority, crawlEntity, job } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
@@ -158,7 +159,7 @@ async function visit(
   const listed = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : { taken: [] };
   await storeEvaluation(deployment, issuer, known, evaluated);
   await deployment.store.write([
-    ...inLots(listed.taken).map((ids) => queue(crawl.id, found, ids)),
+    queue(crawl.id, found, listed.taken),
     ...(listed.finding ? [noteFinding(crawl.id, listed.finding)] : []),
     setState(found, evaluated.evaluation.configuration ? 'done' : 'failed'),
   ]);
@@ -167,15 +168,11 @@ async function visit(
 const setState = ({ id }: Found, state: Found['state']): Statement => raw("UPDATE crawl_entity SET state = ? WHERE id = ? AND state = 'queued'", state, id);
 
 const queue = (jobId: string, { entityId, depth }: Found, below: readonly string[]): Statement =>
-  raw(
+  overList(
     `INSERT INTO crawl_entity (job_id, entity_id, superior, depth, state) SELECT ?, value, ?, ?, 'queued' FROM json_each(?)
      WHERE (SELECT count(*) FROM crawl_entity WHERE job_id = ?) < ? ON CONFLICT DO NOTHING`,
-    jobId,
-    entityId,
-    depth + 1,
-    JSON.stringify(below),
-    jobId,
-    MAX_CRAWL_ENTITIES,
+    below,
+    (lot) => [jobId, entityId, depth + 1, lot, jobId, MAX_CRAWL_ENTITIES],
   );
 
 /** Whom a superior lists; nobody, unless it is the anchor or itself trusted under it. */
@@ -222,7 +219,10 @@ async function exchange({ store: { db } }: Deployment, crawl: JobRow): Promise<r
       crawl.authorityId,
     );
   return [
-    raw('DELETE FROM crawl_entity WHERE job_id IN (SELECT value FROM json_each(?))', JSON.stringify(before.map(({ id }) => id))),
+    overList(
+      'DELETE FROM crawl_entity WHERE job_id IN (SELECT value FROM json_each(?))',
+      before.map(({ id }) => id),
+    ),
     ofLost('artefact', 'key', " AND kind = 'resolve'"),
     ofLost('snapshot_link', 'subject'),
     ofLost('snapshot', 'subject'),

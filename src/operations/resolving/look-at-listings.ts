@@ -3,6 +3,7 @@ import type { Finding, Result } from '../../federation/entry.js';
 import { askedBy, withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
 import type { Statement } from '../../store/database.js';
+import { readByList } from '../../store/lots.js';
 import { authority, listedEntity, superiorListing } from '../../store/schema.js';
 import { listingChanged, type SuperiorListing } from '../../store/superior-listings.js';
 import type { Deployment } from '../call.js';
@@ -55,11 +56,14 @@ async function dueListings({ store: { db }, now }: Deployment, limit: number): P
         WHERE s.authority_id = l.authority_id AND s.subject = l.entity_id AND s.state = 'valid' AND s.exp > ${now()})
     ) WHERE place <= ${PER_HOST} ORDER BY due_at LIMIT ${limit}`);
   if (keys.length === 0) return [];
-  const pairs = JSON.stringify(keys.map(({ authority: id, entity }) => [id, entity]));
-  return db
-    .select()
-    .from(superiorListing)
-    .where(sql`(authority_id, entity_id) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${pairs}))`);
+  return readByList(
+    keys.map(({ authority: id, entity }) => [id, entity]),
+    (pairs) =>
+      db
+        .select()
+        .from(superiorListing)
+        .where(sql`(authority_id, entity_id) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${pairs}))`),
+  );
 }
 
 const distance = (failures: number): number => Math.min(FAILING_AT_MOST, LISTING_EVERY * 2 ** Math.min(failures, 10));

@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, or, type SQL, sql } from 'drizzle-orm';
 import type { KnownEntity } from '../../store/known-entities.js';
+import { inLot, readByList } from '../../store/lots.js';
 import { crawlEntity, type ENTITY_SOURCES, knownEntity, type SNAPSHOT_STATES, snapshot } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import { allow, type Call } from '../call.js';
@@ -54,12 +55,15 @@ export async function listEntities(call: Call, slug: string, filter: EntityFilte
     .orderBy(asc(knownEntity.entityId))
     .limit(filter.limit + 1);
   const found = page(rows, filter.limit, ({ entityId }) => entityId);
-  const ids = JSON.stringify(found.items.map(({ entityId }) => entityId));
-  const snapshots = await db
-    .select()
-    .from(snapshot)
-    .where(and(eq(snapshot.authorityId, id), sql`subject IN (SELECT value FROM json_each(${ids}))`))
-    .orderBy(asc(snapshot.trustAnchor));
+  const snapshots = await readByList(
+    found.items.map(({ entityId }) => entityId),
+    (ids) =>
+      db
+        .select()
+        .from(snapshot)
+        .where(and(eq(snapshot.authorityId, id), inLot(snapshot.subject, ids)))
+        .orderBy(asc(snapshot.trustAnchor)),
+  );
   return { ...found, items: found.items.map((row) => ({ ...row, snapshots: snapshots.filter(({ subject }) => subject === row.entityId) })) };
 }
 
@@ -139,15 +143,15 @@ export async function readGraph(
     .where(and(eq(crawlEntity.jobId, crawl.id), after ? gt(crawlEntity.id, id) : undefined))
     .orderBy(asc(crawlEntity.id))
     .limit(limit + 1);
-  const named = JSON.stringify(rows.flatMap(({ hints }) => hints ?? []));
-  const inside = new Set(
-    (
-      await db
+  const named = await readByList(
+    rows.flatMap(({ hints }) => hints ?? []),
+    (ids) =>
+      db
         .select({ id: crawlEntity.entityId })
         .from(crawlEntity)
-        .where(and(eq(crawlEntity.jobId, crawl.id), sql`entity_id IN (SELECT value FROM json_each(${named}))`))
-    ).map((one) => one.id),
+        .where(and(eq(crawlEntity.jobId, crawl.id), inLot(crawlEntity.entityId, ids))),
   );
+  const inside = new Set(named.map((one) => one.id));
   const nodes = rows.map(({ found, types, about, hints, state }) => ({
     rowId: found.id,
     entityId: found.entityId,

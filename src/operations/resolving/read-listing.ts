@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, sql } from 'drizzle-orm';
-import { isEntityId, mediaTypes, type Result } from '../../federation/entry.js';
+import { failure, finding, isEntityId, mediaTypes, type Result } from '../../federation/entry.js';
 import { parseJson } from '../../federation/strict-json.js';
 import { sha256 } from '../../keys/random.js';
 import { MAX_LIST_BYTES } from '../../outbound/limits.js';
@@ -23,6 +23,8 @@ export interface Listing extends Seen {
   readonly ids: readonly string[] | undefined;
 }
 
+const NO_LISTING = { clause: 'OpenID Federation 1.0 §8.2.2', fix: 'Answer with a JSON array of Entity Identifiers.' } as const;
+
 /**
  * A subordinate listing (OpenID Federation 1.0 §8.2.2): a JSON array of Entity Identifiers; what is none is passed over.
  * @param seen what was read the last time
@@ -37,9 +39,12 @@ export async function fetchListing(
   if (seen && reply.value.notModified) return { ok: true, value: { ...seen, ids: undefined } };
   const found = { etag: reply.value.etag ?? null, sha256: await sha256(reply.value.body) };
   if (seen?.sha256 === found.sha256) return { ok: true, value: { ...found, ids: undefined } };
-  const json = parseJson(reply.value.body, url, { maxValues: MAX_LISTED });
+  // A byte order mark before JSON is passed over (RFC 8259 §8.1).
+  const json = parseJson(reply.value.body.replace(/^\ufeff/, ''), url, { maxValues: MAX_LISTED });
   if (!json.ok) return json;
-  const all = Array.isArray(json.value) ? json.value : [];
+  // What is no list says nothing about anybody: it is not an empty one.
+  if (!Array.isArray(json.value)) return failure({ ...finding('json_invalid', url, 'it is no JSON array'), ...NO_LISTING });
+  const all: readonly unknown[] = json.value;
   const ids = [...new Set(all.filter((one): one is string => isEntityId(one, { development })))].slice(0, MAX_CRAWL_ENTITIES);
   return { ok: true, value: { ...found, ids } };
 }

@@ -1,5 +1,6 @@
 import { mediaTypes, type Metadata, parseJws, type ResolveResponseClaims, signResolveResponse, limits } from '../../federation/entry.js';
 import type { NewArtefact } from '../../store/bulk.js';
+import type { artefact } from '../../store/schema.js';
 import { MAX_SINGLE_TYPES, MAX_SUBSET_TYPES, resolveVariant } from '../../store/published.js';
 import type { Deployment } from '../call.js';
 import { artefactOf, type Issuer, orRefuse } from '../artefacts/publish.js';
@@ -12,10 +13,10 @@ const MAX_PARTS_LENGTH = 2 * limits.MAX_CHAIN_BYTES;
 
 /**
  * The sets of Entity Types a response is stored for: every non-empty subset of up to four, else the whole and each single one,
- * of more types than `MAX_SINGLE_TYPES` the whole alone.
+ * of more types than `MAX_SINGLE_TYPES` the whole alone. Where constraints leave no type, the whole is empty (§6.2.3).
  */
 export function typeSets(types: readonly string[]): readonly (readonly string[])[] {
-  if (types.length > MAX_SINGLE_TYPES) return [types];
+  if (types.length === 0 || types.length > MAX_SINGLE_TYPES) return [types];
   if (types.length > MAX_SUBSET_TYPES) return [types, ...types.map((type) => [type])];
   return Array.from({ length: 2 ** types.length - 1 }, (_, n) => types.filter((__, bit) => (n + 1) & (1 << bit)));
 }
@@ -58,7 +59,6 @@ export async function signedResponses(deployment: Deployment, issuer: Issuer, re
     return stored(issuer, subject, resolveVariant(trustAnchor, types), bytes, iat, exp);
   };
   const all = Object.keys(metadata).sort();
-  if (all.length === 0) return [];
   const whole = await sign(all);
   const parts = typeSets(all).filter(({ length }) => length < all.length);
   const fits = (sets: readonly unknown[]): boolean => sets.length * whole.bytes.length <= MAX_PARTS_LENGTH;
@@ -70,10 +70,10 @@ export async function signedResponses(deployment: Deployment, issuer: Issuer, re
 export async function resignedResponse(
   deployment: Deployment,
   issuer: Issuer,
-  row: { readonly bytes: string; readonly key: string; readonly variant: string; readonly exp: number | null; readonly cap: number | null },
+  row: Pick<typeof artefact.$inferSelect, 'bytes' | 'key' | 'variant' | 'exp' | 'cap' | 'withheld'>,
 ): Promise<NewArtefact | undefined> {
   const iat = deployment.now();
-  if (row.exp === null || row.exp <= iat) return undefined;
+  if (row.withheld !== null || row.exp === null || row.exp <= iat) return undefined;
   const jws = parseJws(row.bytes, mediaTypes.typOf(mediaTypes.RESOLVE_RESPONSE), limits.MAX_CHAIN_BYTES);
   if (!jws.ok) return undefined;
   const bytes = orRefuse('the resolve response', await signResolveResponse({ ...(jws.value.claims as unknown as ResolveResponseClaims), iat }, issuer.signer));

@@ -46,11 +46,11 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
     if (!own) return undefined;
     if (own.state !== 'active') return failure(finding('status_unexpected', issuer, `this deployment's authority is ${own.state}: it publishes nothing`));
     const [row] = await db
-      .select({ bytes: artefact.bytes, exp: artefact.exp, cut: artefact.cut })
+      .select({ bytes: artefact.bytes, exp: artefact.exp, cut: artefact.cut, withheld: artefact.withheld })
       .from(artefact)
       .where(and(eq(artefact.authorityId, own.id), eq(artefact.kind, kind), eq(artefact.key, key)))
       .limit(1);
-    if (row && (row.exp === null || row.exp > now())) {
+    if (row && row.withheld === null && (row.exp === null || row.exp > now())) {
       options.local?.set(row.bytes, { issuerId: own.id, kind, key, variant: '', cut: row.cut });
       return { ok: true, value: row.bytes };
     }

@@ -1,9 +1,10 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { finding } from '../../federation/entry.js';
 import { MAX_PARALLEL } from '../../outbound/evaluation-budget.js';
 import { PARALLEL_PER_PROCESS } from '../../outbound/limits.js';
 import { insertRows } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
+import { inLot, overList, readByList } from '../../store/lots.js';
 import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
 import { knownEntity, snapshot } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
@@ -50,7 +51,7 @@ function kindOf({ leaseUntil, dueAt }: KnownEntity, now: number): keyof Takings 
 }
 
 const PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)";
-const pairs = (known: readonly KnownEntity[]) => JSON.stringify(known.map(({ authorityId, entityId }) => [authorityId, entityId]));
+const pairs = (known: readonly KnownEntity[]) => known.map(({ authorityId, entityId }) => [authorityId, entityId]);
 
 /** Take these before they are evaluated; what is given back is what `storeEvaluation` wants. */
 export async function take({ store, now }: Deployment, known: readonly KnownEntity[], how: 'together' | 'alone'): Promise<readonly KnownEntity[]> {
@@ -59,12 +60,10 @@ export async function take({ store, now }: Deployment, known: readonly KnownEnti
   // Failures of another kind say nothing about how often it was tried alone.
   const attempts = how === 'alone' ? 'CASE WHEN due_at - lease_until = ? THEN attempts + 1 ELSE 1 END' : 'attempts + 1';
   await store.write([
-    raw(
+    overList(
       `UPDATE known_entity SET lease_until = ?, due_at = ?, attempts = ${attempts} WHERE (authority_id, entity_id) IN (${PAIRS})`,
-      leaseUntil,
-      leaseUntil + distance,
-      ...(how === 'alone' ? [ASIDE] : []),
       pairs(known),
+      (lot) => [leaseUntil, leaseUntil + distance, ...(how === 'alone' ? [ASIDE] : []), lot],
     ),
   ]);
   return known.map((one) => ({ ...one, leaseUntil }));
@@ -100,11 +99,11 @@ export async function evaluateTogether(
 /** Give these back without a result: something of ours failed. They are due again in `wait` seconds, unless a halt made them due meanwhile. */
 export const putBack = ({ store, now }: Deployment, known: readonly KnownEntity[], wait: number): Promise<void> =>
   store.write([
-    raw(
+    overList(
       `UPDATE known_entity SET lease_until = 0, due_at = ? WHERE (authority_id, entity_id, lease_until) IN
        (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?))`,
-      now() + wait,
-      JSON.stringify(known.map(({ authorityId, entityId, leaseUntil }) => [authorityId, entityId, leaseUntil])),
+      known.map(({ authorityId, entityId, leaseUntil }) => [authorityId, entityId, leaseUntil]),
+      (lot) => [now() + wait, lot],
     ),
   ]);
 
@@ -182,10 +181,12 @@ export async function knowEntities(
   const fresh = (entityId: string) => newlyKnown({ authorityId, entityId, source, dueAt: now(), leaseUntil: 0 });
   const write: Statement = insertRows(knownEntity, entityIds.map(fresh), 'ON CONFLICT DO NOTHING');
   if (entityIds.length) await store.write([write]);
-  const rows = await store.db
-    .select()
-    .from(knownEntity)
-    .where(and(eq(knownEntity.authorityId, authorityId), sql`entity_id IN (SELECT value FROM json_each(${JSON.stringify(entityIds)}))`));
+  const rows = await readByList(entityIds, (ids) =>
+    store.db
+      .select()
+      .from(knownEntity)
+      .where(and(eq(knownEntity.authorityId, authorityId), inLot(knownEntity.entityId, ids))),
+  );
   const byId = new Map(rows.map((one) => [one.entityId, one]));
   return entityIds.map((id) => byId.get(id) ?? fresh(id));
 }

@@ -50,9 +50,10 @@ export async function confirmRestore(call: Call, { yes, known: typed, acceptRoll
     scope: null,
     async decide(watch) {
       const standing = await unconfirmed(db);
-      const rows = await db.select().from(authority);
       if (!standing) return { events: [], statements: [], result: { standing, heads: await headsOf(db) } };
-      for (const { id } of rows) await watch(id);
+      // The chains first, then the rows: an authority may be halted meanwhile. None is made while nothing is signed.
+      for (const { id } of await db.select({ id: authority.id }).from(authority)) await watch(id);
+      const rows = await db.select().from(authority);
       const heads = await headsOf(db);
       const known = [...typed, ...(await Promise.all(signed.map((one) => readSignedHead(db, one))))];
       const missing = (await Promise.all(known.map((one) => lacks(db, heads, one)))).filter((one) => one !== undefined);
@@ -61,11 +62,13 @@ export async function confirmRestore(call: Call, { yes, known: typed, acceptRoll
           'wrong_state',
           `${missing.join('; ')}. Restore a newer backup; or give up what is missing with --accept-rollback (accept_rollback): what it cut off comes back`,
         );
-      const unknown = heads.filter(({ slug, entityId }) => !known.some((one) => one.authority === slug || one.authority === entityId));
+      // What was signed before the backup was made says nothing about what came after it.
+      const telling = known.filter(({ signedAt }) => signedAt === undefined || standing.backupAt === null || signedAt >= standing.backupAt);
+      const unknown = heads.filter(({ slug, entityId }) => !telling.some((one) => one.authority === slug || one.authority === entityId));
       if (unknown.length && !yes)
         throw new Refusal(
           'invalid_request',
-          `say for ${unknown.map(({ slug }) => slug).join(', ')} that the head is the newest: --yes, or the newest head you know: --head <slug>=<seq>:<hash>`,
+          `say for ${unknown.map(({ slug }) => slug).join(', ')} that the head is the newest: --yes, or the newest head you know: --head <slug>=<seq>:<hash>${telling.length < known.length ? '. A head that was signed before the backup was made says nothing about what came after it' : ''}`,
         );
       const now = call.now();
       // The time a backup knows is as old as it is; that it has passed since goes without saying.

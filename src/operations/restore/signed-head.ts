@@ -1,15 +1,16 @@
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { type JwkSet, limits, parseJws, signJws, verifyJws } from '../../federation/entry.js';
-import { putArtefacts, type NewArtefact, whileCurrent } from '../../store/bulk.js';
+import { putArtefacts, type NewArtefact } from '../../store/bulk.js';
 import type { Database } from '../../store/database.js';
 import { readHead } from '../../store/change.js';
 import type { Head } from '../../store/event.js';
-import { artefact, authority } from '../../store/schema.js';
+import { artefact, authority, AUTHORITY_STATES } from '../../store/schema.js';
+import { signedWithLastKey } from '../artefacts/last-keys.js';
 import { artefactOf, type Issuer, issuerOf } from '../artefacts/publish.js';
-import type { Deployment } from '../call.js';
+import { DEPLOYMENT, type Deployment } from '../call.js';
 import { Refusal } from '../refusal.js';
-import { authorityKeys } from '../registry.js';
+import { type AuthorityRow, authorityKeys } from '../registry.js';
 import type { KnownHead } from './compare-heads.js';
 import { headsOf } from './heads.js';
 
@@ -20,38 +21,86 @@ const HEAD_EVERY = 300;
 /** No signed head is longer. */
 const MAX_HEAD_BYTES = 16 * 1024;
 
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const claimsShape = z.object({
   iss: z.string().max(2048),
   iat: z.number().int().min(0).max(limits.MAX_TIME),
   seq: z.number().int().min(1),
-  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  hash,
+  /** Heads that an earlier version signed say neither. */
+  state: z.enum(AUTHORITY_STATES).optional(),
+  deployment: z.object({ seq: z.number().int().min(1), hash }).optional(),
 });
 
-/** Sign where the event chain of an authority ends, as anyone may keep it: proof that no event was taken away since. */
-async function signHead(deployment: Deployment, issuer: Issuer, { seq, hash }: Head): Promise<NewArtefact> {
+/** What a signed head says. */
+interface Said extends Head {
+  readonly state: AuthorityRow['state'];
+  /** The chain of what concerns no single authority: API keys, and which authorities were halted. */
+  readonly deployment?: Head | undefined;
+}
+
+/**
+ * Sign where the event chain of an authority ends, and that of the deployment, as anyone may keep it: proof that no event was
+ * taken away since. Its `cut` is that of the authority, so a head from before a halt is not served during it.
+ */
+async function signHead(deployment: Deployment, issuer: Issuer, { seq, hash, state, deployment: of }: Said): Promise<NewArtefact> {
   const iat = deployment.now();
-  const bytes = await signJws(HEAD_TYP, { iss: issuer.authority.entityId, iat, seq, hash }, issuer.signer);
-  return artefactOf(issuer, { kind: 'head', key: '' }, `application/${HEAD_TYP}`, bytes, iat, null);
+  const bytes = await signJws(HEAD_TYP, { iss: issuer.authority.entityId, iat, seq, hash, state, deployment: of }, issuer.signer);
+  return artefactOf(issuer, { kind: 'head', key: '', cut: issuer.authority.cut }, `application/${HEAD_TYP}`, bytes, iat, null);
+}
+
+async function deploymentHead(db: Database): Promise<Head | undefined> {
+  const { seq, hash } = await readHead(db, DEPLOYMENT);
+  return seq > 0 ? { seq, hash } : undefined;
 }
 
 /** The head of now, signed anew. */
-export const resignedHead = async (deployment: Deployment, issuer: Issuer): Promise<NewArtefact> =>
-  signHead(deployment, issuer, await readHead(deployment.store.db, issuer.authority.id));
+export async function resignedHead(deployment: Deployment, issuer: Issuer): Promise<NewArtefact> {
+  const { db } = deployment.store;
+  const { seq, hash } = await readHead(db, issuer.authority.id);
+  return signHead(deployment, issuer, { seq, hash, state: issuer.authority.state, deployment: await deploymentHead(db) });
+}
 
-/** Sign the heads that have moved, some minutes after the last time; the first at once. No event: it would move the head. */
+/**
+ * Sign the heads that have moved, some minutes after the last time; the first one, and that of an authority that was halted,
+ * retired or resumed, at once. It is the one thing that an authority says which has stopped, so that a copy of its head tells
+ * of that. No event: it would move the head.
+ * @throws the first error, after every authority had its turn
+ */
 export async function signHeads(deployment: Deployment): Promise<void> {
   const { store, now } = deployment;
   const { db } = store;
   const heads = new Map((await headsOf(db)).map((one) => [one.authorityId, one]));
   const stored = new Map((await db.select().from(artefact).where(eq(artefact.kind, 'head'))).map((one) => [one.authorityId, one]));
-  for (const row of await db.select().from(authority).where(eq(authority.state, 'active'))) {
+  const ofDeployment = await deploymentHead(db);
+  const errors: unknown[] = [];
+  for (const row of await db.select().from(authority)) {
     const head = heads.get(row.id);
     const last = stored.get(row.id);
-    const recent = last && last.iat <= now() && now() - last.iat < HEAD_EVERY;
-    if (!head || recent || (last && readUnverified(last.bytes)?.hash === head.hash)) continue;
-    await store.write(putArtefacts([await signHead(deployment, await issuerOf(deployment, row), head)], whileCurrent));
+    const said = last && last.withheld === null ? readUnverified(last.bytes) : undefined;
+    const recent = last && last.iat <= now() && now() - last.iat < HEAD_EVERY && said?.state === row.state;
+    const same = said?.hash === head?.hash && said?.state === row.state && said?.deployment?.hash === ofDeployment?.hash;
+    if (!head || recent || same) continue;
+    await signedNow(deployment, row, { ...head, state: row.state, deployment: ofDeployment })
+      .then((signed) => signed && store.write(putArtefacts([signed], whileStill(row))))
+      // One that has stopped, perhaps because its keys are lost, owes nobody a head.
+      .catch((error: unknown) => void (row.state === 'active' && errors.push(error)));
   }
+  if (errors.length) throw errors[0];
 }
+
+/** By the key that signs, or, of an authority that has stopped, by the last one that did; undefined where none is left. */
+async function signedNow(deployment: Deployment, row: AuthorityRow, said: Said): Promise<NewArtefact | undefined> {
+  if (row.state === 'active') return signHead(deployment, await issuerOf(deployment, row), said);
+  const keys = await authorityKeys(deployment.store.db, row.id);
+  return signedWithLastKey(deployment, row, keys, keys, (issuer) => signHead(deployment, issuer, said));
+}
+
+/** Without an event and so without a lock: only while the authority is in the state that is said, and its keys are those. */
+const whileStill =
+  ({ state, cut }: AuthorityRow) =>
+  (column: (name: string) => string) =>
+    `EXISTS (SELECT 1 FROM authority WHERE authority.id = ${column('authority_id')} AND authority.state = '${state}' AND authority.cut = ${cut} AND authority.generation = ${column('generation')})`;
 
 function readUnverified(compact: string) {
   const jws = parseJws(compact.trim(), HEAD_TYP, MAX_HEAD_BYTES);
@@ -71,8 +120,8 @@ export async function readSignedHead(db: Database, compact: string): Promise<Kno
   const keys = row ? (await authorityKeys(db, row.id)).filter(({ kid }) => kid === claims.jws.header.kid).map(({ jwk }) => jwk) : [];
   if (keys.length && !(await verifyJws(claims.jws, { keys } as JwkSet)).ok)
     throw new Refusal('invalid_request', `the signed head of ${claims.iss} does not verify with the key it names: it was changed`);
-  return { authority: claims.iss, seq: claims.seq, hash: claims.hash };
+  return { authority: claims.iss, seq: claims.seq, hash: claims.hash, signedAt: claims.iat, deployment: claims.deployment };
 }
 
 /** What a stored signed head says, for whoever checks it. */
-export const headSaid = (compact: string): Head | undefined => readUnverified(compact);
+export const headSaid = (compact: string): (Head & Pick<KnownHead, 'deployment'>) | undefined => readUnverified(compact);

@@ -31,12 +31,13 @@ export async function watchHeads({ store, now }: Pick<Deployment, 'store' | 'now
     const more = gone.filter((one) => !among(standing.givenUp, one));
     // Only while it stands: it may be confirmed at this moment.
     if (more.length)
-      await store.write([
-        raw('UPDATE setting SET value = ? WHERE name = ?', JSON.stringify({ ...standing, givenUp: [...standing.givenUp, ...more] }), UNCONFIRMED),
-      ]);
+      await store.write(
+        [raw('UPDATE setting SET value = ? WHERE name = ?', JSON.stringify({ ...standing, givenUp: [...standing.givenUp, ...more] }), UNCONFIRMED)],
+        { urgent: true },
+      );
     return;
   }
-  if (gone.length) return store.write([withhold({ reason: 'went_back', at: now(), backupAt: null, givenUp: gone })]);
+  if (gone.length) return store.write([withhold({ reason: 'went_back', at: now(), backupAt: null, givenUp: gone })], { urgent: true });
   for (const { authorityId, seq, hash } of await headsOf(db)) seen.set(authorityId, { seq, hash });
   const deployment = await readHead(db, DEPLOYMENT);
   if (deployment.seq > 0) seen.set(DEPLOYMENT, deployment);

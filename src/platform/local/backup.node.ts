@@ -1,15 +1,18 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { isMended } from '../../operations/fsck/damage.js';
 import { lacks } from '../../operations/restore/compare-heads.js';
 import { type ChainHead, hashAt } from '../../operations/restore/heads.js';
 import type { SeenHeads } from '../../operations/restore/watch-heads.js';
 import type { Database } from '../../store/database.js';
 import { readSignedHead } from '../../operations/restore/signed-head.js';
 import { backupTime, noteBackup, unconfirmed, withhold } from '../../store/standing.js';
+import { DamagedDatabase } from '../damaged.js';
 import { lockDatabase, suffixesOf } from '../data-lock.node.js';
 import { seconds } from '../deployment.node.js';
 import { fsckCopy, type Report } from './fsck.node.js';
+import { expectSound, orDamaged } from './integrity.node.js';
 import { headsFile, readHeads } from './head-memory.node.js';
 import { headsOfFile, withFile, writeInto } from './heads.node.js';
 import { lostBy } from './lost-events.node.js';
@@ -20,11 +23,21 @@ export interface BackupHeads {
   readonly heads: readonly ChainHead[];
 }
 
+const noBackup = (database: string) => (found: string) =>
+  `no backup was made: the copy is damaged (${found}). See what holdfast fsck says of ${database}. If that is damaged too, keep it and restore the newest sound backup; if it is sound, the disk of the copy is not`;
+
 /**
- * Copy a database that may be in use, page by page; the copy is consistent, one file, and says when it was made.
+ * Copy a database that may be in use, page by page; the copy is consistent, one file, sound by SQLite's own check, and says when
+ * it was made. Nothing is left of one that is not sound.
+ * @param progress what is done: `copying` with its share in percent, `checking` with megabytes
  * @throws Error when the target exists
+ * @throws DamagedDatabase
  */
-export async function createBackup(database: string, target: string, progress: (percent: number) => void): Promise<BackupHeads & { readonly bytes: number }> {
+export async function createBackup(
+  database: string,
+  target: string,
+  progress: (what: 'copying' | 'checking', n: number) => void,
+): Promise<BackupHeads & { readonly bytes: number }> {
   if (!existsSync(database)) throw new Error(`there is no database ${database}`);
   if (existsSync(target)) throw new Error(`${target} exists; backups do not overwrite`);
   mkdirSync(dirname(target), { recursive: true });
@@ -32,31 +45,35 @@ export async function createBackup(database: string, target: string, progress: (
   const partial = `${target}.partial`;
   const at = seconds();
   try {
-    await source.backup(partial, {
-      progress({ totalPages, remainingPages }) {
-        progress(totalPages ? Math.round((100 * (totalPages - remainingPages)) / totalPages) : 100);
-        return 1000;
-      },
-    });
+    await orDamaged(noBackup(database), () =>
+      source.backup(partial, {
+        progress({ totalPages, remainingPages }) {
+          progress('copying', totalPages ? Math.round((100 * (totalPages - remainingPages)) / totalPages) : 100);
+          return 1000;
+        },
+      }),
+    );
     chmodSync(partial, 0o600); // it holds members and the hashes of tokens
+    progress('checking', Math.ceil(statSync(partial).size / 1e6));
+    expectSound(partial, noBackup(database));
     // Withheld whoever puts it in the place of a database, and however; without an authority there is nothing to vouch for.
     const some = (await headsOfFile(partial)).length > 0 && !(await withFile(partial, unconfirmed));
     await writeInto(partial, [noteBackup(at), ...(some ? [withhold({ reason: 'restored', at, backupAt: at, givenUp: [] })] : [])]);
     renameSync(partial, target);
   } finally {
     source.close();
-    rmSync(partial, { force: true });
+    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${partial}${suffix}`, { force: true });
   }
   return { bytes: statSync(target).size, at, heads: await headsOfFile(target) };
 }
 
 /** Everything fsck can find, on a copy: the backup itself is not touched. Of a sound one, where it ends. */
-export async function verifyBackup(backup: string): Promise<Report & BackupHeads> {
+export async function verifyBackup(backup: string, progress?: (what: string, n: number) => void): Promise<Report & BackupHeads> {
   if (!existsSync(backup)) throw new Error(`there is no backup ${backup}`);
   const copy = `${backup}.verify-${process.pid}`;
   try {
     copyFileSync(backup, copy);
-    const report = await fsckCopy(copy);
+    const report = await fsckCopy(copy, progress);
     return report.integrity === 'ok' ? { ...report, at: await withFile(copy, backupTime), heads: await headsOfFile(copy) } : { ...report, at: null, heads: [] };
   } finally {
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${copy}${suffix}`, { force: true });
@@ -95,7 +112,9 @@ export async function restoreBackup(
   { acceptRollback = false, signed = [] }: { readonly acceptRollback?: boolean; readonly signed?: readonly string[] } = {},
 ): Promise<Restored> {
   const { integrity, damages, at, heads } = await verifyBackup(backup);
-  if (integrity !== 'ok' || damages.length) throw new Error(`the backup is damaged (${integrity}, ${damages.length} finding(s)); see holdfast backup verify`);
+  const grave = damages.filter((one) => !isMended(one));
+  if (integrity !== 'ok' || grave.length)
+    throw new DamagedDatabase(`the backup is damaged (${integrity}, ${grave.length} finding(s)); see holdfast backup verify`);
   const missing = await withFile(backup, (db) => Promise.all(signed.map(async (one) => lacks(db, heads, await readSignedHead(db, one)))));
   const lacking = missing.filter((one) => one !== undefined);
   if (lacking.length && !acceptRollback)

@@ -1,44 +1,55 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { type Damage, fsck } from '../../operations/fsck.js';
-import type { Database } from '../../store/database.js';
-import { NEWER, schemaAge } from '../../store/schema-age.node.js';
+import { NEWER, type SchemaAge, schemaAge } from '../../store/schema-age.node.js';
 import { MIGRATIONS, openStore } from '../../store/store.node.js';
 import { seconds } from '../deployment.node.js';
 import { databaseOf } from './heads.node.js';
+import { integrityOf } from './integrity.node.js';
 
 export interface Report {
+  /** `ok`, or what SQLite's own check found. */
   readonly integrity: string;
   readonly damages: readonly Damage[];
 }
 type Progress = (what: string, n: number) => void;
 
+const ageOf = (client: Sqlite.Database): SchemaAge | undefined => {
+  try {
+    return schemaAge(client, MIGRATIONS);
+  } catch {
+    return undefined;
+  }
+};
+
 /**
- * Check a database file as a whole: SQLite's own check, then every promise of ours. Changes nothing, so it may run beside
- * a server of any version.
+ * Check a database file as a whole: SQLite's own check, then every promise of ours, also where the first found something: rows
+ * that can be read are looked at. Changes nothing, and looks at one moment, so it may run beside a server of any version.
  * @throws Error when there is none, or its schema is not the one this program knows
  */
-export async function fsckFile(file: string, progress?: Progress): Promise<Report> {
+export async function fsckFile(file: string, progress: Progress = () => undefined): Promise<Report> {
   if (!existsSync(file)) throw new Error(`there is no database ${file}`);
   const client = new Sqlite(file, { readonly: true, fileMustExist: true });
   try {
-    const age = schemaAge(client, MIGRATIONS);
+    progress('MB of the file', Math.ceil(statSync(file).size / 1e6));
+    const integrity = integrityOf(client, 'integrity_check');
+    const age = ageOf(client);
+    if (integrity !== 'ok' && age !== 'current') return { integrity, damages: [] };
     if (age === 'newer') throw new Error(NEWER);
     if (age !== 'current')
       throw new Error(`${file} has the schema of an older version. fsck changes nothing, so check it with that version, or start this one once: it migrates`);
-    return await check(client, databaseOf(client), progress);
+    client.exec('BEGIN');
+    return { integrity, damages: await fsck({ store: { db: databaseOf(client) } }, progress) };
   } finally {
     client.close();
   }
 }
 
-/** The same for a copy made to be checked, of any age: it is migrated first. */
-export async function fsckCopy(file: string): Promise<Report> {
-  openStore(file, seconds).close();
-  return fsckFile(file);
-}
-
-async function check(client: Sqlite.Database, db: Database, progress: Progress | undefined): Promise<Report> {
-  const integrity = client.pragma('integrity_check', { simple: true }) as string;
-  return { integrity, damages: integrity === 'ok' ? await fsck({ store: { db } }, progress) : [] };
+/** The same for a copy made to be checked, of any age: a sound one is migrated first. */
+export async function fsckCopy(file: string, progress?: Progress): Promise<Report> {
+  const client = new Sqlite(file, { readonly: true, fileMustExist: true });
+  const [integrity, age] = [integrityOf(client, 'quick_check'), ageOf(client)];
+  client.close();
+  if (integrity === 'ok' && age !== 'current') openStore(file, seconds).close();
+  return fsckFile(file, progress);
 }

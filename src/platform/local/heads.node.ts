@@ -1,7 +1,7 @@
 import Sqlite from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { type ChainHead, headsOf } from '../../operations/restore/heads.js';
-import type { Database, Statement } from '../../store/database.js';
+import { type Database, piecesOf, type Statement } from '../../store/database.js';
 
 /** The same cast as in store.node.ts: a synchronous query awaited is the same value. */
 export const databaseOf = (client: Sqlite.Database): Database => drizzle(client) as unknown as Database;
@@ -28,7 +28,7 @@ export const writeInto = (file: string, statements: readonly Statement[]): Promi
       client.pragma('journal_mode = DELETE');
       client.pragma('synchronous = FULL');
       client.transaction(() => {
-        for (const one of statements) {
+        for (const one of piecesOf(statements)) {
           const { sql, params } = one.toSQL();
           client.prepare(sql).run(...params);
         }

@@ -2,8 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createPublicApp } from '../../public/app.js';
 import { openInbox } from '../../store/inbox.node.js';
-import { publishedOnSqlite } from '../../store/published.node.js';
-import { openReader } from '../../store/store.node.js';
+import { publishedOnFile } from '../../store/published-file.node.js';
 import { type Config, ConfigError } from '../config.js';
 import { lockDatabase } from '../data-lock.node.js';
 import { databaseFile, inboxFile, seconds } from '../deployment.node.js';
@@ -24,12 +23,11 @@ export async function startPublicOnly(config: Config): Promise<{ readonly listen
   if (!existsSync(`${file}-shm`) && !writable)
     throw new ConfigError(`${file}-shm is missing and its folder is not writable: start the signing process first, or make the folder writable`);
   const lock = writable ? lockDatabase(file) : undefined;
-  const reader = openReader(file);
+  const database = publishedOnFile(file);
   const inbox = writable ? openInbox(inboxFile(config.data)) : undefined;
-  const published = publishedOnSqlite(reader);
-  const publicApp = createPublicApp(() => ({ published, inbox, now: seconds, development: config.development }));
+  const publicApp = createPublicApp(() => ({ published: database.current(), inbox, now: seconds, development: config.development }));
   const ready = async () => {
-    const found = await published.authorities();
+    const found = await database.current().authorities();
     const withheld = found.some((one) => one.withheld);
     return {
       ready: found.length > 0 && !withheld,
@@ -43,7 +41,7 @@ export async function startPublicOnly(config: Config): Promise<{ readonly listen
     authenticates: inbox !== undefined,
     async stop() {
       await listening.stop();
-      reader.close();
+      database.close();
       inbox?.close();
       lock?.release();
     },

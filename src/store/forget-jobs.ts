@@ -1,4 +1,4 @@
-import { raw, type Statement } from '../../store/database.js';
+import { raw, type Statement } from './database.js';
 
 /** A finished job is kept this long (seconds), and the last ones of each kind of an authority whatever their age. */
 export const JOB_KEPT = 90 * 24 * 60 * 60;

@@ -1,0 +1,1 @@
+INSERT INTO `setting` (`name`, `value`) SELECT 'members_indexed_to', '' WHERE EXISTS (SELECT 1 FROM `member` WHERE instr(`spelling`, '//') > 0 OR instr(`spelling`, '..') > 0) ON CONFLICT (`name`) DO UPDATE SET `value` = '';

@@ -1,0 +1,38 @@
+/** Something in the database that cannot be. */
+export interface Damage {
+  readonly code: DamageCode;
+  readonly authority: string;
+  /** Where: an artefact, a member, an event, a row. */
+  readonly where: string;
+  readonly detail: string;
+}
+
+export type Add = (code: DamageCode, where: string, detail: string) => void;
+
+const SIGN_ANEW = 'suspend and resume the member, which signs it anew; of an authority itself, or when there are many, restore a backup';
+const FOREIGN = 'something else has written to the database: keep a copy of it, then restore the newest sound backup';
+
+/** What each is, and what to do about it. */
+export const REMEDIES = {
+  cell_unreadable: 'restore a sound backup: no command reads or repairs such a row',
+  rows_unreadable: 'the file is damaged: stop the server, keep the file, restore the newest sound backup',
+  artefact_hash: SIGN_ANEW,
+  artefact_signature: SIGN_ANEW,
+  artefact_claims: SIGN_ANEW,
+  artefact_missing: SIGN_ANEW,
+  artefact_orphan: 'revoke the member (or withdraw the mark), which takes it away; before you do, ask how it came there',
+  artefact_of_nobody: FOREIGN,
+  event_hash: `${FOREIGN}, and compare its head with the heads that others keep`,
+  event_gap: `${FOREIGN}, and compare its head with the heads that others keep`,
+  key_missing: 'make one: holdfast key generate, then holdfast key activate',
+  key_index: 'holdfast member reindex',
+  spelling: 'holdfast member reindex',
+  place: 'start the server anew: it fills in what is missing; when it is there and another one, restore a sound backup',
+  signed_until: 'do not retire this key by force: what it signed lasts longer than is on record. The next renewal corrects it',
+} as const satisfies Record<string, string>;
+export type DamageCode = keyof typeof REMEDIES;
+
+const MENDED: readonly DamageCode[] = ['key_index', 'spelling', 'place', 'signed_until'];
+
+/** It is put right in the running deployment, so it is no reason against a backup. */
+export const isMended = ({ code }: Damage): boolean => MENDED.includes(code);

@@ -1,0 +1,57 @@
+import { and, asc, eq, getTableColumns, gt, sql } from 'drizzle-orm';
+import type { Database } from '../../store/database.js';
+import { EMPTY_HEAD, eventHash } from '../../store/event.js';
+import { artefact, event } from '../../store/schema.js';
+import { hashAt } from '../restore/heads.js';
+import { DEPLOYMENT } from '../call.js';
+import { headSaid } from '../restore/signed-head.js';
+import type { Add } from './damage.js';
+
+const PAGE = 1000;
+// As text: a row whose JSON cannot be read hides no other.
+const ROW = { ...getTableColumns(event), detail: sql<string>`${event.detail}`, artefacts: sql<string>`${event.artefacts}` };
+type Read = Omit<typeof event.$inferSelect, 'detail' | 'artefacts'> & { readonly detail: string; readonly artefacts: string };
+
+function hashOf(row: Read): string | undefined {
+  try {
+    return eventHash({ ...row, detail: JSON.parse(row.detail), artefacts: JSON.parse(row.artefacts) });
+  } catch {
+    return undefined;
+  }
+}
+
+/** The event chain of an authority is whole. */
+export async function checkEvents(db: Database, authorityId: string, add: Add, report: (n: number) => void): Promise<void> {
+  let head = EMPTY_HEAD;
+  for (;;) {
+    const rows: Read[] = await db
+      .select(ROW)
+      .from(event)
+      .where(and(eq(event.authorityId, authorityId), gt(event.seq, head.seq)))
+      .orderBy(asc(event.seq))
+      .limit(PAGE);
+    for (const row of rows) {
+      if (row.seq !== head.seq + 1) add('event_gap', `event ${row.seq}`, `event ${head.seq + 1} is missing`);
+      else if (row.prevHash !== head.hash) add('event_hash', `event ${row.seq}`, 'it does not follow from the event before it');
+      if (hashOf(row) !== row.hash) add('event_hash', `event ${row.seq}`, 'its content does not have its hash');
+      head = { seq: row.seq, hash: row.hash };
+    }
+    report(head.seq);
+    if (rows.length < PAGE) return;
+  }
+}
+
+/** The head that was signed and served stands in the chain: events taken away from its end are missed. */
+export async function checkHead(db: Database, authorityId: string, add: Add): Promise<void> {
+  const [row] = await db
+    .select()
+    .from(artefact)
+    .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'head')))
+    .limit(1);
+  const head = row && headSaid(row.bytes);
+  if (head && (await hashAt(db, authorityId, head.seq)) !== head.hash)
+    add('event_gap', `event ${head.seq}`, 'the signed head names it, and the chain does not have it');
+  const above = head?.deployment;
+  if (above && (await hashAt(db, DEPLOYMENT, above.seq)) !== above.hash)
+    add('event_gap', `event ${above.seq} of the deployment`, 'the signed head names it, and the chain of the deployment does not have it');
+}

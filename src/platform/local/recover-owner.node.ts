@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { recoverOwner } from '../../operations/access/api-keys.js';
+import { NEWER, schemaAge } from '../../store/schema-age.node.js';
+import { MIGRATIONS, openStore } from '../../store/store.node.js';
+import { lockDatabase } from '../data-lock.node.js';
+import { seconds } from '../deployment.node.js';
+
+/**
+ * An owner key for a data folder whose owners are lost. Works beside a running server and needs no seal key; nothing is migrated
+ * under a server of another version.
+ * @throws Error when there is no database, it is being restored, or it has the schema of another version
+ */
+export async function recoverKey(database: string, name: string): Promise<{ readonly id: string; readonly token: string }> {
+  if (!existsSync(database)) throw new Error(`there is no database ${database}`);
+  const lock = lockDatabase(database);
+  try {
+    const client = new Sqlite(database, { readonly: true, fileMustExist: true });
+    const age = schemaAge(client, MIGRATIONS);
+    client.close();
+    if (age === 'newer') throw new Error(NEWER);
+    if (age !== 'current')
+      throw new Error(`${database} has the schema of an older version; use that version's command, or start this version once: it migrates`);
+    const store = openStore(database, seconds);
+    try {
+      const { row, token } = await recoverOwner({ store, now: seconds }, name);
+      return { id: row.id, token };
+    } finally {
+      store.close();
+    }
+  } finally {
+    lock.release();
+  }
+}

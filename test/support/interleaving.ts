@@ -1,0 +1,30 @@
+import type { Call } from '../../src/operations/call.js';
+import type { Store } from '../../src/store/store.js';
+
+/** A call in whose first change something else happens: between what it decides and what it commits. */
+export function afterDeciding(call: Call, act: () => Promise<unknown>): Call {
+  let happened = false;
+  const store: Store = {
+    ...call.store,
+    change: (request) =>
+      call.store.change({
+        ...request,
+        async decide(watch) {
+          const decision = await request.decide(watch);
+          if (!happened) {
+            happened = true;
+            await act();
+          }
+          return decision;
+        },
+      }),
+  };
+  return { ...call, store };
+}
+
+/** What became of it: `done`, or the code of the refusal. */
+export const outcomeOf = (asked: Promise<unknown>): Promise<string> =>
+  asked.then(
+    () => 'done',
+    (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
+  );
