@@ -135,7 +135,7 @@ async function expectKeyInForce({ store: { db }, actor, role, authorities, now }
   return [
     onlyWhile(
       authorityId,
-      'EXISTS (SELECT 1 FROM api_key WHERE id = ? AND revoked_at IS NULL AND role = ? AND authorities IS ?)',
+      'EXISTS (SELECT 1 FROM api_key WHERE id = ? AND revoked_at IS NULL AND role = ? AND authorities IS NOT DISTINCT FROM ?)',
       actor.id,
       role,
       authorities === null ? null : JSON.stringify(authorities),

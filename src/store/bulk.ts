@@ -4,9 +4,7 @@ import { artefact } from './schema.js';
 import { raw, type Statement } from './database.js';
 import { inPieces, LOT_BYTES, lotsOf, overList } from './lots.js';
 import { signedUntil } from './signed-until.js';
-
-/** PostgreSQL takes all that comes out of JSON for text. */
-export const unpacked = (type: string, value: string): string => (type === 'integer' ? `CAST(${value} AS BIGINT)` : value);
+import { asType, number } from './words.js';
 
 /**
  * Insert any number of rows, by one statement with one parameter for each lot: rows travel as JSON and `json_each` unpacks
@@ -31,11 +29,12 @@ export function insertRows<T extends SQLiteTable>(
       return value === null || value === undefined ? null : column.mapToDriverValue(value);
     });
   // r.v: inside a condition's subquery a plain v may be a column of another table.
-  const extracted = (name: string) => `json_extract(r.v, '$[${at(name)}]')`;
+  const cell = (n: number, value: string) => asType(columns[n]?.[1].getSQLType() ?? 'text', value);
+  const extracted = (name: string) => cell(at(name), `json_extract(r.v, '$[${at(name)}]')`);
   // MATERIALIZED: json_each writes its value out anew at every mention, once a row is enough.
-  const together = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) ${into} SELECT ${columns.map((_, n) => `json_extract(v, '$[${n}]')`).join(', ')} FROM r WHERE ${only(extracted)} ${tail}`;
+  const together = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) ${into} SELECT ${columns.map((_, n) => cell(n, `json_extract(v, '$[${n}]')`)).join(', ')} FROM r WHERE ${only(extracted)} ${tail}`;
   const apart = () =>
-    `WITH r AS (SELECT ${columns.map((_, n) => `? AS c${n}`).join(', ')}) ${into} SELECT ${columns.map((_, n) => `c${n}`).join(', ')} FROM r WHERE ${only((name) => `r.c${at(name)}`)} ${tail}`;
+    `WITH r AS (SELECT ${columns.map((_, n) => `${cell(n, '?')} AS c${n}`).join(', ')}) ${into} SELECT ${columns.map((_, n) => `c${n}`).join(', ')} FROM r WHERE ${only((name) => `r.c${at(name)}`)} ${tail}`;
   return inPieces(
     lotsOf(rows, encode).map((lot) => (lot.bytes > LOT_BYTES ? raw(apart(), ...encode(lot.rows[0] as T['$inferInsert'])) : raw(together, lot.json))),
   );
@@ -79,6 +78,7 @@ export type RenewedArtefact = Pick<
 /** What was read of a row that is renewed. */
 export type Read = Pick<typeof artefact.$inferSelect, 'sha256' | 'cap' | 'renewAt' | 'withheld'>;
 
+const NUMBERS = new Set(['iat', 'exp', 'cap', 'generation', 'cut', 'renew_at']);
 const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'renew_at'];
 
 /**
@@ -88,12 +88,12 @@ const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'c
  */
 export const renewArtefacts = (rows: readonly RenewedArtefact[]): readonly Statement[] => [
   overList(
-    `UPDATE artefact SET ${RENEWED.map((name) => `${name} = json_extract(new.value, '$.${name}')`).join(', ')}, lease_until = 0, withheld = NULL
+    `UPDATE artefact SET ${RENEWED.map((name) => `${name} = ${NUMBERS.has(name) ? number(`new.value`, `$.${name}`) : `json_extract(new.value, '$.${name}')`}`).join(', ')}, lease_until = 0, withheld = NULL
      FROM json_each(?) AS new
-     WHERE artefact.id = json_extract(new.value, '$.id') AND artefact.sha256 = json_extract(new.value, '$.was.sha256')
-       AND artefact.cap IS json_extract(new.value, '$.was.cap') AND artefact.renew_at IS json_extract(new.value, '$.was.renewAt')
-       AND artefact.withheld IS json_extract(new.value, '$.was.withheld')
-       AND (SELECT generation FROM authority WHERE authority.id = artefact.authority_id AND authority.state = 'active') = json_extract(new.value, '$.generation')`,
+     WHERE artefact.id = ${number('new.value', '$.id')} AND artefact.sha256 = json_extract(new.value, '$.was.sha256')
+       AND artefact.cap IS NOT DISTINCT FROM ${number('new.value', '$.was.cap')} AND artefact.renew_at IS NOT DISTINCT FROM ${number('new.value', '$.was.renewAt')}
+       AND artefact.withheld IS NOT DISTINCT FROM json_extract(new.value, '$.was.withheld')
+       AND (SELECT generation FROM authority WHERE authority.id = artefact.authority_id AND authority.state = 'active') = ${number('new.value', '$.generation')}`,
     rows.map(({ renewAt, cut, authorityId: _, kind: __, variant: ___, ...row }) => ({ ...row, cut: cut ?? 0, renew_at: renewAt ?? null })),
   ),
   ...signedUntil(rows),

@@ -8,7 +8,7 @@ import { readByList } from './lots.js';
 /** Rows of the key index whose member is gone. */
 export const keysOfNobody = (db: Database, most: number) =>
   db.all<{ memberId: string; authorityId: string }>(
-    sql`SELECT DISTINCT member_id AS memberId, authority_id AS authorityId FROM member_key AS k
+    sql`SELECT DISTINCT member_id AS "memberId", authority_id AS authorityId FROM member_key AS k
       WHERE NOT EXISTS (SELECT 1 FROM member AS m WHERE m.id = k.member_id AND m.authority_id = k.authority_id) LIMIT ${most}`,
   );
 
@@ -27,17 +27,17 @@ export const artefactsOfNobody = (db: Database, authorityId: string, most: numbe
  */
 export const signedBeyond = (db: Database, authorityId: string) =>
   db.all<{ kid: string; signedUntil: number | null; exp: number }>(
-    sql`SELECT k.kid AS kid, k.signed_until AS signedUntil, max(CASE WHEN a.exp IS NULL AND a.kind = 'mark' THEN ${limits.MAX_TIME} ELSE a.exp END) AS exp
+    sql`SELECT k.kid AS kid, k.signed_until AS "signedUntil", max(CASE WHEN a.exp IS NULL AND a.kind = 'mark' THEN ${limits.MAX_TIME} ELSE a.exp END) AS exp
       FROM artefact AS a JOIN authority_key AS k ON k.authority_id = a.authority_id AND k.kid = a.kid
       WHERE a.authority_id = ${authorityId} AND a.kind <> 'hosted' AND NOT (a.kind = 'mark_status' AND a.variant = 'expired')
         AND (k.signed_until IS NOT NULL OR k.state = 'active')
-      GROUP BY k.id HAVING exp > coalesce(k.signed_until, 0)`,
+      GROUP BY k.id HAVING max(CASE WHEN a.exp IS NULL AND a.kind = 'mark' THEN ${limits.MAX_TIME} ELSE a.exp END) > coalesce(k.signed_until, 0)`,
   );
 
 /** The thumbprints on record of members, by their ids. */
 export const keysOnRecord = (db: Database, memberIds: readonly string[]) =>
   readByList(memberIds, (lot) =>
     db.all<{ memberId: string; thumbprint: string }>(
-      sql`SELECT member_id AS memberId, thumbprint FROM member_key WHERE member_id IN (SELECT value FROM json_each(${lot}))`,
+      sql`SELECT member_id AS "memberId", thumbprint FROM member_key WHERE member_id IN (SELECT value FROM json_each(${lot}))`,
     ),
   );

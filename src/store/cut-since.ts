@@ -6,7 +6,7 @@ import { event } from './schema.js';
 export async function revokedSince(db: Database, authorityId: string, seq: number, entityIds: readonly string[]): Promise<ReadonlySet<string>> {
   if (entityIds.length === 0) return new Set();
   const rows = await db.all<{ entityId: string }>(sql`
-    SELECT DISTINCT m.entity_id AS entityId FROM json_each(${JSON.stringify(entityIds)}) AS w
+    SELECT DISTINCT m.entity_id AS "entityId" FROM json_each(${JSON.stringify(entityIds)}) AS w
     JOIN member AS m ON m.authority_id = ${authorityId} AND m.entity_id = w.value
     JOIN event AS e ON e.authority_id = m.authority_id AND e.subject_id = m.id AND e.seq > ${seq} AND e.type = 'member.revoked'`);
   return new Set(rows.map(({ entityId }) => entityId));

@@ -4,6 +4,7 @@ import canonicalize from 'canonicalize';
 import type { event } from './schema.js';
 import type { Statement } from './database.js';
 import { overList } from './lots.js';
+import { number } from './words.js';
 
 /** Who did it. */
 export interface Actor {
@@ -93,7 +94,8 @@ const COLUMNS = [
   ['prev_hash', 'prevHash'],
   ['hash', 'hash'],
 ] as const satisfies readonly (readonly [string, keyof EventRow])[];
-const INSERT = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO event (${COLUMNS.map(([name]) => name).join(', ')}) SELECT ${COLUMNS.map(([name], n) => (name === 'seq' || name === 'at' ? `CAST(json_extract(v, '$[${n}]') AS BIGINT)` : `json_extract(v, '$[${n}]')`)).join(', ')} FROM r`;
+const NUMBERS = new Set<string>(['seq', 'at']);
+const INSERT = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO event (${COLUMNS.map(([name]) => name).join(', ')}) SELECT ${COLUMNS.map(([name], n) => (NUMBERS.has(name) ? number('v', `$[${n}]`) : `json_extract(v, '$[${n}]')`)).join(', ')} FROM r`;
 
 /** Any number of events. */
 export const insertEvents = (rows: readonly EventRow[]): Statement =>

@@ -1,5 +1,6 @@
 import { limits } from '../federation/entry.js';
 import type { MaybePromise } from './published.js';
+import { NUMBER } from './words.js';
 
 /** All that the public plane may write: no artefact, no event. */
 export interface Inbox {
@@ -23,7 +24,7 @@ export const MAX_SPENT_PER_CALLER = 20_000;
 export const MAX_SPENT = 200_000;
 
 /** Parameters: issuer, jti, exp, issuer. The span of row numbers is no less than the number of rows, and costs two look-ups. */
-export const SPEND = `INSERT INTO used_assertion (issuer, jti, exp) SELECT ?, ?, CAST(? AS BIGINT)
+export const SPEND = `INSERT INTO used_assertion (issuer, jti, exp) SELECT ?, ?, ${NUMBER}
 WHERE NOT EXISTS (SELECT 1 FROM used_assertion WHERE issuer = ? LIMIT 1 OFFSET ${MAX_SPENT_PER_CALLER - 1})
 AND coalesce((SELECT max(rowid) FROM used_assertion) - (SELECT min(rowid) FROM used_assertion), 0) < ${MAX_SPENT - 1}
 ON CONFLICT DO NOTHING RETURNING jti`;
@@ -36,7 +37,7 @@ export const FORGET_SPENT = `DELETE FROM used_assertion WHERE rowid IN
 (SELECT rowid FROM used_assertion WHERE exp < ? - ${limits.MAX_ASSERTION_LIFETIME + 3 * limits.CLOCK_SKEW_SECONDS} LIMIT 10)`;
 
 /** Parameters: authority, subject, caller, now, authority, subject, caller. A wish that is there already counts as granted. */
-export const WANT = `INSERT INTO wanted_subject (authority_id, subject, asked_by, asked_at) SELECT ?, ?, ?, CAST(? AS BIGINT)
+export const WANT = `INSERT INTO wanted_subject (authority_id, subject, asked_by, asked_at) SELECT ?, ?, ?, ${NUMBER}
 WHERE EXISTS (SELECT 1 FROM wanted_subject WHERE authority_id = ? AND subject = ?)
 OR ((SELECT count(*) FROM wanted_subject WHERE asked_by = ?) < ${MAX_WISHES_PER_CALLER} AND (SELECT count(*) FROM wanted_subject) < ${MAX_WISHES})
 ON CONFLICT (authority_id, subject) DO UPDATE SET subject = excluded.subject RETURNING subject`;

@@ -32,7 +32,7 @@ function listConditions(
     params.push(now);
   }
   for (const type of trustMarkTypes) {
-    where.push(`EXISTS (${marked} AND artefact.key = ? || char(10) || member.entity_id)`);
+    where.push(`EXISTS (${marked} AND artefact.key = ? || '\n' || member.entity_id)`);
     params.push(now, type);
   }
   return { where, params };

@@ -10,7 +10,7 @@ export const NAMED = 3;
 
 /** By thumbprint, up to a few members that have it: read from the index alone. */
 export const HOLDERS = `SELECT k.value AS thumbprint,
-  (SELECT json_group_array(member_id) FROM (SELECT member_id FROM member_key WHERE thumbprint = k.value LIMIT ${NAMED + 1})) AS ids
+  (SELECT '[' || coalesce(string_agg(json_quote(member_id), ','), '') || ']' FROM (SELECT member_id FROM member_key WHERE thumbprint = k.value LIMIT ${NAMED + 1}) AS held) AS ids
   FROM json_each(?) AS k`;
 
 /** The Entity Identifiers of a few members that have each of these keys, anywhere in the deployment. */

@@ -70,7 +70,7 @@ export const indexRows = (rows: readonly Indexed[], last: string | null): readon
   return [
     overList(
       `UPDATE member SET spelling = json_extract(new.value, '$.spelling') FROM json_each(?) AS new
-       WHERE member.id = json_extract(new.value, '$.memberId') AND member.spelling IS NOT json_extract(new.value, '$.spelling')`,
+       WHERE member.id = json_extract(new.value, '$.memberId') AND member.spelling IS DISTINCT FROM json_extract(new.value, '$.spelling')`,
       rows.map(({ memberId, spelling }) => ({ memberId, spelling })),
     ),
     overList(
@@ -79,8 +79,8 @@ export const indexRows = (rows: readonly Indexed[], last: string | null): readon
       read,
     ),
     overList(
-      `INSERT OR IGNORE INTO member_key (thumbprint, member_id, authority_id)
-       SELECT t.value, m.id, m.authority_id FROM ${same} JOIN json_each(json_extract(new.value, '$.thumbprints')) AS t`,
+      `INSERT INTO member_key (thumbprint, member_id, authority_id)
+       SELECT t.value, m.id, m.authority_id FROM ${same} JOIN json_each(json_extract(new.value, '$.thumbprints')) AS t ON true WHERE true ON CONFLICT DO NOTHING`,
       read,
     ),
     ...(last === null

@@ -5,4 +5,4 @@ import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
  * `column = value` as a condition that chooses no index (SQLite, query planner: a unary plus). Without statistics the
  * planner would read everything of an authority where the rows of one member are meant.
  */
-export const only = (column: AnySQLiteColumn, value: string): SQL => sql`+${column} = ${value}`;
+export const only = (column: AnySQLiteColumn, value: string): SQL => sql`${column} || '' = ${value}`;

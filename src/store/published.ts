@@ -138,8 +138,8 @@ const EVALUATION = `SELECT s.state, s.error, s.entity_types FROM snapshot AS s J
  * was makes it wait (1): a mark of an issuer that is halted, say.
  */
 const RESOLVED = `SELECT ${BYTES}, (
-  SELECT max(CASE WHEN (s.id IS NULL AND l.kind = 'statement') OR (i.state IS NOT 'active' AND l.kind IN ('statement', 'entity_configuration')) THEN 2
-    WHEN s.id IS NULL OR i.state IS NOT 'active' OR s.cut <> l.cut OR s.withheld IS NOT NULL THEN 1 ELSE 0 END)
+  SELECT max(CASE WHEN (s.id IS NULL AND l.kind = 'statement') OR (i.state IS DISTINCT FROM 'active' AND l.kind IN ('statement', 'entity_configuration')) THEN 2
+    WHEN s.id IS NULL OR i.state IS DISTINCT FROM 'active' OR s.cut <> l.cut OR s.withheld IS NOT NULL THEN 1 ELSE 0 END)
   FROM snapshot_link AS l LEFT JOIN authority AS i ON i.id = l.issuer_id
   LEFT JOIN artefact AS s ON s.authority_id = l.issuer_id AND s.kind = l.kind AND s.key = l.key AND s.variant = l.variant
   WHERE l.authority_id = artefact.authority_id AND l.subject = artefact.key AND l.trust_anchor = ?

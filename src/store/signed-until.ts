@@ -1,4 +1,5 @@
 import { limits } from '../federation/entry.js';
+import { number } from './words.js';
 import { raw, type Statement } from './database.js';
 import { overList } from './lots.js';
 import type { artefact } from './schema.js';
@@ -40,9 +41,9 @@ export function signedUntil(rows: readonly Signed[]): readonly Statement[] {
     ...(keys.length
       ? [
           overList(
-            `UPDATE authority_key SET signed_until = json_extract(new.value, '$.exp') FROM json_each(?) AS new
+            `UPDATE authority_key SET signed_until = ${number('new.value', '$.exp')} FROM json_each(?) AS new
              WHERE authority_key.authority_id = json_extract(new.value, '$.authorityId') AND authority_key.kid = json_extract(new.value, '$.kid')
-               AND coalesce(authority_key.signed_until, 0) < json_extract(new.value, '$.exp')`,
+               AND coalesce(authority_key.signed_until, 0) < ${number('new.value', '$.exp')}`,
             keys,
           ),
         ]
@@ -50,8 +51,8 @@ export function signedUntil(rows: readonly Signed[]): readonly Statement[] {
     ...(configurations.length
       ? [
           overList(
-            `UPDATE authority SET configuration_exp = json_extract(new.value, '$.exp') FROM json_each(?) AS new
-             WHERE authority.id = json_extract(new.value, '$.authorityId') AND coalesce(authority.configuration_exp, 0) < json_extract(new.value, '$.exp')`,
+            `UPDATE authority SET configuration_exp = ${number('new.value', '$.exp')} FROM json_each(?) AS new
+             WHERE authority.id = json_extract(new.value, '$.authorityId') AND coalesce(authority.configuration_exp, 0) < ${number('new.value', '$.exp')}`,
             configurations,
           ),
         ]

@@ -13,7 +13,7 @@ export const watchListing = ({ authorityId, entityId, url, host }: Place & Pick<
   raw(
     `INSERT INTO superior_listing (authority_id, entity_id, url, host, due_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (authority_id, entity_id) DO UPDATE SET url = excluded.url, host = excluded.host, due_at = excluded.due_at, etag = NULL, sha256 = NULL,
-       failures = 0, problem = NULL WHERE url IS NOT excluded.url`,
+       failures = 0, problem = NULL WHERE superior_listing.url IS DISTINCT FROM excluded.url`,
     authorityId,
     entityId,
     url,
@@ -87,9 +87,9 @@ const come = ({ authorityId, entityId }: Place, ids: readonly string[], now: num
   ),
   overList(
     `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at)
-     SELECT l.authority_id, l.entity_id, 'crawl', '[]', '{}', json_array(l.superior), ? FROM json_each(?) AS one
+     SELECT l.authority_id, l.entity_id, 'crawl', '[]', '{}', '[' || json_quote(l.superior) || ']', CAST(? AS BIGINT) FROM json_each(?) AS one
      JOIN listed_entity AS l ON l.authority_id = ? AND l.superior = ? AND l.entity_id = one.value WHERE true
-     ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(due_at, excluded.due_at) WHERE lease_until = 0 AND NOT EXISTS
+     ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(known_entity.due_at, excluded.due_at) WHERE lease_until = 0 AND NOT EXISTS
        (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id AND s.state = 'valid')`,
     ids,
     (lot) => [now, lot, authorityId, entityId],

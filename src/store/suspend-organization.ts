@@ -1,7 +1,7 @@
 import { raw, type Statement } from './database.js';
 
 /** The members that a halt of their organization suspends, while the rows still say so. Found through it: `+state` chooses no index (only.ts). */
-const OF = (column: 'id' | 'entity_id') => `SELECT ${column} FROM member WHERE authority_id = ? AND organization_id = ? AND +state = 'active'`;
+const OF = (column: 'id' | 'entity_id') => `SELECT ${column} FROM member WHERE authority_id = ? AND organization_id = ? AND state || '' = 'active'`;
 
 /**
  * Suspend every active member of an organization under an authority, by predicate: as many statements for five thousand as
@@ -32,7 +32,7 @@ export function suspendOrganization(authorityId: string, organizationId: string,
     raw(`DELETE FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND subject = key AND key IN (${OF('entity_id')})`, authorityId, ...which),
     raw(
       `UPDATE member SET state = 'suspended', state_reason = ?, suspended_with = ?, cut = cut + 1, hosted = 0, updated_at = ?, v = v + 1
-       WHERE authority_id = ? AND organization_id = ? AND +state = 'active'`,
+       WHERE authority_id = ? AND organization_id = ? AND state || '' = 'active'`,
       reason,
       organizationId,
       now,

@@ -116,7 +116,7 @@ function putRenewedMarks(marks: readonly IssuedMark[]): readonly Statement[] {
       rows,
       'ON CONFLICT DO NOTHING',
       (column) =>
-        `EXISTS (SELECT 1 FROM artefact AS a WHERE a.authority_id = ${column('authority_id')} AND a.kind = 'mark' AND a.key = ${column('trust_mark_type')} || char(10) || ${column('entity_id')} AND a.variant = '' AND a.sha256 = ${column('sha256')})`,
+        `EXISTS (SELECT 1 FROM artefact AS a WHERE a.authority_id = ${column('authority_id')} AND a.kind = 'mark' AND a.key = ${column('trust_mark_type')} || '\n' || ${column('entity_id')} AND a.variant = '' AND a.sha256 = ${column('sha256')})`,
     ),
     ...putArtefacts(
       marks.flatMap(({ statuses }) => statuses),

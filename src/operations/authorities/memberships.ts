@@ -43,7 +43,7 @@ const told = (rows: readonly MemberRow[], of: AuthorityRow, type: string, reason
 const noOther = (of: AuthorityRow, active: readonly MemberRow[]): Statement =>
   onlyWhile(
     of.id,
-    `NOT EXISTS (SELECT 1 FROM member WHERE authority_id IN (SELECT id FROM authority WHERE id <> ?) AND entity_id = ? AND +state = 'active'
+    `NOT EXISTS (SELECT 1 FROM member WHERE authority_id IN (SELECT id FROM authority WHERE id <> ?) AND entity_id = ? AND state || '' = 'active'
        AND id NOT IN (SELECT value FROM json_each(?)))`,
     of.id,
     of.entityId,

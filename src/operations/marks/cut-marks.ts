@@ -74,7 +74,7 @@ export async function withdrawMarks(
         of(
           and(
             eq(artefact.kind, 'mark'),
-            sql`${artefact.key} = ${trustMark.trustMarkType} || char(10) || ${trustMark.entityId}`,
+            sql`${artefact.key} = ${trustMark.trustMarkType} || '\n' || ${trustMark.entityId}`,
             eq(artefact.sha256, trustMark.sha256),
           ),
         ),

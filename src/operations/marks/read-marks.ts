@@ -22,7 +22,7 @@ export async function listGrants(
   allow(call, 'read', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
-  const live = sql`(SELECT json_array(t.jti, t.exp) FROM trust_mark AS t WHERE t.grant_id = ${trustMarkGrant.id} AND t.revoked_at IS NULL AND t.exp > ${call.now()} ORDER BY t.exp DESC, t.iat DESC LIMIT 1)`;
+  const live = sql`(SELECT '[' || json_quote(t.jti) || ',' || t.exp || ']' FROM trust_mark AS t WHERE t.grant_id = ${trustMarkGrant.id} AND t.revoked_at IS NULL AND t.exp > ${call.now()} ORDER BY t.exp DESC, t.iat DESC LIMIT 1)`;
   const rows = await db
     .select({ grant: trustMarkGrant, live: live.mapWith(String) })
     .from(trustMarkGrant)

@@ -79,7 +79,7 @@ export async function expectUnassigned(
           eq(member.spelling, spellingOf(entityId)),
           and(isNull(member.spelling), eq(member.entityId, entityId), inArray(member.authorityId, ids(authorities))),
         ),
-        sql`+${member.authorityId} <> ${authorityId}`,
+        sql`${member.authorityId} || '' <> ${authorityId}`,
         inArray(member.state, ASSIGNED),
       ),
     );
@@ -97,7 +97,7 @@ export async function expectUnassigned(
   if (seen !== undefined && !(await resolvesWith(call, authorities, entityId, jwks))) throw taken(seen);
   return onlyWhile(
     authorityId,
-    `NOT EXISTS (SELECT 1 FROM member WHERE spelling = ? AND +authority_id <> ? AND state IN (${ASSIGNED.map((state) => `'${state}'`).join(', ')})
+    `NOT EXISTS (SELECT 1 FROM member WHERE spelling = ? AND authority_id || '' <> ? AND state IN (${ASSIGNED.map((state) => `'${state}'`).join(', ')})
        AND id || ' ' || v NOT IN (SELECT value FROM json_each(?)))`,
     spellingOf(entityId),
     authorityId,

@@ -87,7 +87,7 @@ export async function watchMember(deployment: Deployment, authority: AuthorityRo
 
 /** A look writes what it owns. What a person has decided since it read stays: a hold is exchanged only while that is the same. */
 const REPLACE = `ON CONFLICT (member_id) DO UPDATE SET ${['checked_at', 'ok_at', 'failures', 'metadata', 'configuration_iat', 'configuration_exp', 'raised', 'counting'].map((name) => `${name} = excluded.${name}`).join(', ')},
-  hold = CASE WHEN dismissed IS excluded.dismissed THEN excluded.hold ELSE hold END`;
+  hold = CASE WHEN member_watch.dismissed IS NOT DISTINCT FROM excluded.dismissed THEN excluded.hold ELSE member_watch.hold END`;
 
 const blank = ({ id, authorityId, entityId }: MemberRow): WatchRow => ({
   memberId: id,

@@ -39,7 +39,7 @@ export async function takeEntity(
     insertRows(
       knownEntity,
       [row],
-      'ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(due_at, excluded.due_at), lease_until = excluded.lease_until',
+      'ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(known_entity.due_at, excluded.due_at), lease_until = excluded.lease_until',
     ),
   ]);
   const [stored] = await db

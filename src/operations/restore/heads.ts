@@ -16,7 +16,7 @@ export interface ChainHead {
 /** The heads of all authorities, by index. */
 export const headsOf = (db: Database): Promise<readonly ChainHead[]> =>
   db.all<ChainHead>(sql`
-    SELECT a.id AS authorityId, a.slug AS slug, a.entity_id AS entityId, e.seq AS seq, e.hash AS hash, e.at AS at
+    SELECT a.id AS "authorityId", a.slug AS slug, a.entity_id AS "entityId", e.seq AS seq, e.hash AS hash, e.at AS at
     FROM authority AS a JOIN event AS e ON e.authority_id = a.id AND e.seq = (SELECT max(seq) FROM event WHERE authority_id = a.id)
     ORDER BY a.created_at, a.rowid`);
 

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { WORDS_SCHEMA } from './words.js';
+import { WORDS_SCHEMA } from './functions.js';
 
 /** Which server of a cluster: the one that writes, or any that answers. */
 export type ServerRole = 'primary' | 'any';

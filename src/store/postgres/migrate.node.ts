@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection, type Server } from './connection.node.js';
 import { translateMigration } from './translate.js';
-import { WORDS } from './words.js';
+import { WORDS } from './functions.js';
 
 /** One row: how many commits there were, which is the lock of writers too, and when the last one was (milliseconds). */
 const STATE = `

@@ -1,6 +1,6 @@
 import { drizzle } from 'drizzle-orm/sqlite-proxy';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from '../change.js';
-import { type Database, isDuplicate, type Statement, StoreUnreachable } from '../database.js';
+import { type Database, isDuplicate, piecesOf, type Statement, StoreUnreachable } from '../database.js';
 import { chainEvents, EMPTY_HEAD, type EventRow, type Head, insertEvents } from '../event.js';
 import * as schema from '../schema.js';
 import type { Store } from '../store.js';
@@ -87,7 +87,7 @@ export function openPostgres(
     if (failed.length) throw failed.find((error) => codeOf(error) !== ABORTED) ?? failed[0];
   }
   const send = (on: Connection, statements: readonly Statement[]) =>
-    statements.map((statement) => {
+    piecesOf(statements).map((statement) => {
       const { sql, params } = statement.toSQL();
       return on.query(numbered(sql), params);
     });
@@ -214,7 +214,7 @@ export function openPostgres(
 
   /** Statements without an event say themselves where they apply: they may be sent twice. */
   async function write(statements: readonly Statement[]): Promise<void> {
-    if (statements.length === 0) return;
+    if (piecesOf(statements).length === 0) return;
     const again = (error: unknown) => isGone(error) || LOST_RACE.has(codeOf(error));
     await patiently(() => transact(new Map(), statements, false, () => undefined), again);
   }

@@ -20,4 +20,15 @@ CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.json_array_length(document text) RETU
 $$ SELECT pg_catalog.json_array_length(document::json)::bigint $$;
 CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.instr(text, text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT strpos($1, $2)::bigint $$;
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.json_quote(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT to_json($1)::text $$;
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.min(bigint, bigint) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT least($1, $2) $$;
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.max(bigint, bigint) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT greatest($1, $2) $$;
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.max(bigint, bigint, bigint, bigint) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+$$ SELECT greatest($1, $2, $3, $4) $$;
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.json(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT $1::json::text $$;
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.json_set(document text, path text, value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT jsonb_set(document::jsonb, ${PATH}, value::jsonb)::text $$;
+CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.json_insert(document text, path text, value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT (document::jsonb || jsonb_build_array(value::jsonb))::text $$;
 `;
