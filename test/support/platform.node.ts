@@ -9,20 +9,24 @@ import type { TestStore } from './platform.js';
 
 export const platform: 'node' | 'workers' = 'node';
 
+function opened(file: string, now: () => number) {
+  const store = openStore(file, now);
+  onTestFinished(() => store.close());
+  const published = publishedOnSqlite(store.reader);
+  store.onCommit(() => published.changed());
+  return { store, published, inbox: inboxOnSqlite(store.writer) };
+}
+
 /** A real SQLite file, empty but for the schema. */
 export async function freshStore(now: () => number): Promise<TestStore> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
-  const store = openStore(join(folder, 'holdfast.db'), now);
-  onTestFinished(() => {
-    store.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const published = publishedOnSqlite(store.reader);
-  store.onCommit(() => published.changed());
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'holdfast.db');
+  const own = opened(file, now);
+  const { store } = own;
   return {
-    store,
-    published,
-    inbox: inboxOnSqlite(store.writer),
+    ...own,
+    another: () => opened(file, now),
     execute: async (sql) => void store.writer.exec(sql),
     rows: async (sql) => store.reader.prepare(sql).all() as Record<string, unknown>[],
   };

@@ -10,4 +10,6 @@ export interface TestStore {
   /** Sabotage: run SQL behind the store's back. */
   execute(sql: string): Promise<void>;
   rows(sql: string): Promise<Record<string, unknown>[]>;
+  /** Connections of another process on the same store. */
+  another(): Pick<TestStore, 'store' | 'published' | 'inbox'>;
 }

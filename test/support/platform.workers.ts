@@ -30,10 +30,14 @@ export async function freshStore(now: () => number): Promise<TestStore> {
   }
   // A clock that leaps: what an isolate keeps for some seconds is asked for anew at every request.
   let milliseconds = 0;
-  return {
+  const opened = () => ({
     store: openStore(env.DB, now),
     published: publishedOnD1(env.DB, () => (milliseconds += 60_000)),
     inbox: inboxOnD1(env.DB),
+  });
+  return {
+    ...opened(),
+    another: opened,
     execute: async (sql) => void (await env.DB.prepare(sql).run()),
     rows: async (sql) => (await env.DB.prepare(sql).all()).results,
   };
