@@ -127,5 +127,6 @@ export function factsOf(e: Expected): Map<string, string> {
   for (const [name, { state, with: by, validUntil }] of e.members) facts.set(`member ${name}`, `${state} ${by ?? '-'} ${validUntil ?? '-'}`);
   for (const [name, state] of e.types) facts.set(`type ${name}`, state);
   for (const [id, { state }] of e.grants) facts.set(`grant ${id}`, state);
+  for (const [bytes, { revoked }] of e.marks) facts.set(`mark ${bytes}`, revoked ? 'revoked' : 'issued');
   return facts;
 }

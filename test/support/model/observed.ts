@@ -40,5 +40,16 @@ export async function observe({ store: { rows } }: World): Promise<Expected & { 
       state: row['state'] as 'active',
       validUntil: row['valid_until'] as number | null,
     });
+  for (const row of await rows('SELECT t.bytes, t.revoked_at, a.slug, t.trust_mark_type, t.entity_id, t.grant_id FROM trust_mark AS t JOIN authority AS a ON a.id = t.authority_id'))
+    seen.marks.set(String(row['bytes']), {
+      bytes: String(row['bytes']),
+      authority: row['slug'] as Slug,
+      type: String(row['trust_mark_type']),
+      memberOf: row['slug'] as Slug,
+      id: String(row['entity_id']),
+      grant: String(row['grant_id']),
+      exp: null,
+      revoked: row['revoked_at'] !== null,
+    });
   return { ...seen, signedUntil };
 }

@@ -15,7 +15,9 @@ export interface Looking {
 export function reconcile(candidates: readonly Expected[], seen: Expected, looking: Looking): Expected | string {
   const facts = factsOf(seen);
   const each = candidates.map((one) => ({ one, facts: factsOf(one) }));
-  const names = new Set([...facts.keys(), ...each.flatMap((one) => [...one.facts.keys()])]);
+  const known = new Set(each.flatMap((one) => [...one.facts.keys()]));
+  // A mark that nobody has seen yet is nobody's to compare.
+  const names = new Set([...[...facts.keys()].filter((name) => !name.startsWith('mark ') || known.has(name)), ...known]);
   const differs = (of: Map<string, string>) => [...names].filter((name) => of.get(name) !== facts.get(name));
   const [best] = [...each].sort((a, b) => differs(a.facts).length - differs(b.facts).length);
   if (!best) return 'there is nothing to compare with';
@@ -33,6 +35,8 @@ function mayDrift(e: Expected, name: string, is: string | undefined, { creates, 
   if (creates.some((one) => name.startsWith(one))) return true;
   if (kind === 'organization') return creates.some((one) => one.startsWith(`member ${slug}`));
   const was = factsOf(e).get(name);
+  // What is said of a mark is forgotten a month after its end.
+  if (kind === 'mark') return is === undefined && turned;
   if (kind === 'member') {
     const member = e.members.get(name.slice('member '.length));
     if (!member || is === undefined) return false;
@@ -63,5 +67,6 @@ function adopted(candidate: Expected, seen: Expected): Expected {
   for (const [name, { state, with: by, validUntil, organization }] of seen.members)
     Object.assign(candidate.members.get(name) as object, { state, with: by, validUntil, organization });
   for (const [id, { state, validUntil }] of seen.grants) Object.assign(candidate.grants.get(id) as object, { state, validUntil });
+  for (const [bytes, mark] of candidate.marks) mark.revoked = seen.marks.get(bytes)?.revoked ?? mark.revoked;
   return candidate;
 }

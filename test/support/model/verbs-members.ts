@@ -104,6 +104,9 @@ const importLines: Verb = (c) => {
   };
 };
 
+/** Its keys may have been changed without a person. */
+const changes = ({ world, e }: Choosing, id: string): boolean => world.leafs.get(id)?.rotated ?? e.compromised.size > 0;
+
 const move: Verb = (c) => {
   const { e, random } = c;
   const members = [...e.members.values()];
@@ -128,7 +131,8 @@ const move: Verb = (c) => {
         return cutMember(now_, one, verb.to as 'suspended', null, now);
       if (verb.from.includes(one.state)) Object.assign(one, { state: verb.to, with: null });
     },
-    may: there ? (verb.kind === 'cut' ? 'yes' : 'maybe') : !isLegal || barred ? 'no' : yesIf(able),
+    // One whose keys the service has changed meanwhile is looked at first.
+    may: there ? (verb.kind === 'cut' ? 'yes' : 'maybe') : !isLegal || barred ? 'no' : yesIf(able && !(name === 'resume' && changes(c, member.id))),
   };
 };
 
@@ -166,6 +170,8 @@ const change: Verb = (c) => {
       if ('organization' in set) putMember(now_, Object.assign(one, { organization: after.organization }));
       if (one.state === 'approved') one.state = 'vetting';
     },
+    // What changes nothing of what was approved leaves it approved.
+    creates: member.state === 'approved' ? [`member ${member.authority} ${member.id}`] : [],
     may: ended || (active && !mayBeActive(e, member.authority, after, now)) ? 'no' : yesIf(active ? publishes(c, member.authority, after) : writes(c, member.authority)),
   };
 };

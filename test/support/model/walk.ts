@@ -191,6 +191,8 @@ export class Walk {
     this.trace.push(`the restore is confirmed: ${answer.status}`);
     if (!isOk(answer)) this.fault(`the restore cannot be confirmed: ${answer.text}`);
     this.e.unconfirmed = false;
+    // With a clock that went back nobody knows until when the lost part has signed.
+    if (this.world.now() < this.latest) this.checks.seen.clear();
   }
 
   /** A key that was ended opens nothing, whichever process is asked. */
