@@ -103,22 +103,26 @@ describe('a suspension depends on no row that it does not need', () => {
     expect([...tried.keys()].sort()).toEqual(SABOTAGED.map(({ name }) => name).sort());
   }, 300_000);
 
-  it.each(['member', 'authority'])('what its own row of %s says is damaged, all but what it is found by and its state', async (name) => {
-    const d = await busy();
-    const spared = ['id', 'slug', 'authority_id', 'entity_id', 'state', 'place', 'organization_id', 'suspended_with', 'cut', 'v', 'generation'];
-    const table = SABOTAGED.find((one) => one.name === name) as SabotagedTable;
-    const [row] = await d.rows(`SELECT rowid FROM "${name}" WHERE entity_id = '${name === 'member' ? VICTIM : 'https://anchor.example.org'}'`);
-    const wrong: string[] = [];
-    for (const column of table.columns)
-      for (const [how, one] of damages) {
-        const mend = await damage(d, { name, columns: [column] }, row?.['rowid'], one, spared);
-        if (!mend) continue;
-        const failed = await tryToSuspend(d, `${column.name}, ${how}`);
-        await mend();
-        if (failed) wrong.push(failed);
-        await d.execute(`UPDATE member SET removed_keys = '[]' WHERE entity_id = '${VICTIM}'`);
-        await resumed(d, `${column.name}, ${how}`);
-      }
-    expect(wrong.join('\n')).toBe('');
-  }, 300_000);
+  it.each(['member', 'authority'])(
+    'what its own row of %s says is damaged, all but what it is found by and its state',
+    async (name) => {
+      const d = await busy();
+      const spared = ['id', 'slug', 'authority_id', 'entity_id', 'state', 'place', 'organization_id', 'suspended_with', 'cut', 'v', 'generation'];
+      const table = SABOTAGED.find((one) => one.name === name) as SabotagedTable;
+      const [row] = await d.rows(`SELECT rowid FROM "${name}" WHERE entity_id = '${name === 'member' ? VICTIM : 'https://anchor.example.org'}'`);
+      const wrong: string[] = [];
+      for (const column of table.columns)
+        for (const [how, one] of damages) {
+          const mend = await damage(d, { name, columns: [column] }, row?.['rowid'], one, spared);
+          if (!mend) continue;
+          const failed = await tryToSuspend(d, `${column.name}, ${how}`);
+          await mend();
+          if (failed) wrong.push(failed);
+          await d.execute(`UPDATE member SET removed_keys = '[]' WHERE entity_id = '${VICTIM}'`);
+          await resumed(d, `${column.name}, ${how}`);
+        }
+      expect(wrong.join('\n')).toBe('');
+    },
+    300_000,
+  );
 });

@@ -49,7 +49,9 @@ export async function fillEmpty({ rows, execute }: TestStore): Promise<readonly 
   for (const { name, columns } of SABOTAGED) {
     const [found] = await rows(`SELECT count(*) AS n FROM "${name}"`);
     if (Number(found?.['n']) > 0) continue;
-    await execute(`INSERT INTO "${name}" (${columns.map((one) => `"${one.name}"`).join(', ')}) VALUES (${columns.map(({ text }) => (text ? "'{}'" : '1')).join(', ')})`);
+    await execute(
+      `INSERT INTO "${name}" (${columns.map((one) => `"${one.name}"`).join(', ')}) VALUES (${columns.map(({ text }) => (text ? "'{}'" : '1')).join(', ')})`,
+    );
     filled.push(name);
   }
   return filled;
@@ -68,5 +70,7 @@ export async function damage(
   const [before] = await rows(`SELECT * FROM "${name}" WHERE rowid = ${rowid}`);
   await execute(`UPDATE OR REPLACE "${name}" SET ${hit.map((column) => `"${column.name}" = ${how(column)}`).join(', ')} WHERE rowid = ${rowid}`);
   return async () =>
-    execute(`UPDATE OR REPLACE "${name}" SET ${hit.map((column) => `"${column.name}" = ${literal(before?.[column.name] ?? null)}`).join(', ')} WHERE rowid = ${rowid}`);
+    execute(
+      `UPDATE OR REPLACE "${name}" SET ${hit.map((column) => `"${column.name}" = ${literal(before?.[column.name] ?? null)}`).join(', ')} WHERE rowid = ${rowid}`,
+    );
 }

@@ -100,13 +100,15 @@ const PATIENCE_MS = 1000;
  * The same within a cut, which depends on no signature: undefined when key custody refuses, fails or does not answer. The
  * cut is committed all the same; the answers are due, and the endpoint says 503 until a slice has signed them.
  */
-async function answersIfPossible(...asked: Parameters<typeof answers>): Promise<Awaited<ReturnType<typeof answers>> | undefined> {
+const answersIfPossible = (...asked: Parameters<typeof answers>): Promise<Awaited<ReturnType<typeof answers>> | undefined> => ifPossible(answers(...asked));
+
+/** What a cut would have signed and does without: undefined when it cannot be signed, or not soon. */
+export function ifPossible<T>(signing: Promise<T>): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((done) => {
     timer = setTimeout(() => done(undefined), PATIENCE_MS);
   });
-  const signed = answers(...asked).catch(() => undefined);
-  return Promise.race([signed, late]).finally(() => clearTimeout(timer));
+  return Promise.race([signing.catch(() => undefined), late]).finally(() => clearTimeout(timer));
 }
 
 const DUE = [

@@ -121,7 +121,7 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
           },
         },
       ],
-      first: [...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, eq(trustMark.memberId, before.id), row.validUntil))],
+      first: [...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, { memberId: before.id }, row.validUntil))],
     };
   });
 }

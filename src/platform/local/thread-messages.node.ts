@@ -34,7 +34,7 @@ export const pack = (error: unknown): Failure =>
     ? { code: error.code, message: error.message, findings: error.findings }
     : error instanceof CustodyAway
       ? { code: 'temporarily_unavailable', message: CUSTODY_AWAY, findings: [] }
-    : { code: undefined, message: error instanceof Error ? error.message : String(error), trouble: troubleIn(error) };
+      : { code: undefined, message: error instanceof Error ? error.message : String(error), trouble: troubleIn(error) };
 
 export function unpack(failure: Failure): Error {
   if (failure.code !== undefined) return new Refusal(failure.code, failure.message, failure.findings);

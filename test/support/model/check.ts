@@ -157,7 +157,9 @@ class At {
     if (former.status === 200) {
       const { keys } = await this.signed('/historical-keys', former, 'endless');
       const shown = (keys as { kid: string }[]).map(({ kid }) => kid);
-      const lacking = [...this.e.keys].find(([name, state]) => name.startsWith(`${this.slug} `) && state === 'historical' && !shown.includes(name.slice(this.slug.length + 1)));
+      const lacking = [...this.e.keys].find(
+        ([name, state]) => name.startsWith(`${this.slug} `) && state === 'historical' && !shown.includes(name.slice(this.slug.length + 1)),
+      );
       if (lacking) this.fail('/historical-keys', `without ${lacking[0]}`);
     }
     const head = await this.ask('/head');
@@ -201,7 +203,13 @@ class At {
     const extended = await this.served(path, this.active);
     if (!extended) return;
     const rows = extended.json.immediate_subordinate_entities as { id: string; subordinate_statement?: string }[];
-    if (rows.filter(({ id }) => !this.unsure(id)).map(({ id }) => id).join() !== inForce.filter((id) => !this.unsure(id)).join()) this.fail(path, `${rows.map(({ id }) => id).join()}, not ${inForce.join()}`);
+    if (
+      rows
+        .filter(({ id }) => !this.unsure(id))
+        .map(({ id }) => id)
+        .join() !== inForce.filter((id) => !this.unsure(id)).join()
+    )
+      this.fail(path, `${rows.map(({ id }) => id).join()}, not ${inForce.join()}`);
     for (const { id, subordinate_statement: statement } of rows)
       if (statement !== served.get(id)) this.fail(path, `another statement about ${id} than is fetched`);
   }
@@ -220,7 +228,8 @@ class At {
         if (this.e.unconfirmed) continue;
         if (!bears_ && answer.status !== 404) this.fail(path, `${answer.status}, and it is not in force`);
         // A mark may have ended, or not be issued anew yet; then there is none at the moment.
-        if (bears_ && this.strict && answer.status !== 200 && !this.marksUnsure(id)) this.fail(path, `${answer.status} ${answer.text}, and it is in force and nothing is in the way`);
+        if (bears_ && this.strict && answer.status !== 200 && !this.marksUnsure(id))
+          this.fail(path, `${answer.status} ${answer.text}, and it is in force and nothing is in the way`);
         if (answer.status !== 200) continue;
         const claims = await this.signed(path, answer, 'mark');
         if (claims['sub'] !== id || claims['trust_mark_type'] !== type) this.fail(path, 'a mark of something else');

@@ -1,4 +1,4 @@
-import { getTableName, is, Table } from 'drizzle-orm';
+import { getTableName, is, type Table } from 'drizzle-orm';
 import { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import * as schema from '../../../src/store/schema.js';
 import { withhold } from '../../../src/store/standing.js';
@@ -16,7 +16,8 @@ export async function copyOf({ rows }: TestStore): Promise<Copy> {
   return copy;
 }
 
-export const literal = (value: unknown): string => (value === null ? 'NULL' : typeof value === 'number' ? String(value) : `'${String(value).replaceAll("'", "''")}'`);
+export const literal = (value: unknown): string =>
+  value === null ? 'NULL' : typeof value === 'number' ? String(value) : `'${String(value).replaceAll("'", "''")}'`;
 
 /** Put a copy in the place of what a database holds, as a restore does. */
 export async function restoreCopy({ execute, store }: TestStore, copy: Copy, now: number): Promise<void> {

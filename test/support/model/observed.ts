@@ -6,7 +6,9 @@ export async function observe({ store: { rows } }: World): Promise<Expected & { 
   const seen = nothing();
   const signedUntil = new Map<string, number | null>();
   for (const row of await rows('SELECT slug, state FROM authority')) seen.authorities[row['slug'] as Slug] = row['state'] as 'active';
-  for (const row of await rows('SELECT a.slug, k.kid, k.state, k.signed_until FROM authority_key AS k JOIN authority AS a ON a.id = k.authority_id ORDER BY k.rowid')) {
+  for (const row of await rows(
+    'SELECT a.slug, k.kid, k.state, k.signed_until FROM authority_key AS k JOIN authority AS a ON a.id = k.authority_id ORDER BY k.rowid',
+  )) {
     seen.keys.set(`${row['slug']} ${row['kid']}`, row['state'] as 'active');
     signedUntil.set(`${row['slug']} ${row['kid']}`, row['signed_until'] as number | null);
   }
@@ -26,7 +28,9 @@ export async function observe({ store: { rows } }: World): Promise<Expected & { 
       validUntil: row['valid_until'] as number | null,
       removed: [],
     });
-  for (const row of await rows('SELECT a.slug, t.trust_mark_type, t.state FROM trust_mark_type AS t JOIN authority AS a ON a.id = t.authority_id ORDER BY t.rowid'))
+  for (const row of await rows(
+    'SELECT a.slug, t.trust_mark_type, t.state FROM trust_mark_type AS t JOIN authority AS a ON a.id = t.authority_id ORDER BY t.rowid',
+  ))
     seen.types.set(`${row['slug']} ${row['trust_mark_type']}`, row['state'] as 'active');
   for (const row of await rows(
     `SELECT g.id, a.slug, h.slug AS home, g.trust_mark_type, g.entity_id, g.state, g.valid_until
@@ -40,7 +44,9 @@ export async function observe({ store: { rows } }: World): Promise<Expected & { 
       state: row['state'] as 'active',
       validUntil: row['valid_until'] as number | null,
     });
-  for (const row of await rows('SELECT t.bytes, t.revoked_at, a.slug, t.trust_mark_type, t.entity_id, t.grant_id FROM trust_mark AS t JOIN authority AS a ON a.id = t.authority_id'))
+  for (const row of await rows(
+    'SELECT t.bytes, t.revoked_at, a.slug, t.trust_mark_type, t.entity_id, t.grant_id FROM trust_mark AS t JOIN authority AS a ON a.id = t.authority_id',
+  ))
     seen.marks.set(String(row['bytes']), {
       bytes: String(row['bytes']),
       authority: row['slug'] as Slug,

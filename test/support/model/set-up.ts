@@ -19,8 +19,7 @@ export async function setUp(world: World): Promise<Expected> {
   await ok('POST', '/authorities/main/members', { entity_id: ENTITY.inter, jwks: { keys: await keys('inter') }, intermediate: true, activate: true });
   await ok('POST', '/authorities/inter/anchors', { entity_id: ENTITY.main });
   for (const slug of ['main', 'inter'])
-    for (const [n, type] of TYPES.entries())
-      await ok('POST', `/authorities/${slug}/mark-types`, { trust_mark_type: type, ...(n === 1 && { lifetime: null }) });
+    for (const [n, type] of TYPES.entries()) await ok('POST', `/authorities/${slug}/mark-types`, { trust_mark_type: type, ...(n === 1 && { lifetime: null }) });
   const { partner } = world;
   if (partner) {
     await createAuthority(systemCall(partner.deployment), { slug: 'partner', entityId: PARTNER });

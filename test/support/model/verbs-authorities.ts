@@ -102,7 +102,8 @@ const moveKey: Verb = (c) => {
       now_.keys.set(key, 'active');
     });
   }
-  if (state === 'retiring' && random.chance(0.3)) return of_('retire by force', 'retire', { force: true, reason }, 'retiring', (now_) => now_.keys.set(key, 'historical'));
+  if (state === 'retiring' && random.chance(0.3))
+    return of_('retire by force', 'retire', { force: true, reason }, 'retiring', (now_) => now_.keys.set(key, 'historical'));
   if (random.chance(0.5)) return undefined;
   const why = random.pick(REASONS);
   return {

@@ -26,7 +26,9 @@ const grant: Verb = (c) => {
   const standing = [...e.grants.values()].some((one) => one.authority === authority && one.type === type && one.id === member.id && one.state === 'active');
   const given = standing || e.types.get(`${authority} ${type}`) !== 'active' || member.state !== 'active' || e.authorities[authority] !== 'active';
   if (standing && random.chance(0.8)) return undefined;
-  const sameEntity = [...e.grants.values()].some((one) => one.authority === authority && one.type === type && one.id === member.id && one.memberOf !== member.authority);
+  const sameEntity = [...e.grants.values()].some(
+    (one) => one.authority === authority && one.type === type && one.id === member.id && one.memberOf !== member.authority,
+  );
   if (sameEntity) return undefined;
   return {
     says: `grant ${authority} ${type} to ${member.authority} ${member.id} (${member.state})`,
@@ -44,8 +46,14 @@ const grant: Verb = (c) => {
       world.leafs.get(member.id)?.marks.set(type, answer?.json.trust_mark);
     },
     creates: ['grant'],
-    may: given ? 'no' : yesIf(signs(c, authority) && (isInForce(e, member.authority, member.id, now) || e.authorities[member.authority] !== 'retired')
-      && (member.validUntil === null || member.validUntil > now) && e.authorities[member.authority] === 'active'),
+    may: given
+      ? 'no'
+      : yesIf(
+          signs(c, authority) &&
+            (isInForce(e, member.authority, member.id, now) || e.authorities[member.authority] !== 'retired') &&
+            (member.validUntil === null || member.validUntil > now) &&
+            e.authorities[member.authority] === 'active',
+        ),
   };
 };
 

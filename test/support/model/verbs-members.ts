@@ -94,7 +94,11 @@ const importLines: Verb = (c) => {
     async act(process) {
       const opened = await process.admin('POST', `/authorities/${slug}/imports`, {});
       if (!isOk(opened)) return opened;
-      const sent = await process.admin('POST', `/authorities/${slug}/imports/${opened.json.id}/lines`, lines.map(({ body }) => JSON.stringify(body)).join('\n'));
+      const sent = await process.admin(
+        'POST',
+        `/authorities/${slug}/imports/${opened.json.id}/lines`,
+        lines.map(({ body }) => JSON.stringify(body)).join('\n'),
+      );
       return isOk(sent) ? process.admin('POST', `/authorities/${slug}/imports/${opened.json.id}/finish`) : sent;
     },
     // A line that is refused refuses no other.
@@ -172,7 +176,10 @@ const change: Verb = (c) => {
     },
     // What changes nothing of what was approved leaves it approved.
     creates: member.state === 'approved' ? [`member ${member.authority} ${member.id}`] : [],
-    may: ended || (active && !mayBeActive(e, member.authority, after, now)) ? 'no' : yesIf(active ? publishes(c, member.authority, after) : writes(c, member.authority)),
+    may:
+      ended || (active && !mayBeActive(e, member.authority, after, now))
+        ? 'no'
+        : yesIf(active ? publishes(c, member.authority, after) : writes(c, member.authority)),
   };
 };
 

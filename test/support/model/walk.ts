@@ -123,7 +123,11 @@ export class Walk {
       for (const [step, answer] of order) step.apply(after, answer, this.world.now());
       return after;
     });
-    await this.look(candidates, steps.flatMap(({ creates = [] }) => creates), false);
+    await this.look(
+      candidates,
+      steps.flatMap(({ creates = [] }) => creates),
+      false,
+    );
   }
 
   /** A process ends while it is at it, before or after the commit: nobody hears the answer. */
