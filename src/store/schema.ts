@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { customType, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { readCell, writeCell } from './json-cell.js';
 import type { Constraints, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
 
 /**
@@ -7,7 +8,8 @@ import type { Constraints, Finding, JwkSet, Metadata, PublicJwk } from '../feder
  * cascading children on both engines. Times are integer seconds UTC; JSON columns hold what zod checked at the border.
  */
 type Json = Readonly<Record<string, unknown>>;
-const json = <T>(name: string) => text(name, { mode: 'json' }).$type<T>();
+const json = <T>(name: string) =>
+  customType<{ data: T; driverData: unknown }>({ dataType: () => 'text', fromDriver: (held) => readCell(name, held) as T, toDriver: writeCell })(name);
 
 /** Endpoints of an authority: the name in `federation_<name>_endpoint` → the path below its identifier. */
 export const ENDPOINT_PATHS = {

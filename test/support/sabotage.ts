@@ -27,7 +27,7 @@ export const SABOTAGED: readonly SabotagedTable[] = Object.values(schema).flatMa
       columns: columns.map(({ name, primary, isUnique, dataType }) => ({
         name,
         key: primary || isUnique || keys.has(name),
-        text: dataType === 'string' || dataType === 'json',
+        text: dataType === 'string' || dataType === 'custom',
       })),
     },
   ];

@@ -171,8 +171,11 @@ export async function issuersOf(
     .where(and(sql`${trustMarkGrant.memberId} IN (SELECT value FROM json_each(${JSON.stringify(memberIds)}))`, eq(trustMarkGrant.state, 'active')));
   const found: { issuing: AuthorityRow; grants: GrantRow[] }[] = [];
   for (const id of new Set(grants.map(({ authorityId }) => authorityId))) {
+    const find = () => db.select().from(authority).where(eq(authority.id, id)).limit(1);
+    // The chain of an authority that is not there is nobody's to write into.
+    if ((await find()).length === 0) continue;
     await watch(id);
-    const [issuing] = await db.select().from(authority).where(eq(authority.id, id)).limit(1);
+    const [issuing] = await find();
     if (issuing) found.push({ issuing, grants: grants.filter(({ authorityId }) => authorityId === id) });
   }
   return found;
