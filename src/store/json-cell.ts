@@ -20,11 +20,14 @@ function unreadable(name: string, held: unknown): object {
 /** @returns the value, or what throws SyntaxError at every look into it */
 export function readCell(name: string, held: unknown): unknown {
   try {
-    if (typeof held === 'string') return JSON.parse(held);
+    // What is nothing is NULL, and never the word.
+    const value: unknown = typeof held === 'string' ? JSON.parse(held) : null;
+    if (value !== null) return value;
   } catch {
     // told to whoever looks at it
   }
   return unreadable(name, held);
 }
 
-export const writeCell = (value: unknown): unknown => (typeof value === 'object' && value !== null && HELD.has(value) ? HELD.get(value) : JSON.stringify(value));
+export const writeCell = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && HELD.has(value) ? HELD.get(value) : JSON.stringify(value);

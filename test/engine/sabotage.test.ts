@@ -76,6 +76,9 @@ async function resumed(d: TestDeployment, what: string): Promise<void> {
 const few = platform === 'workers';
 const damages = Object.entries(DAMAGES).filter(([name]) => !few || name === 'text cut off' || name.startsWith('a word'));
 
+/** The first row of a table gets all damages, of the others each gets the next one. */
+const takingTurns = (n: number) => (n === 0 ? damages : damages.filter((_, at) => at === n % damages.length));
+
 /** The rows to damage in each table: those that are there now, not what the trials themselves add. */
 async function trials(d: TestDeployment): Promise<ReadonlyMap<string, readonly unknown[]>> {
   const all = new Map<string, readonly unknown[]>();
@@ -88,26 +91,23 @@ async function trials(d: TestDeployment): Promise<ReadonlyMap<string, readonly u
 }
 
 describe('a suspension depends on no row that it does not need', () => {
-  it('every row of every table, damaged in every way: another member is suspended and served no more', async () => {
+  it('every row of every table, damaged in one way or another: another member is suspended and served no more', async () => {
     const d = await busy();
     await fillEmpty(d);
     const wrong: string[] = [];
     const tried = new Map<string, number>();
     const all = await trials(d);
     for (const table of SABOTAGED)
-      for (const rowid of all.get(table.name) ?? [])
-        for (const [name, how] of damages) {
+      for (const [n, rowid] of (all.get(table.name) ?? []).entries())
+        for (const [name, how] of takingTurns(n)) {
           const mend = await damage(d, table, rowid, how);
           if (!mend) continue;
           const what = `${table.name} ${rowid}, ${name}`;
           tried.set(table.name, (tried.get(table.name) ?? 0) + 1);
-          const t0 = performance.now();
           const failed = await tryToSuspend(d, what);
-          const t1 = performance.now();
           await mend();
           if (failed) wrong.push(failed);
           await resumed(d, what);
-          if (failed || performance.now() - t0 > 300) console.log('TRIAL', what, t1 - t0, performance.now() - t1, failed);
         }
     expect(wrong.join('\n')).toBe('');
     expect([...tried.keys()].sort()).toEqual(SABOTAGED.map(({ name }) => name).sort());
@@ -126,7 +126,7 @@ describe('a suspension depends on no row that it does not need', () => {
           const mend = await damage(d, { name, columns: [column] }, row?.['rowid'], one, spared);
           if (!mend) continue;
           // An authority of which nobody knows any more whom it answers answers nobody.
-        const failed = await tryToSuspend(d, `${column.name}, ${how}`, column.name === 'client_auth' ? 401 : 404);
+          const failed = await tryToSuspend(d, `${column.name}, ${how}`, column.name === 'client_auth' ? 401 : 404);
           await mend();
           if (failed) wrong.push(failed);
           await d.execute(`UPDATE member SET removed_keys = '[]' WHERE entity_id = '${VICTIM}'`);

@@ -1,6 +1,6 @@
 import { cutMarks, cutMember, type Expected } from './expected.js';
 import { isOk, of, reason, signs, type Step, type Verb, writes, yesIf } from './step.js';
-import { ENTITY, ORGANIZATIONS, SLUGS, type Slug, TYPES } from './world.js';
+import { ENTITY, SLUGS, type Slug, TYPES } from './world.js';
 
 const HOUR = 3600;
 

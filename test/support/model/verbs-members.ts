@@ -102,7 +102,9 @@ const importLines: Verb = (c) => {
       return isOk(sent) ? process.admin('POST', `/authorities/${slug}/imports/${opened.json.id}/finish`) : sent;
     },
     // A line that is refused refuses no other.
-    apply: (e) => lines.forEach(({ member, may }) => may !== 'no' && putMember(e, { ...member })),
+    apply(e) {
+      for (const { member, may } of lines) if (may !== 'no') putMember(e, { ...member });
+    },
     creates: lines.map(({ member }) => `member ${slug} ${member.id}`),
     may: yesIf(writes(c, slug) && SLUGS.every((one) => signs(c, one))),
   };

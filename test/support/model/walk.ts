@@ -18,7 +18,8 @@ import { buildWorld, type World } from './world.js';
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 const VERBS = [...MEMBER_VERBS, ...AUTHORITY_VERBS, ...MARK_VERBS];
-const WHOLE = VERBS.reduce((sum, [weight]) => sum + weight, 0);
+/** Each verb as often as it weighs. */
+const HAT: readonly Verb[] = VERBS.flatMap(([weight, verb]) => Array.from({ length: weight }, () => verb));
 
 /** Refusals that the admin API documents, and the troubles of its store. */
 const DOCUMENTED = [400, 401, 403, 404, 409, 412, 422, 503, 507];
@@ -84,8 +85,7 @@ export class Walk {
   }
 
   private async chosen(n: number, process: Process): Promise<Step | undefined> {
-    let left = this.random.next() * WHOLE;
-    const verb = VERBS.find(([weight]) => (left -= weight) < 0)?.[1] as Verb;
+    const verb = this.random.pick(HAT);
     return verb(await this.choosing(n, process));
   }
 
@@ -115,7 +115,7 @@ export class Walk {
     const steps = [await this.chosen(n, one), await this.chosen(n, other)].filter((step) => step !== undefined);
     const answers = await Promise.all(steps.map((step, at) => step.act(at === 0 ? one : other)));
     this.trace.push(`at once: ${steps.map((step, at) => `${step.says}: ${answers[at]?.status}`).join(' | ')}`);
-    steps.forEach((step, at) => this.sound(step, answers[at] as Answer));
+    for (const [at, step] of steps.entries()) this.sound(step, answers[at] as Answer);
     const done = steps.map((step, at) => [step, answers[at] as Answer] as const).filter(([, answer]) => isOk(answer));
     const orders = done.length === 2 ? [done, [...done].reverse()] : [done];
     const candidates = orders.map((order) => {
