@@ -72,9 +72,9 @@ async function resumed(d: TestDeployment, what: string): Promise<void> {
   expect((await d.public(`/fetch?sub=${of(VICTIM)}`)).status, what).toBe(200);
 }
 
-/** On D1 each trial costs ten times as much: there of each table the first and the last row, and the worst damages. */
+/** On D1 each trial costs ten times as much: there of each table one row, and the worst damages. */
 const few = platform === 'workers';
-const damages = Object.entries(DAMAGES).filter(([name]) => !few || name === 'text cut off' || name.startsWith('a word'));
+const damages = Object.entries(DAMAGES).filter(([name]) => !few || name === 'text cut off' || name === 'its names destroyed');
 
 /** The first row of a table gets all damages, of the others each gets the next one. */
 const takingTurns = (n: number) => (n === 0 ? damages : damages.filter((_, at) => at === n % damages.length));
@@ -85,7 +85,7 @@ async function trials(d: TestDeployment): Promise<ReadonlyMap<string, readonly u
   for (const { name } of SABOTAGED) {
     const rows = await d.rows(`SELECT rowid AS "rowid of it", * FROM "${name}"`);
     const open = rows.filter((row) => !NEEDED[name]?.(row)).map((row) => row['rowid of it']);
-    all.set(name, few ? [...new Set([open[0], open.at(-1)])].filter((one) => one !== undefined) : open);
+    all.set(name, few ? open.slice(0, 1) : open);
   }
   return all;
 }

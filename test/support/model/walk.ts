@@ -193,6 +193,7 @@ export class Walk {
   private async confirmRestore(): Promise<void> {
     const answer = await this.world.processes[0].admin('POST', '/restore/confirm', { yes: true });
     this.trace.push(`the restore is confirmed: ${answer.status}`);
+    if (answer.status === 503 && !(await this.trusts(this.world.processes[0]))) return;
     if (!isOk(answer)) this.fault(`the restore cannot be confirmed: ${answer.text}`);
     this.e.unconfirmed = false;
     // With a clock that went back nobody knows until when the lost part has signed.
@@ -260,12 +261,12 @@ export class Walk {
   async settle(): Promise<void> {
     const { world } = this;
     world.custody.away = false;
-    if (this.e.unconfirmed) await this.confirmRestore();
     for (const process of world.partner ? [...world.processes, world.partner] : world.processes)
       if (!(await this.trusts(process))) {
         const answer = await process.admin('POST', '/clock/confirm', { reason: 'model' });
         if (!isOk(answer) || answer.json.trusted !== true) this.fault(`the clock cannot be confirmed: ${answer.text}`);
       }
+    if (this.e.unconfirmed) await this.confirmRestore();
     // The other one begins anew with what was confirmed.
     for (let round = 0; round < 5; round++) {
       for (const process of world.processes) {
