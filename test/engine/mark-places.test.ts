@@ -75,6 +75,25 @@ describe('a grant in force has its place also while no mark can be signed', () =
     expect(await fsck(d.deployment)).toEqual([]);
   });
 
+  it('which mark is current its place says: one that is withdrawn after the clock went back has a successor too', async () => {
+    const { d, ok, mark, statusOf } = await marked({}, {});
+    await ok('PATCH', `/authorities/marks/mark-types/${of(TYPE)}`, { lifetime: null });
+    d.clock = NOW + 40 * DAY;
+    await turn(d);
+    const early = (await mark()).text;
+    d.jump(-39 * DAY);
+    await ok('POST', '/clock/confirm', { reason: 'it was ahead' });
+    await turn(d);
+    const { keys } = JSON.parse(JSON.stringify({ keys: (await ok('GET', '/authorities/marks/keys')).items }));
+    await ok('POST', `/authorities/marks/keys/${keys[0].kid}/revoke`, { reason: 'superseded' });
+    await turn(d);
+    const current = (await mark()).text;
+    expect([current === early, Number(decodeJwt(current).iat) < Number(decodeJwt(early).iat)]).toEqual([false, true]);
+    await ok('POST', `/authorities/marks/issued-marks/${decodeJwt(current)['jti']}/withdraw`, { reason: 'lost' });
+    const fresh = await mark();
+    expect([fresh.status, await statusOf(current), await statusOf(fresh.text)]).toEqual([200, 'revoked', 'active']);
+  });
+
   it('one mark is withdrawn while the clock is not trusted: committed', async () => {
     const { d, granted, mark } = await marked();
     d.jump(-2 * DAY);

@@ -1,13 +1,13 @@
-import { and, eq, gt, isNull, ne, or } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { giveUpPlace, holdPlaces } from '../../store/mark-places.js';
-import { member, trustMark, trustMarkGrant } from '../../store/schema.js';
+import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { ChangeConflict } from '../../store/database.js';
 import { allow, type Call, change } from '../call.js';
 import { ifPossible, withdrawMarks } from './cut-marks.js';
 import { placeOf, publishMarks } from './reissue-marks.js';
-import { type GrantRow, issueMark, type MarkRow } from './issue-mark.js';
+import { type GrantRow, issueMark, markKey, type MarkRow } from './issue-mark.js';
 import { findMarkType } from './mark-types.js';
 import { issuerOf, published } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
@@ -211,23 +211,17 @@ export async function withdrawInstance(call: Call, slug: string, jti: string, re
   });
 }
 
-/** A new mark in the place of a withdrawn one, unless a newer one is there, or grant, type or member no longer hold. */
+/** A new mark in the place of a withdrawn one, unless another one is there, or grant, type or member no longer hold. */
 async function replacement(call: Call, issuing: AuthorityRow, old: MarkRow, watch: (id: string) => Promise<void>) {
   const { db } = call.store;
   const grant = await grantById(call, issuing.id, old.grantId);
-  const [newer] = await db
-    .select({ jti: trustMark.jti })
-    .from(trustMark)
-    .where(
-      and(
-        eq(trustMark.grantId, old.grantId),
-        isNull(trustMark.revokedAt),
-        or(gt(trustMark.exp, old.exp), and(eq(trustMark.exp, old.exp), gt(trustMark.iat, old.iat))),
-        ne(trustMark.jti, old.jti),
-      ),
-    )
+  // Which one is current its place says, and no time does: a clock may have gone back.
+  const [standing] = await db
+    .select({ sha256: artefact.sha256 })
+    .from(artefact)
+    .where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark'), eq(artefact.key, markKey(old.trustMarkType, old.entityId))))
     .limit(1);
-  if (newer || grant.state !== 'active') return undefined;
+  if ((standing && standing.sha256 !== old.sha256) || grant.state !== 'active') return undefined;
   const type = await findMarkType(call, issuing.id, old.trustMarkType);
   const readMember = async () => (await db.select().from(member).where(eq(member.id, grant.memberId)).limit(1))[0];
   if (type.state !== 'active' || issuing.state === 'retired' || (await readMember())?.state !== 'active') return undefined;
