@@ -10,14 +10,14 @@ import { Walk } from '../support/model/walk.js';
  * asked for everything. Who is not in force is served by nothing, and who is in force is served once nothing is in the way.
  *
  * HOLDFAST_MODEL_SEEDS  how many walks (default 12, on Workers 2)
- * HOLDFAST_MODEL_STEPS  steps of each (default 60, on Workers 12)
+ * HOLDFAST_MODEL_STEPS  steps of each (default 45, on Workers 12)
  * HOLDFAST_MODEL_SEED   walk this one alone: a failure names it
  */
 const setting = (name: string): number | undefined => {
   const text = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env?.[name];
   return text ? Number(text) : undefined;
 };
-const [SEEDS, STEPS] = [setting('HOLDFAST_MODEL_SEEDS') ?? (platform === 'node' ? 12 : 2), setting('HOLDFAST_MODEL_STEPS') ?? (platform === 'node' ? 60 : 12)];
+const [SEEDS, STEPS] = [setting('HOLDFAST_MODEL_SEEDS') ?? (platform === 'node' ? 12 : 2), setting('HOLDFAST_MODEL_STEPS') ?? (platform === 'node' ? 45 : 12)];
 const only = setting('HOLDFAST_MODEL_SEED');
 const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, n) => n + 1) : [only];
 
