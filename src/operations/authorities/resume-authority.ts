@@ -8,7 +8,6 @@ import { allow, type Call, change } from '../call.js';
 import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { savedKeys, swap } from '../keys/change-keys.js';
 import { heirAmong, spareKey } from '../keys/heir.js';
-import { reissueLacking } from '../marks/reissue-lacking.js';
 import { restoreAll } from '../members/restore-members.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, expectNotOvertaken, findAuthority } from '../registry.js';
@@ -79,7 +78,6 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
     },
   });
   await restoreAll(call, id);
-  await reissueLacking(call, id);
   return done;
 }
 
