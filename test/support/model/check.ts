@@ -152,7 +152,10 @@ class At {
     const former = await this.ask('/historical-keys');
     if (this.e.unconfirmed) return;
     const halted = this.e.authorities[this.slug] === 'halted';
-    if (halted ? former.status !== 404 : ![200, 503].includes(former.status)) this.fail('/historical-keys', String(former.status));
+    const lost =
+      this.e.authorities[this.slug] === 'retired' &&
+      [...this.e.keys].every(([name]) => !name.startsWith(`${this.slug} `) || this.e.compromised.has(name.slice(this.slug.length + 1)));
+    if (halted || lost ? former.status !== 404 : ![200, 503].includes(former.status)) this.fail('/historical-keys', String(former.status));
     if (this.strict && this.active && former.status !== 200) this.fail('/historical-keys', `${former.status}, and nothing is in the way`);
     if (former.status === 200) {
       const { keys } = await this.signed('/historical-keys', former, 'endless');
@@ -163,9 +166,12 @@ class At {
       if (lacking) this.fail('/historical-keys', `without ${lacking[0]}`);
     }
     const head = await this.ask('/head');
-    if (!this.active && head.status !== 404) this.fail('/head', String(head.status));
+    if (![200, 404, 503].includes(head.status)) this.fail('/head', String(head.status));
     if (this.strict && this.active && head.status !== 200) this.fail('/head', `${head.status}, and nothing is in the way`);
-    if (head.status === 200) await this.signed('/head', head, 'endless');
+    if (head.status !== 200) return;
+    // Of one that is halted or retired it tells just that.
+    const { state } = await this.signed('/head', head, 'endless');
+    if (!this.active && state !== this.e.authorities[this.slug]) this.fail('/head', `it says ${state}`);
   }
 
   /** Statements and listings: all of those in force, and nobody else. */
