@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Finding } from '../federation/entry.js';
+import { CUSTODY_AWAY, CustodyAway } from '../operations/keys/from-custody.js';
 import { Refusal, type RefusalCode } from '../operations/refusal.js';
 import { TROUBLES, troubleIn } from '../store/trouble.js';
 
@@ -65,6 +66,10 @@ export function errorToProblem(c: Context, error: unknown): Response {
   if (error instanceof Refusal) {
     const [status] = REFUSED[error.code];
     return problem(c, status, error.code, error.message, error.findings, status === 503 ? { 'retry-after': '5' } : {});
+  }
+  if (error instanceof CustodyAway) {
+    console.error(JSON.stringify({ level: 'error', msg: 'nothing can be signed', path: c.req.path, error: error.message }));
+    return problem(c, 503, 'temporarily_unavailable', CUSTODY_AWAY, [], { 'retry-after': '30' });
   }
   const trouble = troubleIn(error);
   if (trouble !== undefined) {

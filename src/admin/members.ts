@@ -10,7 +10,7 @@ import { Refusal } from '../operations/refusal.js';
 import { statementOf } from '../operations/artefacts/statement-of.js';
 import { showMember } from '../operations/members/show-member.js';
 import { waivableOf } from '../operations/members/waivers.js';
-import { MEMBER_STATES, type MemberState } from '../store/schema.js';
+import { MEMBER_STATES, type MemberState, WITHHELD } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import {
@@ -71,7 +71,13 @@ const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
 const statementSchema = z
-  .object({ compact: z.string(), header: z.record(z.string(), z.unknown()), claims: z.record(z.string(), z.unknown()), exp: z.number().nullable() })
+  .object({
+    compact: z.string(),
+    header: z.record(z.string(), z.unknown()),
+    claims: z.record(z.string(), z.unknown()),
+    exp: z.number().nullable(),
+    withheld: z.enum(WITHHELD).nullable().openapi({ description: 'Why it is not served (503) until it is signed anew; null: it is' }),
+  })
   .openapi('Statement');
 
 const SUMMARIES: Record<MemberVerb, string> = {

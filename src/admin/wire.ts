@@ -278,25 +278,35 @@ export const presentEnrollment = ({ member: row, organization, hosted }: Exporte
   ...(row.domainControl && { domain_control: { method: 'operator', reason: row.domainControl.reason ?? 'it showed a token under its host' } }),
   ...(hosted !== undefined && { hosted_configuration: hosted }),
 });
+/** What is shown of a cell; nothing where the store cannot read it, so that the rest of the row, and what was done with it, is told. */
+function shown<T>(read: () => T, nothing: T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SyntaxError) return nothing;
+    throw error;
+  }
+}
+
 export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => ({
   id: row.id,
   entity_id: row.entityId,
   state: row.state,
   state_reason: row.stateReason,
   suspended_with: row.suspendedWith,
-  entity_types: [...row.entityTypes],
+  entity_types: shown(() => [...row.entityTypes], []),
   intermediate: row.intermediate,
   organization_id: row.organizationId,
-  jwks: { keys: [...row.jwks.keys] },
-  metadata: row.metadata as z.infer<typeof metadata>,
-  constraints: row.constraints,
-  claims: row.claims,
-  crit: [...row.crit],
+  jwks: shown(() => ({ keys: [...row.jwks.keys] }), { keys: [] }),
+  metadata: shown(() => ({ ...row.metadata }) as z.infer<typeof metadata>, {}),
+  constraints: shown(() => ({ ...row.constraints }), {}),
+  claims: shown(() => ({ ...row.claims }), {}),
+  crit: shown(() => [...row.crit], []),
   statement_lifetime: row.statementLifetime,
   valid_until: row.validUntil,
   hosted: row.hosted,
   ec_location: row.ecLocation,
-  domain_control: row.domainControl,
+  domain_control: shown(() => row.domainControl && { ...row.domainControl }, null),
   created_at: row.createdAt,
   updated_at: row.updatedAt,
   v: row.v,

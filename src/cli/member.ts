@@ -306,8 +306,11 @@ export function memberCommands(program: Command): void {
     .description('the statement that is published about a member')
     .action(async (id: string, _options: object, command: Command) => {
       const { client, authority, json } = globals(command);
-      const statement = await client.get<{ compact: string }>(base(authority, id, 'statement'));
-      show(json, statement, () => inspectStatement(statement.compact));
+      const statement = await client.get<{ compact: string; withheld: string | null }>(base(authority, id, 'statement'));
+      show(json, statement, () => {
+        if (statement.withheld !== null) talk(yellow(`Not served until it is signed anew: ${statement.withheld}`));
+        inspectStatement(statement.compact);
+      });
     });
   member
     .command('history <id>')

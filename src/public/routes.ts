@@ -1,5 +1,6 @@
 import { entityConfigurationUrl } from '../federation/entry.js';
 import { placeOf } from '../federation/place.js';
+import { readUrl } from '../federation/read-url.js';
 import type { ServedAuthority } from '../store/published.js';
 import { type AuthorityEndpoint, ENDPOINT_PATHS } from '../store/schema.js';
 
@@ -24,6 +25,8 @@ export function routeTable(authorities: readonly ServedAuthority[], development:
     if (!table.has(place)) table.set(place, route);
   };
   for (const authority of authorities) {
+    // A damaged row is nobody's place; the others are served.
+    if (readUrl(authority.entityId) === undefined) continue;
     add(entityConfigurationUrl(authority.entityId), { authority, endpoint: 'configuration' });
     const base = authority.entityId.replace(/\/$/, '');
     add(`${base}/hosted`, { authority, endpoint: 'hosted' });

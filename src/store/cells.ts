@@ -27,7 +27,7 @@ const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 /** SQL that is true of a cell that is none of its column's. */
 function isBad({ name, columnType, enumValues }: Column): string {
   const c = `"${name}"`;
-  if (columnType === 'SQLiteTextJson') return `(${c} IS NOT NULL AND (typeof(${c}) <> 'text' OR NOT json_valid(${c})))`;
+  if (columnType === 'SQLiteCustomColumn') return `(${c} IS NOT NULL AND (typeof(${c}) <> 'text' OR NOT json_valid(${c})))`;
   if (columnType !== 'SQLiteText') return `typeof(${c}) NOT IN ('integer', 'real', 'null')`;
   const text = `typeof(${c}) NOT IN ('text', 'null')`;
   return enumValues?.length ? `(${text} OR ${c} NOT IN (${enumValues.map(quoted).join(', ')}))` : text;

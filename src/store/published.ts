@@ -4,7 +4,8 @@ import { base64url } from 'jose';
 import type { ErrorCode } from '../federation/entry.js';
 import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
 import { bytesOf, type Cache, type Share } from './published-cache.js';
-import { type ArtefactKind, type ClientAuth, UNCONFIRMED } from './schema.js';
+import { readCell } from './json-cell.js';
+import { type ArtefactKind, AUTHORITY_ENDPOINTS, type ClientAuth, UNCONFIRMED } from './schema.js';
 
 export { bytesOf, createCache, type Share } from './published-cache.js';
 export type { ExtendedFilter, ListFilter };
@@ -267,9 +268,20 @@ export function createPublished(select: Select, cache: Cache): Published {
 const authorityOf = (row: Row): ServedAuthority => ({
   id: String(row['id']),
   entityId: String(row['entity_id']),
-  clientAuth: JSON.parse(String(row['client_auth'])) as ClientAuth,
+  clientAuth: clientAuthOf(row['client_auth']),
   withheld: Number(row['withheld']) === 1,
 });
+
+/** Where it cannot be read whom an authority answers, it asks everybody who he is, and the others go on. */
+function clientAuthOf(held: unknown): ClientAuth {
+  try {
+    const modes: unknown = JSON.parse(String(held));
+    if (typeof modes === 'object' && modes !== null) return modes;
+  } catch {
+    // damaged
+  }
+  return Object.fromEntries(AUTHORITY_ENDPOINTS.map((endpoint) => [endpoint, 'required' as const]));
+}
 
 const answerOf = (row: Row): ResolveAnswer => ({
   ...servedOf(row),
@@ -287,6 +299,10 @@ function pageOf(rows: readonly Row[], limit: number): Page {
 }
 
 function evaluationOf(row: Row): Evaluation {
-  if (row['state'] === 'valid') return { state: 'valid', types: JSON.parse(String(row['entity_types'])) as string[] };
+  if (row['state'] === 'valid') {
+    const types = readCell('entity_types', row['entity_types']);
+    // What cannot be read is evaluated anew.
+    return Array.isArray(types) ? { state: 'valid', types: types.map(String) } : { state: 'unreachable' };
+  }
   return row['state'] === 'invalid' ? { state: 'invalid', error: String(row['error']) as ErrorCode } : { state: 'unreachable' };
 }

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { customType, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { readCell, writeCell } from './json-cell.js';
 import type { Constraints, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
 
 /**
@@ -7,7 +8,8 @@ import type { Constraints, Finding, JwkSet, Metadata, PublicJwk } from '../feder
  * cascading children on both engines. Times are integer seconds UTC; JSON columns hold what zod checked at the border.
  */
 type Json = Readonly<Record<string, unknown>>;
-const json = <T>(name: string) => text(name, { mode: 'json' }).$type<T>();
+const json = <T>(name: string) =>
+  customType<{ data: T; driverData: unknown }>({ dataType: () => 'text', fromDriver: (held) => readCell(name, held) as T, toDriver: writeCell })(name);
 
 /** Endpoints of an authority: the name in `federation_<name>_endpoint` → the path below its identifier. */
 export const ENDPOINT_PATHS = {
@@ -210,9 +212,9 @@ export type ArtefactKind = (typeof ARTEFACT_KINDS)[number];
 
 /**
  * Why an artefact is not served although it stands there: the key that signed it was revoked, its authority came back from a
- * halt, what it rests on ended earlier than it says; or it was withheld by a version that kept no reasons.
+ * halt, what it rests on ended earlier than it says; it was to be signed and could not be; or it was withheld by a version that kept no reasons.
  */
-export const WITHHELD = ['key_revoked', 'authority_resumed', 'end_moved', 'earlier_version'] as const;
+export const WITHHELD = ['key_revoked', 'authority_resumed', 'end_moved', 'not_issued', 'earlier_version'] as const;
 
 /** Signed bytes, ready to serve. A member that is not active has none: that is the kill switch. */
 export const artefact = sqliteTable(

@@ -2,13 +2,14 @@ import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createAdminApp } from '../../src/admin/app.js';
 import { backgroundTurn } from '../../src/operations/background.js';
-import type { Deployment } from '../../src/operations/call.js';
+import { type Deployment, systemCall } from '../../src/operations/call.js';
 import { confirmClock } from '../../src/operations/clock/confirm-clock.js';
 import { judgeClock } from '../../src/operations/clock/judge-clock.js';
 import { trustedClock } from '../../src/operations/clock/trusted-clock.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
+import { enrollMember } from '../../src/operations/members/enroll-member.js';
 import { readiness } from '../../src/platform/health.js';
-import { NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -158,6 +159,21 @@ describe('a process that starts with another clock', () => {
     await work(wrong);
     const { items } = (await d.admin('GET', '/events')).json;
     expect(items.at(-1)).toMatchObject({ type: 'clock.confirmed', reason: 'the machine had no time server at its start', detail: { problem: 'behind' } });
+  });
+
+  it('whom nobody has looked at yet, because it was put off by a clock ahead, is evaluated at once when the clock is confirmed', async () => {
+    const d = await testDeployment();
+    d.jump(2 * DAY);
+    const wrong = d.restarted();
+    const rp = await testMember(RP);
+    d.network.set(`${RP}/.well-known/openid-federation`, await rp.configuration());
+    await enrollMember(systemCall(wrong), 'main', { entityId: RP, jwks: rp.jwks, activate: true });
+    d.jump(-2 * DAY);
+    const right = d.restarted();
+    await confirmClock(systemCall(right), 'it was ahead');
+    await work(right);
+    await discoveryTurn(right, { more: () => true });
+    expect((await d.public(`/resolve?sub=${encodeURIComponent(RP)}&trust_anchor=${encodeURIComponent(ANCHOR)}`)).status).toBe(200);
   });
 
   it('only an owner of the whole deployment confirms, and an auditor may look', async () => {

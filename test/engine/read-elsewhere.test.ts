@@ -232,18 +232,53 @@ describe('a retired authority whose key is called compromised', () => {
   });
 });
 
-it('a retired issuer is told nothing of members that come back', async () => {
-  const d = await two();
+describe('a member that comes back while the issuer of its mark is stopped', () => {
   const type = 'https://two.example.org/marks/certified';
-  const member = await testMember('https://a.example.com');
-  await enrollMember(d.call, 'main', { entityId: member.id, jwks: member.jwks, activate: true });
-  await d.admin('POST', '/authorities/two/mark-types', { trust_mark_type: type });
-  expect((await d.admin('POST', '/authorities/two/marks', { trust_mark_type: type, member: member.id, member_of: 'main' })).status).toBe(201);
-  await retireAuthority(d.call, 'two', 'the end');
-  await moveMember(d.call, 'main', member.id, 'suspend', { reason: 'a look' });
-  const events = () => d.rows("SELECT count(*) AS n FROM event JOIN authority AS a ON a.id = authority_id AND a.slug = 'two'");
-  const before = await events();
-  expect((await d.admin('POST', `${A}/members/${of(member.id)}/resume`)).status).toBe(200);
-  expect(await events()).toEqual(before);
-  expect(await d.rows('SELECT 1 FROM trust_mark WHERE revoked_at IS NULL')).toEqual([]);
+  const id = 'https://a.example.com';
+  /** A member of the anchor with a mark of the other authority, which stops; then the member is suspended and resumed. */
+  async function marked(stop: typeof haltAuthority) {
+    const d = await two();
+    const { jwks } = await testMember(id);
+    await enrollMember(d.call, 'main', { entityId: id, jwks, activate: true });
+    await d.admin('POST', '/authorities/two/mark-types', { trust_mark_type: type });
+    expect((await d.admin('POST', '/authorities/two/marks', { trust_mark_type: type, member: id, member_of: 'main' })).status).toBe(201);
+    await stop(d.call, 'two', 'x');
+    await moveMember(d.call, 'main', id, 'suspend', { reason: 'a look' });
+    const events = () => d.rows("SELECT count(*) AS n FROM event JOIN authority AS a ON a.id = authority_id AND a.slug = 'two'");
+    const before = await events();
+    expect((await d.admin('POST', `${A}/members/${of(id)}/resume`)).status).toBe(200);
+    if (stop === retireAuthority) expect(await events(), 'a retired issuer is told nothing').toEqual(before);
+    expect(await live(d)).toEqual([]);
+    return d;
+  }
+  const live = (d: TestDeployment) => d.rows('SELECT entity_id FROM trust_mark WHERE revoked_at IS NULL');
+  const mark = (d: TestDeployment) => d.public(`${TWO}/trust-mark?trust_mark_type=${of(type)}&sub=${of(id)}`);
+
+  it('bears it again when that comes back, once', async () => {
+    const d = await marked(haltAuthority);
+    await resumeAuthority(d.call, 'two', 'mended');
+    await backgroundTurn(d.deployment, { more: () => true });
+    expect(await live(d)).toEqual([{ entity_id: id }]);
+    expect((await mark(d)).status).toBe(200);
+    expect(await fsck(d.deployment)).toEqual([]);
+    await haltAuthority(d.call, 'two', 'again');
+    await resumeAuthority(d.call, 'two', 'mended');
+    await backgroundTurn(d.deployment, { more: () => true });
+    expect(await live(d)).toEqual([{ entity_id: id }]);
+  });
+
+  it('does not when it is suspended before that', async () => {
+    const d = await marked(haltAuthority);
+    await resumeAuthority(d.call, 'two', 'mended');
+    await moveMember(d.call, 'main', id, 'suspend', { reason: 'fraud' });
+    await backgroundTurn(d.deployment, { more: () => true });
+    expect(await live(d)).toEqual([]);
+    expect((await mark(d)).status).toBe(404);
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('has lost it with an issuer that is retired', async () => {
+    const d = await marked(retireAuthority);
+    expect((await mark(d)).status).toBe(404);
+  });
 });

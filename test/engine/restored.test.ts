@@ -239,3 +239,13 @@ describe('what was signed after the end of a restored history', () => {
     expect(await fsck(d.deployment)).toEqual([]);
   });
 });
+
+it('a history is not confirmed by a clock that went back: until when the lost part has signed is reckoned from now', async () => {
+  const { d } = await restoredDeployment();
+  d.jump(-2 * 86_400);
+  const early = await d.admin('POST', '/restore/confirm', { yes: true });
+  expect([early.status, early.json.code]).toEqual([503, 'temporarily_unavailable']);
+  expect((await d.public(`/fetch?sub=${A}`)).status).toBe(503);
+  d.jump(2 * 86_400);
+  expect((await d.admin('POST', '/restore/confirm', { yes: true })).status).toBe(200);
+});

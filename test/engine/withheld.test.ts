@@ -85,6 +85,8 @@ describe('an artefact', () => {
         expect(due === null || due >= NOW, `${kind} is due at ${due}`).toBe(true);
       }
       expect(await withheld(d)).toEqual(reason === undefined ? [] : [reason]);
+      const { withheld: said } = await ok(d.admin('GET', `${A}/members/${of(OTHER)}/statement`));
+      expect(said, 'to the operator').toBe(reason === 'end_moved' ? null : (reason ?? null));
       expect(await fsck(d.deployment)).toEqual([]);
       await turn(d);
       await discoveryTurn(d.deployment, { more: () => true });

@@ -8,7 +8,7 @@ const MEMBERS = '/authorities/main/members';
 it('rows of before are spelled anew after the upgrade, and only where one has such an identifier', async () => {
   const d = await testDeployment();
   const { jwks } = await testMember('https://rp.example.com');
-  const upgrade = () => d.execute(readFileSync(new URL('../../drizzle/0010_spellings_folded.sql', import.meta.url), 'utf8'));
+  const upgrade = () => d.execute(readFileSync(new URL('../../drizzle/0011_spellings_folded.sql', import.meta.url), 'utf8'));
   const pending = () => d.rows("SELECT value FROM setting WHERE name = 'members_indexed_to'");
   await d.admin('POST', MEMBERS, { entity_id: 'https://rp.example.com', jwks });
   await upgrade();

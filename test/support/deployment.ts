@@ -48,7 +48,8 @@ export interface TestDeployment extends TestStore {
   tokenFor(role: Role, authorities?: readonly string[] | null): Promise<string>;
 }
 
-async function answer(asked: Response | Promise<Response>): Promise<Answer> {
+/** A response, read. */
+export async function answer(asked: Response | Promise<Response>): Promise<Answer> {
   const response = await asked;
   const text = new TextDecoder().decode(await response.arrayBuffer());
   let json: unknown;

@@ -18,6 +18,7 @@ import type { NewArtefact } from '../../store/bulk.js';
 import { AUTHORITY_ENDPOINTS, ENDPOINT_PATHS, ownTrustMark } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { expectTrustedClock } from '../clock/trusted-clock.js';
+import { fromCustody } from '../keys/from-custody.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectConfirmed } from './expect-confirmed.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
@@ -34,6 +35,7 @@ export interface Issuer {
  * Find what is needed to sign for an authority.
  * @throws Refusal wrong_state when it has no active key or is halted
  * @throws Refusal not_confirmed after a restore, temporarily_unavailable while the clock is not trusted
+ * @throws CustodyAway
  */
 export async function issuerOf(
   deployment: Deployment,
@@ -46,7 +48,7 @@ export async function issuerOf(
   const keys = changed.keys ?? (await authorityKeys(deployment.store.db, authority.id));
   const active = keys.find(({ state }) => state === 'active');
   if (!active) throw new Refusal('wrong_state', `the authority ${authority.slug} has no active key`);
-  const signer = await deployment.custody.signer({ ...active, alg: active.alg as SigningAlgorithm });
+  const signer = await fromCustody(deployment.custody).signer({ ...active, alg: active.alg as SigningAlgorithm });
   return { authority, keys, policy: changed.policy ?? (await publishedPolicy(deployment.store.db, authority.id)), signer };
 }
 

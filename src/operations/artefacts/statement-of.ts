@@ -19,5 +19,5 @@ export async function statementOf(call: Call, slug: string, id: string) {
   if (!row) throw new Refusal('not_found', `no statement is published: the member is ${member.state}`);
   const jws = parseJws(row.bytes, 'entity-statement+jwt');
   if (!jws.ok) throw new Refusal('findings', 'the stored statement is damaged; run holdfast fsck', jws.findings);
-  return { compact: row.bytes, header: jws.value.header, claims: jws.value.claims, exp: row.exp };
+  return { compact: row.bytes, header: jws.value.header, claims: jws.value.claims, exp: row.exp, withheld: row.withheld };
 }

@@ -9,6 +9,7 @@ import { homeOf, RESERVED_CLAIMS } from './claim-homes.js';
 import { nextGeneration, resignJob } from '../jobs/jobs.js';
 import type { Judged, WithFindings } from '../judged.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
+import { fromCustody } from '../keys/from-custody.js';
 import { consequencesOf } from '../facts.js';
 import { recognizesLess } from '../../federation/recognition.js';
 import { Refusal, refuseFindings } from '../refusal.js';
@@ -104,7 +105,7 @@ export async function createAuthority(call: Call, input: NewAuthority): Promise<
   const place = placeOfAuthority(input.entityId, call.development);
   const id = newId('aut');
   const keyId = newId('key');
-  const key = await call.custody.generate(keyId, input.keyAlg ?? 'ES256');
+  const key = await fromCustody(call.custody).generate(keyId, input.keyAlg ?? 'ES256');
   return change(call, {
     authorityId: id,
     scope: null,

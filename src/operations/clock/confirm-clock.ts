@@ -1,6 +1,6 @@
 import { and, gt, isNull, sql } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
-import { artefact, knownEntity, lease } from '../../store/schema.js';
+import { artefact, knownEntity, lease, superiorListing } from '../../store/schema.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import { renewable } from '../jobs/jobs.js';
 import { CLOCK_TOLERANCE_SECONDS } from './judge-clock.js';
@@ -8,6 +8,9 @@ import { type ClockState, confirmTime } from './trusted-clock.js';
 
 /** Leases are short; one that is longer was taken with another clock. Seconds. */
 const LONGEST_LEASE = 60 * 60;
+/** Nobody is set aside for longer (resolving/take-entities.ts), and no listing is looked at more rarely (resolving/look-at-listings.ts). */
+const LONGEST_PUT_OFF = 7 * 24 * 60 * 60;
+const LONGEST_DISTANCE = 12 * 60 * 60;
 
 export async function readClock(call: Call): Promise<ClockState> {
   allow(call, 'read', null);
@@ -44,7 +47,17 @@ export async function confirmClock(call: Call, reason: string): Promise<ClockSta
             .set({ leaseUntil: 0 })
             .where(gt(artefact.leaseUntil, now + LONGEST_LEASE)),
           db.delete(lease).where(gt(lease.until, now + LONGEST_LEASE)),
-          db.update(knownEntity).set({ dueAt: now }).where(sql`${knownEntity.evaluatedAt} > ${ahead}`),
+          // Found out with it, put off until then, or known since then and looked at by nobody.
+          db
+            .update(knownEntity)
+            .set({ dueAt: now })
+            .where(
+              sql`${knownEntity.evaluatedAt} > ${ahead} OR ${knownEntity.dueAt} > ${now + LONGEST_PUT_OFF} OR (${knownEntity.evaluatedAt} IS NULL AND ${knownEntity.attempts} = 0 AND ${knownEntity.dueAt} > ${ahead})`,
+            ),
+          db
+            .update(superiorListing)
+            .set({ dueAt: now })
+            .where(sql`${superiorListing.checkedAt} > ${ahead} OR ${superiorListing.dueAt} > ${now + LONGEST_DISTANCE}`),
           db
             .update(knownEntity)
             .set({ leaseUntil: 0 })

@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm';
+import { limits } from '../../federation/entry.js';
 import { insertRows } from '../../store/bulk.js';
 import type { Clock } from '../../store/clock.js';
 import type { Statement } from '../../store/database.js';
@@ -57,7 +58,13 @@ const raiseTime = (record: TimeRecord): Statement =>
 
 async function readTime({ db }: Store): Promise<TimeRecord> {
   const [found] = await db.select({ value: setting.value }).from(setting).where(eq(setting.name, NAME)).limit(1);
-  return found ? (JSON.parse(found.value) as TimeRecord) : { highest: 0, confirmed: '' };
+  if (!found) return { highest: 0, confirmed: '' };
+  try {
+    return JSON.parse(found.value) as TimeRecord;
+  } catch {
+    // Nobody knows any more until when was signed: somebody has to say that the clock is right.
+    return { highest: limits.MAX_TIME, confirmed: '' };
+  }
 }
 
 /** @param development see `ClockFacts` */

@@ -71,6 +71,7 @@ export async function checkMarks(db: Database, authorityId: string, add: Add): P
       and(
         eq(artefact.authorityId, authorityId),
         eq(artefact.kind, 'mark'),
+        sql`${artefact.withheld} IS DISTINCT FROM 'not_issued'`,
         or(ne(member.state, 'active'), isNull(member.state), ne(trustMarkGrant.state, 'active'), isNull(trustMarkGrant.state)),
       ),
     )

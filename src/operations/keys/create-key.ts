@@ -5,6 +5,7 @@ import { allow, type Call } from '../call.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityKeyRow, findAuthority } from '../registry.js';
 import { changeKeys, newRow } from './change-keys.js';
+import { fromCustody } from './from-custody.js';
 
 export interface KeyInput {
   readonly alg?: SigningAlgorithm | undefined;
@@ -16,15 +17,16 @@ export interface KeyInput {
   readonly onlyNext?: boolean | undefined;
 }
 
-/** Make or take over a key. @throws Refusal findings, already_exists */
+/** Make or take over a key. @throws Refusal findings, already_exists; CustodyAway */
 export async function createKey(call: Call, slug: string, input: KeyInput): Promise<AuthorityKeyRow> {
   allow(call, 'keys', slug);
   const { id: authorityId, keyAlg } = await findAuthority(call.store.db, slug);
   const id = newId('key');
+  const custody = fromCustody(call.custody);
   const made =
     input.secret === undefined
-      ? ({ ok: true, value: await call.custody.generate(id, input.alg ?? (keyAlg as SigningAlgorithm)) } as const)
-      : await call.custody.adopt(id, input.secret, input.alg);
+      ? ({ ok: true, value: await custody.generate(id, input.alg ?? (keyAlg as SigningAlgorithm)) } as const)
+      : await custody.adopt(id, input.secret, input.alg);
   if (!made.ok) throw refuseFindings('this key cannot be taken over', made.findings);
   return changeKeys(call, slug, authorityId, async (keys, { configurationExp }) => {
     if (keys.some(({ kid }) => kid === made.value.kid)) throw new Refusal('already_exists', 'the authority has this key already');

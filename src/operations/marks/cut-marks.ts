@@ -101,13 +101,15 @@ const PATIENCE_MS = 1000;
  * The same within a cut, which depends on no signature: undefined when key custody refuses, fails or does not answer. The
  * cut is committed all the same; the answers are due, and the endpoint says 503 until a slice has signed them.
  */
-async function answersIfPossible(...asked: Parameters<typeof answers>): Promise<Awaited<ReturnType<typeof answers>> | undefined> {
+const answersIfPossible = (...asked: Parameters<typeof answers>): Promise<Awaited<ReturnType<typeof answers>> | undefined> => ifPossible(answers(...asked));
+
+/** What a cut would have signed and does without: undefined when it cannot be signed, or not soon. */
+export function ifPossible<T>(signing: Promise<T>): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((done) => {
     timer = setTimeout(() => done(undefined), PATIENCE_MS);
   });
-  const signed = answers(...asked).catch(() => undefined);
-  return Promise.race([signed, late]).finally(() => clearTimeout(timer));
+  return Promise.race([signing.catch(() => undefined), late]).finally(() => clearTimeout(timer));
 }
 
 const DUE = [
@@ -162,7 +164,7 @@ export async function issuersOf(
   deployment: Deployment,
   memberIds: readonly string[],
   watch: Watch,
-  { active = false }: { readonly active?: boolean } = {},
+  { living = false }: { readonly living?: boolean } = {},
 ): Promise<readonly { readonly issuing: AuthorityRow; readonly grants: GrantRow[] }[]> {
   const { db } = deployment.store;
   const grants = await readByList(memberIds, (ids) =>
@@ -173,11 +175,13 @@ export async function issuersOf(
   );
   const found: { issuing: AuthorityRow; grants: GrantRow[] }[] = [];
   for (const id of new Set(grants.map(({ authorityId }) => authorityId))) {
-    const read = async () => (await db.select().from(authority).where(eq(authority.id, id)).limit(1))[0];
-    if (active && (await read())?.state !== 'active') continue;
+    const find = async () => (await db.select().from(authority).where(eq(authority.id, id)).limit(1))[0];
+    // The chain of an authority that is not there, or where no mark can come from any more, is not written into.
+    const before = await find();
+    if (!before || (living && before.state === 'retired')) continue;
     await watch(id);
-    const issuing = await read();
-    if (active && issuing?.state !== 'active') throw new HeadMoved();
+    const issuing = await find();
+    if (living && issuing?.state === 'retired') throw new HeadMoved();
     if (issuing) found.push({ issuing, grants: grants.filter(({ authorityId }) => authorityId === id) });
   }
   return found;

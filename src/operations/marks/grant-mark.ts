@@ -1,12 +1,14 @@
-import { and, eq, gt, isNull, ne, or } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
-import { member, trustMark, trustMarkGrant } from '../../store/schema.js';
+import { ChangeConflict } from '../../store/database.js';
+import { giveUpPlace, holdPlaces } from '../../store/mark-places.js';
+import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { HeadMoved } from '../../store/change.js';
 import { allow, type Call, change } from '../call.js';
-import { withdrawMarks } from './cut-marks.js';
-import { publishMarks } from './reissue-marks.js';
-import { type GrantRow, issueMark, type MarkRow } from './issue-mark.js';
+import { ifPossible, withdrawMarks } from './cut-marks.js';
+import { placeOf, publishMarks } from './reissue-marks.js';
+import { type GrantRow, issueMark, markKey, type MarkRow } from './issue-mark.js';
 import { findMarkType } from './mark-types.js';
 import { issuerOf, published } from '../artefacts/publish.js';
 import { Refusal } from '../refusal.js';
@@ -150,6 +152,7 @@ export async function withdrawGrant(call: Call, slug: string, id: string, reason
         ],
         statements: [
           ...(await withdrawMarks(call, await findAuthority(db, slug), eq(trustMark.grantId, id), reason)),
+          giveUpPlace(before),
           db.update(trustMarkGrant).set({ state: 'revoked', reason, updatedAt: grant.updatedAt, v: grant.v }).where(eq(trustMarkGrant.id, id)),
         ],
         result: { grant, mark: null },
@@ -160,7 +163,7 @@ export async function withdrawGrant(call: Call, slug: string, id: string, reason
 
 /**
  * Withdraw one issued mark by its `jti`. The grant stays: a fresh mark takes its place in the same commit when the
- * withdrawn one was the current one.
+ * withdrawn one was the current one. When none can be signed now its place is held: the withdrawal waits for no signature.
  * @throws Refusal not_found, wrong_state
  */
 export async function withdrawInstance(call: Call, slug: string, jti: string, reason: string): Promise<MarkRow> {
@@ -195,38 +198,36 @@ export async function withdrawInstance(call: Call, slug: string, jti: string, re
             subjectKind: 'trust_mark',
             subjectId: before.grantId,
             reason,
-            detail: { entity_id: entityId, trust_mark_type: before.trustMarkType, jti, ...(fresh && { replaced_by: fresh.issued.row.jti }) },
-            artefacts: fresh ? published([fresh.issued.mark]) : [],
+            detail: { entity_id: entityId, trust_mark_type: before.trustMarkType, jti, ...(fresh && { replaced_by: fresh.issued?.row.jti ?? 'due' }) },
+            artefacts: fresh?.issued ? published([fresh.issued.mark]) : [],
           },
         ],
         elsewhere: fresh?.elsewhere ?? [],
-        statements: [...withdrawn, ...(fresh ? publishMarks([fresh.issued]) : [])],
+        statements: [
+          ...withdrawn,
+          ...(fresh?.issued ? publishMarks([fresh.issued]) : []),
+          ...(fresh && !fresh.issued ? holdPlaces([fresh.place], call.now()) : []),
+        ],
         result: { ...before, revokedAt: call.now(), reason },
       };
     },
   });
 }
 
-/** A new mark in the place of a withdrawn one, unless a newer one is there, or grant, type or member no longer hold. */
+/** A new mark in the place of a withdrawn one, unless another one is there, or grant, type or member no longer hold. */
 async function replacement(call: Call, issuing: AuthorityRow, old: MarkRow, watch: (id: string) => Promise<void>) {
   const { db } = call.store;
   const grant = await grantById(call, issuing.id, old.grantId);
-  const [newer] = await db
-    .select({ jti: trustMark.jti })
-    .from(trustMark)
-    .where(
-      and(
-        eq(trustMark.grantId, old.grantId),
-        isNull(trustMark.revokedAt),
-        or(gt(trustMark.exp, old.exp), and(eq(trustMark.exp, old.exp), gt(trustMark.iat, old.iat))),
-        ne(trustMark.jti, old.jti),
-      ),
-    )
+  // Which one is current its place says, and no time does: a clock may have gone back.
+  const [standing] = await db
+    .select({ sha256: artefact.sha256 })
+    .from(artefact)
+    .where(and(eq(artefact.authorityId, issuing.id), eq(artefact.kind, 'mark'), eq(artefact.key, markKey(old.trustMarkType, old.entityId))))
     .limit(1);
-  if (newer || grant.state !== 'active') return undefined;
+  if ((standing && standing.sha256 !== old.sha256) || grant.state !== 'active') return undefined;
   const type = await findMarkType(call, issuing.id, old.trustMarkType);
   const readMember = async () => (await db.select().from(member).where(eq(member.id, grant.memberId)).limit(1))[0];
-  if (type.state !== 'active' || issuing.state !== 'active' || (await readMember())?.state !== 'active') return undefined;
+  if (type.state !== 'active' || issuing.state === 'retired' || (await readMember())?.state !== 'active') return undefined;
   const abroad = grant.memberAuthorityId !== issuing.id;
   if (abroad) await watch(grant.memberAuthorityId);
   // Read again behind the lock: a suspension in between makes this operation decide anew.
@@ -239,5 +240,6 @@ async function replacement(call: Call, issuing: AuthorityRow, old: MarkRow, watc
     detail: { entity_id: grant.entityId, trust_mark_type: grant.trustMarkType, by: issuing.entityId },
   };
   const elsewhere = abroad ? [{ authorityId: grant.memberAuthorityId, events: [noted] }] : [];
-  return { issued: await issueMark(call, await issuerOf(call, issuing), type, grant, about), elsewhere };
+  const issued = await ifPossible(issuerOf(call, issuing).then((issuer) => issueMark(call, issuer, type, grant, about)));
+  return { issued, place: placeOf(type, grant, about), elsewhere };
 }

@@ -34,6 +34,10 @@ export interface IssuedMark {
 
 type MarkedMember = Pick<MemberRow, 'id' | 'organizationId' | 'entityId' | 'validUntil'>;
 
+/** The earliest end of what a mark rests on; null when nothing of it has one. */
+export const capOf = (type: Pick<MarkTypeRow, 'delegationExp'>, grant: Pick<GrantRow, 'validUntil'>, member: Pick<MemberRow, 'validUntil'>): number | null =>
+  earliest(grant.validUntil, member.validUntil, type.delegationExp);
+
 const earliest = (...ends: readonly (number | null)[]): number | null => {
   const given = ends.filter((end) => end !== null);
   return given.length ? Math.min(...given) : null;
@@ -47,7 +51,7 @@ const earliest = (...ends: readonly (number | null)[]): number | null => {
 export async function issueMark(deployment: Deployment, issuer: Issuer, type: MarkTypeRow, grant: GrantRow, member: MarkedMember): Promise<IssuedMark> {
   const { authority, signer } = issuer;
   const iat = deployment.now();
-  const cap = earliest(grant.validUntil, member.validUntil, type.delegationExp);
+  const cap = capOf(type, grant, member);
   const exp = Math.min(type.lifetime === 0 ? NO_END : iat + type.lifetime, cap ?? NO_END);
   if (exp <= iat) throw new Refusal('wrong_state', `a mark for ${member.entityId} would have ended at ${exp}: the grant, the membership or the delegation has`);
   const jti = newId('tmk');

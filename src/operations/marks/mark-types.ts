@@ -1,6 +1,7 @@
 import { and, asc, count, eq, gt, isNull } from 'drizzle-orm';
 import { isTrustMarkType, parseTrustMarkDelegation } from '../../federation/entry.js';
 import { insertRows } from '../../store/bulk.js';
+import { giveUpPlacesOf } from '../../store/mark-places.js';
 import { trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { withdrawMarks } from './cut-marks.js';
@@ -130,9 +131,7 @@ export async function changeMarkType(
             .update(trustMarkType)
             .set(columns)
             .where(and(eq(trustMarkType.authorityId, authorityId), eq(trustMarkType.trustMarkType, type))),
-          ...(before.lifetime === 0 || set.delegationExp !== undefined
-            ? moveEnd(call, and(eq(trustMark.authorityId, authorityId), eq(trustMark.trustMarkType, type)), after.delegationExp)
-            : []),
+          ...(before.lifetime === 0 || set.delegationExp !== undefined ? moveEnd(call, { authorityId, trustMarkType: type }, after.delegationExp) : []),
         ],
         result: after,
       };
@@ -190,6 +189,7 @@ export async function haltMarkType(
           ...(halt
             ? [
                 ...(await withdrawMarks(call, await findAuthority(db, slug), ofType, `type halted: ${reason}`)),
+                giveUpPlacesOf(authorityId, type),
                 db
                   .update(trustMarkGrant)
                   .set({ state: 'revoked', reason: `type halted: ${reason}`, updatedAt: now })

@@ -3,7 +3,7 @@ import { type JwkSet, usableKeys, verifyEntityStatement } from '../../federation
 import { putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { artefact, trustMark } from '../../store/schema.js';
+import { artefact } from '../../store/schema.js';
 import { allow, type Call, change, may } from '../call.js';
 import { organizationsNamed } from './organizations.js';
 import { expectMayBeActive } from './may-be-active.js';
@@ -128,11 +128,7 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
           },
         },
       ],
-      first: [
-        ...located,
-        ...owner.statements,
-        ...(row.validUntil === before.validUntil ? [] : moveEnd(call, eq(trustMark.memberId, before.id), row.validUntil)),
-      ],
+      first: [...located, ...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, { memberId: before.id }, row.validUntil))],
     };
   });
 }

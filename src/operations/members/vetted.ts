@@ -31,8 +31,20 @@ type Content = Omit<MemberRow, (typeof NOT_CONTENT)[number]>;
 const contentOf = (row: MemberRow): Content =>
   Object.fromEntries(Object.entries(row).filter(([name]) => !(NOT_CONTENT as readonly string[]).includes(name))) as unknown as Content;
 
-/** SHA-256 over the canonical form (RFC 8785) of everything about a member that an approval is about. */
-const digestOf = (row: MemberRow): Promise<string> => sha256(canonicalize(contentOf(row)) as string);
+/**
+ * SHA-256 over the canonical form (RFC 8785) of everything about a member that an approval is about; null: a cell of it is
+ * damaged, so nobody has decided about it.
+ */
+async function digestOf(row: MemberRow): Promise<string | null> {
+  let content: string;
+  try {
+    content = canonicalize(contentOf(row)) as string;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+  return sha256(content);
+}
 
 const inWords = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
@@ -43,7 +55,10 @@ export const contentChanged = (before: MemberRow, after: MemberRow): readonly st
 };
 
 /** Is its content other than what was approved, or in force when it was suspended? Unknown counts as other. */
-export const isStale = async (row: MemberRow): Promise<boolean> => row.approvedSha256 !== (await digestOf(row));
+export async function isStale(row: MemberRow): Promise<boolean> {
+  const digest = await digestOf(row);
+  return digest === null || row.approvedSha256 !== digest;
+}
 
 /**
  * A member as it may be written: a change of what was approved takes the approval away, and nothing is published that
@@ -57,7 +72,7 @@ export async function settled(before: MemberRow | undefined, after: MemberRow, d
   switch (after.state) {
     case 'approved':
       if (before?.state !== 'approved' || decided) return { ...after, approvedSha256: digest };
-      return before.approvedSha256 === digest ? { ...after, approvedSha256: digest } : { ...after, state: 'vetting', approvedSha256: null };
+      return digest !== null && before.approvedSha256 === digest ? { ...after, approvedSha256: digest } : { ...after, state: 'vetting', approvedSha256: null };
     case 'active':
       if (before && !decided && ['approved', 'suspended'].includes(before.state) && (before.approvedSha256 !== digest || (await isStale(before))))
         throw new Refusal('wrong_state', notDecided(before));

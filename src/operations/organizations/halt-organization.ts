@@ -83,8 +83,10 @@ async function marksOfMembers(
   const statements: Statement[] = [];
   const elsewhere: EventsOf[] = [];
   for (const { id } of issuers) {
+    const find = () => db.select().from(authority).where(eq(authority.id, id)).limit(1);
+    if ((await find()).length === 0) continue;
     await watch(id);
-    const [issuing] = await db.select().from(authority).where(eq(authority.id, id)).limit(1);
+    const [issuing] = await find();
     if (!issuing) continue;
     statements.push(...(await withdrawMarks(call, issuing, inArray(trustMark.memberId, active), `suspended: organization halted: ${reason}`, true)));
     if (id !== authorityId)

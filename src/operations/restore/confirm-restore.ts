@@ -7,7 +7,7 @@ import { signedMeanwhile } from '../../store/signed-until.js';
 import { release, type Unconfirmed, unconfirmed } from '../../store/standing.js';
 import { newId } from '../../keys/random.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
-import { confirmTime } from '../clock/trusted-clock.js';
+import { clockWords, confirmTime } from '../clock/trusted-clock.js';
 import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { Refusal } from '../refusal.js';
 import { type KnownHead, lacks } from './compare-heads.js';
@@ -40,7 +40,8 @@ export interface Confirmation {
 /**
  * A person says that this is the history to go on with. From the commit on everything is served again and signed anew, and
  * each chain says what happened.
- * @throws Refusal invalid_request when an authority is neither confirmed nor known, wrong_state when the database lacks a known head
+ * @throws Refusal invalid_request when an authority is neither confirmed nor known, wrong_state when the database lacks a known head,
+ * temporarily_unavailable while the clock jumped or is behind
  */
 export async function confirmRestore(call: Call, { yes, known: typed, acceptRollback, signed = [] }: Confirmation): Promise<RestoreState> {
   allow(call, 'administer', null);
@@ -72,10 +73,12 @@ export async function confirmRestore(call: Call, { yes, known: typed, acceptRoll
         );
       const now = call.now();
       // The time a backup knows is as old as it is; that it has passed since goes without saying.
-      const { problem } = await call.clock.state(call.store);
+      const clock = await call.clock.state(call.store);
+      // Until when the lost part may have signed is reckoned from now: by a clock that went back it would be too early.
+      if (clock.problem === 'behind' || clock.problem === 'jumped') throw new Refusal('temporarily_unavailable', clockWords(clock) ?? '');
       const statements: Statement[] = [
         ...release(db, { at: now, givenUp: standing.givenUp }),
-        ...(problem === 'ahead' ? [confirmTime({ highest: now, confirmed: newId('clk') })] : []),
+        ...(clock.problem === 'ahead' ? [confirmTime({ highest: now, confirmed: newId('clk') })] : []),
       ];
       const elsewhere: EventsOf[] = [];
       for (const row of rows) {

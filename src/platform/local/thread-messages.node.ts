@@ -1,4 +1,5 @@
 import type { Question, Questions } from '../../operations/explorer.js';
+import { CUSTODY_AWAY, CustodyAway } from '../../operations/keys/from-custody.js';
 import { Refusal, type RefusalCode } from '../../operations/refusal.js';
 import type { Finding } from '../../federation/entry.js';
 import { type TroubleName, troubleIn, troubleOf } from '../../store/trouble.js';
@@ -31,7 +32,9 @@ type Failure =
 export const pack = (error: unknown): Failure =>
   error instanceof Refusal
     ? { code: error.code, message: error.message, findings: error.findings }
-    : { code: undefined, message: error instanceof Error ? error.message : String(error), trouble: troubleIn(error) };
+    : error instanceof CustodyAway
+      ? { code: 'temporarily_unavailable', message: CUSTODY_AWAY, findings: [] }
+      : { code: undefined, message: error instanceof Error ? error.message : String(error), trouble: troubleIn(error) };
 
 export function unpack(failure: Failure): Error {
   if (failure.code !== undefined) return new Refusal(failure.code, failure.message, failure.findings);

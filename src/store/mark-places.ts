@@ -1,0 +1,88 @@
+import { insertRows } from './bulk.js';
+import { raw, type Statement } from './database.js';
+import { artefact } from './schema.js';
+
+/**
+ * Where a mark lies, one place for each type and bearer. A grant in force has its place also while no mark can be signed: it
+ * is held, empty and withheld, and the renewal puts a mark into it. A grant that ends gives its place up, whatever lies there.
+ */
+export interface MarkPlace {
+  readonly authorityId: string;
+  readonly trustMarkType: string;
+  readonly memberId: string;
+  readonly entityId: string;
+  /** The earliest end of what a mark there rests on. */
+  readonly cap: number | null;
+}
+
+/** What stands in a place that is held: nothing was signed. */
+export const HELD = '';
+const HELD_SHA256 = '47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU';
+
+/** A mark is due at each of these places, and nothing is served from it until one was issued. */
+export const holdPlaces = (places: readonly MarkPlace[], now: number): readonly Statement[] =>
+  places.length === 0
+    ? []
+    : [
+        insertRows(
+          artefact,
+          places.map(({ authorityId, trustMarkType, memberId, entityId, cap }) => ({
+            authorityId,
+            kind: 'mark' as const,
+            key: `${trustMarkType}\n${entityId}`,
+            mediaType: 'application/trust-mark+jwt',
+            bytes: HELD,
+            sha256: HELD_SHA256,
+            iat: now,
+            exp: now,
+            cap,
+            kid: '',
+            generation: 0,
+            memberId,
+            renewAt: now,
+            withheld: 'not_issued' as const,
+          })),
+          'ON CONFLICT (authority_id, kind, key, variant) DO UPDATE SET bytes = excluded.bytes, sha256 = excluded.sha256, iat = excluded.iat, exp = excluded.exp, cap = excluded.cap, kid = excluded.kid, member_id = excluded.member_id, renew_at = excluded.renew_at, lease_until = 0, withheld = excluded.withheld',
+        ),
+      ];
+
+/** A grant has ended: also a mark that is late for its renewal goes, and a place that is held. */
+export const giveUpPlace = ({ authorityId, trustMarkType, memberId, entityId }: Omit<MarkPlace, 'cap'>): Statement =>
+  raw(
+    "DELETE FROM artefact WHERE authority_id = ? AND kind = 'mark' AND key = ? AND member_id || '' = ?",
+    authorityId,
+    `${trustMarkType}\n${entityId}`,
+    memberId,
+  );
+
+/** All grants of a type have ended. All keys of a type lie between its line break and the character after it. */
+export const giveUpPlacesOf = (authorityId: string, trustMarkType: string): Statement =>
+  raw("DELETE FROM artefact WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ?", authorityId, `${trustMarkType}\n`, `${trustMarkType}\u000b`);
+
+/** What has an end that bounds marks: a membership, or a type by its delegation. */
+export type Bounded = { readonly memberId: string } | { readonly authorityId: string; readonly trustMarkType: string };
+
+/** Later than any time. */
+const NEVER = 1e15;
+
+/**
+ * What marks rest on got another end: each place has the earliest end of grant, membership and delegation from now on, and a
+ * mark with it is due, also where the one before has ended.
+ */
+export const placesEnd = (of: Bounded, end: number | null, now: number): Statement => {
+  const [where, params] =
+    'memberId' in of
+      ? (['member_id = ?', [of.memberId]] as const)
+      : (['authority_id = ? AND key > ? AND key < ?', [of.authorityId, `${of.trustMarkType}\n`, `${of.trustMarkType}\u000b`]] as const);
+  const other = 'memberId' in of ? 't.delegation_exp' : 'm.valid_until';
+  return raw(
+    `UPDATE artefact SET renew_at = ?, lease_until = 0, cap = (
+       SELECT nullif(min(coalesce(?, ${NEVER}), coalesce(g.valid_until, ${NEVER}), coalesce(${other}, ${NEVER})), ${NEVER})
+       FROM trust_mark_grant AS g JOIN trust_mark_type AS t ON t.authority_id = g.authority_id AND t.trust_mark_type = g.trust_mark_type JOIN member AS m ON m.id = g.member_id
+       WHERE g.authority_id = artefact.authority_id AND g.member_id = artefact.member_id AND artefact.key = g.trust_mark_type || '\n' || g.entity_id)
+     WHERE kind = 'mark' AND ${where}`,
+    now,
+    end,
+    ...params,
+  );
+};
