@@ -41,7 +41,7 @@ export function badCells(db: Database, table: SQLiteTable, most: number): Promis
   const checks = columns.map((one) => ({ one, bad: isBad(one) }));
   const text: SQL = sql.raw(
     `SELECT '${getTableName(table)}' AS "table", rowid AS rowid, ${name ? `CAST("${name}" AS TEXT)` : 'NULL'} AS name,
-       ${has('authority_id') ? '"authority_id"' : table === schema.authority ? '"id"' : 'NULL'} AS authorityId,
+       ${has('authority_id') ? '"authority_id"' : table === schema.authority ? '"id"' : 'NULL'} AS "authorityId",
        CASE ${checks.map(({ one, bad }) => `WHEN ${bad} THEN ${quoted(one.name)}`).join(' ')} END AS "column"
      FROM "${getTableName(table)}" WHERE ${checks.map(({ bad }) => bad).join(' OR ')} LIMIT ${most}`,
   );

@@ -8,7 +8,7 @@ import { readByList } from './lots.js';
 /** Rows of the key index whose member is gone. */
 export const keysOfNobody = (db: Database, most: number) =>
   db.all<{ memberId: string; authorityId: string }>(
-    sql`SELECT DISTINCT member_id AS "memberId", authority_id AS authorityId FROM member_key AS k
+    sql`SELECT DISTINCT member_id AS "memberId", authority_id AS "authorityId" FROM member_key AS k
       WHERE NOT EXISTS (SELECT 1 FROM member AS m WHERE m.id = k.member_id AND m.authority_id = k.authority_id) LIMIT ${most}`,
   );
 

@@ -23,7 +23,7 @@ export const newlyKnown = (of: Pick<KnownEntity, 'authorityId' | 'entityId' | 's
 /** Evaluate these entities soon, as members of an authority. */
 export const knowMembers = (authorityId: string, entityIds: readonly string[], now: number): Statement =>
   overList(
-    `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at) SELECT ?, value, 'member', '[]', '{}', '[]', CAST(? AS BIGINT) FROM json_each(?) WHERE true
+    `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at) SELECT ?, value, 'member', '[]', '{}', '[]', CAST(? AS NUMERIC) FROM json_each(?) WHERE true
      ON CONFLICT (authority_id, entity_id) DO UPDATE SET source = 'member', due_at = excluded.due_at, lease_until = 0, attempts = 0`,
     entityIds,
     (lot) => [authorityId, now, lot],

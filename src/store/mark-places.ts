@@ -1,6 +1,7 @@
 import { insertRows } from './bulk.js';
 import { raw, type Statement } from './database.js';
 import { artefact } from './schema.js';
+import { NEVER } from './words.js';
 
 /**
  * Where a mark lies, one place for each type and bearer. A grant in force has its place also while no mark can be signed: it
@@ -61,9 +62,6 @@ export const giveUpPlacesOf = (authorityId: string, trustMarkType: string): Stat
 
 /** What has an end that bounds marks: a membership, or a type by its delegation. */
 export type Bounded = { readonly memberId: string } | { readonly authorityId: string; readonly trustMarkType: string };
-
-/** Later than any time. */
-const NEVER = 1e15;
 
 /**
  * What marks rest on got another end: each place has the earliest end of grant, membership and delegation from now on, and a

@@ -87,9 +87,9 @@ const come = ({ authorityId, entityId }: Place, ids: readonly string[], now: num
   ),
   overList(
     `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at)
-     SELECT l.authority_id, l.entity_id, 'crawl', '[]', '{}', '[' || json_quote(l.superior) || ']', CAST(? AS BIGINT) FROM json_each(?) AS one
+     SELECT l.authority_id, l.entity_id, 'crawl', '[]', '{}', '[' || json_quote(l.superior) || ']', CAST(? AS NUMERIC) FROM json_each(?) AS one
      JOIN listed_entity AS l ON l.authority_id = ? AND l.superior = ? AND l.entity_id = one.value WHERE true
-     ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(known_entity.due_at, excluded.due_at) WHERE lease_until = 0 AND NOT EXISTS
+     ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(known_entity.due_at, excluded.due_at) WHERE known_entity.lease_until = 0 AND NOT EXISTS
        (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id AND s.state = 'valid')`,
     ids,
     (lot) => [now, lot, authorityId, entityId],

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -37,6 +37,7 @@ export async function startPostgres(settings: readonly string[] = []) {
   let said = '';
   server.stderr.on('data', (chunk) => {
     said = (said + chunk).slice(-4000);
+    if (process.env['PGLOG']) appendFileSync(process.env['PGLOG'], chunk);
   });
   for (let tries = 0; !/ready to accept connections/.test(said); tries++) {
     if (server.exitCode !== null || tries > 600) throw new Error(`postgres did not start: ${said}`);

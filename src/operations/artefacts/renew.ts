@@ -3,6 +3,7 @@ import { insertRows, type NewArtefact, putArtefacts, type Read, renewArtefacts }
 import { readHead } from '../../store/change.js';
 import { raw, type Statement } from '../../store/database.js';
 import { artefact, authority, member, trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
+import { NUMBERS_OF } from '../../store/words.js';
 import type { Deployment } from '../call.js';
 import { renewable } from '../jobs/jobs.js';
 import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from '../marks/issue-mark.js';
@@ -39,7 +40,7 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
     db
       .update(artefact)
       .set({ leaseUntil: now + LEASE_SECONDS })
-      .where(sql`id IN (SELECT value FROM json_each(${ids}))`),
+      .where(sql`id IN (SELECT CAST(value AS NUMERIC) FROM json_each(${ids}))`),
   ]);
   const errors: unknown[] = [];
   for (const [authorityId, rows] of byAuthority(due)) await renewFor(deployment, authorityId, rows).catch((error: unknown) => errors.push(error));
@@ -77,7 +78,7 @@ async function renewLastKeys(deployment: Deployment, row: AuthorityRow): Promise
 const restThose = ({ store }: Deployment, rows: readonly Due[]): Promise<void> =>
   store.write([
     raw(
-      "UPDATE artefact SET renew_at = NULL WHERE id IN (SELECT value FROM json_each(?)) AND (SELECT state FROM authority WHERE id = artefact.authority_id) <> 'active'",
+      `UPDATE artefact SET renew_at = NULL WHERE id IN (${NUMBERS_OF}) AND (SELECT state FROM authority WHERE id = artefact.authority_id) <> 'active'`,
       JSON.stringify(rows.map(({ id }) => id)),
     ),
   ]);

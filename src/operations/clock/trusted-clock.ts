@@ -53,7 +53,7 @@ const raiseTime = (record: TimeRecord): Statement =>
     row(record),
     `ON CONFLICT (name) DO UPDATE SET value = excluded.value
      WHERE json_extract(setting.value, '$.confirmed') = json_extract(excluded.value, '$.confirmed')
-       AND CAST(json_extract(setting.value, '$.highest') AS BIGINT) < CAST(json_extract(excluded.value, '$.highest') AS BIGINT)`,
+       AND CAST(json_extract(setting.value, '$.highest') AS NUMERIC) < CAST(json_extract(excluded.value, '$.highest') AS NUMERIC)`,
   );
 
 async function readTime({ db }: Store): Promise<TimeRecord> {

@@ -102,7 +102,7 @@ function due(now: number, what: string | true | undefined) {
   if (what === undefined) return { renewAt: now };
   const [which, reason] = what === true ? [sql`exp IS NOT NULL`, 'authority_resumed'] : [sql`kid = ${what}`, 'key_revoked'];
   return {
-    renewAt: sql`CASE WHEN kind = 'resolve' AND ${which} THEN NULL ELSE ${now} END`,
+    renewAt: sql`CASE WHEN kind = 'resolve' AND ${which} THEN NULL ELSE CAST(${now} AS NUMERIC) END`,
     withheld: sql`CASE WHEN ${which} THEN ${reason} ELSE withheld END`,
   };
 }

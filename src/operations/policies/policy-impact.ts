@@ -189,7 +189,7 @@ export async function knownBreaks({ store: { db } }: Deployment, authorityId: st
   const [last] = await db
     .select()
     .from(job)
-    .where(and(eq(job.authorityId, authorityId), eq(job.kind, 'impact'), eq(job.state, 'done'), sql`CAST(json_extract(params, '$.version') AS BIGINT) = ${version}`))
+    .where(and(eq(job.authorityId, authorityId), eq(job.kind, 'impact'), eq(job.state, 'done'), sql`CAST(json_extract(params, '$.version') AS NUMERIC) = ${version}`))
     .orderBy(desc(job.createdAt), sql`rowid DESC`)
     .limit(1);
   return last ? paramsOf(last).counts.breaks : 0;
@@ -203,7 +203,7 @@ export async function readImpact(call: Call, slug: string, version: number, { li
   const [last] = await db
     .select()
     .from(job)
-    .where(and(eq(job.authorityId, id), eq(job.kind, 'impact'), sql`CAST(json_extract(params, '$.version') AS BIGINT) = ${version}`))
+    .where(and(eq(job.authorityId, id), eq(job.kind, 'impact'), sql`CAST(json_extract(params, '$.version') AS NUMERIC) = ${version}`))
     .orderBy(desc(job.createdAt), sql`rowid DESC`)
     .limit(1);
   if (!last) throw new Refusal('not_found', `the impact of version ${version} was not worked out yet`);

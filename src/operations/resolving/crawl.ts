@@ -169,7 +169,7 @@ const setState = ({ id }: Found, state: Found['state']): Statement => raw("UPDAT
 
 const queue = (jobId: string, { entityId, depth }: Found, below: readonly string[]): Statement =>
   overList(
-    `INSERT INTO crawl_entity (job_id, entity_id, superior, depth, state) SELECT ?, value, ?, CAST(? AS BIGINT), 'queued' FROM json_each(?)
+    `INSERT INTO crawl_entity (job_id, entity_id, superior, depth, state) SELECT ?, value, ?, CAST(? AS NUMERIC), 'queued' FROM json_each(?)
      WHERE (SELECT count(*) FROM crawl_entity WHERE job_id = ?) < ? ON CONFLICT DO NOTHING`,
     below,
     (lot) => [jobId, entityId, depth + 1, lot, jobId, MAX_CRAWL_ENTITIES],

@@ -101,7 +101,7 @@ export const putBack = ({ store, now }: Deployment, known: readonly KnownEntity[
   store.write([
     overList(
       `UPDATE known_entity SET lease_until = 0, due_at = ? WHERE (authority_id, entity_id, lease_until) IN
-       (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), CAST(json_extract(value, '$[2]') AS BIGINT) FROM json_each(?))`,
+       (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), CAST(json_extract(value, '$[2]') AS NUMERIC) FROM json_each(?))`,
       known.map(({ authorityId, entityId, leaseUntil }) => [authorityId, entityId, leaseUntil]),
       (lot) => [now() + wait, lot],
     ),

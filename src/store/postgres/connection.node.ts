@@ -19,8 +19,8 @@ const WORDS = /Connection terminated|Query read timeout|not queryable|timeout ex
 export const isGone = (error: unknown): boolean =>
   error instanceof ConnectionLost || GONE.test(codeOf(error)) || (error instanceof Error && codeOf(error) === '' && WORDS.test(error.message));
 
-/** int8, int2, int4 and numeric are numbers here, booleans are 0 and 1 as on SQLite; all else is text. */
-const NUMBERS = new Set([20, 21, 23, 1700]);
+/** int8, int2, int4, float8 and numeric are numbers here, booleans are 0 and 1 as on SQLite; all else is text. */
+const NUMBERS = new Set([20, 21, 23, 701, 1700]);
 const BOOLEAN = 16;
 const asIs = (text: string) => text;
 const types = {

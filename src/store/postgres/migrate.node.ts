@@ -9,12 +9,6 @@ const STATE = `
 CREATE TABLE store_state (one bigint PRIMARY KEY CHECK (one = 1), version bigint NOT NULL, beat_ms bigint NOT NULL);
 INSERT INTO store_state VALUES (1, 0, 0);
 `;
-/** What SQLite numbers by itself, where a statement uses that number. */
-const ROWIDS = `ALTER TABLE used_assertion ADD COLUMN rowid bigint GENERATED ALWAYS AS IDENTITY;
-CREATE INDEX used_assertion_rowid ON used_assertion (rowid);
-ALTER TABLE job ADD COLUMN rowid bigint GENERATED ALWAYS AS IDENTITY;
-ALTER TABLE authority ADD COLUMN rowid bigint GENERATED ALWAYS AS IDENTITY;
-`;
 /** A large table may take its time. */
 const PATIENCE_MS = 120_000;
 /** Any number that is ours: of several processes that start, one migrates. */
@@ -42,7 +36,7 @@ export async function migratePostgres(servers: readonly Server[], folder: string
       await on.script(translateMigration(readFileSync(join(folder, name), 'utf8')));
       await on.query('INSERT INTO holdfast_migration (name) VALUES ($1)', [name]);
     }
-    if (done.size === 0) await on.script(ROWIDS);
+    if (done.size === 0) await on.script('CREATE INDEX used_assertion_rowid ON used_assertion (rowid)');
     await on.script('COMMIT');
   } finally {
     await on.close();

@@ -1,3 +1,5 @@
+import type { SQLWrapper } from 'drizzle-orm';
+import { SQLiteAsyncDialect } from 'drizzle-orm/sqlite-core';
 import { drizzle } from 'drizzle-orm/sqlite-proxy';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from '../change.js';
 import { type Database, isDuplicate, piecesOf, type Statement, StoreUnreachable } from '../database.js';
@@ -7,7 +9,7 @@ import type { Store } from '../store.js';
 import { TROUBLES } from '../trouble.js';
 import { type Connection, codeOf, isGone, type Server } from './connection.node.js';
 import { named } from './errors.node.js';
-import { Pool } from './pool.node.js';
+import { objectsOf, Pool } from './pool.node.js';
 import { numbered } from './translate.js';
 
 export interface PostgresStore extends Store {
@@ -38,6 +40,8 @@ const EVENT_PLACE = 'event.authority_id, event.seq';
 const ABORTED = '25P02';
 /** Serialization failure, deadlock: nothing was written. */
 const LOST_RACE = new Set(['40001', '40P01']);
+
+const DIALECT = new SQLiteAsyncDialect();
 
 const BEGIN = 'BEGIN';
 /** When the answer comes, the synchronous standbys show it too: a cut is seen by whoever reads there. */
@@ -74,15 +78,21 @@ export function openPostgres(
     }
   }
   const read = (text: string, params: readonly unknown[]) => patiently(() => pool.query(text, params));
-  const db = drizzle(
+  const built = drizzle(
     async (text, params, method) => {
       const { rows } = await read(numbered(text), params);
       return { rows: (method === 'get' ? rows[0] : rows) as unknown[] };
     },
     { schema },
-  ) as unknown as Database;
+  );
+  /** SQL of the store's own gives objects, as with the other drivers: this one gives whatever it is given. */
+  const all = async (query: string | SQLWrapper) => {
+    const { sql, params } = typeof query === 'string' ? { sql: query, params: [] } : DIALECT.sqlToQuery(query.getSQL());
+    return objectsOf(await read(numbered(sql), params));
+  };
+  const db = Object.assign(built, { all }) as unknown as Database;
 
-  async function all(queries: readonly Promise<unknown>[]): Promise<void> {
+  async function allOf(queries: readonly Promise<unknown>[]): Promise<void> {
     const failed = (await Promise.allSettled(queries)).flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
     if (failed.length) throw failed.find((error) => codeOf(error) !== ABORTED) ?? failed[0];
   }
@@ -98,7 +108,7 @@ export function openPostgres(
       try {
         const opening = [on.query(BEGIN), ...(urgent ? [on.query(EVERYWHERE)] : []), on.query(LOCK)];
         const heads = [...expect.keys()].map((id) => on.query(HEAD, [id]));
-        await all([...opening, ...heads]);
+        await allOf([...opening, ...heads]);
         const found = await Promise.all(heads);
         if ([...expect.values()].some((head, n) => (found[n]?.rows[0]?.[1] ?? EMPTY_HEAD.hash) !== head.hash)) {
           await on.query('ROLLBACK');
@@ -107,7 +117,7 @@ export function openPostgres(
         const queries = [...send(on, statements), on.query('COMMIT')];
         sent();
         onSent?.(on);
-        await all(queries);
+        await allOf(queries);
         counts.transactions++;
         for (const listener of listeners) listener();
         return 'done';
