@@ -54,11 +54,6 @@ describe('fsck names what is wrong', () => {
     ['keys that are no key set', `UPDATE member SET jwks = '{"keys":[7]}' WHERE entity_id = 'https://a.example'`, ['cell_unreadable member https://a.example']],
     ['a state that is none', "UPDATE organization SET state = 'gone'", ['cell_unreadable organization row 1 (org_)']],
     [
-      'a text where a number belongs',
-      "UPDATE member SET valid_until = 'soon' WHERE entity_id = 'https://a.example'",
-      ['cell_unreadable member row 1 (https://a.example)'],
-    ],
-    [
       'a key that the index does not have',
       "DELETE FROM member_key WHERE member_id IN (SELECT id FROM member WHERE entity_id = 'https://a.example')",
       ['key_index member https://a.example'],
@@ -85,6 +80,13 @@ describe('fsck names what is wrong', () => {
     const d = await populated();
     await d.execute(sabotage);
     expect((await codes(d)).map((one) => one.replace(/(mem_|org_|until key )[\w-]+/, '$1'))).toEqual(expected);
+  });
+  it('a text where a number belongs, where the engine lets it in at all', async () => {
+    const d = await populated();
+    const done = d.execute("UPDATE member SET valid_until = 'soon' WHERE entity_id = 'https://a.example'");
+    if (platform === 'postgres') await expect(done).rejects.toThrow(/invalid input syntax/);
+    else await done;
+    expect(await codes(d)).toEqual(platform === 'postgres' ? [] : ['cell_unreadable member row 1 (https://a.example)']);
   });
   it('a key that signed what lasts longer than is on record of it', async () => {
     const d = await populated();

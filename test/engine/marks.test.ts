@@ -228,7 +228,7 @@ describe('listing (§8.5)', () => {
     await d.execute(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2100)
        INSERT INTO artefact (authority_id, kind, key, variant, media_type, bytes, sha256, iat, exp, kid, generation)
-       SELECT authority_id, 'mark', '${TYPE}' || char(10) || 'https://m' || (10000 + i) || '.example', '', media_type, bytes, 'x' || i, iat, exp, kid, generation FROM artefact, n WHERE kind = 'mark'`,
+       SELECT authority_id, 'mark', '${TYPE}\n' || 'https://m' || (10000 + i) || '.example', '', media_type, bytes, 'x' || i, iat, exp, kid, generation FROM artefact, n WHERE kind = 'mark'`,
     );
     const all = (await d.public(`/trust-mark-list?trust_mark_type=${T}`)).json;
     expect([all.length, new Set(all).size]).toEqual([2101, 2101]);

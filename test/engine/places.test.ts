@@ -28,7 +28,7 @@ describe('authorities keep their places', () => {
     const d = await testDeployment();
     await createAuthority(d.call, { slug: 'two', entityId: 'https://two.example.org' });
     await createAuthority(d.call, { slug: 'three', entityId: 'https://three.example.org' });
-    await d.execute("UPDATE authority SET place = NULL, created_at = created_at + (slug <> 'main')");
+    await d.execute("UPDATE authority SET place = NULL, created_at = created_at + CASE WHEN slug <> 'main' THEN 1 ELSE 0 END");
     await d.execute("UPDATE authority SET entity_id = 'https://TWO.example.org', created_at = created_at + 5 WHERE slug = 'three'");
     expect(await fillPlaces(d.deployment)).toEqual(['https://TWO.example.org']);
     expect(await d.rows('SELECT slug, place FROM authority ORDER BY created_at')).toEqual([

@@ -25,7 +25,8 @@ async function run<T>(url: string, body: (on: Connection) => Promise<T>): Promis
   }
 }
 
-const EMPTIED = `DO $$ DECLARE names text; BEGIN
+const EMPTIED = `DO $$ DECLARE names text; made record; BEGIN
+  FOR made IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE NOT tgisinternal LOOP EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.of); END LOOP;
   SELECT string_agg(quote_ident(tablename), ', ') INTO names FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state');
   EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY'; END $$`;
 
@@ -60,13 +61,14 @@ export async function freshStore(now: () => number): Promise<TestStore> {
     ...own,
     another: opened,
     execute: (sql) => run(urlOf(name), (on) => on.script(sabotage(sql))),
-    rows: async (sql) => objectsOf(await own.store.pool.query(numbered(sql))),
+    // What SQLite gives only where it is asked for.
+    rows: async (sql) => objectsOf(await own.store.pool.query(numbered(sql))).map(({ rowid, ...row }) => (/\browid\b/.test(sql) ? { ...row, rowid } : row)),
   };
 }
 
-/** The suite's sabotage in PostgreSQL's words: triggers have a function there. */
+/** The suite's sabotage in PostgreSQL's words: triggers have a function there, and nothing is written over. */
 const sabotage = (sql: string): string =>
-  sql.replace(
+  sql.replace(/^UPDATE OR REPLACE /, 'UPDATE ').replace(
     /CREATE TRIGGER (\w+) BEFORE INSERT ON (\w+)( WHEN .*?)? BEGIN SELECT RAISE\(ABORT, 'sabotage'\); END/,
     (_, name, table, when) =>
       `CREATE OR REPLACE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION 'sabotage'; END $f$;

@@ -2,6 +2,7 @@ import { getTableName, is } from 'drizzle-orm';
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import * as schema from '../../src/store/schema.js';
 import { literal } from './model/copies.js';
+import { platform } from '#test-platform';
 import type { TestStore } from './platform.js';
 
 interface Column {
@@ -33,13 +34,16 @@ export const SABOTAGED: readonly SabotagedTable[] = Object.values(schema).flatMa
   ];
 });
 
+/** PostgreSQL lets nothing into a cell that is not of its column's type: no word among numbers, no bytes for a text. */
+const typed = platform === 'postgres';
+
 /** What may become of a cell. By name: the SQL of its new value; undefined: it stays. */
 export const DAMAGES: Readonly<Record<string, (column: Column) => string | undefined>> = {
-  'text cut off': ({ key, text, name }) => (key || !text ? undefined : `substr("${name}", 1, max(1, length("${name}") / 2)) || '{"'`),
+  'text cut off': ({ key, text, name }) => (key || !text ? undefined : `substr("${name}", 1, 1 + length("${name}") / 2) || '{"'`),
   'text emptied': ({ key, text }) => (key || !text ? undefined : "''"),
   'JSON null': ({ key, text }) => (key || !text ? undefined : "'null'"),
-  'a word nobody knows, in numbers too': ({ key }) => (key ? undefined : "'sabotage'"),
-  'bytes that are no text': ({ key }) => (key ? undefined : "X'00ff80fe'"),
+  'a word nobody knows, in numbers too': ({ key, text }) => (key || (typed && !text) ? undefined : "'sabotage'"),
+  'bytes that are no text': ({ key }) => (key || typed ? undefined : "X'00ff80fe'"),
   'its names destroyed': ({ key, text, name }) => (key && text ? `'sabotage ' || rowid || ' ${name}'` : undefined),
 };
 

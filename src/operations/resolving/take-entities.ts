@@ -7,6 +7,7 @@ import { raw, type Statement } from '../../store/database.js';
 import { inLot, overList, readByList } from '../../store/lots.js';
 import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
 import { knownEntity, snapshot } from '../../store/schema.js';
+import { NUMBER } from '../../store/words.js';
 import { anchorsOf } from './anchors.js';
 import type { Deployment } from '../call.js';
 import type { AuthorityRow } from '../registry.js';
@@ -157,7 +158,7 @@ export async function setAside(deployment: Deployment, authority: AuthorityRow, 
 export const endLeases = ({ store, now }: Deployment, blame: boolean): Promise<void> =>
   store.write([
     raw(
-      `UPDATE known_entity SET lease_until = ? - CASE WHEN ? AND due_at - lease_until = ? THEN ? ELSE ? END, due_at = ?
+      `UPDATE known_entity SET lease_until = ? - CASE WHEN ? = 1 AND due_at - lease_until = ? THEN ${NUMBER} ELSE ${NUMBER} END, due_at = ?
        WHERE due_at <= ? AND lease_until > ? AND due_at - lease_until <> ?`,
       now(),
       blame ? 1 : 0,

@@ -31,6 +31,13 @@ const types = {
 const bound = (value: unknown): string | null =>
   value === null || value === undefined ? null : typeof value === 'boolean' ? (value ? '1' : '0') : String(value);
 
+const ESCAPED_NUL = /(?<!\\)((?:\\\\)*)\\u0000/g;
+/**
+ * What is asked for in a statement that only reads: PostgreSQL holds no U+0000, so nothing with one is found. In its place stands
+ * a character that is none. What is written is not touched: it is refused.
+ */
+export const askedFor = (value: unknown): unknown => (typeof value === 'string' ? value.replaceAll('\0', '\uffff').replace(ESCAPED_NUL, '$1\uffff') : value);
+
 const CONNECT_MS = 2000;
 /** Milliseconds. A server that is frozen ends nothing by itself: the client does (`queryMs`), the server's limits are for what it forgot. */
 const SETTINGS = `-c search_path=public,${WORDS_SCHEMA},pg_catalog -c statement_timeout=20000 -c idle_in_transaction_session_timeout=10000 -c lock_timeout=10000 -c lc_messages=C`;

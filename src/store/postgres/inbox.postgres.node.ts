@@ -1,4 +1,5 @@
 import { FORGET_SPENT, FORGET_WISHES, type Inbox, SPEND, WANT } from '../inbox.js';
+import { askedFor } from './connection.node.js';
 import type { Pool } from './pool.node.js';
 import { numbered } from './translate.js';
 
@@ -8,7 +9,8 @@ export function inboxOnPostgres(pool: Pool): Inbox {
     const [forgetting, ...old] = forget;
     const [taking, ...values] = take;
     await pool.query(numbered(forgetting), old);
-    return (await pool.query(numbered(taking), values)).rows.length === 1;
+    // With another character in its place it is as unlike all others as it was.
+    return (await pool.query(numbered(taking), values.map(askedFor))).rows.length === 1;
   };
   return {
     spend: (issuer, jti, exp) => took([FORGET_SPENT, exp], [SPEND, issuer, jti, exp, issuer]),

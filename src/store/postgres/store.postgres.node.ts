@@ -7,7 +7,7 @@ import { chainEvents, EMPTY_HEAD, type EventRow, type Head, insertEvents } from 
 import * as schema from '../schema.js';
 import type { Store } from '../store.js';
 import { TROUBLES } from '../trouble.js';
-import { type Connection, codeOf, isGone, type Server } from './connection.node.js';
+import { askedFor, type Connection, codeOf, isGone, type Server } from './connection.node.js';
 import { named } from './errors.node.js';
 import { objectsOf, Pool } from './pool.node.js';
 import { numbered } from './translate.js';
@@ -77,7 +77,7 @@ export function openPostgres(
       }
     }
   }
-  const read = (text: string, params: readonly unknown[]) => patiently(() => pool.query(text, params));
+  const read = (text: string, params: readonly unknown[]) => patiently(() => pool.query(text, params.map(askedFor)));
   const built = drizzle(
     async (text, params, method) => {
       const { rows } = await read(numbered(text), params);
