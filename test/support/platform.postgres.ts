@@ -1,5 +1,4 @@
 import { onTestFinished } from 'vitest';
-import { Connection } from '../../src/store/postgres/connection.node.js';
 import { inboxOnPostgres } from '../../src/store/postgres/inbox.postgres.node.js';
 import { migratePostgres } from '../../src/store/postgres/migrate.node.js';
 import { objectsOf } from '../../src/store/postgres/pool.node.js';
@@ -8,6 +7,7 @@ import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { openPostgres } from '../../src/store/postgres/store.postgres.node.js';
 import { numbered } from '../../src/store/postgres/translate.js';
 import type { TestStore } from './platform.js';
+import { createDatabase, onServer } from './postgres-database.js';
 
 export const platform: 'node' | 'workers' | 'postgres' = 'postgres';
 
@@ -15,15 +15,6 @@ const ROOT = String(process.env['HOLDFAST_TEST_POSTGRES']);
 const urlOf = (name: string) => ROOT.replace(/\/postgres$/, `/${name}`);
 const free: string[] = [];
 let made = 0;
-
-async function run<T>(url: string, body: (on: Connection) => Promise<T>): Promise<T> {
-  const on = await Connection.to(serversOf(url), 'any', 20_000);
-  try {
-    return await body(on);
-  } finally {
-    await on.close();
-  }
-}
 
 const EMPTIED = `DO $$ DECLARE names text; made record; BEGIN
   FOR made IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE NOT tgisinternal LOOP EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.of); END LOOP;
@@ -34,11 +25,11 @@ const EMPTIED = `DO $$ DECLARE names text; made record; BEGIN
 async function database(): Promise<string> {
   const known = free.pop();
   if (known !== undefined) {
-    await run(urlOf(known), (on) => on.script(EMPTIED));
+    await onServer(urlOf(known), (on) => on.script(EMPTIED));
     return known;
   }
   const name = `t_${process.pid}_${made++}`;
-  await run(ROOT, (on) => on.script(`CREATE DATABASE ${name} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'`));
+  await createDatabase(ROOT, name);
   await migratePostgres(serversOf(urlOf(name)), 'drizzle');
   return name;
 }
@@ -60,7 +51,7 @@ export async function freshStore(now: () => number): Promise<TestStore> {
   return {
     ...own,
     another: opened,
-    execute: (sql) => run(urlOf(name), (on) => on.script(sabotage(sql))),
+    execute: (sql) => onServer(urlOf(name), (on) => on.script(sabotage(sql))),
     // What SQLite gives only where it is asked for.
     rows: async (sql) => objectsOf(await own.store.pool.query(numbered(sql))).map(({ rowid, ...row }) => (/\browid\b/.test(sql) ? { ...row, rowid } : row)),
   };

@@ -134,6 +134,21 @@ export function openPostgres(
     return rows[0] && rows[0][0] === row.hash;
   }
 
+  /** What is known after a failure: nothing was written, or all of it, or it has to be sent again. @param sent something was, before or just now */
+  async function settle(error: unknown, mark: EventRow, sent: boolean): Promise<'moved' | 'done' | 'again'> {
+    const moved = LOST_RACE.has(codeOf(error)) || isDuplicate(named(error), EVENT_PLACE);
+    if (!moved && !isGone(error)) throw named(error);
+    if (!sent) return moved ? 'moved' : 'again';
+    const standing = await stands(mark);
+    if (standing !== undefined) {
+      counts.settled++;
+      return standing ? 'done' : 'moved';
+    }
+    if (moved) return 'moved';
+    counts.resent++;
+    return 'again';
+  }
+
   /**
    * Commit, and where the answer is lost learn it: the event's hash at its place tells. Where nothing stands there the very same
    * batch is sent again; its number lets it in once, also while the first one is still on its way.
@@ -143,24 +158,15 @@ export function openPostgres(
     let sent = false;
     for (const until = performance.now() + patienceMs; ; await later()) {
       const before = sent;
-      try {
-        const outcome = await transact(expect, statements, urgent, () => {
-          sent = true;
-        });
-        // The head moved after something was sent: perhaps by that.
-        return outcome === 'moved' && before && (await stands(mark)) ? 'done' : outcome;
-      } catch (error) {
-        if (LOST_RACE.has(codeOf(error)) || isDuplicate(named(error), EVENT_PLACE)) return 'moved';
-        if (!isGone(error)) throw named(error);
-        if (performance.now() > until) throw named(error);
-        if (!sent) continue;
-        const standing = await stands(mark);
-        if (standing !== undefined) {
-          counts.settled++;
-          return standing ? 'done' : 'moved';
-        }
-        counts.resent++;
-      }
+      const known = await transact(expect, statements, urgent, () => {
+        sent = true;
+      }).catch((error: unknown) => {
+        if (isGone(error) && performance.now() > until) throw named(error);
+        return settle(error, mark, sent);
+      });
+      // The head moved after something was sent: perhaps by that.
+      if (known === 'moved' && before && (await stands(mark))) return 'done';
+      if (known !== 'again') return known;
     }
   }
 
