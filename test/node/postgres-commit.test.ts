@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { insertRows, putArtefacts, whileCurrent } from '../../src/store/bulk.js';
 import { StoreUnreachable } from '../../src/store/database.js';
@@ -27,7 +28,7 @@ async function opened(url: string, options: PostgresOptions = {}): Promise<Postg
 }
 async function fresh(options: PostgresOptions): Promise<PostgresStore> {
   const url = await database();
-  await migratePostgres(serversOf(url), 'drizzle');
+  await migratePostgres(serversOf(url), 'drizzle/postgres');
   return opened(url, options);
 }
 
@@ -98,23 +99,27 @@ it('the server stays away: that it may have been carried out, never that it was 
   await expect(act(store, 'one')).rejects.toBeInstanceOf(StoreUnreachable);
 });
 
+it('its migrations are those of SQLite, translated', () => {
+  execFileSync(process.execPath, ['test/support/postgres-migrations.mjs', '--check']);
+});
+
 it('several that start at once: one migrates, the others find it done', async () => {
   const url = await database();
-  await Promise.all(Array.from({ length: 4 }, () => migratePostgres(serversOf(url), 'drizzle')));
+  await Promise.all(Array.from({ length: 4 }, () => migratePostgres(serversOf(url), 'drizzle/postgres')));
   const store = await opened(url);
   expect(await act(store, 'one')).toBe('done');
 });
 
 it('a database of a newer version is refused', async () => {
   const url = await database();
-  await migratePostgres(serversOf(url), 'drizzle');
+  await migratePostgres(serversOf(url), 'drizzle/postgres');
   await onServer(url, (on) => on.script("INSERT INTO holdfast_migration (name) VALUES ('9999_later.sql')"));
-  await expect(migratePostgres(serversOf(url), 'drizzle')).rejects.toThrow(/newer version of Holdfast.*9999_later/);
+  await expect(migratePostgres(serversOf(url), 'drizzle/postgres')).rejects.toThrow(/newer version of Holdfast.*9999_later/);
 });
 
 it('a renewal beside a halt that is not committed waits for it, and leaves nothing of the halted authority', async () => {
   const url = await database();
-  await migratePostgres(serversOf(url), 'drizzle');
+  await migratePostgres(serversOf(url), 'drizzle/postgres');
   const store = await opened(url);
   await onServer(url, (on) =>
     on.script(`INSERT INTO authority (id, slug, entity_id, state, metadata, claims, authority_hints, configuration_lifetime_s, statement_lifetime_s, client_auth, key_alg, generation, created_at, updated_at, v)

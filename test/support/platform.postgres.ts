@@ -30,7 +30,7 @@ async function database(): Promise<string> {
   }
   const name = `t_${process.pid}_${made++}`;
   await createDatabase(ROOT, name);
-  await migratePostgres(serversOf(urlOf(name)), 'drizzle');
+  await migratePostgres(serversOf(urlOf(name)), 'drizzle/postgres');
   return name;
 }
 

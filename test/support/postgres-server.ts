@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -30,14 +30,16 @@ export async function startPostgres(settings: readonly string[] = []) {
     const { chownSync } = await import('node:fs');
     for (const one of [folder, data]) chownSync(one, ids.uid, ids.gid);
   }
-  const made = spawnSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'], { ...ids, encoding: 'utf8' });
+  const made = spawnSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'], {
+    ...ids,
+    encoding: 'utf8',
+  });
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr || made.error?.message}`);
   const options = ['listen_addresses=', `unix_socket_directories=${folder}`, 'fsync=off', 'max_connections=200', 'shared_buffers=64MB', ...settings];
   const server = spawn(join(bin, 'postgres'), ['-D', data, ...options.flatMap((one) => ['-c', one])], { ...ids, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   server.stderr.on('data', (chunk) => {
     said = (said + chunk).slice(-4000);
-    if (process.env['PGLOG']) appendFileSync(process.env['PGLOG'], chunk);
   });
   for (let tries = 0; !/ready to accept connections/.test(said); tries++) {
     if (server.exitCode !== null || tries > 600) throw new Error(`postgres did not start: ${said}`);

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection, type Server } from './connection.node.js';
-import { translateMigration } from './translate.js';
 import { WORDS } from './functions.js';
 
 /** One row: how many commits there were, which is the lock of writers too, and when the last one was (milliseconds). */
@@ -16,6 +15,7 @@ const LOCK = 7_236_001;
 
 /**
  * Bring the schema up to this version, in one transaction.
+ * @param folder `drizzle/postgres`
  * @throws Error when a newer version has written it
  */
 export async function migratePostgres(servers: readonly Server[], folder: string): Promise<void> {
@@ -33,7 +33,7 @@ export async function migratePostgres(servers: readonly Server[], folder: string
     await on.script(WORDS);
     if (done.size === 0) await on.script(STATE);
     for (const name of all.filter((one) => !done.has(one))) {
-      await on.script(translateMigration(readFileSync(join(folder, name), 'utf8')));
+      await on.script(readFileSync(join(folder, name), 'utf8'));
       await on.query('INSERT INTO holdfast_migration (name) VALUES ($1)', [name]);
     }
     if (done.size === 0) await on.script('CREATE INDEX used_assertion_rowid ON used_assertion (rowid)');

@@ -6,7 +6,6 @@ import { type Database, isDuplicate, piecesOf, type Statement, StoreUnreachable 
 import { chainEvents, EMPTY_HEAD, type EventRow, type Head, insertEvents } from '../event.js';
 import * as schema from '../schema.js';
 import type { Store } from '../store.js';
-import { TROUBLES } from '../trouble.js';
 import { askedFor, type Connection, codeOf, isGone, type Server } from './connection.node.js';
 import { named } from './errors.node.js';
 import { objectsOf, Pool } from './pool.node.js';
