@@ -189,7 +189,14 @@ export async function knownBreaks({ store: { db } }: Deployment, authorityId: st
   const [last] = await db
     .select()
     .from(job)
-    .where(and(eq(job.authorityId, authorityId), eq(job.kind, 'impact'), eq(job.state, 'done'), sql`CAST(json_extract(params, '$.version') AS NUMERIC) = ${version}`))
+    .where(
+      and(
+        eq(job.authorityId, authorityId),
+        eq(job.kind, 'impact'),
+        eq(job.state, 'done'),
+        sql`CAST(json_extract(params, '$.version') AS NUMERIC) = ${version}`,
+      ),
+    )
     .orderBy(desc(job.createdAt), sql`rowid DESC`)
     .limit(1);
   return last ? paramsOf(last).counts.breaks : 0;

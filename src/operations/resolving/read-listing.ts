@@ -57,7 +57,14 @@ export async function localMembers({ store: { db }, now }: Pick<Deployment, 'sto
     const rows = await db
       .select({ id: member.entityId })
       .from(member)
-      .where(and(eq(member.authorityId, authorityId), eq(member.state, 'active'), gt(member.entityId, after), sql`coalesce(${member.validUntil}, ${sql.raw(String(NEVER))}) > ${now()}`))
+      .where(
+        and(
+          eq(member.authorityId, authorityId),
+          eq(member.state, 'active'),
+          gt(member.entityId, after),
+          sql`coalesce(${member.validUntil}, ${sql.raw(String(NEVER))}) > ${now()}`,
+        ),
+      )
       .orderBy(asc(member.entityId))
       .limit(LOCAL_PAGE);
     found.push(...rows.map(({ id }) => id));

@@ -12,7 +12,11 @@ export function named(error: unknown): unknown {
   const code = codeOf(error);
   if (code === DUPLICATE) {
     const { table, detail } = error as { readonly table?: string; readonly detail?: string };
-    const columns = /^Key \(([^)]*)\)/.exec(detail ?? '')?.[1]?.replaceAll('"', '').split(', ') ?? [];
+    const columns =
+      /^Key \(([^)]*)\)/
+        .exec(detail ?? '')?.[1]
+        ?.replaceAll('"', '')
+        .split(', ') ?? [];
     return new Error(`UNIQUE constraint failed: ${columns.map((one) => `${table}.${one}`).join(', ')}`, { cause: error });
   }
   if (code === FULL) return new StoreFull(TROUBLES.full.says, { cause: error });
