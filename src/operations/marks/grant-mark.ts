@@ -1,7 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
-import { ChangeConflict } from '../../store/database.js';
 import { giveUpPlace, holdPlaces } from '../../store/mark-places.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { HeadMoved } from '../../store/change.js';
