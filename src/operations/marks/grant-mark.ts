@@ -2,7 +2,7 @@ import { and, eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { ChangeConflict } from '../../store/database.js';
-import { giveUpPlace, holdPlaces } from '../../store/mark-places.js';
+import { giveUpPlace, holdPlaces, passPlaces } from '../../store/mark-places.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { HeadMoved } from '../../store/change.js';
 import { allow, type Call, change } from '../call.js';
@@ -154,6 +154,7 @@ export async function withdrawGrant(call: Call, slug: string, id: string, reason
           ...(await withdrawMarks(call, await findAuthority(db, slug), eq(trustMark.grantId, id), reason)),
           giveUpPlace(before),
           db.update(trustMarkGrant).set({ state: 'revoked', reason, updatedAt: grant.updatedAt, v: grant.v }).where(eq(trustMarkGrant.id, id)),
+          passPlaces({ grantId: id }, call.now()),
         ],
         result: { grant, mark: null },
       };

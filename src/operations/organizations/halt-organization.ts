@@ -1,6 +1,7 @@
 import { and, count, eq, inArray } from 'drizzle-orm';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
+import { passPlaces } from '../../store/mark-places.js';
 import { only } from '../../store/only.js';
 import { authority, member, organization, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { suspendOrganization } from '../../store/suspend-organization.js';
@@ -58,6 +59,7 @@ export async function haltOrganization(call: Call, slug: string, idOrName: strin
           db.update(organization).set({ state: after.state, stateReason: reason, updatedAt: now, v: after.v }).where(eq(organization.id, id)),
           ...marks.statements,
           ...suspendOrganization(authorityId, id, `organization halted: ${reason}`, now),
+          passPlaces({ authorityId, organizationId: id }, now),
         ],
         result: { organization: after, members, already: false },
       };
