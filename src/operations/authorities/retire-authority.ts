@@ -6,6 +6,7 @@ import { artefact, authority, authorityKey, job } from '../../store/schema.js';
 import { signedLastKeys } from '../artefacts/last-keys.js';
 import { published } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
+import { hurried } from '../keys/from-custody.js';
 import { Refusal } from '../refusal.js';
 import { countMembers } from '../read.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority } from '../registry.js';
@@ -24,7 +25,8 @@ const REASON = 'superseded';
  * that what it signed in its time can be judged (§8.7). Its identifier and its place are not used again.
  * @throws Refusal invalid_request
  */
-export async function retireAuthority(call: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+export async function retireAuthority(asked: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+  const call: Call = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'administer', slug);
   if (!reason) throw new Refusal('invalid_request', 'retiring an authority needs a reason');
   const { db } = call.store;
