@@ -12,8 +12,8 @@ const LINES = 5000;
  */
 export function forgetJobs(now: number): readonly Statement[] {
   const before = now - JOB_KEPT;
-  const old = `SELECT id FROM (SELECT id, state, updated_at, row_number() OVER (PARTITION BY authority_id, kind ORDER BY created_at DESC, id DESC) AS n FROM job)
-    WHERE n > ${JOBS_KEPT} AND state <> 'running' AND updated_at < ? AND NOT EXISTS (SELECT 1 FROM crawl_entity WHERE job_id = id)`;
+  const old = `SELECT id FROM (SELECT id, state, updated_at, row_number() OVER (PARTITION BY authority_id, kind ORDER BY created_at DESC, id DESC) AS n FROM job) AS one
+    WHERE n > ${JOBS_KEPT} AND state <> 'running' AND updated_at < ? AND NOT EXISTS (SELECT 1 FROM crawl_entity WHERE job_id = one.id)`;
   return [
     raw(`DELETE FROM job_refusal WHERE rowid IN (SELECT rowid FROM job_refusal WHERE job_id IN (${old}) LIMIT ${LINES})`, before),
     raw(`DELETE FROM job WHERE id IN (${old}) AND NOT EXISTS (SELECT 1 FROM job_refusal WHERE job_id = job.id)`, before),
