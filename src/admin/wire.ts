@@ -144,11 +144,21 @@ export const keySchema = z
       .openapi({ description: 'The largest `exp` of the Entity Configurations published before it; it signs nothing until then' }),
   })
   .openapi('Key');
+/** What is shown of a cell; nothing where the store cannot read it, so that the rest of the row, and what was done with it, is told. */
+function shown<T>(read: () => T, nothing: T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SyntaxError) return nothing;
+    throw error;
+  }
+}
+
 export const presentKey = (row: AuthorityKeyRow): z.infer<typeof keySchema> => ({
   kid: row.kid,
   alg: row.alg,
   state: row.state,
-  jwk: row.jwk,
+  jwk: shown(() => ({ ...row.jwk }), { kid: row.kid, kty: 'unreadable' }),
   created_at: row.createdAt,
   staged_at: row.stagedAt,
   active_at: row.activeAt,
@@ -278,16 +288,6 @@ export const presentEnrollment = ({ member: row, organization, hosted }: Exporte
   ...(row.domainControl && { domain_control: { method: 'operator', reason: row.domainControl.reason ?? 'it showed a token under its host' } }),
   ...(hosted !== undefined && { hosted_configuration: hosted }),
 });
-/** What is shown of a cell; nothing where the store cannot read it, so that the rest of the row, and what was done with it, is told. */
-function shown<T>(read: () => T, nothing: T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof SyntaxError) return nothing;
-    throw error;
-  }
-}
-
 export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => ({
   id: row.id,
   entity_id: row.entityId,

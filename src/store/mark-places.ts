@@ -1,7 +1,7 @@
 import { insertRows } from './bulk.js';
 import { raw, type Statement } from './database.js';
 import { artefact } from './schema.js';
-import { NEVER } from './words.js';
+import { NEVER, NUMBER } from './words.js';
 
 /**
  * Where a mark lies, one place for each type and bearer. A grant in force has its place also while no mark can be signed: it
@@ -59,6 +59,44 @@ export const giveUpPlace = ({ authorityId, trustMarkType, memberId, entityId }: 
 /** All grants of a type have ended. All keys of a type lie between its line break and the character after it. */
 export const giveUpPlacesOf = (authorityId: string, trustMarkType: string): Statement =>
   raw("DELETE FROM artefact WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ?", authorityId, `${trustMarkType}\n`, `${trustMarkType}\u000b`);
+
+/** Whose grants have ended, or bear nothing for a while: a grant, a member, the members of an organization. */
+export type Ended = { readonly grantId: string } | { readonly memberId: string } | { readonly authorityId: string; readonly organizationId: string };
+
+function grantsOf(of: Ended): readonly [where: string, ...params: unknown[]] {
+  if ('grantId' in of) return ['x.id = ?', of.grantId];
+  if ('memberId' in of) return ['x.member_id = ?', of.memberId];
+  return ['x.member_id IN (SELECT id FROM member WHERE authority_id = ? AND organization_id = ?)', of.authorityId, of.organizationId];
+}
+
+/**
+ * An entity may be a member of several authorities, each membership marked by itself: their marks have one place. When one of
+ * them gives it up, another one in force has it from then on, held until its mark is issued. Goes after what ends the one,
+ * and looks at what is in force then. CROSS: found through the ended ones, however many grants there are.
+ */
+export const passPlaces = (of: Ended, now: number): Statement => {
+  const [where, ...params] = grantsOf(of);
+  return raw(
+    `INSERT INTO artefact (authority_id, kind, key, variant, media_type, bytes, sha256, iat, exp, cap, kid, generation, cut, member_id, renew_at, lease_until, withheld)
+     SELECT g.authority_id, 'mark', g.trust_mark_type || '\n' || g.entity_id, '', 'application/trust-mark+jwt', ?, ?, ${NUMBER}, ${NUMBER},
+       nullif(min(coalesce(g.valid_until, ${NEVER}), coalesce(t.delegation_exp, ${NEVER}), coalesce(m.valid_until, ${NEVER})), ${NEVER}), '', 0, 0, g.member_id, ${NUMBER}, 0, 'not_issued'
+     FROM trust_mark_grant AS x
+       CROSS JOIN trust_mark_grant AS g ON g.authority_id = x.authority_id AND g.entity_id = x.entity_id AND g.trust_mark_type = x.trust_mark_type AND g.id <> x.id
+       CROSS JOIN trust_mark_type AS t ON t.authority_id = g.authority_id AND t.trust_mark_type = g.trust_mark_type
+       CROSS JOIN member AS m ON m.id = g.member_id
+       CROSS JOIN authority AS a ON a.id = g.authority_id
+     WHERE ${where} AND g.state = 'active' AND t.state = 'active' AND m.state = 'active' AND a.state <> 'retired'
+       AND min(coalesce(g.valid_until, ${NEVER}), coalesce(t.delegation_exp, ${NEVER}), coalesce(m.valid_until, ${NEVER})) > ?
+     ON CONFLICT (authority_id, kind, key, variant) DO NOTHING`,
+    HELD,
+    HELD_SHA256,
+    now,
+    now,
+    now,
+    ...params,
+    now,
+  );
+};
 
 /** What has an end that bounds marks: a membership, or a type by its delegation. */
 export type Bounded = { readonly memberId: string } | { readonly authorityId: string; readonly trustMarkType: string };

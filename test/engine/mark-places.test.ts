@@ -5,6 +5,7 @@ import { backgroundTurn } from '../../src/operations/background.js';
 import { systemCall } from '../../src/operations/call.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { withdrawInstance } from '../../src/operations/marks/grant-mark.js';
+import { moveEnd } from '../../src/operations/members/move-end.js';
 import { NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
 const A = '/authorities/main';
@@ -14,6 +15,8 @@ const TYPE = 'https://anchor.example.org/marks/certified';
 const DAY = 86_400;
 const of = encodeURIComponent;
 const turn = (d: TestDeployment) => backgroundTurn(d.deployment, { more: () => true });
+
+const issuerId = async (d: TestDeployment) => String((await d.rows('SELECT authority_id FROM trust_mark_type'))[0]?.['authority_id']);
 
 /** A member of one authority that another one has marked. */
 async function marked(grant: object = {}, member: object = {}) {
@@ -136,6 +139,25 @@ describe('a grant in force has its place also while no mark can be signed', () =
     await ok('POST', '/authorities/marks/resume', { reason: 'y' });
     await turn(d);
     expect((await mark()).status).toBe(404);
+  });
+});
+
+describe('a delegation that has ended', () => {
+  it('while a member comes back: its mark is issued once there is another one', async () => {
+    const { d, ok, mark } = await marked();
+    const delegated = (exp: number) => d.execute(`UPDATE trust_mark_type SET delegation_exp = ${exp}`);
+    await delegated(NOW + 10);
+    await d.deployment.store.write(moveEnd(d.deployment, { authorityId: await issuerId(d), trustMarkType: TYPE }, NOW + 10));
+    await ok('POST', `${A}/members/${of(RP)}/suspend`, { reason: 'x' });
+    d.clock = NOW + 60;
+    await ok('POST', `${A}/members/${of(RP)}/resume`, {});
+    expect((await mark()).status).toBe(404);
+    await turn(d);
+    expect([(await mark()).status, await fsck(d.deployment)]).toEqual([404, []]);
+    await delegated(NOW + DAY);
+    await d.deployment.store.write(moveEnd(d.deployment, { authorityId: await issuerId(d), trustMarkType: TYPE }, NOW + DAY));
+    await turn(d);
+    expect([(await mark()).status, await fsck(d.deployment)]).toEqual([200, []]);
   });
 });
 

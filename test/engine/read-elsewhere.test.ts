@@ -92,6 +92,21 @@ describe('a decision about what stands in another chain', () => {
     });
   });
 
+  it('is asked also where the first event of the chain is lost', async () => {
+    const d = await two();
+    const { id, jwks } = await testMember('https://other.example.com');
+    await enrollMember(d.call, 'main', { entityId: id, jwks });
+    await d.execute("DELETE FROM event WHERE seq = 1 AND authority_id = (SELECT id FROM authority WHERE slug = 'main')");
+    await outcomeOf(
+      enrollMember(
+        afterDeciding(d.call, () => haltAuthority(d.call, 'two', 'fraud')),
+        'main',
+        { ...d.row, activate: true },
+      ),
+    );
+    expect([await stateOf(d), await statement(d)]).toEqual(['none', 404]);
+  });
+
   it('of an import it is the line that is refused', async () => {
     const d = await two();
     const other = await testMember('https://other.example.com');

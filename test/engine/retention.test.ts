@@ -25,6 +25,18 @@ it('finished jobs go after 90 days with their reports, but for the last of each 
   expect((await d.rows("SELECT 1 FROM job WHERE state = 'running' OR kind = 'impact'")).length).toBe(2);
 });
 
+it('the job of a crawl whose result is on show stays, however old and however many came after it', async () => {
+  const d = await testDeployment();
+  const [{ id } = { id: '' }] = (await d.rows('SELECT id FROM authority')) as { id: string }[];
+  for (let n = 0; n < 25; n++)
+    await d.execute(`INSERT INTO job VALUES ('job_crawl${String(n).padStart(2, '0')}', '${id}', 'crawl', 'done', 0, 0, 0, '{}', 'x', ${NOW + n}, ${NOW + n})`);
+  await d.execute("INSERT INTO crawl_entity (job_id, entity_id, depth, state) VALUES ('job_crawl00', 'https://a.example', 1, 'done')");
+  d.clock = NOW + 91 * day;
+  await purge(d.deployment);
+  const left = (await d.rows('SELECT id FROM job ORDER BY id')).map((row) => row['id']);
+  expect([left.length, left[0], left[1]]).toEqual([21, 'job_crawl00', 'job_crawl05']);
+});
+
 it('what was watched of a member goes when the member has ended', async () => {
   const d = await testDeployment();
   for (const name of ['one', 'two']) {

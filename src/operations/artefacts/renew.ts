@@ -59,8 +59,11 @@ const dueOf = ({ store: { db }, now }: Deployment, which: SQL, limit: number): P
 
 async function renewFor(deployment: Deployment, authorityId: string, rows: readonly Due[]): Promise<void> {
   const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
-  if (row?.state === 'retired' && rows.some(({ kind }) => kind === 'historical_keys')) await renewLastKeys(deployment, row);
-  if (row?.state !== 'active') return restThose(deployment, rows);
+  const isLast = ({ kind }: Due) => row?.state === 'retired' && kind === 'historical_keys';
+  if (row && rows.some(isLast)) await renewLastKeys(deployment, row);
+  // What a retired authority still says is due until it was signed: a revocation may have come in between.
+  const others = rows.filter((one) => !isLast(one));
+  if (row?.state !== 'active') return restThose(deployment, others);
   await renewThose(deployment, await issuerOf(deployment, row), rows);
 }
 
@@ -182,11 +185,13 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
 /** What marks are renewed from. */
 interface Sources {
   readonly members: ReadonlyMap<string, typeof member.$inferSelect>;
-  /** By where the mark lies. */
+  /** By whose mark lies where: an entity may be a member of several authorities. */
   readonly grants: ReadonlyMap<string, { readonly grant: GrantRow; readonly type: MarkTypeRow; readonly member: typeof member.$inferSelect }>;
   /** Collected on the way. */
   readonly marks: IssuedMark[];
 }
+
+const markedBy = (memberId: string | null, place: string): string => `${memberId}\n${place}`;
 
 async function grantsOf({ store: { db } }: Deployment, issuer: Issuer, rows: readonly Due[]): Promise<Sources['grants']> {
   const marked = rows.filter(({ kind }) => kind === 'mark').map(({ memberId }) => memberId);
@@ -205,7 +210,7 @@ async function grantsOf({ store: { db } }: Deployment, issuer: Issuer, rows: rea
         eq(member.state, 'active'),
       ),
     );
-  return new Map(found.map((one) => [markKey(one.grant.trustMarkType, one.grant.entityId), one]));
+  return new Map(found.map((one) => [markedBy(one.member.id, markKey(one.grant.trustMarkType, one.grant.entityId)), one]));
 }
 
 async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members, grants, marks }: Sources): Promise<NewArtefact | undefined> {
@@ -217,7 +222,7 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
     case 'head':
       return resignedHead(deployment, issuer);
     case 'mark': {
-      const from = grants.get(row.key);
+      const from = grants.get(markedBy(row.memberId, row.key));
       if (!from) return undefined;
       const issued = await issueMark(deployment, issuer, from.type, from.grant, from.member);
       marks.push(issued);

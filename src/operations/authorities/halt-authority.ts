@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm';
 import { consequencesOf } from '../facts.js';
 import { authority } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
+import { hurried } from '../keys/from-custody.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
 import { suspendMemberships } from './memberships.js';
@@ -23,7 +24,8 @@ export const moved = ({ state, stateReason, cut, updatedAt, v }: AuthorityRow) =
  * which is definite: 503 would mean "try again", and a verifier may keep what it has until then.
  * @throws Refusal invalid_request, wrong_state when it is retired
  */
-export async function haltAuthority(call: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+export async function haltAuthority(asked: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+  const call: Call = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'cut', slug);
   if (!reason) throw new Refusal('invalid_request', 'halting an authority needs a reason');
   const { db } = call.store;

@@ -1,10 +1,12 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull } from 'drizzle-orm';
 import { putArtefacts } from '../../store/bulk.js';
+import type { Statement } from '../../store/database.js';
 import { consequencesOf } from '../facts.js';
-import { authority, authorityKey, job } from '../../store/schema.js';
+import { artefact, authority, authorityKey, job } from '../../store/schema.js';
 import { signedLastKeys } from '../artefacts/last-keys.js';
 import { published } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
+import { hurried } from '../keys/from-custody.js';
 import { Refusal } from '../refusal.js';
 import { countMembers } from '../read.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority } from '../registry.js';
@@ -23,7 +25,8 @@ const REASON = 'superseded';
  * that what it signed in its time can be judged (§8.7). Its identifier and its place are not used again.
  * @throws Refusal invalid_request
  */
-export async function retireAuthority(call: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+export async function retireAuthority(asked: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+  const call: Call = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'administer', slug);
   if (!reason) throw new Refusal('invalid_request', 'retiring an authority needs a reason');
   const { db } = call.store;
@@ -64,7 +67,7 @@ export async function retireAuthority(call: Call, slug: string, reason: string |
             .set({ state: 'cancelled', updatedAt: now })
             .where(and(eq(job.authorityId, id), eq(job.state, 'running'))),
           ...consequencesOf(id, { fact: 'authority stopped' }, now),
-          ...(artefacts.length ? putArtefacts(artefacts) : []),
+          ...(artefacts.length ? putArtefacts(artefacts) : [keysDue(call, id, now)]),
           ...above.statements,
         ],
         result: { authority: after, already: false },
@@ -72,6 +75,13 @@ export async function retireAuthority(call: Call, slug: string, reason: string |
     },
   });
 }
+
+/** What a revocation has withheld, of an authority that was halted then, is due again: no resume will make it so. */
+const keysDue = ({ store: { db } }: Call, id: string, now: number): Statement =>
+  db
+    .update(artefact)
+    .set({ renewAt: now, leaseUntil: 0 })
+    .where(and(eq(artefact.authorityId, id), eq(artefact.kind, 'historical_keys'), isNotNull(artefact.withheld)));
 
 /**
  * The historical keys as they stay, signed by the key that signs until now, or else by the last one that can. Without a working custody those signed last stay:

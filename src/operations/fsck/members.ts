@@ -31,6 +31,7 @@ export async function checkMembers(db: Database, authorityId: string, indexedTo:
         jwks: sql<string>`${member.jwks}`,
         spelling: member.spelling,
         statement: artefact.bytes,
+        withheld: artefact.withheld,
       })
       .from(member)
       .leftJoin(artefact, and(eq(artefact.authorityId, member.authorityId), eq(artefact.kind, 'statement'), eq(artefact.key, member.entityId)))
@@ -38,11 +39,12 @@ export async function checkMembers(db: Database, authorityId: string, indexedTo:
       .orderBy(asc(member.entityId))
       .limit(PAGE);
     const read = rows.map((row) => ({ ...row, jwks: keysOf(row.jwks) }));
-    for (const { entityId, state, statement, jwks } of read) {
+    for (const { entityId, state, statement, withheld, jwks } of read) {
       if (state === 'active' && statement === null) add('artefact_missing', `statement ${entityId}`, 'the member is active and has no statement');
       if (state !== 'active' && statement !== null) add('artefact_orphan', `statement ${entityId}`, `the member is ${state} and has a statement`);
       if (jwks === null) add('cell_unreadable', `member ${entityId}`, 'its column jwks holds no key set');
-      const jws = statement === null ? undefined : parseJws(statement, 'entity-statement+jwt');
+      // One that is withheld, because a key was taken out perhaps, says what is true no more, to nobody.
+      const jws = statement === null || withheld !== null ? undefined : parseJws(statement, 'entity-statement+jwt');
       if (jws?.ok && jwks && !jsonEqual(jws.value.claims['jwks'], jwks))
         add('artefact_claims', `statement ${entityId}`, 'its keys are not those bound to the member');
     }

@@ -124,7 +124,9 @@ function saveKeys({ store: { db } }: Call, before: readonly AuthorityKeyRow[], a
     if (old === row) return [];
     // What signing raises is not ours to write: it may have risen since the row was read.
     const { id, signedUntil: _, unseenUntil: __, ...columns } = row;
-    return [db.update(authorityKey).set(columns).where(eq(authorityKey.id, id))];
+    // Nor what stays: a damaged cell stops no revocation.
+    const changed = Object.fromEntries(Object.entries(columns).filter(([name, value]) => value !== old[name as keyof AuthorityKeyRow]));
+    return Object.keys(changed).length === 0 ? [] : [db.update(authorityKey).set(changed).where(eq(authorityKey.id, id))];
   });
 }
 

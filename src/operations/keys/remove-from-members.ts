@@ -1,5 +1,5 @@
 import { and, eq, gt, inArray, sql } from 'drizzle-orm';
-import type { PublicJwk } from '../../federation/entry.js';
+import type { JwkSet, PublicJwk } from '../../federation/entry.js';
 import { calculateJwkThumbprint } from 'jose';
 import { sameKey } from '../../federation/jwk-set.js';
 import { putArtefacts } from '../../store/bulk.js';
@@ -27,6 +27,41 @@ interface Rewritten {
   readonly events: readonly EventsOf[];
 }
 
+/** A key that was compromised, as it is found among others. */
+interface GoneKey {
+  readonly thumbprint: string;
+  /** Stands in every key set that has it. */
+  readonly text: string;
+}
+
+/** The `kid` of a key of ours is its thumbprint, also where the key itself cannot be read. */
+async function goneKey({ kid, jwk }: AuthorityKeyRow): Promise<GoneKey> {
+  try {
+    return { thumbprint: await calculateJwkThumbprint(jwk), text: String(jwk.x ?? jwk.n) };
+  } catch {
+    return { thumbprint: kid, text: kid };
+  }
+}
+
+/** A member's keys apart; undefined: what stands there is no key set that can be read. A cut does not stop at that. */
+async function split(jwks: JwkSet, thumbprint: string): Promise<{ readonly kept: readonly PublicJwk[]; readonly gone: readonly PublicJwk[] } | undefined> {
+  try {
+    const named = await Promise.all(jwks.keys.map(async (key) => ({ key, is: (await calculateJwkThumbprint(key)) === thumbprint })));
+    return { kept: named.filter(({ is }) => !is).map(({ key }) => key), gone: named.filter(({ is }) => is).map(({ key }) => key) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What was taken away before, and this; as it stands there where it cannot be read, so that nothing is followed. */
+function withKey(removedKeys: readonly string[], thumbprint: string): readonly string[] {
+  try {
+    return [...new Set([...removedKeys, thumbprint])];
+  } catch {
+    return removedKeys;
+  }
+}
+
 /**
  * A key of an authority of ours was compromised: no member row of this deployment vouches for it from this commit on. Where
  * the row is the authority's own, as a Subordinate, the heir stands there in its place, so that chains hold. A row that has
@@ -40,7 +75,8 @@ export async function removeFromMembers(
   gone: AuthorityKeyRow,
   heir: AuthorityKeyRow | undefined,
 ): Promise<Removed> {
-  const carrying = () => membersWith(call, gone.jwk);
+  const key = await goneKey(gone);
+  const carrying = () => membersWith(call, key);
   // The chains first, then the rows again: what was read before a chain was watched may have moved.
   const watched = new Set((await carrying()).map(({ authorityId }) => authorityId));
   for (const id of watched) await watch(id);
@@ -50,58 +86,60 @@ export async function removeFromMembers(
     events: [{ type: 'authority.key_compromised', subjectKind: 'authority', subjectId: of.id, detail: { entity_id: of.entityId, kid: gone.kid } }],
   }));
   const rewritten: Rewritten[] = [];
-  for (const row of rows) rewritten.push(await rewrite(call, watch, of, row, gone.jwk, heir?.jwk));
+  for (const row of rows) rewritten.push(await rewrite(call, watch, of, row, key, heir?.jwk));
   const ours = new Set((await call.store.db.select({ entityId: authority.entityId }).from(authority)).map(({ entityId }) => entityId));
   return {
     ...byChain(of.id, [...told, ...rewritten.flatMap(({ events }) => events)]),
-    statements: [await boundToNoOther(of, gone.jwk, rows), ...rewritten.flatMap(({ statements }) => statements)],
+    statements: [boundToNoOther(of, key, rows), ...rewritten.flatMap(({ statements }) => statements)],
     foreignSuperiors: of.authorityHints.filter((hint) => !ours.has(hint)),
   };
 }
 
 /** One to whom the key was bound meanwhile, under an authority whose chain was not watched, is rewritten as well: decided again. */
-const boundToNoOther = async (of: AuthorityRow, key: PublicJwk, rows: readonly MemberRow[]): Promise<Statement> =>
+const boundToNoOther = (of: AuthorityRow, { thumbprint }: GoneKey, rows: readonly MemberRow[]): Statement =>
   onlyWhile(
     of.id,
     'NOT EXISTS (SELECT 1 FROM member_key WHERE thumbprint = ? AND member_id NOT IN (SELECT value FROM json_each(?)))',
-    await calculateJwkThumbprint(key),
+    thumbprint,
     JSON.stringify(rows.map(({ id }) => id)),
   );
 
 /** Members that list a key, under whatever `kid`: by the index, and by their text where an earlier version wrote rows that are not in it. */
-async function membersWith(call: Call, key: PublicJwk): Promise<readonly MemberRow[]> {
+async function membersWith(call: Call, { thumbprint, text }: GoneKey): Promise<readonly MemberRow[]> {
   const { db } = call.store;
   const after = await indexedTo(db);
-  const bound = db
-    .select({ id: memberKey.memberId })
-    .from(memberKey)
-    .where(eq(memberKey.thumbprint, await calculateJwkThumbprint(key)));
+  const bound = db.select({ id: memberKey.memberId }).from(memberKey).where(eq(memberKey.thumbprint, thumbprint));
   const rows = await db.select().from(member).where(inArray(member.id, bound));
   if (after === undefined) return rows;
   const unread = await db
     .select()
     .from(member)
-    .where(and(gt(member.id, after), sql`instr(${member.jwks}, ${String(key.x ?? key.n)}) > 0`));
+    .where(and(gt(member.id, after), sql`instr(${member.jwks}, ${text}) > 0`));
   const known = new Set(rows.map(({ id }) => id));
-  return [...rows, ...unread.filter(({ id, jwks }) => !known.has(id) && jwks.keys.some((one) => sameKey(one, key)))];
+  const carrying = await Promise.all(unread.map(async ({ jwks }) => ((await split(jwks, thumbprint))?.gone.length ?? 1) > 0));
+  return [...rows, ...unread.filter(({ id }, n) => !known.has(id) && carrying[n])];
 }
 
-async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: MemberRow, gone: PublicJwk, heir: PublicJwk | undefined): Promise<Rewritten> {
+async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: MemberRow, gone: GoneKey, heir: PublicJwk | undefined): Promise<Rewritten> {
   const { db } = call.store;
   const own = before.entityId === of.entityId;
-  const kept = before.jwks.keys.filter((one) => !sameKey(one, gone));
-  const added = own && heir && !kept.some((one) => sameKey(one, heir)) ? [heir] : [];
+  // Keys that cannot be read stay as they stand there, for a person to look at, and are vouched for no more.
+  const bound = await split(before.jwks, gone.thumbprint);
+  const kept = bound?.kept ?? [];
+  const added = bound && own && heir && !kept.some((one) => sameKey(one, heir)) ? [heir] : [];
   const now = call.now();
   const bare = kept.length + added.length === 0;
-  // No configuration that shows it again binds it.
-  const removedKeys = [...new Set([...before.removedKeys, await calculateJwkThumbprint(gone)])];
   const wanted: MemberRow = {
     ...before,
-    jwks: { keys: [...kept, ...added] },
-    removedKeys,
+    jwks: bound ? { keys: [...kept, ...added] } : before.jwks,
+    removedKeys: withKey(before.removedKeys, gone.thumbprint),
     keysIat: now,
     cut: before.cut + 1,
-    ...(bare && before.state === 'active' && { state: 'suspended', stateReason: 'the only key we vouched for was compromised' }),
+    ...(bare &&
+      before.state === 'active' && {
+        state: 'suspended',
+        stateReason: bound ? 'the only key we vouched for was compromised' : 'a key was compromised, and the others cannot be read',
+      }),
     // A configuration that the key signed is not served; the member uploads another.
     hosted: false,
     updatedAt: now,
@@ -119,7 +157,7 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
     reason: 'compromised',
     detail: {
       entity_id: before.entityId,
-      removed: before.jwks.keys.filter((one) => sameKey(one, gone)).map(({ kid }) => kid),
+      removed: bound ? bound.gone.map(({ kid }) => kid) : null,
       added: added.map(({ kid }) => kid),
       from: before.state,
       to: after.state,

@@ -3,6 +3,7 @@ import { allow, type Call } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, findAuthority } from '../registry.js';
 import { changeKeys, pick, swap } from './change-keys.js';
+import { hurried } from './from-custody.js';
 import { heirAmong, spareKey } from './heir.js';
 import { removeFromMembers } from './remove-from-members.js';
 
@@ -22,7 +23,8 @@ const SIGNED = ['active', 'retiring', 'historical'];
  * that does not answer nothing is served until it does.
  * @throws Refusal invalid_request for an unknown reason, wrong_state where `compromised` would be taken back
  */
-export async function revokeKey(call: Call, slug: string, kid: string, reason: string): Promise<Revoked> {
+export async function revokeKey(asked: Call, slug: string, kid: string, reason: string): Promise<Revoked> {
+  const call: Call = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'keys', slug);
   if (!isRevocationReason(reason)) throw new Refusal('invalid_request', explainReason(reason));
   const authority = await findAuthority(call.store.db, slug);

@@ -3,6 +3,7 @@ import { putArtefacts, whileCurrent } from '../../store/bulk.js';
 import { type EventsOf, HeadMoved, type Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import { inLot, overList, readByList } from '../../store/lots.js';
+import { passPlaces } from '../../store/mark-places.js';
 import { only } from '../../store/only.js';
 import { artefact, authority, knownEntity, trustMark, trustMarkGrant } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
@@ -226,5 +227,5 @@ export async function cutMarksOf(
         ],
       });
   }
-  return { statements, elsewhere };
+  return { statements: [...statements, ...(statements.length ? [passPlaces({ memberId: member.id }, deployment.now())] : [])], elsewhere };
 }

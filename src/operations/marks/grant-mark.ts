@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
-import { giveUpPlace, holdPlaces } from '../../store/mark-places.js';
+import { giveUpPlace, holdPlaces, passPlaces } from '../../store/mark-places.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { HeadMoved } from '../../store/change.js';
 import { allow, type Call, change } from '../call.js';
@@ -60,7 +60,7 @@ export async function grantMark(call: Call, slug: string, input: GrantInput): Pr
       if (about.state !== 'active') throw new Refusal('wrong_state', `a member that is ${about.state} holds no mark`);
       const before = await findGrant(call, issuing.id, type.trustMarkType, about.id);
       if (before?.state === 'active') throw new Refusal('already_exists', `${about.entityId} has this mark already (grant ${before.id})`);
-      if (seen) expectNotOvertaken(seen.v, before?.v);
+      expectNotOvertaken(seen?.v, before?.v);
       const now = call.now();
       const grant: GrantRow = {
         id: before?.id ?? id,
@@ -153,6 +153,7 @@ export async function withdrawGrant(call: Call, slug: string, id: string, reason
           ...(await withdrawMarks(call, await findAuthority(db, slug), eq(trustMark.grantId, id), reason)),
           giveUpPlace(before),
           db.update(trustMarkGrant).set({ state: 'revoked', reason, updatedAt: grant.updatedAt, v: grant.v }).where(eq(trustMarkGrant.id, id)),
+          passPlaces({ grantId: id }, call.now()),
         ],
         result: { grant, mark: null },
       };

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gt, isNull } from 'drizzle-orm';
+import { and, asc, count, eq, gt, isNull, sql } from 'drizzle-orm';
 import { isTrustMarkType, parseTrustMarkDelegation } from '../../federation/entry.js';
 import { insertRows } from '../../store/bulk.js';
 import { giveUpPlacesOf } from '../../store/mark-places.js';
@@ -192,7 +192,7 @@ export async function haltMarkType(
                 giveUpPlacesOf(authorityId, type),
                 db
                   .update(trustMarkGrant)
-                  .set({ state: 'revoked', reason: `type halted: ${reason}`, updatedAt: now })
+                  .set({ state: 'revoked', reason: `type halted: ${reason}`, updatedAt: now, v: sql`v + 1` })
                   .where(grants),
               ]
             : []),

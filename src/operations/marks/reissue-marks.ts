@@ -38,7 +38,11 @@ export async function reissueMarks(deployment: Deployment, members: readonly Mem
   for (const { issuing, grants } of await issuersOf(deployment, [...byId.keys()], watch, { living: true })) {
     const types = await db.select().from(trustMarkType).where(eq(trustMarkType.authorityId, issuing.id));
     const typeOf = new Map<string, MarkTypeRow>(types.filter(({ state }) => state === 'active').map((row) => [row.trustMarkType, row]));
-    const due = dueGrants(grants, typeOf, byId, deployment.now());
+    const now = deployment.now();
+    const standing = dueGrants(grants, typeOf, byId, now);
+    const due = standing.filter(({ type: { delegationExp } }) => delegationExp === null || delegationExp > now);
+    // Where the delegation has ended its place is kept as well: the next delegation moves its end, and a mark is due there.
+    held.push(...standing.filter((one) => !due.includes(one)).map(({ type, grant, about }) => placeOf(type, grant, about)));
     const signs = issuing.state === 'active' && (await authorityKeys(db, issuing.id)).some(({ state }) => state === 'active');
     const issued = signs && due.length ? await issueAll(deployment, issuing, due) : [];
     all.push(...issued);
@@ -65,7 +69,7 @@ interface DueGrant {
   readonly about: MemberRow;
 }
 
-/** Grants that a mark can be issued from now. */
+/** Grants that a mark stands for now, or will when there is a delegation again. */
 const dueGrants = (
   grants: readonly GrantRow[],
   types: ReadonlyMap<string, MarkTypeRow>,
@@ -75,7 +79,7 @@ const dueGrants = (
   grants.flatMap((grant) => {
     const [type, about] = [types.get(grant.trustMarkType), members.get(grant.memberId)];
     if (!type || !about || (grant.validUntil !== null && grant.validUntil <= now)) return [];
-    return type.delegationExp !== null && type.delegationExp <= now ? [] : [{ type, grant, about }];
+    return [{ type, grant, about }];
   });
 
 async function issueAll(deployment: Deployment, issuing: AuthorityRow, due: readonly DueGrant[]): Promise<readonly IssuedMark[]> {

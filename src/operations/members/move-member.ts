@@ -7,6 +7,7 @@ import { only } from '../../store/only.js';
 import { artefact } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
+import { hurried } from '../keys/from-custody.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
 import { Refusal } from '../refusal.js';
 import { expectNotOvertaken, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
@@ -39,6 +40,7 @@ export async function moveMember(call: Call, slug: string, id: string, name: Mem
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
   const { entityId, cut } = await findMember(db, authorityId, id);
+  const hurriedCall: Call = { ...call, custody: hurried(call.custody) };
   return change<Moved>(call, {
     authorityId,
     scope: entityId,
@@ -49,7 +51,15 @@ export async function moveMember(call: Call, slug: string, id: string, name: Mem
       expectVersion(before, version);
       expectMovable(before, name, verb);
       if (verb.effect !== 'cut') expectNotOvertaken(cut, before.cut);
-      const effects = await EFFECTS[verb.effect]({ call, slug, before, verb, watch, reason, decided: isDecision(verb, version) });
+      const effects = await EFFECTS[verb.effect]({
+        call: verb.effect === 'cut' ? hurriedCall : call,
+        slug,
+        before,
+        verb,
+        watch,
+        reason,
+        decided: isDecision(verb, version),
+      });
       const event = {
         type: verb.event,
         subjectKind: 'member' as const,

@@ -1,11 +1,13 @@
 import { and, count, eq, inArray } from 'drizzle-orm';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
+import { passPlaces } from '../../store/mark-places.js';
 import { only } from '../../store/only.js';
 import { authority, member, organization, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { suspendOrganization } from '../../store/suspend-organization.js';
 import { allow, type Call, change } from '../call.js';
 import { type WithMarks, withdrawMarks } from '../marks/cut-marks.js';
+import { hurried } from '../keys/from-custody.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority } from '../registry.js';
 import { organizationOrRefuse, type OrganizationRow } from './find-organization.js';
@@ -23,7 +25,8 @@ export interface MovedOrganization {
  * suspended. Until the organization is resumed none of its members becomes active.
  * @throws Refusal invalid_request, not_found
  */
-export async function haltOrganization(call: Call, slug: string, idOrName: string, reason: string | undefined): Promise<MovedOrganization> {
+export async function haltOrganization(asked: Call, slug: string, idOrName: string, reason: string | undefined): Promise<MovedOrganization> {
+  const call: Call = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'cut', slug);
   if (!reason) throw new Refusal('invalid_request', 'halting an organization needs a reason');
   const { db } = call.store;
@@ -58,6 +61,7 @@ export async function haltOrganization(call: Call, slug: string, idOrName: strin
           db.update(organization).set({ state: after.state, stateReason: reason, updatedAt: now, v: after.v }).where(eq(organization.id, id)),
           ...marks.statements,
           ...suspendOrganization(authorityId, id, `organization halted: ${reason}`, now),
+          passPlaces({ authorityId, organizationId: id }, now),
         ],
         result: { organization: after, members, already: false },
       };
