@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
@@ -8,6 +9,8 @@ import { defineConfig } from 'vitest/config';
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
+    // Also where the machine has two processors, of which vitest would leave one idle.
+    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       { test: { name: 'federation', include: ['test/federation/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'node', include: ['test/engine/*.test.ts', 'test/node/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },

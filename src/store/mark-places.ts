@@ -81,11 +81,10 @@ export const passPlaces = (of: Ended, now: number): Statement => {
      SELECT g.authority_id, 'mark', g.trust_mark_type || '\n' || g.entity_id, '', 'application/trust-mark+jwt', ?, ?, ${NUMBER}, ${NUMBER},
        nullif(min(coalesce(g.valid_until, ${NEVER}), coalesce(t.delegation_exp, ${NEVER}), coalesce(m.valid_until, ${NEVER})), ${NEVER}), '', 0, 0, g.member_id, ${NUMBER}, 0, 'not_issued'
      FROM trust_mark_grant AS x
-       CROSS JOIN trust_mark_grant AS g ON g.authority_id = x.authority_id AND g.entity_id = x.entity_id AND g.trust_mark_type = x.trust_mark_type AND g.id <> x.id
-       CROSS JOIN trust_mark_type AS t ON t.authority_id = g.authority_id AND t.trust_mark_type = g.trust_mark_type
-       CROSS JOIN member AS m ON m.id = g.member_id
-       CROSS JOIN authority AS a ON a.id = g.authority_id
-     WHERE ${where} AND g.state = 'active' AND t.state = 'active' AND m.state = 'active' AND a.state <> 'retired'
+       CROSS JOIN trust_mark_grant AS g CROSS JOIN trust_mark_type AS t CROSS JOIN member AS m CROSS JOIN authority AS a
+     WHERE ${where} AND g.authority_id = x.authority_id AND g.entity_id = x.entity_id AND g.trust_mark_type = x.trust_mark_type AND g.id <> x.id
+       AND t.authority_id = g.authority_id AND t.trust_mark_type = g.trust_mark_type AND m.id = g.member_id AND a.id = g.authority_id
+       AND g.state = 'active' AND t.state = 'active' AND m.state = 'active' AND a.state <> 'retired'
        AND min(coalesce(g.valid_until, ${NEVER}), coalesce(t.delegation_exp, ${NEVER}), coalesce(m.valid_until, ${NEVER})) > ?
      ON CONFLICT (authority_id, kind, key, variant) DO NOTHING`,
     HELD,
