@@ -16,10 +16,16 @@ const urlOf = (name: string) => ROOT.replace(/\/postgres$/, `/${name}`);
 const free: string[] = [];
 let made = 0;
 
-const EMPTIED = `DO $$ DECLARE names text; made record; BEGIN
+/** Rows are few, so taking them away costs less than TRUNCATE, which makes new files for each table and index. */
+const EMPTIED = `SET session_replication_role = replica;
+DO $$ DECLARE made record; filled boolean; BEGIN
   FOR made IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE NOT tgisinternal LOOP EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.of); END LOOP;
-  SELECT string_agg(quote_ident(tablename), ', ') INTO names FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state');
-  EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY'; END $$`;
+  FOR made IN SELECT tablename AS of FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state') LOOP
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', made.of) INTO filled;
+    IF filled THEN EXECUTE format('DELETE FROM %I', made.of); END IF;
+  END LOOP;
+  FOR made IN SELECT sequencename AS of FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL LOOP EXECUTE format('ALTER SEQUENCE %I RESTART', made.of); END LOOP;
+END $$`;
 
 /** A database that no other test uses meanwhile, empty but for the schema. */
 async function database(): Promise<string> {
