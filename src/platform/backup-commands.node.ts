@@ -4,13 +4,20 @@ import { headTable } from '../cli/restore.js';
 import { collect, readInput } from '../cli/shell.js';
 import type { ChainHead } from '../operations/restore/heads.js';
 import { progressLine, showReport } from './check-report.js';
-import type { Config } from './config.js';
+import { type Config, ConfigError } from './config.js';
 import { databaseFile } from './deployment.node.js';
 
 /** Heads for people, who keep them apart from the backup: only with the newest one can it be told that nothing is missing. */
 const shown = (heads: readonly ChainHead[]): string =>
   headTable(heads.map(({ slug, entityId, seq, hash, at }) => ({ authority: slug, entity_id: entityId, seq, hash, at })));
 const dated = (at: number | null): string => (at === null ? 'at a time it does not say' : new Date(at * 1000).toISOString().replace('.000', ''));
+
+/** @throws ConfigError where the database is on PostgreSQL, which has its own ways */
+function fileOf({ database, data }: Config, instead: string): string {
+  if (database) throw new ConfigError(`HOLDFAST_DATABASE is set, and this command works on the database file of a data folder. ${instead}`);
+  return databaseFile(data);
+}
+const ITS_OWN = 'PostgreSQL is backed up and restored by its own tools: docs/high-availability.md';
 
 /** What works on the database file itself: no server is asked. */
 export function backupCommands(program: Command, configOf: (command: Command) => Config): void {
@@ -21,7 +28,7 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .action(async (file: string, _options: object, command: Command) => {
       const { createBackup } = await import('./local/backup.node.js');
       const said = progressLine();
-      const { bytes, heads } = await createBackup(databaseFile(configOf(command).data), file, (what, n) =>
+      const { bytes, heads } = await createBackup(fileOf(configOf(command), ITS_OWN), file, (what, n) =>
         said(what === 'copying' ? `copying, ${n} %` : `checking the copy, ${n} MB`),
       ).finally(() => said());
       out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
@@ -51,7 +58,7 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .option('--accept-rollback', 'though it lacks events')
     .action(async (file: string, options: { acceptRollback?: boolean; knownHead: string[] }, command: Command) => {
       const { restoreBackup } = await import('./local/backup.node.js');
-      const { lost, kept, at, heads } = await restoreBackup(file, databaseFile(configOf(command).data), {
+      const { lost, kept, at, heads } = await restoreBackup(file, fileOf(configOf(command), ITS_OWN), {
         acceptRollback: options.acceptRollback === true,
         signed: options.knownHead.map((name) => readInput(name)),
       });
@@ -66,11 +73,14 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
   program.commands
     .find((one) => one.name() === 'api-key')
     ?.command('recover')
-    .description('make an owner key on the machine of the data folder, when the last one is lost; its token is shown once')
+    .description(
+      'make an owner key on the machine of the data folder, or with the password of the database, when the last one is lost; its token is shown once',
+    )
     .option('--name <name>', 'what it is called', 'recovered owner')
     .action(async ({ name }: { name: string }, command: Command) => {
-      const { recoverKey } = await import('./local/recover-owner.node.js');
-      const made = await recoverKey(databaseFile(configOf(command).data), name);
+      const { recoverKey, recoverKeyOnPostgres } = await import('./local/recover-owner.node.js');
+      const config = configOf(command);
+      const made = config.database ? await recoverKeyOnPostgres(config.database, name) : await recoverKey(databaseFile(config.data), name);
       if (command.optsWithGlobals<{ json?: boolean }>().json) return printJson(made);
       talk(`${made.id}: this token is shown once. Revoke what is lost: holdfast api-key list, holdfast api-key revoke <id>`);
       return out(made.token);
@@ -83,6 +93,7 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .option('--new-key-file <file>', 'file of mode 0600 with the new key; made when it is not there (needed unless the key is the one of the data folder)')
     .action(async (options: { newKeyFile?: string }, command: Command) => {
       const config = configOf(command);
+      fileOf(config, 'Move the database to a file (store copy), rotate there, and move it back');
       const { rotateSealKey } = await import('./local/seal-key.node.js');
       const { keys, file } = await rotateSealKey(config, options.newKeyFile);
       const done = keys === 0 ? 'all private keys are sealed under it already' : `${keys} private key(s) are sealed under it now`;

@@ -1,6 +1,7 @@
 import { parseAllowed } from '../outbound/address-guard.js';
 import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
 import { readUrl } from '../federation/read-url.js';
+import { faultOfDatabaseUrl } from './database-url.js';
 
 /**
  * Everything that can be set, where from, and what it means. One table: help text, README and parsing agree. A secret comes from
@@ -65,6 +66,52 @@ export const SETTINGS: readonly Setting[] = [
     fallback: undefined,
     about: 'serve Prometheus metrics on this port, same address',
   },
+  {
+    name: 'database',
+    env: 'HOLDFAST_DATABASE',
+    flag: 'database',
+    fallback: undefined,
+    about:
+      'postgres://user@host,host/name?sslmode=verify-full: the database is on PostgreSQL, on whichever of the hosts is the primary. Without it, it is a file in the data folder',
+  },
+  {
+    name: 'databasePassword',
+    env: 'HOLDFAST_DATABASE_PASSWORD',
+    flag: 'database-password',
+    fallback: undefined,
+    secret: true,
+    about: 'password of the user of the database; never in the URL, which is shown',
+  },
+  {
+    name: 'readDatabase',
+    env: 'HOLDFAST_READ_DATABASE',
+    flag: 'read-database',
+    fallback: undefined,
+    about: 'with --public-only: the URL of standbys nearby to read from, with a user that may only read',
+  },
+  {
+    name: 'readDatabasePassword',
+    env: 'HOLDFAST_READ_DATABASE_PASSWORD',
+    flag: 'read-database-password',
+    fallback: undefined,
+    secret: true,
+    about: 'password of the user of the read database',
+  },
+  {
+    name: 'staleness',
+    env: 'HOLDFAST_STALENESS',
+    flag: 'staleness',
+    fallback: '10s',
+    about: 'on PostgreSQL: how old what is served may be (2s to 10m); above it the answer is 503',
+  },
+  {
+    name: 'turns',
+    env: 'HOLDFAST_TURNS',
+    flag: 'turns',
+    fallback: 'on',
+    about:
+      'background work of this process (renewal, schedules, discovery): on or off. Of several processes on one database each may have it on: they share it',
+  },
   { name: 'log', env: 'HOLDFAST_LOG', flag: 'log', fallback: 'info', about: 'log level: debug, info, warn, error, silent' },
 ];
 
@@ -80,6 +127,13 @@ export interface Config {
   readonly discovery: boolean;
   readonly metricsPort: number | undefined;
   readonly log: string;
+  /** Undefined: a file in the data folder. */
+  readonly database: DatabaseAddress | undefined;
+  /** Where a public-only process reads, when it is not `database`. */
+  readonly readDatabase: DatabaseAddress | undefined;
+  /** Seconds. */
+  readonly staleness: number;
+  readonly turns: boolean;
   /** The URL is loopback http. */
   readonly development: boolean;
   /** Each setting's value (secrets hidden) and where it came from. */
@@ -88,6 +142,12 @@ export interface Config {
     readonly value: string | undefined;
     readonly source: 'flag' | 'file' | 'environment' | 'default' | 'unset';
   }[];
+}
+
+/** A database on PostgreSQL: the URL may be shown, the password not. */
+export interface DatabaseAddress {
+  readonly url: string;
+  readonly password: string | undefined;
 }
 
 export class ConfigError extends Error {}
@@ -120,6 +180,11 @@ export function readConfig(
     if (!/^\d{1,5}$/.test(text) || port < 0 || port > 65_535) faults.push(`${env_}: "${text.slice(0, 20)}" is no port`);
     return port;
   };
+  const isOn = (name: string, variable: string): boolean => {
+    const text = get(name) ?? 'on';
+    if (!['on', 'off'].includes(text)) faults.push(`${variable}: "${text.slice(0, 20)}" is neither on nor off`);
+    return text === 'on';
+  };
   const port = portOf('port', 'HOLDFAST_PORT');
   const url = get('url') === 'http://localhost:<port>' ? `http://localhost:${port}` : (get('url') ?? '');
   const parsed = readUrl(url);
@@ -140,14 +205,19 @@ export function readConfig(
   if (adminToken !== undefined && !/^[\x21-\x7e]{16,512}$/.test(adminToken)) faults.push('HOLDFAST_ADMIN_TOKEN is not 16 to 512 visible ASCII characters');
   const log = get('log') ?? 'info';
   if (!LEVELS.includes(log)) faults.push(`HOLDFAST_LOG: "${log.slice(0, 20)}" is none of ${LEVELS.join(', ')}`);
-  const discovery = get('discovery') ?? 'on';
-  if (!['on', 'off'].includes(discovery)) faults.push(`HOLDFAST_DISCOVERY: "${discovery.slice(0, 20)}" is neither on nor off`);
+  const discovery = isOn('discovery', 'HOLDFAST_DISCOVERY');
   let outboundAllow: ReturnType<typeof parseAllowed> = [];
   try {
     outboundAllow = parseAllowed(get('outboundAllow'));
   } catch (error) {
     faults.push((error as Error).message);
   }
+  const database = databaseOf('HOLDFAST_DATABASE', get('database'), get('databasePassword'), faults);
+  const readDatabase = databaseOf('HOLDFAST_READ_DATABASE', get('readDatabase'), get('readDatabasePassword'), faults);
+  const staleness = secondsOf(get('staleness') ?? '');
+  if (staleness === undefined || staleness < 2 || staleness > 600)
+    faults.push(`HOLDFAST_STALENESS: "${(get('staleness') ?? '').slice(0, 20)}" is no time from 2s to 10m, as 10s or 2m`);
+  const turns = isOn('turns', 'HOLDFAST_TURNS');
   const metricsPort = get('metricsPort') === undefined ? undefined : portOf('metricsPort', 'HOLDFAST_METRICS_PORT');
   if (faults.length) throw new ConfigError(faults.join('\n'));
   return {
@@ -159,9 +229,13 @@ export function readConfig(
     adminToken,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     outboundAllow,
-    discovery: discovery === 'on',
+    discovery,
     metricsPort,
     log,
+    database,
+    readDatabase,
+    staleness: staleness ?? 0,
+    turns,
     development,
     sources: sources.map(({ setting, value, source }) => ({
       setting,
@@ -169,4 +243,20 @@ export function readConfig(
       value: setting.name === 'url' ? url : setting.secret && value !== undefined ? '(set, not shown)' : value,
     })),
   };
+}
+
+/** Seconds of a time such as `10s` or `2m`; a bare number is seconds. */
+function secondsOf(text: string): number | undefined {
+  const [, number, unit] = /^(\d{1,6})(s|m)?$/.exec(text) ?? [];
+  return number === undefined ? undefined : Number(number) * (unit === 'm' ? 60 : 1);
+}
+
+function databaseOf(variable: string, url: string | undefined, password: string | undefined, faults: string[]): DatabaseAddress | undefined {
+  if (url === undefined) {
+    if (password !== undefined) faults.push(`${variable}_PASSWORD is set and ${variable} is not: which database is it for?`);
+    return undefined;
+  }
+  const fault = faultOfDatabaseUrl(url);
+  if (fault !== undefined) faults.push(`${variable}: ${fault}`);
+  return { url, password };
 }

@@ -16,31 +16,28 @@ import { closedDoor } from '../outbound/closed-door.js';
 import type { Outbound } from '../outbound/outbound.js';
 import { safeFetch } from '../outbound/safe-fetch.node.js';
 import type { Clock } from '../store/clock.js';
-import { diskReserve } from '../store/reserve.node.js';
-import { type NodeStore, openStore } from '../store/store.node.js';
 import { type Config, ConfigError } from './config.js';
-import { lockDatabase } from './data-lock.node.js';
 import { finishRotation } from './finish-rotation.node.js';
+import { databaseFile, type OpenedStore, openPlace, type ServingStore, type StorePlace } from './opened.node.js';
+
+export { databaseFile, inboxFile } from './opened.node.js';
 
 export const seconds = (): number => Math.floor(Date.now() / 1000);
 /** The machine's; its uptime counts on while it sleeps. */
 const CLOCK: Clock = { now: seconds, elapsed: uptime };
-export const databaseFile = (data: string): string => join(data, 'holdfast.db');
-/** Where a public plane of its own notes what it may write. */
-export const inboxFile = (data: string): string => join(data, 'inbox.db');
 export const sealKeyFile = (data: string): string => join(data, 'seal.key');
 /** While the key of the data folder is being rotated: the one that takes its place. */
 export const nextSealKeyFile = (data: string): string => `${sealKeyFile(data)}.next`;
 export const cliFile = (data: string): string => join(data, 'cli.json');
 
 export interface NodeDeployment extends Deployment {
-  readonly store: NodeStore;
+  readonly store: ServingStore;
+  readonly opened: OpenedStore;
   close(): Promise<void>;
 }
 
-/** What a deployment on one machine stands on; plain values and a key that cannot be exported, so another thread can have it. */
-export interface Ground {
-  readonly data: string;
+/** What a process stands on; plain values and a key that cannot be exported, so another thread can have it. */
+export interface Ground extends StorePlace {
   readonly sealKey: CryptoKey;
   readonly development: boolean;
   /** Address blocks reachable despite the guard, as configured. */
@@ -51,38 +48,23 @@ export interface Ground {
 
 /** @throws ConfigError without a seal key outside development */
 export async function groundOf(config: Config): Promise<Ground> {
-  await finishRotation(databaseFile(config.data), sealKeyFile(config.data), nextSealKeyFile(config.data));
+  if (!config.database) await finishRotation(databaseFile(config.data), sealKeyFile(config.data), nextSealKeyFile(config.data));
   const sealKey = await importSealKey(sealKeyOf(config));
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const allowed = config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value;
-  return { data: config.data, sealKey, development: config.development, outboundAllow: allowed, holder: newId('prc') };
-}
-
-/** The database, open for as long as its lock is held, with disk space that is kept for cuts. */
-function openLocked(data: string): NodeStore {
-  const lock = lockDatabase(databaseFile(data));
-  try {
-    const store = openStore(databaseFile(data), CLOCK.now, { reserve: diskReserve(databaseFile(data)) });
-    return {
-      ...store,
-      close() {
-        store.close();
-        lock.release();
-      },
-    };
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
+  const { data, database, staleness, development } = config;
+  return { data, database, staleness, sealKey, development, outboundAllow: allowed, holder: newId('prc') };
 }
 
 /** Everything that signs and writes, with the database open; what strangers send is read by `explorer`, never here. */
-export function openAnswering({ data, sealKey, development, holder }: Ground, explorer: Explorer): NodeDeployment {
-  const store = openLocked(data);
+export function openAnswering(ground: Ground, explorer: Explorer): NodeDeployment {
+  const { sealKey, development, holder } = ground;
+  const opened = openPlace(ground, CLOCK.now);
   const outbound = closedDoor('what strangers send is read by the discovery thread alone');
   const clock = trustedClock(CLOCK, { development });
   return {
-    store,
+    store: opened.store,
+    opened,
     custody: sealedCustody(sealKey),
     outbound,
     explorer,
@@ -90,7 +72,7 @@ export function openAnswering({ data, sealKey, development, holder }: Ground, ex
     now: clock.now,
     turns: createTurns(holder),
     development,
-    close: async () => store.close(),
+    close: opened.close,
   };
 }
 
@@ -98,19 +80,19 @@ export function openAnswering({ data, sealKey, development, holder }: Ground, ex
  * The same with a door of its own: it reads strangers itself.
  * @param around what is put around the door
  */
-export function openExploring(
-  { data, sealKey, development, outboundAllow, holder }: Ground,
-  around: (door: Outbound) => Outbound = (door) => door,
-): NodeDeployment {
-  const store = openLocked(data);
+export function openExploring(ground: Ground, around: (door: Outbound) => Outbound = (door) => door): NodeDeployment {
+  const { sealKey, development, outboundAllow, holder } = ground;
+  const opened = openPlace(ground, CLOCK.now);
+  const { store } = opened;
   const door = safeFetch({ loopback: development, allowed: parseAllowed(outboundAllow) });
   const outbound = around(perProcess(door));
   return {
     ...exploringDirectly({ store, custody: sealedCustody(sealKey), outbound, clock: trustedClock(CLOCK, { development }), development }, createTurns(holder)),
     store,
+    opened,
     async close() {
       await door.close();
-      store.close();
+      await opened.close();
     },
   };
 }

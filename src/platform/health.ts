@@ -26,15 +26,34 @@ export function readiness(deployment: Deployment): Promise<Readiness> {
   return outcome;
 }
 
+/** Milliseconds: whoever balances load waits no longer, and a store behind a network may be asked patiently. */
+const PATIENCE_MS = 3000;
+
+/** Whether it came true in time. */
+async function inTime(probe: Promise<boolean>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((done) => {
+    timer = setTimeout(() => done(false), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([probe, late]);
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function check(deployment: Deployment): Promise<Readiness> {
   const { store, custody, clock } = deployment;
-  const holds = async (probe: () => Promise<boolean>): Promise<'ok' | 'failing'> => ((await probe().catch(() => false)) ? 'ok' : 'failing');
-  const checks: Record<string, Check> = {
-    store: await holds(async () => {
+  const holds = async (probe: () => Promise<boolean>): Promise<'ok' | 'failing'> => ((await inTime(probe())) ? 'ok' : 'failing');
+  const restored = inTime(unconfirmed(store.db).then((standing) => standing !== undefined));
+  const [written, signingKey, trusted, renewal] = await Promise.all([
+    holds(async () => {
       await store.probe();
       return true;
     }),
-    signing_key: await holds(async () => {
+    holds(async () => {
       const authorities = await store.db.select({ id: authority.id, state: authority.state }).from(authority);
       // One that is halted signs nothing, and answers so.
       const signing = authorities.filter(({ state }) => state === 'active').map(({ id }) => id);
@@ -43,9 +62,10 @@ async function check(deployment: Deployment): Promise<Readiness> {
       await Promise.all(keys.map((key) => custody.signer({ ...key, alg: key.alg as SigningAlgorithm })));
       return authorities.length > 0 && signing.every((id) => keys.some(({ authorityId }) => authorityId === id));
     }),
-    clock: await holds(async () => (await clock.state(store)).trusted),
-    renewal: await holds(async () => (await overdue(deployment)) === 0),
-  };
-  if ((await unconfirmed(store.db).catch(() => undefined)) !== undefined) checks['restored'] = 'not confirmed';
+    holds(async () => (await clock.state(store)).trusted),
+    holds(async () => (await overdue(deployment)) === 0),
+  ]);
+  const checks: Record<string, Check> = { store: written, signing_key: signingKey, clock: trusted, renewal };
+  if (await restored) checks['restored'] = 'not confirmed';
   return { ready: Object.values(checks).every((one) => one === 'ok'), checks };
 }

@@ -13,7 +13,7 @@ import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
 import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
-import { multiline, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
+import { lines, multiline, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
 import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
@@ -81,8 +81,8 @@ async function everything(config: Config, entityId: string | undefined) {
 
 async function publicOnly(config: Config) {
   const { startPublicOnly } = await import('./local/serve-public.node.js');
-  const { listening, authenticates, stop } = await startPublicOnly(config);
-  const said = `Holdfast public plane at ${config.url}, listening on ${config.host}:${listening.port}; it holds no key.${authenticates ? '' : ' The data folder is not writable: requests with client authentication get 503.'}`;
+  const { listening, notice, stop } = await startPublicOnly(config);
+  const said = `Holdfast public plane at ${config.url}, listening on ${config.host}:${listening.port}; it holds no key.${notice === undefined ? '' : ` ${notice}`}`;
   return { stop, said };
 }
 
@@ -107,7 +107,7 @@ function localCommands(program: Command): void {
     const { deployment, token, created, notice } = await openFirst(config, () => openExploring(ground), options.entityId);
     await deployment.close();
     if (notice !== undefined) talk(notice);
-    talk(created ? `made ${databaseFile(config.data)} for ${config.url}` : 'already_initialized: nothing was changed');
+    talk(created ? `made ${config.database?.url ?? databaseFile(config.data)} for ${config.url}` : 'already_initialized: nothing was changed');
     if (token !== undefined) out(token);
   });
   program
@@ -135,10 +135,15 @@ function localCommands(program: Command): void {
     });
   config
     .command('check')
-    .description('say whether the configuration holds')
-    .action((_options: object, command: Command) => {
-      configOf(command);
-      out('The configuration holds.');
+    .description('say whether the configuration holds, and whether the databases it names answer')
+    .action(async (_options: object, command: Command) => {
+      const { database, readDatabase } = configOf(command);
+      const { checkDatabase } = await import('./check-database.node.js');
+      const found = [
+        ...(database ? [`HOLDFAST_DATABASE: ${await checkDatabase('HOLDFAST_DATABASE', database, 'primary')}`] : []),
+        ...(readDatabase ? [`HOLDFAST_READ_DATABASE: ${await checkDatabase('HOLDFAST_READ_DATABASE', readDatabase, 'any')}`] : []),
+      ];
+      out(lines(['The configuration holds.', ...found]));
     });
   program
     .command('fsck')

@@ -8,7 +8,7 @@ import { overdue, withheldNow } from '../operations/artefacts/renew.js';
 import type { Deployment } from '../operations/call.js';
 import { artefact, job } from '../store/schema.js';
 import { unconfirmed } from '../store/standing.js';
-import type { NodeStore } from '../store/store.node.js';
+import type { ServingStore } from './opened.node.js';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -16,8 +16,14 @@ export interface Metrics {
   renewed(n: number): void;
 }
 
-/** @param discovery what has become of the thread that reads strangers, where there is one */
-export function createMetrics(deployment: Deployment, store: NodeStore, discovery: DiscoveryThread['counts'] = { restarts: 0, setAside: 0 }): Metrics {
+export interface Measured {
+  /** What has become of the thread that reads strangers, where there is one. */
+  readonly discovery?: DiscoveryThread['counts'] | undefined;
+  /** Seconds that what is served is old, where it can be. */
+  readonly age?: (() => number) | undefined;
+}
+
+export function createMetrics(deployment: Deployment, store: ServingStore, { discovery = { restarts: 0, setAside: 0 }, age }: Measured = {}): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Counter({
@@ -80,6 +86,17 @@ export function createMetrics(deployment: Deployment, store: NodeStore, discover
   gauge('holdfast_members_active', 'Active members; of many, counted once a minute', activeMembers(db));
   counted('holdfast_transactions_total', 'Transactions committed by this process', () => store.counts.transactions);
   counted('holdfast_operations_total', 'Operations committed by this process; more than one share a transaction', () => store.counts.operations);
+  if (age)
+    gauge(
+      'holdfast_store_age_seconds',
+      'Age of what is read from the database, by the last beat of the primary; above HOLDFAST_STALENESS nothing is served',
+      age,
+    );
+  const { settled, resent } = store.counts;
+  if (settled !== undefined && resent !== undefined) {
+    counted('holdfast_commits_settled_total', 'Commits whose answer was lost and was found in the event chain', () => store.counts.settled ?? 0);
+    counted('holdfast_commits_resent_total', 'Commits whose answer was lost and that were sent again', () => store.counts.resent ?? 0);
+  }
   counted('holdfast_discovery_restarts_total', 'Times the thread that reads what others publish hung or ended and was started again', () => discovery.restarts);
   counted(
     'holdfast_discovery_set_aside_total',

@@ -10,6 +10,8 @@ export interface Cache {
    * @returns a number that changes whenever that happens
    */
   begin(): number;
+  /** The number `begin` gave last: what was read under another one is old. */
+  era(): number;
   get(key: string): unknown;
   /** @param bytes what the value costs; the key and the entry itself are added here */
   set(key: string, value: unknown, bytes: number, share?: Share): void;
@@ -27,6 +29,7 @@ export interface Cache {
 /** No cache at all: every request reads. */
 export const NO_CACHE: Cache = {
   begin: () => 0,
+  era: () => 0,
   get: () => undefined,
   set: () => undefined,
   spelled: () => undefined,
@@ -104,6 +107,7 @@ export function createCache(maxBytes: number, fresh: () => boolean): Cache {
       total = 0;
       return ++era;
     },
+    era: () => era,
     get: (key) => entries.get(key)?.value,
     set(key, value, bytes, share) {
       const before = entries.get(key);

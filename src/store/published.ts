@@ -169,8 +169,10 @@ export function createPublished(select: Select, cache: Cache): Published {
   const keeping = <T extends object>(key: string, read: () => MaybePromise<T | undefined>, bytes: (found: T) => number): MaybePromise<T | undefined> => {
     const known = cache.get(key);
     if (known) return known as T;
+    const era = cache.era();
     return andThen(read(), (found) => {
-      if (found) cache.set(key, found, bytes(found));
+      // Where reading takes time something may have been committed meanwhile.
+      if (found && cache.era() === era) cache.set(key, found, bytes(found));
       return found;
     });
   };

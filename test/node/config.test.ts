@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, readConfig } from '../../src/platform/config.js';
+import { authority } from '../../src/store/schema.js';
 import { groundOf, openExploring } from '../../src/platform/deployment.node.js';
 import { firstStart } from '../../src/platform/first-start.js';
 import { freePort, run, startProcess, tempFolder } from '../support/process.js';
@@ -14,8 +15,8 @@ async function start(data: string, url: string, entityId?: string) {
   const deployment = openExploring(await groundOf(given));
   try {
     const { notice } = await firstStart(deployment, given.url, undefined, entityId);
-    const rows = deployment.store.reader.prepare('SELECT entity_id FROM authority').all() as { entity_id: string }[];
-    return { ids: rows.map((row) => row.entity_id), notice };
+    const rows = await deployment.store.db.select({ entityId: authority.entityId }).from(authority);
+    return { ids: rows.map((row) => row.entityId), notice };
   } finally {
     await deployment.close();
   }

@@ -182,7 +182,7 @@ describe('what anyone may ask of the process itself', () => {
   it('metrics tell how often the discovery thread was started again and entities were set aside, as counters, at each scrape', async () => {
     const d = await prepared();
     const counts = { restarts: 0, setAside: 0 };
-    const { registry } = createMetrics(d.deployment, d.store, counts);
+    const { registry } = createMetrics(d.deployment, d.store, { discovery: counts });
     const lines = async () =>
       (await registry.metrics()).split('\n').filter((line) => /holdfast_(discovery|operations|transactions)\w* /.test(line) && !line.startsWith('# HELP'));
     const told = (restarts: number, aside: number) => [

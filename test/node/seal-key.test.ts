@@ -108,6 +108,8 @@ describe('the file of heads beside the database', () => {
       sealKey: await importSealKey(Buffer.alloc(32, 1).toString('base64')),
       development: true,
       outboundAllow: undefined,
+      database: undefined,
+      staleness: 10,
       holder: 'prc_test',
     });
     await headMemory(database, fourth).look();

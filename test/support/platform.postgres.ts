@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { inboxOnPostgres } from '../../src/store/postgres/inbox.postgres.node.js';
+import { Follower } from '../../src/store/postgres/follower.node.js';
 import { migratePostgres } from '../../src/store/postgres/migrate.node.js';
 import { objectsOf } from '../../src/store/postgres/pool.node.js';
 import { publishedOnPostgres } from '../../src/store/postgres/published.postgres.node.js';
@@ -7,18 +8,17 @@ import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { openPostgres } from '../../src/store/postgres/store.postgres.node.js';
 import { numbered } from '../../src/store/postgres/translate.js';
 import type { TestStore } from './platform.js';
-import { createDatabase, onServer } from './postgres-database.js';
+import { createDatabase, onServer, ownerUrl } from './postgres-database.js';
 
 export const platform: 'node' | 'workers' | 'postgres' = 'postgres';
 
 const ROOT = String(process.env['HOLDFAST_TEST_POSTGRES']);
-const urlOf = (name: string) => ROOT.replace(/\/postgres$/, `/${name}`);
+const urlOf = (name: string) => ownerUrl(ROOT.replace(/\/postgres$/, `/${name}`));
 const free: string[] = [];
 let made = 0;
 
 /** Rows are few, so taking them away costs less than TRUNCATE, which makes new files for each table and index. */
-const EMPTIED = `SET session_replication_role = replica;
-DO $$ DECLARE made record; filled boolean; BEGIN
+const EMPTIED = `DO $$ DECLARE made record; filled boolean; BEGIN
   FOR made IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE NOT tgisinternal LOOP EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.of); END LOOP;
   FOR made IN SELECT tablename AS of FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state') LOOP
     EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', made.of) INTO filled;
@@ -50,8 +50,11 @@ export async function freshStore(now: () => number): Promise<TestStore> {
   });
   const opened = () => {
     const store = openPostgres(servers, now, { readers: 2, patienceMs: 5000 });
-    open.push(store);
-    return { store, published: publishedOnPostgres(store.pool), inbox: inboxOnPostgres(store.pool) };
+    const follower = new Follower(servers, { role: 'any', staleness: Number.POSITIVE_INFINITY, wall: Date.now, connections: 1 });
+    const published = publishedOnPostgres(follower);
+    store.onCommit(published.changed);
+    open.push(store, { close: () => follower.end() });
+    return { store, published, inbox: inboxOnPostgres(store.pool) };
   };
   const own = opened();
   return {

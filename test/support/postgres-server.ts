@@ -36,26 +36,43 @@ export async function startPostgres(settings: readonly string[] = []) {
   });
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr || made.error?.message}`);
   const options = ['listen_addresses=', `unix_socket_directories=${folder}`, 'fsync=off', 'max_connections=200', 'shared_buffers=64MB', ...settings];
-  const server = spawn(join(bin, 'postgres'), ['-D', data, ...options.flatMap((one) => ['-c', one])], { ...ids, stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  server.stderr.on('data', (chunk) => {
-    said = (said + chunk).slice(-4000);
-  });
-  for (let tries = 0; !/ready to accept connections/.test(said); tries++) {
-    if (server.exitCode !== null || tries > 600) throw new Error(`postgres did not start: ${said}`);
-    await new Promise((done) => setTimeout(done, 50));
+  async function launch() {
+    const server = spawn(join(bin, 'postgres'), ['-D', data, ...options.flatMap((one) => ['-c', one])], { ...ids, stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    server.stderr.on('data', (chunk) => {
+      said = (said + chunk).slice(-4000);
+    });
+    for (let tries = 0; !/ready to accept connections/.test(said); tries++) {
+      if (server.exitCode !== null || tries > 600) throw new Error(`postgres did not start: ${said}`);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    return server;
   }
+  let server = await launch();
+  const ended = async () => {
+    const closed = new Promise((done) => server.once('close', done));
+    server.kill('SIGQUIT');
+    await closed;
+  };
   const address = `postgres://postgres@${encodeURIComponent(folder)}`;
   return {
     /** URL of a database. */
     url: (database: string) => `${address}/${database}`,
-    server,
+    get server() {
+      return server;
+    },
     folder,
+    /** End at once, as a machine does. */
+    crash: ended,
+    /** After a crash. */
+    async start() {
+      server = await launch();
+    },
     async stop() {
-      const ended = new Promise((done) => server.once('close', done));
-      server.kill('SIGQUIT');
-      await ended;
+      if (server.exitCode === null && server.signalCode === null) await ended();
       if (statSync(folder, { throwIfNoEntry: false })) rmSync(folder, { recursive: true, force: true });
     },
   };
 }
+
+export type PostgresServer = Awaited<ReturnType<typeof startPostgres>>;

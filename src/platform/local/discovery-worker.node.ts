@@ -4,8 +4,7 @@ import { discoveryTurn } from '../../operations/discovery.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
 import { noteWishes } from '../../operations/resolving/wishes.js';
 import type { Outbound } from '../../outbound/outbound.js';
-import { readInbox } from '../../store/inbox.node.js';
-import { inboxFile, type NodeDeployment, openExploring } from '../deployment.node.js';
+import { type NodeDeployment, openExploring } from '../deployment.node.js';
 import { inTurns, type Say } from './in-turns.node.js';
 import { type FromThread, pack, type Start, type ToThread } from './thread-messages.node.js';
 
@@ -36,7 +35,7 @@ export async function runDiscovery(around?: (door: Outbound) => Outbound): Promi
   const loop =
     discoverAfter === undefined
       ? undefined
-      : inTurns({ info: say('info'), error: say('error') }, 'discovery', DISCOVERY_EVERY_MS, discoverer(deployment, ground.data, send), discoverAfter);
+      : inTurns({ info: say('info'), error: say('error') }, 'discovery', DISCOVERY_EVERY_MS, discoverer(deployment, send), discoverAfter);
   port.on('message', async (message: ToThread) => {
     if (message === 'stop') {
       await loop?.stop();
@@ -52,11 +51,11 @@ export async function runDiscovery(around?: (door: Outbound) => Outbound): Promi
   });
 }
 
-function discoverer(deployment: NodeDeployment, data: string, send: (message: FromThread) => void) {
+function discoverer(deployment: NodeDeployment, send: (message: FromThread) => void) {
   let wishesSince = 0;
   return async (more: () => boolean) => {
     const now = deployment.now();
-    await noteWishes(deployment, readInbox(inboxFile(data), wishesSince, now));
+    await noteWishes(deployment, deployment.opened.wishes(wishesSince, now));
     wishesSince = now - 1; // the second that is running may get more
     await scheduleCrawls(deployment);
     const done = await discoveryTurn(deployment, { more, onSetAside: (entityId) => send({ kind: 'set aside', entityId }) });

@@ -2,9 +2,14 @@ import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { recoverOwner } from '../../operations/access/api-keys.js';
 import { NEWER, schemaAge } from '../../store/schema-age.node.js';
+import { expectSchema } from '../../store/postgres/migrate.node.js';
+import { serversOf } from '../../store/postgres/servers.node.js';
+import { openPostgres } from '../../store/postgres/store.postgres.node.js';
 import { MIGRATIONS, openStore } from '../../store/store.node.js';
+import type { DatabaseAddress } from '../config.js';
 import { lockDatabase } from '../data-lock.node.js';
 import { seconds } from '../deployment.node.js';
+import { POSTGRES_MIGRATIONS } from '../first-on-postgres.node.js';
 
 /**
  * An owner key for a data folder whose owners are lost. Works beside a running server and needs no seal key; nothing is migrated
@@ -30,5 +35,21 @@ export async function recoverKey(database: string, name: string): Promise<{ read
     }
   } finally {
     lock.release();
+  }
+}
+
+/**
+ * The same on PostgreSQL: whoever has the password of the database may.
+ * @throws Error when it does not answer, or has the schema of another version
+ */
+export async function recoverKeyOnPostgres({ url, password }: DatabaseAddress, name: string): Promise<{ readonly id: string; readonly token: string }> {
+  const servers = serversOf(url, password);
+  await expectSchema(servers, POSTGRES_MIGRATIONS);
+  const store = openPostgres(servers, seconds);
+  try {
+    const { row, token } = await recoverOwner({ store, now: seconds }, name);
+    return { id: row.id, token };
+  } finally {
+    await store.close();
   }
 }

@@ -7,11 +7,9 @@ import { authorityKeys } from '../../operations/registry.js';
 import { backgroundTurn } from '../../operations/background.js';
 import { createPublicApp } from '../../public/app.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
-import { inboxOnSqlite, openInbox } from '../../store/inbox.node.js';
 import { unconfirmed } from '../../store/standing.js';
-import { publishedOnSqlite } from '../../store/published.node.js';
 import type { Config } from '../config.js';
-import { databaseFile, groundOf, inboxFile, type NodeDeployment, openAnswering } from '../deployment.node.js';
+import { groundOf, type NodeDeployment, openAnswering } from '../deployment.node.js';
 import { openFirst } from '../open-first.node.js';
 import { readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
@@ -46,23 +44,21 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const ground = await groundOf(config);
   const discovery = discoveryThread({ ground, discovery: config.discovery, log, ...thread });
   const { deployment, token, notice } = await openFirst(config, () => openAnswering(ground, discovery.explorer), entityId);
-  const { store } = deployment;
-  const heads = headMemory(databaseFile(config.data), deployment);
+  const { opened } = deployment;
+  const heads = headMemory(opened.memory, deployment);
   await heads.look();
-  const published = publishedOnSqlite(store.reader);
-  store.onCommit(() => published.changed());
+  const answering = opened.answer();
   const publicApp = createPublicApp(() => context);
-  // Assertions are spent where every process on this folder spends them; wishes go straight to the database.
-  const shared = openInbox(inboxFile(config.data));
-  const inbox = { ...inboxOnSqlite(store.writer), spend: shared.spend };
+  const { published, inbox } = answering;
   const context = { published, inbox, now: deployment.now, development: config.development };
   const admin = createAdminApp(() => deployment);
-  const metrics = config.metricsPort === undefined ? undefined : createMetrics(deployment, store, discovery.counts);
+  const metrics =
+    config.metricsPort === undefined ? undefined : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age });
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
   const listening = await listen(measure(logRequests(log, root), metrics), config);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.host, config.metricsPort) : undefined;
-  const background = startBackground(deployment, log, metrics, heads.look);
-  discovery.start();
+  const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
+  if (config.turns) discovery.start();
   return {
     deployment,
     discovery,
@@ -75,7 +71,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
       // Whatever the thread had not finished in its grace is nobody's fault.
       await endLeases(deployment, false);
       await heads.end();
-      shared.close();
+      await answering.close();
       await deployment.close();
     },
   };
@@ -101,6 +97,13 @@ const startBackground = (deployment: NodeDeployment, log: Logger, metrics: Metri
     return done.renewed || done.rotated.length ? done : undefined;
   });
 
+/** Another process does the background work: this one only looks whether its store went back. */
+const startLooking = (log: Logger, look: () => Promise<void>) =>
+  inTurns(log, 'looking at the heads of the event chains', TURN_EVERY_MS, async () => {
+    await look();
+    return undefined;
+  });
+
 /** What a person sees after `npm start`. */
 export async function banner({ deployment, token, notice }: Serving, config: Config, startedAt: number): Promise<string> {
   const lines = ['', 'Holdfast is running.', ''];
@@ -122,7 +125,7 @@ export async function banner({ deployment, token, notice }: Serving, config: Con
   lines.push(
     `  admin API            ${new URL(config.url).origin}${ADMIN_BASE}`,
     `  API page             ${new URL(config.url).origin}${ADMIN_BASE}/docs`,
-    `  database             ${deployment.store.writer.name}`,
+    `  database             ${deployment.opened.name}`,
   );
   if (config.outboundAllow.length) lines.push(`  outbound allowed     ${config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value}`);
   if (config.metricsPort !== undefined) lines.push(`  metrics              http://${config.host}:${config.metricsPort}/metrics`);

@@ -13,7 +13,8 @@ export function named(error: unknown): unknown {
   if (code === DUPLICATE) {
     const { table, detail } = error as { readonly table?: string; readonly detail?: string };
     const columns =
-      /^Key \(([^)]*)\)/
+      // In any language; which one is the server's to choose, and only a superuser's to change.
+      /\(([^()]*)\)=\(/
         .exec(detail ?? '')?.[1]
         ?.replaceAll('"', '')
         .split(', ') ?? [];

@@ -42,3 +42,17 @@ export async function migratePostgres(servers: readonly Server[], folder: string
     await on.close();
   }
 }
+
+/** @throws Error when the schema is not the one of this version: nothing is changed */
+export async function expectSchema(servers: readonly Server[], folder: string): Promise<void> {
+  const on = await Connection.to(servers, 'primary', PATIENCE_MS);
+  try {
+    const there = Number((await on.query("SELECT to_regclass('public.holdfast_migration') IS NOT NULL")).rows[0]?.[0]) === 1;
+    const done = there ? (await on.query('SELECT name FROM holdfast_migration ORDER BY name')).rows.map(([name]) => String(name)) : [];
+    const all = readdirSync(folder).filter((name) => name.endsWith('.sql'));
+    if (done.some((name) => !all.includes(name))) throw new Error('a newer version of Holdfast has written this database: use that one');
+    if (done.length < all.length) throw new Error('the database is empty or has the schema of an older version; start this version once: it migrates');
+  } finally {
+    await on.close();
+  }
+}

@@ -1,9 +1,36 @@
 import { createPublished, type Published } from '../published.js';
-import { NO_CACHE } from '../published-cache.js';
+import { type Cache, createCache } from '../published-cache.js';
 import { askedFor } from './connection.node.js';
-import { objectsOf, type Pool } from './pool.node.js';
+import type { Follower } from './follower.node.js';
+import { objectsOf } from './pool.node.js';
 import { numbered } from './translate.js';
 
-/** The public view on one server, each answer read when it is asked for. */
-export const publishedOnPostgres = (pool: Pool): Published =>
-  createPublished(async (text, params) => objectsOf(await pool.query(numbered(text), params.map(askedFor))), NO_CACHE);
+const CACHE_BYTES = 64 * 1024 * 1024;
+
+/** The public view on PostgreSQL, with bytes in memory in front of it. */
+export function publishedOnPostgres(follower: Follower, { cacheBytes = CACHE_BYTES } = {}): Published & { changed(): void } {
+  let kept: string | undefined;
+  let changed = false;
+  /** Where it was not looked just now nobody knows: then nothing kept is used, and nothing is dropped. */
+  const known = () => !changed && follower.version() === kept && kept !== undefined;
+  const cache = createCache(cacheBytes, () => {
+    const version = follower.version();
+    if (version !== undefined) follower.expectFresh();
+    if (!changed && (version === undefined || version === kept)) return true;
+    kept = changed ? undefined : version;
+    changed = false;
+    return false;
+  });
+  const guarded: Cache = {
+    ...cache,
+    get: (key) => (known() ? cache.get(key) : undefined),
+    spelled: (url) => (known() ? cache.spelled(url) : undefined),
+  };
+  return {
+    ...createPublished(async (text, params) => objectsOf(await follower.read(numbered(text), params.map(askedFor))), guarded),
+    /** This process has committed: what is kept is served no more. */
+    changed() {
+      changed = true;
+    },
+  };
+}

@@ -14,6 +14,8 @@ import { numbered } from './translate.js';
 export interface PostgresStore extends Store {
   /** For reading on the primary, by whoever needs no drizzle. */
   readonly pool: Pool;
+  /** For writing what belongs to no operation. */
+  readonly writers: Pool;
   /** How many transactions and operations were committed; commits whose answer was lost: found to be made, sent again. */
   readonly counts: { transactions: number; operations: number; settled: number; resent: number };
   /** Called after every commit of this process. */
@@ -238,6 +240,7 @@ export function openPostgres(
   return {
     db,
     pool,
+    writers,
     counts,
     change: createChanges(engine),
     write,
