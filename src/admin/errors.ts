@@ -3,7 +3,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Finding } from '../federation/entry.js';
 import { CUSTODY_AWAY, CustodyAway } from '../operations/keys/from-custody.js';
 import { Refusal, type RefusalCode } from '../operations/refusal.js';
-import { TROUBLES, troubleIn } from '../store/trouble.js';
+import { saidOf, TROUBLES, troubleIn } from '../store/trouble.js';
 
 /** Problem details (RFC 9457) with a stable `code`, and findings where the standard has something to say. */
 export interface Problem {
@@ -65,8 +65,6 @@ const TROUBLE_CODES = {
   history_lost: [503, 'history_lost'],
 } as const;
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /** The one place where what operations throw becomes an answer. Everything unknown is a bug: a bare 500 and a log line. */
 export function errorToProblem(c: Context, error: unknown): Response {
   if (error instanceof Refusal) {
@@ -82,7 +80,7 @@ export function errorToProblem(c: Context, error: unknown): Response {
     const { retryAfter, says, change } = TROUBLES[trouble];
     const [status, code] = TROUBLE_CODES[trouble];
     if (trouble === 'refused' || trouble === 'history_lost')
-      console.error(JSON.stringify({ level: 'error', msg: says, path: c.req.path, error: messageOf(error) }));
+      console.error(JSON.stringify({ level: 'error', msg: says, path: c.req.path, error: saidOf(error) }));
     return problem(c, status, code, `${says}; ${change}`, [], { 'retry-after': String(retryAfter) });
   }
   const id = c.res.headers.get('x-request-id') ?? '';

@@ -45,6 +45,13 @@ export function troubleIn(error: unknown): TroubleName | undefined {
   return undefined;
 }
 
+/** What the store says of it itself, where a driver has wrapped it in words of its own. */
+export function saidOf(error: unknown): string {
+  for (let one = error, depth = 0; one instanceof Error && depth < 5; one = one.cause, depth++)
+    if (Object.values(CLASSES).some((of) => one instanceof of)) return one.message;
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** An error of that name, for where it comes from another thread. */
 export const troubleOf = (name: TroubleName, message: string): Error => new CLASSES[name](message);
 

@@ -7,7 +7,7 @@ import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { openPostgres } from '../../src/store/postgres/store.postgres.node.js';
 import { numbered } from '../../src/store/postgres/translate.js';
 import type { TestStore } from './platform.js';
-import { createDatabase, onServer } from './postgres-database.js';
+import { asOwner, createDatabase, onServer } from './postgres-database.js';
 
 export const platform: 'node' | 'workers' | 'postgres' = 'postgres';
 
@@ -36,13 +36,13 @@ async function database(): Promise<string> {
   }
   const name = `t_${process.pid}_${made++}`;
   await createDatabase(ROOT, name);
-  await migratePostgres(serversOf(urlOf(name)), 'drizzle/postgres');
+  await migratePostgres(serversOf(asOwner(urlOf(name))), 'drizzle/postgres');
   return name;
 }
 
 export async function freshStore(now: () => number): Promise<TestStore> {
   const name = await database();
-  const servers = serversOf(urlOf(name));
+  const servers = serversOf(asOwner(urlOf(name)));
   const open: { close(): Promise<void> }[] = [];
   onTestFinished(async () => {
     for (const one of open) await one.close();

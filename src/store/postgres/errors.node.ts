@@ -13,8 +13,9 @@ export function named(error: unknown): unknown {
   const code = codeOf(error);
   if (code === DUPLICATE) {
     const { table, detail } = error as { readonly table?: string; readonly detail?: string };
+    // In whatever language it is said: «Key (a, b)=(1, 2) already exists».
     const columns =
-      /^Key \(([^)]*)\)/
+      /\(([^()]*)\)=\(/
         .exec(detail ?? '')?.[1]
         ?.replaceAll('"', '')
         .split(', ') ?? [];

@@ -11,19 +11,21 @@ export class Pool {
   readonly #waiting: ((slot: number) => void)[] = [];
   #next = 0;
 
+  readonly #statementMs: number;
   readonly pulse: Pulse;
 
   /**
    * @param answerMs milliseconds without any answer after which a server is given up
-   * @param pulse of another pool on the same servers
+   * @param options the pulse of another pool on the same servers; how long one statement may take at most
    */
   constructor(
     private readonly servers: readonly Server[],
     private readonly role: ServerRole,
     size: number,
     answerMs = 5000,
-    pulse?: Pulse,
+    { pulse, statementMs = STATEMENT_MS }: { readonly pulse?: Pulse; readonly statementMs?: number } = {},
   ) {
+    this.#statementMs = Math.min(statementMs, STATEMENT_MS);
     this.pulse = pulse ?? new Pulse(servers, role, answerMs);
     this.#slots = Array.from({ length: size }, () => undefined);
     this.#free = Array.from({ length: size }, (_, slot) => slot);
@@ -37,7 +39,7 @@ export class Pool {
       // Another caller has begun to make it anew: two would leave one open that nobody closes.
       if (this.#slots[slot] !== current) return this.#at(slot);
     }
-    const made = Connection.to(this.servers, this.role, STATEMENT_MS);
+    const made = Connection.to(this.servers, this.role, this.#statementMs);
     this.#slots[slot] = made;
     made.catch(() => {
       if (this.#slots[slot] === made) this.#slots[slot] = undefined;

@@ -65,8 +65,8 @@ export function openPostgres(
   now: () => number,
   { readers = 8, groupSize = GROUP_SIZE, patienceMs = 60_000, answerMs, onSent }: PostgresOptions = {},
 ): PostgresStore {
-  const pool = new Pool(servers, 'primary', readers, answerMs);
-  const writers = new Pool(servers, 'primary', WRITERS, answerMs, pool.pulse);
+  const pool = new Pool(servers, 'primary', readers, answerMs, { statementMs: patienceMs });
+  const writers = new Pool(servers, 'primary', WRITERS, answerMs, { pulse: pool.pulse, statementMs: patienceMs });
   const acknowledged: KnownHeads = new Map();
   const counts = { transactions: 0, operations: 0, settled: 0, resent: 0 };
   const listeners: (() => void)[] = [];
