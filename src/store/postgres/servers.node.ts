@@ -16,19 +16,19 @@ const withPassword = (user: string, password: string | undefined): string =>
 export function serversOf(url: string, password?: string): readonly Server[] {
   const [, scheme, user = '', hosts = '', path = '', query = ''] = URL_OF.exec(url) ?? [];
   if (scheme === undefined) throw new Error('not a URL of PostgreSQL: postgres://user@host,host/database');
+  const unreadable =
+    'the URL of PostgreSQL cannot be read: percent-encode what is no letter or digit in the name and password of the role, or set HOLDFAST_DATABASE_PASSWORD';
   const unknown = [...new URLSearchParams(query).keys()].find((name) => !SETTINGS.includes(name));
-  if (unknown !== undefined) throw new Error(`the URL of PostgreSQL may not set ${unknown}; it may set ${SETTINGS.join(', ')}`);
+  // It may be what comes after a question mark in a password.
+  if (unknown !== undefined)
+    throw new Error(!/^\w+$/.test(unknown) || user === '' ? unreadable : `the URL of PostgreSQL may not set ${unknown}; it may set ${SETTINGS.join(', ')}`);
   return hosts.split(',').map((at) => {
     const config = { connectionString: `${scheme}${withPassword(user, password)}${at}${path}${query}` };
     try {
       new pg.Client(config);
     } catch (error) {
       const { code, path: file } = error as { readonly code?: string; readonly path?: string };
-      throw new Error(
-        code === 'ENOENT' || code === 'EACCES'
-          ? `the URL of PostgreSQL names the file ${file}, which cannot be read (${code})`
-          : 'the URL of PostgreSQL cannot be read: percent-encode what is no letter or digit in the name and password of the role, or set HOLDFAST_DATABASE_PASSWORD',
-      );
+      throw new Error(code === 'ENOENT' || code === 'EACCES' ? `the URL of PostgreSQL names the file ${file}, which cannot be read (${code})` : unreadable);
     }
     return { at, config };
   });
