@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
+import { quote } from '../federation/finding.js';
 import { parseJson } from '../federation/strict-json.js';
 import type { Deployment } from '../operations/call.js';
 import { authenticate } from './authenticate.js';
@@ -66,6 +67,13 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
     return next();
   });
   app.use(authenticate);
+  app.use(async function refuseNul(c, next) {
+    const [path = '', query = ''] = c.req.url.split('?', 2);
+    const [name] = [...new URLSearchParams(query)].find((one) => one.some((text) => text.includes('\0'))) ?? [];
+    if (path.includes('%00') || name !== undefined)
+      return problem(c, 400, 'invalid_request', `${name === undefined ? 'the path' : `the parameter ${quote(name)}`} holds U+0000, which no text here may`);
+    return next();
+  });
   app.use(async function limitBody(c, next) {
     if (IMPORT_LINES.test(c.req.path)) return next();
     return bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problem(c, 413, 'payload_too_large', `a body has at most ${MAX_BODY_BYTES} bytes`) })(c, next);

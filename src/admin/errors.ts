@@ -3,7 +3,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Finding } from '../federation/entry.js';
 import { CUSTODY_AWAY, CustodyAway } from '../operations/keys/from-custody.js';
 import { Refusal, type RefusalCode } from '../operations/refusal.js';
-import { TROUBLES, troubleIn } from '../store/trouble.js';
+import { saidOf, TROUBLES, troubleIn } from '../store/trouble.js';
 
 /** Problem details (RFC 9457) with a stable `code`, and findings where the standard has something to say. */
 export interface Problem {
@@ -38,6 +38,8 @@ const TITLES: Record<string, string> = {
   storage_full: 'The disk is full',
   storage_busy: 'The database is busy',
   storage_unreachable: 'The database does not answer',
+  storage_refused: 'The database refuses the service',
+  history_lost: 'The database lacks what was acknowledged',
   internal: 'Something went wrong',
 };
 
@@ -59,6 +61,8 @@ const TROUBLE_CODES = {
   full: [507, 'storage_full'],
   conflict: [503, 'storage_busy'],
   unreachable: [503, 'storage_unreachable'],
+  refused: [503, 'storage_refused'],
+  history_lost: [503, 'history_lost'],
 } as const;
 
 /** The one place where what operations throw becomes an answer. Everything unknown is a bug: a bare 500 and a log line. */
@@ -75,6 +79,8 @@ export function errorToProblem(c: Context, error: unknown): Response {
   if (trouble !== undefined) {
     const { retryAfter, says, change } = TROUBLES[trouble];
     const [status, code] = TROUBLE_CODES[trouble];
+    if (trouble === 'refused' || trouble === 'history_lost')
+      console.error(JSON.stringify({ level: 'error', msg: says, path: c.req.path, error: saidOf(error) }));
     return problem(c, status, code, `${says}; ${change}`, [], { 'retry-after': String(retryAfter) });
   }
   const id = c.res.headers.get('x-request-id') ?? '';

@@ -158,6 +158,7 @@ function csvLine(record: Record<string, string>, line: number): ImportLine {
   const value: Record<string, unknown> = {};
   for (const [name, cell] of Object.entries(record)) {
     if (cell === '') continue;
+    if (cell.includes('\0')) return { line, fault: `${name} holds U+0000, which no text here may` };
     if (JSON_COLUMNS.includes(name)) {
       const json = parseJson(cell, name);
       if (!json.ok) return { line, fault: `${name}: ${json.findings[0]?.detail}` };

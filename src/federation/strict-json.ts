@@ -10,11 +10,16 @@ export const isObject = (value: unknown): value is Record<string, unknown> => ty
 
 /**
  * `JSON.parse` that also refuses what it lets pass: duplicate members (the last would win silently,
- * OpenID Federation 1.0 §6.1.2), nesting deeper than `maxDepth`, a member named `__proto__`, lone surrogates, and more than
+ * OpenID Federation 1.0 §6.1.2), nesting deeper than `maxDepth`, a member named `__proto__`, lone surrogates, U+0000 (no name and
+ * no value has a use for it, and what keeps texts often cannot hold it), and more than
  * `maxValues` values: a text of three bytes for each takes twenty times its size in memory.
  * The caller caps the size of `text` first.
  */
-export function parseJson(text: string, where: string, { maxDepth = MAX_JSON_DEPTH, maxValues = Number.POSITIVE_INFINITY } = {}): Result<unknown> {
+export function parseJson(
+  text: string,
+  where: string,
+  { maxDepth = MAX_JSON_DEPTH, maxValues = Number.POSITIVE_INFINITY, mayHoldNul = false } = {},
+): Result<unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -22,7 +27,20 @@ export function parseJson(text: string, where: string, { maxDepth = MAX_JSON_DEP
     return refuse('json_invalid', where, 'this is not JSON');
   }
   const bad = inspect(text, where, maxDepth, maxValues);
-  return bad ? failure(bad) : success(value);
+  if (bad) return failure(bad);
+  const names = !mayHoldNul && text.includes('\\u0000') ? placeOfNul(value) : undefined;
+  return names ? refuse('json_invalid', where, `${names.length ? quote(names.join('/')) : 'it'} holds U+0000, which no text here may`) : success(value);
+}
+
+/** Names and numbers that lead to the first string with U+0000; undefined where there is none. Nested no deeper than was checked. */
+function placeOfNul(value: unknown): readonly string[] | undefined {
+  if (typeof value === 'string') return value.includes('\0') ? [] : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [name, one] of Object.entries(value)) {
+    const below = name.includes('\0') ? [] : placeOfNul(one);
+    if (below) return [name, ...below];
+  }
+  return undefined;
 }
 
 const QUOTE = 34;

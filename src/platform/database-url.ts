@@ -1,6 +1,5 @@
 const URL_OF = /^(postgres(?:ql)?):\/\/(?:([^@/?#]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/;
-/** What a URL may ask for beside where the database is. `host` is a folder: a socket of this machine. */
-const PARAMETERS = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host']);
+const PARAMETERS = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey']);
 /** Half of the others protects against nobody who can answer in the server's place. */
 const MODES = ['disable', 'verify-full'];
 const LOCAL = /^(localhost|127(\.\d+){3}|\[::1\]|%2F.*)?(:\d+)?$/i;
@@ -23,7 +22,7 @@ export function faultOfDatabaseUrl(url: string): string | undefined {
   if (unknown !== undefined) return `"${unknown.slice(0, 40)}" is no parameter; there are ${[...PARAMETERS].join(', ')}`;
   const mode = given.get('sslmode');
   if (mode !== null && !MODES.includes(mode)) return `sslmode "${mode.slice(0, 20)}" is none of ${MODES.join(', ')}`;
-  if (mode === null && given.get('host') === null && !hosts.split(',').every((host) => LOCAL.test(host)))
+  if (mode === null && !hosts.split(',').every((host) => LOCAL.test(host)))
     return 'a host of another machine, and nothing said about TLS: add ?sslmode=verify-full (or sslmode=disable, where the network is yours alone)';
   return undefined;
 }

@@ -1,7 +1,6 @@
-import { desc, eq } from 'drizzle-orm';
 import { type ChainTurns, chainTurns } from './chain-turns.js';
-import { type Actor, EMPTY_HEAD, type Head, type NewEvent } from './event.js';
-import { event } from './schema.js';
+import type { Actor, Head, NewEvent } from './event.js';
+import { headToDecideOn, type KnownHeads } from './known-heads.js';
 import { ChangeConflict, type Database, isDuplicate, Overtaken, type Statement } from './database.js';
 
 /** What an operation decided: events in order, the writes that go with them, the answer. No events: nothing to do. */
@@ -48,10 +47,13 @@ export interface Decided {
   readonly elsewhere: readonly (EventsOf & { readonly head: Head })[];
   readonly statements: readonly Statement[];
 }
-export type Outcome = { readonly ok: true } | { readonly ok: false; readonly error: unknown };
+/** Done: where each chain stands that it went into. */
+export type Outcome = { readonly ok: true; readonly heads: ReadonlyMap<string, Head> } | { readonly ok: false; readonly error: unknown };
 
 /** What this operation read elsewhere is another thing by now: it decides again. `decide` may throw it as well. */
 export class HeadMoved extends Error {}
+
+export { readHead } from './known-heads.js';
 
 export interface Engine {
   readonly db: Database;
@@ -64,6 +66,8 @@ export interface Engine {
    * one that fails leaves the others and uses no number.
    */
   commit(authorityId: string, head: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[]>;
+  /** The head as a server has it that surely writes, where another one may have been read. */
+  headAgain?(authorityId: string): Promise<Head>;
 }
 
 interface Waiting {
@@ -76,31 +80,28 @@ interface Waiting {
 const MAX_TRIES = 50;
 const MAX_DUPLICATES = 3;
 
-export async function readHead(db: Database, authorityId: string): Promise<Head> {
-  const [last] = await db.select({ seq: event.seq, hash: event.hash }).from(event).where(eq(event.authorityId, authorityId)).orderBy(desc(event.seq)).limit(1);
-  return last ?? EMPTY_HEAD;
-}
-
 /**
  * Group commit. Each authority has a queue; operations on different members, decided at the same head, share one
  * transaction and so one disk flush. An operation of authority scope goes alone. The head is read before deciding:
  * whatever `decide` read is guarded by it.
+ * @param known what was acknowledged, noted here; a store that lacks it is not written
  */
-export function createChanges(engine: Engine): <T>(request: ChangeRequest<T>) => Promise<T> {
+export function createChanges(engine: Engine, known: KnownHeads): <T>(request: ChangeRequest<T>) => Promise<T> {
   const queues = new Map<string, Waiting[]>();
   const turns = chainTurns(engine);
+  const headOf = (authorityId: string) => headToDecideOn(engine.db, known, authorityId, engine.headAgain);
 
   async function work(authorityId: string, queue: Waiting[]): Promise<void> {
     const hurried = () => queue.some(({ request }) => request.urgent);
     while (queue.length) {
-      const head = await headInTurn(engine.db, turns, authorityId, hurried).catch((error: unknown) => {
+      const head = await headInTurn(headOf, turns, authorityId, hurried).catch((error: unknown) => {
         for (const one of queue.splice(0)) one.reject(error);
       });
       if (!head) break;
       const group = takeGroup(queue, engine.groupSize);
       try {
         const ending = turns.ending(authorityId);
-        const outcome = await runGroup(engine, authorityId, head, group, ending, (again) => queue.unshift(...again));
+        const outcome = await runGroup({ engine, known, headOf }, authorityId, head, group, ending, (again) => queue.unshift(...again));
         await (outcome === 'lost' ? turns.lost(authorityId, hurried()) : turns.committed(authorityId, outcome === 'ended'));
       } catch (error) {
         for (const one of group) one.reject(error);
@@ -125,10 +126,12 @@ export function createChanges(engine: Engine): <T>(request: ChangeRequest<T>) =>
     });
 }
 
+type HeadOf = (authorityId: string) => Promise<Head>;
+
 /** Where the chain stands when it is this process's turn to decide. */
-async function headInTurn(db: Database, turns: ChainTurns, authorityId: string, hurried: () => boolean): Promise<Head> {
-  const [head, turn] = await Promise.all([readHead(db, authorityId), hurried() ? 'at once' : turns.await(authorityId, hurried)]);
-  return turn === 'at once' ? head : readHead(db, authorityId);
+async function headInTurn(headOf: HeadOf, turns: ChainTurns, authorityId: string, hurried: () => boolean): Promise<Head> {
+  const [head, turn] = await Promise.all([headOf(authorityId), hurried() ? 'at once' : turns.await(authorityId, hurried)]);
+  return turn === 'at once' ? head : headOf(authorityId);
 }
 
 const subjectOf = ({ scope, about }: ChangeRequest<unknown>): string | null => scope ?? about ?? null;
@@ -170,7 +173,7 @@ function takeGroup(queue: Waiting[], size: number): Waiting[] {
  * @returns lost: all of it lost to another process; ended: what was to go with it was committed
  */
 async function runGroup(
-  engine: Engine,
+  { engine, known, headOf }: { readonly engine: Engine; readonly known: KnownHeads; readonly headOf: HeadOf },
   authorityId: string,
   head: Head,
   group: readonly Waiting[],
@@ -181,7 +184,7 @@ async function runGroup(
   const decisions = await Promise.allSettled(
     group.map((one, n) =>
       one.request.decide(async (other) => {
-        if (other !== authorityId && !watched[n]?.has(other)) watched[n]?.set(other, await readHead(engine.db, other));
+        if (other !== authorityId && !watched[n]?.has(other)) watched[n]?.set(other, await headOf(other));
       }),
     ),
   );
@@ -225,13 +228,21 @@ async function runGroup(
   for (const [n, outcome] of outcomes.entries()) {
     const { waiting, decision } = pending[n] as (typeof pending)[number];
     if (isMoved(outcome)) continue;
-    if (outcome.ok) waiting.resolve(decision.result);
+    if (outcome.ok) {
+      note(known, outcome.heads);
+      waiting.resolve(decision.result);
+    }
     // Two operations of one group made the same thing: on fresh state the second decides otherwise.
     else if (isDuplicate(outcome.error, '') && ++waiting.tries < MAX_DUPLICATES) putBack([waiting]);
     else waiting.reject(outcome.error);
   }
   if (moved.length && moved.length === pending.length) return 'lost';
   return outcomes.at(-1)?.ok ? 'ended' : 'done';
+}
+
+/** Answers of several groups may come in another order than their commits. */
+function note(known: KnownHeads, heads: ReadonlyMap<string, Head>): void {
+  for (const [id, head] of heads) if (head.seq > (known.get(id)?.seq ?? 0)) known.set(id, head);
 }
 
 const isMoved = (outcome: Outcome | undefined): boolean => outcome?.ok === false && outcome.error instanceof HeadMoved;

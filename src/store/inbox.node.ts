@@ -22,7 +22,7 @@ export function inboxOnSqlite(writer: Sqlite.Database): Inbox {
     spend: (issuer, jti, exp) =>
       both(() => {
         forgetSpent.run(exp);
-        return spend.get(issuer, jti, exp, issuer) !== undefined;
+        return spend.get(issuer, jti, exp, issuer, issuer, jti) !== undefined;
       }),
     want: (authorityId, subject, askedBy, now) =>
       both(() => {

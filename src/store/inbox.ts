@@ -23,9 +23,13 @@ export const WISH_SECONDS = 60 * 60;
 export const MAX_SPENT_PER_CALLER = 20_000;
 export const MAX_SPENT = 200_000;
 
-/** Parameters: issuer, jti, exp, issuer. The span of row numbers is no less than the number of rows, and costs two look-ups. */
+/**
+ * Parameters: issuer, jti, exp, issuer, issuer, jti. The span of row numbers is no less than the number of rows, and costs two
+ * look-ups. One that was spent before is not even tried: where numbers come from a sequence, each try uses one up.
+ */
 export const SPEND = `INSERT INTO used_assertion (issuer, jti, exp) SELECT ?, ?, ${NUMBER}
 WHERE NOT EXISTS (SELECT 1 FROM used_assertion WHERE issuer = ? LIMIT 1 OFFSET ${MAX_SPENT_PER_CALLER - 1})
+AND NOT EXISTS (SELECT 1 FROM used_assertion WHERE issuer = ? AND jti = ?)
 AND coalesce((SELECT max(rowid) FROM used_assertion) - (SELECT min(rowid) FROM used_assertion), 0) < ${MAX_SPENT - 1}
 ON CONFLICT DO NOTHING RETURNING jti`;
 

@@ -1,8 +1,9 @@
 import { eq, inArray } from 'drizzle-orm';
 import { insertRows } from './bulk.js';
-import type { Database, Statement } from './database.js';
+import { type Database, raw, type Statement } from './database.js';
 import type { Head } from './event.js';
 import { setting, UNCONFIRMED } from './schema.js';
+import { number } from './words.js';
 
 /**
  * Whether the history that a database holds is the newest there was. One that was put in the place of another, or whose
@@ -69,6 +70,16 @@ const put = (name: string, value: string): Statement => insertRows(setting, [{ n
 
 export const noteBackup = (at: number): Statement => put(BACKUP, String(at));
 export const withhold = (standing: Unconfirmed): Statement => put(UNCONFIRMED, JSON.stringify(standing));
+/** Asked again where it is written: of several servers the one that was read may be behind. */
+export const withholdWhereGone = (standing: Unconfirmed): Statement =>
+  raw(
+    `INSERT INTO setting (name, value) SELECT ?, ? WHERE EXISTS (SELECT 1 FROM json_each(?) AS gone WHERE NOT EXISTS (
+       SELECT 1 FROM event WHERE authority_id = json_extract(gone.value, '$.authorityId') AND seq = ${number('gone.value', '$.seq')} AND hash = json_extract(gone.value, '$.hash')))
+     ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+    UNCONFIRMED,
+    JSON.stringify(standing),
+    JSON.stringify(standing.givenUp),
+  );
 
 /** What a person confirmed is signed and served again. */
 export const release = (db: Database, by: Confirmed): readonly Statement[] => [

@@ -6,6 +6,7 @@ import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
+import type { KnownHeads } from './known-heads.js';
 import * as schema from './schema.js';
 import { type Database, isDuplicate, piecesOf, type Statement, storeError, StoreFull } from './database.js';
 import { patiently } from './patience.node.js';
@@ -152,7 +153,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
         }
         for (const { id, head } of chained) heads.set(id, head);
         counts.operations++;
-        return { ok: true };
+        return { ok: true, heads: new Map(chained.map(({ id, head }) => [id, head])) };
       });
     });
 
@@ -193,6 +194,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
     });
     if (reserve.spent) emptyLog();
   }
+  const acknowledged: KnownHeads = new Map();
   const engine: Engine = { db, write, groupSize: GROUP_SIZE, commit };
 
   return {
@@ -200,7 +202,8 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
     reader,
     writer,
     counts,
-    change: createChanges(engine),
+    change: createChanges(engine, acknowledged),
+    acknowledged,
     write,
     probe: () => patiently(probe, BUSY_PATIENCE_MS),
     onCommit: (listener) => void listeners.push(listener),

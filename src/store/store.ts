@@ -1,14 +1,17 @@
 import type { ChangeRequest } from './change.js';
 import type { Database, Statement } from './database.js';
+import type { KnownHeads } from './known-heads.js';
 
 export interface Store {
   /** For reading, and for building statements. */
   readonly db: Database;
   /**
    * Decide and commit one operation: all or nothing, with its event (store/change.ts).
-   * @throws whatever `decide` throws; `StoreBusy`, `StoreFull`, `ChangeConflict`
+   * @throws whatever `decide` throws; `StoreBusy`, `StoreFull`, `ChangeConflict`, `HistoryLost`
    */
   change<T>(request: ChangeRequest<T>): Promise<T>;
+  /** The newest heads that this process was told of by its commits, whatever the database holds by now. */
+  readonly acknowledged: KnownHeads;
   /**
    * Commit statements that change no state and so have no event: renewal, leases, last-used times. All or none.
    * @param urgent what withholds: on a full disk it is committed like a cut, from what is kept for those

@@ -3,6 +3,7 @@ import { insertRows } from './bulk.js';
 import { and, eq } from 'drizzle-orm';
 import { createChanges, type Engine, type Outcome } from './change.js';
 import { chainEvents, type Head, insertEvents } from './event.js';
+import type { KnownHeads } from './known-heads.js';
 import * as schema from './schema.js';
 import { isDuplicate, piecesOf, type Statement, storeError, StoreUnreachable } from './database.js';
 import type { Store } from './store.js';
@@ -37,7 +38,7 @@ export function openStore(d1: D1Database, now: () => number): Store {
    * it again then says that the number is taken: so the event at its place tells, by its hash. Where nothing stands the same
    * batch is sent again; the first one may still be on its way, and the number lets one of them in.
    */
-  async function settle(authorityId: string, ours: Head, error: unknown): Promise<'send again' | 'lost' | readonly Outcome[]> {
+  async function settle(authorityId: string, ours: Head, error: unknown): Promise<'send again' | 'lost' | 'done' | readonly Outcome[]> {
     const named = storeError(error);
     const isUnreachable = named instanceof StoreUnreachable;
     const taken = isDuplicate(error, 'event.authority_id, event.seq');
@@ -50,7 +51,7 @@ export function openStore(d1: D1Database, now: () => number): Store {
       .limit(1)
       .catch(() => undefined);
     if (standing === undefined) return isUnreachable ? 'send again' : [{ ok: false, error: new StoreUnreachable(TROUBLES.unreachable.says) }];
-    if (standing[0]?.hash === ours.hash) return [{ ok: true }];
+    if (standing[0]?.hash === ours.hash) return 'done';
     return taken || standing.length ? 'lost' : 'send again';
   }
   const engine: Engine = {
@@ -66,12 +67,14 @@ export function openStore(d1: D1Database, now: () => number): Store {
       }));
       const statements = [...chains.map(({ rows }) => insertEvents(rows)), ...one.statements];
       const ours = (chains[0] as (typeof chains)[number]).head;
+      const done: Outcome = { ok: true, heads: new Map(chains.map((chain) => [chain.authorityId, chain.head])) };
       for (let tries = 0; ; tries++) {
         try {
           await batch(statements);
-          return [{ ok: true }];
+          return [done];
         } catch (error) {
           const settled = await settle(authorityId, ours, error);
+          if (settled === 'done') return [done];
           if (settled !== 'send again') return settled;
           if (tries === SENT_AGAIN) return [{ ok: false, error: storeError(error) }];
           await new Promise((done) => setTimeout(done, AGAIN_MS * 2 ** tries));
@@ -79,5 +82,6 @@ export function openStore(d1: D1Database, now: () => number): Store {
       }
     },
   };
-  return { db, change: createChanges(engine), write, probe: () => write([PROBE]) };
+  const acknowledged: KnownHeads = new Map();
+  return { db, change: createChanges(engine, acknowledged), acknowledged, write, probe: () => write([PROBE]) };
 }

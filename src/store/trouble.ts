@@ -10,10 +10,22 @@ export class Overtaken extends Error {}
 
 /** The database did not answer, so nobody knows whether something was written. */
 export class StoreUnreachable extends Error {}
+/** The database answers, and refuses this service: it takes a person to mend that, and no patience helps. The message says what. */
+export class StoreRefused extends Error {}
 
-export type TroubleName = 'busy' | 'full' | 'conflict' | 'unreachable';
+/** The database lacks events that were acknowledged: an older copy stands in its place. Nothing was written. */
+export class HistoryLost extends Error {}
 
-const CLASSES = { busy: StoreBusy, full: StoreFull, conflict: ChangeConflict, unreachable: StoreUnreachable } as const;
+export type TroubleName = 'busy' | 'full' | 'conflict' | 'unreachable' | 'refused' | 'history_lost';
+
+const CLASSES = {
+  busy: StoreBusy,
+  full: StoreFull,
+  conflict: ChangeConflict,
+  unreachable: StoreUnreachable,
+  refused: StoreRefused,
+  history_lost: HistoryLost,
+} as const;
 
 /** By the codes of SQLite; D1 says it in words. */
 const WORDS: readonly (readonly [TroubleName, RegExp, RegExp])[] = [
@@ -33,6 +45,13 @@ export function troubleIn(error: unknown): TroubleName | undefined {
   return undefined;
 }
 
+/** What the store says of it itself, where a driver has wrapped it in words of its own. */
+export function saidOf(error: unknown): string {
+  for (let one = error, depth = 0; one instanceof Error && depth < 5; one = one.cause, depth++)
+    if (Object.values(CLASSES).some((of) => one instanceof of)) return one.message;
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** An error of that name, for where it comes from another thread. */
 export const troubleOf = (name: TroubleName, message: string): Error => new CLASSES[name](message);
 
@@ -43,6 +62,7 @@ export function storeError(error: unknown): unknown {
 }
 
 const UNCHANGED = 'nothing was changed';
+const UNKNOWN = 'it may have been carried out: look, or ask again with the same Idempotency-Key';
 /** What each means to whoever asked over HTTP: it passes. Seconds until it is worth asking again; what became of the change that was asked for. */
 export const TROUBLES: Readonly<Record<TroubleName, { readonly retryAfter: number; readonly says: string; readonly change: string }>> = {
   busy: { retryAfter: 5, says: 'another process holds the database', change: UNCHANGED },
@@ -51,6 +71,16 @@ export const TROUBLES: Readonly<Record<TroubleName, { readonly retryAfter: numbe
   unreachable: {
     retryAfter: 5,
     says: 'the database does not answer',
-    change: 'it may have been carried out: look, or ask again with the same Idempotency-Key',
+    change: UNKNOWN,
+  },
+  refused: {
+    retryAfter: 60,
+    says: 'the database refuses this service: its log says why',
+    change: UNKNOWN,
+  },
+  history_lost: {
+    retryAfter: 30,
+    says: 'the database lacks changes that were acknowledged: an older copy stands in its place, or a fail-over lost them. Bring back the newest one; or look at what is missing with holdfast restore status, and confirm it',
+    change: UNCHANGED,
   },
 };

@@ -300,7 +300,7 @@ describe('bad input', () => {
       'http://a.example',
       'https://a.example?x',
       'https://a.example#x',
-      'https://a.example/\u0000',
+      'https://a.example/\u0001',
       `https://a.example/${'x'.repeat(10_000)}`,
       '',
     ]) {

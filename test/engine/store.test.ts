@@ -177,6 +177,15 @@ describe('what the public plane may write', () => {
     await execute(assertions("'https://c' || (i % 100)", MAX_SPENT - 2, '1000'));
     expect([await inbox.spend(A, 'n-1', 1000), await inbox.spend(A, 'n', 1000), await inbox.spend(A, 'n+1', 1000)]).toEqual([true, true, false]);
   });
+  it('CA-03: assertions that are sent again and again use nothing up, one after another and at once', async () => {
+    const { inbox, rows } = await freshStore(now);
+    expect(await inbox.spend(A, 'first', 1000)).toBe(true);
+    for (let n = 0; n < 20; n++) expect(await inbox.spend(A, 'first', 1000)).toBe(false);
+    await Promise.all(Array.from({ length: 50 }, () => inbox.spend(A, 'at once', 1000)));
+    expect(await inbox.spend(A, 'last', 1000)).toBe(true);
+    const [span] = await rows('SELECT max(rowid) - min(rowid) AS n FROM used_assertion');
+    expect(span).toEqual({ n: 2 });
+  });
   it('each assertion spent clears a few away that ended long ago, and none that could still be replayed', async () => {
     const { inbox, execute, rows } = await freshStore(now);
     await execute(assertions(`'${A}'`, 35, '1000'));

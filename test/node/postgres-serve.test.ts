@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { testKey } from '../support/keys.js';
-import { createDatabase, onServer, ownerUrl } from '../support/postgres-database.js';
+import { createDatabase, onServer, asOwner } from '../support/postgres-database.js';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.js';
 import { admin, run, type Server, startProcess, tempFolder } from '../support/process.js';
 
@@ -16,7 +16,7 @@ let made = 0;
 async function database(): Promise<string> {
   const name = `serve_${made++}`;
   await createDatabase(server.url('postgres'), name);
-  return ownerUrl(server.url(name));
+  return asOwner(server.url(name));
 }
 const TOKEN = 'owner-token-of-these-tests';
 const SEAL = Buffer.alloc(32, 3).toString('base64');
@@ -110,7 +110,7 @@ it('a server that goes away is 503, and nobody ends; when it comes back everythi
   const own = await startPostgres();
   try {
     await createDatabase(own.url('postgres'), 'away');
-    const url = ownerUrl(own.url('away'));
+    const url = asOwner(own.url('away'));
     const [a, c] = [await one(url), await publicOnly(url)];
     await enrol(a, SUB);
     await until(async () => (await statusOf(c, FETCH)) === 200);
@@ -118,7 +118,7 @@ it('a server that goes away is 503, and nobody ends; when it comes back everythi
     await until(async () => (await statusOf(a, FETCH)) === 503 && (await statusOf(c, FETCH)) === 503);
     expect(await statusOf(a, '/healthz')).toBe(200);
     expect(await statusOf(a, '/readyz')).toBe(503);
-    await own.start();
+    await own.startAgain();
     for (const of of [a, c]) await until(async () => (await statusOf(of, FETCH)) === 200);
     expect((await admin(a, 'POST', `${MEMBER}/suspend`, { reason: 'test' })).status).toBe(200);
     await until(async () => (await statusOf(c, FETCH)) === 404);

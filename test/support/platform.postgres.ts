@@ -8,17 +8,18 @@ import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { openPostgres } from '../../src/store/postgres/store.postgres.node.js';
 import { numbered } from '../../src/store/postgres/translate.js';
 import type { TestStore } from './platform.js';
-import { createDatabase, onServer, ownerUrl } from './postgres-database.js';
+import { asOwner, createDatabase, onServer } from './postgres-database.js';
 
 export const platform: 'node' | 'workers' | 'postgres' = 'postgres';
 
 const ROOT = String(process.env['HOLDFAST_TEST_POSTGRES']);
-const urlOf = (name: string) => ownerUrl(ROOT.replace(/\/postgres$/, `/${name}`));
+const urlOf = (name: string) => ROOT.replace(/\/postgres$/, `/${name}`);
 const free: string[] = [];
 let made = 0;
 
 /** Rows are few, so taking them away costs less than TRUNCATE, which makes new files for each table and index. */
-const EMPTIED = `DO $$ DECLARE made record; filled boolean; BEGIN
+const EMPTIED = `SET session_replication_role = replica;
+DO $$ DECLARE made record; filled boolean; BEGIN
   FOR made IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE NOT tgisinternal LOOP EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.of); END LOOP;
   FOR made IN SELECT tablename AS of FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state') LOOP
     EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', made.of) INTO filled;
@@ -36,13 +37,13 @@ async function database(): Promise<string> {
   }
   const name = `t_${process.pid}_${made++}`;
   await createDatabase(ROOT, name);
-  await migratePostgres(serversOf(urlOf(name)), 'drizzle/postgres');
+  await migratePostgres(serversOf(asOwner(urlOf(name))), 'drizzle/postgres');
   return name;
 }
 
 export async function freshStore(now: () => number): Promise<TestStore> {
   const name = await database();
-  const servers = serversOf(urlOf(name));
+  const servers = serversOf(asOwner(urlOf(name)));
   const open: { close(): Promise<void> }[] = [];
   onTestFinished(async () => {
     for (const one of open) await one.close();
@@ -50,10 +51,11 @@ export async function freshStore(now: () => number): Promise<TestStore> {
   });
   const opened = () => {
     const store = openPostgres(servers, now, { readers: 2, patienceMs: 5000 });
+    open.push(store);
     const follower = new Follower(servers, { role: 'any', staleness: Number.POSITIVE_INFINITY, wall: Date.now, connections: 1 });
     const published = publishedOnPostgres(follower);
     store.onCommit(published.changed);
-    open.push(store, { close: () => follower.end() });
+    open.push({ close: () => follower.end() });
     return { store, published, inbox: inboxOnPostgres(store.pool) };
   };
   const own = opened();

@@ -1,5 +1,5 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -18,28 +18,50 @@ function binaries(): string {
 const NOBODY = 65534;
 const ids = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 
-/** A server of PostgreSQL on a socket in a folder of its own, nothing on disk that outlives it. */
-export async function startPostgres(settings: readonly string[] = []) {
+/** Its processes: the one that was started, and those that it made. */
+const familyOf = (pid: number): readonly number[] => [
+  pid,
+  ...spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter(Boolean)
+    .map(Number),
+];
+function signal(pids: readonly number[], name: NodeJS.Signals): void {
+  for (const pid of pids)
+    try {
+      process.kill(pid, name);
+    } catch {
+      // It has ended meanwhile.
+    }
+}
+
+/**
+ * A server of PostgreSQL on a socket in a folder of its own, nothing on disk that outlives it.
+ * @param prepare before its first start: files for its data folder
+ */
+export async function startPostgres(settings: readonly string[] = [], prepare: (data: string) => void | Promise<void> = () => undefined) {
   const bin = binaries();
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-pg-'));
   const data = join(folder, 'data');
   mkdirSync(data);
   chmodSync(folder, 0o711);
   chmodSync(data, 0o700);
-  if (ids.uid !== undefined) {
-    const { chownSync } = await import('node:fs');
-    for (const one of [folder, data]) chownSync(one, ids.uid, ids.gid);
-  }
+  const own = (files: readonly string[]) => {
+    if (ids.uid !== undefined) for (const one of files) chownSync(one, ids.uid, ids.gid);
+  };
+  own([folder, data]);
   const made = spawnSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'], {
     ...ids,
     encoding: 'utf8',
   });
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr || made.error?.message}`);
+  await prepare(data);
+  own(readdirSync(data).map((one) => join(data, one)));
   const options = ['listen_addresses=', `unix_socket_directories=${folder}`, 'fsync=off', 'max_connections=200', 'shared_buffers=64MB', ...settings];
-  async function launch() {
+  async function launch(): Promise<ChildProcess> {
     const server = spawn(join(bin, 'postgres'), ['-D', data, ...options.flatMap((one) => ['-c', one])], { ...ids, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
-    server.stderr.on('data', (chunk) => {
+    server.stderr?.on('data', (chunk) => {
       said = (said + chunk).slice(-4000);
     });
     for (let tries = 0; !/ready to accept connections/.test(said); tries++) {
@@ -49,27 +71,30 @@ export async function startPostgres(settings: readonly string[] = []) {
     return server;
   }
   let server = await launch();
-  const ended = async () => {
-    const closed = new Promise((done) => server.once('close', done));
-    server.kill('SIGQUIT');
-    await closed;
-  };
+  const ended = () => new Promise((done) => (server.exitCode === null && server.signalCode === null ? server.once('close', done) : done(0)));
   const address = `postgres://postgres@${encodeURIComponent(folder)}`;
+  const family = () => familyOf(server.pid as number);
   return {
     /** URL of a database. */
     url: (database: string) => `${address}/${database}`,
-    get server() {
-      return server;
-    },
     folder,
-    /** End at once, as a machine does. */
-    crash: ended,
-    /** After a crash. */
-    async start() {
+    /** As a power cut does it. */
+    async crash() {
+      const all = family();
+      const gone = ended();
+      signal(all, 'SIGKILL');
+      await gone;
+    },
+    async startAgain() {
       server = await launch();
     },
+    freeze: () => signal(family(), 'SIGSTOP'),
+    wake: () => signal(family(), 'SIGCONT'),
     async stop() {
-      if (server.exitCode === null && server.signalCode === null) await ended();
+      signal(family(), 'SIGCONT');
+      const gone = ended();
+      server.kill('SIGQUIT');
+      await gone;
       if (statSync(folder, { throwIfNoEntry: false })) rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -41,7 +41,7 @@ export async function fetchListing(
   const found = { etag: reply.value.etag ?? null, sha256: await sha256(reply.value.body) };
   if (seen?.sha256 === found.sha256) return { ok: true, value: { ...found, ids: undefined } };
   // A byte order mark before JSON is passed over (RFC 8259 §8.1).
-  const json = parseJson(reply.value.body.replace(/^\ufeff/, ''), url, { maxValues: MAX_LISTED });
+  const json = parseJson(reply.value.body.replace(/^\ufeff/, ''), url, { maxValues: MAX_LISTED, mayHoldNul: true });
   if (!json.ok) return json;
   // What is no list says nothing about anybody: it is not an empty one.
   if (!Array.isArray(json.value)) return failure({ ...finding('json_invalid', url, 'it is no JSON array'), ...NO_LISTING });

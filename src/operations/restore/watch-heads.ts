@@ -2,7 +2,7 @@ import { raw } from '../../store/database.js';
 import { readHead } from '../../store/change.js';
 import type { Head } from '../../store/event.js';
 import { UNCONFIRMED } from '../../store/schema.js';
-import { confirmed, type SeenHead, unconfirmed, withhold } from '../../store/standing.js';
+import { confirmed, type SeenHead, unconfirmed, withholdWhereGone } from '../../store/standing.js';
 import { DEPLOYMENT } from '../call.js';
 import type { Deployment } from '../call.js';
 import { hashAt, headsOf } from './heads.js';
@@ -20,11 +20,16 @@ const among = (all: readonly SeenHead[], { authorityId, seq, hash }: SeenHead): 
 export async function watchHeads({ store, now }: Pick<Deployment, 'store' | 'now'>, seen: SeenHeads): Promise<void> {
   const { db } = store;
   const standing = await unconfirmed(db);
+  for (const [authorityId, head] of store.acknowledged) if (head.seq > (seen.get(authorityId)?.seq ?? 0)) seen.set(authorityId, head);
   const accepted = (await confirmed(db))?.givenUp ?? [];
+  const forget = (authorityId: string, head: Head): void => {
+    seen.delete(authorityId);
+    if (store.acknowledged.get(authorityId)?.hash === head.hash) store.acknowledged.delete(authorityId);
+  };
   const gone: SeenHead[] = [];
   for (const [authorityId, head] of seen) {
     if ((await hashAt(db, authorityId, head.seq)) === head.hash) continue;
-    if (among(accepted, { authorityId, ...head })) seen.delete(authorityId);
+    if (among(accepted, { authorityId, ...head })) forget(authorityId, head);
     else gone.push({ authorityId, ...head });
   }
   if (standing) {
@@ -37,7 +42,7 @@ export async function watchHeads({ store, now }: Pick<Deployment, 'store' | 'now
       );
     return;
   }
-  if (gone.length) return store.write([withhold({ reason: 'went_back', at: now(), backupAt: null, givenUp: gone })], { urgent: true });
+  if (gone.length) return store.write([withholdWhereGone({ reason: 'went_back', at: now(), backupAt: null, givenUp: gone })], { urgent: true });
   for (const { authorityId, seq, hash } of await headsOf(db)) seen.set(authorityId, { seq, hash });
   const deployment = await readHead(db, DEPLOYMENT);
   if (deployment.seq > 0) seen.set(DEPLOYMENT, deployment);

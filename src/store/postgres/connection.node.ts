@@ -1,5 +1,7 @@
 import pg from 'pg';
+import { StoreRefused } from '../trouble.js';
 import { WORDS_SCHEMA } from './functions.js';
+import { whyRefused } from './refusals.node.js';
 
 /** Which server of a cluster: the one that writes, or any that answers. */
 export type ServerRole = 'primary' | 'any';
@@ -12,12 +14,14 @@ export interface Rows {
 /** The connection or its server went away: what was sent may have been carried out, or not. */
 export class ConnectionLost extends Error {}
 
-/** Shutting down, too many connections, connection errors, a server that only reads; what the network says. */
-const GONE = /^(57P0|53300|08|25006|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/;
+/** Shutting down, too many connections, given up by the server, connection errors, a server that only reads; what the network says. */
+const GONE = /^(57P0|53300|25P03|08|25006|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/;
 export const codeOf = (error: unknown): string => String((error as { readonly code?: unknown } | undefined)?.code ?? '');
-const WORDS = /Connection terminated|Query read timeout|not queryable|timeout expired|timeout exceeded/i;
+const OUTDATED = '0A000';
+/** A newer version has added a column meanwhile: what this connection has prepared is of no use any more. */
+const WORDS = /Connection terminated|cached plan must not change|Query read timeout|not queryable|timeout expired|timeout exceeded/i;
 export const isGone = (error: unknown): boolean =>
-  error instanceof ConnectionLost || GONE.test(codeOf(error)) || (error instanceof Error && codeOf(error) === '' && WORDS.test(error.message));
+  error instanceof ConnectionLost || GONE.test(codeOf(error)) || (error instanceof Error && /^(0A000)?$/.test(codeOf(error)) && WORDS.test(error.message));
 
 /** int8, int2, int4, float8 and numeric are numbers here, booleans are 0 and 1 as on SQLite; all else is text. */
 const NUMBERS = new Set([20, 21, 23, 701, 1700]);
@@ -38,8 +42,13 @@ const ESCAPED_NUL = /(?<!\\)((?:\\\\)*)\\u0000/g;
  */
 export const askedFor = (value: unknown): unknown => (typeof value === 'string' ? value.replaceAll('\0', '\uffff').replace(ESCAPED_NUL, '$1\uffff') : value);
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message || codeOf(error) : String(error));
+const READS_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
 const CONNECT_MS = 2000;
-/** Milliseconds. A server that is frozen ends nothing by itself: the client does (`queryMs`), the server's limits are for what it forgot. */
+/**
+ * Milliseconds. A server that is frozen ends nothing by itself: the client does (`queryMs`), the server's limits are for what it
+ * forgot. None of them takes a superuser.
+ */
 const SETTINGS = `-c search_path=public,${WORDS_SCHEMA},pg_catalog -c statement_timeout=20000 -c idle_in_transaction_session_timeout=10000 -c lock_timeout=10000`;
 
 /** Texts of statements get names, so that a server reads and plans each once a connection. */
@@ -67,9 +76,10 @@ export class Connection {
    * Connect to the first of the servers that has the role, beginning with another one each time.
    * @param queryMs milliseconds without an answer after which the server is given up
    * @throws ConnectionLost when there is none
+   * @throws StoreRefused when each that answers refuses this process: waiting does not help
    */
   static async to(servers: readonly Server[], role: ServerRole, queryMs: number): Promise<Connection> {
-    let last: unknown;
+    const failed: { readonly at: string; readonly error: unknown; readonly refused: string | undefined }[] = [];
     for (const { at, config } of rotated(servers)) {
       const client = new pg.Client({
         ...config,
@@ -91,17 +101,22 @@ export class Connection {
       try {
         await client.connect();
         if (role === 'primary') {
-          const { rows } = await made.query('SELECT pg_is_in_recovery()');
-          if (Number(rows[0]?.[0]) === 1) throw new ConnectionLost(`${at} is no primary`);
+          const { rows } = await made.query(READS_ONLY);
+          if (Number(rows[0]?.[0]) === 1) throw new ConnectionLost(`${at} only reads: it is a standby, or default_transaction_read_only is on`);
         }
         open.set(at, (open.get(at) ?? new Set()).add(made));
         return made;
       } catch (error) {
-        last = error;
+        failed.push({ at, error, refused: whyRefused(error) });
         made.destroy();
       }
     }
-    throw new ConnectionLost(`no ${role === 'primary' ? 'primary' : 'server'} among ${servers.map(({ at }) => at).join(', ')}`, { cause: last });
+    const answered = failed.filter(({ error, refused }) => refused !== undefined || error instanceof ConnectionLost || /^[2-5]/.test(codeOf(error)));
+    const cause = failed[0]?.error;
+    const each = failed.map(({ at, error, refused }) => `${at}: ${refused ?? messageOf(error)}`).join('; ');
+    if (answered.length && answered.every(({ refused }) => refused !== undefined))
+      throw new StoreRefused(`the database refuses this service. ${each}`, { cause });
+    throw new ConnectionLost(`no ${role === 'primary' ? 'primary' : 'server'} of the database answers. ${each}`, { cause });
   }
 
   async query(text: string, params: readonly unknown[] = []): Promise<Rows> {
@@ -110,6 +125,7 @@ export class Connection {
       const { fields, rows } = await this.client.query<unknown[]>({ text, values: params.map(bound), rowMode: 'array', ...(name !== undefined && { name }) });
       return { names: fields.map((one) => one.name), rows };
     } catch (error) {
+      if (codeOf(error) === OUTDATED) this.destroy();
       if (codeOf(error) === '' && isGone(error)) for (const one of [...(open.get(this.server) ?? [])]) one.destroy();
       throw error;
     }

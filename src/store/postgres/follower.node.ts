@@ -9,7 +9,7 @@ const KNOWN_MS = 2.5 * LOOK_EVERY_MS;
 /** Nobody has asked for so long: nothing is looked at until somebody does. */
 const IDLE_MS = 5000;
 const CONNECTIONS = 4;
-const QUERY_MS = 5000;
+const QUERY_MS = 3000;
 const STATE = 'SELECT version, beat_ms FROM store_state';
 
 export interface FollowerOptions {

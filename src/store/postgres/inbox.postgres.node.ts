@@ -12,8 +12,15 @@ export function inboxOnPostgres(pool: Pool): Inbox {
     // With another character in its place it is as unlike all others as it was.
     return (await pool.query(numbered(taking), values.map(askedFor))).rows.length === 1;
   };
+  const spending = new Set<string>();
   return {
-    spend: (issuer, jti, exp) => took([FORGET_SPENT, exp], [SPEND, issuer, jti, exp, issuer]),
+    async spend(issuer, jti, exp) {
+      const which = JSON.stringify([issuer, jti]);
+      // Of the same one at the same moment only the first is tried: each try that fails would use up a row number.
+      if (spending.has(which)) return false;
+      spending.add(which);
+      return took([FORGET_SPENT, exp], [SPEND, issuer, jti, exp, issuer, issuer, jti]).finally(() => spending.delete(which));
+    },
     want: (authorityId, subject, askedBy, now) => took([FORGET_WISHES, now], [WANT, authorityId, subject, askedBy, now, authorityId, subject, askedBy]),
   };
 }

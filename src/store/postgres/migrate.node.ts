@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection, type Server } from './connection.node.js';
+import { named } from './errors.node.js';
 import { WORDS } from './functions.js';
 
 /** One row: how many commits there were, which is the lock of writers too, and when the last one was (milliseconds). */
@@ -17,6 +18,7 @@ const LOCK = 7_236_001;
  * Bring the schema up to this version, in one transaction.
  * @param folder `drizzle/postgres`
  * @throws Error when a newer version has written it
+ * @throws StoreRefused when the role may not
  */
 export async function migratePostgres(servers: readonly Server[], folder: string): Promise<void> {
   const on = await Connection.to(servers, 'primary', PATIENCE_MS);
@@ -38,6 +40,8 @@ export async function migratePostgres(servers: readonly Server[], folder: string
     }
     if (done.size === 0) await on.script('CREATE INDEX used_assertion_rowid ON used_assertion (rowid)');
     await on.script('COMMIT');
+  } catch (error) {
+    throw named(error);
   } finally {
     await on.close();
   }

@@ -1,4 +1,8 @@
 import { Connection, type Rows, type Server, type ServerRole } from './connection.node.js';
+import { Pulse } from './pulse.node.js';
+
+/** The longest that one statement may take, more than the server gives it; whether the server lives at all the pulse tells much sooner. */
+const STATEMENT_MS = 30_000;
 
 /** A few connections to whichever server has the role, made anew when one has died. */
 export class Pool {
@@ -7,13 +11,22 @@ export class Pool {
   readonly #waiting: ((slot: number) => void)[] = [];
   #next = 0;
 
-  /** @param queryMs milliseconds without an answer after which a server is given up */
+  readonly #statementMs: number;
+  readonly pulse: Pulse;
+
+  /**
+   * @param answerMs milliseconds without any answer after which a server is given up
+   * @param options the pulse of another pool on the same servers; how long one statement may take at most
+   */
   constructor(
     private readonly servers: readonly Server[],
     private readonly role: ServerRole,
     size: number,
-    private readonly queryMs = 5000,
+    answerMs = 5000,
+    { pulse, statementMs = STATEMENT_MS }: { readonly pulse?: Pulse; readonly statementMs?: number } = {},
   ) {
+    this.#statementMs = Math.min(statementMs, STATEMENT_MS);
+    this.pulse = pulse ?? new Pulse(servers, role, answerMs);
     this.#slots = Array.from({ length: size }, () => undefined);
     this.#free = Array.from({ length: size }, (_, slot) => slot);
   }
@@ -26,7 +39,7 @@ export class Pool {
       // Another caller has begun to make it anew: two would leave one open that nobody closes.
       if (this.#slots[slot] !== current) return this.#at(slot);
     }
-    const made = Connection.to(this.servers, this.role, this.queryMs);
+    const made = Connection.to(this.servers, this.role, this.#statementMs);
     this.#slots[slot] = made;
     made.catch(() => {
       if (this.#slots[slot] === made) this.#slots[slot] = undefined;
@@ -36,15 +49,15 @@ export class Pool {
 
   /** One statement, on a connection that others use at the same time. */
   async query(text: string, params: readonly unknown[] = []): Promise<Rows> {
-    const on = await this.#at(this.#next++ % this.#slots.length);
-    return on.query(text, params);
+    const slot = this.#next++ % this.#slots.length;
+    return this.pulse.during(this.#at(slot).then((on) => on.query(text, params)));
   }
 
   /** A transaction, on a connection of its own. */
   async alone<T>(body: (on: Connection) => Promise<T>): Promise<T> {
     const slot = this.#free.pop() ?? (await new Promise<number>((take) => this.#waiting.push(take)));
     try {
-      return await body(await this.#at(slot));
+      return await this.pulse.during(this.#at(slot).then(body));
     } finally {
       const next = this.#waiting.shift();
       if (next) next(slot);
@@ -53,6 +66,7 @@ export class Pool {
   }
 
   async end(): Promise<void> {
+    await this.pulse.end();
     for (const slot of this.#slots) await (await slot?.catch(() => undefined))?.close();
   }
 }

@@ -1,14 +1,13 @@
-import type { SQLWrapper } from 'drizzle-orm';
-import { SQLiteAsyncDialect } from 'drizzle-orm/sqlite-core';
-import { drizzle } from 'drizzle-orm/sqlite-proxy';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from '../change.js';
-import { type Database, isDuplicate, piecesOf, type Statement, StoreUnreachable } from '../database.js';
+import { isDuplicate, piecesOf, type Statement } from '../database.js';
 import { chainEvents, EMPTY_HEAD, type EventRow, type Head, insertEvents } from '../event.js';
-import * as schema from '../schema.js';
+import type { KnownHeads } from '../known-heads.js';
 import type { Store } from '../store.js';
-import { askedFor, type Connection, codeOf, isGone, type Server } from './connection.node.js';
-import { named } from './errors.node.js';
-import { objectsOf, Pool } from './pool.node.js';
+import { StoreUnreachable, TROUBLES, troubleIn } from '../trouble.js';
+import { askedFor, type Connection, codeOf, isGone, type Rows, type Server } from './connection.node.js';
+import { databaseOver } from './database.node.js';
+import { isBusy, named } from './errors.node.js';
+import { Pool } from './pool.node.js';
 import { numbered } from './translate.js';
 
 export interface PostgresStore extends Store {
@@ -30,6 +29,8 @@ export interface PostgresOptions {
   readonly groupSize?: number;
   /** Milliseconds that a fail-over may take before a commit is given up as unknown, and a read as unanswered. */
   readonly patienceMs?: number;
+  /** Milliseconds without any answer after which a server is given up. */
+  readonly answerMs?: number;
   /** For tests: called when the statements of a commit were sent and their answer has not come. */
   readonly onSent?: (on: Connection) => void;
 }
@@ -42,8 +43,6 @@ const ABORTED = '25P02';
 /** Serialization failure, deadlock: nothing was written. */
 const LOST_RACE = new Set(['40001', '40P01']);
 
-const DIALECT = new SQLiteAsyncDialect();
-
 const BEGIN = 'BEGIN';
 /** When the answer comes, the synchronous standbys show it too: a cut is seen by whoever reads there. */
 const EVERYWHERE = 'SET LOCAL synchronous_commit = remote_apply';
@@ -53,6 +52,11 @@ const EVERYWHERE = 'SET LOCAL synchronous_commit = remote_apply';
  */
 const LOCK = 'UPDATE store_state SET version = version + 1, beat_ms = floor(extract(epoch FROM clock_timestamp()) * 1000)';
 const HEAD = 'SELECT seq, hash FROM event WHERE authority_id = $1 ORDER BY seq DESC LIMIT 1';
+/**
+ * COMMIT waits for the synchronous standbys, and a time limit that ends this wait ends it with success: what no standby has would
+ * be acknowledged.
+ */
+const WITHOUT_LIMIT = 'SET LOCAL statement_timeout = 0';
 const AT = 'SELECT hash FROM event WHERE authority_id = $1 AND seq = $2';
 
 const later = () => new Promise((done) => setTimeout(done, 50 + Math.random() * 100));
@@ -61,16 +65,17 @@ const later = () => new Promise((done) => setTimeout(done, 50 + Math.random() * 
 export function openPostgres(
   servers: readonly Server[],
   now: () => number,
-  { readers = 8, groupSize = GROUP_SIZE, patienceMs = 60_000, onSent }: PostgresOptions = {},
+  { readers = 8, groupSize = GROUP_SIZE, patienceMs = 60_000, answerMs, onSent }: PostgresOptions = {},
 ): PostgresStore {
-  const pool = new Pool(servers, 'primary', readers);
-  const writers = new Pool(servers, 'primary', WRITERS);
+  const pool = new Pool(servers, 'primary', readers, answerMs, { statementMs: patienceMs });
+  const writers = new Pool(servers, 'primary', WRITERS, answerMs, { pulse: pool.pulse, statementMs: patienceMs });
+  const acknowledged: KnownHeads = new Map();
   const counts = { transactions: 0, operations: 0, settled: 0, resent: 0 };
   const listeners: (() => void)[] = [];
 
   /** Ask again while servers change their roles. */
-  async function patiently<T>(ask: () => Promise<T>, passes: (error: unknown) => boolean = isGone): Promise<T> {
-    for (const until = performance.now() + patienceMs; ; await later()) {
+  async function patiently<T>(ask: () => Promise<T>, passes: (error: unknown) => boolean = isGone, until = performance.now() + patienceMs): Promise<T> {
+    for (; ; await later()) {
       try {
         return await ask();
       } catch (error) {
@@ -79,19 +84,7 @@ export function openPostgres(
     }
   }
   const read = (text: string, params: readonly unknown[]) => patiently(() => pool.query(text, params.map(askedFor)));
-  const built = drizzle(
-    async (text, params, method) => {
-      const { rows } = await read(numbered(text), params);
-      return { rows: (method === 'get' ? rows[0] : rows) as unknown[] };
-    },
-    { schema },
-  );
-  /** SQL of the store's own gives objects, as with the other drivers: this one gives whatever it is given. */
-  const all = async (query: string | SQLWrapper) => {
-    const { sql, params } = typeof query === 'string' ? { sql: query, params: [] } : DIALECT.sqlToQuery(query.getSQL());
-    return objectsOf(await read(numbered(sql), params));
-  };
-  const db = Object.assign(built, { all }) as unknown as Database;
+  const db = databaseOver(read);
 
   async function allOf(queries: readonly Promise<unknown>[]): Promise<void> {
     const failed = (await Promise.allSettled(queries)).flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
@@ -103,25 +96,10 @@ export function openPostgres(
       return on.query(numbered(sql), params);
     });
 
-  /** One transaction, two flights. `moved`: a head is not the one decided on, and nothing is written. */
-  const transact = (expect: ReadonlyMap<string, Head>, statements: readonly Statement[], urgent: boolean, sent: () => void): Promise<'moved' | 'done'> =>
+  const alone = <T>(body: (on: Connection) => Promise<T>): Promise<T> =>
     writers.alone(async (on) => {
       try {
-        const opening = [on.query(BEGIN), ...(urgent ? [on.query(EVERYWHERE)] : []), on.query(LOCK)];
-        const heads = [...expect.keys()].map((id) => on.query(HEAD, [id]));
-        await allOf([...opening, ...heads]);
-        const found = await Promise.all(heads);
-        if ([...expect.values()].some((head, n) => (found[n]?.rows[0]?.[1] ?? EMPTY_HEAD.hash) !== head.hash)) {
-          await on.query('ROLLBACK');
-          return 'moved';
-        }
-        const queries = [...send(on, statements), on.query('COMMIT')];
-        sent();
-        onSent?.(on);
-        await allOf(queries);
-        counts.transactions++;
-        for (const listener of listeners) listener();
-        return 'done';
+        return await body(on);
       } catch (error) {
         if (isGone(error)) on.destroy();
         else await on.query('ROLLBACK').catch(() => on.destroy());
@@ -129,18 +107,57 @@ export function openPostgres(
       }
     });
 
+  /** One transaction, two flights. `moved`: a head is not the one decided on, and nothing is written. */
+  const transact = (expect: ReadonlyMap<string, Head>, statements: readonly Statement[], urgent: boolean, sent: () => void): Promise<'moved' | 'done'> =>
+    alone(async (on) => {
+      const opening = [on.query(BEGIN), ...(urgent ? [on.query(EVERYWHERE)] : []), on.query(LOCK)];
+      const heads = [...expect.keys()].map((id) => on.query(HEAD, [id]));
+      await allOf([...opening, ...heads]);
+      const found = await Promise.all(heads);
+      if ([...expect.values()].some((head, n) => (found[n]?.rows[0]?.[1] ?? EMPTY_HEAD.hash) !== head.hash)) {
+        await on.query('ROLLBACK');
+        return 'moved';
+      }
+      const queries = [...send(on, statements), on.query(WITHOUT_LIMIT), on.query('COMMIT')];
+      sent();
+      onSent?.(on);
+      await allOf(queries);
+      counts.transactions++;
+      for (const listener of listeners) listener();
+      return 'done';
+    });
+
+  /**
+   * Read by a commit of its own: behind every writer that is under way, on a server that surely writes, and, as whatever was
+   * committed before it, on the synchronous standbys as well once it is answered.
+   */
+  const behindLock = (text: string, params: readonly unknown[], until?: number): Promise<Rows['rows']> =>
+    patiently(
+      () =>
+        alone(async (on) => {
+          const [begun, locked] = [on.query(BEGIN), on.query(LOCK)];
+          const found = on.query(text, params);
+          await allOf([begun, locked, found, on.query(WITHOUT_LIMIT), on.query('COMMIT')]);
+          return (await found).rows;
+        }),
+      (error) => isGone(error) || isBusy(error),
+      until,
+    );
+
   /** Whether this event stands in its chain; undefined: there is nothing at its place. */
-  async function stands(row: EventRow): Promise<boolean | undefined> {
-    const { rows } = await read(AT, [row.authorityId, row.seq]);
+  async function stands(row: EventRow, until: number): Promise<boolean | undefined> {
+    const rows = await behindLock(AT, [row.authorityId, row.seq], until).catch((error: unknown) => {
+      throw new StoreUnreachable(TROUBLES.unreachable.says, { cause: error });
+    });
     return rows[0] && rows[0][0] === row.hash;
   }
 
   /** What is known after a failure: nothing was written, or all of it, or it has to be sent again. @param sent something was, before or just now */
-  async function settle(error: unknown, mark: EventRow, sent: boolean): Promise<'moved' | 'done' | 'again'> {
+  async function settle(error: unknown, mark: EventRow, sent: boolean, until: number): Promise<'moved' | 'done' | 'again'> {
     const moved = LOST_RACE.has(codeOf(error)) || isDuplicate(named(error), EVENT_PLACE);
     if (!moved && !isGone(error)) throw named(error);
     if (!sent) return moved ? 'moved' : 'again';
-    const standing = await stands(mark);
+    const standing = await stands(mark, until);
     if (standing !== undefined) {
       counts.settled++;
       return standing ? 'done' : 'moved';
@@ -163,14 +180,15 @@ export function openPostgres(
         sent = true;
       }).catch((error: unknown) => {
         if (isGone(error) && performance.now() > until) throw named(error);
-        return settle(error, mark, sent);
+        return settle(error, mark, sent, until);
       });
       // The head moved after something was sent: perhaps by that.
-      if (known === 'moved' && before && (await stands(mark))) return 'done';
+      if (known === 'moved' && before && (await stands(mark, until))) return 'done';
       if (known !== 'again') return known;
     }
   }
 
+  type Chains = ReadonlyMap<string, Head>;
   interface Chained {
     readonly id: string;
     readonly rows: readonly EventRow[];
@@ -187,7 +205,7 @@ export function openPostgres(
     new Map<string, Head>([[authorityId, head], ...group.flatMap(({ elsewhere }) => elsewhere.map((part) => [part.authorityId, part.head] as const))]);
 
   /** Operations in one transaction. */
-  async function together(authorityId: string, head: Head, group: readonly Decided[]): Promise<{ readonly outcome: 'moved' | 'done'; readonly head: Head }> {
+  async function together(authorityId: string, head: Head, group: readonly Decided[]): Promise<'moved' | Chains> {
     const expect = decidedOn(authorityId, head, group);
     const heads = new Map(expect);
     const at = now();
@@ -200,28 +218,29 @@ export function openPostgres(
       statements,
       group.some(({ urgent }) => urgent),
     );
-    if (outcome === 'done') counts.operations += group.length;
-    return { outcome, head: outcome === 'done' ? (heads.get(authorityId) ?? head) : head };
+    if (outcome === 'moved') return outcome;
+    counts.operations += group.length;
+    return heads;
   }
 
   async function commit(authorityId: string, head: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[]> {
     if (group.length > 1) {
       try {
-        const { outcome } = await together(authorityId, head, group);
-        return outcome === 'done' ? group.map((): Outcome => ({ ok: true })) : 'lost';
+        const heads = await together(authorityId, head, group);
+        return heads === 'moved' ? 'lost' : group.map((): Outcome => ({ ok: true, heads }));
       } catch (error) {
-        // One of them fails: each for itself. Where nobody answers, nobody knows.
-        if (error instanceof StoreUnreachable) return group.map((): Outcome => ({ ok: false, error }));
+        // One of them fails: each for itself. The store's own trouble is everybody's.
+        if (troubleIn(error) !== undefined) return group.map((): Outcome => ({ ok: false, error }));
       }
     }
     const outcomes: Outcome[] = [];
     let current = head;
     for (const one of group) {
       try {
-        const { outcome, head: next } = await together(authorityId, current, [one]);
-        if (outcome === 'moved' && group.length === 1) return 'lost';
-        current = next;
-        outcomes.push(outcome === 'done' ? { ok: true } : { ok: false, error: new HeadMoved() });
+        const heads = await together(authorityId, current, [one]);
+        if (heads === 'moved' && group.length === 1) return 'lost';
+        current = heads === 'moved' ? current : (heads.get(authorityId) ?? current);
+        outcomes.push(heads === 'moved' ? { ok: false, error: new HeadMoved() } : { ok: true, heads });
       } catch (error) {
         outcomes.push({ ok: false, error });
       }
@@ -230,31 +249,41 @@ export function openPostgres(
   }
 
   /** Statements without an event say themselves where they apply: they may be sent twice. */
-  async function write(statements: readonly Statement[]): Promise<void> {
+  async function write(statements: readonly Statement[], { urgent = false } = {}): Promise<void> {
     if (piecesOf(statements).length === 0) return;
     const again = (error: unknown) => isGone(error) || LOST_RACE.has(codeOf(error));
-    await patiently(() => transact(new Map(), statements, false, () => undefined), again);
+    await patiently(() => transact(new Map(), statements, urgent, () => undefined), again);
   }
-  const engine: Engine = { db, write, groupSize, commit };
+  const engine: Engine = {
+    db,
+    write,
+    groupSize,
+    commit,
+    async headAgain(authorityId) {
+      const [row] = await behindLock(HEAD, [authorityId]).catch((error: unknown) => {
+        throw named(error);
+      });
+      return row ? { seq: Number(row[0]), hash: String(row[1]) } : EMPTY_HEAD;
+    },
+  };
 
   return {
     db,
     pool,
     writers,
     counts,
-    change: createChanges(engine),
+    change: createChanges(engine, acknowledged),
+    acknowledged,
     write,
     /** The row that every commit writes, and nothing that anyone keeps in memory. */
     probe: () =>
-      writers
-        .alone(async (on) => {
-          await on.query(BEGIN);
-          await on.query(LOCK);
-          await on.query('ROLLBACK');
-        })
-        .catch((error: unknown) => {
-          throw named(error);
-        }),
+      alone(async (on) => {
+        await on.query(BEGIN);
+        await on.query(LOCK);
+        await on.query('ROLLBACK');
+      }).catch((error: unknown) => {
+        throw named(error);
+      }),
     onCommit: (listener) => void listeners.push(listener),
     async close() {
       await Promise.all([pool.end(), writers.end()]);

@@ -1,0 +1,51 @@
+import { and, desc, eq } from 'drizzle-orm';
+import type { Database } from './database.js';
+import { EMPTY_HEAD, type Head } from './event.js';
+import { event } from './schema.js';
+import { confirmed, type SeenHead, unconfirmed } from './standing.js';
+import { HistoryLost, TROUBLES } from './trouble.js';
+
+/** The newest head of each chain that this process was told of by a commit: whoever asked for it was told that it is done. */
+export type KnownHeads = Map<string, Head>;
+
+export async function readHead(db: Database, authorityId: string): Promise<Head> {
+  const [last] = await db.select({ seq: event.seq, hash: event.hash }).from(event).where(eq(event.authorityId, authorityId)).orderBy(desc(event.seq)).limit(1);
+  return last ?? EMPTY_HEAD;
+}
+
+/** The hash of one event; undefined when there is none of that number. */
+export async function hashAt(db: Database, authorityId: string, seq: number): Promise<string | undefined> {
+  const [row] = await db
+    .select({ hash: event.hash })
+    .from(event)
+    .where(and(eq(event.authorityId, authorityId), eq(event.seq, seq)))
+    .limit(1);
+  return row?.hash;
+}
+
+const isGivenUp = (all: readonly SeenHead[] | undefined, authorityId: string, { seq, hash }: Head): boolean =>
+  all?.some((one) => one.authorityId === authorityId && one.seq === seq && one.hash === hash) ?? false;
+
+/**
+ * Where a chain stands, as a basis to decide on: what was acknowledged is in it. A database that lacks it is an older copy, put
+ * in the place of the one that was written, and may vouch again for whom the lost events cut off. Once what is missing is
+ * written down as given up, it is withheld until a person confirms it: from then on that rules, and not this memory.
+ * @param again the head as a server has it that surely writes, where another one may have been read
+ * @throws HistoryLost
+ */
+export async function headToDecideOn(db: Database, known: KnownHeads, authorityId: string, again?: (authorityId: string) => Promise<Head>): Promise<Head> {
+  const holds = async (head: Head): Promise<boolean> => {
+    const last = known.get(authorityId);
+    if (!last || last.seq > head.seq) return !last;
+    return (last.seq === head.seq ? head.hash : await hashAt(db, authorityId, last.seq)) === last.hash;
+  };
+  const head = await readHead(db, authorityId);
+  if (await holds(head)) return head;
+  const sure = again ? await again(authorityId) : head;
+  if (again && (await holds(sure))) return sure;
+  const last = known.get(authorityId);
+  if (last && !isGivenUp((await unconfirmed(db))?.givenUp, authorityId, last) && !isGivenUp((await confirmed(db))?.givenUp, authorityId, last))
+    throw new HistoryLost(TROUBLES.history_lost.says);
+  known.delete(authorityId);
+  return sure;
+}
