@@ -203,7 +203,8 @@ export interface AnchorCheck extends ComparedKeys {
 
 /**
  * Compare the pinned keys with the ones the anchor serves now (§11.2, §11.3). A configuration that no pinned key has
- * signed is an alarm; keys that came beside the pinned ones are how a rollover begins.
+ * signed is an alarm, which the audit trail keeps; keys that came beside the pinned ones are how a rollover begins.
+ * @throws Refusal not_found; version_conflict when other keys were pinned meanwhile
  */
 export async function checkAnchor(call: Call, slug: string, entityId: string): Promise<AnchorCheck> {
   allow(call, 'probe', slug);
@@ -211,13 +212,32 @@ export async function checkAnchor(call: Call, slug: string, entityId: string): P
   const { id: authorityId } = await findAuthority(db, slug);
   const pin = await findPin(call, authorityId, entityId);
   if (!pin) throw new Refusal('not_found', 'this anchor is not pinned');
-  const check = pin.jwks === null ? { findings: [], added: [], removed: [] } : await call.explorer.ask('compareKeys', { entityId, pinned: pin.jwks });
-  await call.store.write([
+  const { jwks } = pin;
+  const check = jwks === null ? { findings: [], added: [], removed: [] } : await call.explorer.ask('compareKeys', { entityId, pinned: jwks });
+  const problem = check.findings[0]?.detail ?? null;
+  const noted = (row: Partial<AnchorRow>) =>
     db
       .update(anchorPin)
-      .set({ checkedAt: call.now(), problem: check.findings[0]?.detail ?? null })
-      .where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId))),
-  ]);
+      .set({ checkedAt: call.now(), ...row })
+      .where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId)));
+  if (problem === pin.problem) await call.store.write([noted({})]);
+  else
+    await change<null>(call, {
+      authorityId,
+      scope: null,
+      about: `anchor ${entityId}`,
+      async decide() {
+        const before = await findPin(call, authorityId, entityId);
+        if (!before || JSON.stringify(before.jwks) !== JSON.stringify(jwks)) throw new Overtaken('other keys of it were pinned meanwhile; check it again');
+        const [type, said] = problem === null ? ['anchor.problem_cleared', before.problem] : ['anchor.problem_raised', problem];
+        const known = before.problem === problem;
+        return {
+          events: known ? [] : [{ type, subjectKind: 'anchor', subjectId: entityId, detail: { problem: said } }],
+          statements: [noted({ problem })],
+          result: null,
+        };
+      },
+    });
   return { entityId, ...check };
 }
 
