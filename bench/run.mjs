@@ -16,6 +16,7 @@ import { evaluateDue } from '../dist/operations/resolving/evaluate-entities.js';
 import { evaluate } from '../dist/resolver/evaluate.js';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
 import { cuts } from './cuts.mjs';
+import { growth } from './growth.mjs';
 import { strangers } from './strangers.mjs';
 import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
 
@@ -488,5 +489,6 @@ if (wanted('resolving')) await resolving();
 if (wanted('crawling')) await crawling();
 if (wanted('impact')) await impact();
 if (only === 'cuts') await cuts();
+if (only === 'growth') await growth();
 console.log(`\n${goalsMissed() ? `${goalsMissed()} goal(s) missed` : 'every goal met'}`);
 process.exitCode = goalsMissed() ? 1 : 0;
