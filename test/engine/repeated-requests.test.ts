@@ -68,5 +68,5 @@ describe('Idempotency-Key', () => {
     expect(failed).toEqual([]);
     expect(done.size).toBeGreaterThan(35);
     expect(done).toContain('post /admin/v1/clock/confirm');
-  });
+  }, 180_000);
 });
