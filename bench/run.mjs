@@ -17,6 +17,7 @@ import { evaluate } from '../dist/resolver/evaluate.js';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
 import { cuts } from './cuts.mjs';
 import { failover } from './failover.mjs';
+import { growth } from './growth.mjs';
 import { strangers } from './strangers.mjs';
 import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
 
@@ -490,5 +491,6 @@ if (wanted('crawling')) await crawling();
 if (wanted('impact')) await impact();
 if (only === 'cuts') await cuts();
 if (only === 'failover') await failover();
+if (only === 'growth') await growth();
 console.log(`\n${goalsMissed() ? `${goalsMissed()} goal(s) missed` : 'every goal met'}`);
 process.exitCode = goalsMissed() ? 1 : 0;

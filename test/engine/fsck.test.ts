@@ -36,6 +36,7 @@ describe('fsck names what is wrong', () => {
     ],
     ['a broken event hash', "UPDATE event SET reason = 'forged' WHERE type = 'member.enrolled' AND seq = 3", ['event_hash event 3']],
     ['a removed event', 'DELETE FROM event WHERE seq = 2', ['event_gap event 3']],
+    ['a trail that is gone', 'DELETE FROM event', ['event_gap event 1', 'event_gap event 1']],
     [
       'a statement moved to another member',
       "UPDATE artefact SET key = 'https://c.example' WHERE key = 'https://a.example'",

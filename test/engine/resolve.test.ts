@@ -5,7 +5,7 @@ import { type JwkSet, validateResolveResponse, validateTrustChain } from '../../
 import { evaluateDue } from '../../src/operations/resolving/evaluate-entities.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
-import { pinAnchor, unpinAnchor } from '../../src/operations/resolving/anchors.js';
+import { checkAnchor, pinAnchor, unpinAnchor } from '../../src/operations/resolving/anchors.js';
 import { knowMembers } from '../../src/store/known-entities.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { artefact } from '../../src/store/schema.js';
@@ -555,6 +555,50 @@ describe('several anchors', () => {
     await discover(d);
     await pin({ entity_id: SUPER, jwks: { keys: [other.jwk] } });
     expect((await at(SUPER)).status, 'an answer under the old pin never serves under a new one').toBe(404);
+  });
+  it('a problem with the keys of an anchor is an event when it appears and when it is gone, and no word about keys pinned meanwhile', async () => {
+    const { d, elsewhere, pin } = await threeLevels();
+    const other = await testKey('ES256', elsewhere.kid);
+    const check = () => d.admin('POST', `/authorities/inter/anchors/${encodeURIComponent(SUPER)}/check`);
+    const told = async () =>
+      (await d.admin('GET', '/authorities/inter/events?limit=200')).json.items
+        .filter((one: { type: string }) => one.type.startsWith('anchor.problem'))
+        .map(({ type, subject, detail }: { type: string; subject: { id: string }; detail: { problem: string } }) => [type, subject.id, typeof detail.problem]);
+    const problem = async () => (await d.rows(`SELECT problem, checked_at FROM anchor_pin WHERE entity_id = '${SUPER}'`))[0];
+    await pin({ entity_id: SUPER, jwks: { keys: [elsewhere.jwk] } });
+    expect((await check()).json).toMatchObject({ ok: true });
+    expect(await told()).toEqual([]);
+    expect(await problem()).toEqual({ problem: null, checked_at: NOW });
+    const place = `${SUPER}/.well-known/openid-federation`;
+    const real = d.network.get(place) as string;
+    d.network.set(place, await other.jwt({ ...(decodeJwt(real) as object) } as never, { kid: elsewhere.kid }));
+    expect((await check()).json).toMatchObject({ ok: false });
+    expect((await check()).json).toMatchObject({ ok: false });
+    expect(await told(), 'once').toEqual([['anchor.problem_raised', SUPER, 'string']]);
+    d.network.set(place, real);
+    expect((await check()).json).toMatchObject({ ok: true });
+    expect(await told()).toEqual([
+      ['anchor.problem_raised', SUPER, 'string'],
+      ['anchor.problem_cleared', SUPER, 'string'],
+    ]);
+    expect(await problem()).toMatchObject({ problem: null });
+    // What is found about other keys than those pinned by now is nobody's problem.
+    await pin({ entity_id: SUPER, jwks: { keys: [other.jwk] } });
+    let passed = false;
+    const call = {
+      ...d.call,
+      explorer: {
+        ...d.call.explorer,
+        ask: async (question: never, asked: never) => {
+          const answer = await d.call.explorer.ask(question, asked);
+          passed = (await pin({ entity_id: SUPER, jwks: { keys: [elsewhere.jwk] } })).status === 201;
+          return answer;
+        },
+      },
+    };
+    await expect(checkAnchor(call as typeof d.call, 'inter', SUPER)).rejects.toMatchObject({ code: 'version_conflict' });
+    expect(passed).toBe(true);
+    expect(await problem()).toEqual({ problem: null, checked_at: null });
   });
   it('an anchor is pinned by keys, PEM or thumbprints compared elsewhere, and by nothing less', async () => {
     const { elsewhere, pin, d } = await threeLevels();

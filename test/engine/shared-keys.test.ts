@@ -74,6 +74,43 @@ describe('a key that is somebody else’s too', () => {
   });
 });
 
+describe('a key that an authority here called compromised', () => {
+  it('§8.7.3: is bound to nobody again, under whatever kid, its own entity included; no waiver helps', async () => {
+    const d = await testDeployment();
+    await d.admin('POST', '/authorities', { slug: 'inter', entity_id: 'https://inter.example.org' });
+    const [{ jwk, kid }] = (await d.admin('GET', '/authorities/inter/keys')).json.items;
+    const [own, rp] = [await testKey(), await testMember('https://rp.example')];
+    await enroll(d, rp.id, rp.jwks);
+    expect((await enroll(d, 'https://before.example', { keys: [own.jwk, jwk] })).status).toBe(201);
+    await revokeKey(d.call, 'inter', kid, 'compromised');
+    const carrying = { keys: [own.jwk, { ...jwk, kid: 'another-name' }] };
+    const waive = { waive: ['key_of_authority'] };
+    for (const id of ['https://inter.example.org', 'https://new.example']) {
+      for (const answer of [await enroll(d, id, carrying), await enroll(d, id, carrying, waive)]) {
+        expect([id, answer.status, answer.json.code]).toEqual([id, 422, 'findings']);
+        expect(codes(answer.json.findings)).toContainEqual(['key_compromised', 'error']);
+      }
+    }
+    const put = (id: string) => d.admin('PUT', `${A}/members/${encodeURIComponent(id)}/keys`, { jwks: carrying, reason: 'x', ...waive });
+    expect([(await put(rp.id)).status, (await put('https://before.example')).status]).toEqual([422, 422]);
+    const job = (await d.admin('POST', `${A}/imports`, {})).json.id;
+    const line = JSON.stringify({ entity_id: 'https://line.example', jwks: carrying, ...waive });
+    const sent = await d.admin('POST', `${A}/imports/${job}/lines`, line, { headers: { 'content-type': 'application/x-ndjson' } });
+    expect(sent.json).toMatchObject({ done: 1, refused: 1 });
+    expect(await d.rows(`SELECT 1 FROM member_key WHERE thumbprint = '${kid}'`)).toEqual([]);
+    expect((await d.admin('POST', `${A}/members/${encodeURIComponent('https://before.example')}/suspend`, { reason: 'x' })).status, 'a cut goes on').toBe(200);
+  });
+
+  it('one that was merely superseded is a warning as before', async () => {
+    const d = await testDeployment();
+    await d.admin('POST', '/authorities', { slug: 'inter', entity_id: 'https://inter.example.org' });
+    const [{ jwk, kid }] = (await d.admin('GET', '/authorities/inter/keys')).json.items;
+    await revokeKey(d.call, 'inter', kid, 'superseded');
+    const answer = await enroll(d, 'https://new.example', { keys: [jwk] });
+    expect([answer.status, codes(answer.json.findings)]).toEqual([201, [['key_of_authority', 'warning']]]);
+  });
+});
+
 describe('rows of an earlier version', () => {
   const older = async (n: number) => {
     const d = await testDeployment();

@@ -1,7 +1,7 @@
 import { and, asc, eq, getTableColumns, gt, sql } from 'drizzle-orm';
 import type { Database } from '../../store/database.js';
 import { EMPTY_HEAD, eventHash } from '../../store/event.js';
-import { artefact, event } from '../../store/schema.js';
+import { apiKey, artefact, event } from '../../store/schema.js';
 import { hashAt } from '../restore/heads.js';
 import { DEPLOYMENT } from '../call.js';
 import { headSaid } from '../restore/signed-head.js';
@@ -20,7 +20,7 @@ function hashOf(row: Read): string | undefined {
   }
 }
 
-/** The event chain of an authority is whole. */
+/** The event chain of an authority is whole. The deployment's begins with its first API key, each other one with the authority. */
 export async function checkEvents(db: Database, authorityId: string, add: Add, report: (n: number) => void): Promise<void> {
   let head = EMPTY_HEAD;
   for (;;) {
@@ -37,7 +37,10 @@ export async function checkEvents(db: Database, authorityId: string, add: Add, r
       head = { seq: row.seq, hash: row.hash };
     }
     report(head.seq);
-    if (rows.length < PAGE) return;
+    if (rows.length === PAGE) continue;
+    if (head.seq === 0 && (authorityId !== DEPLOYMENT || (await db.select({ id: apiKey.id }).from(apiKey).limit(1)).length > 0))
+      add('event_gap', 'event 1', 'it is missing, and so is every event after it');
+    return;
   }
 }
 

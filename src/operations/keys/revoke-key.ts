@@ -5,7 +5,7 @@ import { type AuthorityKeyRow, type AuthorityRow, findAuthority } from '../regis
 import { changeKeys, pick, swap } from './change-keys.js';
 import { hurried } from './from-custody.js';
 import { heirAmong, spareKey } from './heir.js';
-import { removeFromMembers } from './remove-from-members.js';
+import { removeEverywhere } from './remove-everywhere.js';
 
 /** A revoked key, and the superiors that we cannot reach into: they may still vouch for it. */
 export interface Revoked extends AuthorityKeyRow {
@@ -41,7 +41,7 @@ export async function revokeKey(asked: Call, slug: string, kid: string, reason: 
       const key: AuthorityKeyRow = { ...before, state: 'revoked', endedAt: before.endedAt ?? call.now(), revokedReason: reason };
       const heir = before.state === 'active' ? await heirAmong(call, keys, spare) : undefined;
       const after = swap(keys, key, ...(heir ? [heir] : []));
-      const removed = compromised ? await removeFromMembers(call, watch, row, key, heir ?? after.find(({ state }) => state === 'active')) : undefined;
+      const removed = compromised ? await removeEverywhere(call, watch, row, key, heir ?? after.find(({ state }) => state === 'active')) : undefined;
       const foreignSuperiors = removed?.foreignSuperiors ?? [];
       const result: Revoked = { ...key, foreignSuperiors };
       const signed = SIGNED.includes(before.state) || compromised;

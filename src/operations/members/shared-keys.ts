@@ -16,7 +16,8 @@ export interface Holder {
 /**
  * Keys that are somebody else's too: of another member anywhere in this deployment, or of an authority of it. One compromise
  * is then the end of two. The same identifier under another authority is the same entity.
- * @returns by Entity Identifier; the key of the authority itself is an error, everything else a warning
+ * @returns by Entity Identifier; the key of the authority itself is an error, and one that was called compromised here, which
+ *   cannot be waived; everything else is a warning
  */
 export async function sharedKeys(db: Database, superior: { readonly id: string }, all: readonly Holder[]): Promise<ReadonlyMap<string, readonly Judged[]>> {
   const held = await Promise.all(all.map(async ({ entityId, jwks }) => ({ entityId, jwks, thumbprints: await thumbprintsOf(jwks) })));
@@ -24,7 +25,14 @@ export async function sharedKeys(db: Database, superior: { readonly id: string }
   for (const { entityId, thumbprints } of held)
     for (const one of thumbprints) holders.set(one, [...new Set([...(holders.get(one) ?? []), entityId])].slice(0, NAMED + 2));
   const ours = await db
-    .select({ id: authority.id, slug: authority.slug, entityId: authority.entityId, kid: authorityKey.kid, jwk: authorityKey.jwk })
+    .select({
+      id: authority.id,
+      slug: authority.slug,
+      entityId: authority.entityId,
+      kid: authorityKey.kid,
+      jwk: authorityKey.jwk,
+      revoked: authorityKey.revokedReason,
+    })
     .from(authorityKey)
     .innerJoin(authority, eq(authority.id, authorityKey.authorityId));
   const byNumber = new Map(ours.map((one) => [one.jwk.x ?? one.jwk.n, one]));
@@ -33,7 +41,13 @@ export async function sharedKeys(db: Database, superior: { readonly id: string }
       const findings: Judged[] = [];
       for (const key of jwks.keys) {
         const owner = byNumber.get(key.x ?? key.n);
-        if (!owner || owner.entityId === entityId || !sameKey(key, owner.jwk)) continue;
+        if (!owner || !sameKey(key, owner.jwk)) continue;
+        if (owner.revoked === 'compromised')
+          findings.push({
+            ...finding('key_compromised', `jwks ${key.kid}`, `the authority ${owner.slug} (${owner.entityId}) called it compromised`),
+            severity: 'error',
+          });
+        if (owner.entityId === entityId) continue;
         const detail = `it is a key of the authority ${owner.slug} (${owner.entityId})`;
         findings.push({ ...finding('key_of_authority', `jwks ${key.kid}`, detail), severity: owner.id === superior.id ? 'error' : 'warning' });
       }

@@ -13,8 +13,10 @@ import {
 import { sameKey } from '../../federation/jwk-set.js';
 import { publishedKeys } from '../../keys/life-cycle.js';
 import { insertRows } from '../../store/bulk.js';
+import { inLot } from '../../store/lots.js';
+import { onlyWhile } from '../../store/only-while.js';
 import { Overtaken, raw, type Statement } from '../../store/database.js';
-import { anchorPin, authority } from '../../store/schema.js';
+import { anchorPin, authority, authorityKey } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment } from '../call.js';
 import { consequencesOf } from '../facts.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
@@ -106,6 +108,7 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
   const keys = await keysToPin(call, input);
   const jwks = keys?.jwks ?? null;
   const findings: readonly Judged[] = keysLeftOut(keys?.ignored ?? []);
+  const thumbprints = await Promise.all((jwks?.keys ?? []).map((key) => calculateJwkThumbprint(key as never)));
   const seen = await findPin(call, authorityId, input.entityId);
   return change(call, {
     authorityId,
@@ -114,6 +117,7 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
     async decide() {
       const before = await findPin(call, authorityId, input.entityId);
       if (seen && !before) throw new Overtaken('it was unpinned meanwhile; look at it and decide again');
+      await expectNotCompromised(call, thumbprints);
       const row: AnchorRow = {
         authorityId,
         entityId: input.entityId,
@@ -128,6 +132,7 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
       return {
         events: [{ type: before ? 'anchor.repinned' : 'anchor.pinned', subjectKind: 'anchor', subjectId: input.entityId, detail: { kids } }],
         statements: [
+          onlyWhile(authorityId, `NOT EXISTS (${COMPROMISED})`, JSON.stringify(thumbprints)),
           insertRows(
             anchorPin,
             [row],
@@ -142,6 +147,18 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
       };
     },
   });
+}
+
+const COMPROMISED = "SELECT kid FROM authority_key WHERE revoked_reason = 'compromised' AND kid IN (SELECT value FROM json_each(?))";
+
+/** What was called compromised here is nobody's anchor, whoever had the key in a file. @throws Refusal invalid_request */
+async function expectNotCompromised({ store: { db } }: Call, thumbprints: readonly string[]): Promise<void> {
+  const [found] = await db
+    .select({ kid: authorityKey.kid })
+    .from(authorityKey)
+    .where(and(eq(authorityKey.revokedReason, 'compromised'), inLot(authorityKey.kid, JSON.stringify(thumbprints))))
+    .limit(1);
+  if (found) throw new Refusal('invalid_request', `the key ${found.kid} was called compromised by an authority of this deployment; it cannot be pinned`);
 }
 
 /** A key that was trusted before is trusted no more. Keys of an authority of ours (null) are read where they stand. */
@@ -203,7 +220,8 @@ export interface AnchorCheck extends ComparedKeys {
 
 /**
  * Compare the pinned keys with the ones the anchor serves now (§11.2, §11.3). A configuration that no pinned key has
- * signed is an alarm; keys that came beside the pinned ones are how a rollover begins.
+ * signed is an alarm, which the audit trail keeps; keys that came beside the pinned ones are how a rollover begins.
+ * @throws Refusal not_found; version_conflict when other keys were pinned meanwhile
  */
 export async function checkAnchor(call: Call, slug: string, entityId: string): Promise<AnchorCheck> {
   allow(call, 'probe', slug);
@@ -211,13 +229,32 @@ export async function checkAnchor(call: Call, slug: string, entityId: string): P
   const { id: authorityId } = await findAuthority(db, slug);
   const pin = await findPin(call, authorityId, entityId);
   if (!pin) throw new Refusal('not_found', 'this anchor is not pinned');
-  const check = pin.jwks === null ? { findings: [], added: [], removed: [] } : await call.explorer.ask('compareKeys', { entityId, pinned: pin.jwks });
-  await call.store.write([
+  const { jwks } = pin;
+  const check = jwks === null ? { findings: [], added: [], removed: [] } : await call.explorer.ask('compareKeys', { entityId, pinned: jwks });
+  const problem = check.findings[0]?.detail ?? null;
+  const noted = (row: Partial<AnchorRow>) =>
     db
       .update(anchorPin)
-      .set({ checkedAt: call.now(), problem: check.findings[0]?.detail ?? null })
-      .where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId))),
-  ]);
+      .set({ checkedAt: call.now(), ...row })
+      .where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId)));
+  if (problem === pin.problem) await call.store.write([noted({})]);
+  else
+    await change<null>(call, {
+      authorityId,
+      scope: null,
+      about: `anchor ${entityId}`,
+      async decide() {
+        const before = await findPin(call, authorityId, entityId);
+        if (!before || JSON.stringify(before.jwks) !== JSON.stringify(jwks)) throw new Overtaken('other keys of it were pinned meanwhile; check it again');
+        const [type, said] = problem === null ? ['anchor.problem_cleared', before.problem] : ['anchor.problem_raised', problem];
+        const known = before.problem === problem;
+        return {
+          events: known ? [] : [{ type, subjectKind: 'anchor', subjectId: entityId, detail: { problem: said } }],
+          statements: [noted({ problem })],
+          result: null,
+        };
+      },
+    });
   return { entityId, ...check };
 }
 

@@ -1,6 +1,5 @@
 import { and, eq, gt, inArray, sql } from 'drizzle-orm';
-import type { JwkSet, PublicJwk } from '../../federation/entry.js';
-import { calculateJwkThumbprint } from 'jose';
+import type { PublicJwk } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { putArtefacts } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
@@ -16,41 +15,11 @@ import { byChain } from '../by-chain.js';
 import { indexedTo } from '../members/index-members.js';
 import { writeMember } from '../members/write-member.js';
 import type { Consequences } from './change-keys.js';
+import { type GoneKey, goneKey, type Rewritten, split } from './gone-key.js';
+import { pinnedByNoOther, pinsWith, unpinKey } from './unpin-key.js';
 
 export interface Removed extends Consequences {
   readonly foreignSuperiors: readonly string[];
-}
-
-/** What happens to one member row, and which events that makes in which chain. */
-interface Rewritten {
-  readonly statements: readonly Statement[];
-  readonly events: readonly EventsOf[];
-}
-
-/** A key that was compromised, as it is found among others. */
-interface GoneKey {
-  readonly thumbprint: string;
-  /** Stands in every key set that has it. */
-  readonly text: string;
-}
-
-/** The `kid` of a key of ours is its thumbprint, also where the key itself cannot be read. */
-async function goneKey({ kid, jwk }: AuthorityKeyRow): Promise<GoneKey> {
-  try {
-    return { thumbprint: await calculateJwkThumbprint(jwk), text: String(jwk.x ?? jwk.n) };
-  } catch {
-    return { thumbprint: kid, text: kid };
-  }
-}
-
-/** A member's keys apart; undefined: what stands there is no key set that can be read. A cut does not stop at that. */
-async function split(jwks: JwkSet, thumbprint: string): Promise<{ readonly kept: readonly PublicJwk[]; readonly gone: readonly PublicJwk[] } | undefined> {
-  try {
-    const named = await Promise.all(jwks.keys.map(async (key) => ({ key, is: (await calculateJwkThumbprint(key)) === thumbprint })));
-    return { kept: named.filter(({ is }) => !is).map(({ key }) => key), gone: named.filter(({ is }) => is).map(({ key }) => key) };
-  } catch {
-    return undefined;
-  }
 }
 
 /** What was taken away before, and this; as it stands there where it cannot be read, so that nothing is followed. */
@@ -63,34 +32,32 @@ function withKey(removedKeys: readonly string[], thumbprint: string): readonly s
 }
 
 /**
- * A key of an authority of ours was compromised: no member row of this deployment vouches for it from this commit on. Where
- * the row is the authority's own, as a Subordinate, the heir stands there in its place, so that chains hold. A row that has
- * no other key is suspended: nobody is left to vouch for.
+ * A key of an authority of ours was compromised: no member row of this deployment vouches for it from this commit on, and no
+ * pinned Trust Anchor has it. Where the row is the authority's own, the heir stands there in its place, so that chains hold.
+ * A member that has no other key is suspended: nobody is left to vouch for.
  * @param heir what the authority signs with now; undefined when no key can sign
  */
-export async function removeFromMembers(
-  call: Call,
-  watch: Watch,
-  of: AuthorityRow,
-  gone: AuthorityKeyRow,
-  heir: AuthorityKeyRow | undefined,
-): Promise<Removed> {
+export async function removeEverywhere(call: Call, watch: Watch, of: AuthorityRow, gone: AuthorityKeyRow, heir: AuthorityKeyRow | undefined): Promise<Removed> {
   const key = await goneKey(gone);
-  const carrying = () => membersWith(call, key);
+  const carrying = async () => ({ members: await membersWith(call, key), pins: await pinsWith(call, key) });
   // The chains first, then the rows again: what was read before a chain was watched may have moved.
-  const watched = new Set((await carrying()).map(({ authorityId }) => authorityId));
+  const found = await carrying();
+  const watched = new Set([...found.members, ...found.pins].map(({ authorityId }) => authorityId));
   for (const id of watched) await watch(id);
-  const rows = (await carrying()).filter(({ authorityId }) => watched.has(authorityId));
+  const here = ({ authorityId }: { readonly authorityId: string }) => watched.has(authorityId);
+  const now = await carrying();
+  const [rows, pins] = [now.members.filter(here), now.pins.filter(here)];
   const told: EventsOf[] = [...watched].map((authorityId) => ({
     authorityId,
     events: [{ type: 'authority.key_compromised', subjectKind: 'authority', subjectId: of.id, detail: { entity_id: of.entityId, kid: gone.kid } }],
   }));
   const rewritten: Rewritten[] = [];
   for (const row of rows) rewritten.push(await rewrite(call, watch, of, row, key, heir?.jwk));
+  for (const pin of pins) rewritten.push(await unpinKey(call, of, pin, key, heir?.jwk));
   const ours = new Set((await call.store.db.select({ entityId: authority.entityId }).from(authority)).map(({ entityId }) => entityId));
   return {
     ...byChain(of.id, [...told, ...rewritten.flatMap(({ events }) => events)]),
-    statements: [boundToNoOther(of, key, rows), ...rewritten.flatMap(({ statements }) => statements)],
+    statements: [boundToNoOther(of, key, rows), pinnedByNoOther(of, key, pins), ...rewritten.flatMap(({ statements }) => statements)],
     foreignSuperiors: of.authorityHints.filter((hint) => !ours.has(hint)),
   };
 }
