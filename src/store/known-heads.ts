@@ -34,8 +34,9 @@ const isGivenUp = (all: readonly SeenHead[] | undefined, authorityId: string, { 
  * @throws HistoryLost
  */
 export async function headToDecideOn(db: Database, known: KnownHeads, authorityId: string, again?: (authorityId: string) => Promise<Head>): Promise<Head> {
+  // As it is known before the look: what is acknowledged meanwhile need not be in what was read.
+  const last = known.get(authorityId);
   const holds = async (head: Head): Promise<boolean> => {
-    const last = known.get(authorityId);
     if (!last || last.seq > head.seq) return !last;
     return (last.seq === head.seq ? head.hash : await hashAt(db, authorityId, last.seq)) === last.hash;
   };
@@ -43,9 +44,8 @@ export async function headToDecideOn(db: Database, known: KnownHeads, authorityI
   if (await holds(head)) return head;
   const sure = again ? await again(authorityId) : head;
   if (again && (await holds(sure))) return sure;
-  const last = known.get(authorityId);
   if (last && !isGivenUp((await unconfirmed(db))?.givenUp, authorityId, last) && !isGivenUp((await confirmed(db))?.givenUp, authorityId, last))
     throw new HistoryLost(TROUBLES.history_lost.says);
-  known.delete(authorityId);
+  if (known.get(authorityId) === last) known.delete(authorityId);
   return sure;
 }

@@ -398,7 +398,13 @@ export const knownEntity = sqliteTable(
     attempts: integer('attempts').notNull().default(0),
     evaluatedAt: integer('evaluated_at'),
   },
-  (t) => [primaryKey({ columns: [t.authorityId, t.entityId] }), index('known_entity_due').on(t.dueAt), index('known_entity_id').on(t.entityId)],
+  (t) => [
+    primaryKey({ columns: [t.authorityId, t.entityId] }),
+    index('known_entity_due').on(t.dueAt),
+    index('known_entity_id').on(t.entityId),
+    // What was wished for is few among the many, and looked at in every turn.
+    index('known_entity_wished').on(t.evaluatedAt).where(sql`source = 'wish'`),
+  ],
 );
 
 export const SNAPSHOT_STATES = ['valid', 'invalid', 'unreachable'] as const;
@@ -421,7 +427,11 @@ export const snapshot = sqliteTable(
     exp: integer('exp'),
     evaluatedAt: integer('evaluated_at').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.authorityId, t.subject, t.trustAnchor] })],
+  (t) => [
+    primaryKey({ columns: [t.authorityId, t.subject, t.trustAnchor] }),
+    // What was not proven is looked at in every turn, however many were.
+    index('snapshot_unproven').on(t.evaluatedAt).where(sql`state <> 'valid'`),
+  ],
 );
 
 /**

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { headToDecideOn, readHead } from '../../src/store/known-heads.js';
+import { HistoryLost } from '../../src/store/trouble.js';
 import { type SeenHeads, watchHeads } from '../../src/operations/restore/watch-heads.js';
 import { NOW, type TestDeployment, testDeployment } from '../support/deployment.js';
 
@@ -73,6 +75,21 @@ describe('a store whose chains went back', () => {
       decide: async () => ({ events: [{ type: 'x', subjectKind: 'authority', subjectId: 'x' }], statements: [], result: 1 }),
     });
     expect((await rename(d, 'y')).status).toBe(200);
+  });
+  it('is not seen in what was read while another operation was acknowledged', async () => {
+    const d = await testDeployment();
+    const [{ id } = { id: '' }] = (await d.rows('SELECT id FROM authority')) as { id: string }[];
+    const { db } = d.deployment.store;
+    const known = new Map([[id, await readHead(db, id)]]);
+    const meanwhile = {
+      ...db,
+      select: (...fields: Parameters<typeof db.select>) => {
+        known.set(id, { seq: 99, hash: 'ab'.repeat(32) });
+        return db.select(...fields);
+      },
+    } as typeof db;
+    expect((await headToDecideOn(meanwhile, known, id)).seq).toBe(1);
+    await expect(headToDecideOn(db, known, id)).rejects.toBeInstanceOf(HistoryLost);
   });
   it('is not withheld by who has read another server that is behind', async () => {
     const d = await testDeployment();

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -21,8 +21,8 @@ const ids = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 /** Its processes: the one that was started, and those that it made. */
 const familyOf = (pid: number): readonly number[] => [
   pid,
-  ...spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
-    .stdout.split('\n')
+  ...(spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).stdout ?? '')
+    .split('\n')
     .filter(Boolean)
     .map(Number),
 ];
@@ -35,36 +35,28 @@ function signal(pids: readonly number[], name: NodeJS.Signals): void {
     }
 }
 
-/**
- * A server of PostgreSQL on a socket in a folder of its own, nothing on disk that outlives it.
- * @param prepare before its first start: files for its data folder
- */
-export async function startPostgres(settings: readonly string[] = [], prepare: (data: string) => void | Promise<void> = () => undefined) {
-  const bin = binaries();
+const BASE = ['listen_addresses=', 'fsync=off', 'max_connections=200', 'shared_buffers=64MB'];
+
+/** A folder of its own that the server's user may use, nothing on disk that outlives it. */
+function newFolder(): { readonly folder: string; readonly data: string } {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-pg-'));
-  const data = join(folder, 'data');
-  mkdirSync(data);
   chmodSync(folder, 0o711);
-  chmodSync(data, 0o700);
-  const own = (files: readonly string[]) => {
-    if (ids.uid !== undefined) for (const one of files) chownSync(one, ids.uid, ids.gid);
-  };
-  own([folder, data]);
-  const made = spawnSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'], {
-    ...ids,
-    encoding: 'utf8',
-  });
-  if (made.status !== 0) throw new Error(`initdb: ${made.stderr || made.error?.message}`);
-  await prepare(data);
-  own(readdirSync(data).map((one) => join(data, one)));
-  const options = ['listen_addresses=', `unix_socket_directories=${folder}`, 'fsync=off', 'max_connections=200', 'shared_buffers=64MB', ...settings];
+  return { folder, data: join(folder, 'data') };
+}
+function own(files: readonly string[]): void {
+  if (ids.uid !== undefined) for (const one of files) chownSync(one, ids.uid, ids.gid);
+}
+
+/** Run a server on a data folder, reached by a socket beside it. */
+async function run({ folder, data }: { readonly folder: string; readonly data: string }, settings: readonly string[]) {
+  const options = [...BASE, `unix_socket_directories=${folder}`, ...settings];
   async function launch(): Promise<ChildProcess> {
-    const server = spawn(join(bin, 'postgres'), ['-D', data, ...options.flatMap((one) => ['-c', one])], { ...ids, stdio: ['ignore', 'ignore', 'pipe'] });
+    const server = spawn(join(binaries(), 'postgres'), ['-D', data, ...options.flatMap((one) => ['-c', one])], { ...ids, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     server.stderr?.on('data', (chunk) => {
       said = (said + chunk).slice(-4000);
     });
-    for (let tries = 0; !/ready to accept connections/.test(said); tries++) {
+    for (let tries = 0; !/ready to accept (read-only )?connections/.test(said); tries++) {
       if (server.exitCode !== null || tries > 600) throw new Error(`postgres did not start: ${said}`);
       await new Promise((done) => setTimeout(done, 50));
     }
@@ -78,6 +70,7 @@ export async function startPostgres(settings: readonly string[] = [], prepare: (
     /** URL of a database. */
     url: (database: string) => `${address}/${database}`,
     folder,
+    data,
     /** As a power cut does it. */
     async crash() {
       const all = family();
@@ -100,4 +93,41 @@ export async function startPostgres(settings: readonly string[] = [], prepare: (
   };
 }
 
-export type PostgresServer = Awaited<ReturnType<typeof startPostgres>>;
+export type PostgresServer = Awaited<ReturnType<typeof run>>;
+
+/**
+ * A server of PostgreSQL on a socket in a folder of its own.
+ * @param prepare before its first start: files for its data folder
+ */
+export async function startPostgres(
+  settings: readonly string[] = [],
+  prepare: (data: string) => void | Promise<void> = () => undefined,
+): Promise<PostgresServer> {
+  const place = newFolder();
+  mkdirSync(place.data, { mode: 0o700 });
+  own([place.folder, place.data]);
+  const made = spawnSync(join(binaries(), 'initdb'), ['-D', place.data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'], {
+    ...ids,
+    encoding: 'utf8',
+  });
+  if (made.status !== 0) throw new Error(`initdb: ${made.stderr || made.error?.message}`);
+  await prepare(place.data);
+  own(readdirSync(place.data).map((one) => join(place.data, one)));
+  return run(place, settings);
+}
+
+/** What a synchronous standby is called to its primary. */
+export const STANDBY = 'standby';
+
+/** A standby of a server, which is stopped for the moment of the copy. */
+export async function startStandby(primary: PostgresServer): Promise<PostgresServer> {
+  const place = newFolder();
+  await primary.crash();
+  cpSync(primary.data, place.data, { recursive: true });
+  for (const leftover of ['postmaster.pid', 'postmaster.opts']) rmSync(join(place.data, leftover), { force: true });
+  writeFileSync(join(place.data, 'standby.signal'), '');
+  chmodSync(place.data, 0o700);
+  own([place.folder, place.data, ...(readdirSync(place.data, { recursive: true }) as string[]).map((one) => join(place.data, one))]);
+  await primary.startAgain();
+  return run(place, [`primary_conninfo=host=${primary.folder} user=postgres application_name=${STANDBY}`, 'hot_standby=on']);
+}

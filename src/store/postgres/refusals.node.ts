@@ -23,6 +23,7 @@ for (const code of [
 
 const BY_WORDS: readonly (readonly [RegExp, string])[] = [
   [/does not support SSL/i, 'the server speaks no TLS, and the URL demands it: switch it on there (ssl = on)'],
+  [/unsupported startup parameter/i, 'this is a pooler, not PostgreSQL: name the servers themselves in the URL'],
   [/client password must be/i, 'the server asks for a password and none is given: set HOLDFAST_DATABASE_PASSWORD'],
 ];
 
