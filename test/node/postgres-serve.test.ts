@@ -1,10 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { testKey } from '../support/keys.js';
-import { createDatabase, onServer, asOwner } from '../support/postgres-database.js';
+import { asOwner, createDatabase, onServer } from '../support/postgres-database.js';
+import { enrol, FETCH, MEMBER, newDatabase, type Process, processOn, publicOnly, SEAL, statusOf, SUBJECT, until } from '../support/postgres-processes.js';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.js';
-import { admin, run, type Server, startProcess, tempFolder } from '../support/process.js';
+import { admin, run, tempFolder } from '../support/process.js';
 
 let server: PostgresServer;
 beforeAll(async () => {
@@ -12,54 +11,24 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-let made = 0;
-async function database(): Promise<string> {
-  const name = `serve_${made++}`;
-  await createDatabase(server.url('postgres'), name);
-  return asOwner(server.url(name));
-}
-const TOKEN = 'owner-token-of-these-tests';
-const SEAL = Buffer.alloc(32, 3).toString('base64');
-/** Two processes of one deployment: another folder, another port, the same URL. */
-const one = async (url: string, of: { env?: Record<string, string>; args?: readonly string[] } = {}): Promise<Server & { readonly at: string }> => {
-  const folder = tempFolder();
-  mkdirSync(join(folder, 'data'));
-  const server = await startProcess(join(folder, 'data'), {
-    ...(of.args && { args: of.args }),
-    env: { HOLDFAST_DATABASE: url, HOLDFAST_URL: 'http://localhost:8080', HOLDFAST_SEAL_KEY: SEAL, HOLDFAST_ADMIN_TOKEN: TOKEN, ...of.env },
-  });
-  return { ...server, token: TOKEN, at: server.url };
-};
-const publicOnly = (url: string, env: Record<string, string> = {}) =>
-  one(url, { args: ['--public-only'], env: { HOLDFAST_SEAL_KEY: '', HOLDFAST_ADMIN_TOKEN: '', ...env } });
-const statusOf = async (of: { at: string }, path: string) => (await fetch(`${of.at}${path}`)).status;
-const enrol = async (at: Server, entity_id: string) =>
-  admin(at, 'POST', '/authorities/main/members', { entity_id, jwks: { keys: [(await testKey()).jwk] }, activate: true });
-const SUB = 'https://rp.example.com';
-const FETCH = `/fetch?sub=${encodeURIComponent(SUB)}`;
-const MEMBER = `/authorities/main/members/${encodeURIComponent(SUB)}`;
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await holds()); tries++) {
-    if (tries > 1000) throw new Error('it does not come to pass');
-    await new Promise((done) => setTimeout(done, 25));
-  }
-}
+const database = () => newDatabase(server);
+const one = processOn;
 
 it('two processes that start at the same time on an empty database are one deployment: one authority, one key, the same bytes, one queue of changes', async () => {
   const url = await database();
   const [a, b] = await Promise.all([one(url), one(url)]);
   expect(a.banner).toContain(url);
-  const configuration = async (of: { at: string }) => (await fetch(`${of.at}/.well-known/openid-federation`)).text();
+  const configuration = async (of: Process) => (await fetch(`${of.at}/.well-known/openid-federation`)).text();
   expect(await configuration(b)).toBe(await configuration(a));
   const all = await Promise.all(Array.from({ length: 20 }, (_, n) => enrol(n % 2 ? a : b, `https://rp${n}.example.com`)));
   expect(all.map(({ status }) => status)).toEqual(Array(20).fill(201));
-  const listOf = async (of: { at: string }) => ((await (await fetch(`${of.at}/list`)).json()) as string[]).length;
+  const listOf = async (of: Process) => ((await (await fetch(`${of.at}/list`)).json()) as string[]).length;
   expect(await listOf(a)).toBe(20);
   await until(async () => (await listOf(b)) === 20);
   const authorities = (await admin(a, 'GET', '/authorities')).json;
   expect(authorities.items ?? authorities).toHaveLength(1);
   expect(await a.kill('SIGTERM')).toBe(0);
-  expect((await enrol(b, SUB)).status).toBe(201);
+  expect((await enrol(b, SUBJECT)).status).toBe(201);
   expect(await statusOf(b, FETCH)).toBe(200);
   expect(await statusOf(b, '/readyz')).toBe(200);
 });
@@ -74,7 +43,7 @@ it('what one process cuts the other one and a public-only process serve no more,
   const c = await publicOnly(url);
   const d = await publicOnly('', { HOLDFAST_READ_DATABASE: reading });
   expect(d.banner).toContain('client authentication get 503');
-  await enrol(a, SUB);
+  await enrol(a, SUBJECT);
   for (const of of [b, c, d]) await until(async () => (await statusOf(of, FETCH)) === 200);
   for (let n = 0; n < 5; n++) for (const of of [a, b, c, d]) expect(await statusOf(of, FETCH)).toBe(200);
   expect((await admin(b, 'POST', `${MEMBER}/suspend`, { reason: 'test' })).status).toBe(200);
@@ -93,7 +62,7 @@ it('what one process cuts the other one and a public-only process serve no more,
 it('a public-only process whose database nobody writes to answers 503 once it is older than it may be, and 200 when the heart beats again', async () => {
   const url = await database();
   const a = await one(url);
-  await enrol(a, SUB);
+  await enrol(a, SUBJECT);
   const c = await publicOnly(url, { HOLDFAST_STALENESS: '2s' });
   await until(async () => (await statusOf(c, FETCH)) === 200);
   await a.kill('SIGKILL');
@@ -112,7 +81,7 @@ it('a server that goes away is 503, and nobody ends; when it comes back everythi
     await createDatabase(own.url('postgres'), 'away');
     const url = asOwner(own.url('away'));
     const [a, c] = [await one(url), await publicOnly(url)];
-    await enrol(a, SUB);
+    await enrol(a, SUBJECT);
     await until(async () => (await statusOf(c, FETCH)) === 200);
     await own.crash();
     await until(async () => (await statusOf(a, FETCH)) === 503 && (await statusOf(c, FETCH)) === 503);
@@ -164,7 +133,7 @@ it('says what is wrong with an address: no URL, a password in it, another machin
 it('HOLDFAST_TURNS=off leaves the background work to the others: a mark is issued by whoever does it', async () => {
   const url = await database();
   const a = await one(url, { env: { HOLDFAST_TURNS: 'off' } });
-  await enrol(a, SUB);
+  await enrol(a, SUBJECT);
   expect(await statusOf(a, FETCH)).toBe(200);
   const keys = (await admin(a, 'GET', '/authorities/main/keys')).json;
   const [{ kid }] = keys.items ?? keys;
@@ -178,4 +147,4 @@ it('HOLDFAST_TURNS=off leaves the background work to the others: a mark is issue
 
 /** What a user needs that public-only processes read with: `docs/high-availability.md` says the same. */
 const GRANTS = `GRANT USAGE ON SCHEMA public, holdfast_words TO reader;
-GRANT SELECT ON artefact, authority, anchor_pin, member, setting, snapshot, snapshot_link, store_state, trust_mark, trust_mark_grant TO reader;`;
+GRANT SELECT ON artefact, authority, anchor_pin, member, setting, snapshot, snapshot_link, store_state, store_beat, trust_mark, trust_mark_grant TO reader;`;

@@ -21,7 +21,7 @@ let made = 0;
 const EMPTIED = `SET session_replication_role = replica;
 DO $$ DECLARE made record; filled boolean; BEGIN
   FOR made IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE NOT tgisinternal LOOP EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.of); END LOOP;
-  FOR made IN SELECT tablename AS of FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state') LOOP
+  FOR made IN SELECT tablename AS of FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state', 'store_beat') LOOP
     EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', made.of) INTO filled;
     IF filled THEN EXECUTE format('DELETE FROM %I', made.of); END IF;
   END LOOP;
@@ -50,7 +50,7 @@ export async function freshStore(now: () => number): Promise<TestStore> {
     free.push(name);
   });
   const opened = () => {
-    const store = openPostgres(servers, now, { readers: 2, patienceMs: 5000 });
+    const store = openPostgres(servers, now, { readers: 2, patienceMs: 5000, rememberedMs: 0 });
     open.push(store);
     const follower = new Follower(servers, { role: 'any', staleness: Number.POSITIVE_INFINITY, wall: Date.now, connections: 1 });
     const published = publishedOnPostgres(follower);

@@ -21,10 +21,7 @@ const ids = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 /** Its processes: the one that was started, and those that it made. */
 const familyOf = (pid: number): readonly number[] => [
   pid,
-  ...(spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).stdout ?? '')
-    .split('\n')
-    .filter(Boolean)
-    .map(Number),
+  ...(spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).stdout ?? '').split('\n').filter(Boolean).map(Number),
 ];
 function signal(pids: readonly number[], name: NodeJS.Signals): void {
   for (const pid of pids)

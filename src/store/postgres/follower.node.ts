@@ -5,12 +5,12 @@ import { named } from './errors.node.js';
 
 /** Another process's commit is seen within about this time (milliseconds); an answer that is older than twice that is asked for first. */
 const LOOK_EVERY_MS = 20;
-const KNOWN_MS = 2.5 * LOOK_EVERY_MS;
+export const KNOWN_MS = 2.5 * LOOK_EVERY_MS;
 /** Nobody has asked for so long: nothing is looked at until somebody does. */
 const IDLE_MS = 5000;
 const CONNECTIONS = 4;
 const QUERY_MS = 3000;
-const STATE = 'SELECT version, beat_ms FROM store_state';
+const STATE = 'SELECT s.version, greatest(s.beat_ms, b.beat_ms) FROM store_state AS s CROSS JOIN store_beat AS b';
 
 export interface FollowerOptions {
   readonly role: ServerRole;

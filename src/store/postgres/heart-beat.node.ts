@@ -3,11 +3,11 @@ import type { Pool } from './pool.node.js';
 /** Milliseconds. Every commit is a beat too. */
 const EVERY_MS = 1000;
 
-/** Nobody waits for it: what it says is worth nothing once it is old. The version stays, so nobody forgets what he keeps. */
-const BEAT = 'UPDATE store_state SET beat_ms = floor(extract(epoch FROM clock_timestamp()) * 1000)';
+/** Nobody waits for it: what it says is worth nothing once it is old. */
+const BEAT = 'UPDATE store_beat SET beat_ms = floor(extract(epoch FROM clock_timestamp()) * 1000)';
 
 /**
- * While this process reaches the primary it writes the time into the row of all commits. Whoever reads a standby sees by it how
+ * While this process reaches the primary it writes the time there. Whoever reads a standby sees by it how
  * old is what he reads, also when nothing is committed for hours.
  */
 export function heartBeat(writers: Pool): { stop(): Promise<void> } {

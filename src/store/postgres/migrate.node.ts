@@ -4,10 +4,15 @@ import { Connection, type Server } from './connection.node.js';
 import { named } from './errors.node.js';
 import { WORDS } from './functions.js';
 
-/** One row: how many commits there were, which is the lock of writers too, and when the last one was (milliseconds). */
+/**
+ * One row: how many commits there were, which is the lock of writers too, and when the last one was (milliseconds). And the beat
+ * of the heart apart from it: a commit that waits for a standby holds the lock, and the heart beats on.
+ */
 const STATE = `
 CREATE TABLE store_state (one bigint PRIMARY KEY CHECK (one = 1), version bigint NOT NULL, beat_ms bigint NOT NULL);
 INSERT INTO store_state VALUES (1, 0, 0);
+CREATE TABLE store_beat (one bigint PRIMARY KEY CHECK (one = 1), beat_ms bigint NOT NULL);
+INSERT INTO store_beat VALUES (1, 0);
 `;
 /** A large table may take its time. */
 const PATIENCE_MS = 120_000;

@@ -7,6 +7,7 @@ import { StoreUnreachable, TROUBLES, troubleIn } from '../trouble.js';
 import { askedFor, type Connection, codeOf, isGone, type Rows, type Server } from './connection.node.js';
 import { databaseOver } from './database.node.js';
 import { isBusy, named } from './errors.node.js';
+import { KNOWN_MS } from './follower.node.js';
 import { Pool } from './pool.node.js';
 import { numbered } from './translate.js';
 
@@ -31,6 +32,8 @@ export interface PostgresOptions {
   readonly patienceMs?: number;
   /** Milliseconds without any answer after which a server is given up. */
   readonly answerMs?: number;
+  /** Milliseconds for which another process may go on serving what it remembers: a cut is acknowledged after them. */
+  readonly rememberedMs?: number;
   /** For tests: called when the statements of a commit were sent and their answer has not come. */
   readonly onSent?: (on: Connection) => void;
 }
@@ -65,7 +68,7 @@ const later = () => new Promise((done) => setTimeout(done, 50 + Math.random() * 
 export function openPostgres(
   servers: readonly Server[],
   now: () => number,
-  { readers = 8, groupSize = GROUP_SIZE, patienceMs = 60_000, answerMs, onSent }: PostgresOptions = {},
+  { readers = 8, groupSize = GROUP_SIZE, patienceMs = 60_000, answerMs, rememberedMs = KNOWN_MS, onSent }: PostgresOptions = {},
 ): PostgresStore {
   const pool = new Pool(servers, 'primary', readers, answerMs, { statementMs: patienceMs });
   const writers = new Pool(servers, 'primary', WRITERS, answerMs, { pulse: pool.pulse, statementMs: patienceMs });
@@ -204,6 +207,9 @@ export function openPostgres(
   const decidedOn = (authorityId: string, head: Head, group: readonly Decided[]) =>
     new Map<string, Head>([[authorityId, head], ...group.flatMap(({ elsewhere }) => elsewhere.map((part) => [part.authorityId, part.head] as const))]);
 
+  /** The standbys show it by now, and whatever was remembered before has been looked at again: nobody serves what was cut. */
+  const forgotten = () => new Promise((done) => setTimeout(done, rememberedMs));
+
   /** Operations in one transaction. */
   async function together(authorityId: string, head: Head, group: readonly Decided[]): Promise<'moved' | Chains> {
     const expect = decidedOn(authorityId, head, group);
@@ -212,14 +218,11 @@ export function openPostgres(
     const chained = group.map((one) => chain(authorityId, one, at, heads));
     const mark = chained[0]?.[0]?.rows[0] as EventRow;
     const statements = group.flatMap((one, n) => [...(chained[n] ?? []).map(({ rows }) => insertEvents(rows)), ...one.statements]);
-    const outcome = await surely(
-      expect,
-      mark,
-      statements,
-      group.some(({ urgent }) => urgent),
-    );
+    const urgent = group.some((one) => one.urgent);
+    const outcome = await surely(expect, mark, statements, urgent);
     if (outcome === 'moved') return outcome;
     counts.operations += group.length;
+    if (urgent) await forgotten();
     return heads;
   }
 
@@ -253,6 +256,7 @@ export function openPostgres(
     if (piecesOf(statements).length === 0) return;
     const again = (error: unknown) => isGone(error) || LOST_RACE.has(codeOf(error));
     await patiently(() => transact(new Map(), statements, urgent, () => undefined), again);
+    if (urgent) await forgotten();
   }
   const engine: Engine = {
     db,

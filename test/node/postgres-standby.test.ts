@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { onServer } from '../support/postgres-database.js';
+import { enrol, FETCH, MEMBER, newDatabase, type Process, processOn, publicOnly, statusOf, SUBJECT, until } from '../support/postgres-processes.js';
+import { type PostgresServer, STANDBY, startPostgres, startStandby } from '../support/postgres-server.js';
+import { admin } from '../support/process.js';
+
+let primary: PostgresServer;
+let standby: PostgresServer;
+let signing: Process;
+let onStandby: Process;
+let url: string;
+beforeAll(async () => {
+  primary = await startPostgres();
+  url = await newDatabase(primary);
+  standby = await startStandby(primary);
+});
+afterAll(async () => {
+  await standby?.stop();
+  await primary.stop();
+});
+const there = () => url.replace(encodeURIComponent(primary.folder), encodeURIComponent(standby.folder));
+/** A primary that waits for its standby, or one that does not. */
+async function waitsFor(names: string): Promise<void> {
+  await onServer(primary.url('postgres'), (on) => on.script(`ALTER SYSTEM SET synchronous_standby_names = '${names}'`));
+  await onServer(primary.url('postgres'), (on) => on.script('SELECT pg_reload_conf()'));
+  await until(() => onServer(primary.url('postgres'), async (on) => (await on.query('SHOW synchronous_standby_names')).rows[0]?.[0] === names));
+}
+async function bothRun(): Promise<void> {
+  signing = await processOn(url, { env: { HOLDFAST_STALENESS: '3s' } });
+  onStandby = await publicOnly('', { HOLDFAST_READ_DATABASE: there(), HOLDFAST_STALENESS: '3s' });
+  await enrol(signing, SUBJECT);
+  await until(async () => (await statusOf(onStandby, FETCH)) === 200);
+}
+const turn = async (verb: 'suspend' | 'resume') => expect((await admin(signing, 'POST', `${MEMBER}/${verb}`, { reason: 'test' })).status).toBe(200);
+
+it('a member whose suspension was answered is served by no process on the synchronous standby, asked at once, whatever was remembered there', async () => {
+  await waitsFor(`FIRST 1 (${STANDBY})`);
+  await bothRun();
+  let served = 0;
+  for (let round = 0; round < 20; round++) {
+    await turn('suspend');
+    if ((await statusOf(onStandby, FETCH)) !== 404) served++;
+    await turn('resume');
+    await until(async () => (await statusOf(onStandby, FETCH)) === 200);
+    // It is remembered there by now.
+    for (let n = 0; n < 5; n++) expect(await statusOf(onStandby, FETCH)).toBe(200);
+  }
+  expect(served).toBe(0);
+});
+
+it('a standby that shows nothing new is 503 once it is older than it may be, also when it has lagged all along; what was cut meanwhile is 404 when it has caught up', async () => {
+  await waitsFor('');
+  await bothRun();
+  await onServer(standby.url('postgres'), (on) => on.script('SELECT pg_wal_replay_pause()'));
+  await turn('suspend');
+  expect(await statusOf(signing, FETCH)).toBe(404);
+  await until(async () => (await statusOf(onStandby, FETCH)) === 503);
+  expect(await statusOf(onStandby, '/readyz')).toBe(503);
+  for (let n = 0; n < 20; n++) expect(await statusOf(onStandby, FETCH), 'and it stays so').toBe(503);
+  await onServer(standby.url('postgres'), (on) => on.script('SELECT pg_wal_replay_resume()'));
+  await until(async () => (await statusOf(onStandby, FETCH)) === 404);
+  await turn('resume');
+});
+
+it('a primary whose synchronous standby is gone acknowledges no change, and goes on serving', async () => {
+  await waitsFor(`FIRST 1 (${STANDBY})`);
+  await bothRun();
+  await standby.crash();
+  const cut = admin(signing, 'POST', `${MEMBER}/suspend`, { reason: 'test' });
+  const first = await Promise.race([cut.then(() => 'answered'), new Promise((done) => setTimeout(done, 5000, 'waits'))]);
+  expect(first).toBe('waits');
+  expect(await statusOf(signing, FETCH), 'which was not answered').toBe(200);
+  await standby.startAgain();
+  expect((await cut).status, 'and is carried out when it is back').toBe(200);
+  expect(await statusOf(signing, FETCH)).toBe(404);
+});
