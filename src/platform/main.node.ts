@@ -29,6 +29,7 @@ import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { DamagedDatabase } from './damaged.js';
 import { databaseFile } from './deployment.node.js';
 import { secretsOfFiles } from './secret-files.node.js';
+import { storeCommands } from './store-commands.node.js';
 
 const startedAt = performance.now();
 // Whatever this process writes (database, backups, tokens) is its owner's alone.
@@ -188,6 +189,7 @@ function createProgram(): Command {
   watchingCommands(program);
   accessCommands(program);
   backupCommands(program, configOf);
+  storeCommands(program, configOf);
   clockCommands(program);
   restoreCommands(program);
   resolveCommand(program, (subject, anchors) =>

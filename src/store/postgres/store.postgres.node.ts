@@ -1,14 +1,11 @@
-import type { SQLWrapper } from 'drizzle-orm';
-import { SQLiteAsyncDialect } from 'drizzle-orm/sqlite-core';
-import { drizzle } from 'drizzle-orm/sqlite-proxy';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from '../change.js';
-import { type Database, isDuplicate, piecesOf, type Statement, StoreUnreachable } from '../database.js';
+import { isDuplicate, piecesOf, type Statement, StoreUnreachable } from '../database.js';
 import { chainEvents, EMPTY_HEAD, type EventRow, type Head, insertEvents } from '../event.js';
-import * as schema from '../schema.js';
 import type { Store } from '../store.js';
 import { askedFor, type Connection, codeOf, isGone, type Server } from './connection.node.js';
+import { databaseOver } from './database.node.js';
 import { named } from './errors.node.js';
-import { objectsOf, Pool } from './pool.node.js';
+import { Pool } from './pool.node.js';
 import { numbered } from './translate.js';
 
 export interface PostgresStore extends Store {
@@ -39,8 +36,6 @@ const EVENT_PLACE = 'event.authority_id, event.seq';
 const ABORTED = '25P02';
 /** Serialization failure, deadlock: nothing was written. */
 const LOST_RACE = new Set(['40001', '40P01']);
-
-const DIALECT = new SQLiteAsyncDialect();
 
 const BEGIN = 'BEGIN';
 /** When the answer comes, the synchronous standbys show it too: a cut is seen by whoever reads there. */
@@ -77,19 +72,7 @@ export function openPostgres(
     }
   }
   const read = (text: string, params: readonly unknown[]) => patiently(() => pool.query(text, params.map(askedFor)));
-  const built = drizzle(
-    async (text, params, method) => {
-      const { rows } = await read(numbered(text), params);
-      return { rows: (method === 'get' ? rows[0] : rows) as unknown[] };
-    },
-    { schema },
-  );
-  /** SQL of the store's own gives objects, as with the other drivers: this one gives whatever it is given. */
-  const all = async (query: string | SQLWrapper) => {
-    const { sql, params } = typeof query === 'string' ? { sql: query, params: [] } : DIALECT.sqlToQuery(query.getSQL());
-    return objectsOf(await read(numbered(sql), params));
-  };
-  const db = Object.assign(built, { all }) as unknown as Database;
+  const db = databaseOver(read);
 
   async function allOf(queries: readonly Promise<unknown>[]): Promise<void> {
     const failed = (await Promise.allSettled(queries)).flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
