@@ -20,14 +20,13 @@ import { preflightCommand } from '../cli/preflight.js';
 import { isLoopbackId } from '../cli/entity-id.js';
 import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
-import { REMEDIES } from '../operations/fsck/damage.js';
 import { Refusal } from '../operations/refusal.js';
 import { parseAllowed, preflightOverTheWire, resolveEntity, safeFetch } from '../rp/entry.node.js';
 import { backupCommands } from './backup-commands.node.js';
-import { progressLine, showReport } from './check-report.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { DamagedDatabase } from './damaged.js';
 import { databaseFile } from './deployment.node.js';
+import { fsckCommand } from './fsck-command.node.js';
 import { secretsOfFiles } from './secret-files.node.js';
 import { storeCommands } from './store-commands.node.js';
 
@@ -141,18 +140,7 @@ function localCommands(program: Command): void {
       configOf(command);
       out('The configuration holds.');
     });
-  program
-    .command('fsck')
-    .description('check the file, every row, every artefact against state, signature, hash and expiry, the indexes and the event chain; changes nothing')
-    .action(async (_options: object, command: Command) => {
-      const { fsckFile } = await import('./local/fsck.node.js');
-      const said = progressLine();
-      const report = await fsckFile(databaseFile(configOf(command).data), (what, n) => said(`${what}, ${n}`)).finally(() => said());
-      if (command.optsWithGlobals<{ json?: boolean }>().json)
-        printJson({ ...report, damages: report.damages.map((one) => ({ ...one, fix: REMEDIES[one.code] })) });
-      else showReport('the database file is damaged', report);
-      if (report.integrity !== 'ok' || report.damages.length) process.exitCode = 4;
-    });
+  fsckCommand(program, configOf);
 }
 
 /** Fetch an artefact for `inspect`, whatever its media type. */

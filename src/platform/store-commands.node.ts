@@ -27,10 +27,10 @@ const headsShown = ({ heads }: Copied): string =>
 function next(from: Place, to: Place, { keepSource }: Asked): readonly string[] {
   if (keepSource)
     return [
-      `${from.at} stays the one to serve. ${to.at} is set aside: no server starts on it, so that there are not two histories under the same keys. When nobody needs it, delete it.`,
+      `${from.at} stays the one to serve. ${to.at} is dormant: no server starts on it, so that there are not two histories under the same keys. When nobody needs it, delete it.`,
     ];
   return [
-    `${to.at} is the store now: the same history, with nothing to confirm. ${from.at} is set aside: no server starts on it.`,
+    `${to.at} is the store now: the same history, with nothing to confirm. ${from.at} is dormant: no server starts on it.`,
     'servers' in to
       ? `Set HOLDFAST_DATABASE=${to.at} and HOLDFAST_DATABASE_PASSWORD for every process, with the same HOLDFAST_SEAL_KEY as before, and start.`
       : `Unset HOLDFAST_DATABASE for every process, set HOLDFAST_DATA to the folder of the file, with the same HOLDFAST_SEAL_KEY as before, and start.`,
@@ -43,7 +43,7 @@ const inJson = (from: Place, to: Place, asked: Asked, done: Copied, served: bool
   to: to.at,
   dry_run: asked.dryRun === true,
   served,
-  set_aside: asked.dryRun ? null : asked.keepSource ? to.at : from.at,
+  dormant: asked.dryRun ? null : asked.keepSource ? to.at : from.at,
   tables: done.tables,
   heads: done.heads.map(({ slug, seq, hash }) => ({ authority: slug, seq, hash })),
   spent_assertions: done.spent,
@@ -103,7 +103,9 @@ async function orFindings(json: boolean, work: () => Promise<void>): Promise<voi
     if (error instanceof FoundDamage) {
       const { report } = error;
       if (json)
-        printJson({ error: { detail: error.message, integrity: report.integrity, damages: report.damages.map((one) => ({ ...one, fix: REMEDIES[one.code] })) } });
+        printJson({
+          error: { detail: error.message, integrity: report.integrity, damages: report.damages.map((one) => ({ ...one, fix: REMEDIES[one.code] })) },
+        });
       else showReport('the database is damaged', report);
     }
     if (error instanceof UnfitRows) {
@@ -137,7 +139,12 @@ async function copy(asked: Asked, command: Command, config: Config): Promise<voi
     });
     if (json) return printJson(inJson(from, to, asked, done, served));
     const rows = done.tables.reduce((sum, one) => sum + one.rows, 0);
-    out(table(['table', 'rows', 'SHA-256 of them'], done.tables.filter((one) => one.rows).map((one) => [one.table, String(one.rows), one.sha256])));
+    out(
+      table(
+        ['table', 'rows', 'SHA-256 of them'],
+        done.tables.filter((one) => one.rows).map((one) => [one.table, String(one.rows), one.sha256]),
+      ),
+    );
     out(lines(['Chains of events end with:', headsShown(done)]));
     if (asked.dryRun) {
       if (served) talk(`${from.at} is being served: a copy is made only of one that is not. Stop every process on it before.`);
@@ -155,9 +162,11 @@ async function reopen(text: string | undefined, command: Command, config: Config
   const place = placeOf(text ?? databaseFile(config.data));
   const done = await told([place], async () => ('servers' in place ? reopenPostgres(place.servers, place.at) : reopenFile(place.file)));
   if (command.optsWithGlobals<{ json?: boolean }>().json) return printJson({ at: place.at, reopened: done });
-  out(done ? `${place.at} may be served again.` : `${place.at} was not set aside; nothing was changed.`);
+  out(done ? `${place.at} may be served again.` : `${place.at} is not dormant; nothing was changed.`);
   if (done)
-    talk('Nothing is signed or served from it until you confirm it: the other store may have gone on. Start the server, compare the events with the newest you know, then: holdfast restore confirm');
+    talk(
+      'Nothing is signed or served from it until you confirm it: the other store may have gone on. Start the server, compare the events with the newest you know, then: holdfast restore confirm',
+    );
 }
 
 /** What moves a store as a whole: no server is asked. */
@@ -169,11 +178,11 @@ export function storeCommands(program: Command, configOf: (command: Command) => 
     .option('--to <place>', 'postgres://user@host/database, a file, or a folder (default: the file of the data folder)')
     .option('--from <place>', 'the same, of what is copied (default: the file of the data folder)')
     .option('--dry-run', 'check and read everything, write nothing; may run beside a server')
-    .option('--keep-source', 'the source stays the one to serve, and the copy is set aside: for a trial')
+    .option('--keep-source', 'the source stays the one to serve, and the copy is dormant: for a trial')
     .option('--despite-damage', 'though fsck finds something in the source')
     .action((asked: Asked, command: Command) => copy(asked, command, configOf(command)));
   store
     .command('reopen [place]')
-    .description('serve a store again that a copy has set aside, when the other one is not served and never will be')
+    .description('serve a store again that a copy has made dormant, when the other one is not served and never will be')
     .action((text: string | undefined, _options: object, command: Command) => reopen(text, command, configOf(command)));
 }

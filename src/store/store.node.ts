@@ -11,7 +11,7 @@ import { type Database, isDuplicate, piecesOf, type Statement, storeError, Store
 import { patiently } from './patience.node.js';
 import { noReserve } from './reserve.node.js';
 import { NEWER, schemaAge } from './schema-age.node.js';
-import { SET_ASIDE, saidOf, StoreSetAside } from './set-aside.js';
+import { DORMANT, saidOf, StoreDormant } from './dormant.js';
 import type { Store } from './store.js';
 import { TROUBLES } from './trouble.js';
 
@@ -52,7 +52,7 @@ function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
  * @param now seconds since the epoch, for the time of events
  * @param reserve what is given up for cuts when the disk is full
  * @throws Error when a newer version has written it
- * @throws StoreSetAside when another store is in force instead
+ * @throws StoreDormant when another store is in force instead
  */
 export function openStore(file: string, now: () => number, { migrations = MIGRATIONS, reserve = noReserve } = {}): NodeStore {
   const isNew = !existsSync(file);
@@ -217,10 +217,10 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
   };
 }
 
-/** @throws StoreSetAside */
+/** @throws StoreDormant */
 function expectInForce(client: Sqlite.Database): void {
-  const value = client.prepare('SELECT value FROM setting WHERE name = ?').pluck().get(SET_ASIDE);
-  if (value !== undefined) throw new StoreSetAside(saidOf(String(value)));
+  const value = client.prepare('SELECT value FROM setting WHERE name = ?').pluck().get(DORMANT);
+  if (value !== undefined) throw new StoreDormant(saidOf(String(value)));
 }
 
 /** The database for a public plane that may run without write access and without any key. */

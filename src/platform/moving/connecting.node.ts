@@ -38,10 +38,13 @@ export function explained(error: unknown, at: string): unknown {
 
 export const isPostgres = (text: string): boolean => /^postgres(ql)?:/i.test(text);
 
-/** @throws CliError when a password stands in it, or it is none */
-export function serversAt(url: string, password: string | undefined): readonly Server[] {
-  if (/^[a-z]+:\/\/[^@/]*:[^@/]*@/i.test(url) || /[?&]password=/i.test(url))
-    throw new CliError(2, `a password in the URL is shown to every user of this machine, in the list of processes. Leave it out and ${PASSWORD}. Choose another one: this one has been seen`);
+/** @throws CliError when a password was typed in it, or it is no URL of PostgreSQL */
+export function serversAt(url: string, password: string | undefined, typed: boolean): readonly Server[] {
+  if (typed && (/^[a-z]+:\/\/[^@/]*:[^@/]*@/i.test(url) || /[?&]password=/i.test(url)))
+    throw new CliError(
+      2,
+      `a password in the URL is shown to every user of this machine, in the list of processes. Leave it out and ${PASSWORD}. Choose another one: this one has been seen`,
+    );
   try {
     return serversOf(url, password);
   } catch (error) {

@@ -13,7 +13,7 @@ import { MOVED, type Row, type MovedTable, type Tally, tally, unfit } from './ta
 export interface Options {
   /** Go on with a source in which fsck finds something. */
   readonly despiteDamage: boolean;
-  /** The source stays the one in force, and the copy is set aside. */
+  /** The source stays the one in force, and the copy is dormant. */
   readonly keepSource: boolean;
   readonly progress: (text: string) => void;
   /** Asked to stop: nothing is left of the copy. */
@@ -87,7 +87,8 @@ async function read(end: Source | Target, what: string, { progress, stopping }: 
           const fault = unfit(row[at + 1], type) ?? end.hidden?.(table, row, at);
           if (fault !== undefined && bad.length <= NAMED) bad.push(`${table.name} row ${String(row[0])}${nameOf(table, row)}: its column ${name} ${fault}`);
         }
-      progress(`${what}: reading ${table.name}, ${(n += lot.length)}`);
+      n += lot.length;
+      progress(`${what}: reading ${table.name}, ${n}`);
     }
     tallies.push(sum.end());
   }
@@ -118,7 +119,8 @@ async function fill(source: Source, target: Target, { progress, stopping }: Opti
       await target.put(table, lot).catch((error: unknown) => {
         throw new Error(`table ${table.name}, rows ${String(lot[0]?.[0])} to ${String(lot.at(-1)?.[0])}: ${(error as Error).message}`, { cause: error });
       });
-      progress(`copying ${table.name}, ${(n += lot.length)}`);
+      n += lot.length;
+      progress(`copying ${table.name}, ${n}`);
     }
   }
   progress('copying: numbers and statistics');
@@ -144,7 +146,7 @@ async function prove(source: Source, target: Target, survey_: Awaited<ReturnType
 
 /**
  * Copy a whole store and prove the copy. At no moment are both in force: the target becomes a store by its commit alone, and
- * the source is set aside before that. Ended in between, neither is served until a person says which.
+ * the source is made dormant before that. Ended in between, neither is served until a person says which.
  */
 export async function copyStore(source: Source, target: Target, options: Options): Promise<Copied> {
   const found = await survey(source, options);
@@ -152,23 +154,27 @@ export async function copyStore(source: Source, target: Target, options: Options
   await prove(source, target, found, options);
   if (options.stopping()) throw new Stopped();
   const at = seconds();
+  const made = { at, date: new Date(at * 1000).toISOString().replace('.000', '') };
   const spent = await target.spend(source.spent(at));
   if (options.keepSource) {
-    await target.setAside({ reason: 'copied', at, other: source.at });
+    await target.makeDormant({ reason: 'copied', ...made, other: source.at });
     await target.commit();
   } else {
-    const aside = { reason: 'moved', at, other: target.at } as const;
-    await source.setAside(aside);
+    const dormant = { reason: 'moved', ...made, other: target.at } as const;
+    await source.makeDormant(dormant);
     await target.commit().catch(async (error: unknown) => {
       if (error instanceof CommitUnknown)
         throw new Error(
-          `${error.message}: perhaps the copy is there, perhaps not. ${source.at} was set aside and is not served. Look with holdfast fsck at ${target.at}: if the store is there, serve that; if it is empty: holdfast store reopen, then copy again`,
+          `${error.message}: perhaps the copy is there, perhaps not. ${source.at} is dormant: no server starts on it. Look with holdfast fsck at ${target.at}: if the store is there, serve that; if it is empty: holdfast store reopen, then copy again`,
           { cause: error },
         );
-      await source.takeBack(aside).catch((failed: unknown) => {
-        throw new Error(`nothing was copied (${(error as Error).message}), and ${source.at} is set aside still (${(failed as Error).message}): holdfast store reopen`, {
-          cause: error,
-        });
+      await source.takeBack(dormant).catch((failed: unknown) => {
+        throw new Error(
+          `nothing was copied (${(error as Error).message}), and ${source.at} is dormant still (${(failed as Error).message}): holdfast store reopen`,
+          {
+            cause: error,
+          },
+        );
       });
       throw error;
     });

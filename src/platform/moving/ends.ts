@@ -1,5 +1,5 @@
 import type { Database } from '../../store/database.js';
-import type { SetAside } from '../../store/set-aside.js';
+import type { Dormant } from '../../store/dormant.js';
 import type { MovedTable, Row } from './tables.node.js';
 
 /** A client assertion that was accepted: accepted once wherever the store lies (RFC 7523 §3, `jti`). */
@@ -28,8 +28,8 @@ export interface Source extends End {
   /** Assertions that were spent beside it. */
   spent(now: number): readonly Spent[];
   /** Committed when it returns; the store is not read after it. */
-  setAside(one: SetAside): Promise<void>;
-  takeBack(one: SetAside): Promise<void>;
+  makeDormant(one: Dormant): Promise<void>;
+  takeBack(one: Dormant): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ export interface Target extends End {
   filled(): Promise<void>;
   /** @returns how many it did not know */
   spend(all: readonly Spent[]): Promise<number>;
-  setAside(one: SetAside): Promise<void>;
+  makeDormant(one: Dormant): Promise<void>;
   /**
    * From here on it is a store.
    * @throws CommitUnknown when nobody can say whether it is

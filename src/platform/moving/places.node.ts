@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { CliError } from '../../cli/client.js';
 import type { Server } from '../../store/postgres/connection.node.js';
 import { databasePassword } from '../database-password.node.js';
@@ -14,9 +14,13 @@ function fileAt(path: string): string {
   return (there ? there.isDirectory() : !path.endsWith('.db')) ? databaseFile(path) : path;
 }
 
-/** Where a store is: a URL of PostgreSQL, a database file, or the folder of one. @throws CliError */
-export function placeOf(text: string): Place {
-  if (isPostgres(text)) return { at: shown(text), servers: serversAt(text, databasePassword(process.env)) };
+/**
+ * Where a store is: a URL of PostgreSQL, a database file, or the folder of one.
+ * @param typed on the command line, which holds no password
+ * @throws CliError
+ */
+export function placeOf(text: string, typed = true): Place {
+  if (isPostgres(text)) return { at: shown(text), servers: serversAt(text, databasePassword(process.env), typed) };
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) throw new CliError(2, `${text.slice(0, 100)} is neither a file nor postgres://user@host/database`);
   const file = fileAt(text);
   return { at: file, file };
@@ -30,5 +34,3 @@ export async function told<T>(places: readonly Place[], work: () => Promise<T>):
     throw explained(error, places.find((one) => 'servers' in one)?.at ?? places[0]?.at ?? '');
   }
 }
-
-export const isThere = (place: Place): boolean => 'file' in place && existsSync(place.file);

@@ -2,14 +2,14 @@ import { piecesOf, type Statement } from '../../store/database.js';
 import { Connection, type Server } from '../../store/postgres/connection.node.js';
 import { openSession, othersOn, type Session } from '../../store/postgres/session.node.js';
 import { numbered } from '../../store/postgres/translate.js';
-import { SET_ASIDE, saidOf, setAside, StoreSetAside, takeBack } from '../../store/set-aside.js';
+import { DORMANT, saidOf, makeDormant, StoreDormant, takeBack } from '../../store/dormant.js';
 import type { Source } from './ends.js';
 import { expectCurrent, keepStartsOut, lotsOfSession, servedBy } from './postgres-rows.node.js';
 
 /** Before anything is read: whoever writes takes the row of this table, and waits. What is read is of the moment after it. */
 const NOBODY_WRITES = 'LOCK TABLE store_state IN EXCLUSIVE MODE';
-const asideOf = async ({ run }: Session): Promise<string | undefined> => {
-  const [row] = (await run('SELECT value FROM setting WHERE name = $1', [SET_ASIDE])).rows;
+const dormancyOf = async ({ run }: Session): Promise<string | undefined> => {
+  const [row] = (await run('SELECT value FROM setting WHERE name = $1', [DORMANT])).rows;
   return row && String(row[0]);
 };
 
@@ -45,8 +45,8 @@ export async function sourceOnPostgres(servers: readonly Server[], at: string, l
       await session.run(NOBODY_WRITES);
       await keepStartsOut(session, at);
     }
-    const aside = await asideOf(session);
-    if (aside !== undefined) throw new StoreSetAside(saidOf(aside));
+    const dormant = await dormancyOf(session);
+    if (dormant !== undefined) throw new StoreDormant(saidOf(dormant));
   } catch (error) {
     await session.close();
     throw error;
@@ -58,11 +58,11 @@ export async function sourceOnPostgres(servers: readonly Server[], at: string, l
     integrity: () => undefined,
     rows: (table) => lotsOfSession(session, table),
     spent: () => [],
-    async setAside(one) {
-      for (const { sql, params } of piecesOf(setAside(one)).map((piece) => piece.toSQL())) await session.run(numbered(sql), params);
+    async makeDormant(one) {
+      for (const { sql, params } of piecesOf(makeDormant(one)).map((piece) => piece.toSQL())) await session.run(numbered(sql), params);
       await session.run('COMMIT');
       // The answer to a COMMIT of a transaction that had failed is no error.
-      if ((await asideOf(session)) === undefined) throw new Error(`${at} could not be set aside`);
+      if ((await dormancyOf(session)) === undefined) throw new Error(`${at} could not be made dormant`);
     },
     takeBack: (one) => writeOnce(servers, takeBack(one)),
     close: () => session.close(),

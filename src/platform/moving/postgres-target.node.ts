@@ -3,7 +3,7 @@ import { Connection, type Server } from '../../store/postgres/connection.node.js
 import { ageOfPostgres, migratePostgres } from '../../store/postgres/migrate.node.js';
 import { openSession, othersOn, type Session } from '../../store/postgres/session.node.js';
 import { numbered } from '../../store/postgres/translate.js';
-import { setAside } from '../../store/set-aside.js';
+import { makeDormant } from '../../store/dormant.js';
 import { CommitUnknown, type Target } from './ends.js';
 import { expectCurrent, filledTables, keepStartsOut, lotsOfSession, POSTGRES_MIGRATIONS, servedBy } from './postgres-rows.node.js';
 import { MOVED, type MovedTable } from './tables.node.js';
@@ -97,8 +97,8 @@ export async function targetOnPostgres(servers: readonly Server[], at: string): 
       );
       return rows.length;
     },
-    async setAside(one) {
-      for (const { sql, params } of piecesOf(setAside(one)).map((piece) => piece.toSQL())) await run(numbered(sql), params);
+    async makeDormant(one) {
+      for (const { sql, params } of piecesOf(makeDormant(one)).map((piece) => piece.toSQL())) await run(numbered(sql), params);
     },
     async commit() {
       const failure = await run('COMMIT').then(

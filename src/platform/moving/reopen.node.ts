@@ -2,19 +2,19 @@ import Sqlite from 'better-sqlite3';
 import { existsSync } from 'node:fs';
 import { Connection, type Server } from '../../store/postgres/connection.node.js';
 import { othersOn } from '../../store/postgres/session.node.js';
-import { reopen, SET_ASIDE } from '../../store/set-aside.js';
+import { reopen, DORMANT } from '../../store/dormant.js';
 import { lockDatabase } from '../data-lock.node.js';
 import { expectCurrent, servedBy } from './postgres-rows.node.js';
 import { writeOnce } from './postgres-source.node.js';
 import { writeDurably } from './sqlite-source.node.js';
 
-/** @returns whether it was set aside @throws Error when it is open elsewhere */
+/** @returns whether it was dormant @throws Error when it is open elsewhere */
 export function reopenFile(file: string): boolean {
   if (!existsSync(file)) throw new Error(`there is no database ${file}`);
   const lock = lockDatabase(file, { alone: true });
   try {
     const client = new Sqlite(file, { readonly: true, fileMustExist: true });
-    const there = client.prepare('SELECT 1 FROM setting WHERE name = ?').get(SET_ASIDE) !== undefined;
+    const there = client.prepare('SELECT 1 FROM setting WHERE name = ?').get(DORMANT) !== undefined;
     client.close();
     if (there) writeDurably(file, reopen());
     return there;
@@ -30,7 +30,7 @@ export async function reopenPostgres(servers: readonly Server[], at: string): Pr
     await expectCurrent(on, at);
     const others = await othersOn(on);
     if (others) throw new Error(servedBy(at, others));
-    if ((await on.query('SELECT 1 FROM setting WHERE name = $1', [SET_ASIDE])).rows.length === 0) return false;
+    if ((await on.query('SELECT 1 FROM setting WHERE name = $1', [DORMANT])).rows.length === 0) return false;
     await writeOnce(servers, reopen());
     return true;
   } finally {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { piecesOf, type Statement } from '../../store/database.js';
 import { NEWER, schemaAge } from '../../store/schema-age.node.js';
-import { SET_ASIDE, saidOf, setAside, StoreSetAside, takeBack } from '../../store/set-aside.js';
+import { DORMANT, saidOf, makeDormant, StoreDormant, takeBack } from '../../store/dormant.js';
 import { MIGRATIONS } from '../../store/store.node.js';
 import { type DataLock, lockDatabase } from '../data-lock.node.js';
 import { inboxFile } from '../deployment.node.js';
@@ -16,14 +16,14 @@ import { type MovedTable, type Row, selected } from './tables.node.js';
 const LOT_ROWS = 500;
 const LOT_CHARS = 1_000_000;
 
-/** @throws Error when its schema is not this version's @throws StoreSetAside */
+/** @throws Error when its schema is not this version's @throws StoreDormant */
 function expectCurrent(client: Sqlite.Database, file: string): void {
   const age = schemaAge(client, MIGRATIONS);
   if (age === 'newer') throw new Error(NEWER);
   if (age === 'empty') throw new Error(`${file} holds no store of Holdfast`);
   if (age === 'older') throw new Error(`${file} has the schema of an older version: start this version once on it, which migrates, then stop it and copy`);
-  const aside = client.prepare('SELECT value FROM setting WHERE name = ?').pluck().get(SET_ASIDE);
-  if (aside !== undefined) throw new StoreSetAside(saidOf(String(aside)));
+  const dormant = client.prepare('SELECT value FROM setting WHERE name = ?').pluck().get(DORMANT);
+  if (dormant !== undefined) throw new StoreDormant(saidOf(String(dormant)));
 }
 
 /** Rows in lots, read as they are taken. */
@@ -107,9 +107,9 @@ export function sourceOfFile(file: string, look: boolean): Source {
         return bytes?.equals(Buffer.from(value, 'utf8')) ? undefined : 'holds bytes that are no UTF-8';
       },
       spent: (now) => spentBeside(file, now),
-      async setAside(one) {
+      async makeDormant(one) {
         closeAll();
-        writeDurably(file, setAside(one));
+        writeDurably(file, makeDormant(one));
       },
       takeBack: async (one) => writeDurably(file, takeBack(one)),
       async close() {

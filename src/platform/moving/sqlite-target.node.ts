@@ -2,7 +2,7 @@ import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, renam
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { piecesOf } from '../../store/database.js';
-import { setAside } from '../../store/set-aside.js';
+import { makeDormant } from '../../store/dormant.js';
 import { openStore } from '../../store/store.node.js';
 import { lockDatabase, suffixesOf } from '../data-lock.node.js';
 import { inboxFile, seconds } from '../deployment.node.js';
@@ -73,8 +73,8 @@ export function targetOfFile(file: string): Target {
           inbox.close();
         }
       },
-      async setAside(one) {
-        for (const { sql, params } of piecesOf(setAside(one)).map((piece) => piece.toSQL())) made.prepare(sql).run(...params);
+      async makeDormant(one) {
+        for (const { sql, params } of piecesOf(makeDormant(one)).map((piece) => piece.toSQL())) made.prepare(sql).run(...params);
       },
       async commit() {
         made.close();

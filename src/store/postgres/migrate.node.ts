@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SchemaAge } from '../schema-age.node.js';
-import { SET_ASIDE, saidOf, StoreSetAside } from '../set-aside.js';
+import { DORMANT, saidOf, StoreDormant } from '../dormant.js';
 import { Connection, type Server } from './connection.node.js';
 import { WORDS } from './functions.js';
 
@@ -31,17 +31,17 @@ export async function ageOfPostgres(on: Connection, folder: string): Promise<Sch
   return done.size === 0 ? 'empty' : done.size === all.length ? 'current' : 'older';
 }
 
-/** @throws StoreSetAside */
+/** @throws StoreDormant */
 async function expectInForce(on: Connection): Promise<void> {
-  const [row] = (await on.query('SELECT value FROM setting WHERE name = $1', [SET_ASIDE])).rows;
-  if (row) throw new StoreSetAside(saidOf(String(row[0])));
+  const [row] = (await on.query('SELECT value FROM setting WHERE name = $1', [DORMANT])).rows;
+  if (row) throw new StoreDormant(saidOf(String(row[0])));
 }
 
 /**
  * Bring the schema up to this version, in one transaction.
  * @param folder `drizzle/postgres`
  * @throws Error when a newer version has written it
- * @throws StoreSetAside when another store is in force instead
+ * @throws StoreDormant when another store is in force instead
  */
 export async function migratePostgres(servers: readonly Server[], folder: string): Promise<void> {
   const on = await Connection.to(servers, 'primary', PATIENCE_MS);
