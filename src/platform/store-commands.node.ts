@@ -77,12 +77,8 @@ async function carryOut(from: Place, to: Place, asked: Asked, options: Options):
     const source = await told([from], async () => ('servers' in from ? sourceOnPostgres(from.servers, from.at, look) : sourceOfFile(from.file, look)));
     try {
       if (look) return { done: await rehearse(source, options), served: source.served };
-      const target = 'servers' in to ? await targetOnPostgres(to.servers, to.at) : targetOfFile(to.file);
-      try {
-        return { done: await copyStore(source, target, options), served: false };
-      } finally {
-        await target.close();
-      }
+      const opened = async () => ('servers' in to ? targetOnPostgres(to.servers, to.at) : targetOfFile(to.file));
+      return { done: await copyStore(source, opened, options), served: false };
     } finally {
       await source.close();
     }

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { lockDatabase } from '../../src/platform/data-lock.node.js';
@@ -15,7 +16,7 @@ import { openStore } from '../../src/store/store.node.js';
 import { createDatabase, onServer } from '../support/postgres-database.js';
 import { startPostgres } from '../support/postgres-server.js';
 import { MAIN, run, startProcess, tempFolder } from '../support/process.js';
-import { inFolder, sabotage, served, valueOf, wholeStore } from '../support/whole-store.js';
+import { inFolder, sabotage, served, cellOf, wholeStore } from '../support/whole-store.js';
 
 let server: Awaited<ReturnType<typeof startPostgres>>;
 let made = 0;
@@ -70,21 +71,29 @@ describe('there and back', () => {
     const said = JSON.parse(there.stdout);
     expect(said).toMatchObject({ from: file, to: url, dormant: file, spent_assertions: 1, tables: JSON.parse(rehearsed.stdout).tables });
     expect(said.tables.map((one: { table: string }) => one.table)).toEqual(MOVED.map(({ name }) => name).sort());
-    expect(said.heads).toContainEqual({ authority: 'main', seq: valueOf(file, "SELECT max(seq) FROM event WHERE authority_id <> 'deployment'"), hash: expect.any(String) });
+    expect(said.heads).toContainEqual({
+      authority: 'main',
+      seq: cellOf(file, "SELECT max(seq) FROM event WHERE authority_id <> 'deployment'"),
+      hash: expect.any(String),
+    });
     expect(await servedFrom(url)).toEqual(before);
     expect(await fsckOf(url)).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing is wrong'), stderr: expect.stringContaining('pg_amcheck') });
 
     // The store goes on there: what is given out next comes after all that was copied.
     const store = openPostgres(serversOf(url), () => 1, { readers: 1 });
     const [highest] = (await store.pool.query('SELECT max(id), max(rowid) FROM artefact')).rows;
-    const [next] = (await store.pool.query("SELECT nextval(pg_get_serial_sequence('artefact', 'id')), nextval(pg_get_serial_sequence('artefact', 'rowid'))")).rows;
+    const [next] = (await store.pool.query("SELECT nextval(pg_get_serial_sequence('artefact', 'id')), nextval(pg_get_serial_sequence('artefact', 'rowid'))"))
+      .rows;
     expect(next).toEqual([Number(highest?.[0]) + 1, Number(highest?.[1]) + 1]);
-    expect(await inboxOnPostgres(store.pool).spend('https://client.example', 'spent before', 4e9), 'an assertion spent before is spent there').toBe(false);
+    expect(await inboxOnPostgres(store.pool).spend('https://client.example', 'spent before', Math.floor(Date.now() / 1000) + 60), 'an assertion spent before is spent there').toBe(false);
     await store.close();
 
     const refused = await run(['serve'], { HOLDFAST_DATA: folder, HOLDFAST_PORT: '0' });
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/was moved at 20.*postgres:.*holdfast store reopen/) });
-    expect((await servedFrom(file)).filter((one) => / 200 /.test(one)), 'a public plane alone serves nothing of it').toEqual([]);
+    expect(
+      (await servedFrom(file)).filter((one) => / 200 /.test(one)),
+      'a public plane alone serves nothing of it',
+    ).toEqual([]);
     expect(await copyTo(folder, await database())).toMatchObject({ code: 1, stderr: expect.stringContaining('was moved') });
 
     const home = join(tempFolder(), 'new');
@@ -95,12 +104,210 @@ describe('there and back', () => {
     expect(await servedFrom(inFolder(home))).toEqual(before);
     expect(readdirSync(home).filter((name) => !/lock$/.test(name))).toEqual(['holdfast.db', 'inbox.db']);
     for (const name of readdirSync(home)) expect(statSync(join(home, name)).mode & 0o077, name).toBe(0);
-    expect(valueOf(join(home, 'inbox.db'), 'SELECT jti FROM used_assertion')).toBe('spent before');
+    expect(cellOf(join(home, 'inbox.db'), 'SELECT jti FROM used_assertion')).toBe('spent before');
     expect(await run(['fsck'], { HOLDFAST_DATA: home })).toMatchObject({ code: 0 });
     await expect(migratePostgres(serversOf(url), 'drizzle/postgres')).rejects.toThrow(/was moved/);
     renameSync(join(folder, 'seal.key'), join(home, 'seal.key'));
     const running = await startProcess(home, { env: { HOLDFAST_URL: 'http://localhost:8080' } });
     expect(await (await fetch(`http://127.0.0.1:${running.env['HOLDFAST_PORT']}/readyz`)).json()).toMatchObject({ checks: { store: 'ok' } });
     await running.kill('SIGTERM');
+  });
+});
+
+/** A file with a row in every table, of values at the borders of what a cell holds. */
+async function filled(): Promise<string> {
+  const folder = tempFolder();
+  openStore(inFolder(folder), () => 1).close();
+  for (const table of MOVED)
+    for (const n of [1, 2, 3]) {
+      const value = (column: { name: string; type: string }) => {
+        if (column.name === table.id) return n * 1000;
+        // What people know a row by is written as each engine writes numbers.
+        if (['seq', 'version'].includes(column.name)) return n;
+        if (column.type === 'number') return [0.1 + n, -1e300 / n, 2 ** 53 - n][n - 1];
+        return [`a${n}`, `{"x":"\\u0000","y":"\\\\u0000 ${n}"}`, `ä\u{1F4A5}\uFFFD\u2028'"\\${'x'.repeat(10_000)}`][n - 1];
+      };
+      const columns = table.columns.map(({ name }) => `"${name}"`).join(', ');
+      sabotage(inFolder(folder), `INSERT INTO "${table.name}" (${columns}) VALUES (${table.columns.map(() => '?').join(', ')})`, ...table.columns.map(value));
+    }
+  return folder;
+}
+
+describe('every table', () => {
+  it('that the file has is moved, by every column', () => {
+    const file = join(tempFolder(), 'a.db');
+    const store = openStore(file, () => 1);
+    const names = store.reader
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> '__drizzle_migrations'")
+      .pluck()
+      .all();
+    expect(MOVED.map(({ name }) => name).sort()).toEqual([...names].sort());
+    for (const { name, columns } of MOVED)
+      expect(columns.map((one) => one.name).sort(), name).toEqual(
+        (store.reader.pragma(`table_info(${name})`) as { name: string }[]).map((one) => one.name).sort(),
+      );
+    store.close();
+  });
+  it('keeps each cell and the order of its rows, there and back, though fsck finds much in it', async () => {
+    const folder = await filled();
+    const [url, home] = [await database(), tempFolder()];
+    const before = `${cellOf(inFolder(folder), "SELECT group_concat(rowid || hex(bytes) || exp, ',') FROM artefact")}`;
+    expect(await copyTo(folder, url), 'not without being asked').toMatchObject({ code: 4, stderr: expect.stringContaining('--despite-damage') });
+    expect(existsSync(`${inFolder(folder)}.copying`)).toBe(false);
+    const there = await copyTo(folder, url, '--despite-damage', '--json');
+    expect(there, there.stdout + there.stderr).toMatchObject({ code: 0 });
+    for (const one of JSON.parse(there.stdout).tables) expect(one).toMatchObject({ rows: 3, sha256: expect.any(String) });
+    const back = await copyFrom(url, home, '--despite-damage', '--json');
+    expect(back, back.stdout + back.stderr).toMatchObject({ code: 0 });
+    expect(JSON.parse(back.stdout).tables).toEqual(JSON.parse(there.stdout).tables);
+    expect(`${cellOf(inFolder(home), "SELECT group_concat(rowid || hex(bytes) || exp, ',') FROM artefact")}`).toBe(before);
+  });
+  it('is copied in lots: more rows than one lot has, and rows larger than one', async () => {
+    const folder = tempFolder();
+    const file = inFolder(folder);
+    openStore(file, () => 1).close();
+    sabotage(
+      file,
+      "INSERT INTO setting (name, value) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) SELECT 'n' || (7919 * i % 2500), hex(randomblob(20)) FROM n",
+    );
+    sabotage(file, "INSERT INTO setting (name, value) VALUES ('large', ?)", 'é'.repeat(3_000_000));
+    const [url, home] = [await database(), tempFolder()];
+    expect(await copyTo(folder, url)).toMatchObject({ code: 0, stdout: expect.stringContaining('2501 rows are in') });
+    expect(await copyFrom(url, home)).toMatchObject({ code: 0, stdout: expect.stringContaining('2501 rows are in') });
+    const order = "SELECT group_concat(name) FROM (SELECT name FROM setting WHERE name NOT IN ('dormant', 'unconfirmed') ORDER BY rowid)";
+    expect(cellOf(inFolder(home), order)).toBe(cellOf(file, order));
+  });
+});
+
+describe('is refused', () => {
+  it('while the source is served; a dry run is not', async () => {
+    const { folder, file } = await wholeStore();
+    const url = await database();
+    const lock = lockDatabase(file);
+    expect(await copyTo(folder, url)).toMatchObject({ code: 1, stderr: expect.stringContaining('stop it first') });
+    expect(await copyTo(folder, url, '--dry-run')).toMatchObject({ code: 0, stderr: expect.stringContaining('is being served') });
+    lock.release();
+    expect((await copyTo(folder, url)).code).toBe(0);
+    const serving = openPostgres(serversOf(url), () => 1, { readers: 1 });
+    await serving.pool.query('SELECT 1');
+    const home = tempFolder();
+    expect(await copyFrom(url, home)).toMatchObject({ code: 1, stderr: expect.stringMatching(/connection\(s\) of Holdfast.*stop every process/) });
+    expect(await copyFrom(url, home, '--dry-run')).toMatchObject({ code: 0, stderr: expect.stringContaining('is being served') });
+    expect(existsSync(inFolder(home))).toBe(false);
+    await serving.close();
+    expect((await copyFrom(url, home)).code).toBe(0);
+  });
+  it('into what is not empty, something else’s, of another version, or a file that is there', async () => {
+    const { folder, file } = await wholeStore();
+    const url = await database();
+    await onServer(url, (on) => on.script('CREATE TABLE orders (id int)'));
+    expect(await copyTo(folder, url)).toMatchObject({ code: 1, stderr: expect.stringContaining('tables of something else') });
+    const used = await database();
+    await migratePostgres(serversOf(used), 'drizzle/postgres');
+    await onServer(used, (on) => on.script("INSERT INTO event SELECT 'a', 1, 1, 't', 'k', 'i', 'a', 'k', NULL, '{}', '[]', '', 'h'"));
+    for (const more of [[], ['--dry-run']])
+      expect(await copyTo(folder, used, ...more)).toMatchObject({ code: 1, stderr: expect.stringMatching(/not empty \(event\)/) });
+    await onServer(used, (on) => on.script("DELETE FROM event; INSERT INTO holdfast_migration (name) VALUES ('9999_later.sql')"));
+    expect(await copyTo(folder, used)).toMatchObject({ code: 1, stderr: expect.stringContaining('newer version') });
+    expect(await copyFrom(used, tempFolder())).toMatchObject({ code: 1, stderr: expect.stringContaining('newer version') });
+    await onServer(used, (on) => on.script("DELETE FROM holdfast_migration WHERE name > '0009'"));
+    expect(await copyFrom(used, tempFolder())).toMatchObject({ code: 1, stderr: expect.stringContaining('older version') });
+    expect(await copyFrom(await database(), folder)).toMatchObject({ code: 1, stderr: expect.stringMatching(/holdfast.db exists: a copy overwrites nothing/) });
+    expect(await copyFrom(await database(), tempFolder())).toMatchObject({ code: 1, stderr: expect.stringContaining('holds no store') });
+    sabotage(file, "INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', 9e12)");
+    expect(await copyTo(folder, await database())).toMatchObject({ code: 1, stderr: expect.stringContaining('newer version') });
+    expect(await copyTo(tempFolder(), await database())).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no database') });
+  });
+  it('with texts that PostgreSQL cannot hold, all named, before anything is copied', async () => {
+    const { folder, file } = await wholeStore();
+    const url = await database();
+    sabotage(file, "UPDATE member SET state_reason = 'a' || char(0) || 'b' WHERE entity_id LIKE '%rp2%'");
+    sabotage(file, "INSERT INTO setting (name, value) VALUES ('bytes', CAST(x'41ff42' AS TEXT))");
+    for (const more of [[], ['--dry-run'], ['--despite-damage']]) {
+      const refused = await copyTo(folder, url, ...more);
+      expect(refused, refused.stderr).toMatchObject({ code: 4, stderr: expect.stringContaining('2 cell(s) cannot be copied') });
+      expect(refused.stdout).toMatch(/member row 2 \(https:\/\/rp2.example.com\): its column state_reason holds U\+0000/);
+      expect(refused.stdout).toMatch(/setting row \d+ \(bytes\): its column value holds bytes that are no UTF-8/);
+    }
+    expect(
+      await onServer(url, async (on) => (await on.query("SELECT count(*) FROM pg_tables WHERE tablename = 'member'")).rows[0]?.[0]),
+      'not even a table',
+    ).toBe(0);
+    expect(cellOf(file, "SELECT count(*) FROM setting WHERE name IN ('dormant', 'unconfirmed')")).toBe(0);
+    expect(await run(['store', 'copy', '--to', url, '--json'], { HOLDFAST_DATA: folder }).then(({ stdout }) => JSON.parse(stdout).error.rows)).toHaveLength(2);
+  });
+  it('of a damaged source, with what is wrong in it, unless that is said to be meant', async () => {
+    const { folder, file } = await wholeStore();
+    sabotage(file, "UPDATE event SET reason = 'another' WHERE type = 'member.suspended'");
+    const url = await database();
+    expect(await copyTo(folder, url)).toMatchObject({
+      code: 4,
+      stdout: expect.stringContaining('event_hash'),
+      stderr: expect.stringContaining('--despite-damage'),
+    });
+    expect(await copyTo(folder, url, '--despite-damage')).toMatchObject({ code: 0 });
+    expect(await fsckOf(url), 'what was wrong is wrong there').toMatchObject({ code: 4, stdout: expect.stringContaining('event_hash') });
+    const broken = await wholeStore();
+    const bytes = statSync(broken.file).size;
+    const handle = await open(broken.file, 'r+');
+    await handle.write(Buffer.alloc(4096 * 3, 0x5a), 0, 4096 * 3, Math.floor(bytes / 8192) * 4096);
+    await handle.close();
+    for (const more of [[], ['--despite-damage']]) expect((await copyTo(broken.folder, await database(), ...more)).code).toBe(4);
+  });
+});
+
+describe('connecting', () => {
+  const hbaFile = (...rules: string[]) => {
+    const folder = tempFolder();
+    chmodSync(folder, 0o755);
+    writeFileSync(join(folder, 'hba'), `${rules.join('\n')}\n`, { mode: 0o644 });
+    return join(folder, 'hba');
+  };
+  const error = async (to: string, env: Record<string, string> = {}) => {
+    const { code, stderr } = await run(['store', 'copy', '--to', to, '--dry-run'], { HOLDFAST_DATA: tempFolder(), ...env });
+    return `${code} ${stderr}`;
+  };
+  it('says what is wrong, and shows no password', async () => {
+    const secret = 'correct horse battery';
+    const closed = await startPostgres([`hba_file=${hbaFile('local all all reject')}`]);
+    onTestFinished(() => closed.stop());
+    expect(await error(closed.url('postgres'))).toMatch(/^1 .*refuses this user/);
+    expect(await error('postgres://x@no-such-host.invalid/db')).toMatch(/^3 .*(no host of that name|cannot be looked up)/);
+    expect(await error('postgres://x@127.0.0.1:1/db')).toMatch(/^3 .*nobody listens there/);
+    expect(await error(server.url('nothing_here'))).toMatch(/^1 .*there is no such database/);
+    expect(await error('mysql://x@h/db')).toMatch(/^2 .*neither a file nor postgres:/);
+    const typed = await error(`postgres://x:${encodeURIComponent(secret)}@127.0.0.1:1/db`);
+    expect(typed).toMatch(/^2 .*HOLDFAST_DATABASE_PASSWORD/);
+    expect(typed).not.toContain('horse');
+    const file = join(tempFolder(), 'password');
+    writeFileSync(file, `${secret}\n`, { mode: 0o644 });
+    expect(await error('postgres://x@127.0.0.1:1/db', { HOLDFAST_DATABASE_PASSWORD_FILE: file })).toMatch(/^2 .*chmod 600/);
+    expect(await error('postgres://x@127.0.0.1:1/db', { HOLDFAST_DATABASE_PASSWORD_FILE: file, HOLDFAST_DATABASE_PASSWORD: 'x' })).toMatch(
+      /^2 .*leave one of them out/,
+    );
+    expect(await run(['store', 'copy'], {})).toMatchObject({ code: 2, stderr: expect.stringContaining('say where to') });
+    expect(await copyFrom(join(tempFolder(), 'a.db'), join(tempFolder(), 'b.db'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('both are files'),
+    });
+  });
+  it('with a password, from the environment or a file; a wrong one and none are told apart', async () => {
+    const guarded = await startPostgres([`hba_file=${hbaFile('local all postgres trust', 'local all all scram-sha-256')}`]);
+    onTestFinished(() => guarded.stop());
+    await onServer(guarded.url('postgres'), (on) => on.script("CREATE ROLE keeper LOGIN PASSWORD 'right'"));
+    await onServer(guarded.url('postgres'), (on) =>
+      on.script("CREATE DATABASE held OWNER keeper TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'"),
+    );
+    const url = guarded.url('held').replace('postgres@', 'keeper@');
+    expect(await error(url)).toMatch(/^1 .*the server wants a password: set HOLDFAST_DATABASE_PASSWORD/);
+    expect(await error(url, { HOLDFAST_DATABASE_PASSWORD: 'wrong' })).toMatch(/^1 .*the password is wrong/);
+    const { folder: data } = await wholeStore();
+    const file = join(tempFolder(), 'password');
+    writeFileSync(file, 'right\n', { mode: 0o600 });
+    const done = await run(['store', 'copy', '--to', url], { HOLDFAST_DATA: data, HOLDFAST_DATABASE_PASSWORD_FILE: file });
+    expect(done, done.stderr).toMatchObject({ code: 0 });
+    expect(await run(['fsck'], { HOLDFAST_DATABASE: url, HOLDFAST_DATABASE_PASSWORD: 'right' }), 'a role that owns nothing but its database').toMatchObject({
+      code: 0,
+    });
   });
 });

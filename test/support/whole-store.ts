@@ -77,7 +77,7 @@ export function sabotage(file: string, sql: string, ...params: unknown[]): void 
   client.prepare(sql).run(...params);
   client.close();
 }
-export const valueOf = (file: string, sql: string): unknown => {
+export const cellOf = (file: string, sql: string): unknown => {
   const client = new Sqlite(file, { readonly: true });
   try {
     return client.prepare(sql).pluck().get();

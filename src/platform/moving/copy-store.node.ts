@@ -148,36 +148,45 @@ async function prove(source: Source, target: Target, survey_: Awaited<ReturnType
  * Copy a whole store and prove the copy. At no moment are both in force: the target becomes a store by its commit alone, and
  * the source is made dormant before that. Ended in between, neither is served until a person says which.
  */
-export async function copyStore(source: Source, target: Target, options: Options): Promise<Copied> {
+export async function copyStore(source: Source, opened: () => Promise<Target>, options: Options): Promise<Copied> {
   const found = await survey(source, options);
-  await fill(source, target, options);
-  await prove(source, target, found, options);
-  if (options.stopping()) throw new Stopped();
+  const target = await opened();
+  try {
+    await fill(source, target, options);
+    await prove(source, target, found, options);
+    if (options.stopping()) throw new Stopped();
+    const spent = await target.spend(source.spent(seconds()));
+    await exchange(source, target, options.keepSource);
+    return { tables: found.tables, heads: found.heads, spent };
+  } finally {
+    await target.close();
+  }
+}
+
+/** From one in force to the other, or to none. */
+async function exchange(source: Source, target: Target, keepSource: boolean): Promise<void> {
   const at = seconds();
   const made = { at, date: new Date(at * 1000).toISOString().replace('.000', '') };
-  const spent = await target.spend(source.spent(at));
-  if (options.keepSource) {
+  if (keepSource) {
     await target.makeDormant({ reason: 'copied', ...made, other: source.at });
-    await target.commit();
-  } else {
-    const dormant = { reason: 'moved', ...made, other: target.at } as const;
-    await source.makeDormant(dormant);
-    await target.commit().catch(async (error: unknown) => {
-      if (error instanceof CommitUnknown)
-        throw new Error(
-          `${error.message}: perhaps the copy is there, perhaps not. ${source.at} is dormant: no server starts on it. Look with holdfast fsck at ${target.at}: if the store is there, serve that; if it is empty: holdfast store reopen, then copy again`,
-          { cause: error },
-        );
-      await source.takeBack(dormant).catch((failed: unknown) => {
-        throw new Error(
-          `nothing was copied (${(error as Error).message}), and ${source.at} is dormant still (${(failed as Error).message}): holdfast store reopen`,
-          {
-            cause: error,
-          },
-        );
-      });
-      throw error;
-    });
+    return target.commit();
   }
-  return { tables: found.tables, heads: found.heads, spent };
+  const dormant = { reason: 'moved', ...made, other: target.at } as const;
+  await source.makeDormant(dormant);
+  await target.commit().catch(async (error: unknown) => {
+    if (error instanceof CommitUnknown)
+      throw new Error(
+        `${error.message}: perhaps the copy is there, perhaps not. ${source.at} is dormant: no server starts on it. Look with holdfast fsck at ${target.at}: if the store is there, serve that; if it is empty: holdfast store reopen, then copy again`,
+        { cause: error },
+      );
+    await source.takeBack(dormant).catch((failed: unknown) => {
+      throw new Error(
+        `nothing was copied (${(error as Error).message}), and ${source.at} is dormant still (${(failed as Error).message}): holdfast store reopen`,
+        {
+          cause: error,
+        },
+      );
+    });
+    throw error;
+  });
 }

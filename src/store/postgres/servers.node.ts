@@ -10,8 +10,7 @@ const URL_OF = /^(postgres(?:ql)?:\/\/)((?:[^@/]*)@)?([^/?]+)?(\/[^?]*)?(\?.*)?$
 export function serversOf(url: string, password?: string): readonly Server[] {
   const [, scheme, user = '', hosts = '', path = '', query = ''] = URL_OF.exec(url) ?? [];
   if (scheme === undefined) throw new Error('not a URL of PostgreSQL: postgres://user@host,host/database');
-  return hosts.split(',').map((at) => ({
-    at,
-    config: { connectionString: `${scheme}${user}${at}${path}${query}`, ...(password !== undefined && { password }) },
-  }));
+  // In the URL, since what stands there is taken before everything beside it, also where it is nothing.
+  const own = password === undefined || user.includes(':') ? user : `${user.replace(/@$/, '')}:${encodeURIComponent(password)}@`;
+  return hosts.split(',').map((at) => ({ at, config: { connectionString: `${scheme}${own}${at}${path}${query}` } }));
 }
