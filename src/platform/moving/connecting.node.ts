@@ -27,8 +27,8 @@ const chain = (error: unknown): readonly Error[] => (error instanceof Error ? [e
 export function explained(error: unknown, at: string): unknown {
   if (error instanceof CliError) return error;
   const all = chain(error);
-  const refused = all.map((one) => REFUSED[codeOf(one)]).find((one) => one !== undefined);
-  if (refused !== undefined) return new CliError(1, `${at}: ${refused}`);
+  const refused = all.find((one) => REFUSED[codeOf(one)] !== undefined);
+  if (refused !== undefined) return new CliError(1, `${at}: ${REFUSED[codeOf(refused)]} (${refused.message})`);
   if (storeError(error) instanceof StoreFull) return new Error(`the disk is full; nothing was copied (${all[0]?.message})`, { cause: error });
   if (!all.some((one) => one instanceof ConnectionLost)) return error;
   const said = all.map(({ message }) => message).join(': ');

@@ -40,7 +40,7 @@ export const askedFor = (value: unknown): unknown => (typeof value === 'string' 
 
 const CONNECT_MS = 2000;
 /** Milliseconds. A server that is frozen ends nothing by itself: the client does (`queryMs`), the server's limits are for what it forgot. */
-const SETTINGS = `-c search_path=public,${WORDS_SCHEMA},pg_catalog -c statement_timeout=20000 -c idle_in_transaction_session_timeout=10000 -c lock_timeout=10000 -c lc_messages=C`;
+const SETTINGS = `-c search_path=public,${WORDS_SCHEMA},pg_catalog -c statement_timeout=20000 -c idle_in_transaction_session_timeout=10000 -c lock_timeout=10000`;
 
 /** Texts of statements get names, so that a server reads and plans each once a connection. */
 const names = new Map<string, string>();

@@ -13,7 +13,8 @@ export function named(error: unknown): unknown {
   if (code === DUPLICATE) {
     const { table, detail } = error as { readonly table?: string; readonly detail?: string };
     const columns =
-      /^Key \(([^)]*)\)/
+      // "Key (a, b)=(1, 2) already exists." in the language of the server: to ask for another one takes a superuser.
+      /\(([^)]*)\)=\(/
         .exec(detail ?? '')?.[1]
         ?.replaceAll('"', '')
         .split(', ') ?? [];
