@@ -2,11 +2,17 @@ import { chmodSync, existsSync, readdirSync, renameSync, statSync, writeFileSync
 import { spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { lockDatabase } from '../../src/platform/data-lock.node.js';
 import { fsckFile } from '../../src/platform/local/fsck.node.js';
-import { MOVED } from '../../src/platform/moving/tables.node.js';
+import { explained } from '../../src/platform/moving/connecting.node.js';
+import { copyStore } from '../../src/platform/moving/copy-store.node.js';
+import { CommitUnknown } from '../../src/platform/moving/ends.js';
+import { sourceOfFile } from '../../src/platform/moving/sqlite-source.node.js';
+import { targetOfFile } from '../../src/platform/moving/sqlite-target.node.js';
+import { MOVED, type MovedTable, type Row } from '../../src/platform/moving/tables.node.js';
 import { publishedOnFile } from '../../src/store/published-file.node.js';
+import { named } from '../../src/store/postgres/errors.node.js';
 import { inboxOnPostgres } from '../../src/store/postgres/inbox.postgres.node.js';
 import { migratePostgres } from '../../src/store/postgres/migrate.node.js';
 import { publishedOnPostgres } from '../../src/store/postgres/published.postgres.node.js';
@@ -17,6 +23,9 @@ import { createDatabase, onServer } from '../support/postgres-database.js';
 import { startPostgres } from '../support/postgres-server.js';
 import { MAIN, run, startProcess, tempFolder } from '../support/process.js';
 import { inFolder, sabotage, served, cellOf, wholeStore } from '../support/whole-store.js';
+
+// Each of them runs commands one after another.
+vi.setConfig({ testTimeout: 240_000 });
 
 let server: Awaited<ReturnType<typeof startPostgres>>;
 let made = 0;
@@ -30,7 +39,8 @@ async function database(): Promise<string> {
   await createDatabase(server.url('postgres'), name);
   return server.url(name);
 }
-/** A connection that is none of Holdfast's: the server asks it for nothing. */
+/** A connection that a copy does not mind. */
+const NONE_OF_HOLDFAST = "SET application_name = 'test'";
 const count = async (url: string, table: string): Promise<number> =>
   onServer(url, async (on) => Number((await on.query(`SELECT count(*) FROM "${table}"`)).rows[0]?.[0]));
 const copyTo = (folder: string, to: string, ...more: string[]) => run(['store', 'copy', '--to', to, ...more], { HOLDFAST_DATA: folder });
@@ -85,7 +95,10 @@ describe('there and back', () => {
     const [next] = (await store.pool.query("SELECT nextval(pg_get_serial_sequence('artefact', 'id')), nextval(pg_get_serial_sequence('artefact', 'rowid'))"))
       .rows;
     expect(next).toEqual([Number(highest?.[0]) + 1, Number(highest?.[1]) + 1]);
-    expect(await inboxOnPostgres(store.pool).spend('https://client.example', 'spent before', Math.floor(Date.now() / 1000) + 60), 'an assertion spent before is spent there').toBe(false);
+    expect(
+      await inboxOnPostgres(store.pool).spend('https://client.example', 'spent before', Math.floor(Date.now() / 1000) + 60),
+      'an assertion spent before is spent there',
+    ).toBe(false);
     await store.close();
 
     const refused = await run(['serve'], { HOLDFAST_DATA: folder });
@@ -177,6 +190,20 @@ describe('every table', () => {
     expect(await copyFrom(url, home)).toMatchObject({ code: 0, stdout: expect.stringContaining('2501 rows are in') });
     const order = "SELECT group_concat(name) FROM (SELECT name FROM setting WHERE name NOT IN ('dormant', 'unconfirmed') ORDER BY rowid)";
     expect(cellOf(inFolder(home), order)).toBe(cellOf(file, order));
+  });
+});
+
+describe('from one PostgreSQL to another', () => {
+  it('as from a file, and never into itself', async () => {
+    const { folder } = await wholeStore();
+    const [one, other] = [await database(), await database()];
+    const there = await copyTo(folder, one, '--json');
+    expect(await copyFrom(one, one)).toMatchObject({ code: 1, stderr: expect.stringContaining('is not empty') });
+    const further = await copyFrom(one, other, '--json');
+    expect(further, further.stderr).toMatchObject({ code: 0 });
+    const tables = (text: string) => JSON.parse(text).tables.filter(({ table }: { table: string }) => table !== 'used_assertion');
+    expect(tables(further.stdout)).toEqual(tables(there.stdout));
+    expect((await fsckOf(other)).code).toBe(0);
   });
 });
 
@@ -292,6 +319,14 @@ describe('connecting', () => {
       stderr: expect.stringContaining('both are files'),
     });
   });
+  it('a full disk is called so, here and there', () => {
+    for (const code of ['SQLITE_FULL', '53100']) {
+      const error = new Error('table event, rows 1 to 9', { cause: Object.assign(new Error('no space'), { code }) });
+      expect(explained(code === '53100' ? named(error.cause) : error, 'postgres://x/y')).toMatchObject({
+        message: expect.stringContaining('the disk is full; nothing was copied'),
+      });
+    }
+  });
   it('with a password, from the environment or a file; a wrong one and none are told apart', async () => {
     const guarded = await startPostgres([`hba_file=${hbaFile('local all postgres trust', 'local all all scram-sha-256')}`]);
     onTestFinished(() => guarded.stop());
@@ -310,5 +345,130 @@ describe('connecting', () => {
     expect(await run(['fsck'], { HOLDFAST_DATABASE: url, HOLDFAST_DATABASE_PASSWORD: 'right' }), 'a role that owns nothing but its database').toMatchObject({
       code: 0,
     });
+  });
+});
+
+/** Runs until it waits for what a test holds, and is ended there. */
+async function endedWhileWaiting(args: string[], env: Record<string, string>, url: string, held: string, signal: NodeJS.Signals): Promise<number | null> {
+  const ended = await onServer(url, async (holder) => {
+    await holder.script(`${NONE_OF_HOLDFAST}; BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; ${held}`);
+    const child = spawn(process.execPath, [MAIN, 'store', 'copy', ...args], { env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env } });
+    const over = new Promise<number | null>((done) => child.once('close', done));
+    const waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    await onServer(url, async (on) => {
+      await on.script(NONE_OF_HOLDFAST);
+      while (Number((await on.query(waits)).rows[0]?.[0]) === 0) {
+        if (child.exitCode !== null) throw new Error('it ended before');
+        await new Promise((done) => setTimeout(done, 50));
+      }
+    });
+    child.kill(signal);
+    return { over };
+  });
+  return ended.over;
+}
+
+describe('ended in the middle', () => {
+  it('killed while rows are copied to PostgreSQL: nothing is there, the source is as it was, and the next one succeeds', async () => {
+    const { folder, file } = await wholeStore();
+    const url = await database();
+    await migratePostgres(serversOf(url), 'drizzle/postgres');
+    for (const signal of ['SIGKILL', 'SIGINT'] as const) {
+      const code = await endedWhileWaiting(['--to', url], { HOLDFAST_DATA: folder }, url, 'LOCK TABLE event IN SHARE MODE', signal);
+      expect(code).toBe(signal === 'SIGINT' ? 130 : null);
+      for (const { name } of MOVED) expect(await count(url, name), name).toBe(0);
+      expect(cellOf(file, "SELECT count(*) FROM setting WHERE name IN ('dormant', 'unconfirmed')")).toBe(0);
+      expect(await fsckFile(file)).toEqual({ integrity: 'ok', damages: [] });
+    }
+    expect(await copyTo(folder, url)).toMatchObject({ code: 0 });
+  });
+  it('killed when the file is whole and PostgreSQL is about to be made dormant: there is no file, and the next one succeeds', async () => {
+    const { folder } = await wholeStore();
+    const [url, home] = [await database(), tempFolder()];
+    expect((await copyTo(folder, url)).code).toBe(0);
+    await endedWhileWaiting(['--from', url, '--to', home], {}, url, 'LOCK TABLE setting IN SHARE MODE', 'SIGKILL');
+    expect(readdirSync(home).filter((name) => /db$/.test(name) && name !== 'inbox.db')).toEqual([]);
+    expect(await copyFrom(url, home)).toMatchObject({ code: 0 });
+    expect(existsSync(`${inFolder(home)}.copying`)).toBe(false);
+  });
+  it('the commit fails: the source is as it was; nobody knows whether it was made: the source stays dormant', async () => {
+    for (const { commit, says, dormant } of [
+      { commit: new Error('no'), says: /^no$/, dormant: 0 },
+      { commit: new CommitUnknown('silence'), says: /perhaps the copy is there.*holdfast store reopen/, dormant: 2 },
+    ]) {
+      const { file } = await wholeStore();
+      const source = sourceOfFile(file, false);
+      const [home, options] = [
+        join(tempFolder(), 'holdfast.db'),
+        { despiteDamage: false, keepSource: false, progress: () => undefined, stopping: () => false },
+      ];
+      const target = () => {
+        const one = targetOfFile(home);
+        return Promise.resolve({ ...one, commit: () => Promise.reject(commit) });
+      };
+      await expect(copyStore(source, target, options)).rejects.toThrow(says);
+      await source.close();
+      expect(existsSync(home)).toBe(false);
+      expect(cellOf(file, "SELECT count(*) FROM setting WHERE name IN ('dormant', 'unconfirmed')")).toBe(dormant);
+    }
+  });
+  it('a copy that is not what the source is: told by the digest of its table, and taken back', async () => {
+    const { file } = await wholeStore();
+    const source = sourceOfFile(file, false);
+    const home = join(tempFolder(), 'holdfast.db');
+    const options = { despiteDamage: false, keepSource: false, progress: () => undefined, stopping: () => false };
+    const target = (put: (table: string, rows: readonly Row[]) => readonly Row[]) => () => {
+      const one = targetOfFile(home);
+      return Promise.resolve({ ...one, put: (table: MovedTable, rows: readonly Row[]) => one.put(table, put(table.name, rows)) });
+    };
+    await expect(
+      copyStore(
+        source,
+        target((table, rows) => (table === 'api_key' ? rows.slice(1) : rows)),
+        options,
+      ),
+    ).rejects.toThrow(/not equal in api_key \(1 rows, 0/);
+    const another = (table: string, rows: readonly Row[]) =>
+      table === 'organization' ? rows.map((row) => row.map((cell, n) => (n === 3 ? 'Else' : cell))) : rows;
+    await expect(
+      copyStore(
+        source,
+        target((table, rows) => another(table, rows).slice(0, table === 'organization' ? 1 : undefined)),
+        options,
+      ),
+    ).rejects.toThrow(/organization/);
+    await source.close();
+    expect(existsSync(home)).toBe(false);
+    expect(await fsckFile(file)).toEqual({ integrity: 'ok', damages: [] });
+  });
+});
+
+describe('one of both is in force', () => {
+  it('a trial leaves the source in force and the copy dormant, until it is reopened, and then it is withheld', async () => {
+    const { folder, file } = await wholeStore();
+    const url = await database();
+    expect(await copyTo(folder, url, '--keep-source')).toMatchObject({ code: 0, stderr: expect.stringContaining('stays the one to serve') });
+    openStore(file, () => 1).close();
+    await expect(migratePostgres(serversOf(url), 'drizzle/postgres')).rejects.toThrow(/is a copy, made at 20.*of one that goes on/);
+    expect((await servedFrom(url)).filter((one) => / 200 /.test(one))).toEqual([]);
+    expect(await run(['store', 'reopen', url])).toMatchObject({ code: 0, stderr: expect.stringContaining('holdfast restore confirm') });
+    await migratePostgres(serversOf(url), 'drizzle/postgres');
+    expect(
+      (await servedFrom(url)).filter((one) => / 200 /.test(one)),
+      'not before a person has confirmed it',
+    ).toEqual([]);
+    expect(await run(['store', 'reopen', url])).toMatchObject({ code: 0, stdout: expect.stringContaining('is not dormant') });
+  });
+  it('a source that was moved is reopened on purpose, and is withheld as a restored one', async () => {
+    const { folder, file } = await wholeStore();
+    expect((await copyTo(folder, await database())).code).toBe(0);
+    const lock = lockDatabase(file);
+    expect(await run(['store', 'reopen'], { HOLDFAST_DATA: folder })).toMatchObject({ code: 1, stderr: expect.stringContaining('stop it first') });
+    lock.release();
+    expect(await run(['store', 'reopen', '--json'], { HOLDFAST_DATA: folder })).toMatchObject({ code: 0, stdout: expect.stringContaining('"reopened": true') });
+    const running = await startProcess(folder, { env: { HOLDFAST_URL: 'http://localhost:8080' } });
+    const ready = await fetch(`http://127.0.0.1:${running.env['HOLDFAST_PORT']}/readyz`);
+    expect([ready.status, await ready.json()]).toMatchObject([503, { checks: { restored: 'not confirmed' } }]);
+    await running.kill('SIGTERM');
   });
 });

@@ -24,7 +24,7 @@ export type Head = Pick<ChainHead, 'slug' | 'entityId' | 'seq' | 'hash' | 'at'>;
 export interface Copied {
   readonly tables: readonly Tally[];
   readonly heads: readonly Head[];
-  /** Assertions that were spent beside the source. */
+  /** Spent assertions that the target was told of apart from its tables. */
   readonly spent: number;
 }
 
@@ -108,7 +108,7 @@ async function survey(source: Source, options: Options) {
 /** Everything that would be asked of the source, and nothing written. */
 export async function rehearse(source: Source, options: Options): Promise<Copied> {
   const { tables, heads } = await survey(source, options);
-  return { tables, heads, spent: source.spent(seconds()).length };
+  return { tables, heads, spent: (await source.spent(seconds())).length };
 }
 
 async function fill(source: Source, target: Target, { progress, stopping }: Options): Promise<void> {
@@ -155,7 +155,7 @@ export async function copyStore(source: Source, opened: () => Promise<Target>, o
     await fill(source, target, options);
     await prove(source, target, found, options);
     if (options.stopping()) throw new Stopped();
-    const spent = await target.spend(source.spent(seconds()));
+    const spent = await target.spend(await source.spent(seconds()));
     await exchange(source, target, options.keepSource);
     return { tables: found.tables, heads: found.heads, spent };
   } finally {

@@ -25,8 +25,8 @@ interface End {
 export interface Source extends End {
   /** A process serves it: what is read is no more than a look. */
   readonly served: boolean;
-  /** Assertions that were spent beside it. */
-  spent(now: number): readonly Spent[];
+  /** Assertions that were spent, and have not ended. */
+  spent(now: number): Promise<readonly Spent[]>;
   /** Committed when it returns; the store is not read after it. */
   makeDormant(one: Dormant): Promise<void>;
   takeBack(one: Dormant): Promise<void>;

@@ -3,7 +3,8 @@ import { Connection, type Server } from '../../store/postgres/connection.node.js
 import { openSession, othersOn, type Session } from '../../store/postgres/session.node.js';
 import { numbered } from '../../store/postgres/translate.js';
 import { DORMANT, saidOf, makeDormant, StoreDormant, takeBack } from '../../store/dormant.js';
-import type { Source } from './ends.js';
+import { objectsOf } from '../../store/postgres/pool.node.js';
+import type { Source, Spent } from './ends.js';
 import { expectCurrent, keepStartsOut, lotsOfSession, servedBy } from './postgres-rows.node.js';
 
 /** Before anything is read: whoever writes takes the row of this table, and waits. What is read is of the moment after it. */
@@ -57,7 +58,8 @@ export async function sourceOnPostgres(servers: readonly Server[], at: string, l
     served,
     integrity: () => undefined,
     rows: (table) => lotsOfSession(session, table),
-    spent: () => [],
+    spent: async (now) =>
+      objectsOf(await session.run('SELECT issuer, jti, exp FROM used_assertion WHERE exp >= $1 - 120.0 ORDER BY rowid', [now])) as unknown as readonly Spent[],
     async makeDormant(one) {
       for (const { sql, params } of piecesOf(makeDormant(one)).map((piece) => piece.toSQL())) await session.run(numbered(sql), params);
       await session.run('COMMIT');

@@ -106,7 +106,7 @@ export function sourceOfFile(file: string, look: boolean): Source {
           .get(row[0]) as Buffer | undefined;
         return bytes?.equals(Buffer.from(value, 'utf8')) ? undefined : 'holds bytes that are no UTF-8';
       },
-      spent: (now) => spentBeside(file, now),
+      spent: async (now) => spentBeside(file, now),
       async makeDormant(one) {
         closeAll();
         writeDurably(file, makeDormant(one));
