@@ -252,10 +252,7 @@ function secondsOf(text: string): number | undefined {
 }
 
 function databaseOf(variable: string, url: string | undefined, password: string | undefined, faults: string[]): DatabaseAddress | undefined {
-  if (url === undefined) {
-    if (password !== undefined) faults.push(`${variable}_PASSWORD is set and ${variable} is not: which database is it for?`);
-    return undefined;
-  }
+  if (url === undefined) return undefined;
   const fault = faultOfDatabaseUrl(url);
   if (fault !== undefined) faults.push(`${variable}: ${fault}`);
   return { url, password };

@@ -20,15 +20,15 @@ import { preflightCommand } from '../cli/preflight.js';
 import { isLoopbackId } from '../cli/entity-id.js';
 import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
-import { REMEDIES } from '../operations/fsck/damage.js';
 import { Refusal } from '../operations/refusal.js';
 import { parseAllowed, preflightOverTheWire, resolveEntity, safeFetch } from '../rp/entry.node.js';
 import { backupCommands } from './backup-commands.node.js';
-import { progressLine, showReport } from './check-report.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { DamagedDatabase } from './damaged.js';
 import { databaseFile } from './deployment.node.js';
+import { fsckCommand } from './fsck-command.node.js';
 import { secretsOfFiles } from './secret-files.node.js';
+import { storeCommands } from './store-commands.node.js';
 
 const startedAt = performance.now();
 // Whatever this process writes (database, backups, tokens) is its owner's alone.
@@ -145,18 +145,7 @@ function localCommands(program: Command): void {
       ];
       out(lines(['The configuration holds.', ...found]));
     });
-  program
-    .command('fsck')
-    .description('check the file, every row, every artefact against state, signature, hash and expiry, the indexes and the event chain; changes nothing')
-    .action(async (_options: object, command: Command) => {
-      const { fsckFile } = await import('./local/fsck.node.js');
-      const said = progressLine();
-      const report = await fsckFile(databaseFile(configOf(command).data), (what, n) => said(`${what}, ${n}`)).finally(() => said());
-      if (command.optsWithGlobals<{ json?: boolean }>().json)
-        printJson({ ...report, damages: report.damages.map((one) => ({ ...one, fix: REMEDIES[one.code] })) });
-      else showReport('the database file is damaged', report);
-      if (report.integrity !== 'ok' || report.damages.length) process.exitCode = 4;
-    });
+  fsckCommand(program, configOf);
 }
 
 /** Fetch an artefact for `inspect`, whatever its media type. */
@@ -193,6 +182,7 @@ function createProgram(): Command {
   watchingCommands(program);
   accessCommands(program);
   backupCommands(program, configOf);
+  storeCommands(program, configOf);
   clockCommands(program);
   restoreCommands(program);
   resolveCommand(program, (subject, anchors) =>

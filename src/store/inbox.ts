@@ -38,7 +38,7 @@ ON CONFLICT DO NOTHING RETURNING jti`;
  * what ended this much before it is accepted no more. Each one spent clears away a few: the table never grows by itself.
  */
 export const FORGET_SPENT = `DELETE FROM used_assertion WHERE rowid IN
-(SELECT rowid FROM used_assertion WHERE exp < ? - ${limits.MAX_ASSERTION_LIFETIME + 3 * limits.CLOCK_SKEW_SECONDS} LIMIT 10)`;
+(SELECT rowid FROM used_assertion WHERE exp < ${NUMBER} - ${limits.MAX_ASSERTION_LIFETIME + 3 * limits.CLOCK_SKEW_SECONDS} LIMIT 10)`;
 
 /** Parameters: authority, subject, caller, now, authority, subject, caller. A wish that is there already counts as granted. */
 export const WANT = `INSERT INTO wanted_subject (authority_id, subject, asked_by, asked_at) SELECT ?, ?, ?, ${NUMBER}
@@ -47,4 +47,4 @@ OR ((SELECT count(*) FROM wanted_subject WHERE asked_by = ?) < ${MAX_WISHES_PER_
 ON CONFLICT (authority_id, subject) DO UPDATE SET subject = excluded.subject RETURNING subject`;
 
 /** Parameter: now. */
-export const FORGET_WISHES = `DELETE FROM wanted_subject WHERE asked_at < ? - ${WISH_SECONDS}`;
+export const FORGET_WISHES = `DELETE FROM wanted_subject WHERE asked_at < ${NUMBER} - ${WISH_SECONDS}`;

@@ -12,6 +12,7 @@ import { type Database, isDuplicate, piecesOf, type Statement, storeError, Store
 import { patiently } from './patience.node.js';
 import { noReserve } from './reserve.node.js';
 import { NEWER, schemaAge } from './schema-age.node.js';
+import { DORMANT, saidOf, StoreDormant } from './dormant.js';
 import type { Store } from './store.js';
 import { TROUBLES } from './trouble.js';
 
@@ -52,6 +53,7 @@ function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
  * @param now seconds since the epoch, for the time of events
  * @param reserve what is given up for cuts when the disk is full
  * @throws Error when a newer version has written it
+ * @throws StoreDormant when another store is in force instead
  */
 export function openStore(file: string, now: () => number, { migrations = MIGRATIONS, reserve = noReserve } = {}): NodeStore {
   const isNew = !existsSync(file);
@@ -59,9 +61,13 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
   writer.pragma(`busy_timeout = ${OPENING_TIMEOUT_MS}`);
   // It holds members and the hashes of tokens; its log takes the same mode.
   if (isNew) chmodSync(file, 0o600);
-  if (schemaAge(writer, migrations) === 'newer') {
+  try {
+    const age = schemaAge(writer, migrations);
+    if (age === 'newer') throw new Error(NEWER);
+    if (age !== 'empty') expectInForce(writer);
+  } catch (error) {
     writer.close();
-    throw new Error(NEWER);
+    throw error;
   }
   writer.pragma('journal_mode = WAL');
   writer.pragma('synchronous = FULL');
@@ -212,6 +218,12 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
       writer.close();
     },
   };
+}
+
+/** @throws StoreDormant */
+function expectInForce(client: Sqlite.Database): void {
+  const value = client.prepare('SELECT value FROM setting WHERE name = ?').pluck().get(DORMANT);
+  if (value !== undefined) throw new StoreDormant(saidOf(String(value)));
 }
 
 /** The database for a public plane that may run without write access and without any key. */

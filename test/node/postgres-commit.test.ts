@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { insertRows, putArtefacts, whileCurrent } from '../../src/store/bulk.js';
-import { StoreUnreachable } from '../../src/store/database.js';
+import { isDuplicate, StoreUnreachable } from '../../src/store/database.js';
+import { named } from '../../src/store/postgres/errors.node.js';
 import { migratePostgres } from '../../src/store/postgres/migrate.node.js';
 import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { openPostgres, type PostgresOptions, type PostgresStore } from '../../src/store/postgres/store.postgres.node.js';
@@ -138,4 +139,9 @@ it('a renewal beside a halt that is not committed waits for it, and leaves nothi
   await onServer(url, (on) => on.script("UPDATE authority SET state = 'active'"));
   await store.write(putArtefacts([row], whileCurrent));
   expect((await store.pool.query('SELECT key FROM artefact')).rows).toEqual([['k']]);
+});
+
+it('a duplicate is known in whatever language the server speaks', () => {
+  for (const detail of ['Key (authority_id, seq)=(a, 1) already exists.', 'Schlüssel »(authority_id, seq)=(a, 1)« existiert bereits.'])
+    expect(isDuplicate(named({ code: '23505', table: 'event', detail }), 'event.authority_id, event.seq'), detail).toBe(true);
 });
