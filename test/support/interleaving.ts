@@ -22,6 +22,18 @@ export function afterDeciding(call: Call, act: () => Promise<unknown>): Call {
   return { ...call, store };
 }
 
+/** Something happens between what a request found and what it decides. */
+export const beforeDeciding = (call: Call, act: () => Promise<unknown>): Call => ({
+  ...call,
+  store: {
+    ...call.store,
+    change: async (request) => {
+      await act();
+      return call.store.change(request);
+    },
+  },
+});
+
 /** What became of it: `done`, or the code of the refusal. */
 export const outcomeOf = (asked: Promise<unknown>): Promise<string> =>
   asked.then(

@@ -37,7 +37,15 @@ export async function haltAuthority(asked: Call, slug: string, reason: string | 
     urgent: true,
     async decide(watch) {
       const before = await findAuthority(db, slug);
-      if (before.state === 'halted') return { events: [], statements: [], result: { authority: before, already: true } };
+      // Told all the same, to whoever is about to bring it back (overtaken.ts).
+      const again = {
+        type: 'authority.halted',
+        subjectKind: 'authority',
+        subjectId: id,
+        reason,
+        detail: { entity_id: before.entityId, already: true },
+      } as const;
+      if (before.state === 'halted') return { events: [again], statements: [], result: { authority: before, already: true } };
       if (before.state === 'retired') throw new Refusal('wrong_state', `the authority ${slug} is retired: nothing of it is served`);
       const now = call.now();
       const after: AuthorityRow = { ...before, state: 'halted', stateReason: reason, cut: before.cut + 1, updatedAt: now, v: before.v + 1 };

@@ -9,6 +9,7 @@ import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { savedKeys, swap } from '../keys/change-keys.js';
 import { heirAmong, spareKey } from '../keys/heir.js';
 import { restoreAll } from '../members/restore-members.js';
+import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, expectNotOvertaken, findAuthority } from '../registry.js';
 import { type MovedAuthority, moved } from './halt-authority.js';
@@ -27,6 +28,7 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
   const { db } = call.store;
   const found = await findAuthority(db, slug);
   const { id } = found;
+  const asked = await askedAt(db, id);
   const signs = ({ state }: AuthorityKeyRow) => state === 'active';
   const spare = (await authorityKeys(db, id)).some(signs) ? undefined : await spareKey(call, found);
   const done = await change<MovedAuthority>(call, {
@@ -38,6 +40,7 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
       if (before.state === 'active') return { events: [], statements: [], result: { authority: before, already: true } };
       if (before.state === 'retired') throw new Refusal('wrong_state', `the authority ${slug} is retired, and that is final`);
       expectNotOvertaken(found.cut, before.cut);
+      await expectNotCutSince(db, asked, [id]);
       const now = call.now();
       const after: AuthorityRow = { ...nextGeneration(before, now), state: 'active', stateReason: null };
       // Its key was revoked while it was halted, when no other one could be had.

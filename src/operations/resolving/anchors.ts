@@ -3,6 +3,7 @@ import { calculateJwkThumbprint } from 'jose';
 import {
   type Finding,
   finding,
+  isEntityId,
   type JwkSet,
   parseEntityId,
   type UsableKeys,
@@ -14,11 +15,13 @@ import { sameKey } from '../../federation/jwk-set.js';
 import { publishedKeys } from '../../keys/life-cycle.js';
 import { insertRows } from '../../store/bulk.js';
 import { Overtaken, raw, type Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
 import { anchorPin, authority } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment } from '../call.js';
 import { consequencesOf } from '../facts.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
 import { givenKeys } from '../members/member-keys.js';
+import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityRow, authorityKeys, findAuthority } from '../registry.js';
 import type { ComparedKeys, Questions } from '../explorer.js';
@@ -103,6 +106,7 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
   const { id: authorityId, entityId: own } = await findAuthority(call.store.db, slug);
   if (input.entityId === own) throw new Refusal('invalid_request', 'an authority resolves under itself without being pinned');
+  const asked = await askedAt(call.store.db, authorityId);
   const keys = await keysToPin(call, input);
   const jwks = keys?.jwks ?? null;
   const findings: readonly Judged[] = keysLeftOut(keys?.ignored ?? []);
@@ -114,6 +118,7 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
     async decide() {
       const before = await findPin(call, authorityId, input.entityId);
       if (seen && !before) throw new Overtaken('it was unpinned meanwhile; look at it and decide again');
+      await expectNotCutSince(call.store.db, asked, [input.entityId]);
       const row: AnchorRow = {
         authorityId,
         entityId: input.entityId,
@@ -157,18 +162,29 @@ async function findPin({ store: { db } }: Deployment, authorityId: string, entit
   return row;
 }
 
-/** Trust an anchor no more: its snapshots and their answers go in the same commit. @throws Refusal not_found */
-export async function unpinAnchor(call: Call, slug: string, entityId: string): Promise<void> {
-  allow(call, 'cut', slug);
-  const { db } = call.store;
+/**
+ * Trust an anchor no more: its snapshots and their answers go in the same commit. One that is not pinned is told in the chain
+ * all the same, to whoever is about to pin it (overtaken.ts).
+ * @throws Refusal not_found
+ */
+export async function unpinAnchor(asked: Call, slug: string, entityId: string): Promise<void> {
+  allow(asked, 'cut', slug);
+  const { db } = asked.store;
   const { id: authorityId } = await findAuthority(db, slug);
-  await change<null>(call, {
+  const { idempotency, ...plain } = asked;
+  // The answer to keep is that of an anchor that was unpinned; a refusal is none.
+  const call: Call = idempotency && (await findPin(asked, authorityId, entityId)) ? asked : plain;
+  const { pinned } = await change(call, {
     authorityId,
     scope: null,
     about: `anchor ${entityId}`,
     urgent: true,
     async decide() {
-      if (!(await findPin(call, authorityId, entityId))) throw new Refusal('not_found', 'this anchor is not pinned');
+      if (!(await findPin(call, authorityId, entityId))) {
+        if (!isEntityId(entityId, call)) throw notPinned();
+        const again: NewEvent = { type: 'anchor.unpinned', subjectKind: 'anchor', subjectId: entityId, detail: { already: true } };
+        return { events: [again], statements: [], result: { pinned: false } };
+      }
       return {
         events: [{ type: 'anchor.unpinned', subjectKind: 'anchor', subjectId: entityId }],
         statements: [
@@ -176,11 +192,14 @@ export async function unpinAnchor(call: Call, slug: string, entityId: string): P
           ...forgetAnchor(authorityId, entityId, call.now()),
           ...consequencesOf(authorityId, { fact: 'anchors changed' }, call.now()),
         ],
-        result: null,
+        result: { pinned: true },
       };
     },
   });
+  if (!pinned) throw notPinned();
 }
+
+const notPinned = () => new Refusal('not_found', 'this anchor is not pinned');
 
 /** Without its snapshot no answer is found, so the answers themselves can be swept up by the evaluations that follow. */
 const forgetAnchor = (authorityId: string, entityId: string, now: number): readonly Statement[] => [
@@ -210,7 +229,7 @@ export async function checkAnchor(call: Call, slug: string, entityId: string): P
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
   const pin = await findPin(call, authorityId, entityId);
-  if (!pin) throw new Refusal('not_found', 'this anchor is not pinned');
+  if (!pin) throw notPinned();
   const check = pin.jwks === null ? { findings: [], added: [], removed: [] } : await call.explorer.ask('compareKeys', { entityId, pinned: pin.jwks });
   await call.store.write([
     db
