@@ -249,6 +249,8 @@ export const artefact = sqliteTable(
     index('artefact_renew').on(t.renewAt, t.exp),
     index('artefact_exp').on(t.exp).where(sql`renew_at IS NOT NULL`),
     index('artefact_withheld').on(t.renewAt, t.exp).where(sql`withheld IS NOT NULL`),
+    /** Marks that have an end of their own and nobody has looked at since. */
+    index('artefact_mark_end').on(t.cap).where(sql`kind = 'mark' AND renew_at IS NOT NULL`),
     index('artefact_member').on(t.memberId),
     index('artefact_generation').on(t.authorityId, t.generation),
   ],

@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm';
 import {
   type Constraints,
   entityConfigurationUrl,
+  limits,
   mediaTypes,
   type Metadata,
   type Result,
@@ -84,9 +85,12 @@ export function authorityMetadata({ entityId, metadata, clientAuth }: Pick<Autho
   return { ...metadata, federation_entity: { ...metadata['federation_entity'], ...endpoints } };
 }
 
-/** Renew at half-life with up to 10 % jitter, at most once a minute; not at all when exp already is the cap. */
-function renewal(iat: number, exp: number, cap: number | null): number | null {
-  if (cap !== null && exp >= cap) return null;
+/**
+ * Renew at half-life with up to 10 % jitter, at most once a minute; not at all when exp already is the cap. A mark that ends so
+ * is looked at then: another grant may have its place (store/mark-places.ts).
+ */
+function renewal(kind: NewArtefact['kind'], iat: number, exp: number, cap: number | null): number | null {
+  if (cap !== null && exp >= cap) return kind === 'mark' && cap < limits.MAX_TIME ? cap : null;
   const life = exp - iat;
   return iat + Math.max(60, Math.floor(life / 2 + (Math.random() * life) / 10));
 }
@@ -108,7 +112,7 @@ export async function artefactOf(issuer: Issuer, kind: Kind, mediaType: string, 
     cap,
     kid: issuer.signer.kid,
     generation: issuer.authority.generation,
-    renewAt: exp === null ? null : renewal(iat, exp, cap),
+    renewAt: exp === null ? null : renewal(kind.kind, iat, exp, cap),
     leaseUntil: 0,
   };
 }

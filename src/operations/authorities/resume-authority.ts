@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm';
+import { limits } from '../../federation/entry.js';
 import { putArtefacts } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
 import { consequencesOf } from '../facts.js';
@@ -87,7 +88,7 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
 /** Marks are renewed when they would have been (artefacts/publish.ts), those that ended or are withheld at once. */
 const marksDue = (authorityId: string, now: number): Statement =>
   raw(
-    `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? OR withheld IS NOT NULL THEN ? WHEN cap IS NOT NULL AND exp >= cap THEN NULL ELSE iat + (exp - iat) / 2 END
+    `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? OR withheld IS NOT NULL THEN ? WHEN exp >= cap THEN nullif(cap, ${limits.MAX_TIME}) ELSE iat + (exp - iat) / 2 END
      WHERE authority_id = ? AND kind = 'mark'`,
     now,
     now,
