@@ -540,7 +540,10 @@ export const superiorListing = sqliteTable(
     failures: integer('failures').notNull().default(0),
     checkedAt: integer('checked_at'),
     changedAt: integer('changed_at'),
-    /** What the last look met; null when all was well. */
+    /**
+     * What the last look met; null when all was well. No event tells of it: it is an observation that changes nothing that is
+     * published, and comes as often as the superior likes.
+     */
     problem: text('problem'),
   },
   (t) => [primaryKey({ columns: [t.authorityId, t.entityId] }), index('superior_listing_due').on(t.dueAt), index('superior_listing_of').on(t.entityId)],

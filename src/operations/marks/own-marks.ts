@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, eq, isNull, lt, lte, or, sql } from 'drizzle-orm';
 import { type Finding, finding, mediaTypes, parseJws, type Result, validateEntityConfiguration, verifyJws } from '../../federation/entry.js';
 import { insertRows, putArtefacts } from '../../store/bulk.js';
 import { artefact, authority, ownTrustMark } from '../../store/schema.js';
@@ -11,6 +11,11 @@ import { statementSource } from '../resolving/statement-source.js';
 
 /** How often an issuer is asked whether a mark still stands (seconds). */
 const CHECK_EVERY = 6 * 60 * 60;
+/**
+ * What an issuer gives for a shorter time than twice this (seconds) is not shown all the time: how often it makes us sign, and
+ * write events, is not its to say.
+ */
+const FRESH_EVERY = 30 * 60;
 
 /** A mark about us, verified with the keys its issuer publishes; whether a Trust Anchor accepts the issuer is for the readers of our configuration. */
 export async function readMark(deployment: Deployment, { subject, mark }: Questions['mark']['asked']): Promise<Result<ReadMark>> {
@@ -121,6 +126,7 @@ export async function refreshOwnMarks(deployment: Deployment, limit = 10): Promi
     .where(
       and(
         eq(authority.state, 'active'),
+        lte(ownTrustMark.checkedAt, now - FRESH_EVERY),
         or(
           lt(ownTrustMark.checkedAt, now - CHECK_EVERY),
           lt(ownTrustMark.exp, now),
@@ -141,15 +147,33 @@ async function refresh(call: Call, row: AuthorityRow, mark: OwnMarkRow): Promise
   const now = call.now();
   const ended = mark.exp !== null && mark.exp <= now;
   const drop = (why: string) => rewrite(call, row.slug, row.id, () => ({ event: 'own_trust_mark.dropped', detail: { iss: mark.iss, why }, drop: mark }));
+  const noted = (problem: string | null) =>
+    call.store.db
+      .update(ownTrustMark)
+      .set({ checkedAt: now, problem })
+      .where(and(eq(ownTrustMark.authorityId, row.id), eq(ownTrustMark.trustMarkType, mark.trustMarkType), eq(ownTrustMark.iss, mark.iss)));
+  /** A look that ends as the one before is no news. One with a problem comes once in `CHECK_EVERY`, so events are few whatever the issuer does. */
   const note = (problem: string | null) =>
-    call.store.write([
-      call.store.db
-        .update(ownTrustMark)
-        .set({ checkedAt: now, problem })
-        .where(and(eq(ownTrustMark.authorityId, row.id), eq(ownTrustMark.trustMarkType, mark.trustMarkType), eq(ownTrustMark.iss, mark.iss))),
-    ]);
+    mark.problem !== ASKED && (problem === null) === (mark.problem === null)
+      ? call.store.write([noted(problem)])
+      : change<void>(call, {
+          authorityId: row.id,
+          scope: null,
+          decide: async () => ({
+            events: [
+              {
+                type: problem === null ? 'own_trust_mark.confirmed' : 'own_trust_mark.not_confirmed',
+                subjectKind: 'trust_mark',
+                subjectId: mark.trustMarkType,
+                detail: { iss: mark.iss, ...(problem !== null && { problem: problem.slice(0, 300) }) },
+              },
+            ],
+            statements: [noted(problem)],
+            result: undefined,
+          }),
+        });
   if (ended && mark.problem === ASKED) return void (await drop('it ended'));
-  await note(ASKED);
+  await call.store.write([noted(ASKED)]);
   const fresh = await fetchMark(call, row, mark);
   const gone = !fresh.ok && fresh.findings.some(({ code, transient, detail }) => code === 'status_unexpected' && !transient && detail.includes('404'));
   if (gone) return void (await drop('the issuer has no such mark for us any more'));

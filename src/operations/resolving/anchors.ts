@@ -231,12 +231,30 @@ export async function checkAnchor(call: Call, slug: string, entityId: string): P
   const pin = await findPin(call, authorityId, entityId);
   if (!pin) throw notPinned();
   const check = pin.jwks === null ? { findings: [], added: [], removed: [] } : await call.explorer.ask('compareKeys', { entityId, pinned: pin.jwks });
-  await call.store.write([
-    db
-      .update(anchorPin)
-      .set({ checkedAt: call.now(), problem: check.findings[0]?.detail ?? null })
-      .where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId))),
-  ]);
+  const problem = check.findings[0]?.detail ?? null;
+  const noted = db
+    .update(anchorPin)
+    .set({ checkedAt: call.now(), problem })
+    .where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId)));
+  // A look that ends as the one before is no news.
+  if ((problem === null) === (pin.problem === null)) await call.store.write([noted]);
+  else
+    await change(call, {
+      authorityId,
+      scope: null,
+      decide: async () => ({
+        events: [
+          {
+            type: problem === null ? 'anchor.keys_agree' : 'anchor.keys_disagree',
+            subjectKind: 'anchor',
+            subjectId: entityId,
+            ...(problem !== null && { detail: { problem: problem.slice(0, 300) } }),
+          },
+        ],
+        statements: [noted],
+        result: { entityId, ...check },
+      }),
+    });
   return { entityId, ...check };
 }
 
