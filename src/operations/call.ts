@@ -41,32 +41,42 @@ export interface Idempotency {
 /** One call by one actor. */
 export interface Call extends Deployment {
   readonly actor: Actor;
-  readonly role: Role;
+  readonly role: Role | Background;
   /** Slugs the caller may touch; null: all. */
   readonly authorities: readonly string[] | null;
   readonly idempotency?: Idempotency;
 }
 
+/** What works in the background is nobody: it may look after what people have decided, and decides nothing itself. */
+type Background = 'background';
+
 /** What a role may do. Quick to cut, slow to widen: everything that cuts needs no approver. */
 const PERMISSIONS = {
-  read: ['owner', 'operator', 'approver', 'auditor'],
+  read: ['owner', 'operator', 'approver', 'auditor', 'background'],
   enroll: ['owner', 'operator'],
   approve: ['owner', 'approver'],
   cut: ['owner', 'operator'],
+  /** Withhold what a key signed. */
   keys: ['owner', 'operator'],
+  /** Make, stage, activate and retire keys, each when it is ready: by hand or by schedule. */
+  rotate: ['owner', 'operator', 'background'],
+  /** Bind the keys that a member shows in a configuration which a key we vouch for has signed. */
+  follow: ['owner', 'operator', 'background'],
+  /** Crawl below an anchor that a person has pinned. */
+  crawl: ['owner', 'operator', 'background'],
   draft: ['owner', 'operator', 'approver'],
   /** Make the service ask the network about entities of the caller's choice. Auditors read what is there. */
   probe: ['owner', 'operator', 'approver'],
   administer: ['owner'],
-} as const satisfies Record<string, readonly Role[]>;
+} as const satisfies Record<string, readonly (Role | Background)[]>;
 export type Permission = keyof typeof PERMISSIONS;
 
 /** Why a call may not do it; undefined when it may. */
 function whyNot(call: Call, permission: Permission, slug: string | null): string | undefined {
   if (slug !== null && call.authorities !== null && !call.authorities.includes(slug)) return `your API key is not for the authority ${slug}`;
   if (slug === null && call.authorities !== null) return 'your API key is limited to some authorities; this concerns the whole deployment';
-  if (!(PERMISSIONS[permission] as readonly Role[]).includes(call.role))
-    return `the role ${call.role} may not ${permission}; it takes ${PERMISSIONS[permission].join(' or ')}`;
+  const roles: readonly (Role | Background)[] = PERMISSIONS[permission];
+  if (!roles.includes(call.role)) return `the role ${call.role} may not ${permission}; it takes ${roles.filter((role) => role !== 'background').join(' or ')}`;
   return undefined;
 }
 
@@ -160,6 +170,13 @@ function remember<T>(call: Call, decision: Decision<T>): Decision<T> {
   return { ...decision, statements: [...decision.statements, expired, insertRows(idempotency, [row])] };
 }
 
-/** The service itself, for jobs and first start. */
-export const SYSTEM = { actor: { id: 'system', kind: 'system' }, role: 'owner', authorities: null } as const;
-export const systemCall = (deployment: Deployment): Call => ({ ...deployment, ...SYSTEM });
+export const SYSTEM: Actor = { id: 'system', kind: 'system' };
+
+/** The service itself, in the background: jobs, schedules, what members publish. */
+export const systemCall = (deployment: Deployment): Call => ({ ...deployment, actor: SYSTEM, role: 'background', authorities: null });
+
+/**
+ * Whoever starts the process, for what a start does: the first authority, the first owner key, the token of the environment. It
+ * may everything, because who holds database and environment owns the deployment; no request reaches it.
+ */
+export const startingCall = (deployment: Deployment): Call => ({ ...deployment, actor: SYSTEM, role: 'owner', authorities: null });

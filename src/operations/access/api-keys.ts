@@ -4,7 +4,7 @@ import { insertRows } from '../../store/bulk.js';
 import type { Database } from '../../store/database.js';
 import { apiKey, authority, type Role } from '../../store/schema.js';
 import type { Actor } from '../../store/event.js';
-import { allow, type Call, change, DEPLOYMENT, type Deployment, SYSTEM, systemCall } from '../call.js';
+import { allow, type Call, change, DEPLOYMENT, type Deployment, SYSTEM, startingCall } from '../call.js';
 import { Refusal } from '../refusal.js';
 
 export type ApiKeyRow = typeof apiKey.$inferSelect;
@@ -74,7 +74,7 @@ export async function recoverOwner(
   name: string,
 ): Promise<{ readonly row: ApiKeyRow; readonly token: string }> {
   const token = newApiKey();
-  const { actor } = SYSTEM;
+  const actor = SYSTEM;
   const row = await newRow(now(), actor, { name, role: 'owner', authorities: null }, token);
   return store.change({
     authorityId: DEPLOYMENT,
@@ -148,7 +148,7 @@ async function endFormerTokens(call: Call, current: string): Promise<void> {
  * @returns the token when it was made here and has to be shown once
  */
 export async function ensureOwner(deployment: Deployment, given: string | undefined): Promise<string | undefined> {
-  const call = systemCall(deployment);
+  const call = startingCall(deployment);
   if (given !== undefined) {
     if (given.length < 16) throw new Error('HOLDFAST_ADMIN_TOKEN is shorter than 16 characters');
     const digest = await sha256(given);

@@ -17,7 +17,7 @@ export async function activateKey(
   kid: string,
   { force = false, reason, ask = true }: { readonly force?: boolean; readonly reason?: string | undefined; readonly ask?: boolean } = {},
 ): Promise<AuthorityKeyRow> {
-  allow(call, 'keys', slug);
+  allow(call, 'rotate', slug);
   const row = await findAuthority(call.store.db, slug);
   if (ask && !force && row.authorityHints.length) await noteSuperiors(call, slug);
   return changeKeys(call, slug, row.id, async (keys, current) => {

@@ -15,7 +15,7 @@ export async function retireKey(
   kid: string,
   { force = false, reason }: { readonly force?: boolean; readonly reason?: string | undefined } = {},
 ): Promise<AuthorityKeyRow> {
-  allow(call, 'keys', slug);
+  allow(call, 'rotate', slug);
   const { id } = await findAuthority(call.store.db, slug);
   return changeKeys(call, slug, id, async (keys, { configurationLifetime, statementLifetime }) => {
     const before = pick(keys, kid);

@@ -5,7 +5,7 @@ import { changeKeys, pick, swap } from './change-keys.js';
 
 /** Publish a key that was made without being published. */
 export async function stageKey(call: Call, slug: string, kid: string): Promise<AuthorityKeyRow> {
-  allow(call, 'keys', slug);
+  allow(call, 'rotate', slug);
   const { id } = await findAuthority(call.store.db, slug);
   return changeKeys(call, slug, id, async (keys, { configurationExp }) => {
     const before = pick(keys, kid);

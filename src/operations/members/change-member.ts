@@ -209,7 +209,7 @@ export async function replaceMemberKeys(
  * @throws Refusal findings, wrong_state
  */
 export async function adoptMemberKeys(call: Call, slug: string, id: string, configuration?: string): Promise<WithFindings<MemberRow>> {
-  allow(call, 'enroll', slug);
+  allow(call, 'follow', slug);
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
   const { entityId } = await findMember(db, authority.id, id);

@@ -31,7 +31,7 @@ const anchorOf = (row: JobRow): string => String(row.params['trust_anchor']);
  * @throws Refusal invalid_request when the anchor is not one of the authority's
  */
 export async function startCrawl(call: Call, slug: string, trustAnchor: string | undefined): Promise<JobRow> {
-  allow(call, 'enroll', slug);
+  allow(call, 'crawl', slug);
   const { db } = call.store;
   const row = await findAuthority(db, slug);
   const anchor = trustAnchor ?? row.entityId;
