@@ -22,6 +22,7 @@ import { expectTrustedClock } from '../clock/trusted-clock.js';
 import { fromCustody } from '../keys/from-custody.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectConfirmed } from './expect-confirmed.js';
+import { legibleKeys, tellableKeys } from './legible-keys.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
 
 /** Everything an authority's artefacts are made of, read once per operation or slice. */
@@ -146,7 +147,7 @@ export async function signedConfiguration(deployment: Deployment, issuer: Issuer
       sub: authority.entityId as never,
       iat,
       exp,
-      jwks: { keys: publishedKeys(keys) },
+      jwks: { keys: publishedKeys(await legibleKeys(deployment, authority.id, keys)) },
       metadata: authorityMetadata(authority),
       ...(authority.authorityHints.length && { authority_hints: authority.authorityHints as never }),
       ...(shown.length && { trust_marks: shown.map(({ trustMarkType, bytes }) => ({ trust_mark_type: trustMarkType, trust_mark: bytes })) }),
@@ -167,7 +168,10 @@ export async function signedConfiguration(deployment: Deployment, issuer: Issuer
 /** Sign the former keys (§8.7). Without exp: it is signed anew at every key change. */
 export async function signedHistoricalKeys(deployment: Deployment, issuer: Issuer): Promise<NewArtefact> {
   const iat = deployment.now();
-  const compact = await signHistoricalKeys({ iss: issuer.authority.entityId, iat, keys: historicalKeys(issuer.keys) }, issuer.signer);
+  const compact = await signHistoricalKeys(
+    { iss: issuer.authority.entityId, iat, keys: historicalKeys(await tellableKeys(deployment, issuer.authority.id, issuer.keys)) },
+    issuer.signer,
+  );
   return artefactOf(issuer, { kind: 'historical_keys', key: '' }, mediaTypes.JWK_SET_JWT, compact, iat, null);
 }
 
