@@ -21,7 +21,7 @@ const RP = 'https://rp.example.com';
 const DAY = 86_400;
 
 describe('what works in the background decides nothing', () => {
-  it.each<[string, (call: Call) => Promise<unknown>]>([
+  it.each<[string, (call: Call<unknown>) => Promise<unknown>]>([
     ['make an API key', (call) => createApiKey(call, { name: 'x', role: 'owner', authorities: null })],
     ['make an authority', (call) => createAuthority(call, { slug: 'x', entityId: 'https://x.example.org' })],
     ['halt an authority', (call) => haltAuthority(call, 'main', 'x')],

@@ -1,3 +1,4 @@
+import type { Call } from '../../src/operations/call.js';
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createAdminApp } from '../../src/admin/app.js';
@@ -223,4 +224,21 @@ it('a confirmation is about the clock of the process that made it: another one, 
   off = 0;
   elapsed += 2;
   expect(await trusted()).toEqual([true, true]);
+});
+
+describe('an answer is remembered with the change that gave it', () => {
+  it('a clock is confirmed with an Idempotency-Key, and again', async () => {
+    const d = await testDeployment();
+    d.jump(-2 * 86_400);
+    const confirm = () => d.admin('POST', '/clock/confirm', { reason: 'it was ahead' }, { headers: { 'idempotency-key': 'k1' } });
+    for (let n = 0; n < 2; n++) expect(await confirm()).toMatchObject({ status: 200, json: { trusted: true } });
+  });
+
+  it('a call whose answer is one thing is not used up by a change that gives another: it does not compile', () => {
+    const one = (_call: Call<{ readonly id: string }>) => undefined;
+    // @ts-expect-error: the answer is rendered from a number
+    const wrong = (call: Call<number>) => one(call);
+    const right = (call: Call<unknown>) => one(call);
+    expect([wrong.length, right.length]).toEqual([1, 1]);
+  });
 });

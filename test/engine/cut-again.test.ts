@@ -29,7 +29,7 @@ async function federation() {
   return Object.assign(d, { member, pin, grant });
 }
 type Federation = Awaited<ReturnType<typeof federation>>;
-type Act = (call: Call, d: Federation) => Promise<unknown>;
+type Act = (call: Call<unknown>, d: Federation) => Promise<unknown>;
 
 /** What cuts, what gives back, and the events of the cut. */
 const PAIRS: Record<string, { readonly cut: Act; readonly back: Act; readonly event: string; readonly trusted: string }> = {
@@ -82,7 +82,7 @@ describe('a cut that finds nothing left to cut', () => {
     for (const interleaved of [beforeDeciding, afterDeciding]) {
       const d = await federation();
       await cut(d.call, d);
-      const elsewhere: Call = { ...d.call, store: d.another().store };
+      const elsewhere: Call<unknown> = { ...d.call, store: d.another().store };
       const asked = back(
         interleaved(elsewhere, () => cut(d.call, d).catch(() => undefined)),
         d,

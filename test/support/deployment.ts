@@ -29,7 +29,7 @@ export interface Answer {
 
 export interface TestDeployment extends TestStore {
   readonly deployment: Deployment;
-  readonly call: Call;
+  readonly call: Call<unknown>;
   readonly token: string;
   /** Seconds; set it to travel. */
   clock: number;

@@ -24,8 +24,8 @@ export const moved = ({ state, stateReason, cut, updatedAt, v }: AuthorityRow) =
  * which is definite: 503 would mean "try again", and a verifier may keep what it has until then.
  * @throws Refusal invalid_request, wrong_state when it is retired
  */
-export async function haltAuthority(asked: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
-  const call: Call = { ...asked, custody: hurried(asked.custody) };
+export async function haltAuthority(asked: Call<MovedAuthority>, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+  const call: Call<MovedAuthority> = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'cut', slug);
   if (!reason) throw new Refusal('invalid_request', 'halting an authority needs a reason');
   const { db } = call.store;

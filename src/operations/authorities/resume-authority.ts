@@ -23,7 +23,7 @@ import { leaveMemberships } from './memberships.js';
  * Where no key signs, one that can takes over.
  * @throws Refusal invalid_request, wrong_state when it is retired or no key of it can sign
  */
-export async function resumeAuthority(call: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, reason: string | undefined): Promise<MovedAuthority> {
   allow(call, 'approve', slug);
   if (!reason) throw new Refusal('invalid_request', 'resuming an authority needs a reason');
   const { db } = call.store;

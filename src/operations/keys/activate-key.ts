@@ -12,7 +12,7 @@ import { noteSuperiors } from './note-superiors.js';
  * @throws Refusal key_not_ready, wrong_state
  */
 export async function activateKey(
-  call: Call,
+  call: Call<AuthorityKeyRow>,
   slug: string,
   kid: string,
   { force = false, reason, ask = true }: { readonly force?: boolean; readonly reason?: string | undefined; readonly ask?: boolean } = {},

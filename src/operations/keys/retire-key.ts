@@ -10,7 +10,7 @@ import { changeKeys, pick, swap } from './change-keys.js';
  * @throws Refusal key_not_ready, wrong_state
  */
 export async function retireKey(
-  call: Call,
+  call: Call<AuthorityKeyRow>,
   slug: string,
   kid: string,
   { force = false, reason }: { readonly force?: boolean; readonly reason?: string | undefined } = {},

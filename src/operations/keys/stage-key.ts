@@ -4,7 +4,7 @@ import { type AuthorityKeyRow, findAuthority } from '../registry.js';
 import { changeKeys, pick, swap } from './change-keys.js';
 
 /** Publish a key that was made without being published. */
-export async function stageKey(call: Call, slug: string, kid: string): Promise<AuthorityKeyRow> {
+export async function stageKey(call: Call<AuthorityKeyRow>, slug: string, kid: string): Promise<AuthorityKeyRow> {
   allow(call, 'rotate', slug);
   const { id } = await findAuthority(call.store.db, slug);
   return changeKeys(call, slug, id, async (keys, { configurationExp }) => {

@@ -44,7 +44,7 @@ async function memberOf(call: Call, issuing: AuthorityRow, input: GrantInput): P
  * chain of the member's authority as well, so it can never pass a suspension.
  * @throws Refusal wrong_state, not_found, already_exists, findings
  */
-export async function grantMark(call: Call, slug: string, input: GrantInput): Promise<Granted> {
+export async function grantMark(call: Call<Granted>, slug: string, input: GrantInput): Promise<Granted> {
   allow(call, 'approve', slug);
   const { db } = call.store;
   const issuing = await findAuthority(db, slug);
@@ -134,7 +134,7 @@ export async function grantById({ store: { db } }: Call, authorityId: string, id
 }
 
 /** Withdraw a grant: every mark issued from it turns to `revoked` in this commit. @throws Refusal not_found */
-export async function withdrawGrant(call: Call, slug: string, id: string, reason: string): Promise<Granted> {
+export async function withdrawGrant(call: Call<Granted>, slug: string, id: string, reason: string): Promise<Granted> {
   allow(call, 'cut', slug);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
@@ -174,7 +174,7 @@ export async function withdrawGrant(call: Call, slug: string, id: string, reason
  * withdrawn one was the current one. When none can be signed now its place is held: the withdrawal waits for no signature.
  * @throws Refusal not_found, wrong_state
  */
-export async function withdrawInstance(call: Call, slug: string, jti: string, reason: string): Promise<MarkRow> {
+export async function withdrawInstance(call: Call<MarkRow>, slug: string, jti: string, reason: string): Promise<MarkRow> {
   allow(call, 'cut', slug);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);

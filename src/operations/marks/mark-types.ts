@@ -62,7 +62,7 @@ function settings(call: Call, issuer: string, type: string, input: MarkTypeInput
 }
 
 /** Begin to issue a type of Trust Mark (§7). @throws Refusal already_exists, invalid_request, findings */
-export async function createMarkType(call: Call, slug: string, type: string, input: MarkTypeInput): Promise<MarkTypeRow> {
+export async function createMarkType(call: Call<MarkTypeRow>, slug: string, type: string, input: MarkTypeInput): Promise<MarkTypeRow> {
   allow(call, 'administer', slug);
   if (!isTrustMarkType(type)) throw new Refusal('invalid_request', 'a trust mark type is a URL, so that it collides with nobody else’s (§7.1)');
   const { id: authorityId, entityId } = await findAuthority(call.store.db, slug);
@@ -110,7 +110,7 @@ export async function createMarkType(call: Call, slug: string, type: string, inp
 
 /** Change a type; marks already issued stay as they are until their renewal, those without end are due for one at once. */
 export async function changeMarkType(
-  call: Call,
+  call: Call<MarkTypeRow>,
   slug: string,
   type: string,
   { version, ...input }: MarkTypeInput & { readonly version?: number | undefined },
@@ -143,7 +143,7 @@ export async function changeMarkType(
 
 /** Withdraw every mark of a type in one commit and issue no more; or, resumed, allow grants again. */
 export async function haltMarkType(
-  call: Call,
+  call: Call<MarkTypeRow & { readonly withdrawn: number }>,
   slug: string,
   type: string,
   halt: boolean,

@@ -39,7 +39,7 @@ export type Rewrite = (
  * @param findings what is told along with the answer
  */
 export const rewriteMember = (
-  call: Call,
+  call: Call<WithFindings<MemberRow>>,
   slug: string,
   id: string,
   version: number | undefined,
@@ -52,7 +52,7 @@ export const rewriteMember = (
  * @param answer what the caller is told, of the row as written; asked once `decide` has run
  */
 export async function rewrite<T>(
-  call: Call,
+  call: Call<T>,
   slug: string,
   id: string,
   version: number | undefined,
@@ -94,7 +94,12 @@ export interface MemberChange extends Omit<MemberInput, 'domainControl'> {
 }
 
 /** Change what we say about a member. Fields left out stay. @throws Refusal findings, wrong_state, version_conflict */
-export async function changeMember(call: Call, slug: string, id: string, { organization, version, shownBy, ...input }: MemberChange): Promise<MemberRow> {
+export async function changeMember(
+  call: Call<WithFindings<MemberRow>>,
+  slug: string,
+  id: string,
+  { organization, version, shownBy, ...input }: MemberChange,
+): Promise<MemberRow> {
   allow(call, 'enroll', slug);
   const authority = await findAuthority(call.store.db, slug);
   const { entityId, jwks } = await findMember(call.store.db, authority.id, id);
@@ -179,7 +184,7 @@ export async function bindByPerson(
 
 /** Put other keys in the place of a member's; an operator vouches for them. @throws Refusal findings, wrong_state */
 export async function replaceMemberKeys(
-  call: Call,
+  call: Call<WithFindings<MemberRow>>,
   slug: string,
   id: string,
   input: {
@@ -208,7 +213,7 @@ export async function replaceMemberKeys(
  * @param configuration fetched from the member when absent
  * @throws Refusal findings, wrong_state
  */
-export async function adoptMemberKeys(call: Call, slug: string, id: string, configuration?: string): Promise<WithFindings<MemberRow>> {
+export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug: string, id: string, configuration?: string): Promise<WithFindings<MemberRow>> {
   allow(call, 'follow', slug);
   const { db } = call.store;
   const authority = await findAuthority(db, slug);

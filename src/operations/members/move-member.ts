@@ -34,7 +34,7 @@ export interface Moved {
  * Move a member to another state, with its artefacts, in one commit.
  * @throws Refusal wrong_state, permission_denied, not_found, version_conflict, findings
  */
-export async function moveMember(call: Call, slug: string, id: string, name: MemberVerb, { reason, version }: Move = {}): Promise<Moved> {
+export async function moveMember(call: Call<Moved>, slug: string, id: string, name: MemberVerb, { reason, version }: Move = {}): Promise<Moved> {
   const verb: Verb = MEMBER_VERBS[name];
   allow(call, verb.permission, slug);
   if (verb.reason && !reason) throw new Refusal('invalid_request', `${name} needs a reason`);

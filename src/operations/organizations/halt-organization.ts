@@ -25,8 +25,8 @@ export interface MovedOrganization {
  * suspended. Until the organization is resumed none of its members becomes active.
  * @throws Refusal invalid_request, not_found
  */
-export async function haltOrganization(asked: Call, slug: string, idOrName: string, reason: string | undefined): Promise<MovedOrganization> {
-  const call: Call = { ...asked, custody: hurried(asked.custody) };
+export async function haltOrganization(asked: Call<MovedOrganization>, slug: string, idOrName: string, reason: string | undefined): Promise<MovedOrganization> {
+  const call: Call<MovedOrganization> = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'cut', slug);
   if (!reason) throw new Refusal('invalid_request', 'halting an organization needs a reason');
   const { db } = call.store;

@@ -13,7 +13,12 @@ import type { MovedOrganization } from './halt-organization.js';
  * itself since, stays suspended. Each member has an event of its own, because each has a statement signed anew.
  * @throws Refusal invalid_request, not_found
  */
-export async function resumeOrganization(call: Call, slug: string, idOrName: string, reason: string | undefined): Promise<MovedOrganization> {
+export async function resumeOrganization(
+  call: Call<MovedOrganization>,
+  slug: string,
+  idOrName: string,
+  reason: string | undefined,
+): Promise<MovedOrganization> {
   allow(call, 'approve', slug);
   if (!reason) throw new Refusal('invalid_request', 'resuming an organization needs a reason');
   const { db } = call.store;

@@ -65,7 +65,7 @@ function expectPolicy(findings: readonly Judged[]): void {
  * Write a new version as a draft; nothing is published. A policy that contradicts itself or its superior's is refused.
  * @throws Refusal findings
  */
-export async function draftPolicy(call: Call, slug: string, input: PolicyInput): Promise<WithFindings<PolicyRow>> {
+export async function draftPolicy(call: Call<WithFindings<PolicyRow>>, slug: string, input: PolicyInput): Promise<WithFindings<PolicyRow>> {
   allow(call, 'draft', slug);
   const { db } = call.store;
   const row = await findAuthority(db, slug);
@@ -122,7 +122,7 @@ export type Publication = WithFindings<{ readonly policy: PolicyRow; readonly jo
  * @throws Refusal findings, wrong_state
  */
 export async function publishPolicy(
-  call: Call,
+  call: Call<Publication>,
   slug: string,
   version: number,
   { acceptBreaks = false }: { readonly acceptBreaks?: boolean } = {},
@@ -201,7 +201,7 @@ export async function previewPolicy(call: Call, slug: string, memberId: string, 
  * Put a draft into its report-only period, or take it out: members that it would break are told apart in their findings
  * as they are watched; nothing is published.
  */
-export async function reportPolicy(call: Call, slug: string, version: number, on: boolean): Promise<PolicyRow> {
+export async function reportPolicy(call: Call<PolicyRow>, slug: string, version: number, on: boolean): Promise<PolicyRow> {
   allow(call, 'draft', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
@@ -232,7 +232,7 @@ export async function reportPolicy(call: Call, slug: string, version: number, on
 }
 
 /** Publish the version again that the one in force has replaced. @throws Refusal wrong_state when there is none */
-export async function rollbackPolicy(call: Call, slug: string) {
+export async function rollbackPolicy(call: Call<Publication>, slug: string) {
   allow(call, 'approve', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);

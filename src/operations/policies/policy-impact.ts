@@ -36,7 +36,7 @@ const inputOf = (row: PolicyRow | undefined): PolicyInput =>
   row ? { metadataPolicy: row.policy, metadataPolicyCrit: row.crit, constraints: row.constraints } : {};
 
 /** Replay a version against every active member's current metadata, as a job. One that runs for it is given back. */
-export async function startImpact(call: Call, slug: string, version: number): Promise<JobRow> {
+export async function startImpact(call: Call<JobRow>, slug: string, version: number): Promise<JobRow> {
   allow(call, 'draft', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);

@@ -100,7 +100,7 @@ async function fetchedKeys(call: Call, entityId: string, thumbprints: readonly s
  * Pin a Trust Anchor's keys; from then on its federation is resolved under it. Pinning again replaces the keys.
  * @throws Refusal invalid_request, findings
  */
-export async function pinAnchor(call: Call, slug: string, input: PinInput): Promise<WithFindings<AnchorRow>> {
+export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: string, input: PinInput): Promise<WithFindings<AnchorRow>> {
   allow(call, 'administer', slug);
   const id = parseEntityId(input.entityId, call);
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
@@ -162,19 +162,23 @@ async function findPin({ store: { db } }: Deployment, authorityId: string, entit
   return row;
 }
 
+export interface Unpinned {
+  readonly unpinned: boolean;
+}
+
 /**
  * Trust an anchor no more: its snapshots and their answers go in the same commit. One that is not pinned is told in the chain
  * all the same, to whoever is about to pin it (overtaken.ts).
  * @throws Refusal not_found
  */
-export async function unpinAnchor(asked: Call, slug: string, entityId: string): Promise<void> {
+export async function unpinAnchor(asked: Call<Unpinned>, slug: string, entityId: string): Promise<Unpinned> {
   allow(asked, 'cut', slug);
   const { db } = asked.store;
   const { id: authorityId } = await findAuthority(db, slug);
   const { idempotency, ...plain } = asked;
   // The answer to keep is that of an anchor that was unpinned; a refusal is none.
-  const call: Call = idempotency && (await findPin(asked, authorityId, entityId)) ? asked : plain;
-  const { pinned } = await change(call, {
+  const call: Call<Unpinned> = idempotency && (await findPin(asked, authorityId, entityId)) ? asked : plain;
+  const done = await change<Unpinned>(call, {
     authorityId,
     scope: null,
     about: `anchor ${entityId}`,
@@ -183,7 +187,7 @@ export async function unpinAnchor(asked: Call, slug: string, entityId: string): 
       if (!(await findPin(call, authorityId, entityId))) {
         if (!isEntityId(entityId, call)) throw notPinned();
         const again: NewEvent = { type: 'anchor.unpinned', subjectKind: 'anchor', subjectId: entityId, detail: { already: true } };
-        return { events: [again], statements: [], result: { pinned: false } };
+        return { events: [again], statements: [], result: { unpinned: false } };
       }
       return {
         events: [{ type: 'anchor.unpinned', subjectKind: 'anchor', subjectId: entityId }],
@@ -192,11 +196,12 @@ export async function unpinAnchor(asked: Call, slug: string, entityId: string): 
           ...forgetAnchor(authorityId, entityId, call.now()),
           ...consequencesOf(authorityId, { fact: 'anchors changed' }, call.now()),
         ],
-        result: { pinned: true },
+        result: { unpinned: true },
       };
     },
   });
-  if (!pinned) throw notPinned();
+  if (!done.unpinned) throw notPinned();
+  return done;
 }
 
 const notPinned = () => new Refusal('not_found', 'this anchor is not pinned');
@@ -224,7 +229,7 @@ export interface AnchorCheck extends ComparedKeys {
  * Compare the pinned keys with the ones the anchor serves now (§11.2, §11.3). A configuration that no pinned key has
  * signed is an alarm; keys that came beside the pinned ones are how a rollover begins.
  */
-export async function checkAnchor(call: Call, slug: string, entityId: string): Promise<AnchorCheck> {
+export async function checkAnchor(call: Call<AnchorCheck>, slug: string, entityId: string): Promise<AnchorCheck> {
   allow(call, 'probe', slug);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);

@@ -43,7 +43,7 @@ export interface Confirmation {
  * @throws Refusal invalid_request when an authority is neither confirmed nor known, wrong_state when the database lacks a known head,
  * temporarily_unavailable while the clock jumped or is behind
  */
-export async function confirmRestore(call: Call, { yes, known: typed, acceptRollback, signed = [] }: Confirmation): Promise<RestoreState> {
+export async function confirmRestore(call: Call<RestoreState>, { yes, known: typed, acceptRollback, signed = [] }: Confirmation): Promise<RestoreState> {
   allow(call, 'administer', null);
   const { db } = call.store;
   return change<RestoreState>(call, {
