@@ -63,7 +63,14 @@ export const SETTINGS: readonly Setting[] = [
     env: 'HOLDFAST_METRICS_PORT',
     flag: 'metrics-port',
     fallback: undefined,
-    about: 'serve Prometheus metrics on this port, same address',
+    about: 'serve Prometheus metrics on this port',
+  },
+  {
+    name: 'metricsHost',
+    env: 'HOLDFAST_METRICS_HOST',
+    flag: 'metrics-host',
+    fallback: '127.0.0.1',
+    about: 'address that metrics listen on, whatever the one of the service is: they are open to whoever reaches it',
   },
   { name: 'log', env: 'HOLDFAST_LOG', flag: 'log', fallback: 'info', about: 'log level: debug, info, warn, error, silent' },
 ];
@@ -79,6 +86,7 @@ export interface Config {
   readonly outboundAllow: ReturnType<typeof parseAllowed>;
   readonly discovery: boolean;
   readonly metricsPort: number | undefined;
+  readonly metricsHost: string;
   readonly log: string;
   /** The URL is loopback http. */
   readonly development: boolean;
@@ -161,6 +169,7 @@ export function readConfig(
     outboundAllow,
     discovery: discovery === 'on',
     metricsPort,
+    metricsHost: get('metricsHost') ?? '127.0.0.1',
     log,
     development,
     sources: sources.map(({ setting, value, source }) => ({

@@ -60,7 +60,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const metrics = config.metricsPort === undefined ? undefined : createMetrics(deployment, store, discovery.counts);
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
   const listening = await listen(measure(logRequests(log, root), metrics), config);
-  const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.host, config.metricsPort) : undefined;
+  const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
   const background = startBackground(deployment, log, metrics, heads.look);
   discovery.start();
   return {
@@ -125,7 +125,7 @@ export async function banner({ deployment, token, notice }: Serving, config: Con
     `  database             ${deployment.store.writer.name}`,
   );
   if (config.outboundAllow.length) lines.push(`  outbound allowed     ${config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value}`);
-  if (config.metricsPort !== undefined) lines.push(`  metrics              http://${config.host}:${config.metricsPort}/metrics`);
+  if (config.metricsPort !== undefined) lines.push(`  metrics              http://${config.metricsHost}:${config.metricsPort}/metrics`);
   if (token !== undefined) lines.push('', '  First owner API key, shown once (the CLI finds it in the data folder):', `    ${token}`);
   lines.push(
     '',
