@@ -8,7 +8,7 @@ import { importSealKey } from '../dist/keys/seal.js';
 import { ensureOwner } from '../dist/operations/access/api-keys.js';
 import { createAuthority } from '../dist/operations/authorities/authorities.js';
 import { trustedClock } from '../dist/operations/clock/trusted-clock.js';
-import { systemCall } from '../dist/operations/call.js';
+import { startingCall } from '../dist/operations/call.js';
 import { startImport } from '../dist/operations/members/import-job.js';
 import { importSlice } from '../dist/operations/members/import-members.js';
 import { exploringDirectly } from '../dist/operations/explore-directly.js';
@@ -28,7 +28,7 @@ export async function attach(folder, seal) {
   const custody = sealedCustody(await importSealKey(seal));
   const clock = trustedClock({ now: seconds, elapsed: () => performance.now() / 1000 }, { development: false });
   const parts = exploringDirectly({ store, custody, outbound: closedDoor('a benchmark'), clock, development: false });
-  return { ...parts, call: systemCall(parts) };
+  return { ...parts, call: startingCall(parts) };
 }
 
 /** A deployment on a real file, as the server builds it. */

@@ -4,7 +4,7 @@ import type { Call, Deployment } from '../operations/call.js';
 
 export interface AdminEnv {
   Bindings: object;
-  Variables: { deployment: Deployment; call: Call };
+  Variables: { deployment: Deployment; call: Call<unknown> };
 }
 export type AdminApp = OpenAPIHono<AdminEnv>;
 export type AdminContext = Context<AdminEnv>;

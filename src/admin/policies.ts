@@ -131,7 +131,8 @@ export function policyEndpoints(app: AdminApp): void {
       path: `${base}/{version}/publish`,
       tag,
       summary: 'Put a version in force; every statement is signed anew as a job',
-      description: 'Refused when the last impact of this version says that it breaks members, unless accept_breaks is true.',
+      description:
+        'Refused when the last impact of this version says that it breaks members, or does not count any more (a day old, another version in force, members came or changed), unless accept_breaks is true.',
       body: acceptance,
       bodyOptional: true,
       response: publication,

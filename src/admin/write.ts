@@ -16,7 +16,7 @@ export async function write<T>(
   c: AdminContext,
   status: number,
   present: (result: T) => unknown,
-  act: (call: Call) => Promise<T>,
+  act: (call: Call<T>) => Promise<T>,
   { secret = false } = {},
 ): Promise<Response> {
   const call = c.var.call;
@@ -27,7 +27,7 @@ export async function write<T>(
   const before = await replay(c, key, request);
   if (before) return before;
   try {
-    const result = await act({ ...call, idempotency: { key, request, status, render: (value: never) => (secret ? null : present(value)) } });
+    const result = await act({ ...call, idempotency: { key, request, status, render: (value: T) => (secret ? null : present(value)) } });
     return c.json(present(result) as object, status as ContentfulStatusCode, { 'cache-control': 'no-store' });
   } catch (error) {
     // The same request at the same time may have won the race: its answer is ours.

@@ -121,7 +121,7 @@ export function policyCommands(program: Command): void {
   policy
     .command('publish <version>')
     .description('put a version in force; every statement is signed anew')
-    .option('--accept-breaks', 'though its impact says that members break')
+    .option('--accept-breaks', 'though its impact says that members break, or is too old to say')
     .action(async (version: string, options: { acceptBreaks?: boolean }, command: Command) => {
       const { client, json, authority } = globals(command);
       const done = await client.send<{ job: string | null; findings?: Findings }>(

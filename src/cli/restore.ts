@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { CliError } from './client.js';
-import { green, out, red, table, talk, when } from './output.js';
+import { decodeJwt } from 'jose';
+import { clean, green, out, red, table, talk, when } from './output.js';
 import { collect, globals, readInput, show } from './shell.js';
 
 interface Restore {
@@ -62,6 +63,7 @@ export function restoreCommands(program: Command): void {
       const heads = options.head.map(readHead);
       const signed = options.knownHead.map((file) => readInput(file).trim());
       if (!json) showState(before);
+      for (const line of whatHeadsShow(signed)) talk(line);
       const yes = options.yes === true || (heads.length + signed.length === 0 && (await asked()));
       const after = await client.send<Restore>('POST', '/restore/confirm', {
         yes,
@@ -72,6 +74,24 @@ export function restoreCommands(program: Command): void {
       return show(json, after, () => talk(green('confirmed: everything is signed anew now')));
     });
 }
+
+/**
+ * A head shows what came before it was signed, and nothing of what came after: a copy from between the backup and a halt looks
+ * like one that is the newest. When that was is the one thing a person can hold against what else is known.
+ */
+export const whatHeadsShow = (signed: readonly string[]): readonly string[] =>
+  signed.flatMap((one) => {
+    try {
+      const { iss, iat } = decodeJwt(one);
+      if (typeof iss !== 'string' || typeof iat !== 'number') return [];
+      return [
+        `The head of ${clean(iss)} was signed ${when(iat)}. What was suspended, revoked or halted after that it does not show: look for a newer one, and at what you know of the time since.`,
+      ];
+    } catch {
+      // The server says what is wrong with it.
+      return [];
+    }
+  });
 
 /** At a terminal a person is asked; a script says `--yes`. @throws CliError */
 async function asked(): Promise<boolean> {

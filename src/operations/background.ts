@@ -7,6 +7,7 @@ import { rotateBySchedule } from './keys/rotate.js';
 import { type Deployment, systemCall } from './call.js';
 import { expectTrustedClock } from './clock/trusted-clock.js';
 import { signDueStatuses } from './marks/cut-marks.js';
+import { passEndedPlaces } from './marks/pass-places.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { reachOf, staleArtefacts } from './jobs/jobs.js';
 import { consequencesOf } from './facts.js';
@@ -90,6 +91,9 @@ export interface TurnOptions {
   readonly slice?: number;
 }
 
+/** Slices of the index of members a turn makes at most: less than half of what a tick on Workers does (platform/worker.ts). */
+const INDEX_SHARE = 8;
+
 /**
  * One turn of the background work that needs no network: keys by schedule, members that come back after a halt, artefacts
  * due for renewal, answers about withdrawn marks. What cannot be done now is left for the next turn; one kind of work that fails does not hold up the others.
@@ -105,10 +109,17 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   const attempt = async (work: () => Promise<unknown>) => {
     if (more()) await work().catch((error: unknown) => errors.push(error));
   };
+  // Enrolments wait for it, so it waits for nothing; in shares, so that what is withheld does not wait for it either.
+  await attempt(async () => {
+    for (let n = 0; n < INDEX_SHARE && more() && (await indexMembers(deployment)) > 0; n++);
+  });
   await attempt(async () => {
     rotated = await rotateAll(deployment);
   });
   await attempt(() => restoreWaiting(systemCall(deployment), more));
+  await attempt(async () => {
+    while (more() && (await passEndedPlaces(deployment, slice)) > 0);
+  });
   await attempt(async () => {
     for (let taken = 1; taken > 0 && more(); renewed += taken) {
       const started = performance.now();
@@ -129,9 +140,6 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
       (await deployment.turns.claim(deployment, 'impact')) &&
       (await deployment.explorer.ask('impact', {})) > 0
     );
-  });
-  await attempt(async () => {
-    while (more() && (await indexMembers(deployment)) > 0);
   });
   await attempt(() => signHeads(deployment));
   await attempt(() => trackJobs(deployment));

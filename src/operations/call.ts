@@ -29,44 +29,57 @@ export interface Deployment {
 }
 
 /** Remember the answer of a write under the caller's key, in the same batch. */
-export interface Idempotency {
+export interface Idempotency<in T> {
   readonly key: string;
   /** SHA-256 of method, path and body. */
   readonly request: string;
   readonly status: number;
   /** The response body; null where it holds a secret, which is shown once. */
-  render(result: never): unknown;
+  readonly render: (result: T) => unknown;
 }
 
-/** One call by one actor. */
-export interface Call extends Deployment {
+/**
+ * One call by one actor. Whatever commits says of which result: the answer that is remembered with it is rendered from that
+ * result, so a call that is to answer with one thing cannot be used up by a change that gives another.
+ */
+export interface Call<in T = never> extends Deployment {
   readonly actor: Actor;
-  readonly role: Role;
+  readonly role: Role | Background;
   /** Slugs the caller may touch; null: all. */
   readonly authorities: readonly string[] | null;
-  readonly idempotency?: Idempotency;
+  readonly idempotency?: Idempotency<T>;
 }
+
+/** What works in the background is nobody: it may look after what people have decided, and decides nothing itself. */
+type Background = 'background';
 
 /** What a role may do. Quick to cut, slow to widen: everything that cuts needs no approver. */
 const PERMISSIONS = {
-  read: ['owner', 'operator', 'approver', 'auditor'],
+  read: ['owner', 'operator', 'approver', 'auditor', 'background'],
   enroll: ['owner', 'operator'],
   approve: ['owner', 'approver'],
   cut: ['owner', 'operator'],
+  /** Withhold what a key signed. */
   keys: ['owner', 'operator'],
+  /** Make, stage, activate and retire keys, each when it is ready: by hand or by schedule. */
+  rotate: ['owner', 'operator', 'background'],
+  /** Bind the keys that a member shows in a configuration which a key we vouch for has signed. */
+  follow: ['owner', 'operator', 'background'],
+  /** Crawl below an anchor that a person has pinned. */
+  crawl: ['owner', 'operator', 'background'],
   draft: ['owner', 'operator', 'approver'],
   /** Make the service ask the network about entities of the caller's choice. Auditors read what is there. */
   probe: ['owner', 'operator', 'approver'],
   administer: ['owner'],
-} as const satisfies Record<string, readonly Role[]>;
+} as const satisfies Record<string, readonly (Role | Background)[]>;
 export type Permission = keyof typeof PERMISSIONS;
 
 /** Why a call may not do it; undefined when it may. */
 function whyNot(call: Call, permission: Permission, slug: string | null): string | undefined {
   if (slug !== null && call.authorities !== null && !call.authorities.includes(slug)) return `your API key is not for the authority ${slug}`;
   if (slug === null && call.authorities !== null) return 'your API key is limited to some authorities; this concerns the whole deployment';
-  if (!(PERMISSIONS[permission] as readonly Role[]).includes(call.role))
-    return `the role ${call.role} may not ${permission}; it takes ${PERMISSIONS[permission].join(' or ')}`;
+  const roles: readonly (Role | Background)[] = PERMISSIONS[permission];
+  if (!roles.includes(call.role)) return `the role ${call.role} may not ${permission}; it takes ${roles.filter((role) => role !== 'background').join(' or ')}`;
   return undefined;
 }
 
@@ -91,7 +104,7 @@ const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
  * @throws Refusal permission_denied when the key was ended meanwhile, or was given another role or other authorities
  * @throws Refusal temporarily_unavailable while the clock is not trusted
  */
-export async function change<T>(call: Call, request: Omit<ChangeRequest<T>, 'actor'>): Promise<T> {
+export async function change<T>(call: Call<T>, request: Omit<ChangeRequest<T>, 'actor'>): Promise<T> {
   const clock = request.authorityId === DEPLOYMENT ? undefined : await doubtOf(call);
   if (clock !== undefined && !request.urgent) throw new Refusal('temporarily_unavailable', clock);
   return call.store
@@ -143,10 +156,10 @@ async function expectKeyInForce({ store: { db }, actor, role, authorities, now }
   ];
 }
 
-function remember<T>(call: Call, decision: Decision<T>): Decision<T> {
+function remember<T>(call: Call<T>, decision: Decision<T>): Decision<T> {
   const { idempotency: asked } = call;
   if (!asked || decision.events.length === 0) return decision;
-  const body = asked.render(decision.result as never);
+  const body = asked.render(decision.result);
   const row = {
     actorId: call.actor.id,
     key: asked.key,
@@ -160,6 +173,13 @@ function remember<T>(call: Call, decision: Decision<T>): Decision<T> {
   return { ...decision, statements: [...decision.statements, expired, insertRows(idempotency, [row])] };
 }
 
-/** The service itself, for jobs and first start. */
-export const SYSTEM = { actor: { id: 'system', kind: 'system' }, role: 'owner', authorities: null } as const;
-export const systemCall = (deployment: Deployment): Call => ({ ...deployment, ...SYSTEM });
+export const SYSTEM: Actor = { id: 'system', kind: 'system' };
+
+/** The service itself, in the background: jobs, schedules, what members publish. */
+export const systemCall = (deployment: Deployment): Call<unknown> => ({ ...deployment, actor: SYSTEM, role: 'background', authorities: null });
+
+/**
+ * Whoever starts the process, for what a start does: the first authority, the first owner key, the token of the environment. It
+ * may everything, because who holds database and environment owns the deployment; no request reaches it.
+ */
+export const startingCall = (deployment: Deployment): Call<unknown> => ({ ...deployment, actor: SYSTEM, role: 'owner', authorities: null });

@@ -1,6 +1,7 @@
 import { and, desc, eq, or } from 'drizzle-orm';
 import { authority, authorityKey, member, metadataPolicy, organization } from '../store/schema.js';
-import { type Database, Overtaken } from '../store/database.js';
+import type { Database } from '../store/database.js';
+import { overtaken } from './overtaken.js';
 import { Refusal } from './refusal.js';
 
 /** Reads that many operations share. Each gives the row or refuses with `not_found`. */
@@ -64,7 +65,7 @@ export async function findOrganization(db: Database, authorityId: string, idOrNa
  * @throws Overtaken
  */
 export function expectNotOvertaken(seen: number | undefined, rises: number | undefined): void {
-  if ((rises ?? 0) > (seen ?? 0)) throw new Overtaken('a cut of it came first; look at it and decide again');
+  if ((rises ?? 0) > (seen ?? 0)) throw overtaken();
 }
 
 /** Optimistic concurrency: the caller says which version it saw (If-Match). */

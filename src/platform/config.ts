@@ -64,7 +64,14 @@ export const SETTINGS: readonly Setting[] = [
     env: 'HOLDFAST_METRICS_PORT',
     flag: 'metrics-port',
     fallback: undefined,
-    about: 'serve Prometheus metrics on this port, same address',
+    about: 'serve Prometheus metrics on this port',
+  },
+  {
+    name: 'metricsHost',
+    env: 'HOLDFAST_METRICS_HOST',
+    flag: 'metrics-host',
+    fallback: '127.0.0.1',
+    about: 'address that metrics listen on, whatever the one of the service is: they are open to whoever reaches it',
   },
   {
     name: 'database',
@@ -126,6 +133,7 @@ export interface Config {
   readonly outboundAllow: ReturnType<typeof parseAllowed>;
   readonly discovery: boolean;
   readonly metricsPort: number | undefined;
+  readonly metricsHost: string;
   readonly log: string;
   /** Undefined: a file in the data folder. */
   readonly database: DatabaseAddress | undefined;
@@ -231,6 +239,7 @@ export function readConfig(
     outboundAllow,
     discovery,
     metricsPort,
+    metricsHost: get('metricsHost') ?? '127.0.0.1',
     log,
     database,
     readDatabase,

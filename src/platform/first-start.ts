@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm';
 import { ensureOwner } from '../operations/access/api-keys.js';
 import { createAuthority } from '../operations/authorities/authorities.js';
 import { fillPlaces } from '../operations/authorities/fill-places.js';
-import { type Deployment, systemCall } from '../operations/call.js';
+import { type Deployment, startingCall } from '../operations/call.js';
 import { insertRows } from '../store/bulk.js';
 import type { SigningAlgorithm } from '../federation/entry.js';
 import { authority, authorityKey, setting } from '../store/schema.js';
@@ -45,7 +45,7 @@ export async function firstStart(deployment: Deployment, url: string, adminToken
     );
   const [twin] = ids.includes(url) ? [] : ids.filter((id) => samePlace(id, url));
   if (!ids.length)
-    await createAuthority(systemCall(deployment), {
+    await createAuthority(startingCall(deployment), {
       slug: 'main',
       entityId: entityId ?? url,
       metadata: { federation_entity: { organization_name: 'Holdfast' } },

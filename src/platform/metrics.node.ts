@@ -1,6 +1,6 @@
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
-import { isNotNull, min, sql } from 'drizzle-orm';
+import { and, isNotNull, lt, min, sql } from 'drizzle-orm';
 import type { DiscoveryThread } from './local/discovery-thread.node.js';
 import { activeMembers } from './active-members.node.js';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
@@ -65,7 +65,7 @@ export function createMetrics(deployment: Deployment, store: ServingStore, { dis
     const [row] = await db
       .select({ exp: min(artefact.exp) })
       .from(artefact)
-      .where(isNotNull(artefact.renewAt));
+      .where(and(isNotNull(artefact.renewAt), lt(artefact.renewAt, artefact.exp)));
     return (row?.exp ?? deployment.now()) - deployment.now();
   });
   gauge(

@@ -1,6 +1,31 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, sql } from 'drizzle-orm';
 import type { Database } from './database.js';
 import { event } from './schema.js';
+
+/** What cuts its subject. A cut is told in the chain also when it finds nothing left to cut: somebody may be about to give that back. */
+const CUTS = [
+  'member.suspended',
+  'member.revoked',
+  'member.key_compromised',
+  'organization.halted',
+  'authority.halted',
+  'authority.retired',
+  'trust_mark_type.halted',
+  'trust_mark.withdrawn',
+  'trust_mark.suspended',
+  'trust_mark.revoked',
+  'anchor.unpinned',
+];
+
+/** Was one of these cut after an event of the chain? By index. */
+export async function wasCutSince(db: Database, authorityId: string, seq: number, subjectIds: readonly string[]): Promise<boolean> {
+  const rows = await db
+    .select({ seq: event.seq })
+    .from(event)
+    .where(and(eq(event.authorityId, authorityId), inArray(event.subjectId, [...subjectIds]), gt(event.seq, seq), inArray(event.type, CUTS)))
+    .limit(1);
+  return rows.length > 0;
+}
 
 /** Members of an authority that were revoked after an event of its chain, among these Entity Identifiers. By index. */
 export async function revokedSince(db: Database, authorityId: string, seq: number, entityIds: readonly string[]): Promise<ReadonlySet<string>> {

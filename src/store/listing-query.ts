@@ -15,6 +15,17 @@ export interface ExtendedFilter extends ListFilter {
   readonly updatedBefore: number | undefined;
 }
 
+/**
+ * The member has a grant in force, and a mark of that type is served for the entity. Which of several memberships the mark was
+ * issued for last is not asked: they have one place (mark-places.ts).
+ */
+const MARKED = `SELECT 1 FROM trust_mark_grant AS g
+  CROSS JOIN authority AS i CROSS JOIN artefact AS mark
+  WHERE i.id = g.authority_id AND i.state = 'active'
+    AND mark.authority_id = g.authority_id AND mark.kind = 'mark' AND mark.key = g.trust_mark_type || '\n' || g.entity_id AND mark.variant = ''
+    AND g.member_id = member.id AND g.state = 'active' AND (g.valid_until IS NULL OR g.valid_until > ?)
+    AND mark.withheld IS NULL AND min(mark.exp, coalesce(mark.cap, mark.exp)) > ?`;
+
 /** The four filters of OpenID Federation 1.0 §8.2.1; several entity types are a union. */
 function listConditions(
   { entityTypes, intermediate, trustMarked, trustMarkTypes }: ListFilter,
@@ -27,15 +38,13 @@ function listConditions(
     where.push('EXISTS (SELECT 1 FROM json_each(member.entity_types) AS has WHERE has.value IN (SELECT value FROM json_each(?)))');
     params.push(JSON.stringify(entityTypes));
   }
-  const marked =
-    "SELECT 1 FROM artefact WHERE artefact.kind = 'mark' AND artefact.member_id = member.id AND artefact.withheld IS NULL AND min(artefact.exp, coalesce(artefact.cap, artefact.exp)) > ?";
   if (trustMarked) {
-    where.push(`EXISTS (${marked})`);
-    params.push(now);
+    where.push(`EXISTS (${MARKED})`);
+    params.push(now, now);
   }
   for (const type of trustMarkTypes) {
-    where.push(`EXISTS (${marked} AND artefact.key = ? || '\n' || member.entity_id)`);
-    params.push(now, type);
+    where.push(`EXISTS (${MARKED} AND g.trust_mark_type = ?)`);
+    params.push(now, now, type);
   }
   return { where, params };
 }

@@ -1,7 +1,8 @@
 import { insertRows } from './bulk.js';
-import { raw, type Statement } from './database.js';
+import { sql } from 'drizzle-orm';
+import { type Database, raw, type Statement } from './database.js';
 import { artefact } from './schema.js';
-import { NEVER, NUMBER } from './words.js';
+import { NEVER, NUMBER, NUMBERS_OF } from './words.js';
 
 /**
  * Where a mark lies, one place for each type and bearer. A grant in force has its place also while no mark can be signed: it
@@ -76,16 +77,28 @@ function grantsOf(of: Ended): readonly [where: string, ...params: unknown[]] {
  */
 export const passPlaces = (of: Ended, now: number): Statement => {
   const [where, ...params] = grantsOf(of);
-  return raw(
+  return holdFor(
+    'trust_mark_grant AS x CROSS JOIN trust_mark_grant AS g',
+    [`${where} AND g.authority_id = x.authority_id AND g.entity_id = x.entity_id AND g.trust_mark_type = x.trust_mark_type AND g.id <> x.id`, ...params],
+    now,
+  );
+};
+
+/** What a mark rests on beside its grant `g`. */
+const RESTS_ON = 'CROSS JOIN trust_mark_type AS t CROSS JOIN member AS m CROSS JOIN authority AS a';
+const END = `min(coalesce(g.valid_until, ${NEVER}), coalesce(t.delegation_exp, ${NEVER}), coalesce(m.valid_until, ${NEVER}))`;
+/** One parameter: the time. */
+const IN_FORCE = `t.authority_id = g.authority_id AND t.trust_mark_type = g.trust_mark_type AND m.id = g.member_id AND a.id = g.authority_id
+       AND g.state = 'active' AND t.state = 'active' AND m.state = 'active' AND a.state <> 'retired' AND ${END} > ?`;
+
+/** Grants in force get their places, held, where nothing lies there. @param grants where they are found, as `g` */
+const holdFor = (grants: string, [where, ...params]: readonly [where: string, ...params: unknown[]], now: number): Statement =>
+  raw(
     `INSERT INTO artefact (authority_id, kind, key, variant, media_type, bytes, sha256, iat, exp, cap, kid, generation, cut, member_id, renew_at, lease_until, withheld)
      SELECT g.authority_id, 'mark', g.trust_mark_type || '\n' || g.entity_id, '', 'application/trust-mark+jwt', ?, ?, ${NUMBER}, ${NUMBER},
-       nullif(min(coalesce(g.valid_until, ${NEVER}), coalesce(t.delegation_exp, ${NEVER}), coalesce(m.valid_until, ${NEVER})), ${NEVER}), '', 0, 0, g.member_id, ${NUMBER}, 0, 'not_issued'
-     FROM trust_mark_grant AS x
-       CROSS JOIN trust_mark_grant AS g CROSS JOIN trust_mark_type AS t CROSS JOIN member AS m CROSS JOIN authority AS a
-     WHERE ${where} AND g.authority_id = x.authority_id AND g.entity_id = x.entity_id AND g.trust_mark_type = x.trust_mark_type AND g.id <> x.id
-       AND t.authority_id = g.authority_id AND t.trust_mark_type = g.trust_mark_type AND m.id = g.member_id AND a.id = g.authority_id
-       AND g.state = 'active' AND t.state = 'active' AND m.state = 'active' AND a.state <> 'retired'
-       AND min(coalesce(g.valid_until, ${NEVER}), coalesce(t.delegation_exp, ${NEVER}), coalesce(m.valid_until, ${NEVER})) > ?
+       nullif(${END}, ${NEVER}), '', 0, 0, g.member_id, ${NUMBER}, 0, 'not_issued'
+     FROM ${grants} ${RESTS_ON}
+     WHERE ${where} AND ${IN_FORCE}
      ON CONFLICT (authority_id, kind, key, variant) DO NOTHING`,
     HELD,
     HELD_SHA256,
@@ -95,7 +108,52 @@ export const passPlaces = (of: Ended, now: number): Statement => {
     ...params,
     now,
   );
+
+/** A place whose mark has ended by time, and will not be signed again from the grant that it had. */
+export interface EndedPlace {
+  readonly id: number;
+  readonly authorityId: string;
+  readonly key: string;
+}
+
+/** Those that nobody has looked at since. By `artefact_mark_end`, which has no others: so its condition stands here as it does there. */
+export const endedPlaces = (db: Database, now: number, limit: number): Promise<readonly EndedPlace[]> =>
+  db.all<EndedPlace>(
+    sql`SELECT id, authority_id AS "authorityId", key FROM artefact WHERE kind = 'mark' AND renew_at IS NOT NULL AND cap <= ${now} ORDER BY cap LIMIT ${limit}`,
+  );
+
+/** Where the grants are that may have places, by place: [authority, type, entity]. */
+const GRANTS_AT = 'json_each(?) AS p CROSS JOIN trust_mark_grant AS g';
+const AT_PLACE = `g.authority_id = json_extract(p.value, '$[0]') AND g.entity_id = json_extract(p.value, '$[2]') AND g.trust_mark_type = json_extract(p.value, '$[1]')`;
+
+/** Grants in force take the places, among these, of what has ended there. */
+const takeEnded = (grants: string, [where, ...params]: readonly [where: string, ...params: unknown[]], now: number): readonly Statement[] => [
+  raw(
+    `DELETE FROM artefact WHERE kind = 'mark' AND cap <= ? AND id IN (
+       SELECT old.id FROM ${grants} ${RESTS_ON} CROSS JOIN artefact AS old
+       WHERE ${where} AND ${IN_FORCE}
+         AND old.authority_id = g.authority_id AND old.kind = 'mark' AND old.key = g.trust_mark_type || '\n' || g.entity_id AND old.variant = '')`,
+    now,
+    ...params,
+    now,
+  ),
+  holdFor(grants, [where, ...params], now),
+];
+
+/**
+ * What a mark rested on has ended by time (grant, membership, delegation), and nobody was there to pass its place on: another
+ * grant in force has it from now on. The others stay as they are, for an end that is moved, and are not looked at again before.
+ */
+export const passEnded = (places: readonly EndedPlace[], now: number): readonly Statement[] => {
+  const named = JSON.stringify(places.map(({ authorityId, key }) => [authorityId, ...key.split('\n')]));
+  return [
+    ...takeEnded(GRANTS_AT, [AT_PLACE, named], now),
+    raw(`UPDATE artefact SET renew_at = NULL WHERE kind = 'mark' AND cap <= ? AND id IN (${NUMBERS_OF})`, now, JSON.stringify(places.map(({ id }) => id))),
+  ];
 };
+
+/** A membership got another end, by a write before this: its grants in force have the places that have ended, or are not there. */
+export const takePlacesOf = (memberId: string, now: number): readonly Statement[] => takeEnded('trust_mark_grant AS g', ['g.member_id = ?', memberId], now);
 
 /** What has an end that bounds marks: a membership, or a type by its delegation. */
 export type Bounded = { readonly memberId: string } | { readonly authorityId: string; readonly trustMarkType: string };

@@ -249,6 +249,8 @@ export const artefact = sqliteTable(
     index('artefact_renew').on(t.renewAt, t.exp),
     index('artefact_exp').on(t.exp).where(sql`renew_at IS NOT NULL`),
     index('artefact_withheld').on(t.renewAt, t.exp).where(sql`withheld IS NOT NULL`),
+    /** Marks that have an end of their own and nobody has looked at since. */
+    index('artefact_mark_end').on(t.cap).where(sql`kind = 'mark' AND renew_at IS NOT NULL`),
     index('artefact_member').on(t.memberId),
     index('artefact_generation').on(t.authorityId, t.generation),
   ],
@@ -548,7 +550,10 @@ export const superiorListing = sqliteTable(
     failures: integer('failures').notNull().default(0),
     checkedAt: integer('checked_at'),
     changedAt: integer('changed_at'),
-    /** What the last look met; null when all was well. */
+    /**
+     * What the last look met; null when all was well. No event tells of it: it is an observation that changes nothing that is
+     * published, and comes as often as the superior likes.
+     */
     problem: text('problem'),
   },
   (t) => [primaryKey({ columns: [t.authorityId, t.entityId] }), index('superior_listing_due').on(t.dueAt), index('superior_listing_of').on(t.entityId)],

@@ -1,8 +1,9 @@
+import type { Call } from '../../src/operations/call.js';
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createAdminApp } from '../../src/admin/app.js';
 import { backgroundTurn } from '../../src/operations/background.js';
-import { type Deployment, systemCall } from '../../src/operations/call.js';
+import { type Deployment, startingCall } from '../../src/operations/call.js';
 import { confirmClock } from '../../src/operations/clock/confirm-clock.js';
 import { judgeClock } from '../../src/operations/clock/judge-clock.js';
 import { trustedClock } from '../../src/operations/clock/trusted-clock.js';
@@ -167,10 +168,10 @@ describe('a process that starts with another clock', () => {
     const wrong = d.restarted();
     const rp = await testMember(RP);
     d.network.set(`${RP}/.well-known/openid-federation`, await rp.configuration());
-    await enrollMember(systemCall(wrong), 'main', { entityId: RP, jwks: rp.jwks, activate: true });
+    await enrollMember(startingCall(wrong), 'main', { entityId: RP, jwks: rp.jwks, activate: true });
     d.jump(-2 * DAY);
     const right = d.restarted();
-    await confirmClock(systemCall(right), 'it was ahead');
+    await confirmClock(startingCall(right), 'it was ahead');
     await work(right);
     await discoveryTurn(right, { more: () => true });
     expect((await d.public(`/resolve?sub=${encodeURIComponent(RP)}&trust_anchor=${encodeURIComponent(ANCHOR)}`)).status).toBe(200);
@@ -223,4 +224,21 @@ it('a confirmation is about the clock of the process that made it: another one, 
   off = 0;
   elapsed += 2;
   expect(await trusted()).toEqual([true, true]);
+});
+
+describe('an answer is remembered with the change that gave it', () => {
+  it('a clock is confirmed with an Idempotency-Key, and again', async () => {
+    const d = await testDeployment();
+    d.jump(-2 * 86_400);
+    const confirm = () => d.admin('POST', '/clock/confirm', { reason: 'it was ahead' }, { headers: { 'idempotency-key': 'k1' } });
+    for (let n = 0; n < 2; n++) expect(await confirm()).toMatchObject({ status: 200, json: { trusted: true } });
+  });
+
+  it('a call whose answer is one thing is not used up by a change that gives another: it does not compile', () => {
+    const one = (_call: Call<{ readonly id: string }>) => undefined;
+    // @ts-expect-error: the answer is rendered from a number
+    const wrong = (call: Call<number>) => one(call);
+    const right = (call: Call<unknown>) => one(call);
+    expect([wrong.length, right.length]).toEqual([1, 1]);
+  });
 });

@@ -1,6 +1,8 @@
+import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
-import { ANCHOR, testDeployment, testMember } from '../support/deployment.js';
+import { backgroundTurn } from '../../src/operations/background.js';
+import { ANCHOR, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
 const OTHER = 'https://other.example.org';
 const RP = 'https://rp.example.com';
@@ -55,5 +57,38 @@ describe('a key is compromised, and a row that has it is damaged', () => {
     expect(String(row?.['jwks'])).not.toContain(kid);
     expect(String(row?.['removed_keys'])).toContain(kid);
     expect([200, 503]).toContain(await fetched());
+  });
+
+  const former = async (d: TestDeployment) => {
+    await backgroundTurn(d.deployment, { more: () => true });
+    const answer = await d.public('/historical-keys');
+    return answer.status === 200 ? (decodeJwt(answer.text)['keys'] as { kid: string; revoked: { reason: string } }[]) : answer.status;
+  };
+
+  it.each(['{x', '{}', '[]', ''])('its own cell is %j: it is told among the historical keys, as the authority has signed it itself (§8.7)', async (held) => {
+    const { d, revoke, kid } = await below();
+    const [{ jwk } = {}] = await d.rows(`SELECT jwk FROM authority_key WHERE kid = '${kid}'`);
+    await d.execute(`UPDATE authority_key SET jwk = '${held}' WHERE kid = '${kid}'`);
+    expect((await revoke()).status).toBe(200);
+    const told = [{ ...JSON.parse(String(jwk)), kid, revoked: { reason: 'compromised', revoked_at: expect.any(Number) } }];
+    expect(await former(d)).toMatchObject(told);
+    // And again, when nothing but the historical keys has it any more.
+    await d.execute("UPDATE artefact SET renew_at = 1, lease_until = 0 WHERE kind = 'historical_keys'");
+    expect(await former(d)).toMatchObject(told);
+    expect((await d.public('/.well-known/openid-federation')).status).toBe(200);
+  });
+
+  it('its own cell is, and it can be read nowhere: it is left out, and takes no other along', async () => {
+    const { d, revoke, kid } = await below();
+    expect((await d.admin('POST', `/authorities/main/keys/${kid}/revoke`, { reason: 'superseded' })).status).toBe(200);
+    const [{ kid: second } = {}] = await d.rows(
+      "SELECT kid FROM authority_key WHERE state = 'active' AND authority_id = (SELECT id FROM authority WHERE slug = 'main')",
+    );
+    await d.execute(`UPDATE authority_key SET jwk = '{x' WHERE kid = '${second}'`);
+    await d.execute("UPDATE artefact SET bytes = 'x' WHERE kind = 'entity_configuration'");
+    expect((await d.admin('POST', `/authorities/main/keys/${second}/revoke`, { reason: 'compromised' })).status).toBe(200);
+    expect(await former(d)).toMatchObject([{ kid, revoked: { reason: 'superseded' } }]);
+    expect((await revoke()).status).toBe(200);
+    expect(await former(d)).toMatchObject([{ kid, revoked: { reason: 'compromised' } }]);
   });
 });

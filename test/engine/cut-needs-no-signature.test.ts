@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { systemCall } from '../../src/operations/call.js';
+import { startingCall } from '../../src/operations/call.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { signDueStatuses } from '../../src/operations/marks/cut-marks.js';
 import { haltMarkType } from '../../src/operations/marks/mark-types.js';
@@ -39,7 +39,7 @@ async function marked() {
 }
 
 describe.each(Object.entries(AWAY))('a cut needs no signature: key custody %s', (_how, signer) => {
-  const away = (d: Awaited<ReturnType<typeof marked>>['d']) => systemCall({ ...d.deployment, custody: { ...d.deployment.custody, signer } });
+  const away = (d: Awaited<ReturnType<typeof marked>>['d']) => startingCall({ ...d.deployment, custody: { ...d.deployment.custody, signer } });
 
   it.each(['suspend', 'revoke'] as const)('%s of a member that bears a mark is committed, and its status is due', async (verb) => {
     const { d, status, served } = await marked();
@@ -67,7 +67,7 @@ describe.each(Object.entries(AWAY))('a cut needs no signature: key custody %s', 
 it('a slice that signs what is due says what failed, and signs it once custody is back', async () => {
   const { d, status } = await marked();
   const broken = { ...d.deployment, custody: { ...d.deployment.custody, signer: AWAY.fails } };
-  await moveMember(systemCall(broken), 'main', RP, 'suspend', { reason: 'fraud' });
+  await moveMember(startingCall(broken), 'main', RP, 'suspend', { reason: 'fraud' });
   await expect(signDueStatuses(broken)).rejects.toThrow('socket hang up');
   expect((await status()).status).toBe(503);
   expect(await signDueStatuses(d.deployment)).toBe(1);

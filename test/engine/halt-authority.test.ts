@@ -114,7 +114,11 @@ describe('halting an authority', () => {
     const types = (await ok(d.admin('GET', `${A}/events?limit=1000`))).items.map(
       ({ type, reason }: { type: string; reason: string }) => `${type} ${reason ?? ''}`,
     );
-    expect(types.filter((one: string) => one.startsWith('authority.')).slice(-2)).toEqual(['authority.halted break-in', 'authority.resumed mended']);
+    expect(types.filter((one: string) => one.startsWith('authority.')).slice(-3), 'a halt is told also when there is nothing left to halt').toEqual([
+      'authority.halted break-in',
+      'authority.halted again',
+      'authority.resumed mended',
+    ]);
   });
 
   it('needs no signature, and costs one row: with no custody at all it stops as well', async () => {

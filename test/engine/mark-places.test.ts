@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { backgroundTurn } from '../../src/operations/background.js';
-import { systemCall } from '../../src/operations/call.js';
+import { startingCall } from '../../src/operations/call.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { withdrawInstance } from '../../src/operations/marks/grant-mark.js';
 import { moveEnd } from '../../src/operations/members/move-end.js';
@@ -63,7 +63,7 @@ describe('a grant in force has its place also while no mark can be signed', () =
     ['is silent', () => new Promise<never>(() => {})],
   ])('one mark is withdrawn while key custody %s: committed; another one comes when custody is back', async (_, signer) => {
     const { d, granted, mark, statusOf } = await marked();
-    const away = systemCall({ ...d.deployment, custody: { ...d.deployment.custody, signer } });
+    const away = startingCall({ ...d.deployment, custody: { ...d.deployment.custody, signer } });
     await withdrawInstance(away, 'marks', granted.jti, 'lost');
     expect([(await mark()).status, await statusOf(granted.trust_mark)]).toEqual([503, 503]);
     expect(await fsck(d.deployment)).toEqual([]);

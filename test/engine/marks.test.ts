@@ -1,7 +1,7 @@
 import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { validateTrustMark, validateTrustMarkStatus } from '../../src/federation/entry.js';
-import { systemCall } from '../../src/operations/call.js';
+import { startingCall } from '../../src/operations/call.js';
 import { signDueStatuses } from '../../src/operations/marks/cut-marks.js';
 import { grantMark } from '../../src/operations/marks/grant-mark.js';
 import { fsck } from '../../src/operations/fsck.js';
@@ -340,7 +340,7 @@ describe('an issuer and a member of different authorities', () => {
     const d = await two();
     await d.admin('POST', `/authorities/marks/marks/${d.granted.json.id}/withdraw`, { reason: 'again' });
     const { deployment, happened } = whenSigning(d.deployment, () => member(d, 'suspend'));
-    const granting = grantMark(systemCall(deployment), 'marks', { type: TYPE, member: RP, memberOf: 'main' });
+    const granting = grantMark(startingCall(deployment), 'marks', { type: TYPE, member: RP, memberOf: 'main' });
     await expect(granting).rejects.toMatchObject({ code: 'wrong_state' });
     expect(happened()).toBe(true);
     expect(await d.rows("SELECT id FROM artefact WHERE kind = 'mark' OR variant = 'active'")).toEqual([]);

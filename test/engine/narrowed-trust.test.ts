@@ -63,7 +63,7 @@ describe('a cut and what else is going on', () => {
     const { d } = await enrolled();
     const token = await d.tokenFor('operator');
     const [key] = await d.rows("SELECT id FROM api_key WHERE role = 'operator'");
-    const call: Call = { ...d.call, actor: { id: String(key?.['id']), kind: 'api_key' }, role: 'operator' };
+    const call: Call<unknown> = { ...d.call, actor: { id: String(key?.['id']), kind: 'api_key' }, role: 'operator' };
     expect((await d.admin('GET', A, undefined, { token })).status).toBe(200);
     await expect(moveMember({ ...call, role: 'owner' }, 'main', RP, 'suspend', { reason: 'x' })).rejects.toMatchObject({ code: 'permission_denied' });
     await d.admin('POST', `/api-keys/${String(key?.['id'])}/revoke`);

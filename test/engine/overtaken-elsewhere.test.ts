@@ -41,9 +41,9 @@ type Federation = Awaited<ReturnType<typeof federation>>;
 const PAIRS: Record<
   string,
   {
-    readonly before?: (call: Call, d: Federation) => Promise<unknown>;
-    readonly back: (call: Call, d: Federation) => Promise<unknown>;
-    readonly meanwhile: (call: Call, d: Federation) => Promise<unknown>;
+    readonly before?: (call: Call<unknown>, d: Federation) => Promise<unknown>;
+    readonly back: (call: Call<unknown>, d: Federation) => Promise<unknown>;
+    readonly meanwhile: (call: Call<unknown>, d: Federation) => Promise<unknown>;
     readonly trusted: string;
   }
 > = {
@@ -129,7 +129,7 @@ describe('a cut that comes in another process while something is given back', ()
   it.each(Object.entries(PAIRS))('stands: who would give %s back is told to look again', async (_what, { before, back, meanwhile, trusted }) => {
     const d = await federation();
     await before?.(d.call, d);
-    const elsewhere: Call = { ...d.call, store: d.another().store };
+    const elsewhere: Call<unknown> = { ...d.call, store: d.another().store };
     expect(
       await outcomeOf(
         back(
@@ -146,7 +146,7 @@ describe('a cut that comes in another process while something is given back', ()
     const { jwks } = await testMember(RP);
     await enrollMember(d.call, 'main', { entityId: RP, jwks, activate: true });
     await moveMember(d.call, 'main', RP, 'suspend', { reason: 'a look' });
-    const elsewhere: Call = { ...d.call, store: d.another().store };
+    const elsewhere: Call<unknown> = { ...d.call, store: d.another().store };
     const refused = await moveMember(
       afterDeciding(elsewhere, async () => {
         await moveMember(d.call, 'main', RP, 'resume');
@@ -195,7 +195,7 @@ describe('a line of an import that takes back whom somebody revoked since the im
     await enrollMember(d.call, 'main', { entityId: RP, jwks, activate: true });
     await moveMember(d.call, 'main', RP, 'revoke', { reason: 'ended' });
     const { id } = await startImport(d.call, 'main', { dryRun: false });
-    const elsewhere: Call = { ...d.call, store: d.another().store };
+    const elsewhere: Call<unknown> = { ...d.call, store: d.another().store };
     const twice = async () => {
       await enrollMember(d.call, 'main', { entityId: RP, jwks, activate: true, readmit: 'all is well' });
       await moveMember(d.call, 'main', RP, 'revoke', { reason: 'fraud' });

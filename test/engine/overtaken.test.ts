@@ -12,7 +12,10 @@ const TYPE = 'https://anchor.example.org/marks/certified';
 const OTHER = 'https://other.example.org';
 
 /** What cuts, what gives back, and what tells whether it was given back; the cut has been made before. */
-const PAIRS: Record<string, { readonly cut: (call: Call) => Promise<unknown>; readonly back: (call: Call) => Promise<unknown>; readonly trusted: string }> = {
+const PAIRS: Record<
+  string,
+  { readonly cut: (call: Call<unknown>) => Promise<unknown>; readonly back: (call: Call<unknown>) => Promise<unknown>; readonly trusted: string }
+> = {
   'an authority': {
     cut: (call) => haltAuthority(call, 'main', 'fraud'),
     back: (call) => resumeAuthority(call, 'main', 'all is well'),
@@ -63,7 +66,7 @@ it.each(Object.entries(PAIRS))('what waits to give %s back is refused when a cut
   await running;
   const { change } = d.store;
   /** Carry out, and say when it has come to the queue. */
-  const queued = async (act: (call: Call) => Promise<unknown>) => {
+  const queued = async (act: (call: Call<unknown>) => Promise<unknown>) => {
     let asked = () => {};
     const there = new Promise<void>((resolve) => {
       asked = resolve;

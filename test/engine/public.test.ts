@@ -2,7 +2,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createPublicApp } from '../../src/public/app.js';
 import { insertRows } from '../../src/store/bulk.js';
-import { artefact, member } from '../../src/store/schema.js';
+import { artefact, member, trustMarkGrant } from '../../src/store/schema.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 
@@ -165,6 +165,21 @@ describe('list', () => {
       const [row] = await d.rows(`SELECT id FROM member WHERE entity_id = 'https://m${n}.example'`);
       const [owner] = await d.rows('SELECT id FROM authority');
       await d.deployment.store.write([
+        insertRows(trustMarkGrant, [
+          {
+            id: `tmg_${n}`,
+            authorityId: String(owner?.['id']),
+            trustMarkType: type,
+            memberId: String(row?.['id']),
+            memberAuthorityId: String(owner?.['id']),
+            entityId: `https://m${n}.example`,
+            state: 'active',
+            createdBy: 'x',
+            createdAt: NOW,
+            updatedAt: NOW,
+            v: 1,
+          },
+        ]),
         insertRows(artefact, [
           {
             authorityId: String(owner?.['id']),

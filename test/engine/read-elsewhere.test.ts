@@ -34,7 +34,7 @@ const stateOf = async (d: TestDeployment) => (await d.rows(`SELECT state FROM me
 const statement = async (d: TestDeployment) => (await d.public(`/fetch?sub=${of(TWO)}`)).status;
 
 /** Every way for its row to become active, with what comes before. */
-const WAYS: Record<string, { readonly before: (d: Two) => Promise<unknown>; readonly enter: (call: Call, d: Two) => Promise<unknown> }> = {
+const WAYS: Record<string, { readonly before: (d: Two) => Promise<unknown>; readonly enter: (call: Call<unknown>, d: Two) => Promise<unknown> }> = {
   activate: {
     async before(d) {
       await enrollMember(d.call, 'main', d.row);
@@ -144,7 +144,7 @@ describe('a decision about what stands in another chain', () => {
     const d = await testDeployment();
     const member = await testMember('https://a.example.com');
     const { row } = await createApiKey(d.call, { name: 'op', role: 'owner', authorities: null });
-    const call: Call = { ...d.call, actor: { id: row.id, kind: 'api_key' }, role: 'owner', authorities: null };
+    const call: Call<unknown> = { ...d.call, actor: { id: row.id, kind: 'api_key' }, role: 'owner', authorities: null };
     const asked = enrollMember(
       afterDeciding(call, () => revokeApiKey(d.call, row.id)),
       'main',

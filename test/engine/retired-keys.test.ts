@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { retireAuthority } from '../../src/operations/authorities/retire-authority.js';
 import { renewSlice } from '../../src/operations/artefacts/renew.js';
 import { backgroundTurn } from '../../src/operations/background.js';
-import { systemCall } from '../../src/operations/call.js';
+import { startingCall } from '../../src/operations/call.js';
 import { revokeKey } from '../../src/operations/keys/revoke-key.js';
 import { type TestDeployment, testDeployment, whenSigning } from '../support/deployment.js';
 
@@ -21,7 +21,7 @@ describe('the historical keys of a retired authority that a revocation withheld'
     await ok('POST', '/authorities/main/retire', { reason: 'x' });
     const keys = (await ok('GET', '/authorities/main/keys')).items as { kid: string; active_at: number | null }[];
     const [first, second] = [...keys].sort((a, b) => Number(b.active_at ?? 0) - Number(a.active_at ?? 0));
-    const away = systemCall({ ...d.deployment, custody: { ...d.deployment.custody, signer: () => Promise.reject(new TypeError('x')) } });
+    const away = startingCall({ ...d.deployment, custody: { ...d.deployment.custody, signer: () => Promise.reject(new TypeError('x')) } });
     const hk = () => d.public('/historical-keys');
     expect((await hk()).status).toBe(200);
     await revokeKey(away, 'main', String(first?.kid), 'compromised');
@@ -41,7 +41,7 @@ describe('the historical keys of a retired authority that a revocation withheld'
     await ok('POST', '/authorities/main/halt', { reason: 'x' });
     await ok('POST', `/authorities/main/keys/${keys[0]?.kid}/revoke`, { reason: 'superseded' });
     await turn(d);
-    const away = systemCall({ ...d.deployment, custody: { ...d.deployment.custody, signer: () => Promise.reject(new TypeError('x')) } });
+    const away = startingCall({ ...d.deployment, custody: { ...d.deployment.custody, signer: () => Promise.reject(new TypeError('x')) } });
     await retireAuthority(away, 'main', 'x');
     d.clock += 100;
     await turn(d).catch(() => undefined);

@@ -161,5 +161,9 @@ describe('the head of an authority that stopped', () => {
     expect([refused.status, refused.json.detail]).toEqual([400, expect.stringContaining('signed before the backup was made')]);
     await d.deployment.store.write([withhold({ reason: 'restored', at: NOW + 90, backupAt: NOW, givenUp: [] })]);
     expect((await d.admin('POST', '/restore/confirm', { signed_heads: [head] })).status).toBe(200);
+    const [told] = await d.rows("SELECT detail FROM event WHERE type = 'deployment.restored' AND authority_id <> 'deployment'");
+    expect(JSON.parse(String(told?.['detail'])).shown_by, 'until when it was shown, the chain says').toMatchObject([
+      { authority: ANCHOR, signed_at: expect.any(Number) },
+    ]);
   });
 });

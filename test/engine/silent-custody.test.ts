@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { retireAuthority } from '../../src/operations/authorities/retire-authority.js';
 import { backgroundTurn } from '../../src/operations/background.js';
-import { systemCall } from '../../src/operations/call.js';
+import { startingCall } from '../../src/operations/call.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { revokeKey } from '../../src/operations/keys/revoke-key.js';
 import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
@@ -12,7 +12,7 @@ const RP = 'https://rp.example.com';
 const turn = (d: TestDeployment) => backgroundTurn(d.deployment, { more: () => true });
 describe('a revocation and an end wait for no signature: key custody is silent', () => {
   const silent = (d: TestDeployment, what: object = { signer: () => new Promise<never>(() => {}) }) =>
-    systemCall({ ...d.deployment, custody: { ...d.deployment.custody, ...what } });
+    startingCall({ ...d.deployment, custody: { ...d.deployment.custody, ...what } });
   const soon = <T>(p: Promise<T>) => Promise.race([p.then(() => 'done'), new Promise<string>((r) => setTimeout(() => r('waits'), 30_000))]);
   const all = { signer: () => new Promise<never>(() => {}), generate: () => new Promise<never>(() => {}) };
   it.each(['superseded', 'compromised'])('a key is revoked as %s', async (reason) => {
@@ -45,7 +45,7 @@ describe('a revocation and an end wait for no signature: key custody is silent',
       jwks: { keys: [key.jwk, (await testMember(RP)).jwks.keys[0]] },
       activate: true,
     });
-    const call = systemCall({ ...d.deployment, custody: { ...d.deployment.custody, signer: () => Promise.reject(new TypeError('x')) } });
+    const call = startingCall({ ...d.deployment, custody: { ...d.deployment.custody, signer: () => Promise.reject(new TypeError('x')) } });
     await revokeKey(call, 'main', key.kid, 'compromised');
     expect((await fsck(d.deployment)).map(({ code }) => code)).toEqual(['key_missing']);
   });

@@ -265,6 +265,50 @@ describe('the life of a policy', () => {
     expect((await d.admin('GET', `${A}/policies/${two}`)).json.state).toBe('superseded');
     expect((await d.admin('POST', `${A}/policies/${two}/report`)).json.code).toBe('wrong_state');
   });
+  it('an impact counts for what it was worked out for: members that came or changed since, another policy in force, a day', async () => {
+    const { backgroundTurn } = await import('../../src/operations/background.js');
+    const d = await testDeployment();
+    await members(d, 4);
+    const draft = async () =>
+      (await d.admin('POST', `${A}/policies`, { metadata_policy: { openid_relying_party: { client_name: { default: 'x' } } } })).json.version;
+    const impact = async (version: number) => {
+      await d.admin('POST', `${A}/policies/${version}/impact`);
+      await backgroundTurn(d.deployment, { more: () => true });
+    };
+    const publish = async (version: number, body: object = {}) => {
+      const { status, json } = await d.admin('POST', `${A}/policies/${version}/publish`, body);
+      return status === 200 ? 'published' : [json.code, json.detail.split(';')[0]];
+    };
+    const one = await draft();
+    await d.admin('POST', `${A}/policies/${one}/impact`);
+    expect(await publish(one)).toEqual(['wrong_state', 'its impact is still being worked out']);
+    await backgroundTurn(d.deployment, { more: () => true });
+    d.clock += 86_400;
+    expect(await publish(one)).toEqual(['wrong_state', 'its impact is too old to count']);
+    await impact(one);
+    const late = await testMember('https://late.example.com');
+    await d.admin('POST', `${A}/members`, { entity_id: late.id, jwks: late.jwks, activate: true });
+    const unseen = ['wrong_state', 'its impact was worked out before members came or changed'];
+    expect(await publish(one)).toEqual(unseen);
+    await impact(one);
+    await d.admin('PATCH', `${A}/members/${encodeURIComponent(late.id)}`, { metadata: { openid_relying_party: { contacts: ['a@example.com'] } } });
+    expect(await publish(one)).toEqual(unseen);
+    await impact(one);
+    await d.admin('POST', `${A}/members/${encodeURIComponent(late.id)}/suspend`, { reason: 'x' });
+    expect(await publish(one), 'whoever went can break no more').toBe('published');
+    const two = await draft();
+    const three = await draft();
+    await impact(two);
+    await impact(three);
+    expect(await publish(two)).toBe('published');
+    expect(await publish(three)).toEqual(['wrong_state', 'its impact was compared with version 1, and another one is in force']);
+    expect(await publish(three, { accept_breaks: true })).toBe('published');
+    await d.execute("DELETE FROM job WHERE kind = 'impact'");
+    expect(await publish(two), 'one that is kept no longer is no better').toEqual(['wrong_state', 'its impact is too old to count']);
+    expect(
+      (await d.rows("SELECT detail FROM event WHERE type = 'policy.published' ORDER BY seq")).map(({ detail }) => JSON.parse(String(detail)).impact),
+    ).toEqual([expect.stringMatching(/^job_/), expect.stringMatching(/^job_/), 'waived']);
+  });
   it('a report-only period can be ended; one at a time; a rollback without a predecessor is refused', async () => {
     const d = await testDeployment();
     expect((await d.admin('POST', `${A}/policies/rollback`)).json.code).toBe('wrong_state');

@@ -6,7 +6,7 @@ import { sealedCustody } from '../../src/keys/custody.js';
 import { newSealKey } from '../../src/keys/random.js';
 import { importSealKey } from '../../src/keys/seal.js';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
-import { systemCall } from '../../src/operations/call.js';
+import { startingCall } from '../../src/operations/call.js';
 import { trustedClock } from '../../src/operations/clock/trusted-clock.js';
 import { exploringDirectly } from '../../src/operations/explore-directly.js';
 import { closedDoor } from '../../src/outbound/closed-door.js';
@@ -20,7 +20,7 @@ it('EI-03: of two processes on one file that make an authority of one place at o
   const calls = [1, 2].map(() => {
     const store = openStore(join(folder, 'holdfast.db'), () => NOW);
     onTestFinished(() => store.close());
-    return systemCall(exploringDirectly({ store, custody: sealedCustody(seal), outbound: closedDoor('closed'), clock, development: false }));
+    return startingCall(exploringDirectly({ store, custody: sealedCustody(seal), outbound: closedDoor('closed'), clock, development: false }));
   });
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const made = await Promise.allSettled(

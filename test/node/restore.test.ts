@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
-import { systemCall } from '../../src/operations/call.js';
+import { startingCall } from '../../src/operations/call.js';
 import { lockDatabase } from '../../src/platform/data-lock.node.js';
 import { createBackup, restoreBackup, verifyBackup } from '../../src/platform/local/backup.node.js';
 import { insertRows } from '../../src/store/bulk.js';
@@ -111,7 +111,7 @@ async function deployment(folder = tempFolder(), from?: string) {
     database,
     deployment: opened,
     authorityId: known?.id ?? '',
-    add: (slug: string) => createAuthority(systemCall(opened), { slug, entityId: `http://localhost:8080/${slug}` }),
+    add: (slug: string) => createAuthority(startingCall(opened), { slug, entityId: `http://localhost:8080/${slug}` }),
     close: () => opened.close(),
   };
 }

@@ -109,6 +109,29 @@ describe('serve --public-only', () => {
 });
 
 describe('operation', () => {
+  it.skipIf(process.platform !== 'linux')('metrics stay on loopback when the service listens everywhere, unless they are told otherwise', async () => {
+    const reached = (url: string) =>
+      fetch(url).then(
+        ({ status }) => status,
+        () => 'refused',
+      );
+    // Another address of this machine: on Linux all of 127.0.0.0/8 is.
+    const elsewhere = '127.0.0.2';
+    for (const [HOLDFAST_METRICS_HOST, from] of [
+      [undefined, 'refused'],
+      ['0.0.0.0', 200],
+    ] as const) {
+      const port = await freePort();
+      const env = { HOLDFAST_HOST: '0.0.0.0', HOLDFAST_METRICS_PORT: String(port), ...(HOLDFAST_METRICS_HOST && { HOLDFAST_METRICS_HOST }) };
+      const server = await startProcess(tempFolder(), { env });
+      const service = new URL(server.url).port;
+      expect(await reached(`http://${elsewhere}:${service}/healthz`)).toBe(200);
+      expect(await reached(`http://127.0.0.1:${port}/metrics`)).toBe(200);
+      expect(await reached(`http://${elsewhere}:${port}/metrics`)).toBe(from);
+      await server.kill('SIGTERM');
+    }
+  });
+
   it('health, readiness, metrics on a listener of their own, graceful stop', async () => {
     const metricsPort = await freePort();
     const server = await startProcess(tempFolder(), { env: { HOLDFAST_METRICS_PORT: String(metricsPort) } });

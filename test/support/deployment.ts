@@ -6,7 +6,7 @@ import { newSealKey } from '../../src/keys/random.js';
 import { importSealKey } from '../../src/keys/seal.js';
 import { createApiKey, ensureOwner } from '../../src/operations/access/api-keys.js';
 import { createAuthority, type NewAuthority } from '../../src/operations/authorities/authorities.js';
-import { type Call, type Deployment, systemCall } from '../../src/operations/call.js';
+import { type Call, type Deployment, startingCall } from '../../src/operations/call.js';
 import { trustedClock } from '../../src/operations/clock/trusted-clock.js';
 import { exploringDirectly } from '../../src/operations/explore-directly.js';
 import type { Outbound } from '../../src/outbound/outbound.js';
@@ -29,7 +29,7 @@ export interface Answer {
 
 export interface TestDeployment extends TestStore {
   readonly deployment: Deployment;
-  readonly call: Call;
+  readonly call: Call<unknown>;
   readonly token: string;
   /** Seconds; set it to travel. */
   clock: number;
@@ -91,7 +91,7 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
     exploringDirectly({ store: fresh.store, custody, outbound, clock: trustedClock({ now, elapsed }, { development: false }), development: false });
   const deployment = started();
   const token = (await ensureOwner(deployment, undefined)) as string;
-  const call = systemCall(deployment);
+  const call = startingCall(deployment);
   await createAuthority(call, { slug: 'main', entityId: ANCHOR, ...authority });
   const admin = createAdminApp(() => deployment);
   const context = { published: fresh.published, inbox: fresh.inbox, now, development: false };

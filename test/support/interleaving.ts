@@ -2,7 +2,7 @@ import type { Call } from '../../src/operations/call.js';
 import type { Store } from '../../src/store/store.js';
 
 /** A call in whose first change something else happens: between what it decides and what it commits. */
-export function afterDeciding(call: Call, act: () => Promise<unknown>): Call {
+export function afterDeciding(call: Call<unknown>, act: () => Promise<unknown>): Call<unknown> {
   let happened = false;
   const store: Store = {
     ...call.store,
@@ -21,6 +21,18 @@ export function afterDeciding(call: Call, act: () => Promise<unknown>): Call {
   };
   return { ...call, store };
 }
+
+/** Something happens between what a request found and what it decides. */
+export const beforeDeciding = (call: Call<unknown>, act: () => Promise<unknown>): Call<unknown> => ({
+  ...call,
+  store: {
+    ...call.store,
+    change: async (request) => {
+      await act();
+      return call.store.change(request);
+    },
+  },
+});
 
 /** What became of it: `done`, or the code of the refusal. */
 export const outcomeOf = (asked: Promise<unknown>): Promise<string> =>

@@ -4,7 +4,7 @@ import { insertRows } from '../../store/bulk.js';
 import type { Database } from '../../store/database.js';
 import { apiKey, authority, type Role } from '../../store/schema.js';
 import type { Actor } from '../../store/event.js';
-import { allow, type Call, change, DEPLOYMENT, type Deployment, SYSTEM, systemCall } from '../call.js';
+import { allow, type Call, change, DEPLOYMENT, type Deployment, SYSTEM, startingCall } from '../call.js';
 import { Refusal } from '../refusal.js';
 
 export type ApiKeyRow = typeof apiKey.$inferSelect;
@@ -20,7 +20,11 @@ export interface ApiKeyInput {
 }
 
 /** Make an API key. Only its hash is kept: the token is shown once. */
-export async function createApiKey(call: Call, input: ApiKeyInput, token = newApiKey()): Promise<{ readonly row: ApiKeyRow; readonly token: string }> {
+export async function createApiKey(
+  call: Call<{ readonly row: ApiKeyRow; readonly token: string }>,
+  input: ApiKeyInput,
+  token = newApiKey(),
+): Promise<{ readonly row: ApiKeyRow; readonly token: string }> {
   allow(call, 'administer', null);
   if (typeof input.expiresAt === 'number' && input.expiresAt <= call.now())
     throw new Refusal('invalid_request', `expires_at: ${input.expiresAt} is past; give seconds since the epoch`);
@@ -74,7 +78,7 @@ export async function recoverOwner(
   name: string,
 ): Promise<{ readonly row: ApiKeyRow; readonly token: string }> {
   const token = newApiKey();
-  const { actor } = SYSTEM;
+  const actor = SYSTEM;
   const row = await newRow(now(), actor, { name, role: 'owner', authorities: null }, token);
   return store.change({
     authorityId: DEPLOYMENT,
@@ -93,7 +97,7 @@ export async function recoverOwner(
 const usable = (now: number) => and(isNull(apiKey.revokedAt), or(isNull(apiKey.expiresAt), gt(apiKey.expiresAt, now)));
 
 /** End an API key at once. The last owner key of the whole deployment that has no end stays: one that expires is no owner for long. @throws Refusal last_owner */
-export async function revokeApiKey(call: Call, id: string): Promise<ApiKeyRow> {
+export async function revokeApiKey(call: Call<ApiKeyRow>, id: string): Promise<ApiKeyRow> {
   allow(call, 'administer', null);
   const { db } = call.store;
   return change(call, {
@@ -133,7 +137,7 @@ export async function findApiKey({ store: { db }, now }: Deployment, token: stri
 const ENVIRONMENT_KEY = 'HOLDFAST_ADMIN_TOKEN';
 
 /** The key of the variable follows it: tokens it had before end, each with its event. */
-async function endFormerTokens(call: Call, current: string): Promise<void> {
+async function endFormerTokens(call: Call<unknown>, current: string): Promise<void> {
   const { db } = call.store;
   const former = await db
     .select({ id: apiKey.id })
@@ -148,7 +152,7 @@ async function endFormerTokens(call: Call, current: string): Promise<void> {
  * @returns the token when it was made here and has to be shown once
  */
 export async function ensureOwner(deployment: Deployment, given: string | undefined): Promise<string | undefined> {
-  const call = systemCall(deployment);
+  const call = startingCall(deployment);
   if (given !== undefined) {
     if (given.length < 16) throw new Error('HOLDFAST_ADMIN_TOKEN is shorter than 16 characters');
     const digest = await sha256(given);

@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm';
 import {
   type Constraints,
   entityConfigurationUrl,
+  limits,
   mediaTypes,
   type Metadata,
   type Result,
@@ -21,6 +22,7 @@ import { expectTrustedClock } from '../clock/trusted-clock.js';
 import { fromCustody } from '../keys/from-custody.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectConfirmed } from './expect-confirmed.js';
+import { legibleKeys, tellableKeys } from './legible-keys.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
 
 /** Everything an authority's artefacts are made of, read once per operation or slice. */
@@ -84,9 +86,12 @@ export function authorityMetadata({ entityId, metadata, clientAuth }: Pick<Autho
   return { ...metadata, federation_entity: { ...metadata['federation_entity'], ...endpoints } };
 }
 
-/** Renew at half-life with up to 10 % jitter, at most once a minute; not at all when exp already is the cap. */
-function renewal(iat: number, exp: number, cap: number | null): number | null {
-  if (cap !== null && exp >= cap) return null;
+/**
+ * Renew at half-life with up to 10 % jitter, at most once a minute; not at all when exp already is the cap. A mark that ends so
+ * is looked at then: another grant may have its place (store/mark-places.ts).
+ */
+function renewal(kind: NewArtefact['kind'], iat: number, exp: number, cap: number | null): number | null {
+  if (cap !== null && exp >= cap) return kind === 'mark' && cap < limits.MAX_TIME ? cap : null;
   const life = exp - iat;
   return iat + Math.max(60, Math.floor(life / 2 + (Math.random() * life) / 10));
 }
@@ -108,7 +113,7 @@ export async function artefactOf(issuer: Issuer, kind: Kind, mediaType: string, 
     cap,
     kid: issuer.signer.kid,
     generation: issuer.authority.generation,
-    renewAt: exp === null ? null : renewal(iat, exp, cap),
+    renewAt: exp === null ? null : renewal(kind.kind, iat, exp, cap),
     leaseUntil: 0,
   };
 }
@@ -142,7 +147,7 @@ export async function signedConfiguration(deployment: Deployment, issuer: Issuer
       sub: authority.entityId as never,
       iat,
       exp,
-      jwks: { keys: publishedKeys(keys) },
+      jwks: { keys: publishedKeys(await legibleKeys(deployment, authority.id, keys)) },
       metadata: authorityMetadata(authority),
       ...(authority.authorityHints.length && { authority_hints: authority.authorityHints as never }),
       ...(shown.length && { trust_marks: shown.map(({ trustMarkType, bytes }) => ({ trust_mark_type: trustMarkType, trust_mark: bytes })) }),
@@ -163,7 +168,10 @@ export async function signedConfiguration(deployment: Deployment, issuer: Issuer
 /** Sign the former keys (§8.7). Without exp: it is signed anew at every key change. */
 export async function signedHistoricalKeys(deployment: Deployment, issuer: Issuer): Promise<NewArtefact> {
   const iat = deployment.now();
-  const compact = await signHistoricalKeys({ iss: issuer.authority.entityId, iat, keys: historicalKeys(issuer.keys) }, issuer.signer);
+  const compact = await signHistoricalKeys(
+    { iss: issuer.authority.entityId, iat, keys: historicalKeys(await tellableKeys(deployment, issuer.authority.id, issuer.keys)) },
+    issuer.signer,
+  );
   return artefactOf(issuer, { kind: 'historical_keys', key: '' }, mediaTypes.JWK_SET_JWT, compact, iat, null);
 }
 

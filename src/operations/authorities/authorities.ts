@@ -92,7 +92,7 @@ export interface NewAuthority extends AuthorityInput {
 }
 
 /** Make an authority with its first key, active at once, and publish its configuration. @throws Refusal */
-export async function createAuthority(call: Call, input: NewAuthority): Promise<AuthorityRow> {
+export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthority): Promise<AuthorityRow> {
   allow(call, 'administer', null);
   const { db } = call.store;
   if (!SLUG.test(input.slug)) throw new Refusal('invalid_request', 'a slug is 1 to 40 characters of a-z, 0-9 and -, not beginning with -');
@@ -183,7 +183,7 @@ const RESIGNS = ['statementLifetime', 'ecLocation'] as const;
  * @param findings what is told along with the answer
  */
 export async function changeAuthority(
-  call: Call,
+  call: Call<WithFindings<AuthorityRow>>,
   slug: string,
   { version, ...input }: AuthorityInput & { readonly version?: number | undefined },
   findings: readonly Judged[] = [],

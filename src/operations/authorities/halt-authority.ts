@@ -24,8 +24,8 @@ export const moved = ({ state, stateReason, cut, updatedAt, v }: AuthorityRow) =
  * which is definite: 503 would mean "try again", and a verifier may keep what it has until then.
  * @throws Refusal invalid_request, wrong_state when it is retired
  */
-export async function haltAuthority(asked: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
-  const call: Call = { ...asked, custody: hurried(asked.custody) };
+export async function haltAuthority(asked: Call<MovedAuthority>, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+  const call: Call<MovedAuthority> = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'cut', slug);
   if (!reason) throw new Refusal('invalid_request', 'halting an authority needs a reason');
   const { db } = call.store;
@@ -37,7 +37,15 @@ export async function haltAuthority(asked: Call, slug: string, reason: string | 
     urgent: true,
     async decide(watch) {
       const before = await findAuthority(db, slug);
-      if (before.state === 'halted') return { events: [], statements: [], result: { authority: before, already: true } };
+      // Told all the same, to whoever is about to bring it back (overtaken.ts).
+      const again = {
+        type: 'authority.halted',
+        subjectKind: 'authority',
+        subjectId: id,
+        reason,
+        detail: { entity_id: before.entityId, already: true },
+      } as const;
+      if (before.state === 'halted') return { events: [again], statements: [], result: { authority: before, already: true } };
       if (before.state === 'retired') throw new Refusal('wrong_state', `the authority ${slug} is retired: nothing of it is served`);
       const now = call.now();
       const after: AuthorityRow = { ...before, state: 'halted', stateReason: reason, cut: before.cut + 1, updatedAt: now, v: before.v + 1 };

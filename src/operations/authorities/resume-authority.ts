@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm';
+import { limits } from '../../federation/entry.js';
 import { putArtefacts } from '../../store/bulk.js';
 import { raw, type Statement } from '../../store/database.js';
 import { consequencesOf } from '../facts.js';
@@ -9,6 +10,7 @@ import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { savedKeys, swap } from '../keys/change-keys.js';
 import { heirAmong, spareKey } from '../keys/heir.js';
 import { restoreAll } from '../members/restore-members.js';
+import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, expectNotOvertaken, findAuthority } from '../registry.js';
 import { type MovedAuthority, moved } from './halt-authority.js';
@@ -21,12 +23,13 @@ import { leaveMemberships } from './memberships.js';
  * Where no key signs, one that can takes over.
  * @throws Refusal invalid_request, wrong_state when it is retired or no key of it can sign
  */
-export async function resumeAuthority(call: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, reason: string | undefined): Promise<MovedAuthority> {
   allow(call, 'approve', slug);
   if (!reason) throw new Refusal('invalid_request', 'resuming an authority needs a reason');
   const { db } = call.store;
   const found = await findAuthority(db, slug);
   const { id } = found;
+  const asked = await askedAt(db, id);
   const signs = ({ state }: AuthorityKeyRow) => state === 'active';
   const spare = (await authorityKeys(db, id)).some(signs) ? undefined : await spareKey(call, found);
   const done = await change<MovedAuthority>(call, {
@@ -38,6 +41,7 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
       if (before.state === 'active') return { events: [], statements: [], result: { authority: before, already: true } };
       if (before.state === 'retired') throw new Refusal('wrong_state', `the authority ${slug} is retired, and that is final`);
       expectNotOvertaken(found.cut, before.cut);
+      await expectNotCutSince(db, asked, [id]);
       const now = call.now();
       const after: AuthorityRow = { ...nextGeneration(before, now), state: 'active', stateReason: null };
       // Its key was revoked while it was halted, when no other one could be had.
@@ -84,7 +88,7 @@ export async function resumeAuthority(call: Call, slug: string, reason: string |
 /** Marks are renewed when they would have been (artefacts/publish.ts), those that ended or are withheld at once. */
 const marksDue = (authorityId: string, now: number): Statement =>
   raw(
-    `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? OR withheld IS NOT NULL THEN ? WHEN cap IS NOT NULL AND exp >= cap THEN NULL ELSE iat + (exp - iat) / 2 END
+    `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? OR withheld IS NOT NULL THEN ? WHEN exp >= cap THEN nullif(cap, ${limits.MAX_TIME}) ELSE iat + (exp - iat) / 2 END
      WHERE authority_id = ? AND kind = 'mark'`,
     now,
     now,

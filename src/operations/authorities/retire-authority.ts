@@ -25,8 +25,8 @@ const REASON = 'superseded';
  * that what it signed in its time can be judged (§8.7). Its identifier and its place are not used again.
  * @throws Refusal invalid_request
  */
-export async function retireAuthority(asked: Call, slug: string, reason: string | undefined): Promise<MovedAuthority> {
-  const call: Call = { ...asked, custody: hurried(asked.custody) };
+export async function retireAuthority(asked: Call<MovedAuthority>, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+  const call: Call<MovedAuthority> = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'administer', slug);
   if (!reason) throw new Refusal('invalid_request', 'retiring an authority needs a reason');
   const { db } = call.store;

@@ -21,7 +21,7 @@ export async function readClock(call: Call): Promise<ClockState> {
  * Somebody has looked at a clock that is not trusted and says that it is right. What was signed ahead of it, which nobody can
  * verify before then, is due at once, and so is what was found out with it; its leases end.
  */
-export async function confirmClock(call: Call, reason: string): Promise<ClockState> {
+export async function confirmClock(call: Call<ClockState>, reason: string): Promise<ClockState> {
   allow(call, 'administer', null);
   const { clock, store } = call;
   const { db } = store;

@@ -12,12 +12,12 @@ import { noteSuperiors } from './note-superiors.js';
  * @throws Refusal key_not_ready, wrong_state
  */
 export async function activateKey(
-  call: Call,
+  call: Call<AuthorityKeyRow>,
   slug: string,
   kid: string,
   { force = false, reason, ask = true }: { readonly force?: boolean; readonly reason?: string | undefined; readonly ask?: boolean } = {},
 ): Promise<AuthorityKeyRow> {
-  allow(call, 'keys', slug);
+  allow(call, 'rotate', slug);
   const row = await findAuthority(call.store.db, slug);
   if (ask && !force && row.authorityHints.length) await noteSuperiors(call, slug);
   return changeKeys(call, slug, row.id, async (keys, current) => {

@@ -39,7 +39,7 @@ export interface KeyChange {
 
 /** Every change of keys: rows, configuration, historical keys and, when the signer changed, a re-signing; one commit. */
 export function changeKeys(
-  call: Call,
+  call: Call<AuthorityKeyRow>,
   slug: string,
   authorityId: string,
   decide: (keys: readonly AuthorityKeyRow[], row: AuthorityRow, watch: Watch) => Promise<KeyChange | AuthorityKeyRow>,

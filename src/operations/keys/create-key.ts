@@ -18,8 +18,8 @@ export interface KeyInput {
 }
 
 /** Make or take over a key. @throws Refusal findings, already_exists; CustodyAway */
-export async function createKey(call: Call, slug: string, input: KeyInput): Promise<AuthorityKeyRow> {
-  allow(call, 'keys', slug);
+export async function createKey(call: Call<AuthorityKeyRow>, slug: string, input: KeyInput): Promise<AuthorityKeyRow> {
+  allow(call, 'rotate', slug);
   const { id: authorityId, keyAlg } = await findAuthority(call.store.db, slug);
   const id = newId('key');
   const custody = fromCustody(call.custody);

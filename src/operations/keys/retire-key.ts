@@ -10,12 +10,12 @@ import { changeKeys, pick, swap } from './change-keys.js';
  * @throws Refusal key_not_ready, wrong_state
  */
 export async function retireKey(
-  call: Call,
+  call: Call<AuthorityKeyRow>,
   slug: string,
   kid: string,
   { force = false, reason }: { readonly force?: boolean; readonly reason?: string | undefined } = {},
 ): Promise<AuthorityKeyRow> {
-  allow(call, 'keys', slug);
+  allow(call, 'rotate', slug);
   const { id } = await findAuthority(call.store.db, slug);
   return changeKeys(call, slug, id, async (keys, { configurationLifetime, statementLifetime }) => {
     const before = pick(keys, kid);

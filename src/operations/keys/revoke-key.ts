@@ -23,8 +23,8 @@ const SIGNED = ['active', 'retiring', 'historical'];
  * that does not answer nothing is served until it does.
  * @throws Refusal invalid_request for an unknown reason, wrong_state where `compromised` would be taken back
  */
-export async function revokeKey(asked: Call, slug: string, kid: string, reason: string): Promise<Revoked> {
-  const call: Call = { ...asked, custody: hurried(asked.custody) };
+export async function revokeKey(asked: Call<Revoked>, slug: string, kid: string, reason: string): Promise<Revoked> {
+  const call: Call<Revoked> = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'keys', slug);
   if (!isRevocationReason(reason)) throw new Refusal('invalid_request', explainReason(reason));
   const authority = await findAuthority(call.store.db, slug);
@@ -61,7 +61,7 @@ export async function revokeKey(asked: Call, slug: string, kid: string, reason: 
 }
 
 /** An authority that lost its key while no other one could be had: it gets one as soon as the custody gives one. */
-export async function findHeir(call: Call, row: AuthorityRow): Promise<AuthorityKeyRow> {
+export async function findHeir(call: Call<AuthorityKeyRow>, row: AuthorityRow): Promise<AuthorityKeyRow> {
   const spare = await spareKey(call, row);
   return changeKeys(call, row.slug, row.id, async (keys) => {
     const active = keys.find(({ state }) => state === 'active');

@@ -10,7 +10,7 @@ import { findHeir } from './revoke-key.js';
 const WAITS = ['key_not_ready', 'wrong_state'];
 
 /** The schedule: stage the next key ahead of time, activate it when it is due and ready, retire the old one. */
-export async function rotateBySchedule(call: Call, row: AuthorityRow): Promise<readonly string[]> {
+export async function rotateBySchedule(call: Call<unknown>, row: AuthorityRow): Promise<readonly string[]> {
   const { keyRotation, configurationLifetime } = row;
   const done: string[] = [];
   const now = call.now();

@@ -4,8 +4,8 @@ import { type AuthorityKeyRow, findAuthority } from '../registry.js';
 import { changeKeys, pick, swap } from './change-keys.js';
 
 /** Publish a key that was made without being published. */
-export async function stageKey(call: Call, slug: string, kid: string): Promise<AuthorityKeyRow> {
-  allow(call, 'keys', slug);
+export async function stageKey(call: Call<AuthorityKeyRow>, slug: string, kid: string): Promise<AuthorityKeyRow> {
+  allow(call, 'rotate', slug);
   const { id } = await findAuthority(call.store.db, slug);
   return changeKeys(call, slug, id, async (keys, { configurationExp }) => {
     const before = pick(keys, kid);

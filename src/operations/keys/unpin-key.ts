@@ -57,7 +57,7 @@ export async function unpinKey(call: Call, of: AuthorityRow, pin: AnchorRow, gon
 export const pinnedByNoOther = (of: AuthorityRow, { text }: GoneKey, pins: readonly AnchorRow[]): Statement =>
   onlyWhile(
     of.id,
-    'NOT EXISTS (SELECT 1 FROM anchor_pin WHERE instr(jwks, ?) > 0 AND authority_id || char(10) || entity_id NOT IN (SELECT value FROM json_each(?)))',
+    `NOT EXISTS (SELECT 1 FROM anchor_pin WHERE instr(jwks, ?) > 0 AND authority_id || '\n' || entity_id NOT IN (SELECT value FROM json_each(?)))`,
     text,
     JSON.stringify(pins.map(({ authorityId, entityId }) => `${authorityId}\n${entityId}`)),
   );

@@ -4,12 +4,14 @@ import { insertRows } from '../../store/bulk.js';
 import { giveUpPlace, holdPlaces, passPlaces } from '../../store/mark-places.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { HeadMoved } from '../../store/change.js';
+import type { NewEvent } from '../../store/event.js';
 import { allow, type Call, change } from '../call.js';
 import { ifPossible, withdrawMarks } from './cut-marks.js';
 import { placeOf, publishMarks } from './reissue-marks.js';
 import { type GrantRow, issueMark, markKey, type MarkRow } from './issue-mark.js';
 import { findMarkType } from './mark-types.js';
 import { issuerOf, published } from '../artefacts/publish.js';
+import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, expectNotOvertaken, findAuthority, findMember, type MemberRow } from '../registry.js';
 
@@ -42,11 +44,13 @@ async function memberOf(call: Call, issuing: AuthorityRow, input: GrantInput): P
  * chain of the member's authority as well, so it can never pass a suspension.
  * @throws Refusal wrong_state, not_found, already_exists, findings
  */
-export async function grantMark(call: Call, slug: string, input: GrantInput): Promise<Granted> {
+export async function grantMark(call: Call<Granted>, slug: string, input: GrantInput): Promise<Granted> {
   allow(call, 'approve', slug);
   const { db } = call.store;
   const issuing = await findAuthority(db, slug);
+  const asked = await askedAt(db, issuing.id);
   const found = await memberOf(call, issuing, input);
+  const askedAbroad = await askedAt(db, found.authorityId);
   const id = newId('tmg');
   const seen = await findGrant(call, issuing.id, input.type, found.id);
   return change<Granted>(call, {
@@ -61,6 +65,10 @@ export async function grantMark(call: Call, slug: string, input: GrantInput): Pr
       const before = await findGrant(call, issuing.id, type.trustMarkType, about.id);
       if (before?.state === 'active') throw new Refusal('already_exists', `${about.entityId} has this mark already (grant ${before.id})`);
       expectNotOvertaken(seen?.v, before?.v);
+      expectNotOvertaken(found.cut, about.cut);
+      // A first grant has no row that a halt of its type could have raised.
+      await expectNotCutSince(db, asked, [type.trustMarkType, before?.id ?? id]);
+      await expectNotCutSince(db, askedAbroad, [about.id]);
       const now = call.now();
       const grant: GrantRow = {
         id: before?.id ?? id,
@@ -126,7 +134,7 @@ export async function grantById({ store: { db } }: Call, authorityId: string, id
 }
 
 /** Withdraw a grant: every mark issued from it turns to `revoked` in this commit. @throws Refusal not_found */
-export async function withdrawGrant(call: Call, slug: string, id: string, reason: string): Promise<Granted> {
+export async function withdrawGrant(call: Call<Granted>, slug: string, id: string, reason: string): Promise<Granted> {
   allow(call, 'cut', slug);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
@@ -137,18 +145,18 @@ export async function withdrawGrant(call: Call, slug: string, id: string, reason
     urgent: true,
     async decide() {
       const before = await grantById(call, authorityId, id);
-      if (before.state === 'revoked') return { events: [], statements: [], result: { grant: before, mark: null } };
+      const told = (detail: object): NewEvent => ({
+        type: 'trust_mark.withdrawn',
+        subjectKind: 'trust_mark',
+        subjectId: id,
+        reason,
+        detail: { entity_id: entityId, trust_mark_type: before.trustMarkType, ...detail },
+      });
+      // Told all the same, to whoever is about to grant it again (overtaken.ts).
+      if (before.state === 'revoked') return { events: [told({ already: true })], statements: [], result: { grant: before, mark: null } };
       const grant: GrantRow = { ...before, state: 'revoked', reason, updatedAt: call.now(), v: before.v + 1 };
       return {
-        events: [
-          {
-            type: 'trust_mark.withdrawn',
-            subjectKind: 'trust_mark',
-            subjectId: id,
-            reason,
-            detail: { entity_id: entityId, trust_mark_type: before.trustMarkType },
-          },
-        ],
+        events: [told({})],
         statements: [
           ...(await withdrawMarks(call, await findAuthority(db, slug), eq(trustMark.grantId, id), reason)),
           giveUpPlace(before),
@@ -166,7 +174,7 @@ export async function withdrawGrant(call: Call, slug: string, id: string, reason
  * withdrawn one was the current one. When none can be signed now its place is held: the withdrawal waits for no signature.
  * @throws Refusal not_found, wrong_state
  */
-export async function withdrawInstance(call: Call, slug: string, jti: string, reason: string): Promise<MarkRow> {
+export async function withdrawInstance(call: Call<MarkRow>, slug: string, jti: string, reason: string): Promise<MarkRow> {
   allow(call, 'cut', slug);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);

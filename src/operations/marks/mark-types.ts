@@ -1,12 +1,14 @@
 import { and, asc, count, eq, gt, isNull, sql } from 'drizzle-orm';
 import { isTrustMarkType, parseTrustMarkDelegation } from '../../federation/entry.js';
 import { insertRows } from '../../store/bulk.js';
+import type { NewEvent } from '../../store/event.js';
 import { giveUpPlacesOf } from '../../store/mark-places.js';
 import { trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { withdrawMarks } from './cut-marks.js';
 import { moveEnd } from '../members/move-end.js';
 import type { MarkTypeRow } from './issue-mark.js';
+import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectNotOvertaken, expectVersion, findAuthority } from '../registry.js';
 import { readUrl } from '../../federation/read-url.js';
@@ -60,7 +62,7 @@ function settings(call: Call, issuer: string, type: string, input: MarkTypeInput
 }
 
 /** Begin to issue a type of Trust Mark (§7). @throws Refusal already_exists, invalid_request, findings */
-export async function createMarkType(call: Call, slug: string, type: string, input: MarkTypeInput): Promise<MarkTypeRow> {
+export async function createMarkType(call: Call<MarkTypeRow>, slug: string, type: string, input: MarkTypeInput): Promise<MarkTypeRow> {
   allow(call, 'administer', slug);
   if (!isTrustMarkType(type)) throw new Refusal('invalid_request', 'a trust mark type is a URL, so that it collides with nobody else’s (§7.1)');
   const { id: authorityId, entityId } = await findAuthority(call.store.db, slug);
@@ -108,7 +110,7 @@ export async function createMarkType(call: Call, slug: string, type: string, inp
 
 /** Change a type; marks already issued stay as they are until their renewal, those without end are due for one at once. */
 export async function changeMarkType(
-  call: Call,
+  call: Call<MarkTypeRow>,
   slug: string,
   type: string,
   { version, ...input }: MarkTypeInput & { readonly version?: number | undefined },
@@ -141,7 +143,7 @@ export async function changeMarkType(
 
 /** Withdraw every mark of a type in one commit and issue no more; or, resumed, allow grants again. */
 export async function haltMarkType(
-  call: Call,
+  call: Call<MarkTypeRow & { readonly withdrawn: number }>,
   slug: string,
   type: string,
   halt: boolean,
@@ -151,6 +153,7 @@ export async function haltMarkType(
   if (halt && !reason) throw new Refusal('invalid_request', 'halting a type needs a reason');
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
+  const asked = await askedAt(db, authorityId);
   const { v: seen } = await findMarkType(call, authorityId, type);
   return change<MarkTypeRow & { readonly withdrawn: number }>(call, {
     authorityId,
@@ -160,8 +163,11 @@ export async function haltMarkType(
     async decide() {
       const before = await findMarkType(call, authorityId, type);
       const state = halt ? ('halted' as const) : ('active' as const);
-      if (before.state === state) return { events: [], statements: [], result: { ...before, withdrawn: 0 } };
-      if (!halt) expectNotOvertaken(seen, before.v);
+      if (before.state === state) return { events: halt ? [haltedAgain(type, reason)] : [], statements: [], result: { ...before, withdrawn: 0 } };
+      if (!halt) {
+        expectNotOvertaken(seen, before.v);
+        await expectNotCutSince(db, asked, [type]);
+      }
       const now = call.now();
       const ofType = eq(trustMark.trustMarkType, type);
       const [live] = await db
@@ -202,6 +208,15 @@ export async function haltMarkType(
     },
   });
 }
+
+/** Nothing is left to withdraw; it is told all the same, to whoever is about to resume the type or to grant it (overtaken.ts). */
+const haltedAgain = (type: string, reason: string | undefined): NewEvent => ({
+  type: 'trust_mark_type.halted',
+  subjectKind: 'trust_mark_type',
+  subjectId: type,
+  reason,
+  detail: { withdrawn: 0, already: true },
+});
 
 export async function listMarkTypes(call: Call, slug: string): Promise<readonly MarkTypeRow[]> {
   allow(call, 'read', slug);

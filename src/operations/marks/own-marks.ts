@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, eq, isNull, lt, lte, or, sql } from 'drizzle-orm';
 import { type Finding, finding, mediaTypes, parseJws, type Result, validateEntityConfiguration, verifyJws } from '../../federation/entry.js';
 import { insertRows, putArtefacts } from '../../store/bulk.js';
 import { artefact, authority, ownTrustMark } from '../../store/schema.js';
@@ -11,6 +11,11 @@ import { statementSource } from '../resolving/statement-source.js';
 
 /** How often an issuer is asked whether a mark still stands (seconds). */
 const CHECK_EVERY = 6 * 60 * 60;
+/**
+ * What an issuer gives for a shorter time than twice this (seconds) is not shown all the time: how often it makes us sign, and
+ * write events, is not its to say.
+ */
+const FRESH_EVERY = 30 * 60;
 
 /** A mark about us, verified with the keys its issuer publishes; whether a Trust Anchor accepts the issuer is for the readers of our configuration. */
 export async function readMark(deployment: Deployment, { subject, mark }: Questions['mark']['asked']): Promise<Result<ReadMark>> {
@@ -30,19 +35,19 @@ export async function readMark(deployment: Deployment, { subject, mark }: Questi
 }
 
 /** Write the marks an authority shows, and sign its configuration with them. */
-function rewrite(
-  call: Call,
+function rewrite<T>(
+  call: Call<T>,
   slug: string,
   id: string,
-  decide: (marks: readonly OwnMarkRow[]) => { event: string; detail: Record<string, unknown>; put?: OwnMarkRow; drop?: OwnMarkRow },
+  decide: (marks: readonly OwnMarkRow[]) => { event: string; detail: Record<string, unknown>; put?: OwnMarkRow; drop?: OwnMarkRow; result: T },
 ) {
   const { db } = call.store;
-  return change<OwnMarkRow | null>(call, {
+  return change<T>(call, {
     authorityId: id,
     scope: null,
     async decide() {
       const before = await ownMarks(call, id);
-      const { event, detail, put, drop } = decide(before);
+      const { event, detail, put, drop, result } = decide(before);
       const same = (a: OwnMarkRow, b: OwnMarkRow | undefined) => a.trustMarkType === b?.trustMarkType && a.iss === b.iss;
       const after = [...before.filter((one) => !same(one, put) && !same(one, drop)), ...(put ? [put] : [])];
       const configuration = await signedConfiguration(call, await issuerOf(call, await findAuthority(db, slug)), after);
@@ -67,7 +72,7 @@ function rewrite(
             : []),
           ...putArtefacts([configuration]),
         ],
-        result: put ?? null,
+        result,
       };
     },
   });
@@ -78,24 +83,24 @@ function rewrite(
  * From then on it is refreshed from the issuer ahead of its end and taken out when it was withdrawn.
  * @throws Refusal findings
  */
-export async function showOwnMark(call: Call, slug: string, compact: string): Promise<OwnMarkRow> {
+export async function showOwnMark(call: Call<OwnMarkRow>, slug: string, compact: string): Promise<OwnMarkRow> {
   allow(call, 'administer', slug);
   const row = await findAuthority(call.store.db, slug);
   const mark = await call.explorer.ask('mark', { subject: row.entityId, mark: compact });
   if (!mark.ok) throw refuseFindings('this mark is not shown', mark.findings);
   const { iss, type, exp } = mark.value;
   const put: OwnMarkRow = { authorityId: row.id, trustMarkType: type, iss, bytes: compact, exp, checkedAt: call.now(), problem: null };
-  return (await rewrite(call, slug, row.id, () => ({ event: 'own_trust_mark.shown', detail: { iss, exp }, put }))) as OwnMarkRow;
+  return rewrite(call, slug, row.id, () => ({ event: 'own_trust_mark.shown', detail: { iss, exp }, put, result: put }));
 }
 
 /** Take a mark of others out of the configuration. @throws Refusal not_found */
-export async function hideOwnMark(call: Call, slug: string, type: string, iss: string | undefined): Promise<void> {
+export async function hideOwnMark(call: Call<void>, slug: string, type: string, iss: string | undefined): Promise<void> {
   allow(call, 'administer', slug);
   const row = await findAuthority(call.store.db, slug);
   await rewrite(call, slug, row.id, (marks) => {
     const drop = marks.find((one) => one.trustMarkType === type && (iss === undefined || one.iss === iss));
     if (!drop) throw new Refusal('not_found', 'the configuration shows no such mark');
-    return { event: 'own_trust_mark.hidden', detail: { iss: drop.iss }, drop };
+    return { event: 'own_trust_mark.hidden', detail: { iss: drop.iss }, drop, result: undefined };
   });
 }
 
@@ -121,6 +126,7 @@ export async function refreshOwnMarks(deployment: Deployment, limit = 10): Promi
     .where(
       and(
         eq(authority.state, 'active'),
+        lte(ownTrustMark.checkedAt, now - FRESH_EVERY),
         or(
           lt(ownTrustMark.checkedAt, now - CHECK_EVERY),
           lt(ownTrustMark.exp, now),
@@ -137,26 +143,45 @@ export async function refreshOwnMarks(deployment: Deployment, limit = 10): Promi
 /** Noted before an issuer is asked: one whose answer stops us is not asked again at once. */
 const ASKED = 'the issuer was asked, and reading its answer came to no end';
 
-async function refresh(call: Call, row: AuthorityRow, mark: OwnMarkRow): Promise<void> {
+async function refresh(call: Call<unknown>, row: AuthorityRow, mark: OwnMarkRow): Promise<void> {
   const now = call.now();
   const ended = mark.exp !== null && mark.exp <= now;
-  const drop = (why: string) => rewrite(call, row.slug, row.id, () => ({ event: 'own_trust_mark.dropped', detail: { iss: mark.iss, why }, drop: mark }));
+  const drop = (why: string) =>
+    rewrite(call, row.slug, row.id, () => ({ event: 'own_trust_mark.dropped', detail: { iss: mark.iss, why }, drop: mark, result: undefined }));
+  const noted = (problem: string | null) =>
+    call.store.db
+      .update(ownTrustMark)
+      .set({ checkedAt: now, problem })
+      .where(and(eq(ownTrustMark.authorityId, row.id), eq(ownTrustMark.trustMarkType, mark.trustMarkType), eq(ownTrustMark.iss, mark.iss)));
+  /** A look that ends as the one before is no news. One with a problem comes once in `CHECK_EVERY`, so events are few whatever the issuer does. */
   const note = (problem: string | null) =>
-    call.store.write([
-      call.store.db
-        .update(ownTrustMark)
-        .set({ checkedAt: now, problem })
-        .where(and(eq(ownTrustMark.authorityId, row.id), eq(ownTrustMark.trustMarkType, mark.trustMarkType), eq(ownTrustMark.iss, mark.iss))),
-    ]);
+    mark.problem !== ASKED && (problem === null) === (mark.problem === null)
+      ? call.store.write([noted(problem)])
+      : change<void>(call, {
+          authorityId: row.id,
+          scope: null,
+          decide: async () => ({
+            events: [
+              {
+                type: problem === null ? 'own_trust_mark.confirmed' : 'own_trust_mark.not_confirmed',
+                subjectKind: 'trust_mark',
+                subjectId: mark.trustMarkType,
+                detail: { iss: mark.iss, ...(problem !== null && { problem: problem.slice(0, 300) }) },
+              },
+            ],
+            statements: [noted(problem)],
+            result: undefined,
+          }),
+        });
   if (ended && mark.problem === ASKED) return void (await drop('it ended'));
-  await note(ASKED);
+  await call.store.write([noted(ASKED)]);
   const fresh = await fetchMark(call, row, mark);
   const gone = !fresh.ok && fresh.findings.some(({ code, transient, detail }) => code === 'status_unexpected' && !transient && detail.includes('404'));
   if (gone) return void (await drop('the issuer has no such mark for us any more'));
   if (!fresh.ok && ended) return void (await drop('it ended'));
   if (!fresh.ok || fresh.value.bytes === mark.bytes) return note(fresh.ok ? null : (fresh.findings[0]?.detail ?? 'not reached'));
   const put: OwnMarkRow = { ...mark, bytes: fresh.value.bytes, exp: fresh.value.exp, checkedAt: now, problem: null };
-  await rewrite(call, row.slug, row.id, () => ({ event: 'own_trust_mark.refreshed', detail: { iss: mark.iss, exp: put.exp }, put }));
+  await rewrite(call, row.slug, row.id, () => ({ event: 'own_trust_mark.refreshed', detail: { iss: mark.iss, exp: put.exp }, put, result: undefined }));
 }
 
 /** Ask the issuer for the mark it has for us now (§8.6); an issuer of this deployment is read from the store. */

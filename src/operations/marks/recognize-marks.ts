@@ -28,7 +28,7 @@ const without = (claims: Claims, name: string): Claims => Object.fromEntries(Obj
  * `trust_mark_owners`, §3.1.2). The configuration is signed anew at once.
  * @throws Refusal invalid_request, findings
  */
-export async function recognizeMarkType(call: Call, slug: string, input: Recognition): Promise<WithFindings<AuthorityRow>> {
+export async function recognizeMarkType(call: Call<WithFindings<AuthorityRow>>, slug: string, input: Recognition): Promise<WithFindings<AuthorityRow>> {
   allow(call, 'administer', slug);
   if (!isTrustMarkType(input.type)) throw new Refusal('invalid_request', 'a trust mark type is a URL (§7.1)');
   for (const issuer of input.issuers ?? [])
@@ -49,7 +49,7 @@ export async function recognizeMarkType(call: Call, slug: string, input: Recogni
 }
 
 /** Recognize a type no longer: it goes from issuers and owners. */
-export async function forgetMarkType(call: Call, slug: string, type: string): Promise<AuthorityRow> {
+export async function forgetMarkType(call: Call<AuthorityRow>, slug: string, type: string): Promise<AuthorityRow> {
   allow(call, 'administer', slug);
   const { claims, v: version } = await findAuthority(call.store.db, slug);
   const set: Record<string, unknown> = { ...claims };
@@ -76,7 +76,7 @@ const DEFAULT_DELEGATION_LIFETIME = 366 * 24 * 60 * 60;
  * @throws Refusal invalid_request, findings
  */
 export async function delegateMarkType(
-  call: Call,
+  call: Call<DelegationRow>,
   slug: string,
   input: { readonly type: string; readonly issuer: string; readonly lifetime?: number | undefined; readonly ref?: string | undefined },
 ): Promise<DelegationRow> {

@@ -3,6 +3,7 @@ import { type JwkSet, usableKeys, verifyEntityStatement } from '../../federation
 import { putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
+import { takePlacesOf } from '../../store/mark-places.js';
 import { artefact } from '../../store/schema.js';
 import { allow, type Call, change, may } from '../call.js';
 import { organizationsNamed } from './organizations.js';
@@ -31,14 +32,14 @@ const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
 export type Rewrite = (
   before: MemberRow,
   seen: MemberRow,
-) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[] }>;
+) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[]; readonly last?: readonly Statement[] }>;
 
 /**
  * Write a changed member, and answer with it. @throws what `rewrite` throws
  * @param findings what is told along with the answer
  */
 export const rewriteMember = (
-  call: Call,
+  call: Call<WithFindings<MemberRow>>,
   slug: string,
   id: string,
   version: number | undefined,
@@ -51,7 +52,7 @@ export const rewriteMember = (
  * @param answer what the caller is told, of the row as written; asked once `decide` has run
  */
 export async function rewrite<T>(
-  call: Call,
+  call: Call<T>,
   slug: string,
   id: string,
   version: number | undefined,
@@ -71,14 +72,14 @@ export async function rewrite<T>(
       const before = await findMember(db, authorityId, id);
       expectVersion(before, version);
       if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
-      const { row, events, first = [] } = await decide(before, seen);
+      const { row, events, first = [], last = [] } = await decide(before, seen);
       if (events.length === 0) return { events, statements: [], result: answer(before) };
       const write = { before, after: { ...row, updatedAt: call.now(), v: before.v + 1 }, decided: approver && before.state !== 'approved' };
       const { row: after, ...written } = await writeMember(write);
       const artefacts = after.state === 'active' ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
       return {
         events: [...events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one)), ...written.events],
-        statements: [...first, ...written.statements, ...(artefacts.length ? putArtefacts(artefacts) : [])],
+        statements: [...first, ...written.statements, ...(artefacts.length ? putArtefacts(artefacts) : []), ...last],
         result: answer(after),
       };
     },
@@ -93,7 +94,12 @@ export interface MemberChange extends Omit<MemberInput, 'domainControl'> {
 }
 
 /** Change what we say about a member. Fields left out stay. @throws Refusal findings, wrong_state, version_conflict */
-export async function changeMember(call: Call, slug: string, id: string, { organization, version, shownBy, ...input }: MemberChange): Promise<MemberRow> {
+export async function changeMember(
+  call: Call<WithFindings<MemberRow>>,
+  slug: string,
+  id: string,
+  { organization, version, shownBy, ...input }: MemberChange,
+): Promise<MemberRow> {
   allow(call, 'enroll', slug);
   const authority = await findAuthority(call.store.db, slug);
   const { entityId, jwks } = await findMember(call.store.db, authority.id, id);
@@ -129,6 +135,7 @@ export async function changeMember(call: Call, slug: string, id: string, { organ
         },
       ],
       first: [...located, ...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, { memberId: before.id }, row.validUntil))],
+      last: row.validUntil === before.validUntil ? [] : takePlacesOf(before.id, call.now()),
     };
   });
 }
@@ -177,7 +184,7 @@ export async function bindByPerson(
 
 /** Put other keys in the place of a member's; an operator vouches for them. @throws Refusal findings, wrong_state */
 export async function replaceMemberKeys(
-  call: Call,
+  call: Call<WithFindings<MemberRow>>,
   slug: string,
   id: string,
   input: {
@@ -206,8 +213,8 @@ export async function replaceMemberKeys(
  * @param configuration fetched from the member when absent
  * @throws Refusal findings, wrong_state
  */
-export async function adoptMemberKeys(call: Call, slug: string, id: string, configuration?: string): Promise<WithFindings<MemberRow>> {
-  allow(call, 'enroll', slug);
+export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug: string, id: string, configuration?: string): Promise<WithFindings<MemberRow>> {
+  allow(call, 'follow', slug);
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
   const { entityId } = await findMember(db, authority.id, id);

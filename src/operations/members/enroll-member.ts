@@ -9,7 +9,7 @@ import { type Enrollment, prepare } from './enrollment.js';
  * Enrol an entity: bind its keys, and, when asked and allowed, publish a statement about it in the same commit.
  * @throws Refusal findings, already_exists, wrong_state, permission_denied
  */
-export async function enrollMember(call: Call, slug: string, input: Enrollment): Promise<WithFindings<MemberRow>> {
+export async function enrollMember(call: Call<WithFindings<MemberRow>>, slug: string, input: Enrollment): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);

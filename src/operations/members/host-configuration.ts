@@ -21,7 +21,7 @@ import { findAuthority, findMember, type MemberRow } from '../registry.js';
  * @throws Refusal findings, wrong_state, already_exists, invalid_request
  */
 export async function hostConfiguration(
-  call: Call,
+  call: Call<WithFindings<MemberRow>>,
   slug: string,
   id: string,
   compact: string,
@@ -68,7 +68,7 @@ export async function hostConfiguration(
 }
 
 /** Serve it no longer: the member has a place of its own. */
-export async function unhostConfiguration(call: Call, slug: string, id: string): Promise<MemberRow> {
+export async function unhostConfiguration(call: Call<WithFindings<MemberRow>>, slug: string, id: string): Promise<MemberRow> {
   allow(call, 'enroll', slug);
   const { db } = call.store;
   return rewriteMember(call, slug, id, undefined, async (before) => {

@@ -7,7 +7,7 @@ import { findJob, type JobRow } from '../jobs/jobs.js';
 import { findAuthority } from '../registry.js';
 
 /** Open an import: a job with a report. A dry run says what would be refused and writes no member. */
-export async function startImport(call: Call, slug: string, input: { readonly dryRun: boolean; readonly total?: number | undefined }): Promise<JobRow> {
+export async function startImport(call: Call<JobRow>, slug: string, input: { readonly dryRun: boolean; readonly total?: number | undefined }): Promise<JobRow> {
   allow(call, 'enroll', slug);
   const { id: authorityId } = await findAuthority(call.store.db, slug);
   const now = call.now();
@@ -36,7 +36,7 @@ export async function startImport(call: Call, slug: string, input: { readonly dr
 }
 
 /** Close an import; its report stays. */
-export async function finishImport(call: Call, slug: string, jobId: string): Promise<JobRow> {
+export async function finishImport(call: Call<JobRow>, slug: string, jobId: string): Promise<JobRow> {
   allow(call, 'enroll', slug);
   const { id: authorityId } = await findAuthority(call.store.db, slug);
   return change(call, {

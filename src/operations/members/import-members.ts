@@ -45,7 +45,7 @@ interface Told {
  * because progress is one number.
  * @throws Refusal wrong_state
  */
-export async function importSlice(call: Call, slug: string, jobId: string, lines: readonly ImportLine[]): Promise<JobRow> {
+export async function importSlice(call: Call<JobRow>, slug: string, jobId: string, lines: readonly ImportLine[]): Promise<JobRow> {
   allow(call, 'enroll', slug);
   const authority = await findAuthority(call.store.db, slug);
   const read = await Promise.all(lines.map((line) => readLine(call, authority, line)));

@@ -42,7 +42,7 @@ async function thumbprintsIn(jwks: string): Promise<readonly string[] | null> {
 }
 
 /** Make the indexes of members' keys and spellings anew, in the background. Enrolments wait for it. */
-export async function reindexMembers(call: Call): Promise<{ readonly state: 'indexing' }> {
+export async function reindexMembers(call: Call<{ readonly state: 'indexing' }>): Promise<{ readonly state: 'indexing' }> {
   allow(call, 'administer', null);
   return change(call, {
     authorityId: DEPLOYMENT,

@@ -9,6 +9,7 @@ import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
 import { hurried } from '../keys/from-custody.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
+import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
 import { expectNotOvertaken, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { cutMember } from './cut-member.js';
@@ -33,12 +34,13 @@ export interface Moved {
  * Move a member to another state, with its artefacts, in one commit.
  * @throws Refusal wrong_state, permission_denied, not_found, version_conflict, findings
  */
-export async function moveMember(call: Call, slug: string, id: string, name: MemberVerb, { reason, version }: Move = {}): Promise<Moved> {
+export async function moveMember(call: Call<Moved>, slug: string, id: string, name: MemberVerb, { reason, version }: Move = {}): Promise<Moved> {
   const verb: Verb = MEMBER_VERBS[name];
   allow(call, verb.permission, slug);
   if (verb.reason && !reason) throw new Refusal('invalid_request', `${name} needs a reason`);
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
+  const asked = await askedAt(db, authorityId);
   const { entityId, cut } = await findMember(db, authorityId, id);
   const hurriedCall: Call = { ...call, custody: hurried(call.custody) };
   return change<Moved>(call, {
@@ -47,10 +49,16 @@ export async function moveMember(call: Call, slug: string, id: string, name: Mem
     urgent: verb.effect === 'cut',
     async decide(watch) {
       const before = await findMember(db, authorityId, id);
-      if (await isThere(before, verb)) return { events: [], statements: [], result: { member: before, already: true } };
+      if (await isThere(before, verb)) {
+        const events = verb.effect === 'cut' ? [cutAgain(before, verb, reason)] : [];
+        return { events, statements: [], result: { member: before, already: true } };
+      }
       expectVersion(before, version);
       expectMovable(before, name, verb);
-      if (verb.effect !== 'cut') expectNotOvertaken(cut, before.cut);
+      if (verb.effect !== 'cut') {
+        expectNotOvertaken(cut, before.cut);
+        await expectNotCutSince(db, asked, [before.id]);
+      }
       const effects = await EFFECTS[verb.effect]({
         call: verb.effect === 'cut' ? hurriedCall : call,
         slug,
@@ -83,6 +91,15 @@ export async function moveMember(call: Call, slug: string, id: string, name: Mem
     },
   });
 }
+
+/** Nothing is left to cut; that somebody wants it cut is told all the same, to whoever is about to give it back (overtaken.ts). */
+const cutAgain = ({ id, entityId, state }: MemberRow, { event, to }: Verb, reason: string | undefined): NewEvent => ({
+  type: event,
+  subjectKind: 'member',
+  subjectId: id,
+  reason,
+  detail: { entity_id: entityId, from: state, to, already: true },
+});
 
 interface Moving {
   readonly call: Call;

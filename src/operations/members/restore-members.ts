@@ -31,7 +31,7 @@ export async function restoreAll(call: Call, source: string): Promise<void> {
  * @param more false stops between two slices
  * @throws Error that names the authorities that could not, after the others had their turn
  */
-export async function restoreWaiting(call: Call, more: () => boolean, source?: string): Promise<void> {
+export async function restoreWaiting(call: Call<unknown>, more: () => boolean, source?: string): Promise<void> {
   const passed: string[] = [];
   const failed: { readonly slug: string; readonly error: unknown }[] = [];
   while (more()) {
@@ -66,7 +66,7 @@ async function nextWaiting(call: Call, source: string | undefined, passed: reado
  * another organization now) stays suspended, as if by itself.
  * @returns how many were looked at; 0 means nobody is left
  */
-function restoreSlice(call: Call, { authorityId }: Place, source: string | undefined): Promise<number> {
+function restoreSlice(call: Call<number>, { authorityId }: Place, source: string | undefined): Promise<number> {
   const { db } = call.store;
   return change<number>(call, {
     authorityId,

@@ -25,8 +25,8 @@ export interface MovedOrganization {
  * suspended. Until the organization is resumed none of its members becomes active.
  * @throws Refusal invalid_request, not_found
  */
-export async function haltOrganization(asked: Call, slug: string, idOrName: string, reason: string | undefined): Promise<MovedOrganization> {
-  const call: Call = { ...asked, custody: hurried(asked.custody) };
+export async function haltOrganization(asked: Call<MovedOrganization>, slug: string, idOrName: string, reason: string | undefined): Promise<MovedOrganization> {
+  const call: Call<MovedOrganization> = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'cut', slug);
   if (!reason) throw new Refusal('invalid_request', 'halting an organization needs a reason');
   const { db } = call.store;
@@ -39,7 +39,11 @@ export async function haltOrganization(asked: Call, slug: string, idOrName: stri
     urgent: true,
     async decide(watch) {
       const before = await organizationOrRefuse(call, authorityId, id);
-      if (before.state === 'halted') return { events: [], statements: [], result: { organization: before, members: 0, already: true } };
+      // Told all the same, to whoever is about to bring it back (overtaken.ts).
+      const again = { type: 'organization.halted', subjectKind: 'organization', subjectId: id, reason } as const;
+      const nothing = { legal_name: before.legalName, members: 0, already: true };
+      if (before.state === 'halted')
+        return { events: [{ ...again, detail: nothing }], statements: [], result: { organization: before, members: 0, already: true } };
       const now = call.now();
       const after: OrganizationRow = { ...before, state: 'halted', stateReason: reason, updatedAt: now, v: before.v + 1 };
       const active = and(eq(member.authorityId, authorityId), eq(member.organizationId, id), only(member.state, 'active'));

@@ -2,6 +2,7 @@ import { and, count, eq } from 'drizzle-orm';
 import { member, organization } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { restoreAll } from '../members/restore-members.js';
+import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
 import { expectNotOvertaken, findAuthority } from '../registry.js';
 import { organizationOrRefuse, type OrganizationRow } from './find-organization.js';
@@ -12,11 +13,17 @@ import type { MovedOrganization } from './halt-organization.js';
  * itself since, stays suspended. Each member has an event of its own, because each has a statement signed anew.
  * @throws Refusal invalid_request, not_found
  */
-export async function resumeOrganization(call: Call, slug: string, idOrName: string, reason: string | undefined): Promise<MovedOrganization> {
+export async function resumeOrganization(
+  call: Call<MovedOrganization>,
+  slug: string,
+  idOrName: string,
+  reason: string | undefined,
+): Promise<MovedOrganization> {
   allow(call, 'approve', slug);
   if (!reason) throw new Refusal('invalid_request', 'resuming an organization needs a reason');
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
+  const asked = await askedAt(db, authorityId);
   const { id, v: seen } = await organizationOrRefuse(call, authorityId, idOrName);
   const done = await change<MovedOrganization>(call, {
     authorityId,
@@ -26,6 +33,7 @@ export async function resumeOrganization(call: Call, slug: string, idOrName: str
       const before = await organizationOrRefuse(call, authorityId, id);
       if (before.state === 'active') return { events: [], statements: [], result: { organization: before, members: 0, already: true } };
       expectNotOvertaken(seen, before.v);
+      await expectNotCutSince(db, asked, [id]);
       const now = call.now();
       const after: OrganizationRow = { ...before, state: 'active', stateReason: null, updatedAt: now, v: before.v + 1 };
       const [counted] = await db

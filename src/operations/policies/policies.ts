@@ -5,7 +5,7 @@ import { authority, member, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { asErrors, asWarnings, isError, type Judged, type WithFindings } from '../judged.js';
 import { policyNotices, type Subjects } from './policy-notices.js';
-import { knownBreaks } from './policy-impact.js';
+import { expectImpact } from './expect-impact.js';
 import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { type PolicyInput, type PolicyPreview, replay } from './policy-replay.js';
 import { preflight } from '../members/preflight.js';
@@ -65,7 +65,7 @@ function expectPolicy(findings: readonly Judged[]): void {
  * Write a new version as a draft; nothing is published. A policy that contradicts itself or its superior's is refused.
  * @throws Refusal findings
  */
-export async function draftPolicy(call: Call, slug: string, input: PolicyInput): Promise<WithFindings<PolicyRow>> {
+export async function draftPolicy(call: Call<WithFindings<PolicyRow>>, slug: string, input: PolicyInput): Promise<WithFindings<PolicyRow>> {
   allow(call, 'draft', slug);
   const { db } = call.store;
   const row = await findAuthority(db, slug);
@@ -118,11 +118,11 @@ export type Publication = WithFindings<{ readonly policy: PolicyRow; readonly jo
 
 /**
  * Put a version in force: every statement is signed anew in slices, visible as a job. Old versions can be published again.
- * @param acceptBreaks though its impact says that members break
+ * @param acceptBreaks though its impact says that members break, or does not count any more
  * @throws Refusal findings, wrong_state
  */
 export async function publishPolicy(
-  call: Call,
+  call: Call<Publication>,
   slug: string,
   version: number,
   { acceptBreaks = false }: { readonly acceptBreaks?: boolean } = {},
@@ -133,12 +133,6 @@ export async function publishPolicy(
   const wanted = await findPolicy(call, row.id, version);
   const findings = await policyFindings(call, row, { metadataPolicy: wanted.policy, metadataPolicyCrit: wanted.crit, constraints: wanted.constraints });
   expectPolicy(findings);
-  const breaks = acceptBreaks || wanted.state === 'published' ? 0 : await knownBreaks(call, row.id, version);
-  if (breaks)
-    throw new Refusal(
-      'wrong_state',
-      `by its impact it breaks ${breaks} members; look at them with: holdfast policy impact ${version}, then publish with --accept-breaks`,
-    );
   return change<Publication>(call, {
     authorityId: row.id,
     scope: null,
@@ -146,6 +140,7 @@ export async function publishPolicy(
       const before = await findAuthority(db, slug);
       const policy = await findPolicy(call, row.id, version);
       if (policy.state === 'published') return { events: [], statements: [], result: { policy, jobId: null, findings } };
+      const impact = acceptBreaks ? 'waived' : await expectImpact(call, row.id, version);
       const old = await publishedPolicy(db, row.id);
       const now = call.now();
       const after = nextGeneration(before, now);
@@ -161,7 +156,15 @@ export async function publishPolicy(
             type: 'policy.published',
             subjectKind: 'policy',
             subjectId: String(version),
-            detail: { version, replaces: old?.version ?? null, generation: after.generation, job: job.id, single_operator: true, ...warningsOf(findings) },
+            detail: {
+              version,
+              replaces: old?.version ?? null,
+              generation: after.generation,
+              job: job.id,
+              impact,
+              single_operator: true,
+              ...warningsOf(findings),
+            },
           },
         ],
         statements: [
@@ -198,7 +201,7 @@ export async function previewPolicy(call: Call, slug: string, memberId: string, 
  * Put a draft into its report-only period, or take it out: members that it would break are told apart in their findings
  * as they are watched; nothing is published.
  */
-export async function reportPolicy(call: Call, slug: string, version: number, on: boolean): Promise<PolicyRow> {
+export async function reportPolicy(call: Call<PolicyRow>, slug: string, version: number, on: boolean): Promise<PolicyRow> {
   allow(call, 'draft', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
@@ -229,7 +232,7 @@ export async function reportPolicy(call: Call, slug: string, version: number, on
 }
 
 /** Publish the version again that the one in force has replaced. @throws Refusal wrong_state when there is none */
-export async function rollbackPolicy(call: Call, slug: string) {
+export async function rollbackPolicy(call: Call<Publication>, slug: string) {
   allow(call, 'approve', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);

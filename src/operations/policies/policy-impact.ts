@@ -36,7 +36,7 @@ const inputOf = (row: PolicyRow | undefined): PolicyInput =>
   row ? { metadataPolicy: row.policy, metadataPolicyCrit: row.crit, constraints: row.constraints } : {};
 
 /** Replay a version against every active member's current metadata, as a job. One that runs for it is given back. */
-export async function startImpact(call: Call, slug: string, version: number): Promise<JobRow> {
+export async function startImpact(call: Call<JobRow>, slug: string, version: number): Promise<JobRow> {
   allow(call, 'draft', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
@@ -184,23 +184,11 @@ function differences(a: Readonly<Record<string, Readonly<Record<string, unknown>
     .join('; ');
 }
 
-/** How many members the last finished impact of a version says it breaks; 0 when there is none. */
-export async function knownBreaks({ store: { db } }: Deployment, authorityId: string, version: number): Promise<number> {
-  const [last] = await db
-    .select()
-    .from(job)
-    .where(
-      and(
-        eq(job.authorityId, authorityId),
-        eq(job.kind, 'impact'),
-        eq(job.state, 'done'),
-        sql`CAST(json_extract(params, '$.version') AS NUMERIC) = ${version}`,
-      ),
-    )
-    .orderBy(desc(job.createdAt), sql`rowid DESC`)
-    .limit(1);
-  return last ? paramsOf(last).counts.breaks : 0;
-}
+/** What a finished impact says: the version it was compared with, and how many members break. */
+export const impactOf = (row: JobRow): { readonly against: number | null; readonly breaks: number } => {
+  const { against, counts } = paramsOf(row);
+  return { against, breaks: counts.breaks };
+};
 
 /** The last impact of a version: its job, the counts, and the members it told of, by pages. @throws Refusal not_found */
 export async function readImpact(call: Call, slug: string, version: number, { limit, cursor, effect }: PageRequest & { readonly effect?: Effect | undefined }) {

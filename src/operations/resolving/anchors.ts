@@ -3,6 +3,7 @@ import { calculateJwkThumbprint } from 'jose';
 import {
   type Finding,
   finding,
+  isEntityId,
   type JwkSet,
   parseEntityId,
   type UsableKeys,
@@ -16,11 +17,13 @@ import { insertRows } from '../../store/bulk.js';
 import { inLot } from '../../store/lots.js';
 import { onlyWhile } from '../../store/only-while.js';
 import { Overtaken, raw, type Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
 import { anchorPin, authority, authorityKey } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment } from '../call.js';
 import { consequencesOf } from '../facts.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
 import { givenKeys } from '../members/member-keys.js';
+import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityRow, authorityKeys, findAuthority } from '../registry.js';
 import type { ComparedKeys, Questions } from '../explorer.js';
@@ -99,12 +102,13 @@ async function fetchedKeys(call: Call, entityId: string, thumbprints: readonly s
  * Pin a Trust Anchor's keys; from then on its federation is resolved under it. Pinning again replaces the keys.
  * @throws Refusal invalid_request, findings
  */
-export async function pinAnchor(call: Call, slug: string, input: PinInput): Promise<WithFindings<AnchorRow>> {
+export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: string, input: PinInput): Promise<WithFindings<AnchorRow>> {
   allow(call, 'administer', slug);
   const id = parseEntityId(input.entityId, call);
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
   const { id: authorityId, entityId: own } = await findAuthority(call.store.db, slug);
   if (input.entityId === own) throw new Refusal('invalid_request', 'an authority resolves under itself without being pinned');
+  const asked = await askedAt(call.store.db, authorityId);
   const keys = await keysToPin(call, input);
   const jwks = keys?.jwks ?? null;
   const findings: readonly Judged[] = keysLeftOut(keys?.ignored ?? []);
@@ -118,6 +122,7 @@ export async function pinAnchor(call: Call, slug: string, input: PinInput): Prom
       const before = await findPin(call, authorityId, input.entityId);
       if (seen && !before) throw new Overtaken('it was unpinned meanwhile; look at it and decide again');
       await expectNotCompromised(call, thumbprints);
+      await expectNotCutSince(call.store.db, asked, [input.entityId]);
       const row: AnchorRow = {
         authorityId,
         entityId: input.entityId,
@@ -174,18 +179,33 @@ async function findPin({ store: { db } }: Deployment, authorityId: string, entit
   return row;
 }
 
-/** Trust an anchor no more: its snapshots and their answers go in the same commit. @throws Refusal not_found */
-export async function unpinAnchor(call: Call, slug: string, entityId: string): Promise<void> {
-  allow(call, 'cut', slug);
-  const { db } = call.store;
+export interface Unpinned {
+  readonly unpinned: boolean;
+}
+
+/**
+ * Trust an anchor no more: its snapshots and their answers go in the same commit. One that is not pinned is told in the chain
+ * all the same, to whoever is about to pin it (overtaken.ts).
+ * @throws Refusal not_found
+ */
+export async function unpinAnchor(asked: Call<Unpinned>, slug: string, entityId: string): Promise<Unpinned> {
+  allow(asked, 'cut', slug);
+  const { db } = asked.store;
   const { id: authorityId } = await findAuthority(db, slug);
-  await change<null>(call, {
+  const { idempotency, ...plain } = asked;
+  // The answer to keep is that of an anchor that was unpinned; a refusal is none.
+  const call: Call<Unpinned> = idempotency && (await findPin(asked, authorityId, entityId)) ? asked : plain;
+  const done = await change<Unpinned>(call, {
     authorityId,
     scope: null,
     about: `anchor ${entityId}`,
     urgent: true,
     async decide() {
-      if (!(await findPin(call, authorityId, entityId))) throw new Refusal('not_found', 'this anchor is not pinned');
+      if (!(await findPin(call, authorityId, entityId))) {
+        if (!isEntityId(entityId, call)) throw notPinned();
+        const again: NewEvent = { type: 'anchor.unpinned', subjectKind: 'anchor', subjectId: entityId, detail: { already: true } };
+        return { events: [again], statements: [], result: { unpinned: false } };
+      }
       return {
         events: [{ type: 'anchor.unpinned', subjectKind: 'anchor', subjectId: entityId }],
         statements: [
@@ -193,11 +213,15 @@ export async function unpinAnchor(call: Call, slug: string, entityId: string): P
           ...forgetAnchor(authorityId, entityId, call.now()),
           ...consequencesOf(authorityId, { fact: 'anchors changed' }, call.now()),
         ],
-        result: null,
+        result: { unpinned: true },
       };
     },
   });
+  if (!done.unpinned) throw notPinned();
+  return done;
 }
+
+const notPinned = () => new Refusal('not_found', 'this anchor is not pinned');
 
 /** Without its snapshot no answer is found, so the answers themselves can be swept up by the evaluations that follow. */
 const forgetAnchor = (authorityId: string, entityId: string, now: number): readonly Statement[] => [
@@ -223,7 +247,7 @@ export interface AnchorCheck extends ComparedKeys {
  * signed is an alarm, which the audit trail keeps; keys that came beside the pinned ones are how a rollover begins.
  * @throws Refusal not_found; version_conflict when other keys were pinned meanwhile
  */
-export async function checkAnchor(call: Call, slug: string, entityId: string): Promise<AnchorCheck> {
+export async function checkAnchor(call: Call<AnchorCheck>, slug: string, entityId: string): Promise<AnchorCheck> {
   allow(call, 'probe', slug);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
@@ -237,9 +261,10 @@ export async function checkAnchor(call: Call, slug: string, entityId: string): P
       .update(anchorPin)
       .set({ checkedAt: call.now(), ...row })
       .where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId)));
-  if (problem === pin.problem) await call.store.write([noted({})]);
+  // A look that ends as the one before is no news: the text of a problem may change with every look, and strangers write it.
+  if ((problem === null) === (pin.problem === null)) await call.store.write([noted({ problem })]);
   else
-    await change<null>(call, {
+    await change<AnchorCheck>(call, {
       authorityId,
       scope: null,
       about: `anchor ${entityId}`,
@@ -247,11 +272,11 @@ export async function checkAnchor(call: Call, slug: string, entityId: string): P
         const before = await findPin(call, authorityId, entityId);
         if (!before || JSON.stringify(before.jwks) !== JSON.stringify(jwks)) throw new Overtaken('other keys of it were pinned meanwhile; check it again');
         const [type, said] = problem === null ? ['anchor.problem_cleared', before.problem] : ['anchor.problem_raised', problem];
-        const known = before.problem === problem;
+        const known = (before.problem === null) === (problem === null);
         return {
-          events: known ? [] : [{ type, subjectKind: 'anchor', subjectId: entityId, detail: { problem: said } }],
+          events: known ? [] : [{ type, subjectKind: 'anchor', subjectId: entityId, detail: { problem: said?.slice(0, 300) ?? null } }],
           statements: [noted({ problem })],
-          result: null,
+          result: { entityId, ...check },
         };
       },
     });

@@ -30,8 +30,8 @@ const anchorOf = (row: JobRow): string => String(row.params['trust_anchor']);
  * evaluated. A job does the work in slices; it survives restarts. One that runs already is given back.
  * @throws Refusal invalid_request when the anchor is not one of the authority's
  */
-export async function startCrawl(call: Call, slug: string, trustAnchor: string | undefined): Promise<JobRow> {
-  allow(call, 'enroll', slug);
+export async function startCrawl(call: Call<JobRow>, slug: string, trustAnchor: string | undefined): Promise<JobRow> {
+  allow(call, 'crawl', slug);
   const { db } = call.store;
   const row = await findAuthority(db, slug);
   const anchor = trustAnchor ?? row.entityId;

@@ -43,7 +43,7 @@ export interface Confirmation {
  * @throws Refusal invalid_request when an authority is neither confirmed nor known, wrong_state when the database lacks a known head,
  * temporarily_unavailable while the clock jumped or is behind
  */
-export async function confirmRestore(call: Call, { yes, known: typed, acceptRollback, signed = [] }: Confirmation): Promise<RestoreState> {
+export async function confirmRestore(call: Call<RestoreState>, { yes, known: typed, acceptRollback, signed = [] }: Confirmation): Promise<RestoreState> {
   allow(call, 'administer', null);
   const { db } = call.store;
   return change<RestoreState>(call, {
@@ -65,6 +65,8 @@ export async function confirmRestore(call: Call, { yes, known: typed, acceptRoll
         );
       // What was signed before the backup was made says nothing about what came after it.
       const telling = known.filter(({ signedAt }) => signedAt === undefined || standing.backupAt === null || signedAt >= standing.backupAt);
+      // What a signed head does not show is what came after it: the chains say until when each was shown.
+      const shown = known.flatMap(({ authority: of, seq, signedAt }) => (signedAt === undefined ? [] : [{ authority: of, seq, signed_at: signedAt }]));
       const unknown = heads.filter(({ slug, entityId }) => !telling.some((one) => one.authority === slug || one.authority === entityId));
       if (unknown.length && !yes)
         throw new Refusal(
@@ -91,13 +93,22 @@ export async function confirmRestore(call: Call, { yes, known: typed, acceptRoll
         }
         elsewhere.push({
           authorityId: row.id,
-          events: [restored(standing, missing, row.id, { seq: head?.seq, hash: head?.hash, generation: after.generation })],
+          events: [
+            restored(standing, missing, row.id, {
+              seq: head?.seq,
+              hash: head?.hash,
+              generation: after.generation,
+              ...told(shown.filter((one) => one.authority === row.entityId)),
+            }),
+          ],
         });
       }
-      return { events: [restored(standing, missing, DEPLOYMENT, {})], elsewhere, statements, result: { standing: undefined, heads } };
+      return { events: [restored(standing, missing, DEPLOYMENT, told(shown))], elsewhere, statements, result: { standing: undefined, heads } };
     },
   });
 }
+
+const told = (shown: readonly object[]) => (shown.length ? { shown_by: shown } : {});
 
 /** What goes into each chain: after which event it goes on, and what was given up. */
 const restored = (

@@ -56,7 +56,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
     config.metricsPort === undefined ? undefined : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age });
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
   const listening = await listen(measure(logRequests(log, root), metrics), config);
-  const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.host, config.metricsPort) : undefined;
+  const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
   if (config.turns) discovery.start();
   return {
@@ -128,7 +128,7 @@ export async function banner({ deployment, token, notice }: Serving, config: Con
     `  database             ${deployment.opened.name}`,
   );
   if (config.outboundAllow.length) lines.push(`  outbound allowed     ${config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value}`);
-  if (config.metricsPort !== undefined) lines.push(`  metrics              http://${config.host}:${config.metricsPort}/metrics`);
+  if (config.metricsPort !== undefined) lines.push(`  metrics              http://${config.metricsHost}:${config.metricsPort}/metrics`);
   if (token !== undefined) lines.push('', '  First owner API key, shown once (the CLI finds it in the data folder):', `    ${token}`);
   lines.push(
     '',

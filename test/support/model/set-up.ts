@@ -1,5 +1,5 @@
 import { createAuthority } from '../../../src/operations/authorities/authorities.js';
-import { systemCall } from '../../../src/operations/call.js';
+import { startingCall } from '../../../src/operations/call.js';
 import type { Expected } from './expected.js';
 import { observe } from './observed.js';
 import { ENTITY, PARTNER, TYPES, type World } from './world.js';
@@ -7,7 +7,7 @@ import { ENTITY, PARTNER, TYPES, type World } from './world.js';
 /** An anchor with an intermediate below it, both issuing marks; a partner elsewhere that trusts the anchor. */
 export async function setUp(world: World): Promise<Expected> {
   const [process] = world.processes;
-  const call = systemCall(process.deployment);
+  const call = startingCall(process.deployment);
   const ok = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const answer = await process.admin(method, path, body);
     if (answer.status > 201) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
@@ -22,7 +22,7 @@ export async function setUp(world: World): Promise<Expected> {
     for (const [n, type] of TYPES.entries()) await ok('POST', `/authorities/${slug}/mark-types`, { trust_mark_type: type, ...(n === 1 && { lifetime: null }) });
   const { partner } = world;
   if (partner) {
-    await createAuthority(systemCall(partner.deployment), { slug: 'partner', entityId: PARTNER });
+    await createAuthority(startingCall(partner.deployment), { slug: 'partner', entityId: PARTNER });
     await partner.admin('POST', '/authorities/partner/anchors', { entity_id: ENTITY.main, jwks: { keys: await keys('main') } });
   }
   const { signedUntil: _, ...seen } = await observe(world);

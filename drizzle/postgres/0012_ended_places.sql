@@ -1,0 +1,1 @@
+CREATE INDEX "artefact_mark_end" ON "artefact" ("cap") WHERE kind = 'mark' AND renew_at IS NOT NULL;
