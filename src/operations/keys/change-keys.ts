@@ -59,8 +59,7 @@ export function changeKeys(
       if (!('keys' in decided)) return { events: [], statements: [], result: decided };
       const { keys, key, event, reason, detail, resign, withheld, consequences, result = key } = decided;
       const ended = row.state === 'retired';
-      const said = consequences?.claims ? { ...row, claims: consequences.claims } : row;
-      const after = resign && !ended ? nextGeneration(said, call.now()) : said;
+      const after = rowAfter(row, decided, call.now());
       const sign = async () => {
         if (ended) return toSome(await signedLastKeys(call, row, keys));
         const issuer = await issuerOf(call, after, { keys });
@@ -95,6 +94,12 @@ export function changeKeys(
       };
     },
   });
+}
+
+/** What the authority is made of after the change: its generation, and what its configuration says. */
+function rowAfter(row: AuthorityRow, { resign, consequences }: KeyChange, now: number): AuthorityRow {
+  const said = consequences?.claims ? { ...row, claims: consequences.claims } : row;
+  return resign && row.state !== 'retired' ? nextGeneration(said, now) : said;
 }
 
 const toSome = <T>(one: T | undefined): readonly T[] => (one === undefined ? [] : [one]);
