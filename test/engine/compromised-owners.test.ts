@@ -4,10 +4,11 @@ import { validateTrustMark } from '../../src/federation/entry.js';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import type { Call } from '../../src/operations/call.js';
+import { discoveryTurn } from '../../src/operations/discovery.js';
 import { revokeKey } from '../../src/operations/keys/revoke-key.js';
 import { changeMarkType } from '../../src/operations/marks/mark-types.js';
 import { recognizeMarkType } from '../../src/operations/marks/recognize-marks.js';
-import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { ANCHOR, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { afterDeciding, outcomeOf } from '../support/interleaving.js';
 import { testKey } from '../support/keys.js';
 
@@ -27,18 +28,21 @@ async function delegated() {
   await createAuthority(d.call, { slug: 'owner', entityId: OWNER });
   await createAuthority(d.call, { slug: 'issuer', entityId: ISSUER });
   const [leaked] = (decodeJwt((await d.public(`${OWNER}/.well-known/openid-federation`)).text)['jwks'] as { keys: [Jwk] }).keys;
+  const rp = await testMember(RP);
   const recognize = (owner: unknown, type = TYPE, issuers: readonly string[] = [ISSUER]) =>
     d.admin('PUT', `/authorities/main/mark-types/${of(type)}/recognition`, { issuers, owner });
   const delegate = async () => (await d.admin('POST', `/authorities/owner/mark-types/${of(TYPE)}/delegations`, { issuer: ISSUER })).json.delegation as string;
   await recognize({ sub: OWNER, jwks: { keys: [leaked] } });
   const delegation = await delegate();
   await d.admin('POST', '/authorities/issuer/mark-types', { trust_mark_type: TYPE, delegation });
-  await d.admin('POST', '/authorities/main/members', { entity_id: RP, jwks: (await testMember(RP)).jwks, activate: true });
+  await d.admin('POST', '/authorities/main/members', { entity_id: RP, jwks: rp.jwks, activate: true });
   const mark = (await d.admin('POST', '/authorities/issuer/marks', { trust_mark_type: TYPE, member: RP, member_of: 'main' })).json.trust_mark as string;
   const configuration = async () => decodeJwt((await d.public('/.well-known/openid-federation')).text);
   const served = async () => d.public(`${ISSUER}/trust-mark?trust_mark_type=${of(TYPE)}&sub=${of(RP)}`);
   return Object.assign(d, {
+    rp,
     leaked,
+    keysOf: async (id: string) => decodeJwt((await d.public(`${id}/.well-known/openid-federation`)).text)['jwks'],
     delegation,
     mark,
     recognize,
@@ -107,6 +111,26 @@ describe('a key of an owner of Trust Mark types is called compromised', () => {
     expect(fresh.status).toBe(200);
     expect(await d.validates(fresh.text)).toBe(true);
     expect(await d.validates(d.mark)).toBe(false);
+  });
+
+  it('TM-13: an answer that carries such a mark is held back, and comes without it', async () => {
+    const d = await delegated();
+    const trust_marks = [{ trust_mark_type: TYPE, trust_mark: d.mark }];
+    d.network.set(`${RP}/.well-known/openid-federation`, await d.rp.configuration({ trust_marks }));
+    await d.admin('POST', '/authorities/main/members', { entity_id: ISSUER, jwks: await d.keysOf(ISSUER), activate: true });
+    await d.admin('PATCH', '/authorities/issuer', { authority_hints: [ANCHOR] });
+    await d.admin('POST', `/authorities/main/entities/${of(RP)}/evaluate`);
+    const resolved = async () => {
+      const { status, text } = await d.public(`/resolve?sub=${of(RP)}&trust_anchor=${of(ANCHOR)}`);
+      return status === 200 ? (decodeJwt(text)['trust_marks'] ?? 'none') : status;
+    };
+    expect(await resolved()).toEqual(trust_marks);
+    await d.compromise();
+    expect(await resolved()).not.toEqual(trust_marks);
+    d.clock += 60;
+    await backgroundTurn(d.deployment, { more: () => true });
+    await discoveryTurn(d.deployment, { more: () => true });
+    expect(await resolved()).toBe('none');
   });
 
   it('a stranger that has it under another kid keeps its other keys; one that has no other is recognized no more, nor are the issuers', async () => {
@@ -184,12 +208,12 @@ describe('an owner’s key that was called compromised', () => {
 
   it.each([
     [
-      'listed',
+      'among the owners’ keys',
       (call: Call, d: Awaited<ReturnType<typeof delegated>>) =>
         recognizeMarkType(call, 'main', { type: OTHER_TYPE, owner: { sub: FOREIGN, jwks: { keys: [d.leaked] } } }),
     ],
-    ['delegated by', (call: Call, d: Awaited<ReturnType<typeof delegated>>) => changeMarkType(call, 'issuer', TYPE, { delegation: d.delegation })],
-  ])('is not %s by whoever decided before, in another process', async (_what, act) => {
+    ['behind a delegation', (call: Call, d: Awaited<ReturnType<typeof delegated>>) => changeMarkType(call, 'issuer', TYPE, { delegation: d.delegation })],
+  ])('is not %s that somebody sets who decided before, in another process', async (_what, act) => {
     const d = await delegated();
     // Nothing of it stands in the chain of whoever acts, so that only the commit can tell.
     await d.recognize(null);
