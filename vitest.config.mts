@@ -3,8 +3,8 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Three projects. federation: pure, no native addon, every Node. node: the shared suite on SQLite files, and what only
- * Node has. workers: the pure and the shared suite again, in real workerd on a real D1.
+ * Four projects. federation: pure, no native addon, every Node. node: the shared suite on SQLite files, and what only
+ * Node has. postgres: the shared suite on a real server, which the tests start. workers: the pure and the shared suite again, in real workerd on a real D1.
  */
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
@@ -46,6 +46,8 @@ export default defineConfig({
           hookTimeout: 60_000,
           isolate: false,
           maxWorkers: 1,
+          // After the others: a run of one worker cannot be beside one of several.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

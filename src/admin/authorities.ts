@@ -169,7 +169,8 @@ export function keyEndpoints(app: AdminApp): void {
       method: 'post',
       path: `${base}/{kid}/revoke`,
       tag,
-      summary: 'Revoke a key with a reason; nothing it signed is served any more, after "compromised" no member here lists it either',
+      summary:
+        'Revoke a key with a reason; nothing it signed is served any more, after "compromised" no member, pinned anchor or owner of a trust mark type here has it either',
       body: revocation,
       response: revokedSchema,
     },

@@ -113,7 +113,7 @@ function openOnPostgres({ data, staleness }: StorePlace, { url, password }: Data
       const heart = heartBeat(store.writers);
       return {
         published,
-        inbox: inboxOnPostgres(store.pool),
+        inbox: inboxOnPostgres(store.writers),
         age: () => follower.age(),
         async close() {
           await heart.stop();

@@ -56,7 +56,7 @@ export async function freshStore(now: () => number): Promise<TestStore> {
     const published = publishedOnPostgres(follower);
     store.onCommit(published.changed);
     open.push({ close: () => follower.end() });
-    return { store, published, inbox: inboxOnPostgres(store.pool) };
+    return { store, published, inbox: inboxOnPostgres(store.writers) };
   };
   const own = opened();
   return {

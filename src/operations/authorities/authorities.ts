@@ -3,6 +3,7 @@ import { type Finding, finding, isTrustMarkType, limits, type Metadata, parseEnt
 import { homeOf as placeOfAuthority, placeOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { insertRows, putArtefacts } from '../../store/bulk.js';
+import type { Statement } from '../../store/database.js';
 import { authority, authorityKey, type ClientAuth, type EC_LOCATION_MODES } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { homeOf, RESERVED_CLAIMS } from './claim-homes.js';
@@ -10,6 +11,8 @@ import { nextGeneration, resignJob } from '../jobs/jobs.js';
 import type { Judged, WithFindings } from '../judged.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
 import { fromCustody } from '../keys/from-custody.js';
+import { expectNotCompromised, whileNotCompromised } from '../keys/not-compromised.js';
+import { ownerThumbprints } from '../keys/owner-keys.js';
 import { consequencesOf } from '../facts.js';
 import { recognizesLess } from '../../federation/recognition.js';
 import { Refusal, refuseFindings } from '../refusal.js';
@@ -85,6 +88,16 @@ function expectInput(input: AuthorityInput, development: boolean): void {
   if (findings.length) throw refuseFindings('the authority is not described correctly', findings);
 }
 
+/**
+ * No owner of a type is named with a key that was called compromised here, also not since it was asked.
+ * @throws Refusal invalid_request
+ */
+async function expectSoundOwners({ store: { db } }: Call, authorityId: string, claims: AuthorityInput['claims']): Promise<readonly Statement[]> {
+  const thumbprints = await ownerThumbprints(claims ?? {});
+  await expectNotCompromised(db, thumbprints, 'it cannot be listed in trust_mark_owners');
+  return whileNotCompromised(authorityId, thumbprints);
+}
+
 export interface NewAuthority extends AuthorityInput {
   readonly slug: string;
   readonly entityId: string;
@@ -116,6 +129,7 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
         if (placeOfAuthority(other.entityId, call.development) === place)
           throw new Refusal('already_exists', `the authority ${other.slug}, ${other.entityId}, answers at that URL already`);
       }
+      const sound = await expectSoundOwners(call, id, input.claims);
       const now = call.now();
       const row: AuthorityRow = {
         id,
@@ -168,7 +182,7 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
             artefacts: published(artefacts),
           },
         ],
-        statements: [insertRows(authority, [row]), insertRows(authorityKey, [keyRow]), ...putArtefacts(artefacts)],
+        statements: [...sound, insertRows(authority, [row]), insertRows(authorityKey, [keyRow]), ...putArtefacts(artefacts)],
         result: row,
       };
     },
@@ -198,6 +212,7 @@ export async function changeAuthority(
     async decide() {
       const before = await findAuthority(db, slug);
       expectVersion(before, version);
+      const sound = await expectSoundOwners(call, id, input.claims);
       const set = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as Partial<AuthorityRow>;
       const all = RESIGNS.some((name) => set[name] !== undefined && set[name] !== before[name]);
       const now = call.now();
@@ -218,6 +233,7 @@ export async function changeAuthority(
           },
         ],
         statements: [
+          ...sound,
           db.update(authority).set(columns).where(eq(authority.id, id)),
           ...(job?.statements ?? []),
           ...(recognizesLess(before.claims, after.claims) ? consequencesOf(id, { fact: 'recognizes less' }, now) : []),

@@ -15,11 +15,13 @@ import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority } from '../registry.js';
 
-/** What else a change of keys brings about, at members of ours. */
+/** What else a change of keys brings about, wherever the keys stand in this deployment. */
 export interface Consequences {
   readonly events: readonly NewEvent[];
   readonly elsewhere: readonly EventsOf[];
   readonly statements: readonly Statement[];
+  /** Further claims that the configuration says from the change on; undefined: those of before. */
+  readonly claims?: AuthorityRow['claims'] | undefined;
 }
 
 /** One change of the key set: which rows become what, and whether every artefact has to be signed anew. */
@@ -57,7 +59,7 @@ export function changeKeys(
       if (!('keys' in decided)) return { events: [], statements: [], result: decided };
       const { keys, key, event, reason, detail, resign, withheld, consequences, result = key } = decided;
       const ended = row.state === 'retired';
-      const after = resign && !ended ? nextGeneration(row, call.now()) : row;
+      const after = rowAfter(row, decided, call.now());
       const sign = async () => {
         if (ended) return toSome(await signedLastKeys(call, row, keys));
         const issuer = await issuerOf(call, after, { keys });
@@ -92,6 +94,12 @@ export function changeKeys(
       };
     },
   });
+}
+
+/** What the authority is made of after the change: its generation, and what its configuration says. */
+function rowAfter(row: AuthorityRow, { resign, consequences }: KeyChange, now: number): AuthorityRow {
+  const said = consequences?.claims ? { ...row, claims: consequences.claims } : row;
+  return resign && row.state !== 'retired' ? nextGeneration(said, now) : said;
 }
 
 const toSome = <T>(one: T | undefined): readonly T[] => (one === undefined ? [] : [one]);

@@ -9,6 +9,8 @@ export interface GoneKey {
   readonly thumbprint: string;
   /** Stands in every key set that has it. */
   readonly text: string;
+  /** As it is on record; what cannot be read throws at every look. */
+  readonly jwk: PublicJwk;
 }
 
 /** What happens to one row that carried it, and which events that makes in which chain. */
@@ -20,9 +22,9 @@ export interface Rewritten {
 /** The `kid` of a key of ours is its thumbprint, also where the key itself cannot be read. */
 export async function goneKey({ kid, jwk }: AuthorityKeyRow): Promise<GoneKey> {
   try {
-    return { thumbprint: await calculateJwkThumbprint(jwk), text: String(jwk.x ?? jwk.n) };
+    return { thumbprint: await calculateJwkThumbprint(jwk), text: String(jwk.x ?? jwk.n), jwk };
   } catch {
-    return { thumbprint: kid, text: kid };
+    return { thumbprint: kid, text: kid, jwk };
   }
 }
 

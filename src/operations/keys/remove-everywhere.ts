@@ -15,7 +15,9 @@ import { byChain } from '../by-chain.js';
 import { indexedTo } from '../members/index-members.js';
 import { writeMember } from '../members/write-member.js';
 import type { Consequences } from './change-keys.js';
+import { disownKey, ownedByNoOther, recognizing } from './disown-key.js';
 import { type GoneKey, goneKey, type Rewritten, split } from './gone-key.js';
+import { delegatedByNoOther, delegationsBy, takeBackDelegations, voidDelegation } from './void-delegations.js';
 import { pinnedByNoOther, pinsWith, unpinKey } from './unpin-key.js';
 
 export interface Removed extends Consequences {
@@ -32,21 +34,26 @@ function withKey(removedKeys: readonly string[], thumbprint: string): readonly s
 }
 
 /**
- * A key of an authority of ours was compromised: no member row of this deployment vouches for it from this commit on, and no
- * pinned Trust Anchor has it. Where the row is the authority's own, the heir stands there in its place, so that chains hold.
- * A member that has no other key is suspended: nobody is left to vouch for.
+ * A key of an authority of ours was compromised: from this commit on no member row of this deployment vouches for it, no pinned
+ * Trust Anchor and no owner of a type of Trust Mark has it, and no delegation counts by it. Where the row is the authority's
+ * own, the heir stands there in its place, so that chains hold. A member that has no other key is suspended: nobody is left to
+ * vouch for.
  * @param heir what the authority signs with now; undefined when no key can sign
  */
 export async function removeEverywhere(call: Call, watch: Watch, of: AuthorityRow, gone: AuthorityKeyRow, heir: AuthorityKeyRow | undefined): Promise<Removed> {
   const key = await goneKey(gone);
-  const carrying = async () => ({ members: await membersWith(call, key), pins: await pinsWith(call, key) });
+  const carrying = async () => {
+    const owning = (await recognizing(call, key)).map((row) => ({ authorityId: row.id, row }));
+    return { members: await membersWith(call, key), pins: await pinsWith(call, key), owning, delegations: await delegationsBy(call, key) };
+  };
   // The chains first, then the rows again: what was read before a chain was watched may have moved.
   const found = await carrying();
-  const watched = new Set([...found.members, ...found.pins].map(({ authorityId }) => authorityId));
+  const watched = new Set([...found.members, ...found.pins, ...found.owning, ...found.delegations.resting].map(({ authorityId }) => authorityId));
   for (const id of watched) await watch(id);
   const here = ({ authorityId }: { readonly authorityId: string }) => watched.has(authorityId);
   const now = await carrying();
-  const [rows, pins] = [now.members.filter(here), now.pins.filter(here)];
+  const [rows, pins, owning, types] = [now.members.filter(here), now.pins.filter(here), now.owning.filter(here), now.delegations.resting.filter(here)];
+  const missed = now.delegations.resting.filter((one) => !here(one));
   const told: EventsOf[] = [...watched].map((authorityId) => ({
     authorityId,
     events: [{ type: 'authority.key_compromised', subjectKind: 'authority', subjectId: of.id, detail: { entity_id: of.entityId, kid: gone.kid } }],
@@ -54,10 +61,27 @@ export async function removeEverywhere(call: Call, watch: Watch, of: AuthorityRo
   const rewritten: Rewritten[] = [];
   for (const row of rows) rewritten.push(await rewrite(call, watch, of, row, key, heir?.jwk));
   for (const pin of pins) rewritten.push(await unpinKey(call, of, pin, key, heir?.jwk));
+  const cleared = await Promise.all(owning.map(({ row }) => disownKey(call, of, row, key, heir?.jwk)));
+  rewritten.push(...cleared, ...types.map((type) => voidDelegation(call, type)), await takeBackDelegations(call, of, key));
+  const own = cleared[owning.findIndex(({ authorityId }) => authorityId === of.id)];
   const ours = new Set((await call.store.db.select({ entityId: authority.entityId }).from(authority)).map(({ entityId }) => entityId));
   return {
     ...byChain(of.id, [...told, ...rewritten.flatMap(({ events }) => events)]),
-    statements: [boundToNoOther(of, key, rows), pinnedByNoOther(of, key, pins), ...rewritten.flatMap(({ statements }) => statements)],
+    statements: [
+      boundToNoOther(of, key, rows),
+      pinnedByNoOther(of, key, pins),
+      ownedByNoOther(
+        of,
+        key,
+        owning.map(({ row }) => row),
+      ),
+      delegatedByNoOther(
+        of,
+        now.delegations.all.filter((one) => !missed.includes(one)),
+      ),
+      ...rewritten.flatMap(({ statements }) => statements),
+    ],
+    claims: own?.claims,
     foreignSuperiors: of.authorityHints.filter((hint) => !ours.has(hint)),
   };
 }

@@ -5,6 +5,7 @@ import type { NewEvent } from '../../store/event.js';
 import { giveUpPlacesOf } from '../../store/mark-places.js';
 import { trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
+import { expectSoundDelegation } from '../keys/void-delegations.js';
 import { withdrawMarks } from './cut-marks.js';
 import { moveEnd } from '../members/move-end.js';
 import type { MarkTypeRow } from './issue-mark.js';
@@ -77,6 +78,7 @@ export async function createMarkType(call: Call<MarkTypeRow>, slug: string, type
         .where(and(eq(trustMarkType.authorityId, authorityId), eq(trustMarkType.trustMarkType, type)))
         .limit(1);
       if (twin) throw new Refusal('already_exists', `the type is known already, in state ${twin.state}`);
+      const sound = await expectSoundDelegation(call.store.db, authorityId, input.delegation);
       const now = call.now();
       const row: MarkTypeRow = {
         authorityId,
@@ -101,7 +103,7 @@ export async function createMarkType(call: Call<MarkTypeRow>, slug: string, type
             detail: { lifetime: row.lifetime || null, delegated: row.delegation !== null },
           },
         ],
-        statements: [insertRows(trustMarkType, [row])],
+        statements: [...sound, insertRows(trustMarkType, [row])],
         result: row,
       };
     },
@@ -124,11 +126,13 @@ export async function changeMarkType(
     async decide() {
       const before = await findMarkType(call, authorityId, type);
       expectVersion(before, version);
+      const sound = await expectSoundDelegation(call.store.db, authorityId, input.delegation);
       const after: MarkTypeRow = { ...before, ...set, updatedAt: call.now(), v: before.v + 1 };
       const { authorityId: _, trustMarkType: __, createdAt: ___, ...columns } = after;
       return {
         events: [{ type: 'trust_mark_type.changed', subjectKind: 'trust_mark_type', subjectId: type, detail: { changed: Object.keys(set) } }],
         statements: [
+          ...sound,
           call.store.db
             .update(trustMarkType)
             .set(columns)

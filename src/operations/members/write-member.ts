@@ -1,3 +1,4 @@
+import type { JwkSet } from '../../federation/entry.js';
 import { spellingOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
 import type { Statement } from '../../store/database.js';
@@ -5,8 +6,9 @@ import { overList } from '../../store/lots.js';
 import { onlyWhile } from '../../store/only-while.js';
 import type { MemberState } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
-import { putMembers } from '../../store/member-rows.js';
+import { type KeysOf, putMembers } from '../../store/member-rows.js';
 import { consequencesOf } from '../facts.js';
+import { whileNotCompromised } from '../keys/not-compromised.js';
 import type { MemberRow } from '../registry.js';
 import { thumbprintsOf } from './key-binding.js';
 import { contentChanged, settled } from './vetted.js';
@@ -37,9 +39,10 @@ export async function writeMembers(writes: readonly MemberWrite[]): Promise<Writ
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
+  const statements = [...whileNotHalted(writes, rows), ...(await whileSound(writes, keys))];
   return {
     rows,
-    statements: [...whileNotHalted(writes, rows), ...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows), ...seenBelow(writes, rows)],
+    statements: [...statements, ...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows), ...seenBelow(writes, rows)],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
 }
@@ -67,6 +70,35 @@ function whileNotHalted(writes: readonly MemberWrite[], rows: readonly MemberRow
       JSON.stringify(entering.filter((row) => row.authorityId === authorityId).map(({ entityId }) => entityId)),
     ),
   );
+}
+
+/**
+ * No key is bound that an authority of this deployment called compromised. Who binds it has asked (shared-keys.ts); the
+ * revocation may have come since, in the chain of that authority, so the commit asks again.
+ */
+async function whileSound(writes: readonly MemberWrite[], keys: readonly KeysOf[]): Promise<readonly Statement[]> {
+  const bound = new Map(writes.flatMap(({ before }) => (before ? [[before.id, before.jwks] as const] : [])));
+  const added = await Promise.all(
+    keys.map(async ({ memberId, authorityId, thumbprints }) => {
+      const known = await knownOf(bound.get(memberId));
+      return { authorityId, thumbprints: thumbprints.filter((one) => !known.includes(one)) };
+    }),
+  );
+  return [...new Set(added.map(({ authorityId }) => authorityId))].flatMap((id) =>
+    whileNotCompromised(
+      id,
+      added.filter(({ authorityId }) => authorityId === id).flatMap(({ thumbprints }) => thumbprints),
+    ),
+  );
+}
+
+/** Of keys that cannot be read none is known. */
+async function knownOf(jwks: JwkSet | undefined): Promise<readonly string[]> {
+  try {
+    return jwks ? await thumbprintsOf(jwks) : [];
+  } catch {
+    return [];
+  }
 }
 
 /** Resolvers see what lies below: when members come or go, and when an intermediate is published, newly or anew. */

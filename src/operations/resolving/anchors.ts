@@ -14,14 +14,13 @@ import {
 import { sameKey } from '../../federation/jwk-set.js';
 import { publishedKeys } from '../../keys/life-cycle.js';
 import { insertRows } from '../../store/bulk.js';
-import { inLot } from '../../store/lots.js';
-import { onlyWhile } from '../../store/only-while.js';
 import { Overtaken, raw, type Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { anchorPin, authority, authorityKey } from '../../store/schema.js';
+import { anchorPin, authority } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment } from '../call.js';
 import { consequencesOf } from '../facts.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
+import { expectNotCompromised, whileNotCompromised } from '../keys/not-compromised.js';
 import { givenKeys } from '../members/member-keys.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal, refuseFindings } from '../refusal.js';
@@ -121,7 +120,7 @@ export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: strin
     async decide() {
       const before = await findPin(call, authorityId, input.entityId);
       if (seen && !before) throw new Overtaken('it was unpinned meanwhile; look at it and decide again');
-      await expectNotCompromised(call, thumbprints);
+      await expectNotCompromised(call.store.db, thumbprints, 'it cannot be pinned');
       await expectNotCutSince(call.store.db, asked, [input.entityId]);
       const row: AnchorRow = {
         authorityId,
@@ -137,7 +136,7 @@ export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: strin
       return {
         events: [{ type: before ? 'anchor.repinned' : 'anchor.pinned', subjectKind: 'anchor', subjectId: input.entityId, detail: { kids } }],
         statements: [
-          onlyWhile(authorityId, `NOT EXISTS (${COMPROMISED})`, JSON.stringify(thumbprints)),
+          ...whileNotCompromised(authorityId, thumbprints),
           insertRows(
             anchorPin,
             [row],
@@ -152,18 +151,6 @@ export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: strin
       };
     },
   });
-}
-
-const COMPROMISED = "SELECT kid FROM authority_key WHERE revoked_reason = 'compromised' AND kid IN (SELECT value FROM json_each(?))";
-
-/** What was called compromised here is nobody's anchor, whoever had the key in a file. @throws Refusal invalid_request */
-async function expectNotCompromised({ store: { db } }: Call, thumbprints: readonly string[]): Promise<void> {
-  const [found] = await db
-    .select({ kid: authorityKey.kid })
-    .from(authorityKey)
-    .where(and(eq(authorityKey.revokedReason, 'compromised'), inLot(authorityKey.kid, JSON.stringify(thumbprints))))
-    .limit(1);
-  if (found) throw new Refusal('invalid_request', `the key ${found.kid} was called compromised by an authority of this deployment; it cannot be pinned`);
 }
 
 /** A key that was trusted before is trusted no more. Keys of an authority of ours (null) are read where they stand. */
