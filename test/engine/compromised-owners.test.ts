@@ -55,7 +55,7 @@ async function delegated() {
       const options = { now: d.clock, subject: RP, issuer: { entityId: ISSUER, jwks: jwks as never }, anchor: (await configuration()) as never };
       return (await validateTrustMark(compact, options)).ok;
     },
-    compromise: (call: Call = d.call) => revokeKey(call, 'owner', leaked.kid, 'compromised'),
+    compromise: (call: Call<unknown> = d.call) => revokeKey(call, 'owner', leaked.kid, 'compromised'),
   });
 }
 const told = async (d: TestDeployment, type: string) =>
@@ -209,16 +209,19 @@ describe('an owner’s key that was called compromised', () => {
   it.each([
     [
       'among the owners’ keys',
-      (call: Call, d: Awaited<ReturnType<typeof delegated>>) =>
+      (call: Call<unknown>, d: Awaited<ReturnType<typeof delegated>>) =>
         recognizeMarkType(call, 'main', { type: OTHER_TYPE, owner: { sub: FOREIGN, jwks: { keys: [d.leaked] } } }),
     ],
-    ['behind a delegation', (call: Call, d: Awaited<ReturnType<typeof delegated>>) => changeMarkType(call, 'issuer', TYPE, { delegation: d.delegation })],
+    [
+      'behind a delegation',
+      (call: Call<unknown>, d: Awaited<ReturnType<typeof delegated>>) => changeMarkType(call, 'issuer', TYPE, { delegation: d.delegation }),
+    ],
   ])('is not %s that somebody sets who decided before, in another process', async (_what, act) => {
     const d = await delegated();
     // Nothing of it stands in the chain of whoever acts, so that only the commit can tell.
     await d.recognize(null);
     await d.admin('PATCH', `/authorities/issuer/mark-types/${of(TYPE)}`, { delegation: null });
-    const elsewhere: Call = { ...d.call, store: d.another().store };
+    const elsewhere: Call<unknown> = { ...d.call, store: d.another().store };
     expect(
       await outcomeOf(
         act(
@@ -235,7 +238,7 @@ describe('an owner’s key that was called compromised', () => {
     const d = await delegated();
     await d.recognize(null);
     await d.admin('PATCH', `/authorities/issuer/mark-types/${of(TYPE)}`, { delegation: null });
-    const elsewhere: Call = { ...d.call, store: d.another().store };
+    const elsewhere: Call<unknown> = { ...d.call, store: d.another().store };
     const meanwhile = () =>
       what === 'listed'
         ? d.recognize({ sub: FOREIGN, jwks: { keys: [d.leaked] } })
