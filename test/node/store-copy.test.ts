@@ -301,7 +301,8 @@ describe('connecting', () => {
     const closed = await startPostgres([`hba_file=${hbaFile('local all all reject')}`]);
     onTestFinished(() => closed.stop());
     expect(await error(closed.url('postgres'))).toMatch(/^1 .*refuses this user/);
-    expect(await error('postgres://x@no-such-host.invalid/db')).toMatch(/^3 .*(no host of that name|cannot be looked up)/);
+    expect(await error('postgres://x@no-such-host.invalid/db')).toMatch(/^2 .*sslmode=verify-full/);
+    expect(await error('postgres://x@no-such-host.invalid/db?sslmode=disable')).toMatch(/^3 .*(no host of that name|cannot be looked up)/);
     expect(await error('postgres://x@127.0.0.1:1/db')).toMatch(/^3 .*nobody listens there/);
     expect(await error(server.url('nothing_here'))).toMatch(/^1 .*there is no such database/);
     expect(await error('mysql://x@h/db')).toMatch(/^2 .*neither a file nor postgres:/);

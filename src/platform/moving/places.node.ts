@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { CliError } from '../../cli/client.js';
 import type { Server } from '../../store/postgres/connection.node.js';
 import { databasePassword } from '../database-password.node.js';
+import { faultOfDatabaseUrl } from '../database-url.js';
 import { databaseFile } from '../deployment.node.js';
 import { explained, isPostgres, serversAt } from './connecting.node.js';
 import { shown } from './postgres-rows.node.js';
@@ -20,7 +21,12 @@ function fileAt(path: string): string {
  * @throws CliError
  */
 export function placeOf(text: string, typed = true): Place {
-  if (isPostgres(text)) return { at: shown(text), servers: serversAt(text, databasePassword(process.env), typed) };
+  if (isPostgres(text)) {
+    const servers = serversAt(text, databasePassword(process.env), typed);
+    const fault = faultOfDatabaseUrl(text);
+    if (fault !== undefined) throw new CliError(2, `${shown(text)}: ${fault}`);
+    return { at: shown(text), servers };
+  }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) throw new CliError(2, `${text.slice(0, 100)} is neither a file nor postgres://user@host/database`);
   const file = fileAt(text);
   return { at: file, file };
