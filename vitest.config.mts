@@ -45,9 +45,6 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           isolate: false,
-          maxWorkers: 1,
-          // After the others: a run of one worker cannot be beside one of several.
-          sequence: { groupOrder: 1 },
         },
       },
     ],

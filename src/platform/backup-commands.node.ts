@@ -5,7 +5,7 @@ import { collect, readInput } from '../cli/shell.js';
 import type { ChainHead } from '../operations/restore/heads.js';
 import { progressLine, showReport } from './check-report.js';
 import { type Config, ConfigError } from './config.js';
-import { databaseFile } from './deployment.node.js';
+import { databaseFile } from './files.node.js';
 
 /** Heads for people, who keep them apart from the backup: only with the newest one can it be told that nothing is missing. */
 const shown = (heads: readonly ChainHead[]): string =>

@@ -1,6 +1,5 @@
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
-import { join } from 'node:path';
 import type { CryptoKey } from 'jose';
 import { sealedCustody } from '../keys/custody.js';
 import { newId, newSealKey } from '../keys/random.js';
@@ -18,17 +17,14 @@ import { safeFetch } from '../outbound/safe-fetch.node.js';
 import type { Clock } from '../store/clock.js';
 import { type Config, ConfigError } from './config.js';
 import { finishRotation } from './finish-rotation.node.js';
-import { databaseFile, type OpenedStore, openPlace, type ServingStore, type StorePlace } from './opened.node.js';
+import { cliFile, databaseFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
+import { type OpenedStore, openPlace, type ServingStore, type StorePlace } from './opened.node.js';
 
-export { databaseFile, inboxFile } from './opened.node.js';
+export { cliFile, databaseFile, inboxFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
 
 export const seconds = (): number => Math.floor(Date.now() / 1000);
 /** The machine's; its uptime counts on while it sleeps. */
 const CLOCK: Clock = { now: seconds, elapsed: uptime };
-export const sealKeyFile = (data: string): string => join(data, 'seal.key');
-/** While the key of the data folder is being rotated: the one that takes its place. */
-export const nextSealKeyFile = (data: string): string => `${sealKeyFile(data)}.next`;
-export const cliFile = (data: string): string => join(data, 'cli.json');
 
 export interface NodeDeployment extends Deployment {
   readonly store: ServingStore;

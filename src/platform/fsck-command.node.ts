@@ -3,7 +3,7 @@ import { printJson, talk } from '../cli/output.js';
 import { REMEDIES } from '../operations/fsck/damage.js';
 import { progressLine, showReport } from './check-report.js';
 import type { Config } from './config.js';
-import { databaseFile } from './deployment.node.js';
+import { databaseFile } from './files.node.js';
 
 const NO_FILE = 'The rows were checked. Whether the files of PostgreSQL are sound is its own to say: data checksums, pg_amcheck';
 

@@ -21,11 +21,10 @@ import { isLoopbackId } from '../cli/entity-id.js';
 import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
 import { Refusal } from '../operations/refusal.js';
-import { parseAllowed, preflightOverTheWire, resolveEntity, safeFetch } from '../rp/entry.node.js';
 import { backupCommands } from './backup-commands.node.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { DamagedDatabase } from './damaged.js';
-import { databaseFile } from './deployment.node.js';
+import { databaseFile } from './files.node.js';
 import { fsckCommand } from './fsck-command.node.js';
 import { secretsOfFiles } from './secret-files.node.js';
 import { storeCommands } from './store-commands.node.js';
@@ -148,8 +147,12 @@ function localCommands(program: Command): void {
   fsckCommand(program, configOf);
 }
 
+/** What looks at others: most commands do without, and start sooner. */
+const library = () => import('../rp/entry.node.js');
+
 /** Fetch an artefact for `inspect`, whatever its media type. */
 async function fetchArtefact(url: string): Promise<string> {
+  const { parseAllowed, safeFetch } = await library();
   const outbound = safeFetch({ loopback: isLoopbackHost(new URL(url).hostname), allowed: parseAllowed(process.env['HOLDFAST_OUTBOUND_ALLOW']) });
   try {
     const mediaType = url.endsWith('/historical-keys') ? mediaTypes.JWK_SET_JWT : mediaTypes.ENTITY_STATEMENT;
@@ -185,16 +188,20 @@ function createProgram(): Command {
   storeCommands(program, configOf);
   clockCommands(program);
   restoreCommands(program);
-  resolveCommand(program, (subject, anchors) =>
-    resolveEntity(subject, {
+  resolveCommand(program, async (subject, anchors) =>
+    (await library()).resolveEntity(subject, {
       anchors,
       development: [subject, ...Object.keys(anchors)].some(isLoopbackId),
       allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '',
     }),
   );
-  preflightCommand(program, (entityId, profiles) =>
+  preflightCommand(program, async (entityId, profiles) =>
     // A loopback identifier is one of the user's own machine, typed by himself.
-    preflightOverTheWire(entityId, { profiles, development: isLoopbackId(entityId), allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '' }),
+    (await library()).preflightOverTheWire(entityId, {
+      profiles,
+      development: isLoopbackId(entityId),
+      allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '',
+    }),
   );
   inspectCommand(program, fetchArtefact);
   return program;

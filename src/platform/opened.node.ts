@@ -15,6 +15,7 @@ import type { Store } from '../store/store.js';
 import { openStore } from '../store/store.node.js';
 import type { DatabaseAddress } from './config.js';
 import { lockDatabase } from './data-lock.node.js';
+import { databaseFile, inboxFile } from './files.node.js';
 
 /** A store as a process on Node has it. */
 export interface ServingStore extends Store {
@@ -54,9 +55,6 @@ export interface StorePlace {
   readonly staleness: number;
 }
 
-export const databaseFile = (data: string): string => join(data, 'holdfast.db');
-/** Where a public plane of its own notes what it may write. */
-export const inboxFile = (data: string): string => join(data, 'inbox.db');
 /** Hosts and name of a database: what makes it this one, whoever asks, and however. */
 const memoryFile = (data: string, url: string): string =>
   join(

@@ -5,7 +5,7 @@ import { headTable } from '../cli/restore.js';
 import { REMEDIES } from '../operations/fsck/damage.js';
 import { progressLine, showReport } from './check-report.js';
 import type { Config } from './config.js';
-import { databaseFile } from './deployment.node.js';
+import { databaseFile } from './files.node.js';
 import type { Copied, Options } from './moving/copy-store.node.js';
 import type { Place } from './moving/places.node.js';
 

@@ -337,7 +337,7 @@ describe('connecting', () => {
       on.script("CREATE DATABASE held OWNER keeper TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'"),
     );
     const url = guarded.url('held').replace('postgres@', 'keeper@');
-    expect(await error(url)).toMatch(/^1 .*the server wants a password: set HOLDFAST_DATABASE_PASSWORD/);
+    expect(await error(url)).toMatch(/^1 .*the server (asks for|wants) a password.*set HOLDFAST_DATABASE_PASSWORD/);
     expect(await error(url, { HOLDFAST_DATABASE_PASSWORD: 'wrong' })).toMatch(/^1 .*the password is wrong/);
     const { folder: data } = await wholeStore();
     const file = join(tempFolder(), 'password');

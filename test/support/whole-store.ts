@@ -33,7 +33,7 @@ export async function wholeStore(folder = tempFolder()) {
   for (const id of RPS) {
     const { jwks } = await testMember(id);
     // Escaped, as JSON has it: a text that PostgreSQL holds.
-    const metadata = { openid_relying_party: { client_name: 'Ünïcode 💥 \u0000 "quoted" \\ \n' } };
+    const metadata = { openid_relying_party: { client_name: 'Ünïcode 💥 "quoted" \\ \n' } };
     await ask('POST', `${A}/members`, { entity_id: id, jwks, entity_types: ['openid_relying_party'], metadata, organization: `Org of ${id}`, activate: true });
   }
   await ask('POST', `${A}/mark-types`, { trust_mark_type: TYPE, logo_uri: `${ISSUER}/l.svg`, ref: `${ISSUER}/r` });

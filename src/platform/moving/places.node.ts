@@ -3,7 +3,7 @@ import { CliError } from '../../cli/client.js';
 import type { Server } from '../../store/postgres/connection.node.js';
 import { databasePassword } from '../database-password.node.js';
 import { faultOfDatabaseUrl } from '../database-url.js';
-import { databaseFile } from '../deployment.node.js';
+import { databaseFile } from '../files.node.js';
 import { explained, isPostgres, serversAt } from './connecting.node.js';
 import { shown } from './postgres-rows.node.js';
 
