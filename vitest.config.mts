@@ -13,7 +13,7 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       { test: { name: 'federation', include: ['test/federation/*.test.ts'], testTimeout: 30_000 } },
-      { test: { name: 'node', include: ['test/engine/*.test.ts', 'test/node/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
+      { test: { name: 'node', include: ['test/engine/*.test.ts', 'test/node/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000 } },
       {
         resolve: { conditions: ['postgres'] },
         ssr: { resolve: { conditions: ['postgres'] } },
@@ -21,8 +21,8 @@ export default defineConfig({
           name: 'postgres',
           include: ['test/engine/*.test.ts'],
           globalSetup: ['test/support/postgres-global.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
       {
@@ -42,8 +42,8 @@ export default defineConfig({
         test: {
           name: 'workers',
           include: ['test/federation/*.test.ts', 'test/engine/*.test.ts', 'test/workers/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           isolate: false,
         },
       },
