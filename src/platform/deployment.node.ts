@@ -20,7 +20,7 @@ import { finishRotation } from './finish-rotation.node.js';
 import { cliFile, databaseFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
 import { type OpenedStore, openPlace, type ServingStore, type StorePlace } from './opened.node.js';
 
-export { cliFile, databaseFile, inboxFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
+export { databaseFile, inboxFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
 
 export const seconds = (): number => Math.floor(Date.now() / 1000);
 /** The machine's; its uptime counts on while it sleeps. */
