@@ -42,7 +42,7 @@ export interface ServeOptions {
 export async function startServer(config: Config, { entityId, thread }: ServeOptions = {}): Promise<Serving> {
   const log = createLog(config.log);
   const ground = await groundOf(config);
-  const discovery = discoveryThread({ ground, discovery: config.discovery, log, ...thread });
+  const discovery = discoveryThread({ ground, discovery: config.discovery && config.turns, log, ...thread });
   const { deployment, token, notice } = await openFirst(config, () => openAnswering(ground, discovery.explorer), entityId);
   const { opened } = deployment;
   const heads = headMemory(opened.memory, deployment);
@@ -58,7 +58,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const listening = await listen(measure(logRequests(log, root), metrics), config);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
-  if (config.turns) discovery.start();
+  discovery.start();
   return {
     deployment,
     discovery,

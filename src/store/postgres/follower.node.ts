@@ -17,9 +17,8 @@ export interface FollowerOptions {
   /** How old may be what is served (seconds). */
   readonly staleness: number;
   readonly connections?: number;
-  /** Milliseconds since the epoch, and since some moment. */
+  /** Milliseconds since the epoch. */
   readonly wall: () => number;
-  readonly elapsed?: () => number;
 }
 
 /**
@@ -41,14 +40,12 @@ export class Follower {
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
   readonly #wall: () => number;
-  readonly #elapsed: () => number;
 
   constructor(
     private readonly servers: readonly Server[],
     private readonly options: FollowerOptions,
   ) {
     this.#wall = options.wall;
-    this.#elapsed = options.elapsed ?? (() => performance.now());
   }
 
   /**
@@ -56,7 +53,7 @@ export class Follower {
    * looked first.
    */
   version(): string | undefined {
-    const now = this.#elapsed();
+    const now = performance.now();
     this.#askedAt = now;
     this.#watch();
     return now - this.#lookedAt <= KNOWN_MS ? this.#version : undefined;
@@ -95,7 +92,7 @@ export class Follower {
   }
 
   async #look(): Promise<void> {
-    const began = this.#elapsed();
+    const began = performance.now();
     try {
       const { rows } = await this.#ask((on) => on.query(STATE));
       this.#version = `${this.#opened} ${rows[0]?.[0]}`;
@@ -154,7 +151,7 @@ export class Follower {
         .catch(() => undefined)
         .finally(() => {
           this.#timer = undefined;
-          if (this.#elapsed() - this.#askedAt < IDLE_MS) this.#watch();
+          if (performance.now() - this.#askedAt < IDLE_MS) this.#watch();
         });
     }, LOOK_EVERY_MS);
     this.#timer.unref();
