@@ -76,14 +76,15 @@ export type RenewedArtefact = Pick<
 > & { readonly id: number; readonly was: Read };
 
 /** What was read of a row that is renewed. */
-export type Read = Pick<typeof artefact.$inferSelect, 'sha256' | 'cap' | 'renewAt' | 'withheld'>;
+export type Read = Pick<typeof artefact.$inferSelect, 'sha256' | 'cap' | 'renewAt' | 'withheld' | 'leaseUntil'>;
 
 const NUMBERS = new Set(['iat', 'exp', 'cap', 'generation', 'cut', 'renew_at']);
 const RENEWED = ['bytes', 'sha256', 'iat', 'exp', 'cap', 'kid', 'generation', 'cut', 'renew_at'];
 
 /**
  * Renewal: only rows that stand as they were read, and only while the authority is active and its generation the one signed
- * for. One that was withheld meanwhile, or whose end was moved, is signed once more. Never an insert: what a halt removed
+ * for. One that was withheld meanwhile, or whose end was moved, is signed once more: whoever does that takes the lease away, so
+ * it shows also where the row looks as before. Never an insert: what a halt removed
  * stays removed.
  */
 export const renewArtefacts = (rows: readonly RenewedArtefact[]): readonly Statement[] => [
@@ -92,7 +93,7 @@ export const renewArtefacts = (rows: readonly RenewedArtefact[]): readonly State
      FROM json_each(?) AS new
      WHERE artefact.id = ${number('new.value', '$.id')} AND artefact.sha256 = json_extract(new.value, '$.was.sha256')
        AND artefact.cap IS NOT DISTINCT FROM ${number('new.value', '$.was.cap')} AND artefact.renew_at IS NOT DISTINCT FROM ${number('new.value', '$.was.renewAt')}
-       AND artefact.withheld IS NOT DISTINCT FROM json_extract(new.value, '$.was.withheld')
+       AND artefact.withheld IS NOT DISTINCT FROM json_extract(new.value, '$.was.withheld') AND artefact.lease_until = ${number('new.value', '$.was.leaseUntil')}
        AND (SELECT generation FROM authority WHERE authority.id = artefact.authority_id AND authority.state = 'active') = ${number('new.value', '$.generation')}`,
     rows.map(({ renewAt, cut, authorityId: _, kind: __, variant: ___, ...row }) => ({ ...row, cut: cut ?? 0, renew_at: renewAt ?? null })),
   ),

@@ -54,7 +54,7 @@ describe('lots of a list', () => {
             renewAt: 1,
             variant: '',
             id: n,
-            was: { sha256: 'x', cap: null, renewAt: 1, withheld: null },
+            was: { sha256: 'x', cap: null, renewAt: 1, withheld: null, leaseUntil: 0 },
           })),
         ),
     ],

@@ -140,6 +140,18 @@ describe('an artefact', () => {
     await turn(d);
     expect((await statement(d)).status).toBe(200);
   });
+
+  it('and so it does where it was withheld and due before, in that very second: its row looks the same', async () => {
+    const d = await federation();
+    const withhold = `UPDATE artefact SET withheld = 'key_revoked', renew_at = ${NOW}, lease_until = 0 WHERE kind = 'statement' AND key = '${RP}'`;
+    await d.execute(withhold);
+    const { deployment, happened } = whenSigning(d.deployment, () => d.execute(withhold));
+    await renewSlice(deployment);
+    expect(happened()).toBe(true);
+    expect((await statement(d)).status).toBe(503);
+    await turn(d);
+    expect((await statement(d)).status).toBe(200);
+  });
 });
 
 it('a membership that is shortened while its mark is renewed ends the mark all the same', async () => {

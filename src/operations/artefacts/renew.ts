@@ -36,14 +36,11 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
   const due = first.length < limit ? [...first, ...(await dueOf(deployment, isNull(artefact.withheld), limit - first.length))] : first;
   if (due.length === 0 || !(await deployment.turns.claim(deployment, 'renewal'))) return 0;
   const ids = JSON.stringify(due.map(({ id }) => id));
-  await deployment.store.write([
-    db
-      .update(artefact)
-      .set({ leaseUntil: now + LEASE_SECONDS })
-      .where(sql`id IN (SELECT CAST(value AS NUMERIC) FROM json_each(${ids}))`),
-  ]);
+  const leaseUntil = now + LEASE_SECONDS;
+  await deployment.store.write([db.update(artefact).set({ leaseUntil }).where(sql`id IN (SELECT CAST(value AS NUMERIC) FROM json_each(${ids}))`)]);
   const errors: unknown[] = [];
-  for (const [authorityId, rows] of byAuthority(due)) await renewFor(deployment, authorityId, rows).catch((error: unknown) => errors.push(error));
+  for (const [authorityId, rows] of byAuthority(due.map((row) => ({ ...row, leaseUntil }))))
+    await renewFor(deployment, authorityId, rows).catch((error: unknown) => errors.push(error));
   if (errors.length) throw errors[0];
   return due.length;
 }
@@ -160,7 +157,12 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
       if (!(error instanceof Refusal)) throw error;
       return undefined;
     });
-    if (fresh) signed.push({ ...fresh, id: row.id, was: { sha256: row.sha256, cap: row.cap, renewAt: row.renewAt, withheld: row.withheld } });
+    if (fresh)
+      signed.push({
+        ...fresh,
+        id: row.id,
+        was: { sha256: row.sha256, cap: row.cap, renewAt: row.renewAt, withheld: row.withheld, leaseUntil: row.leaseUntil },
+      });
   };
   for (let at = 0; at < rows.length; at += SIGN_AT_ONCE) await Promise.all(rows.slice(at, at + SIGN_AT_ONCE).map(one));
   const renewed = signed.map(({ id, was, authorityId, kind, variant, bytes, sha256, iat, exp = null, cap = null, kid, generation, cut, renewAt }) => ({
