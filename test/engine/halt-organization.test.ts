@@ -173,7 +173,8 @@ describe('halting an organization', () => {
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
       SELECT 'mem_' || i, authority_id, organization_id, 'https://m' || i || '.example.com', 'active', entity_types, 0, jwks, '{}', '{}', '{}', '[]', 0, 0, 0, 0, 1 FROM n, member WHERE entity_id = '${A1}'`);
     await d.execute(`INSERT INTO artefact (authority_id, kind, key, variant, media_type, bytes, sha256, iat, exp, kid, generation, cut, member_id)
-      SELECT m.authority_id, 'statement', m.entity_id, '', a.media_type, a.bytes, a.sha256, a.iat, a.exp, a.kid, a.generation, 0, m.id FROM member AS m JOIN artefact AS a ON a.kind = 'statement' AND a.key = '${A1}' WHERE m.id LIKE 'mem_%' AND m.entity_id LIKE 'https://m%.example.com'`);
+      WITH a AS MATERIALIZED (SELECT * FROM artefact WHERE kind = 'statement' AND key = '${A1}')
+      SELECT m.authority_id, 'statement', m.entity_id, '', a.media_type, a.bytes, a.sha256, a.iat, a.exp, a.kid, a.generation, 0, m.id FROM member AS m, a WHERE m.id LIKE 'mem_%' AND m.entity_id LIKE 'https://m%.example.com'`);
     expect(await fetched(d, 'https://m4711.example.com')).toBe(200);
     let statements = 0;
     const { change } = d.store;

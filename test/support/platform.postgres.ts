@@ -1,8 +1,9 @@
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { inboxOnPostgres } from '../../src/store/postgres/inbox.postgres.node.js';
 import { Follower } from '../../src/store/postgres/follower.node.js';
 import { migratePostgres } from '../../src/store/postgres/migrate.node.js';
 import { objectsOf } from '../../src/store/postgres/pool.node.js';
+import type { Connection } from '../../src/store/postgres/connection.node.js';
 import { publishedOnPostgres } from '../../src/store/postgres/published.postgres.node.js';
 import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { openPostgres } from '../../src/store/postgres/store.postgres.node.js';
@@ -28,16 +29,34 @@ DO $$ DECLARE made record; filled boolean; BEGIN
   FOR made IN SELECT sequencename AS of FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL LOOP EXECUTE format('ALTER SEQUENCE %I RESTART', made.of); END LOOP;
 END $$`;
 
+/** What files that have ended leave to others: as few databases as there are files at a time. */
+const LEFT = 'left_';
+/** Whoever renames it first has it; whoever has an open connection to it keeps it. */
+const renamed = (on: Connection, from: string, to: string): Promise<boolean> =>
+  on.script(`ALTER DATABASE ${from} RENAME TO ${to}`).then(
+    () => true,
+    () => false,
+  );
+afterAll(async () => {
+  if (free.length) await onServer(ROOT, async (on) => Promise.all(free.splice(0).map((name) => renamed(on, name, `${LEFT}${name}`))));
+});
+async function takeLeft(name: string): Promise<boolean> {
+  return onServer(ROOT, async (on) => {
+    const { rows } = await on.query(`SELECT datname FROM pg_database WHERE datname LIKE '${LEFT}%'`);
+    for (const [left] of rows) if (await renamed(on, String(left), name)) return true;
+    return false;
+  });
+}
+
 /** A database that no other test uses meanwhile, empty but for the schema. */
 async function database(): Promise<string> {
   const known = free.pop();
-  if (known !== undefined) {
-    await onServer(urlOf(known), (on) => on.script(EMPTIED));
-    return known;
+  const name = known ?? `t_${process.pid}_${made++}`;
+  if (known !== undefined || (await takeLeft(name))) await onServer(urlOf(name), (on) => on.script(EMPTIED));
+  else {
+    await createDatabase(ROOT, name);
+    await migratePostgres(serversOf(asOwner(urlOf(name))), 'drizzle/postgres');
   }
-  const name = `t_${process.pid}_${made++}`;
-  await createDatabase(ROOT, name);
-  await migratePostgres(serversOf(asOwner(urlOf(name))), 'drizzle/postgres');
   return name;
 }
 
@@ -50,7 +69,7 @@ export async function freshStore(now: () => number): Promise<TestStore> {
     free.push(name);
   });
   const opened = () => {
-    const store = openPostgres(servers, now, { readers: 2, patienceMs: 5000, rememberedMs: 0 });
+    const store = openPostgres(servers, now, { readers: 2, rememberedMs: 0 });
     open.push(store);
     const follower = new Follower(servers, { role: 'any', staleness: Number.POSITIVE_INFINITY, wall: Date.now, connections: 1 });
     const published = publishedOnPostgres(follower);
