@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { composed, jsonText, lines, table } from '../../src/cli/output.js';
-import { run, tempFolder } from '../support/process.js';
+import { command as run } from '../support/node/command.js';
+import { tempFolder } from '../support/process.js';
 
 /** Breaks the line, writes one of its own, clears the screen, paints, turns the direction round. */
 const HOSTILE = 'x\nFORGED all is well\r\u001b[2J\u009b31m\u202e\u2028FORGED\u0007\t.';

@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { testKey } from '../support/keys.js';
-import { freePort, run, startProcess, tempFolder } from '../support/process.js';
+import { command as run } from '../support/node/command.js';
+import { freePort, startProcess, tempFolder } from '../support/process.js';
 
 async function setUp() {
   const folder = tempFolder();

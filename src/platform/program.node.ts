@@ -1,0 +1,242 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { accessCommands } from '../cli/access.js';
+import { clockCommands } from '../cli/clock.js';
+import { authorityCommands } from '../cli/authority.js';
+import { keyCommands } from '../cli/key.js';
+import { policyCommands } from '../cli/policy.js';
+import { watchingCommands } from '../cli/watch.js';
+import { CliError } from '../cli/client.js';
+import { inspectCommand } from '../cli/inspect.js';
+import { federationCommands } from '../cli/federation.js';
+import { markCommands } from '../cli/mark.js';
+import { organizationCommands } from '../cli/halt.js';
+import { memberCommands } from '../cli/member.js';
+import { lines, multiline, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
+import { restoreCommands } from '../cli/restore.js';
+import { resolveCommand } from '../cli/resolve.js';
+import { preflightCommand } from '../cli/preflight.js';
+import { isLoopbackId } from '../cli/entity-id.js';
+import { isLoopbackHost } from '../federation/entity-id.js';
+import { mediaTypes } from '../federation/entry.js';
+import { Refusal } from '../operations/refusal.js';
+import { backupCommands } from './backup-commands.node.js';
+import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
+import { DamagedDatabase } from './damaged.js';
+import { databaseFile } from './files.node.js';
+import { fsckCommand } from './fsck-command.node.js';
+import { secretsOfFiles } from './secret-files.node.js';
+import { storeCommands } from './store-commands.node.js';
+
+const startedAt = performance.now();
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const flagName = (flag: string) => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+const withSettings = (command: Command): Command => {
+  for (const { flag, about, fallback, env, secret } of SETTINGS) {
+    if (flag === 'url' || flag === 'data') continue;
+    if (!secret) command.option(`--${flag} <value>`, `${about} [${env}${fallback === undefined ? '' : `, default ${fallback}`}]`);
+    // Known, so that whoever gives the secret itself is told what to do instead.
+    else
+      command
+        .option(`--${flag}-file <file>`, `file of mode 0600 that holds it: ${about} [${env}, ${env}_FILE]`)
+        .addOption(new Option(`--${flag} <value>`).hideHelp());
+  }
+  return command;
+};
+
+function configOf(command: Command): Config {
+  const options = command.optsWithGlobals<Record<string, string | undefined>>();
+  const given = (suffix = '') => SETTINGS.map(({ name, flag }) => [`${name}${suffix && 'File'}`, options[flagName(`${flag}${suffix}`)]] as const);
+  const flags = Object.fromEntries(given());
+  return readConfig(process.env, flags, secretsOfFiles(process.env, { ...flags, ...Object.fromEntries(given('-file')) }));
+}
+
+async function serve(options: { readonly publicOnly?: boolean; readonly entityId?: string }, command: Command): Promise<void> {
+  const config = configOf(command);
+  const { stop, said } = options.publicOnly ? await publicOnly(config) : await everything(config, options.entityId);
+  let stopping = false;
+  const end = () => {
+    if (stopping) process.exit(1); // asked twice
+    stopping = true;
+    talk('stopping; requests in flight have ten seconds');
+    stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGTERM', end).on('SIGINT', end);
+  out(multiline(said)); // whoever waits for this may send a signal next
+}
+
+async function everything(config: Config, entityId: string | undefined) {
+  const { banner, startServer } = await import('./local/serve.node.js');
+  const serving = await startServer(config, { entityId });
+  return { stop: serving.stop, said: await banner(serving, config, startedAt) };
+}
+
+async function publicOnly(config: Config) {
+  const { startPublicOnly } = await import('./local/serve-public.node.js');
+  const { listening, notice, stop } = await startPublicOnly(config);
+  const said = `Holdfast public plane at ${config.url}, listening on ${config.host}:${listening.port}; it holds no key.${notice === undefined ? '' : ` ${notice}`}`;
+  return { stop, said };
+}
+
+function localCommands(program: Command): void {
+  withSettings(
+    program
+      .command('serve')
+      .description('run the public plane, the admin API and the background work')
+      .option('--public-only', 'the public plane alone: no key, database read-only')
+      .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
+  ).action(serve);
+  withSettings(
+    program
+      .command('init')
+      .description('make database, key, owner token and first authority without serving')
+      .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
+  ).action(async (options: { entityId?: string }, command: Command) => {
+    const config = configOf(command);
+    const { groundOf, openExploring } = await import('./deployment.node.js');
+    const { openFirst } = await import('./open-first.node.js');
+    const ground = await groundOf(config);
+    const { deployment, token, created, notice } = await openFirst(config, () => openExploring(ground), options.entityId);
+    await deployment.close();
+    if (notice !== undefined) talk(notice);
+    talk(created ? `made ${config.database?.url ?? databaseFile(config.data)} for ${config.url}` : 'already_initialized: nothing was changed');
+    if (token !== undefined) out(token);
+  });
+  program
+    .command('demo')
+    .description('build a small federation on loopback, verify it with a script of jose alone, cut a member')
+    .action(async () => {
+      const { demo } = await import('./local/demo.node.js');
+      process.exitCode = await demo((text) => process.stdout.write(`${text}\n`));
+    });
+  const config = program.command('config').description('the configuration in force');
+  config
+    .command('show')
+    .description('every setting')
+    .option('--sources', 'and where each came from')
+    .action((options: { sources?: boolean }, command: Command) => {
+      const { sources } = configOf(command);
+      if (command.optsWithGlobals<{ json?: boolean }>().json)
+        return printJson(Object.fromEntries(sources.map(({ setting, value, source }) => [setting.env, { value: value ?? null, source }])));
+      return out(
+        table(
+          ['setting', 'value', ...(options.sources ? ['source'] : [])],
+          sources.map(({ setting, value, source }) => [setting.env, value ?? '—', ...(options.sources ? [source] : [])]),
+        ),
+      );
+    });
+  config
+    .command('check')
+    .description('say whether the configuration holds, and whether the databases it names answer')
+    .action(async (_options: object, command: Command) => {
+      const { database, readDatabase } = configOf(command);
+      const { checkDatabase } = await import('./check-database.node.js');
+      const found = [
+        ...(database ? [`HOLDFAST_DATABASE: ${await checkDatabase('HOLDFAST_DATABASE', database, 'primary')}`] : []),
+        ...(readDatabase ? [`HOLDFAST_READ_DATABASE: ${await checkDatabase('HOLDFAST_READ_DATABASE', readDatabase, 'any')}`] : []),
+      ];
+      out(lines(['The configuration holds.', ...found]));
+    });
+  fsckCommand(program, configOf);
+}
+
+/** What looks at others: most commands do without, and start sooner. */
+const library = () => import('../rp/entry.node.js');
+
+/** Fetch an artefact for `inspect`, whatever its media type. */
+async function fetchArtefact(url: string): Promise<string> {
+  const { parseAllowed, safeFetch } = await library();
+  const outbound = safeFetch({ loopback: isLoopbackHost(new URL(url).hostname), allowed: parseAllowed(process.env['HOLDFAST_OUTBOUND_ALLOW']) });
+  try {
+    const mediaType = url.endsWith('/historical-keys') ? mediaTypes.JWK_SET_JWT : mediaTypes.ENTITY_STATEMENT;
+    const reply = await outbound.get({ url, mediaType });
+    if (!reply.ok) throw new CliError(reply.findings[0]?.transient ? 3 : 4, `${url} could not be read`, reply.findings);
+    return reply.value.body;
+  } finally {
+    await outbound.close();
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('holdfast')
+    .description('OpenID Federation 1.0 trust anchor and intermediate')
+    .version(version)
+    .option('--json', 'data as JSON, for scripts')
+    .option('--authority <slug>', 'which authority', 'main')
+    .option('--url <url>', 'where the server is [HOLDFAST_URL]')
+    .option('--data <folder>', 'data folder [HOLDFAST_DATA, default ./data]')
+    .showSuggestionAfterError()
+    .exitOverride();
+  localCommands(program);
+  authorityCommands(program);
+  memberCommands(program);
+  organizationCommands(program);
+  keyCommands(program);
+  policyCommands(program);
+  markCommands(program);
+  federationCommands(program);
+  watchingCommands(program);
+  accessCommands(program);
+  backupCommands(program, configOf);
+  storeCommands(program, configOf);
+  clockCommands(program);
+  restoreCommands(program);
+  resolveCommand(program, async (subject, anchors) =>
+    (await library()).resolveEntity(subject, {
+      anchors,
+      development: [subject, ...Object.keys(anchors)].some(isLoopbackId),
+      allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '',
+    }),
+  );
+  preflightCommand(program, async (entityId, profiles) =>
+    // A loopback identifier is one of the user's own machine, typed by himself.
+    (await library()).preflightOverTheWire(entityId, {
+      profiles,
+      development: isLoopbackId(entityId),
+      allowAddresses: process.env['HOLDFAST_OUTBOUND_ALLOW'] ?? '',
+    }),
+  );
+  inspectCommand(program, fetchArtefact);
+  return program;
+}
+
+/** `exitOverride` has to reach every subcommand for one place to decide on exit codes. */
+function inherit(command: Command): void {
+  for (const child of command.commands) inherit(child.exitOverride());
+}
+
+function report(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CliError) {
+    if (json) printJson({ error: { code: error.code, detail: error.message, findings: error.findings } });
+    talk(`${red('holdfast:')} ${error.message}`);
+    if (error.findings.length && !json) talk(showFindings(error.findings));
+    return error.exitCode;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  // Faults of the configuration come one on a line.
+  talk(`${red('holdfast:')} ${error instanceof ConfigError ? multiline(message) : message}`);
+  if (error instanceof Refusal && error.findings.length) talk(showFindings(error.findings));
+  return error instanceof ConfigError ? 2 : error instanceof DamagedDatabase ? 4 : 1;
+}
+
+/**
+ * Carry out one command of the command line.
+ * @param args what stands behind the program's name
+ * @returns the exit code. `failed`: what a failed start left open may keep the process alive, and whoever owns it ends it
+ */
+export async function runProgram(args: readonly string[]): Promise<{ readonly code: number; readonly failed: boolean }> {
+  const program = createProgram();
+  inherit(program);
+  try {
+    process.exitCode = 0;
+    await program.parseAsync([...args], { from: 'user' });
+    return { code: process.exitCode, failed: false };
+  } catch (error) {
+    return { code: report(error, args.includes('--json')), failed: true };
+  }
+}
