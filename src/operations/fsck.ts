@@ -11,6 +11,7 @@ import type { Add, Damage } from './fsck/damage.js';
 import { checkEvents, checkHead } from './fsck/events.js';
 import { checkAuthority, checkKeysOfNobody } from './fsck/indexes.js';
 import { checkMarks, checkMembers } from './fsck/members.js';
+import { stillCarried } from './keys/still-carried.js';
 import { endOf } from './marks/issue-mark.js';
 import { indexedTo } from './members/index-members.js';
 
@@ -82,6 +83,10 @@ export async function fsck(
     await look(id, 'indexes', (add) => checkAuthority(db, row, authorities, add));
   }
   await look('deployment', 'index of keys', () => checkKeysOfNobody(db, addTo));
+  await look('deployment', 'compromised keys', async () => {
+    for (const { authorityId, kid, where } of await stillCarried(db))
+      addTo(authorityId)('compromised_key', where, `it has the key ${kid}, which was called compromised`);
+  });
   for (const { id, slug } of [...authorities, { id: 'deployment', slug: 'deployment' }])
     await look(id, 'events', (add) => checkEvents(db, id, add, (n) => progress(`${slug}: events`, n)));
   for (const { id } of authorities) await look(id, 'head', (add) => checkHead(db, id, add));

@@ -5,6 +5,7 @@ import { createAuthority } from '../../src/operations/authorities/authorities.js
 import { backgroundTurn } from '../../src/operations/background.js';
 import type { Call } from '../../src/operations/call.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
+import { fsck } from '../../src/operations/fsck.js';
 import { revokeKey } from '../../src/operations/keys/revoke-key.js';
 import { changeMarkType } from '../../src/operations/marks/mark-types.js';
 import { recognizeMarkType } from '../../src/operations/marks/recognize-marks.js';
@@ -58,6 +59,18 @@ async function delegated() {
     compromise: (call: Call<unknown> = d.call) => revokeKey(call, 'owner', leaked.kid, 'compromised'),
   });
 }
+/** As an earlier version left it: the key is revoked, and stands in the claims all the same. */
+async function leftBehind(d: Awaited<ReturnType<typeof delegated>>) {
+  const [before] = await d.rows("SELECT claims FROM authority WHERE slug = 'main'");
+  await d.compromise();
+  await d.execute(`UPDATE authority SET claims = '${String(before?.['claims'])}' WHERE slug = 'main'`);
+  const jwks = JSON.stringify({ keys: [...d.rp.jwks.keys, d.leaked] });
+  await d.execute(`UPDATE member SET jwks = '${jwks}' WHERE entity_id = '${RP}'`);
+  await d.execute(
+    `INSERT INTO member_key (thumbprint, member_id, authority_id) SELECT '${d.leaked.kid}', id, authority_id FROM member WHERE entity_id = '${RP}'`,
+  );
+}
+
 const told = async (d: TestDeployment, type: string) =>
   (
     await d.rows(
@@ -248,5 +261,25 @@ describe('an owner’s key that was called compromised', () => {
     expect((await d.served()).status === 200 && what !== 'listed').toBe(false);
     const [type] = await d.rows(`SELECT delegation, delegation_exp FROM trust_mark_type`);
     expect(type?.['delegation'] === null || Number(type?.['delegation_exp']) <= d.clock).toBe(true);
+  });
+});
+
+describe("a key that was called compromised and is still somebody's", () => {
+  it('fsck names who has it, and the same revocation once more takes it away', async () => {
+    const d = await delegated();
+    await leftBehind(d);
+    const found = async () => (await fsck(d.deployment)).filter(({ code }) => code === 'compromised_key').map(({ authority, where }) => [authority, where]);
+    const [member] = await d.rows(`SELECT id FROM member WHERE entity_id = '${RP}'`);
+    expect(await found()).toEqual([
+      ['main', `member ${member?.['id']}`],
+      ['main', 'trust_mark_owners'],
+    ]);
+    await d.compromise();
+    expect(await found()).toEqual([]);
+    expect((await d.owners())?.[TYPE]?.jwks.keys.map(({ kid }) => kid)).not.toContain(d.leaked.kid);
+    const events = async () => (await d.rows("SELECT count(*) AS n FROM event WHERE type = 'key.revoked'"))[0]?.['n'];
+    const before = await events();
+    await d.compromise();
+    expect(await events(), 'nothing is left to take: no event').toBe(before);
   });
 });

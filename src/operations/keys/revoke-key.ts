@@ -5,7 +5,10 @@ import { type AuthorityKeyRow, type AuthorityRow, findAuthority } from '../regis
 import { changeKeys, pick, swap } from './change-keys.js';
 import { hurried } from './from-custody.js';
 import { heirAmong, spareKey } from './heir.js';
+import { goneKey } from './gone-key.js';
 import { removeEverywhere } from './remove-everywhere.js';
+import { stillCarried } from './still-carried.js';
+import { delegationsBy } from './void-delegations.js';
 
 /** A revoked key, and the superiors that we cannot reach into: they may still vouch for it. */
 export interface Revoked extends AuthorityKeyRow {
@@ -20,7 +23,7 @@ const SIGNED = ['active', 'retiring', 'historical'];
  * reason: the key leaves the configuration, so nobody could verify it, and 503 says "try again" where a bad signature says
  * "forged". When it was signing, the oldest staged key that can sign takes over at once, else a new one. After
  * `compromised` no member row of this deployment vouches for it either. The revocation needs no signature: with a custody
- * that does not answer nothing is served until it does.
+ * that does not answer nothing is served until it does. Repeated, it takes the key from whoever has it still.
  * @throws Refusal invalid_request for an unknown reason, wrong_state where `compromised` would be taken back
  */
 export async function revokeKey(asked: Call<Revoked>, slug: string, kid: string, reason: string): Promise<Revoked> {
@@ -37,7 +40,7 @@ export async function revokeKey(asked: Call<Revoked>, slug: string, kid: string,
     async (keys, row, watch) => {
       const before = pick(keys, kid);
       if (!mayBecome(before.revokedReason, reason)) throw new Refusal('wrong_state', 'this key was revoked as compromised; that is never taken back');
-      if (before.state === 'revoked' && before.revokedReason === reason) return before;
+      if (before.state === 'revoked' && before.revokedReason === reason && !(compromised && (await restsOnIt(call, before)))) return before;
       const key: AuthorityKeyRow = { ...before, state: 'revoked', endedAt: before.endedAt ?? call.now(), revokedReason: reason };
       const heir = before.state === 'active' ? await heirAmong(call, keys, spare) : undefined;
       const after = swap(keys, key, ...(heir ? [heir] : []));
@@ -59,6 +62,10 @@ export async function revokeKey(asked: Call<Revoked>, slug: string, kid: string,
     true,
   );
 }
+
+/** Whether something in this deployment still counts by a key that was called compromised before. */
+const restsOnIt = async (call: Call, key: AuthorityKeyRow): Promise<boolean> =>
+  (await stillCarried(call.store.db, [key.kid])).length > 0 || (await delegationsBy(call, await goneKey(key))).resting.length > 0;
 
 /** An authority that lost its key while no other one could be had: it gets one as soon as the custody gives one. */
 export async function findHeir(call: Call<AuthorityKeyRow>, row: AuthorityRow): Promise<AuthorityKeyRow> {
