@@ -1,6 +1,6 @@
 import { sealedCustody } from '../dist/keys/custody.js';
 import { importSealKey } from '../dist/keys/seal.js';
-import { systemCall } from '../dist/operations/call.js';
+import { startingCall } from '../dist/operations/call.js';
 import { trustedClock } from '../dist/operations/clock/trusted-clock.js';
 import { exploringDirectly } from '../dist/operations/explore-directly.js';
 import { closedDoor } from '../dist/outbound/closed-door.js';
@@ -15,5 +15,5 @@ export async function attachPostgres(url, password, seal) {
   const custody = sealedCustody(await importSealKey(seal));
   const clock = trustedClock({ now: seconds, elapsed: () => performance.now() / 1000 }, { development: false });
   const parts = exploringDirectly({ store, custody, outbound: closedDoor('a benchmark'), clock, development: false });
-  return { ...parts, call: systemCall(parts) };
+  return { ...parts, call: startingCall(parts) };
 }

@@ -18,6 +18,7 @@ import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
 import { cuts } from './cuts.mjs';
 import { failover } from './failover.mjs';
 import { growth } from './growth.mjs';
+import { postgres } from './postgres.mjs';
 import { strangers } from './strangers.mjs';
 import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
 
@@ -492,5 +493,6 @@ if (wanted('impact')) await impact();
 if (only === 'cuts') await cuts();
 if (only === 'failover') await failover();
 if (only === 'growth') await growth();
+if (only === 'postgres') await postgres();
 console.log(`\n${goalsMissed() ? `${goalsMissed()} goal(s) missed` : 'every goal met'}`);
 process.exitCode = goalsMissed() ? 1 : 0;

@@ -1,17 +1,20 @@
-// One of two processes that enrol into the authority of bench/cuts.mjs: node bench/writer.mjs <folder> <name>. The seal key
+// One of two processes that enrol into one authority: node bench/writer.mjs <folder or URL of a database> <name>. The seal key
 // comes on stdin, and with it the start; the number of enrolments goes to stdout.
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { enrollMember } from '../dist/operations/members/enroll-member.js';
+import { attachPostgres } from './failover-setup.mjs';
 import { attach } from './setup.mjs';
 
 const WRITERS = 8;
-const SECONDS = 5;
-const [folder, name] = process.argv.slice(2);
+const SECONDS = Number(process.env.HOLDFAST_BENCH_SECONDS ?? 5);
+const [place, name] = process.argv.slice(2);
 console.log('ready');
 const [seal] = await once(createInterface({ input: process.stdin }), 'line');
-const d = await attach(folder, seal);
+const d = await (place.startsWith('postgres:') ? attachPostgres(place, undefined, seal) : attach(place, seal));
 const { jwk } = await d.custody.generate('bench', 'ES256');
+// What is loaded, connected and prepared at first is not what is measured.
+await enrollMember(d.call, 'main', { entityId: `https://${name}-first.example.org`, jwks: { keys: [jwk] }, activate: true });
 const until = performance.now() + SECONDS * 1000;
 let done = 0;
 await Promise.all(
@@ -23,4 +26,4 @@ await Promise.all(
   }),
 );
 console.log(done);
-d.store.close();
+await d.store.close();
