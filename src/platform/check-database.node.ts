@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs';
 import { Connection, type ServerRole } from '../store/postgres/connection.node.js';
+import { ageOfPostgres } from '../store/postgres/migrate.node.js';
 import { serversOf } from '../store/postgres/servers.node.js';
 import { type DatabaseAddress, ConfigError } from './config.js';
 import { POSTGRES_MIGRATIONS } from './first-on-postgres.node.js';
@@ -40,12 +40,15 @@ export async function checkDatabase(variable: string, { url, password }: Databas
   }
 }
 
-async function schemaOf(on: Connection): Promise<string> {
-  const made = await on.query("SELECT to_regclass('public.holdfast_migration') IS NOT NULL");
-  if (Number(made.rows[0]?.[0]) !== 1) return 'empty (serve or init makes what it needs)';
-  const names = (await on.query('SELECT name FROM holdfast_migration').catch(() => undefined))?.rows.map(([name]) => String(name));
-  if (!names) return 'schema not readable for this user';
-  const known = readdirSync(POSTGRES_MIGRATIONS).filter((name) => name.endsWith('.sql'));
-  if (names.some((name) => !known.includes(name))) return 'written by a newer version of Holdfast: use that one';
-  return known.every((name) => names.includes(name)) ? 'schema of this version' : 'schema of an older version (serve brings it up to this one)';
-}
+const SCHEMA: Readonly<Record<Awaited<ReturnType<typeof ageOfPostgres>>, string>> = {
+  empty: 'empty (serve or init makes what it needs)',
+  foreign: 'there are tables of something else in it: Holdfast wants a database of its own',
+  newer: 'written by a newer version of Holdfast: use that one',
+  older: 'schema of an older version (serve brings it up to this one)',
+  current: 'schema of this version',
+};
+const schemaOf = (on: Connection): Promise<string> =>
+  ageOfPostgres(on, POSTGRES_MIGRATIONS).then(
+    (age) => SCHEMA[age],
+    () => 'schema not readable for this user',
+  );

@@ -25,13 +25,14 @@ export function readSecretFile(file: string, what: string): string {
 /**
  * The secrets that files hold, by the name of their setting. A secret itself is never taken from the command line, where every
  * user of the machine reads it in the list of processes.
+ * @param only these settings; all when absent
  * @throws ConfigError for a secret on the command line, a secret given twice, a file that cannot be read or that everybody can
  */
-export function secretsOfFiles(env: Values, flags: Values): Values {
+export function secretsOfFiles(env: Values, flags: Values, only?: readonly string[]): Values {
   const secrets: Record<string, string> = {};
   const faults: string[] = [];
   for (const { name, env: variable, flag, secret } of SETTINGS) {
-    if (!secret) continue;
+    if (!secret || (only && !only.includes(name))) continue;
     const file = flags[`${name}File`] ?? (env[`${variable}_FILE`] || undefined);
     if (flags[name] !== undefined)
       faults.push(

@@ -7,21 +7,16 @@ import { migratePostgres } from '../../src/store/postgres/migrate.node.js';
 import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { openPostgres, type PostgresOptions, type PostgresStore } from '../../src/store/postgres/store.postgres.node.js';
 import { setting } from '../../src/store/schema.js';
-import { createDatabase, onServer } from '../support/postgres-database.js';
+import { newDatabase, onServer } from '../support/postgres-database.js';
 import { startPostgres } from '../support/postgres-server.js';
 
 let server: Awaited<ReturnType<typeof startPostgres>>;
-let made = 0;
 beforeAll(async () => {
   server = await startPostgres();
 });
 afterAll(() => server.stop());
 
-async function database(): Promise<string> {
-  const name = `c${made++}`;
-  await createDatabase(server.url('postgres'), name);
-  return server.url(name);
-}
+const database = () => newDatabase(server);
 async function opened(url: string, options: PostgresOptions = {}): Promise<PostgresStore> {
   const store = openPostgres(serversOf(url), () => 1000, { readers: 2, ...options });
   onTestFinished(() => store.close());

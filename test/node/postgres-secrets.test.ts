@@ -102,7 +102,7 @@ describe('TLS and passwords', () => {
     ['a wrong password', { password: 'wrong-one' }, /password authentication failed.*HOLDFAST_DATABASE_PASSWORD/s],
     ['no password', { password: '' }, /HOLDFAST_DATABASE_PASSWORD/],
     ['a role that does not exist', { user: 'nobody' }, /password authentication failed.*HOLDFAST_DATABASE_PASSWORD/s],
-    ['a database that does not exist', { database: 'missing' }, /database "missing" does not exist.*create/s],
+    ['a database that does not exist', { database: 'missing' }, /database "missing" does not exist.*CREATE/s],
     ['a database that lets nobody in', { database: 'nobody' }, /pg_hba/],
     ['a role that may not make tables', { user: 'guest', database: 'registry' }, /permission denied.*owner/s],
     ['a certificate of nobody that is trusted', { tls: '?sslmode=verify-full' }, /self-signed certificate.*sslrootcert/s],

@@ -20,7 +20,7 @@ import { publishedOnPostgres } from '../../src/store/postgres/published.postgres
 import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { openPostgres } from '../../src/store/postgres/store.postgres.node.js';
 import { openStore } from '../../src/store/store.node.js';
-import { createDatabase, onServer } from '../support/postgres-database.js';
+import { newDatabase, onServer } from '../support/postgres-database.js';
 import { startPostgres } from '../support/postgres-server.js';
 import { MAIN, run, startProcess, tempFolder } from '../support/process.js';
 import { inFolder, sabotage, served, cellOf, wholeStore } from '../support/whole-store.js';
@@ -29,17 +29,12 @@ import { inFolder, sabotage, served, cellOf, wholeStore } from '../support/whole
 vi.setConfig({ testTimeout: 240_000 });
 
 let server: Awaited<ReturnType<typeof startPostgres>>;
-let made = 0;
 beforeAll(async () => {
   server = await startPostgres();
 });
 afterAll(() => server.stop());
 
-async function database(): Promise<string> {
-  const name = `m${made++}`;
-  await createDatabase(server.url('postgres'), name);
-  return server.url(name);
-}
+const database = () => newDatabase(server);
 /** A connection that a copy does not mind. */
 const NONE_OF_HOLDFAST = "SET application_name = 'test'";
 const count = async (url: string, table: string): Promise<number> =>

@@ -21,3 +21,11 @@ export async function createDatabase(root: string, name: string): Promise<void> 
 }
 /** The same database for the role that owns it and is nobody else: no superuser. */
 export const asOwner = (url: string): string => url.replace('//postgres@', `//${OWNER}@`);
+
+let made = 0;
+/** An empty database of its own on a server that this process has started. @returns its URL, for a superuser */
+export async function newDatabase(server: { url(database: string): string }): Promise<string> {
+  const name = `d${made++}`;
+  await createDatabase(server.url('postgres'), name);
+  return server.url(name);
+}

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { testKey } from './keys.js';
-import { asOwner, createDatabase } from './postgres-database.js';
+import { asOwner, newDatabase as emptyDatabase } from './postgres-database.js';
 import type { PostgresServer } from './postgres-server.js';
 import { admin, type Server, startProcess, tempFolder } from './process.js';
 
@@ -14,13 +14,8 @@ export interface Process extends Server {
   readonly at: string;
 }
 
-let made = 0;
 /** A database of its own on a server. @returns its URL, as its owner */
-export async function newDatabase(server: PostgresServer): Promise<string> {
-  const name = `serve_${made++}`;
-  await createDatabase(server.url('postgres'), name);
-  return asOwner(server.url(name));
-}
+export const newDatabase = async (server: PostgresServer): Promise<string> => asOwner(await emptyDatabase(server));
 
 /** A process of the deployment: a folder and a port of its own. */
 export async function processOn(database: string, { env, args }: { env?: Record<string, string>; args?: readonly string[] } = {}): Promise<Process> {

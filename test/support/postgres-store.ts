@@ -4,18 +4,16 @@ import { migratePostgres } from '../../src/store/postgres/migrate.node.js';
 import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { openPostgres, type PostgresOptions, type PostgresStore } from '../../src/store/postgres/store.postgres.node.js';
 import { setting } from '../../src/store/schema.js';
-import { asOwner, createDatabase } from './postgres-database.js';
+import { asOwner, newDatabase } from './postgres-database.js';
 import type { startPostgres } from './postgres-server.js';
 
 export type TestServer = Awaited<ReturnType<typeof startPostgres>>;
 
-let made = 0;
 /** An empty database with the schema: its URL for a superuser. */
 export async function migrated(server: TestServer): Promise<string> {
-  const name = `w${made++}`;
-  await createDatabase(server.url('postgres'), name);
-  await migratePostgres(serversOf(asOwner(server.url(name))), 'drizzle/postgres');
-  return server.url(name);
+  const url = await newDatabase(server);
+  await migratePostgres(serversOf(asOwner(url)), 'drizzle/postgres');
+  return url;
 }
 
 export function opened(url: string, options: PostgresOptions = {}): PostgresStore {

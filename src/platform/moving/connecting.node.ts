@@ -1,17 +1,11 @@
 import { CliError } from '../../cli/client.js';
 import { ConnectionLost, codeOf, type Server } from '../../store/postgres/connection.node.js';
 import { serversOf } from '../../store/postgres/servers.node.js';
+import { whyRefused } from '../../store/postgres/refusals.node.js';
 import { storeError, StoreFull } from '../../store/database.js';
 
 const PASSWORD = 'set HOLDFAST_DATABASE_PASSWORD, or HOLDFAST_DATABASE_PASSWORD_FILE';
 
-/** By the codes of PostgreSQL. */
-const REFUSED: Readonly<Record<string, string>> = {
-  '28P01': `the password is wrong: ${PASSWORD}`,
-  '28000': 'the server refuses this user, from here, by what it was given (pg_hba.conf)',
-  '3D000': "there is no such database. Make one: CREATE DATABASE … TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'",
-  '42501': 'the user may not do that: it has to own the database',
-};
 /** By those of the network, where no connection was made. */
 const SILENT: Readonly<Record<string, string>> = {
   ENOTFOUND: 'there is no host of that name',
@@ -27,12 +21,11 @@ const chain = (error: unknown): readonly Error[] => (error instanceof Error ? [e
 export function explained(error: unknown, at: string): unknown {
   if (error instanceof CliError) return error;
   const all = chain(error);
-  const refused = all.find((one) => REFUSED[codeOf(one)] !== undefined);
-  if (refused !== undefined) return new CliError(1, `${at}: ${REFUSED[codeOf(refused)]} (${refused.message})`);
+  const refused = all.map(whyRefused).find((one) => one !== undefined);
+  if (refused !== undefined) return new CliError(1, `${at}: ${refused}`);
   if (storeError(error) instanceof StoreFull) return new Error(`the disk is full; nothing was copied (${all[0]?.message})`, { cause: error });
   if (!all.some((one) => one instanceof ConnectionLost)) return error;
   const said = all.map(({ message }) => message).join(': ');
-  if (/client password must be a string/.test(said)) return new CliError(1, `${at}: the server wants a password: ${PASSWORD}`);
   return new CliError(3, `${at}: ${all.map((one) => SILENT[codeOf(one)]).find((one) => one !== undefined) ?? said}`);
 }
 

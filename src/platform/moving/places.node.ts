@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { CliError } from '../../cli/client.js';
 import type { Server } from '../../store/postgres/connection.node.js';
-import { databasePassword } from '../database-password.node.js';
 import { faultOfDatabaseUrl } from '../database-url.js';
 import { databaseFile } from '../files.node.js';
+import { secretsOfFiles } from '../secret-files.node.js';
 import { explained, isPostgres, serversAt } from './connecting.node.js';
 import { shown } from './postgres-rows.node.js';
 
@@ -15,6 +15,10 @@ function fileAt(path: string): string {
   return (there ? there.isDirectory() : !path.endsWith('.db')) ? databaseFile(path) : path;
 }
 
+/** From the environment, or the file that it names. @throws ConfigError */
+const databasePassword = ({ env } = process): string | undefined =>
+  secretsOfFiles(env, {}, ['databasePassword'])['databasePassword'] ?? (env['HOLDFAST_DATABASE_PASSWORD'] || undefined);
+
 /**
  * Where a store is: a URL of PostgreSQL, a database file, or the folder of one.
  * @param typed on the command line, which holds no password
@@ -22,7 +26,7 @@ function fileAt(path: string): string {
  */
 export function placeOf(text: string, typed = true): Place {
   if (isPostgres(text)) {
-    const servers = serversAt(text, databasePassword(process.env), typed);
+    const servers = serversAt(text, databasePassword(), typed);
     const fault = faultOfDatabaseUrl(text);
     if (fault !== undefined) throw new CliError(2, `${shown(text)}: ${fault}`);
     return { at: shown(text), servers };

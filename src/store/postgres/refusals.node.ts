@@ -1,8 +1,10 @@
+const PASSWORD = 'set HOLDFAST_DATABASE_PASSWORD, or HOLDFAST_DATABASE_PASSWORD_FILE';
 /** What a server, or its certificate, says when it will not serve this process at all: what to do. None of it passes by itself. */
 const BY_CODE: Readonly<Record<string, string>> = {
-  '28P01': 'the password of the role is wrong: set HOLDFAST_DATABASE_PASSWORD',
-  '28000': 'let the role in from this host (pg_hba.conf), and with TLS if the server demands it (sslmode=verify-full)',
-  '3D000': 'create the database, or name the right one in the URL',
+  '28P01': `the password is wrong: ${PASSWORD}`,
+  '28000': 'the server refuses this user, from here: let it in (pg_hba.conf), and with TLS if the server demands it (sslmode=verify-full)',
+  '3D000':
+    "there is no such database: name the right one in the URL, or make it: CREATE DATABASE … TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'",
   '42501': 'the role lacks the rights: make it the owner of the database; for reading alone grant USAGE on its schemas and SELECT on all tables',
   ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is for another name: use the name that stands in it in the URL',
   CERT_HAS_EXPIRED: 'the certificate of the server has expired: renew it',
@@ -24,7 +26,7 @@ for (const code of [
 const BY_WORDS: readonly (readonly [RegExp, string])[] = [
   [/does not support SSL/i, 'the server speaks no TLS, and the URL demands it: switch it on there (ssl = on)'],
   [/unsupported startup parameter/i, 'this is a pooler, not PostgreSQL: name the servers themselves in the URL'],
-  [/client password must be/i, 'the server asks for a password and none is given: set HOLDFAST_DATABASE_PASSWORD'],
+  [/client password must be/i, `the server asks for a password and none is given: ${PASSWORD}`],
 ];
 
 /** Why a person has to act, with the words of the server, in which no password is; undefined where waiting may help. */
