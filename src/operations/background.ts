@@ -1,6 +1,6 @@
 import { forgetJobs } from '../store/forget-jobs.js';
 import { and, eq, lt } from 'drizzle-orm';
-import { raw } from '../store/database.js';
+import { dropStatuses } from '../store/mark-rows.js';
 import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
 import { rotateBySchedule } from './keys/rotate.js';
@@ -48,10 +48,7 @@ export async function purge({ store, now }: Deployment): Promise<void> {
   await store.write([
     db.delete(usedAssertion).where(lt(usedAssertion.exp, now() - 120)),
     db.delete(idempotency).where(lt(idempotency.expiresAt, now())),
-    raw(
-      "DELETE FROM artefact WHERE id IN (SELECT a.id FROM trust_mark AS t JOIN artefact AS a ON a.authority_id = t.authority_id AND a.kind = 'mark_status' AND a.key = t.sha256 WHERE t.exp < ?)",
-      longEnded,
-    ),
+    dropStatuses(longEnded),
     db.delete(trustMark).where(lt(trustMark.exp, longEnded)),
     ...forgetWishes(now()),
     ...forgetJobs(now()),

@@ -2,11 +2,11 @@ import { eq } from 'drizzle-orm';
 import type { Outbound } from '../outbound/outbound.js';
 import type { Custody } from '../keys/custody.js';
 import type { ChangeRequest, Decision } from '../store/change.js';
-import { insertRows } from '../store/bulk.js';
-import { Overtaken, raw, type Statement } from '../store/database.js';
-import { onlyWhile } from '../store/only-while.js';
+import { Overtaken, type Statement } from '../store/database.js';
+import { whileKeyInForce } from '../store/guards.js';
+import { rememberAnswer } from '../store/idempotency.js';
 import type { Actor } from '../store/event.js';
-import { apiKey, authority, idempotency, type Role } from '../store/schema.js';
+import { apiKey, authority, type Role } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import { clockWords, type TrustedClock } from './clock/trusted-clock.js';
 import type { Explorer } from './explorer.js';
@@ -145,15 +145,7 @@ async function expectKeyInForce({ store: { db }, actor, role, authorities, now }
   const ended = !key || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= now());
   if (ended || key.role !== role || JSON.stringify(key.authorities) !== JSON.stringify(authorities))
     throw new Refusal('permission_denied', 'this API key was ended, or changed, while the request was running; nothing more was done under it');
-  return [
-    onlyWhile(
-      authorityId,
-      'EXISTS (SELECT 1 FROM api_key WHERE id = ? AND revoked_at IS NULL AND role = ? AND authorities IS NOT DISTINCT FROM ?)',
-      actor.id,
-      role,
-      authorities === null ? null : JSON.stringify(authorities),
-    ),
-  ];
+  return [whileKeyInForce(authorityId, actor.id, role, authorities)];
 }
 
 function remember<T>(call: Call<T>, decision: Decision<T>): Decision<T> {
@@ -168,9 +160,7 @@ function remember<T>(call: Call<T>, decision: Decision<T>): Decision<T> {
     response: body === null ? null : JSON.stringify(body),
     expiresAt: call.now() + IDEMPOTENCY_SECONDS,
   };
-  // A record that has served its day makes room. One that has not fails the batch: the act was carried out already.
-  const expired = raw('DELETE FROM idempotency WHERE actor_id = ? AND key = ? AND expires_at <= ?', row.actorId, row.key, call.now());
-  return { ...decision, statements: [...decision.statements, expired, insertRows(idempotency, [row])] };
+  return { ...decision, statements: [...decision.statements, ...rememberAnswer(row, call.now())] };
 }
 
 export const SYSTEM: Actor = { id: 'system', kind: 'system' };

@@ -1,7 +1,8 @@
-import { and, asc, eq, getTableName, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, getTableName, gt } from 'drizzle-orm';
 import { type JwkSet, limits, type PublicJwk, verifyJws, parseJws } from '../federation/entry.js';
 import { sha256 } from '../keys/random.js';
 import { TABLES } from '../store/cells.js';
+import { cellText } from '../store/conditions.js';
 import { storeError } from '../store/database.js';
 import { troubleIn } from '../store/trouble.js';
 import { artefact, authority, authorityKey } from '../store/schema.js';
@@ -95,7 +96,7 @@ export async function fsck(
   /** The keys of an authority; one whose cell cannot be read is there, without what it is. */
   async function keysOf(authorityId: string): Promise<readonly { readonly state: string; readonly jwk: PublicJwk | undefined }[]> {
     const rows = await db
-      .select({ state: authorityKey.state, jwk: sql<string>`${authorityKey.jwk}` })
+      .select({ state: authorityKey.state, jwk: cellText(authorityKey.jwk) })
       .from(authorityKey)
       .where(eq(authorityKey.authorityId, authorityId))
       .orderBy(authorityKey.createdAt);

@@ -1,4 +1,6 @@
-import { and, asc, count, desc, eq, gt, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gt, inArray, lt, or } from 'drizzle-orm';
+import { containsText, listHas } from '../store/conditions.js';
+import { ofOrganization, organizationHas } from '../store/member-query.js';
 import { apiKey, authority, event, job, jobRefusal, member, type MemberState, metadataPolicy, organization } from '../store/schema.js';
 
 import { allow, type Call, DEPLOYMENT } from './call.js';
@@ -25,8 +27,6 @@ export const numeric = (cursor: string | undefined): number | undefined => {
   if (!/^\d{1,15}$/.test(cursor)) throw new Refusal('invalid_request', 'the cursor is not one of ours');
   return Number(cursor);
 };
-/** LIKE patterns treat % and _ as wild; ours are literal. D1 caps patterns at 50 bytes, so search uses instr. */
-export const contains = (column: SQL, text: string): SQL => sql`instr(lower(${column}), ${text.toLowerCase()}) > 0`;
 
 export async function listAuthorities(call: Call): Promise<readonly AuthorityRow[]> {
   const rows = await call.store.db.select().from(authority).orderBy(asc(authority.slug));
@@ -46,10 +46,6 @@ export async function listMembers(call: Call, slug: string, filter: MemberFilter
   allow(call, 'read', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
-  const byName =
-    filter.q === undefined
-      ? undefined
-      : sql`organization_id IN (SELECT id FROM organization WHERE authority_id = ${id} AND ${contains(sql`legal_name`, filter.q)})`;
   const rows = await db
     .select()
     .from(member)
@@ -58,11 +54,9 @@ export async function listMembers(call: Call, slug: string, filter: MemberFilter
         eq(member.authorityId, id),
         filter.cursor === undefined ? undefined : gt(member.entityId, filter.cursor),
         filter.state?.length ? inArray(member.state, [...filter.state]) : undefined,
-        filter.q === undefined ? undefined : or(contains(sql`entity_id`, filter.q), byName),
-        filter.entityType === undefined ? undefined : sql`EXISTS (SELECT 1 FROM json_each(${member.entityTypes}) WHERE value = ${filter.entityType})`,
-        filter.organization === undefined
-          ? undefined
-          : sql`organization_id IN (SELECT id FROM organization WHERE authority_id = ${id} AND (id = ${filter.organization} OR legal_name = ${filter.organization}))`,
+        filter.q === undefined ? undefined : or(containsText(member.entityId, filter.q), organizationHas(id, filter.q)),
+        filter.entityType === undefined ? undefined : listHas(member.entityTypes, filter.entityType),
+        filter.organization === undefined ? undefined : ofOrganization(id, filter.organization),
         filter.intermediate === undefined ? undefined : eq(member.intermediate, filter.intermediate),
       ),
     )
@@ -93,7 +87,7 @@ export async function listOrganizations(call: Call, slug: string, { limit, curso
       and(
         eq(organization.authorityId, id),
         cursor === undefined ? undefined : gt(organization.legalName, cursor),
-        q === undefined ? undefined : contains(sql`legal_name`, q),
+        q === undefined ? undefined : containsText(organization.legalName, q),
       ),
     )
     .orderBy(asc(organization.legalName))

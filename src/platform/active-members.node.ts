@@ -1,5 +1,6 @@
-import { sql } from 'drizzle-orm';
+import { countActiveAfter } from '../store/active-members.js';
 import type { Database } from '../store/database.js';
+import { authority } from '../store/schema.js';
 
 /** Index entries that are counted at a stretch: about a millisecond; other requests come in between. */
 const SLICE = 10_000;
@@ -28,13 +29,11 @@ export function activeMembers(db: Database, milliseconds: () => number = () => p
 
 async function countAll(db: Database): Promise<number> {
   let n = 0;
-  for (const { id } of await db.all<{ id: string }>(sql`SELECT id FROM authority`)) {
+  for (const { id } of await db.select({ id: authority.id }).from(authority)) {
     for (let after: string | null = ''; after !== null; ) {
-      const [slice]: { n: number; last: string | null }[] = await db.all(sql`
-        SELECT count(*) AS n, max(entity_id) AS last FROM (
-          SELECT entity_id FROM member WHERE authority_id = ${id} AND state = 'active' AND entity_id > ${after} ORDER BY entity_id LIMIT ${SLICE})`);
-      n += slice?.n ?? 0;
-      after = slice?.n === SLICE ? slice.last : null;
+      const slice: Awaited<ReturnType<typeof countActiveAfter>> = await countActiveAfter(db, id, after, SLICE);
+      n += slice.n;
+      after = slice.n === SLICE ? slice.last : null;
       if (after !== null) await new Promise((done) => setTimeout(done, 0));
     }
   }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { green, lines, out, printJson, talk } from '../cli/output.js';
 import { headTable } from '../cli/restore.js';
 import { collect, readInput } from '../cli/shell.js';
-import type { ChainHead } from '../operations/restore/heads.js';
+import type { ChainHead } from '../store/known-heads.js';
 import { progressLine, showReport } from './check-report.js';
 import { type Config, ConfigError } from './config.js';
 import { databaseFile } from './files.node.js';

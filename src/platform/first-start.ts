@@ -3,7 +3,7 @@ import { ensureOwner } from '../operations/access/api-keys.js';
 import { createAuthority } from '../operations/authorities/authorities.js';
 import { fillPlaces } from '../operations/authorities/fill-places.js';
 import { type Deployment, startingCall } from '../operations/call.js';
-import { insertRows } from '../store/bulk.js';
+import { insertMissing } from '../store/bulk.js';
 import type { SigningAlgorithm } from '../federation/entry.js';
 import { authority, authorityKey, setting } from '../store/schema.js';
 
@@ -50,7 +50,7 @@ export async function firstStart(deployment: Deployment, url: string, adminToken
       entityId: entityId ?? url,
       metadata: { federation_entity: { organization_name: 'Holdfast' } },
     });
-  if (!known) await deployment.store.write([insertRows(setting, [{ name: 'url', value: url }], 'ON CONFLICT DO NOTHING')]);
+  if (!known) await deployment.store.write([insertMissing(setting, [{ name: 'url', value: url }])]);
   return {
     token,
     created: !ids.length,

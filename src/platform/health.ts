@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { eq } from 'drizzle-orm';
 import type { SigningAlgorithm } from '../federation/entry.js';
 import { authority, authorityKey } from '../store/schema.js';
 import type { Deployment } from '../operations/call.js';
@@ -57,7 +57,7 @@ async function check(deployment: Deployment): Promise<Readiness> {
       const authorities = await store.db.select({ id: authority.id, state: authority.state }).from(authority);
       // One that is halted signs nothing, and answers so.
       const signing = authorities.filter(({ state }) => state === 'active').map(({ id }) => id);
-      const all = await store.db.select().from(authorityKey).where(sql`state = 'active'`);
+      const all = await store.db.select().from(authorityKey).where(eq(authorityKey.state, 'active'));
       const keys = all.filter(({ authorityId }) => signing.includes(authorityId));
       await Promise.all(keys.map((key) => custody.signer({ ...key, alg: key.alg as SigningAlgorithm })));
       return authorities.length > 0 && signing.every((id) => keys.some(({ authorityId }) => authorityId === id));

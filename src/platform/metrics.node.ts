@@ -1,6 +1,6 @@
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
-import { and, isNotNull, lt, min, sql } from 'drizzle-orm';
+import { and, count, eq, isNotNull, lt, min } from 'drizzle-orm';
 import type { DiscoveryThread } from './local/discovery-thread.node.js';
 import { activeMembers } from './active-members.node.js';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
@@ -78,11 +78,7 @@ export function createMetrics(deployment: Deployment, store: ServingStore, { dis
   gauge('holdfast_restore_unconfirmed', '1 while a restored database is not confirmed: nothing is signed and served', async () =>
     (await unconfirmed(db)) === undefined ? 0 : 1,
   );
-  gauge(
-    'holdfast_jobs_running',
-    'Jobs that are not done',
-    async () => (await db.select({ n: sql<number>`count(*)` }).from(job).where(sql`state = 'running'`))[0]?.n ?? 0,
-  );
+  gauge('holdfast_jobs_running', 'Jobs that are not done', async () => (await db.select({ n: count() }).from(job).where(eq(job.state, 'running')))[0]?.n ?? 0);
   gauge('holdfast_members_active', 'Active members; of many, counted once a minute', activeMembers(db));
   counted('holdfast_transactions_total', 'Transactions committed by this process', () => store.counts.transactions);
   counted('holdfast_operations_total', 'Operations committed by this process; more than one share a transaction', () => store.counts.operations);

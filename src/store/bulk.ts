@@ -1,24 +1,28 @@
 import { getTableColumns, getTableName } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
-import { artefact } from './schema.js';
+import { artefact, type authority } from './schema.js';
 import { raw, type Statement } from './database.js';
 import { inPieces, LOT_BYTES, lotsOf, overList } from './lots.js';
 import { signedUntil } from './signed-until.js';
 import { asType, number } from './words.js';
+
+/** A condition per row; `column('name')` in it is the SQL of that column's new value. */
+export type PerRow = (column: (name: string) => string) => string;
+
+/** Insert any number of rows. */
+export const insertRows = <T extends SQLiteTable>(table: T, rows: readonly T['$inferInsert'][]): Statement => insertWith(table, rows);
+
+/** Insert those that are not there; those that are stay as they are. */
+export const insertMissing = <T extends SQLiteTable>(table: T, rows: readonly T['$inferInsert'][]): Statement =>
+  insertWith(table, rows, 'ON CONFLICT DO NOTHING');
 
 /**
  * Insert any number of rows, by one statement with one parameter for each lot: rows travel as JSON and `json_each` unpacks
  * them. The text of the statement is the same for one row and for five hundred, so it stays prepared. A row that is larger than
  * a lot by itself travels column by column: as JSON in JSON it could be twice as large as it will stand there.
  * @param tail an ON CONFLICT clause
- * @param only a condition per row; `column('name')` in it is the SQL of that column's new value
  */
-export function insertRows<T extends SQLiteTable>(
-  table: T,
-  rows: readonly T['$inferInsert'][],
-  tail = '',
-  only: (column: (name: string) => string) => string = () => 'true',
-): Statement {
+export function insertWith<T extends SQLiteTable>(table: T, rows: readonly T['$inferInsert'][], tail = '', only: PerRow = () => 'true'): Statement {
   const columns = Object.entries(getTableColumns(table)).filter(([, column]) => !(column.primary && column.columnType === 'SQLiteInteger'));
   const names = columns.map(([, { name }]) => `"${name}"`).join(', ');
   const into = `INSERT INTO "${getTableName(table)}" (${names})`;
@@ -61,14 +65,26 @@ const REPLACED = [
 const REPLACE = `ON CONFLICT (authority_id, kind, key, variant) DO UPDATE SET ${REPLACED.map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
 /** Publish artefacts: new ones appear, those at the same place are replaced. Each key remembers until when what it signed lasts. */
-export const putArtefacts = (rows: readonly NewArtefact[], only?: (column: (name: string) => string) => string): readonly Statement[] => [
-  insertRows(artefact, rows, REPLACE, only),
+export const putArtefacts = (rows: readonly NewArtefact[], only?: PerRow): readonly Statement[] => [
+  insertWith(artefact, rows, REPLACE, only),
   ...signedUntil(rows),
 ];
 
 /** Publish without an event and so without a lock: only while the authority is active and of the generation signed for. */
-export const whileCurrent = (column: (name: string) => string): string =>
+export const whileCurrent: PerRow = (column) =>
   `EXISTS (SELECT 1 FROM authority WHERE authority.id = ${column('authority_id')} AND authority.state = 'active' AND authority.generation = ${column('generation')})`;
+
+/** Without an event and so without a lock: only while the authority is in the state that is said, and its keys are those. */
+export const whileStill =
+  ({ state, cut }: Pick<typeof authority.$inferSelect, 'state' | 'cut'>): PerRow =>
+  (column) =>
+    `EXISTS (SELECT 1 FROM authority WHERE authority.id = ${column('authority_id')} AND authority.state = '${state}' AND authority.cut = ${cut} AND authority.generation = ${column('generation')})`;
+
+/** Only while nothing came into the chain of the authority after that event. */
+export const whileLastEvent =
+  (seq: number): PerRow =>
+  (column) =>
+    `(SELECT max(seq) FROM event WHERE event.authority_id = ${column('authority_id')}) = ${seq}`;
 
 export type RenewedArtefact = Pick<
   NewArtefact,

@@ -1,4 +1,4 @@
-import { and, desc, eq } from 'drizzle-orm';
+import { and, desc, eq, sql } from 'drizzle-orm';
 import type { Database } from './database.js';
 import { EMPTY_HEAD, type Head } from './event.js';
 import { event } from './schema.js';
@@ -22,6 +22,24 @@ export async function hashAt(db: Database, authorityId: string, seq: number): Pr
     .limit(1);
   return row?.hash;
 }
+
+/** Where the event chain of an authority ends. */
+export interface ChainHead {
+  readonly authorityId: string;
+  readonly slug: string;
+  readonly entityId: string;
+  readonly seq: number;
+  readonly hash: string;
+  /** When its last event was written. */
+  readonly at: number;
+}
+
+/** The heads of all authorities, by index. */
+export const headsOf = (db: Database): Promise<readonly ChainHead[]> =>
+  db.all<ChainHead>(sql`
+    SELECT a.id AS "authorityId", a.slug AS slug, a.entity_id AS "entityId", e.seq AS seq, e.hash AS hash, e.at AS at
+    FROM authority AS a JOIN event AS e ON e.authority_id = a.id AND e.seq = (SELECT max(seq) FROM event WHERE authority_id = a.id)
+    ORDER BY a.created_at, a.rowid`);
 
 const isGivenUp = (all: readonly SeenHead[] | undefined, authorityId: string, { seq, hash }: Head): boolean =>
   all?.some((one) => one.authorityId === authorityId && one.seq === seq && one.hash === hash) ?? false;

@@ -1,5 +1,5 @@
-import { insertRows } from './bulk.js';
-import { sql } from 'drizzle-orm';
+import { insertWith } from './bulk.js';
+import { type SQL, sql } from 'drizzle-orm';
 import { type Database, raw, type Statement } from './database.js';
 import { artefact } from './schema.js';
 import { NEVER, NUMBER, NUMBERS_OF } from './words.js';
@@ -26,7 +26,7 @@ export const holdPlaces = (places: readonly MarkPlace[], now: number): readonly 
   places.length === 0
     ? []
     : [
-        insertRows(
+        insertWith(
           artefact,
           places.map(({ authorityId, trustMarkType, memberId, entityId, cap }) => ({
             authorityId,
@@ -47,6 +47,9 @@ export const holdPlaces = (places: readonly MarkPlace[], now: number): readonly 
           'ON CONFLICT (authority_id, kind, key, variant) DO UPDATE SET bytes = excluded.bytes, sha256 = excluded.sha256, iat = excluded.iat, exp = excluded.exp, cap = excluded.cap, kid = excluded.kid, member_id = excluded.member_id, renew_at = excluded.renew_at, lease_until = 0, withheld = excluded.withheld',
         ),
       ];
+
+/** A mark was signed for its place of `artefact`: it is not just held. */
+export const wasIssued = (): SQL => sql`${artefact.withheld} IS DISTINCT FROM 'not_issued'`;
 
 /** A grant has ended: also a mark that is late for its renewal goes, and a place that is held. */
 export const giveUpPlace = ({ authorityId, trustMarkType, memberId, entityId }: Omit<MarkPlace, 'cap'>): Statement =>

@@ -1,5 +1,5 @@
 import { getTableColumns } from 'drizzle-orm';
-import { insertRows } from './bulk.js';
+import { insertRows, insertWith } from './bulk.js';
 import { raw, type Statement } from './database.js';
 import { overList } from './lots.js';
 import { member, memberKey } from './schema.js';
@@ -36,7 +36,7 @@ export const putMembers = (rows: readonly MemberRow[], keys: readonly KeysOf[]):
   rows.length === 0
     ? []
     : [
-        insertRows(member, rows, REPLACE),
+        insertWith(member, rows, REPLACE),
         ...(keys.length
           ? [
               overList(

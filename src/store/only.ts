@@ -6,3 +6,6 @@ import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
  * planner would read everything of an authority where the rows of one member are meant.
  */
 export const only = (column: AnySQLiteColumn, value: string): SQL => sql`${column} || '' = ${value}`;
+
+/** The same for `column <> value`. */
+export const onlyOthers = (column: AnySQLiteColumn, value: string): SQL => sql`${column} || '' <> ${value}`;

@@ -1,5 +1,5 @@
 import { eq, inArray } from 'drizzle-orm';
-import { insertRows } from './bulk.js';
+import { insertWith } from './bulk.js';
 import { type Database, raw, type Statement } from './database.js';
 import type { Head } from './event.js';
 import { setting, UNCONFIRMED } from './schema.js';
@@ -66,10 +66,12 @@ export async function backupTime(db: Database): Promise<number | null> {
   return value === undefined ? null : Number(value);
 }
 
-const put = (name: string, value: string): Statement => insertRows(setting, [{ name, value }], 'ON CONFLICT (name) DO UPDATE SET value = excluded.value');
+const put = (name: string, value: string): Statement => insertWith(setting, [{ name, value }], 'ON CONFLICT (name) DO UPDATE SET value = excluded.value');
 
 export const noteBackup = (at: number): Statement => put(BACKUP, String(at));
 export const withhold = (standing: Unconfirmed): Statement => put(UNCONFIRMED, JSON.stringify(standing));
+/** Only while it stands: it may be confirmed at this moment. */
+export const withholdStill = (standing: Unconfirmed): Statement => raw('UPDATE setting SET value = ? WHERE name = ?', JSON.stringify(standing), UNCONFIRMED);
 /** Asked again where it is written: of several servers the one that was read may be behind. */
 export const withholdWhereGone = (standing: Unconfirmed): Statement =>
   raw(

@@ -1,5 +1,5 @@
 import { drizzle } from 'drizzle-orm/d1';
-import { insertRows } from './bulk.js';
+import { insertWith } from './bulk.js';
 import { and, eq } from 'drizzle-orm';
 import { createChanges, type Engine, type Outcome } from './change.js';
 import { chainEvents, type Head, insertEvents } from './event.js';
@@ -10,7 +10,7 @@ import type { Store } from './store.js';
 import { TROUBLES } from './trouble.js';
 
 /** A write like any other: D1 cannot take one back, and nothing is kept in memory there that it would invalidate. */
-const PROBE = insertRows(schema.setting, [{ name: 'readyz', value: '' }], 'ON CONFLICT (name) DO UPDATE SET value = excluded.value');
+const PROBE = insertWith(schema.setting, [{ name: 'readyz', value: '' }], 'ON CONFLICT (name) DO UPDATE SET value = excluded.value');
 
 /** How often a batch is sent again whose answer was lost, and how long it is waited before (milliseconds, twice as long each time). */
 const SENT_AGAIN = 3;

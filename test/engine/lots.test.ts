@@ -1,6 +1,6 @@
 import { eq, sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { insertRows, putArtefacts, renewArtefacts, type NewArtefact } from '../../src/store/bulk.js';
+import { insertRows, insertWith, putArtefacts, renewArtefacts, type NewArtefact } from '../../src/store/bulk.js';
 import { piecesOf, type Statement } from '../../src/store/database.js';
 import { insertEvents } from '../../src/store/event.js';
 import { knowMembers } from '../../src/store/known-entities.js';
@@ -112,10 +112,10 @@ describe('lists above what D1 binds', () => {
     const { store, rows } = await testDeployment();
     const value = '"\\é'.repeat(300_000);
     await store.write([
-      insertRows(setting, [{ name: 'kept', value }], '', (column) => `length(${column('value')}) = 900000 AND ${column('name')} = 'kept'`),
-      insertRows(setting, [{ name: 'not', value }], '', () => 'false'),
+      insertWith(setting, [{ name: 'kept', value }], '', (column) => `length(${column('value')}) = 900000 AND ${column('name')} = 'kept'`),
+      insertWith(setting, [{ name: 'not', value }], '', () => 'false'),
     ]);
-    await store.write([insertRows(setting, [{ name: 'kept', value: `${value}"` }], 'ON CONFLICT (name) DO UPDATE SET value = excluded.value')]);
+    await store.write([insertWith(setting, [{ name: 'kept', value: `${value}"` }], 'ON CONFLICT (name) DO UPDATE SET value = excluded.value')]);
     expect((await store.db.select({ name: setting.name, value: setting.value }).from(setting)).filter(({ name }) => ['kept', 'not'].includes(name))).toEqual([
       { name: 'kept', value: `${value}"` },
     ]);

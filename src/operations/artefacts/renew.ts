@@ -1,11 +1,12 @@
-import { and, eq, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm';
-import { insertRows, type NewArtefact, putArtefacts, type Read, renewArtefacts } from '../../store/bulk.js';
+import { and, eq, isNotNull, isNull, lte, type SQL } from 'drizzle-orm';
+import { type NewArtefact, putArtefacts, type Read, renewArtefacts, whileLastEvent } from '../../store/bulk.js';
 import { readHead } from '../../store/change.js';
-import { raw, type Statement } from '../../store/database.js';
-import { artefact, authority, member, trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
-import { NUMBERS_OF } from '../../store/words.js';
+import type { Statement } from '../../store/database.js';
+import { countOverdue, countWithheld, leaseArtefacts, renewable, restWhileHalted } from '../../store/due-artefacts.js';
+import { inLot } from '../../store/lots.js';
+import { putRenewedMarks } from '../../store/mark-rows.js';
+import { artefact, authority, member, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
-import { renewable } from '../jobs/jobs.js';
 import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from '../marks/issue-mark.js';
 import { dropKeys } from '../keys/change-keys.js';
 import { type AuthorityRow, authorityKeys } from '../registry.js';
@@ -35,15 +36,16 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
   const first = await dueOf(deployment, isNotNull(artefact.withheld), limit);
   const due = first.length < limit ? [...first, ...(await dueOf(deployment, isNull(artefact.withheld), limit - first.length))] : first;
   if (due.length === 0 || !(await deployment.turns.claim(deployment, 'renewal'))) return 0;
-  const ids = JSON.stringify(due.map(({ id }) => id));
   const leaseUntil = now + LEASE_SECONDS;
-  await deployment.store.write([db.update(artefact).set({ leaseUntil }).where(sql`id IN (SELECT CAST(value AS NUMERIC) FROM json_each(${ids}))`)]);
+  await deployment.store.write([leaseArtefacts(db, idsOf(due), leaseUntil)]);
   const errors: unknown[] = [];
   for (const [authorityId, rows] of byAuthority(due.map((row) => ({ ...row, leaseUntil }))))
     await renewFor(deployment, authorityId, rows).catch((error: unknown) => errors.push(error));
   if (errors.length) throw errors[0];
   return due.length;
 }
+
+const idsOf = (rows: readonly Due[]): readonly number[] => rows.map(({ id }) => id);
 
 /** What is due, withheld or not; each by an index in which it stands in this order. */
 const dueOf = ({ store: { db }, now }: Deployment, which: SQL, limit: number): Promise<Due[]> =>
@@ -60,7 +62,7 @@ async function renewFor(deployment: Deployment, authorityId: string, rows: reado
   if (row && rows.some(isLast)) await renewLastKeys(deployment, row);
   // What a retired authority still says is due until it was signed: a revocation may have come in between.
   const others = rows.filter((one) => !isLast(one));
-  if (row?.state !== 'active') return restThose(deployment, others);
+  if (row?.state !== 'active') return deployment.store.write([restWhileHalted(idsOf(others))]);
   await renewThose(deployment, await issuerOf(deployment, row), rows);
 }
 
@@ -70,18 +72,8 @@ async function renewLastKeys(deployment: Deployment, row: AuthorityRow): Promise
   const { seq } = await readHead(store.db, row.id);
   const signed = await signedLastKeys(deployment, row, await authorityKeys(store.db, row.id));
   // Unless another key is revoked meanwhile: then that says what is served.
-  const unmoved = (column: (name: string) => string) => `(SELECT max(seq) FROM event WHERE event.authority_id = ${column('authority_id')}) = ${seq}`;
-  await store.write(signed ? putArtefacts([signed], unmoved) : [dropKeys(deployment, row.id)]);
+  await store.write(signed ? putArtefacts([signed], whileLastEvent(seq)) : [dropKeys(deployment, row.id)]);
 }
-
-/** Of an authority that is halted nothing is due any more, so that it stands in nobody's way; resuming it makes all of it due. */
-const restThose = ({ store }: Deployment, rows: readonly Due[]): Promise<void> =>
-  store.write([
-    raw(
-      `UPDATE artefact SET renew_at = NULL WHERE id IN (${NUMBERS_OF}) AND (SELECT state FROM authority WHERE id = artefact.authority_id) <> 'active'`,
-      JSON.stringify(rows.map(({ id }) => id)),
-    ),
-  ]);
 
 /**
  * A row that cannot be read (a damaged cell of one member) must not hold up the others of its slice: it is closed in on by
@@ -90,7 +82,7 @@ const restThose = ({ store }: Deployment, rows: readonly Due[]): Promise<void> =
 async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly Due[]): Promise<void> {
   try {
     const { renewed, marks } = await signAll(deployment, issuer, rows);
-    if (renewed.length) await deployment.store.write([...renewArtefacts(renewed), ...(marks.length ? putRenewedMarks(marks) : [])]);
+    if (renewed.length) await deployment.store.write([...renewArtefacts(renewed), ...renewedMarks(marks)]);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     const [only] = rows;
@@ -105,27 +97,11 @@ async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly
 const isUnreadable = (error: unknown): boolean =>
   error instanceof SyntaxError || (error instanceof Error && error.cause !== undefined && isUnreadable(error.cause));
 
-/**
- * A renewed mark is another mark, with a `jti` and status answers of its own. They appear only where the new mark has taken
- * its place: what a halt removed meanwhile stays removed.
- */
-function putRenewedMarks(marks: readonly IssuedMark[]): readonly Statement[] {
-  const rows = marks.map(({ row }) => row);
-  return [
-    insertRows(
-      trustMark,
-      rows,
-      'ON CONFLICT DO NOTHING',
-      (column) =>
-        `EXISTS (SELECT 1 FROM artefact AS a WHERE a.authority_id = ${column('authority_id')} AND a.kind = 'mark' AND a.key = ${column('trust_mark_type')} || '\n' || ${column('entity_id')} AND a.variant = '' AND a.sha256 = ${column('sha256')})`,
-    ),
-    ...putArtefacts(
-      marks.flatMap(({ statuses }) => statuses),
-      (column) =>
-        `EXISTS (SELECT 1 FROM trust_mark AS t WHERE t.authority_id = ${column('authority_id')} AND t.sha256 = ${column('key')} AND t.revoked_at IS NULL)`,
-    ),
-  ];
-}
+const renewedMarks = (marks: readonly IssuedMark[]): readonly Statement[] =>
+  putRenewedMarks(
+    marks.map(({ row }) => row),
+    marks.flatMap(({ statuses }) => statuses),
+  );
 
 function byAuthority(rows: readonly Due[]): Map<string, Due[]> {
   const groups = new Map<string, Due[]>();
@@ -145,7 +121,7 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
       await db
         .select()
         .from(member)
-        .where(and(eq(member.authorityId, issuer.authority.id), sql`id IN (SELECT value FROM json_each(${memberIds}))`))
+        .where(and(eq(member.authorityId, issuer.authority.id), inLot(member.id, memberIds)))
     ).map((row) => [row.id, row]),
   );
   const grants = await grantsOf(deployment, issuer, rows);
@@ -206,7 +182,7 @@ async function grantsOf({ store: { db } }: Deployment, issuer: Issuer, rows: rea
     .where(
       and(
         eq(trustMarkGrant.authorityId, issuer.authority.id),
-        sql`${trustMarkGrant.memberId} IN (SELECT value FROM json_each(${JSON.stringify(marked)}))`,
+        inLot(trustMarkGrant.memberId, JSON.stringify(marked)),
         eq(trustMarkGrant.state, 'active'),
         eq(trustMarkType.state, 'active'),
         eq(member.state, 'active'),
@@ -248,29 +224,8 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
 /** Counting stops here: whoever asks wants to know whether, and roughly how much. */
 const OVERDUE_COUNTED = 1000;
 
-/**
- * How many artefacts are overdue for renewal by more than a quarter of their lifetime, those at their cap aside; at most
- * about `OVERDUE_COUNTED`. A statement or configuration that is withheld or has ended is overdue at once, since nothing is
- * served in its place. Three indexes are read from their beginnings, so the cost does not grow with the number of artefacts:
- * what is due for longest, what is withheld, and what ends first.
- */
-export async function overdue({ store: { db }, now }: Deployment): Promise<number> {
-  const at = now();
-  const head = (among: SQL, order: SQL) =>
-    sql`SELECT id FROM (SELECT id FROM artefact WHERE ${among} AND ${renewable(at)} ORDER BY ${order} LIMIT ${OVERDUE_COUNTED})`;
-  const rows = await db.all<{ n: number }>(sql`
-    SELECT count(*) AS n FROM artefact
-    WHERE id IN (${head(sql`renew_at < ${at}`, sql`renew_at, exp`)}
-      UNION ALL ${head(sql`withheld IS NOT NULL AND renew_at <= ${at}`, sql`renew_at, exp`)}
-      UNION ALL ${head(sql`renew_at IS NOT NULL AND exp >= 0`, sql`exp`)})
-    AND (renew_at + (exp - iat) / 4 < ${at} OR ((withheld IS NOT NULL OR exp < ${at}) AND kind IN ('statement', 'entity_configuration')))`);
-  return rows[0]?.n ?? 0;
-}
+/** How many artefacts are overdue for renewal by more than a quarter of their lifetime; at most about `OVERDUE_COUNTED`. */
+export const overdue = ({ store: { db }, now }: Deployment): Promise<number> => countOverdue(db, now(), OVERDUE_COUNTED);
 
 /** How many artefacts are withheld until they are signed anew; at most `OVERDUE_COUNTED`. */
-export async function withheldNow({ store: { db }, now }: Deployment): Promise<number> {
-  const [row] = await db.all<{ n: number }>(
-    sql`SELECT count(*) AS n FROM (SELECT 1 FROM artefact WHERE withheld IS NOT NULL AND renew_at <= ${now()} LIMIT ${OVERDUE_COUNTED})`,
-  );
-  return row?.n ?? 0;
-}
+export const withheldNow = ({ store: { db }, now }: Deployment): Promise<number> => countWithheld(db, now(), OVERDUE_COUNTED);

@@ -1,6 +1,7 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { checkProfile, type OwnFact, type Profile, PROFILES, type ProfileFinding, validateEntityConfiguration } from '../../federation/entry.js';
 import { superiorConfigurations } from '../../resolver/profile-evidence.js';
+import { saysNothingOf } from '../../store/member-query.js';
 import { member, trustMarkType } from '../../store/schema.js';
 import { anchorsOf } from '../resolving/anchors.js';
 import { allow, type Call, type Deployment } from '../call.js';
@@ -45,7 +46,7 @@ async function ownFacts({ store: { db } }: Deployment, row: AuthorityRow): Promi
   const [silent] = await db
     .select({ id: member.id })
     .from(member)
-    .where(and(eq(member.authorityId, row.id), eq(member.state, 'active'), sql`json_extract(${member.claims}, '$.registration_policy') IS NULL`))
+    .where(and(eq(member.authorityId, row.id), eq(member.state, 'active'), saysNothingOf('registration_policy')))
     .limit(1);
   const types = await db
     .select({ lifetime: trustMarkType.lifetime })

@@ -2,7 +2,7 @@ import { and, eq, inArray, ne } from 'drizzle-orm';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { onlyWhile } from '../../store/only-while.js';
+import { whileNoOtherMembership } from '../../store/guards.js';
 import { authority, member } from '../../store/schema.js';
 import { byChain } from '../by-chain.js';
 import { type Call, DEPLOYMENT, may } from '../call.js';
@@ -39,17 +39,6 @@ const told = (rows: readonly MemberRow[], of: AuthorityRow, type: string, reason
     events: [{ type, subjectKind: 'authority', subjectId: of.id, reason, detail: { entity_id: of.entityId } }],
   }));
 
-/** One that became active meanwhile, under an authority whose chain was not watched, is suspended as well: decided again. */
-const noOther = (of: AuthorityRow, active: readonly MemberRow[]): Statement =>
-  onlyWhile(
-    of.id,
-    `NOT EXISTS (SELECT 1 FROM member WHERE authority_id IN (SELECT id FROM authority WHERE id <> ?) AND entity_id = ? AND state || '' = 'active'
-       AND id NOT IN (SELECT value FROM json_each(?)))`,
-    of.id,
-    of.entityId,
-    JSON.stringify(active.map(({ id }) => id)),
-  );
-
 /** The chain of the deployment tells which authorities stopped and came back: the head of any other one is bound to it (restore/signed-head.ts). */
 async function toldToDeployment(watch: Watch, { id, entityId }: AuthorityRow, type: string, reason: string): Promise<EventsOf> {
   await watch(DEPLOYMENT);
@@ -61,7 +50,8 @@ export async function suspendMemberships(call: Call, watch: Watch, of: Authority
   const isActive = ({ state }: MemberRow) => state === 'active';
   const rows = await watchedRows(call, watch, of, isActive);
   const active = rows.filter(isActive);
-  const statements: Statement[] = [noOther(of, active)];
+  // One that became active meanwhile, under an authority whose chain was not watched, is suspended as well: decided again.
+  const statements: Statement[] = [whileNoOtherMembership(of, active)];
   const events: EventsOf[] = [await toldToDeployment(watch, of, type, reason), ...told(rows, of, type, reason)];
   for (const row of active) {
     const cut = await cutMember(call, row, watch, { to: 'suspended', reason: `${type}: ${reason}`, suspendedWith: of.id });

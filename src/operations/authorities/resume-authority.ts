@@ -1,7 +1,6 @@
 import { eq } from 'drizzle-orm';
-import { limits } from '../../federation/entry.js';
 import { putArtefacts } from '../../store/bulk.js';
-import { raw, type Statement } from '../../store/database.js';
+import { marksDue } from '../../store/due-artefacts.js';
 import { consequencesOf } from '../facts.js';
 import { authority } from '../../store/schema.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
@@ -84,13 +83,3 @@ export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, 
   await restoreAll(call, id);
   return done;
 }
-
-/** Marks are renewed when they would have been (artefacts/publish.ts), those that ended or are withheld at once. */
-const marksDue = (authorityId: string, now: number): Statement =>
-  raw(
-    `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? OR withheld IS NOT NULL THEN ? WHEN exp >= cap THEN nullif(cap, ${limits.MAX_TIME}) ELSE iat + (exp - iat) / 2 END
-     WHERE authority_id = ? AND kind = 'mark'`,
-    now,
-    now,
-    authorityId,
-  );

@@ -1,10 +1,11 @@
-import { and, gt, isNull, sql } from 'drizzle-orm';
+import { and, eq, gt, isNull, or } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
+import { renewable } from '../../store/due-artefacts.js';
 import { artefact, knownEntity, lease, superiorListing } from '../../store/schema.js';
+import { confirmTime } from '../../store/trusted-time.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
-import { renewable } from '../jobs/jobs.js';
 import { CLOCK_TOLERANCE_SECONDS } from './judge-clock.js';
-import { type ClockState, confirmTime } from './trusted-clock.js';
+import type { ClockState } from './trusted-clock.js';
 
 /** Leases are short; one that is longer was taken with another clock. Seconds. */
 const LONGEST_LEASE = 60 * 60;
@@ -52,12 +53,16 @@ export async function confirmClock(call: Call<ClockState>, reason: string): Prom
             .update(knownEntity)
             .set({ dueAt: now })
             .where(
-              sql`${knownEntity.evaluatedAt} > ${ahead} OR ${knownEntity.dueAt} > ${now + LONGEST_PUT_OFF} OR (${knownEntity.evaluatedAt} IS NULL AND ${knownEntity.attempts} = 0 AND ${knownEntity.dueAt} > ${ahead})`,
+              or(
+                gt(knownEntity.evaluatedAt, ahead),
+                gt(knownEntity.dueAt, now + LONGEST_PUT_OFF),
+                and(isNull(knownEntity.evaluatedAt), eq(knownEntity.attempts, 0), gt(knownEntity.dueAt, ahead)),
+              ),
             ),
           db
             .update(superiorListing)
             .set({ dueAt: now })
-            .where(sql`${superiorListing.checkedAt} > ${ahead} OR ${superiorListing.dueAt} > ${now + LONGEST_DISTANCE}`),
+            .where(or(gt(superiorListing.checkedAt, ahead), gt(superiorListing.dueAt, now + LONGEST_DISTANCE))),
           db
             .update(knownEntity)
             .set({ leaseUntil: 0 })

@@ -1,24 +1,13 @@
-import { eq } from 'drizzle-orm';
 import { limits } from '../../federation/entry.js';
-import { insertRows } from '../../store/bulk.js';
 import type { Clock } from '../../store/clock.js';
-import type { Statement } from '../../store/database.js';
-import { setting } from '../../store/schema.js';
 import type { Store } from '../../store/store.js';
+import { raiseTime, type TimeRecord, timeRecord } from '../../store/trusted-time.js';
 import { Refusal } from '../refusal.js';
 import { type ClockProblem, judgeClock } from './judge-clock.js';
 
-/** The row of the store in which the trusted time stands. */
-const NAME = 'clock';
 /** Seconds after which signing moves the trusted time of the store on; a deployment that signs nothing does so once an hour. */
 const RAISED_WHEN_SIGNING = 60;
 const RAISED_WHEN_IDLE = 60 * 60;
-
-/** What the store knows of time. `confirmed` changes whenever a person has said that the clock is right. */
-interface TimeRecord {
-  readonly highest: number;
-  readonly confirmed: string;
-}
 
 export interface ClockState {
   readonly trusted: boolean;
@@ -41,26 +30,11 @@ export interface TrustedClock extends Clock {
   note(store: Store, options: { readonly signing: boolean }): Promise<void>;
 }
 
-const row = (record: TimeRecord) => [{ name: NAME, value: JSON.stringify(record) }];
-
-/** Somebody vouches for this time: every process begins anew with it. */
-export const confirmTime = (record: TimeRecord): Statement => insertRows(setting, row(record), 'ON CONFLICT (name) DO UPDATE SET value = excluded.value');
-
-/** The highest time rises; another process may have got further, or somebody have confirmed another time meanwhile. */
-const raiseTime = (record: TimeRecord): Statement =>
-  insertRows(
-    setting,
-    row(record),
-    `ON CONFLICT (name) DO UPDATE SET value = excluded.value
-     WHERE json_extract(setting.value, '$.confirmed') = json_extract(excluded.value, '$.confirmed')
-       AND CAST(json_extract(setting.value, '$.highest') AS NUMERIC) < CAST(json_extract(excluded.value, '$.highest') AS NUMERIC)`,
-  );
-
 async function readTime({ db }: Store): Promise<TimeRecord> {
-  const [found] = await db.select({ value: setting.value }).from(setting).where(eq(setting.name, NAME)).limit(1);
-  if (!found) return { highest: 0, confirmed: '' };
+  const found = await timeRecord(db);
+  if (found === undefined) return { highest: 0, confirmed: '' };
   try {
-    return JSON.parse(found.value) as TimeRecord;
+    return JSON.parse(found) as TimeRecord;
   } catch {
     // Nobody knows any more until when was signed: somebody has to say that the clock is right.
     return { highest: limits.MAX_TIME, confirmed: '' };

@@ -1,15 +1,15 @@
-import { and, asc, eq, getTableColumns, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, getTableColumns, gt } from 'drizzle-orm';
+import { cellText } from '../../store/conditions.js';
 import type { Database } from '../../store/database.js';
 import { EMPTY_HEAD, eventHash } from '../../store/event.js';
 import { apiKey, artefact, event } from '../../store/schema.js';
-import { hashAt } from '../restore/heads.js';
+import { hashAt } from '../../store/known-heads.js';
 import { DEPLOYMENT } from '../call.js';
 import { headSaid } from '../restore/signed-head.js';
 import type { Add } from './damage.js';
 
 const PAGE = 1000;
-// As text: a row whose JSON cannot be read hides no other.
-const ROW = { ...getTableColumns(event), detail: sql<string>`${event.detail}`, artefacts: sql<string>`${event.artefacts}` };
+const ROW = { ...getTableColumns(event), detail: cellText(event.detail), artefacts: cellText(event.artefacts) };
 type Read = Omit<typeof event.$inferSelect, 'detail' | 'artefacts'> & { readonly detail: string; readonly artefacts: string };
 
 function hashOf(row: Read): string | undefined {

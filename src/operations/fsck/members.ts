@@ -1,7 +1,9 @@
-import { and, asc, eq, gt, isNotNull, isNull, ne, or, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNotNull, isNull, ne, or } from 'drizzle-orm';
 import { type JwkSet, parseJws } from '../../federation/entry.js';
 import { jsonEqual } from '../../federation/strict-json.js';
+import { cellText } from '../../store/conditions.js';
 import type { Database } from '../../store/database.js';
+import { wasIssued } from '../../store/mark-places.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import type { Add } from './damage.js';
 import { checkIndexed } from './indexes.js';
@@ -27,8 +29,7 @@ export async function checkMembers(db: Database, authorityId: string, indexedTo:
         id: member.id,
         entityId: member.entityId,
         state: member.state,
-        // As text: a row whose JSON cannot be read hides no other.
-        jwks: sql<string>`${member.jwks}`,
+        jwks: cellText(member.jwks),
         spelling: member.spelling,
         statement: artefact.bytes,
         withheld: artefact.withheld,
@@ -73,7 +74,7 @@ export async function checkMarks(db: Database, authorityId: string, add: Add): P
       and(
         eq(artefact.authorityId, authorityId),
         eq(artefact.kind, 'mark'),
-        sql`${artefact.withheld} IS DISTINCT FROM 'not_issued'`,
+        wasIssued(),
         or(ne(member.state, 'active'), isNull(member.state), ne(trustMarkGrant.state, 'active'), isNull(trustMarkGrant.state)),
       ),
     )

@@ -1,6 +1,7 @@
-import { and, count, eq, gt, inArray, isNull, lt, ne, or, sql } from 'drizzle-orm';
+import { and, count, eq, gt, inArray, isNull, lt, ne, or } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
+import { dueAtOnce, renewable } from '../../store/due-artefacts.js';
 import { artefact, job } from '../../store/schema.js';
 import type { Statement } from '../../store/database.js';
 import type { Call } from '../call.js';
@@ -8,9 +9,6 @@ import type { AuthorityRow } from '../registry.js';
 import { Refusal } from '../refusal.js';
 
 export type JobRow = typeof job.$inferSelect;
-
-/** Past its cap an artefact is served no more and never signed again; what a member signed is not ours to sign. */
-export const renewable = (now: number) => and(ne(artefact.kind, 'hosted'), or(isNull(artefact.cap), gt(artefact.cap, now)));
 
 /**
  * An authority after a change that reaches every statement. The one place where `generation` rises, so that whoever keeps a
@@ -91,19 +89,9 @@ export async function resignJob(
       insertRows(job, [row]),
       db
         .update(artefact)
-        .set({ leaseUntil: 0, ...due(now, withheld) })
+        .set({ leaseUntil: 0, ...dueAtOnce(now, withheld) })
         .where(and(eq(artefact.authorityId, authority.id), renewable(now), within(reach))),
     ],
-  };
-}
-
-/** Due at once; of what is withheld, an answer about others waits for its evaluation and not for a signature. */
-function due(now: number, what: string | true | undefined) {
-  if (what === undefined) return { renewAt: now };
-  const [which, reason] = what === true ? [sql`exp IS NOT NULL`, 'authority_resumed'] : [sql`kid = ${what}`, 'key_revoked'];
-  return {
-    renewAt: sql`CASE WHEN kind = 'resolve' AND ${which} THEN NULL ELSE CAST(${now} AS NUMERIC) END`,
-    withheld: sql`CASE WHEN ${which} THEN ${reason} ELSE withheld END`,
   };
 }
 

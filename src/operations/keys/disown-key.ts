@@ -1,9 +1,10 @@
-import { and, eq, ne, sql } from 'drizzle-orm';
+import { and, eq, ne } from 'drizzle-orm';
 import type { PublicJwk } from '../../federation/entry.js';
 import { putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { onlyWhile } from '../../store/only-while.js';
+import { holdsText } from '../../store/conditions.js';
+import { whileClaimedByNoOther } from '../../store/guards.js';
 import { artefact, authority } from '../../store/schema.js';
 import { issuerOf, published, signedConfiguration } from '../artefacts/publish.js';
 import type { Call } from '../call.js';
@@ -17,7 +18,7 @@ export const recognizing = ({ store: { db } }: Call, { text }: GoneKey): Promise
   db
     .select()
     .from(authority)
-    .where(and(ne(authority.state, 'retired'), sql`instr(${authority.claims}, ${text}) > 0`));
+    .where(and(ne(authority.state, 'retired'), holdsText(authority.claims, text)));
 
 export interface Cleared extends Rewritten {
   /** The further claims of the authority from this commit on. */
@@ -87,10 +88,4 @@ const withhold = ({ store: { db }, now }: Call, authorityId: string): Statement 
     .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'entity_configuration')));
 
 /** Set meanwhile by an authority whose chain was not watched: decided again. */
-export const ownedByNoOther = (of: AuthorityRow, { text }: GoneKey, rows: readonly AuthorityRow[]): Statement =>
-  onlyWhile(
-    of.id,
-    "NOT EXISTS (SELECT 1 FROM authority WHERE state <> 'retired' AND instr(claims, ?) > 0 AND id NOT IN (SELECT value FROM json_each(?)))",
-    text,
-    JSON.stringify(rows.map(({ id }) => id)),
-  );
+export const ownedByNoOther = (of: AuthorityRow, { text }: GoneKey, rows: readonly AuthorityRow[]): Statement => whileClaimedByNoOther(of.id, text, rows);

@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import type { Database, Statement } from '../../store/database.js';
 import { inLot } from '../../store/lots.js';
-import { onlyWhile } from '../../store/only-while.js';
+import { whileNoneCompromised } from '../../store/guards.js';
 import { authorityKey } from '../../store/schema.js';
 import { Refusal } from '../refusal.js';
 
@@ -21,12 +21,4 @@ export async function expectNotCompromised(db: Database, thumbprints: readonly s
  * @param authorityId in whose chain the keys are written
  */
 export const whileNotCompromised = (authorityId: string, thumbprints: readonly string[]): readonly Statement[] =>
-  thumbprints.length === 0
-    ? []
-    : [
-        onlyWhile(
-          authorityId,
-          "NOT EXISTS (SELECT 1 FROM authority_key WHERE revoked_reason = 'compromised' AND kid IN (SELECT value FROM json_each(?)))",
-          JSON.stringify(thumbprints),
-        ),
-      ];
+  thumbprints.length === 0 ? [] : [whileNoneCompromised(authorityId, thumbprints)];

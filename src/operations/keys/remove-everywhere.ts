@@ -1,11 +1,11 @@
-import { and, eq, gt, inArray, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray } from 'drizzle-orm';
 import type { PublicJwk } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { putArtefacts } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
-import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { onlyWhile } from '../../store/only-while.js';
+import { holdsText } from '../../store/conditions.js';
+import { whileBoundToNoOther } from '../../store/guards.js';
 import { artefact, authority, member, memberKey } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import type { Call } from '../call.js';
@@ -68,7 +68,8 @@ export async function removeEverywhere(call: Call, watch: Watch, of: AuthorityRo
   return {
     ...byChain(of.id, [...told, ...rewritten.flatMap(({ events }) => events)]),
     statements: [
-      boundToNoOther(of, key, rows),
+      // One to whom the key was bound meanwhile, under an authority whose chain was not watched, is rewritten as well: decided again.
+      whileBoundToNoOther(of.id, key.thumbprint, rows),
       pinnedByNoOther(of, key, pins),
       ownedByNoOther(
         of,
@@ -86,15 +87,6 @@ export async function removeEverywhere(call: Call, watch: Watch, of: AuthorityRo
   };
 }
 
-/** One to whom the key was bound meanwhile, under an authority whose chain was not watched, is rewritten as well: decided again. */
-const boundToNoOther = (of: AuthorityRow, { thumbprint }: GoneKey, rows: readonly MemberRow[]): Statement =>
-  onlyWhile(
-    of.id,
-    'NOT EXISTS (SELECT 1 FROM member_key WHERE thumbprint = ? AND member_id NOT IN (SELECT value FROM json_each(?)))',
-    thumbprint,
-    JSON.stringify(rows.map(({ id }) => id)),
-  );
-
 /** Members that list a key, under whatever `kid`: by the index, and by their text where an earlier version wrote rows that are not in it. */
 async function membersWith(call: Call, { thumbprint, text }: GoneKey): Promise<readonly MemberRow[]> {
   const { db } = call.store;
@@ -105,7 +97,7 @@ async function membersWith(call: Call, { thumbprint, text }: GoneKey): Promise<r
   const unread = await db
     .select()
     .from(member)
-    .where(and(gt(member.id, after), sql`instr(${member.jwks}, ${text}) > 0`));
+    .where(and(gt(member.id, after), holdsText(member.jwks, text)));
   const known = new Set(rows.map(({ id }) => id));
   const carrying = await Promise.all(unread.map(async ({ jwks }) => ((await split(jwks, thumbprint))?.gone.length ?? 1) > 0));
   return [...rows, ...unread.filter(({ id }, n) => !known.has(id) && carrying[n])];

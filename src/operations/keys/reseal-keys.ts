@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm';
 import type { CryptoKey } from 'jose';
 import { seal, unseal } from '../../keys/seal.js';
 import type { NewEvent } from '../../store/event.js';
-import { onlyWhile } from '../../store/only-while.js';
+import { whileNoOtherKeys } from '../../store/guards.js';
 import { authority, authorityKey } from '../../store/schema.js';
 import type { Store } from '../../store/store.js';
 import { DEPLOYMENT } from '../call.js';
@@ -42,10 +42,9 @@ export function resealKeys(store: Store, from: CryptoKey, to: CryptoKey): Promis
         elsewhere: authorities.map(({ id }) => ({ authorityId: id, events: [rotated(changed.filter(({ authorityId }) => authorityId === id))] })),
         statements: [
           // Of an authority that is made meanwhile no chain was watched.
-          onlyWhile(
+          whileNoOtherKeys(
             DEPLOYMENT,
-            'NOT EXISTS (SELECT 1 FROM authority_key WHERE id NOT IN (SELECT value FROM json_each(?)))',
-            JSON.stringify(keys.map(({ id }) => id)),
+            keys.map(({ id }) => id),
           ),
           ...changed.map(({ id, sealed }) => db.update(authorityKey).set({ sealed }).where(eq(authorityKey.id, id))),
         ],

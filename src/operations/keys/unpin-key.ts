@@ -1,8 +1,9 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { JwkSet, PublicJwk } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import type { Statement } from '../../store/database.js';
-import { onlyWhile } from '../../store/only-while.js';
+import { holdsText } from '../../store/conditions.js';
+import { whilePinnedByNoOther } from '../../store/guards.js';
 import { anchorPin } from '../../store/schema.js';
 import type { Call } from '../call.js';
 import { consequencesOf } from '../facts.js';
@@ -13,7 +14,7 @@ type AnchorRow = typeof anchorPin.$inferSelect;
 
 /** Trust Anchors that authorities of this deployment have pinned with the text of a key in their key sets. */
 export const pinsWith = ({ store: { db } }: Call, { text }: GoneKey): Promise<readonly AnchorRow[]> =>
-  db.select().from(anchorPin).where(sql`instr(${anchorPin.jwks}, ${text}) > 0`);
+  db.select().from(anchorPin).where(holdsText(anchorPin.jwks, text));
 
 /**
  * A key that was compromised is no Trust Anchor's any more: what was found under the pin goes in this commit. Of an authority
@@ -54,10 +55,4 @@ export async function unpinKey(call: Call, of: AuthorityRow, pin: AnchorRow, gon
 }
 
 /** Pinned meanwhile under an authority whose chain was not watched: decided again. */
-export const pinnedByNoOther = (of: AuthorityRow, { text }: GoneKey, pins: readonly AnchorRow[]): Statement =>
-  onlyWhile(
-    of.id,
-    `NOT EXISTS (SELECT 1 FROM anchor_pin WHERE instr(jwks, ?) > 0 AND authority_id || '\n' || entity_id NOT IN (SELECT value FROM json_each(?)))`,
-    text,
-    JSON.stringify(pins.map(({ authorityId, entityId }) => `${authorityId}\n${entityId}`)),
-  );
+export const pinnedByNoOther = (of: AuthorityRow, { text }: GoneKey, pins: readonly AnchorRow[]): Statement => whilePinnedByNoOther(of.id, text, pins);

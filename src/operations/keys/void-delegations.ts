@@ -3,7 +3,7 @@ import { parseJws, type PublicJwk, verifyJws } from '../../federation/entry.js';
 import type { Database, Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { inLot } from '../../store/lots.js';
-import { onlyWhile } from '../../store/only-while.js';
+import { whileNoOtherDelegations } from '../../store/guards.js';
 import { authority, authorityKey, trustMarkDelegation, trustMarkType } from '../../store/schema.js';
 import type { Call } from '../call.js';
 import { consequencesOf } from '../facts.js';
@@ -90,13 +90,7 @@ const eventOf = (type: string, detail: Readonly<Record<string, unknown>>): NewEv
 });
 
 /** Set meanwhile under an authority whose chain was not watched: looked at again. */
-export const delegatedByNoOther = (of: AuthorityRow, known: readonly MarkTypeRow[]): Statement =>
-  onlyWhile(
-    of.id,
-    `NOT EXISTS (SELECT 1 FROM trust_mark_type AS t JOIN authority AS a ON a.id = t.authority_id
-       WHERE t.delegation IS NOT NULL AND a.state <> 'retired' AND (t.authority_id || ' ' || t.trust_mark_type || ' ' || t.v) NOT IN (SELECT value FROM json_each(?)))`,
-    JSON.stringify(known.map(({ authorityId, trustMarkType: type, v }) => `${authorityId} ${type} ${v}`)),
-  );
+export const delegatedByNoOther = (of: AuthorityRow, known: readonly MarkTypeRow[]): Statement => whileNoOtherDelegations(of.id, known);
 
 /**
  * What a delegation needs that is set: no key that was called compromised here has signed it, also not since it was asked.

@@ -1,9 +1,11 @@
-import { and, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, isNull, type SQL } from 'drizzle-orm';
 import { putArtefacts, whileCurrent } from '../../store/bulk.js';
 import { type EventsOf, HeadMoved, type Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
-import { inLot, overList, readByList } from '../../store/lots.js';
+import { nextVersion } from '../../store/conditions.js';
+import { inLot, readByList } from '../../store/lots.js';
 import { passPlaces } from '../../store/mark-places.js';
+import { atPlaceOfMark, carriesMark, statusesSigned } from '../../store/mark-rows.js';
 import { only } from '../../store/only.js';
 import { artefact, authority, knownEntity, trustMark, trustMarkGrant } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
@@ -61,25 +63,10 @@ export async function withdrawMarks(
     );
   return [
     // Resolve answers that carry them are held back by their links, and evaluated anew without them.
-    db
-      .update(knownEntity)
-      .set({ dueAt: now, leaseUntil: 0 })
-      .where(
-        sql`(authority_id, entity_id) IN (SELECT l.authority_id, l.subject FROM snapshot_link AS l WHERE l.issuer_id = ${issuing.id} AND l.kind = 'mark_status' AND l.key IN ${chosen})`,
-      ),
+    db.update(knownEntity).set({ dueAt: now, leaseUntil: 0 }).where(carriesMark(issuing.id, chosen)),
     // The mark itself and what said "active" or "expired" of it, while the rows still say which. Found by their places, mark
     // by mark: what a cut costs does not grow with how many others there are.
-    db
-      .delete(artefact)
-      .where(
-        of(
-          and(
-            eq(artefact.kind, 'mark'),
-            sql`${artefact.key} = ${trustMark.trustMarkType} || '\n' || ${trustMark.entityId}`,
-            eq(artefact.sha256, trustMark.sha256),
-          ),
-        ),
-      ),
+    db.delete(artefact).where(of(and(eq(artefact.kind, 'mark'), atPlaceOfMark(), eq(artefact.sha256, trustMark.sha256)))),
     db.delete(artefact).where(of(and(eq(artefact.kind, 'mark_status'), eq(artefact.key, trustMark.sha256)))),
     db
       .update(trustMark)
@@ -144,11 +131,10 @@ export async function signDueStatuses(deployment: Deployment, limit = 500): Prom
       if (!said) continue;
       await deployment.store.write([
         ...putArtefacts(said, whileCurrent),
-        // Withdrawn meanwhile: then the other answer is due. Keys changed meanwhile: then it was not put, and is signed again.
-        overList(
-          'UPDATE trust_mark SET status_due = 0 WHERE status_due = ? AND jti IN (SELECT value FROM json_each(?)) AND EXISTS (SELECT 1 FROM authority WHERE id = ? AND generation = ?)',
+        statusesSigned(
+          due,
           some.map(({ jti }) => jti),
-          (jtis) => [due, jtis, issuing.id, issuing.generation],
+          issuing,
         ),
       ]);
       signed += some.length;
@@ -210,7 +196,7 @@ export async function cutMarksOf(
       statements.push(
         deployment.store.db
           .update(trustMarkGrant)
-          .set({ state: 'revoked', reason, updatedAt: deployment.now(), v: sql`v + 1` })
+          .set({ state: 'revoked', reason, updatedAt: deployment.now(), v: nextVersion() })
           .where(and(eq(trustMarkGrant.authorityId, issuing.id), eq(trustMarkGrant.memberId, member.id), eq(trustMarkGrant.state, 'active'))),
       );
     if (issuing.id !== member.authorityId)

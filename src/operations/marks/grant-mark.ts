@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
-import { insertRows } from '../../store/bulk.js';
 import { giveUpPlace, holdPlaces, passPlaces } from '../../store/mark-places.js';
+import { putGrant } from '../../store/mark-rows.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { HeadMoved } from '../../store/change.js';
 import type { NewEvent } from '../../store/event.js';
@@ -100,14 +100,7 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
       return {
         events: [{ type: 'trust_mark.granted', subjectKind: 'trust_mark', subjectId: grant.id, detail, artefacts: published([issued.mark]) }],
         elsewhere,
-        statements: [
-          insertRows(
-            trustMarkGrant,
-            [grant],
-            `ON CONFLICT (authority_id, trust_mark_type, member_id) DO UPDATE SET state = 'active', reason = NULL, valid_until = excluded.valid_until, created_by = excluded.created_by, updated_at = excluded.updated_at, v = excluded.v`,
-          ),
-          ...publishMarks([issued]),
-        ],
+        statements: [putGrant(grant), ...publishMarks([issued])],
         result: { grant, mark: issued.row },
       };
     },

@@ -1,6 +1,7 @@
-import { and, asc, count, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, asc, count, eq, gt, isNull } from 'drizzle-orm';
 import { isTrustMarkType, parseTrustMarkDelegation } from '../../federation/entry.js';
 import { insertRows } from '../../store/bulk.js';
+import { nextVersion } from '../../store/conditions.js';
 import type { NewEvent } from '../../store/event.js';
 import { giveUpPlacesOf } from '../../store/mark-places.js';
 import { trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
@@ -202,7 +203,7 @@ export async function haltMarkType(
                 giveUpPlacesOf(authorityId, type),
                 db
                   .update(trustMarkGrant)
-                  .set({ state: 'revoked', reason: `type halted: ${reason}`, updatedAt: now, v: sql`v + 1` })
+                  .set({ state: 'revoked', reason: `type halted: ${reason}`, updatedAt: now, v: nextVersion() })
                   .where(grants),
               ]
             : []),

@@ -1,6 +1,7 @@
-import { and, eq, isNull, lt, lte, or, sql } from 'drizzle-orm';
+import { and, eq, isNull, lt, lte, or } from 'drizzle-orm';
 import { type Finding, finding, mediaTypes, parseJws, type Result, validateEntityConfiguration, verifyJws } from '../../federation/entry.js';
-import { insertRows, putArtefacts } from '../../store/bulk.js';
+import { putArtefacts } from '../../store/bulk.js';
+import { pastHalf, putOwnMark } from '../../store/own-marks.js';
 import { artefact, authority, ownTrustMark } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
 import type { Questions, ReadMark } from '../explorer.js';
@@ -54,15 +55,7 @@ function rewrite<T>(
       return {
         events: [{ type: event, subjectKind: 'trust_mark', subjectId: (put ?? drop)?.trustMarkType ?? '', detail, artefacts: published([configuration]) }],
         statements: [
-          ...(put
-            ? [
-                insertRows(
-                  ownTrustMark,
-                  [put],
-                  'ON CONFLICT (authority_id, trust_mark_type, iss) DO UPDATE SET bytes = excluded.bytes, exp = excluded.exp, checked_at = excluded.checked_at, problem = excluded.problem',
-                ),
-              ]
-            : []),
+          ...(put ? [putOwnMark(put)] : []),
           ...(drop
             ? [
                 db
@@ -127,11 +120,7 @@ export async function refreshOwnMarks(deployment: Deployment, limit = 10): Promi
       and(
         eq(authority.state, 'active'),
         lte(ownTrustMark.checkedAt, now - FRESH_EVERY),
-        or(
-          lt(ownTrustMark.checkedAt, now - CHECK_EVERY),
-          lt(ownTrustMark.exp, now),
-          and(isNull(ownTrustMark.problem), sql`${ownTrustMark.exp} - ${now} < (${ownTrustMark.exp} - ${ownTrustMark.checkedAt}) / 2`),
-        ),
+        or(lt(ownTrustMark.checkedAt, now - CHECK_EVERY), lt(ownTrustMark.exp, now), and(isNull(ownTrustMark.problem), pastHalf(now))),
       ),
     )
     .limit(limit);

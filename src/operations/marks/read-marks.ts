@@ -1,4 +1,5 @@
-import { and, asc, desc, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, isNull } from 'drizzle-orm';
+import { markInForce } from '../../store/mark-rows.js';
 import { trustMark, trustMarkGrant } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
 import { grantById } from './grant-mark.js';
@@ -22,9 +23,8 @@ export async function listGrants(
   allow(call, 'read', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
-  const live = sql`(SELECT '[' || json_quote(t.jti) || ',' || t.exp || ']' FROM trust_mark AS t WHERE t.grant_id = ${trustMarkGrant.id} AND t.revoked_at IS NULL AND t.exp > ${call.now()} ORDER BY t.exp DESC, t.iat DESC LIMIT 1)`;
   const rows = await db
-    .select({ grant: trustMarkGrant, live: live.mapWith(String) })
+    .select({ grant: trustMarkGrant, live: markInForce(call.now()) })
     .from(trustMarkGrant)
     .where(
       and(

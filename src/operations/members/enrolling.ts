@@ -3,7 +3,8 @@ import { spellingOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import { revokedSince } from '../../store/cut-since.js';
-import { inLot, overList, readByList } from '../../store/lots.js';
+import { inLot, readByList } from '../../store/lots.js';
+import { dropWatches } from '../../store/member-watches.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { member } from '../../store/schema.js';
@@ -199,7 +200,7 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
       ...organizations.statements,
       ...written.statements,
       // Of whoever comes back nothing is left that watching found before.
-      overList('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', returned),
+      dropWatches(returned),
       ...(statements.size ? putArtefacts([...statements.values()]) : []),
       // One by one: each may be as long as a line.
       ...hosted.flatMap((one) => putArtefacts([one])),

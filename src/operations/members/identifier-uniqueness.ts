@@ -1,11 +1,12 @@
-import { and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, isNull, or } from 'drizzle-orm';
 import { type JwkSet, parseJws } from '../../federation/entry.js';
 import { readUrl } from '../../federation/read-url.js';
 import { withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
 import { statedBy } from '../../resolver/stated-by.js';
 import type { Statement } from '../../store/database.js';
-import { onlyWhile } from '../../store/only-while.js';
+import { whileAssignedToNoOther } from '../../store/guards.js';
+import { onlyOthers } from '../../store/only.js';
 import { spellingOf } from '../../federation/place.js';
 import { artefact, authority, crawlEntity, member, snapshot } from '../../store/schema.js';
 import { type Call, type Deployment, may } from '../call.js';
@@ -79,7 +80,7 @@ export async function expectUnassigned(
           eq(member.spelling, spellingOf(entityId)),
           and(isNull(member.spelling), eq(member.entityId, entityId), inArray(member.authorityId, ids(authorities))),
         ),
-        sql`${member.authorityId} || '' <> ${authorityId}`,
+        onlyOthers(member.authorityId, authorityId),
         inArray(member.state, ASSIGNED),
       ),
     );
@@ -95,14 +96,7 @@ export async function expectUnassigned(
   for (const { superior, jwks: stated } of elsewhere) if (!(await shareKey(jwks, stated))) throw taken(superior);
   const seen = await seenUnder(call, authorities, entityId);
   if (seen !== undefined && !(await resolvesWith(call, authorities, entityId, jwks))) throw taken(seen);
-  return onlyWhile(
-    authorityId,
-    `NOT EXISTS (SELECT 1 FROM member WHERE spelling = ? AND authority_id || '' <> ? AND state IN (${ASSIGNED.map((state) => `'${state}'`).join(', ')})
-       AND id || ' ' || v NOT IN (SELECT value FROM json_each(?)))`,
-    spellingOf(entityId),
-    authorityId,
-    JSON.stringify(members.map(({ id, v }) => `${id} ${v}`)),
-  );
+  return whileAssignedToNoOther(authorityId, spellingOf(entityId), ASSIGNED, members);
 }
 
 type Authorities = readonly { readonly id: string; readonly entityId: string }[];

@@ -1,6 +1,7 @@
-import { asc, eq, gt, sql } from 'drizzle-orm';
+import { asc, eq, gt } from 'drizzle-orm';
 import type { JwkSet } from '../../federation/entry.js';
 import { spellingOf } from '../../federation/place.js';
+import { cellText } from '../../store/conditions.js';
 import type { Database } from '../../store/database.js';
 import { INDEXED_TO, indexAnew, indexRows } from '../../store/member-rows.js';
 import { member, setting } from '../../store/schema.js';
@@ -20,8 +21,7 @@ export async function indexMembers(deployment: Pick<Deployment, 'store'>, limit 
   const after = await indexedTo(deployment.store.db);
   if (after === undefined) return 0;
   const rows = await deployment.store.db
-    // As text: a row whose keys cannot be read holds up nobody else.
-    .select({ memberId: member.id, entityId: member.entityId, jwks: sql<string>`${member.jwks}` })
+    .select({ memberId: member.id, entityId: member.entityId, jwks: cellText(member.jwks) })
     .from(member)
     .where(gt(member.id, after))
     .orderBy(asc(member.id))

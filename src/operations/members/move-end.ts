@@ -1,5 +1,6 @@
-import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, isNull } from 'drizzle-orm';
 import type { Statement } from '../../store/database.js';
+import { dueWithEnd } from '../../store/due-artefacts.js';
 import { type Bounded, placesEnd } from '../../store/mark-places.js';
 import { artefact, trustMark } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
@@ -23,8 +24,7 @@ export function moveEnd({ store: { db }, now }: Deployment, which: Bounded, end:
     renewed,
     db
       .update(artefact)
-      // An answer that was signed for longer is withheld until it is signed anew.
-      .set({ renewAt: now(), leaseUntil: 0, cap: end, withheld: sql`CASE WHEN exp > ${end} THEN 'end_moved' ELSE withheld END` })
+      .set(dueWithEnd(end, now()))
       .where(
         and(
           eq(artefact.kind, 'mark_status'),

@@ -1,7 +1,8 @@
-import { and, asc, eq, gt, isNotNull, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNotNull } from 'drizzle-orm';
 import { applyMetadataPolicy, type EntityStatement, type Finding, finding, usableKeys } from '../../federation/entry.js';
 import { sha256 } from '../../keys/random.js';
-import { insertRows } from '../../store/bulk.js';
+import { listHasAny } from '../../store/conditions.js';
+import { putWatch } from '../../store/member-watches.js';
 import { type Hold, member, memberWatch, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
 import { adoptMemberKeys, bindByPerson, rewrite } from './change-member.js';
@@ -61,7 +62,7 @@ export async function watchMember(deployment: Deployment, authority: AuthorityRo
     counting: { ...counted.counting, ...quota.counted(told.length) },
     hold,
   };
-  const put = insertRows(memberWatch, [after], REPLACE);
+  const put = putWatch(after);
   if (held.told === undefined && told.length === 0) return deployment.store.write([put]);
   const subject = { subjectKind: 'member' as const, subjectId: row.id };
   // The last one of the day says so: what comes after it stands in the watch alone.
@@ -84,10 +85,6 @@ export async function watchMember(deployment: Deployment, authority: AuthorityRo
   });
   return undefined;
 }
-
-/** A look writes what it owns. What a person has decided since it read stays: a hold is exchanged only while that is the same. */
-const REPLACE = `ON CONFLICT (member_id) DO UPDATE SET ${['checked_at', 'ok_at', 'failures', 'metadata', 'configuration_iat', 'configuration_exp', 'raised', 'counting'].map((name) => `${name} = excluded.${name}`).join(', ')},
-  hold = CASE WHEN member_watch.dismissed IS NOT DISTINCT FROM excluded.dismissed THEN excluded.hold ELSE member_watch.hold END`;
 
 const blank = ({ id, authorityId, entityId }: MemberRow): WatchRow => ({
   memberId: id,
@@ -174,7 +171,7 @@ export async function listWatched(call: Call, slug: string, { limit, cursor, onl
         only === 'held'
           ? isNotNull(memberWatch.hold)
           : only === 'findings'
-            ? sql`raised <> '[]'`
+            ? listHasAny(memberWatch.raised)
             : only === 'failing'
               ? gt(memberWatch.failures, 0)
               : undefined,

@@ -2,8 +2,8 @@ import type { JwkSet } from '../../federation/entry.js';
 import { spellingOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
 import type { Statement } from '../../store/database.js';
-import { overList } from '../../store/lots.js';
-import { onlyWhile } from '../../store/only-while.js';
+import { whileNoneHalted } from '../../store/guards.js';
+import { dropWatches } from '../../store/member-watches.js';
 import type { MemberState } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
 import { type KeysOf, putMembers } from '../../store/member-rows.js';
@@ -64,10 +64,9 @@ export async function writeMember(write: MemberWrite): Promise<WrittenMember> {
 function whileNotHalted(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
   const entering = rows.filter(({ state }, n) => state === 'active' && writes[n]?.before?.state !== 'active');
   return [...new Set(entering.map(({ authorityId }) => authorityId))].map((authorityId) =>
-    onlyWhile(
+    whileNoneHalted(
       authorityId,
-      "NOT EXISTS (SELECT 1 FROM authority WHERE entity_id IN (SELECT value FROM json_each(?)) AND state <> 'active')",
-      JSON.stringify(entering.filter((row) => row.authorityId === authorityId).map(({ entityId }) => entityId)),
+      entering.filter((row) => row.authorityId === authorityId).map(({ entityId }) => entityId),
     ),
   );
 }
@@ -122,7 +121,7 @@ const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdr
 /** Nobody looks at a member that has ended; one that comes back is looked at anew. */
 function endWatch(rows: readonly MemberRow[]): readonly Statement[] {
   const ended = rows.filter(({ state }) => ENDED.includes(state)).map(({ id }) => id);
-  return ended.length ? [overList('DELETE FROM member_watch WHERE member_id IN (SELECT value FROM json_each(?))', ended)] : [];
+  return ended.length ? [dropWatches(ended)] : [];
 }
 
 /** What rests on a member's being in force, and on what our statement about it says. */

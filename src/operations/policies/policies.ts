@@ -1,7 +1,8 @@
-import { and, count, desc, eq, sql } from 'drizzle-orm';
+import { and, desc, eq } from 'drizzle-orm';
 import { type Finding, finding, type Metadata, parseConstraints, parseMetadataPolicy, parsePolicyCrit } from '../../federation/entry.js';
 import { insertRows } from '../../store/bulk.js';
-import { authority, member, metadataPolicy } from '../../store/schema.js';
+import { declaredTypes } from '../../store/member-query.js';
+import { authority, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { asErrors, asWarnings, isError, type Judged, type WithFindings } from '../judged.js';
 import { policyNotices, type Subjects } from './policy-notices.js';
@@ -46,15 +47,7 @@ const warningsOf = (findings: readonly Judged[]) =>
 
 /** Entity Types among the active members, for what a policy meets. */
 async function subjectsOf({ store: { db } }: Call, authorityId: string, constraints: PolicyInput['constraints']): Promise<Subjects> {
-  const known = and(eq(member.authorityId, authorityId), eq(member.state, 'active'), sql`entity_types <> '[]'`);
-  const [all] = await db.select({ n: count() }).from(member).where(known);
-  const declared = await db
-    .select({ type: sql<string>`one.value`, n: count() })
-    .from(sql`${member}, json_each(${member.entityTypes}) AS one`)
-    .where(known)
-    .groupBy(sql`one.value`);
-  const members = all?.n ?? 0;
-  return { members, declared: Object.fromEntries(declared.map(({ type, n }) => [type, n])), allowed: constraints?.allowed_entity_types };
+  return { ...(await declaredTypes(db, authorityId)), allowed: constraints?.allowed_entity_types };
 }
 
 function expectPolicy(findings: readonly Judged[]): void {

@@ -1,7 +1,8 @@
-import { and, asc, count, desc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gt } from 'drizzle-orm';
 import { jsonEqual } from '../../federation/strict-json.js';
 import { newId } from '../../keys/random.js';
-import { insertRows } from '../../store/bulk.js';
+import { insertMissing, insertRows } from '../../store/bulk.js';
+import { byArrivalReversed, numberIn } from '../../store/conditions.js';
 import { job, jobRefusal, member, memberWatch, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment } from '../call.js';
 import type { JobRow } from '../jobs/jobs.js';
@@ -124,7 +125,7 @@ async function slice(deployment: Deployment, row: JobRow, limit: number): Promis
   const done = row.done + taken;
   const finished = taken < limit;
   await deployment.store.write([
-    ...(lines.length ? [insertRows(jobRefusal, lines, 'ON CONFLICT DO NOTHING')] : []),
+    ...(lines.length ? [insertMissing(jobRefusal, lines)] : []),
     db
       .update(job)
       .set({
@@ -198,8 +199,8 @@ export async function readImpact(call: Call, slug: string, version: number, { li
   const [last] = await db
     .select()
     .from(job)
-    .where(and(eq(job.authorityId, id), eq(job.kind, 'impact'), sql`CAST(json_extract(params, '$.version') AS NUMERIC) = ${version}`))
-    .orderBy(desc(job.createdAt), sql`rowid DESC`)
+    .where(and(eq(job.authorityId, id), eq(job.kind, 'impact'), eq(numberIn(job.params, 'version'), version)))
+    .orderBy(desc(job.createdAt), byArrivalReversed())
     .limit(1);
   if (!last) throw new Refusal('not_found', `the impact of version ${version} was not worked out yet`);
   const after = numeric(cursor);

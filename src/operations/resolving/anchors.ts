@@ -13,8 +13,9 @@ import {
 } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { publishedKeys } from '../../keys/life-cycle.js';
-import { insertRows } from '../../store/bulk.js';
-import { Overtaken, raw, type Statement } from '../../store/database.js';
+import { putPin } from '../../store/anchor-pins.js';
+import { dropUnseen } from '../../store/crawls.js';
+import { Overtaken, type Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { anchorPin, authority } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment } from '../call.js';
@@ -137,11 +138,7 @@ export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: strin
         events: [{ type: before ? 'anchor.repinned' : 'anchor.pinned', subjectKind: 'anchor', subjectId: input.entityId, detail: { kids } }],
         statements: [
           ...whileNotCompromised(authorityId, thumbprints),
-          insertRows(
-            anchorPin,
-            [row],
-            'ON CONFLICT (authority_id, entity_id) DO UPDATE SET jwks = excluded.jwks, note = excluded.note, created_by = excluded.created_by, checked_at = NULL, problem = NULL',
-          ),
+          putPin(row),
           ...(before && narrows(before.jwks, jwks) ? consequencesOf(authorityId, { fact: 'anchor narrowed', trustAnchor: input.entityId }, call.now()) : []),
           ...consequencesOf(authorityId, { fact: 'anchors changed' }, call.now()),
           // The authority itself is resolved under the new anchor too.
@@ -213,10 +210,7 @@ const notPinned = () => new Refusal('not_found', 'this anchor is not pinned');
 /** Without its snapshot no answer is found, so the answers themselves can be swept up by the evaluations that follow. */
 const forgetAnchor = (authorityId: string, entityId: string, now: number): readonly Statement[] => [
   ...consequencesOf(authorityId, { fact: 'anchor narrowed', trustAnchor: entityId }, now),
-  raw(
-    "DELETE FROM known_entity WHERE authority_id = ? AND source = 'crawl' AND NOT EXISTS (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id)",
-    authorityId,
-  ),
+  dropUnseen(authorityId),
 ];
 
 export async function listAnchors(call: Call, slug: string): Promise<readonly AnchorRow[]> {

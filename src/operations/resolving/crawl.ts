@@ -1,9 +1,9 @@
-import { and, asc, count, desc, eq, gt, ne, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gt, ne } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import type { KnownEntity } from '../../store/known-entities.js';
 import { insertRows } from '../../store/bulk.js';
-import { overList } from '../../store/lots.js';
-import { raw, type Statement } from '../../store/database.js';
+import { dropCrawls, hasFound, queueBelow, setCrawled } from '../../store/crawls.js';
+import type { Statement } from '../../store/database.js';
 import { authority, crawlEntity, job } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
@@ -134,7 +134,7 @@ async function look(
     visit(deployment, { issuer, crawl, anchors }, of(known), known).catch(async (error: unknown) => {
       errors.push(error);
       await putBack(deployment, [known], AGAIN_AFTER_ERROR);
-      await write([setState(of(known), 'failed')]);
+      await write([setCrawled(of(known), 'failed')]);
     });
   const { together, alone, stopped, resting } = sortOut(await knowEntities(deployment, row.id, [...found.keys()], 'crawl'), deployment.now());
   for (const known of stopped) {
@@ -142,7 +142,7 @@ async function look(
     onSetAside?.(known.entityId);
   }
   const passedOver = [...stopped, ...resting];
-  if (passedOver.length) await write(passedOver.map((known) => setState(of(known), 'failed')));
+  if (passedOver.length) await write(passedOver.map((known) => setCrawled(of(known), 'failed')));
   const left = together.length - (await evaluateTogether(deployment, together, STRANGERS_AT_ONCE, one));
   for (const known of alone) for (const taken of await take(deployment, [known], 'alone')) await one(taken);
   return queued.length - left;
@@ -159,21 +159,11 @@ async function visit(
   const listed = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : { taken: [] };
   await storeEvaluation(deployment, issuer, known, evaluated);
   await deployment.store.write([
-    queue(crawl.id, found, listed.taken),
+    queueBelow(crawl.id, found, listed.taken, MAX_CRAWL_ENTITIES),
     ...(listed.finding ? [noteFinding(crawl.id, listed.finding)] : []),
-    setState(found, evaluated.evaluation.configuration ? 'done' : 'failed'),
+    setCrawled(found, evaluated.evaluation.configuration ? 'done' : 'failed'),
   ]);
 }
-
-const setState = ({ id }: Found, state: Found['state']): Statement => raw("UPDATE crawl_entity SET state = ? WHERE id = ? AND state = 'queued'", state, id);
-
-const queue = (jobId: string, { entityId, depth }: Found, below: readonly string[]): Statement =>
-  overList(
-    `INSERT INTO crawl_entity (job_id, entity_id, superior, depth, state) SELECT ?, value, ?, CAST(? AS NUMERIC), 'queued' FROM json_each(?)
-     WHERE (SELECT count(*) FROM crawl_entity WHERE job_id = ?) < ? ON CONFLICT DO NOTHING`,
-    below,
-    (lot) => [jobId, entityId, depth + 1, lot, jobId, MAX_CRAWL_ENTITIES],
-  );
 
 /** Whom a superior lists; nobody, unless it is the anchor or itself trusted under it. */
 async function subordinates(deployment: Deployment, { evaluation }: Evaluated, anchor: string, entityId: string): Promise<Share> {
@@ -210,24 +200,10 @@ async function exchange({ store: { db } }: Deployment, crawl: JobRow): Promise<r
       .from(job)
       .where(and(eq(job.authorityId, crawl.authorityId), eq(job.kind, 'crawl'), ne(job.id, crawl.id), ne(job.state, 'running')))
   ).filter((one) => anchorOf(one) === anchorOf(crawl));
-  const lost = `authority_id = ? AND source = 'crawl' AND NOT EXISTS (SELECT 1 FROM crawl_entity AS c JOIN job AS j ON j.id = c.job_id WHERE j.authority_id = known_entity.authority_id AND c.entity_id = known_entity.entity_id)
-    AND NOT EXISTS (SELECT 1 FROM listed_entity AS l WHERE l.authority_id = known_entity.authority_id AND l.entity_id = known_entity.entity_id)`;
-  const ofLost = (table: string, column: string, more = '') =>
-    raw(
-      `DELETE FROM ${table} WHERE authority_id = ?${more} AND ${column} IN (SELECT entity_id FROM known_entity WHERE ${lost})`,
-      crawl.authorityId,
-      crawl.authorityId,
-    );
-  return [
-    overList(
-      'DELETE FROM crawl_entity WHERE job_id IN (SELECT value FROM json_each(?))',
-      before.map(({ id }) => id),
-    ),
-    ofLost('artefact', 'key', " AND kind = 'resolve'"),
-    ofLost('snapshot_link', 'subject'),
-    ofLost('snapshot', 'subject'),
-    raw(`DELETE FROM known_entity WHERE ${lost}`, crawl.authorityId),
-  ];
+  return dropCrawls(
+    crawl.authorityId,
+    before.map(({ id }) => id),
+  );
 }
 
 /** The crawl whose result is on show for an anchor. */
@@ -235,15 +211,7 @@ export async function shownCrawl({ store: { db } }: Deployment, authorityId: str
   const rows = await db
     .select()
     .from(job)
-    .where(
-      and(
-        eq(job.authorityId, authorityId),
-        eq(job.kind, 'crawl'),
-        eq(job.state, 'done'),
-        // The rows of the crawl before went with the exchange: whichever has any is the one.
-        sql`EXISTS (SELECT 1 FROM crawl_entity AS c WHERE c.job_id = ${job.id})`,
-      ),
-    )
+    .where(and(eq(job.authorityId, authorityId), eq(job.kind, 'crawl'), eq(job.state, 'done'), hasFound()))
     .orderBy(desc(job.updatedAt));
   return rows.find((one) => anchorOf(one) === anchor);
 }

@@ -1,5 +1,6 @@
 import { type Finding, finding } from '../../federation/entry.js';
-import { raw, type Statement } from '../../store/database.js';
+import { noteInJob } from '../../store/crawls.js';
+import type { Statement } from '../../store/database.js';
 
 /**
  * What one superior below the Trust Anchor may bring into a crawl: entities, and bytes of their identifiers. It is trusted, not
@@ -27,11 +28,4 @@ export function shareOf(superior: string, listed: readonly string[], { entities 
 }
 
 /** Note a finding in the job of a crawl, where its progress stands. */
-export const noteFinding = (jobId: string, one: Finding): Statement =>
-  raw(
-    `UPDATE job SET params = json_set(params, '$.findings', json_insert(coalesce(json_extract(params, '$.findings'), '[]'), '$[#]', json(?)))
-     WHERE id = ? AND coalesce(json_array_length(params, '$.findings'), 0) < ?`,
-    JSON.stringify(one),
-    jobId,
-    MAX_NOTED,
-  );
+export const noteFinding = (jobId: string, one: Finding): Statement => noteInJob(jobId, JSON.stringify(one), MAX_NOTED);

@@ -1,9 +1,9 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { Finding, Result } from '../../federation/entry.js';
 import { askedBy, withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
 import type { Statement } from '../../store/database.js';
-import { readByList } from '../../store/lots.js';
+import { listingsDueNow } from '../../store/due-listings.js';
 import { authority, listedEntity, superiorListing } from '../../store/schema.js';
 import { listingChanged, type SuperiorListing } from '../../store/superior-listings.js';
 import type { Deployment } from '../call.js';
@@ -33,7 +33,7 @@ type Taken = SuperiorListing & { readonly before: Pick<SuperiorListing, 'dueAt' 
  * @throws the first error about a listing that could not be stored, after the others had their turn
  */
 export async function lookAtListings(deployment: Deployment, { limit = LISTINGS_PER_TURN }: { readonly limit?: number | undefined } = {}): Promise<number> {
-  const due = await dueListings(deployment, Math.min(limit, LISTINGS_PER_TURN));
+  const due = await listingsDueNow(deployment.store.db, deployment.now(), PER_HOST, Math.min(limit, LISTINGS_PER_TURN));
   if (due.length === 0 || !(await deployment.turns.claim(deployment, 'discovery'))) return 0;
   const taken = await take(deployment, due);
   const budget = createBudget(undefined, { fetches: LISTINGS_PER_TURN, bytes: BYTES_PER_TURN, milliseconds: MS_PER_TURN, parallel: AT_ONCE });
@@ -42,28 +42,6 @@ export async function lookAtListings(deployment: Deployment, { limit = LISTINGS_
   await Promise.all(taken.map((one) => look(door, one).catch((error: unknown) => errors.push(error))));
   if (errors.length) throw errors[0];
   return taken.length;
-}
-
-/** Only of superiors that have a valid chain now, and of each host a few. */
-async function dueListings({ store: { db }, now }: Deployment, limit: number): Promise<readonly SuperiorListing[]> {
-  const [any] = await db.select({ id: superiorListing.entityId }).from(superiorListing).where(sql`due_at <= ${now()}`).limit(1);
-  if (!any) return [];
-  const keys = await db.all<{ authority: string; entity: string }>(sql`
-    SELECT authority_id AS authority, entity_id AS entity FROM (
-      SELECT l.authority_id, l.entity_id, l.due_at, row_number() OVER (PARTITION BY l.host ORDER BY l.due_at) AS place
-      FROM superior_listing AS l JOIN authority AS a ON a.id = l.authority_id AND a.state = 'active'
-      WHERE l.due_at <= ${now()} AND EXISTS (SELECT 1 FROM snapshot AS s
-        WHERE s.authority_id = l.authority_id AND s.subject = l.entity_id AND s.state = 'valid' AND s.exp > ${now()})
-    ) WHERE place <= ${PER_HOST} ORDER BY due_at LIMIT ${limit}`);
-  if (keys.length === 0) return [];
-  return readByList(
-    keys.map(({ authority: id, entity }) => [id, entity]),
-    (pairs) =>
-      db
-        .select()
-        .from(superiorListing)
-        .where(sql`(authority_id, entity_id) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${pairs}))`),
-  );
 }
 
 const distance = (failures: number): number => Math.min(FAILING_AT_MOST, LISTING_EVERY * 2 ** Math.min(failures, 10));

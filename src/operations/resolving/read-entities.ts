@@ -1,4 +1,6 @@
-import { and, asc, eq, gt, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, or } from 'drizzle-orm';
+import { containsText, listHas } from '../../store/conditions.js';
+import { hasSnapshot, type SnapshotFilter } from '../../store/entity-query.js';
 import type { KnownEntity } from '../../store/known-entities.js';
 import { inLot, readByList } from '../../store/lots.js';
 import { crawlEntity, type ENTITY_SOURCES, knownEntity, type SNAPSHOT_STATES, snapshot } from '../../store/schema.js';
@@ -6,7 +8,7 @@ import { anchorsOf } from './anchors.js';
 import { allow, type Call } from '../call.js';
 import { shownCrawl } from './crawl.js';
 import type { Explanation } from '../explorer.js';
-import { contains, type Page, type PageRequest, page } from '../read.js';
+import { type Page, type PageRequest, page } from '../read.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { findAuthority } from '../registry.js';
 import type { SnapshotRow } from './store-evaluation.js';
@@ -17,11 +19,8 @@ export interface EntityView extends KnownEntity {
   readonly snapshots: readonly SnapshotRow[];
 }
 
-export interface EntityFilter extends PageRequest {
-  readonly trustAnchor?: string | undefined;
-  readonly state?: (typeof SNAPSHOT_STATES)[number] | undefined;
+export interface EntityFilter extends PageRequest, SnapshotFilter {
   readonly entityType?: string | undefined;
-  readonly trustMarkType?: string | undefined;
   readonly source?: (typeof ENTITY_SOURCES)[number] | undefined;
   /** Part of the identifier or of what the entity says of itself. */
   readonly q?: string | undefined;
@@ -32,11 +31,6 @@ export async function listEntities(call: Call, slug: string, filter: EntityFilte
   allow(call, 'read', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
-  const under: (SQL | undefined)[] = [
-    filter.trustAnchor === undefined ? undefined : sql`s.trust_anchor = ${filter.trustAnchor}`,
-    filter.state === undefined ? undefined : sql`s.state = ${filter.state}`,
-    filter.trustMarkType === undefined ? undefined : sql`EXISTS (SELECT 1 FROM json_each(s.trust_mark_types) WHERE value = ${filter.trustMarkType})`,
-  ].filter((one) => one !== undefined);
   const rows = await db
     .select()
     .from(knownEntity)
@@ -45,11 +39,9 @@ export async function listEntities(call: Call, slug: string, filter: EntityFilte
         eq(knownEntity.authorityId, id),
         filter.cursor === undefined ? undefined : gt(knownEntity.entityId, filter.cursor),
         filter.source === undefined ? undefined : eq(knownEntity.source, filter.source),
-        filter.entityType === undefined ? undefined : sql`EXISTS (SELECT 1 FROM json_each(${knownEntity.entityTypes}) WHERE value = ${filter.entityType})`,
-        filter.q === undefined ? undefined : or(contains(sql`entity_id`, filter.q), contains(sql`about`, filter.q)),
-        under.length
-          ? sql`EXISTS (SELECT 1 FROM snapshot AS s WHERE s.authority_id = ${knownEntity.authorityId} AND s.subject = ${knownEntity.entityId} AND ${sql.join(under as SQL[], sql` AND `)})`
-          : undefined,
+        filter.entityType === undefined ? undefined : listHas(knownEntity.entityTypes, filter.entityType),
+        filter.q === undefined ? undefined : or(containsText(knownEntity.entityId, filter.q), containsText(knownEntity.about, filter.q)),
+        hasSnapshot(filter),
       ),
     )
     .orderBy(asc(knownEntity.entityId))

@@ -1,10 +1,10 @@
-import { and, asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, gt } from 'drizzle-orm';
 import { failure, finding, isEntityId, mediaTypes, type Result } from '../../federation/entry.js';
 import { parseJson } from '../../federation/strict-json.js';
 import { sha256 } from '../../keys/random.js';
 import { MAX_LIST_BYTES } from '../../outbound/limits.js';
+import { lastsBeyond } from '../../store/conditions.js';
 import { member } from '../../store/schema.js';
-import { NEVER } from '../../store/words.js';
 import type { Deployment } from '../call.js';
 
 /** A federation larger than this is crawled as far as this; one deeper has no valid chains anyway. */
@@ -57,14 +57,7 @@ export async function localMembers({ store: { db }, now }: Pick<Deployment, 'sto
     const rows = await db
       .select({ id: member.entityId })
       .from(member)
-      .where(
-        and(
-          eq(member.authorityId, authorityId),
-          eq(member.state, 'active'),
-          gt(member.entityId, after),
-          sql`coalesce(${member.validUntil}, ${sql.raw(String(NEVER))}) > ${now()}`,
-        ),
-      )
+      .where(and(eq(member.authorityId, authorityId), eq(member.state, 'active'), gt(member.entityId, after), lastsBeyond(member.validUntil, now())))
       .orderBy(asc(member.entityId))
       .limit(LOCAL_PAGE);
     found.push(...rows.map(({ id }) => id));

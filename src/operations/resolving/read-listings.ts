@@ -1,4 +1,5 @@
-import { and, asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, gt } from 'drizzle-orm';
+import { isTrusted, listedCount } from '../../store/due-listings.js';
 import { superiorListing } from '../../store/schema.js';
 import type { SuperiorListing } from '../../store/superior-listings.js';
 import { allow, type Call } from '../call.js';
@@ -20,9 +21,8 @@ export async function listListings(call: Call, slug: string, { limit, cursor }: 
   const rows = await db
     .select({
       row: superiorListing,
-      listed: sql<number>`(SELECT count(*) FROM listed_entity AS l WHERE l.authority_id = superior_listing.authority_id AND l.superior = superior_listing.entity_id)`,
-      trusted: sql<number>`EXISTS (SELECT 1 FROM snapshot AS s WHERE s.authority_id = superior_listing.authority_id AND s.subject = superior_listing.entity_id
-        AND s.state = 'valid' AND s.exp > ${call.now()})`,
+      listed: listedCount(),
+      trusted: isTrusted(call.now()),
     })
     .from(superiorListing)
     .where(and(eq(superiorListing.authorityId, id), cursor === undefined ? undefined : gt(superiorListing.entityId, cursor)))

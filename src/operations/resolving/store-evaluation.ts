@@ -1,11 +1,13 @@
 import { and, eq } from 'drizzle-orm';
 import { limits, type TrustChain } from '../../federation/entry.js';
 import type { Evaluation, Verdict } from '../../resolver/evaluate.js';
-import { insertRows, type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.js';
-import { raw, type Statement } from '../../store/database.js';
+import { type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.js';
+import type { Statement } from '../../store/database.js';
+import { evaluatedNow, takeOrKnow } from '../../store/evaluation-leases.js';
 import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
 import { resolveVariant } from '../../store/published.js';
-import { knownEntity, snapshot, snapshotLink } from '../../store/schema.js';
+import { knownEntity, snapshot, type snapshotLink } from '../../store/schema.js';
+import { dropAnswersBut, dropLinks, dropSnapshot, putLinks, putSnapshots } from '../../store/snapshots.js';
 import type { Deployment } from '../call.js';
 import type { Issuer } from '../artefacts/publish.js';
 import { noteSuperior } from './note-superior.js';
@@ -35,13 +37,7 @@ export async function takeEntity(
   source: KnownEntity['source'],
 ): Promise<KnownEntity> {
   const row = newlyKnown({ authorityId, entityId, source, dueAt: now(), leaseUntil: now() + LEASE_SECONDS });
-  await write([
-    insertRows(
-      knownEntity,
-      [row],
-      'ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(known_entity.due_at, excluded.due_at), lease_until = excluded.lease_until',
-    ),
-  ]);
+  await write([takeOrKnow(row)]);
   const [stored] = await db
     .select()
     .from(knownEntity)
@@ -99,15 +95,11 @@ export async function storeEvaluation(deployment: Deployment, issuer: Issuer, kn
   const put = settled.flatMap((one) => one.put);
   await deployment.store.write([
     ...settled.flatMap(({ statements }) => statements),
-    ...gone.flatMap((anchor) => [
-      raw('DELETE FROM snapshot WHERE authority_id = ? AND subject = ? AND trust_anchor = ?', authorityId, subject, anchor),
-      dropLinks(authorityId, subject, anchor),
-    ]),
-    raw(
-      "DELETE FROM artefact WHERE authority_id = ? AND kind = 'resolve' AND key = ? AND variant NOT IN (SELECT value FROM json_each(?))",
+    ...gone.flatMap((anchor) => [dropSnapshot(authorityId, subject, anchor), dropLinks(authorityId, subject, anchor)]),
+    dropAnswersBut(
       authorityId,
       subject,
-      JSON.stringify(settled.flatMap(({ kept }) => kept)),
+      settled.flatMap(({ kept }) => kept),
     ),
     ...(put.length ? [...putArtefacts(put, whileCurrent)] : []),
     ...(await noteSuperior(deployment, issuer.authority, subject, evaluated.evaluation, standing)),
@@ -136,13 +128,10 @@ async function settle(
     };
   const answer = verdict.state === 'valid' ? await answers(deployment, issuer, verdict, evaluated) : verdict;
   const judged = 'put' in answer ? verdict : answer;
-  const statements = [
-    insertRows(snapshot, [snapshotRow(authorityId, subject, anchor, judged, now)], REPLACE_SNAPSHOT),
-    dropLinks(authorityId, subject, anchor),
-  ];
+  const statements = [putSnapshots([snapshotRow(authorityId, subject, anchor, judged, now)]), dropLinks(authorityId, subject, anchor)];
   if (!('put' in answer)) return { statements, put: [], kept: [], again: now + (failed ? AT_LATEST : INVALID_AGAIN), failed, trusted: false };
   return {
-    statements: [...statements, ...(answer.links.length ? [insertRows(snapshotLink, answer.links, 'ON CONFLICT DO NOTHING')] : [])],
+    statements: [...statements, ...(answer.links.length ? [putLinks(answer.links)] : [])],
     put: answer.put,
     kept: answer.put.map(({ variant }) => variant ?? ''),
     // A mark whose status could not be had for now is left out, and asked about again soon.
@@ -151,10 +140,6 @@ async function settle(
     trusted: true,
   };
 }
-
-export const REPLACE_SNAPSHOT = `ON CONFLICT (authority_id, subject, trust_anchor) DO UPDATE SET ${['state', 'error', 'entity_types', 'path', 'trust_mark_types', 'findings', 'exp', 'evaluated_at'].map((name) => `${name} = excluded.${name}`).join(', ')}`;
-const dropLinks = (authorityId: string, subject: string, trustAnchor: string): Statement =>
-  raw('DELETE FROM snapshot_link WHERE authority_id = ? AND subject = ? AND trust_anchor = ?', authorityId, subject, trustAnchor);
 
 /** The signed answers of a valid verdict and what they rest on; another verdict when they cannot be signed. */
 async function answers(
@@ -204,29 +189,17 @@ function snapshotRow(authorityId: string, subject: string, trustAnchor: string, 
   };
 }
 
-/** When it is looked at again; nothing when a halt has made it due meanwhile: that took the lease away. */
-function knownNow(
-  { authorityId, entityId, leaseUntil }: KnownEntity,
-  { evaluation }: Evaluated,
-  { now, next, attempts }: { now: number; next: number; attempts: number },
-): Statement {
+/** When it is looked at again. */
+function knownNow(known: KnownEntity, { evaluation }: Evaluated, { now, next, attempts }: { now: number; next: number; attempts: number }): Statement {
   const claims = evaluation.configuration?.claims;
-  const set = claims
-    ? {
-        entity_types: JSON.stringify(typesOf(claims.metadata)),
-        about: JSON.stringify(aboutOf(claims.metadata)),
-        superiors: JSON.stringify((claims.authority_hints ?? []).slice(0, limits.MAX_AUTHORITY_HINTS)),
-      }
-    : {};
-  const names = Object.keys(set);
-  return raw(
-    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = ?, evaluated_at = ?${names.map((name) => `, ${name} = ?`).join('')} WHERE authority_id = ? AND entity_id = ? AND lease_until = ?`,
-    next + Math.floor(Math.random() * Math.max(1, (next - now) / 10)),
-    attempts,
-    now,
-    ...Object.values(set),
-    authorityId,
-    entityId,
-    leaseUntil,
+  const dueAt = next + Math.floor(Math.random() * Math.max(1, (next - now) / 10));
+  return evaluatedNow(
+    known,
+    { dueAt, attempts, now },
+    claims && {
+      entityTypes: typesOf(claims.metadata),
+      about: aboutOf(claims.metadata),
+      superiors: (claims.authority_hints ?? []).slice(0, limits.MAX_AUTHORITY_HINTS),
+    },
   );
 }

@@ -2,16 +2,15 @@ import { and, eq } from 'drizzle-orm';
 import { finding } from '../../federation/entry.js';
 import { MAX_PARALLEL } from '../../outbound/evaluation-budget.js';
 import { PARALLEL_PER_PROCESS } from '../../outbound/limits.js';
-import { insertRows } from '../../store/bulk.js';
-import { raw, type Statement } from '../../store/database.js';
-import { inLot, overList, readByList } from '../../store/lots.js';
+import { ALONE, ASIDE, endAllLeases, giveBack, knowUnknown, leaseAlone, leaseTogether, putAside } from '../../store/evaluation-leases.js';
+import { inLot, readByList } from '../../store/lots.js';
 import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
 import { knownEntity, snapshot } from '../../store/schema.js';
-import { NUMBER } from '../../store/words.js';
+import { dropAllLinks, dropAnswers, putSnapshots } from '../../store/snapshots.js';
 import { anchorsOf } from './anchors.js';
 import type { Deployment } from '../call.js';
 import type { AuthorityRow } from '../registry.js';
-import { LEASE_SECONDS, REPLACE_SNAPSHOT } from './store-evaluation.js';
+import { LEASE_SECONDS } from './store-evaluation.js';
 
 /**
  * Evaluating an entity may end whoever does it: a thread that hangs or runs out of memory, an invocation that is cut off.
@@ -20,10 +19,6 @@ import { LEASE_SECONDS, REPLACE_SNAPSHOT } from './store-evaluation.js';
  * without one says that the evaluation never ended. Whoever was evaluated together with others is then evaluated alone, so
  * that one stranger's graph is not held against the others; whoever does not come back alone is set aside.
  */
-const TOGETHER = 0;
-const ALONE = 1;
-const ASIDE = 2;
-
 /** How long an entity is set aside (seconds): a day, twice as long each time it stops its evaluation again, a week at most. */
 const ASIDE_AT_FIRST = 24 * 60 * 60;
 const ASIDE_AT_MOST = 7 * ASIDE_AT_FIRST;
@@ -51,22 +46,10 @@ function kindOf({ leaseUntil, dueAt }: KnownEntity, now: number): keyof Takings 
   return dueAt - leaseUntil === ALONE ? 'stopped' : 'alone';
 }
 
-const PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)";
-const pairs = (known: readonly KnownEntity[]) => known.map(({ authorityId, entityId }) => [authorityId, entityId]);
-
 /** Take these before they are evaluated; what is given back is what `storeEvaluation` wants. */
 export async function take({ store, now }: Deployment, known: readonly KnownEntity[], how: 'together' | 'alone'): Promise<readonly KnownEntity[]> {
   const leaseUntil = now() + LEASE_SECONDS;
-  const distance = how === 'alone' ? ALONE : TOGETHER;
-  // Failures of another kind say nothing about how often it was tried alone.
-  const attempts = how === 'alone' ? 'CASE WHEN due_at - lease_until = ? THEN attempts + 1 ELSE 1 END' : 'attempts + 1';
-  await store.write([
-    overList(
-      `UPDATE known_entity SET lease_until = ?, due_at = ?, attempts = ${attempts} WHERE (authority_id, entity_id) IN (${PAIRS})`,
-      pairs(known),
-      (lot) => [leaseUntil, leaseUntil + distance, ...(how === 'alone' ? [ASIDE] : []), lot],
-    ),
-  ]);
+  await store.write([how === 'alone' ? leaseAlone(known, leaseUntil) : leaseTogether(known, leaseUntil)]);
   return known.map((one) => ({ ...one, leaseUntil }));
 }
 
@@ -98,15 +81,7 @@ export async function evaluateTogether(
 }
 
 /** Give these back without a result: something of ours failed. They are due again in `wait` seconds, unless a halt made them due meanwhile. */
-export const putBack = ({ store, now }: Deployment, known: readonly KnownEntity[], wait: number): Promise<void> =>
-  store.write([
-    overList(
-      `UPDATE known_entity SET lease_until = 0, due_at = ? WHERE (authority_id, entity_id, lease_until) IN
-       (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), CAST(json_extract(value, '$[2]') AS NUMERIC) FROM json_each(?))`,
-      known.map(({ authorityId, entityId, leaseUntil }) => [authorityId, entityId, leaseUntil]),
-      (lot) => [now() + wait, lot],
-    ),
-  ]);
+export const putBack = ({ store, now }: Deployment, known: readonly KnownEntity[], wait: number): Promise<void> => store.write([giveBack(known, now() + wait)]);
 
 /** An entity is not evaluated for a day or more: its answers are withheld, and the reason stands where its evaluation would. */
 export async function setAside(deployment: Deployment, authority: AuthorityRow, { entityId, attempts }: KnownEntity): Promise<void> {
@@ -133,21 +108,10 @@ export async function setAside(deployment: Deployment, authority: AuthorityRow, 
     .where(and(eq(snapshot.authorityId, authority.id), eq(snapshot.subject, entityId)));
   const anchors = new Set([...Object.keys(await anchorsOf(deployment, authority)), ...before.map(({ anchor }) => anchor)]);
   await store.write([
-    raw("DELETE FROM artefact WHERE authority_id = ? AND kind = 'resolve' AND key = ?", authority.id, entityId),
-    raw('DELETE FROM snapshot_link WHERE authority_id = ? AND subject = ?', authority.id, entityId),
-    insertRows(
-      snapshot,
-      [...anchors].map((trustAnchor) => ({ ...row, trustAnchor })),
-      REPLACE_SNAPSHOT,
-    ),
-    raw(
-      'UPDATE known_entity SET due_at = ?, lease_until = ?, evaluated_at = ? WHERE authority_id = ? AND entity_id = ?',
-      dueAt,
-      dueAt - ASIDE,
-      now,
-      authority.id,
-      entityId,
-    ),
+    dropAnswers(authority.id, entityId),
+    dropAllLinks(authority.id, entityId),
+    putSnapshots([...anchors].map((trustAnchor) => ({ ...row, trustAnchor }))),
+    putAside(authority.id, entityId, dueAt, now),
   ]);
 }
 
@@ -155,22 +119,7 @@ export async function setAside(deployment: Deployment, authority: AuthorityRow, 
  * Whoever was evaluating has ended: its leases end now instead of running out.
  * @param blame false where the end had another reason: nobody is held to have been alone then
  */
-export const endLeases = ({ store, now }: Deployment, blame: boolean): Promise<void> =>
-  store.write([
-    raw(
-      `UPDATE known_entity SET lease_until = ? - CASE WHEN ? = 1 AND due_at - lease_until = ? THEN ${NUMBER} ELSE ${NUMBER} END, due_at = ?
-       WHERE due_at <= ? AND lease_until > ? AND due_at - lease_until <> ?`,
-      now(),
-      blame ? 1 : 0,
-      ALONE,
-      ALONE,
-      TOGETHER,
-      now(),
-      now() + LEASE_SECONDS + ALONE,
-      now(),
-      ASIDE,
-    ),
-  ]);
+export const endLeases = ({ store, now }: Deployment, blame: boolean): Promise<void> => store.write([endAllLeases(blame, now(), LEASE_SECONDS)]);
 
 /** The rows of these entities, in their order; one nobody knew is known from then on. */
 export async function knowEntities(
@@ -180,8 +129,7 @@ export async function knowEntities(
   source: KnownEntity['source'],
 ): Promise<readonly KnownEntity[]> {
   const fresh = (entityId: string) => newlyKnown({ authorityId, entityId, source, dueAt: now(), leaseUntil: 0 });
-  const write: Statement = insertRows(knownEntity, entityIds.map(fresh), 'ON CONFLICT DO NOTHING');
-  if (entityIds.length) await store.write([write]);
+  if (entityIds.length) await store.write([knowUnknown(entityIds.map(fresh))]);
   const rows = await readByList(entityIds, (ids) =>
     store.db
       .select()

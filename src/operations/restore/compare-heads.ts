@@ -1,7 +1,7 @@
 import type { Database } from '../../store/database.js';
 import type { Head } from '../../store/event.js';
 import { DEPLOYMENT } from '../call.js';
-import { type ChainHead, hashAt } from './heads.js';
+import { type ChainHead, hashAt } from '../../store/known-heads.js';
 
 /** A head that somebody knows from outside: from the public URL, a backup, a note. */
 export interface KnownHead {

@@ -7,11 +7,12 @@ import { signedMeanwhile } from '../../store/signed-until.js';
 import { release, type Unconfirmed, unconfirmed } from '../../store/standing.js';
 import { newId } from '../../keys/random.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
-import { clockWords, confirmTime } from '../clock/trusted-clock.js';
+import { clockWords } from '../clock/trusted-clock.js';
+import { confirmTime } from '../../store/trusted-time.js';
 import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { Refusal } from '../refusal.js';
 import { type KnownHead, lacks } from './compare-heads.js';
-import { type ChainHead, headsOf } from './heads.js';
+import { type ChainHead, headsOf } from '../../store/known-heads.js';
 import { readSignedHead } from './signed-head.js';
 
 /** How the history of a deployment stands, with the heads it holds. */

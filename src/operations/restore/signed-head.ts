@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { type JwkSet, limits, parseJws, signJws, verifyJws } from '../../federation/entry.js';
-import { putArtefacts, type NewArtefact } from '../../store/bulk.js';
+import { putArtefacts, type NewArtefact, whileStill } from '../../store/bulk.js';
 import type { Database } from '../../store/database.js';
 import { readHead } from '../../store/change.js';
 import type { Head } from '../../store/event.js';
@@ -12,7 +12,7 @@ import { DEPLOYMENT, type Deployment } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, authorityKeys } from '../registry.js';
 import type { KnownHead } from './compare-heads.js';
-import { headsOf } from './heads.js';
+import { headsOf } from '../../store/known-heads.js';
 
 /** What we made ourselves: the standard knows no such thing. */
 const HEAD_TYP = 'holdfast-head+jwt';
@@ -95,12 +95,6 @@ async function signedNow(deployment: Deployment, row: AuthorityRow, said: Said):
   const keys = await authorityKeys(deployment.store.db, row.id);
   return signedWithLastKey(deployment, row, keys, keys, (issuer) => signHead(deployment, issuer, said));
 }
-
-/** Without an event and so without a lock: only while the authority is in the state that is said, and its keys are those. */
-const whileStill =
-  ({ state, cut }: AuthorityRow) =>
-  (column: (name: string) => string) =>
-    `EXISTS (SELECT 1 FROM authority WHERE authority.id = ${column('authority_id')} AND authority.state = '${state}' AND authority.cut = ${cut} AND authority.generation = ${column('generation')})`;
 
 function readUnverified(compact: string) {
   const jws = parseJws(compact.trim(), HEAD_TYP, MAX_HEAD_BYTES);

@@ -1,11 +1,9 @@
-import { raw } from '../../store/database.js';
 import { readHead } from '../../store/change.js';
 import type { Head } from '../../store/event.js';
-import { UNCONFIRMED } from '../../store/schema.js';
-import { confirmed, type SeenHead, unconfirmed, withholdWhereGone } from '../../store/standing.js';
+import { confirmed, type SeenHead, unconfirmed, withholdStill, withholdWhereGone } from '../../store/standing.js';
 import { DEPLOYMENT } from '../call.js';
 import type { Deployment } from '../call.js';
-import { hashAt, headsOf } from './heads.js';
+import { hashAt, headsOf } from '../../store/known-heads.js';
 
 /** The newest head seen of each chain, by authority; kept by whoever looks, outside the database. */
 export type SeenHeads = Map<string, Head>;
@@ -34,12 +32,7 @@ export async function watchHeads({ store, now }: Pick<Deployment, 'store' | 'now
   }
   if (standing) {
     const more = gone.filter((one) => !among(standing.givenUp, one));
-    // Only while it stands: it may be confirmed at this moment.
-    if (more.length)
-      await store.write(
-        [raw('UPDATE setting SET value = ? WHERE name = ?', JSON.stringify({ ...standing, givenUp: [...standing.givenUp, ...more] }), UNCONFIRMED)],
-        { urgent: true },
-      );
+    if (more.length) await store.write([withholdStill({ ...standing, givenUp: [...standing.givenUp, ...more] })], { urgent: true });
     return;
   }
   if (gone.length) return store.write([withholdWhereGone({ reason: 'went_back', at: now(), backupAt: null, givenUp: gone })], { urgent: true });

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { isMended } from '../../operations/fsck/damage.js';
 import { lacks } from '../../operations/restore/compare-heads.js';
-import { type ChainHead, hashAt } from '../../operations/restore/heads.js';
+import { type ChainHead, hashAt } from '../../store/known-heads.js';
 import type { SeenHeads } from '../../operations/restore/watch-heads.js';
 import type { Database } from '../../store/database.js';
 import { readSignedHead } from '../../operations/restore/signed-head.js';

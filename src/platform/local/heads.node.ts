@@ -1,6 +1,6 @@
 import Sqlite from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
-import { type ChainHead, headsOf } from '../../operations/restore/heads.js';
+import { type ChainHead, headsOf } from '../../store/known-heads.js';
 import { type Database, piecesOf, type Statement } from '../../store/database.js';
 
 /** The same cast as in store.node.ts: a synchronous query awaited is the same value. */

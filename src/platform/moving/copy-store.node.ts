@@ -1,7 +1,7 @@
 import { type Damage, fsck } from '../../operations/fsck.js';
 import { isMended } from '../../operations/fsck/damage.js';
 import { DEPLOYMENT } from '../../operations/call.js';
-import { type ChainHead, headsOf } from '../../operations/restore/heads.js';
+import { type ChainHead, headsOf } from '../../store/known-heads.js';
 import { readHead } from '../../store/change.js';
 import type { Database } from '../../store/database.js';
 import { DamagedDatabase } from '../damaged.js';

@@ -1,0 +1,35 @@
+import { type AnyColumn, type SQL, sql } from 'drizzle-orm';
+import { NEVER } from './words.js';
+
+/** Small pieces of SQL that drizzle's query builder has no words for. */
+
+/** A column, or what is made of one. */
+type Text = AnyColumn | SQL;
+
+/** LIKE patterns treat % and _ as wild; ours are literal. D1 caps patterns at 50 bytes, so search uses instr. */
+export const containsText = (column: Text, text: string): SQL => sql`instr(lower(${column}), ${text.toLowerCase()}) > 0`;
+
+/** Does that very text stand in a column? */
+export const holdsText = (column: Text, text: string): SQL => sql`instr(${column}, ${text}) > 0`;
+
+/** Is a value in the list that a JSON column holds? */
+export const listHas = (column: Text, value: string): SQL => sql`EXISTS (SELECT 1 FROM json_each(${column}) WHERE value = ${value})`;
+
+/** Has the list that a JSON column holds any value? */
+export const listHasAny = (column: Text): SQL => sql`${column} <> '[]'`;
+
+/** A number in what a JSON column holds. @param name of the property */
+export const numberIn = (column: Text, name: string): SQL<number> => sql<number>`CAST(json_extract(${column}, ${sql.raw(`'$.${name}'`)}) AS NUMERIC)`;
+
+/** A JSON cell as text: a row whose JSON cannot be read hides no other, and holds up nobody else. */
+export const cellText = (column: AnyColumn): SQL<string> => sql<string>`${column}`;
+
+/** The version of a row after a write by predicate. */
+export const nextVersion = (): SQL => sql`v + 1`;
+
+/** The order in which rows came into the table. */
+export const byArrival = (): SQL => sql`rowid`;
+export const byArrivalReversed = (): SQL => sql`rowid DESC`;
+
+/** The end of something, if it has one, is later than now. */
+export const lastsBeyond = (end: AnyColumn, now: number): SQL => sql`coalesce(${end}, ${sql.raw(String(NEVER))}) > ${now}`;

@@ -1,0 +1,105 @@
+import { insertMissing, insertWith } from './bulk.js';
+import { raw, type Statement } from './database.js';
+import type { KnownEntity } from './known-entities.js';
+import { overList } from './lots.js';
+import { knownEntity } from './schema.js';
+import { NUMBER } from './words.js';
+
+/** Who of the known entities is being evaluated: the lease, and how it was taken, which is the distance from `lease_until` to `due_at`. */
+
+export const TOGETHER = 0;
+export const ALONE = 1;
+export const ASIDE = 2;
+
+/** Take one now, due or not; one nobody knew is known from then on. What it was known as stays. */
+export const takeOrKnow = (row: KnownEntity): Statement =>
+  insertWith(
+    knownEntity,
+    [row],
+    'ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(known_entity.due_at, excluded.due_at), lease_until = excluded.lease_until',
+  );
+
+/** Those that nobody knew are known from then on. */
+export const knowUnknown = (rows: readonly KnownEntity[]): Statement => insertMissing(knownEntity, rows);
+
+const PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)";
+const pairs = (known: readonly KnownEntity[]) => known.map(({ authorityId, entityId }) => [authorityId, entityId]);
+
+/** Each with one attempt more. */
+export const leaseTogether = (known: readonly KnownEntity[], leaseUntil: number): Statement =>
+  overList(
+    `UPDATE known_entity SET lease_until = ?, due_at = ?, attempts = attempts + 1 WHERE (authority_id, entity_id) IN (${PAIRS})`,
+    pairs(known),
+    (lot) => [leaseUntil, leaseUntil + TOGETHER, lot],
+  );
+
+/** Failures of another kind say nothing about how often it was tried alone. */
+export const leaseAlone = (known: readonly KnownEntity[], leaseUntil: number): Statement =>
+  overList(
+    `UPDATE known_entity SET lease_until = ?, due_at = ?, attempts = CASE WHEN due_at - lease_until = ? THEN attempts + 1 ELSE 1 END WHERE (authority_id, entity_id) IN (${PAIRS})`,
+    pairs(known),
+    (lot) => [leaseUntil, leaseUntil + ALONE, ASIDE, lot],
+  );
+
+/** Give these back without a result, due then; one that a halt made due meanwhile stays so, since that took the lease away. */
+export const giveBack = (known: readonly KnownEntity[], dueAt: number): Statement =>
+  overList(
+    `UPDATE known_entity SET lease_until = 0, due_at = ? WHERE (authority_id, entity_id, lease_until) IN
+       (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), CAST(json_extract(value, '$[2]') AS NUMERIC) FROM json_each(?))`,
+    known.map(({ authorityId, entityId, leaseUntil }) => [authorityId, entityId, leaseUntil]),
+    (lot) => [dueAt, lot],
+  );
+
+/** Nobody evaluates it before then. */
+export const putAside = (authorityId: string, entityId: string, dueAt: number, now: number): Statement =>
+  raw(
+    'UPDATE known_entity SET due_at = ?, lease_until = ?, evaluated_at = ? WHERE authority_id = ? AND entity_id = ?',
+    dueAt,
+    dueAt - ASIDE,
+    now,
+    authorityId,
+    entityId,
+  );
+
+/**
+ * Whoever was evaluating has ended: its leases end now instead of running out.
+ * @param blame false where the end had another reason: nobody is held to have been alone then
+ * @param longest how long a lease is at most (seconds)
+ */
+export const endAllLeases = (blame: boolean, now: number, longest: number): Statement =>
+  raw(
+    `UPDATE known_entity SET lease_until = ? - CASE WHEN ? = 1 AND due_at - lease_until = ? THEN ${NUMBER} ELSE ${NUMBER} END, due_at = ?
+       WHERE due_at <= ? AND lease_until > ? AND due_at - lease_until <> ?`,
+    now,
+    blame ? 1 : 0,
+    ALONE,
+    ALONE,
+    TOGETHER,
+    now,
+    now + longest + ALONE,
+    now,
+    ASIDE,
+  );
+
+/** What an entity said of itself, where its configuration was read. */
+export type Said = Pick<KnownEntity, 'entityTypes' | 'about' | 'superiors'>;
+
+/** Evaluated, and looked at again then; nothing when a halt has made it due meanwhile: that took the lease away. */
+export function evaluatedNow(
+  { authorityId, entityId, leaseUntil }: KnownEntity,
+  { dueAt, attempts, now }: { readonly dueAt: number; readonly attempts: number; readonly now: number },
+  said: Said | undefined,
+): Statement {
+  const set = said ? { entity_types: JSON.stringify(said.entityTypes), about: JSON.stringify(said.about), superiors: JSON.stringify(said.superiors) } : {};
+  const names = Object.keys(set);
+  return raw(
+    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = ?, evaluated_at = ?${names.map((name) => `, ${name} = ?`).join('')} WHERE authority_id = ? AND entity_id = ? AND lease_until = ?`,
+    dueAt,
+    attempts,
+    now,
+    ...Object.values(set),
+    authorityId,
+    entityId,
+    leaseUntil,
+  );
+}
