@@ -8,6 +8,8 @@ import { unconfirmed } from '../store/standing.js';
 export interface Readiness {
   readonly ready: boolean;
   readonly checks: Readonly<Record<string, Check>>;
+  /** Why checks fail, for the log of the operator: whoever asks is not told. */
+  readonly reasons?: Readonly<Record<string, string>>;
 }
 /** `not confirmed`: a restored history, of which nothing is signed and served before a person has confirmed it. */
 type Check = 'ok' | 'failing' | 'not confirmed';
@@ -26,34 +28,53 @@ export function readiness(deployment: Deployment): Promise<Readiness> {
   return outcome;
 }
 
+/** Tell of what keeps a process from being ready, and that nothing does any more, whenever that changes. */
+export function onChange(tell: (found: Readiness) => void): (found: Readiness) => Readiness {
+  let last = JSON.stringify([true]);
+  return (found) => {
+    const now = JSON.stringify([found.ready, ...(found.ready ? [] : [found.checks, Object.keys(found.reasons ?? {})])]);
+    if (now !== last) tell(found);
+    last = now;
+    return found;
+  };
+}
+
 /** Milliseconds: whoever balances load waits no longer, and a store behind a network may be asked patiently. */
 const PATIENCE_MS = 3000;
 
-/** Whether it came true in time. */
-async function inTime(probe: Promise<boolean>): Promise<boolean> {
+/** Whether it came true in time. @returns why not; undefined: it did */
+async function whyNot(probe: Promise<boolean>): Promise<string | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((done) => {
-    timer = setTimeout(() => done(false), PATIENCE_MS);
+  const late = new Promise<string>((done) => {
+    timer = setTimeout(() => done(`no answer within ${PATIENCE_MS} ms`), PATIENCE_MS);
   });
   try {
-    return await Promise.race([probe, late]);
-  } catch {
-    return false;
+    return await Promise.race([probe.then((holds) => (holds ? undefined : 'it does not hold')), late]);
+  } catch (error) {
+    return chain(error);
   } finally {
     clearTimeout(timer);
   }
 }
 
+const chain = (error: unknown): string =>
+  error instanceof Error ? [error.message, ...(error.cause === undefined ? [] : [chain(error.cause)])].join(': ') : String(error);
+
 async function check(deployment: Deployment): Promise<Readiness> {
   const { store, custody, clock } = deployment;
-  const holds = async (probe: () => Promise<boolean>): Promise<'ok' | 'failing'> => ((await inTime(probe())) ? 'ok' : 'failing');
-  const restored = inTime(unconfirmed(store.db).then((standing) => standing !== undefined));
+  const reasons: Record<string, string> = {};
+  const holds = async (name: string, probe: () => Promise<boolean>): Promise<'ok' | 'failing'> => {
+    const reason = await whyNot(probe());
+    if (reason !== undefined) reasons[name] = reason;
+    return reason === undefined ? 'ok' : 'failing';
+  };
+  const restored = whyNot(unconfirmed(store.db).then((standing) => standing !== undefined)).then((reason) => reason === undefined);
   const [written, signingKey, trusted, renewal] = await Promise.all([
-    holds(async () => {
+    holds('store', async () => {
       await store.probe();
       return true;
     }),
-    holds(async () => {
+    holds('signing_key', async () => {
       const authorities = await store.db.select({ id: authority.id, state: authority.state }).from(authority);
       // One that is halted signs nothing, and answers so.
       const signing = authorities.filter(({ state }) => state === 'active').map(({ id }) => id);
@@ -62,10 +83,10 @@ async function check(deployment: Deployment): Promise<Readiness> {
       await Promise.all(keys.map((key) => custody.signer({ ...key, alg: key.alg as SigningAlgorithm })));
       return authorities.length > 0 && signing.every((id) => keys.some(({ authorityId }) => authorityId === id));
     }),
-    holds(async () => (await clock.state(store)).trusted),
-    holds(async () => (await overdue(deployment)) === 0),
+    holds('clock', async () => (await clock.state(store)).trusted),
+    holds('renewal', async () => (await overdue(deployment)) === 0),
   ]);
   const checks: Record<string, Check> = { store: written, signing_key: signingKey, clock: trusted, renewal };
   if (await restored) checks['restored'] = 'not confirmed';
-  return { ready: Object.values(checks).every((one) => one === 'ok'), checks };
+  return { ready: Object.values(checks).every((one) => one === 'ok'), checks, reasons };
 }

@@ -62,7 +62,7 @@ export const marksDue = (authorityId: string, now: number): Statement =>
  * longest, what is withheld, and what ends first.
  */
 export async function countOverdue(db: Database, at: number, most: number): Promise<number> {
-  const head = (which: SQL, order: SQL) => sql`SELECT id FROM (SELECT id FROM artefact WHERE ${which} AND ${renewable(at)} ORDER BY ${order} LIMIT ${most})`;
+  const head = (which: SQL, order: SQL) => sql`SELECT id FROM (SELECT id FROM artefact WHERE ${which} AND ${renewable(at)} ORDER BY ${order} LIMIT ${most}) AS first`;
   const rows = await db.all<{ n: number }>(sql`
     SELECT count(*) AS n FROM artefact
     WHERE id IN (${head(sql`renew_at < ${at}`, sql`renew_at, exp`)}
@@ -75,7 +75,7 @@ export async function countOverdue(db: Database, at: number, most: number): Prom
 /** How many artefacts are withheld until they are signed anew; at most `most`. */
 export async function countWithheld(db: Database, at: number, most: number): Promise<number> {
   const [row] = await db.all<{ n: number }>(
-    sql`SELECT count(*) AS n FROM (SELECT 1 FROM artefact WHERE withheld IS NOT NULL AND renew_at <= ${at} LIMIT ${most})`,
+    sql`SELECT count(*) AS n FROM (SELECT 1 FROM artefact WHERE withheld IS NOT NULL AND renew_at <= ${at} LIMIT ${most}) AS waiting`,
   );
   return row?.n ?? 0;
 }

@@ -23,7 +23,7 @@ export async function listingsDueNow(db: Database, now: number, perHost: number,
       FROM superior_listing AS l JOIN authority AS a ON a.id = l.authority_id AND a.state = 'active'
       WHERE l.due_at <= ${now} AND EXISTS (SELECT 1 FROM snapshot AS s
         WHERE s.authority_id = l.authority_id AND s.subject = l.entity_id AND s.state = 'valid' AND s.exp > ${now})
-    ) WHERE place <= ${perHost} ORDER BY due_at LIMIT ${limit}`);
+    ) AS ranked WHERE place <= ${perHost} ORDER BY due_at LIMIT ${limit}`);
   if (keys.length === 0) return [];
   return readByList(
     keys.map(({ authority: id, entity }) => [id, entity]),

@@ -2,7 +2,7 @@
  * One SQL text for all engines. It is SQLite's, but for what PostgreSQL cannot be taught: there all that comes out of JSON, and
  * every parameter whose type nothing around it tells, is text, so that where a number is wanted the text says so. What else
  * differs is written in words that all of them know: IS NOT DISTINCT FROM for IS, a line break itself for char(10), columns of
- * ON CONFLICT with their table, `= 1` for a boolean, no truth value beside a number, "names" with capitals in quotes.
+ * ON CONFLICT with their table, `= 1` for a boolean, no truth value beside a number, "names" with capitals in quotes, a name for every sub-select of a FROM (PostgreSQL 15).
  * The functions of SQLite that PostgreSQL lacks are made there (postgres/functions.ts); a column of numbers is one of doubles,
  * as numbers are in JavaScript and JSON.
  */

@@ -4,7 +4,9 @@ import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { overdue, renewSlice } from '../../src/operations/artefacts/renew.js';
 import { activeMembers } from '../../src/platform/active-members.node.js';
-import { readiness } from '../../src/platform/health.js';
+import { onChange, readiness } from '../../src/platform/health.js';
+import { createRoot } from '../../src/platform/root.js';
+import { createPublicApp } from '../../src/public/app.js';
 import { createMetrics } from '../../src/platform/metrics.node.js';
 import { insertRows } from '../../src/store/bulk.js';
 import { publishedOnSqlite } from '../../src/store/published.node.js';
@@ -115,6 +117,24 @@ describe('what anyone may ask of the process itself', () => {
     other.close();
     expect(await checked()).toBe('ok');
     expect(writer.pragma('cache_size', { simple: true })).toBeLessThan(-1000);
+  });
+  it('why it is not ready is told when that changes, and is no part of the answer', async () => {
+    const d = await prepared();
+    const told: unknown[] = [];
+    const listen = onChange(({ ready, reasons }) => told.push([ready, reasons]));
+    const ask = async () => listen(await readiness({ ...d.deployment }));
+    await ask();
+    d.store.writer.exec('ALTER TABLE artefact RENAME COLUMN withheld TO gone');
+    for (let n = 0; n < 3; n++) await ask();
+    expect(told).toEqual([[false, { renewal: expect.stringContaining('no such column: withheld') }]]);
+    const answer = await createRoot({ admin: undefined, publicApp: createPublicApp(() => ({}) as never), readiness: ask })(
+      new Request('http://localhost/readyz'),
+    );
+    expect([answer.status, await answer.text()]).toEqual([503, expect.not.stringContaining('withheld')]);
+    d.store.writer.exec('ALTER TABLE artefact RENAME COLUMN gone TO withheld');
+    await ask();
+    await ask();
+    expect(told.slice(1)).toEqual([[true, {}]]);
   });
   it('what is written to find out reaches the disk', async () => {
     const d = await prepared();

@@ -11,7 +11,7 @@ import { unconfirmed } from '../../store/standing.js';
 import type { Config } from '../config.js';
 import { groundOf, type NodeDeployment, openAnswering } from '../deployment.node.js';
 import { openFirst } from '../open-first.node.js';
-import { readiness } from '../health.js';
+import { onChange, readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
 import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
 import { createRoot } from '../root.js';
@@ -54,7 +54,8 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const admin = createAdminApp(() => deployment);
   const metrics =
     config.metricsPort === undefined ? undefined : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age });
-  const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
+  const told = onChange(({ ready, reasons }) => (ready ? log.info('ready again') : log.warn({ reasons }, 'not ready')));
+  const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment).then(told) });
   const listening = await listen(measure(logRequests(log, root), metrics), config);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
