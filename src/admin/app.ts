@@ -8,6 +8,7 @@ import { authenticate } from './authenticate.js';
 import { authorityEndpoints, keyEndpoints } from './authorities.js';
 import type { AdminApp, AdminEnv } from './context.js';
 import { errorToProblem, problem } from './errors.js';
+import { eventEndpoints } from './events.js';
 import { importEndpoints } from './imports.js';
 import { markEndpoints } from './marks.js';
 import { haltEndpoints } from './halts.js';
@@ -100,6 +101,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   resolvingEndpoints(app);
   listingEndpoints(app);
   watchingEndpoints(app);
+  eventEndpoints(app);
   operationEndpoints(app);
   restoreEndpoints(app);
 
