@@ -41,7 +41,8 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   const app: AdminApp = new OpenAPIHono<AdminEnv>({
     defaultHook: (result, c) => {
       if (result.success) return undefined;
-      const issues = result.error.issues.map((issue) => `${issue.path.join('/') || 'body'}: ${issue.message}`);
+      const whole = result.target === 'query' ? 'query' : 'body';
+      const issues = result.error.issues.map((issue) => `${issue.path.join('/') || whole}: ${issue.message}`);
       return problem(c, 400, 'invalid_request', issues.join('; ').slice(0, 2000));
     },
   }).basePath(ADMIN_BASE) as unknown as AdminApp;

@@ -1,4 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { quote } from '../federation/finding.js';
+import { nearest } from '../federation/nearest.js';
 import type { AdminApp, AdminContext } from './context.js';
 import { problemSchema } from './wire.js';
 
@@ -30,6 +32,21 @@ const PARAMETERS: Record<string, string> = {
   entity: 'The entity identifier, percent-encoded',
 };
 
+/** A parameter that the contract does not name is refused, on every route: one that is misspelt would silently ask for everything. */
+function strictQuery({ shape }: z.ZodObject): z.ZodObject {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return undefined;
+      const [name = ''] = issue.keys as readonly string[];
+      const meant = nearest(name, known);
+      const hint = meant === undefined ? (known.length ? `known here are ${known.join(', ')}` : 'there is none here') : `did you mean ${meant}?`;
+      return `${quote(name)} is no parameter of this request; ${hint}`;
+    },
+  });
+}
+const NO_QUERY = z.object({});
+
 const jsonOf = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
 const problemOf = (description: string) => ({ content: { 'application/problem+json': { schema: problemSchema } }, description });
 
@@ -49,7 +66,7 @@ export function endpoint(
     security: [{ apiKey: [] }],
     request: {
       ...(names.length && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string().openapi({ description: PARAMETERS[name] ?? name })]))) }),
-      ...(query && { query }),
+      query: strictQuery(query ?? NO_QUERY),
       ...(method !== 'get' && {
         headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Repeat a request safely: it is carried out once' }) }),
       }),
