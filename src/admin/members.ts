@@ -22,9 +22,9 @@ const memberQuery = pageQuery.extend({
     .optional()
     .openapi({ description: `One or several, comma separated: ${MEMBER_STATES.join(', ')}` }),
   q: z.string().min(1).max(200).optional().openapi({ description: "Part of the identifier or of the organization's name" }),
-  entity_type: z.string().max(200).optional(),
-  organization: z.string().max(300).optional(),
-  intermediate: z.enum(['true', 'false']).optional(),
+  entity_type: z.string().max(200).optional().openapi({ description: 'An Entity Type that it declares' }),
+  organization: z.string().max(300).optional().openapi({ description: 'Our id or the legal name' }),
+  intermediate: z.enum(['true', 'false']).optional().openapi({ description: 'Whether it has subordinates' }),
 });
 const preflightBody = z
   .strictObject({ entity_id: z.string(), entity_configuration: z.string().optional(), profile: z.string().max(60).optional() })

@@ -44,7 +44,7 @@ const preview = z
 const publication = z.object({ policy: policySchema, job: z.string().nullable(), ...findingsField }).openapi('PolicyPublication');
 
 const acceptance = z.strictObject({ accept_breaks: z.boolean().optional(), accept_unknown: z.boolean().optional() }).openapi('PolicyAcceptance');
-const impactQuery = pageQuery.extend({ effect: z.enum(EFFECTS).optional() });
+const impactQuery = pageQuery.extend({ effect: z.enum(EFFECTS).optional().openapi({ description: 'Only members of whom that becomes' }) });
 const impactSchema = z
   .object({
     job: jobSchema,
