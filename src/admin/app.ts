@@ -52,7 +52,14 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
 
   app.use(
     secureHeaders({
-      contentSecurityPolicy: { defaultSrc: ["'none'"], scriptSrc: [`'${SEARCH_SCRIPT_HASH}'`], styleSrc: ["'unsafe-inline'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+      contentSecurityPolicy: {
+        defaultSrc: ["'none'"],
+        scriptSrc: [`'${SEARCH_SCRIPT_HASH}'`],
+        styleSrc: ["'unsafe-inline'"],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+      },
       crossOriginResourcePolicy: 'same-origin',
     }),
   );

@@ -65,8 +65,12 @@ export function importEndpoints(app: AdminApp): void {
         'Each line is what POST …/members takes, with the keys given: nothing is fetched. Taken in slices, each committed whole. The answer tells how far it came; lines up to there are skipped when sent again, so after a broken connection send the file again, or the rest with ?first_line=N. A gap is refused.',
       query: linesQuery,
       streams: {
-        'application/x-ndjson': z.string().openapi({ description: 'One member a line, as NewMember', example: '{"entity_id":"https://rp.example.org","jwks":{"keys":[]}}\n' }),
-        'text/csv': z.string().openapi({ description: 'A header row of member names, then one member a row', example: 'entity_id,organization\nhttps://rp.example.org,Bank A\n' }),
+        'application/x-ndjson': z
+          .string()
+          .openapi({ description: 'One member a line, as NewMember', example: '{"entity_id":"https://rp.example.org","jwks":{"keys":[]}}\n' }),
+        'text/csv': z
+          .string()
+          .openapi({ description: 'A header row of member names, then one member a row', example: 'entity_id,organization\nhttps://rp.example.org,Bank A\n' }),
       },
       response: jobSchema,
     },

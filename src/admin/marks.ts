@@ -118,7 +118,10 @@ const presentIssued = (row: MarkRow): z.infer<typeof issuedSchema> => ({
   reason: row.reason,
   trust_mark: row.bytes,
 });
-const markQuery = z.object({ trust_mark_type: uri.openapi({ description: 'The type of mark' }), sub: uri.openapi({ description: 'The entity that bears it' }) });
+const markQuery = z.object({
+  trust_mark_type: uri.openapi({ description: 'The type of mark' }),
+  sub: uri.openapi({ description: 'The entity that bears it' }),
+});
 
 const recognition = z
   .strictObject({

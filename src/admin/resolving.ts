@@ -108,7 +108,9 @@ const explained = z
     steps: z.array(z.object({ what: z.string(), of: z.array(z.string()), findings: z.array(json) })),
   })
   .openapi('Explanation');
-const graphQuery = pageQuery.extend({ trust_anchor: uri.optional().openapi({ description: 'The anchor to look down from; the authority itself when absent' }) });
+const graphQuery = pageQuery.extend({
+  trust_anchor: uri.optional().openapi({ description: 'The anchor to look down from; the authority itself when absent' }),
+});
 const graphSchema = z
   .object({
     trust_anchor: z.string(),

@@ -40,7 +40,8 @@ export const withFindings =
   <T, V extends object>(present: (row: T) => V) =>
   (row: WithFindings<T>) => ({ ...present(row), findings: row.findings.map((one) => ({ ...one })) });
 
-export const pageQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100).openapi({ description: 'Items of a page' }),
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).default(100).openapi({ description: 'Items of a page' }),
   cursor: z.string().max(4096).optional().openapi({ description: 'Where the page before ended: its `next_cursor`' }),
 });
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next_cursor: z.string().nullable() });

@@ -22,9 +22,7 @@ async function afterRevocation(command: Command, reason: string): Promise<void> 
   const signing = items.find(({ state }) => state === 'active');
   talk(signing ? `${signing.kid} (${signing.alg}) signs; everything is signed anew with it.` : 'No key signs: make one with npx holdfast key generate');
   const whom = [...superiors, 'everyone who has pinned the keys of this authority'].join(', ');
-  talk(
-    `${reason === 'compromised' ? 'Tell at once' : 'Tell'}: ${whom}. Give them the keys of: npx holdfast --authority ${authority} key export-public`,
-  );
+  talk(`${reason === 'compromised' ? 'Tell at once' : 'Tell'}: ${whom}. Give them the keys of: npx holdfast --authority ${authority} key export-public`);
 }
 
 export function keyCommands(program: Command): void {

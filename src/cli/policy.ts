@@ -125,11 +125,10 @@ export function policyCommands(program: Command): void {
     .option('--accept-unknown', 'though its impact could not judge members that were never reached')
     .action(async (version: string, options: { acceptBreaks?: boolean; acceptUnknown?: boolean }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const done = await client.send<{ job: string | null; findings?: Findings }>(
-        'POST',
-        policies(authority, version, 'publish'),
-        { ...(options.acceptBreaks && { accept_breaks: true }), ...(options.acceptUnknown && { accept_unknown: true }) },
-      );
+      const done = await client.send<{ job: string | null; findings?: Findings }>('POST', policies(authority, version, 'publish'), {
+        ...(options.acceptBreaks && { accept_breaks: true }),
+        ...(options.acceptUnknown && { accept_unknown: true }),
+      });
       show(json, done, () => {
         talkFindings(done.findings);
         talk(done.job === null ? 'already_published' : `Published. Statements are signed anew: npx holdfast job show ${done.job}`);

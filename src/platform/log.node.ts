@@ -15,8 +15,7 @@ export function logRequests(log: Logger, next: (request: Request, env?: object) 
     const start = performance.now();
     const response = await next(request, env);
     const path = request.url.slice(request.url.indexOf('/', 8)).split('?')[0]?.slice(0, MAX_PATH);
-    if (path !== '/healthz' && path !== '/readyz')
-{
+    if (path !== '/healthz' && path !== '/readyz') {
       const actor = request.method === 'GET' || request.method === 'HEAD' ? undefined : actorOf(request);
       const ms = Math.round((performance.now() - start) * 10) / 10;
       log.info({ method: request.method, path, status: response.status, ms, ...(actor && { actor: actor.id, actor_name: actor.name }) }, 'request');

@@ -32,7 +32,10 @@ it('the contract: every operation has an id of its own, words, and described par
   for (const { at, path, summary, description, tags, parameters = [], responses, requestBody } of operations) {
     const contents = [requestBody, ...Object.entries(responses).flatMap(([status, one]) => (status.startsWith('2') ? [one] : []))];
     for (const one of contents) for (const content of Object.values(one?.content ?? {})) expect(content.example, at).toBeDefined();
-    expect([summary, description].every((text) => (text ?? '').length > 5), at).toBe(true);
+    expect(
+      [summary, description].every((text) => (text ?? '').length > 5),
+      at,
+    ).toBe(true);
     expect(tags, at).toHaveLength(1);
     expect(
       parameters.filter((one) => !one.description && !one.schema?.description).map(({ name }) => name),
@@ -40,7 +43,10 @@ it('the contract: every operation has an id of its own, words, and described par
     ).toEqual([]);
     const inPath = parameters.filter((one) => one.in === 'path').map(({ name }) => name);
     expect(inPath.sort(), at).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort());
-    expect(Object.values(responses).every((one) => one.description), at).toBe(true);
+    expect(
+      Object.values(responses).every((one) => one.description),
+      at,
+    ).toBe(true);
   }
   const named = [...JSON.stringify(contract).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name as string);
   expect(named.filter((name) => !Object.hasOwn(contract.components.schemas, name))).toEqual([]);
