@@ -8,6 +8,7 @@ import { authenticate } from './authenticate.js';
 import { authorityEndpoints, keyEndpoints } from './authorities.js';
 import type { AdminApp, AdminEnv } from './context.js';
 import { errorToProblem, problem } from './errors.js';
+import { eventEndpoints } from './events.js';
 import { importEndpoints } from './imports.js';
 import { markEndpoints } from './marks.js';
 import { haltEndpoints } from './halts.js';
@@ -20,7 +21,8 @@ import { resolvingEndpoints } from './resolving.js';
 import { listingEndpoints } from './listings.js';
 import { watchingEndpoints } from './watching.js';
 import { madeOnce } from '../edge/made-once.js';
-import { viewer } from './viewer.js';
+import { withExamples } from './examples.js';
+import { SEARCH_SCRIPT_HASH, viewer } from './viewer.js';
 
 export const ADMIN_BASE = '/admin/v1';
 const MAX_BODY_BYTES = 512 * 1024;
@@ -28,6 +30,7 @@ const IMPORT_LINES = /\/imports\/[^/]+\/lines$/;
 
 const INFO = {
   openapi: '3.1.0',
+  servers: [{ url: '/', description: 'The server that this document comes from' }],
   info: {
     title: 'Holdfast admin API',
     version: '1',
@@ -40,7 +43,8 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   const app: AdminApp = new OpenAPIHono<AdminEnv>({
     defaultHook: (result, c) => {
       if (result.success) return undefined;
-      const issues = result.error.issues.map((issue) => `${issue.path.join('/') || 'body'}: ${issue.message}`);
+      const whole = result.target === 'query' ? 'query' : 'body';
+      const issues = result.error.issues.map((issue) => `${issue.path.join('/') || whole}: ${issue.message}`);
       return problem(c, 400, 'invalid_request', issues.join('; ').slice(0, 2000));
     },
   }).basePath(ADMIN_BASE) as unknown as AdminApp;
@@ -48,18 +52,25 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
 
   app.use(
     secureHeaders({
-      contentSecurityPolicy: { defaultSrc: ["'none'"], styleSrc: ["'unsafe-inline'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+      contentSecurityPolicy: {
+        defaultSrc: ["'none'"],
+        scriptSrc: [`'${SEARCH_SCRIPT_HASH}'`],
+        styleSrc: ["'unsafe-inline'"],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+      },
       crossOriginResourcePolicy: 'same-origin',
     }),
   );
   // Made at the first request, when every endpoint is there, and the same bytes from then on: anyone may ask for them.
   app.get(
     '/openapi.json',
-    madeOnce('application/json', () => JSON.stringify(app.getOpenAPI31Document(INFO))),
+    madeOnce('application/json', () => JSON.stringify(withExamples(app.getOpenAPI31Document(INFO) as never))),
   );
   app.get(
     '/docs',
-    madeOnce('text/html; charset=UTF-8', async () => String(await viewer(app.getOpenAPI31Document(INFO) as never, ADMIN_BASE))),
+    madeOnce('text/html; charset=UTF-8', async () => String(await viewer(withExamples(app.getOpenAPI31Document(INFO) as never), ADMIN_BASE))),
   );
 
   app.use(async function withDeployment(c, next) {
@@ -100,6 +111,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   resolvingEndpoints(app);
   listingEndpoints(app);
   watchingEndpoints(app);
+  eventEndpoints(app);
   operationEndpoints(app);
   restoreEndpoints(app);
 

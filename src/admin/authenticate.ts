@@ -1,4 +1,5 @@
 import { createMiddleware } from 'hono/factory';
+import { noteActor } from '../edge/actor-of.js';
 import { findApiKey } from '../operations/access/api-keys.js';
 import { noteUse } from '../operations/access/note-use.js';
 import type { AdminEnv } from './context.js';
@@ -13,6 +14,7 @@ export const authenticate = createMiddleware<AdminEnv>(async function authentica
     return problem(c, 401, 'unauthenticated', 'send Authorization: Bearer with an API key that is in force', [], {
       'www-authenticate': 'Bearer realm="holdfast"',
     });
+  noteActor(c.req.raw, key);
   await noteUse(deployment, key);
   c.set('call', { ...deployment, actor: { id: key.id, kind: 'api_key' }, role: key.role, authorities: key.authorities });
   return next();

@@ -33,7 +33,7 @@ const revokedSchema = keySchema
   .openapi('RevokedKey');
 const presentRevoked = (row: Revoked): z.infer<typeof revokedSchema> => ({ ...presentKey(row), foreign_superiors: [...(row.foreignSuperiors ?? [])] });
 
-const checkQuery = z.object({ profile: z.string().max(60).default('base') });
+const checkQuery = z.object({ profile: z.string().max(60).default('base').openapi({ description: 'The name of a profile' }) });
 const checkSchema = z.object({ profile: z.string(), ok: z.boolean(), findings: z.array(z.record(z.string(), z.unknown())) }).openapi('AuthorityCheck');
 
 export function authorityEndpoints(app: AdminApp): void {

@@ -1,4 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { quote } from '../federation/finding.js';
+import { nearest } from '../federation/nearest.js';
 import type { AdminApp, AdminContext } from './context.js';
 import { problemSchema } from './wire.js';
 
@@ -14,6 +16,8 @@ export interface Endpoint {
   readonly body?: z.ZodType;
   /** The request may come without a body; the handler then sees `{}`. */
   readonly bodyOptional?: boolean;
+  /** A body that is no JSON document, by its media type; the handler reads it as it arrives. */
+  readonly streams?: Readonly<Record<string, z.ZodType>>;
   readonly response: z.ZodType;
   readonly status?: number;
 }
@@ -30,30 +34,66 @@ const PARAMETERS: Record<string, string> = {
   entity: 'The entity identifier, percent-encoded',
 };
 
+/** A parameter that the contract does not name is refused, on every route: one that is misspelt would silently ask for everything. */
+function strictQuery({ shape }: z.ZodObject): z.ZodObject {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return undefined;
+      const [name = ''] = issue.keys as readonly string[];
+      const meant = nearest(name, known);
+      const hint = meant === undefined ? (known.length ? `known here are ${known.join(', ')}` : 'there is none here') : `did you mean ${meant}?`;
+      return `${quote(name)} is no parameter of this request; ${hint}`;
+    },
+  });
+}
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+const singular = (word: string): string => word.replace(/ies$/, 'y').replace(/s$/, '');
+
+/**
+ * `postAuthorityMemberSuspend` for POST /authorities/{slug}/members/{id}/suspend: the method and the path say it, so it stays
+ * what it is for as long as they do, and two operations never share one.
+ */
+export function operationId(method: string, path: string): string {
+  const segments = path.split('/').filter(Boolean);
+  const words = segments.flatMap((segment, n) => {
+    if (segment.startsWith('{')) return [];
+    const name = segment.split('-').map(capital).join('');
+    return [segments[n + 1]?.startsWith('{') ? singular(name) : name];
+  });
+  return method + words.join('');
+}
+
+const NO_QUERY = z.object({});
+
 const jsonOf = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
 const problemOf = (description: string) => ({ content: { 'application/problem+json': { schema: problemSchema } }, description });
 
 /** Put an endpoint on the app and into the OpenAPI document. Errors are problem details everywhere. */
 export function endpoint(
   app: AdminApp,
-  { method, path, tag, summary, description, query, body, bodyOptional = false, response, status = 200 }: Endpoint,
+  { method, path, tag, summary, description, query, body, bodyOptional = false, streams, response, status = 200 }: Endpoint,
   handler: (c: AdminContext) => Promise<Response>,
 ): void {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const route = createRoute({
     method,
     path,
+    operationId: operationId(method, path),
     tags: [tag],
     summary,
-    ...(description !== undefined && { description }),
+    description: description ?? `${summary}.`,
     security: [{ apiKey: [] }],
     request: {
       ...(names.length && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string().openapi({ description: PARAMETERS[name] ?? name })]))) }),
-      ...(query && { query }),
+      query: strictQuery(query ?? NO_QUERY),
       ...(method !== 'get' && {
         headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Repeat a request safely: it is carried out once' }) }),
       }),
       ...(body && { body: { content: { 'application/json': { schema: body } }, required: !bodyOptional } }),
+      ...(streams && {
+        body: { content: Object.fromEntries(Object.entries(streams).map(([type, schema]) => [type, { schema }])), required: true },
+      }),
     },
     responses: {
       [status]: jsonOf(response, 'Done'),

@@ -7,7 +7,7 @@ import { IMPORT_SLICE, IMPORT_SLICE_BYTES, type ImportLine, importSlice } from '
 import { Refusal } from '../operations/refusal.js';
 import { allow } from '../operations/call.js';
 import { findAuthority } from '../operations/registry.js';
-import { type AdminApp, type AdminContext, param, validJson } from './context.js';
+import { type AdminApp, type AdminContext, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { problem } from './errors.js';
 import { enrollmentOf, jobSchema, newMember, presentEnrollment, presentJob } from './wire.js';
@@ -23,6 +23,16 @@ const NUMBER_COLUMNS = ['statement_lifetime', 'valid_until'];
 const TEXT_COLUMNS = ['entity_id', 'pem', 'organization', 'ec_location', 'domain_control', 'state', 'state_reason', 'hosted_configuration', 'readmit'];
 
 const opening = z.strictObject({ dry_run: z.boolean().default(false), total: z.number().int().min(0).optional() }).openapi('NewImport');
+
+const FIRST_LINE = 'first_line is the number, from 1, of the first line sent';
+const linesQuery = z.object({
+  first_line: z.coerce
+    .number({ error: FIRST_LINE })
+    .int(FIRST_LINE)
+    .min(1, FIRST_LINE)
+    .default(1)
+    .openapi({ description: 'The number in the whole file, from 1, of the first line sent' }),
+});
 
 /** Bulk import: open a job, send lines in as many requests as you like, close it. Export streams the same lines back. */
 export function importEndpoints(app: AdminApp): void {
@@ -53,12 +63,20 @@ export function importEndpoints(app: AdminApp): void {
       summary: 'Send lines: NDJSON (application/x-ndjson) or CSV with a header row (text/csv)',
       description:
         'Each line is what POST …/members takes, with the keys given: nothing is fetched. Taken in slices, each committed whole. The answer tells how far it came; lines up to there are skipped when sent again, so after a broken connection send the file again, or the rest with ?first_line=N. A gap is refused.',
+      query: linesQuery,
+      streams: {
+        'application/x-ndjson': z
+          .string()
+          .openapi({ description: 'One member a line, as NewMember', example: '{"entity_id":"https://rp.example.org","jwks":{"keys":[]}}\n' }),
+        'text/csv': z
+          .string()
+          .openapi({ description: 'A header row of member names, then one member a row', example: 'entity_id,organization\nhttps://rp.example.org,Bank A\n' }),
+      },
       response: jobSchema,
     },
     async (c) => {
       const type = c.req.header('content-type')?.split(';')[0]?.trim();
-      const first = Number(c.req.query('first_line') ?? 1);
-      if (!Number.isSafeInteger(first) || first < 1) throw new Refusal('invalid_request', 'first_line is the number, from 1, of the first line sent');
+      const { first_line: first } = validQuery<z.infer<typeof linesQuery>>(c);
       if (type !== 'application/x-ndjson' && type !== 'text/csv') return problem(c, 415, 'unsupported_media_type', 'send application/x-ndjson or text/csv');
       const lines = type === 'text/csv' ? csvLines(await readAll(c), first) : ndjsonLines(c, first);
       let job = await importSlice(c.var.call, param(c, 'slug'), param(c, 'job'), []);

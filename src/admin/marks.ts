@@ -90,7 +90,11 @@ const presentGrant = (row: GrantRow, mark: { readonly jti: string | null; readon
   exp: mark && mark.exp !== null ? endOf(mark.exp) : null,
 });
 const presentGranted = ({ grant, mark }: Granted) => ({ ...presentGrant(grant, mark), ...(mark && { trust_mark: mark.bytes }) });
-const grantQuery = pageQuery.extend({ trust_mark_type: uri.optional(), member: uri.optional(), state: z.enum(['active', 'revoked']).optional() });
+const grantQuery = pageQuery.extend({
+  trust_mark_type: uri.optional().openapi({ description: 'Grants of that type' }),
+  member: uri.optional().openapi({ description: 'Our id or the entity identifier of the bearer' }),
+  state: z.enum(['active', 'revoked']).optional().openapi({ description: 'In force, or not' }),
+});
 const withReason = z.strictObject({ reason }).openapi('Withdrawal');
 const issuedSchema = z
   .object({
@@ -114,7 +118,10 @@ const presentIssued = (row: MarkRow): z.infer<typeof issuedSchema> => ({
   reason: row.reason,
   trust_mark: row.bytes,
 });
-const markQuery = z.object({ trust_mark_type: uri, sub: uri });
+const markQuery = z.object({
+  trust_mark_type: uri.openapi({ description: 'The type of mark' }),
+  sub: uri.openapi({ description: 'The entity that bears it' }),
+});
 
 const recognition = z
   .strictObject({

@@ -5,7 +5,7 @@ import { hostConfiguration, unhostConfiguration } from '../operations/members/ho
 import { MEMBER_VERBS, type MemberVerb } from '../operations/members/member-verbs.js';
 import { type Moved, moveMember } from '../operations/members/move-member.js';
 import { preflight } from '../operations/members/preflight.js';
-import { getMember, listEvents, listMembers } from '../operations/read.js';
+import { listMembers } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
 import { statementOf } from '../operations/artefacts/statement-of.js';
 import { showMember } from '../operations/members/show-member.js';
@@ -13,21 +13,7 @@ import { waivableOf } from '../operations/members/waivers.js';
 import { MEMBER_STATES, type MemberState, WITHHELD } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import {
-  enrollmentOf,
-  eventSchema,
-  memberChange,
-  memberInput,
-  memberSchema,
-  newMember,
-  pageOf,
-  pageQuery,
-  presentEvent,
-  presentMember,
-  reason,
-  shownBy,
-  withFindings,
-} from './wire.js';
+import { enrollmentOf, memberChange, memberInput, memberSchema, newMember, pageOf, pageQuery, presentMember, reason, shownBy, withFindings } from './wire.js';
 import { write } from './write.js';
 
 const memberQuery = pageQuery.extend({
@@ -36,9 +22,9 @@ const memberQuery = pageQuery.extend({
     .optional()
     .openapi({ description: `One or several, comma separated: ${MEMBER_STATES.join(', ')}` }),
   q: z.string().min(1).max(200).optional().openapi({ description: "Part of the identifier or of the organization's name" }),
-  entity_type: z.string().max(200).optional(),
-  organization: z.string().max(300).optional(),
-  intermediate: z.enum(['true', 'false']).optional(),
+  entity_type: z.string().max(200).optional().openapi({ description: 'An Entity Type that it declares' }),
+  organization: z.string().max(300).optional().openapi({ description: 'Our id or the legal name' }),
+  intermediate: z.enum(['true', 'false']).optional().openapi({ description: 'Whether it has subordinates' }),
 });
 const preflightBody = z
   .strictObject({ entity_id: z.string(), entity_configuration: z.string().optional(), profile: z.string().max(60).optional() })
@@ -245,21 +231,5 @@ export function memberEndpoints(app: AdminApp): void {
     app,
     { method: 'get', path: `${base}/{id}/statement`, tag, summary: 'The statement that is published about a member, decoded', response: statementSchema },
     async (c) => c.json(await statementOf(c.var.call, param(c, 'slug'), param(c, 'id'))),
-  );
-  endpoint(
-    app,
-    {
-      method: 'get',
-      path: `${base}/{id}/history`,
-      tag,
-      summary: 'What happened to a member, halts of its organization included',
-      query: pageQuery,
-      response: pageOf(eventSchema),
-    },
-    async (c) => {
-      const member = await getMember(c.var.call, param(c, 'slug'), param(c, 'id'));
-      const found = await listEvents(c.var.call, param(c, 'slug'), { ...validQuery<z.infer<typeof pageQuery>>(c), member });
-      return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
-    },
   );
 }

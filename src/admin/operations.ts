@@ -6,11 +6,11 @@ import { type ClockState, clockWords } from '../operations/clock/trusted-clock.j
 import { findJob } from '../operations/jobs/jobs.js';
 import { reindexMembers } from '../operations/members/index-members.js';
 import { WARNING } from '../operations/members/import-members.js';
-import { listApiKeys, listDeploymentEvents, listEvents, listJobs, listRefusals } from '../operations/read.js';
+import { listApiKeys, listJobs, listRefusals } from '../operations/read.js';
 import { findAuthority } from '../operations/registry.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { apiKeySchema, eventSchema, jobSchema, newApiKey, pageOf, pageQuery, presentApiKey, presentEvent, presentJob } from './wire.js';
+import { apiKeySchema, jobSchema, newApiKey, pageOf, pageQuery, presentApiKey, presentJob } from './wire.js';
 import { write } from './write.js';
 
 type PageQuery = z.infer<typeof pageQuery>;
@@ -47,43 +47,13 @@ const presentClock = (state: ClockState): z.infer<typeof clockSchema> => ({
 const reindexing = z.object({ state: z.literal('indexing') }).openapi('Reindexing');
 const confirmation = z.object({ reason: z.string().trim().min(1).max(2000) }).openapi('ClockConfirmation');
 
-/** Jobs, events, API keys, the clock: watching and running the deployment. */
+/** Jobs, API keys, the clock: watching and running the deployment. */
 export function operationEndpoints(app: AdminApp): void {
   const base = '/authorities/{slug}';
   endpoint(app, { method: 'get', path: '/whoami', tag: 'Access', summary: 'Who you are here', response: whoamiSchema }, async (c) => {
     const { actor, role, authorities, development } = c.var.call;
     return c.json({ id: actor.id, role, authorities, development });
   });
-  endpoint(
-    app,
-    {
-      method: 'get',
-      path: `${base}/events`,
-      tag: 'Events',
-      summary: 'The audit trail, oldest first; the cursor is a sequence number',
-      query: pageQuery,
-      response: pageOf(eventSchema),
-    },
-    async (c) => {
-      const found = await listEvents(c.var.call, param(c, 'slug'), validQuery<PageQuery>(c));
-      return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
-    },
-  );
-  endpoint(
-    app,
-    {
-      method: 'get',
-      path: '/events',
-      tag: 'Events',
-      summary: 'What concerns the deployment and no single authority: API keys',
-      query: pageQuery,
-      response: pageOf(eventSchema),
-    },
-    async (c) => {
-      const found = await listDeploymentEvents(c.var.call, validQuery<PageQuery>(c));
-      return c.json({ items: found.items.map(presentEvent), next_cursor: found.next });
-    },
-  );
   endpoint(
     app,
     { method: 'get', path: `${base}/jobs`, tag: 'Jobs', summary: 'Imports and re-signings, newest first', query: pageQuery, response: pageOf(jobSchema) },

@@ -29,7 +29,7 @@ const movedSchema = z
   })
   .openapi('MovedOrganization');
 const reachSchema = z.object({ members: z.number().int(), marks: z.number().int() }).openapi('OrganizationReach');
-const organizationQuery = pageQuery.extend({ q: z.string().min(1).max(200).optional() });
+const organizationQuery = pageQuery.extend({ q: z.string().min(1).max(200).optional().openapi({ description: 'Part of the legal name' }) });
 const body = z.strictObject({ reason }).openapi('OrganizationMove');
 
 const present = (row: OrganizationRow): z.infer<typeof organizationSchema> => ({

@@ -43,8 +43,8 @@ const preview = z
   .openapi('PolicyPreview');
 const publication = z.object({ policy: policySchema, job: z.string().nullable(), ...findingsField }).openapi('PolicyPublication');
 
-const acceptance = z.strictObject({ accept_breaks: z.boolean().optional() }).openapi('PolicyAcceptance');
-const impactQuery = pageQuery.extend({ effect: z.enum(EFFECTS).optional() });
+const acceptance = z.strictObject({ accept_breaks: z.boolean().optional(), accept_unknown: z.boolean().optional() }).openapi('PolicyAcceptance');
+const impactQuery = pageQuery.extend({ effect: z.enum(EFFECTS).optional().openapi({ description: 'Only members of whom that becomes' }) });
 const impactSchema = z
   .object({
     job: jobSchema,
@@ -132,14 +132,14 @@ export function policyEndpoints(app: AdminApp): void {
       tag,
       summary: 'Put a version in force; every statement is signed anew as a job',
       description:
-        'Refused when the last impact of this version says that it breaks members, or does not count any more (a day old, another version in force, members came or changed), unless accept_breaks is true.',
+        'Refused when the last impact of this version says that it breaks members, or does not count any more (a day old, another version in force, members came or changed), unless accept_breaks is true; also when it could not judge members that were never reached, unless accept_unknown is true.',
       body: acceptance,
       bodyOptional: true,
       response: publication,
     },
     (c) => {
-      const { accept_breaks: acceptBreaks = false } = validJson<z.infer<typeof acceptance>>(c);
-      return write(c, 200, published, (call) => publishPolicy(call, param(c, 'slug'), version(c), { acceptBreaks }));
+      const { accept_breaks: acceptBreaks = false, accept_unknown: acceptUnknown = false } = validJson<z.infer<typeof acceptance>>(c);
+      return write(c, 200, published, (call) => publishPolicy(call, param(c, 'slug'), version(c), { acceptBreaks, acceptUnknown }));
     },
   );
   endpoint(

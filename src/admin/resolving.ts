@@ -93,11 +93,11 @@ const presentEntity = (row: EntityView): z.infer<typeof entitySchema> => ({
   })),
 });
 const entityQuery = pageQuery.extend({
-  trust_anchor: uri.optional(),
-  state: z.enum(SNAPSHOT_STATES).optional(),
-  entity_type: z.string().max(200).optional(),
-  trust_mark_type: uri.optional(),
-  source: z.enum(ENTITY_SOURCES).optional(),
+  trust_anchor: uri.optional().openapi({ description: 'The anchor that it was evaluated under' }),
+  state: z.enum(SNAPSHOT_STATES).optional().openapi({ description: 'What the evaluation said' }),
+  entity_type: z.string().max(200).optional().openapi({ description: 'An Entity Type that it has' }),
+  trust_mark_type: uri.optional().openapi({ description: 'A type of mark that counts for it' }),
+  source: z.enum(ENTITY_SOURCES).optional().openapi({ description: 'How it became known' }),
   q: z.string().min(1).max(200).optional().openapi({ description: 'Part of the identifier or of what the entity says of itself' }),
 });
 const explainBody = z.strictObject({ entity_id: uri, trust_anchor: uri.optional() }).openapi('ExplainInput');
@@ -108,7 +108,9 @@ const explained = z
     steps: z.array(z.object({ what: z.string(), of: z.array(z.string()), findings: z.array(json) })),
   })
   .openapi('Explanation');
-const graphQuery = pageQuery.extend({ trust_anchor: uri.optional() });
+const graphQuery = pageQuery.extend({
+  trust_anchor: uri.optional().openapi({ description: 'The anchor to look down from; the authority itself when absent' }),
+});
 const graphSchema = z
   .object({
     trust_anchor: z.string(),

@@ -28,7 +28,7 @@ const present = (row: WatchRow): z.infer<typeof watchSchema> => ({
   findings: row.raised.map((one) => ({ ...one })),
   hold: row.hold && { ...row.hold },
 });
-const watchQuery = pageQuery.extend({ only: z.enum(['held', 'findings', 'failing']).optional() });
+const watchQuery = pageQuery.extend({ only: z.enum(['held', 'findings', 'failing']).optional().openapi({ description: 'Only members with that' }) });
 const decision = z
   .strictObject({ reason, hold: z.string().max(100).optional().openapi({ description: 'Fingerprint of the hold you decide about; another one since: 412' }) })
   .openapi('HoldDecision');

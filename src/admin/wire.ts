@@ -7,7 +7,6 @@ import type { ExportedMember } from '../operations/members/export-members.js';
 import type { JobRow } from '../operations/jobs/jobs.js';
 import { authorityMetadata } from '../operations/artefacts/publish.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow, PolicyRow } from '../operations/registry.js';
-import type { EventRow } from '../store/event.js';
 import {
   AUTHORITY_ENDPOINTS,
   AUTHORITY_STATES,
@@ -41,7 +40,10 @@ export const withFindings =
   <T, V extends object>(present: (row: T) => V) =>
   (row: WithFindings<T>) => ({ ...present(row), findings: row.findings.map((one) => ({ ...one })) });
 
-export const pageQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100), cursor: z.string().max(4096).optional() });
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).default(100).openapi({ description: 'Items of a page' }),
+  cursor: z.string().max(4096).optional().openapi({ description: 'Where the page before ended: its `next_cursor`' }),
+});
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next_cursor: z.string().nullable() });
 
 /* Authorities */
@@ -363,7 +365,7 @@ export const presentPolicy = (row: PolicyRow): z.infer<typeof policySchema> => (
   published_at: row.publishedAt,
 });
 
-/* Jobs, events, API keys */
+/* Jobs, API keys */
 
 export const jobSchema = z
   .object({
@@ -390,33 +392,6 @@ export const presentJob = (row: JobRow): z.infer<typeof jobSchema> => ({
   created_by: row.createdBy,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
-});
-
-export const eventSchema = z
-  .object({
-    seq: z.number().int(),
-    at: seconds,
-    type: z.string(),
-    subject: z.object({ kind: z.string(), id: z.string() }),
-    actor: z.object({ kind: z.string(), id: z.string() }),
-    reason: z.string().nullable(),
-    detail: json,
-    artefacts: z.array(json),
-    prev_hash: z.string(),
-    hash: z.string(),
-  })
-  .openapi('Event');
-export const presentEvent = (row: EventRow): z.infer<typeof eventSchema> => ({
-  seq: row.seq,
-  at: row.at,
-  type: row.type,
-  subject: { kind: row.subjectKind, id: row.subjectId },
-  actor: { kind: row.actorKind, id: row.actorId },
-  reason: row.reason,
-  detail: row.detail,
-  artefacts: [...row.artefacts],
-  prev_hash: row.prevHash,
-  hash: row.hash,
 });
 
 export const newApiKey = z

@@ -12,6 +12,19 @@ interface KeyView {
   readonly revoked_reason: string | null;
 }
 
+/** What a person has to do after a key is gone: who signs, and who still believes the old one. */
+async function afterRevocation(command: Command, reason: string): Promise<void> {
+  const { client, authority } = globals(command);
+  const [{ items }, { authority_hints: superiors }] = await Promise.all([
+    client.get<Page<KeyView>>(path('authorities', authority, 'keys')),
+    client.get<{ authority_hints: readonly string[] }>(path('authorities', authority)),
+  ]);
+  const signing = items.find(({ state }) => state === 'active');
+  talk(signing ? `${signing.kid} (${signing.alg}) signs; everything is signed anew with it.` : 'No key signs: make one with npx holdfast key generate');
+  const whom = [...superiors, 'everyone who has pinned the keys of this authority'].join(', ');
+  talk(`${reason === 'compromised' ? 'Tell at once' : 'Tell'}: ${whom}. Give them the keys of: npx holdfast --authority ${authority} key export-public`);
+}
+
 export function keyCommands(program: Command): void {
   const key = program.command('key').description('signing keys of an authority');
   const keys = (authority: string, ...more: string[]) => path('authorities', authority, 'keys', ...more);
@@ -104,6 +117,7 @@ export function keyCommands(program: Command): void {
         reason: options.reason,
       });
       show(json, one, () => describe(one));
+      if (!json) await afterRevocation(command, options.reason);
       for (const superior of one.foreign_superiors)
         talk(`${superior} may still vouch for this key. Ask its operator to remove it at once and to list the keys of: holdfast key export-public`);
     });

@@ -37,8 +37,10 @@ export const talk = (text: string): void => void process.stderr.write(`${compose
 /** JSON says the same with these escaped, and a terminal obeys none of them: those of ASCII it escapes anyway. */
 const escaped = (char: string): string =>
   [...char].flatMap((one) => Array.from({ length: one.length }, (_, n) => `\\u${one.charCodeAt(n).toString(16).padStart(4, '0')}`)).join('');
-export const jsonText = (value: unknown): string => JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, escaped);
+export const jsonText = (value: unknown, indent = 2): string => JSON.stringify(value, null, indent).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, escaped);
 export const printJson = (value: unknown): void => void process.stdout.write(`${jsonText(value)}\n`);
+/** One document of a stream, on a line of its own. */
+export const printLine = (value: unknown): void => void process.stdout.write(`${jsonText(value, 0)}\n`);
 
 /** Bytes for a file, as the server sent them; a terminal sees its control characters replaced. */
 export const pass = (chunk: Uint8Array): void =>

@@ -91,7 +91,7 @@ export function policyCommands(program: Command): void {
   policy
     .command('impact <version>')
     .description("replay it against every member's current metadata: whom it changes, whom it breaks, and why")
-    .option('--effect <effect>', 'show only: breaks, changes, mends, still_broken')
+    .option('--effect <effect>', 'show only: breaks, changes, mends, still_broken, unknown')
     .option('--limit <n>', 'members shown, 1 to 1000', '100')
     .action(async (version: string, options: { effect?: string; limit: string }, command: Command) => {
       const { client, json, authority } = globals(command);
@@ -122,13 +122,13 @@ export function policyCommands(program: Command): void {
     .command('publish <version>')
     .description('put a version in force; every statement is signed anew')
     .option('--accept-breaks', 'though its impact says that members break, or is too old to say')
-    .action(async (version: string, options: { acceptBreaks?: boolean }, command: Command) => {
+    .option('--accept-unknown', 'though its impact could not judge members that were never reached')
+    .action(async (version: string, options: { acceptBreaks?: boolean; acceptUnknown?: boolean }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const done = await client.send<{ job: string | null; findings?: Findings }>(
-        'POST',
-        policies(authority, version, 'publish'),
-        options.acceptBreaks ? { accept_breaks: true } : undefined,
-      );
+      const done = await client.send<{ job: string | null; findings?: Findings }>('POST', policies(authority, version, 'publish'), {
+        ...(options.acceptBreaks && { accept_breaks: true }),
+        ...(options.acceptUnknown && { accept_unknown: true }),
+      });
       show(json, done, () => {
         talkFindings(done.findings);
         talk(done.job === null ? 'already_published' : `Published. Statements are signed anew: npx holdfast job show ${done.job}`);
@@ -162,5 +162,5 @@ function showImpact(version: string, { against, counts, items, next_cursor: more
       ),
     );
   if (more) talk('There are more: --limit, --effect');
-  if (counts['unknown']) talk(`${counts['unknown']} members were never reached; their metadata is not known.`);
+  if (counts['unknown']) talk(`${counts['unknown']} members were never reached; their metadata is not known. Publishing wants --accept-unknown.`);
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { JwkSet, TrustChain } from '../federation/entry.js';
 import type { Walk, WalkStep } from '../rp/entry.node.js';
-import { CliError } from './client.js';
 import { expectEntityId } from './entity-id.js';
+import { type AnchorVerdict, verdicts } from './resolve-anchors.js';
 import { clean, dim, green, jsonLines, lines, out, red, showFindings, talk, when } from './output.js';
 import { globals, readJson, show } from './shell.js';
 
@@ -13,7 +13,7 @@ interface AuthorityView {
   readonly entity_id: string;
 }
 
-/** Anchors to trust: a file with the pinned keys, or the authorities of the deployment, their keys read over the admin API. */
+/** Anchors to trust: a file with the pinned keys, or the authorities of the deployment and what they have pinned, over the admin API. */
 async function anchorsOf(file: string | undefined, command: Command): Promise<Readonly<Record<string, JwkSet>>> {
   if (file !== undefined) return readJson(file) as Record<string, JwkSet>;
   const { client } = globals(command);
@@ -24,7 +24,26 @@ async function anchorsOf(file: string | undefined, command: Command): Promise<Re
       return [id, { keys: keys.items.filter(({ state }) => ['staged', 'active', 'retiring'].includes(state)).map(({ jwk }) => jwk) }] as const;
     }),
   );
-  return Object.fromEntries(entries);
+  const pins = await Promise.all(items.map(({ slug }) => client.get<{ items: PinView[] }>(`/authorities/${slug}/anchors`)));
+  // Keys of an authority of ours are read from the store: a pin of it has none.
+  const pinned = pins.flatMap((page) => page.items.flatMap(({ entity_id: id, jwks }) => (jwks === null ? [] : [[id, jwks] as const])));
+  return Object.fromEntries([...pinned, ...entries]);
+}
+
+interface PinView {
+  readonly entity_id: string;
+  readonly jwks: JwkSet | null;
+}
+
+const MARK = { valid: () => green('✓'), invalid: () => red('✗'), elsewhere: () => dim('·') } as const;
+
+/** A line an anchor, with the reason where it gives no chain. */
+function perAnchor(all: readonly AnchorVerdict[]): void {
+  for (const { trust_anchor: id, state, statements, exp, findings } of all) {
+    const said = { valid: `chain of ${statements}, expires ${when(exp)}`, invalid: 'no valid chain', elsewhere: 'not above this entity' }[state];
+    out(`${MARK[state]()} under ${clean(id)}: ${said}`);
+    if (state === 'invalid' && findings.length) out(showFindings(findings));
+  }
 }
 
 function tree({ statements, exp, metadata }: TrustChain): void {
@@ -43,13 +62,15 @@ export function resolveCommand(program: Command, resolver: Resolver): void {
   program
     .command('resolve <entity-id>')
     .description('collect the trust chains of an entity over the wire, validate them, show the best')
-    .option('--anchors <file>', 'JSON object from entity identifier to JWK Set; default: the authorities of your deployment')
+    .option('--anchors <file>', 'JSON object from entity identifier to JWK Set; default: your authorities and the anchors pinned there')
     .option('--explain', 'every step, with its rule and what failed')
     .action(async (subject: string, options: { anchors?: string; explain?: boolean }, command: Command) => {
       const { json } = globals(command);
       expectEntityId(subject);
       const anchors = await anchorsOf(options.anchors, command);
-      const { chains, steps } = await resolver(subject, anchors);
+      const walk = await resolver(subject, anchors);
+      const { chains, steps } = walk;
+      const under = await verdicts(subject, anchors, walk, resolver);
       const [best] = chains;
       const value = {
         subject,
@@ -58,13 +79,19 @@ export function resolveCommand(program: Command, resolver: Resolver): void {
         exp: best?.exp ?? null,
         metadata: best?.metadata ?? null,
         trust_chain: best?.statements.map(({ compact }) => compact) ?? null,
+        under,
         steps,
       };
       show(json, value, () => {
         if (options.explain || !best) for (const one of steps) out(step(one));
         if (best) tree(best);
+        if (under.length > 1 || !best) perAnchor(under);
         if (chains.length > 1) talk(`${chains.length} chains are valid; this is the shortest`);
       });
-      if (!best) throw new CliError(4, `no valid trust chain leads from ${subject} to ${Object.keys(anchors).join(' or ') || 'any anchor'}`);
+      const broken = under.filter(({ state }) => state === 'invalid').map(({ trust_anchor: id }) => id);
+      if (best && broken.length === 0) return;
+      const to = best ? broken : Object.keys(anchors);
+      talk(`${red('holdfast:')} no valid trust chain leads from ${clean(subject)} to ${to.map(clean).join(' or ') || 'any anchor'}`);
+      process.exitCode = 4;
     });
 }

@@ -52,26 +52,4 @@ export function watchingCommands(program: Command): void {
       if (options.wait) progressEnds();
       show(json, one, () => out(table(header, [row(one)])));
     });
-  const event = program.command('event').description('the audit trail');
-  event
-    .command('list')
-    .description('oldest first')
-    .option('--after <seq>')
-    .option('--limit <n>', '1 to 1000', '100')
-    .action(async (options: { after?: string; limit: string }, command: Command) => {
-      const { client, json, authority } = globals(command);
-      const query = new URLSearchParams({ limit: options.limit, ...(options.after !== undefined && { cursor: options.after }) });
-      const page = await client.get<
-        Page<{ seq: number; at: number; type: string; subject: { kind: string; id: string }; actor: { id: string }; reason: string | null }>
-      >(`${path('authorities', authority, 'events')}?${query}`);
-      show(json, page, () => {
-        out(
-          table(
-            ['event', 'at', 'what', 'subject', 'by', 'reason'],
-            page.items.map((one) => [String(one.seq), when(one.at), one.type, `${one.subject.kind} ${one.subject.id}`, one.actor.id, one.reason ?? '']),
-          ),
-        );
-        if (page.next_cursor) talk(`More: --after ${page.next_cursor}`);
-      });
-    });
 }

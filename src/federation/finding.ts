@@ -61,6 +61,7 @@ const RULES = {
   policy_merge: ['§6.1.4.1', 'Make the subordinate policy stricter than, or equal to, its superior.'],
   policy_violation: ['§6.1.4.2', 'Change the metadata so that it fits the policy.'],
   policy_crit_invalid: ['§3.1.3', 'List only additional operators, at least one, in "metadata_policy_crit".'],
+  policy_operator_unknown: ['§6.1.3.2', 'Write an operator of the standard, or name yours in "metadata_policy_crit" so that nobody passes over it.'],
   policy_interop: ['§6.1.3', 'The policy is legal. Say the same in another way, or make sure that the software of your federation understands it.'],
   policy_crit_not_understood: ['§6.1.3.2', 'Drop the critical operator, or use software that understands it.'],
   constraint_malformed: ['§6.2', 'Correct the constraint.'],

@@ -1,11 +1,11 @@
 import { and, asc, count, desc, eq, gt, inArray, lt, or } from 'drizzle-orm';
 import { containsText, listHas } from '../store/conditions.js';
 import { ofOrganization, organizationHas } from '../store/member-query.js';
-import { apiKey, authority, event, job, jobRefusal, member, type MemberState, metadataPolicy, organization } from '../store/schema.js';
+import { apiKey, authority, job, jobRefusal, member, type MemberState, metadataPolicy, organization } from '../store/schema.js';
 
-import { allow, type Call, DEPLOYMENT } from './call.js';
+import { allow, type Call } from './call.js';
 import { Refusal } from './refusal.js';
-import { type AuthorityRow, findAuthority, findMember, type MemberRow } from './registry.js';
+import { type AuthorityRow, findAuthority, type MemberRow } from './registry.js';
 
 /** A page and where the next one begins; keyset paging, so a page costs the same at row 10 and at row 100 000. */
 export interface Page<T> {
@@ -65,11 +65,6 @@ export async function listMembers(call: Call, slug: string, filter: MemberFilter
   return page(rows, filter.limit, ({ entityId }) => entityId);
 }
 
-export async function getMember(call: Call, slug: string, id: string): Promise<MemberRow> {
-  allow(call, 'read', slug);
-  return findMember(call.store.db, (await findAuthority(call.store.db, slug)).id, id);
-}
-
 export async function countMembers(call: Call, slug: string): Promise<Readonly<Record<string, number>>> {
   allow(call, 'read', slug);
   const { id } = await findAuthority(call.store.db, slug);
@@ -93,42 +88,6 @@ export async function listOrganizations(call: Call, slug: string, { limit, curso
     .orderBy(asc(organization.legalName))
     .limit(limit + 1);
   return page(rows, limit, ({ legalName }) => legalName);
-}
-
-/** What of an organization's history belongs to its members': its halts suspend them with one event for all. */
-const FOR_MEMBERS = ['organization.halted', 'organization.resumed'];
-
-/** Events of an authority, or of one of its members, oldest first; the cursor is a sequence number. */
-export async function listEvents(call: Call, slug: string, { limit, cursor, member: of }: PageRequest & { readonly member?: MemberRow | undefined }) {
-  allow(call, 'read', slug);
-  const { id } = await findAuthority(call.store.db, slug);
-  const after = numeric(cursor);
-  const rows = await call.store.db
-    .select()
-    .from(event)
-    .where(
-      and(
-        eq(event.authorityId, id),
-        after === undefined ? undefined : gt(event.seq, after),
-        of && or(eq(event.subjectId, of.id), and(eq(event.subjectId, of.organizationId ?? ''), inArray(event.type, FOR_MEMBERS))),
-      ),
-    )
-    .orderBy(asc(event.seq))
-    .limit(limit + 1);
-  return page(rows, limit, ({ seq }) => seq);
-}
-
-/** Events of the deployment itself: API keys. */
-export async function listDeploymentEvents(call: Call, { limit, cursor }: PageRequest) {
-  allow(call, 'administer', null);
-  const after = numeric(cursor);
-  const rows = await call.store.db
-    .select()
-    .from(event)
-    .where(and(eq(event.authorityId, DEPLOYMENT), after === undefined ? undefined : gt(event.seq, after)))
-    .orderBy(asc(event.seq))
-    .limit(limit + 1);
-  return page(rows, limit, ({ seq }) => seq);
 }
 
 export async function listPolicies(call: Call, slug: string, { limit, cursor }: PageRequest) {

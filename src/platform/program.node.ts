@@ -7,6 +7,7 @@ import { keyCommands } from '../cli/key.js';
 import { policyCommands } from '../cli/policy.js';
 import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
+import { eventCommands } from '../cli/event.js';
 import { inspectCommand } from '../cli/inspect.js';
 import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
@@ -180,6 +181,7 @@ function createProgram(): Command {
   markCommands(program);
   federationCommands(program);
   watchingCommands(program);
+  eventCommands(program);
   accessCommands(program);
   backupCommands(program, configOf);
   storeCommands(program, configOf);

@@ -62,7 +62,8 @@ export const marksDue = (authorityId: string, now: number): Statement =>
  * longest, what is withheld, and what ends first.
  */
 export async function countOverdue(db: Database, at: number, most: number): Promise<number> {
-  const head = (which: SQL, order: SQL) => sql`SELECT id FROM (SELECT id FROM artefact WHERE ${which} AND ${renewable(at)} ORDER BY ${order} LIMIT ${most}) AS first`;
+  const head = (which: SQL, order: SQL) =>
+    sql`SELECT id FROM (SELECT id FROM artefact WHERE ${which} AND ${renewable(at)} ORDER BY ${order} LIMIT ${most}) AS first`;
   const rows = await db.all<{ n: number }>(sql`
     SELECT count(*) AS n FROM artefact
     WHERE id IN (${head(sql`renew_at < ${at}`, sql`renew_at, exp`)}

@@ -589,7 +589,13 @@ export const event = sqliteTable(
     prevHash: text('prev_hash').notNull(),
     hash: text('hash').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.authorityId, t.seq] }), index('event_subject').on(t.authorityId, t.subjectId, t.seq)],
+  (t) => [
+    primaryKey({ columns: [t.authorityId, t.seq] }),
+    index('event_subject').on(t.authorityId, t.subjectId, t.seq),
+    index('event_at').on(t.authorityId, t.at, t.seq),
+    index('event_actor').on(t.authorityId, t.actorId, t.seq),
+    index('event_type').on(t.authorityId, t.type, t.seq),
+  ],
 );
 
 export const ROLES = ['owner', 'operator', 'approver', 'auditor'] as const;

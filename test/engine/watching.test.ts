@@ -235,7 +235,12 @@ describe('the life of a policy', () => {
       counts: { changes: 9, breaks: 0, unknown: 1 },
       job: { kind: 'impact', state: 'done', done: 10, total: 10 },
     });
-    expect((await d.admin('POST', `${A}/policies/${one}/publish`)).status).toBe(200);
+    expect((await d.admin('POST', `${A}/policies/${one}/publish`)).json).toMatchObject({
+      code: 'wrong_state',
+      detail: expect.stringMatching(/could not judge 1 members.*\(https:\/\/m9\.example\.com\).*--accept-unknown/),
+    });
+    expect((await impact(one, '?effect=unknown')).items).toMatchObject([{ entity_id: 'https://m9.example.com', effect: 'unknown' }]);
+    expect((await d.admin('POST', `${A}/policies/${one}/publish`, { accept_unknown: true })).status).toBe(200);
     const two = await draft(BREAKING);
     const found = await impact(two);
     expect(found).toMatchObject({ against: one, counts: { breaks: 6, changes: 3, unknown: 1, unchanged: 0 }, job: { refused: 6 } });
@@ -244,7 +249,8 @@ describe('the life of a policy', () => {
       { entity_id: 'https://m2.example.com' },
     ]);
     expect((await impact(two, '?effect=changes')).items[0].detail).toContain('openid_relying_party/client_name: "x" → absent');
-    expect((await d.admin('POST', `${A}/policies/${two}/publish`)).json).toMatchObject({
+    expect((await d.admin('POST', `${A}/policies/${two}/publish`, { accept_breaks: true })).json.detail).toContain('could not judge 1 members');
+    expect((await d.admin('POST', `${A}/policies/${two}/publish`, { accept_unknown: true })).json).toMatchObject({
       code: 'wrong_state',
       detail: expect.stringContaining('breaks 6 members'),
     });
@@ -256,7 +262,7 @@ describe('the life of a policy', () => {
     const reported = (await d.admin('GET', `${A}/watch?only=findings`)).json.items as { entity_id: string; findings: { where: string }[] }[];
     expect(reported.filter(({ findings }) => findings.some(({ where }) => where.includes(`policy version ${two} (report only)`)))).toHaveLength(6);
     expect((await d.public(`/resolve?sub=https://m1.example.com&trust_anchor=${ANCHOR}`)).status, 'nothing is refused meanwhile').toBe(200);
-    expect((await d.admin('POST', `${A}/policies/${two}/publish`, { accept_breaks: true })).json.policy.state).toBe('published');
+    expect((await d.admin('POST', `${A}/policies/${two}/publish`, { accept_breaks: true, accept_unknown: true })).json.policy.state).toBe('published');
     await backgroundTurn(d.deployment, { more: () => true });
     expect(await impact(two)).toMatchObject({ counts: { still_broken: 6 } });
     expect((await impact(one)).counts).toMatchObject({ mends: 6, changes: 3 });
@@ -276,7 +282,7 @@ describe('the life of a policy', () => {
       await backgroundTurn(d.deployment, { more: () => true });
     };
     const publish = async (version: number, body: object = {}) => {
-      const { status, json } = await d.admin('POST', `${A}/policies/${version}/publish`, body);
+      const { status, json } = await d.admin('POST', `${A}/policies/${version}/publish`, { accept_unknown: true, ...body });
       return status === 200 ? 'published' : [json.code, json.detail.split(';')[0]];
     };
     const one = await draft();

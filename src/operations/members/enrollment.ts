@@ -73,7 +73,10 @@ export async function prepare(call: Call, authority: AuthorityRow, input: Enroll
   if (input.activate !== undefined && input.state !== undefined) throw new Refusal('invalid_request', 'give one of activate and state');
   const state = input.state ?? (input.activate ? 'active' : 'vetting');
   if ((DECIDED.includes(state) || input.readmit !== undefined) && !may(call, 'approve', authority.slug))
-    throw new Refusal('permission_denied', `the role ${call.role} may not activate members or take them back; without activate they wait in state vetting`);
+    throw new Refusal(
+      'permission_denied',
+      `the role ${call.role} may not activate members or take them back; without activate (CLI: with --vetting) they wait in state vetting`,
+    );
   expectMemberInput(input, call);
   if (typeof input.validUntil === 'number' && input.validUntil <= call.now() && DECIDED.includes(state))
     throw new Refusal('invalid_request', 'valid_until has passed');

@@ -4,7 +4,9 @@ import { eq } from 'drizzle-orm';
 import type { Call } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { publishedPolicy } from '../registry.js';
-import { impactOf } from './policy-impact.js';
+import type { JobRow } from '../jobs/jobs.js';
+import type { Acceptance } from './policies.js';
+import { impactOf, unknownIn } from './policy-impact.js';
 
 /** What members declare changes without us: so long (seconds) an impact counts. */
 const COUNTS_FOR = 24 * 60 * 60;
@@ -19,15 +21,17 @@ const CHANGES = ['member.enrolled', 'member.activated', 'member.resumed', 'membe
  * @returns what the event says: the job that was relied on, or that there is none
  * @throws Refusal wrong_state
  */
-export async function expectImpact(call: Call, authorityId: string, version: number): Promise<string> {
+export async function expectImpact(call: Call, authorityId: string, version: number, { acceptBreaks, acceptUnknown }: Required<Acceptance>): Promise<string> {
   const { db } = call.store;
   const started = await lastOf(db, authorityId, String(version), 'policy.impact_started');
-  if (!started) return 'none';
+  if (!started) return acceptBreaks ? 'waived' : 'none';
   const [row] = await db
     .select()
     .from(job)
     .where(eq(job.id, String(started.detail['job'])))
     .limit(1);
+  if (row?.state === 'done' && !acceptUnknown) await expectAllKnown(call, row, version);
+  if (acceptBreaks) return 'waived';
   const stale = (why: string) =>
     new Refusal('wrong_state', `its impact ${why}; work it out anew with: holdfast policy impact ${version}, or publish with --accept-breaks`);
   if (row?.state === 'running') throw stale('is still being worked out');
@@ -42,4 +46,16 @@ export async function expectImpact(call: Call, authorityId: string, version: num
       `by its impact it breaks ${breaks} members; look at them with: holdfast policy impact ${version}, then publish with --accept-breaks`,
     );
   return row.id;
+}
+
+/** Of whom nothing is known, nothing is said either: who publishes all the same says so by name. */
+async function expectAllKnown(call: Call, row: JobRow, version: number): Promise<void> {
+  const { unknown } = impactOf(row);
+  if (!unknown) return;
+  const some = await unknownIn(call, row.id);
+  const who = some.length ? ` (${some.join(', ')}${unknown > some.length ? ', …' : ''})` : '';
+  throw new Refusal(
+    'wrong_state',
+    `its impact could not judge ${unknown} members, whose metadata was never seen${who}; list them with: holdfast policy impact ${version} --effect unknown, then publish with --accept-unknown`,
+  );
 }

@@ -30,7 +30,7 @@ export async function policyFindings(call: Call, row: AuthorityRow, input: Polic
   const under: Judged[] = [];
   for (const superior of row.authorityHints) under.push(...(await comparedWith(call, superior, row.entityId, policy)));
   under.push(...asErrors(await withoutRoom(call.store.db, row, input)));
-  return [...under, ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints))];
+  return [...under, ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints), input.metadataPolicyCrit)];
 }
 
 /** A superior that takes too long is like one that is away: a warning. Tightening does not depend on somebody else's server. */
@@ -107,18 +107,23 @@ export async function findPolicy(call: Call, authorityId: string, version: numbe
   return row;
 }
 
+export interface Acceptance {
+  readonly acceptBreaks?: boolean;
+  readonly acceptUnknown?: boolean;
+}
 export type Publication = WithFindings<{ readonly policy: PolicyRow; readonly jobId: string | null }>;
 
 /**
  * Put a version in force: every statement is signed anew in slices, visible as a job. Old versions can be published again.
  * @param acceptBreaks though its impact says that members break, or does not count any more
+ * @param acceptUnknown though its impact could not judge members that were never reached
  * @throws Refusal findings, wrong_state
  */
 export async function publishPolicy(
   call: Call<Publication>,
   slug: string,
   version: number,
-  { acceptBreaks = false }: { readonly acceptBreaks?: boolean } = {},
+  { acceptBreaks = false, acceptUnknown = false }: Acceptance = {},
 ): Promise<Publication> {
   allow(call, 'approve', slug);
   const { db } = call.store;
@@ -133,7 +138,7 @@ export async function publishPolicy(
       const before = await findAuthority(db, slug);
       const policy = await findPolicy(call, row.id, version);
       if (policy.state === 'published') return { events: [], statements: [], result: { policy, jobId: null, findings } };
-      const impact = acceptBreaks ? 'waived' : await expectImpact(call, row.id, version);
+      const impact = await expectImpact(call, row.id, version, { acceptBreaks, acceptUnknown });
       const old = await publishedPolicy(db, row.id);
       const now = call.now();
       const after = nextGeneration(before, now);
@@ -155,6 +160,7 @@ export async function publishPolicy(
               generation: after.generation,
               job: job.id,
               impact,
+              ...(acceptUnknown && { accepted_unknown: true }),
               single_operator: true,
               ...warningsOf(findings),
             },
@@ -236,5 +242,5 @@ export async function rollbackPolicy(call: Call<Publication>, slug: string) {
     .orderBy(desc(metadataPolicy.publishedAt), desc(metadataPolicy.version))
     .limit(1);
   if (!last) throw new Refusal('wrong_state', 'no policy was in force before this one');
-  return publishPolicy(call, slug, last.version, { acceptBreaks: true });
+  return publishPolicy(call, slug, last.version, { acceptBreaks: true, acceptUnknown: true });
 }

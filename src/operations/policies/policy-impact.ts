@@ -117,7 +117,7 @@ async function slice(deployment: Deployment, row: JobRow, limit: number): Promis
     for (const one of read) {
       const { effect, detail } = judge(one, inputOf(before), inputOf(after));
       counts[effect]++;
-      const told = effect === 'breaks' || (effect !== 'unchanged' && effect !== 'unknown' && params.lines + lines.length < MAX_LINES);
+      const told = effect === 'breaks' || (effect !== 'unchanged' && params.lines + lines.length < MAX_LINES);
       if (told) lines.push({ jobId: row.id, line: params.lines + lines.length + 1, entityId: one.entityId, code: effect, detail });
     }
   }
@@ -186,10 +186,22 @@ function differences(a: Readonly<Record<string, Readonly<Record<string, unknown>
 }
 
 /** What a finished impact says: the version it was compared with, and how many members break. */
-export const impactOf = (row: JobRow): { readonly against: number | null; readonly breaks: number } => {
+export const impactOf = (row: JobRow): { readonly against: number | null; readonly breaks: number; readonly unknown: number } => {
   const { against, counts } = paramsOf(row);
-  return { against, breaks: counts.breaks };
+  return { against, breaks: counts.breaks, unknown: counts.unknown };
 };
+
+/** Some of the members that an impact could not judge. */
+const SAMPLE = 3;
+export async function unknownIn({ store: { db } }: Deployment, jobId: string): Promise<readonly string[]> {
+  const rows = await db
+    .select({ entityId: jobRefusal.entityId })
+    .from(jobRefusal)
+    .where(and(eq(jobRefusal.jobId, jobId), eq(jobRefusal.code, 'unknown')))
+    .orderBy(asc(jobRefusal.line))
+    .limit(SAMPLE);
+  return rows.flatMap(({ entityId }) => entityId ?? []);
+}
 
 /** The last impact of a version: its job, the counts, and the members it told of, by pages. @throws Refusal not_found */
 export async function readImpact(call: Call, slug: string, version: number, { limit, cursor, effect }: PageRequest & { readonly effect?: Effect | undefined }) {

@@ -1,4 +1,7 @@
 import { type Finding, finding } from '../../federation/entry.js';
+import { quote } from '../../federation/finding.js';
+import { OPERATORS } from '../../federation/metadata-policy/operators.js';
+import { nearest } from '../../federation/nearest.js';
 import { asWarnings, type Judged } from '../judged.js';
 
 /**
@@ -40,18 +43,33 @@ export interface Subjects {
   readonly allowed?: readonly string[] | undefined;
 }
 
-/** Warnings about a policy that is sound in itself. */
-export function policyNotices(policy: Readonly<Record<string, unknown>>, subjects: Subjects): readonly Judged[] {
+/**
+ * An operator that is neither the standard's nor named as critical: whoever does not know it ignores it (§6.1.3.2), so one that
+ * is misspelt is a policy without effect.
+ */
+function unknownOperator(name: string, crit: readonly string[]): string | undefined {
+  if (OPERATORS.has(name) || crit.includes(name)) return undefined;
+  const meant = nearest(name, [...OPERATORS.keys()]);
+  return `${quote(name)} is no operator of the standard: whoever does not know it ignores it, and it does nothing${meant === undefined ? '; name it in metadata_policy_crit when it must be understood' : `. Did you mean ${meant}?`}`;
+}
+
+/** Warnings about a policy that is sound in itself. @param crit its `metadata_policy_crit` */
+export function policyNotices(policy: Readonly<Record<string, unknown>>, subjects: Subjects, crit: readonly string[] = []): readonly Judged[] {
   const findings: Finding[] = [];
   const types = Object.keys(policy);
   for (const type of types) {
     const absent = absence(type, types.length, subjects);
     if (absent) findings.push(finding('policy_interop', `metadata_policy/${type}`, absent));
-    for (const [parameter, operators] of Object.entries((policy[type] ?? {}) as Record<string, Record<string, unknown>>))
+    for (const [parameter, operators] of Object.entries((policy[type] ?? {}) as Record<string, Record<string, unknown>>)) {
+      for (const name of Object.keys(operators)) {
+        const unknown = unknownOperator(name, crit);
+        if (unknown) findings.push(finding('policy_operator_unknown', `metadata_policy/${type}/${parameter}/${name}`, unknown));
+      }
       for (const notice of NOTICES)
         for (const operator of notice.operators)
           if ((notice.parameter ?? parameter) === parameter && Object.hasOwn(operators, operator) && notice.when(operators[operator]))
             findings.push(finding('policy_interop', `metadata_policy/${type}/${parameter}/${operator}`, `${operator}: ${notice.detail}`));
+    }
   }
   return asWarnings(findings);
 }

@@ -1,0 +1,3 @@
+CREATE INDEX "event_at" ON "event" ("authority_id","at","seq");
+CREATE INDEX "event_actor" ON "event" ("authority_id","actor_id","seq");
+CREATE INDEX "event_type" ON "event" ("authority_id","type","seq");

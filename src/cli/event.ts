@@ -1,0 +1,179 @@
+import type { Command } from 'commander';
+import { setTimeout as after } from 'node:timers/promises';
+import { CliError, type Client } from './client.js';
+import { lines, out, printLine, table, talk, when } from './output.js';
+import { collect, globals, type Page, path, show } from './shell.js';
+
+interface Party {
+  readonly kind: string;
+  readonly id: string;
+  readonly name: string | null;
+}
+interface EventView {
+  readonly seq: number;
+  readonly at: number;
+  readonly type: string;
+  readonly subject: Party;
+  readonly actor: Party;
+  readonly reason: string | null;
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3600, d: 86_400, w: 604_800 };
+
+/** A time as people write it, in seconds: a date (its beginning, UTC), RFC 3339, or how long ago: 7d. @throws CliError */
+export function timeOf(text: string, option: string, now = Math.floor(Date.now() / 1000)): number {
+  const [, n, unit] = /^(\d{1,9})(s|min|h|d|w)$/.exec(text) ?? [];
+  if (n !== undefined && unit !== undefined) return Math.max(0, now - Number(n) * (UNITS[unit] as number));
+  const date = /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text;
+  const seconds = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/i.test(date) ? Math.floor(Date.parse(date) / 1000) : Number.NaN;
+  // A day that no month has is carried into the next one by the parser.
+  const day = Number(date.slice(8, 10));
+  const exists = Number.isFinite(seconds) && day >= 1 && day <= new Date(Date.UTC(Number(date.slice(0, 4)), Number(date.slice(5, 7)), 0)).getUTCDate();
+  if (!exists || seconds < 0)
+    throw new CliError(2, `${option} is a date (2027-03-01), a time (2027-03-01T12:00:00Z) or how long ago (7d, 12h, 30min); it is "${text.slice(0, 60)}"`);
+  return seconds;
+}
+
+interface Filter {
+  readonly since?: string;
+  readonly until?: string;
+  readonly actor?: string;
+  readonly member?: string;
+  readonly subject?: string;
+  readonly type: string[];
+  readonly deployment?: boolean;
+}
+
+const filtered = (command: Command): Command =>
+  command
+    .option('--since <time>', 'at this time or later: 2027-03-01 (UTC), 2027-03-01T12:00:00Z, or 7d, 12h, 30min ago')
+    .option('--actor <name>', 'who did it: an API key by name or id, or system')
+    .option('--member <id>', 'a member by id or entity identifier; halts of its organization are included')
+    .option('--subject <id>', 'anything else by id or name: an organization, a key, a policy version')
+    .option('--type <type>', 'what happened, such as member.suspended; repeat for several', collect, [])
+    .option('--deployment', 'what concerns the deployment and no single authority: API keys, the clock, restores');
+
+function queryOf({ since, until, actor, member, subject, type, deployment }: Filter): URLSearchParams {
+  if (deployment && member !== undefined) throw new CliError(2, 'members belong to an authority: give --member or --deployment');
+  const query = new URLSearchParams();
+  if (since !== undefined) query.set('since', String(timeOf(since, '--since')));
+  if (until !== undefined) query.set('until', String(timeOf(until, '--until')));
+  for (const [name, value] of Object.entries({ actor, member, subject })) if (value !== undefined) query.set(name, value);
+  if (type.length) query.set('type', type.join(','));
+  return query;
+}
+
+const calledBy = ({ name, id }: Party): string => name ?? id;
+const calledOf = ({ kind, name, id }: Party): string => `${kind} ${name ?? id}`;
+const rows = (events: readonly EventView[]) =>
+  table(
+    ['event', 'at', 'what', 'subject', 'by', 'reason'],
+    events.map((one) => [String(one.seq), when(one.at), one.type, calledOf(one.subject), calledBy(one.actor), one.reason ?? '']),
+  );
+/** One event on one line, for a stream that has no columns to align. */
+const line = (one: EventView) =>
+  [new Date(one.at * 1000).toISOString().replace('.000', ''), one.type, calledOf(one.subject), `by ${calledBy(one.actor)}`, one.reason ?? '']
+    .join('  ')
+    .trimEnd();
+
+const chainOf = (authority: string, { deployment }: Filter): string => (deployment ? '/events' : path('authorities', authority, 'events'));
+
+export function eventCommands(program: Command): void {
+  const event = program.command('event').description('the audit trail: who did what, when and why');
+  filtered(event.command('list').description('what happened, oldest first; names stand in place of ids'))
+    .option('--until <time>', 'before this time, as with --since')
+    .option('--newest', 'newest first')
+    .option('--limit <n>', '1 to 1000', '100')
+    .option('--after <event>', 'go on behind this event, in the order shown')
+    .addHelpText(
+      'after',
+      `\nExamples:
+  npx holdfast event list --newest --limit 20
+  npx holdfast event list --member https://rp.example.org --type member.suspended --since 2027-03-01 --until 2027-04-01
+  npx holdfast event list --actor night-shift --since 7d
+  npx holdfast event list --deployment --type api_key.created`,
+    )
+    .action(async (options: Filter & { newest?: boolean; limit: string; after?: string }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const query = queryOf(options);
+      query.set('limit', options.limit);
+      if (options.newest) query.set('order', 'newest');
+      if (options.after !== undefined) query.set('cursor', options.after);
+      const page = await client.get<Page<EventView>>(`${chainOf(authority, options)}?${query}`);
+      show(json, page, () => {
+        if (page.items.length) out(rows(page.items));
+        else talk('Nothing of that kind happened.');
+        if (page.next_cursor) talk(`More: the same with --after ${page.next_cursor}`);
+      });
+    });
+  filtered(event.command('tail').description('the last events, and then each as it happens, until Ctrl-C; with --json one document a line'))
+    .option('--last <n>', 'how many to begin with, 0 to 1000', '10')
+    .option('--interval <seconds>', 'how often to look, 1 to 3600', '2')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npx holdfast event tail --type member.suspended --type member.revoked\n  npx holdfast --json event tail --last 0 | jq .type',
+    )
+    .action(async (options: Filter & { last: string; interval: string }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const [last, interval] = [wholeNumber(options.last, '--last', 0, 1000), wholeNumber(options.interval, '--interval', 1, 3600)];
+      const stop = new AbortController();
+      const end = () => stop.abort();
+      process.once('SIGINT', end).once('SIGTERM', end);
+      try {
+        for await (const one of follow(client, chainOf(authority, options), queryOf(options), { last, interval, signal: stop.signal }))
+          if (json) printLine(one);
+          else out(line(one));
+      } finally {
+        process.off('SIGINT', end).off('SIGTERM', end);
+      }
+    });
+}
+
+function wholeNumber(text: string, option: string, least: number, most: number): number {
+  const n = /^\d{1,6}$/.test(text) ? Number(text) : -1;
+  if (n < least || n > most) throw new CliError(2, `${option} is a whole number from ${least} to ${most}`);
+  return n;
+}
+
+interface Following {
+  readonly last: number;
+  readonly interval: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Events as they come. The place in the chain is kept here, so nothing is missed or told twice, also over a restart of the
+ * server, which is waited for. The first question is answered or fails: a wrong name or key is no reason to wait.
+ */
+async function* follow(client: Client, chain: string, filter: URLSearchParams, { last, interval, signal }: Following): AsyncGenerator<EventView> {
+  const ask = (more: Record<string, string>) => client.get<Page<EventView>>(`${chain}?${new URLSearchParams([...filter, ...Object.entries(more)])}`);
+  // Where the chain ends, whatever is asked of it.
+  const [head] = (await client.get<Page<EventView>>(`${chain}?order=newest&limit=1`)).items;
+  let seen = head?.seq ?? 0;
+  const first = await ask({ order: 'newest', limit: String(Math.max(1, last)), cursor: String(seen + 1) });
+  if (last) yield* [...first.items].reverse();
+  let away = false;
+  while (!signal.aborted) {
+    try {
+      for (let more = true; more; ) {
+        const page = await ask({ limit: '1000', cursor: String(seen) });
+        for (const one of page.items) {
+          if (signal.aborted) return;
+          seen = one.seq;
+          yield one;
+        }
+        more = page.next_cursor !== null;
+      }
+      if (away) talk('It answers again.');
+      away = false;
+    } catch (error) {
+      if (!(error instanceof CliError && (error.exitCode === 3 || PASSING.includes(error.code)))) throw error;
+      if (!away) talk(lines([`${error.message}`, 'Waiting for it; nothing is missed.']));
+      away = true;
+    }
+    await after(interval * 1000, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Codes of answers that are worth asking again. */
+const PASSING: readonly string[] = ['temporarily_unavailable', 'storage_busy', 'storage_unreachable'];

@@ -1,0 +1,111 @@
+import { and, asc, desc, eq, inArray, or, type SQL } from 'drizzle-orm';
+import type { EventRow } from '../../store/event.js';
+import { betweenTimes, oneOf, stretchOf, within } from '../../store/event-query.js';
+import { apiKey, event, member, organization } from '../../store/schema.js';
+import { allow, type Call, DEPLOYMENT, SYSTEM } from '../call.js';
+import { type Page, type PageRequest, numeric, page } from '../read.js';
+import { Refusal } from '../refusal.js';
+import { findAuthority, findMember, type MemberRow } from '../registry.js';
+import { type Named, withNames } from './names.js';
+
+export interface EventFilter extends PageRequest {
+  /** Seconds: at this time or later. */
+  readonly since?: number | undefined;
+  /** Seconds: before this time. */
+  readonly until?: number | undefined;
+  /** Id or name of an API key, or `system`. */
+  readonly actor?: string | undefined;
+  /** Our id of what it is about, or its name: an entity identifier, a legal name, a kid. */
+  readonly subject?: string | undefined;
+  /** A member, with the halts of its organization. */
+  readonly member?: string | undefined;
+  readonly type?: readonly string[] | undefined;
+  readonly newest?: boolean | undefined;
+}
+
+/** What of an organization's history belongs to its members': its halts suspend them with one event for all. */
+const FOR_MEMBERS = ['organization.halted', 'organization.resumed'];
+
+const aboutMember = (of: MemberRow): SQL | undefined =>
+  or(eq(event.subjectId, of.id), and(eq(event.subjectId, of.organizationId ?? ''), inArray(event.type, FOR_MEMBERS)));
+
+/** Events of an authority. @throws Refusal not_found, invalid_request */
+export async function listEvents(call: Call, slug: string, filter: EventFilter): Promise<Page<Named<EventRow>>> {
+  allow(call, 'read', slug);
+  const { db } = call.store;
+  const { id } = await findAuthority(db, slug);
+  const about = filter.member === undefined ? undefined : aboutMember(await findMember(db, id, filter.member));
+  return search(call, id, filter, about);
+}
+
+/** Events of the deployment itself: API keys, the clock, restores. */
+export async function listDeploymentEvents(call: Call, filter: Omit<EventFilter, 'member'>): Promise<Page<Named<EventRow>>> {
+  allow(call, 'administer', null);
+  return search(call, DEPLOYMENT, filter, undefined);
+}
+
+/**
+ * In the order of the chain, whatever the clock did, so that whoever follows misses nothing. A time is looked up by index
+ * first: it becomes a stretch of the chain, and every other index ends in the sequence number.
+ */
+async function search(call: Call, chain: string, filter: EventFilter, about: SQL | undefined): Promise<Page<Named<EventRow>>> {
+  const { db } = call.store;
+  const newest = filter.newest === true;
+  const cursor = numeric(filter.cursor);
+  const stretch = filter.since === undefined && filter.until === undefined ? undefined : await stretchOf(db, chain, filter);
+  if (stretch === null) return { items: [], next: null };
+  const [actors, subjects] = [await actorsOf(call, filter.actor), await subjectsOf(call, chain, filter.subject)];
+  const rows = await db
+    .select()
+    .from(event)
+    .where(
+      and(
+        eq(event.authorityId, chain),
+        within(newest, cursor, stretch),
+        oneOf(event.actorId, actors),
+        oneOf(event.subjectId, subjects),
+        oneOf(event.type, filter.type),
+        about,
+        stretch && betweenTimes(filter),
+      ),
+    )
+    .orderBy(newest ? desc(event.seq) : asc(event.seq))
+    .limit(filter.limit + 1);
+  const found = page(rows, filter.limit, ({ seq }) => seq);
+  return { items: await withNames(call, found.items), next: found.next };
+}
+
+/** More keys than this never had one name. */
+const MOST = 50;
+
+/** Names may be given again: all keys that bear one are meant. */
+async function actorsOf(call: Call, actor: string | undefined): Promise<readonly string[] | undefined> {
+  if (actor === undefined) return undefined;
+  if (actor === SYSTEM.id) return [actor];
+  const rows = await call.store.db
+    .select({ id: apiKey.id })
+    .from(apiKey)
+    .where(or(eq(apiKey.id, actor), eq(apiKey.name, actor)))
+    .limit(MOST);
+  if (!rows.length) throw new Refusal('invalid_request', 'actor: no API key has this id or name; what the service does by itself is done by "system"');
+  return rows.map(({ id }) => id);
+}
+
+async function subjectsOf(call: Call, chain: string, subject: string | undefined): Promise<readonly string[] | undefined> {
+  if (subject === undefined) return undefined;
+  const { db } = call.store;
+  const [members, organizations, keys] = await Promise.all([
+    db
+      .select({ id: member.id })
+      .from(member)
+      .where(and(eq(member.authorityId, chain), eq(member.entityId, subject)))
+      .limit(1),
+    db
+      .select({ id: organization.id })
+      .from(organization)
+      .where(and(eq(organization.authorityId, chain), eq(organization.legalName, subject)))
+      .limit(1),
+    chain === DEPLOYMENT ? db.select({ id: apiKey.id }).from(apiKey).where(eq(apiKey.name, subject)).limit(MOST) : [],
+  ]);
+  return [subject, ...[...members, ...organizations, ...keys].map(({ id }) => id)];
+}
