@@ -4,7 +4,7 @@ import { readUrl } from '../federation/read-url.js';
 import { faultOfDatabaseUrl } from './database-url.js';
 
 /**
- * Everything that can be set, where from, and what it means. One table: help text, README and parsing agree. A secret comes from
+ * Everything that can be set, where from, and what it means. One table: help text, docs/settings.md and parsing agree. A secret comes from
  * its variable, or from the file that `<variable>_FILE` or `--<flag>-file` names; never from the command line itself.
  */
 export interface Setting {
