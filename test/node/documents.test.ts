@@ -6,3 +6,9 @@ it('the README is run as it is written: from the first start to the first member
   expect(stumbles).toEqual([]);
   expect(commands, 'it is looked at').toBeGreaterThan(15);
 });
+
+it('the page for operators too: lost and leaked tokens, keys, revocations, another folder, another URL, restores', async () => {
+  const { commands, stumbles } = await walk('docs/operate.md', { ports: [8080], folders: ['/etc/holdfast', '/var/lib/holdfast', '/srv/holdfast', '/backup'] });
+  expect(stumbles).toEqual([]);
+  expect(commands, 'it is looked at').toBeGreaterThan(30);
+});

@@ -66,10 +66,7 @@ export async function walk(document: string, { ports, folders, env = {} }: Walk)
     const fine = () => differs(step, there(said().out), there(said().err)) === undefined;
     const code = await (step.background ? until(fine) : ended);
     const fault = code === step.code ? differs(step, there(said().out), there(said().err)) : `it exits with ${code}\n${there(said().err)}${there(said().out)}`;
-    if (fault !== undefined) {
-      stumbles.push(`${document}:${step.line}: ${step.command}\n${fault}`);
-      break; // what follows stands on it
-    }
+    if (fault !== undefined) stumbles.push(`${document}:${step.line}: ${step.command}\n${fault}`);
   }
   return { commands: steps.length, stumbles };
 }

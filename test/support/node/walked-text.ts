@@ -54,7 +54,7 @@ const VARIES: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>'],
   [/<time> \((in )?\d+ \w+( ago)?\)/g, '<time>'],
   [/\b1[78]\d{8}\b/g, '<seconds>'],
-  [/\bhf_[\w-]+(…|\b)/g, '<token>'],
+  [/\bhf_(?:[\w-]+…?|…)/g, '<token>'],
   [/\b[a-z]{3}_[0-9a-z]+(…|\b)/g, '<id>'],
   [/\b[0-9a-f]{8}…[0-9a-f]{4}/g, '<hash>'],
   [/(?<![\w-])[\w-]{43}(?![\w-])/g, '<thumbprint>'],
