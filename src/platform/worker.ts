@@ -1,4 +1,4 @@
-import { createAdminApp } from '../admin/app.js';
+import { ADMIN_BASE, createAdminApp } from '../admin/app.js';
 import { sealedCustody } from '../keys/custody.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
@@ -69,7 +69,13 @@ function instanceOf(env: Bindings): Instance {
   }
   const instance: Instance = {
     seen: new Map(),
-    public: { published: publishedOnD1(env.DB, () => Date.now()), inbox: inboxOnD1(env.DB), now: seconds, development: config.development },
+    public: {
+      published: publishedOnD1(env.DB, () => Date.now()),
+      inbox: inboxOnD1(env.DB),
+      now: seconds,
+      development: config.development,
+      apiPage: `${ADMIN_BASE}/docs`,
+    },
     /** The first cron tick or admin request makes key and authority; a start that failed is tried again. */
     deployment() {
       started ??= start().catch((error: unknown) => {

@@ -50,7 +50,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const answering = opened.answer();
   const publicApp = createPublicApp(() => context);
   const { published, inbox } = answering;
-  const context = { published, inbox, now: deployment.now, development: config.development };
+  const context = { published, inbox, now: deployment.now, development: config.development, apiPage: `${ADMIN_BASE}/docs` };
   const admin = createAdminApp(() => deployment);
   const metrics =
     config.metricsPort === undefined ? undefined : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age });
@@ -123,6 +123,7 @@ export async function banner({ deployment, token, notice }: Serving, config: Con
       '',
     );
   lines.push(
+    `  in a browser         ${new URL(config.url).origin}/`,
     `  admin API            ${new URL(config.url).origin}${ADMIN_BASE}`,
     `  API page             ${new URL(config.url).origin}${ADMIN_BASE}/docs`,
     `  database             ${deployment.opened.name}`,
