@@ -23,7 +23,7 @@ body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1r
 h1{margin:.5rem 0 0;line-height:1.2}h2{margin:2rem 0 .5rem;padding-bottom:.25rem;border-bottom:1px solid var(--line);font-size:1.2rem}h3{margin:1rem 0 .25rem;font-size:1rem}
 p{margin:.5rem 0}.dim{color:var(--dim)}a{color:var(--link)}code,pre{font:14px/1.45 ui-monospace,monospace}
 pre{background:var(--soft);padding:.75rem;overflow:auto;border-radius:4px;overflow-wrap:normal}
-dl{display:grid;grid-template-columns:minmax(9rem,16rem) 1fr;gap:.3rem 1rem;margin:.5rem 0}dt{color:var(--dim)}dd{margin:0;min-width:0}
+dl{display:grid;grid-template-columns:minmax(9rem,21rem) 1fr;gap:.3rem 1rem;margin:.5rem 0}dt{color:var(--dim)}dd{margin:0;min-width:0}
 ul{margin:.25rem 0;padding-left:1.25rem}dd ul{padding:0;list-style:none}
 label{display:block;margin:.5rem 0}input{box-sizing:border-box;width:100%;font:inherit;padding:.4rem .5rem;border:1px solid var(--line);border-radius:4px}
 button{font:inherit;padding:.4rem 1rem;border:1px solid var(--line);border-radius:4px;background:var(--soft);color:inherit;cursor:pointer}
