@@ -222,8 +222,7 @@ export function readConfig(
   const adminToken = get('adminToken');
   if (adminToken !== undefined && !/^[\x21-\x7e]{16,512}$/.test(adminToken)) faults.push('HOLDFAST_ADMIN_TOKEN is not 16 to 512 visible ASCII characters');
   const organizationName = get('organizationName');
-  if (organizationName !== undefined && !isName(organizationName))
-    faults.push(`HOLDFAST_ORGANIZATION_NAME is not 1 to ${MAX_NAME} visible characters`);
+  if (organizationName !== undefined && !isName(organizationName)) faults.push(`HOLDFAST_ORGANIZATION_NAME is not 1 to ${MAX_NAME} visible characters`);
   const log = get('log') ?? 'info';
   if (!LEVELS.includes(log)) faults.push(`HOLDFAST_LOG: "${log.slice(0, 20)}" is none of ${LEVELS.join(', ')}`);
   const discovery = isOn('discovery', 'HOLDFAST_DISCOVERY');
