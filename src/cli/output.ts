@@ -30,9 +30,16 @@ export const composed = (text: string): string =>
     .map((part, n) => (n % 2 ? (part === BREAK ? '\n' : `\u001b[${part.slice(OWN.length)}`) : part))
     .join('');
 
+let called = 'npx holdfast';
+/** How a person calls this program from where he stands; texts say `npx holdfast`. */
+export function setCalled(as: string): void {
+  called = as;
+}
+export const asCalled = (text: string): string => text.replaceAll('npx holdfast', called);
+
 /** stdout carries data, stderr carries talk. */
-export const out = (text: string): void => void process.stdout.write(`${composed(text)}\n`);
-export const talk = (text: string): void => void process.stderr.write(`${composed(text)}\n`);
+export const out = (text: string): void => void process.stdout.write(`${asCalled(composed(text))}\n`);
+export const talk = (text: string): void => void process.stderr.write(`${asCalled(composed(text))}\n`);
 
 /** JSON says the same with these escaped, and a terminal obeys none of them: those of ASCII it escapes anyway. */
 const escaped = (char: string): string =>

@@ -4,7 +4,7 @@ import { readUrl } from '../federation/read-url.js';
 import { faultOfDatabaseUrl } from './database-url.js';
 
 /**
- * Everything that can be set, where from, and what it means. One table: help text, README and parsing agree. A secret comes from
+ * Everything that can be set, where from, and what it means. One table: help text, docs/settings.md and parsing agree. A secret comes from
  * its variable, or from the file that `<variable>_FILE` or `--<flag>-file` names; never from the command line itself.
  */
 export interface Setting {
@@ -23,6 +23,13 @@ export const SETTINGS: readonly Setting[] = [
     fallback: 'http://localhost:<port>',
     about:
       'where the deployment answers; the first authority gets it as its identifier, byte for byte, a final slash included (serve --entity-id gives it another). Loopback http means development mode',
+  },
+  {
+    name: 'organizationName',
+    env: 'HOLDFAST_ORGANIZATION_NAME',
+    flag: 'organization-name',
+    fallback: undefined,
+    about: 'what the first authority calls itself when it is made, its host if unset; changed later by: authority change main --metadata',
   },
   { name: 'port', env: 'HOLDFAST_PORT', flag: 'port', fallback: '8080', about: 'port to listen on' },
   { name: 'host', env: 'HOLDFAST_HOST', flag: 'host', fallback: '127.0.0.1', about: 'address to listen on' },
@@ -124,6 +131,7 @@ export const SETTINGS: readonly Setting[] = [
 
 export interface Config {
   readonly url: string;
+  readonly organizationName: string | undefined;
   readonly port: number;
   readonly host: string;
   readonly data: string;
@@ -160,6 +168,8 @@ export interface DatabaseAddress {
 
 export class ConfigError extends Error {}
 
+const MAX_NAME = 200;
+const isName = (text: string): boolean => text.trim() !== '' && text.length <= MAX_NAME && !/[\p{Cc}\p{Cf}]/u.test(text);
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /**
@@ -211,6 +221,8 @@ export function readConfig(
     faults.push('HOLDFAST_SEAL_KEY is not 32 bytes of base64; make one with: openssl rand -base64 32');
   const adminToken = get('adminToken');
   if (adminToken !== undefined && !/^[\x21-\x7e]{16,512}$/.test(adminToken)) faults.push('HOLDFAST_ADMIN_TOKEN is not 16 to 512 visible ASCII characters');
+  const organizationName = get('organizationName');
+  if (organizationName !== undefined && !isName(organizationName)) faults.push(`HOLDFAST_ORGANIZATION_NAME is not 1 to ${MAX_NAME} visible characters`);
   const log = get('log') ?? 'info';
   if (!LEVELS.includes(log)) faults.push(`HOLDFAST_LOG: "${log.slice(0, 20)}" is none of ${LEVELS.join(', ')}`);
   const discovery = isOn('discovery', 'HOLDFAST_DISCOVERY');
@@ -230,6 +242,7 @@ export function readConfig(
   if (faults.length) throw new ConfigError(faults.join('\n'));
   return {
     url,
+    organizationName,
     port,
     host: get('host') ?? '127.0.0.1',
     data: get('data') ?? './data',

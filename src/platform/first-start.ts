@@ -5,6 +5,7 @@ import { fillPlaces } from '../operations/authorities/fill-places.js';
 import { type Deployment, startingCall } from '../operations/call.js';
 import { insertMissing } from '../store/bulk.js';
 import type { SigningAlgorithm } from '../federation/entry.js';
+import { readUrl } from '../federation/read-url.js';
 import { authority, authorityKey, setting } from '../store/schema.js';
 
 export interface FirstStart {
@@ -22,9 +23,16 @@ const samePlace = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.
  * Make what a deployment needs to be of use: an owner key and a first authority, slug `main`, whose identifier is the
  * URL. Started again it finds both as they were.
  * @param entityId identifier of the first authority; the URL when absent
+ * @param organizationName what the first authority calls itself; its host when absent, which claims nothing that is not so
  * @throws Error when URL or identifier differ from those the deployment was created with, or the seal key does not open its keys
  */
-export async function firstStart(deployment: Deployment, url: string, adminToken: string | undefined, entityId?: string): Promise<FirstStart> {
+export async function firstStart(
+  deployment: Deployment,
+  url: string,
+  adminToken: string | undefined,
+  entityId?: string,
+  organizationName = readUrl(entityId ?? url)?.hostname ?? url,
+): Promise<FirstStart> {
   const { db } = deployment.store;
   const [known] = await db.select().from(setting).where(eq(setting.name, 'url')).limit(1);
   if (known && !samePlace(known.value, url)) {
@@ -48,7 +56,7 @@ export async function firstStart(deployment: Deployment, url: string, adminToken
     await createAuthority(startingCall(deployment), {
       slug: 'main',
       entityId: entityId ?? url,
-      metadata: { federation_entity: { organization_name: 'Holdfast' } },
+      metadata: { federation_entity: { organization_name: organizationName } },
     });
   if (!known) await deployment.store.write([insertMissing(setting, [{ name: 'url', value: url }])]);
   return {

@@ -16,7 +16,7 @@ export function openFirst<T extends NodeDeployment>(config: Config, open: () => 
     try {
       // Whoever held a lease has ended: what it was doing goes on at once.
       if (alone) await deployment.store.write([deployment.store.db.delete(lease)]);
-      const made = await firstStart(deployment, config.url, config.adminToken, entityId);
+      const made = await firstStart(deployment, config.url, config.adminToken, entityId, config.organizationName);
       if (made.token !== undefined) writeCredentials(config.data, { url: new URL(config.url).origin, token: made.token });
       return { ...made, deployment };
     } catch (error) {

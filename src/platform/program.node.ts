@@ -13,7 +13,7 @@ import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
 import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
-import { lines, multiline, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
+import { asCalled, lines, multiline, out, printJson, red, setCalled, showFindings, table, talk } from '../cli/output.js';
 import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
@@ -22,6 +22,7 @@ import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
 import { Refusal } from '../operations/refusal.js';
 import { backupCommands } from './backup-commands.node.js';
+import { calledAs } from './called-as.node.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { DamagedDatabase } from './damaged.js';
 import { databaseFile } from './files.node.js';
@@ -171,6 +172,7 @@ function createProgram(): Command {
     .option('--url <url>', 'where the server is [HOLDFAST_URL]')
     .option('--data <folder>', 'data folder [HOLDFAST_DATA, default ./data]')
     .showSuggestionAfterError()
+    .configureOutput({ writeOut: (text) => void process.stdout.write(asCalled(text)), writeErr: (text) => void process.stderr.write(asCalled(text)) })
     .exitOverride();
   localCommands(program);
   authorityCommands(program);
@@ -232,6 +234,7 @@ function report(error: unknown, json: boolean): number {
  * @returns the exit code. `failed`: what a failed start left open may keep the process alive, and whoever owns it ends it
  */
 export async function runProgram(args: readonly string[]): Promise<{ readonly code: number; readonly failed: boolean }> {
+  setCalled(calledAs(process.argv[1] ?? 'holdfast', process.cwd(), process.env['PATH'] ?? ''));
   const program = createProgram();
   inherit(program);
   try {

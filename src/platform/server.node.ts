@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { createServer as createSocket } from 'node:net';
 import { serve } from '@hono/node-server';
 
 /** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
@@ -29,7 +30,10 @@ export interface ListenOptions {
 export function listen(fetch: (request: Request) => Response | Promise<Response>, { host, port, tls }: ListenOptions): Promise<Listening> {
   const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES };
   return new Promise((resolve, reject) => {
-    const secure = tls && { createServer: createTlsServer, serverOptions: { ...limits, cert: readFileSync(tls.cert), key: readFileSync(tls.key) } };
+    const secure = tls && {
+      createServer: createTlsServer,
+      serverOptions: { ...limits, cert: pemOf('HOLDFAST_TLS_CERT', tls.cert), key: pemOf('HOLDFAST_TLS_KEY', tls.key) },
+    };
     const server = serve({ fetch, hostname: host, port, ...(secure ?? { serverOptions: limits }) }, (info) =>
       resolve({ port: info.port, stop: () => stop(server as Server) }),
     ) as Server;
@@ -37,6 +41,24 @@ export function listen(fetch: (request: Request) => Response | Promise<Response>
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} on ${host} is taken; choose another with HOLDFAST_PORT`) : error),
     );
+  });
+}
+
+function pemOf(variable: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new Error(`${variable}: cannot read ${file} (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+  }
+}
+
+/** @throws Error when the port of the metrics is taken: they listen last, when everything else is there */
+export function expectFree(host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = createSocket().once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} on ${host} is taken; choose another with HOLDFAST_METRICS_PORT`) : error),
+    );
+    probe.listen(port, host, () => probe.close(() => resolve()));
   });
 }
 

@@ -1,4 +1,4 @@
-import { createAdminApp } from '../admin/app.js';
+import { ADMIN_BASE, createAdminApp } from '../admin/app.js';
 import { sealedCustody } from '../keys/custody.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
@@ -27,6 +27,7 @@ export interface Bindings {
   readonly HOLDFAST_URL: string;
   readonly HOLDFAST_SEAL_KEY?: string;
   readonly HOLDFAST_ADMIN_TOKEN?: string;
+  readonly HOLDFAST_ORGANIZATION_NAME?: string;
 }
 
 interface Instance {
@@ -51,7 +52,8 @@ const instances = new WeakMap<D1Database, Instance>();
 function instanceOf(env: Bindings): Instance {
   const known = instances.get(env.DB);
   if (known) return known;
-  const config = readConfig({ HOLDFAST_URL: env.HOLDFAST_URL, HOLDFAST_SEAL_KEY: env.HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN: env.HOLDFAST_ADMIN_TOKEN });
+  const { HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME } = env;
+  const config = readConfig({ HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME });
   const store = openStore(env.DB, seconds);
   let started: Promise<Deployment> | undefined;
   async function start(): Promise<Deployment> {
@@ -64,12 +66,18 @@ function instanceOf(env: Bindings): Instance {
       clock: trustedClock(CLOCK, { development: config.development }),
       development: config.development,
     });
-    await firstStart(deployment, config.url, config.adminToken);
+    await firstStart(deployment, config.url, config.adminToken, undefined, config.organizationName);
     return deployment;
   }
   const instance: Instance = {
     seen: new Map(),
-    public: { published: publishedOnD1(env.DB, () => Date.now()), inbox: inboxOnD1(env.DB), now: seconds, development: config.development },
+    public: {
+      published: publishedOnD1(env.DB, () => Date.now()),
+      inbox: inboxOnD1(env.DB),
+      now: seconds,
+      development: config.development,
+      apiPage: `${ADMIN_BASE}/docs`,
+    },
     /** The first cron tick or admin request makes key and authority; a start that failed is tried again. */
     deployment() {
       started ??= start().catch((error: unknown) => {

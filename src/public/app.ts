@@ -6,6 +6,7 @@ import { answer } from './answer.js';
 import { AnyPathRouter } from './any-path-router.js';
 import { authenticate, type CallerContext } from './caller.js';
 import { readForm } from './form.js';
+import { type HomePlace, homeTable, serveHome, wantsPage } from './home.js';
 import { MAX_URL, parametersOf, queryOf } from './parameters.js';
 import { placeOf, type Route, routeTable } from './routes.js';
 import type { Spelled } from './serve-artefact.js';
@@ -20,18 +21,25 @@ export type PublicContext = CallerContext;
 export function createPublicApp<Bindings extends object>(contextOf: (bindings: Bindings) => PublicContext): Hono<{ Bindings: Bindings }> {
   // The whole URL is the path: it is read from the request once, and may lead to the answer at once.
   const app = new Hono<{ Bindings: Bindings }>({ router: new AnyPathRouter(), getPath: (request) => request.url });
-  let table: { readonly of: readonly ServedAuthority[]; readonly routes: ReadonlyMap<string, Route> } | undefined;
+  let table:
+    | { readonly of: readonly ServedAuthority[]; readonly routes: ReadonlyMap<string, Route>; readonly homes: ReadonlyMap<string, HomePlace> }
+    | undefined;
 
   /** Where a URL leads; a response when it leads nowhere, or nothing of it may be served. */
   const find = (c: Context, context: PublicContext): MaybePromise<Route | Response> => {
     const { development } = context;
     return andThen(context.published.authorities(), (authorities) => {
-      if (table?.of !== authorities) table = { of: authorities, routes: routeTable(authorities, development) };
-      const route = table.routes.get(placeOf(c.req.path, development));
-      if (!route) return nowhere(c);
+      if (table?.of !== authorities) table = { of: authorities, routes: routeTable(authorities, development), homes: homeTable(authorities, development) };
+      const place = placeOf(c.req.path, development);
+      const route = table.routes.get(place);
+      if (!route) return elsewhere(c, context, table.homes.get(place));
       return route.authority.withheld ? withheld(c) : route;
     });
   };
+
+  /** A page for whoever reads with a browser; who asks for anything else is told what an endpoint tells. */
+  const elsewhere = (c: Context, context: PublicContext, home: HomePlace | undefined): MaybePromise<Response> =>
+    home && ['GET', 'HEAD'].includes(c.req.method) && wantsPage(c.req.raw.headers.get('accept')) ? serveHome(c, context, home) : nowhere(c);
 
   /** Before the first authority is made there is nothing to say "not found" about. */
   const nowhere = (c: Context): Response =>

@@ -8,6 +8,8 @@ export interface CallerContext {
   readonly inbox: Inbox | undefined;
   readonly now: () => number;
   readonly development: boolean;
+  /** Path of the page about the admin API, where one is served. */
+  readonly apiPage?: string;
 }
 
 export type Caller =

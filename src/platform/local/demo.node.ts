@@ -22,31 +22,43 @@ interface Running {
   stop(): Promise<void>;
 }
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createSocket().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
+/** Each run has the same ports, and so says the same, unless another program has one of them. */
+const PORTS = [7110, 7120, 7130, 7140, 7150];
+
+const isFree = (port: number): Promise<number | undefined> =>
+  new Promise((resolve) => {
+    const probe = createSocket().once('error', () => resolve(undefined));
+    probe.listen(port, '127.0.0.1', () => {
+      const { port: bound } = probe.address() as AddressInfo;
+      probe.close(() => resolve(bound));
     });
   });
 
+async function freePort(ports: number[]): Promise<number> {
+  const port = (await isFree(ports.shift() ?? 0)) ?? (await isFree(0));
+  if (port === undefined) throw new Error('no port of 127.0.0.1 is free');
+  return port;
+}
+
 /** A whole Holdfast: its own database, key, port. */
-async function authority(folder: string, name: string): Promise<Running & { readonly client: Client }> {
-  const port = await freePort();
-  const config = readConfig({ HOLDFAST_PORT: String(port), HOLDFAST_DATA: join(folder, name), HOLDFAST_LOG: 'warn' });
+async function authority(folder: string, name: string, ports: number[]): Promise<Running & { readonly client: Client }> {
+  const port = await freePort(ports);
+  // Nothing is looked at before it is asked for: a configuration seen too early would be used again for a minute, and a mark
+  // that the anchor has recognized since would not count.
+  const config = readConfig({ HOLDFAST_PORT: String(port), HOLDFAST_DATA: join(folder, name), HOLDFAST_LOG: 'warn', HOLDFAST_DISCOVERY: 'off' });
   const serving = await startServer(config);
   return { id: config.url, client: createClient({ url: config.url, token: serving.token }), stop: () => serving.stop() };
 }
 
 interface Leaf extends Running {
+  readonly kid: string;
   /** Marks it shows in its configuration. */
   readonly marks: { readonly trust_mark_type: string; readonly trust_mark: string }[];
 }
 
 /** A leaf: a few lines of HTTP that publish a configuration signed with a key of its own. */
-async function leaf(superior: string, metadataOf: (id: string) => Metadata): Promise<Leaf> {
-  const id = `http://127.0.0.1:${await freePort()}`;
+async function leaf(superior: string, ports: number[], metadataOf: (id: string) => Metadata): Promise<Leaf> {
+  const id = `http://127.0.0.1:${await freePort(ports)}`;
   const custody = sealedCustody(await importSealKey(newSealKey()));
   const key = await custody.generate('leaf', 'ES256');
   const signer = await custody.signer({ id: 'leaf', ...key });
@@ -67,6 +79,7 @@ async function leaf(superior: string, metadataOf: (id: string) => Metadata): Pro
   await new Promise<void>((done) => server.listen(Number(new URL(id).port), '127.0.0.1', done));
   return {
     id,
+    kid: key.jwk.kid ?? '',
     marks,
     stop: () =>
       new Promise((done) => {
@@ -74,6 +87,19 @@ async function leaf(superior: string, metadataOf: (id: string) => Metadata): Pro
         server.closeAllConnections();
       }),
   };
+}
+
+/** What is another one in each run, as what it is: keys by whose they are, times by how far they are. */
+function plain(text: string, names: ReadonlyMap<string, string>, now: number): string {
+  const far = (time: string) => {
+    const hours = (Date.parse(time) / 1000 - now) / 3600;
+    return hours > 36 ? `${Math.round(hours / 24)} d` : `${Math.round(hours)} h`;
+  };
+  const known = [...names].reduce((all, [kid, name]) => all.replaceAll(kid, name).replaceAll(`key ${kid.slice(0, 8)}…`, name), text);
+  return known.replace(
+    /(expires|until) (\d{4}-\d\d-\d\dT[\d:.]+Z)/g,
+    (_, word: string, time: string) => `${word === 'until' ? 'for' : 'expires in'} ${far(time)}`,
+  );
 }
 
 /** Run a verifier, which shares none of our code, as a process of its own. */
@@ -106,23 +132,33 @@ const POLICY = {
 
 /** A small federation on loopback: built, verified by a stranger's script, cut. @returns the exit code */
 export async function demo(print: (text: string) => void): Promise<number> {
-  const started = performance.now();
+  const ports = [...PORTS];
+  const names = new Map<string, string>();
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-demo-'));
   const running: Running[] = [];
   let step = 0;
   const say = (text: string) => print(`\n${++step}. ${text}`);
-  const indent = (text: string) => print(text.replace(/^/gm, '   '));
+  const indent = (text: string) => print(plain(text, names, seconds()).replace(/^/gm, '   '));
   try {
-    const anchor = await authority(folder, 'anchor');
-    const intermediate = await authority(folder, 'intermediate');
+    const anchor = await authority(folder, 'anchor', ports);
+    const intermediate = await authority(folder, 'intermediate', ports);
     running.push(anchor, intermediate);
     await intermediate.client.send('PATCH', '/authorities/main', {
       authority_hints: [anchor.id],
       metadata: { federation_entity: { organization_name: 'Intermediate' } },
     });
-    const provider = await leaf(intermediate.id, (id) => ({ openid_provider: { issuer: id } }));
-    const party = await leaf(intermediate.id, (id) => ({ openid_relying_party: { redirect_uris: [`${id}/cb`], client_registration_types: ['automatic'] } }));
+    const provider = await leaf(intermediate.id, ports, (id) => ({ openid_provider: { issuer: id } }));
+    const party = await leaf(intermediate.id, ports, (id) => ({
+      openid_relying_party: { redirect_uris: [`${id}/cb`], client_registration_types: ['automatic'] },
+    }));
     running.push(provider, party);
+    const [anchorKeys, intermediateKeys] = [await keysOf(anchor), await keysOf(intermediate)];
+    for (const [{ keys }, whose] of [
+      [anchorKeys, 'the anchor’s key'],
+      [intermediateKeys, 'the intermediate’s key'],
+    ] as const)
+      for (const { kid } of keys) if (kid !== undefined) names.set(kid, whose);
+    names.set(provider.kid, 'the provider’s key').set(party.kid, 'the party’s key');
     say('Four entities answer on loopback, each with its own keys');
     indent(`trust anchor   ${anchor.id}\nintermediate   ${intermediate.id}\nprovider       ${provider.id}\nrelying party  ${party.id}`);
 
@@ -138,10 +174,9 @@ export async function demo(print: (text: string) => void): Promise<number> {
         entity_id: id,
         activate: true,
       });
-      indent(`${member.entity_id} is ${member.state}, key ${member.jwks.keys[0]?.kid}`);
+      indent(`${member.entity_id} is ${member.state}, by ${member.jwks.keys[0]?.kid}`);
     }
 
-    const [anchorKeys, intermediateKeys] = [await keysOf(anchor), await keysOf(intermediate)];
     const [anchors, resolvers] = [join(folder, 'anchors.json'), join(folder, 'resolvers.json')];
     writeFileSync(anchors, JSON.stringify({ [anchor.id]: anchorKeys }));
     writeFileSync(resolvers, JSON.stringify({ [intermediate.id]: intermediateKeys }));
@@ -169,13 +204,13 @@ export async function demo(print: (text: string) => void): Promise<number> {
     expect(await resolved(party.id), true);
 
     say('A client that does not fit the policy is refused, and told why');
-    const odd = await leaf(intermediate.id, () => ({ oauth_client: { client_name: 'Odd', token_endpoint_auth_method: 'client_secret_basic' } }));
+    const odd = await leaf(intermediate.id, ports, () => ({ oauth_client: { client_name: 'Odd', token_endpoint_auth_method: 'client_secret_basic' } }));
     running.push(odd);
     await intermediate.client.send('POST', main('members'), { entity_id: odd.id, activate: true });
     const explained = await intermediate.client.send<Explained>('POST', main('explain'), { entity_id: odd.id, trust_anchor: anchor.id });
     for (const { trust_anchor: under, state, error, findings = [] } of explained.under) {
       indent(`under ${under}: ${state} (${error})`);
-      for (const { code, where, detail, clause, fix } of findings) indent(`   ${code} at ${where}: ${detail}\n   ${clause} — ${fix}`);
+      for (const { code, where, detail, clause, fix } of findings) indent(`   ${code} at ${where}: ${detail}\n   ${clause}: ${fix}`);
       if (error !== 'invalid_metadata') throw new Error('the policy did not refuse it');
     }
 
@@ -187,11 +222,11 @@ export async function demo(print: (text: string) => void): Promise<number> {
     const issued = await intermediate.client.get<{ items: { jti: string; reason: string | null; revoked_at: number | null }[] }>(
       main('marks', items[0]?.id ?? '', 'issued'),
     );
-    indent(`trust mark ${issued.items[0]?.jti}: ${issued.items[0]?.revoked_at === null ? 'active' : `revoked (${issued.items[0]?.reason})`}`);
+    indent(`trust mark ${MARK}: ${issued.items[0]?.revoked_at === null ? 'active' : `revoked (${issued.items[0]?.reason})`}`);
     if (issued.items[0]?.revoked_at === null) throw new Error('the mark of a suspended member is still active');
     indent('the provider beside it keeps its chain:');
     expect(await chainOf(provider.id), true);
-    print(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
+    print('\nDone.');
     return 0;
   } catch (error) {
     print(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);

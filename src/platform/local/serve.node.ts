@@ -15,7 +15,7 @@ import { onChange, readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
 import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
 import { createRoot } from '../root.js';
-import { type Listening, listen } from '../server.node.js';
+import { expectFree, type Listening, listen } from '../server.node.js';
 import { type DiscoveryThread, discoveryThread, type ThreadLimits } from './discovery-thread.node.js';
 import { headMemory } from './head-memory.node.js';
 import { inTurns } from './in-turns.node.js';
@@ -38,8 +38,37 @@ export interface ServeOptions {
   readonly thread?: ThreadLimits | undefined;
 }
 
-/** Start everything in one process: public plane, admin API and background work here, what reads strangers in a thread of its own. */
-export async function startServer(config: Config, { entityId, thread }: ServeOptions = {}): Promise<Serving> {
+/**
+ * Start everything in one process: public plane, admin API and background work here, what reads strangers in a thread of its own.
+ * The ports are taken and the files read before anything is made, so that a start that fails leaves nothing behind; until all of it
+ * is there the answer is 503.
+ */
+export async function startServer(config: Config, options: ServeOptions = {}): Promise<Serving> {
+  if (config.metricsPort !== undefined) await expectFree(config.metricsHost, config.metricsPort);
+  let answer: (request: Request) => Response | Promise<Response> = starting;
+  const listening = await listen((request) => answer(request), config);
+  try {
+    return await startBehind(config, options, listening, (root) => {
+      answer = root;
+    });
+  } catch (error) {
+    await listening.stop();
+    throw error;
+  }
+}
+
+const starting = (): Response =>
+  Response.json(
+    { error: 'temporarily_unavailable', error_description: 'it is starting' },
+    { status: 503, headers: { 'retry-after': '5', 'cache-control': 'no-store' } },
+  );
+
+async function startBehind(
+  config: Config,
+  { entityId, thread }: ServeOptions,
+  listening: Listening,
+  open: (root: (request: Request) => Response | Promise<Response>) => void,
+): Promise<Serving> {
   const log = createLog(config.log);
   const ground = await groundOf(config);
   const discovery = discoveryThread({ ground, discovery: config.discovery && config.turns, log, ...thread });
@@ -50,13 +79,13 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
   const answering = opened.answer();
   const publicApp = createPublicApp(() => context);
   const { published, inbox } = answering;
-  const context = { published, inbox, now: deployment.now, development: config.development };
+  const context = { published, inbox, now: deployment.now, development: config.development, apiPage: `${ADMIN_BASE}/docs` };
   const admin = createAdminApp(() => deployment);
   const metrics =
     config.metricsPort === undefined ? undefined : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age });
   const told = onChange(({ ready, reasons }) => (ready ? log.info('ready again') : log.warn({ reasons }, 'not ready')));
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment).then(told) });
-  const listening = await listen(measure(logRequests(log, root), metrics), config);
+  open(measure(logRequests(log, root), metrics));
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
   discovery.start();
@@ -124,6 +153,7 @@ export async function banner({ deployment, token, notice }: Serving, config: Con
       '',
     );
   lines.push(
+    `  in a browser         ${new URL(config.url).origin}/`,
     `  admin API            ${new URL(config.url).origin}${ADMIN_BASE}`,
     `  API page             ${new URL(config.url).origin}${ADMIN_BASE}/docs`,
     `  database             ${deployment.opened.name}`,

@@ -1,0 +1,61 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { calledAs } from '../../src/platform/called-as.node.js';
+import { tempFolder } from '../support/process.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The package as it is published, installed in a folder that has nothing else. */
+function installed(): string {
+  const folder = tempFolder();
+  execFileSync('npm', ['pack', '--ignore-scripts', '--offline', '--silent', '--pack-destination', folder], { cwd: ROOT });
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  execFileSync('tar', ['-xzf', `holdfast-${version}.tgz`], { cwd: folder });
+  const app = join(folder, 'app');
+  mkdirSync(join(app, 'node_modules', '.bin'), { recursive: true });
+  renameSync(join(folder, 'package'), join(app, 'node_modules', 'holdfast'));
+  symlinkSync(join(ROOT, 'node_modules'), join(app, 'node_modules', 'holdfast', 'node_modules'));
+  symlinkSync('../holdfast/dist/platform/main.node.js', join(app, 'node_modules', '.bin', 'holdfast'));
+  return app;
+}
+
+it('the packed package runs the demo in a terminal, and says what the README prints', () => {
+  const app = installed();
+  const { status, stdout } = spawnSync('script', ['-qec', 'node_modules/.bin/holdfast demo', '/dev/null'], {
+    cwd: app,
+    env: { PATH: process.env['PATH'] ?? '', HOME: app, TERM: 'xterm-256color' },
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
+  const said = stdout.replaceAll('\r\n', '\n');
+  expect(status, said).toBe(0);
+  expect(said, 'nothing is broken on its way to the terminal').not.toMatch(/\uFFFD/);
+  expect(said, 'nothing that differs from run to run').not.toMatch(/\d{4}-\d\d-\d\dT|(?<![\w-])[\w-]{43}(?![\w-])/);
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const printed = /\n```\n(3\. A script[\s\S]*?)\n```\n/.exec(readme)?.[1]?.split('\n').filter(Boolean) ?? [];
+  expect(printed.length).toBeGreaterThan(8);
+  // The ports are others where another program has one of them.
+  const masked = (text: string) => text.replaceAll(/:\d{4,5}|%3A\d{4,5}/g, ':<port>');
+  for (const line of printed) expect(masked(said)).toContain(masked(line));
+});
+
+it('commands are named as they can be called where somebody stands, and none has npm fetch a package', () => {
+  const folder = tempFolder();
+  const script = join(folder, 'lib', 'main.node.js');
+  const bin = join(folder, 'bin', 'holdfast');
+  for (const one of ['lib', 'bin', 'elsewhere', 'clone/deep', 'clone/node_modules/.bin']) mkdirSync(join(folder, one), { recursive: true });
+  writeFileSync(script, '');
+  symlinkSync('../lib/main.node.js', bin);
+  symlinkSync(script, join(folder, 'clone', 'node_modules', '.bin', 'holdfast'));
+  const path = ['/nowhere', join(folder, 'bin')].join(delimiter);
+  expect(calledAs(script, join(folder, 'clone'), ''), 'in the clone').toBe('npx holdfast');
+  expect(calledAs(script, join(folder, 'clone', 'deep'), ''), 'and below it').toBe('npx holdfast');
+  expect(calledAs(bin, join(folder, 'elsewhere'), path), 'installed for all').toBe('holdfast');
+  expect(calledAs(script, join(folder, 'elsewhere'), ''), 'started by its file').toBe(`node ${script}`);
+  expect(calledAs(script, folder, ''), 'from beside it').toBe('node lib/main.node.js');
+  writeFileSync(join(folder, 'elsewhere', 'holdfast'), '');
+  expect(calledAs(script, join(folder, 'bin'), join(folder, 'elsewhere')), 'another program of that name').toBe(`node ${script}`);
+});
