@@ -1,6 +1,7 @@
 import type { JwkSet } from '../federation/entry.js';
 import type { Walk } from '../rp/entry.node.js';
-import type { Resolver } from './resolve.js';
+
+export type Resolver = (subject: string, anchors: Readonly<Record<string, JwkSet>>) => Promise<Walk>;
 
 /** What one anchor says of a subject. `elsewhere`: no superior of the subject leads there, so no chain was to be expected. */
 export interface AnchorVerdict {

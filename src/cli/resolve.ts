@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import type { JwkSet, TrustChain } from '../federation/entry.js';
-import type { Walk, WalkStep } from '../rp/entry.node.js';
+import type { WalkStep } from '../rp/entry.node.js';
 import { expectEntityId } from './entity-id.js';
-import { type AnchorVerdict, verdicts } from './resolve-anchors.js';
+import { type AnchorVerdict, type Resolver, verdicts } from './resolve-anchors.js';
 import { clean, dim, green, jsonLines, lines, out, red, showFindings, talk, when } from './output.js';
 import { globals, readJson, show } from './shell.js';
-
-export type Resolver = (subject: string, anchors: Readonly<Record<string, JwkSet>>) => Promise<Walk>;
 
 interface AuthorityView {
   readonly slug: string;

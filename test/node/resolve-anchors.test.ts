@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { verdicts } from '../../src/cli/resolve-anchors.js';
-import type { Resolver } from '../../src/cli/resolve.js';
+import { type Resolver, verdicts } from '../../src/cli/resolve-anchors.js';
 import type { Walk } from '../../src/rp/entry.node.js';
 
 const [MAIN, INTER, OTHER] = ['https://main.example.org', 'https://inter.example.org', 'https://other.example.org'];

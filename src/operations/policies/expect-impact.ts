@@ -5,8 +5,13 @@ import type { Call } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { publishedPolicy } from '../registry.js';
 import type { JobRow } from '../jobs/jobs.js';
-import type { Acceptance } from './policies.js';
 import { impactOf, unknownIn } from './policy-impact.js';
+
+/** What whoever publishes takes upon himself. */
+export interface Acceptance {
+  readonly acceptBreaks?: boolean;
+  readonly acceptUnknown?: boolean;
+}
 
 /** What members declare changes without us: so long (seconds) an impact counts. */
 const COUNTS_FOR = 24 * 60 * 60;

@@ -6,7 +6,7 @@ import { authority, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { asErrors, asWarnings, isError, type Judged, type WithFindings } from '../judged.js';
 import { policyNotices, type Subjects } from './policy-notices.js';
-import { expectImpact } from './expect-impact.js';
+import { type Acceptance, expectImpact } from './expect-impact.js';
 import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { type PolicyInput, type PolicyPreview, replay } from './policy-replay.js';
 import { preflight } from '../members/preflight.js';
@@ -107,10 +107,6 @@ export async function findPolicy(call: Call, authorityId: string, version: numbe
   return row;
 }
 
-export interface Acceptance {
-  readonly acceptBreaks?: boolean;
-  readonly acceptUnknown?: boolean;
-}
 export type Publication = WithFindings<{ readonly policy: PolicyRow; readonly jobId: string | null }>;
 
 /**
