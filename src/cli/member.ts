@@ -3,7 +3,7 @@ import type { Finding } from '../federation/entry.js';
 import { CliError } from './client.js';
 import { inspectStatement } from './inspect.js';
 import { clean, green, out, pass, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
-import { confirm, globals, path, readInput, readJson, show } from './shell.js';
+import { collect, confirm, globals, path, readInput, readJson, show } from './shell.js';
 import { watchMemberCommands } from './watch-members.js';
 
 export interface MemberView {
@@ -49,14 +49,14 @@ interface EnrollOptions {
   readonly jwks?: string;
   readonly pem?: string;
   readonly entityConfiguration?: string;
-  readonly type?: string[];
+  readonly type: string[];
   readonly intermediate?: boolean;
   readonly metadata?: string;
   readonly constraints?: string;
   readonly organization?: string;
   readonly vetting?: boolean;
   readonly readmit?: string;
-  readonly waive?: string[];
+  readonly waive: string[];
   readonly ecLocation?: string;
   readonly domainControl?: string;
   readonly dryRun?: boolean;
@@ -75,7 +75,7 @@ async function enroll(entityId: string, options: EnrollOptions, command: Command
       talk(`Pre-flight of ${entityId}: ${report.findings.length === 0 ? green('no findings') : `${report.findings.length} finding(s)`}`);
       if (report.findings.length) talk(showFindings(report.findings));
     }
-    const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !(options.waive?.includes(code) && report.waivable.includes(code)));
+    const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !(options.waive.includes(code) && report.waivable.includes(code)));
     if (blocking.length) throw new CliError(4, notEnrolled(blocking, report.waivable, configuration !== undefined), json ? report.findings : [], 'findings');
     if (options.dryRun) return show(json, report, () => talk('Dry run: nothing was changed.'));
   } else if (options.dryRun) throw new CliError(2, '--dry-run shows what pre-flight finds; with --jwks or --pem there is none');
@@ -104,7 +104,7 @@ function notEnrolled(errors: Report['findings'], waivable: readonly string[], gi
   }
   const accepted = codes.filter((code) => waivable.includes(code));
   const rest = codes.filter((code) => !waivable.includes(code));
-  if (accepted.length) ways.push(`accept by name what can be waived (--waive ${accepted.join(' ')})`);
+  if (accepted.length) ways.push(`accept by name what can be waived (${accepted.map((code) => `--waive ${code}`).join(' ')})`);
   const last = ways.pop();
   const stubborn = rest.length ? ` (${rest.join(', ')} cannot be waived)` : '';
   return `not enrolled: ${errors.length} error(s)${stubborn}. ${ways.length ? `${ways.join(', ')}, or ${last}` : last}`;
@@ -117,12 +117,12 @@ function enrollment(entityId: string, options: EnrollOptions, configuration: str
     ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }),
     ...(options.pem !== undefined && { pem: readInput(options.pem) }),
     ...(configuration !== undefined && { entity_configuration: configuration }),
-    ...(options.type && { entity_types: options.type }),
+    ...(options.type.length && { entity_types: options.type }),
     ...(options.intermediate && { intermediate: true }),
     ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
     ...(options.constraints !== undefined && { constraints: readJson(options.constraints) }),
     ...(options.organization !== undefined && { organization: options.organization }),
-    ...(options.waive && { waive: options.waive }),
+    ...(options.waive.length && { waive: options.waive }),
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
     ...shownBy(options.domainControl),
     ...(options.readmit !== undefined && { readmit: options.readmit }),
@@ -254,14 +254,19 @@ export function memberCommands(program: Command): void {
     .option('--jwks <file>', 'its public keys as a JWK Set (no pre-flight)')
     .option('--pem <file>', 'its public keys as PEM (no pre-flight)')
     .option('--entity-configuration <file>', 'its entity configuration, for a member that is not reachable')
-    .option('--type <type...>', 'entity types')
+    .option('--type <type>', 'entity type; repeat for several', collect, [])
     .option('--intermediate', 'it has subordinates of its own')
     .option('--metadata <file>', 'metadata to put into the statement (JSON)')
     .option('--constraints <file>', 'constraints to put into the statement (JSON)')
     .option('--organization <name>', 'the legal body: id or legal name')
     .option('--vetting', 'do not activate: the member waits in state vetting')
     .option('--readmit <reason>', 'take back a member that was revoked or archived')
-    .option('--waive <code...>', 'accept findings by name: policy_violation, policy_operator_type, key_of_authority, identifier_respelled')
+    .option(
+      '--waive <code>',
+      'accept a finding by name: policy_violation, policy_operator_type, key_of_authority, identifier_respelled; repeat for several',
+      collect,
+      [],
+    )
     .option('--ec-location <url>', 'where it publishes its entity configuration, when not at its well-known URL')
     .option('--domain-control <how>', DOMAIN_CONTROL)
     .option('--dry-run', 'show what pre-flight finds and change nothing')
@@ -351,9 +356,9 @@ export function memberCommands(program: Command): void {
     .command('host <id> [file]')
     .description('serve the entity configuration that the member signed (a compact JWT in a file, or -), for leafs without a web server')
     .option('--domain-control <how>', DOMAIN_CONTROL)
-    .option('--waive <code...>', 'accept by name: identifier_respelled')
+    .option('--waive <code>', 'accept by name: identifier_respelled', collect, [])
     .option('--end', 'serve it no longer')
-    .action(async (id: string, file: string | undefined, options: { end?: boolean; domainControl?: string; waive?: string[] }, command: Command) => {
+    .action(async (id: string, file: string | undefined, options: { end?: boolean; domainControl?: string; waive: string[] }, command: Command) => {
       const { client, authority, json } = globals(command);
       if (!options.end && file === undefined) throw new CliError(2, 'which configuration? npx holdfast member host <id> <file>');
       const one = options.end
@@ -361,7 +366,7 @@ export function memberCommands(program: Command): void {
         : await client.send<MemberView>('PUT', base(authority, id, 'configuration'), {
             entity_configuration: readInput(file ?? '-').trim(),
             ...shownBy(options.domainControl),
-            ...(options.waive && { waive: options.waive }),
+            ...(options.waive.length && { waive: options.waive }),
           });
       show(json, one, () => {
         describe(one);
@@ -390,14 +395,14 @@ export function memberCommands(program: Command): void {
     .option('--jwks <file>')
     .option('--pem <file>')
     .requiredOption('--reason <text>')
-    .option('--waive <code...>', 'accept by name: key_of_authority')
-    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string; waive?: string[] }, command: Command) => {
+    .option('--waive <code>', 'accept by name: key_of_authority', collect, [])
+    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string; waive: string[] }, command: Command) => {
       const { client, authority, json } = globals(command);
       const one = await client.send<MemberView>('PUT', base(authority, id, 'keys'), {
         ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }),
         ...(options.pem !== undefined && { pem: readInput(options.pem) }),
         reason: options.reason,
-        ...(options.waive && { waive: options.waive }),
+        ...(options.waive.length && { waive: options.waive }),
       });
       show(json, one, () => {
         describe(one);

@@ -7,6 +7,7 @@ import { keyCommands } from '../cli/key.js';
 import { policyCommands } from '../cli/policy.js';
 import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
+import { unambiguous } from '../cli/arguments.js';
 import { inspectCommand } from '../cli/inspect.js';
 import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
@@ -161,7 +162,7 @@ async function fetchArtefact(url: string): Promise<string> {
   }
 }
 
-function createProgram(): Command {
+export function createProgram(): Command {
   const program = new Command('holdfast')
     .description('OpenID Federation 1.0 trust anchor and intermediate')
     .version(version)
@@ -234,7 +235,7 @@ export async function runProgram(args: readonly string[]): Promise<{ readonly co
   inherit(program);
   try {
     process.exitCode = 0;
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(unambiguous(program, args), { from: 'user' });
     return { code: process.exitCode, failed: false };
   } catch (error) {
     return { code: report(error, args.includes('--json')), failed: true };
