@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Finding, JwkSet } from '../federation/entry.js';
 import { CliError } from './client.js';
 import { clean, dim, green, lines, out, printJson, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
+import { whole } from './kinds.js';
 import { listingCommand } from './listings.js';
 import { collect, globals, type Page, path, readInput, readJson, show } from './shell.js';
 
@@ -280,10 +281,10 @@ function graphCommands(program: Command): void {
     .command('tree')
     .description('the federation below an anchor as the last crawl found it')
     .option('--anchor <entity-id>', 'default: the authority itself')
-    .option('--depth <n>', 'levels shown', '10')
-    .action(async (options: { anchor?: string; depth: string }, command: Command) => {
+    .option('--depth <n>', 'levels shown', whole, 10)
+    .action(async (options: { anchor?: string; depth: number }, command: Command) => {
       const graph = await readGraph(command, options.anchor);
-      show(globals(command).json, graph, () => printTree(graph, Number(options.depth)));
+      show(globals(command).json, graph, () => printTree(graph, options.depth));
     });
   program
     .command('graph')

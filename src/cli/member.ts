@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Finding } from '../federation/entry.js';
 import { CliError } from './client.js';
+import { whole } from './kinds.js';
 import { inspectStatement } from './inspect.js';
 import { clean, green, out, pass, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
 import { collect, confirm, globals, path, readInput, readJson, show } from './shell.js';
@@ -241,11 +242,6 @@ const SEEN: Readonly<Record<string, string>> = {
   resume: 'the version you have looked at (member show); needed when the member was changed while it was suspended',
 };
 
-function versionOf(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new CliError(2, `--seen takes the version that "member show" gives, not ${text.slice(0, 40)}`);
-  return Number(text);
-}
-
 export function memberCommands(program: Command): void {
   const member = program.command('member').description('enrol members and move them through their life');
   member
@@ -338,13 +334,13 @@ export function memberCommands(program: Command): void {
     const verb = member.command(`${name} <id>`).description(about);
     if (needsReason) verb.requiredOption('--reason <text>', 'why; it stands in the audit trail');
     if (destructive) verb.option('--yes <id>', 'confirm by repeating the id');
-    verb.option('--seen <version>', SEEN[name] ?? 'refuse when the member has another version than this (member show)');
-    verb.action(async (id: string, options: { reason?: string; yes?: string; seen?: string }, command: Command) => {
+    verb.option('--seen <version>', SEEN[name] ?? 'refuse when the member has another version than this (member show)', whole);
+    verb.action(async (id: string, options: { reason?: string; yes?: string; seen?: number }, command: Command) => {
       const { client, authority, json } = globals(command);
       if (destructive) await confirm(id, options.yes, `This will ${about}: ${id}`);
       const one = await client.send<MemberView>('POST', base(authority, id, name), {
         ...(options.reason !== undefined && { reason: options.reason }),
-        ...(options.seen !== undefined && { v: versionOf(options.seen) }),
+        ...(options.seen !== undefined && { v: options.seen }),
       });
       show(json, one, () => {
         talk(one.already ? `already_${one.state}` : `${one.entity_id} is ${one.state} now`);

@@ -17,6 +17,7 @@ import { lines, multiline, out, printJson, red, showFindings, table, talk } from
 import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
+import { checkKinds } from '../cli/kinds.js';
 import { isLoopbackId } from '../cli/entity-id.js';
 import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
@@ -89,13 +90,13 @@ function localCommands(program: Command): void {
       .command('serve')
       .description('run the public plane, the admin API and the background work')
       .option('--public-only', 'the public plane alone: no key, database read-only')
-      .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
+      .option('--entity-id <entity-id>', 'identifier of the first authority, when it is not the URL'),
   ).action(serve);
   withSettings(
     program
       .command('init')
       .description('make database, key, owner token and first authority without serving')
-      .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
+      .option('--entity-id <entity-id>', 'identifier of the first authority, when it is not the URL'),
   ).action(async (options: { entityId?: string }, command: Command) => {
     const config = configOf(command);
     const { groundOf, openExploring } = await import('./deployment.node.js');
@@ -202,6 +203,7 @@ export function createProgram(): Command {
     }),
   );
   inspectCommand(program, fetchArtefact);
+  checkKinds(program);
   return program;
 }
 
