@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { green, lines, out, printJson, talk } from '../cli/output.js';
+import { green, lines, out, printJson, talk, when } from '../cli/output.js';
 import { headTable } from '../cli/restore.js';
 import { collect, readInput } from '../cli/shell.js';
 import type { ChainHead } from '../operations/restore/heads.js';
@@ -10,7 +10,7 @@ import { databaseFile } from './files.node.js';
 /** Heads for people, who keep them apart from the backup: only with the newest one can it be told that nothing is missing. */
 const shown = (heads: readonly ChainHead[]): string =>
   headTable(heads.map(({ slug, entityId, seq, hash, at }) => ({ authority: slug, entity_id: entityId, seq, hash, at })));
-const dated = (at: number | null): string => (at === null ? 'at a time it does not say' : new Date(at * 1000).toISOString().replace('.000', ''));
+const dated = (at: number | null): string => (at === null ? 'at a time it does not say' : when(at));
 
 /** @throws ConfigError where the database is on PostgreSQL, which has its own ways */
 function fileOf({ database, data }: Config, instead: string): string {

@@ -13,7 +13,7 @@ import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
 import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
-import { lines, multiline, out, printJson, red, showFindings, table, talk } from '../cli/output.js';
+import { lines, multiline, out, printJson, red, showFindings, showWide, table, talk } from '../cli/output.js';
 import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
@@ -171,8 +171,10 @@ export function createProgram(): Command {
     .option('--authority <slug>', 'which authority', 'main')
     .option('--url <url>', 'where the server is [HOLDFAST_URL]')
     .option('--data <folder>', 'data folder [HOLDFAST_DATA, default ./data]')
-    .showSuggestionAfterError()
-    .exitOverride();
+    .option('--wide', 'tables are not cut to the width of the terminal')
+    .showSuggestionAfterError(false)
+    .exitOverride()
+    .hook('preAction', (_program, command) => showWide(command.optsWithGlobals<{ wide?: boolean }>().wide === true));
   localCommands(program);
   authorityCommands(program);
   memberCommands(program);
