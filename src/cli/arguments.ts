@@ -42,6 +42,27 @@ function takeOption(word: string, next: string | undefined, options: readonly Op
 /** `-json`: an option that was meant, not an identifier. */
 const misspelt = (word: string, options: readonly Option[]): boolean => options.some(({ long }) => long === `-${word.split('=')[0]}`);
 
+interface Plain {
+  readonly word: string;
+  readonly dashed: boolean;
+}
+
+/**
+ * The arguments of a command: those that begin with a dash too, while there is a place for them.
+ * @throws CliError for what is an option then, and none that is known
+ */
+function placedAt(at: Command, plain: readonly Plain[], unknown: readonly string[]): readonly string[] {
+  const { registeredArguments: places } = at;
+  let free = places.some(({ variadic }) => variadic) ? Infinity : places.length - plain.filter(({ dashed }) => !dashed).length;
+  const placed = plain.filter(({ dashed }) => !dashed || free-- > 0);
+  const [first] = [...unknown, ...plain.filter((one) => !placed.includes(one)).map(({ word }) => word)];
+  if (first !== undefined) {
+    const known = optionsAt(at).flatMap(({ long, hidden }) => (long && !hidden ? [long] : []));
+    throw usage(`unknown option '${first}'${didYouMean(first.split('=')[0] ?? '', known)}. See: ${nameOf(at)} --help`);
+  }
+  return placed.map(({ word }) => word);
+}
+
 /**
  * What was typed, in an order in which nothing can be mistaken: commands, options, `--`, arguments. An argument may begin with
  * `-`, as identifiers of random characters do, while there is a place for it; what has none is an unknown option.
@@ -53,7 +74,7 @@ export function unambiguous(program: Command, words: readonly string[]): readonl
   const path: string[] = [];
   const options: string[] = [];
   const unknown: string[] = [];
-  const plain: { readonly word: string; readonly dashed: boolean }[] = [];
+  const plain: Plain[] = [];
   const end = words.indexOf('--');
   if (words.some((word, n) => HELP.has(word) && (end < 0 || n < end))) return words;
   for (let n = 0; n < words.length; ) {
@@ -71,16 +92,13 @@ export function unambiguous(program: Command, words: readonly string[]): readonl
       at = below;
       path.push(word);
     } else if (dashed && (word.startsWith('--') ? !THUMBPRINT.test(word) : misspelt(word, known))) unknown.push(word);
-    else if (at.commands.length && at.registeredArguments.length === 0 && !dashed) return words;
-    else plain.push({ word, dashed });
+    else if (at.commands.length && at.registeredArguments.length === 0 && !dashed) {
+      if (word === 'help') return words;
+      const names = at.commands.map((one) => one.name());
+      throw usage(`unknown command '${word}'${didYouMean(word, names)}. See: ${nameOf(at)} --help`);
+    } else plain.push({ word, dashed });
     n += taken?.used ?? 1;
   }
-  let free = at.registeredArguments.some(({ variadic }) => variadic) ? Infinity : at.registeredArguments.length - plain.filter(({ dashed }) => !dashed).length;
-  const placed = plain.filter(({ dashed }) => !dashed || free-- > 0);
-  const [first] = [...unknown, ...plain.filter((one) => !placed.includes(one)).map(({ word }) => word)];
-  if (first !== undefined) {
-    const known = optionsAt(at).flatMap(({ long, hidden }) => (long && !hidden ? [long] : []));
-    throw usage(`unknown option '${first}'${didYouMean(first.split('=')[0] ?? '', known)}. See: ${nameOf(at)} --help`);
-  }
-  return [...path, ...options, ...(placed.length ? ['--', ...placed.map(({ word }) => word)] : [])];
+  const placed = placedAt(at, plain, unknown);
+  return [...path, ...options, ...(placed.length ? ['--', ...placed] : [])];
 }

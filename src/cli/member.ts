@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Finding } from '../federation/entry.js';
 import { CliError } from './client.js';
+import { exitOfErrors } from './exit-codes.js';
 import { whole } from './kinds.js';
 import { inspectStatement } from './inspect.js';
 import { clean, green, out, pass, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
@@ -77,7 +78,8 @@ async function enroll(entityId: string, options: EnrollOptions, command: Command
       if (report.findings.length) talk(showFindings(report.findings));
     }
     const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !(options.waive.includes(code) && report.waivable.includes(code)));
-    if (blocking.length) throw new CliError(4, notEnrolled(blocking, report.waivable, configuration !== undefined), json ? report.findings : [], 'findings');
+    if (blocking.length)
+      throw new CliError(exitOfErrors(blocking), notEnrolled(blocking, report.waivable, configuration !== undefined), json ? report.findings : [], 'findings');
     if (options.dryRun) return show(json, report, () => talk('Dry run: nothing was changed.'));
   } else if (options.dryRun) throw new CliError(2, '--dry-run shows what pre-flight finds; with --jwks or --pem there is none');
   const member = await client.send<MemberView>('POST', base(authority), enrollment(entityId, options, configuration));
@@ -279,7 +281,7 @@ export function memberCommands(program: Command): void {
       const { client, authority, json } = globals(command);
       const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), { entity_id: entityId, ...options });
       show(json, report, () => out(report.findings.length ? showFindings(report.findings) : green('no findings')));
-      if (!report.ok) process.exitCode = 4;
+      if (!report.ok) process.exitCode = exitOfErrors(report.findings.filter(({ severity }) => severity === 'error'));
     });
   member
     .command('list')

@@ -31,19 +31,47 @@ export const composed = (text: string): string =>
     .map((part, n) => (n % 2 ? (part === BREAK ? '\n' : `\u001b[${part.slice(OWN.length)}`) : part))
     .join('');
 
+let json = false;
+let documents = 0;
+let said: string[] = [];
+
+/** With `--json` stdout carries one JSON document, whatever a command says: what is not JSON is kept. */
+export function beginOutput(asJson: boolean): void {
+  json = asJson;
+  documents = 0;
+  said = [];
+}
+/** A command that had a document of its own has printed it; another one has said something, which is the document then. */
+export function endOutput(): void {
+  if (json && documents === 0) printJson({ said });
+}
+/** An error is the document, unless the command has printed one: then its exit code tells. */
+export function printError(error: object): boolean {
+  if (json && documents === 0) printJson({ error });
+  return json;
+}
+
 /** stdout carries data, stderr carries talk. */
-export const out = (text: string): void => void process.stdout.write(`${composed(text)}\n`);
+export function out(text: string): void {
+  if (json) said.push(...composed(text).split('\n'));
+  else process.stdout.write(`${composed(text)}\n`);
+}
 export const talk = (text: string): void => void process.stderr.write(`${composed(text)}\n`);
 
 /** JSON says the same with these escaped, and a terminal obeys none of them: those of ASCII it escapes anyway. */
 const escaped = (char: string): string =>
   [...char].flatMap((one) => Array.from({ length: one.length }, (_, n) => `\\u${one.charCodeAt(n).toString(16).padStart(4, '0')}`)).join('');
 export const jsonText = (value: unknown): string => JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, escaped);
-export const printJson = (value: unknown): void => void process.stdout.write(`${jsonText(value)}\n`);
+export function printJson(value: unknown): void {
+  documents++;
+  process.stdout.write(`${jsonText(value)}\n`);
+}
 
 /** Bytes for a file, as the server sent them; a terminal sees its control characters replaced. */
-export const pass = (chunk: Uint8Array): void =>
-  void process.stdout.write(process.stdout.isTTY ? new TextDecoder().decode(chunk).split('\n').map(composed).join('\n') : chunk);
+export function pass(chunk: Uint8Array): void {
+  documents++;
+  process.stdout.write(process.stdout.isTTY ? new TextDecoder().decode(chunk).split('\n').map(composed).join('\n') : chunk);
+}
 
 /** How far it is, on the line where the cursor stands; shown on a terminal only. */
 export const progress = (text: string): void => void (process.stderr.isTTY && process.stderr.write(`\r\u001b[K${composed(text)}`));

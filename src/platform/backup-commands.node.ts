@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
 import { green, lines, out, printJson, talk, when } from '../cli/output.js';
+import { EXIT } from '../cli/exit-codes.js';
 import { headTable } from '../cli/restore.js';
 import { collect, readInput } from '../cli/shell.js';
+import { REMEDIES } from '../operations/fsck/damage.js';
 import type { ChainHead } from '../operations/restore/heads.js';
 import { progressLine, showReport } from './check-report.js';
 import { type Config, ConfigError } from './config.js';
 import { databaseFile } from './files.node.js';
 
 /** Heads for people, who keep them apart from the backup: only with the newest one can it be told that nothing is missing. */
-const shown = (heads: readonly ChainHead[]): string =>
-  headTable(heads.map(({ slug, entityId, seq, hash, at }) => ({ authority: slug, entity_id: entityId, seq, hash, at })));
+const shown = (heads: readonly ChainHead[]): string => headTable(headsOf(heads));
 const dated = (at: number | null): string => (at === null ? 'at a time it does not say' : when(at));
 
 /** @throws ConfigError where the database is on PostgreSQL, which has its own ways */
@@ -17,6 +18,8 @@ function fileOf({ database, data }: Config, instead: string): string {
   if (database) throw new ConfigError(`HOLDFAST_DATABASE is set, and this command works on the database file of a data folder. ${instead}`);
   return databaseFile(data);
 }
+const jsonOf = (command: Command): boolean => command.optsWithGlobals<{ json?: boolean }>().json === true;
+const headsOf = (heads: readonly ChainHead[]) => heads.map(({ slug, entityId, seq, hash, at }) => ({ authority: slug, entity_id: entityId, seq, hash, at }));
 const ITS_OWN = 'PostgreSQL is backed up and restored by its own tools: docs/high-availability.md';
 
 /** What works on the database file itself: no server is asked. */
@@ -31,19 +34,29 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
       const { bytes, heads } = await createBackup(fileOf(configOf(command), ITS_OWN), file, (what, n) =>
         said(what === 'copying' ? `copying, ${n} %` : `checking the copy, ${n} MB`),
       ).finally(() => said());
+      if (jsonOf(command)) return printJson({ file, bytes, heads: headsOf(heads) });
       out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
-      out(lines(['It ends with these events:', shown(heads)]));
+      return out(lines(['It ends with these events:', shown(heads)]));
     });
   backup
     .command('verify <file>')
     .description('check a backup as fsck would, and show where it ends')
-    .action(async (file: string) => {
+    .action(async (file: string, _options: object, command: Command) => {
       const { verifyBackup } = await import('./local/backup.node.js');
       const said = progressLine();
       const { at, heads, ...report } = await verifyBackup(file, (what, n) => said(`${what}, ${n}`)).finally(() => said());
-      if (report.integrity === 'ok' && report.damages.length === 0)
-        return out(lines([`${green('the backup is sound')}. It was made ${dated(at)} and ends with these events:`, shown(heads)]));
-      process.exitCode = 4;
+      const sound = report.integrity === 'ok' && report.damages.length === 0;
+      if (!sound) process.exitCode = EXIT.findings;
+      if (jsonOf(command))
+        return printJson({
+          file,
+          sound,
+          made_at: at,
+          heads: headsOf(heads),
+          integrity: report.integrity,
+          damages: report.damages.map((one) => ({ ...one, fix: REMEDIES[one.code] })),
+        });
+      if (sound) return out(lines([`${green('the backup is sound')}. It was made ${dated(at)} and ends with these events:`, shown(heads)]));
       return showReport('the backup is damaged', report);
     });
   backup
@@ -62,11 +75,13 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
         acceptRollback: options.acceptRollback === true,
         signed: options.knownHead.map((name) => readInput(name)),
       });
+      if (jsonOf(command))
+        return printJson({ restored: file, lost_events: lost ?? null, kept: kept ?? null, made_at: at, heads: headsOf(heads), confirm: heads.length > 0 });
       const gone = lost === undefined ? '; the database that was there could not be read' : lost ? `; ${lost} event(s) are lost` : '';
       out(`restored${gone}. ${kept === undefined ? 'No database was there' : `The database that was there is kept as ${kept}`}`);
-      if (heads.length === 0) return;
+      if (heads.length === 0) return undefined;
       out(lines([`The backup was made ${dated(at)} and ends with these events:`, shown(heads)]));
-      talk(
+      return talk(
         'Nothing is signed or served from it until you confirm it. Start the server, compare the events with the newest you know, then: holdfast restore confirm',
       );
     });
@@ -97,6 +112,7 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
       const { rotateSealKey } = await import('./local/seal-key.node.js');
       const { keys, file } = await rotateSealKey(config, options.newKeyFile);
       const done = keys === 0 ? 'all private keys are sealed under it already' : `${keys} private key(s) are sealed under it now`;
-      out(`${file} holds the seal key in force: ${done}. The former one opens nothing in this database; it still opens backups made before`);
+      if (jsonOf(command)) return printJson({ file, sealed: keys });
+      return out(`${file} holds the seal key in force: ${done}. The former one opens nothing in this database; it still opens backups made before`);
     });
 }

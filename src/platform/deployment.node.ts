@@ -2,6 +2,7 @@ import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, w
 import { uptime } from 'node:os';
 import type { CryptoKey } from 'jose';
 import { sealedCustody } from '../keys/custody.js';
+import { parseJson } from '../federation/strict-json.js';
 import { newId, newSealKey } from '../keys/random.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
@@ -125,10 +126,23 @@ function makeWhole(file: string, content: string): void {
 export interface CliCredentials {
   readonly url: string;
   readonly token: string;
+  /** Where the server listens on this machine, when its URL is another place. */
+  readonly local?: string;
 }
 
 /** Where the CLI finds the server and the first owner key; readable by the owner of the process only. */
 export function writeCredentials(data: string, credentials: CliCredentials): void {
   writeFileSync(cliFile(data), `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600 });
   chmodSync(cliFile(data), 0o600);
+}
+
+/** The CLI on this machine is told where the server listens, for when its URL cannot be reached from here. */
+export function noteListening(data: string, host: string, port: number): void {
+  const file = cliFile(data);
+  if (!existsSync(file)) return;
+  const anywhere = host === '0.0.0.0' || host === '::';
+  const local = `http://${anywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`;
+  const known = parseJson(readFileSync(file, 'utf8'), file);
+  const { url, token, local: before } = (known.ok ? known.value : {}) as Partial<CliCredentials>;
+  if (typeof url === 'string' && typeof token === 'string' && before !== local) writeCredentials(data, { url, token, local });
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { accessCommands } from '../cli/access.js';
+import { completionCommand } from '../cli/completion.js';
+import { contextCommands } from '../cli/login.js';
 import { clockCommands } from '../cli/clock.js';
 import { authorityCommands } from '../cli/authority.js';
 import { keyCommands } from '../cli/key.js';
@@ -13,19 +15,19 @@ import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
 import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
-import { lines, multiline, out, printJson, red, showFindings, showWide, table, talk } from '../cli/output.js';
+import { beginOutput, endOutput, lines, multiline, out, printJson, showWide, table, talk } from '../cli/output.js';
 import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
+import { EXIT_HELP, exitOfErrors } from '../cli/exit-codes.js';
 import { checkKinds } from '../cli/kinds.js';
 import { isLoopbackId } from '../cli/entity-id.js';
 import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
-import { Refusal } from '../operations/refusal.js';
 import { backupCommands } from './backup-commands.node.js';
-import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
-import { DamagedDatabase } from './damaged.js';
+import { type Config, readConfig, SETTINGS } from './config.js';
 import { databaseFile } from './files.node.js';
+import { report } from './report.js';
 import { fsckCommand } from './fsck-command.node.js';
 import { secretsOfFiles } from './secret-files.node.js';
 import { storeCommands } from './store-commands.node.js';
@@ -156,7 +158,7 @@ async function fetchArtefact(url: string): Promise<string> {
   try {
     const mediaType = url.endsWith('/historical-keys') ? mediaTypes.JWK_SET_JWT : mediaTypes.ENTITY_STATEMENT;
     const reply = await outbound.get({ url, mediaType });
-    if (!reply.ok) throw new CliError(reply.findings[0]?.transient ? 3 : 4, `${url} could not be read`, reply.findings);
+    if (!reply.ok) throw new CliError(exitOfErrors(reply.findings), `${url} could not be read`, reply.findings);
     return reply.value.body;
   } finally {
     await outbound.close();
@@ -171,8 +173,11 @@ export function createProgram(): Command {
     .option('--authority <slug>', 'which authority', 'main')
     .option('--url <url>', 'where the server is [HOLDFAST_URL]')
     .option('--data <folder>', 'data folder [HOLDFAST_DATA, default ./data]')
+    .option('--context <name>', 'a server you are signed in to (holdfast login)')
     .option('--wide', 'tables are not cut to the width of the terminal')
     .showSuggestionAfterError(false)
+    .configureOutput({ outputError: () => undefined }) // report() says it
+    .addHelpText('after', `\n${EXIT_HELP}`)
     .exitOverride()
     .hook('preAction', (_program, command) => showWide(command.optsWithGlobals<{ wide?: boolean }>().wide === true));
   localCommands(program);
@@ -188,6 +193,8 @@ export function createProgram(): Command {
   backupCommands(program, configOf);
   storeCommands(program, configOf);
   clockCommands(program);
+  contextCommands(program);
+  completionCommand(program);
   restoreCommands(program);
   resolveCommand(program, async (subject, anchors) =>
     (await library()).resolveEntity(subject, {
@@ -214,21 +221,6 @@ function inherit(command: Command): void {
   for (const child of command.commands) inherit(child.exitOverride());
 }
 
-function report(error: unknown, json: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof CliError) {
-    if (json) printJson({ error: { code: error.code, detail: error.message, findings: error.findings } });
-    talk(`${red('holdfast:')} ${error.message}`);
-    if (error.findings.length && !json) talk(showFindings(error.findings));
-    return error.exitCode;
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  // Faults of the configuration come one on a line.
-  talk(`${red('holdfast:')} ${error instanceof ConfigError ? multiline(message) : message}`);
-  if (error instanceof Refusal && error.findings.length) talk(showFindings(error.findings));
-  return error instanceof ConfigError ? 2 : error instanceof DamagedDatabase ? 4 : 1;
-}
-
 /**
  * Carry out one command of the command line.
  * @param args what stands behind the program's name
@@ -237,11 +229,14 @@ function report(error: unknown, json: boolean): number {
 export async function runProgram(args: readonly string[]): Promise<{ readonly code: number; readonly failed: boolean }> {
   const program = createProgram();
   inherit(program);
+  // Also of what cannot be parsed.
+  beginOutput(args.slice(0, [...args, '--'].indexOf('--')).includes('--json'));
   try {
     process.exitCode = 0;
     await program.parseAsync(unambiguous(program, args), { from: 'user' });
+    endOutput();
     return { code: process.exitCode, failed: false };
   } catch (error) {
-    return { code: report(error, args.includes('--json')), failed: true };
+    return { code: report(error), failed: true };
   }
 }

@@ -9,7 +9,7 @@ import { createPublicApp } from '../../public/app.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
 import { unconfirmed } from '../../store/standing.js';
 import type { Config } from '../config.js';
-import { groundOf, type NodeDeployment, openAnswering } from '../deployment.node.js';
+import { groundOf, noteListening, type NodeDeployment, openAnswering } from '../deployment.node.js';
 import { openFirst } from '../open-first.node.js';
 import { readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
@@ -56,6 +56,7 @@ export async function startServer(config: Config, { entityId, thread }: ServeOpt
     config.metricsPort === undefined ? undefined : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age });
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment) });
   const listening = await listen(measure(logRequests(log, root), metrics), config);
+  if (!config.development && !config.tls) noteListening(config.data, config.host, listening.port);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
   discovery.start();
