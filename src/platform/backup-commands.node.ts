@@ -31,9 +31,11 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .action(async (file: string, _options: object, command: Command) => {
       const { createBackup } = await import('./local/backup.node.js');
       const said = progressLine();
-      const { bytes, heads } = await createBackup(fileOf(configOf(command), ITS_OWN), file, (what, n) =>
+      const config = configOf(command);
+      const { bytes, heads, at } = await createBackup(fileOf(config, ITS_OWN), file, (what, n) =>
         said(what === 'copying' ? `copying, ${n} %` : `checking the copy, ${n} MB`),
       ).finally(() => said());
+      if (at !== null) (await import('./local/doctor.node.js')).noteBackupMade(config.data, file, at);
       if (jsonOf(command)) return printJson({ file, bytes, heads: headsOf(heads) });
       out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
       return out(lines(['It ends with these events:', shown(heads)]));

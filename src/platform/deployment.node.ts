@@ -16,7 +16,8 @@ import { closedDoor } from '../outbound/closed-door.js';
 import type { Outbound } from '../outbound/outbound.js';
 import { safeFetch } from '../outbound/safe-fetch.node.js';
 import type { Clock } from '../store/clock.js';
-import { type Config, ConfigError } from './config.js';
+import type { Config } from './config.js';
+import { expectSealKey } from './seal-key-needed.js';
 import { finishRotation } from './finish-rotation.node.js';
 import { cliFile, databaseFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
 import { type OpenedStore, openPlace, type ServingStore, type StorePlace } from './opened.node.js';
@@ -96,11 +97,8 @@ export function openExploring(ground: Ground, around: (door: Outbound) => Outbou
 
 /** In development mode a random seal key is kept beside the database; in production it comes from outside or not at all. */
 export function sealKeyOf({ sealKey, development, data, url }: Config): string {
+  expectSealKey({ sealKey, development, url });
   if (sealKey !== undefined) return sealKey;
-  if (!development)
-    throw new ConfigError(
-      `HOLDFAST_SEAL_KEY is missing. ${url} is no development URL, so signing keys are not sealed with a key that lies beside them. Make one with: openssl rand -base64 32`,
-    );
   const file = sealKeyFile(data);
   if (!existsSync(file)) {
     mkdirSync(data, { recursive: true, mode: 0o700 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { accessCommands } from '../cli/access.js';
+import { doctorCommand } from '../cli/doctor.js';
 import { completionCommand } from '../cli/completion.js';
 import { contextCommands } from '../cli/login.js';
 import { clockCommands } from '../cli/clock.js';
@@ -15,7 +16,7 @@ import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
 import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
-import { beginOutput, endOutput, lines, multiline, out, printJson, showWide, table, talk } from '../cli/output.js';
+import { beginOutput, endOutput, multiline, out, showWide, talk } from '../cli/output.js';
 import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
@@ -27,6 +28,8 @@ import { mediaTypes } from '../federation/entry.js';
 import { backupCommands } from './backup-commands.node.js';
 import { type Config, readConfig, SETTINGS } from './config.js';
 import { databaseFile } from './files.node.js';
+import { configCommands } from './config-commands.node.js';
+import { expectStartable, strayVariables } from './start-check.node.js';
 import { report } from './report.js';
 import { fsckCommand } from './fsck-command.node.js';
 import { secretsOfFiles } from './secret-files.node.js';
@@ -58,6 +61,8 @@ function configOf(command: Command): Config {
 
 async function serve(options: { readonly publicOnly?: boolean; readonly entityId?: string }, command: Command): Promise<void> {
   const config = configOf(command);
+  expectStartable(config, { publicOnly: options.publicOnly === true });
+  for (const stray of strayVariables(process.env)) talk(`warning: ${stray}`);
   const { stop, said } = options.publicOnly ? await publicOnly(config) : await everything(config, options.entityId);
   let stopping = false;
   const end = () => {
@@ -101,6 +106,7 @@ function localCommands(program: Command): void {
       .option('--entity-id <entity-id>', 'identifier of the first authority, when it is not the URL'),
   ).action(async (options: { entityId?: string }, command: Command) => {
     const config = configOf(command);
+    expectStartable(config);
     const { groundOf, openExploring } = await import('./deployment.node.js');
     const { openFirst } = await import('./open-first.node.js');
     const ground = await groundOf(config);
@@ -117,34 +123,7 @@ function localCommands(program: Command): void {
       const { demo } = await import('./local/demo.node.js');
       process.exitCode = await demo((text) => process.stdout.write(`${text}\n`));
     });
-  const config = program.command('config').description('the configuration in force');
-  config
-    .command('show')
-    .description('every setting')
-    .option('--sources', 'and where each came from')
-    .action((options: { sources?: boolean }, command: Command) => {
-      const { sources } = configOf(command);
-      if (command.optsWithGlobals<{ json?: boolean }>().json)
-        return printJson(Object.fromEntries(sources.map(({ setting, value, source }) => [setting.env, { value: value ?? null, source }])));
-      return out(
-        table(
-          ['setting', 'value', ...(options.sources ? ['source'] : [])],
-          sources.map(({ setting, value, source }) => [setting.env, value ?? '—', ...(options.sources ? [source] : [])]),
-        ),
-      );
-    });
-  config
-    .command('check')
-    .description('say whether the configuration holds, and whether the databases it names answer')
-    .action(async (_options: object, command: Command) => {
-      const { database, readDatabase } = configOf(command);
-      const { checkDatabase } = await import('./check-database.node.js');
-      const found = [
-        ...(database ? [`HOLDFAST_DATABASE: ${await checkDatabase('HOLDFAST_DATABASE', database, 'primary')}`] : []),
-        ...(readDatabase ? [`HOLDFAST_READ_DATABASE: ${await checkDatabase('HOLDFAST_READ_DATABASE', readDatabase, 'any')}`] : []),
-      ];
-      out(lines(['The configuration holds.', ...found]));
-    });
+  configCommands(program, configOf);
   fsckCommand(program, configOf);
 }
 
@@ -194,6 +173,7 @@ export function createProgram(): Command {
   storeCommands(program, configOf);
   clockCommands(program);
   contextCommands(program);
+  doctorCommand(program, async (data, now) => (await import('./local/doctor.node.js')).localLines(data, now));
   completionCommand(program);
   restoreCommands(program);
   resolveCommand(program, async (subject, anchors) =>
