@@ -25,9 +25,10 @@ async function tokenFrom(file: string | undefined): Promise<string> {
 async function typed(): Promise<string> {
   const { createInterface } = await import('node:readline/promises');
   const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
-  process.stderr.write('API key (it is not shown): ');
   const prompt = createInterface({ input: process.stdin, output: unseen, terminal: true });
   prompt.once('SIGINT', () => process.exit(EXIT.interrupted));
+  // From here on the terminal echoes nothing.
+  process.stderr.write('API key (it is not shown): ');
   try {
     return await prompt.question('');
   } finally {

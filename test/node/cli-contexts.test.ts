@@ -86,9 +86,13 @@ describe('contexts', () => {
       new Promise<string>((done) => {
         const child = spawn(program, args, { env });
         let said = '';
+        let asked = false;
         const hear = (chunk: Buffer) => {
           said += chunk.toString();
-          if (said.includes('not shown')) child.stdin.write(`${token}\r`);
+          if (said.includes('not shown') && !asked) {
+            asked = true;
+            child.stdin.write(`${token}\r`);
+          }
         };
         child.stdout.on('data', hear);
         child.stderr.on('data', hear);
@@ -101,8 +105,7 @@ describe('contexts', () => {
     ]);
     expect(piped).toContain('Signed in');
     expect(typed).toContain('Signed in');
-    // What a terminal echoes before the program has it is the terminal's; nothing of the program's shows it.
-    expect(typed.split('not shown').at(-1)).not.toContain(token);
+    expect(typed).not.toContain(token);
     expect(await cli(['login', 'a', '--url', url, '--token', token])).toMatchObject({ code: 2, stderr: expect.stringContaining("unknown option '--token'") });
   });
 });
