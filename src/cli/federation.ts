@@ -87,7 +87,7 @@ function anchorCommands(anchor: Command): void {
     .option('--jwks <file>', 'its keys as a JWK Set')
     .option('--pem <file>', 'its keys as PEM')
     .option('--thumbprint <value>', 'fetch the keys and pin them if they have exactly these RFC 7638 thumbprints; repeat for several', collect, [])
-    .option('--note <text>')
+    .option('--note <text>', 'for people: where the keys came from')
     .addHelpText('after', '\nAn authority of this deployment is pinned without keys: they are read from the store.')
     .action(async (entityId: string, options: { jwks?: string; pem?: string; thumbprint: string[]; note?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
@@ -153,11 +153,11 @@ function entityCommands(entity: Command): void {
     .option('--query <text>', 'part of the identifier or of what the entity says of itself')
     .option('--type <type>', 'entity type')
     .option('--mark <type>', 'bears a valid trust mark of this type')
-    .option('--anchor <entity-id>')
+    .option('--anchor <entity-id>', 'evaluated under this trust anchor')
     .option('--state <state>', 'valid, invalid or unreachable')
     .option('--source <source>', 'member, crawl or wish')
     .option('--limit <n>', '1 to 1000', '100')
-    .option('--cursor <cursor>')
+    .option('--cursor <cursor>', 'where the page before ended')
     .action(async (options: Record<string, string | undefined>, command: Command) => {
       const { client, json, authority } = globals(command);
       const query = new URLSearchParams();

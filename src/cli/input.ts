@@ -2,6 +2,12 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { parseJson } from '../federation/strict-json.js';
 import { CliError } from './client.js';
 
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this user may not read it',
+  EISDIR: 'it is a folder',
+};
+
 /** JSON, PEM and JWTs are small; what is larger is another file. */
 export const MAX_INPUT_BYTES = 4 * 1024 * 1024;
 
@@ -40,7 +46,7 @@ export function readInput(name: string, most = MAX_INPUT_BYTES): string {
     return decodeText(name, readBytes(name, most));
   } catch (error) {
     if (error instanceof CliError) throw error;
-    throw new CliError(2, `cannot read ${name}: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`);
+    throw new CliError(2, `cannot read ${name}: ${WHY[(error as NodeJS.ErrnoException).code ?? ''] ?? (error as Error).message}`);
   }
 }
 

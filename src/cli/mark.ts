@@ -52,7 +52,7 @@ export function markCommands(program: Command): void {
 
 const typeSettings = (command: Command): Command =>
   command
-    .option('--logo <uri>')
+    .option('--logo <uri>', 'a picture of the mark')
     .option('--ref <uri>', 'what the mark means, for people')
     .option(
       '--lifetime <duration|none>',
@@ -130,7 +130,7 @@ function typeCommands(type: Command): void {
     .description('as a trust anchor: who may issue a type, and who owns it')
     .option('--issuer <entity-id>', 'repeat for several', collect, [])
     .option('--anyone', 'anyone may issue it')
-    .option('--owner <entity-id>')
+    .option('--owner <entity-id>', 'who owns the type and delegates its issuing')
     .option('--owner-jwks <file>', "the owner's keys, obtained out of band")
     .action(async (name: string, options: { issuer: string[]; anyone?: boolean; owner?: string; ownerJwks?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
@@ -161,7 +161,7 @@ function typeCommands(type: Command): void {
     .command('delegate <type> <issuer>')
     .description('as the owner of a type: sign a delegation for an issuer, on stdout')
     .option('--lifetime <duration>', 'of the delegation: 365d, or seconds', duration)
-    .option('--ref <uri>')
+    .option('--ref <uri>', 'what the mark means, for people')
     .action(async (name: string, issuer: string, options: { lifetime?: number; ref?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.send<{ delegation: string; exp: number }>('POST', root(authority, 'mark-types', name, 'delegations'), {
@@ -185,10 +185,10 @@ function grantCommands(mark: Command): void {
   mark
     .command('list')
     .description('grants with the mark in force')
-    .option('--type <type>')
-    .option('--member <entity-id>')
+    .option('--type <type>', 'of this type')
+    .option('--member <entity-id>', 'of this member')
     .option('--limit <n>', '1 to 1000', '100')
-    .option('--cursor <cursor>')
+    .option('--cursor <cursor>', 'where the page before ended')
     .action(async (options: { type?: string; member?: string; limit: string; cursor?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const query = new URLSearchParams({ limit: options.limit });
@@ -241,7 +241,7 @@ function grantCommands(mark: Command): void {
   mark
     .command('withdraw-instance <jti>')
     .description('withdraw one issued mark; a fresh one takes its place while the grant stands')
-    .requiredOption('--reason <text>')
+    .requiredOption('--reason <text>', 'why; it stands in the audit trail')
     .action(async (jti: string, options: { reason: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.send<IssuedView>('POST', root(authority, 'issued-marks', jti, 'withdraw'), { reason: options.reason });
@@ -301,7 +301,7 @@ function ownCommands(own: Command): void {
   own
     .command('hide <type>')
     .description('take it out')
-    .option('--iss <entity-id>')
+    .option('--iss <entity-id>', 'its issuer, when marks of several are shown')
     .action(async (type: string, options: { iss?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.send<object>('POST', root(authority, 'own-marks', 'hide'), {

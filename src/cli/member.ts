@@ -3,6 +3,7 @@ import type { Finding } from '../federation/entry.js';
 import { CliError } from './client.js';
 import { exitOfErrors } from './exit-codes.js';
 import { whole } from './kinds.js';
+import { interruptible } from './waiting.js';
 import { inspectStatement } from './inspect.js';
 import { clean, green, out, pass, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
 import { collect, confirm, globals, path, readInput, readJson, show } from './shell.js';
@@ -159,17 +160,19 @@ async function importMembers(file: string, options: { readonly dryRun?: boolean;
       : await client.get<ImportJob>(path(...root, 'jobs', options.job));
   talk(`Import ${job.id}${options.dryRun ? ' (dry run: nothing is changed)' : ''}; if it is interrupted, go on with --job ${job.id}`);
   const to = path(...root, 'imports', job.id, 'lines');
-  try {
-    if (csv) job = await client.send<ImportJob>('POST', to, lines.join('\n'), { 'content-type': 'text/csv' });
-    for (let at = job.done; !csv && at < lines.length; at += LINES_PER_REQUEST) {
-      job = await client.send<ImportJob>('POST', `${to}?first_line=${at + 1}`, lines.slice(at, at + LINES_PER_REQUEST).join('\n'), {
-        'content-type': 'application/x-ndjson',
-      });
-      progress(`${job.done} of ${lines.length} lines, ${job.refused} refused`);
-    }
-  } finally {
-    progressEnds();
-  }
+  const running = job.id;
+  await interruptible(
+    () => `stopped after ${job.done} lines, which stand. Go on with: npx holdfast member import ${file} --job ${running}${options.dryRun ? ' --dry-run' : ''}`,
+    async () => {
+      if (csv) job = await client.send<ImportJob>('POST', to, lines.join('\n'), { 'content-type': 'text/csv' });
+      for (let at = job.done; !csv && at < lines.length; at += LINES_PER_REQUEST) {
+        job = await client.send<ImportJob>('POST', `${to}?first_line=${at + 1}`, lines.slice(at, at + LINES_PER_REQUEST).join('\n'), {
+          'content-type': 'application/x-ndjson',
+        });
+        progress(`${job.done} of ${lines.length} lines, ${job.refused} refused`);
+      }
+    },
+  ).finally(progressEnds);
   job = await client.send<ImportJob>('POST', path(...root, 'imports', job.id, 'finish'));
   const report: { line: number; entity_id: string | null; severity: string; code: string; detail: string }[] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
@@ -289,7 +292,7 @@ export function memberCommands(program: Command): void {
     .option('--state <states>', 'comma separated')
     .option('--query <text>', "part of the identifier or the organization's name")
     .option('--type <type>', 'entity type')
-    .option('--organization <id-or-name>')
+    .option('--organization <id-or-name>', 'of this organization')
     .option('--limit <n>', '1 to 1000', '100')
     .option('--cursor <cursor>', 'where the page before ended')
     .action(list);
@@ -390,9 +393,9 @@ export function memberCommands(program: Command): void {
   keys
     .command('replace <id>')
     .description('put other keys in the place of the ones bound; you vouch for them')
-    .option('--jwks <file>')
-    .option('--pem <file>')
-    .requiredOption('--reason <text>')
+    .option('--jwks <file>', 'its public keys as a JWK Set')
+    .option('--pem <file>', 'its public keys as PEM')
+    .requiredOption('--reason <text>', 'why; it stands in the audit trail')
     .option('--waive <code>', 'accept by name: key_of_authority', collect, [])
     .action(async (id: string, options: { jwks?: string; pem?: string; reason: string; waive: string[] }, command: Command) => {
       const { client, authority, json } = globals(command);

@@ -1,5 +1,7 @@
+import { rmSync } from 'node:fs';
 import type { Command } from 'commander';
 import { green, lines, out, printJson, talk, when } from '../cli/output.js';
+import { interruptible } from '../cli/waiting.js';
 import { EXIT } from '../cli/exit-codes.js';
 import { headTable } from '../cli/restore.js';
 import { collect, readInput } from '../cli/shell.js';
@@ -18,6 +20,10 @@ function fileOf({ database, data }: Config, instead: string): string {
   if (database) throw new ConfigError(`HOLDFAST_DATABASE is set, and this command works on the database file of a data folder. ${instead}`);
   return databaseFile(data);
 }
+/** A database file that is not finished, with what SQLite keeps beside it. */
+const removeAll = (file: string): void => {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${file}${suffix}`, { force: true });
+};
 const jsonOf = (command: Command): boolean => command.optsWithGlobals<{ json?: boolean }>().json === true;
 const headsOf = (heads: readonly ChainHead[]) => heads.map(({ slug, entityId, seq, hash, at }) => ({ authority: slug, entity_id: entityId, seq, hash, at }));
 const ITS_OWN = 'PostgreSQL is backed up and restored by its own tools: docs/high-availability.md';
@@ -32,8 +38,10 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
       const { createBackup } = await import('./local/backup.node.js');
       const said = progressLine();
       const config = configOf(command);
-      const { bytes, heads, at } = await createBackup(fileOf(config, ITS_OWN), file, (what, n) =>
-        said(what === 'copying' ? `copying, ${n} %` : `checking the copy, ${n} MB`),
+      const { bytes, heads, at } = await interruptible(
+        () => 'stopped; no backup was made. Run it again',
+        () => createBackup(fileOf(config, ITS_OWN), file, (what, n) => said(what === 'copying' ? `copying, ${n} %` : `checking the copy, ${n} MB`)),
+        () => removeAll(`${file}.partial`),
       ).finally(() => said());
       if (at !== null) (await import('./local/doctor.node.js')).noteBackupMade(config.data, file, at);
       if (jsonOf(command)) return printJson({ file, bytes, heads: headsOf(heads) });
@@ -46,7 +54,11 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .action(async (file: string, _options: object, command: Command) => {
       const { verifyBackup } = await import('./local/backup.node.js');
       const said = progressLine();
-      const { at, heads, ...report } = await verifyBackup(file, (what, n) => said(`${what}, ${n}`)).finally(() => said());
+      const { at, heads, ...report } = await interruptible(
+        () => 'stopped; the backup is as it was, and not verified. Run it again',
+        () => verifyBackup(file, (what, n) => said(`${what}, ${n}`)),
+        () => removeAll(`${file}.verify-${process.pid}`),
+      ).finally(() => said());
       const sound = report.integrity === 'ok' && report.damages.length === 0;
       if (!sound) process.exitCode = EXIT.findings;
       if (jsonOf(command))
