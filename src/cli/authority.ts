@@ -18,7 +18,7 @@ interface Settings {
   readonly statementLifetime?: number;
   readonly metadata?: string;
   readonly claims?: string;
-  readonly keyRotation?: number | null;
+  readonly keyRotation?: number | 'off';
   readonly clientAuth?: string;
   readonly ecLocation?: string;
 }
@@ -28,7 +28,7 @@ function settings(options: Settings): Record<string, unknown> {
     ...(options.hint?.length && { authority_hints: options.hint.filter(Boolean) }),
     ...(options.configurationLifetime !== undefined && { configuration_lifetime: options.configurationLifetime }),
     ...(options.statementLifetime !== undefined && { statement_lifetime: options.statementLifetime }),
-    ...(options.keyRotation !== undefined && { key_rotation: options.keyRotation }),
+    ...(options.keyRotation !== undefined && { key_rotation: options.keyRotation === 'off' ? null : options.keyRotation }),
     ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
     ...(options.claims !== undefined && { claims: readJson(options.claims) }),
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),

@@ -14,11 +14,11 @@ const MOMENTS = 'Write a date such as 2027-01-01 (UTC), or a time such as 2027-0
 
 /** Parsers for options, which say what is wrong with an example. @throws InvalidArgumentError */
 export const duration = (text: string): number => expected(readDuration(text) || undefined, SPANS);
-/** A duration, or a word that says there is none: null. */
+/** A duration, or a word that says there is none; the word, because commander makes an empty text of null. */
 export const durationOr =
-  (none: string) =>
-  (text: string): number | null =>
-    text === none ? null : expected(readDuration(text) || undefined, `${SPANS} Or "${none}".`);
+  <T extends string>(none: T) =>
+  (text: string): number | T =>
+    text === none ? none : expected(readDuration(text) || undefined, `${SPANS} Or "${none}".`);
 export const time = (text: string): number => expected(readTime(text), MOMENTS);
 /** A moment, or how far it is from now, with its unit: a bare 2027 would be half an hour. */
 export const timeOrDuration = (text: string): number => {

@@ -5,7 +5,7 @@ import { CliError, createClient } from './client.js';
 import { contextNamed, contextsFile, readContexts, writeContexts } from './contexts.js';
 import { EXIT } from './exit-codes.js';
 import { readInput } from './input.js';
-import { green, out, table, talk } from './output.js';
+import { ask, green, out, table, talk } from './output.js';
 import { show } from './shell.js';
 
 /** A key is one line. */
@@ -28,12 +28,12 @@ async function typed(): Promise<string> {
   const prompt = createInterface({ input: process.stdin, output: unseen, terminal: true });
   prompt.once('SIGINT', () => process.exit(EXIT.interrupted));
   // From here on the terminal echoes nothing.
-  process.stderr.write('API key (it is not shown): ');
+  ask('API key (it is not shown): ');
   try {
     return await prompt.question('');
   } finally {
     prompt.close();
-    process.stderr.write('\n');
+    talk('');
   }
 }
 

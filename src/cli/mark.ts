@@ -60,10 +60,10 @@ const typeSettings = (command: Command): Command =>
       durationOr('none'),
     )
     .option('--delegation <file>', "the owner's delegation, a compact JWT");
-const typeBody = (options: { logo?: string; ref?: string; lifetime?: number | null; delegation?: string }) => ({
+const typeBody = (options: { logo?: string; ref?: string; lifetime?: number | 'none'; delegation?: string }) => ({
   ...(options.logo !== undefined && { logo_uri: options.logo }),
   ...(options.ref !== undefined && { ref: options.ref }),
-  ...(options.lifetime !== undefined && { lifetime: options.lifetime }),
+  ...(options.lifetime !== undefined && { lifetime: options.lifetime === 'none' ? null : options.lifetime }),
   ...(options.delegation !== undefined && { delegation: readInput(options.delegation).trim() }),
 });
 

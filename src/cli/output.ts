@@ -56,6 +56,8 @@ export function out(text: string): void {
   if (json) said.push(...composed(text).split('\n'));
   else process.stdout.write(`${composed(text)}\n`);
 }
+/** A question, before its answer on the same line. */
+export const ask = (text: string): void => void process.stderr.write(composed(text));
 export const talk = (text: string): void => void process.stderr.write(`${composed(text)}\n`);
 
 /** JSON says the same with these escaped, and a terminal obeys none of them: those of ASCII it escapes anyway. */

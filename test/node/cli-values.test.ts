@@ -62,6 +62,38 @@ describe('values', () => {
     const named = leaves(deaf().program).flatMap(({ path, command }) => command.options.map(({ flags }) => `${path.join(' ')} ${flags}`));
     expect(named.filter((one) => /<(?:seconds|days|count|number|date|until)/.test(one))).toEqual([]);
   });
+  it('reach the server as numbers, or as null where the word for none was written', async () => {
+    const bodies: object[] = [];
+    const server = createServer((request, response) => {
+      let text = '';
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      request.on('end', () => {
+        bodies.push(JSON.parse(text) as object);
+        response.end('{}');
+      });
+    }).listen(0, '127.0.0.1');
+    await new Promise((done) => server.once('listening', done));
+    onTestFinished(() => void server.close());
+    const env = { HOLDFAST_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, HOLDFAST_ADMIN_TOKEN: 'x' };
+    const sent = async (...words: string[]) => {
+      const { code, stderr } = await run(['--json', ...words], env);
+      expect(code, stderr).toBe(0);
+      return bodies.at(-1);
+    };
+    const type = 'https://marks.example.org/a';
+    expect(await sent('mark', 'type', 'change', type, '--lifetime', 'none')).toEqual({ lifetime: null });
+    expect(await sent('mark', 'type', 'change', type, '--lifetime', '30d')).toEqual({ lifetime: 2_592_000 });
+    expect(await sent('authority', 'change', 'main', '--key-rotation', 'off', '--statement-lifetime', '1h')).toEqual({
+      key_rotation: null,
+      statement_lifetime: 3600,
+    });
+    expect(await sent('authority', 'change', 'main', '--key-rotation', '90d')).toEqual({ key_rotation: 7_776_000 });
+    expect(await sent('mark', 'grant', type, 'mem_x', '--valid-until', '2027-01-01')).toMatchObject({ valid_until: Date.UTC(2027, 0, 1) / 1000 });
+    expect(await sent('mark', 'type', 'delegate', type, 'https://i.example.org', '--lifetime', '1d')).toMatchObject({ lifetime: 86_400 });
+    const { expires_at: expires } = (await sent('api-key', 'create', 'k', '--role', 'owner', '--expires', '30d')) as { expires_at: number };
+    expect(Math.abs(expires - Date.now() / 1000 - 2_592_000)).toBeLessThan(60);
+    expect(await sent('member', 'resume', 'mem_x', '--seen', '3')).toMatchObject({ v: 3 });
+  });
   it('spans of time', () => {
     for (const [text, seconds] of Object.entries({ '90d': 7_776_000, '1h30m': 5400, '3600': 3600, '1w2d': 777_600, '45s': 45, '1d1s': 86_401 }))
       expect(readDuration(text), text).toBe(seconds);
