@@ -19,7 +19,6 @@ export const durationOr =
   <T extends string>(none: T) =>
   (text: string): number | T =>
     text === none ? none : expected(readDuration(text) || undefined, `${SPANS} Or "${none}".`);
-export const time = (text: string): number => expected(readTime(text), MOMENTS);
 /** A moment, or how far it is from now, with its unit: a bare 2027 would be half an hour. */
 export const timeOrDuration = (text: string): number => {
   const span = /^\d+$/.test(text) ? undefined : readDuration(text);
@@ -32,8 +31,6 @@ const CHECKS: Readonly<Record<string, (text: string) => unknown>> = {
   n: whole,
   seq: whole,
   version: whole,
-  duration,
-  time,
   'entity-id': expectEntityId,
   member: expectMember,
 };

@@ -4,9 +4,9 @@
 const MAX_SECONDS = 253_402_300_799;
 
 const UNITS = { w: 604_800, d: 86_400, h: 3600, m: 60, s: 1 } as const;
-const SPAN = /^(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?$/;
+const SPAN = /^(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m(?:in)?)?(?:(\d{1,9})s)?$/;
 
-/** Seconds of `90d`, `1h30m`, `45s` or `3600`. */
+/** Seconds of `90d`, `1h30m` (or `30min`), `45s` or `3600`. */
 export function readDuration(text: string): number | undefined {
   if (/^\d{1,12}$/.test(text)) return inRange(Number(text));
   const found = text === '' ? null : SPAN.exec(text);
