@@ -9,7 +9,7 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 /** JSON, PEM and JWTs are small; what is larger is another file. */
-export const MAX_INPUT_BYTES = 4 * 1024 * 1024;
+const MAX_INPUT_BYTES = 4 * 1024 * 1024;
 
 /** The bytes of a file or of standard input, never more than the cap. */
 function readBytes(name: string, most: number): Buffer {

@@ -3,7 +3,7 @@ import { type Client, CliError, createClient } from './client.js';
 import { composed, lines, printJson } from './output.js';
 import { type TargetOptions, targetOf } from './target.js';
 
-export { MAX_INPUT_BYTES, parseText, readInput, readJson } from './input.js';
+export { parseText, readInput, readJson } from './input.js';
 
 export interface Globals {
   readonly json: boolean;
