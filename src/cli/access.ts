@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { timeOrDuration } from './kinds.js';
 import { dim, out, printJson, table, talk, when } from './output.js';
 import { collect, globals, type Page, path, show } from './shell.js';
 
@@ -60,14 +61,14 @@ export function accessCommands(program: Command): void {
     .description('make a key; its token is shown once')
     .requiredOption('--role <role>', 'owner, operator, approver or auditor')
     .option('--only <slug>', 'limit it to an authority; repeat for several', collect, [])
-    .option('--expires <seconds>', 'from now')
-    .action(async (name: string, options: { role: string; only: string[]; expires?: string }, command: Command) => {
+    .option('--expires <time>', 'when it ends: 2027-01-01 (UTC), 2027-01-01T09:00:00+01:00, or how far away: 90d', timeOrDuration)
+    .action(async (name: string, options: { role: string; only: string[]; expires?: number }, command: Command) => {
       const { client, json } = globals(command);
       const one = await client.send<{ id: string; token: string }>('POST', '/api-keys', {
         name,
         role: options.role,
         authorities: options.only.length ? options.only : null,
-        ...(options.expires !== undefined && { expires_at: Math.floor(Date.now() / 1000) + Number(options.expires) }),
+        ...(options.expires !== undefined && { expires_at: options.expires }),
       });
       show(json, one, () => {
         talk(`${one.id}: this token is shown once`);

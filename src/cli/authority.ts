@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Finding, PROFILES } from '../federation/entry.js';
 import { haltCommands } from './halt.js';
+import { duration, durationOr } from './kinds.js';
 import { clean, green, out, showFindings, table } from './output.js';
 import { collect, globals, type Page, path, readJson, show } from './shell.js';
 
@@ -13,11 +14,11 @@ interface AuthorityView {
 }
 interface Settings {
   readonly hint?: string[];
-  readonly configurationLifetime?: string;
-  readonly statementLifetime?: string;
+  readonly configurationLifetime?: number;
+  readonly statementLifetime?: number;
   readonly metadata?: string;
   readonly claims?: string;
-  readonly keyRotation?: string;
+  readonly keyRotation?: number | 'off';
   readonly clientAuth?: string;
   readonly ecLocation?: string;
 }
@@ -25,9 +26,9 @@ interface Settings {
 function settings(options: Settings): Record<string, unknown> {
   return {
     ...(options.hint?.length && { authority_hints: options.hint.filter(Boolean) }),
-    ...(options.configurationLifetime !== undefined && { configuration_lifetime: Number(options.configurationLifetime) }),
-    ...(options.statementLifetime !== undefined && { statement_lifetime: Number(options.statementLifetime) }),
-    ...(options.keyRotation !== undefined && { key_rotation: options.keyRotation === 'off' ? null : Number(options.keyRotation) }),
+    ...(options.configurationLifetime !== undefined && { configuration_lifetime: options.configurationLifetime }),
+    ...(options.statementLifetime !== undefined && { statement_lifetime: options.statementLifetime }),
+    ...(options.keyRotation !== undefined && { key_rotation: options.keyRotation === 'off' ? null : options.keyRotation }),
     ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
     ...(options.claims !== undefined && { claims: readJson(options.claims) }),
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
@@ -38,9 +39,9 @@ function settings(options: Settings): Record<string, unknown> {
 const withSettings = (command: Command): Command =>
   command
     .option('--hint <entity-id>', 'a superior; repeat for several', collect, [])
-    .option('--configuration-lifetime <seconds>')
-    .option('--statement-lifetime <seconds>')
-    .option('--key-rotation <seconds|off>', 'rotate the signing key this often')
+    .option('--configuration-lifetime <duration>', 'of the entity configuration: 1h, 1d, or seconds', duration)
+    .option('--statement-lifetime <duration>', 'of statements about members: 1h, 1d, or seconds', duration)
+    .option('--key-rotation <duration|off>', 'rotate the signing key this often: 90d, or seconds; off: by hand', durationOr('off'))
     .option('--metadata <file>', 'JSON')
     .option('--claims <file>', 'further claims of the configuration, such as trust_mark_issuers (JSON)')
     .option('--ec-location <needed|always>', 'whether every statement says where the configuration lies')
@@ -99,7 +100,7 @@ export function authorityCommands(program: Command): void {
     authority
       .command('create <slug>')
       .description('make an authority with its first key')
-      .requiredOption('--entity-id <url>', 'its entity identifier')
+      .requiredOption('--entity-id <entity-id>', 'its entity identifier')
       .option('--alg <alg>', 'of its keys', 'ES256'),
   ).action(async (slug: string, options: Settings & { entityId: string; alg: string }, command: Command) => {
     const { client, json } = globals(command);

@@ -1,9 +1,10 @@
 import type { Finding } from '../federation/entry.js';
+import { EXIT, type ExitCode, exitOfStatus } from './exit-codes.js';
+import { whyUnanswered } from './unanswered.js';
 
-/** Exit codes: 0 done, 1 refused, 2 usage, 3 not reachable, 4 findings present, 5 conflict. */
 export class CliError extends Error {
   constructor(
-    readonly exitCode: 1 | 2 | 3 | 4 | 5,
+    readonly exitCode: ExitCode,
     message: string,
     readonly findings: readonly (Finding & { readonly severity?: string })[] = [],
     readonly code = 'error',
@@ -19,6 +20,13 @@ export interface Client {
   stream(path: string): AsyncIterable<Uint8Array>;
 }
 
+export interface Target {
+  readonly url: string;
+  readonly token: string | undefined;
+  /** Where the server listens on this machine, when its data folder says so. */
+  readonly local?: string | undefined;
+}
+
 interface ProblemBody {
   readonly code?: string;
   readonly detail?: string;
@@ -26,13 +34,16 @@ interface ProblemBody {
   readonly findings?: readonly Finding[];
 }
 
-const EXIT: Record<string, 1 | 4 | 5> = { findings: 4, already_exists: 5, wrong_state: 5, version_conflict: 5, key_not_ready: 5 };
-
 /** Speaks to the admin API; there is no second writer on the database. */
-export function createClient({ url, token }: { readonly url: string; readonly token: string | undefined }): Client {
+export function createClient({ url, token, local }: Target): Client {
   async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
     if (token === undefined)
-      throw new CliError(2, 'no API key: set HOLDFAST_ADMIN_TOKEN or HOLDFAST_ADMIN_TOKEN_FILE, or run where the data folder of the server is (HOLDFAST_DATA)');
+      throw new CliError(
+        EXIT.usage,
+        `no API key for ${url}: set HOLDFAST_ADMIN_TOKEN or HOLDFAST_ADMIN_TOKEN_FILE, sign in (holdfast login --url ${url}), or run where the data folder of the server is (HOLDFAST_DATA)`,
+        [],
+        'no_api_key',
+      );
     const text = typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body);
     const init = {
       method,
@@ -40,14 +51,11 @@ export function createClient({ url, token }: { readonly url: string; readonly to
       ...(text !== undefined && { body: text }),
     };
     const response = await fetch(`${url}/admin/v1${path}`, init).catch((error: unknown) => {
-      throw new CliError(
-        3,
-        `${url} does not answer (${error instanceof Error && error.cause instanceof Error ? error.cause.message : 'no connection'}); is the server running? Start it with: npx holdfast serve`,
-      );
+      throw new CliError(EXIT.unreachable, whyUnanswered(url, error, local), [], 'unreachable');
     });
     if (response.ok) return response;
     const problem = (await response.json().catch(() => ({}))) as ProblemBody;
-    throw new CliError(EXIT[problem.code ?? ''] ?? 1, problem.detail ?? `the server answered ${response.status}`, problem.findings, problem.code);
+    throw new CliError(exitOfStatus(response.status), problem.detail ?? `the server answered ${response.status}`, problem.findings, problem.code);
   }
   return {
     url,

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Finding, JwkSet } from '../federation/entry.js';
 import { CliError } from './client.js';
 import { clean, dim, green, lines, out, printJson, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
+import { whole } from './kinds.js';
 import { listingCommand } from './listings.js';
 import { collect, globals, type Page, path, readInput, readJson, show } from './shell.js';
 
@@ -86,7 +87,7 @@ function anchorCommands(anchor: Command): void {
     .option('--jwks <file>', 'its keys as a JWK Set')
     .option('--pem <file>', 'its keys as PEM')
     .option('--thumbprint <value>', 'fetch the keys and pin them if they have exactly these RFC 7638 thumbprints; repeat for several', collect, [])
-    .option('--note <text>')
+    .option('--note <text>', 'for people: where the keys came from')
     .addHelpText('after', '\nAn authority of this deployment is pinned without keys: they are read from the store.')
     .action(async (entityId: string, options: { jwks?: string; pem?: string; thumbprint: string[]; note?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
@@ -152,11 +153,11 @@ function entityCommands(entity: Command): void {
     .option('--query <text>', 'part of the identifier or of what the entity says of itself')
     .option('--type <type>', 'entity type')
     .option('--mark <type>', 'bears a valid trust mark of this type')
-    .option('--anchor <entity-id>')
+    .option('--anchor <entity-id>', 'evaluated under this trust anchor')
     .option('--state <state>', 'valid, invalid or unreachable')
     .option('--source <source>', 'member, crawl or wish')
     .option('--limit <n>', '1 to 1000', '100')
-    .option('--cursor <cursor>')
+    .option('--cursor <cursor>', 'where the page before ended')
     .action(async (options: Record<string, string | undefined>, command: Command) => {
       const { client, json, authority } = globals(command);
       const query = new URLSearchParams();
@@ -280,10 +281,10 @@ function graphCommands(program: Command): void {
     .command('tree')
     .description('the federation below an anchor as the last crawl found it')
     .option('--anchor <entity-id>', 'default: the authority itself')
-    .option('--depth <n>', 'levels shown', '10')
-    .action(async (options: { anchor?: string; depth: string }, command: Command) => {
+    .option('--depth <n>', 'levels shown', whole, 10)
+    .action(async (options: { anchor?: string; depth: number }, command: Command) => {
       const graph = await readGraph(command, options.anchor);
-      show(globals(command).json, graph, () => printTree(graph, Number(options.depth)));
+      show(globals(command).json, graph, () => printTree(graph, options.depth));
     });
   program
     .command('graph')

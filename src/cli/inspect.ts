@@ -40,9 +40,10 @@ function kindOf({ header, claims }: Decoded): string {
 export function inspectStatement(compact: string): void {
   const decoded = decode(compact);
   const { header, claims } = decoded;
-  out(`${kindOf(decoded)}  ${dim(`typ ${header['typ']}, alg ${header['alg']}, kid ${clean(header['kid'])} (signature not verified here)`)}`);
+  const said = ['typ', 'alg', 'kid'].map((name) => (header[name] === undefined ? `no ${name}` : `${name} ${clean(header[name])}`));
+  out(`${kindOf(decoded)}  ${dim(`${said.join(', ')} (signature not verified here)`)}`);
   for (const [name, value] of Object.entries(claims)) {
-    if (TIMES.includes(name)) out(`  ${name.padEnd(16)} ${value} = ${when(Number(value))}`);
+    if (TIMES.includes(name) && typeof value === 'number') out(`  ${name.padEnd(16)} ${value} = ${when(value)}`);
     else if (typeof value === 'string') out(`  ${name.padEnd(16)} ${value}`);
     else out(`  ${name.padEnd(16)} ${jsonLines(value, '                   ')}`);
   }

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { type Client, CliError } from './client.js';
+import { type JobView, jobDone } from './waiting.js';
 import { out, printJson, table, talk, when } from './output.js';
 import { confirm, globals, parseText, path, readInput, show, type Page } from './shell.js';
 
@@ -23,6 +25,23 @@ async function afterRevocation(command: Command, reason: string): Promise<void> 
   talk(signing ? `${signing.kid} (${signing.alg}) signs; everything is signed anew with it.` : 'No key signs: make one with npx holdfast key generate');
   const whom = [...superiors, 'everyone who has pinned the keys of this authority'].join(', ');
   talk(`${reason === 'compromised' ? 'Tell at once' : 'Tell'}: ${whom}. Give them the keys of: npx holdfast --authority ${authority} key export-public`);
+}
+
+/** A key that is not ready is told with the way around the wait. */
+async function orForce<T>(sent: Promise<T>): Promise<T> {
+  try {
+    return await sent;
+  } catch (error) {
+    if (!(error instanceof CliError) || error.code !== 'key_not_ready') throw error;
+    throw new CliError(error.exitCode, `${error.message}. If you cannot wait: --force --reason <text>`, error.findings, error.code);
+  }
+}
+
+/** Wait for the jobs that sign anew. */
+async function resigned(client: Client, authority: string): Promise<void> {
+  const { items } = await client.get<Page<JobView>>(path('authorities', authority, 'jobs'));
+  for (const job of items.filter(({ state, kind }) => state === 'running' && kind === 'resign'))
+    await jobDone(client, authority, job, ({ done, total }) => `${done} of ${total} signed anew`);
 }
 
 export function keyCommands(program: Command): void {
@@ -53,7 +72,7 @@ export function keyCommands(program: Command): void {
   key
     .command('generate')
     .description('make a key and publish it as staged')
-    .option('--alg <alg>')
+    .option('--alg <alg>', 'what it signs with: ES256, PS256, EdDSA, …')
     .option('--no-stage', 'do not publish it yet')
     .action(async (options: { alg?: string; stage: boolean }, command: Command) => {
       const { client, json, authority } = globals(command);
@@ -63,7 +82,7 @@ export function keyCommands(program: Command): void {
   key
     .command('import <file>')
     .description('take over a private key: JWK (JSON) or PKCS#8 PEM, or - for stdin')
-    .option('--alg <alg>')
+    .option('--alg <alg>', 'what it signs with: ES256, PS256, EdDSA, …')
     .action(async (file: string, options: { alg?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const text = readInput(file);
@@ -83,26 +102,30 @@ export function keyCommands(program: Command): void {
     .command('retire <kid>')
     .description('take a retiring key out of the configuration, once nothing it signed is valid any more')
     .option('--force', 'do not wait for what it signed to end; needs --reason')
-    .option('--reason <text>')
+    .option('--reason <text>', 'why; it stands in the audit trail')
     .action(async (kid: string, options: { force?: boolean; reason?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const one = await client.send<KeyView>('POST', keys(authority, kid, 'retire'), {
-        ...(options.force && { force: true }),
-        ...(options.reason !== undefined && { reason: options.reason }),
-      });
+      const one = await orForce(
+        client.send<KeyView>('POST', keys(authority, kid, 'retire'), {
+          ...(options.force && { force: true }),
+          ...(options.reason !== undefined && { reason: options.reason }),
+        }),
+      );
       show(json, one, () => describe(one));
     });
   key
     .command('activate <kid>')
     .description('sign with this key from now on')
     .option('--force', 'do not wait for caches and superiors')
-    .option('--reason <text>')
+    .option('--reason <text>', 'why; it stands in the audit trail')
     .action(async (kid: string, options: { force?: boolean; reason?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const one = await client.send<KeyView>('POST', keys(authority, kid, 'activate'), {
-        ...(options.force && { force: true }),
-        ...(options.reason !== undefined && { reason: options.reason }),
-      });
+      const one = await orForce(
+        client.send<KeyView>('POST', keys(authority, kid, 'activate'), {
+          ...(options.force && { force: true }),
+          ...(options.reason !== undefined && { reason: options.reason }),
+        }),
+      );
       show(json, one, () => describe(one));
     });
   key
@@ -110,14 +133,16 @@ export function keyCommands(program: Command): void {
     .description('revoke a key; everything it signed is withheld until it is signed anew')
     .requiredOption('--reason <reason>', 'unspecified, compromised or superseded')
     .option('--yes <kid>', 'confirm by repeating the kid')
-    .action(async (kid: string, options: { reason: string; yes?: string }, command: Command) => {
+    .option('--wait', 'until everything is signed anew, with progress')
+    .action(async (kid: string, options: { reason: string; yes?: string; wait?: boolean }, command: Command) => {
       const { client, json, authority } = globals(command);
       await confirm(kid, options.yes, `This revokes the key ${kid}; it cannot be undone`);
       const one = await client.send<KeyView & { readonly foreign_superiors: readonly string[] }>('POST', keys(authority, kid, 'revoke'), {
         reason: options.reason,
       });
       show(json, one, () => describe(one));
-      if (!json) await afterRevocation(command, options.reason);
+      if (!json) await afterRevocation(command, options.reason).catch(() => undefined);
+      if (options.wait) await resigned(client, authority);
       for (const superior of one.foreign_superiors)
         talk(`${superior} may still vouch for this key. Ask its operator to remove it at once and to list the keys of: holdfast key export-public`);
     });

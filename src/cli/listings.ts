@@ -21,7 +21,7 @@ export function listingCommand(entity: Command): void {
     .command('listings')
     .description('the listings of superiors that are watched: what the last look met, and when the next one is')
     .option('--limit <n>', '1 to 1000', '100')
-    .option('--cursor <cursor>')
+    .option('--cursor <cursor>', 'where the page before ended')
     .action(async (options: { limit: string; cursor?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const query = new URLSearchParams({ limit: options.limit, ...(options.cursor !== undefined && { cursor: options.cursor }) });

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { inspectStatement } from './inspect.js';
+import { duration, durationOr, timeOrDuration } from './kinds.js';
 import { clean, dim, green, jsonLines, out, red, table, talk, talkFindings, when } from './output.js';
 import { collect, confirm, globals, type Page, path, readInput, readJson, show } from './shell.js';
 
@@ -51,17 +52,18 @@ export function markCommands(program: Command): void {
 
 const typeSettings = (command: Command): Command =>
   command
-    .option('--logo <uri>')
+    .option('--logo <uri>', 'a picture of the mark')
     .option('--ref <uri>', 'what the mark means, for people')
     .option(
-      '--lifetime <seconds|none>',
-      'of each mark; renewed ahead of its end. none: marks carry no exp, for authorizations that have no end; their bearers take a new one only when your key changes',
+      '--lifetime <duration|none>',
+      'of each mark: 30d, 12h, or seconds; renewed ahead of its end. none: marks carry no exp, for authorizations that have no end; their bearers take a new one only when your key changes',
+      durationOr('none'),
     )
     .option('--delegation <file>', "the owner's delegation, a compact JWT");
-const typeBody = (options: { logo?: string; ref?: string; lifetime?: string; delegation?: string }) => ({
+const typeBody = (options: { logo?: string; ref?: string; lifetime?: number | 'none'; delegation?: string }) => ({
   ...(options.logo !== undefined && { logo_uri: options.logo }),
   ...(options.ref !== undefined && { ref: options.ref }),
-  ...(options.lifetime !== undefined && { lifetime: options.lifetime === 'none' ? null : Number(options.lifetime) }),
+  ...(options.lifetime !== undefined && { lifetime: options.lifetime === 'none' ? null : options.lifetime }),
   ...(options.delegation !== undefined && { delegation: readInput(options.delegation).trim() }),
 });
 
@@ -128,7 +130,7 @@ function typeCommands(type: Command): void {
     .description('as a trust anchor: who may issue a type, and who owns it')
     .option('--issuer <entity-id>', 'repeat for several', collect, [])
     .option('--anyone', 'anyone may issue it')
-    .option('--owner <entity-id>')
+    .option('--owner <entity-id>', 'who owns the type and delegates its issuing')
     .option('--owner-jwks <file>', "the owner's keys, obtained out of band")
     .action(async (name: string, options: { issuer: string[]; anyone?: boolean; owner?: string; ownerJwks?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
@@ -158,13 +160,13 @@ function typeCommands(type: Command): void {
   type
     .command('delegate <type> <issuer>')
     .description('as the owner of a type: sign a delegation for an issuer, on stdout')
-    .option('--lifetime <seconds>')
-    .option('--ref <uri>')
-    .action(async (name: string, issuer: string, options: { lifetime?: string; ref?: string }, command: Command) => {
+    .option('--lifetime <duration>', 'of the delegation: 365d, or seconds', duration)
+    .option('--ref <uri>', 'what the mark means, for people')
+    .action(async (name: string, issuer: string, options: { lifetime?: number; ref?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.send<{ delegation: string; exp: number }>('POST', root(authority, 'mark-types', name, 'delegations'), {
         issuer,
-        ...(options.lifetime !== undefined && { lifetime: Number(options.lifetime) }),
+        ...(options.lifetime !== undefined && { lifetime: options.lifetime }),
         ...(options.ref !== undefined && { ref: options.ref }),
       });
       show(json, one, () => {
@@ -183,10 +185,10 @@ function grantCommands(mark: Command): void {
   mark
     .command('list')
     .description('grants with the mark in force')
-    .option('--type <type>')
-    .option('--member <entity-id>')
+    .option('--type <type>', 'of this type')
+    .option('--member <entity-id>', 'of this member')
     .option('--limit <n>', '1 to 1000', '100')
-    .option('--cursor <cursor>')
+    .option('--cursor <cursor>', 'where the page before ended')
     .action(async (options: { type?: string; member?: string; limit: string; cursor?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const query = new URLSearchParams({ limit: options.limit });
@@ -213,14 +215,14 @@ function grantCommands(mark: Command): void {
     .command('grant <type> <member>')
     .description('grant a mark to an active member and publish it')
     .option('--member-of <slug>', 'the authority whose member it is, when it is another one')
-    .option('--valid-until <seconds>', 'seconds since the epoch; no mark outlives it')
-    .action(async (type: string, member: string, options: { memberOf?: string; validUntil?: string }, command: Command) => {
+    .option('--valid-until <time>', 'no mark outlives it: 2027-01-01 (UTC), 2027-01-01T09:00:00+01:00, or how far away: 90d', timeOrDuration)
+    .action(async (type: string, member: string, options: { memberOf?: string; validUntil?: number }, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.send<GrantView>('POST', root(authority, 'marks'), {
         trust_mark_type: type,
         member,
         ...(options.memberOf !== undefined && { member_of: options.memberOf }),
-        ...(options.validUntil !== undefined && { valid_until: Number(options.validUntil) }),
+        ...(options.validUntil !== undefined && { valid_until: options.validUntil }),
       });
       show(json, one, () => {
         describe(one);
@@ -239,7 +241,7 @@ function grantCommands(mark: Command): void {
   mark
     .command('withdraw-instance <jti>')
     .description('withdraw one issued mark; a fresh one takes its place while the grant stands')
-    .requiredOption('--reason <text>')
+    .requiredOption('--reason <text>', 'why; it stands in the audit trail')
     .action(async (jti: string, options: { reason: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.send<IssuedView>('POST', root(authority, 'issued-marks', jti, 'withdraw'), { reason: options.reason });
@@ -299,7 +301,7 @@ function ownCommands(own: Command): void {
   own
     .command('hide <type>')
     .description('take it out')
-    .option('--iss <entity-id>')
+    .option('--iss <entity-id>', 'its issuer, when marks of several are shown')
     .action(async (type: string, options: { iss?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.send<object>('POST', root(authority, 'own-marks', 'hide'), {

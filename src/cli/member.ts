@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
 import type { Finding } from '../federation/entry.js';
 import { CliError } from './client.js';
+import { exitOfErrors } from './exit-codes.js';
+import { whole } from './kinds.js';
+import { interruptible } from './waiting.js';
 import { inspectStatement } from './inspect.js';
 import { clean, green, out, pass, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
-import { confirm, globals, path, readInput, readJson, show } from './shell.js';
+import { collect, confirm, globals, path, readInput, readJson, show } from './shell.js';
 import { watchMemberCommands } from './watch-members.js';
 
 export interface MemberView {
@@ -49,14 +52,14 @@ interface EnrollOptions {
   readonly jwks?: string;
   readonly pem?: string;
   readonly entityConfiguration?: string;
-  readonly type?: string[];
+  readonly type: string[];
   readonly intermediate?: boolean;
   readonly metadata?: string;
   readonly constraints?: string;
   readonly organization?: string;
   readonly vetting?: boolean;
   readonly readmit?: string;
-  readonly waive?: string[];
+  readonly waive: string[];
   readonly ecLocation?: string;
   readonly domainControl?: string;
   readonly dryRun?: boolean;
@@ -75,8 +78,9 @@ async function enroll(entityId: string, options: EnrollOptions, command: Command
       talk(`Pre-flight of ${entityId}: ${report.findings.length === 0 ? green('no findings') : `${report.findings.length} finding(s)`}`);
       if (report.findings.length) talk(showFindings(report.findings));
     }
-    const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !(options.waive?.includes(code) && report.waivable.includes(code)));
-    if (blocking.length) throw new CliError(4, notEnrolled(blocking, report.waivable, configuration !== undefined), json ? report.findings : [], 'findings');
+    const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !(options.waive.includes(code) && report.waivable.includes(code)));
+    if (blocking.length)
+      throw new CliError(exitOfErrors(blocking), notEnrolled(blocking, report.waivable, configuration !== undefined), json ? report.findings : [], 'findings');
     if (options.dryRun) return show(json, report, () => talk('Dry run: nothing was changed.'));
   } else if (options.dryRun) throw new CliError(2, '--dry-run shows what pre-flight finds; with --jwks or --pem there is none');
   const member = await client.send<MemberView>('POST', base(authority), enrollment(entityId, options, configuration));
@@ -104,7 +108,7 @@ function notEnrolled(errors: Report['findings'], waivable: readonly string[], gi
   }
   const accepted = codes.filter((code) => waivable.includes(code));
   const rest = codes.filter((code) => !waivable.includes(code));
-  if (accepted.length) ways.push(`accept by name what can be waived (--waive ${accepted.join(' ')})`);
+  if (accepted.length) ways.push(`accept by name what can be waived (${accepted.map((code) => `--waive ${code}`).join(' ')})`);
   const last = ways.pop();
   const stubborn = rest.length ? ` (${rest.join(', ')} cannot be waived)` : '';
   return `not enrolled: ${errors.length} error(s)${stubborn}. ${ways.length ? `${ways.join(', ')}, or ${last}` : last}`;
@@ -117,12 +121,12 @@ function enrollment(entityId: string, options: EnrollOptions, configuration: str
     ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }),
     ...(options.pem !== undefined && { pem: readInput(options.pem) }),
     ...(configuration !== undefined && { entity_configuration: configuration }),
-    ...(options.type && { entity_types: options.type }),
+    ...(options.type.length && { entity_types: options.type }),
     ...(options.intermediate && { intermediate: true }),
     ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
     ...(options.constraints !== undefined && { constraints: readJson(options.constraints) }),
     ...(options.organization !== undefined && { organization: options.organization }),
-    ...(options.waive && { waive: options.waive }),
+    ...(options.waive.length && { waive: options.waive }),
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
     ...shownBy(options.domainControl),
     ...(options.readmit !== undefined && { readmit: options.readmit }),
@@ -156,17 +160,19 @@ async function importMembers(file: string, options: { readonly dryRun?: boolean;
       : await client.get<ImportJob>(path(...root, 'jobs', options.job));
   talk(`Import ${job.id}${options.dryRun ? ' (dry run: nothing is changed)' : ''}; if it is interrupted, go on with --job ${job.id}`);
   const to = path(...root, 'imports', job.id, 'lines');
-  try {
-    if (csv) job = await client.send<ImportJob>('POST', to, lines.join('\n'), { 'content-type': 'text/csv' });
-    for (let at = job.done; !csv && at < lines.length; at += LINES_PER_REQUEST) {
-      job = await client.send<ImportJob>('POST', `${to}?first_line=${at + 1}`, lines.slice(at, at + LINES_PER_REQUEST).join('\n'), {
-        'content-type': 'application/x-ndjson',
-      });
-      progress(`${job.done} of ${lines.length} lines, ${job.refused} refused`);
-    }
-  } finally {
-    progressEnds();
-  }
+  const running = job.id;
+  await interruptible(
+    () => `stopped after ${job.done} lines, which stand. Go on with: npx holdfast member import ${file} --job ${running}${options.dryRun ? ' --dry-run' : ''}`,
+    async () => {
+      if (csv) job = await client.send<ImportJob>('POST', to, lines.join('\n'), { 'content-type': 'text/csv' });
+      for (let at = job.done; !csv && at < lines.length; at += LINES_PER_REQUEST) {
+        job = await client.send<ImportJob>('POST', `${to}?first_line=${at + 1}`, lines.slice(at, at + LINES_PER_REQUEST).join('\n'), {
+          'content-type': 'application/x-ndjson',
+        });
+        progress(`${job.done} of ${lines.length} lines, ${job.refused} refused`);
+      }
+    },
+  ).finally(progressEnds);
   job = await client.send<ImportJob>('POST', path(...root, 'imports', job.id, 'finish'));
   const report: { line: number; entity_id: string | null; severity: string; code: string; detail: string }[] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
@@ -241,11 +247,6 @@ const SEEN: Readonly<Record<string, string>> = {
   resume: 'the version you have looked at (member show); needed when the member was changed while it was suspended',
 };
 
-function versionOf(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new CliError(2, `--seen takes the version that "member show" gives, not ${text.slice(0, 40)}`);
-  return Number(text);
-}
-
 export function memberCommands(program: Command): void {
   const member = program.command('member').description('enrol members and move them through their life');
   member
@@ -254,14 +255,19 @@ export function memberCommands(program: Command): void {
     .option('--jwks <file>', 'its public keys as a JWK Set (no pre-flight)')
     .option('--pem <file>', 'its public keys as PEM (no pre-flight)')
     .option('--entity-configuration <file>', 'its entity configuration, for a member that is not reachable')
-    .option('--type <type...>', 'entity types')
+    .option('--type <type>', 'entity type; repeat for several', collect, [])
     .option('--intermediate', 'it has subordinates of its own')
     .option('--metadata <file>', 'metadata to put into the statement (JSON)')
     .option('--constraints <file>', 'constraints to put into the statement (JSON)')
     .option('--organization <name>', 'the legal body: id or legal name')
     .option('--vetting', 'do not activate: the member waits in state vetting')
     .option('--readmit <reason>', 'take back a member that was revoked or archived')
-    .option('--waive <code...>', 'accept findings by name: policy_violation, policy_operator_type, key_of_authority, identifier_respelled')
+    .option(
+      '--waive <code>',
+      'accept a finding by name: policy_violation, policy_operator_type, key_of_authority, identifier_respelled; repeat for several',
+      collect,
+      [],
+    )
     .option('--ec-location <url>', 'where it publishes its entity configuration, when not at its well-known URL')
     .option('--domain-control <how>', DOMAIN_CONTROL)
     .option('--dry-run', 'show what pre-flight finds and change nothing')
@@ -278,7 +284,7 @@ export function memberCommands(program: Command): void {
       const { client, authority, json } = globals(command);
       const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), { entity_id: entityId, ...options });
       show(json, report, () => out(report.findings.length ? showFindings(report.findings) : green('no findings')));
-      if (!report.ok) process.exitCode = 4;
+      if (!report.ok) process.exitCode = exitOfErrors(report.findings.filter(({ severity }) => severity === 'error'));
     });
   member
     .command('list')
@@ -286,7 +292,7 @@ export function memberCommands(program: Command): void {
     .option('--state <states>', 'comma separated')
     .option('--query <text>', "part of the identifier or the organization's name")
     .option('--type <type>', 'entity type')
-    .option('--organization <id-or-name>')
+    .option('--organization <id-or-name>', 'of this organization')
     .option('--limit <n>', '1 to 1000', '100')
     .option('--cursor <cursor>', 'where the page before ended')
     .action(list);
@@ -333,13 +339,13 @@ export function memberCommands(program: Command): void {
     const verb = member.command(`${name} <id>`).description(about);
     if (needsReason) verb.requiredOption('--reason <text>', 'why; it stands in the audit trail');
     if (destructive) verb.option('--yes <id>', 'confirm by repeating the id');
-    verb.option('--seen <version>', SEEN[name] ?? 'refuse when the member has another version than this (member show)');
-    verb.action(async (id: string, options: { reason?: string; yes?: string; seen?: string }, command: Command) => {
+    verb.option('--seen <version>', SEEN[name] ?? 'refuse when the member has another version than this (member show)', whole);
+    verb.action(async (id: string, options: { reason?: string; yes?: string; seen?: number }, command: Command) => {
       const { client, authority, json } = globals(command);
       if (destructive) await confirm(id, options.yes, `This will ${about}: ${id}`);
       const one = await client.send<MemberView>('POST', base(authority, id, name), {
         ...(options.reason !== undefined && { reason: options.reason }),
-        ...(options.seen !== undefined && { v: versionOf(options.seen) }),
+        ...(options.seen !== undefined && { v: options.seen }),
       });
       show(json, one, () => {
         talk(one.already ? `already_${one.state}` : `${one.entity_id} is ${one.state} now`);
@@ -351,9 +357,9 @@ export function memberCommands(program: Command): void {
     .command('host <id> [file]')
     .description('serve the entity configuration that the member signed (a compact JWT in a file, or -), for leafs without a web server')
     .option('--domain-control <how>', DOMAIN_CONTROL)
-    .option('--waive <code...>', 'accept by name: identifier_respelled')
+    .option('--waive <code>', 'accept by name: identifier_respelled', collect, [])
     .option('--end', 'serve it no longer')
-    .action(async (id: string, file: string | undefined, options: { end?: boolean; domainControl?: string; waive?: string[] }, command: Command) => {
+    .action(async (id: string, file: string | undefined, options: { end?: boolean; domainControl?: string; waive: string[] }, command: Command) => {
       const { client, authority, json } = globals(command);
       if (!options.end && file === undefined) throw new CliError(2, 'which configuration? npx holdfast member host <id> <file>');
       const one = options.end
@@ -361,7 +367,7 @@ export function memberCommands(program: Command): void {
         : await client.send<MemberView>('PUT', base(authority, id, 'configuration'), {
             entity_configuration: readInput(file ?? '-').trim(),
             ...shownBy(options.domainControl),
-            ...(options.waive && { waive: options.waive }),
+            ...(options.waive.length && { waive: options.waive }),
           });
       show(json, one, () => {
         describe(one);
@@ -387,17 +393,17 @@ export function memberCommands(program: Command): void {
   keys
     .command('replace <id>')
     .description('put other keys in the place of the ones bound; you vouch for them')
-    .option('--jwks <file>')
-    .option('--pem <file>')
-    .requiredOption('--reason <text>')
-    .option('--waive <code...>', 'accept by name: key_of_authority')
-    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string; waive?: string[] }, command: Command) => {
+    .option('--jwks <file>', 'its public keys as a JWK Set')
+    .option('--pem <file>', 'its public keys as PEM')
+    .requiredOption('--reason <text>', 'why; it stands in the audit trail')
+    .option('--waive <code>', 'accept by name: key_of_authority', collect, [])
+    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string; waive: string[] }, command: Command) => {
       const { client, authority, json } = globals(command);
       const one = await client.send<MemberView>('PUT', base(authority, id, 'keys'), {
         ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }),
         ...(options.pem !== undefined && { pem: readInput(options.pem) }),
         reason: options.reason,
-        ...(options.waive && { waive: options.waive }),
+        ...(options.waive.length && { waive: options.waive }),
       });
       show(json, one, () => {
         describe(one);

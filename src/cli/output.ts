@@ -1,4 +1,5 @@
 import type { Finding } from '../federation/entry.js';
+import { fitted, startOf, widthOfText } from './width.js';
 
 /**
  * The one seam between what is said and what a terminal obeys. Colours and line breaks of ours are marks until they go out, and
@@ -37,21 +38,54 @@ export function setCalled(as: string): void {
 }
 export const asCalled = (text: string): string => text.replaceAll('npx holdfast', called);
 
+let json = false;
+let documents = 0;
+let said: string[] = [];
+
+/** With `--json` stdout carries one JSON document, whatever a command says: what is not JSON is kept. */
+export function beginOutput(asJson: boolean): void {
+  json = asJson;
+  documents = 0;
+  said = [];
+}
+/** A command that had a document of its own has printed it; another one has said something, which is the document then. */
+export function endOutput(): void {
+  if (json && documents === 0) printJson({ said });
+}
+/** An error is the document, unless the command has printed one: then its exit code tells. */
+export function printError(error: object): boolean {
+  if (json && documents === 0) printJson({ error });
+  return json;
+}
+
 /** stdout carries data, stderr carries talk. */
-export const out = (text: string): void => void process.stdout.write(`${asCalled(composed(text))}\n`);
+export function out(text: string): void {
+  if (json) said.push(...composed(text).split('\n'));
+  else process.stdout.write(`${asCalled(composed(text))}\n`);
+}
+/** A question, before its answer on the same line. */
+export const ask = (text: string): void => void process.stderr.write(asCalled(composed(text)));
 export const talk = (text: string): void => void process.stderr.write(`${asCalled(composed(text))}\n`);
 
 /** JSON says the same with these escaped, and a terminal obeys none of them: those of ASCII it escapes anyway. */
 const escaped = (char: string): string =>
   [...char].flatMap((one) => Array.from({ length: one.length }, (_, n) => `\\u${one.charCodeAt(n).toString(16).padStart(4, '0')}`)).join('');
 export const jsonText = (value: unknown, indent = 2): string => JSON.stringify(value, null, indent).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, escaped);
-export const printJson = (value: unknown): void => void process.stdout.write(`${jsonText(value)}\n`);
+export function printJson(value: unknown): void {
+  documents++;
+  process.stdout.write(`${jsonText(value)}\n`);
+}
 /** One document of a stream, on a line of its own. */
-export const printLine = (value: unknown): void => void process.stdout.write(`${jsonText(value, 0)}\n`);
+export function printLine(value: unknown): void {
+  documents++;
+  process.stdout.write(`${jsonText(value, 0)}\n`);
+}
 
 /** Bytes for a file, as the server sent them; a terminal sees its control characters replaced. */
-export const pass = (chunk: Uint8Array): void =>
-  void process.stdout.write(process.stdout.isTTY ? new TextDecoder().decode(chunk).split('\n').map(composed).join('\n') : chunk);
+export function pass(chunk: Uint8Array): void {
+  documents++;
+  process.stdout.write(process.stdout.isTTY ? new TextDecoder().decode(chunk).split('\n').map(composed).join('\n') : chunk);
+}
 
 /** How far it is, on the line where the cursor stands; shown on a terminal only. */
 export const progress = (text: string): void => void (process.stderr.isTTY && process.stderr.write(`\r\u001b[K${composed(text)}`));
@@ -63,14 +97,31 @@ export const red = color(31);
 export const yellow = color(33);
 export const dim = color(2);
 
-/** Characters that take a place, on one line. */
-const width = (text: string): number => parts(text).reduce((sum, part, n) => sum + (n % 2 ? 0 : part.length), 0);
+/** Places that a text takes on a line; marks of ours take none. */
+const width = (text: string): number => parts(text).reduce((sum, part, n) => sum + (n % 2 ? 0 : widthOfText(part)), 0);
+
+/** A text of at most so many places, colours kept. */
+function cut(text: string, room: number): string {
+  if (width(text) <= room) return text;
+  let left = room - 1;
+  const kept = parts(text).map((part, n) => {
+    if (n % 2) return part;
+    const start = startOf(part, left);
+    left -= widthOfText(start);
+    // What follows a cut stays cut, though a narrower character had room.
+    if (start !== part) left = 0;
+    return start;
+  });
+  return `${kept.join('')}\u2026`;
+}
 
 /** `2026-11-24 02:00:00Z (in 3 h)`. */
 export function when(seconds: number | null | undefined, now = Math.floor(Date.now() / 1000)): string {
   if (seconds === null || seconds === undefined) return '—';
-  const text = new Date(seconds * 1000).toISOString().replace('T', ' ').replace('.000', '');
-  const away = Math.abs(seconds - now);
+  const date = new Date(seconds * 1000);
+  if (Number.isNaN(date.getTime())) return `${clean(seconds)} (no time)`;
+  const text = date.toISOString().replace('T', ' ').replace(/\.\d+/, '');
+  const away = Math.abs(Math.floor(seconds) - now);
   const [n, unit] =
     away < 120
       ? [away, 's']
@@ -82,11 +133,30 @@ export function when(seconds: number | null | undefined, now = Math.floor(Date.n
   return `${text} (${seconds >= now ? `in ${n} ${unit}` : `${n} ${unit} ago`})`;
 }
 
-/** Rows as aligned columns. */
+let wide = false;
+/** `--wide`: tables are not cut to the terminal. */
+export const showWide = (on: boolean): void => {
+  wide = on;
+};
+/** Of no use but whole: what a person copies into the next command. */
+const WHOLE = new Set(['id', 'kid', 'jti', 'grant', 'head']);
+const GAP = 2;
+
+/** Rows as aligned columns, cut to the width of a terminal. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows].map((row) => row.map(clean));
-  const widths = header.map((_, n) => Math.max(...all.map((row) => width(row[n] ?? ''))));
-  return lines(all.map((row) => row.map((cell, n) => (n === row.length - 1 ? cell : cell + ' '.repeat((widths[n] ?? 0) - width(cell)))).join('  ')));
+  const natural = header.map((_, n) => all.reduce((most, row) => Math.max(most, width(row[n] ?? '')), 0));
+  const room = process.stdout.isTTY && !wide ? (process.stdout.columns || 80) - GAP * (header.length - 1) : Infinity;
+  const widths = fitted(
+    natural,
+    room,
+    header.map((name) => WHOLE.has(name)),
+  );
+  const padded = (cell: string, n: number, last: boolean) => {
+    const short = cut(cell, widths[n] ?? 0);
+    return last ? short : short + ' '.repeat((widths[n] ?? 0) - width(short));
+  };
+  return lines(all.map((row) => row.map((cell, n) => padded(cell, n, n === row.length - 1)).join(' '.repeat(GAP))));
 }
 
 /** Findings that come along with an answer, as talk: the data on stdout stays what it is. */

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { parseProfile, type Profile, PROFILES } from '../federation/entry.js';
 import type { PreflightReport } from '../rp/entry.node.js';
 import { CliError } from './client.js';
+import { exitOfErrors } from './exit-codes.js';
 import { expectEntityId } from './entity-id.js';
 import { clean, green, out, showFindings, table, talk } from './output.js';
 import { collect, readJson, show } from './shell.js';
@@ -28,7 +29,7 @@ export function preflightCommand(program: Command, run: PreflightRunner): void {
       const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
       const profiles = (options.profile.length || !options.list ? (options.profile.length ? options.profile : ['base']) : Object.keys(PROFILES)).map(profileOf);
       if (options.list)
-        return show(json, profiles, () => {
+        return show(json, { items: profiles, next_cursor: null }, () => {
           for (const { name, version, title, document, status, date, rules } of profiles) {
             out(`${name} ${version}: ${title}${[document, status, date].map((one) => (one === undefined ? '' : `, ${one}`)).join('')}`);
             out(
@@ -61,7 +62,7 @@ export function preflightCommand(program: Command, run: PreflightRunner): void {
           );
         },
       );
-      if (errors.length) process.exitCode = 4;
+      process.exitCode = exitOfErrors(errors);
       return undefined;
     });
 }

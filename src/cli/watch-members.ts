@@ -45,7 +45,7 @@ export function watchMemberCommands(member: Command): void {
     .description('what watching the members has found; with an id, of one')
     .option('--only <what>', 'held, findings or failing')
     .option('--limit <n>', '1 to 1000', '100')
-    .option('--cursor <cursor>')
+    .option('--cursor <cursor>', 'where the page before ended')
     .action(async (id: string | undefined, options: { only?: string; limit: string; cursor?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       if (id !== undefined) {

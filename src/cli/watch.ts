@@ -1,17 +1,8 @@
 import type { Command } from 'commander';
+import { type JobView, jobDone } from './waiting.js';
 import { CliError } from './client.js';
-import { out, progress, progressEnds, table, talk, when } from './output.js';
+import { out, table, talk, when } from './output.js';
 import { globals, path, show, type Page } from './shell.js';
-
-interface JobView {
-  readonly id: string;
-  readonly kind: string;
-  readonly state: string;
-  readonly done: number;
-  readonly total: number;
-  readonly refused: number;
-  readonly updated_at: number;
-}
 
 export function watchingCommands(program: Command): void {
   const job = program.command('job').description('imports, re-signings, crawls');
@@ -44,12 +35,7 @@ export function watchingCommands(program: Command): void {
       const body = options.anchor === undefined ? {} : { trust_anchor: options.anchor };
       let one = await client.send<JobView>('POST', path('authorities', authority, 'crawls'), body);
       talk(`${one.id} is running; watch it: npx holdfast job show ${one.id}`);
-      while (options.wait && one.state === 'running') {
-        await new Promise((done) => setTimeout(done, 500));
-        one = await client.get<JobView>(path('authorities', authority, 'jobs', one.id));
-        progress(`${one.done} of ${one.total}, ${one.refused} not reached`);
-      }
-      if (options.wait) progressEnds();
+      if (options.wait) one = await jobDone(client, authority, one, ({ done, total, refused }) => `${done} of ${total}, ${refused} not reached`);
       show(json, one, () => out(table(header, [row(one)])));
     });
 }

@@ -52,14 +52,17 @@ export interface ActivationFacts {
   readonly hasSuperior: boolean;
 }
 
+/** `2026-11-24 02:00:00Z`. */
+const dated = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('T', ' ').replace('.000', '');
+
 /** Why a staged key may not sign yet; undefined when it may (§11.2; KR-03 for an authority under a superior). */
 export function activationObstacle(key: KeyRecord, { now, configurationLifetime, hasSuperior }: ActivationFacts): string | undefined {
   const ready = key.unseenUntil ?? (key.stagedAt ?? now) + configurationLifetime;
   if (now < ready)
-    return `it has been published for ${now - (key.stagedAt ?? now)} s; whoever keeps our configuration may not know it until ${ready - now} s from now`;
+    return `it has been published for ${now - (key.stagedAt ?? now)} s; whoever keeps our configuration may not know it until ${dated(ready)}, ${ready - now} s from now`;
   if (hasSuperior && key.superiorReadyAt === null) return 'no statement of our superior lists it yet; ask the superior to add it';
   if (hasSuperior && now < (key.superiorReadyAt ?? 0))
-    return `older statements of our superior, without this key, are valid for another ${(key.superiorReadyAt ?? 0) - now} s`;
+    return `older statements of our superior, without this key, are valid until ${dated(key.superiorReadyAt ?? 0)}, for another ${(key.superiorReadyAt ?? 0) - now} s`;
   return undefined;
 }
 
@@ -75,5 +78,5 @@ export function retirementObstacle(key: KeyRecord, { now, longestLifetime }: Ret
   if (now >= until) return undefined;
   if (until === limits.MAX_TIME)
     return 'it signed Trust Marks without an end. When their bearers show newer ones, take it out by force; the historical keys go on naming it';
-  return `what it signed is valid for another ${until - now} s`;
+  return `what it signed is valid until ${dated(until)}, for another ${until - now} s`;
 }

@@ -1,22 +1,31 @@
+import { rmSync } from 'node:fs';
 import type { Command } from 'commander';
-import { green, lines, out, printJson, talk } from '../cli/output.js';
+import { green, lines, out, printJson, talk, when } from '../cli/output.js';
+import { interruptible } from '../cli/waiting.js';
+import { EXIT } from '../cli/exit-codes.js';
 import { headTable } from '../cli/restore.js';
 import { collect, readInput } from '../cli/shell.js';
+import { REMEDIES } from '../operations/fsck/damage.js';
 import type { ChainHead } from '../store/known-heads.js';
 import { progressLine, showReport } from './check-report.js';
 import { type Config, ConfigError } from './config.js';
 import { databaseFile } from './files.node.js';
 
 /** Heads for people, who keep them apart from the backup: only with the newest one can it be told that nothing is missing. */
-const shown = (heads: readonly ChainHead[]): string =>
-  headTable(heads.map(({ slug, entityId, seq, hash, at }) => ({ authority: slug, entity_id: entityId, seq, hash, at })));
-const dated = (at: number | null): string => (at === null ? 'at a time it does not say' : new Date(at * 1000).toISOString().replace('.000', ''));
+const shown = (heads: readonly ChainHead[]): string => headTable(headsOf(heads));
+const dated = (at: number | null): string => (at === null ? 'at a time it does not say' : when(at));
 
 /** @throws ConfigError where the database is on PostgreSQL, which has its own ways */
 function fileOf({ database, data }: Config, instead: string): string {
   if (database) throw new ConfigError(`HOLDFAST_DATABASE is set, and this command works on the database file of a data folder. ${instead}`);
   return databaseFile(data);
 }
+/** A database file that is not finished, with what SQLite keeps beside it. */
+const removeAll = (file: string): void => {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${file}${suffix}`, { force: true });
+};
+const jsonOf = (command: Command): boolean => command.optsWithGlobals<{ json?: boolean }>().json === true;
+const headsOf = (heads: readonly ChainHead[]) => heads.map(({ slug, entityId, seq, hash, at }) => ({ authority: slug, entity_id: entityId, seq, hash, at }));
 const ITS_OWN = 'PostgreSQL is backed up and restored by its own tools: docs/high-availability.md';
 
 /** What works on the database file itself: no server is asked. */
@@ -28,22 +37,40 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .action(async (file: string, _options: object, command: Command) => {
       const { createBackup } = await import('./local/backup.node.js');
       const said = progressLine();
-      const { bytes, heads } = await createBackup(fileOf(configOf(command), ITS_OWN), file, (what, n) =>
-        said(what === 'copying' ? `copying, ${n} %` : `checking the copy, ${n} MB`),
+      const config = configOf(command);
+      const { bytes, heads, at } = await interruptible(
+        () => 'stopped; no backup was made. Run it again',
+        () => createBackup(fileOf(config, ITS_OWN), file, (what, n) => said(what === 'copying' ? `copying, ${n} %` : `checking the copy, ${n} MB`)),
+        () => removeAll(`${file}.partial`),
       ).finally(() => said());
+      if (at !== null) (await import('./local/doctor.node.js')).noteBackupMade(config.data, file, at);
+      if (jsonOf(command)) return printJson({ file, bytes, heads: headsOf(heads) });
       out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
-      out(lines(['It ends with these events:', shown(heads)]));
+      return out(lines(['It ends with these events:', shown(heads)]));
     });
   backup
     .command('verify <file>')
     .description('check a backup as fsck would, and show where it ends')
-    .action(async (file: string) => {
+    .action(async (file: string, _options: object, command: Command) => {
       const { verifyBackup } = await import('./local/backup.node.js');
       const said = progressLine();
-      const { at, heads, ...report } = await verifyBackup(file, (what, n) => said(`${what}, ${n}`)).finally(() => said());
-      if (report.integrity === 'ok' && report.damages.length === 0)
-        return out(lines([`${green('the backup is sound')}. It was made ${dated(at)} and ends with these events:`, shown(heads)]));
-      process.exitCode = 4;
+      const { at, heads, ...report } = await interruptible(
+        () => 'stopped; the backup is as it was, and not verified. Run it again',
+        () => verifyBackup(file, (what, n) => said(`${what}, ${n}`)),
+        () => removeAll(`${file}.verify-${process.pid}`),
+      ).finally(() => said());
+      const sound = report.integrity === 'ok' && report.damages.length === 0;
+      if (!sound) process.exitCode = EXIT.findings;
+      if (jsonOf(command))
+        return printJson({
+          file,
+          sound,
+          made_at: at,
+          heads: headsOf(heads),
+          integrity: report.integrity,
+          damages: report.damages.map((one) => ({ ...one, fix: REMEDIES[one.code] })),
+        });
+      if (sound) return out(lines([`${green('the backup is sound')}. It was made ${dated(at)} and ends with these events:`, shown(heads)]));
       return showReport('the backup is damaged', report);
     });
   backup
@@ -62,11 +89,13 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
         acceptRollback: options.acceptRollback === true,
         signed: options.knownHead.map((name) => readInput(name)),
       });
+      if (jsonOf(command))
+        return printJson({ restored: file, lost_events: lost ?? null, kept: kept ?? null, made_at: at, heads: headsOf(heads), confirm: heads.length > 0 });
       const gone = lost === undefined ? '; the database that was there could not be read' : lost ? `; ${lost} event(s) are lost` : '';
       out(`restored${gone}. ${kept === undefined ? 'No database was there' : `The database that was there is kept as ${kept}`}`);
-      if (heads.length === 0) return;
+      if (heads.length === 0) return undefined;
       out(lines([`The backup was made ${dated(at)} and ends with these events:`, shown(heads)]));
-      talk(
+      return talk(
         'Nothing is signed or served from it until you confirm it. Start the server, compare the events with the newest you know, then: holdfast restore confirm',
       );
     });
@@ -97,6 +126,7 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
       const { rotateSealKey } = await import('./local/seal-key.node.js');
       const { keys, file } = await rotateSealKey(config, options.newKeyFile);
       const done = keys === 0 ? 'all private keys are sealed under it already' : `${keys} private key(s) are sealed under it now`;
-      out(`${file} holds the seal key in force: ${done}. The former one opens nothing in this database; it still opens backups made before`);
+      if (jsonOf(command)) return printJson({ file, sealed: keys });
+      return out(`${file} holds the seal key in force: ${done}. The former one opens nothing in this database; it still opens backups made before`);
     });
 }

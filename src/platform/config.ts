@@ -1,6 +1,7 @@
 import { parseAllowed } from '../outbound/address-guard.js';
 import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
 import { readUrl } from '../federation/read-url.js';
+import { readDuration } from '../cli/values.js';
 import { faultOfDatabaseUrl } from './database-url.js';
 
 /**
@@ -234,7 +235,7 @@ export function readConfig(
   }
   const database = databaseOf('HOLDFAST_DATABASE', get('database'), get('databasePassword'), faults);
   const readDatabase = databaseOf('HOLDFAST_READ_DATABASE', get('readDatabase'), get('readDatabasePassword'), faults);
-  const staleness = secondsOf(get('staleness') ?? '');
+  const staleness = readDuration(get('staleness') ?? '');
   if (staleness === undefined || staleness < 2 || staleness > 600)
     faults.push(`HOLDFAST_STALENESS: "${(get('staleness') ?? '').slice(0, 20)}" is no time from 2s to 10m, as 10s or 2m`);
   const turns = isOn('turns', 'HOLDFAST_TURNS');
@@ -265,12 +266,6 @@ export function readConfig(
       value: setting.name === 'url' ? url : setting.secret && value !== undefined ? '(set, not shown)' : value,
     })),
   };
-}
-
-/** Seconds of a time such as `10s` or `2m`; a bare number is seconds. */
-function secondsOf(text: string): number | undefined {
-  const [, number, unit] = /^(\d{1,6})(s|m)?$/.exec(text) ?? [];
-  return number === undefined ? undefined : Number(number) * (unit === 'm' ? 60 : 1);
 }
 
 function databaseOf(variable: string, url: string | undefined, password: string | undefined, faults: string[]): DatabaseAddress | undefined {

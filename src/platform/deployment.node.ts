@@ -2,6 +2,7 @@ import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, w
 import { uptime } from 'node:os';
 import type { CryptoKey } from 'jose';
 import { sealedCustody } from '../keys/custody.js';
+import { parseJson } from '../federation/strict-json.js';
 import { newId, newSealKey } from '../keys/random.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
@@ -15,7 +16,8 @@ import { closedDoor } from '../outbound/closed-door.js';
 import type { Outbound } from '../outbound/outbound.js';
 import { safeFetch } from '../outbound/safe-fetch.node.js';
 import type { Clock } from '../store/clock.js';
-import { type Config, ConfigError } from './config.js';
+import type { Config } from './config.js';
+import { expectSealKey } from './seal-key-needed.js';
 import { finishRotation } from './finish-rotation.node.js';
 import { cliFile, databaseFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
 import { type OpenedStore, openPlace, type ServingStore, type StorePlace } from './opened.node.js';
@@ -95,11 +97,8 @@ export function openExploring(ground: Ground, around: (door: Outbound) => Outbou
 
 /** In development mode a random seal key is kept beside the database; in production it comes from outside or not at all. */
 export function sealKeyOf({ sealKey, development, data, url }: Config): string {
+  expectSealKey({ sealKey, development, url });
   if (sealKey !== undefined) return sealKey;
-  if (!development)
-    throw new ConfigError(
-      `HOLDFAST_SEAL_KEY is missing. ${url} is no development URL, so signing keys are not sealed with a key that lies beside them. Make one with: openssl rand -base64 32`,
-    );
   const file = sealKeyFile(data);
   if (!existsSync(file)) {
     mkdirSync(data, { recursive: true, mode: 0o700 });
@@ -125,10 +124,23 @@ function makeWhole(file: string, content: string): void {
 export interface CliCredentials {
   readonly url: string;
   readonly token: string;
+  /** Where the server listens on this machine, when its URL is another place. */
+  readonly local?: string;
 }
 
 /** Where the CLI finds the server and the first owner key; readable by the owner of the process only. */
 export function writeCredentials(data: string, credentials: CliCredentials): void {
   writeFileSync(cliFile(data), `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600 });
   chmodSync(cliFile(data), 0o600);
+}
+
+/** The CLI on this machine is told where the server listens, for when its URL cannot be reached from here. */
+export function noteListening(data: string, host: string, port: number): void {
+  const file = cliFile(data);
+  if (!existsSync(file)) return;
+  const anywhere = host === '0.0.0.0' || host === '::';
+  const local = `http://${anywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`;
+  const known = parseJson(readFileSync(file, 'utf8'), file);
+  const { url, token, local: before } = (known.ok ? known.value : {}) as Partial<CliCredentials>;
+  if (typeof url === 'string' && typeof token === 'string' && before !== local) writeCredentials(data, { url, token, local });
 }

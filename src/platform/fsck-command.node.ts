@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { printJson, talk } from '../cli/output.js';
+import { interruptible } from '../cli/waiting.js';
 import { REMEDIES } from '../operations/fsck/damage.js';
 import { progressLine, showReport } from './check-report.js';
 import type { Config } from './config.js';
@@ -20,8 +21,9 @@ export function fsckCommand(program: Command, configOf: (command: Command) => Co
       const place = placeOf(database ?? (process.env['HOLDFAST_DATABASE'] || databaseFile(configOf(command).data)), database !== undefined);
       const said = progressLine();
       const progress = (what: string, n: number) => said(`${what}, ${n}`);
-      const report = await told([place], async () =>
-        'servers' in place ? fsckPostgres(place.servers, place.at, progress) : fsckFile(place.file, progress),
+      const report = await interruptible(
+        () => 'stopped; nothing was changed, and nothing is known. Run it again from the beginning',
+        () => told([place], async () => ('servers' in place ? fsckPostgres(place.servers, place.at, progress) : fsckFile(place.file, progress))),
       ).finally(() => said());
       if (command.optsWithGlobals<{ json?: boolean }>().json)
         printJson({ ...report, integrity: report.integrity ?? null, damages: report.damages.map((one) => ({ ...one, fix: REMEDIES[one.code] })) });

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { accessCommands } from '../cli/access.js';
+import { doctorCommand } from '../cli/doctor.js';
+import { completionCommand } from '../cli/completion.js';
+import { contextCommands } from '../cli/login.js';
 import { clockCommands } from '../cli/clock.js';
 import { authorityCommands } from '../cli/authority.js';
 import { keyCommands } from '../cli/key.js';
@@ -8,24 +11,28 @@ import { policyCommands } from '../cli/policy.js';
 import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
 import { eventCommands } from '../cli/event.js';
+import { unambiguous } from '../cli/arguments.js';
 import { inspectCommand } from '../cli/inspect.js';
 import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
 import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
-import { asCalled, lines, multiline, out, printJson, red, setCalled, showFindings, table, talk } from '../cli/output.js';
+import { asCalled, beginOutput, endOutput, multiline, out, setCalled, showWide, talk } from '../cli/output.js';
 import { restoreCommands } from '../cli/restore.js';
 import { resolveCommand } from '../cli/resolve.js';
 import { preflightCommand } from '../cli/preflight.js';
+import { EXIT_HELP, exitOfErrors } from '../cli/exit-codes.js';
+import { checkKinds } from '../cli/kinds.js';
 import { isLoopbackId } from '../cli/entity-id.js';
 import { isLoopbackHost } from '../federation/entity-id.js';
 import { mediaTypes } from '../federation/entry.js';
-import { Refusal } from '../operations/refusal.js';
 import { backupCommands } from './backup-commands.node.js';
 import { calledAs } from './called-as.node.js';
-import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
-import { DamagedDatabase } from './damaged.js';
+import { type Config, readConfig, SETTINGS } from './config.js';
 import { databaseFile } from './files.node.js';
+import { configCommands } from './config-commands.node.js';
+import { expectStartable, strayVariables } from './start-check.node.js';
+import { report } from './report.js';
 import { fsckCommand } from './fsck-command.node.js';
 import { secretsOfFiles } from './secret-files.node.js';
 import { storeCommands } from './store-commands.node.js';
@@ -56,6 +63,8 @@ function configOf(command: Command): Config {
 
 async function serve(options: { readonly publicOnly?: boolean; readonly entityId?: string }, command: Command): Promise<void> {
   const config = configOf(command);
+  expectStartable(config, { publicOnly: options.publicOnly === true });
+  for (const stray of strayVariables(process.env)) talk(`warning: ${stray}`);
   const { stop, said } = options.publicOnly ? await publicOnly(config) : await everything(config, options.entityId);
   let stopping = false;
   const end = () => {
@@ -90,15 +99,16 @@ function localCommands(program: Command): void {
       .command('serve')
       .description('run the public plane, the admin API and the background work')
       .option('--public-only', 'the public plane alone: no key, database read-only')
-      .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
+      .option('--entity-id <entity-id>', 'identifier of the first authority, when it is not the URL'),
   ).action(serve);
   withSettings(
     program
       .command('init')
       .description('make database, key, owner token and first authority without serving')
-      .option('--entity-id <url>', 'identifier of the first authority, when it is not the URL'),
+      .option('--entity-id <entity-id>', 'identifier of the first authority, when it is not the URL'),
   ).action(async (options: { entityId?: string }, command: Command) => {
     const config = configOf(command);
+    expectStartable(config);
     const { groundOf, openExploring } = await import('./deployment.node.js');
     const { openFirst } = await import('./open-first.node.js');
     const ground = await groundOf(config);
@@ -115,34 +125,7 @@ function localCommands(program: Command): void {
       const { demo } = await import('./local/demo.node.js');
       process.exitCode = await demo((text) => process.stdout.write(`${text}\n`));
     });
-  const config = program.command('config').description('the configuration in force');
-  config
-    .command('show')
-    .description('every setting')
-    .option('--sources', 'and where each came from')
-    .action((options: { sources?: boolean }, command: Command) => {
-      const { sources } = configOf(command);
-      if (command.optsWithGlobals<{ json?: boolean }>().json)
-        return printJson(Object.fromEntries(sources.map(({ setting, value, source }) => [setting.env, { value: value ?? null, source }])));
-      return out(
-        table(
-          ['setting', 'value', ...(options.sources ? ['source'] : [])],
-          sources.map(({ setting, value, source }) => [setting.env, value ?? '—', ...(options.sources ? [source] : [])]),
-        ),
-      );
-    });
-  config
-    .command('check')
-    .description('say whether the configuration holds, and whether the databases it names answer')
-    .action(async (_options: object, command: Command) => {
-      const { database, readDatabase } = configOf(command);
-      const { checkDatabase } = await import('./check-database.node.js');
-      const found = [
-        ...(database ? [`HOLDFAST_DATABASE: ${await checkDatabase('HOLDFAST_DATABASE', database, 'primary')}`] : []),
-        ...(readDatabase ? [`HOLDFAST_READ_DATABASE: ${await checkDatabase('HOLDFAST_READ_DATABASE', readDatabase, 'any')}`] : []),
-      ];
-      out(lines(['The configuration holds.', ...found]));
-    });
+  configCommands(program, configOf);
   fsckCommand(program, configOf);
 }
 
@@ -156,14 +139,14 @@ async function fetchArtefact(url: string): Promise<string> {
   try {
     const mediaType = url.endsWith('/historical-keys') ? mediaTypes.JWK_SET_JWT : mediaTypes.ENTITY_STATEMENT;
     const reply = await outbound.get({ url, mediaType });
-    if (!reply.ok) throw new CliError(reply.findings[0]?.transient ? 3 : 4, `${url} could not be read`, reply.findings);
+    if (!reply.ok) throw new CliError(exitOfErrors(reply.findings), `${url} could not be read`, reply.findings);
     return reply.value.body;
   } finally {
     await outbound.close();
   }
 }
 
-function createProgram(): Command {
+export function createProgram(): Command {
   const program = new Command('holdfast')
     .description('OpenID Federation 1.0 trust anchor and intermediate')
     .version(version)
@@ -171,9 +154,17 @@ function createProgram(): Command {
     .option('--authority <slug>', 'which authority', 'main')
     .option('--url <url>', 'where the server is [HOLDFAST_URL]')
     .option('--data <folder>', 'data folder [HOLDFAST_DATA, default ./data]')
-    .showSuggestionAfterError()
-    .configureOutput({ writeOut: (text) => void process.stdout.write(asCalled(text)), writeErr: (text) => void process.stderr.write(asCalled(text)) })
-    .exitOverride();
+    .option('--context <name>', 'a server you are signed in to (holdfast login)')
+    .option('--wide', 'tables are not cut to the width of the terminal')
+    .showSuggestionAfterError(false)
+    .configureOutput({
+      writeOut: (text) => void process.stdout.write(asCalled(text)),
+      writeErr: (text) => void process.stderr.write(asCalled(text)),
+      outputError: () => undefined,
+    }) // report() says it
+    .addHelpText('after', `\n${EXIT_HELP}`)
+    .exitOverride()
+    .hook('preAction', (_program, command) => showWide(command.optsWithGlobals<{ wide?: boolean }>().wide === true));
   localCommands(program);
   authorityCommands(program);
   memberCommands(program);
@@ -188,6 +179,9 @@ function createProgram(): Command {
   backupCommands(program, configOf);
   storeCommands(program, configOf);
   clockCommands(program);
+  contextCommands(program);
+  doctorCommand(program, async (data, now) => (await import('./local/doctor.node.js')).localLines(data, now));
+  completionCommand(program);
   restoreCommands(program);
   resolveCommand(program, async (subject, anchors) =>
     (await library()).resolveEntity(subject, {
@@ -205,27 +199,13 @@ function createProgram(): Command {
     }),
   );
   inspectCommand(program, fetchArtefact);
+  checkKinds(program);
   return program;
 }
 
 /** `exitOverride` has to reach every subcommand for one place to decide on exit codes. */
 function inherit(command: Command): void {
   for (const child of command.commands) inherit(child.exitOverride());
-}
-
-function report(error: unknown, json: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof CliError) {
-    if (json) printJson({ error: { code: error.code, detail: error.message, findings: error.findings } });
-    talk(`${red('holdfast:')} ${error.message}`);
-    if (error.findings.length && !json) talk(showFindings(error.findings));
-    return error.exitCode;
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  // Faults of the configuration come one on a line.
-  talk(`${red('holdfast:')} ${error instanceof ConfigError ? multiline(message) : message}`);
-  if (error instanceof Refusal && error.findings.length) talk(showFindings(error.findings));
-  return error instanceof ConfigError ? 2 : error instanceof DamagedDatabase ? 4 : 1;
 }
 
 /**
@@ -237,11 +217,14 @@ export async function runProgram(args: readonly string[]): Promise<{ readonly co
   setCalled(calledAs(process.argv[1] ?? 'holdfast', process.cwd(), process.env['PATH'] ?? ''));
   const program = createProgram();
   inherit(program);
+  // Also of what cannot be parsed.
+  beginOutput(args.slice(0, [...args, '--'].indexOf('--')).includes('--json'));
   try {
     process.exitCode = 0;
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(unambiguous(program, args), { from: 'user' });
+    endOutput();
     return { code: process.exitCode, failed: false };
   } catch (error) {
-    return { code: report(error, args.includes('--json')), failed: true };
+    return { code: report(error), failed: true };
   }
 }

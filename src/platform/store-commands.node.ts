@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CliError } from '../cli/client.js';
+import { EXIT } from '../cli/exit-codes.js';
 import { green, lines, out, printJson, red, table, talk } from '../cli/output.js';
 import { headTable } from '../cli/restore.js';
 import { REMEDIES } from '../operations/fsck/damage.js';
@@ -16,9 +17,6 @@ interface Asked {
   readonly keepSource?: boolean;
   readonly despiteDamage?: boolean;
 }
-
-/** Exit code of what a person has interrupted. */
-const INTERRUPTED = 130;
 
 const headsShown = ({ heads }: Copied): string =>
   headTable(heads.map(({ slug, entityId, seq, hash, at }) => ({ authority: slug, entity_id: entityId, seq, hash, at })));
@@ -54,7 +52,7 @@ const inJson = (from: Place, to: Place, asked: Asked, done: Copied, served: bool
 function interruption(): { readonly stopping: () => boolean; end(): void } {
   let asked = false;
   const hear = () => {
-    if (asked) process.exit(INTERRUPTED);
+    if (asked) process.exit(EXIT.interrupted);
     asked = true;
     talk('stopping; nothing is left of the copy');
   };
@@ -93,7 +91,7 @@ async function orFindings(json: boolean, work: () => Promise<void>): Promise<voi
   } catch (error) {
     if (error instanceof Stopped) {
       talk('stopped; nothing was copied, and the source is as it was');
-      process.exitCode = INTERRUPTED;
+      process.exitCode = EXIT.interrupted;
       return;
     }
     if (error instanceof FoundDamage) {

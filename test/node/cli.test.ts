@@ -43,7 +43,7 @@ describe('the command line', () => {
     writeFileSync(bad, JSON.stringify({ keys: [{ ...jwk, d: 'x' }] }));
     expect(await cli('member', 'enroll', RP, '--jwks', bad)).toMatchObject({ code: 4, stderr: expect.stringMatching(/jwk_private[\s\S]*§3\.1\.1[\s\S]*—/) });
     const unreachable = await cli('member', 'enroll', `http://127.0.0.1:${await freePort()}`);
-    expect(unreachable).toMatchObject({ code: 4, stderr: expect.stringContaining('fetch_failed') });
+    expect(unreachable).toMatchObject({ code: 3, stderr: expect.stringContaining('fetch_failed') });
     expect((await cli('member', 'enroll', RP, '--jwks', join(folder, 'nothing.json'))).code).toBe(2);
     const json = await cli('--json', 'member', 'enroll', 'ftp://x', '--jwks', bad);
     expect(JSON.parse(json.stdout).error.findings[0].code).toBe('entity_id_invalid');
@@ -130,7 +130,7 @@ describe('the command line', () => {
     const TYPE = 'https://example.org/marks/certified';
     await cli('member', 'enroll', RP, '--jwks', jwks);
     expect(await cli('mark', 'list')).toMatchObject({ code: 0, stderr: expect.stringContaining('mark grant') });
-    expect((await cli('mark', 'type', 'create', 'no url')).code).toBe(1);
+    expect((await cli('mark', 'type', 'create', 'no url')).code).toBe(2);
     expect(await cli('mark', 'type', 'create', TYPE, '--lifetime', '86400')).toMatchObject({ code: 0, stdout: expect.stringContaining('1 d') });
     expect((await cli('mark', 'type', 'recognize', TYPE, '--issuer', server.url)).stdout).toContain('trust_mark_issuers');
     const granted = JSON.parse((await cli('--json', 'mark', 'grant', TYPE, RP)).stdout) as { id: string; jti: string; trust_mark: string };
@@ -160,7 +160,7 @@ describe('the command line', () => {
     const jwks = join(folder, 'jwks.json');
     writeFileSync(jwks, JSON.stringify({ keys: [key.jwk] }));
     expect((await cli('anchor', 'list')).stderr).toContain('anchor pin');
-    expect((await cli('anchor', 'pin', 'http://127.0.0.1:9')).code, 'keys come from outside').toBe(1);
+    expect((await cli('anchor', 'pin', 'http://127.0.0.1:9')).code, 'keys come from outside').toBe(2);
     expect((await cli('anchor', 'pin', 'http://127.0.0.1:9', '--jwks', jwks)).stderr).toContain(key.kid);
     expect((await cli('anchor', 'list')).stdout).toContain('http://127.0.0.1:9');
     expect((await cli('anchor', 'unpin', 'http://127.0.0.1:9')).code).toBe(0);

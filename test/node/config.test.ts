@@ -74,7 +74,7 @@ describe('§16: an identifier is kept byte for byte or refused aloud, never chan
   it('serve says which rule a bad identifier breaks', async () => {
     const env = { HOLDFAST_DATA: tempFolder(), HOLDFAST_PORT: String(await freePort()) };
     expect(await run(['serve', '--entity-id', 'http://localhost:1/?x'], env)).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringMatching(/has a query[\s\S]*§1\.2/),
     });
     expect(await run(['config', 'check'], { HOLDFAST_URL: 'https://münchen.example' })).toMatchObject({ code: 2, stderr: expect.stringContaining('xn--') });

@@ -39,15 +39,15 @@ it('hosting and ec_location by hand: what has to be shown is said, nothing is do
     const statement = async () => decodeJwt(await (await fetch(`${server.url}/fetch?sub=${encodeURIComponent(id)}`)).text());
     const args = ['member', verb, id, verb === 'host' ? configuration : elsewhere];
     const without = await cli(...args);
-    expect([without.code, without.stderr]).toEqual([1, expect.stringContaining('domain_control')]);
+    expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('domain_control')]);
     const refused = await cli(...args, '--domain-control', 'well-known');
     const [, place, token] = /(http:\/\/localhost:\d+\S+) has to answer with the JSON array \["([\w-]{43})"\]/.exec(refused.stderr) ?? [];
-    expect([refused.code, place], refused.stderr).toEqual([1, `http://localhost:${port}/.well-known/holdfast-domain-control.json`]);
+    expect([refused.code, place], refused.stderr).toEqual([2, `http://localhost:${port}/.well-known/holdfast-domain-control.json`]);
     expect((await statement())['ec_location']).toBeUndefined();
     const path = new URL(String(place)).pathname;
     for (const wrong of [`["${'0'.repeat(43)}"]`, `{"token":"${token}"}`, `"${token}"`]) {
       shows.set(path, wrong);
-      expect((await cli(...args, '--domain-control', 'well-known')).code, wrong).toBe(1);
+      expect((await cli(...args, '--domain-control', 'well-known')).code, wrong).toBe(2);
     }
     shows.set(path, JSON.stringify(['of another authority', token]));
     expect(await cli(...args, '--domain-control', 'well-known')).toMatchObject({ code: 0, stderr: '' });

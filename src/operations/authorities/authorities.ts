@@ -73,8 +73,10 @@ function inputFindings(input: AuthorityInput, development: boolean): readonly Fi
     const id = parseEntityId(hint, { development });
     if (!id.ok) findings.push(...id.findings.map((one) => ({ ...one, where: `authority_hints/${n}` })));
   }
-  for (const name of ['configurationLifetime', 'statementLifetime'] as const) {
-    const seconds = input[name];
+  for (const [name, seconds] of [
+    ['configuration_lifetime', input.configurationLifetime],
+    ['statement_lifetime', input.statementLifetime],
+  ] as const) {
     if (seconds !== undefined && (seconds < limits.MIN_STATEMENT_LIFETIME || seconds > limits.MAX_STATEMENT_LIFETIME))
       no(name, `${seconds} s`, `Choose between ${limits.MIN_STATEMENT_LIFETIME} and ${limits.MAX_STATEMENT_LIFETIME} seconds.`);
   }

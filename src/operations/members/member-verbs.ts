@@ -44,7 +44,7 @@ export const isThere = async (row: MemberRow, { to, decides }: Verb): Promise<bo
 /** @throws Refusal wrong_state */
 export function expectMovable({ state }: MemberRow, name: string, { from, to }: Verb): void {
   if (state !== to && !from.includes(state))
-    throw new Refusal('wrong_state', `a member that is ${state} cannot be moved by ${name}; it must be ${from.join(' or ')}`);
+    throw new Refusal('wrong_state', `a member that is ${state} cannot be moved by ${name}, which is for one that is ${from.join(' or ')}`);
 }
 
 /** Does the caller decide about the content with it? */

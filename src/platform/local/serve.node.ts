@@ -9,7 +9,7 @@ import { createPublicApp } from '../../public/app.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
 import { unconfirmed } from '../../store/standing.js';
 import type { Config } from '../config.js';
-import { groundOf, type NodeDeployment, openAnswering } from '../deployment.node.js';
+import { groundOf, noteListening, type NodeDeployment, openAnswering } from '../deployment.node.js';
 import { openFirst } from '../open-first.node.js';
 import { onChange, readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
@@ -86,6 +86,7 @@ async function startBehind(
   const told = onChange(({ ready, reasons }) => (ready ? log.info('ready again') : log.warn({ reasons }, 'not ready')));
   const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment).then(told) });
   open(measure(logRequests(log, root), metrics));
+  if (!config.development && !config.tls) noteListening(config.data, config.host, listening.port);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
   discovery.start();

@@ -1,0 +1,64 @@
+import { CommanderError } from 'commander';
+import { CliError } from '../cli/client.js';
+import { EXIT, type ExitCode } from '../cli/exit-codes.js';
+import { multiline, printError, red, showFindings, talk } from '../cli/output.js';
+import type { Finding } from '../federation/entry.js';
+import { Refusal, type RefusalCode } from '../operations/refusal.js';
+import { ConfigError } from './config.js';
+import { DamagedDatabase } from './damaged.js';
+
+interface Told {
+  readonly exit: ExitCode;
+  readonly code: string;
+  readonly detail: string;
+  readonly findings: readonly (Finding & { readonly severity?: string })[];
+}
+
+/** As the status of the server's answer would have it. */
+export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
+  invalid_request: EXIT.usage,
+  permission_denied: EXIT.refused,
+  not_found: EXIT.refused,
+  already_exists: EXIT.conflict,
+  wrong_state: EXIT.conflict,
+  version_conflict: EXIT.conflict,
+  findings: EXIT.findings,
+  key_not_ready: EXIT.conflict,
+  last_owner: EXIT.conflict,
+  temporarily_unavailable: EXIT.unreachable,
+  not_confirmed: EXIT.conflict,
+};
+
+const toldOf = (error: unknown): Told => {
+  const detail = error instanceof Error ? error.message : String(error);
+  if (error instanceof CliError) return { exit: error.exitCode, code: error.code, detail, findings: error.findings };
+  if (error instanceof CommanderError)
+    return {
+      exit: EXIT.usage,
+      code: 'usage',
+      detail: error.code === 'commander.help' ? 'which command? See --help' : detail.replace(/^error: /, ''),
+      findings: [],
+    };
+  // The same mistake ends the same way, whether a server or this process refused it.
+  if (error instanceof Refusal) return { exit: EXIT_OF[error.code], code: error.code, detail, findings: error.findings };
+  if (error instanceof ConfigError) return { exit: EXIT.usage, code: 'configuration', detail, findings: [] };
+  return {
+    exit: error instanceof DamagedDatabase ? EXIT.findings : EXIT.refused,
+    code: error instanceof DamagedDatabase ? 'damaged' : 'error',
+    detail,
+    findings: [],
+  };
+};
+
+/** Say why a command failed: to a person on stderr, with `--json` as the document too. */
+export function report(error: unknown): ExitCode {
+  if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+  const { exit, code, detail, findings } = toldOf(error);
+  const printed = printError({ code, detail, findings });
+  // Help was shown, which says it.
+  if (!printed && error instanceof CommanderError && error.code === 'commander.help') return exit;
+  // Faults of the configuration come one on a line.
+  talk(`${red('holdfast:')} ${error instanceof ConfigError ? multiline(detail) : detail}`);
+  if (!printed && findings.length) talk(showFindings(findings));
+  return exit;
+}
