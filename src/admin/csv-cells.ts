@@ -1,3 +1,4 @@
+import { writtenDuration, writtenTime } from '../edge/written-time.js';
 import { parseJson } from '../federation/strict-json.js';
 
 /** How the cells of a column are read. */
@@ -43,32 +44,16 @@ function yesOrNo(text: string): Cell {
   return NO.includes(word) ? { value: false } : fault(`${shown(text)} is neither yes nor no; write TRUE or FALSE`);
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3600, d: 86_400, w: 604_800 };
-
-function duration(text: string): Cell {
-  const [, digits, unit = 's'] = /^(\d{1,10})\s*(s|m|min|h|d|w)?$/i.exec(text) ?? [];
-  const seconds = UNITS[unit.toLowerCase()];
-  if (digits === undefined || seconds === undefined) return fault(`${shown(text)} is no length of time; write seconds, or 12h, 30d`);
-  return { value: Number(digits) * seconds };
-}
-
-const TIME = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2}))?(?:\.0+)?(Z|[+-]\d{2}:?\d{2})?)?$/i;
-
-/** Seconds since the epoch of a date as people write it; a date alone is its beginning, in UTC. */
-function time(text: string): Cell {
-  if (/^\d{1,12}$/.test(text)) return { value: Number(text) };
-  const [, year, month, day, hour = '00', minute = '00', second = '00', zone = 'Z'] = TIME.exec(text) ?? [];
-  const no = () => fault(`${shown(text)} is no date; write 2027-12-31 or 2027-12-31T18:00:00Z: other forms are read differently in different countries`);
-  if (year === undefined) return no();
-  const at = readTime(`${year}-${month}-${day}T${hour}:${minute}:${second}${zone.toUpperCase().replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')}`);
-  return Number.isNaN(at) || Number(day) > daysOf(Number(year), Number(month)) ? no() : { value: at / 1000 };
-}
-
-// biome-ignore lint/style/noRestrictedGlobals: no clock is asked, a time that somebody wrote is read
-const readTime = (text: string): number => Date.parse(text);
-/** 31 February would be taken for a day in March. */
-const daysOf = (year: number, month: number): number =>
-  month === 2 ? (year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
+const duration = (text: string): Cell => {
+  const value = writtenDuration(text);
+  return value === undefined ? fault(`${shown(text)} is no length of time; write seconds, or 12h, 30d`) : { value };
+};
+const time = (text: string): Cell => {
+  const value = writtenTime(text);
+  return value === undefined
+    ? fault(`${shown(text)} is no date; write 2027-12-31 or 2027-12-31T18:00:00Z: other forms are read differently in different countries`)
+    : { value };
+};
 
 function jsonCell(text: string, name: string): Cell {
   const json = parseJson(text, name);

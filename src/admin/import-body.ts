@@ -10,7 +10,7 @@ type Body = AsyncIterable<Uint8Array>;
 /** The text of bytes, or undefined when they are not UTF-8. */
 function utf8(bytes: Uint8Array): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {
     return undefined;
   }

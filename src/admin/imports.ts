@@ -13,7 +13,16 @@ import { csvText, jsonLines } from './import-body.js';
 import { jobSchema, presentEnrollment, presentJob } from './wire.js';
 import { write } from './write.js';
 
-const opening = z.strictObject({ dry_run: z.boolean().default(false), total: z.number().int().min(0).optional() }).openapi('NewImport');
+const opening = z
+  .strictObject({
+    dry_run: z.boolean().default(false),
+    activate: z
+      .boolean()
+      .default(false)
+      .openapi({ description: 'Members whose line gives neither activate nor state become active; else they wait in state vetting' }),
+    total: z.number().int().min(0).optional(),
+  })
+  .openapi('NewImport');
 
 /** Bulk import: open a job, send lines in as many requests as you like, close it. Export streams the same lines back. */
 export function importEndpoints(app: AdminApp): void {
@@ -31,8 +40,8 @@ export function importEndpoints(app: AdminApp): void {
       status: 201,
     },
     (c) => {
-      const { dry_run: dryRun = false, total } = validJson<z.infer<typeof opening>>(c);
-      return write(c, 201, presentJob, (call) => startImport(call, param(c, 'slug'), { dryRun, total }));
+      const { dry_run: dryRun = false, activate = false, total } = validJson<z.infer<typeof opening>>(c);
+      return write(c, 201, presentJob, (call) => startImport(call, param(c, 'slug'), { dryRun, activate, total }));
     },
   );
   endpoint(

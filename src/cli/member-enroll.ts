@@ -47,7 +47,8 @@ async function enroll(entityId: string, options: EnrollOptions, command: Command
     if (blocking.length) throw new CliError(4, notEnrolled(blocking, report.waivable, configuration !== undefined), json ? report.findings : [], 'findings');
     if (options.dryRun) return show(json, report, () => talk('Dry run: nothing was changed.'));
   } else if (options.dryRun) throw new CliError(2, '--dry-run shows what pre-flight finds; with --jwks or --pem there is none');
-  const member = await client.send<MemberView>('POST', base(authority), enrollment(entityId, options, configuration));
+  const made = await client.send<MemberView>('POST', base(authority), enrollment(entityId, options, configuration));
+  const member = made.organization_id === null ? made : { ...made, organization: (await client.get<MemberView>(base(authority, made.id))).organization ?? '' };
   const statement = member.state === 'active' ? await client.get<{ compact: string }>(base(authority, member.id, 'statement')) : undefined;
   const { findings = [], ...enrolled } = member;
   show(json, { member: enrolled, statement: statement?.compact ?? null, findings }, () => {

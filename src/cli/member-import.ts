@@ -22,6 +22,7 @@ interface Told {
 }
 interface ImportOptions {
   readonly dryRun?: boolean;
+  readonly activate?: boolean;
   readonly job?: string;
   readonly format?: string;
 }
@@ -32,13 +33,26 @@ async function importMembers(name: string, options: ImportOptions, command: Comm
   const { client, authority, json } = globals(command);
   const file = openImport(name, options.format);
   const root = ['authorities', authority];
-  let job: ImportJob;
+  let job: ImportJob | undefined;
+  const interrupted = () => {
+    progressEnds();
+    file.close();
+    if (job) talk(interruption(job, name));
+    process.exit(130);
+  };
+  process.once('SIGINT', interrupted);
   try {
+    if (options.job !== undefined && (options.activate || options.dryRun))
+      throw new CliError(2, '--activate and --dry-run are said when an import begins; with --job it goes on as it began');
     const { lines, members } = await countLines(file);
     if (members === 0) throw new CliError(2, `${name} is empty: ${lines ? 'below its header there is no member' : 'there is nothing in it'}`);
     job =
       options.job === undefined
-        ? await client.send<ImportJob>('POST', path(...root, 'imports'), { dry_run: options.dryRun === true, total: lines })
+        ? await client.send<ImportJob>('POST', path(...root, 'imports'), {
+            dry_run: options.dryRun === true,
+            activate: options.activate === true,
+            total: lines,
+          })
         : await client.get<ImportJob>(path(...root, 'jobs', options.job));
     talk(`Import ${job.id}${job.params.dry_run ? ' (dry run: nothing is changed)' : ''}; if it is interrupted, go on with --job ${job.id}`);
     const to = path(...root, 'imports', job.id, 'lines');
@@ -46,7 +60,13 @@ async function importMembers(name: string, options: ImportOptions, command: Comm
       job = await client.send<ImportJob>('POST', `${to}?first_line=${slice.first}`, slice.lines.join('\n'), { 'content-type': TYPES[file.format] });
       progress(`${job.done} of ${lines} ${file.format === 'csv' ? 'rows' : 'lines'}, ${job.refused} refused`);
     }
+  } catch (error) {
+    // What is wrong with the whole file is mended and sent as another import.
+    if (job?.done === 0 && options.job === undefined && error instanceof CliError && error.exitCode !== 3)
+      await client.send('POST', path(...root, 'jobs', job.id, 'cancel')).catch(() => undefined);
+    throw error;
   } finally {
+    process.removeListener('SIGINT', interrupted);
     progressEnds();
     file.close();
   }
@@ -55,6 +75,7 @@ async function importMembers(name: string, options: ImportOptions, command: Comm
   const [refusals, warnings] = [report.filter(({ severity }) => severity !== 'warning'), report.filter(({ severity }) => severity === 'warning')];
   show(json, { job, refusals, warnings }, () => {
     talk(outcome(job));
+    const next = nextStep(job);
     if (report.length)
       out(
         table(
@@ -68,11 +89,21 @@ async function importMembers(name: string, options: ImportOptions, command: Comm
           ]),
         ),
       );
+    if (next !== undefined) talk(next);
   });
   if (job.refused) process.exitCode = 4;
 }
 
-/** What came of it, and what is to be done next. */
+const interruption = (job: ImportJob, name: string): string =>
+  `Interrupted after ${job.done} of ${job.total}; what came in stays. Go on: npx holdfast member import ${name} --job ${job.id}; or end it: npx holdfast job cancel ${job.id}`;
+
+/** Members that wait for an approver are published by nobody else. */
+const nextStep = ({ params }: ImportJob): string | undefined =>
+  params.enrolled?.['vetting'] && !params.dry_run
+    ? `Nothing is published of those in state vetting. Next: npx holdfast member approve --state vetting && npx holdfast member activate --state approved (or import with --activate)`
+    : undefined;
+
+/** What came of it. */
 function outcome({ params, refused }: ImportJob): string {
   const states = Object.entries(params.enrolled ?? {});
   const all = states.reduce((sum, [, n]) => sum + n, 0);
@@ -116,6 +147,7 @@ export function importCommands(member: Command): void {
     .command('import <file>')
     .description('enrol many: NDJSON, or CSV with a header row as spreadsheets write it; - is standard input')
     .option('--format <format>', 'csv or ndjson; else by the suffix, or by how the text begins')
+    .option('--activate', 'publish them at once, where a line says nothing else; without it they wait in state vetting')
     .option('--dry-run', 'say what would be refused; change nothing')
     .option('--job <id>', 'go on with an import that was interrupted')
     .action(importMembers);

@@ -31,8 +31,8 @@ async function list(
     else
       out(
         table(
-          ['state', 'entity id', 'types', 'since'],
-          page.items.map((one) => [one.state, one.entity_id, one.entity_types.join(','), when(one.created_at)]),
+          ['state', 'entity id', 'types', 'organization', 'since'],
+          page.items.map((one) => [one.state, one.entity_id, one.entity_types.join(','), one.organization ?? '—', when(one.created_at)]),
         ),
       );
     if (page.next_cursor) talk(`More: --cursor '${page.next_cursor}'`);

@@ -1,3 +1,4 @@
+import { CliError } from './client.js';
 import { clean, green, out, red, when, yellow } from './output.js';
 import { path } from './shell.js';
 import type { Finding } from '../federation/entry.js';
@@ -10,6 +11,7 @@ export interface MemberView {
   readonly entity_types: readonly string[];
   readonly intermediate: boolean;
   readonly organization_id: string | null;
+  readonly organization?: string;
   readonly jwks: { readonly keys: readonly { readonly kid: string; readonly kty: string }[] };
   readonly created_at: number;
   readonly updated_at: number;
@@ -24,6 +26,7 @@ export function describe(member: MemberView): void {
   out(`${clean(member.entity_id)}  ${color(member.state)}`);
   out(`  id        ${member.id}`);
   out(`  types     ${member.entity_types.join(', ') || '—'}${member.intermediate ? ' (intermediate)' : ''}`);
+  if (member.organization_id !== null) out(`  organization  ${clean(member.organization ?? member.organization_id)}`);
   out(`  keys      ${member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', ')}`);
   if (member.state_reason) out(`  reason    ${clean(member.state_reason)}`);
   out(`  enrolled  ${when(member.created_at)}`);
@@ -33,3 +36,8 @@ export function describe(member: MemberView): void {
 export const DOMAIN_CONTROL = 'how it shows that it may use its domain: "well-known" (a token under its host), or the reason why you vouch for it';
 export const shownBy = (text: string | undefined): object =>
   text === undefined ? {} : { domain_control: text === 'well-known' ? { method: 'well_known' } : { method: 'operator', reason: text } };
+
+export function versionOf(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new CliError(2, `--seen takes the version that "member show" gives, not ${text.slice(0, 40)}`);
+  return Number(text);
+}

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { changeCommand } from './member-change.js';
 import { enrollCommands } from './member-enroll.js';
 import { importCommands } from './member-import.js';
 import { keepCommands } from './member-keep.js';
@@ -11,6 +12,7 @@ export function memberCommands(program: Command): void {
   enrollCommands(member);
   lookCommands(member);
   moveCommands(member);
+  changeCommand(member);
   keepCommands(member);
   watchMemberCommands(member);
   importCommands(member);

@@ -50,7 +50,8 @@ interface Told {
 export async function importSlice(call: Call<JobRow>, slug: string, jobId: string, lines: readonly ImportLine[]): Promise<JobRow> {
   allow(call, 'enroll', slug);
   const authority = await findAuthority(call.store.db, slug);
-  const read = await Promise.all(lines.map((line) => readLine(call, authority, line)));
+  const activate = (await findJob(call, authority.id, jobId)).params['activate'] === true;
+  const read = await Promise.all(lines.map((line) => readLine(call, authority, activate ? activated(line) : line)));
   return change(call, {
     authorityId: authority.id,
     scope: null,
@@ -103,6 +104,10 @@ function expectNoGap(lines: readonly { readonly line: number }[], done: number):
     next++;
   }
 }
+
+/** What an import says of all its lines, a line may say otherwise of itself. */
+const activated = ({ input, ...line }: ImportLine): ImportLine =>
+  input && input.activate === undefined && input.state === undefined ? { ...line, input: { ...input, activate: true } } : { ...line, ...(input && { input }) };
 
 interface Read {
   readonly line: number;
