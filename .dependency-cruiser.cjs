@@ -13,7 +13,7 @@ const LAYERS = {
   public: ['federation', 'edge', 'store/(published|inbox|schema|trouble)\\.'],
   admin: ['federation', 'operations', 'edge', 'keys/random\\.', 'store/(schema|database|event|trouble)\\.'],
   rp: ['federation', 'resolver', 'outbound'],
-  cli: ['federation', 'rp'],
+  cli: ['federation', 'rp', 'edge/(csv|encoding|written-time)\\.'],
 };
 /** Folder → npm packages that must not be reached even through others. */
 const NEVER = {

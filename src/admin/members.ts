@@ -5,6 +5,8 @@ import { hostConfiguration, unhostConfiguration } from '../operations/members/ho
 import { MEMBER_VERBS, type MemberVerb } from '../operations/members/member-verbs.js';
 import { type Moved, moveMember } from '../operations/members/move-member.js';
 import { preflight } from '../operations/members/preflight.js';
+import { organizationNames } from '../operations/organizations/name-organization.js';
+import type { MemberRow } from '../operations/registry.js';
 import { listMembers } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
 import { statementOf } from '../operations/artefacts/statement-of.js';
@@ -66,6 +68,8 @@ const statementSchema = z
   })
   .openapi('Statement');
 
+const shownMember = (row: MemberRow) => presentMember(row);
+
 const SUMMARIES: Record<MemberVerb, string> = {
   take: 'Begin vetting an applicant',
   approve: 'Approve: nothing is signed yet',
@@ -99,7 +103,8 @@ export function memberEndpoints(app: AdminApp): void {
       organization: query.organization,
       intermediate: query.intermediate === undefined ? undefined : query.intermediate === 'true',
     });
-    return c.json({ items: found.items.map(presentMember), next_cursor: found.next });
+    const names = await organizationNames(c.var.call, found.items);
+    return c.json({ items: found.items.map((row) => presentMember(row, names.get(row.organizationId ?? ''))), next_cursor: found.next });
   });
   endpoint(
     app,
@@ -116,7 +121,7 @@ export function memberEndpoints(app: AdminApp): void {
     },
     (c) => {
       const input = enrollmentOf(validJson<z.infer<typeof newMember>>(c));
-      return write(c, 201, withFindings(presentMember), (call) => enrollMember(call, param(c, 'slug'), input));
+      return write(c, 201, withFindings(shownMember), (call) => enrollMember(call, param(c, 'slug'), input));
     },
   );
   endpoint(
@@ -144,15 +149,17 @@ export function memberEndpoints(app: AdminApp): void {
       });
     },
   );
-  endpoint(app, { method: 'get', path: `${base}/{id}`, tag, summary: 'One member', response: memberSchema }, async (c) =>
-    c.json(withFindings(presentMember)(await showMember(c.var.call, param(c, 'slug'), param(c, 'id')))),
-  );
+  endpoint(app, { method: 'get', path: `${base}/{id}`, tag, summary: 'One member', response: memberSchema }, async (c) => {
+    const row = await showMember(c.var.call, param(c, 'slug'), param(c, 'id'));
+    const names = await organizationNames(c.var.call, [row]);
+    return c.json(withFindings((one: MemberRow) => presentMember(one, names.get(one.organizationId ?? '')))(row));
+  });
   endpoint(
     app,
     { method: 'patch', path: `${base}/{id}`, tag, summary: 'Change what we say about a member', body: memberChange, response: memberSchema },
     (c) => {
       const body = validJson<z.infer<typeof memberChange>>(c);
-      return write(c, 200, presentMember, (call) =>
+      return write(c, 200, shownMember, (call) =>
         changeMember(call, param(c, 'slug'), param(c, 'id'), { ...memberInput(body), organization: body.organization, version: body.v }),
       );
     },
@@ -186,7 +193,7 @@ export function memberEndpoints(app: AdminApp): void {
     { method: 'put', path: `${base}/{id}/keys`, tag, summary: 'Replace the keys; you vouch for the new ones', body: keysBody, response: memberSchema },
     (c) => {
       const body = validJson<z.infer<typeof keysBody>>(c);
-      return write(c, 200, withFindings(presentMember), (call) =>
+      return write(c, 200, withFindings(shownMember), (call) =>
         replaceMemberKeys(call, param(c, 'slug'), param(c, 'id'), { jwks: body.jwks, pem: body.pem, reason: body.reason, version: body.v, waive: body.waive }),
       );
     },
@@ -204,7 +211,7 @@ export function memberEndpoints(app: AdminApp): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof adoptBody>>(c);
-      return write(c, 200, withFindings(presentMember), (call) => adoptMemberKeys(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration));
+      return write(c, 200, withFindings(shownMember), (call) => adoptMemberKeys(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration));
     },
   );
   endpoint(
@@ -219,13 +226,13 @@ export function memberEndpoints(app: AdminApp): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof hostBody>>(c);
-      return write(c, 200, withFindings(presentMember), (call) =>
+      return write(c, 200, withFindings(shownMember), (call) =>
         hostConfiguration(call, param(c, 'slug'), param(c, 'id'), body.entity_configuration.trim(), { shownBy: body.domain_control, waive: body.waive }),
       );
     },
   );
   endpoint(app, { method: 'delete', path: `${base}/{id}/configuration`, tag, summary: 'Serve it no longer', response: memberSchema }, (c) =>
-    write(c, 200, presentMember, (call) => unhostConfiguration(call, param(c, 'slug'), param(c, 'id'))),
+    write(c, 200, shownMember, (call) => unhostConfiguration(call, param(c, 'slug'), param(c, 'id'))),
   );
   endpoint(
     app,

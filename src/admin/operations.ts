@@ -3,6 +3,7 @@ import { createApiKey, revokeApiKey } from '../operations/access/api-keys.js';
 import { allow } from '../operations/call.js';
 import { confirmClock, readClock } from '../operations/clock/confirm-clock.js';
 import { type ClockState, clockWords } from '../operations/clock/trusted-clock.js';
+import { cancelJob } from '../operations/jobs/cancel-job.js';
 import { findJob } from '../operations/jobs/jobs.js';
 import { reindexMembers } from '../operations/members/index-members.js';
 import { WARNING } from '../operations/members/import-members.js';
@@ -67,6 +68,17 @@ export function operationEndpoints(app: AdminApp): void {
     const { id } = await findAuthority(c.var.call.store.db, param(c, 'slug'));
     return c.json(presentJob(await findJob(c.var.call, id, param(c, 'job'))));
   });
+  endpoint(
+    app,
+    {
+      method: 'post',
+      path: `${base}/jobs/{job}/cancel`,
+      tag: 'Jobs',
+      summary: 'End an import; what it took stays, and so does its report',
+      response: jobSchema,
+    },
+    (c) => write(c, 200, presentJob, (call) => cancelJob(call, param(c, 'slug'), param(c, 'job'))),
+  );
   endpoint(
     app,
     {

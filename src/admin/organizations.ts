@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { getOrganization, organizationReach, type OrganizationRow } from '../operations/organizations/find-organization.js';
 import { haltOrganization, type MovedOrganization } from '../operations/organizations/halt-organization.js';
+import { createOrganization, renameOrganization } from '../operations/organizations/name-organization.js';
 import { resumeOrganization } from '../operations/organizations/resume-organization.js';
 import { listOrganizations } from '../operations/read.js';
 import { ORGANIZATION_STATES } from '../store/schema.js';
@@ -46,6 +47,8 @@ const presentMoved = ({ organization, members, already }: MovedOrganization): z.
   ...(already && { already: true }),
 });
 
+const named = z.strictObject({ legal_name: z.string().trim().min(1).max(300) }).openapi('OrganizationName');
+
 const VERBS = [
   ['halt', haltOrganization, 'Suspend all active members of an organization at once, in one commit'],
   ['resume', resumeOrganization, 'Bring an organization back, with the members that its halt suspended'],
@@ -62,6 +65,17 @@ export function organizationEndpoints(app: AdminApp): void {
       const found = await listOrganizations(c.var.call, param(c, 'slug'), validQuery<z.infer<typeof organizationQuery>>(c));
       return c.json({ items: found.items.map(present), next_cursor: found.next });
     },
+  );
+  endpoint(
+    app,
+    { method: 'post', path: base, tag, summary: 'Make an organization before its first member', body: named, response: organizationSchema, status: 201 },
+    (c) => write(c, 201, present, (call) => createOrganization(call, param(c, 'slug'), validJson<z.infer<typeof named>>(c).legal_name)),
+  );
+  endpoint(
+    app,
+    { method: 'patch', path: `${base}/{organization}`, tag, summary: 'Give an organization another legal name', body: named, response: organizationSchema },
+    (c) =>
+      write(c, 200, present, (call) => renameOrganization(call, param(c, 'slug'), param(c, 'organization'), validJson<z.infer<typeof named>>(c).legal_name)),
   );
   endpoint(
     app,

@@ -216,7 +216,9 @@ export const newMember = z
     waive: z.array(z.string()).max(50).optional(),
   })
   .openapi('NewMember');
-export const memberChange = z.strictObject({ ...memberFields, v: z.number().int().optional() }).openapi('MemberChange');
+export const memberChange = z
+  .strictObject({ ...memberFields, organization: memberFields.organization.nullable(), v: z.number().int().optional() })
+  .openapi('MemberChange');
 export const memberSchema = z
   .object({
     id: z.string(),
@@ -227,6 +229,7 @@ export const memberSchema = z
     entity_types: z.array(z.string()),
     intermediate: z.boolean(),
     organization_id: z.string().nullable(),
+    organization: z.string().optional().openapi({ description: 'Its legal name, where members are read' }),
     jwks,
     metadata,
     constraints: json,
@@ -243,7 +246,7 @@ export const memberSchema = z
     ...findingsField,
   })
   .openapi('Member');
-export const memberInput = (body: z.infer<typeof memberChange>) => ({
+export const memberInput = (body: Omit<z.infer<typeof memberChange>, 'organization'>) => ({
   entityTypes: body.entity_types,
   intermediate: body.intermediate,
   metadata: body.metadata,
@@ -290,7 +293,7 @@ export const presentEnrollment = ({ member: row, organization, hosted }: Exporte
   ...(row.domainControl && { domain_control: { method: 'operator', reason: row.domainControl.reason ?? 'it showed a token under its host' } }),
   ...(hosted !== undefined && { hosted_configuration: hosted }),
 });
-export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => ({
+export const presentMember = (row: MemberRow, organization?: string): z.infer<typeof memberSchema> => ({
   id: row.id,
   entity_id: row.entityId,
   state: row.state,
@@ -299,6 +302,7 @@ export const presentMember = (row: MemberRow): z.infer<typeof memberSchema> => (
   entity_types: shown(() => [...row.entityTypes], []),
   intermediate: row.intermediate,
   organization_id: row.organizationId,
+  ...(organization !== undefined && { organization }),
   jwks: shown(() => ({ keys: [...row.jwks.keys] }), { keys: [] }),
   metadata: shown(() => ({ ...row.metadata }) as z.infer<typeof metadata>, {}),
   constraints: shown(() => ({ ...row.constraints }), {}),

@@ -120,6 +120,24 @@ export function organizationCommands(program: Command): void {
         );
       });
     });
+  const named = (one: OrganizationView) => out(`${one.id}  ${clean(one.legal_name)}  ${state(one.state)}`);
+  organization
+    .command('create <name>')
+    .description('make an organization before its first member')
+    .action(async (name: string, _options: object, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const one = await client.send<OrganizationView>('POST', base(authority), { legal_name: name });
+      show(json, one, () => named(one));
+    });
+  organization
+    .command('change <id>')
+    .description('give an organization another legal name; its members stay its members')
+    .requiredOption('--name <name>', 'its legal name from now on')
+    .action(async (id: string, options: { name: string }, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const one = await client.send<OrganizationView>('PATCH', base(authority, id), { legal_name: options.name });
+      show(json, one, () => named(one));
+    });
   const move = async (verb: string, id: string, reason: string, command: Command): Promise<void> => {
     const { client, authority, json } = globals(command);
     const one = await client.send<OrganizationView & { members: number; already?: boolean }>('POST', base(authority, id, verb), { reason });

@@ -31,6 +31,7 @@ export interface JobView {
   readonly total: number;
   readonly refused: number;
   readonly updated_at: number;
+  readonly params: { readonly dry_run?: boolean };
 }
 
 const EVERY_MS = 500;

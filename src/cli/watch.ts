@@ -6,7 +6,14 @@ import { globals, path, show, type Page } from './shell.js';
 
 export function watchingCommands(program: Command): void {
   const job = program.command('job').description('imports, re-signings, crawls');
-  const row = (one: JobView) => [one.id, one.kind, one.state, `${one.done} of ${one.total}`, String(one.refused), when(one.updated_at)];
+  const row = (one: JobView) => [
+    one.id,
+    one.params.dry_run ? `${one.kind} (dry run)` : one.kind,
+    one.state,
+    `${one.done} of ${one.total}`,
+    String(one.refused),
+    when(one.updated_at),
+  ];
   const header = ['id', 'kind', 'state', 'progress', 'refused', 'updated'];
   job
     .command('list')
@@ -23,6 +30,37 @@ export function watchingCommands(program: Command): void {
       const { client, json, authority } = globals(command);
       const one = await client.get<JobView>(path('authorities', authority, 'jobs', id));
       show(json, one, () => out(table(header, [row(one)])));
+    });
+  job
+    .command('cancel <id>')
+    .description('end an import that nobody goes on with; what it took stays, and so does its report')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const one = await client.send<JobView>('POST', path('authorities', authority, 'jobs', id, 'cancel'));
+      show(json, one, () => out(table(header, [row(one)])));
+    });
+  job
+    .command('refusals <id>')
+    .description('what an import refused and why, by line; and what it took with a warning')
+    .option('--limit <n>', '1 to 1000', '100')
+    .option('--cursor <cursor>', 'where the page before ended')
+    .action(async (id: string, options: { limit: string; cursor?: string }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const query = new URLSearchParams({ limit: options.limit, ...(options.cursor !== undefined && { cursor: options.cursor }) });
+      const page = await client.get<Page<{ line: number; entity_id: string | null; severity: string; code: string; detail: string }>>(
+        `${path('authorities', authority, 'jobs', id, 'refusals')}?${query}`,
+      );
+      show(json, page, () => {
+        if (page.items.length === 0) talk('Nothing was refused.');
+        else
+          out(
+            table(
+              ['line', 'entity id', '', 'code', 'detail'],
+              page.items.map((one) => [String(one.line), one.entity_id ?? '—', one.severity, one.code, one.detail]),
+            ),
+          );
+        if (page.next_cursor) talk(`More: --cursor '${page.next_cursor}'`);
+      });
     });
   job
     .command('run <kind>')

@@ -106,6 +106,7 @@ const RULES = {
   key_compromised: ['§8.7.3', 'Ask the entity for another key: whoever has this one can speak for it.'],
   key_of_authority: ['§3.1.1', 'Ask the entity for a key of its own: who holds this one can speak for the authority.'],
   identifier_respelled: ['§1.2', 'Use the identifier that is known; waive this only for another entity.'],
+  entity_type_unknown: ['§5.1', 'Correct it, or leave it when your federation has defined this type.'],
   keys_differ: ['§11.2', 'Compare the keys through a second channel before enrolling.'],
 } as const satisfies Record<string, readonly [clause: string, fix: string]>;
 

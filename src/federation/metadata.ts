@@ -1,3 +1,4 @@
+import { ENTITY_TYPES } from './entity-types.js';
 import { type EntityIdOptions, isEntityId } from './entity-id.js';
 import { failure, finding, type Finding, quote, refuse, type Result, success } from './finding.js';
 import { isJson } from './json-key.js';
@@ -68,9 +69,6 @@ export interface MetadataCheck extends EntityIdOptions {
   /** The entity has Subordinates: it must publish fetch and list endpoints (§5.1.1). */
   readonly hasSubordinates?: boolean;
 }
-
-/** The Entity Types of §5.1; what the parameters of another type mean is not for us to say (MD-02). */
-const ENTITY_TYPES = ['federation_entity', 'openid_relying_party', 'openid_provider', 'oauth_authorization_server', 'oauth_client', 'oauth_resource'];
 
 /**
  * What §5 demands of published metadata beyond its shape: endpoint URLs, no key parameters in `federation_entity`,

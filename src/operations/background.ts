@@ -41,6 +41,9 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
   }
 }
 
+/** An import that nobody went on with for this long is over; its report stays. */
+const IMPORT_IDLE = 86_400;
+
 /** Drop what has served its time: spent assertions, old jobs, idempotency records, marks that ended long ago with their answers. */
 export async function purge({ store, now }: Deployment): Promise<void> {
   const { db } = store;
@@ -52,6 +55,10 @@ export async function purge({ store, now }: Deployment): Promise<void> {
     db.delete(trustMark).where(lt(trustMark.exp, longEnded)),
     ...forgetWishes(now()),
     ...forgetJobs(now()),
+    db
+      .update(job)
+      .set({ state: 'failed', updatedAt: now() })
+      .where(and(eq(job.kind, 'import'), eq(job.state, 'running'), lt(job.updatedAt, now() - IMPORT_IDLE))),
   ]);
 }
 

@@ -93,10 +93,13 @@ describe('bulk import', () => {
       `https://b.example,${cell('{broken')},,,maybe,`,
     ].join('\n');
     const job = await open(d);
-    expect((await send(d, job, csv, 'text/csv')).json).toMatchObject({ done: 2, refused: 1 });
+    expect((await send(d, job, csv, 'text/csv')).json).toMatchObject({ done: 3, refused: 1, params: { enrolled: { active: 1 } } });
+    expect((await d.admin('GET', `/authorities/main/jobs/${job}/refusals`)).json.items).toMatchObject([{ line: 3, entity_id: 'https://b.example' }]);
     expect((await d.admin('GET', '/authorities/main/members')).json.items).toMatchObject([
       { entity_id: 'https://a.example', state: 'active', entity_types: ['oauth_client', 'openid_relying_party'], statement_lifetime: 7200 },
     ]);
+    const more = `entity_id;jwks\nhttps://c.example;${cell(JSON.stringify(jwks))}`;
+    expect((await send(d, job, more, 'text/csv', '?first_line=4')).json).toMatchObject({ done: 4, refused: 1 });
     expect((await send(d, job, 'entity_id,passwd\nx,y', 'text/csv')).json.detail).toContain('unknown column');
     expect((await send(d, job, 'entity_id\n"x', 'text/csv')).status).toBe(400);
     expect((await send(d, job, '{}', 'application/json')).status).toBe(415);

@@ -57,7 +57,7 @@ describe('U+0000, which a database may not be able to hold, is refused alike on 
       const job = (await d.admin('POST', `${A}/imports`, {})).json.id;
       const body = (type === 'text/csv' ? ['entity_id,jwks,organization', ...lines] : lines).join('\n');
       const sent = await d.admin('POST', `${A}/imports/${job}/lines`, body, { headers: { 'content-type': type } });
-      expect(sent.json, type).toMatchObject({ done: 3, refused: 1 });
+      expect(sent.json, type).toMatchObject({ done: type === 'text/csv' ? 4 : 3, refused: 1 });
       expect((await d.admin('GET', MEMBERS)).json.items).toHaveLength(2);
     }
   });

@@ -19,9 +19,23 @@ export const freePort = (): Promise<number> =>
     });
   });
 
-export function tempFolder(): string {
+/** When what a test began is ended: with the test, or by whoever shares it among several (`shared`). */
+type Later = (end: () => void | Promise<void>) => void;
+
+/** What the tests of a file share: ended in the reverse order of its beginning, by `end` in an `afterAll`. */
+export function shared(): { readonly later: Later; readonly end: () => Promise<void> } {
+  const ends: (() => void | Promise<void>)[] = [];
+  return {
+    later: (end) => void ends.push(end),
+    end: async () => {
+      for (const end of ends.reverse()) await end();
+    },
+  };
+}
+
+export function tempFolder(later: Later = onTestFinished): string {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-process-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  later(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -69,7 +83,7 @@ export interface Server {
 /** A real server process, ready to answer. */
 export async function startProcess(
   folder: string,
-  { port, args = [], env = {} }: { port?: number; args?: readonly string[]; env?: Record<string, string> } = {},
+  { port, args = [], env = {}, later = onTestFinished }: { port?: number; args?: readonly string[]; env?: Record<string, string>; later?: Later } = {},
 ): Promise<Server> {
   const number = port ?? (await freePort());
   const url = `http://localhost:${number}`;
@@ -96,7 +110,7 @@ export async function startProcess(
     child.kill(signal);
     return ended;
   };
-  onTestFinished(async () => void (child.exitCode === null && child.signalCode === null && (await kill('SIGKILL'))));
+  later(async () => void (child.exitCode === null && child.signalCode === null && (await kill('SIGKILL'))));
   let token = '';
   try {
     token = (JSON.parse(readFileSync(join(folder, 'cli.json'), 'utf8')) as { token: string }).token;

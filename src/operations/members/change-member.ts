@@ -89,7 +89,8 @@ export async function rewrite<T>(
 export interface MemberChange extends Omit<MemberInput, 'domainControl'> {
   /** How domain control is shown, for a configuration elsewhere than on the identifier's own host. */
   readonly shownBy?: ShownBy | undefined;
-  readonly organization?: string | undefined;
+  /** Null: it belongs to none any more. */
+  readonly organization?: string | null | undefined;
   readonly version?: number | undefined;
 }
 
@@ -114,8 +115,13 @@ export async function changeMember(
     expectMemberInput({ ...before, ...set }, call);
     if (set.ecLocation && before.hosted) throw new Refusal('wrong_state', 'we serve its configuration; end that first: holdfast member host <id> --end');
     const located = await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string', elsewhere);
-    const organizations = await organizationsNamed(call, before.authorityId, [organization]);
-    const row: MemberRow = { ...before, ...set, organizationId: organizations.idOf(organization) ?? before.organizationId, cut: before.cut + 1 };
+    const organizations = await organizationsNamed(call, before.authorityId, [organization ?? undefined]);
+    const row: MemberRow = {
+      ...before,
+      ...set,
+      organizationId: organization === null ? null : (organizations.idOf(organization) ?? before.organizationId),
+      cut: before.cut + 1,
+    };
     if (row.state === 'active' && row.organizationId !== before.organizationId) await expectMayBeActive(call.store.db, row);
     const owner = organizations.made();
     return {

@@ -1,4 +1,5 @@
 import { and, eq } from 'drizzle-orm';
+import { unknownEntityTypes } from '../../federation/entity-types.js';
 import { spellingOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
@@ -10,7 +11,7 @@ import type { NewEvent } from '../../store/event.js';
 import { member } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type Call, may } from '../call.js';
-import { isError, type Judged } from '../judged.js';
+import { asWarnings, isError, type Judged } from '../judged.js';
 import { Refusal } from '../refusal.js';
 import type { AuthorityRow, MemberRow } from '../registry.js';
 import type { BoundKeys, Prepared } from './enrollment.js';
@@ -144,11 +145,14 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
     prepared,
     before,
     holds: [...located, ...unassigned],
-    findings: [...keys.findings, ...found.filter(({ code }) => !keys.findings.some((one) => one.code === code))],
+    findings: [...keys.findings, ...typed(input), ...found.filter(({ code }) => !keys.findings.some((one) => one.code === code))],
     waived: [...new Set([...keys.waived, ...found.filter(isError).map(({ code }) => code)])],
     after: { ...row, organizationId, hosted: prepared.hosted !== undefined, removedKeys: [...new Set([...row.removedKeys, ...given])] },
   };
 }
+
+/** Entity Types that a person wrote; what an entity says of itself is its own. */
+const typed = ({ entityTypes, metadata }: Prepared['input']) => asWarnings(unknownEntityTypes([...(entityTypes ?? []), ...Object.keys(metadata ?? {})]));
 
 const RETURN_BY_THEMSELVES = ['refused', 'withdrawn'];
 const RETURN_BY_DECISION = ['revoked', 'archived'];

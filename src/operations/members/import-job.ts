@@ -2,13 +2,20 @@ import { eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { importEntity, job } from '../../store/schema.js';
-import { allow, type Call, change } from '../call.js';
+import { allow, type Call, change, may } from '../call.js';
 import { findJob, type JobRow } from '../jobs/jobs.js';
+import { Refusal } from '../refusal.js';
 import { findAuthority } from '../registry.js';
 
 /** Open an import: a job with a report. A dry run says what would be refused and writes no member. */
-export async function startImport(call: Call<JobRow>, slug: string, input: { readonly dryRun: boolean; readonly total?: number | undefined }): Promise<JobRow> {
+export async function startImport(
+  call: Call<JobRow>,
+  slug: string,
+  input: { readonly dryRun: boolean; readonly activate?: boolean; readonly total?: number | undefined },
+): Promise<JobRow> {
   allow(call, 'enroll', slug);
+  if (input.activate && !may(call, 'approve', slug))
+    throw new Refusal('permission_denied', `the role ${call.role} may not activate members; without activate they wait in state vetting`);
   const { id: authorityId } = await findAuthority(call.store.db, slug);
   const now = call.now();
   const row: JobRow = {
@@ -19,7 +26,7 @@ export async function startImport(call: Call<JobRow>, slug: string, input: { rea
     total: input.total ?? 0,
     done: 0,
     refused: 0,
-    params: { dry_run: input.dryRun },
+    params: { dry_run: input.dryRun, ...(input.activate && { activate: true }) },
     createdBy: call.actor.id,
     createdAt: now,
     updatedAt: now,
@@ -28,7 +35,7 @@ export async function startImport(call: Call<JobRow>, slug: string, input: { rea
     authorityId,
     scope: row.id,
     decide: async () => ({
-      events: [{ type: 'import.started', subjectKind: 'job', subjectId: row.id, detail: { dry_run: input.dryRun } }],
+      events: [{ type: 'import.started', subjectKind: 'job', subjectId: row.id, detail: { dry_run: input.dryRun, ...(input.activate && { activate: true }) } }],
       statements: [insertRows(job, [row])],
       result: row,
     }),

@@ -28,6 +28,8 @@ export interface ImportLine {
   readonly line: number;
   readonly input?: Enrollment;
   readonly fault?: string;
+  /** What stands where the identifier belongs, beside a fault. */
+  readonly entityId?: string;
   readonly bytes?: number;
 }
 
@@ -48,7 +50,8 @@ interface Told {
 export async function importSlice(call: Call<JobRow>, slug: string, jobId: string, lines: readonly ImportLine[]): Promise<JobRow> {
   allow(call, 'enroll', slug);
   const authority = await findAuthority(call.store.db, slug);
-  const read = await Promise.all(lines.map((line) => readLine(call, authority, line)));
+  const activate = (await findJob(call, authority.id, jobId)).params['activate'] === true;
+  const read = await Promise.all(lines.map((line) => readLine(call, authority, activate ? activated(line) : line)));
   return change(call, {
     authorityId: authority.id,
     scope: null,
@@ -67,6 +70,7 @@ export async function importSlice(call: Call<JobRow>, slug: string, jobId: strin
         done,
         total: Math.max(before.total, done),
         refused: before.refused + slice.refused.length,
+        params: { ...before.params, enrolled: counted(before.params['enrolled'], slice.states) },
         updatedAt: call.now(),
       };
       const progress: NewEvent = {
@@ -81,7 +85,10 @@ export async function importSlice(call: Call<JobRow>, slug: string, jobId: strin
         statements: [
           ...slice.statements,
           ...(refusals.length ? [insertRows(jobRefusal, refusals)] : []),
-          call.store.db.update(job).set({ done: row.done, total: row.total, refused: row.refused, updatedAt: row.updatedAt }).where(eq(job.id, jobId)),
+          call.store.db
+            .update(job)
+            .set({ done: row.done, total: row.total, refused: row.refused, params: row.params, updatedAt: row.updatedAt })
+            .where(eq(job.id, jobId)),
         ],
         result: row,
       };
@@ -98,14 +105,18 @@ function expectNoGap(lines: readonly { readonly line: number }[], done: number):
   }
 }
 
+/** What an import says of all its lines, a line may say otherwise of itself. */
+const activated = ({ input, ...line }: ImportLine): ImportLine =>
+  input && input.activate === undefined && input.state === undefined ? { ...line, input: { ...input, activate: true } } : { ...line, ...(input && { input }) };
+
 interface Read {
   readonly line: number;
   readonly prepared?: Prepared;
   readonly told?: Told;
 }
 
-async function readLine(call: Call, authority: AuthorityRow, { line, input, fault }: ImportLine): Promise<Read> {
-  if (fault !== undefined) return { line, told: { line, entityId: null, code: 'invalid_request', detail: fault.slice(0, MAX_DETAIL) } };
+async function readLine(call: Call, authority: AuthorityRow, { line, input, fault, entityId }: ImportLine): Promise<Read> {
+  if (fault !== undefined) return { line, told: { line, entityId: named(entityId), code: 'invalid_request', detail: fault.slice(0, MAX_DETAIL) } };
   if (input === undefined) return { line };
   return prepare(call, authority, input, true).then(
     (prepared) => ({ line, prepared }),
@@ -138,12 +149,20 @@ async function decideSlice(call: Call, slug: string, lines: readonly Read[], { i
       refused.push(refusalOf(line, entityId, error));
     }
   }
+  const states = accepted.map(({ after }) => after.state);
   if (dryRun !== undefined) {
     const rows = accepted.map(({ after }) => ({ jobId: dryRun, entityId: after.entityId, spelling: spellingOf(after.entityId) }));
-    return { refused, warned, events: [], statements: rows.length ? [insertRows(importEntity, rows)] : [] };
+    return { refused, warned, states, events: [], statements: rows.length ? [insertRows(importEntity, rows)] : [] };
   }
   const { events, statements } = await writeEnrollments(call, ground, accepted);
-  return { refused, warned, events, statements };
+  return { refused, warned, states, events, statements };
+}
+
+/** Members taken so far, by the state they came in. */
+function counted(before: unknown, states: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = { ...(before as Record<string, number> | undefined) };
+  for (const state of states) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
 }
 
 /** A dry run makes no members: what it would have made is remembered apart. */
@@ -158,13 +177,15 @@ function seenBefore(call: Call, jobId: string, all: readonly Prepared[]): Promis
   );
 }
 
+/** What a line calls itself, for the report: it may be no identifier at all. No store takes U+0000 in a text. */
+const named = (text: string | undefined): string | null => text?.replaceAll('\0', '\uFFFD').slice(0, MAX_DETAIL) || null;
+
 function refusalOf(line: number, entityId: string, error: unknown): Told {
   if (!(error instanceof Refusal)) throw error;
   const [first] = error.findings;
-  const bad = first?.code === 'entity_id_invalid';
   return {
     line,
-    entityId: bad ? null : entityId,
+    entityId: named(entityId),
     code: first?.code ?? error.code,
     detail: (error.findings.length ? textOf(error.findings) : error.message).slice(0, MAX_DETAIL),
   };

@@ -1,0 +1,67 @@
+import { parse } from 'csv-parse/sync';
+import { csvFault, csvOptions, isBlank, separatorOf } from '../edge/csv.js';
+import type { ImportLine } from '../operations/members/import-members.js';
+import { Refusal } from '../operations/refusal.js';
+import { cellOf, COLUMNS } from './csv-cells.js';
+import { lineOf } from './import-line.js';
+
+const NAMES: Readonly<Record<string, string>> = { ',': 'commas', ';': 'semicolons', '\t': 'tabs' };
+const invalid = (detail: string) => new Refusal('invalid_request', detail);
+const short = (text: string): string => JSON.stringify(text.slice(0, 60));
+
+/**
+ * The lines of a CSV text with a header row. They are numbered as a sheet numbers its rows: the header, rows without a word and
+ * cells of several lines are counted as there.
+ * @param first the row of the first record, when this is not the beginning of the file
+ * @throws Refusal invalid_request
+ */
+export function csvLines(text: string, first?: number): ImportLine[] {
+  const separator = separatorOf(text.slice(0, 64 * 1024).replace(/^\uFEFF/, ''));
+  let rows: string[][];
+  try {
+    rows = parse(text, csvOptions(separator)) as string[][];
+  } catch (error) {
+    throw invalid(`the CSV cannot be read: ${csvFault(error) ?? 'unknown'}`);
+  }
+  const at = rows.findIndex((row) => !isBlank(row));
+  const names = columnsOf(rows[at] ?? [], NAMES[separator] ?? separator);
+  const before = first === undefined ? rows.slice(0, at + 1).map((_, n) => ({ line: n + 1 })) : [];
+  const from = first ?? at + 2;
+  return [...before, ...rows.slice(at + 1).map((row, n) => rowOf(names, row, from + n))];
+}
+
+/** The names of the columns, as the API writes them; nameless ones are those that a spreadsheet leaves behind. */
+function columnsOf(header: readonly string[], separators: string): readonly string[] {
+  if (header.length === 0) throw invalid('the CSV is empty; its first row names the columns, such as entity_id,jwks');
+  const names = header.map((name) =>
+    name
+      .trim()
+      .toLowerCase()
+      .replace(/[\s-]+/g, '_'),
+  );
+  const unknown = names.findIndex((name) => name !== '' && !Object.hasOwn(COLUMNS, name));
+  const twice = names.find((name, n) => name !== '' && names.indexOf(name) !== n);
+  if (unknown >= 0)
+    throw invalid(`unknown column ${short(header[unknown] ?? '')} (columns are separated by ${separators}); known are ${Object.keys(COLUMNS).join(', ')}`);
+  if (twice !== undefined) throw invalid(`the column ${short(twice)} stands twice in the header`);
+  if (!names.includes('entity_id')) throw invalid(`there is no column entity_id; the first row names the columns, separated by ${separators}`);
+  return names;
+}
+
+function rowOf(names: readonly string[], row: readonly string[], line: number): ImportLine {
+  if (isBlank(row)) return { line };
+  const entityId = row[names.indexOf('entity_id')] ?? '';
+  const no = (fault: string): ImportLine => ({ line, entityId, fault });
+  if (row.length < names.length || !isBlank(row.slice(names.length)))
+    return no(`the row has ${row.length} cells, the header ${names.length}; put a cell that holds a separator into quotation marks`);
+  const value: Record<string, unknown> = {};
+  for (const [n, name] of names.entries()) {
+    const text = row[n] ?? '';
+    if (text.trim() === '') continue;
+    if (name === '') return no(`${short(text)} stands in a column without a name`);
+    const cell = cellOf(name, text);
+    if ('fault' in cell) return no(`${name}: ${cell.fault}`);
+    value[name] = cell.value;
+  }
+  return { ...lineOf(value, line), bytes: row.join().length };
+}

@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import { inspectStatement } from './inspect.js';
+import { base, describe, type MemberView } from './member-view.js';
+import { out, table, talk, talkFindings, when, yellow } from './output.js';
+import { globals, show } from './shell.js';
+
+async function list(
+  options: {
+    readonly state?: string;
+    readonly query?: string;
+    readonly type?: string;
+    readonly organization?: string;
+    readonly limit: string;
+    readonly cursor?: string;
+  },
+  command: Command,
+): Promise<void> {
+  const { client, authority, json } = globals(command);
+  const query = new URLSearchParams({ limit: options.limit });
+  for (const [name, value] of Object.entries({
+    state: options.state,
+    q: options.query,
+    entity_type: options.type,
+    organization: options.organization,
+    cursor: options.cursor,
+  }))
+    if (value !== undefined) query.set(name, value);
+  const page = await client.get<{ items: MemberView[]; next_cursor: string | null }>(`${base(authority)}?${query}`);
+  show(json, page, () => {
+    if (page.items.length === 0) talk('No members match. Enrol one: npx holdfast member enroll <entity-id>');
+    else
+      out(
+        table(
+          ['state', 'entity id', 'types', 'organization', 'since'],
+          page.items.map((one) => [one.state, one.entity_id, one.entity_types.join(','), one.organization ?? '—', when(one.created_at)]),
+        ),
+      );
+    if (page.next_cursor) talk(`More: --cursor '${page.next_cursor}'`);
+  });
+}
+
+/** `member list`, `show`, `statement` and `history`. */
+export function lookCommands(member: Command): void {
+  member
+    .command('list')
+    .description('search members')
+    .option('--state <states>', 'comma separated')
+    .option('--query <text>', "part of the identifier or the organization's name")
+    .option('--type <type>', 'entity type')
+    .option('--organization <id-or-name>')
+    .option('--limit <n>', '1 to 1000', '100')
+    .option('--cursor <cursor>', 'where the page before ended')
+    .action(list);
+  member
+    .command('show <id>')
+    .description('one member, by id or entity identifier')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const one = await client.get<MemberView>(base(authority, id));
+      show(json, one, () => {
+        describe(one);
+        talkFindings(one.findings);
+      });
+    });
+  member
+    .command('statement <id>')
+    .description('the statement that is published about a member')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const statement = await client.get<{ compact: string; withheld: string | null }>(base(authority, id, 'statement'));
+      show(json, statement, () => {
+        if (statement.withheld !== null) talk(yellow(`Not served until it is signed anew: ${statement.withheld}`));
+        inspectStatement(statement.compact);
+      });
+    });
+  member
+    .command('history <id>')
+    .description('what happened to a member')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const page = await client.get<{ items: { seq: number; at: number; type: string; actor: { id: string }; reason: string | null }[] }>(
+        `${base(authority, id, 'history')}?limit=1000`,
+      );
+      show(json, page, () =>
+        out(
+          table(
+            ['event', 'at', 'what', 'by', 'reason'],
+            page.items.map((one) => [String(one.seq), when(one.at), one.type, one.actor.id, one.reason ?? '']),
+          ),
+        ),
+      );
+    });
+}

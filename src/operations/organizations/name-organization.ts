@@ -1,0 +1,72 @@
+import { and, eq, ne } from 'drizzle-orm';
+import { newId } from '../../keys/random.js';
+import { insertRows } from '../../store/bulk.js';
+import { inLot, readByList } from '../../store/lots.js';
+import { organization } from '../../store/schema.js';
+import { allow, type Call, change } from '../call.js';
+import { Refusal } from '../refusal.js';
+import { findAuthority, type MemberRow } from '../registry.js';
+import { organizationOrRefuse, type OrganizationRow } from './find-organization.js';
+
+/** An id names an organization by itself, so no name looks like one. */
+function expectName(name: string): void {
+  if (name.startsWith('org_')) throw new Refusal('invalid_request', 'a legal name does not begin with org_: that is how our ids begin');
+}
+
+async function expectFree({ store: { db } }: Pick<Call, 'store'>, authorityId: string, name: string, but = ''): Promise<void> {
+  const same = and(eq(organization.authorityId, authorityId), eq(organization.legalName, name), ne(organization.id, but));
+  if ((await db.select({ id: organization.id }).from(organization).where(same).limit(1)).length)
+    throw new Refusal('already_exists', `there is an organization ${name} already`);
+}
+
+/** Make an organization before its first member. @throws Refusal already_exists */
+export async function createOrganization(call: Call<OrganizationRow>, slug: string, legalName: string): Promise<OrganizationRow> {
+  allow(call, 'enroll', slug);
+  expectName(legalName);
+  const { id: authorityId } = await findAuthority(call.store.db, slug);
+  const now = call.now();
+  const row: OrganizationRow = { id: newId('org'), authorityId, legalName, state: 'active', stateReason: null, createdAt: now, updatedAt: now, v: 1 };
+  return change(call, {
+    authorityId,
+    scope: null,
+    async decide() {
+      await expectFree(call, authorityId, legalName);
+      return {
+        events: [{ type: 'organization.created', subjectKind: 'organization', subjectId: row.id, detail: { legal_name: legalName } }],
+        statements: [insertRows(organization, [row])],
+        result: row,
+      };
+    },
+  });
+}
+
+/** Give an organization another legal name; its members stay its members. @throws Refusal not_found, already_exists */
+export async function renameOrganization(call: Call<OrganizationRow>, slug: string, idOrName: string, legalName: string): Promise<OrganizationRow> {
+  allow(call, 'enroll', slug);
+  expectName(legalName);
+  const { id: authorityId } = await findAuthority(call.store.db, slug);
+  const { id } = await organizationOrRefuse(call, authorityId, idOrName);
+  return change(call, {
+    authorityId,
+    scope: null,
+    async decide() {
+      const before = await organizationOrRefuse(call, authorityId, id);
+      if (before.legalName === legalName) return { events: [], statements: [], result: before };
+      await expectFree(call, authorityId, legalName, id);
+      const row: OrganizationRow = { ...before, legalName, updatedAt: call.now(), v: before.v + 1 };
+      return {
+        events: [{ type: 'organization.renamed', subjectKind: 'organization', subjectId: id, detail: { legal_name: legalName, was: before.legalName } }],
+        statements: [call.store.db.update(organization).set({ legalName, updatedAt: row.updatedAt, v: row.v }).where(eq(organization.id, id))],
+        result: row,
+      };
+    },
+  });
+}
+
+/** The legal names of the organizations behind members, by id. */
+export async function organizationNames({ store: { db } }: Pick<Call, 'store'>, members: readonly MemberRow[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await readByList([...new Set(members.flatMap(({ organizationId }) => organizationId ?? []))], (ids) =>
+    db.select({ id: organization.id, legalName: organization.legalName }).from(organization).where(inLot(organization.id, ids)),
+  );
+  return new Map(rows.map(({ id, legalName }) => [id, legalName]));
+}

@@ -1,0 +1,82 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { testKey } from '../support/keys.js';
+import { command as run } from '../support/node/command.js';
+import { shared, startProcess, tempFolder } from '../support/process.js';
+
+const { later, end } = shared();
+let folder: string;
+let env: Record<string, string>;
+let jwks: object;
+const cli = (...args: string[]) => run(args, env);
+const json = async (...args: string[]) => JSON.parse((await cli('--json', ...args)).stdout);
+const put = (name: string, content: string) => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+const lines = (from: number, n: number, organization: string) =>
+  Array.from({ length: n }, (_, at) => JSON.stringify({ entity_id: `https://m${from + at}.example`, jwks, organization })).join('\n');
+
+beforeAll(async () => {
+  folder = tempFolder(later);
+  const server = await startProcess(folder, { later });
+  env = { HOLDFAST_DATA: folder, HOLDFAST_PORT: server.env['HOLDFAST_PORT'] ?? '' };
+  jwks = { keys: [(await testKey()).jwk] };
+});
+afterAll(end);
+
+it('many members are moved together, after their number was confirmed, and again without harm', async () => {
+  const imported = await cli('member', 'import', put('a.ndjson', lines(0, 20, 'Bank A')));
+  expect(imported.stderr).toContain('20 enrolled, in state vetting');
+  expect(imported.stderr).toContain('member approve --state vetting');
+  const asked = await cli('member', 'approve', '--organization', 'Bank A');
+  expect([asked.code, asked.stderr]).toEqual([2, expect.stringMatching(/20 member\(s\): https:\/\/m0\.example.* and 15 more[\s\S]*--yes=20/)]);
+  expect((await cli('member', 'approve', '--organization', 'Bank A', '--yes', '19')).code).toBe(2);
+  expect((await cli('member', 'approve', '--organization', 'Bank A', '--yes', '20')).stderr).toContain('20 approved');
+  expect((await json('member', 'activate', '--state', 'approved', '--yes', '20')).outcomes).toHaveLength(20);
+  const again = await cli('member', 'activate', 'https://m0.example', 'https://m1.example', 'https://nobody.example', '--yes', '3');
+  expect([again.code, again.stderr]).toEqual([4, expect.stringContaining('2 already_active, 1 refused')]);
+  expect((await cli('member', 'suspend', '--query', 'bank a', '--reason', 'audit', '--yes', '20')).stderr).toContain('20 suspended');
+  expect((await cli('member', 'approve')).code).toBe(2);
+  expect((await cli('member', 'approve', 'https://m0.example', '--state', 'vetting')).code).toBe(2);
+  expect((await cli('member', 'archive', '--query', 'no such')).stderr).toContain('nothing was changed');
+});
+
+it('--activate publishes at once; an import that is cancelled takes no more', async () => {
+  const file = put('b.ndjson', lines(100, 2, 'Bank B'));
+  expect((await cli('member', 'import', file, '--activate')).stderr).toContain('2 enrolled, in state active');
+  const dry = await json('member', 'import', file, '--dry-run');
+  expect((await cli('job', 'list')).stdout).toContain('import (dry run)');
+  expect((await cli('job', 'cancel', dry.job.id)).stderr).toContain('done already');
+  const broken = await cli('member', 'import', put('c.csv', 'entity_id,what\nx,y\n'));
+  const id = /Import (\S+?)[; ]/.exec(broken.stderr)?.[1] ?? '';
+  expect(await json('job', 'show', id)).toMatchObject({ state: 'cancelled' });
+  expect((await cli('member', 'import', file, '--job', id)).stderr).toContain('cancelled');
+});
+
+it('a member is changed by name, shown first, and fields are emptied; organizations are made and renamed', async () => {
+  await cli('organization', 'create', 'Bank C');
+  expect((await cli('organization', 'create', 'Bank C')).code).toBe(5);
+  const enrolled = await cli('member', 'enroll', 'https://c.example', '--jwks', put('k.json', JSON.stringify(jwks)), '--organization', 'Bank C');
+  expect(enrolled.stdout).toContain('Bank C');
+  const change = (...more: string[]) => cli('member', 'change', 'https://c.example', ...more);
+  const constraints = put('constraints.json', '{"max_path_length":1}');
+  const dry = await change('--constraints', constraints, '--statement-lifetime', '12h', '--dry-run');
+  expect(dry.stdout).toContain('+ {"max_path_length":1}');
+  expect(await json('member', 'show', 'https://c.example')).toMatchObject({ constraints: {}, organization: 'Bank C', v: 1 });
+  expect((await change('--constraints', constraints, '--statement-lifetime', '12h', '--valid-until', '2099-01-01', '--type', 'oauth_client')).code).toBe(0);
+  expect(await json('member', 'show', 'https://c.example')).toMatchObject({
+    constraints: { max_path_length: 1 },
+    statement_lifetime: 43_200,
+    valid_until: Date.UTC(2099, 0, 1) / 1000,
+    entity_types: ['oauth_client'],
+  });
+  expect((await change('--unset', 'constraints', '--unset', 'valid-until', '--unset', 'organization')).code).toBe(0);
+  expect(await json('member', 'show', 'https://c.example')).toMatchObject({ constraints: {}, valid_until: null, organization_id: null });
+  for (const wrong of [[], ['--unset', 'jwks'], ['--valid-until', '31/12/2099'], ['--statement-lifetime', 'soon']])
+    expect((await change(...wrong)).code).toBe(2);
+  expect((await change('--unset', 'metadata', '--seen', '1')).code).toBe(5);
+  expect((await cli('organization', 'change', 'Bank C', '--name', 'Bank D')).stdout).toContain('Bank D');
+  expect((await cli('organization', 'change', 'Bank D', '--name', 'Bank B')).code).toBe(5);
+});
