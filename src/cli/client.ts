@@ -16,7 +16,8 @@ export class CliError extends Error {
 export interface Client {
   readonly url: string;
   get<T>(path: string): Promise<T>;
-  send<T>(method: 'POST' | 'PATCH' | 'PUT' | 'DELETE', path: string, body?: unknown, headers?: Record<string, string>): Promise<T>;
+  /** @param repeatable sent twice it does what it does once: by itself, or by its Idempotency-Key */
+  send<T>(method: 'POST' | 'PATCH' | 'PUT' | 'DELETE', path: string, body?: unknown, headers?: Record<string, string>, repeatable?: boolean): Promise<T>;
   stream(path: string): AsyncIterable<Uint8Array>;
 }
 
@@ -34,9 +35,19 @@ interface ProblemBody {
   readonly findings?: readonly Finding[];
 }
 
+/** A connection that was idle is closed by the server at the moment it is used again. */
+const wasClosed = (error: unknown): boolean =>
+  error instanceof Error && ['UND_ERR_SOCKET', 'ECONNRESET'].includes(String((error.cause as { readonly code?: unknown } | undefined)?.code));
+
 /** Speaks to the admin API; there is no second writer on the database. */
 export function createClient({ url, token, local }: Target): Client {
-  async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+    repeatable = method === 'GET' || headers['idempotency-key'] !== undefined,
+  ): Promise<Response> {
     if (token === undefined)
       throw new CliError(
         EXIT.usage,
@@ -50,7 +61,9 @@ export function createClient({ url, token, local }: Target): Client {
       headers: { authorization: `Bearer ${token}`, ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
       ...(text !== undefined && { body: text }),
     };
-    const response = await fetch(`${url}/admin/v1${path}`, init).catch((error: unknown) => {
+    const ask = () => fetch(`${url}/admin/v1${path}`, init);
+    const asked = repeatable ? ask().catch((error: unknown) => (wasClosed(error) ? ask() : Promise.reject(error))) : ask();
+    const response = await asked.catch((error: unknown) => {
       throw new CliError(EXIT.unreachable, whyUnanswered(url, error, local), [], 'unreachable');
     });
     if (response.ok) return response;
@@ -60,8 +73,8 @@ export function createClient({ url, token, local }: Target): Client {
   return {
     url,
     get: async <T>(path: string) => (await (await call('GET', path)).json()) as T,
-    send: async <T>(method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
-      (await (await call(method, path, body, headers)).json()) as T,
+    send: async <T>(method: string, path: string, body?: unknown, headers?: Record<string, string>, repeatable?: boolean) =>
+      (await (await call(method, path, body, headers, repeatable)).json()) as T,
     async *stream(path) {
       yield* ((await call('GET', path)).body ?? []) as AsyncIterable<Uint8Array>;
     },

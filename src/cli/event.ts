@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { setTimeout as after } from 'node:timers/promises';
+import { duration } from './kinds.js';
 import { CliError, type Client } from './client.js';
 import { lines, out, printLine, table, talk, when } from './output.js';
 import { collect, globals, type Page, path, show } from './shell.js';
@@ -108,14 +109,16 @@ export function eventCommands(program: Command): void {
     });
   filtered(event.command('tail').description('the last events, and then each as it happens, until Ctrl-C; with --json one document a line'))
     .option('--last <n>', 'how many to begin with, 0 to 1000', '10')
-    .option('--interval <seconds>', 'how often to look, 1 to 3600', '2')
+    .option('--interval <duration>', 'how often to look, 1s to 1h', duration, 2)
     .addHelpText(
       'after',
       '\nExamples:\n  npx holdfast event tail --type member.suspended --type member.revoked\n  npx holdfast --json event tail --last 0 | jq .type',
     )
-    .action(async (options: Filter & { last: string; interval: string }, command: Command) => {
+    .action(async (options: Filter & { last: string; interval: number }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const [last, interval] = [wholeNumber(options.last, '--last', 0, 1000), wholeNumber(options.interval, '--interval', 1, 3600)];
+      const last = wholeNumber(options.last, '--last', 0, 1000);
+      const { interval } = options;
+      if (interval > 3600) throw new CliError(2, '--interval is at most 1h');
       const stop = new AbortController();
       const end = () => stop.abort();
       process.once('SIGINT', end).once('SIGTERM', end);

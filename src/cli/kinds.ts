@@ -50,7 +50,8 @@ function check(one: Option | Argument, kind: string, optional: boolean): void {
   if (!expect || (parseArg && kind !== 'entity-id')) return;
   one.argParser((text: string, before: unknown) => {
     if (text !== '' || !optional) expect(text);
-    return parseArg ? parseArg(text, before) : text;
+    if (parseArg) return parseArg(text, before);
+    return one.variadic ? [...(Array.isArray(before) ? (before as unknown[]) : []), text] : text;
   });
 }
 

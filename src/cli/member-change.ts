@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { writtenDuration, writtenTime } from '../edge/written-time.js';
 import { CliError } from './client.js';
-import { whole } from './kinds.js';
+import { duration, timeOrDuration, whole } from './kinds.js';
 import { base, describe, DOMAIN_CONTROL, type MemberView, shownBy } from './member-view.js';
 import { clean, out, talk, talkFindings } from './output.js';
 import { collect, globals, readJson, show } from './shell.js';
@@ -14,8 +13,8 @@ interface ChangeOptions {
   readonly type: string[];
   readonly organization?: string;
   readonly intermediate?: boolean;
-  readonly statementLifetime?: string;
-  readonly validUntil?: string;
+  readonly statementLifetime?: number;
+  readonly validUntil?: number;
   readonly ecLocation?: string;
   readonly domainControl?: string;
   readonly unset: string[];
@@ -46,11 +45,6 @@ function unset(names: readonly string[]): Record<string, unknown> {
   );
 }
 
-function needed<T>(value: T | undefined, option: string, text: string, form: string): T {
-  if (value === undefined) throw new CliError(2, `${option}: ${JSON.stringify(text.slice(0, 40))} is not ${form}`);
-  return value;
-}
-
 /** The body of PATCH …/members/{id} from the options given. */
 function changes(options: ChangeOptions): Record<string, unknown> {
   const { statementLifetime: lifetime, validUntil: until } = options;
@@ -63,10 +57,8 @@ function changes(options: ChangeOptions): Record<string, unknown> {
     ...(options.type.length && { entity_types: options.type }),
     ...(options.organization !== undefined && { organization: options.organization }),
     ...(options.intermediate !== undefined && { intermediate: options.intermediate }),
-    ...(lifetime !== undefined && {
-      statement_lifetime: needed(writtenDuration(lifetime), '--statement-lifetime', lifetime, 'a length of time such as 43200, 12h or 30d'),
-    }),
-    ...(until !== undefined && { valid_until: needed(writtenTime(until), '--valid-until', until, 'a date such as 2027-12-31 or 2027-12-31T18:00:00Z') }),
+    ...(lifetime !== undefined && { statement_lifetime: lifetime }),
+    ...(until !== undefined && { valid_until: until }),
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
     ...shownBy(options.domainControl),
   };
@@ -110,8 +102,8 @@ export function changeCommand(member: Command): void {
     .option('--organization <name>', 'the legal body: id or legal name')
     .option('--intermediate', 'it has subordinates of its own')
     .option('--no-intermediate', 'it has none')
-    .option('--statement-lifetime <time>', 'such as 43200, 12h or 30d')
-    .option('--valid-until <date>', 'no statement outlives it, such as 2027-12-31')
+    .option('--statement-lifetime <duration>', 'of the statement about it: 12h, 30d, or seconds', duration)
+    .option('--valid-until <time>', 'no statement outlives it: 2027-12-31 (UTC), 2027-12-31T18:00:00Z, or how far away: 90d', timeOrDuration)
     .option('--ec-location <url>', 'where it publishes its entity configuration')
     .option('--domain-control <how>', DOMAIN_CONTROL)
     .option('--unset <name>', `say nothing in it any more: ${Object.keys(EMPTY).join(', ')}; repeat for several`, collect, [])

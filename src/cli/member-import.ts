@@ -57,7 +57,7 @@ async function importMembers(name: string, options: ImportOptions, command: Comm
     talk(`Import ${job.id}${job.params.dry_run ? ' (dry run: nothing is changed)' : ''}; if it is interrupted, go on with --job ${job.id}`);
     const to = path(...root, 'imports', job.id, 'lines');
     for await (const slice of slicesOf(file, job.done, lines)) {
-      job = await client.send<ImportJob>('POST', `${to}?first_line=${slice.first}`, slice.lines.join('\n'), { 'content-type': TYPES[file.format] });
+      job = await client.send<ImportJob>('POST', `${to}?first_line=${slice.first}`, slice.lines.join('\n'), { 'content-type': TYPES[file.format] }, true);
       progress(`${job.done} of ${lines} ${file.format === 'csv' ? 'rows' : 'lines'}, ${job.refused} refused`);
     }
   } catch (error) {

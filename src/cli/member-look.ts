@@ -47,7 +47,7 @@ export function lookCommands(member: Command): void {
     .option('--state <states>', 'comma separated')
     .option('--query <text>', "part of the identifier or the organization's name")
     .option('--type <type>', 'entity type')
-    .option('--organization <id-or-name>')
+    .option('--organization <id-or-name>', 'of this organization')
     .option('--limit <n>', '1 to 1000', '100')
     .option('--cursor <cursor>', 'where the page before ended')
     .action(list);

@@ -72,7 +72,7 @@ describe('Ctrl-C', () => {
   it('while something long is waited for says how to go on, exit 130; nothing is drawn where no terminal is', async () => {
     const folder = tempFolder();
     writeFileSync(join(folder, 'm.ndjson'), '{}\n{}\n');
-    const running = { id: 'job_1', kind: 'crawl', state: 'running', done: 0, total: 9, refused: 0 };
+    const running = { id: 'job_1', kind: 'crawl', state: 'running', done: 0, total: 9, refused: 0, params: {} };
     let polls = 0;
     const children: ReturnType<typeof spawn>[] = [];
     const { env } = await answering((path) => {
@@ -95,7 +95,7 @@ describe('Ctrl-C', () => {
     });
     const [crawl, members] = await Promise.all(ends);
     expect(crawl).toEqual([130, expect.stringContaining('npx holdfast job show job_1')]);
-    expect(members).toEqual([130, expect.stringMatching(/stopped after 0 lines.*member import .*m\.ndjson --job job_1/)]);
+    expect(members).toEqual([130, expect.stringMatching(/Interrupted after 0 of 9.*member import .*m\.ndjson --job job_1/)]);
     for (const end of [crawl, members]) expect(end?.[1]).not.toMatch(/\p{Cc}(?<!\n)/u);
   });
 });

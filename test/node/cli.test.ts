@@ -115,7 +115,7 @@ describe('the command line', () => {
         .map((one) => JSON.stringify(one))
         .join('\n'),
     );
-    expect((await cli('member', 'import', file, '--dry-run')).stderr).toContain('1 would be enrolled, 1 refused');
+    expect((await cli('member', 'import', file, '--dry-run')).stderr).toContain('1 would be enrolled, in state active; 1 refused');
     expect(await cli('member', 'import', file)).toMatchObject({ code: 4, stdout: expect.stringContaining('entity_id_invalid') });
     expect((await cli('member', 'export')).stdout.trim().split('\n')).toHaveLength(1);
     expect((await cli('job', 'list')).stdout).toContain('import');
