@@ -56,13 +56,16 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/members/{id}/statement': ALL,
   'GET /authorities/{slug}/members/{id}/history': ALL,
   'GET /authorities/{slug}/organizations': ALL,
+  'POST /authorities/{slug}/organizations': 'owner operator',
   'GET /authorities/{slug}/organizations/{organization}': ALL,
+  'PATCH /authorities/{slug}/organizations/{organization}': 'owner operator',
   'GET /authorities/{slug}/organizations/{organization}/reach': ALL,
   'POST /authorities/{slug}/organizations/{organization}/halt': 'owner operator',
   'POST /authorities/{slug}/organizations/{organization}/resume': 'owner approver',
   'POST /authorities/{slug}/imports': 'owner operator',
   'POST /authorities/{slug}/imports/{job}/lines': 'owner operator',
   'POST /authorities/{slug}/imports/{job}/finish': 'owner operator',
+  'POST /authorities/{slug}/jobs/{job}/cancel': 'owner operator',
   'GET /authorities/{slug}/export': ALL,
   'GET /authorities/{slug}/policies': ALL,
   'POST /authorities/{slug}/policies': 'owner operator approver',
@@ -142,6 +145,7 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path.includes('/hold/')) return { reason: 'x' };
   if (path.endsWith('/halt') || path.endsWith('/withdraw')) return path.includes('members') ? {} : { reason: 'x' };
   if (/\{(slug|organization)\}\/(resume|retire)$/.test(path)) return { reason: 'x' };
+  if (/\/organizations(\/\{organization\})?$/.test(path)) return { legal_name: 'x' };
   if (path.endsWith('/delegations')) return { issuer: 'https://x.example' };
   if (path.endsWith('/anchors') || path.endsWith('/explain')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/own-marks')) return { trust_mark: 'x' };
