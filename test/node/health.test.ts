@@ -68,7 +68,7 @@ describe('what anyone may ask of the process itself', () => {
         sql,
       ).toEqual([]);
     }
-    for (const sql of ['SELECT max(at) FROM event', "SELECT count(*) FROM member WHERE state = 'active'", 'SELECT min(iat) FROM artefact'])
+    for (const sql of ['SELECT max(reason) FROM event', "SELECT count(*) FROM member WHERE state = 'active'", 'SELECT min(iat) FROM artefact'])
       expect(scans(store, sql), 'the check would notice').toHaveLength(1);
   });
   it('readiness proves once in a while that it could write, whoever asks how often', async () => {
