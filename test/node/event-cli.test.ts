@@ -82,7 +82,7 @@ describe('event list', () => {
     expect((await cli('event', 'list', '--newest', '--limit', '1', '--after', behind)).stdout).not.toContain('member.suspended');
     expect((await cli('event', 'list', '--deployment', '--actor', 'first owner')).stdout).toMatch(/api_key\.created +api_key night-shift +first owner/);
     expect(await cli('event', 'list', '--member', X, '--until', '2027-01-01', '--type', 'member.suspended')).toMatchObject({ code: 0, stdout: '' });
-    expect(await cli('event', 'list', '--actor', 'nobody')).toMatchObject({ code: 1, stderr: expect.stringContaining('no API key has this id or name') });
+    expect(await cli('event', 'list', '--actor', 'nobody')).toMatchObject({ code: 2, stderr: expect.stringContaining('no API key has this id or name') });
     expect((await cli('event', 'list', '--deployment', '--member', X)).code).toBe(2);
     expect(await cli('event', 'list', '--since', 'March')).toMatchObject({ code: 2, stderr: expect.stringContaining('2027-03-01') });
   });
