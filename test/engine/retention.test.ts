@@ -14,7 +14,7 @@ it('finished jobs go after 90 days with their reports, but for the last of each 
     );
   for (let n = 0; n < 25; n++) await job(n, 'import', 'done');
   await job(0, 'impact', 'done');
-  await job(0, 'import', 'running');
+  await job(0, 'resign', 'running');
   for (const n of ['00', '24']) await d.execute(`INSERT INTO job_refusal VALUES ('job_importdone${n}', 1, NULL, 'x', 'x')`);
   const jobs = async () => (await d.rows('SELECT id FROM job')).length;
   await purge(d.deployment);
@@ -23,6 +23,18 @@ it('finished jobs go after 90 days with their reports, but for the last of each 
   for (let n = 0; n < 2; n++) await purge(d.deployment);
   expect([await jobs(), (await d.rows('SELECT job_id FROM job_refusal')).map(({ job_id }) => job_id)]).toEqual([22, ['job_importdone24']]);
   expect((await d.rows("SELECT 1 FROM job WHERE state = 'running' OR kind = 'impact'")).length).toBe(2);
+});
+
+it('an import that nobody goes on with ends after a day; one that goes on does not', async () => {
+  const d = await testDeployment();
+  const begun = async () => (await d.admin('POST', `${A}/imports`, {})).json.id as string;
+  const left = await begun();
+  d.clock += day / 2;
+  const used = await begun();
+  d.clock += day / 2 + 1;
+  await purge(d.deployment);
+  const stateOf = async (id: string) => (await d.admin('GET', `${A}/jobs/${id}`)).json.state;
+  expect([await stateOf(left), await stateOf(used)]).toEqual(['failed', 'running']);
 });
 
 it('the job of a crawl whose result is on show stays, however old and however many came after it', async () => {
