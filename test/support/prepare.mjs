@@ -1,4 +1,4 @@
-// npm runs `prepare` after an install, and for the first `npx holdfast` in a clone as well: dist, from which a server may be
+// Before the tests, and where npm runs `prepare`: after an install, and for the first `npx holdfast` in a clone as well: dist, from which a server may be
 // running, is made anew only when something it is made of has changed.
 import { execSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
