@@ -1,5 +1,5 @@
-// Before the tests, and where npm runs `prepare`: after an install, and for the first `npx holdfast` in a clone as well: dist, from which a server may be
-// running, is made anew only when something it is made of has changed.
+// Before the tests, after an install, and for the first `npx holdfast` in a clone, for which npm runs `prepare` too: dist, from
+// which a server may be running, is made anew only when something it is made of has changed.
 import { execSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 
