@@ -17,9 +17,19 @@ function kept(stream: NodeJS.WriteStream): () => string {
   };
 }
 
+/** Each command is a process elsewhere, with connections of its own: one that another left idle may be closed as it is used. */
+const fetchOnce =
+  (fetching: typeof fetch): typeof fetch =>
+  (input, init) => {
+    const headers = new Headers(init?.headers);
+    headers.set('connection', 'close');
+    return fetching(input, { ...init, headers });
+  };
+
 async function alone(args: readonly string[], env: Record<string, string>): Promise<Finished> {
-  const before = { env: process.env, exitCode: process.exitCode };
+  const before = { env: process.env, exitCode: process.exitCode, fetch: globalThis.fetch };
   process.env = { PATH: before.env['PATH'] ?? '', NO_COLOR: '1', ...env };
+  globalThis.fetch = fetchOnce(before.fetch);
   const [stdout, stderr] = [kept(process.stdout), kept(process.stderr)];
   try {
     const { code } = await runProgram(args);
@@ -28,6 +38,7 @@ async function alone(args: readonly string[], env: Record<string, string>): Prom
     stdout();
     stderr();
     process.env = before.env;
+    globalThis.fetch = before.fetch;
     process.exitCode = before.exitCode;
   }
 }
