@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { setTimeout as after } from 'node:timers/promises';
 import { duration } from './kinds.js';
+import { readDuration, readTime } from './values.js';
 import { CliError, type Client } from './client.js';
 import { lines, out, printLine, table, talk, when } from './output.js';
 import { collect, globals, type Page, path, show } from './shell.js';
@@ -19,20 +20,13 @@ interface EventView {
   readonly reason: string | null;
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3600, d: 86_400, w: 604_800 };
-
-/** A time as people write it, in seconds: a date (its beginning, UTC), RFC 3339, or how long ago: 7d. @throws CliError */
+/** A time in seconds: a date (its beginning, UTC), RFC 3339, or how long ago, with its unit: 7d. @throws CliError */
 export function timeOf(text: string, option: string, now = Math.floor(Date.now() / 1000)): number {
-  const [, n, unit] = /^(\d{1,9})(s|min|h|d|w)$/.exec(text) ?? [];
-  if (n !== undefined && unit !== undefined) return Math.max(0, now - Number(n) * (UNITS[unit] as number));
-  const date = /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text;
-  const seconds = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/i.test(date) ? Math.floor(Date.parse(date) / 1000) : Number.NaN;
-  // A day that no month has is carried into the next one by the parser.
-  const day = Number(date.slice(8, 10));
-  const exists = Number.isFinite(seconds) && day >= 1 && day <= new Date(Date.UTC(Number(date.slice(0, 4)), Number(date.slice(5, 7)), 0)).getUTCDate();
-  if (!exists || seconds < 0)
+  const ago = /^\d+$/.test(text) ? undefined : readDuration(text);
+  const at = readTime(text) ?? (ago === undefined ? undefined : Math.max(0, now - ago));
+  if (at === undefined)
     throw new CliError(2, `${option} is a date (2027-03-01), a time (2027-03-01T12:00:00Z) or how long ago (7d, 12h, 30min); it is "${text.slice(0, 60)}"`);
-  return seconds;
+  return at;
 }
 
 interface Filter {

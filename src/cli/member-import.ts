@@ -3,15 +3,10 @@ import { CliError } from './client.js';
 import { countLines, openImport, slicesOf } from './import-file.js';
 import { out, pass, progress, progressEnds, table, talk } from './output.js';
 import { globals, type Globals, path, show } from './shell.js';
+import type { JobView } from './waiting.js';
 
-interface ImportJob {
-  readonly id: string;
-  readonly kind: string;
-  readonly state: string;
-  readonly done: number;
-  readonly total: number;
-  readonly refused: number;
-  readonly params: { readonly dry_run?: boolean; readonly enrolled?: Readonly<Record<string, number>> };
+interface ImportJob extends JobView {
+  readonly params: JobView['params'] & { readonly enrolled?: Readonly<Record<string, number>> };
 }
 interface Told {
   readonly line: number;

@@ -1,5 +1,5 @@
 /** How many letters lie between two words: changed, left out, put in, or two that changed places. */
-function distance(a: string, b: string): number {
+export function distance(a: string, b: string): number {
   let [before, last]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, n) => n)];
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
