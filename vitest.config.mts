@@ -3,17 +3,20 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Four projects. federation: pure, no native addon, every Node. node: the shared suite on SQLite files, and what only
- * Node has. postgres: the shared suite on a real server, which the tests start. workers: the pure and the shared suite again, in real workerd on a real D1.
+ * Five projects. federation: pure, no native addon, every Node. node: the shared suite on SQLite files. processes: what only
+ * Node has, the command line and whole processes. postgres: the shared suite on a real server, which the tests start. workers:
+ * the pure and the shared suite again, in real workerd on a real D1. Only the files of `processes` have modules of their own:
+ * what the others share between files is loaded once.
  */
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
-    // Also where the machine has two processors, of which vitest would leave one idle.
-    maxWorkers: Math.max(2, availableParallelism()),
+    // A quarter of the time a test waits: for a disk, a process, a server.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     projects: [
-      { test: { name: 'federation', include: ['test/federation/*.test.ts'], testTimeout: 30_000 } },
-      { test: { name: 'node', include: ['test/engine/*.test.ts', 'test/node/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000 } },
+      { test: { name: 'federation', include: ['test/federation/*.test.ts'], testTimeout: 30_000, isolate: false } },
+      { test: { name: 'node', include: ['test/engine/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000, isolate: false } },
+      { test: { name: 'processes', include: ['test/node/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000 } },
       {
         resolve: { conditions: ['postgres'] },
         ssr: { resolve: { conditions: ['postgres'] } },
@@ -23,6 +26,7 @@ export default defineConfig({
           globalSetup: ['test/support/postgres-global.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          isolate: false,
         },
       },
       {

@@ -4,6 +4,7 @@ import { ConfigError, readConfig } from '../../src/platform/config.js';
 import { authority } from '../../src/store/schema.js';
 import { groundOf, openExploring } from '../../src/platform/deployment.node.js';
 import { firstStart } from '../../src/platform/first-start.js';
+import { command } from '../support/node/command.js';
 import { freePort, run, startProcess, tempFolder } from '../support/process.js';
 
 const SEAL = Buffer.alloc(32, 1).toString('base64');
@@ -77,7 +78,7 @@ describe('§16: an identifier is kept byte for byte or refused aloud, never chan
       code: 2,
       stderr: expect.stringMatching(/has a query[\s\S]*§1\.2/),
     });
-    expect(await run(['config', 'check'], { HOLDFAST_URL: 'https://münchen.example' })).toMatchObject({ code: 2, stderr: expect.stringContaining('xn--') });
+    expect(await command(['config', 'check'], { HOLDFAST_URL: 'https://münchen.example' })).toMatchObject({ code: 2, stderr: expect.stringContaining('xn--') });
   });
   it('a server whose URL ends in a slash serves the identifier with it, at the place without', async () => {
     const folder = tempFolder();
@@ -90,7 +91,7 @@ describe('§16: an identifier is kept byte for byte or refused aloud, never chan
       metadata: { federation_entity: { federation_fetch_endpoint: `http://localhost:${port}/fetch` } },
     });
     expect((JSON.parse(readFileSync(`${folder}/cli.json`, 'utf8')) as { url: string }).url).toBe(`http://localhost:${port}`);
-    expect((await run(['member', 'list'], { HOLDFAST_DATA: folder, HOLDFAST_URL: url })).code).toBe(0);
+    expect((await command(['member', 'list'], { HOLDFAST_DATA: folder, HOLDFAST_URL: url })).code).toBe(0);
     await server.kill('SIGTERM');
   });
 });

@@ -2,14 +2,15 @@ import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { freePort, run, tempFolder } from '../support/process.js';
+import { command } from '../support/node/command.js';
+import { freePort, tempFolder } from '../support/process.js';
 
 const PAGE = 4096;
 
 async function initialized() {
   const folder = tempFolder();
   const env = { HOLDFAST_DATA: folder, HOLDFAST_URL: `http://localhost:${await freePort()}` };
-  expect((await run(['init'], env)).code).toBe(0);
+  expect((await command(['init'], env)).code).toBe(0);
   const database = join(folder, 'holdfast.db');
   const change = (sql: string) => {
     const client = new Sqlite(database);
@@ -35,7 +36,7 @@ describe('a damaged file', () => {
   it.each(['artefact', 'event', 'member', 'event_subject'])('backup create ends with 4 and leaves nothing, when a page of %s is damaged', async (table) => {
     const { folder, env, database } = await initialized();
     damage(database, table);
-    const made = await run(['backup', 'create', join(folder, 'b.db')], env);
+    const made = await command(['backup', 'create', join(folder, 'b.db')], env);
     expect([made.code, made.stdout]).toEqual([4, '']);
     expect(made.stderr).toMatch(/no backup was made: the copy is damaged \(.+\)/);
     expect(readdirSync(folder).filter((name) => name.startsWith('b.db'))).toEqual([]);
@@ -43,27 +44,27 @@ describe('a damaged file', () => {
   it('backup verify and restore end with 4, and say what is damaged', async () => {
     const { folder, env, database } = await initialized();
     const backup = join(folder, 'b.db');
-    expect((await run(['backup', 'create', backup], env)).code).toBe(0);
-    expect((await run(['backup', 'verify', backup], env)).code).toBe(0);
+    expect((await command(['backup', 'create', backup], env)).code).toBe(0);
+    expect((await command(['backup', 'verify', backup], env)).code).toBe(0);
     damage(backup, 'artefact');
-    const verified = await run(['backup', 'verify', backup], env);
+    const verified = await command(['backup', 'verify', backup], env);
     expect([verified.code, verified.stdout]).toEqual([
       4,
       expect.stringMatching(/^the backup is damaged: .*\n(.*\n)*rows_unreadable +deployment +table artefact /),
     ]);
     const before = readFileSync(database);
-    expect((await run(['backup', 'restore', backup, '--accept-rollback'], env)).code).toBe(4);
+    expect((await command(['backup', 'restore', backup, '--accept-rollback'], env)).code).toBe(4);
     expect(readFileSync(database).equals(before)).toBe(true);
     const text = join(folder, 'text.db');
     writeFileSync(text, 'this is no database at all. '.repeat(1000));
-    expect(await run(['backup', 'verify', text], env)).toMatchObject({ code: 4, stdout: expect.stringContaining('file is not a database') });
+    expect(await command(['backup', 'verify', text], env)).toMatchObject({ code: 4, stdout: expect.stringContaining('file is not a database') });
     expect(readdirSync(folder).filter((name) => name.includes('verify-'))).toEqual([]);
   });
   it('fsck tells what SQLite found, and looks at what can be read all the same', async () => {
     const { env, database, change } = await initialized();
     change("UPDATE event SET reason = 'forged' WHERE authority_id <> 'deployment' AND seq = 1");
     damage(database, 'artefact');
-    const { code, stdout, stderr } = await run(['fsck'], env);
+    const { code, stdout, stderr } = await command(['fsck'], env);
     expect(code).toBe(4);
     expect(stdout).toMatch(/^the database file is damaged: /);
     expect(stdout).toMatch(/rows_unreadable +main +artefacts/);
@@ -76,11 +77,11 @@ describe('a cell that cannot be read', () => {
   it('fsck names its row, goes on, says what to do and ends with 4', async () => {
     const { env, change } = await initialized();
     change("UPDATE authority SET metadata = '{'; UPDATE event SET reason = 'forged' WHERE authority_id <> 'deployment' AND seq = 1");
-    const text = await run(['fsck'], env);
+    const text = await command(['fsck'], env);
     expect([text.code, text.stdout]).toEqual([4, expect.stringMatching(/cell_unreadable +main +authority row 1 \(http:\/\/localhost:\d+\)/)]);
     expect(text.stdout).toMatch(/event_hash +main +event 1/);
     expect(text.stderr).toContain('2 finding(s). What to do:');
-    const json = JSON.parse((await run(['fsck', '--json'], env)).stdout) as { integrity: string; damages: { code: string; fix: string }[] };
+    const json = JSON.parse((await command(['fsck', '--json'], env)).stdout) as { integrity: string; damages: { code: string; fix: string }[] };
     expect([json.integrity, json.damages.map(({ code }) => code)]).toEqual(['ok', ['cell_unreadable', 'event_hash']]);
     expect(json.damages[0]?.fix).toContain('restore a sound backup');
   });
@@ -93,8 +94,8 @@ describe('a cell that cannot be read', () => {
     const client = new Sqlite(slight);
     client.exec('UPDATE authority_key SET signed_until = 1');
     client.close();
-    expect((await run(['backup', 'verify', slight], env)).stdout).toContain('signed_until');
-    expect(await run(['backup', 'restore', grave], env)).toMatchObject({ code: 4, stderr: expect.stringContaining('1 finding(s)') });
-    expect((await run(['backup', 'restore', slight], env)).code).toBe(0);
+    expect((await command(['backup', 'verify', slight], env)).stdout).toContain('signed_until');
+    expect(await command(['backup', 'restore', grave], env)).toMatchObject({ code: 4, stderr: expect.stringContaining('1 finding(s)') });
+    expect((await command(['backup', 'restore', slight], env)).code).toBe(0);
   });
 });

@@ -5,7 +5,7 @@ import Sqlite from 'better-sqlite3';
 import { decodeJwt } from 'jose';
 import { expect, it, onTestFinished } from 'vitest';
 import { command } from '../support/node/command.js';
-import { admin, freePort, run, startProcess, tempFolder } from '../support/process.js';
+import { admin, freePort, startProcess, tempFolder } from '../support/process.js';
 
 it('first starts at the same moment on a fresh folder make one owner and one authority, and every one of them answers', async () => {
   const folder = tempFolder();
@@ -27,12 +27,12 @@ it('first starts at the same moment on a fresh folder make one owner and one aut
   database.close();
   await Promise.all(servers.map(({ kill }) => kill('SIGTERM')));
   for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o077, name).toBe(0);
-  expect(await run(['fsck'], { HOLDFAST_DATA: folder })).toMatchObject({ code: 0 });
+  expect(await command(['fsck'], { HOLDFAST_DATA: folder })).toMatchObject({ code: 0 });
 });
 
 it('the same for init, which ends: one makes it, the others find it made', async () => {
   const folder = join(tempFolder(), 'data');
-  const ended = await Promise.all([1, 2, 3].map(() => run(['init'], { HOLDFAST_DATA: folder })));
+  const ended = await Promise.all([1, 2, 3].map(() => command(['init'], { HOLDFAST_DATA: folder })));
   expect(ended.map(({ code, stderr }) => (code === 0 ? 0 : stderr))).toEqual([0, 0, 0]);
   expect(ended.filter(({ stdout }) => stdout.startsWith('hf_'))).toHaveLength(1);
   expect(ended.filter(({ stderr }) => stderr.includes('already_initialized'))).toHaveLength(2);

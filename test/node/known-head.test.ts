@@ -4,7 +4,8 @@ import Sqlite from 'better-sqlite3';
 import { decodeJwt } from 'jose';
 import { expect, it } from 'vitest';
 import { sealKeyFile } from '../../src/platform/deployment.node.js';
-import { admin, run, startProcess, tempFolder } from '../support/process.js';
+import { command } from '../support/node/command.js';
+import { admin, startProcess, tempFolder } from '../support/process.js';
 
 const A = 'https://a.example';
 const KEYS = {
@@ -33,14 +34,14 @@ it('backup restore and restore confirm compare with heads that somebody kept, wh
   };
   const older = await kept('older.jwt');
   const backup = join(folder, 'copy.db');
-  expect((await run(['backup', 'create', backup], server.env)).code).toBe(0);
+  expect((await command(['backup', 'create', backup], server.env)).code).toBe(0);
   expect((await admin(server, 'POST', `/authorities/main/members/${encodeURIComponent(A)}/revoke`, { reason: 'fraud' })).status).toBe(200);
   const newest = await kept('newest.jwt');
   await server.kill('SIGTERM');
 
   const fresh = tempFolder();
   copyFileSync(sealKeyFile(folder), sealKeyFile(fresh));
-  const restore = (...args: string[]) => run(['backup', 'restore', backup, ...args], { HOLDFAST_DATA: fresh });
+  const restore = (...args: string[]) => command(['backup', 'restore', backup, ...args], { HOLDFAST_DATA: fresh });
   expect(await restore('--known-head', newest)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/main.*1 event.*--accept-rollback/s) });
   expect(await restore('--known-head', older, '--known-head', newest)).toMatchObject({ code: 1, stdout: '' });
   const forged = join(folder, 'forged.jwt');
@@ -49,7 +50,7 @@ it('backup restore and restore confirm compare with heads that somebody kept, wh
   expect(await restore('--known-head', older)).toMatchObject({ code: 0, stdout: expect.stringContaining('restored. No database was there') });
 
   const again = await startProcess(fresh, { port: Number(server.env['HOLDFAST_PORT']), env: { HOLDFAST_ADMIN_TOKEN: 'an-owner-token-of-the-test' } });
-  const confirm = (...args: string[]) => run(['restore', 'confirm', ...args], { ...again.env, HOLDFAST_URL: again.url });
+  const confirm = (...args: string[]) => command(['restore', 'confirm', ...args], { ...again.env, HOLDFAST_URL: again.url });
   expect(await confirm('--known-head', newest)).toMatchObject({ code: 5, stderr: expect.stringContaining('1 event(s) are missing') });
   expect((await confirm('--known-head', forged)).code).not.toBe(0);
   expect((await fetch(`${again.url}/.well-known/openid-federation`)).status).toBe(503);

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import { lockDatabase } from '../../src/platform/data-lock.node.js';
-import { admin, run, startProcess, tempFolder } from '../support/process.js';
+import { command } from '../support/node/command.js';
+import { admin, startProcess, tempFolder } from '../support/process.js';
 
 it('api-key recover: beside the running server, without its seal key or any token, once', async () => {
   const folder = tempFolder();
@@ -13,7 +14,7 @@ it('api-key recover: beside the running server, without its seal key or any toke
   client.close();
   expect((await admin(server, 'GET', '/whoami')).status).toBe(401);
   const env = { HOLDFAST_DATA: folder, HOLDFAST_URL: 'https://ta.example.org' };
-  const { code, stdout, stderr } = await run(['api-key', 'recover', '--name', 'Ada'], env);
+  const { code, stdout, stderr } = await command(['api-key', 'recover', '--name', 'Ada'], env);
   expect([code, stderr]).toEqual([0, expect.stringMatching(/^api_\w+: this token is shown once/)]);
   const recovered = { url: server.url, token: stdout.trim() };
   expect((await admin(recovered, 'GET', '/whoami')).json).toMatchObject({ role: 'owner', authorities: null });
@@ -26,14 +27,14 @@ it('api-key recover: beside the running server, without its seal key or any toke
 it('it makes no database, disturbs no restore, and migrates nothing', async () => {
   const folder = tempFolder();
   const env = { HOLDFAST_DATA: folder, HOLDFAST_URL: 'http://localhost:9' };
-  expect(await run(['api-key', 'recover'], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('there is no database') });
-  expect((await run(['init'], env)).code).toBe(0);
+  expect(await command(['api-key', 'recover'], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('there is no database') });
+  expect((await command(['init'], env)).code).toBe(0);
   const file = join(folder, 'holdfast.db');
   const lock = lockDatabase(file, { alone: true });
-  expect(await run(['api-key', 'recover'], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('is being restored') });
+  expect(await command(['api-key', 'recover'], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('is being restored') });
   lock.release();
   const client = new Sqlite(file);
   client.exec('DELETE FROM __drizzle_migrations WHERE created_at = (SELECT max(created_at) FROM __drizzle_migrations)');
   client.close();
-  expect(await run(['api-key', 'recover'], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('older version') });
+  expect(await command(['api-key', 'recover'], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('older version') });
 });

@@ -2,7 +2,8 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sealKeyFile } from '../../src/platform/deployment.node.js';
-import { admin, freePort, run, type Server, startProcess, tempFolder } from '../support/process.js';
+import { command } from '../support/node/command.js';
+import { admin, freePort, type Server, startProcess, tempFolder } from '../support/process.js';
 
 const A = 'https://a.example';
 const KEYS = {
@@ -22,7 +23,7 @@ async function disaster() {
   const server = await startProcess(folder, { port });
   expect((await enrol(server, A)).status).toBe(201);
   const backup = join(folder, 'copy.db');
-  const created = await run(['backup', 'create', backup], server.env);
+  const created = await command(['backup', 'create', backup], server.env);
   expect((await admin(server, 'POST', `/authorities/main/members/${encodeURIComponent(A)}/revoke`, { reason: 'fraud' })).status).toBe(200);
   const newest = (await admin(server, 'GET', '/restore')).json.heads[0] as { authority: string; seq: number; hash: string };
   await server.kill('SIGTERM');
@@ -34,11 +35,11 @@ describe('a backup on a fresh machine', () => {
     const { port, backup, created, newest, seal } = await disaster();
     const head = /main=(\d+):([0-9a-f]{64})/.exec(created.stdout);
     expect(head?.[0]).toBeDefined();
-    expect((await run(['backup', 'verify', backup])).stdout).toContain(head?.[0] as string);
+    expect((await command(['backup', 'verify', backup])).stdout).toContain(head?.[0] as string);
 
     const fresh = tempFolder();
     copyFileSync(seal, sealKeyFile(fresh));
-    const restored = await run(['backup', 'restore', backup], { HOLDFAST_DATA: fresh });
+    const restored = await command(['backup', 'restore', backup], { HOLDFAST_DATA: fresh });
     expect(restored).toMatchObject({
       code: 0,
       stdout: expect.stringContaining(head?.[0] as string),
@@ -56,23 +57,23 @@ describe('a backup on a fresh machine', () => {
     expect((await enrol(server, 'https://b.example')).json.code).toBe('not_confirmed');
 
     const env = { ...server.env, HOLDFAST_URL: server.url };
-    const status = await run(['restore', 'status'], env);
+    const status = await command(['restore', 'status'], env);
     expect(status).toMatchObject({ code: 4, stdout: expect.stringContaining(head?.[0] as string) });
     // A script has to say it, and whoever knows a newer head is told what is missing.
-    expect(await run(['restore', 'confirm'], env)).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') });
-    expect(await run(['restore', 'confirm', '--head', 'main=x'], env)).toMatchObject({ code: 2 });
+    expect(await command(['restore', 'confirm'], env)).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') });
+    expect(await command(['restore', 'confirm', '--head', 'main=x'], env)).toMatchObject({ code: 2 });
     const known = `${newest.authority}=${newest.seq}:${newest.hash}`;
-    expect(await run(['restore', 'confirm', '--head', known], env)).toMatchObject({ code: 5, stderr: expect.stringContaining('1 event(s) are missing') });
+    expect(await command(['restore', 'confirm', '--head', known], env)).toMatchObject({ code: 5, stderr: expect.stringContaining('1 event(s) are missing') });
     expect(await statusOf(server, FETCH)).toBe(503);
 
     // The operator cuts first, then confirms.
-    expect((await run(['member', 'revoke', A, '--reason', 'fraud', `--yes=${A}`], env)).code).toBe(0);
-    expect(await run(['restore', 'confirm', '--yes'], env)).toMatchObject({ code: 0 });
+    expect((await command(['member', 'revoke', A, '--reason', 'fraud', `--yes=${A}`], env)).code).toBe(0);
+    expect(await command(['restore', 'confirm', '--yes'], env)).toMatchObject({ code: 0 });
     await until(async () => (await statusOf(server, '/.well-known/openid-federation')) === 200);
     expect([await statusOf(server, FETCH), await statusOf({ url: `http://localhost:${publicPlane.env['HOLDFAST_PORT']}` }, FETCH)]).toEqual([404, 404]);
     expect((await enrol(server, 'https://b.example')).status).toBe(201);
     await Promise.all([server.kill('SIGTERM'), publicPlane.kill('SIGTERM')]);
-    expect(await run(['fsck'], { HOLDFAST_DATA: fresh })).toMatchObject({ code: 0 });
+    expect(await command(['fsck'], { HOLDFAST_DATA: fresh })).toMatchObject({ code: 0 });
   });
 
   it('stays withheld over a restart, and is refused under each of two running servers', async () => {
@@ -80,14 +81,14 @@ describe('a backup on a fresh machine', () => {
     const first = await startProcess(folder, { port });
     const second = await startProcess(folder, { env: { HOLDFAST_URL: first.url } });
     for (const one of [first, second]) {
-      expect(await run(['backup', 'restore', backup, '--accept-rollback'], first.env)).toMatchObject({
+      expect(await command(['backup', 'restore', backup, '--accept-rollback'], first.env)).toMatchObject({
         code: 1,
         stderr: expect.stringContaining('stop it first'),
       });
       await one.kill('SIGKILL');
     }
-    expect(await run(['backup', 'restore', backup], first.env)).toMatchObject({ code: 1, stderr: expect.stringContaining('lacks 1 event') });
-    expect((await run(['backup', 'restore', backup, '--accept-rollback'], first.env)).code).toBe(0);
+    expect(await command(['backup', 'restore', backup], first.env)).toMatchObject({ code: 1, stderr: expect.stringContaining('lacks 1 event') });
+    expect((await command(['backup', 'restore', backup, '--accept-rollback'], first.env)).code).toBe(0);
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const again = await startProcess(folder, { port });
       expect(await statusOf(again, FETCH)).toBe(503);

@@ -10,7 +10,8 @@ import { headMemory, headsFile } from '../../src/platform/local/head-memory.node
 import { rotateSealKey } from '../../src/platform/local/seal-key.node.js';
 import { openFirst } from '../../src/platform/open-first.node.js';
 import { unconfirmed } from '../../src/store/standing.js';
-import { run, tempFolder } from '../support/process.js';
+import { command } from '../support/node/command.js';
+import { tempFolder } from '../support/process.js';
 
 const URL_ = 'http://localhost:8080';
 const configOf = (data: string, more: Record<string, string> = {}) => readConfig({ HOLDFAST_URL: URL_, HOLDFAST_DATA: data, ...more });
@@ -45,9 +46,9 @@ describe('seal-key rotate', () => {
     copyFileSync(sealKeyFile(data), old);
     const before = rows(data);
     const running = await open(data);
-    expect(await run(['seal-key', 'rotate'], { HOLDFAST_DATA: data })).toMatchObject({ code: 1, stderr: expect.stringContaining('stop it first') });
+    expect(await command(['seal-key', 'rotate'], { HOLDFAST_DATA: data })).toMatchObject({ code: 1, stderr: expect.stringContaining('stop it first') });
     await running.close();
-    expect(await run(['seal-key', 'rotate'], { HOLDFAST_DATA: data })).toMatchObject({ code: 0, stdout: expect.stringContaining('1 private key') });
+    expect(await command(['seal-key', 'rotate'], { HOLDFAST_DATA: data })).toMatchObject({ code: 0, stdout: expect.stringContaining('1 private key') });
     expect(await opens(old, rows(data))).toEqual([false]);
     expect(await opens(sealKeyFile(data), rows(data))).toEqual([true]);
     expect([statSync(sealKeyFile(data)).mode & 0o077, existsSync(nextSealKeyFile(data)), rows(data).events]).toEqual([0, false, 2]);
@@ -55,7 +56,7 @@ describe('seal-key rotate', () => {
       if (existsSync(`${databaseFile(data)}${suffix}`))
         expect(readFileSync(`${databaseFile(data)}${suffix}`, 'latin1')).not.toContain(before.found[0]?.sealed as string);
     await (await open(data)).close();
-    expect(await run(['fsck'], { HOLDFAST_DATA: data })).toMatchObject({ code: 0 });
+    expect(await command(['fsck'], { HOLDFAST_DATA: data })).toMatchObject({ code: 0 });
   });
   it('ended after its commit it is finished by the next start; ended before, nothing has changed and the next one goes on', async () => {
     const data = tempFolder();

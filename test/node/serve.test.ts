@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testKey } from '../support/keys.js';
+import { command } from '../support/node/command.js';
 import { admin, freePort, localhostCertificate, run, startProcess, tempFolder } from '../support/process.js';
 
 const enrol = async (server: Parameters<typeof admin>[0], entity_id: string) =>
@@ -162,7 +163,7 @@ describe('operation', () => {
     for (const one of results)
       if (one.status === 'rejected') expect((one.reason as Error).cause).toMatchObject({ code: expect.stringMatching(/^ECONN(RESET|REFUSED)$/) });
     expect(await ended).toBe(0);
-    const after = await run(['--json', 'fsck'], server.env);
+    const after = await command(['--json', 'fsck'], server.env);
     expect(after.code).toBe(0);
   });
 
@@ -177,7 +178,7 @@ describe('operation', () => {
     expect(JSON.parse(await text(`${one.url}/list`))).toHaveLength(40);
     expect(await text(`${second.url}/list`)).toBe(await text(`${one.url}/list`));
     await Promise.all([one.kill('SIGTERM'), two.kill('SIGTERM')]);
-    expect((await run(['fsck'], { HOLDFAST_DATA: folder })).code).toBe(0);
+    expect((await command(['fsck'], { HOLDFAST_DATA: folder })).code).toBe(0);
   });
 
   it('backup while in use, verified, restored; an older one is refused unless the roll-back is accepted', async () => {
@@ -185,20 +186,20 @@ describe('operation', () => {
     const server = await startProcess(folder);
     await enrol(server, 'https://a.example');
     const copy = join(folder, 'copy.db');
-    expect((await run(['backup', 'create', copy], server.env)).code).toBe(0);
-    expect((await run(['backup', 'create', copy], server.env)).stderr).toContain('exists');
-    expect((await run(['backup', 'verify', copy])).stdout).toContain('sound');
+    expect((await command(['backup', 'create', copy], server.env)).code).toBe(0);
+    expect((await command(['backup', 'create', copy], server.env)).stderr).toContain('exists');
+    expect((await command(['backup', 'verify', copy])).stdout).toContain('sound');
     await admin(server, 'POST', `/authorities/main/members/${encodeURIComponent('https://a.example')}/revoke`, { reason: 'fraud' });
     await server.kill('SIGTERM');
-    const refused = await run(['backup', 'restore', copy], server.env);
+    const refused = await command(['backup', 'restore', copy], server.env);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('lacks 1 event') });
-    expect((await run(['backup', 'restore', copy, '--accept-rollback'], server.env)).stdout).toContain('1 event(s) are lost');
-    expect((await run(['fsck'], server.env)).code).toBe(0);
+    expect((await command(['backup', 'restore', copy, '--accept-rollback'], server.env)).stdout).toContain('1 event(s) are lost');
+    expect((await command(['fsck'], server.env)).code).toBe(0);
     const bytes = readFileSync(copy);
     bytes.write('garbage', 5000);
     bytes.fill(0x41, 8192, 9000);
     writeFileSync(copy, bytes);
-    expect((await run(['backup', 'verify', copy])).code).not.toBe(0);
-    expect((await run(['backup', 'restore', copy], server.env)).code).toBe(4);
+    expect((await command(['backup', 'verify', copy])).code).not.toBe(0);
+    expect((await command(['backup', 'restore', copy], server.env)).code).toBe(4);
   });
 });

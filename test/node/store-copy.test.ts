@@ -22,6 +22,7 @@ import { openPostgres } from '../../src/store/postgres/store.postgres.node.js';
 import { openStore } from '../../src/store/store.node.js';
 import { newDatabase, onServer } from '../support/postgres-database.js';
 import { startPostgres } from '../support/postgres-server.js';
+import { command } from '../support/node/command.js';
 import { MAIN, run, startProcess, tempFolder } from '../support/process.js';
 import { inFolder, sabotage, served, cellOf, wholeStore } from '../support/whole-store.js';
 
@@ -39,9 +40,9 @@ const database = () => newDatabase(server);
 const NONE_OF_HOLDFAST = "SET application_name = 'test'";
 const count = async (url: string, table: string): Promise<number> =>
   onServer(url, async (on) => Number((await on.query(`SELECT count(*) FROM "${table}"`)).rows[0]?.[0]));
-const copyTo = (folder: string, to: string, ...more: string[]) => run(['store', 'copy', '--to', to, ...more], { HOLDFAST_DATA: folder });
-const copyFrom = (from: string, to: string, ...more: string[]) => run(['store', 'copy', '--from', from, '--to', to, ...more]);
-const fsckOf = (url: string) => run(['fsck', '--database', url]);
+const copyTo = (folder: string, to: string, ...more: string[]) => command(['store', 'copy', '--to', to, ...more], { HOLDFAST_DATA: folder });
+const copyFrom = (from: string, to: string, ...more: string[]) => command(['store', 'copy', '--from', from, '--to', to, ...more]);
+const fsckOf = (url: string) => command(['fsck', '--database', url]);
 
 async function servedFrom(place: string): Promise<readonly string[]> {
   if (!place.startsWith('postgres:')) {
@@ -76,7 +77,7 @@ describe('there and back', () => {
     expect(there, there.stderr).toMatchObject({ code: 0 });
     const said = JSON.parse(there.stdout);
     expect(said).toMatchObject({ from: file, to: url, dormant: file, spent_assertions: 1, tables: JSON.parse(rehearsed.stdout).tables });
-    expect(said.tables.map((one: { table: string }) => one.table)).toEqual(MOVED.map(({ name }) => name).sort());
+    expect(said.tables.map((one: { table: string }) => one.table).sort()).toEqual(MOVED.map(({ name }) => name).sort());
     expect(said.heads).toContainEqual({
       authority: 'main',
       seq: cellOf(file, "SELECT max(seq) FROM event WHERE authority_id <> 'deployment'"),
@@ -114,7 +115,7 @@ describe('there and back', () => {
     expect(readdirSync(home).filter((name) => !/lock$/.test(name))).toEqual(['holdfast.db', 'inbox.db']);
     for (const name of readdirSync(home)) expect(statSync(join(home, name)).mode & 0o077, name).toBe(0);
     expect(cellOf(join(home, 'inbox.db'), 'SELECT jti FROM used_assertion')).toBe('spent before');
-    expect(await run(['fsck'], { HOLDFAST_DATA: home })).toMatchObject({ code: 0 });
+    expect(await command(['fsck'], { HOLDFAST_DATA: home })).toMatchObject({ code: 0 });
     await expect(migratePostgres(serversOf(url), 'drizzle/postgres')).rejects.toThrow(/was moved/);
     renameSync(join(folder, 'seal.key'), join(home, 'seal.key'));
     const running = await startProcess(home, { env: { HOLDFAST_URL: 'http://localhost:8080' } });
@@ -258,7 +259,9 @@ describe('is refused', () => {
       'not even a table',
     ).toBe(0);
     expect(cellOf(file, "SELECT count(*) FROM setting WHERE name IN ('dormant', 'unconfirmed')")).toBe(0);
-    expect(await run(['store', 'copy', '--to', url, '--json'], { HOLDFAST_DATA: folder }).then(({ stdout }) => JSON.parse(stdout).error.rows)).toHaveLength(2);
+    expect(await command(['store', 'copy', '--to', url, '--json'], { HOLDFAST_DATA: folder }).then(({ stdout }) => JSON.parse(stdout).error.rows)).toHaveLength(
+      2,
+    );
   });
   it('of a damaged source, with what is wrong in it, unless that is said to be meant', async () => {
     const { folder, file } = await wholeStore();
@@ -288,7 +291,7 @@ describe('connecting', () => {
     return join(folder, 'hba');
   };
   const error = async (to: string, env: Record<string, string> = {}) => {
-    const { code, stderr } = await run(['store', 'copy', '--to', to, '--dry-run'], { HOLDFAST_DATA: tempFolder(), ...env });
+    const { code, stderr } = await command(['store', 'copy', '--to', to, '--dry-run'], { HOLDFAST_DATA: tempFolder(), ...env });
     return `${code} ${stderr}`;
   };
   it('says what is wrong, and shows no password', async () => {
@@ -310,7 +313,7 @@ describe('connecting', () => {
     expect(await error('postgres://x@127.0.0.1:1/db', { HOLDFAST_DATABASE_PASSWORD_FILE: file, HOLDFAST_DATABASE_PASSWORD: 'x' })).toMatch(
       /^2 .*leave one of them out/,
     );
-    expect(await run(['store', 'copy'], {})).toMatchObject({ code: 2, stderr: expect.stringContaining('say where to') });
+    expect(await command(['store', 'copy'], {})).toMatchObject({ code: 2, stderr: expect.stringContaining('say where to') });
     expect(await copyFrom(join(tempFolder(), 'a.db'), join(tempFolder(), 'b.db'))).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('both are files'),
@@ -337,11 +340,13 @@ describe('connecting', () => {
     const { folder: data } = await wholeStore();
     const file = join(tempFolder(), 'password');
     writeFileSync(file, 'right\n', { mode: 0o600 });
-    const done = await run(['store', 'copy', '--to', url], { HOLDFAST_DATA: data, HOLDFAST_DATABASE_PASSWORD_FILE: file });
+    const done = await command(['store', 'copy', '--to', url], { HOLDFAST_DATA: data, HOLDFAST_DATABASE_PASSWORD_FILE: file });
     expect(done, done.stderr).toMatchObject({ code: 0 });
-    expect(await run(['fsck'], { HOLDFAST_DATABASE: url, HOLDFAST_DATABASE_PASSWORD: 'right' }), 'a role that owns nothing but its database').toMatchObject({
-      code: 0,
-    });
+    expect(await command(['fsck'], { HOLDFAST_DATABASE: url, HOLDFAST_DATABASE_PASSWORD: 'right' }), 'a role that owns nothing but its database').toMatchObject(
+      {
+        code: 0,
+      },
+    );
   });
 });
 
@@ -448,21 +453,24 @@ describe('one of both is in force', () => {
     openStore(file, () => 1).close();
     await expect(migratePostgres(serversOf(url), 'drizzle/postgres')).rejects.toThrow(/is a copy, made at 20.*of one that goes on/);
     expect((await servedFrom(url)).filter((one) => / 200 /.test(one))).toEqual([]);
-    expect(await run(['store', 'reopen', url])).toMatchObject({ code: 0, stderr: expect.stringContaining('holdfast restore confirm') });
+    expect(await command(['store', 'reopen', url])).toMatchObject({ code: 0, stderr: expect.stringContaining('holdfast restore confirm') });
     await migratePostgres(serversOf(url), 'drizzle/postgres');
     expect(
       (await servedFrom(url)).filter((one) => / 200 /.test(one)),
       'not before a person has confirmed it',
     ).toEqual([]);
-    expect(await run(['store', 'reopen', url])).toMatchObject({ code: 0, stdout: expect.stringContaining('is not dormant') });
+    expect(await command(['store', 'reopen', url])).toMatchObject({ code: 0, stdout: expect.stringContaining('is not dormant') });
   });
   it('a source that was moved is reopened on purpose, and is withheld as a restored one', async () => {
     const { folder, file } = await wholeStore();
     expect((await copyTo(folder, await database())).code).toBe(0);
     const lock = lockDatabase(file);
-    expect(await run(['store', 'reopen'], { HOLDFAST_DATA: folder })).toMatchObject({ code: 1, stderr: expect.stringContaining('stop it first') });
+    expect(await command(['store', 'reopen'], { HOLDFAST_DATA: folder })).toMatchObject({ code: 1, stderr: expect.stringContaining('stop it first') });
     lock.release();
-    expect(await run(['store', 'reopen', '--json'], { HOLDFAST_DATA: folder })).toMatchObject({ code: 0, stdout: expect.stringContaining('"reopened": true') });
+    expect(await command(['store', 'reopen', '--json'], { HOLDFAST_DATA: folder })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('"reopened": true'),
+    });
     const running = await startProcess(folder, { env: { HOLDFAST_URL: 'http://localhost:8080' } });
     const ready = await fetch(`http://127.0.0.1:${running.env['HOLDFAST_PORT']}/readyz`);
     expect([ready.status, await ready.json()]).toMatchObject([503, { checks: { restored: 'not confirmed' } }]);

@@ -1,5 +1,4 @@
 import { freshStore } from '#test-platform';
-import { createAdminApp } from '../../src/admin/app.js';
 import { mediaTypes } from '../../src/federation/entry.js';
 import { sealedCustody } from '../../src/keys/custody.js';
 import { newSealKey } from '../../src/keys/random.js';
@@ -12,6 +11,7 @@ import { exploringDirectly } from '../../src/operations/explore-directly.js';
 import type { Outbound } from '../../src/outbound/outbound.js';
 import { createPublicApp } from '../../src/public/app.js';
 import type { Role } from '../../src/store/schema.js';
+import { askAdmin } from './admin-app.js';
 import { NOW } from './chain.js';
 import { type TestKey, testKey } from './keys.js';
 import type { TestStore } from './platform.js';
@@ -93,7 +93,6 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
   const token = (await ensureOwner(deployment, undefined)) as string;
   const call = startingCall(deployment);
   await createAuthority(call, { slug: 'main', entityId: ANCHOR, ...authority });
-  const admin = createAdminApp(() => deployment);
   const context = { published: fresh.published, inbox: fresh.inbox, now, development: false };
   const publicApp = createPublicApp(() => context);
   return {
@@ -117,13 +116,11 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
     restarted: started,
     admin: (method, path, body, { token: other = token, headers = {} } = {}) =>
       answer(
-        Promise.resolve(
-          admin.request(`http://admin.test/admin/v1${path}`, {
-            method,
-            headers: { authorization: `Bearer ${other}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-            ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-          }),
-        ),
+        askAdmin(deployment, `http://admin.test/admin/v1${path}`, {
+          method,
+          headers: { authorization: `Bearer ${other}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+          ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        }),
       ),
     public: (path, init) => answer(Promise.resolve(publicApp.request(/^https?:/.test(path) ? path : `${ANCHOR}${path}`, init))),
     tokenFor: async (role, authorities = null) => (await createApiKey(call, { name: role, role, authorities })).token,

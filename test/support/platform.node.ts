@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -17,11 +17,21 @@ function opened(file: string, now: () => number) {
   return { store, published, inbox: inboxOnSqlite(store.writer) };
 }
 
+/** What all migrations leave, made once: each test has a copy. */
+let migrated: Buffer | undefined;
+function migratedIn(folder: string): Buffer {
+  const file = join(folder, 'migrated.db');
+  openStore(file, () => 0).close();
+  return readFileSync(file);
+}
+
 /** A real SQLite file, empty but for the schema. */
 export async function freshStore(now: () => number): Promise<TestStore> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'holdfast.db');
+  migrated ??= migratedIn(folder);
+  writeFileSync(file, migrated, { mode: 0o600 });
   const own = opened(file, now);
   const { store } = own;
   return {

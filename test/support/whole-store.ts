@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { createAdminApp } from '../../src/admin/app.js';
 import { readConfig } from '../../src/platform/config.js';
 import { databaseFile, groundOf, inboxFile, openExploring } from '../../src/platform/deployment.node.js';
 import { openFirst } from '../../src/platform/open-first.node.js';
 import { createPublicApp } from '../../src/public/app.js';
 import { openInbox } from '../../src/store/inbox.node.js';
 import type { Published } from '../../src/store/published.js';
+import { askAdmin } from './admin-app.js';
 import { testMember } from './deployment.js';
 import { tempFolder } from './process.js';
 
@@ -20,9 +20,8 @@ export async function wholeStore(folder = tempFolder()) {
   const config = readConfig({ HOLDFAST_URL: ISSUER, HOLDFAST_DATA: folder, HOLDFAST_DISCOVERY: 'off' });
   const ground = await groundOf(config);
   const { deployment, token } = await openFirst(config, () => openExploring(ground));
-  const app = createAdminApp(() => deployment);
   const ask = async (method: string, path: string, body?: unknown) => {
-    const answer = await app.request(`http://admin.test/admin/v1${path}`, {
+    const answer = await askAdmin(deployment, `http://admin.test/admin/v1${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body !== undefined && { body: JSON.stringify(body) }),

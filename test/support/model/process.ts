@@ -1,4 +1,4 @@
-import { createAdminApp } from '../../../src/admin/app.js';
+import { askAdmin } from '../admin-app.js';
 import type { Custody } from '../../../src/keys/custody.js';
 import type { Deployment } from '../../../src/operations/call.js';
 import { trustedClock } from '../../../src/operations/clock/trusted-clock.js';
@@ -62,23 +62,20 @@ export function startProcess(name: string, { store, published, inbox }: ReturnTy
     fate = { left: 0, how: 'before', dead: false };
     return exploringDirectly({ ...parts, store: mortal(store, fate), clock: trustedClock(clock, { development: false }), development: false });
   };
-  const admin = createAdminApp(() => process.deployment);
   const publicApp = createPublicApp(() => ({ published, inbox, now: clock.now, development: false }));
   const process: Process = {
     name,
     deployment: started(),
     admin: (method, path, body, bearer = token()) =>
       answer(
-        Promise.resolve(
-          admin.request(`http://admin.test/admin/v1${path}`, {
-            method,
-            headers: {
-              authorization: `Bearer ${bearer}`,
-              ...(body !== undefined && { 'content-type': typeof body === 'string' ? 'application/x-ndjson' : 'application/json' }),
-            },
-            ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-          }),
-        ),
+        askAdmin(process.deployment, `http://admin.test/admin/v1${path}`, {
+          method,
+          headers: {
+            authorization: `Bearer ${bearer}`,
+            ...(body !== undefined && { 'content-type': typeof body === 'string' ? 'application/x-ndjson' : 'application/json' }),
+          },
+          ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        }),
       ),
     public(url, init) {
       // A process asks every few milliseconds whether another one has committed; nobody waits for that here.

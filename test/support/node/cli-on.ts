@@ -1,5 +1,5 @@
 import { onTestFinished, vi } from 'vitest';
-import { createAdminApp } from '../../../src/admin/app.js';
+import { askAdmin } from '../admin-app.js';
 import type { Finished } from '../process.js';
 import type { TestDeployment } from '../deployment.js';
 import { command } from './command.js';
@@ -13,12 +13,11 @@ export function cliOn(
   env: Record<string, string> = {},
   away: { readonly it: boolean } = { it: false },
 ): (...args: readonly string[]) => Promise<Finished> {
-  const app = createAdminApp(() => d.deployment);
   const url = 'http://admin.test';
   const { fetch } = globalThis;
   vi.stubGlobal('fetch', (input: string, init?: RequestInit) => {
     if (!input.startsWith(`${url}/`)) return fetch(input, init);
-    return away.it ? Promise.reject(new TypeError('fetch failed')) : Promise.resolve(app.request(input, init));
+    return away.it ? Promise.reject(new TypeError('fetch failed')) : askAdmin(d.deployment, input, init);
   });
   onTestFinished(() => void vi.unstubAllGlobals());
   return (...args) => command(args, { HOLDFAST_URL: url, HOLDFAST_ADMIN_TOKEN: d.token, HOLDFAST_DATA: '/nonexistent', ...env });
