@@ -15,7 +15,20 @@ import { waivableOf } from '../operations/members/waivers.js';
 import { MEMBER_STATES, type MemberState, WITHHELD } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { enrollmentOf, memberChange, memberInput, memberSchema, newMember, pageOf, pageQuery, presentMember, reason, shownBy, withFindings } from './wire.js';
+import {
+  enrollmentOf,
+  memberChange,
+  memberInput,
+  memberSchema,
+  newMember,
+  pageOf,
+  pageQuery,
+  presentMember,
+  publicReason,
+  reason,
+  shownBy,
+  withFindings,
+} from './wire.js';
 import { write } from './write.js';
 
 const memberQuery = pageQuery.extend({
@@ -56,8 +69,8 @@ const hostBody = z
   .strictObject({ entity_configuration: z.string().min(1).max(262_144), domain_control: shownBy.optional(), waive: z.array(z.string()).max(50).optional() })
   .openapi('HostedConfiguration');
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
-const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
-const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
+const optionalReason = z.strictObject({ reason: reason.optional(), public_reason: publicReason, v: z.number().int().optional() }).openapi('Transition');
+const neededReason = z.strictObject({ reason, public_reason: publicReason, v: z.number().int().optional() }).openapi('ReasonedTransition');
 const statementSchema = z
   .object({
     compact: z.string(),
@@ -183,7 +196,7 @@ export function memberEndpoints(app: AdminApp): void {
           c,
           200,
           ({ member, already }: Moved) => ({ ...presentMember(member), ...(already && { already: true }) }),
-          (call) => moveMember(call, param(c, 'slug'), param(c, 'id'), name, { reason: body.reason, version: body.v }),
+          (call) => moveMember(call, param(c, 'slug'), param(c, 'id'), name, { reason: body.reason, publicReason: body.public_reason, version: body.v }),
         );
       },
     );

@@ -7,7 +7,7 @@ import { listOrganizations } from '../operations/read.js';
 import { ORGANIZATION_STATES } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { pageOf, pageQuery, reason, seconds } from './wire.js';
+import { pageOf, pageQuery, publicReason, reason, seconds } from './wire.js';
 import { write } from './write.js';
 
 const fields = {
@@ -31,7 +31,7 @@ const movedSchema = z
   .openapi('MovedOrganization');
 const reachSchema = z.object({ members: z.number().int(), marks: z.number().int() }).openapi('OrganizationReach');
 const organizationQuery = pageQuery.extend({ q: z.string().min(1).max(200).optional().openapi({ description: 'Part of the legal name' }) });
-const body = z.strictObject({ reason }).openapi('OrganizationMove');
+const body = z.strictObject({ reason, public_reason: publicReason }).openapi('OrganizationMove');
 
 const present = (row: OrganizationRow): z.infer<typeof organizationSchema> => ({
   id: row.id,
@@ -92,6 +92,9 @@ export function organizationEndpoints(app: AdminApp): void {
   );
   for (const [name, act, summary] of VERBS)
     endpoint(app, { method: 'post', path: `${base}/{organization}/${name}`, tag, summary, body, response: movedSchema }, (c) =>
-      write(c, 200, presentMoved, (call) => act(call, param(c, 'slug'), param(c, 'organization'), validJson<z.infer<typeof body>>(c).reason)),
+      write(c, 200, presentMoved, (call) => {
+        const { reason: why, public_reason: told } = validJson<z.infer<typeof body>>(c);
+        return act(call, param(c, 'slug'), param(c, 'organization'), why, told);
+      }),
     );
 }

@@ -46,6 +46,15 @@ export const pageQuery = z.object({
 });
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next_cursor: z.string().nullable() });
 
+/** Why, in words that anyone may read. */
+export const publicReason = z
+  .string()
+  .trim()
+  .min(1)
+  .max(500)
+  .optional()
+  .openapi({ description: 'Told to anyone by an authority that publishes what became of its subordinates; `reason` never is' });
+
 /* Authorities */
 
 const clientAuth = z
@@ -54,6 +63,9 @@ const clientAuth = z
 const ecLocationMode = z
   .enum(EC_LOCATION_MODES)
   .openapi({ description: 'Which statements say where the configuration lies: those that have to, or all (Entity Configuration Hosting draft)' });
+const subordinateEvents = z
+  .boolean()
+  .openapi({ description: 'Whether it publishes what became of each of its subordinates (Federation Subordinate Events Endpoint draft)' });
 const authorityFields = {
   metadata: metadata.optional(),
   claims: json.optional(),
@@ -63,6 +75,7 @@ const authorityFields = {
   client_auth: clientAuth.optional(),
   key_rotation: seconds.nullable().optional(),
   ec_location: ecLocationMode.optional(),
+  subordinate_events: subordinateEvents.optional(),
 };
 export const newAuthority = z
   .strictObject({ slug: z.string(), entity_id: z.string(), key_alg: z.enum(SIGNING_ALGORITHMS).optional(), ...authorityFields })
@@ -83,6 +96,7 @@ export const authoritySchema = z
     client_auth: clientAuth,
     key_rotation: seconds.nullable(),
     ec_location: ecLocationMode,
+    subordinate_events: subordinateEvents,
     generation: z.number().int(),
     created_at: seconds,
     updated_at: seconds,
@@ -100,6 +114,7 @@ export const authorityInput = (body: z.infer<typeof authorityChange>) => ({
   clientAuth: body.client_auth,
   keyRotation: body.key_rotation,
   ecLocation: body.ec_location,
+  subordinateEvents: body.subordinate_events,
 });
 export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySchema> => ({
   id: row.id,
@@ -115,6 +130,7 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   client_auth: row.clientAuth,
   key_rotation: row.keyRotation,
   ec_location: row.ecLocation,
+  subordinate_events: row.subordinateEvents,
   generation: row.generation,
   created_at: row.createdAt,
   updated_at: row.updatedAt,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Finding, PROFILES } from '../federation/entry.js';
 import { haltCommands } from './halt.js';
-import { duration, durationOr } from './kinds.js';
+import { duration, durationOr, onOff } from './kinds.js';
 import { clean, green, out, showFindings, table } from './output.js';
 import { collect, globals, type Page, path, readJson, show } from './shell.js';
 
@@ -21,6 +21,7 @@ interface Settings {
   readonly keyRotation?: number | 'off';
   readonly clientAuth?: string;
   readonly ecLocation?: string;
+  readonly subordinateEvents?: boolean;
 }
 
 function settings(options: Settings): Record<string, unknown> {
@@ -32,6 +33,7 @@ function settings(options: Settings): Record<string, unknown> {
     ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
     ...(options.claims !== undefined && { claims: readJson(options.claims) }),
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
+    ...(options.subordinateEvents !== undefined && { subordinate_events: options.subordinateEvents }),
     ...(options.clientAuth !== undefined && { client_auth: Object.fromEntries(options.clientAuth.split(',').map((one) => one.split('='))) }),
   };
 }
@@ -45,6 +47,7 @@ const withSettings = (command: Command): Command =>
     .option('--metadata <file>', 'JSON')
     .option('--claims <file>', 'further claims of the configuration, such as trust_mark_issuers (JSON)')
     .option('--ec-location <needed|always>', 'whether every statement says where the configuration lies')
+    .option('--subordinate-events <on|off>', 'whether it publishes what became of each subordinate, also of those that were cut off', onOff)
     .option('--client-auth <list>', 'e.g. fetch=optional,list=required');
 
 export function authorityCommands(program: Command): void {

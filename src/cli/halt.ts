@@ -61,6 +61,10 @@ export function haltCommands(authority: Command): void {
     .action((slug: string, options: { reason: string }, command: Command) => move('resume', slug, options.reason, command));
 }
 
+interface OrganizationMove {
+  readonly reason: string;
+  readonly publicReason?: string;
+}
 interface OrganizationView {
   readonly id: string;
   readonly legal_name: string;
@@ -138,9 +142,10 @@ export function organizationCommands(program: Command): void {
       const one = await client.send<OrganizationView>('PATCH', base(authority, id), { legal_name: options.name });
       show(json, one, () => named(one));
     });
-  const move = async (verb: string, id: string, reason: string, command: Command): Promise<void> => {
+  const move = async (verb: string, id: string, { reason, publicReason }: OrganizationMove, command: Command): Promise<void> => {
     const { client, authority, json } = globals(command);
-    const one = await client.send<OrganizationView & { members: number; already?: boolean }>('POST', base(authority, id, verb), { reason });
+    const body = { reason, ...(publicReason !== undefined && { public_reason: publicReason }) };
+    const one = await client.send<OrganizationView & { members: number; already?: boolean }>('POST', base(authority, id, verb), body);
     const did = verb === 'halt' ? 'suspended' : 'brought back';
     show(json, one, () => talk(one.already ? `already_${one.state}` : `${clean(one.legal_name)} is ${one.state} now: ${n(one.members, 'member')} ${did}`));
   };
@@ -148,19 +153,20 @@ export function organizationCommands(program: Command): void {
     .command('halt <id>')
     .description('suspend all its active members here at once; shows first how many')
     .requiredOption(...REASON)
+    .option('--public-reason <text>', 'told to anyone, where the authority publishes what became of its subordinates')
     .option('--yes <id>', 'confirm by repeating the id or name')
-    .action(async (id: string, options: { reason: string; yes?: string }, command: Command) => {
+    .action(async (id: string, options: OrganizationMove & { yes?: string }, command: Command) => {
       const { client, authority } = globals(command);
       if (options.yes !== id) {
         const of = await client.get<{ members: number; marks: number }>(base(authority, id, 'reach'));
         talk(`${id}: ${n(of.members, 'active member')}, ${n(of.marks, 'mark')}`);
       }
       await confirm(id, options.yes, `This suspends every active member of ${id}`);
-      await move('halt', id, options.reason, command);
+      await move('halt', id, options, command);
     });
   organization
     .command('resume <id>')
     .description('take it back, with the members that its halt suspended')
     .requiredOption(...REASON)
-    .action((id: string, options: { reason: string }, command: Command) => move('resume', id, options.reason, command));
+    .action((id: string, options: { reason: string }, command: Command) => move('resume', id, options, command));
 }

@@ -26,6 +26,9 @@ export const timeOrDuration = (text: string): number => {
 };
 export const whole = (text: string): number => expected(readWhole(text), 'Write a whole number, such as 10.');
 
+/** A switch that can be put either way. */
+export const onOff = (text: string): boolean => expected(text === 'on' ? true : text === 'off' ? false : undefined, 'Write on or off.');
+
 /** Named by their placeholder, and only checked: the command gets the text. */
 const CHECKS: Readonly<Record<string, (text: string) => unknown>> = {
   n: whole,

@@ -18,8 +18,12 @@ const VERBS: readonly (readonly [name: string, about: string, from: string, reas
   ['archive', 'close the record of a member that ended', 'revoked,refused,withdrawn', false, false],
 ];
 
+/** Verbs that anyone may be told the reason of. */
+const CUTS = new Set(['suspend', 'revoke']);
+
 interface MoveOptions extends Filter {
   readonly reason?: string;
+  readonly publicReason?: string;
   readonly yes?: string;
   readonly seen?: number;
 }
@@ -33,6 +37,7 @@ export function moveCommands(member: Command): void {
   for (const [name, about, from, needsReason, destructive] of VERBS) {
     const verb = member.command(`${name} [id...]`).description(`${about}; several ids, or those that match, together`);
     if (needsReason) verb.requiredOption('--reason <text>', 'why; it stands in the audit trail');
+    if (CUTS.has(name)) verb.option('--public-reason <text>', 'told to anyone, where the authority publishes what became of its subordinates');
     verb
       .option('--yes <id-or-number>', destructive ? 'confirm by repeating the id, of several their number' : 'of several: confirm by their number')
       .option('--state <states>', `of those that match: comma separated; else ${from}`)
@@ -40,8 +45,12 @@ export function moveCommands(member: Command): void {
       .option('--query <text>', "those with this in the identifier or the organization's name")
       .option('--type <type>', 'those of an entity type')
       .option('--seen <version>', SEEN[name] ?? 'refuse when the member has another version than this (member show)', whole)
-      .action(async (ids: string[], { reason, yes, seen, ...filter }: MoveOptions, command: Command) => {
-        const body = { ...(reason !== undefined && { reason }), ...(seen !== undefined && { v: seen }) };
+      .action(async (ids: string[], { reason, publicReason, yes, seen, ...filter }: MoveOptions, command: Command) => {
+        const body = {
+          ...(reason !== undefined && { reason }),
+          ...(publicReason !== undefined && { public_reason: publicReason }),
+          ...(seen !== undefined && { v: seen }),
+        };
         const [id] = ids;
         if (id === undefined && !isFilter(filter)) throw new CliError(2, `which member? Name it, or say which: npx holdfast member ${name} --state ${from}`);
         if (id === undefined || ids.length > 1 || isFilter(filter)) {

@@ -50,6 +50,7 @@ export { applySuperiorMetadata, checkMetadata, type Metadata, parseMetadata } fr
 export { applyMetadataPolicy } from './metadata-policy/apply.js';
 export { combineMetadataPolicies } from './metadata-policy/combine.js';
 export { type MetadataPolicy, parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
+export { REGISTRATION_EVENTS, type RegistrationEvent, registrationEvents, type RegistrationEventType, signRegistrationEvents } from './registration-events.js';
 export { readDraftEra } from './draft-era.js';
 export { checkProfile, parseProfile, type ProfileFinding } from './profile.js';
 export type { OwnFact, Profile, ProfileEvidence } from './profile-schema.js';

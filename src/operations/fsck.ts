@@ -11,7 +11,7 @@ import { checkCells } from './fsck/cells.js';
 import type { Add, Damage } from './fsck/damage.js';
 import { checkEvents, checkHead } from './fsck/events.js';
 import { checkAuthority, checkKeysOfNobody } from './fsck/indexes.js';
-import { checkMarks, checkMembers } from './fsck/members.js';
+import { checkMarks, checkMembers, checkTold } from './fsck/members.js';
 import { stillCarried } from './keys/still-carried.js';
 import { endOf } from './marks/issue-mark.js';
 import { indexedTo } from './members/index-members.js';
@@ -80,6 +80,7 @@ export async function fsck(
       });
     });
     await look(id, 'members', (add) => checkMembers(db, id, indexed, add, (n) => progress(`${slug}: members`, n)));
+    await look(id, 'registration events', (add) => checkTold(db, id, add));
     await look(id, 'marks', (add) => checkMarks(db, id, add));
     await look(id, 'indexes', (add) => checkAuthority(db, row, authorities, add));
   }

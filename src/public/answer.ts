@@ -42,8 +42,12 @@ export function answer(
     spell(found, serveAgain(fresh), questions);
     return serveReady(c, fresh, time);
   };
-  const stored = (kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted' | 'head', key: string, question: Pairs, missing: string) =>
-    andThen(published.artefact(authority.id, kind, key), (found) => (found ? give(found, [question]) : federationError(c, 'not_found', missing)));
+  const stored = (
+    kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted' | 'head' | 'events',
+    key: string,
+    question: Pairs,
+    missing: string,
+  ) => andThen(published.artefact(authority.id, kind, key), (found) => (found ? give(found, [question]) : federationError(c, 'not_found', missing)));
   // A list is put together when it is asked for. A halted authority has none, not an empty one: that would be a statement.
   const listed = (list: () => MaybePromise<Response>): MaybePromise<Response> =>
     andThen(published.isActive(authority.id), (active) => (active ? list() : federationError(c, 'not_found', 'this entity lists nobody')));
@@ -69,6 +73,11 @@ export function answer(
       if (sub.value === authority.entityId)
         return federationError(c, 'invalid_request', 'sub is this entity itself; its configuration is at its well-known URL');
       return stored('statement', sub.value, [['sub', sub.value]], 'this entity has no such subordinate');
+    }
+    case 'subordinate_events': {
+      const sub = one(parameters, 'sub');
+      if (!sub.ok) return federationError(c, 'invalid_request', sub.description);
+      return stored('events', sub.value, [['sub', sub.value]], 'nothing is told here of such a subordinate');
     }
     case 'resolve':
       return andThen(resolveFromStore(published, authority, parameters), (found) => {

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { customType, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { readCell, writeCell } from './json-cell.js';
+import { REGISTRATION_EVENTS } from '../federation/registration-events.js';
 import type { Constraints, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
 
 /**
@@ -21,6 +22,7 @@ export const ENDPOINT_PATHS = {
   trust_mark_list: 'trust-mark-list',
   trust_mark: 'trust-mark',
   historical_keys: 'historical-keys',
+  subordinate_events: 'subordinate-events',
 } as const;
 export type AuthorityEndpoint = keyof typeof ENDPOINT_PATHS;
 export const AUTHORITY_ENDPOINTS = Object.keys(ENDPOINT_PATHS) as [AuthorityEndpoint, ...AuthorityEndpoint[]];
@@ -68,6 +70,8 @@ export const authority = sqliteTable('authority', {
   /** When the last change that reaches every statement was made, and again when all of them had been signed anew. */
   statementsChangedAt: integer('statements_changed_at').notNull().default(0),
   ecLocation: text('ec_location', { enum: EC_LOCATION_MODES }).notNull().default('needed'),
+  /** It publishes what became of each of its subordinates (Federation Subordinate Events Endpoint draft). */
+  subordinateEvents: integer('subordinate_events', { mode: 'boolean' }).notNull().default(false),
   /** The largest `exp` of any Entity Configuration it published: until then somebody may keep one that lacks a newer key. */
   configurationExp: integer('configuration_exp'),
   createdAt: integer('created_at').notNull(),
@@ -185,6 +189,21 @@ export const memberKey = sqliteTable(
   'member_key',
   { thumbprint: text('thumbprint').notNull(), memberId: text('member_id').notNull(), authorityId: text('authority_id').notNull() },
   (t) => [primaryKey({ columns: [t.thumbprint, t.memberId] }), index('member_key_member').on(t.memberId)],
+);
+
+/** What became of a subordinate, as its authority tells it to anyone. Written with the member's row, never changed. */
+export const registrationEvent = sqliteTable(
+  'registration_event',
+  {
+    id: integer('id').primaryKey(),
+    authorityId: text('authority_id').notNull(),
+    entityId: text('entity_id').notNull(),
+    at: integer('at').notNull(),
+    event: text('event', { enum: REGISTRATION_EVENTS }).notNull(),
+    /** Told to anyone: not the reason that the operator noted for itself. */
+    description: text('description'),
+  },
+  (t) => [index('registration_event_of').on(t.authorityId, t.entityId, t.id)],
 );
 
 /** `reporting`: members that would break are told apart, nothing is published. */

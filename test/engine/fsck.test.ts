@@ -32,7 +32,7 @@ describe('fsck names what is wrong', () => {
     [
       'a statement of a suspended member',
       "UPDATE member SET state = 'suspended' WHERE entity_id = 'https://b.example'",
-      ['artefact_orphan statement https://b.example'],
+      ['artefact_orphan statement https://b.example', 'registration_events member https://b.example'],
     ],
     ['a broken event hash', "UPDATE event SET reason = 'forged' WHERE type = 'member.enrolled' AND seq = 3", ['event_hash event 3']],
     ['a removed event', 'DELETE FROM event WHERE seq = 2', ['event_gap event 3']],

@@ -71,10 +71,16 @@ const ASSERTION_ALGORITHMS = SIGNING_ALGORITHMS.filter((alg) => alg !== 'EdDSA')
 export const hostedAt = (authority: string, subject: string): string => `${endpointOf(authority, 'hosted')}?sub=${encodeURIComponent(subject)}`;
 
 /** The authority's own metadata with the endpoints that Holdfast serves (OpenID Federation 1.0 §5.1.1, §8.8.1). */
-export function authorityMetadata({ entityId, metadata, clientAuth }: Pick<AuthorityRow, 'entityId' | 'metadata' | 'clientAuth'>): Metadata {
+export function authorityMetadata({
+  entityId,
+  metadata,
+  clientAuth,
+  subordinateEvents,
+}: Pick<AuthorityRow, 'entityId' | 'metadata' | 'clientAuth' | 'subordinateEvents'>): Metadata {
   const endpoints: Record<string, unknown> = {};
   let authenticated = false;
   for (const endpoint of AUTHORITY_ENDPOINTS) {
+    if (endpoint === 'subordinate_events' && !subordinateEvents) continue;
     const name = `federation_${endpoint}_endpoint`;
     endpoints[name] = endpointOf(entityId, ENDPOINT_PATHS[endpoint]);
     const mode = clientAuth[endpoint] ?? 'none';

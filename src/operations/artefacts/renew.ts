@@ -10,6 +10,7 @@ import type { Deployment } from '../call.js';
 import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from '../marks/issue-mark.js';
 import { dropKeys } from '../keys/change-keys.js';
 import { type AuthorityRow, authorityKeys } from '../registry.js';
+import { signedEvents } from './signed-events.js';
 import { signedLastKeys } from './last-keys.js';
 import { type Issuer, issuerOf, signedConfiguration, signedHistoricalKeys, signedStatement } from './publish.js';
 import { Refusal } from '../refusal.js';
@@ -197,6 +198,8 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
       return signedConfiguration(deployment, issuer);
     case 'historical_keys':
       return signedHistoricalKeys(deployment, issuer);
+    case 'events':
+      return signedEvents(deployment, issuer, row.key);
     case 'head':
       return resignedHead(deployment, issuer);
     case 'mark': {

@@ -4,6 +4,7 @@ import { homeOf as placeOfAuthority, placeOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { insertRows, putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
+import { tellAll, tellNothing } from '../../store/registration-events.js';
 import { authority, authorityKey, type ClientAuth, type EC_LOCATION_MODES } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { homeOf, RESERVED_CLAIMS } from './claim-homes.js';
@@ -29,6 +30,7 @@ export interface AuthorityInput {
   readonly clientAuth?: ClientAuth | undefined;
   readonly keyRotation?: number | null | undefined;
   readonly ecLocation?: (typeof EC_LOCATION_MODES)[number] | undefined;
+  readonly subordinateEvents?: boolean | undefined;
 }
 
 const SLUG = /^[a-z0-9][a-z0-9-]{0,39}$/;
@@ -152,6 +154,7 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
         generation: 1,
         statementsChangedAt: now,
         ecLocation: input.ecLocation ?? 'needed',
+        subordinateEvents: input.subordinateEvents ?? false,
         configurationExp: null,
         createdAt: now,
         updatedAt: now,
@@ -189,6 +192,12 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
       };
     },
   });
+}
+
+/** What became of its subordinates is told from now on, or no more. */
+function toldFrom({ store: { db }, now }: Call, before: AuthorityRow, after: AuthorityRow): readonly Statement[] {
+  if (before.subordinateEvents === after.subordinateEvents) return [];
+  return [after.subordinateEvents ? tellAll(after.id, now()) : tellNothing(db, after.id)];
 }
 
 /** Settings whose change reaches every statement. */
@@ -239,6 +248,7 @@ export async function changeAuthority(
           db.update(authority).set(columns).where(eq(authority.id, id)),
           ...(job?.statements ?? []),
           ...(recognizesLess(before.claims, after.claims) ? consequencesOf(id, { fact: 'recognizes less' }, now) : []),
+          ...toldFrom(call, before, after),
           ...putArtefacts(artefacts),
         ],
         result: { ...after, findings },

@@ -29,11 +29,12 @@ export const REMEDIES = {
   spelling: 'holdfast member reindex',
   place: 'start the server anew: it fills in what is missing; when it is there and another one, restore a sound backup',
   compromised_key: 'say so again, which takes it from whoever has it: holdfast --authority <its authority> key revoke <key> --reason compromised',
+  registration_events: 'suspend and resume the member, or what it is now once more: what is told of it goes on from there',
   signed_until: 'do not retire this key by force: what it signed lasts longer than is on record. The next renewal corrects it',
 } as const satisfies Record<string, string>;
 export type DamageCode = keyof typeof REMEDIES;
 
-const MENDED: readonly DamageCode[] = ['key_index', 'spelling', 'place', 'compromised_key', 'signed_until'];
+const MENDED: readonly DamageCode[] = ['key_index', 'spelling', 'place', 'compromised_key', 'registration_events', 'signed_until'];
 
 /** It is put right in the running deployment, so it is no reason against a backup. */
 export const isMended = ({ code }: Damage): boolean => MENDED.includes(code);

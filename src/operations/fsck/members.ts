@@ -2,6 +2,7 @@ import { and, asc, eq, gt, isNotNull, isNull, ne, or } from 'drizzle-orm';
 import { type JwkSet, parseJws } from '../../federation/entry.js';
 import { jsonEqual } from '../../federation/strict-json.js';
 import { cellText } from '../../store/conditions.js';
+import { toldOtherwise } from '../../store/consistency.js';
 import type { Database } from '../../store/database.js';
 import { wasIssued } from '../../store/mark-places.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
@@ -60,6 +61,12 @@ export async function checkMembers(db: Database, authorityId: string, indexedTo:
     if (rows.length < PAGE) return;
     last = rows.at(-1)?.entityId ?? last;
   }
+}
+
+/** What anyone is told became of a member is what it is. */
+export async function checkTold(db: Database, authorityId: string, add: Add): Promise<void> {
+  for (const { entityId, state, last } of await toldOtherwise(db, authorityId, PAGE))
+    add('registration_events', `member ${entityId}`, `it is ${state}, and the last event that is told of it is ${last ?? 'none'}`);
 }
 
 /** A mark is borne by an active member from a grant in force; an "active" answer is about a mark nobody withdrew. */

@@ -20,7 +20,17 @@ export async function cutMember(
   deployment: Deployment,
   before: MemberRow,
   watch: Watch,
-  { to, reason, suspendedWith = null }: { readonly to: 'suspended' | 'revoked'; readonly reason: string | null; readonly suspendedWith?: string | null },
+  {
+    to,
+    reason,
+    publicReason,
+    suspendedWith = null,
+  }: {
+    readonly to: 'suspended' | 'revoked';
+    readonly reason: string | null;
+    readonly publicReason?: string | undefined;
+    readonly suspendedWith?: string | null;
+  },
 ): Promise<Cut> {
   const { db } = deployment.store;
   const { authorityId } = before;
@@ -36,7 +46,7 @@ export async function cutMember(
     v: before.v + 1,
   };
   const marks = await cutMarksOf(deployment, before, watch, { reason: `${to}: ${reason}`, ends: to === 'revoked' });
-  const written = await writeMember({ before, after });
+  const written = await writeMember({ before, after, publicReason });
   return {
     member: written.row,
     elsewhere: marks.elsewhere,

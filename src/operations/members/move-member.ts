@@ -20,6 +20,8 @@ import { writeMember } from './write-member.js';
 
 export interface Move {
   readonly reason?: string | undefined;
+  /** What anyone is told, where the authority publishes what becomes of its subordinates. */
+  readonly publicReason?: string | undefined;
   /** The version the caller has seen. */
   readonly version?: number | undefined;
 }
@@ -34,7 +36,7 @@ export interface Moved {
  * Move a member to another state, with its artefacts, in one commit.
  * @throws Refusal wrong_state, permission_denied, not_found, version_conflict, findings
  */
-export async function moveMember(call: Call<Moved>, slug: string, id: string, name: MemberVerb, { reason, version }: Move = {}): Promise<Moved> {
+export async function moveMember(call: Call<Moved>, slug: string, id: string, name: MemberVerb, { reason, publicReason, version }: Move = {}): Promise<Moved> {
   const verb: Verb = MEMBER_VERBS[name];
   allow(call, verb.permission, slug);
   if (verb.reason && !reason) throw new Refusal('invalid_request', `${name} needs a reason`);
@@ -66,6 +68,7 @@ export async function moveMember(call: Call<Moved>, slug: string, id: string, na
         verb,
         watch,
         reason,
+        publicReason,
         decided: isDecision(verb, version),
       });
       const event = {
@@ -77,6 +80,7 @@ export async function moveMember(call: Call<Moved>, slug: string, id: string, na
           entity_id: entityId,
           from: before.state,
           to: verb.to,
+          ...(publicReason !== undefined && { public_reason: publicReason }),
           ...(verb.permission === 'approve' && { single_operator: true }),
           ...(verb.decides === 'version' && (await isStale(before)) && { approved_anew: true }),
         },
@@ -108,6 +112,7 @@ interface Moving {
   readonly verb: Verb;
   readonly watch: Watch;
   readonly reason: string | undefined;
+  readonly publicReason: string | undefined;
   /** The caller decides about the content with it. */
   readonly decided: boolean;
 }
@@ -121,7 +126,8 @@ interface Effects {
   readonly elsewhere: readonly EventsOf[];
 }
 
-const written = ({ call, before, verb, reason, decided }: Moving) => writeMember({ before, after: moved(before, verb, reason, call.now()), decided });
+const written = ({ call, before, verb, reason, publicReason, decided }: Moving) =>
+  writeMember({ before, after: moved(before, verb, reason, call.now()), decided, publicReason });
 
 const publish = async (moving: Moving): Promise<Effects> => {
   const { call, slug, before, watch } = moving;
@@ -138,8 +144,8 @@ const publish = async (moving: Moving): Promise<Effects> => {
   };
 };
 
-const cutOff = async ({ call, before, verb, watch, reason }: Moving): Promise<Effects> => ({
-  ...(await cutMember(call, before, watch, { to: verb.to as 'suspended' | 'revoked', reason: reason ?? null })),
+const cutOff = async ({ call, before, verb, watch, reason, publicReason }: Moving): Promise<Effects> => ({
+  ...(await cutMember(call, before, watch, { to: verb.to as 'suspended' | 'revoked', reason: reason ?? null, publicReason })),
   events: [],
   artefacts: [],
 });

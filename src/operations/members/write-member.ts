@@ -7,10 +7,12 @@ import { dropWatches } from '../../store/member-watches.js';
 import type { MemberState } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
 import { type KeysOf, putMembers } from '../../store/member-rows.js';
+import { keepRegistrationEvents } from '../../store/registration-events.js';
 import { consequencesOf } from '../facts.js';
 import { whileNotCompromised } from '../keys/not-compromised.js';
 import type { MemberRow } from '../registry.js';
 import { thumbprintsOf } from './key-binding.js';
+import { became } from './registration.js';
 import { contentChanged, settled } from './vetted.js';
 
 export interface MemberWrite {
@@ -19,6 +21,8 @@ export interface MemberWrite {
   readonly after: MemberRow;
   /** Somebody who may approve has decided about just this content. */
   readonly decided?: boolean;
+  /** What anyone is told about it, beside what became of the member. */
+  readonly publicReason?: string | undefined;
 }
 
 export interface WrittenMembers {
@@ -42,7 +46,7 @@ export async function writeMembers(writes: readonly MemberWrite[]): Promise<Writ
   const statements = [...whileNotHalted(writes, rows), ...(await whileSound(writes, keys))];
   return {
     rows,
-    statements: [...statements, ...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows), ...seenBelow(writes, rows)],
+    statements: [...statements, ...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows), ...seenBelow(writes, rows), ...told(writes, rows)],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
 }
@@ -98,6 +102,24 @@ async function knownOf(jwks: JwkSet | undefined): Promise<readonly string[]> {
   } catch {
     return [];
   }
+}
+
+/** What becomes of a subordinate is kept for whoever asks its authority. */
+function told(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
+  const kept = rows.flatMap((row, n) => {
+    const event = became(writes[n]?.before, row);
+    return event.map((one) => ({
+      authorityId: row.authorityId,
+      entityId: row.entityId,
+      at: row.updatedAt,
+      event: one,
+      description: writes[n]?.publicReason ?? null,
+    }));
+  });
+  return [...new Set(kept.map(({ authorityId }) => authorityId))].flatMap((id) => {
+    const own = kept.filter(({ authorityId }) => authorityId === id);
+    return keepRegistrationEvents(id, own, Math.max(...own.map(({ at }) => at)));
+  });
 }
 
 /** Resolvers see what lies below: when members come or go, and when an intermediate is published, newly or anew. */

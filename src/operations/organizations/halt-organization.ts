@@ -25,7 +25,13 @@ export interface MovedOrganization {
  * suspended. Until the organization is resumed none of its members becomes active.
  * @throws Refusal invalid_request, not_found
  */
-export async function haltOrganization(asked: Call<MovedOrganization>, slug: string, idOrName: string, reason: string | undefined): Promise<MovedOrganization> {
+export async function haltOrganization(
+  asked: Call<MovedOrganization>,
+  slug: string,
+  idOrName: string,
+  reason: string | undefined,
+  publicReason?: string,
+): Promise<MovedOrganization> {
   const call: Call<MovedOrganization> = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'cut', slug);
   if (!reason) throw new Refusal('invalid_request', 'halting an organization needs a reason');
@@ -57,14 +63,14 @@ export async function haltOrganization(asked: Call<MovedOrganization>, slug: str
             subjectKind: 'organization',
             subjectId: id,
             reason,
-            detail: { legal_name: before.legalName, members },
+            detail: { legal_name: before.legalName, members, ...(publicReason !== undefined && { public_reason: publicReason }) },
           },
         ],
         elsewhere: marks.elsewhere,
         statements: [
           db.update(organization).set({ state: after.state, stateReason: reason, updatedAt: now, v: after.v }).where(eq(organization.id, id)),
           ...marks.statements,
-          ...suspendOrganization(authorityId, id, `organization halted: ${reason}`, now),
+          ...suspendOrganization(authorityId, id, { reason: `organization halted: ${reason}`, publicReason }, now),
           passPlaces({ authorityId, organizationId: id }, now),
         ],
         result: { organization: after, members, already: false },

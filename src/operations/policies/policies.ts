@@ -2,6 +2,7 @@ import { and, desc, eq } from 'drizzle-orm';
 import { type Finding, finding, type Metadata, parseConstraints, parseMetadataPolicy, parsePolicyCrit } from '../../federation/entry.js';
 import { insertRows } from '../../store/bulk.js';
 import { declaredTypes } from '../../store/member-query.js';
+import { policyTold } from '../../store/registration-events.js';
 import { authority, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { asErrors, asWarnings, isError, type Judged, type WithFindings } from '../judged.js';
@@ -167,6 +168,7 @@ export async function publishPolicy(
           set(version, 'published', { publishedAt: now }),
           db.update(authority).set(generationOf(after)).where(eq(authority.id, row.id)),
           ...job.statements,
+          policyTold(db, row.id, now),
         ],
         result: { policy: { ...policy, state: 'published', publishedAt: now }, jobId: job.id, findings },
       };
