@@ -107,7 +107,8 @@ describe('there and back', () => {
     expect(await copyTo(folder, await database())).toMatchObject({ code: 1, stderr: expect.stringContaining('was moved') });
 
     const home = join(tempFolder(), 'new');
-    const back = await copyFrom(url, home, '--json');
+    // A process: it is what says how its files may be read.
+    const back = await run(['store', 'copy', '--from', url, '--to', home, '--json']);
     expect(back, back.stderr).toMatchObject({ code: 0 });
     const tables = (text: string) => JSON.parse(text).tables.filter((one: { table: string }) => one.table !== 'used_assertion');
     expect(tables(back.stdout)).toEqual(tables(there.stdout));
