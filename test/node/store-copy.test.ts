@@ -110,7 +110,10 @@ describe('there and back', () => {
     // A process: it is what says how its files may be read.
     const back = await run(['store', 'copy', '--from', url, '--to', home, '--json']);
     expect(back, back.stderr).toMatchObject({ code: 0 });
-    const tables = (text: string) => JSON.parse(text).tables.filter((one: { table: string }) => one.table !== 'used_assertion');
+    const tables = (text: string) =>
+      JSON.parse(text)
+        .tables.filter((one: { table: string }) => one.table !== 'used_assertion')
+        .sort((a: { table: string }, b: { table: string }) => (a.table < b.table ? -1 : 1));
     expect(tables(back.stdout)).toEqual(tables(there.stdout));
     expect(await servedFrom(inFolder(home))).toEqual(before);
     expect(readdirSync(home).filter((name) => !/lock$/.test(name))).toEqual(['holdfast.db', 'inbox.db']);
