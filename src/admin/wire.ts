@@ -63,6 +63,14 @@ const authorityFields = {
   client_auth: clientAuth.optional(),
   key_rotation: seconds.nullable().optional(),
   ec_location: ecLocationMode.optional(),
+  organization_name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .nullable()
+    .optional()
+    .openapi({ description: 'organization_name of its federation_entity metadata, beside what else is there; null takes it out' }),
 };
 export const newAuthority = z
   .strictObject({ slug: z.string(), entity_id: z.string(), key_alg: z.enum(SIGNING_ALGORITHMS).optional(), ...authorityFields })
@@ -100,6 +108,7 @@ export const authorityInput = (body: z.infer<typeof authorityChange>) => ({
   clientAuth: body.client_auth,
   keyRotation: body.key_rotation,
   ecLocation: body.ec_location,
+  organizationName: body.organization_name,
 });
 export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySchema> => ({
   id: row.id,

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { inspectStatement } from './inspect.js';
 import { base, describe, type MemberView } from './member-view.js';
 import { out, table, talk, talkFindings, when, yellow } from './output.js';
-import { globals, show } from './shell.js';
+import { globals, queryOf, show } from './shell.js';
 
 async function list(
   options: {
@@ -10,21 +10,15 @@ async function list(
     readonly query?: string;
     readonly type?: string;
     readonly organization?: string;
+    readonly intermediate?: boolean;
     readonly limit: string;
     readonly cursor?: string;
   },
   command: Command,
 ): Promise<void> {
   const { client, authority, json } = globals(command);
-  const query = new URLSearchParams({ limit: options.limit });
-  for (const [name, value] of Object.entries({
-    state: options.state,
-    q: options.query,
-    entity_type: options.type,
-    organization: options.organization,
-    cursor: options.cursor,
-  }))
-    if (value !== undefined) query.set(name, value);
+  const { state, query: q, type: entity_type, organization, intermediate, limit, cursor } = options;
+  const query = queryOf({ limit, state, q, entity_type, organization, intermediate: intermediate === undefined ? undefined : String(intermediate), cursor });
   const page = await client.get<{ items: MemberView[]; next_cursor: string | null }>(`${base(authority)}?${query}`);
   show(json, page, () => {
     if (page.items.length === 0) talk('No members match. Enrol one: npx holdfast member enroll <entity-id>');
@@ -48,6 +42,8 @@ export function lookCommands(member: Command): void {
     .option('--query <text>', "part of the identifier or the organization's name")
     .option('--type <type>', 'entity type')
     .option('--organization <id-or-name>', 'of this organization')
+    .option('--intermediate', 'those that have subordinates')
+    .option('--no-intermediate', 'those that have none')
     .option('--limit <n>', '1 to 1000', '100')
     .option('--cursor <cursor>', 'where the page before ended')
     .action(list);

@@ -47,5 +47,9 @@ export async function confirm(id: string, yes: string | undefined, what: string)
 
 export const path = (...segments: readonly string[]): string => `/${segments.map(encodeURIComponent).join('/')}`;
 
+/** The query of what is asked with; what is not given is not asked. */
+export const queryOf = (given: Readonly<Record<string, string | undefined>>): URLSearchParams =>
+  new URLSearchParams(Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as [string, string]])));
+
 /** An option that is given several times. */
 export const collect = (value: string, before: string[]): string[] => [...before, value];

@@ -13,6 +13,19 @@ export function readDuration(text: string): number | undefined {
   return found ? inRange(Object.values(UNITS).reduce((sum, unit, n) => sum + Number(found[n + 1] ?? 0) * unit, 0)) : undefined;
 }
 
+/** The same the other way round: `90d`, `1h30m`. */
+export function writeDuration(seconds: number): string {
+  let left = seconds;
+  const parts = Object.entries(UNITS).flatMap(([unit, size]) => {
+    // Weeks are for reading only: 30d says more than 4w2d.
+    if (unit === 'w' || left < size) return [];
+    const n = Math.floor(left / size);
+    left %= size;
+    return [`${n}${unit}`];
+  });
+  return parts.join('') || '0s';
+}
+
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2}))?$/;
 
 /** Seconds since the epoch of `2027-01-01` (its first second, UTC), of an RFC 3339 time, or of that number itself. */
