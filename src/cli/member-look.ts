@@ -74,16 +74,18 @@ export function lookCommands(member: Command): void {
     .description('what happened to a member')
     .action(async (id: string, _options: object, command: Command) => {
       const { client, authority, json } = globals(command);
-      const page = await client.get<{ items: { seq: number; at: number; type: string; actor: { id: string }; reason: string | null }[] }>(
-        `${base(authority, id, 'history')}?limit=1000`,
-      );
-      show(json, page, () =>
+      const page = await client.get<{
+        items: { seq: number; at: number; type: string; actor: { id: string; name: string | null }; reason: string | null }[];
+        next_cursor: string | null;
+      }>(`${base(authority, id, 'history')}?limit=1000`);
+      show(json, page, () => {
         out(
           table(
             ['event', 'at', 'what', 'by', 'reason'],
-            page.items.map((one) => [String(one.seq), when(one.at), one.type, one.actor.id, one.reason ?? '']),
+            page.items.map((one) => [String(one.seq), when(one.at), one.type, one.actor.name ?? one.actor.id, one.reason ?? '']),
           ),
-        ),
-      );
+        );
+        if (page.next_cursor) talk(`More: npx holdfast event list --member ${id} --after ${page.next_cursor}`);
+      });
     });
 }

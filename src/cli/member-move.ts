@@ -33,6 +33,7 @@ export function moveCommands(member: Command): void {
   for (const [name, about, from, needsReason, destructive] of VERBS) {
     const verb = member.command(`${name} [id...]`).description(`${about}; several ids, or those that match, together`);
     if (needsReason) verb.requiredOption('--reason <text>', 'why; it stands in the audit trail');
+    else verb.option('--reason <text>', 'why, if there is more to say; it stands in the audit trail');
     verb
       .option('--yes <id-or-number>', destructive ? 'confirm by repeating the id, of several their number' : 'of several: confirm by their number')
       .option('--state <states>', `of those that match: comma separated; else ${from}`)

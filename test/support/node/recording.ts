@@ -35,18 +35,18 @@ export function askable({ paths, components: { schemas } }: Contract): string[] 
   );
 }
 
-/** What runs is over, and a page is the last: nobody waits. */
-const over = (example: unknown): unknown => {
+/** What runs is over, and the second page is the last: nobody waits. */
+const over = (example: unknown, last: boolean): unknown => {
   if (typeof example !== 'object' || example === null) return example;
-  const { state, next_cursor: next } = example as { state?: unknown; next_cursor?: unknown };
-  return { ...example, ...(state === 'running' && { state: 'done' }), ...(next !== undefined && { next_cursor: null }) };
+  return { ...example, ...((example as { state?: unknown }).state === 'running' && { state: 'done' }), ...(last && { next_cursor: null }) };
 };
 
 /**
  * The command line before an API that answers everything with the example of its contract and keeps what was asked.
+ * @param otherwise what is answered in place of parts of an example, by operation
  * @returns `strange`: requests that no operation of the contract is
  */
-export function recording(contract: Contract) {
+export function recording(contract: Contract, otherwise: Readonly<Record<string, object>> = {}) {
   const asked = new Set<string>();
   const strange: string[] = [];
   const url = 'http://admin.test';
@@ -68,7 +68,8 @@ export function recording(contract: Contract) {
     const json = new Headers(init.headers).get('content-type') === 'application/json';
     if (json && typeof init.body === 'string') for (const name of Object.keys(JSON.parse(init.body) as object)) asked.add(`${id} .${name}`);
     const [status, one] = Object.entries(operation.responses).find(([code]) => code.startsWith('2')) ?? ['200', {}];
-    return Response.json(over(one.content?.['application/json']?.example ?? {}), { status: Number(status) });
+    const example = over(one.content?.['application/json']?.example ?? {}, new URLSearchParams(query).has('cursor')) as object;
+    return Response.json({ ...example, ...otherwise[id] }, { status: Number(status) });
   };
   vi.stubGlobal('fetch', (input: string, init?: RequestInit) => Promise.resolve(answer(input, init)));
   onTestFinished(() => void vi.unstubAllGlobals());
