@@ -1,5 +1,5 @@
 import { clean, green, lines, out, red, when, yellow } from './output.js';
-import { writeDuration } from './values.js';
+import { writeDuration } from '../federation/written-time.js';
 
 export interface AuthorityView {
   readonly slug: string;

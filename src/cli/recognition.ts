@@ -5,7 +5,7 @@ import { EXIT } from './exit-codes.js';
 import { duration } from './kinds.js';
 import { clean, out, table, talk, talkFindings, when } from './output.js';
 import { collect, globals, type Page, path, readJson, show } from './shell.js';
-import { didYouMean } from './suggest.js';
+import { didYouMean } from '../federation/nearest.js';
 
 const root = (authority: string, ...more: string[]) => path('authorities', authority, ...more);
 
