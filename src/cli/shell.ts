@@ -34,13 +34,16 @@ export function show(json: boolean, value: unknown, text: () => void): void {
   else text();
 }
 
-/** Destructive verbs want the id typed again: `--yes=<id>`, or at the prompt of a terminal. */
-export async function confirm(id: string, yes: string | undefined, what: string): Promise<void> {
+/**
+ * Destructive verbs want the id typed again: `--yes=<id>`, or at the prompt of a terminal.
+ * @param named what is typed, where it is no id
+ */
+export async function confirm(id: string, yes: string | undefined, what: string, named = 'the id'): Promise<void> {
   if (yes === id) return;
   if (yes !== undefined || !process.stdin.isTTY) throw new CliError(2, `${what}. Confirm with --yes=${id}`);
   const { createInterface } = await import('node:readline/promises');
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question(composed(lines([`${what}.`, 'Type the id to confirm: '])));
+  const answer = await prompt.question(composed(lines([`${what}.`, `Type ${named} to confirm: `])));
   prompt.close();
   if (answer.trim() !== id) throw new CliError(2, 'not confirmed; nothing was changed');
 }
