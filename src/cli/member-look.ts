@@ -39,7 +39,7 @@ export function lookCommands(member: Command): void {
     .command('list')
     .description('search members')
     .option('--state <states>', 'comma separated')
-    .option('--query <text>', "part of the identifier or the organization's name")
+    .option('--query <text>', "part of the identifier or the organization's name, in any case; of a host outside ASCII whole labels; ü is not found as u")
     .option('--type <type>', 'entity type')
     .option('--organization <id-or-name>', 'of this organization')
     .option('--intermediate', 'those that have subordinates')

@@ -72,7 +72,8 @@ function unreadable(where: string, block: string, label: string): Finding {
   if (!LABELS.includes(label))
     return finding('jwks_invalid', where, `"${label}" is no supported public key; send "PUBLIC KEY" or "CERTIFICATE" blocks (openssl pkey -pubout)`);
   const type = pemKeyType(block, label);
-  if (type === undefined || ALGORITHMS[type] !== undefined) return finding('jwks_invalid', where, `the "${label}" block cannot be read: it is damaged, or not what its first line says`);
+  if (type === undefined || ALGORITHMS[type] !== undefined)
+    return finding('jwks_invalid', where, `the "${label}" block cannot be read: it is damaged, or not what its first line says`);
   const one = finding('jwk_unsupported', where, `the "${label}" block holds a key of type ${type}`);
   return type === 'RSASSA-PSS'
     ? { ...one, fix: 'A PEM that is bound to RSASSA-PSS has no JWK form: give the same key as a JWK (kty RSA, alg PS256, PS384 or PS512).' }
