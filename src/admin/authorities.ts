@@ -6,13 +6,15 @@ import { createKey } from '../operations/keys/create-key.js';
 import { retireKey } from '../operations/keys/retire-key.js';
 import { type Revoked, revokeKey } from '../operations/keys/revoke-key.js';
 import { stageKey } from '../operations/keys/stage-key.js';
+import { type ShownAuthority, showAuthority } from '../operations/authorities/show-authority.js';
 import { checkAuthority } from '../operations/authorities/check-authority.js';
 import { allow } from '../operations/call.js';
-import { countMembers, listAuthorities } from '../operations/read.js';
+import { listAuthorities } from '../operations/read.js';
 import { authorityKeys, findAuthority } from '../operations/registry.js';
+import { WITHHELD } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { authorityChange, authorityInput, authoritySchema, keySchema, newAuthority, newKey, pageOf, presentAuthority, presentKey } from './wire.js';
+import { authorityChange, authorityInput, authoritySchema, keySchema, newAuthority, newKey, pageOf, presentAuthority, presentKey, seconds } from './wire.js';
 import { write } from './write.js';
 
 const retirement = z
@@ -32,6 +34,25 @@ const revokedSchema = keySchema
   })
   .openapi('RevokedKey');
 const presentRevoked = (row: Revoked): z.infer<typeof revokedSchema> => ({ ...presentKey(row), foreign_superiors: [...(row.foreignSuperiors ?? [])] });
+
+const shownSchema = authoritySchema
+  .extend({
+    members: z.record(z.string(), z.number().int()).openapi({ description: 'How many there are in each state' }),
+    keys: z.array(keySchema).openapi({ description: 'All keys, past ones included' }),
+    policy_version: z.number().int().nullable().openapi({ description: 'The policy in force' }),
+    configuration: z
+      .object({ iat: seconds, exp: seconds.nullable(), kid: z.string(), withheld: z.enum(WITHHELD).nullable() })
+      .nullable()
+      .openapi({ description: 'The Entity Configuration that is published; withheld: why it is not served (503) until it is signed anew' }),
+  })
+  .openapi('ShownAuthority');
+const presentShown = ({ row, members, keys, policyVersion, configuration }: ShownAuthority): z.infer<typeof shownSchema> => ({
+  ...presentAuthority(row),
+  members: { ...members },
+  keys: keys.map(presentKey),
+  policy_version: policyVersion,
+  configuration,
+});
 
 const checkQuery = z.object({ profile: z.string().max(60).default('base').openapi({ description: 'The name of a profile' }) });
 const checkSchema = z.object({ profile: z.string(), ok: z.boolean(), findings: z.array(z.record(z.string(), z.unknown())) }).openapi('AuthorityCheck');
@@ -61,11 +82,14 @@ export function authorityEndpoints(app: AdminApp): void {
   );
   endpoint(
     app,
-    { method: 'get', path: '/authorities/{slug}', tag, summary: 'One authority, with its members counted by state', response: authoritySchema },
-    async (c) => {
-      const members = await countMembers(c.var.call, param(c, 'slug'));
-      return c.json({ ...presentAuthority(await findAuthority(c.var.call.store.db, param(c, 'slug'))), members });
+    {
+      method: 'get',
+      path: '/authorities/{slug}',
+      tag,
+      summary: 'One authority: settings, keys, policy in force, published configuration, members by state',
+      response: shownSchema,
     },
+    async (c) => c.json(presentShown(await showAuthority(c.var.call, param(c, 'slug')))),
   );
   endpoint(
     app,

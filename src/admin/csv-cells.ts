@@ -1,4 +1,4 @@
-import { writtenDuration, writtenTime } from '../edge/written-time.js';
+import { readDuration, readTime } from '../federation/written-time.js';
 import { parseJson } from '../federation/strict-json.js';
 
 /** How the cells of a column are read. */
@@ -45,11 +45,11 @@ function yesOrNo(text: string): Cell {
 }
 
 const duration = (text: string): Cell => {
-  const value = writtenDuration(text);
+  const value = readDuration(text.trim());
   return value === undefined ? fault(`${shown(text)} is no length of time; write seconds, or 12h, 30d`) : { value };
 };
 const time = (text: string): Cell => {
-  const value = writtenTime(text);
+  const value = readTime(text.trim(), 'Z');
   return value === undefined
     ? fault(`${shown(text)} is no date; write 2027-12-31 or 2027-12-31T18:00:00Z: other forms are read differently in different countries`)
     : { value };

@@ -42,7 +42,7 @@ function strictQuery({ shape }: z.ZodObject): z.ZodObject {
       if (issue.code !== 'unrecognized_keys') return undefined;
       const [name = ''] = issue.keys as readonly string[];
       const meant = nearest(name, known);
-      const hint = meant === undefined ? (known.length ? `known here are ${known.join(', ')}` : 'there is none here') : `did you mean ${meant}?`;
+      const hint = meant.length ? `did you mean ${meant.join(' or ')}?` : known.length ? `known here are ${known.join(', ')}` : 'there is none here';
       return `${quote(name)} is no parameter of this request; ${hint}`;
     },
   });

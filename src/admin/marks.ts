@@ -5,10 +5,10 @@ import { changeMarkType, createMarkType, haltMarkType, listMarkTypes } from '../
 import { hideOwnMark, listOwnMarks, showOwnMark } from '../operations/marks/own-marks.js';
 import type { OwnMarkRow } from '../operations/artefacts/publish.js';
 import { listGrants, listIssued, markOf } from '../operations/marks/read-marks.js';
-import { type DelegationRow, delegateMarkType, forgetMarkType, listDelegations, recognizeMarkType } from '../operations/marks/recognize-marks.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { authoritySchema, pageOf, pageQuery, presentAuthority, reason, withFindings, seconds } from './wire.js';
+import { recognitionEndpoints } from './recognition.js';
+import { pageOf, pageQuery, reason, seconds } from './wire.js';
 import { write } from './write.js';
 
 /** The wire of trust marks: types, grants, issued marks, delegations, and the marks our own configurations show. */
@@ -123,25 +123,6 @@ const markQuery = z.object({
   sub: uri.openapi({ description: 'The entity that bears it' }),
 });
 
-const recognition = z
-  .strictObject({
-    issuers: z.array(uri).max(1000).optional().openapi({ description: 'Who may issue it; [] means anyone (§3.1.2)' }),
-    owner: z.strictObject({ sub: uri, jwks: z.unknown() }).nullable().optional(),
-  })
-  .openapi('Recognition');
-const newDelegation = z.strictObject({ issuer: uri, lifetime: seconds.optional(), ref: uri.optional() }).openapi('NewDelegation');
-const delegationSchema = z
-  .object({ id: z.string(), trust_mark_type: z.string(), sub: z.string(), iat: seconds, exp: seconds, delegation: z.string() })
-  .openapi('Delegation');
-const presentDelegation = (row: DelegationRow): z.infer<typeof delegationSchema> => ({
-  id: row.id,
-  trust_mark_type: row.trustMarkType,
-  sub: row.sub,
-  iat: row.iat,
-  exp: row.exp,
-  delegation: row.bytes,
-});
-
 const newOwn = z.strictObject({ trust_mark: jwt }).openapi('NewOwnTrustMark');
 const hidden = z.strictObject({ trust_mark_type: uri, iss: uri.optional() }).openapi('HiddenTrustMark');
 const ownSchema = z
@@ -205,54 +186,7 @@ function typeEndpoints(app: AdminApp, base: string): void {
   endpoint(app, { method: 'post', path: `${base}/{type}/resume`, tag, summary: 'Allow grants of a halted type again', response: typeSchema }, (c) =>
     write(c, 200, presentType, (call) => haltMarkType(call, param(c, 'slug'), param(c, 'type'), false, undefined)),
   );
-  endpoint(
-    app,
-    {
-      method: 'put',
-      path: `${base}/{type}/recognition`,
-      tag,
-      summary: 'As a trust anchor: who may issue a type, and who owns it',
-      description: 'Sets trust_mark_issuers and trust_mark_owners of the entity configuration (§3.1.2).',
-      body: recognition,
-      response: authoritySchema,
-    },
-    (c) => {
-      const body = validJson<z.infer<typeof recognition>>(c);
-      return write(c, 200, withFindings(presentAuthority), (call) =>
-        recognizeMarkType(call, param(c, 'slug'), {
-          type: param(c, 'type'),
-          issuers: body.issuers,
-          owner: body.owner as { sub: string; jwks: unknown } | null | undefined,
-        }),
-      );
-    },
-  );
-  endpoint(
-    app,
-    { method: 'delete', path: `${base}/{type}/recognition`, tag, summary: 'As a trust anchor: recognize a type no longer', response: authoritySchema },
-    (c) => write(c, 200, presentAuthority, (call) => forgetMarkType(call, param(c, 'slug'), param(c, 'type'))),
-  );
-  endpoint(
-    app,
-    { method: 'get', path: `${base}/{type}/delegations`, tag, summary: 'Delegations signed for a type', response: pageOf(delegationSchema) },
-    async (c) => c.json({ items: (await listDelegations(c.var.call, param(c, 'slug'), param(c, 'type'))).map(presentDelegation), next_cursor: null }),
-  );
-  endpoint(
-    app,
-    {
-      method: 'post',
-      path: `${base}/{type}/delegations`,
-      tag,
-      summary: 'As the owner of a type: let another entity issue it (§7.2)',
-      body: newDelegation,
-      response: delegationSchema,
-      status: 201,
-    },
-    (c) => {
-      const body = validJson<z.infer<typeof newDelegation>>(c);
-      return write(c, 201, presentDelegation, (call) => delegateMarkType(call, param(c, 'slug'), { type: param(c, 'type'), ...body }));
-    },
-  );
+  recognitionEndpoints(app);
 }
 
 function grantEndpoints(app: AdminApp, base: string): void {

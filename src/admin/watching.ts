@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { decideHold, getWatched, listWatched, type WatchRow } from '../operations/members/watch-members.js';
+import { decideHold, fingerprint, getWatched, listWatched, type WatchRow } from '../operations/members/watch-members.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { pageOf, pageQuery, reason, seconds } from './wire.js';
@@ -14,7 +14,7 @@ const watchSchema = z
     failures: z.number().int(),
     configuration_exp: seconds.nullable(),
     findings: z.array(json),
-    hold: json.nullable(),
+    hold: json.nullable().openapi({ description: 'What waits for a person; `fingerprint` names it in a decision' }),
   })
   .openapi('Watched', {
     description: 'Findings are raised after three looks in a row and cleared after two without; a hold ends by itself a day after it was shown last',
@@ -27,6 +27,11 @@ const present = (row: WatchRow): z.infer<typeof watchSchema> => ({
   configuration_exp: row.configurationExp,
   findings: row.raised.map((one) => ({ ...one })),
   hold: row.hold && { ...row.hold },
+});
+/** With the fingerprint of what is held, by which a decision about it can say what was looked at. */
+const presentHeld = async (row: WatchRow): Promise<z.infer<typeof watchSchema>> => ({
+  ...present(row),
+  hold: row.hold && { ...row.hold, fingerprint: await fingerprint(row.hold) },
 });
 const watchQuery = pageQuery.extend({ only: z.enum(['held', 'findings', 'failing']).optional().openapi({ description: 'Only members with that' }) });
 const decision = z
@@ -42,11 +47,11 @@ export function watchingEndpoints(app: AdminApp): void {
     { method: 'get', path: `${base}/watch`, tag, summary: 'What watching the members has found', query: watchQuery, response: pageOf(watchSchema) },
     async (c) => {
       const found = await listWatched(c.var.call, param(c, 'slug'), validQuery<z.infer<typeof watchQuery>>(c));
-      return c.json({ items: found.items.map(present), next_cursor: found.next });
+      return c.json({ items: await Promise.all(found.items.map(presentHeld)), next_cursor: found.next });
     },
   );
   endpoint(app, { method: 'get', path: `${base}/members/{id}/watch`, tag, summary: 'What watching one member has found', response: watchSchema }, async (c) =>
-    c.json(present(await getWatched(c.var.call, param(c, 'slug'), param(c, 'id')))),
+    c.json(await presentHeld(await getWatched(c.var.call, param(c, 'slug'), param(c, 'id')))),
   );
   for (const verb of ['accept', 'dismiss'] as const)
     endpoint(

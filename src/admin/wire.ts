@@ -76,6 +76,14 @@ const authorityFields = {
   key_rotation: seconds.nullable().optional(),
   ec_location: ecLocationMode.optional(),
   subordinate_events: subordinateEvents.optional(),
+  organization_name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .nullable()
+    .optional()
+    .openapi({ description: 'organization_name of its federation_entity metadata, beside what else is there; null takes it out' }),
 };
 export const newAuthority = z
   .strictObject({ slug: z.string(), entity_id: z.string(), key_alg: z.enum(SIGNING_ALGORITHMS).optional(), ...authorityFields })
@@ -115,6 +123,7 @@ export const authorityInput = (body: z.infer<typeof authorityChange>) => ({
   keyRotation: body.key_rotation,
   ecLocation: body.ec_location,
   subordinateEvents: body.subordinate_events,
+  organizationName: body.organization_name,
 });
 export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySchema> => ({
   id: row.id,

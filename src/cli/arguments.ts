@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
 import { CliError } from './client.js';
-import { didYouMean } from './suggest.js';
+import { didYouMean } from '../federation/nearest.js';
 
 /** A key identifier of ours: an RFC 7638 thumbprint, which begins with `-` in one of 64 and with `--` in one of 4096. No option is as long. */
 const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/;

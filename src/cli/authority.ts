@@ -1,18 +1,15 @@
 import type { Command } from 'commander';
 import { type Finding, PROFILES } from '../federation/entry.js';
 import { haltCommands } from './halt.js';
-import { duration, durationOr, onOff } from './kinds.js';
-import { clean, green, out, showFindings, table } from './output.js';
+import { CliError } from './client.js';
+import { EXIT } from './exit-codes.js';
+import { duration, durationOr, onOff, whole } from './kinds.js';
+import { type AuthorityView, describeAuthority, headLine, type ShownAuthority } from './authority-view.js';
+import { green, out, showFindings, table } from './output.js';
 import { collect, globals, type Page, path, readJson, show } from './shell.js';
 
-interface AuthorityView {
-  readonly slug: string;
-  readonly entity_id: string;
-  readonly state: string;
-  readonly generation: number;
-  readonly members?: Readonly<Record<string, number>>;
-}
 interface Settings {
+  readonly organizationName?: string;
   readonly hint?: string[];
   readonly configurationLifetime?: number;
   readonly statementLifetime?: number;
@@ -26,6 +23,7 @@ interface Settings {
 
 function settings(options: Settings): Record<string, unknown> {
   return {
+    ...(options.organizationName !== undefined && { organization_name: options.organizationName || null }),
     ...(options.hint?.length && { authority_hints: options.hint.filter(Boolean) }),
     ...(options.configurationLifetime !== undefined && { configuration_lifetime: options.configurationLifetime }),
     ...(options.statementLifetime !== undefined && { statement_lifetime: options.statementLifetime }),
@@ -40,6 +38,7 @@ function settings(options: Settings): Record<string, unknown> {
 
 const withSettings = (command: Command): Command =>
   command
+    .option('--organization-name <name>', 'its name as it stands in the configuration, for people; "" takes it out')
     .option('--hint <entity-id>', 'a superior; repeat for several', collect, [])
     .option('--configuration-lifetime <duration>', 'of the entity configuration: 1h, 1d, or seconds', duration)
     .option('--statement-lifetime <duration>', 'of statements about members: 1h, 1d, or seconds', duration)
@@ -52,17 +51,6 @@ const withSettings = (command: Command): Command =>
 
 export function authorityCommands(program: Command): void {
   const authority = program.command('authority').description('the entities this deployment operates');
-  const describe = (one: AuthorityView) => {
-    out(`${one.slug}  ${clean(one.entity_id)}  ${one.state}, generation ${one.generation}`);
-    if (one.members)
-      out(
-        `  members  ${
-          Object.entries(one.members)
-            .map(([state, n]) => `${n} ${state}`)
-            .join(', ') || 'none yet'
-        }`,
-      );
-  };
   authority
     .command('list')
     .description('all authorities')
@@ -80,11 +68,11 @@ export function authorityCommands(program: Command): void {
     });
   authority
     .command('show [slug]')
-    .description('one authority')
+    .description('one authority: settings, superiors, keys, policy in force, until when it is published, members')
     .action(async (slug: string | undefined, _options: object, command: Command) => {
       const { client, json, authority: chosen } = globals(command);
-      const one = await client.get<AuthorityView>(path('authorities', slug ?? chosen));
-      show(json, one, () => describe(one));
+      const one = await client.get<ShownAuthority>(path('authorities', slug ?? chosen));
+      show(json, one, () => describeAuthority(one));
     });
   authority
     .command('check [slug]')
@@ -108,11 +96,16 @@ export function authorityCommands(program: Command): void {
   ).action(async (slug: string, options: Settings & { entityId: string; alg: string }, command: Command) => {
     const { client, json } = globals(command);
     const one = await client.send<AuthorityView>('POST', '/authorities', { slug, entity_id: options.entityId, key_alg: options.alg, ...settings(options) });
-    show(json, one, () => describe(one));
+    show(json, one, () => out(headLine(one)));
   });
-  withSettings(authority.command('change <slug>').description('change settings')).action(async (slug: string, options: Settings, command: Command) => {
-    const { client, json } = globals(command);
-    const one = await client.send<AuthorityView>('PATCH', path('authorities', slug), settings(options));
-    show(json, one, () => describe(one));
-  });
+  withSettings(authority.command('change <slug>').description('change settings'))
+    .option('--seen <version>', 'refuse when the authority has another version than this (authority show)', whole)
+    .action(async (slug: string, options: Settings & { seen?: number }, command: Command) => {
+      const { client, json } = globals(command);
+      const body = settings(options);
+      if (Object.keys(body).length === 0) throw new CliError(EXIT.usage, 'nothing to change: say what, such as --organization-name or --key-rotation 90d');
+      const v = options.seen === undefined ? {} : { v: options.seen };
+      const one = await client.send<AuthorityView>('PATCH', path('authorities', slug), { ...body, ...v });
+      show(json, one, () => out(headLine(one)));
+    });
 }

@@ -80,27 +80,32 @@ async function serverLines(url: string): Promise<readonly Line[]> {
       ...lines,
       { level: 'warning', what: 'clock', detail: 'the answer has no Date header, so the clocks cannot be compared', fix: 'let the proxy pass it' },
     ];
-  const skew = Math.max(before - 1 - date, date - after - 1, 0);
-  const level = skew > SKEW_FAILS ? 'error' : skew > SKEW_WARNS ? 'warning' : 'ok';
-  lines.push({
-    level,
-    what: 'clock',
-    detail: `this machine and the server are ${skew ? `${skew} s` : 'not'} apart`,
-    ...(level !== 'ok' && { fix: 'set both by NTP' }),
-  });
-  return lines;
+  return [...lines, skewLine('this machine and the server', { before, said: date, after })];
 }
 
-async function clockLine(client: Client): Promise<Line> {
-  const { trusted, detail } = await client.get<{ trusted: boolean; detail: string | null }>('/clock');
-  return trusted
-    ? { level: 'ok', what: 'clock', detail: 'the server trusts its clock' }
-    : {
-        level: 'error',
-        what: 'clock',
-        detail: `the server does not trust its clock: ${clean(detail ?? '')}`,
-        fix: 'mend the clock, then: holdfast clock confirm --reason …',
-      };
+/** Two clocks: what the other one said between two moments of this one. */
+function skewLine(who: string, { before, said: other, after }: { readonly before: number; readonly said: number; readonly after: number }): Line {
+  const skew = Math.max(before - 1 - other, other - after - 1, 0);
+  const level = skew > SKEW_FAILS ? 'error' : skew > SKEW_WARNS ? 'warning' : 'ok';
+  return { level, what: 'clock', detail: `${who} are ${skew ? `${skew} s` : 'not'} apart`, ...(level !== 'ok' && { fix: 'set both by NTP' }) };
+}
+
+/** What the server thinks of the time by which it signs, and what this machine does: a server may trust a clock that is wrong. */
+async function clockLines(client: Client): Promise<readonly Line[]> {
+  const before = now();
+  const { trusted, detail, now: signing } = await client.get<{ trusted: boolean; detail: string | null; now?: number }>('/clock');
+  const skew = signing === undefined ? [] : [skewLine('this machine and the time by which the server signs', { before, said: signing, after: now() })];
+  return [
+    trusted
+      ? { level: 'ok', what: 'clock', detail: 'the server trusts its clock' }
+      : {
+          level: 'error',
+          what: 'clock',
+          detail: `the server does not trust its clock: ${clean(detail ?? '')}`,
+          fix: 'mend the clock, then: holdfast clock confirm --reason …',
+        },
+    ...skew,
+  ];
 }
 
 interface Authority {
@@ -197,12 +202,12 @@ async function told(what: string, work: () => Promise<readonly Line[]>): Promise
 async function examine(client: Client): Promise<readonly Line[]> {
   const server = await told('server', () => serverLines(client.url));
   const found = await told('admin API', async () => {
-    const [clock, { items }] = [await clockLine(client), await client.get<Page<Authority>>('/authorities')];
+    const [clock, { items }] = [await clockLines(client), await client.get<Page<Authority>>('/authorities')];
     const origins = [...new Set([client.url, ...items.map((one) => new URL(one.entity_id).origin)])].filter((one) => one.startsWith('https:'));
     const each = await Promise.all(
       items.map(async (one) => authorityLines(client, { ...one, ...(await client.get<Authority>(path('authorities', one.slug))) })),
     );
-    return [clock, ...(await Promise.all(origins.map(certificateLine))), ...each.flat()];
+    return [...clock, ...(await Promise.all(origins.map(certificateLine))), ...each.flat()];
   });
   return [...server, ...found];
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { setTimeout as after } from 'node:timers/promises';
 import { duration } from './kinds.js';
-import { readDuration, readTime } from './values.js';
+import { readDuration, readTime } from '../federation/written-time.js';
 import { CliError, type Client } from './client.js';
 import { lines, out, printLine, table, talk, when } from './output.js';
 import { collect, globals, type Page, path, show } from './shell.js';

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Finding, JwkSet } from '../federation/entry.js';
 import { CliError } from './client.js';
+import { explainCommand } from './explain.js';
 import { clean, dim, green, lines, out, printJson, progress, progressEnds, red, showFindings, table, talk, talkFindings, when, yellow } from './output.js';
 import { whole } from './kinds.js';
 import { listingCommand } from './listings.js';
@@ -54,6 +55,7 @@ export function federationCommands(program: Command): void {
   anchorCommands(program.command('anchor').description('trust anchors this authority resolves under, besides itself'));
   const entity = program.command('entity').description('what the resolver has evaluated');
   entityCommands(entity);
+  explainCommand(entity);
   listingCommand(entity);
   graphCommands(program);
 }

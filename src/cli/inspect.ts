@@ -29,6 +29,7 @@ const KINDS: Record<string, string> = {
   'jwk-set+jwt': 'Historical keys',
   'resolve-response+jwt': 'Resolve response',
   'trust-mark-delegation+jwt': 'Trust Mark delegation',
+  'trust-mark-status-response+jwt': 'Trust Mark status',
 };
 
 function kindOf({ header, claims }: Decoded): string {

@@ -15,16 +15,25 @@ interface KeyView {
 }
 
 /** What a person has to do after a key is gone: who signs, and who still believes the old one. */
-async function afterRevocation(command: Command, reason: string): Promise<void> {
+async function afterRevocation(command: Command, reason: string, foreign: readonly string[]): Promise<void> {
   const { client, authority } = globals(command);
-  const [{ items }, { authority_hints: superiors }] = await Promise.all([
-    client.get<Page<KeyView>>(path('authorities', authority, 'keys')),
-    client.get<{ authority_hints: readonly string[] }>(path('authorities', authority)),
-  ]);
-  const signing = items.find(({ state }) => state === 'active');
-  talk(signing ? `${signing.kid} (${signing.alg}) signs; everything is signed anew with it.` : 'No key signs: make one with npx holdfast key generate');
+  // The key is revoked already: that it cannot be told who signs is no failure of that.
+  const read = client.get<{ authority_hints: readonly string[]; keys: readonly KeyView[] }>(path('authorities', authority));
+  const now = await read.catch((error: unknown) => {
+    talk(
+      `Which key signs instead could not be read: ${error instanceof Error ? error.message : String(error)}. See: npx holdfast --authority ${authority} key list`,
+    );
+    return undefined;
+  });
+  const signing = now?.keys.find(({ state }) => state === 'active');
+  if (signing) talk(`${signing.kid} (${signing.alg}) signs; everything is signed anew with it.`);
+  else if (now) talk(`No key signs: make one with npx holdfast --authority ${authority} key generate`);
+  // Of a compromised key the superiors of this deployment know already.
+  const compromised = reason === 'compromised';
+  const superiors = compromised ? foreign : (now?.authority_hints ?? []);
   const whom = [...superiors, 'everyone who has pinned the keys of this authority'].join(', ');
-  talk(`${reason === 'compromised' ? 'Tell at once' : 'Tell'}: ${whom}. Give them the keys of: npx holdfast --authority ${authority} key export-public`);
+  const vouch = superiors.length ? ' They may still vouch for the revoked one: have it removed.' : '';
+  talk(`${compromised ? 'Tell at once' : 'Tell'}: ${whom}. Give them the keys of: npx holdfast --authority ${authority} key export-public.${vouch}`);
 }
 
 /** A key that is not ready is told with the way around the wait. */
@@ -141,10 +150,8 @@ export function keyCommands(program: Command): void {
         reason: options.reason,
       });
       show(json, one, () => describe(one));
-      if (!json) await afterRevocation(command, options.reason).catch(() => undefined);
+      await afterRevocation(command, options.reason, one.foreign_superiors);
       if (options.wait) await resigned(client, authority);
-      for (const superior of one.foreign_superiors)
-        talk(`${superior} may still vouch for this key. Ask its operator to remove it at once and to list the keys of: holdfast key export-public`);
     });
   key
     .command('export-public')

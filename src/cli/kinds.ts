@@ -1,6 +1,6 @@
 import { type Argument, type Command, InvalidArgumentError, type Option } from 'commander';
 import { expectEntityId, expectMember } from './entity-id.js';
-import { readDuration, readTime, readWhole } from './values.js';
+import { readDuration, readTime } from '../federation/written-time.js';
 
 const now = (): number => Math.floor(Date.now() / 1000);
 
@@ -24,7 +24,7 @@ export const timeOrDuration = (text: string): number => {
   const span = /^\d+$/.test(text) ? undefined : readDuration(text);
   return expected(readTime(text) ?? (span ? now() + span : undefined), `${MOMENTS} Or how far it is away: 90d.`);
 };
-export const whole = (text: string): number => expected(readWhole(text), 'Write a whole number, such as 10.');
+export const whole = (text: string): number => expected(/^\d{1,9}$/.test(text) ? Number(text) : undefined, 'Write a whole number, such as 10.');
 
 /** A switch that can be put either way. */
 export const onOff = (text: string): boolean => expected(text === 'on' ? true : text === 'off' ? false : undefined, 'Write on or off.');

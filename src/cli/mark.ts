@@ -1,17 +1,10 @@
 import type { Command } from 'commander';
 import { inspectStatement } from './inspect.js';
-import { duration, durationOr, timeOrDuration } from './kinds.js';
-import { clean, dim, green, jsonLines, out, red, table, talk, talkFindings, when } from './output.js';
-import { collect, confirm, globals, type Page, path, readInput, readJson, show } from './shell.js';
+import { timeOrDuration } from './kinds.js';
+import { markTypeCommands } from './mark-type.js';
+import { clean, dim, green, out, red, table, talk, when } from './output.js';
+import { globals, type Page, path, readInput, show } from './shell.js';
 
-interface TypeView {
-  readonly trust_mark_type: string;
-  readonly state: string;
-  readonly lifetime: number | null;
-  readonly delegated: boolean;
-  readonly delegated_until: number | null;
-  readonly withdrawn?: number;
-}
 interface GrantView {
   readonly id: string;
   readonly trust_mark_type: string;
@@ -41,139 +34,12 @@ interface OwnView {
 
 const root = (authority: string, ...more: string[]) => path('authorities', authority, ...more);
 const until = (exp: number | null) => (exp === null ? 'no end' : when(exp));
-const days = (seconds: number | null) => (seconds === null ? 'no end' : seconds % 86_400 === 0 ? `${seconds / 86_400} d` : `${seconds} s`);
 
 export function markCommands(program: Command): void {
   const mark = program.command('mark').description('trust marks: types, grants, withdrawal, delegation');
-  typeCommands(mark.command('type').description('types this authority issues, recognizes or owns'));
+  markTypeCommands(mark.command('type').description('types this authority issues, recognizes or owns'));
   grantCommands(mark);
   ownCommands(mark.command('own').description('marks that others issued to this authority, shown in its configuration'));
-}
-
-const typeSettings = (command: Command): Command =>
-  command
-    .option('--logo <uri>', 'a picture of the mark')
-    .option('--ref <uri>', 'what the mark means, for people')
-    .option(
-      '--lifetime <duration|none>',
-      'of each mark: 30d, 12h, or seconds; renewed ahead of its end. none: marks carry no exp, for authorizations that have no end; their bearers take a new one only when your key changes',
-      durationOr('none'),
-    )
-    .option('--delegation <file>', "the owner's delegation, a compact JWT");
-const typeBody = (options: { logo?: string; ref?: string; lifetime?: number | 'none'; delegation?: string }) => ({
-  ...(options.logo !== undefined && { logo_uri: options.logo }),
-  ...(options.ref !== undefined && { ref: options.ref }),
-  ...(options.lifetime !== undefined && { lifetime: options.lifetime === 'none' ? null : options.lifetime }),
-  ...(options.delegation !== undefined && { delegation: readInput(options.delegation).trim() }),
-});
-
-function typeCommands(type: Command): void {
-  const describe = (one: TypeView) =>
-    out(`${clean(one.trust_mark_type)}  ${one.state}, ${days(one.lifetime)}${one.delegated ? `, delegated until ${when(one.delegated_until)}` : ''}`);
-  type
-    .command('list')
-    .description('types this authority issues')
-    .action(async (_options: object, command: Command) => {
-      const { client, json, authority } = globals(command);
-      const page = await client.get<Page<TypeView>>(root(authority, 'mark-types'));
-      show(json, page, () =>
-        page.items.length
-          ? out(
-              table(
-                ['type', 'state', 'lifetime', 'delegated until'],
-                page.items.map((one) => [one.trust_mark_type, one.state, days(one.lifetime), one.delegated ? when(one.delegated_until) : '—']),
-              ),
-            )
-          : talk('No types yet. Begin with: npx holdfast mark type create https://…'),
-      );
-    });
-  typeSettings(type.command('create <type>').description('begin to issue a type, a URL')).action(
-    async (name: string, options: Parameters<typeof typeBody>[0], command: Command) => {
-      const { client, json, authority } = globals(command);
-      const one = await client.send<TypeView>('POST', root(authority, 'mark-types'), { trust_mark_type: name, ...typeBody(options) });
-      show(json, one, () => {
-        describe(one);
-        talk(
-          `Next: npx holdfast mark grant ${name} <member>; and have the trust anchor recognize you: npx holdfast mark type recognize ${name} --issuer <your entity id>`,
-        );
-      });
-    },
-  );
-  typeSettings(type.command('change <type>').description('marks follow at their renewal')).action(
-    async (name: string, options: Parameters<typeof typeBody>[0], command: Command) => {
-      const { client, json, authority } = globals(command);
-      const one = await client.send<TypeView>('PATCH', root(authority, 'mark-types', name), typeBody(options));
-      show(json, one, () => describe(one));
-    },
-  );
-  type
-    .command('halt <type>')
-    .description('withdraw every mark of a type at once and issue no more')
-    .requiredOption('--reason <text>', 'why; it stands in the audit trail')
-    .option('--yes <type>', 'confirm by repeating the type')
-    .action(async (name: string, options: { reason: string; yes?: string }, command: Command) => {
-      const { client, json, authority } = globals(command);
-      await confirm(name, options.yes, `This will withdraw every mark of ${name}`);
-      const one = await client.send<TypeView>('POST', root(authority, 'mark-types', name, 'halt'), { reason: options.reason });
-      show(json, one, () => talk(`${one.withdrawn ?? 0} marks are withdrawn; their status is revoked`));
-    });
-  type
-    .command('resume <type>')
-    .description('allow grants of a halted type again')
-    .action(async (name: string, _options: object, command: Command) => {
-      const { client, json, authority } = globals(command);
-      const one = await client.send<TypeView>('POST', root(authority, 'mark-types', name, 'resume'));
-      show(json, one, () => describe(one));
-    });
-  type
-    .command('recognize <type>')
-    .description('as a trust anchor: who may issue a type, and who owns it')
-    .option('--issuer <entity-id>', 'repeat for several', collect, [])
-    .option('--anyone', 'anyone may issue it')
-    .option('--owner <entity-id>', 'who owns the type and delegates its issuing')
-    .option('--owner-jwks <file>', "the owner's keys, obtained out of band")
-    .action(async (name: string, options: { issuer: string[]; anyone?: boolean; owner?: string; ownerJwks?: string }, command: Command) => {
-      const { client, json, authority } = globals(command);
-      const one = await client.send<{ claims: object; findings?: Parameters<typeof talkFindings>[0] }>(
-        'PUT',
-        root(authority, 'mark-types', name, 'recognition'),
-        {
-          ...((options.anyone || options.issuer.length) && { issuers: options.anyone ? [] : options.issuer }),
-          ...(options.owner !== undefined && {
-            owner: { sub: options.owner, jwks: options.ownerJwks === undefined ? undefined : readJson(options.ownerJwks) },
-          }),
-        },
-      );
-      show(json, one, () => {
-        out(jsonLines(one.claims));
-        talkFindings(one.findings);
-      });
-    });
-  type
-    .command('forget <type>')
-    .description('as a trust anchor: recognize a type no longer')
-    .action(async (name: string, _options: object, command: Command) => {
-      const { client, json, authority } = globals(command);
-      const one = await client.send<object>('DELETE', root(authority, 'mark-types', name, 'recognition'));
-      show(json, one, () => talk(`${name} is recognized no longer`));
-    });
-  type
-    .command('delegate <type> <issuer>')
-    .description('as the owner of a type: sign a delegation for an issuer, on stdout')
-    .option('--lifetime <duration>', 'of the delegation: 365d, or seconds', duration)
-    .option('--ref <uri>', 'what the mark means, for people')
-    .action(async (name: string, issuer: string, options: { lifetime?: number; ref?: string }, command: Command) => {
-      const { client, json, authority } = globals(command);
-      const one = await client.send<{ delegation: string; exp: number }>('POST', root(authority, 'mark-types', name, 'delegations'), {
-        issuer,
-        ...(options.lifetime !== undefined && { lifetime: options.lifetime }),
-        ...(options.ref !== undefined && { ref: options.ref }),
-      });
-      show(json, one, () => {
-        talk(`${issuer} may issue ${name} until ${when(one.exp)}; send it this delegation`);
-        out(one.delegation);
-      });
-    });
 }
 
 function grantCommands(mark: Command): void {
@@ -187,14 +53,16 @@ function grantCommands(mark: Command): void {
     .description('grants with the mark in force')
     .option('--type <type>', 'of this type')
     .option('--member <entity-id>', 'of this member')
+    .option('--state <state>', 'active or revoked')
     .option('--limit <n>', '1 to 1000', '100')
     .option('--cursor <cursor>', 'where the page before ended')
-    .action(async (options: { type?: string; member?: string; limit: string; cursor?: string }, command: Command) => {
+    .action(async (options: { type?: string; member?: string; state?: string; limit: string; cursor?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const query = new URLSearchParams({ limit: options.limit });
       for (const [name, value] of [
         ['trust_mark_type', options.type],
         ['member', options.member],
+        ['state', options.state],
         ['cursor', options.cursor],
       ] as const)
         if (value !== undefined) query.set(name, value);

@@ -74,7 +74,7 @@ export async function moveMany(verb: Verb, ids: readonly string[], filter: Filte
   if (count === 0) return show(known.json, { outcomes: [] }, () => talk('No members match; nothing was changed.'));
   const sample = targets.slice(0, SAMPLE).map(({ entityId }) => entityId);
   talk(`${count} member(s): ${sample.join(', ')}${count > SAMPLE ? ` and ${count - SAMPLE} more` : ''}`);
-  await confirm(String(count), yes, `This will ${verb.about}, ${count} times; the id to confirm is their number`);
+  await confirm(String(count), yes, `This will ${verb.about}: ${count} member(s)`, 'their number');
   const outcomes: Outcome[] = [];
   let next = 0;
   const work = async () => {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Finding } from '../federation/entry.js';
 import { CliError } from './client.js';
 import { exitOfErrors } from './exit-codes.js';
+import { duration, timeOrDuration } from './kinds.js';
 import { inspectStatement } from './inspect.js';
 import { base, describe, DOMAIN_CONTROL, type MemberView, shownBy } from './member-view.js';
 import { green, out, showFindings, talk, talkFindings } from './output.js';
@@ -22,6 +23,10 @@ interface EnrollOptions {
   readonly intermediate?: boolean;
   readonly metadata?: string;
   readonly constraints?: string;
+  readonly claims?: string;
+  readonly crit: string[];
+  readonly statementLifetime?: number;
+  readonly validUntil?: number;
   readonly organization?: string;
   readonly vetting?: boolean;
   readonly readmit?: string;
@@ -92,6 +97,10 @@ function enrollment(entityId: string, options: EnrollOptions, configuration: str
     ...(options.intermediate && { intermediate: true }),
     ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
     ...(options.constraints !== undefined && { constraints: readJson(options.constraints) }),
+    ...(options.claims !== undefined && { claims: readJson(options.claims) }),
+    ...(options.crit.length && { crit: options.crit }),
+    ...(options.statementLifetime !== undefined && { statement_lifetime: options.statementLifetime }),
+    ...(options.validUntil !== undefined && { valid_until: options.validUntil }),
     ...(options.organization !== undefined && { organization: options.organization }),
     ...(options.waive.length && { waive: options.waive }),
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
@@ -113,6 +122,10 @@ export function enrollCommands(member: Command): void {
     .option('--intermediate', 'it has subordinates of its own')
     .option('--metadata <file>', 'metadata to put into the statement (JSON)')
     .option('--constraints <file>', 'constraints to put into the statement (JSON)')
+    .option('--claims <file>', 'further claims of the statement (JSON)')
+    .option('--crit <claim>', 'a further claim that must be understood; repeat for several', collect, [])
+    .option('--statement-lifetime <duration>', 'of the statement about it: 12h, 30d, or seconds', duration)
+    .option('--valid-until <time>', 'no statement outlives it: 2027-12-31 (UTC), 2027-12-31T18:00:00Z, or how far away: 90d', timeOrDuration)
     .option('--organization <name>', 'the legal body: id or legal name')
     .option('--vetting', 'do not activate: the member waits in state vetting')
     .option('--readmit <reason>', 'take back a member that was revoked or archived')
@@ -134,9 +147,14 @@ export function enrollCommands(member: Command): void {
     .command('preflight <entity-id>')
     .description("check an entity against this authority's rules; changes nothing")
     .option('--profile <name>', 'and against a profile')
-    .action(async (entityId: string, options: { profile?: string }, command: Command) => {
+    .option('--entity-configuration <file>', 'its entity configuration, instead of fetching it')
+    .action(async (entityId: string, { profile, entityConfiguration }: { profile?: string; entityConfiguration?: string }, command: Command) => {
       const { client, authority, json } = globals(command);
-      const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), { entity_id: entityId, ...options });
+      const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), {
+        entity_id: entityId,
+        ...(profile !== undefined && { profile }),
+        ...(entityConfiguration !== undefined && { entity_configuration: readInput(entityConfiguration).trim() }),
+      });
       show(json, report, () => out(report.findings.length ? showFindings(report.findings) : green('no findings')));
       if (!report.ok) process.exitCode = exitOfErrors(report.findings.filter(({ severity }) => severity === 'error'));
     });

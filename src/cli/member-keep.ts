@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CliError } from './client.js';
+import { whole } from './kinds.js';
 import { base, describe, DOMAIN_CONTROL, type MemberView, shownBy } from './member-view.js';
 import { talkFindings } from './output.js';
 import { collect, globals, path, readInput, readJson, show } from './shell.js';
@@ -49,12 +50,14 @@ export function keepCommands(member: Command): void {
     .option('--pem <file>', 'its public keys as PEM')
     .requiredOption('--reason <text>', 'why; it stands in the audit trail')
     .option('--waive <code>', 'accept by name: key_of_authority', collect, [])
-    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string; waive: string[] }, command: Command) => {
+    .option('--seen <version>', 'refuse when the member has another version than this (member show)', whole)
+    .action(async (id: string, options: { jwks?: string; pem?: string; reason: string; waive: string[]; seen?: number }, command: Command) => {
       const { client, authority, json } = globals(command);
       const one = await client.send<MemberView>('PUT', base(authority, id, 'keys'), {
         ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }),
         ...(options.pem !== undefined && { pem: readInput(options.pem) }),
         reason: options.reason,
+        ...(options.seen !== undefined && { v: options.seen }),
         ...(options.waive.length && { waive: options.waive }),
       });
       show(json, one, () => {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { inspectStatement } from './inspect.js';
 import { base, describe, type MemberView } from './member-view.js';
 import { out, table, talk, talkFindings, when, yellow } from './output.js';
-import { globals, show } from './shell.js';
+import { globals, queryOf, show } from './shell.js';
 
 async function list(
   options: {
@@ -10,21 +10,15 @@ async function list(
     readonly query?: string;
     readonly type?: string;
     readonly organization?: string;
+    readonly intermediate?: boolean;
     readonly limit: string;
     readonly cursor?: string;
   },
   command: Command,
 ): Promise<void> {
   const { client, authority, json } = globals(command);
-  const query = new URLSearchParams({ limit: options.limit });
-  for (const [name, value] of Object.entries({
-    state: options.state,
-    q: options.query,
-    entity_type: options.type,
-    organization: options.organization,
-    cursor: options.cursor,
-  }))
-    if (value !== undefined) query.set(name, value);
+  const { state, query: q, type: entity_type, organization, intermediate, limit, cursor } = options;
+  const query = queryOf({ limit, state, q, entity_type, organization, intermediate: intermediate === undefined ? undefined : String(intermediate), cursor });
   const page = await client.get<{ items: MemberView[]; next_cursor: string | null }>(`${base(authority)}?${query}`);
   show(json, page, () => {
     if (page.items.length === 0) talk('No members match. Enrol one: npx holdfast member enroll <entity-id>');
@@ -45,9 +39,11 @@ export function lookCommands(member: Command): void {
     .command('list')
     .description('search members')
     .option('--state <states>', 'comma separated')
-    .option('--query <text>', "part of the identifier or the organization's name")
+    .option('--query <text>', "part of the identifier or the organization's name, in any case; of a host outside ASCII whole labels; ü is not found as u")
     .option('--type <type>', 'entity type')
     .option('--organization <id-or-name>', 'of this organization')
+    .option('--intermediate', 'those that have subordinates')
+    .option('--no-intermediate', 'those that have none')
     .option('--limit <n>', '1 to 1000', '100')
     .option('--cursor <cursor>', 'where the page before ended')
     .action(list);
@@ -78,16 +74,18 @@ export function lookCommands(member: Command): void {
     .description('what happened to a member')
     .action(async (id: string, _options: object, command: Command) => {
       const { client, authority, json } = globals(command);
-      const page = await client.get<{ items: { seq: number; at: number; type: string; actor: { id: string }; reason: string | null }[] }>(
-        `${base(authority, id, 'history')}?limit=1000`,
-      );
-      show(json, page, () =>
+      const page = await client.get<{
+        items: { seq: number; at: number; type: string; actor: { id: string; name: string | null }; reason: string | null }[];
+        next_cursor: string | null;
+      }>(`${base(authority, id, 'history')}?limit=1000`);
+      show(json, page, () => {
         out(
           table(
             ['event', 'at', 'what', 'by', 'reason'],
-            page.items.map((one) => [String(one.seq), when(one.at), one.type, one.actor.id, one.reason ?? '']),
+            page.items.map((one) => [String(one.seq), when(one.at), one.type, one.actor.name ?? one.actor.id, one.reason ?? '']),
           ),
-        ),
-      );
+        );
+        if (page.next_cursor) talk(`More: npx holdfast event list --member ${id} --after ${page.next_cursor}`);
+      });
     });
 }

@@ -37,6 +37,7 @@ export function moveCommands(member: Command): void {
   for (const [name, about, from, needsReason, destructive] of VERBS) {
     const verb = member.command(`${name} [id...]`).description(`${about}; several ids, or those that match, together`);
     if (needsReason) verb.requiredOption('--reason <text>', 'why; it stands in the audit trail');
+    else verb.option('--reason <text>', 'why, if there is more to say; it stands in the audit trail');
     if (CUTS.has(name)) verb.option('--public-reason <text>', 'told to anyone, where the authority publishes what became of its subordinates');
     verb
       .option('--yes <id-or-number>', destructive ? 'confirm by repeating the id, of several their number' : 'of several: confirm by their number')

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { jsonLines, lines, out, printJson, progress, progressEnds, showFindings, table, talk, talkFindings, when } from './output.js';
-import { globals, path, readJson, show, type Page } from './shell.js';
+import { jsonLines, lines, out, printJson, showFindings, table, talk, talkFindings, when } from './output.js';
+import { globals, path, queryOf, readJson, show, type Page } from './shell.js';
+import { type JobView, jobDone } from './waiting.js';
 
 const EXAMPLE = `
 Example of a file:
@@ -23,19 +24,24 @@ export function policyCommands(program: Command): void {
   policy
     .command('list')
     .description('all versions')
-    .action(async (_options: object, command: Command) => {
+    .option('--limit <n>', '1 to 1000', '100')
+    .option('--cursor <cursor>', 'where the page before ended')
+    .action(async ({ limit, cursor }: { limit: string; cursor?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const page = await client.get<Page<{ version: number; state: string; created_at: number; note: string | null }>>(policies(authority));
-      show(json, page, () =>
-        page.items.length
-          ? out(
-              table(
-                ['version', 'state', 'made', 'note'],
-                page.items.map((one) => [String(one.version), one.state, when(one.created_at), one.note ?? '']),
-              ),
-            )
-          : talk('No policy yet. Draft one: npx holdfast policy draft policy.json'),
+      const page = await client.get<Page<{ version: number; state: string; created_at: number; note: string | null }>>(
+        `${policies(authority)}?${queryOf({ limit, cursor })}`,
       );
+      show(json, page, () => {
+        if (page.items.length === 0) talk('No policy yet. Draft one: npx holdfast policy draft policy.json');
+        else
+          out(
+            table(
+              ['version', 'state', 'made', 'note'],
+              page.items.map((one) => [String(one.version), one.state, when(one.created_at), one.note ?? '']),
+            ),
+          );
+        if (page.next_cursor) talk(`More: --cursor '${page.next_cursor}'`);
+      });
     });
   policy
     .command('show <version>')
@@ -93,17 +99,16 @@ export function policyCommands(program: Command): void {
     .description("replay it against every member's current metadata: whom it changes, whom it breaks, and why")
     .option('--effect <effect>', 'show only: breaks, changes, mends, still_broken, unknown')
     .option('--limit <n>', 'members shown, 1 to 1000', '100')
-    .action(async (version: string, options: { effect?: string; limit: string }, command: Command) => {
+    .option('--last', 'read what the last replay has found, and begin none')
+    .option('--cursor <cursor>', 'where the page before ended, of the last replay')
+    .action(async (version: string, { last, ...asked }: { effect?: string; limit: string; last?: boolean; cursor?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      let job = await client.send<{ id: string; state: string; done: number; total: number }>('POST', policies(authority, version, 'impact'));
-      while (job.state === 'running') {
-        await new Promise((done) => setTimeout(done, 500));
-        job = await client.get(path('authorities', authority, 'jobs', job.id));
-        progress(`${job.done} of ${job.total} members`);
+      if (!last && asked.cursor === undefined) {
+        const job = await client.send<JobView>('POST', policies(authority, version, 'impact'));
+        const then = `then: npx holdfast --authority ${authority} policy impact ${version} --last`;
+        await jobDone(client, authority, job, ({ done, total }) => `${done} of ${total} members`, then);
       }
-      progressEnds();
-      const query = new URLSearchParams({ limit: options.limit, ...(options.effect !== undefined && { effect: options.effect }) });
-      const found = await client.get<Impact>(`${policies(authority, version, 'impact')}?${query}`);
+      const found = await client.get<Impact>(`${policies(authority, version, 'impact')}?${queryOf(asked)}`);
       show(json, found, () => showImpact(version, found));
       if (found.counts['breaks']) process.exitCode = 4;
     });
@@ -161,6 +166,6 @@ function showImpact(version: string, { against, counts, items, next_cursor: more
         items.map((one) => [one.effect, one.entity_id ?? '', one.detail]),
       ),
     );
-  if (more) talk('There are more: --limit, --effect');
+  if (more) talk(`More: --cursor '${more}'`);
   if (counts['unknown']) talk(`${counts['unknown']} members were never reached; their metadata is not known. Publishing wants --accept-unknown.`);
 }

@@ -53,7 +53,8 @@ function tree({ statements, exp, metadata }: TrustChain): void {
   out(`resolved metadata ${jsonLines(metadata)}`);
 }
 
-const step = ({ what, of, findings }: WalkStep) =>
+/** One step of a walk, with what failed in it. */
+export const stepLine = ({ what, of, findings }: WalkStep) =>
   lines([`${findings.length ? red('✗') : green('✓')} ${what} ${of.join(' → ')}`, ...(findings.length ? [showFindings(findings)] : [])]);
 
 export function resolveCommand(program: Command, resolver: Resolver): void {
@@ -81,7 +82,7 @@ export function resolveCommand(program: Command, resolver: Resolver): void {
         steps,
       };
       show(json, value, () => {
-        if (options.explain || !best) for (const one of steps) out(step(one));
+        if (options.explain || !best) for (const one of steps) out(stepLine(one));
         if (best) tree(best);
         if (under.length > 1 || !best) perAnchor(under);
         if (chains.length > 1) talk(`${chains.length} chains are valid; this is the shortest`);

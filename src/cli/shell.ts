@@ -34,18 +34,25 @@ export function show(json: boolean, value: unknown, text: () => void): void {
   else text();
 }
 
-/** Destructive verbs want the id typed again: `--yes=<id>`, or at the prompt of a terminal. */
-export async function confirm(id: string, yes: string | undefined, what: string): Promise<void> {
+/**
+ * Destructive verbs want the id typed again: `--yes=<id>`, or at the prompt of a terminal.
+ * @param named what is typed, where it is no id
+ */
+export async function confirm(id: string, yes: string | undefined, what: string, named = 'the id'): Promise<void> {
   if (yes === id) return;
   if (yes !== undefined || !process.stdin.isTTY) throw new CliError(2, `${what}. Confirm with --yes=${id}`);
   const { createInterface } = await import('node:readline/promises');
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question(composed(lines([`${what}.`, 'Type the id to confirm: '])));
+  const answer = await prompt.question(composed(lines([`${what}.`, `Type ${named} to confirm: `])));
   prompt.close();
   if (answer.trim() !== id) throw new CliError(2, 'not confirmed; nothing was changed');
 }
 
 export const path = (...segments: readonly string[]): string => `/${segments.map(encodeURIComponent).join('/')}`;
+
+/** The query of what is asked with; what is not given is not asked. */
+export const queryOf = (given: Readonly<Record<string, string | undefined>>): URLSearchParams =>
+  new URLSearchParams(Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as [string, string]])));
 
 /** An option that is given several times. */
 export const collect = (value: string, before: string[]): string[] => [...before, value];

@@ -36,10 +36,13 @@ export interface JobView {
 
 const EVERY_MS = 500;
 
-/** Wait for a job of the server, which goes on whether anybody waits or not. */
-export const jobDone = (client: Client, authority: string, job: JobView, shown: (job: JobView) => string): Promise<JobView> =>
+/**
+ * Wait for a job of the server, which goes on whether anybody waits or not.
+ * @param after what is to be done once it has ended, for whoever does not wait
+ */
+export const jobDone = (client: Client, authority: string, job: JobView, shown: (job: JobView) => string, after?: string): Promise<JobView> =>
   interruptible(
-    () => `the job goes on without you; look at it with: npx holdfast job show ${job.id}`,
+    () => `the job goes on without you; look at it with: npx holdfast --authority ${authority} job show ${job.id}${after === undefined ? '' : `; ${after}`}`,
     async () => {
       let one = job;
       while (one.state === 'running') {

@@ -10,7 +10,7 @@ interface WatchView {
   readonly failures: number;
   readonly configuration_exp: number | null;
   readonly findings: readonly (Finding & { readonly since: number })[];
-  readonly hold: { readonly kind: string; readonly detail: string; readonly jwks: JwkSet; readonly at: number } | null;
+  readonly hold: { readonly fingerprint: string; readonly kind: string; readonly detail: string; readonly jwks: JwkSet; readonly at: number } | null;
 }
 
 function describe(one: WatchView): void {
@@ -22,8 +22,8 @@ function describe(one: WatchView): void {
     out(`  it shows ${one.hold.jwks.keys.map(({ kid }) => clean(kid)).join(', ')}`);
     talk(
       one.hold.kind === 'hints_withdrawn'
-        ? `Ask the member through a second channel. If it left: npx holdfast member suspend ${one.entity_id} --reason …; if not: npx holdfast member hold dismiss ${one.entity_id} --reason …`
-        : `Ask the member through a second channel, then: npx holdfast member hold accept|dismiss ${one.entity_id} --reason …`,
+        ? `Ask the member through a second channel. If it left: npx holdfast member suspend ${one.entity_id} --reason …; if not: npx holdfast member hold dismiss ${one.entity_id} --hold ${one.hold.fingerprint} --reason …`
+        : `Ask the member through a second channel, then: npx holdfast member hold accept|dismiss ${one.entity_id} --hold ${one.hold.fingerprint} --reason …`,
     );
   }
   if (!one.hold && one.findings.length === 0) out(green('  nothing to say'));
@@ -83,9 +83,13 @@ export function watchMemberCommands(member: Command): void {
       .command(`${verb} <id>`)
       .description(about)
       .requiredOption('--reason <text>', 'why; it stands in the audit trail')
-      .action(async (id: string, options: { reason: string }, command: Command) => {
+      .option('--hold <fingerprint>', 'the hold you have looked at (member watch); refused when it shows something else by now')
+      .action(async (id: string, { reason, hold: seen }: { reason: string; hold?: string }, command: Command) => {
         const { client, json, authority } = globals(command);
-        const one = await client.send<WatchView>('POST', root(authority, 'members', id, 'hold', verb), { reason: options.reason });
+        const one = await client.send<WatchView>('POST', root(authority, 'members', id, 'hold', verb), {
+          reason,
+          ...(seen !== undefined && { hold: seen }),
+        });
         show(json, one, () => describe(one));
       });
 }

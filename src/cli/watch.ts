@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type JobView, jobDone } from './waiting.js';
 import { CliError } from './client.js';
 import { out, table, talk, when } from './output.js';
-import { globals, path, show, type Page } from './shell.js';
+import { globals, path, queryOf, show, type Page } from './shell.js';
 
 export function watchingCommands(program: Command): void {
   const job = program.command('job').description('imports, re-signings, crawls');
@@ -18,10 +18,16 @@ export function watchingCommands(program: Command): void {
   job
     .command('list')
     .description('newest first')
-    .action(async (_options: object, command: Command) => {
+    .option('--limit <n>', '1 to 1000', '100')
+    .option('--cursor <cursor>', 'where the page before ended')
+    .action(async ({ limit, cursor }: { limit: string; cursor?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const page = await client.get<Page<JobView>>(path('authorities', authority, 'jobs'));
-      show(json, page, () => (page.items.length ? out(table(header, page.items.map(row))) : talk('No jobs yet.')));
+      const page = await client.get<Page<JobView>>(`${path('authorities', authority, 'jobs')}?${queryOf({ limit, cursor })}`);
+      show(json, page, () => {
+        if (page.items.length) out(table(header, page.items.map(row)));
+        else talk('No jobs yet.');
+        if (page.next_cursor) talk(`More: --cursor '${page.next_cursor}'`);
+      });
     });
   job
     .command('show <id>')

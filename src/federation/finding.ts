@@ -102,6 +102,7 @@ const RULES = {
   profile_unchecked: ['', 'Look at it yourself: it does not show in what was read.'],
   draft_era: ['§3.1', 'Publish what the final standard has; others refuse this configuration.'],
   registration_policy_unmet: ['Registration Policy draft', 'Have the entity registered under one of the policies named.'],
+  certificate_ended: ['§3.1.1', 'Ask the entity whether this is still its key; a federation reads no certificates.'],
   key_shared: ['§3.1.1', 'Let each entity have keys of its own: one that leaks is then the fault of one.'],
   key_compromised: ['§8.7.3', 'Ask the entity for another key: whoever has this one can speak for it.'],
   key_of_authority: ['§3.1.1', 'Ask the entity for a key of its own: who holds this one can speak for the authority.'],

@@ -53,7 +53,7 @@ export interface ActivationFacts {
 }
 
 /** `2026-11-24 02:00:00Z`. */
-const dated = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('T', ' ').replace('.000', '');
+export const dated = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('T', ' ').replace('.000', '');
 
 /** Why a staged key may not sign yet; undefined when it may (§11.2; KR-03 for an authority under a superior). */
 export function activationObstacle(key: KeyRecord, { now, configurationLifetime, hasSuperior }: ActivationFacts): string | undefined {

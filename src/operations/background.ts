@@ -9,6 +9,7 @@ import { expectTrustedClock } from './clock/trusted-clock.js';
 import { signDueStatuses } from './marks/cut-marks.js';
 import { passEndedPlaces } from './marks/pass-places.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
+import { endIdleImports } from './jobs/end-import.js';
 import { reachOf, staleArtefacts } from './jobs/jobs.js';
 import { consequencesOf } from './facts.js';
 import { indexMembers } from './members/index-members.js';
@@ -41,11 +42,9 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
   }
 }
 
-/** An import that nobody went on with for this long is over; its report stays. */
-const IMPORT_IDLE = 86_400;
-
 /** Drop what has served its time: spent assertions, old jobs, idempotency records, marks that ended long ago with their answers. */
-export async function purge({ store, now }: Deployment): Promise<void> {
+export async function purge(deployment: Deployment): Promise<void> {
+  const { store, now } = deployment;
   const { db } = store;
   const longEnded = now() - KEPT_AFTER_END;
   await store.write([
@@ -55,11 +54,8 @@ export async function purge({ store, now }: Deployment): Promise<void> {
     db.delete(trustMark).where(lt(trustMark.exp, longEnded)),
     ...forgetWishes(now()),
     ...forgetJobs(now()),
-    db
-      .update(job)
-      .set({ state: 'failed', updatedAt: now() })
-      .where(and(eq(job.kind, 'import'), eq(job.state, 'running'), lt(job.updatedAt, now() - IMPORT_IDLE))),
   ]);
+  await endIdleImports(deployment);
 }
 
 /**

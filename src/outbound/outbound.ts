@@ -14,6 +14,8 @@ export interface FetchRequest {
   readonly url: string;
   /** The only media type accepted; parameters beside it are ignored. */
   readonly mediaType: string;
+  /** Media types that are taken as well, for whoever reads any artefact. */
+  readonly orMediaTypes?: readonly string[];
   /** Cap on the decoded body in bytes. */
   readonly maxBytes?: number;
   /** The entity tag of what is known already: the server may answer that it still stands (RFC 9110 §13.1.2). */

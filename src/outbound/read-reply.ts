@@ -27,7 +27,7 @@ export const notModified = (request: FetchRequest, status: number): Result<Reply
 const mayPass = (status: number): boolean => status >= 500 || [408, 425, 429].includes(status);
 
 /** Status and headers of an answer, before its body is read. Undefined when they are as they should be. */
-export function checkHead({ url, mediaType }: FetchRequest, status: number, header: (name: string) => string | undefined) {
+export function checkHead({ url, mediaType, orMediaTypes = [] }: FetchRequest, status: number, header: (name: string) => string | undefined) {
   if (status >= 300 && status < 400) return fetchFinding('redirect_refused', url, `it redirects (${status})`);
   if (status !== 200) return fetchFinding('status_unexpected', url, `it answers ${status}`, mayPass(status));
   const codings = (header('content-encoding') ?? '')
@@ -37,7 +37,7 @@ export function checkHead({ url, mediaType }: FetchRequest, status: number, head
   if (codings.some((one) => one !== '' && one !== 'identity')) return fetchFinding('content_encoding_refused', url, 'its body is encoded');
   // Type and subtype name a media type (RFC 9110 §8.3.1); parameters that nobody defined say nothing (§15 has none to send).
   const type = (header('content-type') ?? '').replace(/;.*/s, '').trim().toLowerCase();
-  return type === mediaType
+  return type === mediaType || orMediaTypes.includes(type ?? '')
     ? undefined
     : fetchFinding('content_type_wrong', url, `its content type is ${JSON.stringify((type || 'missing').slice(0, 80))}, not ${mediaType}`);
 }

@@ -53,7 +53,7 @@ export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close():
         dispatcher: agent,
         signal: deadline,
         headers: {
-          accept: `${request.mediaType}, */*;q=0.1`,
+          accept: `${[request.mediaType, ...(request.orMediaTypes ?? [])].join(', ')}, */*;q=0.1`,
           'accept-encoding': 'identity',
           'user-agent': 'holdfast',
           ...conditionOf(request),

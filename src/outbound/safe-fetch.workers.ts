@@ -16,7 +16,12 @@ export function safeFetch(options: { readonly loopback?: boolean } = {}): Outbou
       const reply = await fetch(url, {
         redirect: 'manual',
         signal: AbortSignal.timeout(WHOLE_FETCH_MS),
-        headers: { accept: `${request.mediaType}, */*;q=0.1`, 'accept-encoding': 'identity', 'user-agent': 'holdfast', ...conditionOf(request) },
+        headers: {
+          accept: `${[request.mediaType, ...(request.orMediaTypes ?? [])].join(', ')}, */*;q=0.1`,
+          'accept-encoding': 'identity',
+          'user-agent': 'holdfast',
+          ...conditionOf(request),
+        },
         ...(form && { method: 'POST', body: form }),
       });
       const header = (name: string) => reply.headers.get(name) ?? undefined;

@@ -1,7 +1,7 @@
 import { parseAllowed } from '../outbound/address-guard.js';
 import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
 import { readUrl } from '../federation/read-url.js';
-import { readDuration } from '../cli/values.js';
+import { readDuration } from '../federation/written-time.js';
 import { faultOfDatabaseUrl } from './database-url.js';
 
 /**

@@ -137,8 +137,9 @@ async function fetchArtefact(url: string): Promise<string> {
   const { parseAllowed, safeFetch } = await library();
   const outbound = safeFetch({ loopback: isLoopbackHost(new URL(url).hostname), allowed: parseAllowed(process.env['HOLDFAST_OUTBOUND_ALLOW']) });
   try {
-    const mediaType = url.endsWith('/historical-keys') ? mediaTypes.JWK_SET_JWT : mediaTypes.ENTITY_STATEMENT;
-    const reply = await outbound.get({ url, mediaType });
+    const { ENTITY_STATEMENT, TRUST_MARK, TRUST_MARK_DELEGATION, TRUST_MARK_STATUS_RESPONSE, RESOLVE_RESPONSE, JWK_SET_JWT } = mediaTypes;
+    const orMediaTypes = [TRUST_MARK, TRUST_MARK_DELEGATION, TRUST_MARK_STATUS_RESPONSE, RESOLVE_RESPONSE, JWK_SET_JWT];
+    const reply = await outbound.get({ url, mediaType: ENTITY_STATEMENT, orMediaTypes });
     if (!reply.ok) throw new CliError(exitOfErrors(reply.findings), `${url} could not be read`, reply.findings);
     return reply.value.body;
   } finally {

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { didYouMean } from '../cli/suggest.js';
+import { didYouMean } from '../federation/nearest.js';
 import { type Config, ConfigError, SETTINGS } from './config.js';
 import { expectSealKey } from './seal-key-needed.js';
 

@@ -1,4 +1,5 @@
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm';
+import { searchForms } from './search-forms.js';
 import { NEVER } from './words.js';
 
 /** Small pieces of SQL that drizzle's query builder has no words for. */
@@ -6,8 +7,15 @@ import { NEVER } from './words.js';
 /** A column, or what is made of one. */
 type Text = AnyColumn | SQL;
 
-/** LIKE patterns treat % and _ as wild; ours are literal. D1 caps patterns at 50 bytes, so search uses instr. */
-export const containsText = (column: Text, text: string): SQL => sql`instr(lower(${column}), ${text.toLowerCase()}) > 0`;
+/**
+ * A text somewhere in a column, whatever its case. LIKE patterns treat % and _ as wild; ours are literal. D1 caps patterns at 50
+ * bytes, so search uses instr. Of engines only some know the case of letters outside ASCII (`store/search-forms.ts`).
+ */
+export const containsText = (column: Text, text: string): SQL =>
+  sql`(${sql.join(
+    searchForms(text).map((form) => sql`instr(lower(${column}), ${form}) > 0`),
+    sql` OR `,
+  )})`;
 
 /** Does that very text stand in a column? */
 export const holdsText = (column: Text, text: string): SQL => sql`instr(${column}, ${text}) > 0`;

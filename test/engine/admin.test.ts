@@ -74,6 +74,7 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/policies/{version}': ALL,
   'POST /authorities/{slug}/policies/{version}/publish': 'owner approver',
   'GET /authorities/{slug}/mark-types': ALL,
+  'GET /authorities/{slug}/recognized-mark-types': ALL,
   'POST /authorities/{slug}/mark-types': 'owner',
   'PATCH /authorities/{slug}/mark-types/{type}': 'owner',
   'POST /authorities/{slug}/mark-types/{type}/halt': 'owner operator',

@@ -1,4 +1,5 @@
 import { base64url, decodeJwt, exportSPKI, generateKeyPair } from 'jose';
+import { certificateEnd } from '../../src/operations/members/pem-key-type.js';
 import { describe, expect, it } from 'vitest';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
@@ -124,6 +125,19 @@ describe('RFC 7517 §5: of a set with keys nobody can use the others are bound, 
     expect(both.json).toMatchObject({ jwks: { keys: [{ kty: 'EC' }] }, findings: [{ code: 'jwk_unsupported', where: 'pem block 1', severity: 'warning' }] });
     const only = await d.admin('POST', MEMBERS, { entity_id: 'https://pss.example', pem: pss });
     expect(only.json.findings[0]).toMatchObject({ detail: expect.stringContaining('RSASSA-PSS'), fix: expect.stringContaining('JWK') });
+    // An EC key of rp.example.org, until 2026-11-30T06:26:12Z.
+    const base64 =
+      'MIIBhjCCAS2gAwIBAgIUby+0ByKjT/D/5ZgE4Co1KeWHrAQwCgYIKoZIzj0EAwIwGTEXMBUGA1UEAwwOcnAuZXhhbXBsZS5vcmcwHhcNMjYxMTI5MDYyNjEyWhcNMjYxMTMwMDYyNjEyWjAZMRcwFQYDVQQDDA5ycC5leGFtcGxlLm9yZzBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABPz+PEMuWShnK6d1NCnVq7Tzztf/6WtDsaTRvucfM9IXoev82y3dZdfa45QozYWEoAtmtYzRMLGDRRdvOle7y+ijUzBRMB0GA1UdDgQWBBTZGUMN8AlcgkUTqmbU6y3rJXshITAfBgNVHSMEGDAWgBTZGUMN8AlcgkUTqmbU6y3rJXshITAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0cAMEQCIBvB0kniuPQp7A8wZ+7rpB33UeCQFuo8dOsoV8bQyJQeAiAgbIEsdCjJsrMZsK3H3ACd5LTvmSV3I5+tAUVR8H7x4Q==';
+    const certificate = `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
+    expect(certificateEnd(certificate)).toBe(Date.UTC(2026, 10, 30, 6, 26, 12) / 1000);
+    const enrolled = await d.admin('POST', MEMBERS, { entity_id: 'https://x509.example', pem: certificate });
+    expect(enrolled.json).toMatchObject({ jwks: { keys: [{ kty: 'EC' }] }, findings: [{ code: 'certificate_ended', severity: 'warning' }] });
+    expect(enrolled.json.findings[0].detail).toContain('2026-11-30 06:26:12Z');
+    const cut = await d.admin('POST', MEMBERS, { entity_id: 'https://cut.example', pem: certificate.slice(0, 300) });
+    expect(cut.json.findings[0].detail).toContain('"CERTIFICATE" block has no "-----END CERTIFICATE-----"');
+    const damaged = await d.admin('POST', MEMBERS, { entity_id: 'https://cut.example', pem: certificate.replace('MIIBhjCC', 'MIIBhjDD') });
+    expect(damaged.json.findings[0].detail).toContain('cannot be read: it is damaged');
+    expect(JSON.stringify([cut.json, damaged.json])).not.toContain('no supported public key');
   });
 });
 

@@ -35,6 +35,16 @@ it('an import that nobody goes on with ends after a day; one that goes on does n
   await purge(d.deployment);
   const stateOf = async (id: string) => (await d.admin('GET', `${A}/jobs/${id}`)).json.state;
   expect([await stateOf(left), await stateOf(used)]).toEqual(['failed', 'running']);
+  await purge(d.deployment);
+  const ended = (await d.admin('GET', `${A}/events?type=import.abandoned`)).json.items as { subject: { id: string }; actor: { kind: string } }[];
+  expect(ended.map(({ subject, actor }) => [subject.id, actor.kind])).toEqual([[left, 'system']]);
+
+  // However it ends, once: and only an import is ended by hand.
+  await d.admin('POST', `${A}/imports/${used}/finish`);
+  expect((await d.admin('POST', `${A}/jobs/${used}/cancel`)).json.code).toBe('wrong_state');
+  expect((await d.admin('GET', `${A}/events?type=import.finished,import.cancelled`)).json.items).toHaveLength(1);
+  const crawl = (await d.admin('POST', `${A}/crawls`, {})).json.id as string;
+  expect((await d.admin('POST', `${A}/imports/${crawl}/finish`)).json.code).toBe('wrong_state');
 });
 
 it('the job of a crawl whose result is on show stays, however old and however many came after it', async () => {

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { nearest } from '../../src/cli/suggest.js';
+import { nearest } from '../../src/federation/nearest.js';
 import { activationObstacle, retirementObstacle } from '../../src/keys/life-cycle.js';
 import { command as run } from '../support/node/command.js';
 import { deaf, leaves } from '../support/node/commands.js';

@@ -79,7 +79,7 @@ describe('doctor', () => {
   it('of a server whose clock is elsewhere, that is not ready, behind something that serves another configuration; none at all', async () => {
     const answers: Readonly<Record<string, unknown>> = {
       '/readyz': { checks: { store: 'ok', renewal: 'failing' } },
-      '/admin/v1/clock': { trusted: false, detail: 'it jumped' },
+      '/admin/v1/clock': { trusted: false, detail: 'it jumped', now: 1_700_000_000 },
       '/admin/v1/authorities': {
         items: [
           { slug: 'main', entity_id: '', state: 'active' },
@@ -118,6 +118,7 @@ describe('doctor', () => {
       /error ready: renewal/,
       /error clock: this machine and the server are 3\d{3} s apart/,
       /error clock: the server does not trust/,
+      /error clock: this machine and the time by which the server signs are \d{8,} s apart/,
       /error main configuration: .*else\.example/,
       /warning main key/,
       /warning main held: 1/,

@@ -31,6 +31,17 @@ export interface AuthorityInput {
   readonly keyRotation?: number | null | undefined;
   readonly ecLocation?: (typeof EC_LOCATION_MODES)[number] | undefined;
   readonly subordinateEvents?: boolean | undefined;
+  /** `organization_name` of its federation_entity metadata, whatever else is there; null takes it out. */
+  readonly organizationName?: string | null | undefined;
+}
+
+type OwnMetadata = AuthorityRow['metadata'];
+
+/** Metadata with another `organization_name`. */
+function named(metadata: OwnMetadata, name: string | null | undefined): OwnMetadata {
+  if (name === undefined) return metadata;
+  const { organization_name: _, ...entity } = metadata['federation_entity'] ?? {};
+  return { ...metadata, federation_entity: { ...entity, ...(name !== null && { organization_name: name }) } };
 }
 
 const SLUG = /^[a-z0-9][a-z0-9-]{0,39}$/;
@@ -143,7 +154,7 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
         state: 'active',
         stateReason: null,
         cut: 0,
-        metadata: input.metadata ?? {},
+        metadata: named(input.metadata ?? {}, input.organizationName),
         claims: input.claims ?? {},
         authorityHints: input.authorityHints ?? [],
         configurationLifetime: input.configurationLifetime ?? limits.DEFAULT_STATEMENT_LIFETIME,
@@ -210,7 +221,7 @@ const RESIGNS = ['statementLifetime', 'ecLocation'] as const;
 export async function changeAuthority(
   call: Call<WithFindings<AuthorityRow>>,
   slug: string,
-  { version, ...input }: AuthorityInput & { readonly version?: number | undefined },
+  { version, organizationName, ...input }: AuthorityInput & { readonly version?: number | undefined },
   findings: readonly Judged[] = [],
 ): Promise<WithFindings<AuthorityRow>> {
   allow(call, 'administer', slug);
@@ -224,7 +235,8 @@ export async function changeAuthority(
       const before = await findAuthority(db, slug);
       expectVersion(before, version);
       const sound = await expectSoundOwners(call, id, input.claims);
-      const set = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as Partial<AuthorityRow>;
+      const metadata = organizationName === undefined ? input.metadata : named(input.metadata ?? before.metadata, organizationName);
+      const set = Object.fromEntries(Object.entries({ ...input, metadata }).filter(([, value]) => value !== undefined)) as Partial<AuthorityRow>;
       const all = RESIGNS.some((name) => set[name] !== undefined && set[name] !== before[name]);
       const now = call.now();
       const changed: AuthorityRow = { ...before, ...set };

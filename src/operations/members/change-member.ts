@@ -202,15 +202,15 @@ export async function replaceMemberKeys(
   },
 ): Promise<WithFindings<MemberRow>> {
   allow(call, 'approve', slug);
-  const given = await givenKeys(input);
+  const given = await givenKeys(input, call.now());
   if (!given.ok) throw refuseFindings('these keys cannot be bound', given.findings);
-  const { jwks, ignored } = given.value;
+  const { jwks, ignored, told } = given.value;
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
   const { entityId } = await findMember(db, authority.id, id);
   const shared = (await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? [];
   const decide: Rewrite = (...rows) => bindByPerson(call, rows, jwks, input.reason, input.waive);
-  return rewriteMember(call, slug, id, input.version, decide, [...keysLeftOut(ignored), ...shared]);
+  return rewriteMember(call, slug, id, input.version, decide, [...keysLeftOut(ignored), ...told, ...shared]);
 }
 
 /**

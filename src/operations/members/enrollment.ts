@@ -80,7 +80,7 @@ export async function prepare(call: Call, authority: AuthorityRow, input: Enroll
   expectMemberInput(input, call);
   if (typeof input.validUntil === 'number' && input.validUntil <= call.now() && DECIDED.includes(state))
     throw new Refusal('invalid_request', 'valid_until has passed');
-  const keys = offline ? await keysGiven(input) : await keysOf(call, authority.slug, input);
+  const keys = offline ? await keysGiven(input, call.now()) : await keysOf(call, authority.slug, input);
   if (offline && input.shownBy?.method === 'well_known')
     throw new Refusal('invalid_request', 'an import fetches nothing: give your word for domain_control ({"method":"operator","reason":"…"})');
   const domainControl = input.shownBy && (await showDomainControl(call, authority.entityId, input.entityId, keys.jwks, input.shownBy));
@@ -102,10 +102,10 @@ async function hostedOf(call: Call, input: Enrollment, state: MemberState, jwks:
 }
 
 /** Keys given by an operator count as proven by him. */
-async function keysGiven(input: Enrollment): Promise<BoundKeys> {
+async function keysGiven(input: Enrollment, now: number): Promise<BoundKeys> {
   const given = [input.jwks, input.pem].filter((one) => one !== undefined);
   if (given.length !== 1 || input.entityConfiguration !== undefined) throw new Refusal('invalid_request', 'give exactly one of jwks and pem');
-  const keys = await givenKeys(input);
+  const keys = await givenKeys(input, now);
   if (!keys.ok) throw refuseFindings('these keys cannot be bound', keys.findings);
   return {
     jwks: keys.value.jwks,
@@ -114,7 +114,7 @@ async function keysGiven(input: Enrollment): Promise<BoundKeys> {
     intermediate: false,
     iat: null,
     waived: [],
-    findings: keysLeftOut(keys.value.ignored),
+    findings: [...keysLeftOut(keys.value.ignored), ...keys.value.told],
   };
 }
 
@@ -122,7 +122,7 @@ async function keysGiven(input: Enrollment): Promise<BoundKeys> {
 async function keysOf(call: Call, slug: string, input: Enrollment): Promise<BoundKeys> {
   const given = [input.jwks, input.pem, input.entityConfiguration].filter((one) => one !== undefined);
   if (given.length > 1) throw new Refusal('invalid_request', 'give one of jwks, pem and entity_configuration');
-  if (input.jwks !== undefined || input.pem !== undefined) return keysGiven(input);
+  if (input.jwks !== undefined || input.pem !== undefined) return keysGiven(input, call.now());
   const report = await preflight(call, slug, input.entityId, input.entityConfiguration);
   expectWaived(report.findings, input.waive ?? []);
   if (!report.jwks) throw refuseFindings('pre-flight found no key to bind', report.findings);

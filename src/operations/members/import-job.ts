@@ -1,9 +1,9 @@
-import { eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
-import { importEntity, job } from '../../store/schema.js';
+import { job } from '../../store/schema.js';
 import { allow, type Call, change, may } from '../call.js';
-import { findJob, type JobRow } from '../jobs/jobs.js';
+import { endImport } from '../jobs/end-import.js';
+import type { JobRow } from '../jobs/jobs.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority } from '../registry.js';
 
@@ -42,32 +42,9 @@ export async function startImport(
   });
 }
 
-/** Close an import; its report stays. */
+/** Close an import; its report stays. @throws Refusal not_found, wrong_state */
 export async function finishImport(call: Call<JobRow>, slug: string, jobId: string): Promise<JobRow> {
   allow(call, 'enroll', slug);
-  const { id: authorityId } = await findAuthority(call.store.db, slug);
-  return change(call, {
-    authorityId,
-    scope: jobId,
-    async decide() {
-      const before = await findJob(call, authorityId, jobId);
-      if (before.state !== 'running') return { events: [], statements: [], result: before };
-      const row: JobRow = { ...before, state: 'done', total: before.done, updatedAt: call.now() };
-      return {
-        events: [
-          {
-            type: 'import.finished',
-            subjectKind: 'job',
-            subjectId: jobId,
-            detail: { lines: row.done, refused: row.refused, dry_run: row.params['dry_run'] === true },
-          },
-        ],
-        statements: [
-          call.store.db.update(job).set({ state: row.state, total: row.total, updatedAt: row.updatedAt }).where(eq(job.id, jobId)),
-          call.store.db.delete(importEntity).where(eq(importEntity.jobId, jobId)),
-        ],
-        result: row,
-      };
-    },
-  });
+  const { id } = await findAuthority(call.store.db, slug);
+  return endImport(call, id, jobId, 'done', () => true);
 }

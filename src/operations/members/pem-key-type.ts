@@ -1,3 +1,5 @@
+import { readTime } from '../../federation/written-time.js';
+
 /**
  * Which kind of key a PEM block holds, as far as a message needs it: the algorithm (and curve) identifier of a
  * SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), alone or inside a certificate. The block is not validated here.
@@ -25,7 +27,7 @@ const NAMES: Readonly<Record<string, string>> = {
   '2.16.840.1.101.3.4.3.18': 'ML-DSA-65',
   '2.16.840.1.101.3.4.3.19': 'ML-DSA-87',
 };
-const [SEQUENCE, OID, VERSION] = [0x30, 0x06, 0xa0];
+const [SEQUENCE, OID, VERSION, UTC_TIME] = [0x30, 0x06, 0xa0, 0x17];
 
 interface Element {
   readonly tag: number;
@@ -60,23 +62,45 @@ function oidOf(der: Uint8Array, { from, to }: Element): string {
   return arcs.join('.');
 }
 
-/** The SubjectPublicKeyInfo: of a certificate the seventh field of what is signed (the sixth when the version is left out). */
-function publicKeyInfo(der: Uint8Array, certificate: boolean): Element | undefined {
-  if (!certificate) return elementAt(der, 0);
+/** A field of what is signed of a certificate, counted from behind its version, which may be left out (RFC 5280 §4.1). */
+function certificateField(der: Uint8Array, n: number): Element | undefined {
   let field = inside(der, inside(der, elementAt(der, 0)));
-  for (let left = field?.tag === VERSION ? 6 : 5; field && left > 0; left--) field = elementAt(der, field.to);
+  for (let left = field?.tag === VERSION ? n + 1 : n; field && left > 0; left--) field = elementAt(der, field.to);
   return field;
+}
+const [VALIDITY, PUBLIC_KEY] = [3, 5];
+
+const publicKeyInfo = (der: Uint8Array, certificate: boolean): Element | undefined => (certificate ? certificateField(der, PUBLIC_KEY) : elementAt(der, 0));
+
+function bytesOf(block: string): Uint8Array | undefined {
+  try {
+    return Uint8Array.from(atob(block.replace(/-----[A-Z0-9 ]+-----|\s/g, '')), (char) => char.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}
+
+/** UTCTime has two digits for the year: those below 50 are of this century (RFC 5280 §4.1.2.5). */
+function timeAt(der: Uint8Array, { tag, from, to }: Element): number | undefined {
+  const text = String.fromCharCode(...der.subarray(from, Math.min(to, from + 20)));
+  const full = tag === UTC_TIME ? `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}` : text;
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(full) ?? [];
+  return year === undefined ? undefined : readTime(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+}
+
+/** Until when a certificate says that it is valid; undefined when it does not say so legibly. */
+export function certificateEnd(block: string): number | undefined {
+  const der = bytesOf(block);
+  const validity = der && certificateField(der, VALIDITY);
+  const begin = der && inside(der, validity);
+  const end = der && begin && validity && begin.to < validity.to ? elementAt(der, begin.to) : undefined;
+  return der && end ? timeAt(der, end) : undefined;
 }
 
 /** A name such as `EC secp256k1` or `RSASSA-PSS`, or the bare identifier; undefined when none can be read. */
 export function pemKeyType(block: string, label: string): string | undefined {
-  const text = block.replace(/-----[A-Z0-9 ]+-----|\s/g, '');
-  let der: Uint8Array;
-  try {
-    der = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-  } catch {
-    return undefined;
-  }
+  const der = bytesOf(block);
+  if (!der) return undefined;
   const algorithm = inside(der, publicKeyInfo(der, label === 'CERTIFICATE'));
   const id = inside(der, algorithm);
   if (!algorithm || id?.tag !== OID) return undefined;

@@ -50,7 +50,7 @@ export interface Subjects {
 function unknownOperator(name: string, crit: readonly string[]): string | undefined {
   if (OPERATORS.has(name) || crit.includes(name)) return undefined;
   const meant = nearest(name, [...OPERATORS.keys()]);
-  return `${quote(name)} is no operator of the standard: whoever does not know it ignores it, and it does nothing${meant === undefined ? '; name it in metadata_policy_crit when it must be understood' : `. Did you mean ${meant}?`}`;
+  return `${quote(name)} is no operator of the standard: whoever does not know it ignores it, and it does nothing${meant.length === 0 ? '; name it in metadata_policy_crit when it must be understood' : `. Did you mean ${meant.join(' or ')}?`}`;
 }
 
 /** Warnings about a policy that is sound in itself. @param crit its `metadata_policy_crit` */

@@ -65,7 +65,7 @@ export async function anchorsOf(deployment: Deployment, row: AuthorityRow): Prom
 }
 
 /** Keys to pin, from what the operator gave. @throws Refusal invalid_request, findings */
-async function keysToPin(call: Call, input: PinInput): Promise<UsableKeys | null> {
+async function keysToPin(call: Call, input: PinInput): Promise<(UsableKeys & { readonly told?: readonly Judged[] }) | null> {
   const given = [input.jwks, input.pem, input.thumbprints].filter((one) => one !== undefined).length;
   if (given > 1) throw new Refusal('invalid_request', 'give one of jwks, pem and thumbprints');
   if (input.thumbprints !== undefined) return fetchedKeys(call, input.entityId, input.thumbprints);
@@ -73,7 +73,7 @@ async function keysToPin(call: Call, input: PinInput): Promise<UsableKeys | null
     if (await localAuthority(call, input.entityId)) return null;
     throw new Refusal('invalid_request', "an anchor's keys come from outside: give jwks, pem, or the thumbprints you compared through a second channel");
   }
-  const keys = await givenKeys(input);
+  const keys = await givenKeys(input, call.now());
   if (!keys.ok) throw refuseFindings('these keys cannot be pinned', keys.findings);
   return keys.value;
 }
@@ -111,7 +111,7 @@ export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: strin
   const asked = await askedAt(call.store.db, authorityId);
   const keys = await keysToPin(call, input);
   const jwks = keys?.jwks ?? null;
-  const findings: readonly Judged[] = keysLeftOut(keys?.ignored ?? []);
+  const findings: readonly Judged[] = [...keysLeftOut(keys?.ignored ?? []), ...(keys?.told ?? [])];
   const thumbprints = await Promise.all((jwks?.keys ?? []).map((key) => calculateJwkThumbprint(key as never)));
   const seen = await findPin(call, authorityId, input.entityId);
   return change(call, {

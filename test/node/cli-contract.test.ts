@@ -1,0 +1,180 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { createAdminApp } from '../../src/admin/app.js';
+import { deaf, leaves } from '../support/node/commands.js';
+import { askable, type Contract, recording } from '../support/node/recording.js';
+import { tempFolder } from '../support/process.js';
+
+const ID = 'https://rp.example.org';
+const TYPE = 'https://rp.example.org/mark';
+const REASON = '--reason=why';
+
+/** The command line that asks for each thing of the admin API. `{}` and `text` are files. */
+const LINES = `
+authority list
+authority show
+authority check --profile base
+authority create b --entity-id ${ID} --alg ES256 --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation 90d --metadata {} --claims {} --ec-location needed --client-auth fetch=optional
+authority change b --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation off --metadata {} --claims {} --ec-location always --client-auth fetch=optional --seen 1
+authority halt b ${REASON} --yes=c
+authority halt b ${REASON} --yes=b
+authority resume b ${REASON}
+authority retire b ${REASON} --yes=b
+key list
+key generate --alg ES256 --no-stage
+key import {} --alg ES256
+key import text
+key stage kid
+key activate kid --force ${REASON}
+key retire kid --force ${REASON}
+key export-public
+key revoke kid --reason superseded --yes=kid
+member list --state active --query x --type t --organization o --intermediate --limit 1 --cursor c
+member enroll ${ID} --jwks {} --type t --intermediate --metadata {} --constraints {} --claims {} --crit c --statement-lifetime 1d --valid-until 2030-01-01 --organization o --readmit why --waive c --ec-location ${ID}/ec --domain-control why
+member enroll ${ID} --pem text --vetting
+member enroll ${ID} --entity-configuration text
+member preflight ${ID} --profile base --entity-configuration text
+member show ${ID}
+member statement ${ID}
+member history ${ID}
+member change ${ID} --metadata {} --constraints {} --claims {} --crit c --type t --organization o --intermediate --statement-lifetime 1d --valid-until 90d --ec-location ${ID}/ec --domain-control well-known --seen 1
+member take ${ID} ${REASON} --seen 1
+member approve ${ID} ${REASON} --seen 1
+member activate ${ID} ${REASON} --seen 1
+member refuse ${ID} ${REASON} --seen 1
+member withdraw ${ID} ${REASON} --seen 1
+member suspend ${ID} ${REASON} --seen 1
+member resume ${ID} ${REASON} --seen 1
+member revoke ${ID} ${REASON} --seen 1 --yes=${ID}
+member archive ${ID} ${REASON} --seen 1
+member host ${ID} text --domain-control why --waive c
+member host ${ID} --end
+member locate ${ID} ${ID}/ec
+member keys replace ${ID} --jwks {} ${REASON} --waive c --seen 1
+member keys replace ${ID} --pem text ${REASON}
+member keys adopt ${ID} --entity-configuration text
+member reindex
+member watch --only held --limit 1 --cursor c
+member watch ${ID}
+member hold accept ${ID} ${REASON} --hold f
+member hold dismiss ${ID} ${REASON} --hold f
+member import two --activate --format ndjson
+member export
+organization list --query x --limit 1 --cursor c
+organization show o
+organization create o
+organization change o --name p
+organization halt o ${REASON} --yes=p
+organization halt o ${REASON} --yes=o
+organization resume o ${REASON}
+policy list --limit 1 --cursor c
+policy show 1
+policy check p.json
+policy preview p.json ${ID} --metadata {}
+policy draft p.json
+policy impact 1 --effect breaks --limit 1
+policy impact 1 --cursor c
+policy report 1
+policy report 1 --end
+policy publish 1 --accept-breaks --accept-unknown
+policy rollback
+mark type list
+mark type create ${TYPE} --logo u --ref u --lifetime 30d --delegation text
+mark type change ${TYPE} --logo u --ref u --lifetime none --delegation text --seen 1
+mark type halt ${TYPE} ${REASON} --yes=${TYPE}
+mark type resume ${TYPE}
+mark type recognize ${TYPE} --issuer ${ID} --owner ${ID} --owner-jwks {}
+mark type recognized
+mark type forget ${TYPE}
+mark type delegate ${TYPE} ${ID} --lifetime 365d --ref u
+mark type delegations ${TYPE}
+mark list --type ${TYPE} --member ${ID} --state active --limit 1 --cursor c
+mark grant ${TYPE} ${ID} --member-of b --valid-until 90d
+mark show ${TYPE} ${ID}
+mark issued grant
+mark withdraw grant ${REASON}
+mark withdraw-instance jti ${REASON}
+mark own list
+mark own show text
+mark own hide ${TYPE} --iss ${ID}
+anchor list
+anchor pin ${ID} --jwks {} --pem text --thumbprint t --note n
+anchor check ${ID}
+anchor unpin ${ID}
+entity list --query x --type t --mark m --anchor ${ID} --state valid --source crawl --limit 1 --cursor c
+entity show ${ID}
+entity evaluate ${ID}
+entity explain ${ID} --anchor ${ID}
+entity listings --limit 1 --cursor c
+graph --anchor ${ID}
+tree
+job list --limit 1 --cursor c
+job show j
+job cancel j
+job refusals j --limit 1 --cursor c
+job run crawl --anchor ${ID}
+event list --since 7d --until 1d --actor a --subject s --type t --newest --limit 1 --after 1
+event list --member ${ID}
+event list --deployment --since 7d --until 1d --actor a --subject s --type t --newest --limit 1 --after 1
+whoami
+clock
+clock confirm ${REASON}
+api-key list
+api-key create k --role auditor --only main --expires 90d
+api-key revoke k
+restore status
+restore confirm --yes --head main=1:${'0'.repeat(64)} --known-head text --accept-rollback
+`
+  .trim()
+  .split('\n');
+
+/** What no command asks for, and why. */
+const NOT_ASKED: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ['cursor', 'order', 'since', 'until', 'actor', 'subject', 'type'].map((name) => [
+      `getAuthorityMemberHistory ?${name}`,
+      'member history begins at the beginning; event list --member selects',
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['state', 'state_reason', 'removed_keys', 'hosted_configuration'].map((name) => [
+      `postAuthorityMembers .${name}`,
+      'what an export says of a member, for the lines of an import',
+    ]),
+  ),
+};
+
+it('the command line asks for everything of the admin API: each operation, each parameter, each member of a body', async () => {
+  const app = createAdminApp(() => Promise.reject(new Error('only the contract is asked for')));
+  const contract = (await (await app.request('/admin/v1/openapi.json')).json()) as Contract;
+  const folder = tempFolder();
+  const files: Readonly<Record<string, string>> = {
+    '{}': '{}',
+    text: 'text',
+    two: '{}\n{}\n',
+    'p.json': JSON.stringify({ metadata_policy: {}, metadata_policy_crit: [], constraints: {}, note: 'n' }),
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const { asked, strange, run } = recording(contract, { getRestore: { state: 'not_confirmed' } });
+  const misread: string[] = [];
+  for (const line of LINES) {
+    const words = line.split(' ').map((word) => (Object.hasOwn(files, word) ? join(folder, word) : word));
+    const { code, stderr } = await run(words);
+    // A confirmation that does not fit is usage as well: it shows first what it is about.
+    if (code === 2 && !stderr.includes('Confirm with')) misread.push(`${line}: ${stderr}`);
+  }
+  expect(misread).toEqual([]);
+  expect(strange).toEqual([]);
+  const all = askable(contract);
+  expect(all.filter((one) => !asked.has(one) && !Object.hasOwn(NOT_ASKED, one))).toEqual([]);
+  expect([...asked].filter((one) => !all.includes(one))).toEqual([]);
+  expect(Object.keys(NOT_ASKED).filter((one) => asked.has(one) || !all.includes(one))).toEqual([]);
+});
+
+it('every command that speaks to the server stands in that table', () => {
+  const elsewhere =
+    /^(serve|init|demo|config|fsck|backup|seal-key|store|login|logout|context|completion|doctor|preflight|inspect|resolve|openapi|event tail|api-key recover)\b/;
+  const names = leaves(deaf().program).map(({ path }) => path.join(' '));
+  expect(names.filter((name) => !elsewhere.test(name) && !LINES.some((line) => line === name || line.startsWith(`${name} `)))).toEqual([]);
+});
