@@ -15,6 +15,7 @@ interface Operation {
 }
 interface Document {
   readonly info: { readonly title: string; readonly version: string; readonly description?: string };
+  readonly tags?: readonly { readonly name: string; readonly description: string }[];
   readonly paths: Record<string, Record<string, Operation>>;
   readonly components?: { readonly schemas?: Record<string, unknown> };
 }
@@ -59,6 +60,7 @@ export function viewer(document: Document, base: string) {
 <nav aria-label="Sections">${tags.map((tag) => html`<a href="#${id(tag)}">${tag}</a> `)}<a href="#schemas">Schemas</a></nav>
 ${tags.map(
   (tag) => html`<h2 id="${id(tag)}">${tag}</h2>
+<p>${document.tags?.find(({ name }) => name === tag)?.description ?? ''}</p>
 ${operations.filter(({ operation }) => (operation.tags?.[0] ?? 'Other') === tag).map(({ path, method, operation }) => one(path, method, operation, base, resolve))}`,
 )}
 <h2 id="schemas">Schemas</h2>
