@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { readUrl } from '../federation/read-url.js';
+import { whoAmI } from './answers.js';
 import { CliError, createClient } from './client.js';
 import { contextNamed, contextsFile, readContexts, changeContexts } from './contexts.js';
 import { EXIT } from './exit-codes.js';
@@ -47,7 +48,7 @@ function originOf(url: string | undefined): string {
 async function login(name: string | undefined, options: { readonly tokenFile?: string }, command: Command): Promise<void> {
   const url = originOf(command.optsWithGlobals<{ url?: string }>().url ?? (process.env['HOLDFAST_URL'] || undefined));
   const token = await tokenFrom(options.tokenFile);
-  const me = await createClient({ url, token }).get<{ id: string; role: string }>('/whoami');
+  const me = await whoAmI(createClient({ url, token }));
   const at = name ?? new URL(url).host;
   await changeContexts(({ contexts }) => ({ current: at, contexts: { ...contexts, [at]: { url, token } } }));
   show(isJson(command), { context: at, url, id: me.id, role: me.role, file: contextsFile() }, () =>

@@ -1,4 +1,6 @@
+import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
+import { SEARCH_SCRIPT } from '../../src/admin/viewer.js';
 import type { z } from '@hono/zod-openapi';
 import { ADMIN_BASE, createAdminApp } from '../../src/admin/app.js';
 
@@ -36,4 +38,23 @@ it('what the contract shows as an example is what the endpoint takes, and what i
   }
   expect(wrong).toEqual([]);
   expect(looked).toBeGreaterThan(140);
+});
+
+it('the script of the API page shows the search box, and hides what has not all words', () => {
+  const page = { hidden: true };
+  const heard: (() => void)[] = [];
+  const box = {
+    value: '',
+    parentElement: { hidden: false },
+    closest: (selector: string) => (selector === '[hidden]' ? page : null),
+    addEventListener: (_type: string, on: () => void) => {
+      heard.push(on);
+    },
+  };
+  const all = ['POST /members/{id}/suspend Cut a member off', 'GET /keys All keys'].map((textContent) => ({ textContent, hidden: false }));
+  runInNewContext(SEARCH_SCRIPT, { document: { getElementById: () => box, querySelectorAll: () => all } });
+  expect(page.hidden).toBe(false);
+  box.value = ' cut  SUSPEND';
+  for (const on of heard) on();
+  expect(all.map(({ hidden }) => hidden)).toEqual([false, true]);
 });
