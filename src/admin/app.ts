@@ -7,6 +7,7 @@ import type { Deployment } from '../operations/call.js';
 import { authenticate } from './authenticate.js';
 import { authorityEndpoints, keyEndpoints } from './authorities.js';
 import type { AdminApp, AdminEnv } from './context.js';
+import { ABOUT } from './document.js';
 import { errorToProblem, problem } from './errors.js';
 import { eventEndpoints } from './events.js';
 import { importEndpoints } from './imports.js';
@@ -27,16 +28,6 @@ import { SEARCH_SCRIPT_HASH, viewer } from './viewer.js';
 export const ADMIN_BASE = '/admin/v1';
 const MAX_BODY_BYTES = 512 * 1024;
 const IMPORT_LINES = /\/imports\/[^/]+\/lines$/;
-
-const INFO = {
-  openapi: '3.1.0',
-  servers: [{ url: '/', description: 'The server that this document comes from' }],
-  info: {
-    title: 'Holdfast admin API',
-    version: '1',
-    description: 'Enrol members, run authorities and their keys, policies and jobs. Errors are RFC 9457 problem details with a stable code.',
-  },
-};
 
 /** The admin API. @param deploymentOf per request: on Workers the bindings come with it */
 export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deployment> | Deployment): AdminApp {
@@ -66,11 +57,11 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   // Made at the first request, when every endpoint is there, and the same bytes from then on: anyone may ask for them.
   app.get(
     '/openapi.json',
-    madeOnce('application/json', () => JSON.stringify(withExamples(app.getOpenAPI31Document(INFO) as never))),
+    madeOnce('application/json', () => JSON.stringify(withExamples(app.getOpenAPI31Document(ABOUT) as never))),
   );
   app.get(
     '/docs',
-    madeOnce('text/html; charset=UTF-8', async () => String(await viewer(withExamples(app.getOpenAPI31Document(INFO) as never), ADMIN_BASE))),
+    madeOnce('text/html; charset=UTF-8', async () => String(await viewer(withExamples(app.getOpenAPI31Document(ABOUT) as never), ADMIN_BASE))),
   );
 
   app.use(async function withDeployment(c, next) {

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { quote } from '../federation/finding.js';
 import { nearest } from '../federation/nearest.js';
 import type { AdminApp, AdminContext } from './context.js';
+import type { Tag } from './document.js';
 import { problemSchema } from './wire.js';
 
 /** What one endpoint is: its contract and its handler side by side. */
@@ -9,7 +10,7 @@ export interface Endpoint {
   readonly method: 'get' | 'post' | 'patch' | 'put' | 'delete';
   /** OpenAPI path below /admin/v1, with `{parameters}`. */
   readonly path: string;
-  readonly tag: string;
+  readonly tag: Tag;
   readonly summary: string;
   readonly description?: string;
   readonly query?: z.ZodObject;
@@ -102,6 +103,7 @@ export function endpoint(
       403: problemOf('The role or the scope of the key does not permit it'),
       ...(names.length && { 404: problemOf('Not found') }),
       ...(method !== 'get' && { 409: problemOf('The state does not permit it'), 422: problemOf('The rules of the federation are not met') }),
+      default: problemOf('Any other failure; with Retry-After when it may pass (503)'),
     },
   });
   app.openapi(route, handler as never);

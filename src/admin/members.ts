@@ -53,7 +53,10 @@ const preflightSchema = z
     intermediate: z.boolean(),
     findings: z.array(z.record(z.string(), z.unknown())),
     waivable: z.array(z.string()).openapi({ description: 'Codes among the errors that an enrolment may waive' }),
-    jwks: z.unknown(),
+    jwks: z
+      .object({ keys: z.array(z.record(z.string(), z.unknown())) })
+      .nullable()
+      .openapi({ description: 'Its public keys; null where none that can be used was seen' }),
   })
   .openapi('Preflight');
 const keysBody = z

@@ -15,6 +15,7 @@ interface Operation {
 }
 interface Document {
   readonly info: { readonly title: string; readonly version: string; readonly description?: string };
+  readonly tags?: readonly { readonly name: string; readonly description: string }[];
   readonly paths: Record<string, Record<string, Operation>>;
   readonly components?: { readonly schemas?: Record<string, unknown> };
 }
@@ -31,9 +32,9 @@ table{border-collapse:collapse}td,th{text-align:left;padding:.15rem 1rem .15rem 
 
 /** The search box, the only script of the page: without it everything is there, and the browser's own search finds it. */
 export const SEARCH_SCRIPT =
-  "const box=document.getElementById('search');const all=[...document.querySelectorAll('details')];box.parentElement.hidden=false;box.addEventListener('input',()=>{const words=box.value.toLowerCase().split(/\\s+/).filter(Boolean);for(const one of all)one.hidden=!words.every((word)=>one.textContent.toLowerCase().includes(word))})";
+  "const box=document.getElementById('search');const all=[...document.querySelectorAll('details')];box.closest('[hidden]').hidden=false;box.addEventListener('input',()=>{const words=box.value.toLowerCase().split(/\\s+/).filter(Boolean);for(const one of all)one.hidden=!words.every((word)=>one.textContent.toLowerCase().includes(word))})";
 /** The digest by which the Content-Security-Policy lets that script run, and no other. */
-export const SEARCH_SCRIPT_HASH = 'sha256-2Ec4MlNBuAO7fK1aj0hr3meNcUN/3ZsGms6tp2GbOII=';
+export const SEARCH_SCRIPT_HASH = 'sha256-JGbDjfkPlQ57dfjXNpGQ1g060M+J44sJ0jAvs+ioCtA=';
 
 const show = (value: unknown): string => JSON.stringify(value, null, 2);
 
@@ -50,7 +51,7 @@ export function viewer(document: Document, base: string) {
   };
   const id = (tag: string) => tag.toLowerCase().replaceAll(/[^a-z]+/g, '-');
   return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${document.info.title}</title><style>${STYLE}</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${document.info.title}</title><style>${raw(STYLE)}</style></head>
 <body>
 <h1>${document.info.title} <small>${document.info.version}</small></h1>
 <p>${document.info.description ?? ''}</p>
@@ -59,6 +60,7 @@ export function viewer(document: Document, base: string) {
 <nav aria-label="Sections">${tags.map((tag) => html`<a href="#${id(tag)}">${tag}</a> `)}<a href="#schemas">Schemas</a></nav>
 ${tags.map(
   (tag) => html`<h2 id="${id(tag)}">${tag}</h2>
+<p>${document.tags?.find(({ name }) => name === tag)?.description ?? ''}</p>
 ${operations.filter(({ operation }) => (operation.tags?.[0] ?? 'Other') === tag).map(({ path, method, operation }) => one(path, method, operation, base, resolve))}`,
 )}
 <h2 id="schemas">Schemas</h2>
@@ -77,7 +79,7 @@ function one(path: string, method: string, operation: Operation, base: string, r
   return html`<details><summary><span class="method">${method.toUpperCase()}</span> <code>${path.replace(base, '')}</code> ${operation.summary ?? ''}</summary><div>
 ${operation.description ? html`<p>${operation.description}</p>` : ''}
 ${operation.parameters?.length ? html`<table><tr><th>Parameter</th><th>In</th><th></th></tr>${operation.parameters.map((parameter) => html`<tr><td><code>${parameter.name}</code>${parameter.required ? ' *' : ''}</td><td>${parameter.in}</td><td>${parameter.description ?? ''}</td></tr>`)}</table>` : ''}
-${body ? html`<p>Body</p><pre>${show(body)}</pre>` : ''}
 <p>Answers: ${Object.entries(operation.responses ?? {}).map(([status, { description }]) => html`<code>${status}</code> ${description ?? ''}; `)}</p>
-<p>Example <small><code>${operation.operationId ?? ''}</code></small></p><pre>${curl}</pre>${answered === undefined ? '' : html`<p>Answer</p><pre>${show(answered)}</pre>`}</div></details>`;
+<p>Example <small><code>${operation.operationId ?? ''}</code></small></p><pre>${curl}</pre>${answered === undefined ? '' : html`<p>Answer</p><pre>${show(answered)}</pre>`}
+${body ? html`<p>Body, by its schema</p><pre>${show(body)}</pre>` : ''}</div></details>`;
 }

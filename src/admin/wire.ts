@@ -361,7 +361,10 @@ export const policyBody = z
     { error: UNWRAPPED },
   )
   .openapi('PolicyInput');
-export const previewBody = policyBody.extend({ member: z.string(), metadata: metadata.optional() }).openapi('PolicyPreviewInput');
+/** Anew rather than extended: extended, it would be all of `PolicyInput` in the contract, which has no room for more. */
+export const previewBody = z
+  .strictObject({ ...policyBody.shape, member: z.string(), metadata: metadata.optional() }, { error: UNWRAPPED })
+  .openapi('PolicyPreviewInput');
 export const policySchema = z
   .object({
     version: z.number().int(),

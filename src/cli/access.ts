@@ -1,3 +1,4 @@
+import { whoAmI } from './answers.js';
 import type { Command } from 'commander';
 import { timeOrDuration } from './kinds.js';
 import { dim, out, printJson, table, talk, when } from './output.js';
@@ -9,7 +10,7 @@ export function accessCommands(program: Command): void {
     .description('who you are on the server')
     .action(async (_options: object, command: Command) => {
       const { client, json } = globals(command);
-      const me = await client.get<{ id: string; role: string; authorities: string[] | null; development: boolean }>('/whoami');
+      const me = await whoAmI(client);
       show(json, me, () =>
         out(`${me.id}  ${me.role}  ${me.authorities?.join(', ') ?? 'all authorities'}  ${dim(client.url + (me.development ? ' (development mode)' : ''))}`),
       );

@@ -1,17 +1,9 @@
-import type { Finding } from '../federation/entry.js';
-import { EXIT, type ExitCode, exitOfStatus } from './exit-codes.js';
+import { readAnswer, saidIn } from './answers.js';
+import { CliError } from './cli-error.js';
+import { EXIT, exitOfStatus } from './exit-codes.js';
 import { whyUnanswered } from './unanswered.js';
 
-export class CliError extends Error {
-  constructor(
-    readonly exitCode: ExitCode,
-    message: string,
-    readonly findings: readonly (Finding & { readonly severity?: string })[] = [],
-    readonly code = 'error',
-  ) {
-    super(message);
-  }
-}
+export { CliError };
 
 export interface Client {
   readonly url: string;
@@ -26,13 +18,6 @@ export interface Target {
   readonly token: string | undefined;
   /** Where the server listens on this machine, when its data folder says so. */
   readonly local?: string | undefined;
-}
-
-interface ProblemBody {
-  readonly code?: string;
-  readonly detail?: string;
-  readonly title?: string;
-  readonly findings?: readonly Finding[];
 }
 
 /** A connection that was idle is closed by the server at the moment it is used again. */
@@ -67,14 +52,14 @@ export function createClient({ url, token, local }: Target): Client {
       throw new CliError(EXIT.unreachable, whyUnanswered(url, error, local), [], 'unreachable');
     });
     if (response.ok) return response;
-    const problem = (await response.json().catch(() => ({}))) as ProblemBody;
-    throw new CliError(exitOfStatus(response.status), problem.detail ?? `the server answered ${response.status}`, problem.findings, problem.code);
+    const { detail, findings, code } = saidIn(await response.json().catch(() => undefined));
+    throw new CliError(exitOfStatus(response.status), detail ?? `the server answered ${response.status}`, findings, code);
   }
   return {
     url,
-    get: async <T>(path: string) => (await (await call('GET', path)).json()) as T,
+    get: async <T>(path: string) => (await readAnswer(url, await call('GET', path))) as T,
     send: async <T>(method: string, path: string, body?: unknown, headers?: Record<string, string>, repeatable?: boolean) =>
-      (await (await call(method, path, body, headers, repeatable)).json()) as T,
+      (await readAnswer(url, await call(method, path, body, headers, repeatable))) as T,
     async *stream(path) {
       yield* ((await call('GET', path)).body ?? []) as AsyncIterable<Uint8Array>;
     },

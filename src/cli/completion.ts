@@ -6,7 +6,13 @@ import { multiline, out } from './output.js';
 interface Place {
   /** `member enroll`. */
   readonly path: string;
-  readonly words: readonly { readonly word: string; readonly about: string }[];
+  readonly words: readonly Word[];
+}
+interface Word {
+  readonly word: string;
+  readonly about: string;
+  /** An option with a value, which may be a file. */
+  readonly valued?: boolean;
 }
 
 /** What may stand next, at the program and at each of its commands. */
@@ -14,14 +20,14 @@ function places(command: Command, path: readonly string[] = []): readonly Place[
   const own = [...command.options, ...(command.parent ? rootOf(command).options : [])].filter(({ hidden, long }) => !hidden && long);
   const words = [
     ...command.commands.map((one) => ({ word: one.name(), about: one.description() })),
-    ...own.map(({ long, description }) => ({ word: long ?? '', about: description })),
+    ...own.map(({ long, description, required, optional }) => ({ word: long ?? '', about: description, valued: required || optional })),
     { word: '--help', about: 'show help' },
   ];
   return [{ path: path.join(' '), words }, ...command.commands.flatMap((one) => places(one, [...path, one.name()]))];
 }
 const rootOf = (command: Command): Command => (command.parent ? rootOf(command.parent) : command);
 
-const short = (about: string): string => (about.split(/[.;:]/)[0] ?? '').replace(/[^\p{L}\p{N} ,()<>/-]/gu, '').trim();
+const short = (about: string): string => (about.split(/[.;:](?:\s|$)/)[0] ?? '').replace(/[^\p{L}\p{N} ,()<>/_.=’'-]/gu, '').trim();
 const cases = (all: readonly Place[]): string =>
   all.map(({ path, words }) => `    '${path}') words='${words.map(({ word }) => word).join(' ')}' ;;`).join('\n');
 
@@ -51,23 +57,31 @@ autoload -U +X bashcompinit && bashcompinit
 ${BASH(all)}`;
 
 const fishQuoted = (text: string): string => `'${text.replace(/[\\']/g, '\\$&')}'`;
+/** As in bash: words that name no place are passed over. Files are offered where no command stands next. */
 const FISH = (all: readonly Place[]) =>
   [
-    'complete -c holdfast -f',
-    ...all.flatMap(({ path, words }) =>
-      words.map(({ word, about }) => {
-        const below = words.filter((one) => !one.word.startsWith('-')).map((one) => one.word);
-        const seen = path
-          .split(' ')
-          .filter(Boolean)
-          .map((one) => `__fish_seen_subcommand_from ${one}`);
-        const when = [
-          ...(seen.length ? seen : ['__fish_use_subcommand']),
-          ...(below.length && seen.length && !word.startsWith('-') ? [`not __fish_seen_subcommand_from ${below.join(' ')}`] : []),
-        ].join('; and ');
-        return `complete -c holdfast -n ${fishQuoted(when)} ${word.startsWith('--') ? `-l ${word.slice(2)}` : `-a ${word}`} -d ${fishQuoted(short(about))}`;
-      }),
-    ),
+    `function __holdfast_at
+  set -l words (commandline -opc)
+  set -e words[1]
+  set -l path
+  for word in $words
+    if contains -- (string join ' ' -- $path $word) ${all.flatMap(({ path }) => (path ? [fishQuoted(path)] : [])).join(' ')}
+      set -a path $word
+    end
+  end
+  set -l at (string join ' ' -- $path)
+  test "$at" = "$argv[1]"
+end`,
+    ...all.flatMap(({ path, words }) => {
+      const here = `complete -c holdfast -n ${fishQuoted(`__holdfast_at ${fishQuoted(path)}`)}`;
+      return [
+        ...(words.some(({ word }) => !word.startsWith('-')) ? [`${here} -f`] : []),
+        ...words.map(
+          ({ word, about, valued }) =>
+            `${here} ${word.startsWith('--') ? `-l ${word.slice(2)}${valued ? ' -r' : ''}` : `-a ${word}`} -d ${fishQuoted(short(about))}`,
+        ),
+      ];
+    }),
   ].join('\n');
 
 const SHELLS: Readonly<Record<string, (all: readonly Place[]) => string>> = { bash: BASH, zsh: ZSH, fish: FISH };

@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseJson } from '../federation/strict-json.js';
 import { readUrl } from '../federation/read-url.js';
 import { CliError } from './client.js';
@@ -29,6 +30,8 @@ export function readContexts(): Contexts {
   const file = contextsFile();
   if (!existsSync(file)) return { current: null, contexts: {} };
   const wrong = new CliError(EXIT.usage, `${file} is no file of contexts; remove it and sign in again: holdfast login --url <url>`, [], 'contexts_damaged');
+  if ((statSync(file).mode & 0o077) !== 0 && process.platform !== 'win32')
+    throw new CliError(EXIT.usage, `${file} holds API keys, and others may read or write it: chmod 600 ${file}`, [], 'contexts_open');
   const json = parseJson(readFileSync(file, 'utf8'), file);
   if (!json.ok) throw wrong;
   const { current = null, contexts } = (json.value ?? {}) as Partial<Contexts>;
@@ -37,14 +40,47 @@ export function readContexts(): Contexts {
   return { current, contexts };
 }
 
-/** Whole or not at all, and readable by its owner only. */
-export function writeContexts(all: Contexts): void {
+/** Names that a person can type, and that no terminal obeys. */
+const NAME = /^[\p{L}\p{N}[][\p{L}\p{N}._:@[\]-]{0,199}$/u;
+/** Longer than anybody who holds the file needs; what is older was left by a process that was killed. */
+const LEFT_MS = 10_000;
+
+/**
+ * Read, decide, write: one process at a time, whole or not at all, readable by its owner only. The new file is the lock, and
+ * comes into being where there was none: a link that somebody has put there is not followed.
+ * @throws CliError
+ */
+export async function changeContexts(change: (all: Contexts) => Contexts): Promise<void> {
   const file = contextsFile();
+  const next = `${file}.new`;
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const partial = `${file}.${process.pid}`;
-  writeFileSync(partial, `${JSON.stringify(all, null, 2)}\n`, { mode: 0o600 });
-  chmodSync(partial, 0o600);
-  renameSync(partial, file);
+  for (let turn = 0; !made(next); turn++) {
+    const since = lstatSync(next, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (Date.now() - since > LEFT_MS) rmSync(next, { force: true });
+    else if (turn > 100) throw new CliError(EXIT.conflict, `another process is changing ${file}; try again`, [], 'contexts_busy');
+    else await sleep(50);
+  }
+  try {
+    const all = change(readContexts());
+    const [bad] = Object.keys(all.contexts).filter((name) => !NAME.test(name));
+    if (bad !== undefined)
+      throw new CliError(EXIT.usage, `${bad} is no name for a context: letters, digits, and . _ : @ - between them`, [], 'no_context_name');
+    writeFileSync(next, `${JSON.stringify(all, null, 2)}\n`);
+    renameSync(next, file);
+  } catch (error) {
+    rmSync(next, { force: true });
+    throw error;
+  }
+}
+
+function made(file: string): boolean {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
 }
 
 /** @throws CliError */

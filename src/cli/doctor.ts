@@ -1,8 +1,10 @@
 import { connect } from 'node:tls';
 import type { Command } from 'commander';
+import { z } from 'zod';
 import { entityConfigurationUrl } from '../federation/entry.js';
 import { type Client, CliError } from './client.js';
 import { EXIT } from './exit-codes.js';
+import { isUnforeseen, unforeseen } from './answers.js';
 import { decode } from './inspect.js';
 import { clean, dim, green, out, red, talk, when, yellow } from './output.js';
 import { globals, type Page, path, show } from './shell.js';
@@ -23,7 +25,13 @@ const SOON = 14 * DAY;
 
 const now = (): number => Math.floor(Date.now() / 1000);
 const said = (error: unknown): string =>
-  error instanceof Error && error.cause instanceof Error ? error.cause.message : error instanceof Error ? error.message : String(error);
+  isUnforeseen(error)
+    ? unforeseen(error)
+    : error instanceof Error && error.cause instanceof Error
+      ? error.cause.message
+      : error instanceof Error
+        ? error.message
+        : String(error);
 const get = (url: string): Promise<Response> => fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS), redirect: 'manual' });
 
 /** How soon a moment is: told two weeks ahead. */
@@ -56,11 +64,14 @@ async function certificateLine(origin: string): Promise<Line> {
   }
 }
 
+const readiness = z.object({ checks: z.record(z.string(), z.string()) });
+
 async function serverLines(url: string): Promise<readonly Line[]> {
   const before = now();
   const answer = await get(`${url}/readyz`);
   const after = now();
-  const { checks = {} } = (await answer.json().catch(() => ({}))) as { checks?: Readonly<Record<string, string>> };
+  const read = readiness.safeParse(await answer.json().catch(() => undefined));
+  const checks = read.success ? read.data.checks : {};
   const bad = Object.entries(checks).filter(([, one]) => one !== 'ok');
   const lines: Line[] = bad.map(([name, state]) => ({
     level: 'error',
@@ -70,9 +81,14 @@ async function serverLines(url: string): Promise<readonly Line[]> {
   }));
   if (bad.length === 0)
     lines.push(
-      answer.ok
+      answer.ok && read.success
         ? { level: 'ok', what: 'ready', detail: `${url} is ready` }
-        : { level: 'error', what: 'ready', detail: `${url}/readyz answers ${answer.status}`, fix: 'is this the server, or something in front of it?' },
+        : {
+            level: 'error',
+            what: 'ready',
+            detail: `${url}/readyz answers ${answer.status}${answer.ok ? ', but not as Holdfast does' : ''}`,
+            fix: 'is this the server, or something in front of it?',
+          },
     );
   const date = Math.floor(Date.parse(answer.headers.get('date') ?? '') / 1000);
   if (Number.isNaN(date))

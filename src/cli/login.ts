@@ -1,8 +1,9 @@
 import { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { readUrl } from '../federation/read-url.js';
+import { whoAmI } from './answers.js';
 import { CliError, createClient } from './client.js';
-import { contextNamed, contextsFile, readContexts, writeContexts } from './contexts.js';
+import { contextNamed, contextsFile, readContexts, changeContexts } from './contexts.js';
 import { EXIT } from './exit-codes.js';
 import { readInput } from './input.js';
 import { ask, green, out, table, talk } from './output.js';
@@ -47,22 +48,22 @@ function originOf(url: string | undefined): string {
 async function login(name: string | undefined, options: { readonly tokenFile?: string }, command: Command): Promise<void> {
   const url = originOf(command.optsWithGlobals<{ url?: string }>().url ?? (process.env['HOLDFAST_URL'] || undefined));
   const token = await tokenFrom(options.tokenFile);
-  const me = await createClient({ url, token }).get<{ id: string; role: string }>('/whoami');
-  const { contexts } = readContexts();
+  const me = await whoAmI(createClient({ url, token }));
   const at = name ?? new URL(url).host;
-  writeContexts({ current: at, contexts: { ...contexts, [at]: { url, token } } });
+  await changeContexts(({ contexts }) => ({ current: at, contexts: { ...contexts, [at]: { url, token } } }));
   show(isJson(command), { context: at, url, id: me.id, role: me.role, file: contextsFile() }, () =>
     talk(`${green('Signed in')} at ${url} as ${me.id} (${me.role}); context ${at} is in use. The key is kept in ${contextsFile()}`),
   );
 }
 
-function logout(name: string | undefined, _options: object, command: Command): void {
-  const { current, contexts } = readContexts();
-  const at = name ?? current;
+async function logout(name: string | undefined, _options: object, command: Command): Promise<void> {
+  const at = name ?? readContexts().current;
   if (at === null) throw new CliError(EXIT.usage, 'which context? There is none in use: holdfast context list', [], 'no_such_context');
-  contextNamed(at, { current, contexts });
-  const { [at]: _gone, ...rest } = contexts;
-  writeContexts({ current: current === at ? null : current, contexts: rest });
+  await changeContexts((all) => {
+    contextNamed(at, all);
+    const { [at]: _gone, ...rest } = all.contexts;
+    return { current: all.current === at ? null : all.current, contexts: rest };
+  });
   show(isJson(command), { context: at, removed: true }, () =>
     talk(`The key of ${at} is kept here no longer. It is still in force: holdfast api-key revoke <id> ends it`),
   );
@@ -101,10 +102,9 @@ export function contextCommands(program: Command): void {
   context
     .command('use <name>')
     .description('use it where nothing else says which')
-    .action((name: string, _options: object, command: Command) => {
-      const all = readContexts();
-      const { url } = contextNamed(name, all);
-      writeContexts({ ...all, current: name });
+    .action(async (name: string, _options: object, command: Command) => {
+      const { url } = contextNamed(name, readContexts());
+      await changeContexts((all) => ({ ...all, current: contextNamed(name, all) && name }));
       show(isJson(command), { context: name, url }, () => talk(`${name} is in use: ${url}`));
     });
   context

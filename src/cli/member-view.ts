@@ -23,13 +23,14 @@ export const base = (authority: string, ...more: string[]) => path('authorities'
 
 export function describe(member: MemberView): void {
   out(`${clean(member.entity_id)}  ${color(member.state)}`);
-  out(`  id        ${member.id}`);
-  out(`  types     ${member.entity_types.join(', ') || '—'}${member.intermediate ? ' (intermediate)' : ''}`);
-  if (member.organization_id !== null) out(`  organization  ${clean(member.organization ?? member.organization_id)}`);
-  out(`  keys      ${member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', ')}`);
-  if (member.state_reason) out(`  reason    ${clean(member.state_reason)}`);
-  out(`  enrolled  ${when(member.created_at)}`);
-  out(`  version   ${member.v}`);
+  const row = (name: string, text: string) => out(`  ${name.padEnd(12)}  ${text}`);
+  row('id', member.id);
+  row('types', `${member.entity_types.join(', ') || '—'}${member.intermediate ? ' (intermediate)' : ''}`);
+  if (member.organization_id !== null) row('organization', member.organization ?? member.organization_id);
+  row('keys', member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', '));
+  if (member.state_reason) row('reason', member.state_reason);
+  row('enrolled', when(member.created_at));
+  row('version', String(member.v));
 }
 
 export const DOMAIN_CONTROL = 'how it shows that it may use its domain: "well-known" (a token under its host), or the reason why you vouch for it';

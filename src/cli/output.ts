@@ -130,7 +130,7 @@ export function when(seconds: number | null | undefined, now = Math.floor(Date.n
         : away < 172_800
           ? [Math.round(away / 3600), 'h']
           : [Math.round(away / 86_400), 'd'];
-  return `${text} (${seconds >= now ? `in ${n} ${unit}` : `${n} ${unit} ago`})`;
+  return away === 0 ? `${text} (now)` : `${text} (${seconds > now ? `in ${n} ${unit}` : `${n} ${unit} ago`})`;
 }
 
 let wide = false;

@@ -57,7 +57,8 @@ async function whyNot(probe: Promise<boolean>): Promise<string | undefined> {
   }
 }
 
-const chain = (error: unknown): string =>
+/** What an error says, and what it says it came from. */
+export const chain = (error: unknown): string =>
   error instanceof Error ? [error.message, ...(error.cause === undefined ? [] : [chain(error.cause)])].join(': ') : String(error);
 
 async function check(deployment: Deployment): Promise<Readiness> {

@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander';
+import { isUnforeseen, unforeseen } from '../cli/answers.js';
 import { CliError } from '../cli/client.js';
 import { EXIT, type ExitCode } from '../cli/exit-codes.js';
 import { multiline, printError, red, showFindings, talk } from '../cli/output.js';
@@ -42,6 +43,7 @@ const toldOf = (error: unknown): Told => {
   // The same mistake ends the same way, whether a server or this process refused it.
   if (error instanceof Refusal) return { exit: EXIT_OF[error.code], code: error.code, detail, findings: error.findings };
   if (error instanceof ConfigError) return { exit: EXIT.usage, code: 'configuration', detail, findings: [] };
+  if (isUnforeseen(error)) return { exit: EXIT.refused, code: 'unforeseen', detail: unforeseen(error), findings: [] };
   return {
     exit: error instanceof DamagedDatabase ? EXIT.findings : EXIT.refused,
     code: error instanceof DamagedDatabase ? 'damaged' : 'error',

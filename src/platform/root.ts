@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { ADMIN_BASE } from '../admin/app.js';
-import type { Readiness } from './health.js';
+import { chain, onChange, type Readiness } from './health.js';
 
 interface Fetcher {
   fetch(request: Request, env?: object): Response | Promise<Response>;
@@ -8,22 +8,27 @@ interface Fetcher {
 
 /**
  * Which app answers a request. Plain string comparison in front of the apps: the public plane is the hot path.
- * @param readiness undefined where the process cannot know (public-only)
+ * @param tell why the process is not ready, and that it is again, whenever that changes: for the log, whoever asks is not told
  */
 export function createRoot({
   admin,
   publicApp,
   readiness,
+  tell = () => undefined,
 }: {
   readonly admin: Fetcher | undefined;
   readonly publicApp: Fetcher;
   readonly readiness: (env: object) => Promise<Readiness>;
+  readonly tell?: (found: Readiness) => void;
 }) {
+  const told = onChange(tell);
   const health = new Hono<{ Bindings: object }>();
   health.get('/healthz', (c) => c.json({ status: 'ok' }, 200, { 'cache-control': 'no-store' }));
   health.get('/readyz', async (c) => {
     // What cannot even be looked at is not ready: a store that does not answer, a start that failed.
-    const { ready, checks } = await readiness(c.env).catch((): Readiness => ({ ready: false, checks: { store: 'failing' } }));
+    const { ready, checks } = told(
+      await readiness(c.env).catch((error: unknown): Readiness => ({ ready: false, checks: { store: 'failing' }, reasons: { store: chain(error) } })),
+    );
     return c.json({ status: ready ? 'ready' : 'not ready', checks }, ready ? 200 : 503, { 'cache-control': 'no-store' });
   });
   return (request: Request, env: object = {}): Response | Promise<Response> => {

@@ -95,6 +95,7 @@ const root = createRoot({
   admin: createAdminApp((env) => instanceOf(env as Bindings).deployment()),
   publicApp: createPublicApp<Bindings>((env) => instanceOf(env).public),
   readiness: async (env) => readiness(await instanceOf(env as Bindings).deployment()),
+  tell: ({ ready, reasons }) => console.error(JSON.stringify(ready ? { level: 'info', msg: 'ready again' } : { level: 'warn', reasons, msg: 'not ready' })),
 });
 
 /** Artefacts signed per cron tick: a tick has a bounded number of queries. */

@@ -72,6 +72,7 @@ it('the API page: an example of each operation, a search box by one script of ou
   expect(policy).toContain(`script-src '${SEARCH_SCRIPT_HASH}'`);
   expect(text.match(/<script/g)).toHaveLength(1);
   expect(text).toContain(`<script>${SEARCH_SCRIPT}</script>`);
+  expect(/<style>(.*?)<\/style>/s.exec(text)?.[1], 'as it is, not escaped').toContain('details>div{');
   expect(text).not.toMatch(/src=|@import|url\(/);
   expect(text).toContain('postAuthorityMemberSuspend');
   expect(text.match(/curl -H/g)?.length).toBeGreaterThan(80);

@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, lutimesSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { changeContexts, readContexts } from '../../src/cli/contexts.js';
 import { command as run } from '../support/node/command.js';
 import { MAIN, tempFolder } from '../support/process.js';
 
@@ -110,6 +111,74 @@ describe('contexts', () => {
   });
 });
 
+describe('the file of contexts', () => {
+  it('is changed by one at a time, follows no link, is refused when others may read it, and takes names that can be typed', async () => {
+    const { folder, file, cli, key } = config();
+    const { url, token } = await knowing('key-of-many');
+    const login = (name: string) => cli(['login', name, '--url', url, '--token-file', key(token)]);
+    expect((await login('first')).code).toBe(0);
+    vi.stubEnv('XDG_CONFIG_HOME', folder);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const names = Array.from({ length: 12 }, (_, n) => `n${n}`);
+    await Promise.all(names.map((name) => changeContexts((all) => ({ ...all, contexts: { ...all.contexts, [name]: { url, token } } }))));
+    expect(Object.keys(readContexts().contexts).sort()).toEqual(['first', ...names].sort());
+
+    const elsewhere = join(folder, 'elsewhere');
+    for (const planted of [`${file}.new`, `${file}.${process.pid}`]) {
+      symlinkSync(elsewhere, planted);
+      lutimesSync(planted, 1, 1);
+    }
+    expect((await login('second')).code).toBe(0);
+    expect(existsSync(elsewhere)).toBe(false);
+    expect([statSync(file).mode & 0o777, lstatSync(file).isFile()]).toEqual([0o600, true]);
+
+    for (const name of ['__proto__', 'a\u001b[2J', 'a b', '']) expect((await login(name)).code, name).toBe(2);
+    expect(readFileSync(file, 'utf8')).toContain('"second"');
+    expect(existsSync(`${file}.new`)).toBe(false);
+    chmodSync(file, 0o644);
+    expect(await cli(['context', 'list'])).toMatchObject({ code: 2, stderr: expect.stringContaining(`chmod 600 ${file}`) });
+  });
+  it('keeps no key for what is no server of ours, and no command takes its answers for one', async () => {
+    const { file, cli, key } = config();
+    const bodies = [
+      '<html>sign in</html>',
+      '{}',
+      'null',
+      '[]',
+      '{"items":"x"}',
+      '{"items":[null]}',
+      '{"detail":{},"code":7,"findings":"x"}',
+      '{"findings":[null,{}]}',
+    ];
+    let at = { status: 200, body: '' };
+    const server = createServer((_request, response) => {
+      if (at.body === 'cut') response.writeHead(200, { 'content-length': '100' }).write('{"items":[', () => response.destroy());
+      else response.writeHead(at.status).end(at.body);
+    }).listen(0, '127.0.0.1');
+    await new Promise((done) => server.once('listening', done));
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const env = { HOLDFAST_URL: url, HOLDFAST_ADMIN_TOKEN: 'a-token-of-many-letters' };
+    for (at of [200, 422].flatMap((status) => bodies.map((body) => ({ status, body })))) {
+      const told = [await cli(['login', '--url', url, '--token-file', key('k')]), await cli(['whoami'], env), await cli(['member', 'list'], env)];
+      expect(
+        told.map(({ code }) => code === (at.status === 200 ? 1 : 4)),
+        JSON.stringify(at),
+      ).toEqual([true, true, true]);
+      for (const { stdout, stderr } of told) {
+        expect(stdout).toBe('');
+        expect(stderr).toMatch(at.status === 200 ? /not as Holdfast does|not what this version expects/ : /the server answered 422/);
+        expect(stderr).not.toMatch(/\n {4}at |object Object|undefined {2}/);
+      }
+    }
+    at = { status: 200, body: 'cut' };
+    expect(await cli(['member', 'list'], env)).toMatchObject({ code: 3, stderr: expect.stringContaining('broke off') });
+    at = { status: 200, body: '<html>' };
+    expect((await cli(['doctor'], env)).stdout).toContain('/readyz answers 200, but not as Holdfast does');
+    expect(existsSync(file)).toBe(false);
+  });
+});
+
 describe('completion', () => {
   it('of bash: commands, commands below them, options, past an identifier too', async () => {
     const { stdout } = await run(['completion', 'bash']);
@@ -126,7 +195,24 @@ describe('completion', () => {
   it('of zsh and fish is made of the same commands; another shell is told', async () => {
     expect((await run(['completion', 'zsh'])).stdout).toMatch(/^#compdef holdfast\n/);
     const fish = (await run(['completion', 'fish'])).stdout;
-    expect(fish).toMatch(/__fish_seen_subcommand_from member.*-a suspend/);
+    expect(fish).toContain("complete -c holdfast -n '__holdfast_at \\'member\\'' -a suspend");
+    expect(fish, 'a value may be a file').toContain("complete -c holdfast -n '__holdfast_at \\'member enroll\\'' -l jwks -r -d");
+    expect(fish, 'names keep their underscores').toContain('HOLDFAST_DATA');
+    if (spawnSync('fish', ['--version']).status !== 0) return;
+    const completions = join(tempFolder(), 'holdfast.fish');
+    writeFileSync(completions, fish);
+    const complete = (typed: string) => {
+      const script = `source ${completions}; complete -C '${typed}'`;
+      return spawnSync('fish', ['--no-config', '-c', script], { encoding: 'utf8' })
+        .stdout.split('\n')
+        .flatMap((line) => line.split('\t')[0] || []);
+    };
+    expect(complete('holdfast mem')).toEqual(['member']);
+    expect(complete('holdfast --authority main member sus')).toEqual(['suspend']);
+    expect(complete('holdfast member suspend https://rp.example.org --rea')).toEqual(['--reason']);
+    expect(complete('holdfast mark type rec')).toEqual(['recognize']);
+    expect(complete('holdfast member import packag')).toEqual(['package.json', 'package-lock.json']);
+    expect(complete('holdfast member packag')).toEqual([]);
     expect(await run(['completion', 'tcsh'])).toMatchObject({ code: 2, stderr: expect.stringContaining('bash, zsh, fish') });
   });
 });

@@ -11,7 +11,7 @@ import { unconfirmed } from '../../store/standing.js';
 import type { Config } from '../config.js';
 import { groundOf, noteListening, type NodeDeployment, openAnswering } from '../deployment.node.js';
 import { openFirst } from '../open-first.node.js';
-import { onChange, readiness } from '../health.js';
+import { readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
 import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
 import { createRoot } from '../root.js';
@@ -83,8 +83,12 @@ async function startBehind(
   const admin = createAdminApp(() => deployment);
   const metrics =
     config.metricsPort === undefined ? undefined : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age });
-  const told = onChange(({ ready, reasons }) => (ready ? log.info('ready again') : log.warn({ reasons }, 'not ready')));
-  const root = createRoot({ admin, publicApp, readiness: () => readiness(deployment).then(told) });
+  const root = createRoot({
+    admin,
+    publicApp,
+    readiness: () => readiness(deployment),
+    tell: ({ ready, reasons }) => (ready ? log.info('ready again') : log.warn({ reasons }, 'not ready')),
+  });
   open(measure(logRequests(log, root), metrics));
   if (!config.development && !config.tls) noteListening(config.data, config.host, listening.port);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;

@@ -1,0 +1,31 @@
+/** What the parts of the API are about, by the name that its operations carry. */
+export const TAGS = {
+  Authorities: 'Trust anchors and intermediates of this deployment: their settings, and what stops one of them at once.',
+  Keys: 'Signing keys of an authority: made, published ahead, activated, retired, revoked.',
+  Members: 'Immediate Subordinates: enrolled, approved, suspended, revoked; what is published about each.',
+  Organizations: 'The legal bodies that members belong to.',
+  'Import and export': 'Many members at a time.',
+  Policies: 'Metadata policies and constraints: drafted, replayed against members, published.',
+  'Trust marks': 'Types, grants and delegations of trust marks, and those that an authority holds itself.',
+  Resolving: 'Anchors, what was found below them, and how entities were judged.',
+  Watching: 'What looks at the configurations of members have shown.',
+  Jobs: 'Long work: how far it is, and how it ended.',
+  Events: 'The audit trail: who did what, in a hash chain.',
+  Access: 'API keys, and who is asking.',
+  Deployment: 'The clock, and what counts for all authorities.',
+  Restore: 'A restored history, and its confirmation.',
+} as const;
+export type Tag = keyof typeof TAGS;
+
+/** What is said of the contract as a whole. */
+export const ABOUT = {
+  openapi: '3.1.0',
+  servers: [{ url: '/', description: 'The server that this document comes from' }],
+  info: {
+    title: 'Holdfast admin API',
+    version: '1',
+    description: 'Enrol members, run authorities and their keys, policies and jobs. Errors are RFC 9457 problem details with a stable code.',
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+  },
+  tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+};
