@@ -23,7 +23,8 @@ describe('the signed head', () => {
     const { seq, hash } = await ofDatabase(d);
     expect(part(answer.text, 0)).toMatchObject({ typ: 'holdfast-head+jwt', kid: (await d.admin('GET', '/authorities/main/keys')).json.items[0].kid });
     const [deployment] = await d.rows(DEPLOYMENT_HEAD);
-    expect(part(answer.text, 1)).toEqual({ iss: ANCHOR, iat: NOW, seq, hash, state: 'active', deployment });
+    const [audit] = await d.rows('SELECT kid FROM audit_key');
+    expect(part(answer.text, 1)).toEqual({ iss: ANCHOR, iat: NOW, seq, hash, state: 'active', deployment, audit_key: audit?.['kid'] });
     expect(await fsck(d.deployment)).toEqual([]);
     for (let n = 0; n < 3; n++) await turn(d);
     expect((await d.public('/head')).text).toBe(answer.text);

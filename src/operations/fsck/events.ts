@@ -1,7 +1,8 @@
 import { and, asc, eq, getTableColumns, gt } from 'drizzle-orm';
 import { cellText } from '../../store/conditions.js';
 import type { Database } from '../../store/database.js';
-import { EMPTY_HEAD, eventHash } from '../../store/event.js';
+import { whyChanged } from '../../audit/event-hash.js';
+import { EMPTY_HEAD } from '../../store/event.js';
 import { apiKey, artefact, event } from '../../store/schema.js';
 import { hashAt } from '../../store/known-heads.js';
 import { DEPLOYMENT } from '../call.js';
@@ -12,11 +13,11 @@ const PAGE = 1000;
 const ROW = { ...getTableColumns(event), detail: cellText(event.detail), artefacts: cellText(event.artefacts) };
 type Read = Omit<typeof event.$inferSelect, 'detail' | 'artefacts'> & { readonly detail: string; readonly artefacts: string };
 
-function hashOf(row: Read): string | undefined {
+function changed(row: Read): string | undefined {
   try {
-    return eventHash({ ...row, detail: JSON.parse(row.detail), artefacts: JSON.parse(row.artefacts) });
+    return whyChanged({ ...row, detail: JSON.parse(row.detail), artefacts: JSON.parse(row.artefacts) });
   } catch {
-    return undefined;
+    return 'its content does not have its hash';
   }
 }
 
@@ -33,7 +34,8 @@ export async function checkEvents(db: Database, authorityId: string, add: Add, r
     for (const row of rows) {
       if (row.seq !== head.seq + 1) add('event_gap', `event ${row.seq}`, `event ${head.seq + 1} is missing`);
       else if (row.prevHash !== head.hash) add('event_hash', `event ${row.seq}`, 'it does not follow from the event before it');
-      if (hashOf(row) !== row.hash) add('event_hash', `event ${row.seq}`, 'its content does not have its hash');
+      const why = changed(row);
+      if (why !== undefined) add('event_hash', `event ${row.seq}`, why);
       head = { seq: row.seq, hash: row.hash };
     }
     report(head.seq);
