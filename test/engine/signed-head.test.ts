@@ -143,7 +143,8 @@ describe('the head of an authority that stopped', () => {
     await d.execute("DELETE FROM event WHERE type = 'authority.halted'");
     await d.execute("UPDATE authority SET state = 'active', cut = 0");
     expect(await d.rows('SELECT count(*) AS n FROM event')).toEqual(events);
-    expect((await fsck(d.deployment)).map(({ where }) => where)).toEqual([
+    // Beside what else misses them: checkpoints, and private parts.
+    expect((await fsck(d.deployment)).filter(({ code }) => code.startsWith('event_') && code !== 'event_private').map(({ where }) => where)).toEqual([
       expect.stringMatching(/^event/),
       expect.stringMatching(/^event/),
       expect.stringMatching(/^event/),

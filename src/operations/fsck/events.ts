@@ -2,6 +2,8 @@ import { and, asc, eq, getTableColumns, gt } from 'drizzle-orm';
 import { cellText } from '../../store/conditions.js';
 import type { Database } from '../../store/database.js';
 import { whyChanged } from '../../audit/event-hash.js';
+import { commitmentOf } from '../../audit/private-part.js';
+import { adriftCheckpoints, eachPart, lostParts } from '../../store/proofs.js';
 import { EMPTY_HEAD } from '../../store/event.js';
 import { apiKey, artefact, event } from '../../store/schema.js';
 import { hashAt } from '../../store/known-heads.js';
@@ -10,6 +12,7 @@ import { headSaid } from '../restore/signed-head.js';
 import type { Add } from './damage.js';
 
 const PAGE = 1000;
+const TOLD = 100;
 const ROW = { ...getTableColumns(event), detail: cellText(event.detail), artefacts: cellText(event.artefacts) };
 type Read = Omit<typeof event.$inferSelect, 'detail' | 'artefacts'> & { readonly detail: string; readonly artefacts: string };
 
@@ -43,6 +46,28 @@ export async function checkEvents(db: Database, authorityId: string, add: Add, r
     if (head.seq === 0 && (authorityId !== DEPLOYMENT || (await db.select({ id: apiKey.id }).from(apiKey).limit(1)).length > 0))
       add('event_gap', 'event 1', 'it is missing, and so is every event after it');
     return;
+  }
+}
+
+/** Words are those that were committed to, and each checkpoint names an event that stands there. */
+export async function checkProofs(db: Database, authorityId: string, add: Add): Promise<void> {
+  await eachPart(db, authorityId, ({ seq, salt, payload, erasedSeq, commitment }) => {
+    const where = `event ${seq}`;
+    if (commitment === null) add('event_private', where, 'it has a private part that its hash knows nothing of');
+    else if (salt !== null && payload !== null) {
+      if (!fits({ salt, payload }, commitment)) add('event_private', where, 'its private part is not the one that was committed to');
+    } else if (erasedSeq === null) add('event_private', where, 'its private part is gone, and no event tells of it');
+  });
+  for (const seq of await lostParts(db, authorityId, TOLD)) add('event_private', `event ${seq}`, 'its private part is gone');
+  for (const { n, seq } of await adriftCheckpoints(db, authorityId, TOLD))
+    add('checkpoint', `checkpoint ${n}`, `it names event ${seq}, and the chain does not have it`);
+}
+
+function fits(part: { readonly salt: string; readonly payload: string }, commitment: string): boolean {
+  try {
+    return commitmentOf(part) === commitment;
+  } catch {
+    return false;
   }
 }
 

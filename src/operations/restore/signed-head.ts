@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm';
 import { z } from 'zod';
+import { CHECKPOINT_TYP, type Checkpoint, readCheckpoint, whyNotSigned } from '../../audit/checkpoint.js';
 import { type JwkSet, limits, parseJws, signJws, verifyJws } from '../../federation/entry.js';
 import { putArtefacts, type NewArtefact, whileStill } from '../../store/bulk.js';
 import { auditKeysOf } from '../../store/checkpoints.js';
@@ -8,6 +9,7 @@ import { readHead } from '../../store/change.js';
 import type { Head } from '../../store/event.js';
 import { artefact, authority, AUTHORITY_STATES } from '../../store/schema.js';
 import { signedWithLastKey } from '../artefacts/last-keys.js';
+import { auditJwks } from '../audit/audit-keys.js';
 import { artefactOf, type Issuer, issuerOf } from '../artefacts/publish.js';
 import { DEPLOYMENT, type Deployment } from '../call.js';
 import { Refusal } from '../refusal.js';
@@ -122,13 +124,28 @@ function readUnverified(compact: string) {
  * @throws Refusal invalid_request
  */
 export async function readSignedHead(db: Database, compact: string): Promise<KnownHead> {
+  const checkpoint = readCheckpoint(compact);
+  if (checkpoint) return knownBy(db, checkpoint);
   const claims = readUnverified(compact);
-  if (!claims) throw new Refusal('invalid_request', `this is no signed head; give what <authority>/head serves, a JWT with the type ${HEAD_TYP}`);
+  if (!claims)
+    throw new Refusal(
+      'invalid_request',
+      `this is no signed head and no checkpoint; give what <authority>/head or <authority>/checkpoints/latest serves, a JWT with the type ${HEAD_TYP} or ${CHECKPOINT_TYP}`,
+    );
   const [row] = await db.select({ id: authority.id }).from(authority).where(eq(authority.entityId, claims.iss)).limit(1);
   const keys = row ? (await authorityKeys(db, row.id)).filter(({ kid }) => kid === claims.jws.header.kid).map(({ jwk }) => jwk) : [];
   if (keys.length && !(await verifyJws(claims.jws, { keys } as JwkSet)).ok)
     throw new Refusal('invalid_request', `the signed head of ${claims.iss} does not verify with the key it names: it was changed`);
   return { authority: claims.iss, seq: claims.seq, hash: claims.hash, signedAt: claims.iat, deployment: claims.deployment };
+}
+
+/** A checkpoint says the same, signed by the audit key. @throws Refusal invalid_request */
+async function knownBy(db: Database, checkpoint: Checkpoint): Promise<KnownHead> {
+  const { iss, seq, head, iat, deployment } = checkpoint;
+  const [row] = await db.select({ id: authority.id }).from(authority).where(eq(authority.entityId, iss)).limit(1);
+  const why = row && (await whyNotSigned(checkpoint, auditJwks(await auditKeysOf(db, row.id))));
+  if (why === 'signature') throw new Refusal('invalid_request', `the checkpoint of ${iss} does not verify with the key it names: it was changed`);
+  return { authority: iss, seq, hash: head, signedAt: iat, deployment };
 }
 
 /** What a stored signed head says, for whoever checks it. */

@@ -216,7 +216,14 @@ export function openPostgres(
     const heads = new Map(expect);
     const at = now();
     const chained = group.map((one) => chain(authorityId, one, at, heads));
-    const mark = (chained[0]?.[0]?.rows[0] as NewRow).row;
+    const [
+      [
+        {
+          rows: [first],
+        },
+      ],
+    ] = chained as unknown as [[{ readonly rows: readonly [NewRow] }]];
+    const mark = first.row;
     const statements = group.flatMap((one, n) => [...(chained[n] ?? []).map(({ rows }) => insertEvents(rows)), ...one.statements]);
     const urgent = group.some((one) => one.urgent);
     const outcome = await surely(expect, mark, statements, urgent);
