@@ -9,7 +9,7 @@ export interface PartOfEvent {
   readonly salt: string | null;
   readonly payload: string | null;
   readonly erasedSeq: number | null;
-  /** What the event commits to; null where it commits to nothing, or is not there. */
+  /** What the event commits to; null where it commits to nothing. */
   readonly commitment: string | null;
 }
 
@@ -25,7 +25,8 @@ export async function eachPart(db: Database, authorityId: string, visit: (one: P
         commitment: event.privateCommitment,
       })
       .from(eventPrivate)
-      .leftJoin(event, and(eq(event.authorityId, eventPrivate.authorityId), eq(event.seq, eventPrivate.seq)))
+      // Of an event that is gone the gap is told.
+      .innerJoin(event, and(eq(event.authorityId, eventPrivate.authorityId), eq(event.seq, eventPrivate.seq)))
       .where(and(eq(eventPrivate.authorityId, authorityId), gt(eventPrivate.seq, after)))
       .orderBy(asc(eventPrivate.seq))
       .limit(PAGE);

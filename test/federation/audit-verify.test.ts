@@ -22,7 +22,7 @@ const told = async (lines: readonly string[], options: Parameters<typeof verifie
   (await verified(lines, options)).findings.map(({ code, where }) => `${code} ${where}`);
 const seen = (...texts: string[]) => texts.map((text, n) => ({ text, where: `kept ${n}` }));
 /** Change the event of a number. */
-const edited = (lines: readonly string[], seq: number, edit: (one: { event: Record<string, unknown>; private?: Record<string, unknown> }) => void) =>
+const edited = (lines: readonly string[], seq: number, edit: (one: { event: Record<string, unknown>; private?: Record<string, unknown> }) => unknown) =>
   closed(
     lines.slice(0, -1).map((text) => {
       const one = JSON.parse(text);
@@ -60,7 +60,7 @@ describe('a sound export', () => {
 describe('each kind of tampering is named', () => {
   const sound = () => exportOf(rows, marks, jwksOf(key));
   it('a flipped byte: which event', async () => {
-    expect(await told(edited(sound(), 7, ({ event }) => void (event['subject_id'] = 'mem_7')))).toEqual(['changed event 7']);
+    expect(await told(edited(sound(), 7, ({ event }) => Object.assign(event, { subject_id: 'mem_7' })))).toEqual(['changed event 7']);
     // Its hash made to fit: the next one does not follow any more.
     const rehashed = edited(sound(), 7, ({ event }) => {
       event['subject_id'] = 'mem_x';
@@ -71,20 +71,22 @@ describe('each kind of tampering is named', () => {
     expect(await told(flipped)).toEqual(['unreadable line 4', 'closing line 26', 'closing line 26', 'missing event 3']);
   });
   it('a private part that was changed, added or taken away: the event is sound, its words are not', async () => {
-    expect(await told(edited(sound(), 7, (one) => void (one.private = { ...one.private, payload: '{"reason":"other"}' })))).toEqual([
+    expect(await told(edited(sound(), 7, (one) => Object.assign(one, { private: { ...one.private, payload: '{"reason":"other"}' } })))).toEqual([
       'private_changed event 7',
     ]);
-    expect(await told(edited(sound(), 8, (one) => void (one.private = { salt: '00'.repeat(32), payload: '{}' })))).toEqual(['private_changed event 8']);
-    expect(await told(edited(sound(), 7, (one) => void delete one.private))).toEqual(['private_missing event 7']);
+    expect(await told(edited(sound(), 8, (one) => Object.assign(one, { private: { salt: '00'.repeat(32), payload: '{}' } })))).toEqual([
+      'private_changed event 8',
+    ]);
+    expect(await told(edited(sound(), 7, (one) => Object.assign(one, { private: undefined })))).toEqual(['private_missing event 7']);
     const erased = { erased_at: NOW, erased_by: 'api_1', erased_seq: 20 };
-    expect(await told(edited(sound(), 7, (one) => void (one.private = erased)))).toEqual(['private_missing event 7']);
+    expect(await told(edited(sound(), 7, (one) => Object.assign(one, { private: erased })))).toEqual(['private_missing event 7']);
   });
   it('what a format does not cover: words beside the hash, an unknown format, one format for another', async () => {
     const row = rows[6]?.row as EventRow;
     expect(whyChanged({ ...row, reason: 'x' })).toMatch(/reason/);
     expect(whyChanged({ ...row, format: 3 })).toMatch(/format 3/);
     expect(whyChanged({ ...row, format: 1 })).toMatch(/does not cover/);
-    expect(await told(edited(sound(), 7, ({ event }) => void (event['reason'] = 'x')))).toEqual(['changed event 7']);
+    expect(await told(edited(sound(), 7, ({ event }) => Object.assign(event, { reason: 'x' })))).toEqual(['changed event 7']);
   });
   it('a dropped row, and several', async () => {
     expect(await told(without(sound(), ({ event }) => event?.seq === 7))).toEqual(['missing event 7']);
