@@ -1,6 +1,7 @@
 import { digestOf, signCheckpoint } from '../dist/audit/checkpoint.js';
 import { eventLine } from '../dist/audit/export-lines.js';
 import { auditVerifier } from '../dist/audit/verify.js';
+import { nodeDigest } from '../dist/cli/audit-file.js';
 import { sealedCustody } from '../dist/keys/custody.js';
 import { newSealKey } from '../dist/keys/random.js';
 import { importSealKey } from '../dist/keys/seal.js';
@@ -46,16 +47,20 @@ async function* exported() {
   yield JSON.stringify({ end: { seq: head.seq, head: head.hash, events: COUNT, sha256: Buffer.from(digest.digest()).toString('hex') } });
 }
 
-/** Verifying alone is timed; making the lines is not. */
+/** Verifying alone is timed, by the processor time of this process: who else is busy here does not count. Making the lines is not. */
 export async function audit() {
   title(`Audit: ${COUNT} events verified as they stream by, a checkpoint every ${CHECKPOINT_EVERY}`);
-  const verifier = auditVerifier();
+  const verifier = auditVerifier({ digest: nodeDigest() });
   let [spent, most, lot] = [0, 0, []];
   const base = process.memoryUsage().rss;
   const take = async () => {
-    const begun = performance.now();
-    for (const text of lot) await verifier.line(text);
-    spent += performance.now() - begun;
+    const begun = process.cpuUsage();
+    for (const text of lot) {
+      const waiting = verifier.line(text);
+      if (waiting) await waiting;
+    }
+    const { user, system } = process.cpuUsage(begun);
+    spent += (user + system) / 1000;
     most = Math.max(most, process.memoryUsage().rss);
     lot = [];
   };
@@ -63,6 +68,6 @@ export async function audit() {
   await take();
   const { findings, provenTo } = verifier.end();
   if (findings.length || provenTo !== COUNT) throw new Error(`the bench's own export is not whole: ${JSON.stringify(findings.slice(0, 3))}`);
-  judge('seconds', spent / 1000, { atMost: (SECONDS_PER_100_000 * COUNT) / 100_000 });
+  judge('processor seconds', spent / 1000, { atMost: (SECONDS_PER_100_000 * COUNT) / 100_000 });
   say(`memory: ${(base / 1e6).toFixed(0)} MB before, ${(most / 1e6).toFixed(0)} MB at most, the making of the lines included`);
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { CliError } from './client.js';
@@ -17,6 +18,12 @@ export async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator
   }
   rest += decoder.end();
   if (rest) yield rest;
+}
+
+/** SHA-256 by Node, several times faster than in plain JavaScript. */
+export function nodeDigest() {
+  const hash = createHash('sha256');
+  return { update: (text: string) => hash.update(text), hex: () => hash.digest('hex') };
 }
 
 /** A file, or standard input, as it is read. @throws CliError when it cannot be */

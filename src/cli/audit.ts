@@ -6,7 +6,7 @@ import type { AuditJwks } from '../audit/checkpoint.js';
 import { AUDIT_FINDINGS } from '../audit/findings.js';
 import { type AuditResult, auditVerifier, NoExport } from '../audit/verify.js';
 import { parseJwkSet } from '../federation/entry.js';
-import { bytesOf, linesOf } from './audit-file.js';
+import { bytesOf, linesOf, nodeDigest } from './audit-file.js';
 import { CliError } from './client.js';
 import { EXIT } from './exit-codes.js';
 import { green, lines, out, printJson, progress, progressEnds, red, table, talk, when } from './output.js';
@@ -71,6 +71,7 @@ async function verify(source: AsyncIterable<Uint8Array>, { keys, checkpoint }: V
     keys: keys === undefined ? undefined : readKeys(keys),
     seen: checkpoint.flatMap(readSeen),
     progress: (n) => progress(`${n} events`),
+    digest: nodeDigest(),
   });
   try {
     for await (const line of linesOf(source)) {
