@@ -24,7 +24,5 @@ export const REASON_CODES = [
 ] as const;
 export type ReasonCode = (typeof REASON_CODES)[number];
 
-export const isReasonCode = (text: string): text is ReasonCode => (REASON_CODES as readonly string[]).includes(text);
-
 /** The reason of an event for whoever reads it: the words of a person, else the code. */
 export const shownReason = (written: string | null | undefined, code: string | null): string | null => written ?? (code === 'stated' ? null : code);

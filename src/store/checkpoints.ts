@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, gte, lte, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, gte, lte, sql } from 'drizzle-orm';
 import { insertWith } from './bulk.js';
 import type { Database, Statement } from './database.js';
 import { auditKey, checkpoint, UNCONFIRMED } from './schema.js';
@@ -13,11 +13,6 @@ export async function lastCheckpoints(db: Database): Promise<ReadonlyMap<string,
     .from(checkpoint)
     .where(sql`${checkpoint.n} = (SELECT max(last.n) FROM checkpoint AS last WHERE last.authority_id = ${checkpoint.authorityId})`);
   return new Map(rows.map((row) => [row.authorityId, row]));
-}
-
-export async function lastCheckpoint(db: Database, authorityId: string): Promise<CheckpointRow | undefined> {
-  const [row] = await db.select().from(checkpoint).where(eq(checkpoint.authorityId, authorityId)).orderBy(desc(checkpoint.n)).limit(1);
-  return row;
 }
 
 /** Those about a stretch of the chain, in the order in which they were made. */
