@@ -4,16 +4,17 @@ const ROOT = process.env.LAYERS_ROOT ?? 'src';
 
 const LAYERS = {
   federation: [],
+  audit: ['federation'],
   outbound: ['federation'],
   resolver: ['federation', 'outbound'],
   keys: ['federation'],
-  store: ['federation', 'keys/random\\.'],
+  store: ['federation', 'audit', 'keys/random\\.'],
   edge: ['federation'],
-  operations: ['federation', 'resolver', 'outbound', 'keys', 'store'],
+  operations: ['federation', 'audit', 'resolver', 'outbound', 'keys', 'store'],
   public: ['federation', 'edge', 'store/(published|inbox|schema|trouble)\\.'],
-  admin: ['federation', 'operations', 'edge', 'keys/random\\.', 'store/(schema|database|event|trouble)\\.'],
+  admin: ['federation', 'audit', 'operations', 'edge', 'keys/random\\.', 'store/(schema|database|event|joined-event|trouble)\\.'],
   rp: ['federation', 'resolver', 'outbound'],
-  cli: ['federation', 'rp', 'edge/(csv|encoding|written-time)\\.'],
+  cli: ['federation', 'audit', 'rp', 'edge/(csv|encoding|written-time)\\.'],
 };
 /** Folder → npm packages that must not be reached even through others. */
 const NEVER = {

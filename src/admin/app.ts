@@ -1,3 +1,4 @@
+import { auditEndpoints } from './audit.js';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
@@ -103,6 +104,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   listingEndpoints(app);
   watchingEndpoints(app);
   eventEndpoints(app);
+  auditEndpoints(app);
   operationEndpoints(app);
   restoreEndpoints(app);
 

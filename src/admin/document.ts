@@ -11,6 +11,7 @@ export const TAGS = {
   Watching: 'What looks at the configurations of members have shown.',
   Jobs: 'Long work: how far it is, and how it ended.',
   Events: 'The audit trail: who did what, in a hash chain.',
+  Audit: 'Proof of what happened: checkpoints, the keys that sign them, exports, what was erased.',
   Access: 'API keys, and who is asking.',
   Deployment: 'The clock, and what counts for all authorities.',
   Restore: 'A restored history, and its confirmation.',

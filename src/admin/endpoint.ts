@@ -32,6 +32,7 @@ const PARAMETERS: Record<string, string> = {
   type: 'The trust mark type, percent-encoded',
   jti: 'The `jti` of an issued mark',
   organization: 'Our id, or the percent-encoded legal name',
+  seq: 'The number of the event',
   entity: 'The entity identifier, percent-encoded',
 };
 

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { type EventFilter, listDeploymentEvents, listEvents } from '../operations/events/list-events.js';
 import type { Named } from '../operations/events/names.js';
 import type { Page } from '../operations/read.js';
-import type { EventRow } from '../store/event.js';
+import type { JoinedEvent } from '../store/joined-event.js';
 import { type AdminApp, param, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { pageOf, pageQuery, seconds } from './wire.js';
@@ -18,24 +18,38 @@ const eventSchema = z
       'What it is called today: a member’s entity identifier, the legal name of an organization, the slug of an authority, the name of an API key, the entity identifier that a mark is about; null where the id is the name',
     ),
     actor: named('The name of the API key; null for the service itself'),
-    reason: z.string().nullable(),
+    reason: z.string().nullable().openapi({ description: 'In the words of whoever did it, else the code' }),
+    reason_code: z.string().nullable().openapi({ description: 'Part of the hash; `stated` where a person gave the reason in words' }),
     detail: json,
     artefacts: z.array(json),
     prev_hash: z.string(),
     hash: z.string(),
+    format: z.number().int().openapi({ description: 'Which fields the hash covers' }),
+    private_commitment: z.string().nullable().openapi({ description: 'SHA-256 of salt and private part: what people wrote lies outside the chain' }),
+    erased: z
+      .object({ at: seconds, by: z.string(), seq: z.number().int() })
+      .nullable()
+      .openapi({ description: 'The private part was erased: when, by whom, and the event that tells of it' }),
   })
-  .openapi('Event', { description: 'One fact of the audit trail. Names are looked up for the answer; the hash covers ids' });
-const presentEvent = (row: Named<EventRow>): z.infer<typeof eventSchema> => ({
+  .openapi('Event', {
+    description:
+      'One fact of the audit trail, its private part joined. Names are looked up for the answer; the hash covers ids and the commitment to the private part',
+  });
+const presentEvent = (row: Named<JoinedEvent>): z.infer<typeof eventSchema> => ({
   seq: row.seq,
   at: row.at,
   type: row.type,
   subject: { kind: row.subjectKind, id: row.subjectId, name: row.subjectName },
   actor: { kind: row.actorKind, id: row.actorId, name: row.actorName },
   reason: row.reason,
+  reason_code: row.reasonCode,
   detail: row.detail,
   artefacts: [...row.artefacts],
   prev_hash: row.prevHash,
   hash: row.hash,
+  format: row.format,
+  private_commitment: row.privateCommitment,
+  erased: row.erased,
 });
 
 const MAX_TYPES = 20;
@@ -69,7 +83,7 @@ const eventQuery = chainQuery.extend({
     .openapi({ description: 'Our id or the entity identifier of a member; halts of its organization are included' }),
 });
 const filterOf = ({ order, type, ...query }: z.infer<typeof eventQuery>): EventFilter => ({ ...query, newest: order === 'newest', type: type?.split(',') });
-const answer = (found: Page<Named<EventRow>>) => ({ items: found.items.map(presentEvent), next_cursor: found.next });
+const answer = (found: Page<Named<JoinedEvent>>) => ({ items: found.items.map(presentEvent), next_cursor: found.next });
 
 /** The audit trail: of an authority, of one of its members, of the deployment. */
 export function eventEndpoints(app: AdminApp): void {

@@ -4,7 +4,7 @@ import { duration } from './kinds.js';
 import { readDuration, readTime } from '../federation/written-time.js';
 import { CliError, type Client } from './client.js';
 import { lines, out, printLine, table, talk, when } from './output.js';
-import { collect, globals, type Page, path, show } from './shell.js';
+import { collect, confirm, globals, type Page, path, show } from './shell.js';
 
 interface Party {
   readonly kind: string;
@@ -18,6 +18,7 @@ interface EventView {
   readonly subject: Party;
   readonly actor: Party;
   readonly reason: string | null;
+  readonly erased?: { readonly at: number; readonly by: string; readonly seq: number } | null;
 }
 
 /** A time in seconds: a date (its beginning, UTC), RFC 3339, or how long ago, with its unit: 7d. @throws CliError */
@@ -60,16 +61,15 @@ function queryOf({ since, until, actor, member, subject, type, deployment }: Fil
 
 const calledBy = ({ name, id }: Party): string => name ?? id;
 const calledOf = ({ kind, name, id }: Party): string => `${kind} ${name ?? id}`;
+const reasonOf = ({ reason, erased }: EventView): string => (erased ? `erased ${when(erased.at)} by ${erased.by} (event ${erased.seq})` : (reason ?? ''));
 const rows = (events: readonly EventView[]) =>
   table(
     ['event', 'at', 'what', 'subject', 'by', 'reason'],
-    events.map((one) => [String(one.seq), when(one.at), one.type, calledOf(one.subject), calledBy(one.actor), one.reason ?? '']),
+    events.map((one) => [String(one.seq), when(one.at), one.type, calledOf(one.subject), calledBy(one.actor), reasonOf(one)]),
   );
 /** One event on one line, for a stream that has no columns to align. */
 const line = (one: EventView) =>
-  [new Date(one.at * 1000).toISOString().replace('.000', ''), one.type, calledOf(one.subject), `by ${calledBy(one.actor)}`, one.reason ?? '']
-    .join('  ')
-    .trimEnd();
+  [new Date(one.at * 1000).toISOString().replace('.000', ''), one.type, calledOf(one.subject), `by ${calledBy(one.actor)}`, reasonOf(one)].join('  ').trimEnd();
 
 const chainOf = (authority: string, { deployment }: Filter): string => (deployment ? '/events' : path('authorities', authority, 'events'));
 
@@ -100,6 +100,21 @@ export function eventCommands(program: Command): void {
         else talk('Nothing of that kind happened.');
         if (page.next_cursor) talk(`More: the same with --after ${page.next_cursor}`);
       });
+    });
+  event
+    .command('erase <seq...>')
+    .description('erase what people wrote in events, and names; the chain goes on to verify, and shows that it was done')
+    .requiredOption('--reason <text>', 'why; it is kept with the event that tells of it, so name no person')
+    .option('--yes <seq>', 'the number again (of several the last one), for scripts')
+    .option('--deployment', 'in the chain of the deployment')
+    .addHelpText('after', '\nThe reason of a suspension stands with the member too, and backups keep what they hold: docs/operate.md, "Proving what happened".')
+    .action(async (seqs: string[], { reason, yes, deployment }: { reason: string; yes?: string; deployment?: boolean }, command: Command) => {
+      const { client, json, authority } = globals(command);
+      await confirm(seqs.at(-1) ?? '', yes, `what people wrote in event ${seqs.join(', ')} cannot be brought back`);
+      const done: { readonly seq: number; readonly already: boolean }[] = [];
+      for (const seq of seqs)
+        done.push(await client.send('POST', deployment ? path('events', seq, 'erase') : path('authorities', authority, 'events', seq, 'erase'), { reason }));
+      show(json, { items: done }, () => out(lines(done.map((one) => `event ${one.seq}: ${one.already ? 'erased before' : 'erased'}`))));
     });
   filtered(event.command('tail').description('the last events, and then each as it happens, until Ctrl-C; with --json one document a line'))
     .option('--last <n>', 'how many to begin with, 0 to 1000', '10')

@@ -3,6 +3,7 @@ import { and, eq, lt } from 'drizzle-orm';
 import { dropStatuses } from '../store/mark-rows.js';
 import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
+import { makeCheckpoints } from './audit/make-checkpoints.js';
 import { rotateBySchedule } from './keys/rotate.js';
 import { type Deployment, systemCall } from './call.js';
 import { expectTrustedClock } from './clock/trusted-clock.js';
@@ -141,6 +142,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
       (await deployment.explorer.ask('impact', {})) > 0
     );
   });
+  await attempt(() => makeCheckpoints(deployment));
   await attempt(() => signHeads(deployment));
   await attempt(() => trackJobs(deployment));
   await attempt(() => purge(deployment));

@@ -9,7 +9,7 @@ import { artefact, authority, authorityKey } from '../store/schema.js';
 import type { Deployment } from './call.js';
 import { checkCells } from './fsck/cells.js';
 import type { Add, Damage } from './fsck/damage.js';
-import { checkEvents, checkHead } from './fsck/events.js';
+import { checkEvents, checkHead, checkProofs } from './fsck/events.js';
 import { checkAuthority, checkKeysOfNobody } from './fsck/indexes.js';
 import { checkMarks, checkMembers, checkTold } from './fsck/members.js';
 import { stillCarried } from './keys/still-carried.js';
@@ -91,6 +91,7 @@ export async function fsck(
   });
   for (const { id, slug } of [...authorities, { id: 'deployment', slug: 'deployment' }])
     await look(id, 'events', (add) => checkEvents(db, id, add, (n) => progress(`${slug}: events`, n)));
+  for (const { id } of [...authorities, { id: 'deployment' }]) await look(id, 'private parts and checkpoints', (add) => checkProofs(db, id, add));
   for (const { id } of authorities) await look(id, 'head', (add) => checkHead(db, id, add));
   return damages;
 

@@ -38,15 +38,18 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
       const { createBackup } = await import('./local/backup.node.js');
       const said = progressLine();
       const config = configOf(command);
-      const { bytes, heads, at } = await interruptible(
+      const { bytes, heads, at, checkpoints } = await interruptible(
         () => 'stopped; no backup was made. Run it again',
         () => createBackup(fileOf(config, ITS_OWN), file, (what, n) => said(what === 'copying' ? `copying, ${n} %` : `checking the copy, ${n} MB`)),
         () => removeAll(`${file}.partial`),
       ).finally(() => said());
       if (at !== null) (await import('./local/doctor.node.js')).noteBackupMade(config.data, file, at);
-      if (jsonOf(command)) return printJson({ file, bytes, heads: headsOf(heads) });
+      if (jsonOf(command)) return printJson({ file, bytes, heads: headsOf(heads), checkpoints: checkpoints ?? null });
       out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
-      return out(lines(['It ends with these events:', shown(heads)]));
+      out(lines(['It ends with these events:', shown(heads)]));
+      return checkpoints === undefined
+        ? undefined
+        : out(`${checkpoints}: the newest checkpoints. Keep a copy apart from the backup: a restored history is held against it`);
     });
   backup
     .command('verify <file>')
@@ -78,7 +81,7 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .description('put a backup in the place of the database; stop the server first, confirm afterwards')
     .option(
       '--known-head <file>',
-      'a signed head that somebody kept, as <authority>/head serves it: refuse a backup that lacks it; repeat for several',
+      'signed heads or checkpoints that somebody kept, as <authority>/head and <authority>/checkpoints/latest serve them: refuse a backup that lacks one; repeat for several',
       collect,
       [],
     )
@@ -87,7 +90,7 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
       const { restoreBackup } = await import('./local/backup.node.js');
       const { lost, kept, at, heads } = await restoreBackup(file, fileOf(configOf(command), ITS_OWN), {
         acceptRollback: options.acceptRollback === true,
-        signed: options.knownHead.map((name) => readInput(name)),
+        signed: options.knownHead.flatMap((name) => readInput(name).trim().split(/\s+/)),
       });
       if (jsonOf(command))
         return printJson({ restored: file, lost_events: lost ?? null, kept: kept ?? null, made_at: at, heads: headsOf(heads), confirm: heads.length > 0 });

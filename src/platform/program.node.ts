@@ -10,6 +10,7 @@ import { keyCommands } from '../cli/key.js';
 import { policyCommands } from '../cli/policy.js';
 import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
+import { auditCommands } from '../cli/audit.js';
 import { eventCommands } from '../cli/event.js';
 import { unambiguous } from '../cli/arguments.js';
 import { inspectCommand } from '../cli/inspect.js';
@@ -176,6 +177,7 @@ export function createProgram(): Command {
   federationCommands(program);
   watchingCommands(program);
   eventCommands(program);
+  auditCommands(program);
   accessCommands(program);
   backupCommands(program, configOf);
   storeCommands(program, configOf);

@@ -27,7 +27,7 @@ export interface Asked {
 export function answer(
   c: Context,
   { published, inbox, now, development }: CallerContext,
-  { authority, endpoint }: Route,
+  { authority, endpoint, seq }: Route,
   { parameters, url, caller }: Asked,
 ): MaybePromise<Response> {
   const time = now();
@@ -58,6 +58,14 @@ export function answer(
       return stored('historical_keys', '', [], 'this entity publishes no historical keys: it is halted, or none of its keys is left that could sign them');
     case 'head':
       return stored('head', '', [], 'no head has been signed yet');
+    case 'checkpoint':
+      return andThen(published.checkpoint(authority.id, seq), (found) =>
+        found
+          ? give(found, [[]])
+          : federationError(c, 'not_found', seq === undefined ? 'no checkpoint has been signed yet' : `no checkpoint names event ${seq}`),
+      );
+    case 'audit_keys':
+      return andThen(published.auditKeys(authority.id), (found) => (found ? give(found, [[]]) : federationError(c, 'not_found', 'it has no audit key yet')));
     case 'list':
       return listed(() => serveList(c, published, authority, { query: parameters, now: time, authenticated, spell }));
     case 'extended_list':

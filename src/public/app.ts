@@ -8,7 +8,7 @@ import { authenticate, type CallerContext } from './caller.js';
 import { readForm } from './form.js';
 import { type HomePlace, homeTable, serveHome, wantsPage } from './home.js';
 import { MAX_URL, parametersOf, queryOf } from './parameters.js';
-import { placeOf, type Route, routeTable } from './routes.js';
+import { placeOf, type PublicEndpoint, type Route, routeOf, routeTable } from './routes.js';
 import type { Spelled } from './serve-artefact.js';
 
 export type PublicContext = CallerContext;
@@ -31,7 +31,7 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
     return andThen(context.published.authorities(), (authorities) => {
       if (table?.of !== authorities) table = { of: authorities, routes: routeTable(authorities, development), homes: homeTable(authorities, development) };
       const place = placeOf(c.req.path, development);
-      const route = table.routes.get(place);
+      const route = routeOf(table.routes, place);
       if (!route) return elsewhere(c, context, table.homes.get(place));
       return route.authority.withheld ? withheld(c) : route;
     });
@@ -125,8 +125,11 @@ const tooLong = (c: Context): Response => federationError(c, 'invalid_request', 
 const unavailable = (c: Context, { says, retryAfter }: (typeof TROUBLES)[keyof typeof TROUBLES]): Response =>
   federationError(c, 'temporarily_unavailable', `${says}; try again shortly`, { 'retry-after': String(retryAfter) });
 
-const modeOf = ({ endpoint, authority }: Route) =>
-  endpoint === 'configuration' || endpoint === 'hosted' || endpoint === 'head' ? 'none' : (authority.clientAuth[endpoint] ?? 'none');
+/** What anybody is answered, whoever he is. */
+const ANYBODYS = ['configuration', 'hosted', 'head', 'checkpoint', 'audit_keys'] as const;
+const isAnybodys = (endpoint: PublicEndpoint): endpoint is (typeof ANYBODYS)[number] => (ANYBODYS as readonly string[]).includes(endpoint);
+
+const modeOf = ({ endpoint, authority }: Route) => (isAnybodys(endpoint) ? 'none' : (authority.clientAuth[endpoint] ?? 'none'));
 
 /** Authenticated requests are always POST (OpenID Federation 1.0 §8.8); the status of a mark is asked for by POST (§8.4). */
 function methodsOf(route: Route): readonly string[] {

@@ -6,10 +6,12 @@ import { type AuthorityEndpoint, ENDPOINT_PATHS } from '../store/schema.js';
 
 export { placeOf };
 
-export type PublicEndpoint = 'configuration' | 'hosted' | 'head' | AuthorityEndpoint;
+export type PublicEndpoint = 'configuration' | 'hosted' | 'head' | 'checkpoint' | 'audit_keys' | AuthorityEndpoint;
 export interface Route {
   readonly authority: ServedAuthority;
   readonly endpoint: PublicEndpoint;
+  /** Of a checkpoint: about which event; undefined: the newest one. */
+  readonly seq?: number;
 }
 
 const PATHS = Object.entries(ENDPOINT_PATHS) as readonly (readonly [endpoint: AuthorityEndpoint, path: string])[];
@@ -31,7 +33,18 @@ export function routeTable(authorities: readonly ServedAuthority[], development:
     const base = authority.entityId.replace(/\/$/, '');
     add(`${base}/hosted`, { authority, endpoint: 'hosted' });
     add(`${base}/head`, { authority, endpoint: 'head' });
+    add(`${base}/checkpoints/latest`, { authority, endpoint: 'checkpoint' });
+    add(`${base}/checkpoints/jwks`, { authority, endpoint: 'audit_keys' });
     for (const [endpoint, path] of PATHS) add(`${base}/${path}`, { authority, endpoint });
   }
   return table;
+}
+
+/** Where a place leads: checkpoints are as many as there were, so theirs are not in the table. */
+export function routeOf(table: ReadonlyMap<string, Route>, place: string): Route | undefined {
+  const found = table.get(place);
+  if (found) return found;
+  const [, base, seq] = /^(.*\/checkpoints)\/([1-9]\d{0,14})$/.exec(place) ?? [];
+  const latest = base === undefined ? undefined : table.get(`${base}/latest`);
+  return latest?.endpoint === 'checkpoint' ? { ...latest, seq: Number(seq) } : undefined;
 }

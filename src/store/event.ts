@@ -1,9 +1,9 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-import canonicalize from 'canonicalize';
+import { EMPTY_HASH, EVENT_FORMAT, eventHash } from '../audit/event-hash.js';
+import { commitmentOf, type Sealed, sealPart, splitPrivate } from '../audit/private-part.js';
+import type { ReasonCode } from '../audit/reason-codes.js';
 import type { event } from './schema.js';
 import type { Statement } from './database.js';
-import { overList } from './lots.js';
+import { inPieces, overList } from './lots.js';
 import { number } from './words.js';
 
 /** Who did it. */
@@ -26,9 +26,14 @@ export interface NewEvent {
     | 'trust_mark_type'
     | 'trust_mark'
     | 'anchor'
+    | 'audit_key'
+    | 'event'
     | 'deployment';
   readonly subjectId: string;
+  /** In somebody's own words: it goes into the private part. */
   readonly reason?: string | undefined;
+  /** `stated` where there are words and nothing else is said. */
+  readonly reasonCode?: ReasonCode | undefined;
   readonly detail?: Readonly<Record<string, unknown>>;
   readonly artefacts?: readonly Readonly<Record<string, unknown>>[];
 }
@@ -40,24 +45,29 @@ export interface Head {
   readonly seq: number;
   readonly hash: string;
 }
-export const EMPTY_HEAD: Head = { seq: 0, hash: '00'.repeat(32) };
+export const EMPTY_HEAD: Head = { seq: 0, hash: EMPTY_HASH };
 
-/** SHA-256("holdfast-event-v1" ‖ prev_hash ‖ RFC 8785 form of the event without its hash). */
-export function eventHash({ hash: _, ...rest }: EventRow): string {
-  return bytesToHex(sha256(concatBytes(utf8ToBytes('holdfast-event-v1'), hexToBytes(rest.prevHash), utf8ToBytes(canonicalize(rest) as string))));
+/** An event to insert, with what of it may be erased. */
+export interface NewRow {
+  readonly row: EventRow;
+  readonly sealed: Sealed | undefined;
 }
 
-/** Number and chain new events after a head. */
+/** Number and chain new events after a head; what people wrote is taken out of the chain, which commits to it. */
 export function chainEvents(
   authorityId: string,
   head: Head,
   at: number,
   actor: Actor,
   events: readonly NewEvent[],
-): { readonly rows: readonly EventRow[]; readonly head: Head } {
+): { readonly rows: readonly NewRow[]; readonly head: Head } {
   let { seq, hash } = head;
   const rows = events.map((one) => {
+    // As it is written and read back: what is undefined is not there.
+    const { detail, part } = splitPrivate(one.type, one.reason, JSON.parse(JSON.stringify(one.detail ?? {})));
+    const sealed = part && sealPart(part);
     const row: EventRow = {
+      format: EVENT_FORMAT,
       authorityId,
       seq: ++seq,
       at,
@@ -66,14 +76,16 @@ export function chainEvents(
       subjectId: one.subjectId,
       actorId: actor.id,
       actorKind: actor.kind,
-      reason: one.reason ?? null,
-      detail: one.detail ?? {},
+      reason: null,
+      reasonCode: one.reasonCode ?? (one.reason === undefined ? null : 'stated'),
+      privateCommitment: sealed ? commitmentOf(sealed) : null,
+      detail,
       artefacts: one.artefacts ?? [],
       prevHash: hash,
       hash: '',
     };
     hash = eventHash(row);
-    return { ...row, hash };
+    return { row: { ...row, hash }, sealed };
   });
   return { rows, head: { seq, hash } };
 }
@@ -93,13 +105,21 @@ const COLUMNS = [
   ['artefacts', 'artefacts'],
   ['prev_hash', 'prevHash'],
   ['hash', 'hash'],
+  ['format', 'format'],
+  ['reason_code', 'reasonCode'],
+  ['private_commitment', 'privateCommitment'],
 ] as const satisfies readonly (readonly [string, keyof EventRow])[];
-const NUMBERS = new Set<string>(['seq', 'at']);
+const NUMBERS = new Set<string>(['seq', 'at', 'format']);
 const INSERT = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO event (${COLUMNS.map(([name]) => name).join(', ')}) SELECT ${COLUMNS.map(([name], n) => (NUMBERS.has(name) ? number('v', `$[${n}]`) : `json_extract(v, '$[${n}]')`)).join(', ')} FROM r`;
 
+const INSERT_PRIVATE = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) INSERT INTO event_private (authority_id, seq, salt, payload) SELECT json_extract(v, '$[0]'), ${number('v', '$[1]')}, json_extract(v, '$[2]'), json_extract(v, '$[3]') FROM r`;
+
 /** Any number of events. */
-export const insertEvents = (rows: readonly EventRow[]): Statement =>
-  overList(
+export const insertEvents = (all: readonly NewRow[]): Statement => {
+  const pieces = overList(
     INSERT,
-    rows.map((row) => COLUMNS.map(([, property]) => row[property])),
+    all.map(({ row }) => COLUMNS.map(([, property]) => row[property])),
   );
+  const parts = all.flatMap(({ row, sealed }) => (sealed ? [[row.authorityId, row.seq, sealed.salt, sealed.payload]] : []));
+  return inPieces([...(pieces.pieces ?? []), ...(parts.length ? (overList(INSERT_PRIVATE, parts).pieces ?? []) : [])]);
+};

@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { base64url } from 'jose';
+import { CHECKPOINT_TYPE, digestOf } from '../audit/checkpoint.js';
 import type { ErrorCode } from '../federation/entry.js';
 import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
 import { bytesOf, type Cache, type Share } from './published-cache.js';
@@ -69,6 +70,10 @@ export interface Published {
   /** Whether lists of an authority are served. What is signed is looked up by `artefact` and its like, which ask this themselves. */
   isActive(authorityId: string): MaybePromise<boolean>;
   artefact(authorityId: string, kind: ArtefactKind, key: string): MaybePromise<ServedArtefact | undefined>;
+  /** A checkpoint of an authority, whatever its state: the newest one, or the newest one about an event. */
+  checkpoint(authorityId: string, seq: number | undefined): MaybePromise<ServedArtefact | undefined>;
+  /** The audit keys of an authority as a JWK Set; undefined while it has none. */
+  auditKeys(authorityId: string): MaybePromise<ServedArtefact | undefined>;
   /** Active subordinates that pass a filter, in byte order: of the `limit` members after `after`, whether they pass or not. */
   listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<Page>;
   /** The same with what the extended listing tells of each, from an identifier on, that one included. */
@@ -123,6 +128,10 @@ const ARTEFACT = `SELECT ${BYTES} FROM artefact JOIN authority AS a ON a.id = ar
   AND (a.state = 'active' OR (a.state = 'retired' AND artefact.kind = 'historical_keys') OR (artefact.kind = 'head' AND artefact.cut = a.cut)) WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?`;
 /** Halted and retired ones too: their places stay theirs, and answer that there is nothing. */
 const AUTHORITIES = `SELECT id, entity_id, client_auth, EXISTS (SELECT 1 FROM setting WHERE name = '${UNCONFIRMED}') AS withheld FROM authority ORDER BY created_at, rowid`;
+const CHECKPOINT = 'SELECT jws, sha256 FROM checkpoint WHERE authority_id = ?';
+const LATEST = `${CHECKPOINT} ORDER BY n DESC LIMIT 1`;
+const ABOUT = `${CHECKPOINT} AND seq = ? ORDER BY n DESC LIMIT 1`;
+const AUDIT_KEYS = 'SELECT jwk, created_at, retired_at FROM audit_key WHERE authority_id = ? ORDER BY created_at, id';
 const STATE = 'SELECT state FROM authority WHERE id = ?';
 const MARK_STATUS = `SELECT variant, ${BYTES} FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC`;
 const ISSUED =
@@ -155,6 +164,26 @@ const servedOf = (row: Row): ServedArtefact => ({
   cap: row['cap'] as number | null,
   withheld: row['withheld'] === 1,
 });
+
+/** What never ends and is never withheld. */
+const fixed = (bytes: string, mediaType: string, digest: string): ServedArtefact => ({
+  bytes,
+  mediaType,
+  etag: `"${digest}"`,
+  exp: null,
+  cap: null,
+  withheld: false,
+});
+
+function jwkSetOf(rows: readonly Row[]): ServedArtefact {
+  const keys = rows.map((row) => ({
+    ...(readCell('jwk', row['jwk']) as object),
+    iat: row['created_at'],
+    ...(row['retired_at'] !== null && { exp: row['retired_at'] }),
+  }));
+  const text = JSON.stringify({ keys });
+  return fixed(text, 'application/jwk-set+json', digestOf(text));
+}
 
 /** Bytes that an object costs beside its texts. */
 const OBJECT_BYTES = 150;
@@ -200,6 +229,23 @@ export function createPublished(select: Select, cache: Cache): Published {
 
     artefact: (authorityId, kind, key) =>
       keeping(`${authorityId} ${kind} ${key}`, () => andThen(select(ARTEFACT, [authorityId, kind, key, '']), ([row]) => row && servedOf(row)), artefactBytes),
+
+    checkpoint: (authorityId, seq) =>
+      keeping(
+        `${authorityId} checkpoint ${seq ?? 'latest'}`,
+        () =>
+          andThen(seq === undefined ? select(LATEST, [authorityId]) : select(ABOUT, [authorityId, seq]), ([row]) =>
+            row ? fixed(String(row['jws']), CHECKPOINT_TYPE, String(row['sha256'])) : undefined,
+          ),
+        artefactBytes,
+      ),
+
+    auditKeys: (authorityId) =>
+      keeping(
+        `${authorityId} audit keys`,
+        () => andThen(select(AUDIT_KEYS, [authorityId]), (rows) => (rows.length ? jwkSetOf(rows) : undefined)),
+        artefactBytes,
+      ),
 
     listPage(authorityId, filter, after, limit, now) {
       const { sql, params } = listQuery(filter, now);

@@ -116,6 +116,13 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/jobs': ALL,
   'GET /authorities/{slug}/jobs/{job}': ALL,
   'GET /authorities/{slug}/jobs/{job}/refusals': ALL,
+  'GET /authorities/{slug}/audit/export': ALL,
+  'GET /audit/export': 'owner',
+  'GET /authorities/{slug}/checkpoints': ALL,
+  'GET /authorities/{slug}/audit-keys': ALL,
+  'POST /authorities/{slug}/audit-keys/rotate': 'owner operator',
+  'POST /authorities/{slug}/events/{seq}/erase': 'owner',
+  'POST /events/{seq}/erase': 'owner',
   'GET /events': 'owner',
   'GET /clock': ALL,
   'POST /clock/confirm': 'owner',
@@ -143,7 +150,7 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path.endsWith('/mark-types')) return { trust_mark_type: 'https://x.example/m' };
   if (path.endsWith('/marks')) return { trust_mark_type: 'https://x.example/m', member: 'x' };
   if (path.endsWith('/configuration')) return method === 'PUT' ? { entity_configuration: 'x' } : undefined;
-  if (path.includes('/hold/')) return { reason: 'x' };
+  if (path.includes('/hold/') || path.endsWith('/erase') || path.endsWith('/audit-keys/rotate')) return { reason: 'x' };
   if (path.endsWith('/halt') || path.endsWith('/withdraw')) return path.includes('members') ? {} : { reason: 'x' };
   if (/\{(slug|organization)\}\/(resume|retire)$/.test(path)) return { reason: 'x' };
   if (/\/organizations(\/\{organization\})?$/.test(path)) return { legal_name: 'x' };

@@ -23,7 +23,8 @@ describe('the signed head', () => {
     const { seq, hash } = await ofDatabase(d);
     expect(part(answer.text, 0)).toMatchObject({ typ: 'holdfast-head+jwt', kid: (await d.admin('GET', '/authorities/main/keys')).json.items[0].kid });
     const [deployment] = await d.rows(DEPLOYMENT_HEAD);
-    expect(part(answer.text, 1)).toEqual({ iss: ANCHOR, iat: NOW, seq, hash, state: 'active', deployment });
+    const [audit] = await d.rows('SELECT kid FROM audit_key');
+    expect(part(answer.text, 1)).toEqual({ iss: ANCHOR, iat: NOW, seq, hash, state: 'active', deployment, audit_key: audit?.['kid'] });
     expect(await fsck(d.deployment)).toEqual([]);
     for (let n = 0; n < 3; n++) await turn(d);
     expect((await d.public('/head')).text).toBe(answer.text);
@@ -142,7 +143,8 @@ describe('the head of an authority that stopped', () => {
     await d.execute("DELETE FROM event WHERE type = 'authority.halted'");
     await d.execute("UPDATE authority SET state = 'active', cut = 0");
     expect(await d.rows('SELECT count(*) AS n FROM event')).toEqual(events);
-    expect((await fsck(d.deployment)).map(({ where }) => where)).toEqual([
+    // Beside what else misses them: checkpoints, and private parts.
+    expect((await fsck(d.deployment)).filter(({ code }) => code.startsWith('event_') && code !== 'event_private').map(({ where }) => where)).toEqual([
       expect.stringMatching(/^event/),
       expect.stringMatching(/^event/),
       expect.stringMatching(/^event/),

@@ -1,3 +1,4 @@
+import { newAuditKey } from '../audit/audit-keys.js';
 import { eq } from 'drizzle-orm';
 import { type Finding, finding, isTrustMarkType, limits, type Metadata, parseEntityId, parseMetadata, type SigningAlgorithm } from '../../federation/entry.js';
 import { homeOf as placeOfAuthority, placeOf } from '../../federation/place.js';
@@ -5,7 +6,7 @@ import { newId } from '../../keys/random.js';
 import { insertRows, putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import { tellAll, tellNothing } from '../../store/registration-events.js';
-import { authority, authorityKey, type ClientAuth, type EC_LOCATION_MODES } from '../../store/schema.js';
+import { auditKey, authority, authorityKey, type ClientAuth, type EC_LOCATION_MODES } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { homeOf, RESERVED_CLAIMS } from './claim-homes.js';
 import { nextGeneration, resignJob } from '../jobs/jobs.js';
@@ -65,7 +66,22 @@ const RESERVED = new Set([
     'agents',
     'clients',
   ],
-  ...['authorization', 'recognition', 'hosted', 'head', 'join', 'ssf', 'token', 'events', 'admin', 'console', 'healthz', 'readyz', '.well-known'],
+  ...[
+    'authorization',
+    'recognition',
+    'hosted',
+    'head',
+    'checkpoints',
+    'join',
+    'ssf',
+    'token',
+    'events',
+    'admin',
+    'console',
+    'healthz',
+    'readyz',
+    '.well-known',
+  ],
 ]);
 /** Claims of a configuration that an operator may set himself; the others come from keys, metadata and settings. */
 const OWN_CLAIMS = new Set(['trust_mark_issuers', 'trust_mark_owners', 'trust_anchor_hints', 'crit']);
@@ -134,6 +150,7 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
   const id = newId('aut');
   const keyId = newId('key');
   const key = await fromCustody(call.custody).generate(keyId, input.keyAlg ?? 'ES256');
+  const audit = await newAuditKey(call, id, call.now());
   return change(call, {
     authorityId: id,
     scope: null,
@@ -194,11 +211,11 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
             type: 'authority.created',
             subjectKind: 'authority',
             subjectId: id,
-            detail: { slug: row.slug, entity_id: row.entityId, kid: key.kid },
+            detail: { slug: row.slug, entity_id: row.entityId, kid: key.kid, audit_kid: audit.kid },
             artefacts: published(artefacts),
           },
         ],
-        statements: [...sound, insertRows(authority, [row]), insertRows(authorityKey, [keyRow]), ...putArtefacts(artefacts)],
+        statements: [...sound, insertRows(authority, [row]), insertRows(authorityKey, [keyRow]), insertRows(auditKey, [audit]), ...putArtefacts(artefacts)],
         result: row,
       };
     },

@@ -33,20 +33,26 @@ async function watchedRows(call: Call, watch: Watch, of: AuthorityRow, which: (r
   return (await rowsElsewhere(call, of)).filter((row) => watched.has(row.authorityId));
 }
 
-const told = (rows: readonly MemberRow[], of: AuthorityRow, type: string, reason: string): readonly EventsOf[] =>
+type StoppedBy = 'authority.halted' | 'authority.retired' | 'authority.resumed';
+const codeOf = (type: StoppedBy) => type.replace('.', '_') as 'authority_halted' | 'authority_retired' | 'authority_resumed';
+
+const told = (rows: readonly MemberRow[], of: AuthorityRow, type: StoppedBy, reason: string): readonly EventsOf[] =>
   rows.map(({ authorityId }) => ({
     authorityId,
-    events: [{ type, subjectKind: 'authority', subjectId: of.id, reason, detail: { entity_id: of.entityId } }],
+    events: [{ type, subjectKind: 'authority', subjectId: of.id, reason, reasonCode: codeOf(type), detail: { entity_id: of.entityId } }],
   }));
 
 /** The chain of the deployment tells which authorities stopped and came back: the head of any other one is bound to it (restore/signed-head.ts). */
-async function toldToDeployment(watch: Watch, { id, entityId }: AuthorityRow, type: string, reason: string): Promise<EventsOf> {
+async function toldToDeployment(watch: Watch, { id, entityId }: AuthorityRow, type: StoppedBy, reason: string): Promise<EventsOf> {
   await watch(DEPLOYMENT);
-  return { authorityId: DEPLOYMENT, events: [{ type, subjectKind: 'authority', subjectId: id, reason, detail: { entity_id: entityId } }] };
+  return {
+    authorityId: DEPLOYMENT,
+    events: [{ type, subjectKind: 'authority', subjectId: id, reason, reasonCode: codeOf(type), detail: { entity_id: entityId } }],
+  };
 }
 
 /** An authority stops: where it is an active member of others here, it is suspended in the same commit, and comes back with it. */
-export async function suspendMemberships(call: Call, watch: Watch, of: AuthorityRow, type: string, reason: string): Promise<AtSuperiors> {
+export async function suspendMemberships(call: Call, watch: Watch, of: AuthorityRow, type: StoppedBy, reason: string): Promise<AtSuperiors> {
   const isActive = ({ state }: MemberRow) => state === 'active';
   const rows = await watchedRows(call, watch, of, isActive);
   const active = rows.filter(isActive);
@@ -65,6 +71,7 @@ export async function suspendMemberships(call: Call, watch: Watch, of: Authority
             subjectKind: 'member',
             subjectId: row.id,
             reason,
+            reasonCode: codeOf(type),
             detail: { entity_id: row.entityId, from: row.state, to: 'suspended', with: of.id },
           },
         ],

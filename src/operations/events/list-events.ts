@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, inArray, or, type SQL } from 'drizzle-orm';
-import type { EventRow } from '../../store/event.js';
 import { betweenTimes, oneOf, stretchOf, within } from '../../store/event-query.js';
-import { apiKey, event, member, organization } from '../../store/schema.js';
+import { joined, type JoinedEvent, onPrivate, WITH_PRIVATE } from '../../store/joined-event.js';
+import { apiKey, event, eventPrivate, member, organization } from '../../store/schema.js';
 import { allow, type Call, DEPLOYMENT, SYSTEM } from '../call.js';
 import { type Page, type PageRequest, numeric, page } from '../read.js';
 import { Refusal } from '../refusal.js';
@@ -30,7 +30,7 @@ const aboutMember = (of: MemberRow): SQL | undefined =>
   or(eq(event.subjectId, of.id), and(eq(event.subjectId, of.organizationId ?? ''), inArray(event.type, FOR_MEMBERS)));
 
 /** Events of an authority. @throws Refusal not_found, invalid_request */
-export async function listEvents(call: Call, slug: string, filter: EventFilter): Promise<Page<Named<EventRow>>> {
+export async function listEvents(call: Call, slug: string, filter: EventFilter): Promise<Page<Named<JoinedEvent>>> {
   allow(call, 'read', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
@@ -39,7 +39,7 @@ export async function listEvents(call: Call, slug: string, filter: EventFilter):
 }
 
 /** Events of the deployment itself: API keys, the clock, restores. */
-export async function listDeploymentEvents(call: Call, filter: Omit<EventFilter, 'member'>): Promise<Page<Named<EventRow>>> {
+export async function listDeploymentEvents(call: Call, filter: Omit<EventFilter, 'member'>): Promise<Page<Named<JoinedEvent>>> {
   allow(call, 'administer', null);
   return search(call, DEPLOYMENT, filter, undefined);
 }
@@ -48,7 +48,7 @@ export async function listDeploymentEvents(call: Call, filter: Omit<EventFilter,
  * In the order of the chain, whatever the clock did, so that whoever follows misses nothing. A time is looked up by index
  * first: it becomes a stretch of the chain, and every other index ends in the sequence number.
  */
-async function search(call: Call, chain: string, filter: EventFilter, about: SQL | undefined): Promise<Page<Named<EventRow>>> {
+async function search(call: Call, chain: string, filter: EventFilter, about: SQL | undefined): Promise<Page<Named<JoinedEvent>>> {
   const { db } = call.store;
   const newest = filter.newest === true;
   const cursor = numeric(filter.cursor);
@@ -56,8 +56,9 @@ async function search(call: Call, chain: string, filter: EventFilter, about: SQL
   if (stretch === null) return { items: [], next: null };
   const [actors, subjects] = [await actorsOf(call, filter.actor), await subjectsOf(call, chain, filter.subject)];
   const rows = await db
-    .select()
+    .select(WITH_PRIVATE)
     .from(event)
+    .leftJoin(eventPrivate, onPrivate())
     .where(
       and(
         eq(event.authorityId, chain),
@@ -71,7 +72,7 @@ async function search(call: Call, chain: string, filter: EventFilter, about: SQL
     )
     .orderBy(newest ? desc(event.seq) : asc(event.seq))
     .limit(filter.limit + 1);
-  const found = page(rows, filter.limit, ({ seq }) => seq);
+  const found = page(rows.map(joined), filter.limit, ({ seq }) => seq);
   return { items: await withNames(call, found.items), next: found.next };
 }
 

@@ -18,7 +18,7 @@ const NAMERS: Readonly<Record<string, Namer>> = {
 };
 
 /** A page of events with names, by one look-up a kind. */
-export async function withNames(call: Call, rows: readonly EventRow[]): Promise<readonly Named<EventRow>[]> {
+export async function withNames<T extends EventRow>(call: Call, rows: readonly T[]): Promise<readonly Named<T>[]> {
   const wanted = new Map<string, Set<string>>();
   const want = (kind: string, id: string) => void wanted.set(kind, (wanted.get(kind) ?? new Set()).add(id));
   for (const row of rows) {

@@ -24,6 +24,8 @@ export const REMEDIES = {
   artefact_of_nobody: FOREIGN,
   event_hash: `${FOREIGN}, and compare its head with the heads that others keep`,
   event_gap: `${FOREIGN}, and compare its head with the heads that others keep`,
+  event_private: `${FOREIGN}; the event itself is sound, and what people read of it is not what was written`,
+  checkpoint: `${FOREIGN}, and compare it with the checkpoints that others keep`,
   key_missing: 'make one: holdfast key generate, then holdfast key activate',
   key_index: 'holdfast member reindex',
   spelling: 'holdfast member reindex',

@@ -15,7 +15,12 @@ export async function activateKey(
   call: Call<AuthorityKeyRow>,
   slug: string,
   kid: string,
-  { force = false, reason, ask = true }: { readonly force?: boolean; readonly reason?: string | undefined; readonly ask?: boolean } = {},
+  {
+    force = false,
+    reason,
+    scheduled = false,
+    ask = true,
+  }: { readonly force?: boolean; readonly reason?: string | undefined; readonly scheduled?: boolean; readonly ask?: boolean } = {},
 ): Promise<AuthorityKeyRow> {
   allow(call, 'rotate', slug);
   const row = await findAuthority(call.store.db, slug);
@@ -29,6 +34,13 @@ export async function activateKey(
     if (obstacle && !force) throw new Refusal('key_not_ready', `the key cannot sign yet: ${obstacle}`);
     const key: AuthorityKeyRow = { ...before, state: 'active', activeAt: now };
     const old = keys.filter(({ state }) => state === 'active').map((one): AuthorityKeyRow => ({ ...one, state: 'retiring', retiringAt: now }));
-    return { keys: swap(keys, key, ...old), key, event: force && obstacle ? 'key.activated_by_force' : 'key.activated', reason, resign: true };
+    return {
+      keys: swap(keys, key, ...old),
+      key,
+      event: force && obstacle ? 'key.activated_by_force' : 'key.activated',
+      reason,
+      reasonCode: scheduled ? 'schedule' : undefined,
+      resign: true,
+    };
   });
 }

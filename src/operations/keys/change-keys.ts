@@ -3,6 +3,7 @@ import type { NewKey } from '../../keys/custody.js';
 import { insertRows, putArtefacts } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
+import type { ReasonCode } from '../../audit/reason-codes.js';
 import type { NewEvent } from '../../store/event.js';
 import { isPublished } from '../../keys/life-cycle.js';
 import { unseenUntil } from '../../store/signed-until.js';
@@ -29,7 +30,9 @@ export interface KeyChange {
   readonly keys: readonly AuthorityKeyRow[];
   readonly key: AuthorityKeyRow;
   readonly event: string;
+  /** In somebody's own words. */
   readonly reason?: string | undefined;
+  readonly reasonCode?: ReasonCode | undefined;
   readonly detail?: Readonly<Record<string, unknown>>;
   readonly resign?: boolean;
   /** What this key signed is not served from the commit on. Such a change needs no signature. */
@@ -57,7 +60,7 @@ export function changeKeys(
       const before = await authorityKeys(db, authorityId);
       const decided = await decide(before, row, watch);
       if (!('keys' in decided)) return { events: [], statements: [], result: decided };
-      const { keys, key, event, reason, detail, resign, withheld, consequences, result = key } = decided;
+      const { keys, key, event, reason, reasonCode, detail, resign, withheld, consequences, result = key } = decided;
       const ended = row.state === 'retired';
       const after = rowAfter(row, decided, call.now());
       const sign = async () => {
@@ -75,6 +78,7 @@ export function changeKeys(
             subjectKind: 'key',
             subjectId: key.kid,
             reason,
+            reasonCode,
             detail: { state: key.state, alg: key.alg, generation: after.generation, ...(!artefacts?.length && { unsigned: true }), ...detail },
             artefacts: published(artefacts ?? []),
           },

@@ -62,7 +62,7 @@ const eventOf = ({ type, ...detail }: Disowned): NewEvent => ({
   type: 'trust_mark_owner.key_compromised',
   subjectKind: 'trust_mark_type',
   subjectId: type,
-  reason: 'compromised',
+  reasonCode: 'compromised',
   detail: { ...detail },
 });
 
@@ -71,7 +71,7 @@ const unread = ({ id }: AuthorityRow): NewEvent => ({
   type: 'trust_mark_owner.key_compromised',
   subjectKind: 'authority',
   subjectId: id,
-  reason: 'compromised',
+  reasonCode: 'compromised',
   detail: { removed: null },
 });
 

@@ -137,7 +137,7 @@ async function rewrite(call: Call, watch: Watch, of: AuthorityRow, before: Membe
     type: 'member.key_compromised',
     subjectKind: 'member',
     subjectId: before.id,
-    reason: 'compromised',
+    reasonCode: 'compromised',
     detail: {
       entity_id: before.entityId,
       removed: bound ? bound.gone.map(({ kid }) => kid) : null,

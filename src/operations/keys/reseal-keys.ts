@@ -3,7 +3,7 @@ import type { CryptoKey } from 'jose';
 import { seal, unseal } from '../../keys/seal.js';
 import type { NewEvent } from '../../store/event.js';
 import { whileNoOtherKeys } from '../../store/guards.js';
-import { authority, authorityKey } from '../../store/schema.js';
+import { auditKey, authority, authorityKey } from '../../store/schema.js';
 import type { Store } from '../../store/store.js';
 import { DEPLOYMENT } from '../call.js';
 
@@ -21,9 +21,11 @@ export function resealKeys(store: Store, from: CryptoKey, to: CryptoKey): Promis
     async decide(watch) {
       const authorities = await db.select({ id: authority.id }).from(authority);
       for (const { id } of authorities) await watch(id);
-      const keys = await db.select({ id: authorityKey.id, sealed: authorityKey.sealed, authorityId: authorityKey.authorityId }).from(authorityKey);
+      const sealedIn = (table: typeof authorityKey | typeof auditKey) =>
+        db.select({ id: table.id, sealed: table.sealed, authorityId: table.authorityId }).from(table);
+      const [keys, audit] = [await sealedIn(authorityKey), await sealedIn(auditKey)];
       const changed: { readonly id: string; readonly authorityId: string; readonly sealed: string }[] = [];
-      for (const { id, authorityId, sealed } of keys) {
+      for (const { id, authorityId, sealed } of [...keys, ...audit]) {
         const open = await unseal(to, id, sealed).then(
           () => true,
           () => false,
@@ -46,7 +48,7 @@ export function resealKeys(store: Store, from: CryptoKey, to: CryptoKey): Promis
             DEPLOYMENT,
             keys.map(({ id }) => id),
           ),
-          ...changed.map(({ id, sealed }) => db.update(authorityKey).set({ sealed }).where(eq(authorityKey.id, id))),
+          ...changed.flatMap(({ id, sealed }) => [authorityKey, auditKey].map((table) => db.update(table).set({ sealed }).where(eq(table.id, id)))),
         ],
         result: changed.length,
       };

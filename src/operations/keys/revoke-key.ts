@@ -52,7 +52,7 @@ export async function revokeKey(asked: Call<Revoked>, slug: string, kid: string,
         keys: after,
         key,
         event: 'key.revoked',
-        reason,
+        reasonCode: reason,
         detail: { ...(heir && { heir: heir.kid }), ...(foreignSuperiors.length && { foreign_superiors: foreignSuperiors }) },
         ...(signed && { resign: true, withheld: kid }),
         consequences: removed,
@@ -75,6 +75,6 @@ export async function findHeir(call: Call<AuthorityKeyRow>, row: AuthorityRow): 
     if (active) return active;
     const heir = await heirAmong(call, keys, spare);
     if (!heir) throw new Refusal('key_not_ready', 'no key of this authority can sign now');
-    return { keys: swap(keys, heir), key: heir, event: 'key.activated', reason: 'the key before was revoked', resign: true };
+    return { keys: swap(keys, heir), key: heir, event: 'key.activated', reasonCode: 'key_revoked', resign: true };
   });
 }

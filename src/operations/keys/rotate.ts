@@ -28,7 +28,7 @@ export async function rotateBySchedule(call: Call<unknown>, row: AuthorityRow): 
   if (keyRotation !== null && active) {
     const due = (active.activeAt ?? active.createdAt) + keyRotation;
     if (!staged && now >= due - configurationLifetime * 2) await attempt('staged', () => createKey(call, row.slug, { onlyNext: true }));
-    if (staged && now >= due) await attempt('activated', () => activateKey(call, row.slug, staged.kid, { reason: 'schedule', ask: false }));
+    if (staged && now >= due) await attempt('activated', () => activateKey(call, row.slug, staged.kid, { scheduled: true, ask: false }));
   }
   for (const { kid } of keys.filter(({ state }) => state === 'retiring')) await attempt('retired', () => retireKey(call, row.slug, kid));
   return done;

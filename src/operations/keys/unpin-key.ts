@@ -37,7 +37,7 @@ export async function unpinKey(call: Call, of: AuthorityRow, pin: AnchorRow, gon
             type: 'anchor.key_compromised',
             subjectKind: 'anchor',
             subjectId: entityId,
-            reason: 'compromised',
+            reasonCode: 'compromised',
             detail: { removed: found.gone.map(({ kid }) => kid), added: added.map(({ kid }) => kid) },
           },
         ],

@@ -85,7 +85,7 @@ const eventOf = (type: string, detail: Readonly<Record<string, unknown>>): NewEv
   type: 'trust_mark_delegation.key_compromised',
   subjectKind: 'trust_mark_type',
   subjectId: type,
-  reason: 'compromised',
+  reasonCode: 'compromised',
   detail,
 });
 

@@ -208,6 +208,7 @@ export async function cutMarksOf(
             subjectKind: 'trust_mark',
             subjectId: member.id,
             reason,
+            reasonCode: ends ? 'member_revoked' : 'member_suspended',
             detail: { entity_id: member.entityId, types: grants.map(({ trustMarkType: type }) => type), with: 'the membership' },
           },
         ],

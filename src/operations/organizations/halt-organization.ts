@@ -112,6 +112,7 @@ async function marksOfMembers(
             subjectKind: 'organization',
             subjectId: of.id,
             reason,
+            reasonCode: 'organization_halted',
             detail: { legal_name: of.legalName, with: 'the memberships of the organization' },
           },
         ],

@@ -1,10 +1,11 @@
-import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { isMended } from '../../operations/fsck/damage.js';
 import { lacks } from '../../operations/restore/compare-heads.js';
 import { type ChainHead, hashAt } from '../../store/known-heads.js';
 import type { SeenHeads } from '../../operations/restore/watch-heads.js';
+import { lastCheckpoints } from '../../store/checkpoints.js';
 import type { Database } from '../../store/database.js';
 import { readSignedHead } from '../../operations/restore/signed-head.js';
 import { backupTime, noteBackup, unconfirmed, withhold } from '../../store/standing.js';
@@ -37,7 +38,7 @@ export async function createBackup(
   database: string,
   target: string,
   progress: (what: 'copying' | 'checking', n: number) => void,
-): Promise<BackupHeads & { readonly bytes: number }> {
+): Promise<BackupHeads & { readonly bytes: number; readonly checkpoints: string | undefined }> {
   if (!existsSync(database)) throw new Error(`there is no database ${database}`);
   if (existsSync(target)) throw new Error(`${target} exists; backups do not overwrite`);
   mkdirSync(dirname(target), { recursive: true });
@@ -64,7 +65,16 @@ export async function createBackup(
     source.close();
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${partial}${suffix}`, { force: true });
   }
-  return { bytes: statSync(target).size, at, heads: await headsOfFile(target) };
+  return { bytes: statSync(target).size, at, heads: await headsOfFile(target), checkpoints: await keepCheckpoints(target) };
+}
+
+/** The newest checkpoint of each authority beside a backup, one a line: small enough to be kept where the backup is not. */
+async function keepCheckpoints(backup: string): Promise<string | undefined> {
+  const all = [...(await withFile(backup, lastCheckpoints)).values()].map(({ jws }) => `${jws}\n`);
+  if (all.length === 0) return undefined;
+  const file = `${backup}.checkpoints`;
+  writeFileSync(file, all.join(''), { mode: 0o644 });
+  return file;
 }
 
 /** Everything fsck can find, on a copy: the backup itself is not touched. Of a sound one, where it ends. */

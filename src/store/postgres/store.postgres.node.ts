@@ -1,6 +1,6 @@
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from '../change.js';
 import { isDuplicate, piecesOf, type Statement } from '../database.js';
-import { chainEvents, EMPTY_HEAD, type EventRow, type Head, insertEvents } from '../event.js';
+import { chainEvents, EMPTY_HEAD, type EventRow, type Head, insertEvents, type NewRow } from '../event.js';
 import type { KnownHeads } from '../known-heads.js';
 import type { Store } from '../store.js';
 import { StoreUnreachable, TROUBLES, troubleIn } from '../trouble.js';
@@ -194,7 +194,7 @@ export function openPostgres(
   type Chains = ReadonlyMap<string, Head>;
   interface Chained {
     readonly id: string;
-    readonly rows: readonly EventRow[];
+    readonly rows: readonly NewRow[];
     readonly head: Head;
   }
   /** @param heads where each chain stands; moved on */
@@ -216,7 +216,14 @@ export function openPostgres(
     const heads = new Map(expect);
     const at = now();
     const chained = group.map((one) => chain(authorityId, one, at, heads));
-    const mark = chained[0]?.[0]?.rows[0] as EventRow;
+    const [
+      [
+        {
+          rows: [first],
+        },
+      ],
+    ] = chained as unknown as [[{ readonly rows: readonly [NewRow] }]];
+    const mark = first.row;
     const statements = group.flatMap((one, n) => [...(chained[n] ?? []).map(({ rows }) => insertEvents(rows)), ...one.statements]);
     const urgent = group.some((one) => one.urgent);
     const outcome = await surely(expect, mark, statements, urgent);

@@ -1,0 +1,147 @@
+import { z } from '@hono/zod-openapi';
+import { listAuditKeys, rotateAuditKey } from '../operations/audit/audit-keys.js';
+import { type AuditRange, exportAudit } from '../operations/audit/export-audit.js';
+import { listCheckpoints } from '../operations/audit/list-checkpoints.js';
+import { type Erasure, eraseEvent } from '../operations/events/erase-event.js';
+import { type AdminApp, type AdminContext, param, validJson, validQuery } from './context.js';
+import { endpoint } from './endpoint.js';
+import { pageOf, pageQuery, reason, seconds } from './wire.js';
+import { write } from './write.js';
+
+const tag = 'Audit';
+const seq = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+const range = z.object({
+  from: seq.optional().openapi({ description: 'The first event; the beginning of the chain when absent' }),
+  to: seq.optional().openapi({ description: 'The last event; the end of the chain when absent' }),
+  private: z.enum(['true', 'false']).default('true').openapi({ description: 'With what people wrote, and names; the chain verifies without them too' }),
+});
+const erasure = z.object({ seq: z.number().int(), already: z.boolean().openapi({ description: 'It had been erased before' }) }).openapi('Erasure');
+const reasoned = z.strictObject({ reason }).openapi('AuditReason');
+const auditKey = z
+  .object({
+    kid: z.string().openapi({ description: 'RFC 7638 thumbprint' }),
+    alg: z.string(),
+    jwk: z.record(z.string(), z.unknown()),
+    created_at: seconds,
+    retired_at: seconds.nullable().openapi({ description: 'From when on it signed no more; null: it signs' }),
+  })
+  .openapi('AuditKey');
+const checkpointSchema = z
+  .object({ n: z.number().int(), seq: z.number().int(), head: z.string(), iat: seconds, kid: z.string(), sha256: z.string(), checkpoint: z.string() })
+  .openapi('Checkpoint', { description: 'Where the event chain ended, signed by the audit key' });
+
+const presentKey = ({ kid, alg, jwk, createdAt, retiredAt }: Awaited<ReturnType<typeof listAuditKeys>>[number]): z.infer<typeof auditKey> => ({
+  kid,
+  alg,
+  jwk: { ...jwk },
+  created_at: createdAt,
+  retired_at: retiredAt,
+});
+
+const presentErasure = ({ seq: at, already }: Erasure): z.infer<typeof erasure> => ({ seq: at, already });
+
+/** What is no number is that of no event. */
+const seqOf = (c: AdminContext): number => (/^[1-9]\d{0,14}$/.test(param(c, 'seq')) ? Number(param(c, 'seq')) : 0);
+
+/** Lines are made as they are read: whoever reads slowly holds nothing up but himself. */
+function streamed(c: AdminContext, lines: AsyncGenerator<string>): Response {
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      let text = '';
+      for (; text.length < 64 * 1024; ) {
+        const next = await lines.next();
+        if (next.done) {
+          if (text) controller.enqueue(encoder.encode(text));
+          return controller.close();
+        }
+        text += next.value;
+      }
+      controller.enqueue(encoder.encode(text));
+    },
+    cancel: () => void lines.return(undefined),
+  });
+  return c.body(body, 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+}
+const asked = (c: AdminContext): AuditRange => {
+  const query = validQuery<z.infer<typeof range>>(c);
+  return { from: query.from, to: query.to, withPrivate: query.private === 'true' };
+};
+
+/** Proof of what happened: exports, checkpoints, the key that signs them, erasure. */
+export function auditEndpoints(app: AdminApp): void {
+  const base = '/authorities/{slug}';
+  const description =
+    'One JSON document a line: a header with the audit keys, each event with the checkpoints about it, and an end with a digest. It is checked offline with `holdfast audit verify`.';
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: `${base}/audit/export`,
+      tag,
+      summary: 'The event chain of an authority as a file that proves itself',
+      description,
+      query: range,
+      response: z.string(),
+    },
+    async (c) => streamed(c, await exportAudit(c.var.call, param(c, 'slug'), asked(c))),
+  );
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: '/audit/export',
+      tag,
+      summary: 'The same of the deployment: API keys, halts, restores',
+      description,
+      query: range,
+      response: z.string(),
+    },
+    async (c) => streamed(c, await exportAudit(c.var.call, null, asked(c))),
+  );
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: `${base}/checkpoints`,
+      tag,
+      summary: 'Checkpoints of the event chain, oldest first',
+      query: pageQuery,
+      response: pageOf(checkpointSchema),
+    },
+    async (c) => {
+      const found = await listCheckpoints(c.var.call, param(c, 'slug'), validQuery<z.infer<typeof pageQuery>>(c));
+      const items = found.items.map(({ n, seq: at, head, iat, kid, sha256, jws }) => ({ n, seq: at, head, iat, kid, sha256, checkpoint: jws }));
+      return c.json({ items, next_cursor: found.next });
+    },
+  );
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: `${base}/audit-keys`,
+      tag,
+      summary: 'The keys that sign checkpoints, former ones included',
+      response: z.object({ items: z.array(auditKey) }),
+    },
+    async (c) => c.json({ items: (await listAuditKeys(c.var.call, param(c, 'slug'))).map(presentKey) }),
+  );
+  endpoint(
+    app,
+    { method: 'post', path: `${base}/audit-keys/rotate`, tag, summary: 'Sign checkpoints with another key from now on', body: reasoned, response: auditKey },
+    (c) => write(c, 200, presentKey, (call) => rotateAuditKey(call, param(c, 'slug'), validJson<z.infer<typeof reasoned>>(c).reason)),
+  );
+  const erase = { tag, method: 'post', body: reasoned, response: erasure } as const;
+  endpoint(
+    app,
+    {
+      ...erase,
+      path: `${base}/events/{seq}/erase`,
+      summary: 'Erase what people wrote in an event, and names; the chain goes on to verify',
+    },
+    (c) => write(c, 200, presentErasure, (call) => eraseEvent(call, param(c, 'slug'), seqOf(c), validJson<z.infer<typeof reasoned>>(c).reason)),
+  );
+  endpoint(app, { ...erase, path: '/events/{seq}/erase', summary: 'The same in the chain of the deployment' }, (c) =>
+    write(c, 200, presentErasure, (call) => eraseEvent(call, null, seqOf(c), validJson<z.infer<typeof reasoned>>(c).reason)),
+  );
+}

@@ -1,0 +1,28 @@
+/**
+ * Why something was done, in words that stay when what a person wrote is erased: part of the hash from format 2 on. A code is
+ * never taken out of the list, since events bear it.
+ */
+export const REASON_CODES = [
+  /** A person gave the reason in words: they stand in the private part. */
+  'stated',
+  // Revocations of keys, by the words of OpenID Federation 1.0 §8.7.3.
+  'unspecified',
+  'compromised',
+  'superseded',
+  /** The service acted by a schedule. */
+  'schedule',
+  /** A key took the place of one that was revoked. */
+  'key_revoked',
+  // Somebody was cut, or marks were, because what they rest on was.
+  'authority_halted',
+  'authority_retired',
+  'authority_resumed',
+  'organization_halted',
+  'member_suspended',
+  'member_revoked',
+  'type_halted',
+] as const;
+export type ReasonCode = (typeof REASON_CODES)[number];
+
+/** The reason of an event for whoever reads it: the words of a person, else the code. */
+export const shownReason = (written: string | null | undefined, code: string | null): string | null => written ?? (code === 'stated' ? null : code);
