@@ -27,6 +27,10 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   last_owner: [409, 'The last owner stays'],
   temporarily_unavailable: [503, 'Not possible at the moment'],
   not_confirmed: [409, 'The restored database is not confirmed'],
+  self_approval: [403, 'Somebody else has to approve it'],
+  editor_cannot_approve: [403, 'Somebody else has to approve it'],
+  decision_changed: [409, 'What is decided has changed'],
+  already_decided: [409, 'It is decided already'],
 };
 
 const TITLES: Record<string, string> = {

@@ -17,7 +17,7 @@ import {
   KEY_STATES,
   MEMBER_STATES,
   POLICY_STATES,
-  ROLES,
+  KEY_ROLES,
 } from '../store/schema.js';
 
 /** The wire of /admin/v1: snake_case, unknown members refused, times in seconds since the epoch. One presenter a kind. */
@@ -401,17 +401,23 @@ export const presentJob = (row: JobRow): z.infer<typeof jobSchema> => ({
 export const newApiKey = z
   .strictObject({
     name: z.string().trim().min(1).max(100),
-    role: z.enum(ROLES),
+    role: z
+      .enum(KEY_ROLES)
+      .optional()
+      .openapi({ description: 'What it may. Of a person’s key the most it may: left out, or `person`, whatever the person may' }),
+    person: z.string().min(1).max(60).optional().openapi({ description: 'Whose key it is; left out: a machine’s' }),
     authorities: z.array(z.string()).min(1).nullable().default(null),
     expires_at: seconds.nullable().optional(),
   })
+  .refine(({ role, person }) => role !== undefined || person !== undefined, { path: ['role'], message: 'a key of nobody needs a role' })
   .openapi('NewApiKey');
 export const apiKeySchema = z
   .object({
     id: z.string(),
     name: z.string(),
     prefix: z.string(),
-    role: z.enum(ROLES),
+    role: z.enum(KEY_ROLES),
+    person: z.string().nullable().openapi({ description: 'Whose key it is; null: a machine’s' }),
     authorities: z.array(z.string()).nullable(),
     created_at: seconds,
     expires_at: seconds.nullable(),
@@ -424,6 +430,7 @@ export const presentApiKey = (row: ApiKeyRow): z.infer<typeof apiKeySchema> => (
   name: row.name,
   prefix: row.prefix,
   role: row.role,
+  person: row.personId,
   authorities: row.authorities ? [...row.authorities] : null,
   created_at: row.createdAt,
   expires_at: row.expiresAt,

@@ -27,6 +27,10 @@ export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
   last_owner: EXIT.conflict,
   temporarily_unavailable: EXIT.unreachable,
   not_confirmed: EXIT.conflict,
+  self_approval: EXIT.refused,
+  editor_cannot_approve: EXIT.refused,
+  decision_changed: EXIT.conflict,
+  already_decided: EXIT.conflict,
 };
 
 const toldOf = (error: unknown): Told => {
