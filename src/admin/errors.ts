@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Finding } from '../federation/entry.js';
+import { Waiting } from '../operations/deciding/waiting.js';
 import { CUSTODY_AWAY, CustodyAway } from '../operations/keys/from-custody.js';
 import { Refusal, type RefusalCode } from '../operations/refusal.js';
 import { saidOf, TROUBLES, troubleIn } from '../store/trouble.js';
@@ -71,6 +72,7 @@ const TROUBLE_CODES = {
 
 /** The one place where what operations throw becomes an answer. Everything unknown is a bug: a bare 500 and a log line. */
 export function errorToProblem(c: Context, error: unknown): Response {
+  if (error instanceof Waiting) return c.json(error.answer, Waiting.STATUS, { 'cache-control': 'no-store' });
   if (error instanceof Refusal) {
     const [status] = REFUSED[error.code];
     return problem(c, status, error.code, error.message, error.findings, status === 503 ? { 'retry-after': '5' } : {});

@@ -155,6 +155,7 @@ export function operationEndpoints(app: AdminApp): void {
       body: newApiKey,
       response: apiKeySchema.extend({ token: z.string() }).openapi('ApiKeyWithToken'),
       status: 201,
+      waits: true,
     },
     (c) => {
       const body = validJson<z.infer<typeof newApiKey>>(c);
@@ -162,7 +163,8 @@ export function operationEndpoints(app: AdminApp): void {
         c,
         201,
         ({ row, token }: Awaited<ReturnType<typeof createApiKey>>) => ({ ...presentApiKey(row), token }),
-        (call) => createApiKey(call, { name: body.name, role: body.role ?? 'person', person: body.person, authorities: body.authorities, expiresAt: body.expires_at }),
+        (call) =>
+          createApiKey(call, { name: body.name, role: body.role ?? 'person', person: body.person, authorities: body.authorities, expiresAt: body.expires_at }),
         { secret: true },
       );
     },

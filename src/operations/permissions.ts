@@ -24,8 +24,7 @@ const PERMISSIONS = {
 } as const satisfies Record<string, readonly (Role | Background)[]>;
 export type Permission = keyof typeof PERMISSIONS;
 
-export const permits = (role: Role | Background, permission: Permission): boolean =>
-  (PERMISSIONS[permission] as readonly (Role | Background)[]).includes(role);
+export const permits = (role: Role | Background, permission: Permission): boolean => (PERMISSIONS[permission] as readonly (Role | Background)[]).includes(role);
 
 /** `owner or operator`. */
 export const rolesThatMay = (permission: Permission): string => PERMISSIONS[permission].filter((role) => role !== 'background').join(' or ');

@@ -6,7 +6,10 @@ import { approval, proposal } from './schema.js';
 export type ProposalRow = typeof proposal.$inferSelect;
 export type ApprovalRow = typeof approval.$inferSelect;
 
-export const proposalsAbout = (db: Database, { authorityId, kind, subjectId }: Pick<ProposalRow, 'authorityId' | 'kind' | 'subjectId'>): Promise<ProposalRow[]> =>
+export const proposalsAbout = (
+  db: Database,
+  { authorityId, kind, subjectId }: Pick<ProposalRow, 'authorityId' | 'kind' | 'subjectId'>,
+): Promise<ProposalRow[]> =>
   db
     .select()
     .from(proposal)

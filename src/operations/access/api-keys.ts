@@ -95,7 +95,12 @@ async function expectAuthorities(db: Database, slugs: readonly string[] | null):
   if (missing.length) throw new Refusal('not_found', `there is no authority ${missing.join(', ')}; make it first, then a key for it`);
 }
 
-async function newRow(now: number, { id: createdBy }: Actor, { name, role, person: personId, authorities, expiresAt }: ApiKeyInput, token: NewToken): Promise<ApiKeyRow> {
+async function newRow(
+  now: number,
+  { id: createdBy }: Actor,
+  { name, role, person: personId, authorities, expiresAt }: ApiKeyInput,
+  token: NewToken,
+): Promise<ApiKeyRow> {
   const digest = await sha256(token.token);
   return {
     id: newId('api'),

@@ -134,7 +134,12 @@ const approvedEvent = ({ id, kind, subjectId, digest }: ProposalRow, note: strin
   detail: { kind, subject: subjectId, decision_digest: digest, waiting_for: 1 },
 });
 
-async function firstOf(call: Call, { kind, subjectId, content, request, note, chain }: Matter, authorityId: string, digest: string): Promise<Decision<Waiting>> {
+async function firstOf(
+  call: Call,
+  { kind, subjectId, content, request, note, chain }: Matter,
+  authorityId: string,
+  digest: string,
+): Promise<Decision<Waiting>> {
   const now = call.now();
   const row: ProposalRow = {
     id: newId('apv'),

@@ -118,7 +118,10 @@ export async function decideProposal(call: Call<DecidedProposal>, id: string, { 
   const { idempotency } = call;
   // The change that is made renders its own answer; what was asked for here is answered otherwise.
   const render = () => (row.kind === 'person_key' ? null : idempotency?.render({ row: done }));
-  const made = await carry({ ...call, ...(idempotency && { idempotency: { ...idempotency, render } }) } as Call<unknown>, row.authority ?? '', row, { digest, note });
+  const made = await carry({ ...call, ...(idempotency && { idempotency: { ...idempotency, render } }) } as Call<unknown>, row.authority ?? '', row, {
+    digest,
+    note,
+  });
   // Somebody else was faster, and the operation had nothing left to do.
   if (!(await approvalsOf(call.store.db, id)).some(({ personId }) => personId === call.actor.id))
     throw new Refusal('already_decided', 'somebody decided it meanwhile');
@@ -137,7 +140,9 @@ function refuse(call: Call<DecidedProposal>, row: Found, note: string | undefine
       const now = call.now();
       const { id, kind, subjectId, digest } = before;
       return {
-        events: [{ type: 'approval.refused', subjectKind: 'proposal', subjectId: id, reason: note, detail: { kind, subject: subjectId, decision_digest: digest } }],
+        events: [
+          { type: 'approval.refused', subjectKind: 'proposal', subjectId: id, reason: note, detail: { kind, subject: subjectId, decision_digest: digest } },
+        ],
         statements: [
           putApproval({ proposalId: id, personId: call.actor.id, kind, subjectId, digest, verdict: 'refuse', note: note ?? null, at: now }),
           closeProposal(db, id, 'refused', now),

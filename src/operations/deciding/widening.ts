@@ -65,4 +65,8 @@ const NONE: Rules = { policy: {}, crit: [], constraints: {} };
 
 /** Is a policy more than a tightening of the one in force? */
 export const loosens = (before: Rules | undefined = NONE, after: Rules): boolean =>
-  !(policyNarrows(before.policy as Policy, after.policy as Policy) && within(before.crit, after.crit) && constraintsNarrow(before.constraints, after.constraints));
+  !(
+    policyNarrows(before.policy as Policy, after.policy as Policy) &&
+    within(before.crit, after.crit) &&
+    constraintsNarrow(before.constraints, after.constraints)
+  );

@@ -33,12 +33,7 @@ export interface MemberChange extends Omit<MemberInput, 'domainControl'> {
 const given = (fields: object): Readonly<Record<string, unknown>> => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 /** Change what we say about a member. Fields left out stay. @throws Refusal findings, wrong_state, version_conflict */
-export async function changeMember(
-  call: Call<WithFindings<MemberRow>>,
-  slug: string,
-  id: string,
-  change: MemberChange,
-): Promise<MemberRow> {
+export async function changeMember(call: Call<WithFindings<MemberRow>>, slug: string, id: string, change: MemberChange): Promise<MemberRow> {
   const { organization, version, shownBy, digest, ...input } = change;
   // Whoever approves what another one asked for changes nothing of his own.
   if (digest === undefined) allow(call, 'enroll', slug);
@@ -140,12 +135,7 @@ export interface KeysInput {
 }
 
 /** Put other keys in the place of a member's; an operator vouches for them. @throws Refusal findings, wrong_state */
-export async function replaceMemberKeys(
-  call: Call<WithFindings<MemberRow>>,
-  slug: string,
-  id: string,
-  input: KeysInput,
-): Promise<WithFindings<MemberRow>> {
+export async function replaceMemberKeys(call: Call<WithFindings<MemberRow>>, slug: string, id: string, input: KeysInput): Promise<WithFindings<MemberRow>> {
   allow(call, 'approve', slug);
   const keys = await givenKeys(input);
   if (!keys.ok) throw refuseFindings('these keys cannot be bound', keys.findings);

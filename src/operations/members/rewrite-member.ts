@@ -89,13 +89,7 @@ export async function rewrite<T>(
       const told = events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one));
       return {
         events: [...told.map((one) => ({ ...one, detail: { ...one.detail, ...agreed?.detail } })), ...written.events],
-        statements: [
-          ...first,
-          ...(agreed?.statements ?? []),
-          ...written.statements,
-          ...(artefacts.length ? putArtefacts(artefacts) : []),
-          ...last,
-        ],
+        statements: [...first, ...(agreed?.statements ?? []), ...written.statements, ...(artefacts.length ? putArtefacts(artefacts) : []), ...last],
         result: answer(stands),
       };
     },

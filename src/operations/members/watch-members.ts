@@ -200,7 +200,15 @@ export async function getWatched(call: Call, slug: string, id: string): Promise<
  * @param seen the fingerprint of the hold that was decided about; a look since then may have changed it
  * @throws Refusal not_found, wrong_state, version_conflict, findings
  */
-export async function decideHold(call: Call<WatchRow>, slug: string, id: string, accept: boolean, reason: string, seen?: string, digest?: string): Promise<WatchRow> {
+export async function decideHold(
+  call: Call<WatchRow>,
+  slug: string,
+  id: string,
+  accept: boolean,
+  reason: string,
+  seen?: string,
+  digest?: string,
+): Promise<WatchRow> {
   allow(call, accept ? 'approve' : 'enroll', slug);
   const { memberId, authorityId, entityId } = await getWatched(call, slug, id);
   const decided = async () => {

@@ -56,7 +56,10 @@ export async function resumeOrganization(
             detail: { legal_name: before.legalName, members, ...agreed.detail },
           },
         ],
-        statements: [...agreed.statements, db.update(organization).set({ state: after.state, stateReason: null, updatedAt: now, v: after.v }).where(eq(organization.id, id))],
+        statements: [
+          ...agreed.statements,
+          db.update(organization).set({ state: after.state, stateReason: null, updatedAt: now, v: after.v }).where(eq(organization.id, id)),
+        ],
         result: { organization: after, members, already: false },
       };
     },

@@ -30,7 +30,12 @@ const takesTwo = (role: Role): boolean => permits(role, 'approve') || permits(ro
  * Give a person a role. With quorum 2 an owner or an approver takes two persons, neither of them who gets it.
  * @throws Refusal not_found, wrong_state, already_exists, self_approval
  */
-export async function grantRole(call: Call<GrantedRole>, personId: string, { role, authority: slug, expiresAt }: RoleInput, seen: Seen = {}): Promise<GrantedRole> {
+export async function grantRole(
+  call: Call<GrantedRole>,
+  personId: string,
+  { role, authority: slug, expiresAt }: RoleInput,
+  seen: Seen = {},
+): Promise<GrantedRole> {
   allow(call, 'administer', slug);
   const { db } = call.store;
   const of = slug === null ? null : await findAuthority(db, slug);
