@@ -59,7 +59,7 @@ function strictQuery({ shape }: z.ZodObject): z.ZodObject {
   });
 }
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
-const singular = (word: string): string => word.replace(/ies$/, 'y').replace(/s$/, '');
+const singular = (word: string): string => (word === 'People' ? 'Person' : word.replace(/ies$/, 'y').replace(/s$/, ''));
 
 /**
  * `postAuthorityMemberSuspend` for POST /authorities/{slug}/members/{id}/suspend: the method and the path say it, so it stays

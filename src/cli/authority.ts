@@ -10,6 +10,7 @@ interface AuthorityView {
   readonly entity_id: string;
   readonly state: string;
   readonly generation: number;
+  readonly quorum: number;
   readonly members?: Readonly<Record<string, number>>;
 }
 interface Settings {
@@ -50,7 +51,7 @@ const withSettings = (command: Command): Command =>
 export function authorityCommands(program: Command): void {
   const authority = program.command('authority').description('the entities this deployment operates');
   const describe = (one: AuthorityView) => {
-    out(`${one.slug}  ${clean(one.entity_id)}  ${one.state}, generation ${one.generation}`);
+    out(`${one.slug}  ${clean(one.entity_id)}  ${one.state}, generation ${one.generation}, quorum ${one.quorum}`);
     if (one.members)
       out(
         `  members  ${

@@ -13,6 +13,13 @@ export class CliError extends Error {
   }
 }
 
+/** What was asked for is on record and takes a second person: no error, though what would be shown of it is not there. */
+export class Waits extends CliError {
+  constructor(readonly answer: { readonly detail: string; readonly approval: { readonly id: string } }) {
+    super(EXIT.done, answer.detail, [], 'waiting');
+  }
+}
+
 export interface Client {
   readonly url: string;
   get<T>(path: string): Promise<T>;
@@ -34,6 +41,9 @@ interface ProblemBody {
   readonly title?: string;
   readonly findings?: readonly Finding[];
 }
+
+/** Quorum 2: another person has to approve it. */
+const WAITING = 202;
 
 /** A connection that was idle is closed by the server at the moment it is used again. */
 const wasClosed = (error: unknown): boolean =>
@@ -66,6 +76,7 @@ export function createClient({ url, token, local }: Target): Client {
     const response = await asked.catch((error: unknown) => {
       throw new CliError(EXIT.unreachable, whyUnanswered(url, error, local), [], 'unreachable');
     });
+    if (response.status === WAITING) throw new Waits((await response.json()) as Waits['answer']);
     if (response.ok) return response;
     const problem = (await response.json().catch(() => ({}))) as ProblemBody;
     throw new CliError(exitOfStatus(response.status), problem.detail ?? `the server answered ${response.status}`, problem.findings, problem.code);
