@@ -82,13 +82,12 @@ export function peopleCommands(program: Command): void {
     });
   person
     .command('grant <id> <role>')
-    .description('give a person a role: owner, operator, approver, responder or auditor; of one authority (--of) or of all (--of-all)')
-    .option('--of <slug>', 'the authority it is for')
+    .description('give a person a role: owner, operator, approver, responder or auditor; of the authority chosen, or of all (--of-all)')
     .option('--of-all', 'all authorities, and the deployment itself')
     .option('--expires <time>', 'when it ends: 2027-01-01 (UTC), 2027-01-01T09:00:00+01:00, or how far away: 90d', timeOrDuration)
-    .action(async (id: string, role: string, options: { of?: string; ofAll?: boolean; expires?: number }, command: Command) => {
+    .action(async (id: string, role: string, options: { ofAll?: boolean; expires?: number }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const body = { role, authority: options.ofAll ? null : (options.of ?? authority), ...(options.expires !== undefined && { expires_at: options.expires }) };
+      const body = { role, authority: options.ofAll ? null : authority, ...(options.expires !== undefined && { expires_at: options.expires }) };
       const one = await client.send<RoleView>('POST', path('people', id, 'roles'), body);
       show(json, one, () => talk(`${one.id}: ${one.role} of ${one.authority ?? 'all authorities'}`));
     });

@@ -57,7 +57,9 @@ it('a role that ends between decision and commit decides nothing', async () => {
   const { jwks } = await testMember('https://a.example');
   const member = (await d.admin('POST', MEMBERS, { entity_id: 'https://a.example', jwks })).json;
   await d.admin('POST', `${MEMBERS}/${member.id}/approve`, {});
-  const { deployment, happened } = whenSigning(d.deployment, async () => void (d.clock = NOW + 10));
+  const { deployment, happened } = whenSigning(d.deployment, async () => {
+    d.clock = NOW + 10;
+  });
   const key = await findApiKey(deployment, token);
   const call = await callOf(deployment, key as NonNullable<typeof key>);
   await expect(moveMember(call, 'main', member.id, 'activate')).rejects.toMatchObject({ code: 'permission_denied' });
