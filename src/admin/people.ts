@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { setQuorum } from '../operations/authorities/set-quorum.js';
-import { addPerson, endPerson, listPeople, showPerson, type WithRoles } from '../operations/people/people.js';
+import { addPerson, endPerson, listPeople, type PersonRow, showPerson, type WithRoles } from '../operations/people/people.js';
 import { endRole, type GrantedRole, grantRole } from '../operations/people/roles.js';
-import type { PersonRow } from '../store/people.js';
 import { PERSON_STATES, ROLES } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';

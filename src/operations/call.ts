@@ -5,13 +5,13 @@ import type { ChangeRequest, Decision, Watch } from '../store/change.js';
 import { Overtaken, type Statement } from '../store/database.js';
 import { rememberAnswer } from '../store/idempotency.js';
 import type { Actor, NewEvent } from '../store/event.js';
-import { authority, type KeyRole, type Role } from '../store/schema.js';
+import { authority, type KeyRole } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import { expectInForce } from './access/in-force.js';
 import { clockWords, type TrustedClock } from './clock/trusted-clock.js';
 import { Waiting } from './deciding/waiting.js';
 import type { Explorer } from './explorer.js';
-import { type Background, type Permission, permits, rolesThatMay } from './permissions.js';
+import { type Background, type CallingPerson, mayBy, type Permission, permits, rolesThatMay } from './permissions.js';
 import { Refusal } from './refusal.js';
 import type { Turns } from './turns.js';
 
@@ -57,19 +57,6 @@ export interface Call<in T = never> extends Deployment {
   readonly idempotency?: Idempotency<T>;
 }
 
-export interface CallingPerson {
-  readonly name: string;
-  readonly roles: readonly HeldRole[];
-}
-
-/** A role grant in force. */
-export interface HeldRole {
-  readonly id: string;
-  readonly role: Role;
-  /** Slug; null: all authorities, and the deployment itself. */
-  readonly authority: string | null;
-}
-
 /** Why a call may not do it; undefined when it may. */
 function whyNot(call: Call, permission: Permission, slug: string | null): string | undefined {
   const { role, authorities, person } = call;
@@ -82,10 +69,6 @@ function whyNot(call: Call, permission: Permission, slug: string | null): string
   // A key that may what its person may, without a person, may nothing.
   return role === 'person' && !person ? 'this API key belongs to nobody' : undefined;
 }
-
-/** Does one of these roles, held for this authority or for all, permit it? */
-export const mayBy = (roles: readonly HeldRole[], permission: Permission, slug: string | null): boolean =>
-  roles.some(({ role, authority: of }) => (of === null || of === slug) && permits(role, permission));
 
 /** What the caller is, for a sentence that says it may not. */
 export const asWhom = ({ role, person }: Call): string => (person && role === 'person' ? 'none of your roles' : `the role ${role}`);

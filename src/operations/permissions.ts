@@ -28,3 +28,20 @@ export const permits = (role: Role | Background, permission: Permission): boolea
 
 /** `owner or operator`. */
 export const rolesThatMay = (permission: Permission): string => PERMISSIONS[permission].filter((role) => role !== 'background').join(' or ');
+
+export interface CallingPerson {
+  readonly name: string;
+  readonly roles: readonly HeldRole[];
+}
+
+/** A role grant in force. */
+export interface HeldRole {
+  readonly id: string;
+  readonly role: Role;
+  /** Slug; null: all authorities, and the deployment itself. */
+  readonly authority: string | null;
+}
+
+/** Does one of these roles, held for this authority or for all, permit it? */
+export const mayBy = (roles: readonly HeldRole[], permission: Permission, slug: string | null): boolean =>
+  roles.some(({ role, authority: of }) => (of === null || of === slug) && permits(role, permission));

@@ -6,7 +6,12 @@ const row = (set: Partial<MemberRow>): MemberRow =>
   ({
     entityTypes: ['openid_provider', 'openid_relying_party'],
     intermediate: true,
-    jwks: { keys: [{ kty: 'EC', kid: 'a', x: 'a' }, { kty: 'EC', kid: 'b', x: 'b' }] },
+    jwks: {
+      keys: [
+        { kty: 'EC', kid: 'a', x: 'a' },
+        { kty: 'EC', kid: 'b', x: 'b' },
+      ],
+    },
     constraints: { max_path_length: 1 },
     metadata: {},
     claims: {},

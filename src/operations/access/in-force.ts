@@ -1,8 +1,10 @@
 import { and, eq, gt, inArray, isNull, or } from 'drizzle-orm';
 import type { Database, Statement } from '../../store/database.js';
 import { whileHoldingAll, whileKeyInForce } from '../../store/guards.js';
-import { apiKey, authority, person, roleGrant } from '../../store/schema.js';
-import type { Call, HeldRole } from '../call.js';
+import type { Actor } from '../../store/event.js';
+import { apiKey, authority, type KeyRole, person, roleGrant } from '../../store/schema.js';
+import type { Store } from '../../store/store.js';
+import type { Background, CallingPerson, HeldRole } from '../permissions.js';
 import { Refusal } from '../refusal.js';
 
 /** The roles that persons hold now, by person. */
@@ -29,6 +31,16 @@ export async function rolesOf(db: Database, personIds: readonly string[], now: n
   return held;
 }
 
+/** Of a call: what it was let in with. */
+interface Asking {
+  readonly store: Pick<Store, 'db'>;
+  readonly actor: Actor;
+  readonly role: KeyRole | Background;
+  readonly authorities: readonly string[] | null;
+  readonly person?: CallingPerson | undefined;
+  readonly now: () => number;
+}
+
 const LESS = 'this API key was ended, or changed, while the request was running; nothing more was done under it';
 const FEWER = 'what you may do was changed while the request was running; nothing more was done';
 
@@ -37,7 +49,7 @@ const FEWER = 'what you may do was changed while the request was running; nothin
  * @returns what goes into the batch: it may end while this is decided
  * @throws Refusal permission_denied
  */
-export async function expectInForce({ store: { db }, actor, role, authorities, person: caller, now }: Call, chain: string): Promise<readonly Statement[]> {
+export async function expectInForce({ store: { db }, actor, role, authorities, person: caller, now }: Asking, chain: string): Promise<readonly Statement[]> {
   const keyId = actor.kind === 'person' ? actor.key : actor.kind === 'api_key' ? actor.id : undefined;
   if (actor.kind === 'system') return [];
   const [key] = keyId === undefined ? [] : await db.select().from(apiKey).where(eq(apiKey.id, keyId)).limit(1);

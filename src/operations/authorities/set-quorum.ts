@@ -2,9 +2,10 @@ import { eq } from 'drizzle-orm';
 import { peopleWithKeys } from '../../store/people.js';
 import { authority } from '../../store/schema.js';
 import { rolesOf } from '../access/in-force.js';
-import { allow, type Call, change, mayBy } from '../call.js';
+import { allow, type Call, change } from '../call.js';
 import { consent } from '../deciding/consent.js';
 import type { Seen } from '../deciding/resume-consent.js';
+import { mayBy } from '../permissions.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
 

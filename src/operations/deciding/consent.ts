@@ -8,8 +8,8 @@ import { whileHoldingOne } from '../../store/guards.js';
 import { approvalsOf, closeProposal, type ProposalRow, proposalsAbout, putApproval, putProposal } from '../../store/proposals.js';
 import type { ProposalKind } from '../../store/schema.js';
 import { rolesOf } from '../access/in-force.js';
-import { type Call, DEPLOYMENT, type HeldRole } from '../call.js';
-import { type Permission, permits } from '../permissions.js';
+import { type Call, DEPLOYMENT } from '../call.js';
+import { type HeldRole, type Permission, permits } from '../permissions.js';
 import { Refusal } from '../refusal.js';
 import { Waiting } from './waiting.js';
 

@@ -9,6 +9,8 @@ import { type Page, type PageRequest, page } from '../read.js';
 import { Refusal } from '../refusal.js';
 import { expectGranterLeft } from './last-granter.js';
 
+export type { PersonRow };
+
 /** A person with every role that was ever granted, ended ones included. */
 export interface WithRoles extends PersonRow {
   readonly roles: readonly (RoleGrantRow & { readonly slug: string | null })[];
