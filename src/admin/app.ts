@@ -5,6 +5,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import { quote } from '../federation/finding.js';
 import { parseJson } from '../federation/strict-json.js';
 import type { Deployment } from '../operations/call.js';
+import { approvalEndpoints } from './approvals.js';
 import { authenticate } from './authenticate.js';
 import { authorityEndpoints, keyEndpoints } from './authorities.js';
 import type { AdminApp, AdminEnv } from './context.js';
@@ -17,6 +18,7 @@ import { haltEndpoints } from './halts.js';
 import { memberEndpoints } from './members.js';
 import { organizationEndpoints } from './organizations.js';
 import { operationEndpoints } from './operations.js';
+import { peopleEndpoints } from './people.js';
 import { policyEndpoints } from './policies.js';
 import { restoreEndpoints } from './restore.js';
 import { resolvingEndpoints } from './resolving.js';
@@ -106,6 +108,8 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   eventEndpoints(app);
   auditEndpoints(app);
   operationEndpoints(app);
+  peopleEndpoints(app);
+  approvalEndpoints(app);
   restoreEndpoints(app);
 
   app.notFound((c) => problem(c, 404, 'not_found', `there is no ${c.req.method} ${c.req.path.slice(0, 200)}; see ${ADMIN_BASE}/docs`));

@@ -1,6 +1,7 @@
 import { createMiddleware } from 'hono/factory';
 import { noteActor } from '../edge/actor-of.js';
 import { findApiKey } from '../operations/access/api-keys.js';
+import { callOf } from '../operations/access/call-of.js';
 import { noteUse } from '../operations/access/note-use.js';
 import type { AdminEnv } from './context.js';
 import { problem } from './errors.js';
@@ -16,6 +17,6 @@ export const authenticate = createMiddleware<AdminEnv>(async function authentica
     });
   noteActor(c.req.raw, key);
   await noteUse(deployment, key);
-  c.set('call', { ...deployment, actor: { id: key.id, kind: 'api_key' }, role: key.role, authorities: key.authorities });
+  c.set('call', await callOf(deployment, key));
   return next();
 });

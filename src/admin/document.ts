@@ -12,6 +12,8 @@ export const TAGS = {
   Jobs: 'Long work: how far it is, and how it ended.',
   Events: 'The audit trail: who did what, in a hash chain.',
   Audit: 'Proof of what happened: checkpoints, the keys that sign them, exports, what was erased.',
+  People: 'Persons, their roles and how they sign in.',
+  Approvals: 'What one person has decided and takes another one.',
   Access: 'API keys, and who is asking.',
   Deployment: 'The clock, and what counts for all authorities.',
   Restore: 'A restored history, and its confirmation.',

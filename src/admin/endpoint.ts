@@ -21,7 +21,17 @@ export interface Endpoint {
   readonly streams?: Readonly<Record<string, z.ZodType>>;
   readonly response: z.ZodType;
   readonly status?: number;
+  /** With quorum 2 it may take a second person: the first is answered 202. */
+  readonly waits?: boolean;
 }
+
+const waitingSchema = z
+  .object({
+    waiting_for: z.literal(1),
+    approval: z.object({ id: z.string(), kind: z.string(), subject: z.string(), digest: z.string() }),
+    detail: z.string(),
+  })
+  .openapi('Waiting', { description: 'It is on record that you want it; nothing else was done, and another person has to approve it' });
 
 const PARAMETERS: Record<string, string> = {
   slug: 'The authority',
@@ -34,6 +44,7 @@ const PARAMETERS: Record<string, string> = {
   organization: 'Our id, or the percent-encoded legal name',
   seq: 'The number of the event',
   entity: 'The entity identifier, percent-encoded',
+  grant: 'The id of a role grant',
 };
 
 /** A parameter that the contract does not name is refused, on every route: one that is misspelt would silently ask for everything. */
@@ -50,7 +61,7 @@ function strictQuery({ shape }: z.ZodObject): z.ZodObject {
   });
 }
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
-const singular = (word: string): string => word.replace(/ies$/, 'y').replace(/s$/, '');
+const singular = (word: string): string => (word === 'People' ? 'Person' : word.replace(/ies$/, 'y').replace(/s$/, ''));
 
 /**
  * `postAuthorityMemberSuspend` for POST /authorities/{slug}/members/{id}/suspend: the method and the path say it, so it stays
@@ -74,7 +85,7 @@ const problemOf = (description: string) => ({ content: { 'application/problem+js
 /** Put an endpoint on the app and into the OpenAPI document. Errors are problem details everywhere. */
 export function endpoint(
   app: AdminApp,
-  { method, path, tag, summary, description, query, body, bodyOptional = false, streams, response, status = 200 }: Endpoint,
+  { method, path, tag, summary, description, query, body, bodyOptional = false, streams, response, status = 200, waits = false }: Endpoint,
   handler: (c: AdminContext) => Promise<Response>,
 ): void {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
@@ -99,6 +110,7 @@ export function endpoint(
     },
     responses: {
       [status]: jsonOf(response, 'Done'),
+      ...(waits && { 202: jsonOf(waitingSchema, 'Quorum 2: it waits for a second person') }),
       400: problemOf('The request is not valid'),
       401: problemOf('No valid API key'),
       403: problemOf('The role or the scope of the key does not permit it'),

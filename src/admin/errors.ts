@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Finding } from '../federation/entry.js';
+import { Waiting } from '../operations/deciding/waiting.js';
 import { CUSTODY_AWAY, CustodyAway } from '../operations/keys/from-custody.js';
 import { Refusal, type RefusalCode } from '../operations/refusal.js';
 import { saidOf, TROUBLES, troubleIn } from '../store/trouble.js';
@@ -27,6 +28,10 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   last_owner: [409, 'The last owner stays'],
   temporarily_unavailable: [503, 'Not possible at the moment'],
   not_confirmed: [409, 'The restored database is not confirmed'],
+  self_approval: [403, 'Somebody else has to approve it'],
+  editor_cannot_approve: [403, 'Somebody else has to approve it'],
+  decision_changed: [409, 'What is decided has changed'],
+  already_decided: [409, 'It is decided already'],
 };
 
 const TITLES: Record<string, string> = {
@@ -67,6 +72,7 @@ const TROUBLE_CODES = {
 
 /** The one place where what operations throw becomes an answer. Everything unknown is a bug: a bare 500 and a log line. */
 export function errorToProblem(c: Context, error: unknown): Response {
+  if (error instanceof Waiting) return c.json(error.answer, Waiting.STATUS, { 'cache-control': 'no-store' });
   if (error instanceof Refusal) {
     const [status] = REFUSED[error.code];
     return problem(c, status, error.code, error.message, error.findings, status === 503 ? { 'retry-after': '5' } : {});

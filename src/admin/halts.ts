@@ -54,7 +54,7 @@ export function haltEndpoints(app: AdminApp): void {
     },
   );
   for (const [name, act, summary, description] of VERBS)
-    endpoint(app, { method: 'post', path: `/authorities/{slug}/${name}`, tag, summary, description, body, response }, (c) =>
+    endpoint(app, { method: 'post', path: `/authorities/{slug}/${name}`, tag, summary, description, body, response, waits: name === 'resume' }, (c) =>
       write(c, 200, present, (call) => act(call, param(c, 'slug'), validJson<z.infer<typeof body>>(c).reason)),
     );
 }

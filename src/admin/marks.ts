@@ -183,8 +183,10 @@ function typeEndpoints(app: AdminApp, base: string): void {
       return write(c, 200, presentType, (call) => haltMarkType(call, param(c, 'slug'), param(c, 'type'), true, body.reason));
     },
   );
-  endpoint(app, { method: 'post', path: `${base}/{type}/resume`, tag, summary: 'Allow grants of a halted type again', response: typeSchema }, (c) =>
-    write(c, 200, presentType, (call) => haltMarkType(call, param(c, 'slug'), param(c, 'type'), false, undefined)),
+  endpoint(
+    app,
+    { method: 'post', path: `${base}/{type}/resume`, tag, summary: 'Allow grants of a halted type again', response: typeSchema, waits: true },
+    (c) => write(c, 200, presentType, (call) => haltMarkType(call, param(c, 'slug'), param(c, 'type'), false, undefined)),
   );
   recognitionEndpoints(app);
 }

@@ -172,7 +172,7 @@ export function memberEndpoints(app: AdminApp): void {
   });
   endpoint(
     app,
-    { method: 'patch', path: `${base}/{id}`, tag, summary: 'Change what we say about a member', body: memberChange, response: memberSchema },
+    { method: 'patch', path: `${base}/{id}`, tag, summary: 'Change what we say about a member', body: memberChange, response: memberSchema, waits: true },
     (c) => {
       const body = validJson<z.infer<typeof memberChange>>(c);
       return write(c, 200, shownMember, (call) =>
@@ -192,6 +192,7 @@ export function memberEndpoints(app: AdminApp): void {
         body: needed ? neededReason : optionalReason,
         bodyOptional: !needed,
         response: memberSchema,
+        waits: name === 'approve' || name === 'resume',
       },
       (c) => {
         const body = validJson<z.infer<typeof optionalReason>>(c);
@@ -206,7 +207,15 @@ export function memberEndpoints(app: AdminApp): void {
   }
   endpoint(
     app,
-    { method: 'put', path: `${base}/{id}/keys`, tag, summary: 'Replace the keys; you vouch for the new ones', body: keysBody, response: memberSchema },
+    {
+      method: 'put',
+      path: `${base}/{id}/keys`,
+      tag,
+      summary: 'Replace the keys; you vouch for the new ones',
+      body: keysBody,
+      response: memberSchema,
+      waits: true,
+    },
     (c) => {
       const body = validJson<z.infer<typeof keysBody>>(c);
       return write(c, 200, withFindings(shownMember), (call) =>

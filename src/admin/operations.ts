@@ -25,7 +25,18 @@ const presentRefusal = ({ line, entityId, code, detail }: Awaited<ReturnType<typ
   code: code.startsWith(WARNING) ? code.slice(WARNING.length) : code,
   detail,
 });
-const whoamiSchema = z.object({ id: z.string(), role: z.string(), authorities: z.array(z.string()).nullable(), development: z.boolean() }).openapi('WhoAmI');
+const whoamiSchema = z
+  .object({
+    id: z.string().openapi({ description: 'Of the person, or of the key of nobody' }),
+    role: z.string().openapi({ description: 'What the key may; `person`: whatever the person may' }),
+    authorities: z.array(z.string()).nullable(),
+    development: z.boolean(),
+    person: z
+      .object({ name: z.string(), roles: z.array(z.object({ role: z.string(), authority: z.string().nullable() })) })
+      .nullable()
+      .openapi({ description: 'Who you are, with your roles; null under a key of nobody' }),
+  })
+  .openapi('WhoAmI');
 
 const clockSchema = z
   .object({
@@ -52,8 +63,9 @@ const confirmation = z.object({ reason: z.string().trim().min(1).max(2000) }).op
 export function operationEndpoints(app: AdminApp): void {
   const base = '/authorities/{slug}';
   endpoint(app, { method: 'get', path: '/whoami', tag: 'Access', summary: 'Who you are here', response: whoamiSchema }, async (c) => {
-    const { actor, role, authorities, development } = c.var.call;
-    return c.json({ id: actor.id, role, authorities, development });
+    const { actor, role, authorities, development, person } = c.var.call;
+    const who = person && { name: person.name, roles: person.roles.map(({ role: held, authority }) => ({ role: held, authority })) };
+    return c.json({ id: actor.id, role, authorities, development, person: who ?? null });
   });
   endpoint(
     app,
@@ -143,6 +155,7 @@ export function operationEndpoints(app: AdminApp): void {
       body: newApiKey,
       response: apiKeySchema.extend({ token: z.string() }).openapi('ApiKeyWithToken'),
       status: 201,
+      waits: true,
     },
     (c) => {
       const body = validJson<z.infer<typeof newApiKey>>(c);
@@ -150,7 +163,8 @@ export function operationEndpoints(app: AdminApp): void {
         c,
         201,
         ({ row, token }: Awaited<ReturnType<typeof createApiKey>>) => ({ ...presentApiKey(row), token }),
-        (call) => createApiKey(call, { name: body.name, role: body.role, authorities: body.authorities, expiresAt: body.expires_at }),
+        (call) =>
+          createApiKey(call, { name: body.name, role: body.role ?? 'person', person: body.person, authorities: body.authorities, expiresAt: body.expires_at }),
         { secret: true },
       );
     },

@@ -91,7 +91,7 @@ export function organizationEndpoints(app: AdminApp): void {
     async (c) => c.json(await organizationReach(c.var.call, param(c, 'slug'), param(c, 'organization'))),
   );
   for (const [name, act, summary] of VERBS)
-    endpoint(app, { method: 'post', path: `${base}/{organization}/${name}`, tag, summary, body, response: movedSchema }, (c) =>
+    endpoint(app, { method: 'post', path: `${base}/{organization}/${name}`, tag, summary, body, response: movedSchema, waits: name === 'resume' }, (c) =>
       write(c, 200, presentMoved, (call) => {
         const { reason: why, public_reason: told } = validJson<z.infer<typeof body>>(c);
         return act(call, param(c, 'slug'), param(c, 'organization'), why, told);

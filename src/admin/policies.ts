@@ -136,6 +136,7 @@ export function policyEndpoints(app: AdminApp): void {
       body: acceptance,
       bodyOptional: true,
       response: publication,
+      waits: true,
     },
     (c) => {
       const { accept_breaks: acceptBreaks = false, accept_unknown: acceptUnknown = false } = validJson<z.infer<typeof acceptance>>(c);
@@ -144,7 +145,14 @@ export function policyEndpoints(app: AdminApp): void {
   );
   endpoint(
     app,
-    { method: 'post', path: `${base}/rollback`, tag, summary: 'Publish the version again that the one in force has replaced', response: publication },
+    {
+      method: 'post',
+      path: `${base}/rollback`,
+      tag,
+      summary: 'Publish the version again that the one in force has replaced',
+      response: publication,
+      waits: true,
+    },
     (c) => write(c, 200, published, (call) => rollbackPolicy(call, param(c, 'slug'))),
   );
   endpoint(

@@ -63,6 +63,7 @@ export function watchingEndpoints(app: AdminApp): void {
         summary: verb === 'accept' ? 'Bind the keys that are held; you vouch for them' : 'Leave everything as it is; the same keys are not held again',
         body: decision,
         response: watchSchema,
+        waits: verb === 'accept',
       },
       (c) => {
         const body = validJson<z.infer<typeof decision>>(c);

@@ -17,7 +17,7 @@ import {
   KEY_STATES,
   MEMBER_STATES,
   POLICY_STATES,
-  ROLES,
+  KEY_ROLES,
 } from '../store/schema.js';
 
 /** The wire of /admin/v1: snake_case, unknown members refused, times in seconds since the epoch. One presenter a kind. */
@@ -105,6 +105,7 @@ export const authoritySchema = z
     key_rotation: seconds.nullable(),
     ec_location: ecLocationMode,
     subordinate_events: subordinateEvents,
+    quorum: z.number().int().openapi({ description: 'How many persons it takes to widen trust: 1 or 2' }),
     generation: z.number().int(),
     created_at: seconds,
     updated_at: seconds,
@@ -140,6 +141,7 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   key_rotation: row.keyRotation,
   ec_location: row.ecLocation,
   subordinate_events: row.subordinateEvents,
+  quorum: row.quorum,
   generation: row.generation,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
@@ -251,6 +253,8 @@ export const memberSchema = z
     state: z.enum(MEMBER_STATES),
     state_reason: z.string().nullable(),
     suspended_with: z.string().nullable().openapi({ description: 'The organization or authority whose halt suspended it' }),
+    submitted_by: z.string().nullable().openapi({ description: 'Who enrolled it; with quorum 2 others approve it' }),
+    last_editor: z.string().nullable().openapi({ description: 'Who changed its content last; with quorum 2 others approve it' }),
     entity_types: z.array(z.string()),
     intermediate: z.boolean(),
     organization_id: z.string().nullable(),
@@ -324,6 +328,8 @@ export const presentMember = (row: MemberRow, organization?: string): z.infer<ty
   state: row.state,
   state_reason: row.stateReason,
   suspended_with: row.suspendedWith,
+  submitted_by: row.submittedBy,
+  last_editor: row.lastEditor,
   entity_types: shown(() => [...row.entityTypes], []),
   intermediate: row.intermediate,
   organization_id: row.organizationId,
@@ -429,17 +435,23 @@ export const presentJob = (row: JobRow): z.infer<typeof jobSchema> => ({
 export const newApiKey = z
   .strictObject({
     name: z.string().trim().min(1).max(100),
-    role: z.enum(ROLES),
+    role: z
+      .enum(KEY_ROLES)
+      .optional()
+      .openapi({ description: 'What it may. Of a person’s key the most it may: left out, or `person`, whatever the person may' }),
+    person: z.string().min(1).max(60).optional().openapi({ description: 'Whose key it is; left out: a machine’s' }),
     authorities: z.array(z.string()).min(1).nullable().default(null),
     expires_at: seconds.nullable().optional(),
   })
+  .refine(({ role, person }) => role !== undefined || person !== undefined, { path: ['role'], message: 'a key of nobody needs a role' })
   .openapi('NewApiKey');
 export const apiKeySchema = z
   .object({
     id: z.string(),
     name: z.string(),
     prefix: z.string(),
-    role: z.enum(ROLES),
+    role: z.enum(KEY_ROLES),
+    person: z.string().nullable().openapi({ description: 'Whose key it is; null: a machine’s' }),
     authorities: z.array(z.string()).nullable(),
     created_at: seconds,
     expires_at: seconds.nullable(),
@@ -452,6 +464,7 @@ export const presentApiKey = (row: ApiKeyRow): z.infer<typeof apiKeySchema> => (
   name: row.name,
   prefix: row.prefix,
   role: row.role,
+  person: row.personId,
   authorities: row.authorities ? [...row.authorities] : null,
   created_at: row.createdAt,
   expires_at: row.expiresAt,

@@ -1,6 +1,7 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { sha256 } from '../keys/random.js';
 import type { Call } from '../operations/call.js';
+import { Waiting } from '../operations/deciding/waiting.js';
 import { findRemembered } from '../operations/remembered.js';
 import type { AdminContext } from './context.js';
 import { errorToProblem, problem } from './errors.js';
@@ -30,6 +31,7 @@ export async function write<T>(
     const result = await act({ ...call, idempotency: { key, request, status, render: (value: T) => (secret ? null : present(value)) } });
     return c.json(present(result) as object, status as ContentfulStatusCode, { 'cache-control': 'no-store' });
   } catch (error) {
+    if (error instanceof Waiting) return errorToProblem(c, error);
     // The same request at the same time may have won the race: its answer is ours.
     return (await replay(c, key, request)) ?? errorToProblem(c, error);
   }

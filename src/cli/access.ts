@@ -1,5 +1,6 @@
 import { whoAmI } from './answers.js';
 import type { Command } from 'commander';
+import { CliError } from './client.js';
 import { timeOrDuration } from './kinds.js';
 import { dim, out, printJson, table, talk, when } from './output.js';
 import { collect, globals, type Page, path, show } from './shell.js';
@@ -11,9 +12,10 @@ export function accessCommands(program: Command): void {
     .action(async (_options: object, command: Command) => {
       const { client, json } = globals(command);
       const me = await whoAmI(client);
-      show(json, me, () =>
-        out(`${me.id}  ${me.role}  ${me.authorities?.join(', ') ?? 'all authorities'}  ${dim(client.url + (me.development ? ' (development mode)' : ''))}`),
-      );
+      show(json, me, () => {
+        out(`${me.id}  ${me.role}  ${me.authorities?.join(', ') ?? 'all authorities'}  ${dim(client.url + (me.development ? ' (development mode)' : ''))}`);
+        if (me.person) out(`  ${me.person.name}: ${me.person.roles.map(({ role, authority }) => `${role} of ${authority ?? 'all'}`).join(', ') || 'no role'}`);
+      });
     });
   program
     .command('openapi')
@@ -34,6 +36,7 @@ export function accessCommands(program: Command): void {
             name: string;
             prefix: string;
             role: string;
+            person: string | null;
             authorities: string[] | null;
             expires_at: number | null;
             revoked_at: number | null;
@@ -43,11 +46,12 @@ export function accessCommands(program: Command): void {
       show(json, page, () =>
         out(
           table(
-            ['id', 'name', 'role', 'authorities', 'expires', 'last used', ''],
+            ['id', 'name', 'role', 'person', 'authorities', 'expires', 'last used', ''],
             page.items.map((one) => [
               one.id,
               one.name,
               one.role,
+              one.person ?? '',
               one.authorities?.join(',') ?? 'all',
               when(one.expires_at),
               when(one.last_used_at),
@@ -60,14 +64,17 @@ export function accessCommands(program: Command): void {
   keys
     .command('create <name>')
     .description('make a key; its token is shown once')
-    .requiredOption('--role <role>', 'owner, operator, approver or auditor')
+    .option('--role <role>', 'owner, operator, approver, responder or auditor; of a key of a person the most that it may')
+    .option('--person <id>', 'whose key it is (person list): it may what that person may; left out, it is nobody’s')
     .option('--only <slug>', 'limit it to an authority; repeat for several', collect, [])
     .option('--expires <time>', 'when it ends: 2027-01-01 (UTC), 2027-01-01T09:00:00+01:00, or how far away: 90d', timeOrDuration)
-    .action(async (name: string, options: { role: string; only: string[]; expires?: number }, command: Command) => {
+    .action(async (name: string, options: { role?: string; person?: string; only: string[]; expires?: number }, command: Command) => {
       const { client, json } = globals(command);
+      if (options.role === undefined && options.person === undefined) throw new CliError(2, 'whose key is it? Give --role for one of nobody, or --person');
       const one = await client.send<{ id: string; token: string }>('POST', '/api-keys', {
         name,
-        role: options.role,
+        ...(options.role !== undefined && { role: options.role }),
+        ...(options.person !== undefined && { person: options.person }),
         authorities: options.only.length ? options.only : null,
         ...(options.expires !== undefined && { expires_at: options.expires }),
       });

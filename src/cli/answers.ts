@@ -69,6 +69,8 @@ const caller = z.looseObject({
   role: z.string().min(1),
   authorities: z.array(z.string()).nullish(),
   development: z.boolean().optional(),
+  /** Whose key it is; of a version that knows persons. */
+  person: z.looseObject({ name: z.string(), roles: z.array(z.looseObject({ role: z.string(), authority: z.string().nullable() })) }).nullish(),
 });
 
 /** Who holds the key, as the server knows it. @throws CliError also for a server that does not say it */

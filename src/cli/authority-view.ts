@@ -7,6 +7,7 @@ export interface AuthorityView {
   readonly state: string;
   readonly state_reason: string | null;
   readonly generation: number;
+  readonly quorum: number;
   readonly metadata: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly authority_hints: readonly string[];
   readonly configuration_lifetime: number;
@@ -14,6 +15,7 @@ export interface AuthorityView {
   readonly client_auth: Readonly<Record<string, string>>;
   readonly key_rotation: number | null;
   readonly ec_location: string;
+  readonly subordinate_events: boolean;
   readonly v: number;
 }
 interface AuthorityKey {
@@ -41,7 +43,8 @@ const stateOf = ({ state, state_reason: reason }: AuthorityView): string =>
   `${state === 'active' ? green(state) : red(state)}${reason === null ? '' : ` (${clean(reason)})`}`;
 
 /** In one line, after a change. */
-export const headLine = (one: AuthorityView): string => `${one.slug}  ${clean(one.entity_id)}  ${stateOf(one)}, generation ${one.generation}`;
+export const headLine = (one: AuthorityView): string =>
+  `${one.slug}  ${clean(one.entity_id)}  ${stateOf(one)}, generation ${one.generation}, quorum ${one.quorum}`;
 
 /** What a key did last, and what ends it. */
 function timesOf(key: AuthorityKey): string {
@@ -85,6 +88,7 @@ export function describeAuthority(one: ShownAuthority): void {
     ],
     ['key rotation', one.key_rotation === null ? 'by hand' : `every ${writeDuration(one.key_rotation)}`],
     ['policy', one.policy_version === null ? 'none in force' : `version ${one.policy_version} in force`],
+    ['subordinates', one.subordinate_events ? 'what became of each is told to anyone' : 'what became of them is not told'],
     ['client auth', listed(one.client_auth, 'none', (name, mode) => `${clean(name)} ${clean(mode)}`)],
     ['members', listed(one.members, 'none yet', (state, n) => `${String(n)} ${state}`)],
     ['version', String(one.v)],

@@ -5,6 +5,13 @@ import { whyUnanswered } from './unanswered.js';
 
 export { CliError };
 
+/** What was asked for is on record and takes a second person: no error, though what would be shown of it is not there. */
+export class Waits extends CliError {
+  constructor(readonly answer: { readonly detail: string; readonly approval: { readonly id: string } }) {
+    super(EXIT.done, answer.detail, [], 'waiting');
+  }
+}
+
 export interface Client {
   readonly url: string;
   get<T>(path: string): Promise<T>;
@@ -19,6 +26,9 @@ export interface Target {
   /** Where the server listens on this machine, when its data folder says so. */
   readonly local?: string | undefined;
 }
+
+/** Quorum 2: another person has to approve it. */
+const WAITING = 202;
 
 /** A connection that was idle is closed by the server at the moment it is used again. */
 const wasClosed = (error: unknown): boolean =>
@@ -51,6 +61,7 @@ export function createClient({ url, token, local }: Target): Client {
     const response = await asked.catch((error: unknown) => {
       throw new CliError(EXIT.unreachable, whyUnanswered(url, error, local), [], 'unreachable');
     });
+    if (response.status === WAITING) throw new Waits((await response.json()) as Waits['answer']);
     if (response.ok) return response;
     const { detail, findings, code } = saidIn(await response.json().catch(() => undefined));
     throw new CliError(exitOfStatus(response.status), detail ?? `the server answered ${response.status}`, findings, code);

@@ -27,8 +27,16 @@ const reached = (slug: string, of: AuthorityReach): string =>
     ...(of.last_copy_until === null ? [] : [`copies that others have fetched verify until ${when(of.last_copy_until)}`]),
   ]);
 
-/** `authority halt`, `resume` and `retire`. */
+/** `authority halt`, `resume`, `retire` and `quorum`. */
 export function haltCommands(authority: Command): void {
+  authority
+    .command('quorum <slug> <n>')
+    .description('how many persons it takes to widen trust: 1 or 2; lowering it takes two')
+    .action(async (slug: string, n: string, _options: object, command: Command) => {
+      const { client, json } = globals(command);
+      const one = await client.send<{ slug: string; quorum: number }>('PUT', path('authorities', slug, 'quorum'), { quorum: Number(n) });
+      show(json, one, () => talk(`${one.slug}: quorum ${one.quorum}`));
+    });
   const move = async (verb: string, slug: string, reason: string, command: Command): Promise<void> => {
     const { client, json } = globals(command);
     const one = await client.send<AuthorityMoved>('POST', path('authorities', slug, verb), { reason });

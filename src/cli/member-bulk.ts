@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import { CliError } from './client.js';
+import { CliError, Waits } from './client.js';
 import { base, type MemberView } from './member-view.js';
 import { out, progress, progressEnds, table, talk } from './output.js';
 import { confirm, globals, type Globals, type Page, show } from './shell.js';
@@ -51,13 +51,14 @@ async function found({ client, authority }: Globals, filter: Filter, from: strin
 }
 
 /** Whatever is wrong with all of them ends it; what is wrong with one is that one's outcome. */
-const ONE_OF_THEM = ['wrong_state', 'findings', 'version_conflict', 'not_found', 'already_exists', 'invalid_request'];
+const ONE_OF_THEM = ['wrong_state', 'findings', 'version_conflict', 'not_found', 'already_exists', 'invalid_request', 'self_approval', 'editor_cannot_approve'];
 
 async function moveOne({ client, authority }: Globals, { name, body }: Verb, id: string, entityId: string): Promise<Outcome> {
   try {
     const one = await client.send<MemberView>('POST', base(authority, id, name), body, { 'idempotency-key': randomUUID() });
     return { entity_id: one.entity_id, outcome: one.already ? `already_${one.state}` : one.state, detail: '' };
   } catch (error) {
+    if (error instanceof Waits) return { entity_id: entityId, outcome: 'waiting', detail: error.message };
     if (!(error instanceof CliError) || !(ONE_OF_THEM.includes(error.code) || error.findings.length)) throw error;
     return { entity_id: entityId, outcome: 'refused', detail: error.message };
   }

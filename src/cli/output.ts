@@ -52,6 +52,10 @@ export function beginOutput(asJson: boolean): void {
 export function endOutput(): void {
   if (json && documents === 0) printJson({ said });
 }
+/** With `--json`, this is the document. */
+export function printJsonIfAsked(value: object): void {
+  if (json && documents === 0) printJson(value);
+}
 /** An error is the document, unless the command has printed one: then its exit code tells. */
 export function printError(error: object): boolean {
   if (json && documents === 0) printJson({ error });

@@ -1,15 +1,17 @@
 import { eq } from 'drizzle-orm';
 import type { Outbound } from '../outbound/outbound.js';
 import type { Custody } from '../keys/custody.js';
-import type { ChangeRequest, Decision } from '../store/change.js';
+import type { ChangeRequest, Decision, Watch } from '../store/change.js';
 import { Overtaken, type Statement } from '../store/database.js';
-import { whileKeyInForce } from '../store/guards.js';
 import { rememberAnswer } from '../store/idempotency.js';
-import type { Actor } from '../store/event.js';
-import { apiKey, authority, type Role } from '../store/schema.js';
+import type { Actor, NewEvent } from '../store/event.js';
+import { authority, type KeyRole } from '../store/schema.js';
 import type { Store } from '../store/store.js';
+import { expectInForce } from './access/in-force.js';
 import { clockWords, type TrustedClock } from './clock/trusted-clock.js';
+import { Waiting } from './deciding/waiting.js';
 import type { Explorer } from './explorer.js';
+import { type Background, type CallingPerson, mayBy, type Permission, permits, rolesThatMay } from './permissions.js';
 import { Refusal } from './refusal.js';
 import type { Turns } from './turns.js';
 
@@ -44,44 +46,32 @@ export interface Idempotency<in T> {
  */
 export interface Call<in T = never> extends Deployment {
   readonly actor: Actor;
-  readonly role: Role | Background;
+  /** What the key may; of a person's key `person`, or the role it is narrowed to. */
+  readonly role: KeyRole | Background;
   /** Slugs the caller may touch; null: all. */
   readonly authorities: readonly string[] | null;
+  /** Whose key it is, where it is a person's. */
+  readonly person?: CallingPerson | undefined;
+  /** The key of the environment: whoever sets that owns the deployment, and is the way back when nobody is left who may grant. */
+  readonly recovery?: boolean | undefined;
   readonly idempotency?: Idempotency<T>;
 }
 
-/** What works in the background is nobody: it may look after what people have decided, and decides nothing itself. */
-type Background = 'background';
-
-/** What a role may do. Quick to cut, slow to widen: everything that cuts needs no approver. */
-const PERMISSIONS = {
-  read: ['owner', 'operator', 'approver', 'auditor', 'background'],
-  enroll: ['owner', 'operator'],
-  approve: ['owner', 'approver'],
-  cut: ['owner', 'operator'],
-  /** Withhold what a key signed. */
-  keys: ['owner', 'operator'],
-  /** Make, stage, activate and retire keys, each when it is ready: by hand or by schedule. */
-  rotate: ['owner', 'operator', 'background'],
-  /** Bind the keys that a member shows in a configuration which a key we vouch for has signed. */
-  follow: ['owner', 'operator', 'background'],
-  /** Crawl below an anchor that a person has pinned. */
-  crawl: ['owner', 'operator', 'background'],
-  draft: ['owner', 'operator', 'approver'],
-  /** Make the service ask the network about entities of the caller's choice. Auditors read what is there. */
-  probe: ['owner', 'operator', 'approver'],
-  administer: ['owner'],
-} as const satisfies Record<string, readonly (Role | Background)[]>;
-export type Permission = keyof typeof PERMISSIONS;
-
 /** Why a call may not do it; undefined when it may. */
 function whyNot(call: Call, permission: Permission, slug: string | null): string | undefined {
-  if (slug !== null && call.authorities !== null && !call.authorities.includes(slug)) return `your API key is not for the authority ${slug}`;
-  if (slug === null && call.authorities !== null) return 'your API key is limited to some authorities; this concerns the whole deployment';
-  const roles: readonly (Role | Background)[] = PERMISSIONS[permission];
-  if (!roles.includes(call.role)) return `the role ${call.role} may not ${permission}; it takes ${roles.filter((role) => role !== 'background').join(' or ')}`;
-  return undefined;
+  const { role, authorities, person } = call;
+  if (slug !== null && authorities !== null && !authorities.includes(slug)) return `your API key is not for the authority ${slug}`;
+  if (slug === null && authorities !== null) return 'your API key is limited to some authorities; this concerns the whole deployment';
+  const takes = `it takes ${rolesThatMay(permission)}`;
+  if (role !== 'person' && !permits(role, permission)) return `the role ${role} may not ${permission}; ${takes}`;
+  if (person && !mayBy(person.roles, permission, slug))
+    return `no role that you hold ${slug === null ? 'for all authorities' : `for the authority ${slug}`} may ${permission}; ${takes}`;
+  // A key that may what its person may, without a person, may nothing.
+  return role === 'person' && !person ? 'this API key belongs to nobody' : undefined;
 }
+
+/** What the caller is, for a sentence that says it may not. */
+export const asWhom = ({ role, person }: Call): string => (person && role === 'person' ? 'none of your roles' : `the role ${role}`);
 
 /** @throws Refusal permission_denied */
 export function allow(call: Call, permission: Permission, slug: string | null): void {
@@ -97,37 +87,51 @@ export const may = (call: Call, permission: Permission, slug: string | null): bo
 
 const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
 
+interface Changing<T> extends Omit<ChangeRequest<T>, 'actor' | 'decide'> {
+  decide(watch: Watch): Promise<Decision<T> | Decision<Waiting>>;
+}
+
 /**
- * Run a change for a call: its actor goes into the event, its idempotency record into the batch. An API key is looked at
- * again with each change, so one that was ended, or may do less now, ends what is still running under it. While the clock is
- * not trusted an authority's own affairs wait, except for cuts, whose events then say so.
+ * Run a change for a call: its actor goes into the event, its idempotency record into the batch. An API key, and what its
+ * person may, is looked at again with each change, so one that was ended, or may do less now, ends what is still running under
+ * it. While the clock is not trusted an authority's own affairs wait, except for cuts, whose events then say so.
  * @throws Refusal permission_denied when the key was ended meanwhile, or was given another role or other authorities
  * @throws Refusal temporarily_unavailable while the clock is not trusted
+ * @throws Waiting when it is on record that this person wants it, and it takes another one
  */
-export async function change<T>(call: Call<T>, request: Omit<ChangeRequest<T>, 'actor'>): Promise<T> {
+export async function change<T>(call: Call<T>, request: Changing<T>): Promise<T> {
   const clock = request.authorityId === DEPLOYMENT ? undefined : await doubtOf(call);
   if (clock !== undefined && !request.urgent) throw new Refusal('temporarily_unavailable', clock);
-  return call.store
-    .change({
+  const result = await call.store
+    .change<T | Waiting>({
       ...request,
       actor: call.actor,
       decide: async (watch) => {
-        const inForce = await expectKeyInForce(call, request.authorityId);
+        const inForce = await expectInForce(call, request.authorityId);
         if (!request.urgent) await expectNotRetired(call, request.authorityId);
-        return withDoubt(clock, holding(inForce, remember(call, await request.decide(watch))));
+        const decision: Decision<T | Waiting> = await request.decide(watch);
+        const more = { ...(clock !== undefined && { clock }), ...(call.actor.key !== undefined && { api_key: call.actor.key }) };
+        return telling(more, holding(inForce, remember(call, decision)));
       },
     })
     .catch((error: unknown) => {
       throw error instanceof Overtaken ? new Refusal('version_conflict', error.message) : error;
     });
+  if (result instanceof Waiting) throw result;
+  return result;
 }
 
 /** What speaks against the clock; that it cannot be told does too. */
 const doubtOf = ({ clock, store }: Call): Promise<string | undefined> =>
   clock.state(store).then(clockWords, () => 'the clock cannot be judged: the store does not answer');
 
-const withDoubt = <T>(clock: string | undefined, decision: Decision<T>): Decision<T> =>
-  clock === undefined ? decision : { ...decision, events: decision.events.map((one) => ({ ...one, detail: { ...one.detail, clock } })) };
+/** What every event of a change says beside its own. */
+function telling<T>(more: Readonly<Record<string, unknown>>, decision: Decision<T>): Decision<T> {
+  if (Object.keys(more).length === 0) return decision;
+  const told = (events: readonly NewEvent[]) => events.map((one) => ({ ...one, detail: { ...one.detail, ...more } }));
+  const elsewhere = decision.elsewhere?.map((one) => ({ ...one, events: told(one.events) }));
+  return { ...decision, events: told(decision.events), ...(elsewhere && { elsewhere }) };
+}
 
 /** What cuts goes on: a member may still be revoked, a key be called compromised. */
 async function expectNotRetired({ store: { db } }: Call, authorityId: string): Promise<void> {
@@ -138,30 +142,24 @@ async function expectNotRetired({ store: { db } }: Call, authorityId: string): P
 /** First in the batch: the change may be the end of this very key. */
 const holding = <T>(first: readonly Statement[], decision: Decision<T>): Decision<T> => ({ ...decision, statements: [...first, ...decision.statements] });
 
-/** @returns what goes into the batch: it may be ended while this is decided */
-async function expectKeyInForce({ store: { db }, actor, role, authorities, now }: Call, authorityId: string): Promise<readonly Statement[]> {
-  if (actor.kind !== 'api_key') return [];
-  const [key] = await db.select().from(apiKey).where(eq(apiKey.id, actor.id)).limit(1);
-  const ended = !key || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= now());
-  if (ended || key.role !== role || JSON.stringify(key.authorities) !== JSON.stringify(authorities))
-    throw new Refusal('permission_denied', 'this API key was ended, or changed, while the request was running; nothing more was done under it');
-  return [whileKeyInForce(authorityId, actor.id, role, authorities)];
-}
-
-function remember<T>(call: Call<T>, decision: Decision<T>): Decision<T> {
+function remember<T>(call: Call<T>, decision: Decision<T | Waiting>): Decision<T | Waiting> {
   const { idempotency: asked } = call;
   if (!asked || decision.events.length === 0) return decision;
-  const body = asked.render(decision.result);
+  const { result } = decision;
+  const body = result instanceof Waiting ? result.answer : asked.render(result);
   const row = {
-    actorId: call.actor.id,
+    actorId: rememberedFor(call.actor),
     key: asked.key,
     request: asked.request,
-    status: asked.status,
+    status: result instanceof Waiting ? Waiting.STATUS : asked.status,
     response: body === null ? null : JSON.stringify(body),
     expiresAt: call.now() + IDEMPOTENCY_SECONDS,
   };
   return { ...decision, statements: [...decision.statements, ...rememberAnswer(row, call.now())] };
 }
+
+/** Answers belong to the key that asked: another one of the same person may be narrower. */
+export const rememberedFor = ({ id, key }: Actor): string => key ?? id;
 
 export const SYSTEM: Actor = { id: 'system', kind: 'system' };
 

@@ -3,7 +3,7 @@ import { containsText, listHas } from '../store/conditions.js';
 import { ofOrganization, organizationHas } from '../store/member-query.js';
 import { apiKey, authority, job, jobRefusal, member, type MemberState, metadataPolicy, organization } from '../store/schema.js';
 
-import { allow, type Call } from './call.js';
+import { allow, type Call, may } from './call.js';
 import { Refusal } from './refusal.js';
 import { type AuthorityRow, findAuthority, type MemberRow } from './registry.js';
 
@@ -30,7 +30,7 @@ export const numeric = (cursor: string | undefined): number | undefined => {
 
 export async function listAuthorities(call: Call): Promise<readonly AuthorityRow[]> {
   const rows = await call.store.db.select().from(authority).orderBy(asc(authority.slug));
-  return rows.filter(({ slug }) => call.authorities === null || call.authorities.includes(slug));
+  return rows.filter(({ slug }) => may(call, 'read', slug));
 }
 
 export interface MemberFilter extends PageRequest {

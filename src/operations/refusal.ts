@@ -13,6 +13,10 @@ export const REFUSALS = [
   'last_owner',
   'temporarily_unavailable',
   'not_confirmed',
+  'self_approval',
+  'editor_cannot_approve',
+  'decision_changed',
+  'already_decided',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

@@ -1,13 +1,13 @@
 import { and, eq, gt } from 'drizzle-orm';
 import { idempotency } from '../store/schema.js';
-import type { Call } from './call.js';
+import { type Call, rememberedFor } from './call.js';
 
 /** The answer remembered under the caller's idempotency key, for a day. */
 export async function findRemembered({ store: { db }, actor, now }: Call, key: string) {
   const [row] = await db
     .select()
     .from(idempotency)
-    .where(and(eq(idempotency.actorId, actor.id), eq(idempotency.key, key), gt(idempotency.expiresAt, now())))
+    .where(and(eq(idempotency.actorId, rememberedFor(actor)), eq(idempotency.key, key), gt(idempotency.expiresAt, now())))
     .limit(1);
   return row;
 }

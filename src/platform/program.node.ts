@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { accessCommands } from '../cli/access.js';
+import { approvalCommands } from '../cli/approval.js';
+import { peopleCommands } from '../cli/people.js';
 import { doctorCommand } from '../cli/doctor.js';
 import { completionCommand } from '../cli/completion.js';
 import { contextCommands } from '../cli/login.js';
@@ -179,6 +181,8 @@ export function createProgram(): Command {
   eventCommands(program);
   auditCommands(program);
   accessCommands(program);
+  peopleCommands(program);
+  approvalCommands(program);
   backupCommands(program, configOf);
   storeCommands(program, configOf);
   clockCommands(program);

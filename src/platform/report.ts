@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander';
 import { isUnforeseen, unforeseen } from '../cli/answers.js';
-import { CliError } from '../cli/client.js';
+import { CliError, Waits } from '../cli/client.js';
 import { EXIT, type ExitCode } from '../cli/exit-codes.js';
-import { multiline, printError, red, showFindings, talk } from '../cli/output.js';
+import { asCalled, multiline, printError, printJsonIfAsked, red, showFindings, talk } from '../cli/output.js';
 import type { Finding } from '../federation/entry.js';
 import { Refusal, type RefusalCode } from '../operations/refusal.js';
 import { ConfigError } from './config.js';
@@ -28,6 +28,10 @@ export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
   last_owner: EXIT.conflict,
   temporarily_unavailable: EXIT.unreachable,
   not_confirmed: EXIT.conflict,
+  self_approval: EXIT.refused,
+  editor_cannot_approve: EXIT.refused,
+  decision_changed: EXIT.conflict,
+  already_decided: EXIT.conflict,
 };
 
 const toldOf = (error: unknown): Told => {
@@ -55,6 +59,11 @@ const toldOf = (error: unknown): Told => {
 /** Say why a command failed: to a person on stderr, with `--json` as the document too. */
 export function report(error: unknown): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+  if (error instanceof Waits) {
+    printJsonIfAsked(error.answer);
+    talk(asCalled(`Approved by you; ${error.message.replace('holdfast ', 'npx holdfast ')}`));
+    return error.exitCode;
+  }
   const { exit, code, detail, findings } = toldOf(error);
   const printed = printError({ code, detail, findings });
   // Help was shown, which says it.

@@ -9,7 +9,9 @@ import { number } from './words.js';
 /** Who did it. */
 export interface Actor {
   readonly id: string;
-  readonly kind: 'api_key' | 'system';
+  readonly kind: 'person' | 'api_key' | 'system';
+  /** The API key a person came with. */
+  readonly key?: string;
 }
 
 /** A fact to append. Its number, time and hash are given at the commit. */
@@ -22,6 +24,8 @@ export interface NewEvent {
     | 'organization'
     | 'policy'
     | 'api_key'
+    | 'person'
+    | 'proposal'
     | 'job'
     | 'trust_mark_type'
     | 'trust_mark'

@@ -1,21 +1,54 @@
 import type { Statement } from './database.js';
 import { onlyWhile } from './only-while.js';
-import type { MemberState, Role } from './schema.js';
+import type { KeyRole, MemberState } from './schema.js';
 
 /**
  * What a decision has read outside its own chain and its commit asks again (only-while.ts). Each is named for what has to be
  * so; `chain` is the one into which the decision writes.
  */
 
-/** An API key that was not ended meanwhile, and may what it might. */
-export const whileKeyInForce = (chain: string, keyId: string, role: Role, authorities: readonly string[] | null): Statement =>
+/** When the batch is committed: its events go first, and each has that time. Takes the chain. */
+const COMMITTED = '(SELECT at FROM event WHERE authority_id = ? ORDER BY seq DESC LIMIT 1)';
+
+/** An API key that neither was ended meanwhile nor has ended by itself, and may what it might. */
+export const whileKeyInForce = (chain: string, keyId: string, role: KeyRole, authorities: readonly string[] | null): Statement =>
   onlyWhile(
     chain,
-    'EXISTS (SELECT 1 FROM api_key WHERE id = ? AND revoked_at IS NULL AND role = ? AND authorities IS NOT DISTINCT FROM ?)',
+    `EXISTS (SELECT 1 FROM api_key WHERE id = ? AND revoked_at IS NULL AND role = ? AND authorities IS NOT DISTINCT FROM ?
+       AND (expires_at IS NULL OR expires_at > ${COMMITTED}))`,
     keyId,
     role,
     authorities === null ? null : JSON.stringify(authorities),
+    chain,
   );
+
+/** A person who was not ended meanwhile, and of whose roles none of these was, or has ended by itself. */
+export const whileHoldingAll = (chain: string, personId: string, grantIds: readonly string[]): Statement =>
+  onlyWhile(
+    chain,
+    `EXISTS (SELECT 1 FROM person WHERE id = ? AND state = 'active')
+       AND NOT EXISTS (SELECT 1 FROM role_grant WHERE id IN (SELECT value FROM json_each(?)) AND (ended_at IS NOT NULL OR expires_at <= ${COMMITTED}))`,
+    personId,
+    JSON.stringify(grantIds),
+    chain,
+  );
+
+/** A person who was not ended meanwhile, and who has one of these roles still. */
+export const whileHoldingOne = (chain: string, personId: string, grantIds: readonly string[]): Statement =>
+  onlyWhile(
+    chain,
+    `EXISTS (SELECT 1 FROM person WHERE id = ? AND state = 'active') AND EXISTS (SELECT 1 FROM role_grant
+       WHERE id IN (SELECT value FROM json_each(?)) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > ${COMMITTED}))`,
+    personId,
+    JSON.stringify(grantIds),
+    chain,
+  );
+
+/** One person decides alone here. @param authorityId null: at every authority that is not retired */
+export const whileOneDecides = (chain: string, authorityId: string | null): Statement =>
+  authorityId === null
+    ? onlyWhile(chain, "NOT EXISTS (SELECT 1 FROM authority WHERE quorum > 1 AND state <> 'retired')")
+    : onlyWhile(chain, 'NOT EXISTS (SELECT 1 FROM authority WHERE id = ? AND quorum > 1)', authorityId);
 
 /** None of these entities is an authority of this deployment that is halted or retired. */
 export const whileNoneHalted = (chain: string, entityIds: readonly string[]): Statement =>

@@ -72,6 +72,8 @@ export const authority = sqliteTable('authority', {
   ecLocation: text('ec_location', { enum: EC_LOCATION_MODES }).notNull().default('needed'),
   /** It publishes what became of each of its subordinates (Federation Subordinate Events Endpoint draft). */
   subordinateEvents: integer('subordinate_events', { mode: 'boolean' }).notNull().default(false),
+  /** How many persons it takes to widen trust here: 1 or 2. */
+  quorum: integer('quorum').notNull().default(1),
   /** The largest `exp` of any Entity Configuration it published: until then somebody may keep one that lacks a newer key. */
   configurationExp: integer('configuration_exp'),
   createdAt: integer('created_at').notNull(),
@@ -170,6 +172,9 @@ export const member = sqliteTable(
     cut: integer('cut').notNull(),
     /** Digest of the content that was approved, or in force when it was suspended; null where nobody has decided. */
     approvedSha256: text('approved_sha256'),
+    /** Who enrolled it, and who changed its content last: the actors of those events. */
+    submittedBy: text('submitted_by'),
+    lastEditor: text('last_editor'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     v: integer('v').notNull(),
@@ -680,15 +685,100 @@ export const checkpoint = sqliteTable(
   (t) => [primaryKey({ columns: [t.authorityId, t.n] }), index('checkpoint_seq').on(t.authorityId, t.seq, t.n)],
 );
 
-export const ROLES = ['owner', 'operator', 'approver', 'auditor'] as const;
+export const ROLES = ['owner', 'operator', 'approver', 'responder', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];
+/** `person`: whatever its person may. A version that knows no persons reads it as a role that may nothing. */
+export const KEY_ROLES = [...ROLES, 'person'] as const;
+export type KeyRole = (typeof KEY_ROLES)[number];
+
+export const PERSON_STATES = ['active', 'ended'] as const;
+
+/** Somebody who decides here. What a person may is in the grants, how a person signs in in the API keys. */
+export const person = sqliteTable('person', {
+  id: text('id').primaryKey(),
+  name: text('name').notNull(),
+  email: text('email'),
+  state: text('state', { enum: PERSON_STATES }).notNull(),
+  createdAt: integer('created_at').notNull(),
+  createdBy: text('created_by').notNull(),
+  updatedAt: integer('updated_at').notNull(),
+  endedAt: integer('ended_at'),
+  v: integer('v').notNull(),
+});
+
+/** A role that a person has, for one authority or for all. It ends, and is never changed. */
+export const roleGrant = sqliteTable(
+  'role_grant',
+  {
+    id: text('id').primaryKey(),
+    personId: text('person_id').notNull(),
+    role: text('role', { enum: ROLES }).notNull(),
+    /** Null: all authorities, and the deployment itself. */
+    authorityId: text('authority_id'),
+    grantedBy: text('granted_by').notNull(),
+    /** The second of the two persons that it took. */
+    secondBy: text('second_by'),
+    grantedAt: integer('granted_at').notNull(),
+    expiresAt: integer('expires_at'),
+    endedAt: integer('ended_at'),
+  },
+  (t) => [index('role_grant_person').on(t.personId)],
+);
+
+export const PROPOSAL_KINDS = ['application', 'resume', 'widening', 'policy', 'role', 'person_key', 'quorum'] as const;
+export type ProposalKind = (typeof PROPOSAL_KINDS)[number];
+/** `void`: what was proposed changed before a second person looked at it. */
+export const PROPOSAL_STATES = ['open', 'done', 'refused', 'void'] as const;
+
+/** What one person has decided and a second one has not yet. */
+export const proposal = sqliteTable(
+  'proposal',
+  {
+    id: text('id').primaryKey(),
+    /** Whose affair it is; `deployment` for what concerns all. */
+    authorityId: text('authority_id').notNull(),
+    kind: text('kind', { enum: PROPOSAL_KINDS }).notNull(),
+    subjectId: text('subject_id').notNull(),
+    /** SHA-256 over what is decided. */
+    digest: text('decision_digest').notNull(),
+    /** What is decided, in words of the API: shown to whoever approves. */
+    content: json<Json>('content').notNull(),
+    /** What the first person asked for: carried out when the second approves. */
+    request: json<Json>('request').notNull(),
+    state: text('state', { enum: PROPOSAL_STATES }).notNull(),
+    proposedBy: text('proposed_by').notNull(),
+    createdAt: integer('created_at').notNull(),
+    decidedAt: integer('decided_at'),
+  },
+  (t) => [index('proposal_subject').on(t.subjectId, t.state), index('proposal_state').on(t.state, t.createdAt, t.id)],
+);
+
+export const VERDICTS = ['approve', 'refuse'] as const;
+
+/** What a person said about a decision. Appended, never written again. */
+export const approval = sqliteTable(
+  'approval',
+  {
+    proposalId: text('proposal_id').notNull(),
+    personId: text('person_id').notNull(),
+    kind: text('subject_kind', { enum: PROPOSAL_KINDS }).notNull(),
+    subjectId: text('subject_id').notNull(),
+    digest: text('decision_digest').notNull(),
+    verdict: text('verdict', { enum: VERDICTS }).notNull(),
+    note: text('note'),
+    at: integer('at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.proposalId, t.personId, t.verdict] })],
+);
 
 export const apiKey = sqliteTable('api_key', {
   id: text('id').primaryKey(),
   name: text('name').notNull(),
   prefix: text('prefix').notNull(),
   sha256: text('sha256').notNull().unique(),
-  role: text('role', { enum: ROLES }).notNull(),
+  role: text('role', { enum: KEY_ROLES }).notNull(),
+  /** Whose it is: it may what that person may, at most what its role says. Null: a machine's, nobody's. */
+  personId: text('person_id'),
   /** Slugs of the authorities it may touch; null: all. */
   authorities: json<readonly string[] | null>('authorities'),
   createdAt: integer('created_at').notNull(),

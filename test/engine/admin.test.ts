@@ -18,7 +18,8 @@ async function operations(d: TestDeployment): Promise<Operation[]> {
 }
 
 /** Who may do what: every operation of the contract has a row here, a new one without a row fails. */
-const ALL = 'owner operator approver auditor';
+const ALL = 'owner operator approver responder auditor';
+const CUT = 'owner operator responder';
 const MATRIX: Record<string, string> = {
   'GET /authorities': ALL,
   'POST /authorities': 'owner',
@@ -26,7 +27,7 @@ const MATRIX: Record<string, string> = {
   'PATCH /authorities/{slug}': 'owner',
   'GET /authorities/{slug}/check': ALL,
   'GET /authorities/{slug}/reach': ALL,
-  'POST /authorities/{slug}/halt': 'owner operator',
+  'POST /authorities/{slug}/halt': CUT,
   'POST /authorities/{slug}/resume': 'owner approver',
   'POST /authorities/{slug}/retire': 'owner',
   'GET /authorities/{slug}/keys': ALL,
@@ -45,9 +46,9 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/members/{id}/activate': 'owner approver',
   'POST /authorities/{slug}/members/{id}/refuse': 'owner operator',
   'POST /authorities/{slug}/members/{id}/withdraw': 'owner operator',
-  'POST /authorities/{slug}/members/{id}/suspend': 'owner operator',
+  'POST /authorities/{slug}/members/{id}/suspend': CUT,
   'POST /authorities/{slug}/members/{id}/resume': 'owner approver',
-  'POST /authorities/{slug}/members/{id}/revoke': 'owner operator',
+  'POST /authorities/{slug}/members/{id}/revoke': CUT,
   'POST /authorities/{slug}/members/{id}/archive': 'owner operator',
   'PUT /authorities/{slug}/members/{id}/keys': 'owner approver',
   'POST /authorities/{slug}/members/{id}/keys/adopt': 'owner operator',
@@ -60,7 +61,7 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/organizations/{organization}': ALL,
   'PATCH /authorities/{slug}/organizations/{organization}': 'owner operator',
   'GET /authorities/{slug}/organizations/{organization}/reach': ALL,
-  'POST /authorities/{slug}/organizations/{organization}/halt': 'owner operator',
+  'POST /authorities/{slug}/organizations/{organization}/halt': CUT,
   'POST /authorities/{slug}/organizations/{organization}/resume': 'owner approver',
   'POST /authorities/{slug}/imports': 'owner operator',
   'POST /authorities/{slug}/imports/{job}/lines': 'owner operator',
@@ -77,7 +78,7 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/recognized-mark-types': ALL,
   'POST /authorities/{slug}/mark-types': 'owner',
   'PATCH /authorities/{slug}/mark-types/{type}': 'owner',
-  'POST /authorities/{slug}/mark-types/{type}/halt': 'owner operator',
+  'POST /authorities/{slug}/mark-types/{type}/halt': CUT,
   'POST /authorities/{slug}/mark-types/{type}/resume': 'owner approver',
   'PUT /authorities/{slug}/mark-types/{type}/recognition': 'owner',
   'DELETE /authorities/{slug}/mark-types/{type}/recognition': 'owner',
@@ -86,9 +87,9 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/marks': ALL,
   'POST /authorities/{slug}/marks': 'owner approver',
   'GET /authorities/{slug}/marks/current': ALL,
-  'POST /authorities/{slug}/marks/{id}/withdraw': 'owner operator',
+  'POST /authorities/{slug}/marks/{id}/withdraw': CUT,
   'GET /authorities/{slug}/marks/{id}/issued': ALL,
-  'POST /authorities/{slug}/issued-marks/{jti}/withdraw': 'owner operator',
+  'POST /authorities/{slug}/issued-marks/{jti}/withdraw': CUT,
   'GET /authorities/{slug}/own-marks': ALL,
   'POST /authorities/{slug}/own-marks': 'owner',
   'POST /authorities/{slug}/own-marks/hide': 'owner',
@@ -104,7 +105,7 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/anchors': ALL,
   'POST /authorities/{slug}/anchors': 'owner',
   'POST /authorities/{slug}/anchors/{entity}/check': 'owner operator approver',
-  'POST /authorities/{slug}/anchors/{entity}/unpin': 'owner operator',
+  'POST /authorities/{slug}/anchors/{entity}/unpin': CUT,
   'GET /authorities/{slug}/entities': ALL,
   'GET /authorities/{slug}/entities/{entity}': ALL,
   'POST /authorities/{slug}/entities/{entity}/evaluate': 'owner operator',
@@ -133,7 +134,26 @@ const MATRIX: Record<string, string> = {
   'GET /api-keys': 'owner',
   'POST /api-keys': 'owner',
   'POST /api-keys/{id}/revoke': 'owner',
+  'GET /people': 'owner',
+  'POST /people': 'owner',
+  'GET /people/{id}': 'owner',
+  'POST /people/{id}/end': 'owner',
+  'POST /people/{id}/roles': 'owner',
+  // Whose roles and whose decisions they are says who may: of what nobody knows 404.
+  'POST /people/{id}/roles/{grant}/end': ALL,
+  'PUT /authorities/{slug}/quorum': 'owner',
+  'GET /approvals': ALL,
+  'GET /approvals/{id}': ALL,
+  'POST /approvals/{id}': ALL,
 };
+const OF_ANY_AUTHORITY = [
+  'GET /authorities',
+  'GET /whoami',
+  'GET /approvals',
+  'GET /approvals/{id}',
+  'POST /approvals/{id}',
+  'POST /people/{id}/roles/{grant}/end',
+];
 
 /** Bodies good enough to get past the border, so that what answers is the permission. */
 function bodyFor({ method, path }: Operation): unknown {
@@ -141,6 +161,11 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path === '/authorities') return { slug: 'x', entity_id: 'https://x.example' };
   if (path === '/clock/confirm') return { reason: 'x' };
   if (path === '/api-keys') return { name: 'x', role: 'auditor' };
+  if (path === '/people') return { name: 'x' };
+  if (path === '/people/{id}/end') return { reason: 'x' };
+  if (path === '/people/{id}/roles') return { role: 'auditor' };
+  if (path.endsWith('/quorum')) return { quorum: 1 };
+  if (path === '/approvals/{id}') return { verdict: 'refuse', digest: 'x' };
   if (path.endsWith('/members')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/preflight')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/preview')) return { member: 'x' };
@@ -190,7 +215,7 @@ describe('authorisation', () => {
         // Enrolments wait until it is done.
         if (name === 'POST /members/reindex') await indexMembers(d.deployment);
         if (operation.path.includes('{slug}')) expect([role, name, (await ask(scoped, 'other')).status]).toEqual([role, name, 403]);
-        else if (!['GET /authorities', 'GET /whoami'].includes(name)) expect([role, name, (await ask(scoped, 'main')).status]).toEqual([role, name, 403]);
+        else if (!OF_ANY_AUTHORITY.includes(name)) expect([role, name, (await ask(scoped, 'main')).status]).toEqual([role, name, 403]);
       }
     }
   });

@@ -2,9 +2,15 @@ import { and, count, eq, gt, isNull, ne, or } from 'drizzle-orm';
 import { newApiKey, newId, sha256 } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import type { Database } from '../../store/database.js';
-import { apiKey, authority, type Role } from '../../store/schema.js';
+import { whileOneDecides } from '../../store/guards.js';
+import { quorumOf } from '../../store/people.js';
+import { apiKey, authority, type KeyRole } from '../../store/schema.js';
 import type { Actor } from '../../store/event.js';
 import { allow, type Call, change, DEPLOYMENT, type Deployment, SYSTEM, startingCall } from '../call.js';
+import { consent, type Consent } from '../deciding/consent.js';
+import type { Seen } from '../deciding/resume-consent.js';
+import { expectGranterLeft } from '../people/last-granter.js';
+import { findPerson } from '../people/people.js';
 import { Refusal } from '../refusal.js';
 
 export type ApiKeyRow = typeof apiKey.$inferSelect;
@@ -12,36 +18,73 @@ type NewToken = ReturnType<typeof newApiKey>;
 
 export interface ApiKeyInput {
   readonly name: string;
-  readonly role: Role;
+  /** What it may; of a person's key at most, `person`: whatever the person may. */
+  readonly role: KeyRole;
+  /** Whose it is; absent: a machine's, nobody's. */
+  readonly person?: string | undefined;
   /** Slugs; null: all authorities. */
   readonly authorities: readonly string[] | null;
   /** Seconds since the epoch. */
   readonly expiresAt?: number | null | undefined;
 }
 
-/** Make an API key. Only its hash is kept: the token is shown once. */
-export async function createApiKey(
-  call: Call<{ readonly row: ApiKeyRow; readonly token: string }>,
-  input: ApiKeyInput,
-  token = newApiKey(),
-): Promise<{ readonly row: ApiKeyRow; readonly token: string }> {
+export interface NewApiKey {
+  readonly row: ApiKeyRow;
+  readonly token: string;
+}
+
+/** Make an API key. Only its hash is kept: the token is shown once. @throws Refusal */
+export async function createApiKey(call: Call<NewApiKey>, input: ApiKeyInput, token = newApiKey(), seen: Seen = {}): Promise<NewApiKey> {
   allow(call, 'administer', null);
   if (typeof input.expiresAt === 'number' && input.expiresAt <= call.now())
     throw new Refusal('invalid_request', `expires_at: ${input.expiresAt} is past; give seconds since the epoch`);
+  if (input.role === 'person' && input.person === undefined)
+    throw new Refusal('invalid_request', 'role: a key may what its person may only where it has one; name the person, or give a role');
   const row = await newRow(call.now(), call.actor, input, token);
-  return change(call, {
+  return change<NewApiKey>(call, {
     authorityId: DEPLOYMENT,
-    scope: row.id,
+    scope: row.personId === null ? row.id : null,
+    ...(row.personId !== null && { about: row.personId }),
     async decide() {
       await expectAuthorities(call.store.db, row.authorities);
-      const detail = { name: row.name, role: row.role, authorities: row.authorities, prefix: row.prefix };
+      const agreed = await keyConsent(call, row, seen);
+      if (agreed?.held) return agreed.held;
+      const { name, role, authorities, prefix, personId } = row;
+      const detail = { name, role, authorities, prefix, ...(personId !== null && { person: personId }), ...agreed?.detail };
       return {
         events: [{ type: 'api_key.created', subjectKind: 'api_key', subjectId: row.id, detail }],
-        statements: [insertRows(apiKey, [row])],
+        statements: [...(agreed?.statements ?? []), insertRows(apiKey, [row])],
         result: { row, token: token.token },
       };
     },
   });
+}
+
+/**
+ * Whoever makes a key for another person could act as that person, so where two persons decide it takes two. Their own keys
+ * people make themselves.
+ * @throws Refusal not_found, wrong_state
+ */
+async function keyConsent(call: Call, { name, role, authorities, personId, expiresAt }: ApiKeyRow, { digest, note }: Seen): Promise<Consent | undefined> {
+  if (personId === null) return undefined;
+  const { state } = await findPerson(call.store.db, personId);
+  if (state !== 'active') throw new Refusal('wrong_state', 'this person was ended; whoever comes back is added anew');
+  if (call.actor.kind === 'person' && call.actor.id === personId) return undefined;
+  const quorum = await quorumOf(call.store.db, null);
+  const content = { person: personId, name, role, authorities, expires_at: expiresAt };
+  const agreed = await consent(call, quorum, {
+    kind: 'person_key',
+    subjectId: `${personId}/${name}`,
+    authority: null,
+    chain: DEPLOYMENT,
+    permission: 'administer',
+    content,
+    request: content,
+    seen: digest,
+    note,
+    recoverable: true,
+  });
+  return agreed.held || quorum > 1 ? agreed : { ...agreed, statements: [whileOneDecides(DEPLOYMENT, null), ...agreed.statements] };
 }
 
 /** A key for an authority that does not exist yet would be a key for whatever is made under that name later. @throws Refusal not_found */
@@ -52,7 +95,12 @@ async function expectAuthorities(db: Database, slugs: readonly string[] | null):
   if (missing.length) throw new Refusal('not_found', `there is no authority ${missing.join(', ')}; make it first, then a key for it`);
 }
 
-async function newRow(now: number, { id: createdBy }: Actor, { name, role, authorities, expiresAt }: ApiKeyInput, token: NewToken): Promise<ApiKeyRow> {
+async function newRow(
+  now: number,
+  { id: createdBy }: Actor,
+  { name, role, person: personId, authorities, expiresAt }: ApiKeyInput,
+  token: NewToken,
+): Promise<ApiKeyRow> {
   const digest = await sha256(token.token);
   return {
     id: newId('api'),
@@ -60,6 +108,7 @@ async function newRow(now: number, { id: createdBy }: Actor, { name, role, autho
     prefix: token.prefix,
     sha256: digest,
     role,
+    personId: personId ?? null,
     authorities,
     createdAt: now,
     createdBy,
@@ -96,7 +145,7 @@ export async function recoverOwner(
 
 const usable = (now: number) => and(isNull(apiKey.revokedAt), or(isNull(apiKey.expiresAt), gt(apiKey.expiresAt, now)));
 
-/** End an API key at once. The last owner key of the whole deployment that has no end stays: one that expires is no owner for long. @throws Refusal last_owner */
+/** End an API key at once. The last way to grant anything stays: one that expires is none for long. @throws Refusal last_owner */
 export async function revokeApiKey(call: Call<ApiKeyRow>, id: string): Promise<ApiKeyRow> {
   allow(call, 'administer', null);
   const { db } = call.store;
@@ -107,12 +156,7 @@ export async function revokeApiKey(call: Call<ApiKeyRow>, id: string): Promise<A
       const [before] = await db.select().from(apiKey).where(eq(apiKey.id, id)).limit(1);
       if (!before) throw new Refusal('not_found', 'there is no such API key');
       if (before.revokedAt !== null) return { events: [], statements: [], result: before };
-      const [owners] = await db
-        .select({ n: count() })
-        .from(apiKey)
-        .where(and(eq(apiKey.role, 'owner'), isNull(apiKey.authorities), isNull(apiKey.revokedAt), isNull(apiKey.expiresAt), ne(apiKey.id, id)));
-      if (before.role === 'owner' && before.authorities === null && (owners?.n ?? 0) === 0)
-        throw new Refusal('last_owner', 'this is the last owner key; make another one first');
+      await expectGranterLeft(db, ({ keyId }) => keyId === id);
       const row = { ...before, revokedAt: call.now() };
       return {
         events: [{ type: 'api_key.revoked', subjectKind: 'api_key', subjectId: id, detail: { name: row.name } }],
@@ -135,6 +179,10 @@ export async function findApiKey({ store: { db }, now }: Deployment, token: stri
 }
 
 const ENVIRONMENT_KEY = 'HOLDFAST_ADMIN_TOKEN';
+const ENVIRONMENT_PREFIX = 'environment';
+
+/** Tokens made here have another prefix, so no name makes a key one of these. */
+export const isOfEnvironment = ({ prefix, role, personId }: ApiKeyRow): boolean => prefix === ENVIRONMENT_PREFIX && role === 'owner' && personId === null;
 
 /** The key of the variable follows it: tokens it had before end, each with its event. */
 async function endFormerTokens(call: Call<unknown>, current: string): Promise<void> {
@@ -142,7 +190,7 @@ async function endFormerTokens(call: Call<unknown>, current: string): Promise<vo
   const former = await db
     .select({ id: apiKey.id })
     .from(apiKey)
-    .where(and(eq(apiKey.name, ENVIRONMENT_KEY), eq(apiKey.prefix, 'environment'), isNull(apiKey.revokedAt), ne(apiKey.sha256, current)));
+    .where(and(eq(apiKey.name, ENVIRONMENT_KEY), eq(apiKey.prefix, ENVIRONMENT_PREFIX), isNull(apiKey.revokedAt), ne(apiKey.sha256, current)));
   for (const { id } of former) await revokeApiKey(call, id);
 }
 
@@ -158,7 +206,7 @@ export async function ensureOwner(deployment: Deployment, given: string | undefi
     const digest = await sha256(given);
     const [known] = await deployment.store.db.select({ revokedAt: apiKey.revokedAt }).from(apiKey).where(eq(apiKey.sha256, digest)).limit(1);
     if (known && known.revokedAt !== null) throw new Error('HOLDFAST_ADMIN_TOKEN holds a token that was ended before; set another one');
-    if (!known) await createApiKey(call, { name: ENVIRONMENT_KEY, role: 'owner', authorities: null }, { token: given, prefix: 'environment' });
+    if (!known) await createApiKey(call, { name: ENVIRONMENT_KEY, role: 'owner', authorities: null }, { token: given, prefix: ENVIRONMENT_PREFIX });
     await endFormerTokens(call, digest);
     return undefined;
   }

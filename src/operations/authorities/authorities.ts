@@ -183,6 +183,7 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
         statementsChangedAt: now,
         ecLocation: input.ecLocation ?? 'needed',
         subordinateEvents: input.subordinateEvents ?? false,
+        quorum: 1,
         configurationExp: null,
         createdAt: now,
         updatedAt: now,
@@ -261,7 +262,7 @@ export async function changeAuthority(
       const artefacts = [await signedConfiguration(call, await issuerOf(call, after))];
       const job = all ? await resignJob(call, after, 'settings', 'statements') : undefined;
       // What signing raises is not ours to write: it may have risen since the row was read.
-      const { id: _, slug: __, entityId: ___, createdAt: ____, configurationExp: _____, ...columns } = after;
+      const { id: _, slug: __, entityId: ___, createdAt: ____, configurationExp: _____, quorum: ______, ...columns } = after;
       return {
         events: [
           {

@@ -88,8 +88,11 @@ export async function suspendMemberships(call: Call, watch: Watch, of: Authority
  */
 export async function leaveMemberships(call: Call, watch: Watch, of: AuthorityRow, reason: string): Promise<AtSuperiors> {
   const { db } = call.store;
-  const slugs = new Map((await db.select({ id: authority.id, slug: authority.slug }).from(authority)).map(({ id, slug }) => [id, slug]));
-  const left = ({ suspendedWith, authorityId }: MemberRow) => suspendedWith === of.id && !may(call, 'approve', slugs.get(authorityId) ?? '');
+  const all = new Map((await db.select({ id: authority.id, slug: authority.slug, quorum: authority.quorum }).from(authority)).map((one) => [one.id, one]));
+  // Where two persons resume a member, no decision of this authority alone does.
+  const alone = (authorityId: string) => authorityId === of.id || (all.get(authorityId)?.quorum ?? 2) < 2;
+  const left = ({ suspendedWith, authorityId }: MemberRow) =>
+    suspendedWith === of.id && !(alone(authorityId) && may(call, 'approve', all.get(authorityId)?.slug ?? ''));
   const rows = await watchedRows(call, watch, of, left);
   const written = await writeMembers(rows.filter(left).map((before) => ({ before, after: { ...before, suspendedWith: null } })));
   return {

@@ -5,6 +5,7 @@ import { consequencesOf } from '../facts.js';
 import { authority } from '../../store/schema.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
+import { resumeConsent, type Seen } from '../deciding/resume-consent.js';
 import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { savedKeys, swap } from '../keys/change-keys.js';
 import { heirAmong, spareKey } from '../keys/heir.js';
@@ -22,7 +23,7 @@ import { leaveMemberships } from './memberships.js';
  * Where no key signs, one that can takes over.
  * @throws Refusal invalid_request, wrong_state when it is retired or no key of it can sign
  */
-export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, reason: string | undefined, seen?: Seen): Promise<MovedAuthority> {
   allow(call, 'approve', slug);
   if (!reason) throw new Refusal('invalid_request', 'resuming an authority needs a reason');
   const { db } = call.store;
@@ -41,6 +42,8 @@ export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, 
       if (before.state === 'retired') throw new Refusal('wrong_state', `the authority ${slug} is retired, and that is final`);
       expectNotOvertaken(found.cut, before.cut);
       await expectNotCutSince(db, asked, [id]);
+      const agreed = await resumeConsent(call, before, { id, act: 'authority', v: before.cut }, reason, seen);
+      if (agreed.held) return agreed.held;
       const now = call.now();
       const after: AuthorityRow = { ...nextGeneration(before, now), state: 'active', stateReason: null };
       // Its key was revoked while it was halted, when no other one could be had.
@@ -58,13 +61,14 @@ export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, 
             subjectKind: 'authority',
             subjectId: id,
             reason,
-            detail: { entity_id: before.entityId, generation: after.generation, single_operator: true, ...(heir && { heir: heir.kid }) },
+            detail: { entity_id: before.entityId, generation: after.generation, ...agreed.detail, ...(heir && { heir: heir.kid }) },
             artefacts: published(artefacts),
           },
           ...above.events,
         ],
         elsewhere: above.elsewhere,
         statements: [
+          ...agreed.statements,
           db
             .update(authority)
             .set({ ...generationOf(after), ...moved(after) })

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, inArray, or, type SQL } from 'drizzle-orm';
 import { betweenTimes, oneOf, stretchOf, within } from '../../store/event-query.js';
 import { joined, type JoinedEvent, onPrivate, WITH_PRIVATE } from '../../store/joined-event.js';
-import { apiKey, event, eventPrivate, member, organization } from '../../store/schema.js';
+import { apiKey, event, eventPrivate, member, organization, person } from '../../store/schema.js';
 import { allow, type Call, DEPLOYMENT, SYSTEM } from '../call.js';
 import { type Page, type PageRequest, numeric, page } from '../read.js';
 import { Refusal } from '../refusal.js';
@@ -13,7 +13,7 @@ export interface EventFilter extends PageRequest {
   readonly since?: number | undefined;
   /** Seconds: before this time. */
   readonly until?: number | undefined;
-  /** Id or name of an API key, or `system`. */
+  /** Id or name of a person or an API key, or `system`. */
   readonly actor?: string | undefined;
   /** Our id of what it is about, or its name: an entity identifier, a legal name, a kid. */
   readonly subject?: string | undefined;
@@ -79,16 +79,26 @@ async function search(call: Call, chain: string, filter: EventFilter, about: SQL
 /** More keys than this never had one name. */
 const MOST = 50;
 
-/** Names may be given again: all keys that bear one are meant. */
+/** Names may be given again: all persons and keys that bear one are meant. */
 async function actorsOf(call: Call, actor: string | undefined): Promise<readonly string[] | undefined> {
   if (actor === undefined) return undefined;
   if (actor === SYSTEM.id) return [actor];
-  const rows = await call.store.db
-    .select({ id: apiKey.id })
-    .from(apiKey)
-    .where(or(eq(apiKey.id, actor), eq(apiKey.name, actor)))
-    .limit(MOST);
-  if (!rows.length) throw new Refusal('invalid_request', 'actor: no API key has this id or name; what the service does by itself is done by "system"');
+  const { db } = call.store;
+  const [people, keys] = await Promise.all([
+    db
+      .select({ id: person.id })
+      .from(person)
+      .where(or(eq(person.id, actor), eq(person.name, actor)))
+      .limit(MOST),
+    db
+      .select({ id: apiKey.id })
+      .from(apiKey)
+      .where(or(eq(apiKey.id, actor), eq(apiKey.name, actor)))
+      .limit(MOST),
+  ]);
+  const rows = [...people, ...keys];
+  if (!rows.length)
+    throw new Refusal('invalid_request', 'actor: no person and no API key has this id or name; what the service does by itself is done by "system"');
   return rows.map(({ id }) => id);
 }
 

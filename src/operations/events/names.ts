@@ -1,6 +1,6 @@
 import type { EventRow } from '../../store/event.js';
 import { inLot, readByList } from '../../store/lots.js';
-import { apiKey, authority, member, organization, trustMarkGrant } from '../../store/schema.js';
+import { apiKey, authority, member, organization, person, trustMarkGrant } from '../../store/schema.js';
 import type { Call } from '../call.js';
 
 /** An event with what its ids are called today. */
@@ -11,6 +11,7 @@ type Namer = (db: Call['store']['db'], lot: string) => PromiseLike<readonly { re
 /** What is called by its id is named here; a key, a policy version, an anchor and a type of mark are their own names. */
 const NAMERS: Readonly<Record<string, Namer>> = {
   api_key: (db, lot) => db.select({ id: apiKey.id, name: apiKey.name }).from(apiKey).where(inLot(apiKey.id, lot)),
+  person: (db, lot) => db.select({ id: person.id, name: person.name }).from(person).where(inLot(person.id, lot)),
   authority: (db, lot) => db.select({ id: authority.id, name: authority.slug }).from(authority).where(inLot(authority.id, lot)),
   member: (db, lot) => db.select({ id: member.id, name: member.entityId }).from(member).where(inLot(member.id, lot)),
   organization: (db, lot) => db.select({ id: organization.id, name: organization.legalName }).from(organization).where(inLot(organization.id, lot)),

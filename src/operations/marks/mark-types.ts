@@ -10,6 +10,7 @@ import { expectSoundDelegation } from '../keys/void-delegations.js';
 import { withdrawMarks } from './cut-marks.js';
 import { moveEnd } from '../members/move-end.js';
 import type { MarkTypeRow } from './issue-mark.js';
+import { resumeConsent, type Seen } from '../deciding/resume-consent.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectNotOvertaken, expectVersion, findAuthority } from '../registry.js';
@@ -153,6 +154,7 @@ export async function haltMarkType(
   type: string,
   halt: boolean,
   reason: string | undefined,
+  digest?: Seen,
 ): Promise<MarkTypeRow & { readonly withdrawn: number }> {
   allow(call, halt ? 'cut' : 'approve', slug);
   if (halt && !reason) throw new Refusal('invalid_request', 'halting a type needs a reason');
@@ -173,6 +175,10 @@ export async function haltMarkType(
         expectNotOvertaken(seen, before.v);
         await expectNotCutSince(db, asked, [type]);
       }
+      const agreed = halt
+        ? { held: undefined, statements: [], detail: {} }
+        : await resumeConsent(call, await findAuthority(db, slug), { id: type, act: 'mark_type', v: before.v }, reason, digest);
+      if (agreed.held) return agreed.held;
       const now = call.now();
       const ofType = eq(trustMark.trustMarkType, type);
       const [live] = await db
@@ -189,10 +195,11 @@ export async function haltMarkType(
             subjectKind: 'trust_mark_type',
             subjectId: type,
             reason,
-            detail: { withdrawn },
+            detail: { withdrawn, ...agreed.detail },
           },
         ],
         statements: [
+          ...agreed.statements,
           db
             .update(trustMarkType)
             .set({ state, updatedAt: now, v: after.v })

@@ -1,90 +1,24 @@
 import { and, eq } from 'drizzle-orm';
 import { type JwkSet, usableKeys, verifyEntityStatement } from '../../federation/entry.js';
-import { putArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
-import type { NewEvent } from '../../store/event.js';
 import { takePlacesOf } from '../../store/mark-places.js';
 import { artefact } from '../../store/schema.js';
-import { allow, type Call, change, may } from '../call.js';
+import { allow, asWhom, type Call, may } from '../call.js';
 import { organizationsNamed } from './organizations.js';
 import { expectMayBeActive } from './may-be-active.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
 import { bindKeys, takenAway, toldDifference } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
-import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
+import { keysLeftOut, type WithFindings } from '../judged.js';
 import { moveEnd } from './move-end.js';
-import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
-import { expectNotOvertaken, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+import { expectNotOvertaken, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { sharedKeys } from './shared-keys.js';
 import { expectWaived } from './waivers.js';
-import { writeMember } from './write-member.js';
-
-const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
-
-/**
- * What to write of a member, decided behind the lock.
- * @param seen the row when the request came in
- */
-export type Rewrite = (
-  before: MemberRow,
-  seen: MemberRow,
-) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[]; readonly last?: readonly Statement[] }>;
-
-/**
- * Write a changed member, and answer with it. @throws what `rewrite` throws
- * @param findings what is told along with the answer
- */
-export const rewriteMember = (
-  call: Call<WithFindings<MemberRow>>,
-  slug: string,
-  id: string,
-  version: number | undefined,
-  decide: Rewrite,
-  findings: readonly Judged[] = [],
-): Promise<WithFindings<MemberRow>> => rewrite(call, slug, id, version, decide, (row) => ({ ...row, findings }));
-
-/**
- * Write a changed member; the statement of an active one is signed anew in the same commit, an approved one is vetted again.
- * @param answer what the caller is told, of the row as written; asked once `decide` has run
- */
-export async function rewrite<T>(
-  call: Call<T>,
-  slug: string,
-  id: string,
-  version: number | undefined,
-  decide: Rewrite,
-  answer: (row: MemberRow) => T,
-): Promise<T> {
-  const { db } = call.store;
-  const authorityId = (await findAuthority(db, slug)).id;
-  const seen = await findMember(db, authorityId, id);
-  const { entityId } = seen;
-  // What an approver changes of a suspended member he has decided about; what was approved is always looked at again.
-  const approver = call.actor.kind !== 'system' && may(call, 'approve', slug);
-  return change<T>(call, {
-    authorityId,
-    scope: entityId,
-    async decide() {
-      const before = await findMember(db, authorityId, id);
-      expectVersion(before, version);
-      if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
-      const { row, events, first = [], last = [] } = await decide(before, seen);
-      if (events.length === 0) return { events, statements: [], result: answer(before) };
-      const write = { before, after: { ...row, updatedAt: call.now(), v: before.v + 1 }, decided: approver && before.state !== 'approved' };
-      const { row: after, ...written } = await writeMember(write);
-      const artefacts = after.state === 'active' ? [await signedStatement(call, await issuerOf(call, await findAuthority(db, slug)), after)] : [];
-      return {
-        events: [...events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one)), ...written.events],
-        statements: [...first, ...written.statements, ...(artefacts.length ? putArtefacts(artefacts) : []), ...last],
-        result: answer(after),
-      };
-    },
-  });
-}
+import { type Rewrite, rewriteMember } from './rewrite-member.js';
 
 export interface MemberChange extends Omit<MemberInput, 'domainControl'> {
   /** How domain control is shown, for a configuration elsewhere than on the identifier's own host. */
@@ -92,26 +26,28 @@ export interface MemberChange extends Omit<MemberInput, 'domainControl'> {
   /** Null: it belongs to none any more. */
   readonly organization?: string | null | undefined;
   readonly version?: number | undefined;
+  /** The digest of the decision that the caller looked at. */
+  readonly digest?: string | undefined;
 }
 
+const given = (fields: object): Readonly<Record<string, unknown>> => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
 /** Change what we say about a member. Fields left out stay. @throws Refusal findings, wrong_state, version_conflict */
-export async function changeMember(
-  call: Call<WithFindings<MemberRow>>,
-  slug: string,
-  id: string,
-  { organization, version, shownBy, ...input }: MemberChange,
-): Promise<MemberRow> {
-  allow(call, 'enroll', slug);
+export async function changeMember(call: Call<WithFindings<MemberRow>>, slug: string, id: string, change: MemberChange): Promise<MemberRow> {
+  const { organization, version, shownBy, digest, ...input } = change;
+  // Whoever approves what another one asked for changes nothing of his own.
+  if (digest === undefined) allow(call, 'enroll', slug);
+  else allow(call, 'approve', slug);
   const authority = await findAuthority(call.store.db, slug);
   const { entityId, jwks } = await findMember(call.store.db, authority.id, id);
   const control = shownBy && (await showDomainControl(call, authority.entityId, entityId, jwks, shownBy)); // before the lock
   const elsewhere = await statedElsewhere(call, entityId, input.ecLocation);
   const approver = may(call, 'approve', slug);
-  return rewriteMember(call, slug, id, version, async (before) => {
+  const asked = { request: { act: 'change', ...given({ ...input, organization, shownBy }) }, digest };
+  return rewriteMember(call, slug, id, version, asked, async (before) => {
     if (before.state === 'active' && !approver)
-      throw new Refusal('permission_denied', `the role ${call.role} may not approve; what is said about an active member changes at once`);
-    const given = { ...input, domainControl: control };
-    const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<MemberRow>;
+      throw new Refusal('permission_denied', `${asWhom(call)} may not approve; what is said about an active member changes at once`);
+    const set = given({ ...input, domainControl: control }) as Partial<MemberRow>;
     expectMemberInput({ ...before, ...set }, call);
     if (set.ecLocation && before.hosted) throw new Refusal('wrong_state', 'we serve its configuration; end that first: holdfast member host <id> --end');
     const located = await expectLocatable(call, { ...before, ...set }, typeof set.ecLocation === 'string', elsewhere);
@@ -188,29 +124,29 @@ export async function bindByPerson(
   };
 }
 
+export interface KeysInput {
+  readonly jwks?: unknown;
+  readonly pem?: string | undefined;
+  readonly reason: string;
+  readonly version?: number | undefined;
+  readonly waive?: readonly string[] | undefined;
+  /** The digest of the decision that the caller looked at. */
+  readonly digest?: string | undefined;
+}
+
 /** Put other keys in the place of a member's; an operator vouches for them. @throws Refusal findings, wrong_state */
-export async function replaceMemberKeys(
-  call: Call<WithFindings<MemberRow>>,
-  slug: string,
-  id: string,
-  input: {
-    readonly jwks?: unknown;
-    readonly pem?: string | undefined;
-    readonly reason: string;
-    readonly version?: number | undefined;
-    readonly waive?: readonly string[] | undefined;
-  },
-): Promise<WithFindings<MemberRow>> {
+export async function replaceMemberKeys(call: Call<WithFindings<MemberRow>>, slug: string, id: string, input: KeysInput): Promise<WithFindings<MemberRow>> {
   allow(call, 'approve', slug);
-  const given = await givenKeys(input, call.now());
-  if (!given.ok) throw refuseFindings('these keys cannot be bound', given.findings);
-  const { jwks, ignored, told } = given.value;
+  const keys = await givenKeys(input, call.now());
+  if (!keys.ok) throw refuseFindings('these keys cannot be bound', keys.findings);
+  const { jwks, ignored, told } = keys.value;
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
   const { entityId } = await findMember(db, authority.id, id);
   const shared = (await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? [];
   const decide: Rewrite = (...rows) => bindByPerson(call, rows, jwks, input.reason, input.waive);
-  return rewriteMember(call, slug, id, input.version, decide, [...keysLeftOut(ignored), ...told, ...shared]);
+  const { digest, version, ...asked } = input;
+  return rewriteMember(call, slug, id, version, { request: { act: 'keys', ...given(asked) }, digest }, decide, [...keysLeftOut(ignored), ...told, ...shared]);
 }
 
 /**
@@ -256,5 +192,5 @@ export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug:
           ],
     };
   };
-  return rewriteMember(call, slug, id, undefined, decide, keysLeftOut(ignored));
+  return rewriteMember(call, slug, id, undefined, 'followed', decide, keysLeftOut(ignored));
 }

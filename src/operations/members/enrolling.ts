@@ -14,7 +14,7 @@ import { type Call, may } from '../call.js';
 import { asWarnings, isError, type Judged } from '../judged.js';
 import { Refusal } from '../refusal.js';
 import type { AuthorityRow, MemberRow } from '../registry.js';
-import type { BoundKeys, Prepared } from './enrollment.js';
+import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollment.js';
 import { hostedArtefact } from './hosted-artefact.js';
 import { expectLocatable, expectUnassigned } from './identifier-uniqueness.js';
 import { bindKeys, takenAway } from './key-binding.js';
@@ -39,8 +39,10 @@ export interface Ground {
   readonly spellings: Map<string, readonly Respelled[]>;
   /** Who was revoked since the enrolments were asked for: whoever asked did not know of it. */
   readonly revokedMeanwhile: ReadonlySet<string>;
-  /** The caller may decide what takes an approver. */
+  /** The caller may decide about the content alone. */
   readonly approver: boolean;
+  /** The caller may say that somebody may come back; with quorum 2 two persons approve it all the same. */
+  readonly readmits: boolean;
 }
 
 /** @param since the number of the authority's last event when they were asked for */
@@ -79,7 +81,8 @@ export async function groundOf(call: Call, authority: AuthorityRow, all: readonl
     ),
     spellings,
     revokedMeanwhile: await revokedSince(call.store.db, authority.id, since, returning),
-    approver: may(call, 'approve', authority.slug),
+    approver: may(call, 'approve', authority.slug) && authority.quorum < 2,
+    readmits: may(call, 'approve', authority.slug),
   };
 }
 
@@ -112,10 +115,11 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const others = otherSpellings(ground.spellings, input.entityId);
   const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? [])];
   expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
-  if (isBarred(others) && !ground.approver)
+  if (isBarred(others) && !ground.readmits)
     throw new Refusal('permission_denied', `${others[0]?.entityId} is barred; only an approver takes it back, under whatever spelling`);
   const gone = [input.entityId, ...others.map(({ entityId }) => entityId)].find((one) => ground.revokedMeanwhile.has(one));
   if (gone !== undefined) throw new Refusal('version_conflict', `${gone} was revoked since this was asked for; look at it and decide again`);
+  if (DECIDED.includes(state) && authority.quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
   const now = call.now();
   const fresh = newMemberRow(
     {
@@ -126,6 +130,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
       state,
       jwks: keys.jwks,
       keysIat: keys.iat,
+      submittedBy: call.actor.id,
       now,
     },
     { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },

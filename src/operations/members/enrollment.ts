@@ -1,6 +1,6 @@
 import { type EntityStatement, type JwkSet, parseEntityId, verifyEntityStatement } from '../../federation/entry.js';
 import type { MemberState } from '../../store/schema.js';
-import { type Call, may } from '../call.js';
+import { asWhom, type Call, may } from '../call.js';
 import { type Judged, keysLeftOut } from '../judged.js';
 import type { StatedKeys } from '../explorer.js';
 import { assignedElsewhere, statedElsewhere } from './identifier-uniqueness.js';
@@ -60,7 +60,10 @@ export interface Prepared {
   readonly elsewhere: readonly StatedKeys[];
 }
 
-const DECIDED: readonly MemberState[] = ['approved', 'active'];
+/** States that somebody who may approve has decided. */
+export const DECIDED: readonly MemberState[] = ['approved', 'active'];
+
+export const TWO_APPROVE = 'quorum 2: two persons approve a member before it is active; without activate (CLI: with --vetting) it waits in state vetting';
 
 /**
  * Check an enrolment and read its keys, before the lock.
@@ -75,8 +78,9 @@ export async function prepare(call: Call, authority: AuthorityRow, input: Enroll
   if ((DECIDED.includes(state) || input.readmit !== undefined) && !may(call, 'approve', authority.slug))
     throw new Refusal(
       'permission_denied',
-      `the role ${call.role} may not activate members or take them back; without activate (CLI: with --vetting) they wait in state vetting`,
+      `${asWhom(call)} may not activate members or take them back; without activate (CLI: with --vetting) they wait in state vetting`,
     );
+  if (DECIDED.includes(state) && authority.quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
   expectMemberInput(input, call);
   if (typeof input.validUntil === 'number' && input.validUntil <= call.now() && DECIDED.includes(state))
     throw new Refusal('invalid_request', 'valid_until has passed');

@@ -3,7 +3,7 @@ import { usableKeys, verifyEntityStatement } from '../../federation/entry.js';
 import { putArtefacts } from '../../store/bulk.js';
 import { artefact } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
-import { type Rewrite, rewriteMember } from './change-member.js';
+import { type Rewrite, rewriteMember } from './rewrite-member.js';
 import { keysLeftOut, type WithFindings } from '../judged.js';
 import { DOMAIN_CONTROL_NEEDED, type ShownBy, showDomainControl } from './domain-control.js';
 import { assignedElsewhere, expectUnassigned } from './identifier-uniqueness.js';
@@ -64,14 +64,14 @@ export async function hostConfiguration(
       first: [unassigned, ...putArtefacts([row])],
     };
   };
-  return rewriteMember(call, slug, id, undefined, decide, keysLeftOut(keys.ok ? keys.value.ignored : keys.findings));
+  return rewriteMember(call, slug, id, undefined, null, decide, keysLeftOut(keys.ok ? keys.value.ignored : keys.findings));
 }
 
 /** Serve it no longer: the member has a place of its own. */
 export async function unhostConfiguration(call: Call<WithFindings<MemberRow>>, slug: string, id: string): Promise<MemberRow> {
   allow(call, 'enroll', slug);
   const { db } = call.store;
-  return rewriteMember(call, slug, id, undefined, async (before) => {
+  return rewriteMember(call, slug, id, undefined, null, async (before) => {
     if (!before.hosted) return { row: before, events: [] };
     return {
       row: { ...before, hosted: false },

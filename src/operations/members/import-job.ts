@@ -1,11 +1,12 @@
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { job } from '../../store/schema.js';
-import { allow, type Call, change, may } from '../call.js';
+import { allow, asWhom, type Call, change, may } from '../call.js';
 import { endImport } from '../jobs/end-import.js';
 import type { JobRow } from '../jobs/jobs.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority } from '../registry.js';
+import { TWO_APPROVE } from './enrollment.js';
 
 /** Open an import: a job with a report. A dry run says what would be refused and writes no member. */
 export async function startImport(
@@ -15,8 +16,9 @@ export async function startImport(
 ): Promise<JobRow> {
   allow(call, 'enroll', slug);
   if (input.activate && !may(call, 'approve', slug))
-    throw new Refusal('permission_denied', `the role ${call.role} may not activate members; without activate they wait in state vetting`);
-  const { id: authorityId } = await findAuthority(call.store.db, slug);
+    throw new Refusal('permission_denied', `${asWhom(call)} may not activate members; without activate they wait in state vetting`);
+  const { id: authorityId, quorum } = await findAuthority(call.store.db, slug);
+  if (input.activate && quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
   const now = call.now();
   const row: JobRow = {
     id: newId('job'),

@@ -86,6 +86,7 @@ export interface NewMember {
   readonly state: MemberState;
   readonly jwks: JwkSet;
   readonly keysIat: number | null;
+  readonly submittedBy: string;
   readonly now: number;
 }
 
@@ -110,6 +111,7 @@ export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): 
   spelling: null,
   cut: 0,
   approvedSha256: null,
+  lastEditor: null,
   createdAt: now,
   updatedAt: now,
   v: 1,

@@ -1,5 +1,5 @@
 import type { MemberState } from '../../store/schema.js';
-import type { Permission } from '../call.js';
+import type { Permission } from '../permissions.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
 import { isStale } from './vetted.js';

@@ -13,9 +13,10 @@ import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
 import { expectNotOvertaken, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { cutMember } from './cut-member.js';
+import { memberConsent } from './decided-by.js';
 import { expectMayBeActive } from './may-be-active.js';
 import { expectMovable, isDecision, isThere, MEMBER_VERBS, type MemberVerb, moved, type Verb } from './member-verbs.js';
-import { isStale } from './vetted.js';
+import { isStale, settled } from './vetted.js';
 import { writeMember } from './write-member.js';
 
 export interface Move {
@@ -24,6 +25,9 @@ export interface Move {
   readonly publicReason?: string | undefined;
   /** The version the caller has seen. */
   readonly version?: number | undefined;
+  /** With quorum 2: the digest of the decision that the caller looked at, and what he says about it. */
+  readonly digest?: string | undefined;
+  readonly note?: string | undefined;
 }
 
 /** The answer of a verb: `already` when the member was in that state, and nothing changed. */
@@ -36,13 +40,19 @@ export interface Moved {
  * Move a member to another state, with its artefacts, in one commit.
  * @throws Refusal wrong_state, permission_denied, not_found, version_conflict, findings
  */
-export async function moveMember(call: Call<Moved>, slug: string, id: string, name: MemberVerb, { reason, publicReason, version }: Move = {}): Promise<Moved> {
+export async function moveMember(
+  call: Call<Moved>,
+  slug: string,
+  id: string,
+  name: MemberVerb,
+  { reason, publicReason, version, digest, note }: Move = {},
+): Promise<Moved> {
   const verb: Verb = MEMBER_VERBS[name];
   allow(call, verb.permission, slug);
   if (verb.reason && !reason) throw new Refusal('invalid_request', `${name} needs a reason`);
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
-  const asked = await askedAt(db, authorityId);
+  const since = await askedAt(db, authorityId);
   const { entityId, cut } = await findMember(db, authorityId, id);
   const hurriedCall: Call = { ...call, custody: hurried(call.custody) };
   return change<Moved>(call, {
@@ -59,8 +69,14 @@ export async function moveMember(call: Call<Moved>, slug: string, id: string, na
       expectMovable(before, name, verb);
       if (verb.effect !== 'cut') {
         expectNotOvertaken(cut, before.cut);
-        await expectNotCutSince(db, asked, [before.id]);
+        await expectNotCutSince(db, since, [before.id]);
       }
+      const kind = name === 'approve' ? 'application' : name === 'resume' ? 'resume' : undefined;
+      const authority = await findAuthority(db, slug);
+      if (kind && authority.quorum > 1) await settled(before, moved(before, verb, reason, call.now()), isDecision(verb, version));
+      const asked = { request: { act: name, ...(reason !== undefined && { reason }), ...(version !== undefined && { v: version }) }, seen: digest, note };
+      const agreed = kind && (await memberConsent(call, authority, before, kind, asked));
+      if (agreed?.held) return agreed.held;
       const effects = await EFFECTS[verb.effect]({
         call: verb.effect === 'cut' ? hurriedCall : call,
         slug,
@@ -81,14 +97,14 @@ export async function moveMember(call: Call<Moved>, slug: string, id: string, na
           from: before.state,
           to: verb.to,
           ...(publicReason !== undefined && { public_reason: publicReason }),
-          ...(verb.permission === 'approve' && { single_operator: true }),
+          ...(agreed?.detail ?? (verb.permission === 'approve' && authority.quorum < 2 && { single_operator: true })),
           ...(verb.decides === 'version' && (await isStale(before)) && { approved_anew: true }),
         },
         artefacts: published(effects.artefacts),
       };
       return {
         events: [...effects.events, event],
-        statements: effects.statements,
+        statements: [...(agreed?.statements ?? []), ...effects.statements],
         elsewhere: effects.elsewhere,
         result: { member: effects.member, already: false },
       };

@@ -20,6 +20,8 @@ const NOT_CONTENT = [
   'keysFollowedAt',
   'cut',
   'approvedSha256',
+  'submittedBy',
+  'lastEditor',
   'spelling',
   'createdAt',
   'updatedAt',
@@ -35,7 +37,7 @@ const contentOf = (row: MemberRow): Content =>
  * SHA-256 over the canonical form (RFC 8785) of everything about a member that an approval is about; null: a cell of it is
  * damaged, so nobody has decided about it.
  */
-async function digestOf(row: MemberRow): Promise<string | null> {
+export async function contentDigest(row: MemberRow): Promise<string | null> {
   let content: string;
   try {
     content = canonicalize(contentOf(row)) as string;
@@ -56,7 +58,7 @@ export const contentChanged = (before: MemberRow, after: MemberRow): readonly st
 
 /** Is its content other than what was approved, or in force when it was suspended? Unknown counts as other. */
 export async function isStale(row: MemberRow): Promise<boolean> {
-  const digest = await digestOf(row);
+  const digest = await contentDigest(row);
   return digest === null || row.approvedSha256 !== digest;
 }
 
@@ -68,7 +70,7 @@ export async function isStale(row: MemberRow): Promise<boolean> {
  * @throws Refusal wrong_state
  */
 export async function settled(before: MemberRow | undefined, after: MemberRow, decided: boolean): Promise<MemberRow> {
-  const digest = await digestOf(after);
+  const digest = await contentDigest(after);
   switch (after.state) {
     case 'approved':
       if (before?.state !== 'approved' || decided) return { ...after, approvedSha256: digest };

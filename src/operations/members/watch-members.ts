@@ -5,7 +5,8 @@ import { listHasAny } from '../../store/conditions.js';
 import { putWatch } from '../../store/member-watches.js';
 import { type Hold, member, memberWatch, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
-import { adoptMemberKeys, bindByPerson, rewrite } from './change-member.js';
+import { adoptMemberKeys, bindByPerson } from './change-member.js';
+import { rewrite } from './rewrite-member.js';
 import { keyDifference } from './key-binding.js';
 import { judge } from './preflight.js';
 import { type Page, type PageRequest, page } from '../read.js';
@@ -199,7 +200,15 @@ export async function getWatched(call: Call, slug: string, id: string): Promise<
  * @param seen the fingerprint of the hold that was decided about; a look since then may have changed it
  * @throws Refusal not_found, wrong_state, version_conflict, findings
  */
-export async function decideHold(call: Call<WatchRow>, slug: string, id: string, accept: boolean, reason: string, seen?: string): Promise<WatchRow> {
+export async function decideHold(
+  call: Call<WatchRow>,
+  slug: string,
+  id: string,
+  accept: boolean,
+  reason: string,
+  seen?: string,
+  digest?: string,
+): Promise<WatchRow> {
   allow(call, accept ? 'approve' : 'enroll', slug);
   const { memberId, authorityId, entityId } = await getWatched(call, slug, id);
   const decided = async () => {
@@ -234,6 +243,7 @@ export async function decideHold(call: Call<WatchRow>, slug: string, id: string,
     slug,
     id,
     undefined,
+    { request: { act: 'hold', reason, seen: seen ?? null }, digest },
     async (...rows) => {
       const { hold, after, event, put } = await decided();
       if ((hold.seenAt ?? 0) < (after.okAt ?? 0) && hold.seenAt !== undefined)

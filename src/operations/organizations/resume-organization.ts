@@ -1,6 +1,7 @@
 import { and, count, eq } from 'drizzle-orm';
 import { member, organization } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
+import { resumeConsent, type Seen } from '../deciding/resume-consent.js';
 import { restoreAll } from '../members/restore-members.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
@@ -18,13 +19,14 @@ export async function resumeOrganization(
   slug: string,
   idOrName: string,
   reason: string | undefined,
+  seen?: Seen,
 ): Promise<MovedOrganization> {
   allow(call, 'approve', slug);
   if (!reason) throw new Refusal('invalid_request', 'resuming an organization needs a reason');
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
   const asked = await askedAt(db, authorityId);
-  const { id, v: seen } = await organizationOrRefuse(call, authorityId, idOrName);
+  const { id, v } = await organizationOrRefuse(call, authorityId, idOrName);
   const done = await change<MovedOrganization>(call, {
     authorityId,
     scope: null,
@@ -32,8 +34,11 @@ export async function resumeOrganization(
     async decide() {
       const before = await organizationOrRefuse(call, authorityId, id);
       if (before.state === 'active') return { events: [], statements: [], result: { organization: before, members: 0, already: true } };
-      expectNotOvertaken(seen, before.v);
+      expectNotOvertaken(v, before.v);
       await expectNotCutSince(db, asked, [id]);
+      const of = await findAuthority(db, slug);
+      const agreed = await resumeConsent(call, of, { id, act: 'organization', v: before.v }, reason, seen);
+      if (agreed.held) return agreed.held;
       const now = call.now();
       const after: OrganizationRow = { ...before, state: 'active', stateReason: null, updatedAt: now, v: before.v + 1 };
       const [counted] = await db
@@ -48,10 +53,13 @@ export async function resumeOrganization(
             subjectKind: 'organization',
             subjectId: id,
             reason,
-            detail: { legal_name: before.legalName, members, single_operator: true },
+            detail: { legal_name: before.legalName, members, ...agreed.detail },
           },
         ],
-        statements: [db.update(organization).set({ state: after.state, stateReason: null, updatedAt: now, v: after.v }).where(eq(organization.id, id))],
+        statements: [
+          ...agreed.statements,
+          db.update(organization).set({ state: after.state, stateReason: null, updatedAt: now, v: after.v }).where(eq(organization.id, id)),
+        ],
         result: { organization: after, members, already: false },
       };
     },

@@ -1,10 +1,14 @@
+import canonicalize from 'canonicalize';
 import { and, desc, eq } from 'drizzle-orm';
 import { type Finding, finding, type Metadata, parseConstraints, parseMetadataPolicy, parsePolicyCrit } from '../../federation/entry.js';
+import { sha256 } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { declaredTypes } from '../../store/member-query.js';
 import { policyTold } from '../../store/registration-events.js';
 import { authority, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
+import { consent } from '../deciding/consent.js';
+import { loosens } from '../deciding/widening.js';
 import { asErrors, asWarnings, isError, type Judged, type WithFindings } from '../judged.js';
 import { policyNotices, type Subjects } from './policy-notices.js';
 import { type Acceptance, expectImpact } from './expect-impact.js';
@@ -108,6 +112,30 @@ export async function findPolicy(call: Call, authorityId: string, version: numbe
   return row;
 }
 
+/** With quorum 2: the digest of the decision that the caller looked at, and what he says about it. */
+interface Seen {
+  readonly digest?: string | undefined;
+  readonly note?: string | undefined;
+}
+
+/** Two persons for a policy that is more than a tightening of the one in force. */
+async function policyConsent(call: Call, of: AuthorityRow, old: PolicyRow | undefined, policy: PolicyRow, accepted: Acceptance, { digest, note }: Seen) {
+  const { version, crit, constraints } = policy;
+  const rules = canonicalize({ policy: policy.policy, crit, constraints }) as string;
+  if (of.quorum > 1 && digest === undefined && !loosens(old, policy)) return { held: undefined, statements: [], detail: { tightens: true } };
+  return consent(call, of.quorum, {
+    kind: 'policy',
+    subjectId: `${of.slug}/${version}`,
+    authority: of,
+    chain: of.id,
+    permission: 'approve',
+    content: { version, replaces: old?.version ?? null, rules_sha256: await sha256(rules), ...accepted },
+    request: { act: 'publish', version, ...accepted },
+    seen: digest,
+    note,
+  });
+}
+
 export type Publication = WithFindings<{ readonly policy: PolicyRow; readonly jobId: string | null }>;
 
 /**
@@ -120,7 +148,7 @@ export async function publishPolicy(
   call: Call<Publication>,
   slug: string,
   version: number,
-  { acceptBreaks = false, acceptUnknown = false }: Acceptance = {},
+  { acceptBreaks = false, acceptUnknown = false, digest, note }: Acceptance & Seen = {},
 ): Promise<Publication> {
   allow(call, 'approve', slug);
   const { db } = call.store;
@@ -137,6 +165,8 @@ export async function publishPolicy(
       if (policy.state === 'published') return { events: [], statements: [], result: { policy, jobId: null, findings } };
       const impact = await expectImpact(call, row.id, version, { acceptBreaks, acceptUnknown });
       const old = await publishedPolicy(db, row.id);
+      const agreed = await policyConsent(call, before, old, policy, { acceptBreaks, acceptUnknown }, { digest, note });
+      if (agreed.held) return agreed.held;
       const now = call.now();
       const after = nextGeneration(before, now);
       const job = await resignJob(call, after, `policy version ${version}`, 'statements');
@@ -158,12 +188,13 @@ export async function publishPolicy(
               job: job.id,
               impact,
               ...(acceptUnknown && { accepted_unknown: true }),
-              single_operator: true,
+              ...agreed.detail,
               ...warningsOf(findings),
             },
           },
         ],
         statements: [
+          ...agreed.statements,
           ...(old ? [set(old.version, 'superseded')] : []),
           set(version, 'published', { publishedAt: now }),
           db.update(authority).set(generationOf(after)).where(eq(authority.id, row.id)),

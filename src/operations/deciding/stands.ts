@@ -1,0 +1,72 @@
+import { and, eq } from 'drizzle-orm';
+import type { ProposalRow } from '../../store/proposals.js';
+import { authority, organization, trustMarkType } from '../../store/schema.js';
+import type { Call } from '../call.js';
+import { barredFor, memberContent } from '../members/decided-by.js';
+import { Refusal } from '../refusal.js';
+import { findMember, type MemberRow, publishedPolicy } from '../registry.js';
+import { digestOf } from './consent.js';
+
+/** What a proposal is about, as it stands now. */
+export interface Standing {
+  /** Is it still what was approved first? */
+  readonly current: boolean;
+  /** Who may not be the second. */
+  readonly barred: readonly string[];
+}
+
+/** @throws nothing: what cannot be read is not current */
+export async function standingOf(call: Call, row: ProposalRow): Promise<Standing> {
+  try {
+    return await lookAt(call, row);
+  } catch (error) {
+    if (error instanceof Refusal) return { current: false, barred: [] };
+    throw error;
+  }
+}
+
+const onMember = (row: ProposalRow): boolean => ['application', 'widening'].includes(row.kind) || (row.kind === 'resume' && row.request['act'] === 'resume');
+
+async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
+  const { db } = call.store;
+  const { content } = row;
+  if (onMember(row)) return memberStanding(call, row, await findMember(db, row.authorityId, row.subjectId));
+  const [of] = await db.select().from(authority).where(eq(authority.id, row.authorityId)).limit(1);
+  switch (row.kind) {
+    case 'policy':
+      return { current: ((await publishedPolicy(db, row.authorityId))?.version ?? null) === content['replaces'], barred: [] };
+    case 'quorum':
+      return { current: of?.quorum === content['from'], barred: [] };
+    case 'resume':
+      return { current: (await haltOf(call, row)) === content['v'], barred: [] };
+    case 'role':
+      return { current: true, barred: [String(content['person'])] };
+    default:
+      return { current: true, barred: [] };
+  }
+}
+
+const STATES: Readonly<Record<string, readonly string[]>> = { application: ['vetting', 'approved'], resume: ['suspended'], widening: ['active'] };
+
+async function memberStanding({ store: { db } }: Call, row: ProposalRow, member: MemberRow): Promise<Standing> {
+  const { kind, content } = row;
+  const now = {
+    ...(await memberContent(db, member)),
+    ...(kind === 'resume' && { cut: member.cut }),
+    ...(kind === 'widening' && { widens: content['widens'], request: content['request'] }),
+  };
+  const current = (STATES[kind] ?? []).includes(member.state) && (await digestOf(kind, row.subjectId, now)) === row.digest;
+  return { current, barred: kind === 'widening' ? [] : [...(await barredFor(db, member, kind === 'resume' ? 'resume' : 'application')).keys()] };
+}
+
+/** The number that rises with each halt of what would be resumed. */
+async function haltOf({ store: { db } }: Call, { request, authorityId, subjectId }: ProposalRow): Promise<number | undefined> {
+  if (request['act'] === 'authority') return (await db.select().from(authority).where(eq(authority.id, subjectId)).limit(1))[0]?.cut;
+  if (request['act'] === 'organization') return (await db.select().from(organization).where(eq(organization.id, subjectId)).limit(1))[0]?.v;
+  const [type] = await db
+    .select({ v: trustMarkType.v })
+    .from(trustMarkType)
+    .where(and(eq(trustMarkType.authorityId, authorityId), eq(trustMarkType.trustMarkType, subjectId)))
+    .limit(1);
+  return type?.v;
+}

@@ -1,0 +1,72 @@
+import type { Constraints } from '../../federation/entry.js';
+import { sameKey } from '../../federation/jwk-set.js';
+import { jsonEqual } from '../../federation/strict-json.js';
+import { contentChanged } from '../members/vetted.js';
+import type { MemberRow, PolicyRow } from '../registry.js';
+
+/** What is not surely narrower counts as wider: quick to cut, slow to widen. Pure. */
+
+const within = (after: readonly unknown[], before: readonly unknown[]): boolean => after.every((one) => before.some((other) => jsonEqual(one, other)));
+
+/** A list that limits what is allowed; absent allows everything. */
+const narrowsTo = (before: readonly unknown[] | undefined, after: readonly unknown[] | undefined): boolean =>
+  before === undefined || (after !== undefined && within(after, before));
+
+const CONSTRAINTS: Readonly<Record<string, (before: Constraints, after: Constraints) => boolean>> = {
+  max_path_length: ({ max_path_length: before = Number.POSITIVE_INFINITY }, { max_path_length: after = Number.POSITIVE_INFINITY }) => after <= before,
+  naming_constraints: ({ naming_constraints: before }, { naming_constraints: after }) =>
+    narrowsTo(before?.permitted, after?.permitted) && within(before?.excluded ?? [], after?.excluded ?? []),
+  allowed_entity_types: ({ allowed_entity_types: before }, { allowed_entity_types: after }) => narrowsTo(before, after),
+};
+
+/** Does every chain that these constraints let through pass the earlier ones as well? */
+export const constraintsNarrow = (before: Constraints, after: Constraints): boolean =>
+  [...new Set([...Object.keys(before), ...Object.keys(after)])].every((name) => {
+    const rule = Object.hasOwn(CONSTRAINTS, name) ? CONSTRAINTS[name] : undefined;
+    return rule ? rule(before, after) : jsonEqual(before[name], after[name]);
+  });
+
+type Narrows = (before: MemberRow, after: MemberRow) => boolean;
+const MEMBER: Readonly<Record<string, Narrows>> = {
+  valid_until: ({ validUntil: before }, { validUntil: after }) => after !== null && after <= (before ?? Number.POSITIVE_INFINITY),
+  statement_lifetime: ({ statementLifetime: before }, { statementLifetime: after }) => before !== null && after !== null && after <= before,
+  // No types at all are no limit.
+  entity_types: ({ entityTypes: before }, { entityTypes: after }) => after.length > 0 && within(after, before),
+  intermediate: (before) => before.intermediate,
+  jwks: ({ jwks: before }, { jwks: after }) => after.keys.every((key) => before.keys.some((other) => sameKey(other, key))),
+  constraints: ({ constraints: before }, { constraints: after }) => constraintsNarrow(before, after),
+  // Where a configuration lies and how its domain was shown adds no trust: its keys are the bound ones wherever it is.
+  ec_location: () => true,
+  domain_control: () => true,
+};
+
+/** What a change of a member widens, in the words of the API. */
+export const widenedBy = (before: MemberRow, after: MemberRow): readonly string[] =>
+  contentChanged(before, after).filter((name) => !(Object.hasOwn(MEMBER, name) && MEMBER[name]?.(before, after)));
+
+/** Operators that only refuse: one more of them lets nobody through who was stopped before (OpenID Federation 1.0 §6.1.3.1). */
+const REFUSING = ['one_of', 'subset_of', 'superset_of'];
+type Policy = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
+
+/** Every operator of the one stands in the other as it is; what the other has beside them only refuses. */
+function policyNarrows(before: Policy, after: Policy): boolean {
+  const rules = (policy: Policy) =>
+    Object.entries(policy).flatMap(([type, claims]) =>
+      Object.entries(claims).flatMap(([claim, operators]) => Object.entries(operators).map(([operator, value]) => ({ type, claim, operator, value }))),
+    );
+  const [old, fresh] = [rules(before), rules(after)];
+  const refuses = ({ operator, value }: { readonly operator: string; readonly value: unknown }) =>
+    REFUSING.includes(operator) || (operator === 'essential' && value === true);
+  return within(old, fresh) && fresh.every((one) => refuses(one) || within([one], old));
+}
+
+type Rules = Pick<PolicyRow, 'policy' | 'crit' | 'constraints'>;
+const NONE: Rules = { policy: {}, crit: [], constraints: {} };
+
+/** Is a policy more than a tightening of the one in force? */
+export const loosens = (before: Rules | undefined = NONE, after: Rules): boolean =>
+  !(
+    policyNarrows(before.policy as Policy, after.policy as Policy) &&
+    within(before.crit, after.crit) &&
+    constraintsNarrow(before.constraints, after.constraints)
+  );

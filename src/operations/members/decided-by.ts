@@ -1,0 +1,69 @@
+import { eq } from 'drizzle-orm';
+import type { Database } from '../../store/database.js';
+import { apiKey } from '../../store/schema.js';
+import { consent, type Consent, type Matter } from '../deciding/consent.js';
+import type { Call } from '../call.js';
+import { Refusal } from '../refusal.js';
+import { type AuthorityRow, type MemberRow, publishedPolicy } from '../registry.js';
+import { contentDigest, isStale } from './vetted.js';
+
+/** A key that made a key that made a key: nobody hides further behind. */
+const DEEPEST = 8;
+
+/** The person an actor is, or whose key made this one: with it he acts himself. */
+async function personBehind(db: Database, actorId: string | null): Promise<string | undefined> {
+  let id = actorId;
+  for (let depth = 0; depth < DEEPEST && id?.startsWith('api_'); depth++) {
+    const [key] = await db.select({ createdBy: apiKey.createdBy, personId: apiKey.personId }).from(apiKey).where(eq(apiKey.id, id)).limit(1);
+    id = key?.personId ?? key?.createdBy ?? null;
+  }
+  return id?.startsWith('per_') ? id : undefined;
+}
+
+/** Who may not be one of the two. */
+export async function barredFor(db: Database, before: MemberRow, kind: 'application' | 'resume'): Promise<NonNullable<Matter['barred']>> {
+  const editor = kind === 'application' || (await isStale(before)) ? await personBehind(db, before.lastEditor) : undefined;
+  const submitter = kind === 'application' ? await personBehind(db, before.submittedBy) : undefined;
+  return new Map([...(editor ? [[editor, 'editor_cannot_approve'] as const] : []), ...(submitter ? [[submitter, 'self_approval'] as const] : [])]);
+}
+
+/**
+ * What of a member is decided: its content, under the policy in force.
+ * @throws Refusal wrong_state when a cell of it cannot be read
+ */
+export async function memberContent(db: Database, row: MemberRow): Promise<Readonly<Record<string, unknown>>> {
+  const sha256 = await contentDigest(row);
+  if (sha256 === null) throw new Refusal('wrong_state', `a cell of ${row.entityId} is damaged, so nobody can decide about it (holdfast fsck)`);
+  return {
+    entity_id: row.entityId,
+    content_sha256: sha256,
+    policy_version: (await publishedPolicy(db, row.authorityId))?.version ?? null,
+    entity_types: row.entityTypes,
+    intermediate: row.intermediate,
+    kids: row.jwks.keys.map(({ kid }) => kid),
+    constraints: row.constraints,
+  };
+}
+
+/** Two persons for the approval or the resumption of a member, where the quorum is 2. */
+export async function memberConsent(
+  call: Call,
+  of: AuthorityRow,
+  before: MemberRow,
+  kind: 'application' | 'resume',
+  asked: { readonly request: Readonly<Record<string, unknown>>; readonly seen?: string | undefined; readonly note?: string | undefined },
+): Promise<Consent> {
+  if (of.quorum < 2) return consent(call, of.quorum, { ...asked, kind, subjectId: before.id, authority: of, chain: of.id, permission: 'approve', content: {} });
+  const { db } = call.store;
+  return consent(call, of.quorum, {
+    ...asked,
+    kind,
+    subjectId: before.id,
+    authority: of,
+    chain: of.id,
+    permission: 'approve',
+    // A cut since the first approval is something its author did not know of.
+    content: { ...(await memberContent(db, before)), ...(kind === 'resume' && { cut: before.cut }) },
+    barred: await barredFor(db, before, kind),
+  });
+}

@@ -1,0 +1,114 @@
+import { putArtefacts } from '../../store/bulk.js';
+import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
+import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { type Call, change, may } from '../call.js';
+import { consent } from '../deciding/consent.js';
+import { widenedBy } from '../deciding/widening.js';
+import type { Judged, WithFindings } from '../judged.js';
+import { Refusal } from '../refusal.js';
+import { type AuthorityRow, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+import { memberContent } from './decided-by.js';
+import { contentChanged } from './vetted.js';
+import { writeMember } from './write-member.js';
+
+const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
+
+/**
+ * What to write of a member, decided behind the lock.
+ * @param seen the row when the request came in
+ */
+export type Rewrite = (
+  before: MemberRow,
+  seen: MemberRow,
+) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[]; readonly last?: readonly Statement[] }>;
+
+/**
+ * How a change that widens an active member is proposed to a second person: what was asked for, to be carried out then.
+ * `followed`: a key that we vouch for has signed it, so nobody decides. Null: it widens nothing.
+ */
+export interface Asked {
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly digest?: string | undefined;
+}
+export type Widening = Asked | 'followed' | null;
+
+/**
+ * Write a changed member, and answer with it. @throws what `rewrite` throws
+ * @param findings what is told along with the answer
+ */
+export const rewriteMember = (
+  call: Call<WithFindings<MemberRow>>,
+  slug: string,
+  id: string,
+  version: number | undefined,
+  widening: Widening,
+  decide: Rewrite,
+  findings: readonly Judged[] = [],
+): Promise<WithFindings<MemberRow>> => rewrite(call, slug, id, version, widening, decide, (row) => ({ ...row, findings }));
+
+/**
+ * Write a changed member; the statement of an active one is signed anew in the same commit, an approved one is vetted again.
+ * @param answer what the caller is told, of the row as written; asked once `decide` has run
+ */
+export async function rewrite<T>(
+  call: Call<T>,
+  slug: string,
+  id: string,
+  version: number | undefined,
+  widening: Widening,
+  decide: Rewrite,
+  answer: (row: MemberRow) => T,
+): Promise<T> {
+  const { db } = call.store;
+  const authorityId = (await findAuthority(db, slug)).id;
+  const seen = await findMember(db, authorityId, id);
+  const { entityId } = seen;
+  const person = call.actor.kind !== 'system';
+  // What an approver changes of a suspended member he has decided about; what was approved is always looked at again.
+  const approver = person && may(call, 'approve', slug);
+  return change<T>(call, {
+    authorityId,
+    scope: entityId,
+    async decide() {
+      const authority = await findAuthority(db, slug);
+      const before = await findMember(db, authorityId, id);
+      expectVersion(before, version);
+      if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
+      const { row, events, first = [], last = [] } = await decide(before, seen);
+      if (events.length === 0) return { events, statements: [], result: answer(before) };
+      const agreed = person && authority.quorum > 1 && widening !== 'followed' ? await twoFor(call, authority, before, row, widening) : undefined;
+      if (agreed?.held) return agreed.held;
+      if (!agreed && widening !== null && widening !== 'followed' && widening.digest !== undefined)
+        throw new Refusal('decision_changed', 'this widens no active member any more, so nothing waits for a second person; look at the member again');
+      const edited = person && contentChanged(before, row).length > 0;
+      const after = { ...row, ...(edited && { lastEditor: call.actor.id }), updatedAt: call.now(), v: before.v + 1 };
+      const decided = approver && before.state !== 'approved' && authority.quorum < 2;
+      const { row: stands, ...written } = await writeMember({ before, after, decided });
+      const artefacts = stands.state === 'active' ? [await signedStatement(call, await issuerOf(call, authority), stands)] : [];
+      const told = events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one));
+      return {
+        events: [...told.map((one) => ({ ...one, detail: { ...one.detail, ...agreed?.detail } })), ...written.events],
+        statements: [...first, ...(agreed?.statements ?? []), ...written.statements, ...(artefacts.length ? putArtefacts(artefacts) : []), ...last],
+        result: answer(stands),
+      };
+    },
+  });
+}
+
+/** Two persons for what widens an active member; the digest covers what stands there and what is asked for. */
+async function twoFor(call: Call, authority: AuthorityRow, before: MemberRow, row: MemberRow, widening: Asked | null) {
+  const widens = before.state === 'active' ? widenedBy(before, row) : [];
+  if (widens.length === 0) return undefined;
+  if (widening === null) throw new Refusal('wrong_state', `quorum 2: this would change ${widens.join(', ')} of an active member; change the member itself`);
+  return consent(call, authority.quorum, {
+    kind: 'widening',
+    subjectId: before.id,
+    authority,
+    chain: authority.id,
+    permission: 'approve',
+    content: { ...(await memberContent(call.store.db, before)), widens, request: widening.request },
+    request: widening.request,
+    seen: widening.digest,
+  });
+}

@@ -1,0 +1,41 @@
+import { and, eq, ne } from 'drizzle-orm';
+import { insertRows } from './bulk.js';
+import type { Database, Statement } from './database.js';
+import { approval, proposal } from './schema.js';
+
+export type ProposalRow = typeof proposal.$inferSelect;
+export type ApprovalRow = typeof approval.$inferSelect;
+
+export const proposalsAbout = (
+  db: Database,
+  { authorityId, kind, subjectId }: Pick<ProposalRow, 'authorityId' | 'kind' | 'subjectId'>,
+): Promise<ProposalRow[]> =>
+  db
+    .select()
+    .from(proposal)
+    .where(and(eq(proposal.subjectId, subjectId), eq(proposal.state, 'open'), eq(proposal.authorityId, authorityId), eq(proposal.kind, kind)));
+
+export const approvalsOf = (db: Database, proposalId: string): Promise<ApprovalRow[]> =>
+  db.select().from(approval).where(eq(approval.proposalId, proposalId)).orderBy(approval.at);
+
+/** A proposal takes the place of what was open about the same thing before: it is about another digest. */
+export const putProposal = (db: Database, row: ProposalRow, now: number): readonly Statement[] => [
+  db
+    .update(proposal)
+    .set({ state: 'void', decidedAt: now })
+    .where(
+      and(
+        eq(proposal.subjectId, row.subjectId),
+        eq(proposal.state, 'open'),
+        eq(proposal.authorityId, row.authorityId),
+        eq(proposal.kind, row.kind),
+        ne(proposal.id, row.id),
+      ),
+    ),
+  insertRows(proposal, [row]),
+];
+
+export const putApproval = (row: ApprovalRow): Statement => insertRows(approval, [row]);
+
+export const closeProposal = (db: Database, id: string, state: 'done' | 'refused', now: number): Statement =>
+  db.update(proposal).set({ state, decidedAt: now }).where(eq(proposal.id, id));
