@@ -1,24 +1,13 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { MIGRATIONS, openStore } from '../../src/store/store.node.js';
+import { openStore } from '../../src/store/store.node.js';
+import { migrationsBefore } from '../support/node/migrations-before.js';
 import { tempFolder } from '../support/process.js';
-
-/** The migrations before one. */
-function before(folder: string, tag: string): string {
-  const older = join(folder, 'drizzle');
-  mkdirSync(join(older, 'meta'), { recursive: true });
-  const journal = JSON.parse(readFileSync(join(MIGRATIONS, 'meta/_journal.json'), 'utf8')) as { entries: { tag: string }[] };
-  const entries = journal.entries.filter((one) => one.tag < tag);
-  for (const one of entries) copyFileSync(join(MIGRATIONS, `${one.tag}.sql`), join(older, `${one.tag}.sql`));
-  writeFileSync(join(older, 'meta/_journal.json'), JSON.stringify({ ...journal, entries }));
-  return older;
-}
 
 it('what an earlier version withheld stays withheld, and what was due stays due', () => {
   const folder = tempFolder();
   const file = join(folder, 'holdfast.db');
-  const old = openStore(file, () => 1, { migrations: before(folder, '0010') });
+  const old = openStore(file, () => 1, { migrations: migrationsBefore(folder, '0010') });
   const put = old.writer.prepare(
     "INSERT INTO artefact (authority_id, kind, key, media_type, bytes, sha256, iat, exp, kid, generation, renew_at) VALUES ('a', ?, ?, 'x', 'x', 'x', 100, ?, 'k', 1, ?)",
   );
