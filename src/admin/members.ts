@@ -72,8 +72,9 @@ const hostBody = z
   .strictObject({ entity_configuration: z.string().min(1).max(262_144), domain_control: shownBy.optional(), waive: z.array(z.string()).max(50).optional() })
   .openapi('HostedConfiguration');
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
-const optionalReason = z.strictObject({ reason: reason.optional(), public_reason: publicReason, v: z.number().int().optional() }).openapi('Transition');
-const neededReason = z.strictObject({ reason, public_reason: publicReason, v: z.number().int().optional() }).openapi('ReasonedTransition');
+const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
+const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
+const cutReason = neededReason.extend({ public_reason: publicReason }).openapi('Cut');
 const statementSchema = z
   .object({
     compact: z.string(),
@@ -189,13 +190,13 @@ export function memberEndpoints(app: AdminApp): void {
         path: `${base}/{id}/${name}`,
         tag,
         summary: SUMMARIES[name],
-        body: needed ? neededReason : optionalReason,
+        body: MEMBER_VERBS[name].effect === 'cut' ? cutReason : needed ? neededReason : optionalReason,
         bodyOptional: !needed,
         response: memberSchema,
         waits: name === 'approve' || name === 'resume',
       },
       (c) => {
-        const body = validJson<z.infer<typeof optionalReason>>(c);
+        const body = validJson<z.infer<typeof optionalReason> & Pick<z.infer<typeof cutReason>, 'public_reason'>>(c);
         return write(
           c,
           200,

@@ -31,7 +31,8 @@ const movedSchema = z
   .openapi('MovedOrganization');
 const reachSchema = z.object({ members: z.number().int(), marks: z.number().int() }).openapi('OrganizationReach');
 const organizationQuery = pageQuery.extend({ q: z.string().min(1).max(200).optional().openapi({ description: 'Part of the legal name' }) });
-const body = z.strictObject({ reason, public_reason: publicReason }).openapi('OrganizationMove');
+const body = z.strictObject({ reason }).openapi('OrganizationMove');
+const haltBody = z.strictObject({ reason, public_reason: publicReason }).openapi('OrganizationHalt');
 
 const present = (row: OrganizationRow): z.infer<typeof organizationSchema> => ({
   id: row.id,
@@ -91,10 +92,21 @@ export function organizationEndpoints(app: AdminApp): void {
     async (c) => c.json(await organizationReach(c.var.call, param(c, 'slug'), param(c, 'organization'))),
   );
   for (const [name, act, summary] of VERBS)
-    endpoint(app, { method: 'post', path: `${base}/{organization}/${name}`, tag, summary, body, response: movedSchema, waits: name === 'resume' }, (c) =>
-      write(c, 200, presentMoved, (call) => {
-        const { reason: why, public_reason: told } = validJson<z.infer<typeof body>>(c);
-        return act(call, param(c, 'slug'), param(c, 'organization'), why, told);
-      }),
+    endpoint(
+      app,
+      {
+        method: 'post',
+        path: `${base}/{organization}/${name}`,
+        tag,
+        summary,
+        body: name === 'halt' ? haltBody : body,
+        response: movedSchema,
+        waits: name === 'resume',
+      },
+      (c) =>
+        write(c, 200, presentMoved, (call) => {
+          const { reason: why, public_reason: told } = validJson<z.infer<typeof haltBody>>(c);
+          return act(call, param(c, 'slug'), param(c, 'organization'), why, told);
+        }),
     );
 }

@@ -444,7 +444,7 @@ export const newApiKey = z
     expires_at: seconds.nullable().optional(),
   })
   .refine(({ role, person }) => role !== undefined || person !== undefined, { path: ['role'], message: 'a key of nobody needs a role' })
-  .openapi('NewApiKey');
+  .openapi('NewApiKey', { example: { name: 'Ada', role: 'operator' } });
 export const apiKeySchema = z
   .object({
     id: z.string(),

@@ -15,8 +15,9 @@ const LINES = `
 authority list
 authority show
 authority check --profile base
-authority create b --entity-id ${ID} --alg ES256 --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation 90d --metadata {} --claims {} --ec-location needed --client-auth fetch=optional
-authority change b --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation off --metadata {} --claims {} --ec-location always --client-auth fetch=optional --seen 1
+authority create b --entity-id ${ID} --alg ES256 --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation 90d --metadata {} --claims {} --ec-location needed --subordinate-events on --client-auth fetch=optional
+authority change b --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation off --metadata {} --claims {} --ec-location always --subordinate-events off --client-auth fetch=optional --seen 1
+authority quorum b 2
 authority halt b ${REASON} --yes=c
 authority halt b ${REASON} --yes=b
 authority resume b ${REASON}
@@ -44,9 +45,9 @@ member approve ${ID} ${REASON} --seen 1
 member activate ${ID} ${REASON} --seen 1
 member refuse ${ID} ${REASON} --seen 1
 member withdraw ${ID} ${REASON} --seen 1
-member suspend ${ID} ${REASON} --seen 1
+member suspend ${ID} ${REASON} --public-reason=told --seen 1
 member resume ${ID} ${REASON} --seen 1
-member revoke ${ID} ${REASON} --seen 1 --yes=${ID}
+member revoke ${ID} ${REASON} --public-reason=told --seen 1 --yes=${ID}
 member archive ${ID} ${REASON} --seen 1
 member host ${ID} text --domain-control why --waive c
 member host ${ID} --end
@@ -66,7 +67,7 @@ organization show o
 organization create o
 organization change o --name p
 organization halt o ${REASON} --yes=p
-organization halt o ${REASON} --yes=o
+organization halt o ${REASON} --public-reason=told --yes=o
 organization resume o ${REASON}
 policy list --limit 1 --cursor c
 policy show 1
@@ -116,12 +117,30 @@ job refusals j --limit 1 --cursor c
 job run crawl --anchor ${ID}
 event list --since 7d --until 1d --actor a --subject s --type t --newest --limit 1 --after 1
 event list --member ${ID}
+event erase 3 ${REASON} --yes=3
+event erase 3 ${REASON} --yes=3 --deployment
+audit export --from 1 --to 2 --no-private -o -
+audit export --deployment --from 1 --to 2 -o -
+audit checkpoints --limit 1 --after 1
+audit keys
+audit rotate-key ${REASON}
+person list
+person add n --email e
+person show p
+person grant p approver --expires 90d
+person revoke-role p g ${REASON}
+person end p ${REASON} --yes=p
+approval list --waiting-for-me --state open
+approval show a
+approval approve a --seen d --note n
+approval refuse a --seen d --note n
 event list --deployment --since 7d --until 1d --actor a --subject s --type t --newest --limit 1 --after 1
 whoami
 clock
 clock confirm ${REASON}
 api-key list
 api-key create k --role auditor --only main --expires 90d
+api-key create k --person p
 api-key revoke k
 restore status
 restore confirm --yes --head main=1:${'0'.repeat(64)} --known-head text --accept-rollback
@@ -174,7 +193,7 @@ it('the command line asks for everything of the admin API: each operation, each 
 
 it('every command that speaks to the server stands in that table', () => {
   const elsewhere =
-    /^(serve|init|demo|config|fsck|backup|seal-key|store|login|logout|context|completion|doctor|preflight|inspect|resolve|openapi|event tail|api-key recover)\b/;
+    /^(serve|init|demo|config|fsck|backup|seal-key|store|login|logout|context|completion|doctor|preflight|inspect|resolve|openapi|event tail|audit verify|api-key recover)\b/;
   const names = leaves(deaf().program).map(({ path }) => path.join(' '));
   expect(names.filter((name) => !elsewhere.test(name) && !LINES.some((line) => line === name || line.startsWith(`${name} `)))).toEqual([]);
 });
