@@ -30,7 +30,8 @@ async function two() {
 }
 const pinned = async (d: TestDeployment) => anchorsOf(d.deployment, await findAuthority(d.store.db, 'other'));
 const kids = async (d: TestDeployment, anchor: string) => (await pinned(d))[anchor]?.keys.map(({ kid }) => kid);
-const told = (d: TestDeployment) => d.rows("SELECT subject_id, reason, detail FROM event WHERE type = 'anchor.key_compromised' ORDER BY subject_id");
+const told = (d: TestDeployment) =>
+  d.rows("SELECT subject_id, reason_code AS reason, detail FROM event WHERE type = 'anchor.key_compromised' ORDER BY subject_id");
 
 describe('a key of an authority is called compromised', () => {
   it('no authority of the deployment has it pinned from the commit on, under whatever kid; the heir is pinned in its place', async () => {

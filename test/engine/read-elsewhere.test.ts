@@ -207,7 +207,7 @@ describe('a retired authority whose key is called compromised', () => {
     return Object.assign(d, { kids });
   }
   const served = (d: TestDeployment) => d.public(`${TWO}/historical-keys`);
-  const told = (d: TestDeployment) => d.rows("SELECT type, reason FROM event WHERE type = 'key.revoked'");
+  const told = (d: TestDeployment) => d.rows("SELECT type, reason_code AS reason FROM event WHERE type = 'key.revoked'");
 
   it('§8.7.3: its historical keys say so, signed by a key that is not', async () => {
     const d = await retired(true);

@@ -132,10 +132,12 @@ const CALLERS_OWN = [
   'checkProfile',
   'parseProfile',
   'signEntityConfiguration',
+  'registrationEvents',
 ];
 const SIGNING = [
   'signHistoricalKeys',
   'signJws',
+  'signRegistrationEvents',
   'signResolveResponse',
   'signSubordinateStatement',
   'signTrustMark',
