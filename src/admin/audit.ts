@@ -1,10 +1,12 @@
 import { z } from '@hono/zod-openapi';
+import { answeredAt } from '../operations/audit/answered-at.js';
 import { listAuditKeys, rotateAuditKey } from '../operations/audit/audit-keys.js';
 import { type AuditRange, exportAudit } from '../operations/audit/export-audit.js';
 import { listCheckpoints } from '../operations/audit/list-checkpoints.js';
 import { type Erasure, eraseEvent } from '../operations/events/erase-event.js';
 import { type AdminApp, type AdminContext, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
+import { eventSchema, presentEvent } from './events.js';
 import { pageOf, pageQuery, reason, seconds } from './wire.js';
 import { write } from './write.js';
 
@@ -39,6 +41,30 @@ const presentKey = ({ kid, alg, jwk, createdAt, retiredAt }: Awaited<ReturnType<
 });
 
 const presentErasure = ({ seq: at, already }: Erasure): z.infer<typeof erasure> => ({ seq: at, already });
+
+const atQuery = z.object({ time: z.coerce.number().pipe(seconds).openapi({ description: 'The moment, in seconds since the epoch' }) });
+const answered = z.enum(['served', 'not_found', 'unknown']);
+const answeredSchema = z
+  .object({
+    entity_id: z.string(),
+    at: seconds,
+    fetch: answered.openapi({ description: 'Whether its statement was served; `unknown` where the events leave it open' }),
+    list: answered.openapi({ description: 'Whether it was listed' }),
+    resolve: z.enum(['not_found', 'unknown']).openapi({ description: 'Of an entity in force nothing is on record: evaluations rest on what others served' }),
+    statement: z
+      .object({ sha256: z.string(), exp: seconds.nullable(), seq: z.number().int() })
+      .nullable()
+      .openapi({ description: 'The one published last before, by which event; a renewal leaves none and changes times and the key alone' }),
+    doubts: z.array(z.string()),
+    decided_by: z.array(eventSchema),
+  })
+  .openapi('AnsweredAt', { description: 'What the event chain tells of a moment; what it cannot tell is not guessed' });
+const presentAnswered = ({ entityId, decidedBy, doubts, ...rest }: Awaited<ReturnType<typeof answeredAt>>): z.infer<typeof answeredSchema> => ({
+  entity_id: entityId,
+  ...rest,
+  doubts: [...doubts],
+  decided_by: decidedBy.map(presentEvent),
+});
 
 /** What is no number is that of no event. */
 const seqOf = (c: AdminContext): number => (/^[1-9]\d{0,14}$/.test(param(c, 'seq')) ? Number(param(c, 'seq')) : 0);
@@ -130,6 +156,18 @@ export function auditEndpoints(app: AdminApp): void {
     app,
     { method: 'post', path: `${base}/audit-keys/rotate`, tag, summary: 'Sign checkpoints with another key from now on', body: reasoned, response: auditKey },
     (c) => write(c, 200, presentKey, (call) => rotateAuditKey(call, param(c, 'slug'), validJson<z.infer<typeof reasoned>>(c).reason)),
+  );
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: `${base}/members/{id}/answered-at`,
+      tag,
+      summary: 'What fetch, list and resolve answered about a member at a moment, with the events that decide it',
+      query: atQuery,
+      response: answeredSchema,
+    },
+    async (c) => c.json(presentAnswered(await answeredAt(c.var.call, param(c, 'slug'), param(c, 'id'), validQuery<z.infer<typeof atQuery>>(c).time))),
   );
   const erase = { tag, method: 'post', body: reasoned, response: erasure } as const;
   endpoint(

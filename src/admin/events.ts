@@ -9,7 +9,7 @@ import { pageOf, pageQuery, seconds } from './wire.js';
 
 const json = z.record(z.string(), z.unknown());
 const named = (description: string) => z.object({ kind: z.string(), id: z.string(), name: z.string().nullable().openapi({ description }) });
-const eventSchema = z
+export const eventSchema = z
   .object({
     seq: z.number().int(),
     at: seconds,
@@ -35,7 +35,7 @@ const eventSchema = z
     description:
       'One fact of the audit trail, its private part joined. Names are looked up for the answer; the hash covers ids and the commitment to the private part',
   });
-const presentEvent = (row: Named<JoinedEvent>): z.infer<typeof eventSchema> => ({
+export const presentEvent = (row: Named<JoinedEvent>): z.infer<typeof eventSchema> => ({
   seq: row.seq,
   at: row.at,
   type: row.type,

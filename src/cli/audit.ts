@@ -8,8 +8,9 @@ import { type AuditResult, auditVerifier, NoExport } from '../audit/verify.js';
 import { parseJwkSet } from '../federation/entry.js';
 import { bytesOf, linesOf, nodeDigest } from './audit-file.js';
 import { CliError } from './client.js';
+import { type EventView, eventRows, timeOf } from './event.js';
 import { EXIT } from './exit-codes.js';
-import { green, lines, out, printJson, progress, progressEnds, red, table, talk, when } from './output.js';
+import { clean, green, lines, out, printJson, progress, progressEnds, red, table, talk, when } from './output.js';
 import { collect, globals, type Page, path, readInput, readJson, show } from './shell.js';
 import { interruptible } from './waiting.js';
 
@@ -31,6 +32,31 @@ interface CheckpointView {
   readonly head: string;
   readonly iat: number;
   readonly kid: string;
+}
+
+interface AnsweredView {
+  readonly entity_id: string;
+  readonly at: number;
+  readonly fetch: string;
+  readonly list: string;
+  readonly resolve: string;
+  readonly statement: { readonly sha256: string; readonly exp: number | null; readonly seq: number } | null;
+  readonly doubts: readonly string[];
+  readonly decided_by: readonly EventView[];
+}
+
+function describeAnswered(one: AnsweredView): void {
+  out(
+    lines([
+      `${clean(one.entity_id)}  ${when(one.at)}`,
+      `  fetch     ${one.fetch}`,
+      `  list      ${one.list}`,
+      `  resolve   ${one.resolve}`,
+      ...(one.statement ? [`  statement published by event ${one.statement.seq}, SHA-256 ${one.statement.sha256}; renewals of it leave no event`] : []),
+      ...one.doubts.map((text) => `  doubt     ${text}`),
+    ]),
+  );
+  out(one.decided_by.length ? eventRows(one.decided_by) : 'No event before then is about it.');
 }
 
 function exportPath(authority: string, { from, to, deployment, private: withPrivate }: Range): string {
@@ -199,6 +225,15 @@ export function auditCommands(program: Command): void {
         else talk('None has been signed yet; the background makes the first one within seconds.');
         if (page.next_cursor) talk(`More: the same with --after ${page.next_cursor}`);
       });
+    });
+  audit
+    .command('at <entity-id> <time>')
+    .description('what fetch, list and resolve answered about a member at a moment, and which events decide it')
+    .addHelpText('after', '\nThe time is a date (2027-03-01, its beginning, UTC), 2027-03-01T12:00:00Z, or how long ago: 7d, 12h, 30min.')
+    .action(async (id: string, time: string, _options: object, command: Command) => {
+      const { client, json, authority } = globals(command);
+      const one = await client.get<AnsweredView>(`${path('authorities', authority, 'members', id, 'answered-at')}?time=${timeOf(time, 'the time')}`);
+      show(json, one, () => describeAnswered(one));
     });
   const describe = (one: AuditKeyView) => [one.kid, one.alg, when(one.created_at), one.retired_at === null ? 'signs' : `until ${when(one.retired_at)}`];
   audit

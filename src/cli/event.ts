@@ -11,7 +11,7 @@ interface Party {
   readonly id: string;
   readonly name: string | null;
 }
-interface EventView {
+export interface EventView {
   readonly seq: number;
   readonly at: number;
   readonly type: string;
@@ -62,7 +62,7 @@ function queryOf({ since, until, actor, member, subject, type, deployment }: Fil
 const calledBy = ({ name, id }: Party): string => name ?? id;
 const calledOf = ({ kind, name, id }: Party): string => `${kind} ${name ?? id}`;
 const reasonOf = ({ reason, erased }: EventView): string => (erased ? `erased ${when(erased.at)} by ${erased.by} (event ${erased.seq})` : (reason ?? ''));
-const rows = (events: readonly EventView[]) =>
+export const eventRows = (events: readonly EventView[]) =>
   table(
     ['event', 'at', 'what', 'subject', 'by', 'reason'],
     events.map((one) => [String(one.seq), when(one.at), one.type, calledOf(one.subject), calledBy(one.actor), reasonOf(one)]),
@@ -96,7 +96,7 @@ export function eventCommands(program: Command): void {
       if (options.after !== undefined) query.set('cursor', options.after);
       const page = await client.get<Page<EventView>>(`${chainOf(authority, options)}?${query}`);
       show(json, page, () => {
-        if (page.items.length) out(rows(page.items));
+        if (page.items.length) out(eventRows(page.items));
         else talk('Nothing of that kind happened.');
         if (page.next_cursor) talk(`More: the same with --after ${page.next_cursor}`);
       });

@@ -118,6 +118,7 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/jobs/{job}': ALL,
   'GET /authorities/{slug}/jobs/{job}/refusals': ALL,
   'GET /authorities/{slug}/audit/export': ALL,
+  'GET /authorities/{slug}/members/{id}/answered-at': ALL,
   'GET /audit/export': 'owner',
   'GET /authorities/{slug}/checkpoints': ALL,
   'GET /authorities/{slug}/audit-keys': ALL,

@@ -140,3 +140,35 @@ describe('checkpoints', () => {
     expect(await codes(d, { seen: [{ text: kept, where: 'kept' }] })).toContain(`truncated event ${end}`);
   });
 });
+
+describe('what was answered at a moment', () => {
+  it('is told from the chain, with the events that decide it; what it leaves open is unknown, and nothing is guessed', async () => {
+    const d = await withWords();
+    const member = `${A}/members/${encodeURIComponent(X)}`;
+    const at = async (time: number) => (await d.admin('GET', `${member}/answered-at?time=${time}`)).json;
+    const times = { suspended: NOW };
+    d.clock += 100;
+    await d.admin('POST', `${member}/resume`, {});
+    d.clock += 100;
+    await d.admin('POST', `${A}/organizations/Widow%20Bolte/halt`, { reason: 'x' });
+    d.clock += 100;
+    await d.admin('POST', `${A}/organizations/Widow%20Bolte/resume`, { reason: 'x' });
+    d.clock += 5000;
+    await d.admin('POST', `${A}/halt`, { reason: 'x' });
+    d.clock += 100;
+    await d.admin('POST', `${A}/resume`, { reason: 'x' });
+    d.clock += 5000;
+    const gone = { fetch: 'not_found', list: 'not_found', resolve: 'not_found', statement: null };
+    const served = { fetch: 'served', list: 'served', resolve: 'unknown', statement: { sha256: expect.any(String), seq: expect.any(Number) } };
+    expect(await at(NOW - 1)).toMatchObject({ ...gone, decided_by: [] });
+    expect(await at(times.suspended)).toMatchObject({ ...gone, decided_by: [{ type: 'member.suspended' }] });
+    expect(await at(NOW + 150)).toMatchObject({ ...served, doubts: [], decided_by: [{ type: 'member.resumed', at: NOW + 100 }] });
+    expect(await at(NOW + 200)).toMatchObject({ ...gone, decided_by: [{ type: 'organization.halted' }] });
+    expect(await at(NOW + 5000)).toMatchObject({ ...served, decided_by: [{ type: 'member.resumed', at: NOW + 300 }] });
+    expect(await at(NOW + 5350)).toMatchObject({ ...gone, decided_by: [{ type: 'authority.halted' }, { type: 'member.resumed' }] });
+    expect(await at(NOW + 5500)).toMatchObject({ fetch: 'unknown', doubts: [expect.stringContaining('came back shortly before')] });
+    expect(await at(d.clock)).toMatchObject(served);
+    expect(await at(d.clock + 1)).toMatchObject({ code: 'invalid_request' });
+    expect((await d.admin('GET', `${A}/members/nobody/answered-at?time=1`)).status).toBe(404);
+  });
+});

@@ -123,6 +123,7 @@ audit export --from 1 --to 2 --no-private -o -
 audit export --deployment --from 1 --to 2 -o -
 audit checkpoints --limit 1 --after 1
 audit keys
+audit at ${ID} 2026-01-01
 audit rotate-key ${REASON}
 person list
 person add n --email e
