@@ -15,6 +15,10 @@ export async function lastCheckpoints(db: Database): Promise<ReadonlyMap<string,
   return new Map(rows.map((row) => [row.authorityId, row]));
 }
 
+/** A file that an earlier version has written knows none. SQLite alone. */
+export const knowsCheckpoints = async (db: Database): Promise<boolean> =>
+  (await db.all(sql`SELECT 1 AS yes FROM sqlite_master WHERE name = 'checkpoint'`)).length > 0;
+
 /** Those about a stretch of the chain, in the order in which they were made. */
 export const checkpointsAbout = (
   db: Database,

@@ -189,7 +189,7 @@ describe('completion', () => {
     expect(complete('holdfast', 'mem')).toEqual(['member']);
     expect(complete('holdfast', 'member', 'sus')).toEqual(['suspend']);
     expect(complete('holdfast', '--json', 'member', 'suspend', 'https://rp.example.org', '--rea')).toEqual(['--reason']);
-    expect(complete('holdfast', 'mark', 'type', 'rec')).toEqual(['recognize']);
+    expect(complete('holdfast', 'mark', 'type', 'rec')).toEqual(['recognize', 'recognized']);
     expect(complete('holdfast', 'key', 'list', '--j')).toEqual(['--json']);
   });
   it('of zsh and fish is made of the same commands; another shell is told', async () => {
@@ -210,7 +210,7 @@ describe('completion', () => {
     expect(complete('holdfast mem')).toEqual(['member']);
     expect(complete('holdfast --authority main member sus')).toEqual(['suspend']);
     expect(complete('holdfast member suspend https://rp.example.org --rea')).toEqual(['--reason']);
-    expect(complete('holdfast mark type rec')).toEqual(['recognize']);
+    expect(complete('holdfast mark type rec')).toEqual(['recognize', 'recognized']);
     expect(complete('holdfast member import packag')).toEqual(['package.json', 'package-lock.json']);
     expect(complete('holdfast member packag')).toEqual([]);
     expect(await run(['completion', 'tcsh'])).toMatchObject({ code: 2, stderr: expect.stringContaining('bash, zsh, fish') });

@@ -132,7 +132,7 @@ describe('the command line', () => {
     expect(await cli('mark', 'list')).toMatchObject({ code: 0, stderr: expect.stringContaining('mark grant') });
     expect((await cli('mark', 'type', 'create', 'no url')).code).toBe(2);
     expect(await cli('mark', 'type', 'create', TYPE, '--lifetime', '86400')).toMatchObject({ code: 0, stdout: expect.stringContaining('1 d') });
-    expect((await cli('mark', 'type', 'recognize', TYPE, '--issuer', server.url)).stdout).toContain('trust_mark_issuers');
+    expect((await cli('mark', 'type', 'recognize', TYPE, '--issuer', server.url)).stdout).toContain(`issuers  ${server.url}`);
     const granted = JSON.parse((await cli('--json', 'mark', 'grant', TYPE, RP)).stdout) as { id: string; jti: string; trust_mark: string };
     expect((await cli('mark', 'show', TYPE, RP)).stdout).toContain('Trust Mark');
     expect((await cli('mark', 'list', '--type', TYPE)).stdout).toContain(granted.id);

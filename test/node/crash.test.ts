@@ -10,12 +10,14 @@ describe('kill -9 during 64 concurrent enrolments', () => {
   it(`${ROUNDS} rounds: nothing acknowledged is lost, fsck finds nothing`, async () => {
     const folder = tempFolder();
     const port = await freePort();
+    // What is killed is the writer: it starts in half the time without the thread that reads strangers.
+    const env = { HOLDFAST_DISCOVERY: 'off' };
     const { jwk } = await testKey();
     const acknowledged = new Set<string>();
     let between = 0;
     // A kill that came after the last answer proves nothing: such rounds are made up for.
     for (let round = 0; round < ROUNDS || (between < 40 && round < 2 * ROUNDS); round++) {
-      const server = await startProcess(folder, { port });
+      const server = await startProcess(folder, { port, env });
       const killAfter = 1 + Math.floor((Math.random() * AT_ONCE) / 2); // early enough that answers are still outstanding
       let acks = 0;
       let killed: Promise<number | null> | undefined;
@@ -30,11 +32,11 @@ describe('kill -9 during 64 concurrent enrolments', () => {
       await (killed ?? server.kill('SIGKILL'));
       if (acks > 0 && acks < AT_ONCE) between++;
     }
-    const server = await startProcess(folder, { port });
+    const server = await startProcess(folder, { port, env });
     const listed = new Set((await (await fetch(`${server.url}/list`)).json()) as string[]);
     await server.kill('SIGTERM');
     expect([...acknowledged].filter((id) => !listed.has(id))).toEqual([]);
     expect(between).toBeGreaterThanOrEqual(40);
     expect(await fsckFile(`${folder}/holdfast.db`)).toEqual({ integrity: 'ok', damages: [] });
-  }, 240_000);
+  }, 480_000);
 });

@@ -48,7 +48,7 @@ describe('seal-key rotate', () => {
     const running = await open(data);
     expect(await command(['seal-key', 'rotate'], { HOLDFAST_DATA: data })).toMatchObject({ code: 1, stderr: expect.stringContaining('stop it first') });
     await running.close();
-    expect(await command(['seal-key', 'rotate'], { HOLDFAST_DATA: data })).toMatchObject({ code: 0, stdout: expect.stringContaining('1 private key') });
+    expect(await command(['seal-key', 'rotate'], { HOLDFAST_DATA: data })).toMatchObject({ code: 0, stdout: expect.stringContaining('2 private key') });
     expect(await opens(old, rows(data))).toEqual([false]);
     expect(await opens(sealKeyFile(data), rows(data))).toEqual([true]);
     expect([statSync(sealKeyFile(data)).mode & 0o077, existsSync(nextSealKeyFile(data)), rows(data).events]).toEqual([0, false, 2]);
@@ -81,7 +81,7 @@ describe('seal-key rotate', () => {
     await expect(rotateSealKey(configOf(data, given), undefined)).rejects.toThrow(/--new-key-file/);
     await expect(rotateSealKey(configOf(data, { HOLDFAST_SEAL_KEY: Buffer.alloc(32, 3).toString('base64') }), file)).rejects.toThrow(/does not open/);
     expect(await opens(sealKeyFile(data), rows(data))).toEqual([true]);
-    expect(await rotateSealKey(configOf(data, given), file)).toEqual({ keys: 1, file });
+    expect(await rotateSealKey(configOf(data, given), file)).toEqual({ keys: 2, file });
     expect(await rotateSealKey(configOf(data, given), file)).toEqual({ keys: 0, file });
     expect(rows(data).events).toBe(2);
   });

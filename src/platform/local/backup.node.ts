@@ -5,7 +5,7 @@ import { isMended } from '../../operations/fsck/damage.js';
 import { lacks } from '../../operations/restore/compare-heads.js';
 import { type ChainHead, hashAt } from '../../store/known-heads.js';
 import type { SeenHeads } from '../../operations/restore/watch-heads.js';
-import { lastCheckpoints } from '../../store/checkpoints.js';
+import { knowsCheckpoints, lastCheckpoints } from '../../store/checkpoints.js';
 import type { Database } from '../../store/database.js';
 import { readSignedHead } from '../../operations/restore/signed-head.js';
 import { backupTime, noteBackup, unconfirmed, withhold } from '../../store/standing.js';
@@ -70,7 +70,8 @@ export async function createBackup(
 
 /** The newest checkpoint of each authority beside a backup, one a line: small enough to be kept where the backup is not. */
 async function keepCheckpoints(backup: string): Promise<string | undefined> {
-  const all = [...(await withFile(backup, lastCheckpoints)).values()].map(({ jws }) => `${jws}\n`);
+  const last = await withFile(backup, async (db) => ((await knowsCheckpoints(db)) ? lastCheckpoints(db) : undefined));
+  const all = [...(last?.values() ?? [])].map(({ jws }) => `${jws}\n`);
   if (all.length === 0) return undefined;
   const file = `${backup}.checkpoints`;
   writeFileSync(file, all.join(''), { mode: 0o644 });
