@@ -304,8 +304,13 @@ describe('signatures before algebra', () => {
       const policies = [operators('a'), operators('a')];
       return () => federation.combineMetadataPolicies(policies);
     };
-    const [one, two] = [await best(merge(20_000)), await best(merge(40_000))];
-    expect(two).toBeLessThan(one * 3.2 + 10);
+    // What costs four times does so at every look; one at which somebody else had the processor proves nothing.
+    let within = false;
+    for (let look = 0; look < 4 && !within; look++) {
+      const [one, two] = [await best(merge(20_000)), await best(merge(40_000))];
+      within = two < one * 3.2 + 10;
+    }
+    expect(within).toBe(true);
     const objects = (n: number) => Array.from({ length: n }, (_, a) => ({ a }));
     const metadata = { t: { p: objects(4000) } };
     expect(await best(() => federation.applyMetadataPolicy({ t: { p: { subset_of: objects(1000), superset_of: objects(1000) } } }, metadata))).toBeLessThan(

@@ -38,4 +38,4 @@ it('the bytes that are charged are the bytes that are held: neither keys, header
   expect(published.kept().entries).toBeGreaterThan(15_000);
   expect(published.kept().spellings).toBeGreaterThan(15_000);
   expect(grown / more, `${grown} bytes held, ${more} charged`).toBeLessThan(1.25);
-}, 60_000);
+});

@@ -180,5 +180,5 @@ describe('a resolver and its marks, seen by a script of jose alone', () => {
     expect((await ask()).status, 'from the next request on').toBe(404);
     await expect(verifyMark(mark, { subject: id, keys })).rejects.toThrow(/revoked/);
     expect(await script()).toMatchObject({ code: 1, stderr: expect.stringContaining('404') });
-  }, 60_000);
+  });
 });

@@ -26,7 +26,7 @@ async function waitsFor(names: string): Promise<void> {
   await until(() => onServer(primary.url('postgres'), async (on) => (await on.query('SHOW synchronous_standby_names')).rows[0]?.[0] === names));
 }
 async function bothRun(): Promise<void> {
-  signing = await processOn(url, { env: { HOLDFAST_STALENESS: '3s' } });
+  signing = await processOn(url);
   onStandby = await publicOnly('', { HOLDFAST_READ_DATABASE: there(), HOLDFAST_STALENESS: '3s' });
   await enrol(signing, SUBJECT);
   await until(async () => (await statusOf(onStandby, FETCH)) === 200);

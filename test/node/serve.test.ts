@@ -50,7 +50,7 @@ describe('the first start', () => {
     expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining(`created for ${server.url}`) });
     const wrong = await run(['serve'], { ...server.env, HOLDFAST_SEAL_KEY: Buffer.alloc(32, 7).toString('base64'), HOLDFAST_URL: server.url });
     expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('does not open') });
-  }, 60_000);
+  });
 
   it('terminates TLS itself, with an https identifier, a seal key and a token from outside', async () => {
     const folder = tempFolder();

@@ -57,5 +57,5 @@ describe('one assertion is accepted once, whichever process of a folder is asked
     other.exec('COMMIT');
     other.close();
     expect((await ask(ports[1], jwt)).status, 'it was not spent').toBe(200);
-  }, 60_000);
+  });
 });

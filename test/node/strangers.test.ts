@@ -79,7 +79,7 @@ describe('strangers at a public plane that runs', () => {
     await round(1600, 21_600);
     const after = residentOf(server);
     expect(after - warm, `from ${warm.toFixed(0)} to ${after.toFixed(0)} MB`).toBeLessThan(60);
-  }, 60_000);
+  });
 
   it('a form without a length, longer than may be, is answered and not read to its end', async () => {
     const { url } = await publicPlane();
