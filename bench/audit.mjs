@@ -47,20 +47,19 @@ async function* exported() {
   yield JSON.stringify({ end: { seq: head.seq, head: head.hash, events: COUNT, sha256: Buffer.from(digest.digest()).toString('hex') } });
 }
 
-/** Verifying alone is timed, by the processor time of this process: who else is busy here does not count. Making the lines is not. */
+/** Verifying alone is timed, as whoever waits for it would. Making the lines is not. */
 export async function audit() {
   title(`Audit: ${COUNT} events verified as they stream by, a checkpoint every ${CHECKPOINT_EVERY}`);
   const verifier = auditVerifier({ digest: nodeDigest() });
   let [spent, most, lot] = [0, 0, []];
   const base = process.memoryUsage().rss;
   const take = async () => {
-    const begun = process.cpuUsage();
+    const begun = performance.now();
     for (const text of lot) {
       const waiting = verifier.line(text);
       if (waiting) await waiting;
     }
-    const { user, system } = process.cpuUsage(begun);
-    spent += (user + system) / 1000;
+    spent += performance.now() - begun;
     most = Math.max(most, process.memoryUsage().rss);
     lot = [];
   };
@@ -68,6 +67,6 @@ export async function audit() {
   await take();
   const { findings, provenTo } = verifier.end();
   if (findings.length || provenTo !== COUNT) throw new Error(`the bench's own export is not whole: ${JSON.stringify(findings.slice(0, 3))}`);
-  judge('processor seconds', spent / 1000, { atMost: (SECONDS_PER_100_000 * COUNT) / 100_000 });
+  judge('seconds', spent / 1000, { atMost: (SECONDS_PER_100_000 * COUNT) / 100_000 });
   say(`memory: ${(base / 1e6).toFixed(0)} MB before, ${(most / 1e6).toFixed(0)} MB at most, the making of the lines included`);
 }
