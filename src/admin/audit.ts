@@ -42,7 +42,9 @@ const presentKey = ({ kid, alg, jwk, createdAt, retiredAt }: Awaited<ReturnType<
 
 const presentErasure = ({ seq: at, already }: Erasure): z.infer<typeof erasure> => ({ seq: at, already });
 
-const atQuery = z.object({ time: z.coerce.number().pipe(seconds).openapi({ description: 'The moment, in seconds since the epoch' }) });
+const atQuery = z.object({
+  time: z.coerce.number().pipe(seconds).optional().openapi({ description: 'The moment, in seconds since the epoch; now when absent' }),
+});
 const answered = z.enum(['served', 'not_found', 'unknown']);
 const answeredSchema = z
   .object({
@@ -167,7 +169,8 @@ export function auditEndpoints(app: AdminApp): void {
       query: atQuery,
       response: answeredSchema,
     },
-    async (c) => c.json(presentAnswered(await answeredAt(c.var.call, param(c, 'slug'), param(c, 'id'), validQuery<z.infer<typeof atQuery>>(c).time))),
+    async (c) =>
+      c.json(presentAnswered(await answeredAt(c.var.call, param(c, 'slug'), param(c, 'id'), validQuery<z.infer<typeof atQuery>>(c).time ?? c.var.call.now()))),
   );
   const erase = { tag, method: 'post', body: reasoned, response: erasure } as const;
   endpoint(
