@@ -16,7 +16,7 @@ async function given(words: readonly string[]): Promise<readonly unknown[] | str
 const THUMBPRINTS = [`-${'a'.repeat(42)}`, `--${'bC_-9'.repeat(9).slice(0, 41)}`, `-${'-'.repeat(42)}`];
 const RANDOM = [...THUMBPRINTS, '-abc'];
 /** Checked by their kind, which no word that begins with `-` is. */
-const CHECKED = ['version', 'n', 'entity-id'];
+const CHECKED = ['version', 'n', 'seq', 'entity-id'];
 
 describe('arguments that begin with a dash', () => {
   it('are arguments of every command, wherever they stand among its options', async () => {

@@ -111,7 +111,7 @@ describe('a server that goes away under sixteen writers', () => {
 describe('a commit that waits for standbys', () => {
   it('is not acknowledged when a time limit ends its wait, nor found to be made by looking; once a standby is there it is', async () => {
     const url = await migrated(server);
-    const store = opened(url, { patienceMs: 2500, answerMs: 1000 });
+    const store = opened(url, { patienceMs: 5000, answerMs: 2000 });
     expect(await act(store, 'first')).toBe('done');
     // A limit as low as it can be, where it would be in force at the commit.
     await onServer(url, (on) =>
