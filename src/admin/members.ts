@@ -74,7 +74,7 @@ const hostBody = z
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
-const cutReason = neededReason.extend({ public_reason: publicReason }).openapi('Cut');
+const cutReason = z.strictObject({ reason, public_reason: publicReason, v: z.number().int().optional() }).openapi('Cut');
 const statementSchema = z
   .object({
     compact: z.string(),
