@@ -52,7 +52,7 @@ function sessionOf(block: readonly string[], line: number): Step[] {
 /** What is different each time. */
 const VARIES: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>'],
-  [/<time> \((in )?\d+ \w+( ago)?\)/g, '<time>'],
+  [/<time> \((now|(in )?\d+ \w+( ago)?)\)/g, '<time>'],
   [/\b1[78]\d{8}\b/g, '<seconds>'],
   [/\bhf_(?:[\w-]+…?|…)/g, '<token>'],
   [/\b[a-z]{3}_[0-9a-z]+(…|\b)/g, '<id>'],
