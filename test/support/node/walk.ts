@@ -119,8 +119,16 @@ async function answering(): Promise<string> {
 /** What stands for the programs that a reader has and the test has not. */
 const PRELUDE = `
 set -o pipefail
+# A page for operators is about a deployment that has run for a while: its first checkpoint was signed.
+_checkpointed() {
+  for _ in $(seq 200); do
+    (cd "$WALK/clone" && node -e 'const d = require("better-sqlite3")(process.argv[1], { readonly: true }); process.exit(d.prepare("SELECT 1 FROM checkpoint").get() ? 0 : 1)' "$HOLDFAST_DATA/holdfast.db" 2> /dev/null) && return
+    sleep 0.1
+  done
+}
 holdfast() {
   if [ "$1" = serve ]; then _serve "$@"; return; fi
+  if [ "$1 $2" = "backup create" ]; then _checkpointed; fi
   case " $* " in *" - "*) node "$WALK_MAIN" "$@"; return;; esac # it reads standard input
   local answer; answer=$(mktemp -d "$WALK/answer.XXXXXX")
   { printf '%s\\0' "$answer" "$PWD"; env -0 | grep -z '^HOLDFAST_'; printf '\\0'; printf '%s\\0' "$@"; } | curl -s --data-binary @- "$WALK_ASK"
