@@ -50,11 +50,6 @@ const presentMoved = ({ organization, members, already }: MovedOrganization): z.
 
 const named = z.strictObject({ legal_name: z.string().trim().min(1).max(300) }).openapi('OrganizationName');
 
-const VERBS = [
-  ['halt', haltOrganization, 'Suspend all active members of an organization at once, in one commit'],
-  ['resume', resumeOrganization, 'Bring an organization back, with the members that its halt suspended'],
-] as const;
-
 /** The legal bodies behind members: look at them, cut one off, take it back. */
 export function organizationEndpoints(app: AdminApp): void {
   const tag = 'Organizations';
@@ -91,22 +86,25 @@ export function organizationEndpoints(app: AdminApp): void {
     { method: 'get', path: `${base}/{organization}/reach`, tag, summary: 'What a halt would reach, counted; changes nothing', response: reachSchema },
     async (c) => c.json(await organizationReach(c.var.call, param(c, 'slug'), param(c, 'organization'))),
   );
-  for (const [name, act, summary] of VERBS)
-    endpoint(
-      app,
-      {
-        method: 'post',
-        path: `${base}/{organization}/${name}`,
-        tag,
-        summary,
-        body: name === 'halt' ? haltBody : body,
-        response: movedSchema,
-        waits: name === 'resume',
-      },
-      (c) =>
-        write(c, 200, presentMoved, (call) => {
-          const { reason: why, public_reason: told } = validJson<z.infer<typeof haltBody>>(c);
-          return act(call, param(c, 'slug'), param(c, 'organization'), why, told);
-        }),
-    );
+  const verb = { method: 'post', tag, response: movedSchema } as const;
+  endpoint(
+    app,
+    { ...verb, path: `${base}/{organization}/halt`, summary: 'Suspend all active members of an organization at once, in one commit', body: haltBody },
+    (c) => {
+      const { reason: why, public_reason: told } = validJson<z.infer<typeof haltBody>>(c);
+      return write(c, 200, presentMoved, (call) => haltOrganization(call, param(c, 'slug'), param(c, 'organization'), why, told));
+    },
+  );
+  endpoint(
+    app,
+    {
+      ...verb,
+      path: `${base}/{organization}/resume`,
+      summary: 'Bring an organization back, with the members that its halt suspended',
+      body,
+      waits: true,
+    },
+    (c) =>
+      write(c, 200, presentMoved, (call) => resumeOrganization(call, param(c, 'slug'), param(c, 'organization'), validJson<z.infer<typeof body>>(c).reason)),
+  );
 }

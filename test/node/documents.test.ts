@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { getTableName } from 'drizzle-orm';
 import { expect, it } from 'vitest';
+import { TABLES } from '../../src/store/cells.js';
 import { walk } from '../support/node/walk.js';
 
 it('the README is run as it is written: from the first start to the first member, the first answer and the first cut', async () => {
@@ -11,4 +14,9 @@ it('the page for operators too: lost and leaked tokens, keys, revocations, anoth
   const { commands, stumbles } = await walk('docs/operate.md', { ports: [8080], folders: ['/etc/holdfast', '/var/lib/holdfast', '/srv/holdfast', '/backup'] });
   expect(stumbles).toEqual([]);
   expect(commands, 'it is looked at').toBeGreaterThan(30);
+});
+
+it('of every table it is said what ends it', () => {
+  const said = readFileSync('docs/growth.md', 'utf8');
+  expect(TABLES.map(getTableName).filter((name) => !said.includes(`\`${name}\``))).toEqual([]);
 });
