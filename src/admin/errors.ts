@@ -4,7 +4,7 @@ import type { Finding } from '../federation/entry.js';
 import { Waiting } from '../operations/deciding/waiting.js';
 import { CUSTODY_AWAY, CustodyAway } from '../operations/keys/from-custody.js';
 import { Refusal, type RefusalCode } from '../operations/refusal.js';
-import { saidOf, TROUBLES, troubleIn } from '../store/trouble.js';
+import { isDamage, saidOf, TROUBLES, troubleIn } from '../store/trouble.js';
 
 /** Problem details (RFC 9457) with a stable `code`, and findings where the standard has something to say. */
 export interface Problem {
@@ -45,6 +45,7 @@ const TITLES: Record<string, string> = {
   storage_unreachable: 'The database does not answer',
   storage_refused: 'The database refuses the service',
   history_lost: 'The database lacks what was acknowledged',
+  storage_damaged: 'The database is damaged',
   internal: 'Something went wrong',
 };
 
@@ -69,6 +70,9 @@ const TROUBLE_CODES = {
   refused: [503, 'storage_refused'],
   history_lost: [503, 'history_lost'],
 } as const;
+
+const DAMAGED =
+  'the database is damaged where this had to be read; nothing was changed. "holdfast fsck" names what cannot be read; bring back a backup with "holdfast backup restore". Until then what cannot be read is not served, and halting the authority, which is one row, cuts off all of it';
 
 /** The one place where what operations throw becomes an answer. Everything unknown is a bug: a bare 500 and a log line. */
 export function errorToProblem(c: Context, error: unknown): Response {
@@ -98,5 +102,6 @@ export function errorToProblem(c: Context, error: unknown): Response {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     }),
   );
+  if (isDamage(error)) return problem(c, 500, 'storage_damaged', DAMAGED);
   return problem(c, 500, 'internal', `the request could not be carried out${id && ` (${id})`}`);
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createSocket } from 'node:net';
 import { serve } from '@hono/node-server';
@@ -38,10 +38,27 @@ export function listen(fetch: (request: Request) => Response | Promise<Response>
       resolve({ port: info.port, stop: () => stop(server as Server) }),
     ) as Server;
     server.maxConnections = MAX_CONNECTIONS;
+    server.prependListener('request', closeWhenEarly);
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} on ${host} is taken; choose another with HOLDFAST_PORT`) : error),
     );
   });
+}
+
+const SMALL_BYTES = 64 * 1024;
+const isSmall = ({ headers }: IncomingMessage): boolean => headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= SMALL_BYTES;
+
+/**
+ * Say that the connection ends when the answer comes before the whole request (RFC 9112 §9.6): what is still on its way is
+ * thrown away for half a second and the connection cut then, so a client that used it for its next request would see that one
+ * fail. What is small is on its way with its head, and has come by then.
+ */
+function closeWhenEarly(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const writeHead = outgoing.writeHead.bind(outgoing) as (...args: unknown[]) => ServerResponse;
+  outgoing.writeHead = (...args: unknown[]) => {
+    if (!incoming.complete && !isSmall(incoming)) outgoing.shouldKeepAlive = false;
+    return writeHead(...args);
+  };
 }
 
 function pemOf(variable: string, file: string): Buffer {

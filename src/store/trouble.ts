@@ -45,6 +45,18 @@ export function troubleIn(error: unknown): TroubleName | undefined {
   return undefined;
 }
 
+/** Codes of SQLite and PostgreSQL (XX001, XX002) for pages that hold no rows any more. */
+const DAMAGED = /^(SQLITE_(CORRUPT|NOTADB)(_\w+)?|XX00[12])$|: SQLITE_CORRUPT/;
+
+/** The file is damaged where this had to be read: no trouble that passes, and what lies elsewhere in it can be read and cut. */
+export function isDamage(error: unknown): boolean {
+  for (let depth = 0; error instanceof Error && depth < 5; error = error.cause, depth++) {
+    const { code, message } = error as Error & { readonly code?: unknown };
+    if (DAMAGED.test(typeof code === 'string' ? code : message)) return true;
+  }
+  return false;
+}
+
 /** What the store says of it itself, where a driver has wrapped it in words of its own. */
 export function saidOf(error: unknown): string {
   for (let one = error, depth = 0; one instanceof Error && depth < 5; one = one.cause, depth++)

@@ -85,6 +85,23 @@ describe('ER-01 the store is in trouble: that passes, and is no fault of who ask
       expect(await answer.json()).toEqual({ error: 'server_error', error_description: 'the request could not be answered' });
     }
   });
+  it('a damaged file is told apart from a fault of the program, with what to do', async () => {
+    const { d } = await guarded();
+    const kinds = [
+      [coded('SQLITE_CORRUPT_VTAB'), 'storage_damaged'],
+      [wrapped(coded('XX001')), 'storage_damaged'],
+      [coded('SQLITE_MISUSE'), 'internal'],
+    ] as const;
+    for (const [error, code] of kinds) {
+      const app = createAdminApp(() => ({ ...d.deployment, explorer: { ask: broken(error) } }));
+      const answer = await app.request('http://x/admin/v1/authorities/main/preflight', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${d.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ entity_id: 'https://a.example' }),
+      });
+      expect([answer.status, await answer.json()]).toMatchObject([500, { code, detail: expect.not.stringContaining('driver') }]);
+    }
+  });
   it('a store that cannot even be looked at is not ready', async () => {
     const root = createRoot({ admin: undefined, publicApp: createPublicApp(() => ({}) as never), readiness: broken(new StoreBusy('x')) });
     const answer = await root(new Request(`${ANCHOR}/readyz`));
