@@ -40,8 +40,13 @@ async function freePort(ports: number[]): Promise<number> {
   return port;
 }
 
+/** A deployment that the demo works with, reached as its operator reaches it. */
+export interface DemoDeployment extends Running {
+  readonly client: Client;
+}
+
 /** A whole Holdfast: its own database, key, port. */
-async function authority(folder: string, name: string, ports: number[]): Promise<Running & { readonly client: Client }> {
+async function authority(folder: string, name: string, ports: number[]): Promise<DemoDeployment> {
   const port = await freePort(ports);
   // Nothing is looked at before it is asked for: a configuration seen too early would be used again for a minute, and a mark
   // that the anchor has recognized since would not count.
@@ -130,8 +135,12 @@ const POLICY = {
   constraints: { max_path_length: 1 },
 };
 
-/** A small federation on loopback: built, verified by a stranger's script, cut. @returns the exit code */
-export async function demo(print: (text: string) => void): Promise<number> {
+/**
+ * A small federation on loopback: built, verified by a stranger's script, cut.
+ * @param deploy gives the demo its two deployments, the anchor's first; each stands empty. It stops them.
+ * @returns the exit code
+ */
+export async function demo(print: (text: string) => void, deploy: typeof authority = authority): Promise<number> {
   const ports = [...PORTS];
   const names = new Map<string, string>();
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-demo-'));
@@ -140,9 +149,10 @@ export async function demo(print: (text: string) => void): Promise<number> {
   const say = (text: string) => print(`\n${++step}. ${text}`);
   const indent = (text: string) => print(plain(text, names, seconds()).replace(/^/gm, '   '));
   try {
-    const anchor = await authority(folder, 'anchor', ports);
-    const intermediate = await authority(folder, 'intermediate', ports);
-    running.push(anchor, intermediate);
+    const anchor = await deploy(folder, 'anchor', ports);
+    running.push(anchor);
+    const intermediate = await deploy(folder, 'intermediate', ports);
+    running.push(intermediate);
     await intermediate.client.send('PATCH', '/authorities/main', {
       authority_hints: [anchor.id],
       metadata: { federation_entity: { organization_name: 'Intermediate' } },
