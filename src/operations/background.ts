@@ -16,6 +16,7 @@ import { consequencesOf } from './facts.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreWaiting } from './members/restore-members.js';
+import { retellMembers } from './members/retell.js';
 import { renewSlice, SLICE } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
 import { forgetWishes } from './resolving/wishes.js';
@@ -114,6 +115,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await attempt(async () => {
     for (let n = 0; n < INDEX_SHARE && more() && (await indexMembers(deployment)) > 0; n++);
   });
+  await attempt(() => retellMembers(deployment));
   await attempt(async () => {
     rotated = await rotateAll(deployment);
   });

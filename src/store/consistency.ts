@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { limits } from '../federation/entry.js';
 import type { Database } from './database.js';
 import { readByList } from './lots.js';
+import { LAST_TOLD, TOLD_OTHERWISE } from './registration-events.js';
 
 /** What is kept twice, or refers to something, looked at in sets. At most `most` rows each. */
 
@@ -34,15 +35,12 @@ export const signedBeyond = (db: Database, authorityId: string) =>
       GROUP BY k.id HAVING max(CASE WHEN a.exp IS NULL AND a.kind = 'mark' THEN ${limits.MAX_TIME} ELSE a.exp END) > coalesce(k.signed_until, 0)`,
   );
 
-/** Members of whom something else is told to whoever asks what became of them: in force or not, by the last event that says so. */
-export function toldOtherwise(db: Database, authorityId: string, most: number) {
-  const last = sql`(SELECT event FROM registration_event AS r WHERE r.authority_id = m.authority_id AND r.entity_id = m.entity_id
-    AND r.event IN ('registration', 'suspension', 'revocation') ORDER BY r.id DESC LIMIT 1)`;
-  return db.all<{ entityId: string; state: string; last: string | null }>(
-    sql`SELECT m.entity_id AS "entityId", m.state AS state, ${last} AS last FROM member AS m WHERE m.authority_id = ${authorityId}
-      AND ((m.state = 'active' AND coalesce(${last}, '') <> 'registration') OR (m.state <> 'active' AND coalesce(${last}, '') = 'registration')) LIMIT ${most}`,
+/** Members of whom something else is told to whoever asks what became of them. */
+export const toldOtherwise = (db: Database, authorityId: string, most: number) =>
+  db.all<{ entityId: string; state: string; last: string | null }>(
+    sql`SELECT m.entity_id AS "entityId", m.state AS state, ${sql.raw(LAST_TOLD)} AS last FROM member AS m
+      WHERE m.authority_id = ${authorityId} AND ${sql.raw(TOLD_OTHERWISE)} LIMIT ${most}`,
   );
-}
 
 /** The thumbprints on record of members, by their ids. */
 export const keysOnRecord = (db: Database, memberIds: readonly string[]) =>

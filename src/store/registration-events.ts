@@ -1,9 +1,9 @@
-import { and, desc, eq } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, sql } from 'drizzle-orm';
 import { mediaTypes, type RegistrationEvent } from '../federation/entry.js';
 import { insertRows } from './bulk.js';
 import { type Database, raw, type Statement } from './database.js';
-import { overList } from './lots.js';
-import { artefact, event, registrationEvent } from './schema.js';
+import { overList, readByList } from './lots.js';
+import { artefact, event, member, registrationEvent } from './schema.js';
 import { NUMBER } from './words.js';
 
 /** What became of subordinates, and the artefacts that tell it (Federation Subordinate Events Endpoint draft). */
@@ -19,9 +19,10 @@ export type NewRegistrationEvent = typeof registrationEvent.$inferInsert;
  */
 const DUE = (
   from: string,
+  whose = '?',
 ) => `INSERT INTO artefact (authority_id, kind, key, variant, media_type, bytes, sha256, iat, exp, kid, generation, cut, renew_at, lease_until, withheld)
   SELECT a.id, 'events', e.value, '', '${mediaTypes.ENTITY_EVENTS_STATEMENT}', '', '', ${NUMBER}, ${NUMBER}, '', a.generation, 0, ${NUMBER}, 0, 'not_issued'
-  FROM ${from} AS e JOIN authority AS a ON a.id = ? AND a.subordinate_events = 1 WHERE true
+  FROM ${from} AS e JOIN authority AS a ON a.id = ${whose} AND a.subordinate_events = 1 WHERE true
   ON CONFLICT (authority_id, kind, key, variant) DO UPDATE SET renew_at = excluded.renew_at, lease_until = 0, withheld = 'not_issued'`;
 
 /** Keep what became of subordinates of one authority, and have it told. */
@@ -46,6 +47,41 @@ export function suspensionsOf(authorityId: string, organizationId: string, descr
       organizationId,
     ),
     raw(DUE(`(${members})`), now, now, now, authorityId, organizationId, authorityId),
+  ];
+}
+
+/** What is told of a member `m`: in force or not, by the last event that says so. */
+export const LAST_TOLD = `(SELECT r.event FROM registration_event AS r WHERE r.authority_id = m.authority_id AND r.entity_id = m.entity_id
+  AND r.event IN ('registration', 'suspension', 'revocation') ORDER BY r.id DESC LIMIT 1)`;
+export const TOLD_OTHERWISE = `((m.state = 'active' AND coalesce(${LAST_TOLD}, '') <> 'registration') OR (m.state <> 'active' AND coalesce(${LAST_TOLD}, '') = 'registration'))`;
+
+/** Which members come next, by their ids. */
+export const memberIdsAfter = async (db: Database, after: string, most: number): Promise<readonly string[]> =>
+  (await db.select({ id: member.id }).from(member).where(gt(member.id, after)).orderBy(asc(member.id)).limit(most)).map(({ id }) => id);
+
+/** Those of these members of whom something else is told than what they are. */
+export const toldOtherwiseOf = async (db: Database, memberIds: readonly string[]): Promise<readonly string[]> =>
+  (
+    await readByList(memberIds, (lot) =>
+      db.all<{ id: string }>(sql`SELECT m.id AS id FROM member AS m WHERE m.id IN (SELECT value FROM json_each(${lot})) AND ${sql.raw(TOLD_OTHERWISE)}`),
+    )
+  ).map(({ id }) => id);
+
+/**
+ * Tell of these members what they are, where something else is told: a version that does not know of these events, running
+ * beside this one while a deployment is brought up, changes members without one. Asked again by the statements that write, so
+ * what is decided meanwhile is not told twice.
+ */
+export function tellAsTheyAre(memberIds: readonly string[], now: number): readonly Statement[] {
+  const these = `FROM member AS m WHERE m.id IN (SELECT value FROM json_each(?)) AND ${TOLD_OTHERWISE}`;
+  return [
+    overList(DUE(`(SELECT m.entity_id AS value, m.authority_id AS authority ${these})`, 'e.authority'), memberIds, (lot) => [now, now, now, lot]),
+    overList(
+      `INSERT INTO registration_event (authority_id, entity_id, at, event) SELECT m.authority_id, m.entity_id, m.updated_at,
+       CASE m.state WHEN 'active' THEN 'registration' WHEN 'suspended' THEN 'suspension' ELSE 'revocation' END ${these}`,
+      memberIds,
+      (lot) => [lot],
+    ),
   ];
 }
 

@@ -2,6 +2,8 @@ import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { fsck } from '../../src/operations/fsck.js';
 import { backgroundTurn } from '../../src/operations/background.js';
+import { retellMembers } from '../../src/operations/members/retell.js';
+import { tellAsTheyAre } from '../../src/store/registration-events.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 
@@ -124,6 +126,29 @@ describe('Federation Subordinate Events Endpoint 1.0 - draft 00', () => {
     ]);
     await act(d, 'PATCH', A, { subordinate_events: false });
     expect([(await eventsOf(d)).status, await inMetadata()]).toEqual([404, false]);
+  });
+
+  it('what a version that does not tell has done beside this one is told after it, once, also when two look at the same time', async () => {
+    const d = await telling();
+    const { jwks } = await testMember('https://b.example');
+    await act(d, 'POST', `${A}/members`, { entity_id: 'https://b.example', jwks, activate: true });
+    await act(d, 'POST', at(RP, '/suspend'), { reason: 'x' });
+    // As if neither had been told: the enrolment of one, the suspension of the other.
+    await d.execute('DELETE FROM registration_event WHERE id NOT IN (SELECT min(id) FROM registration_event)');
+    await d.execute("DELETE FROM artefact WHERE kind = 'events'");
+    expect((await fsck(d.deployment)).map(({ code }) => code)).toEqual(['registration_events', 'registration_events']);
+    const ids = (await d.rows('SELECT id FROM member')).map(({ id }) => String(id));
+    await Promise.all([d.store.write(tellAsTheyAre(ids, d.clock)), d.store.write(tellAsTheyAre(ids, d.clock))]);
+    await act(d, 'POST', at(RP, '/resume'), { reason: 'x' });
+    await d.execute('DELETE FROM registration_event WHERE id IN (SELECT max(id) FROM registration_event)');
+    // One at a time, round and round.
+    for (let n = 0; n < 4; n++) await retellMembers(d.deployment, 1);
+    expect(await fsck(d.deployment)).toEqual([]);
+    await sign(d);
+    expect([told((await eventsOf(d)).text).map(([, what]) => what), told((await eventsOf(d, 'https://b.example')).text)]).toEqual([
+      ['registration', 'suspension', 'registration'],
+      [[10, 'registration']],
+    ]);
   });
 
   it('a record that was tampered with is found, and nothing is signed from it', async () => {

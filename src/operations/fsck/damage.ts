@@ -31,7 +31,7 @@ export const REMEDIES = {
   spelling: 'holdfast member reindex',
   place: 'start the server anew: it fills in what is missing; when it is there and another one, restore a sound backup',
   compromised_key: 'say so again, which takes it from whoever has it: holdfast --authority <its authority> key revoke <key> --reason compromised',
-  registration_events: 'suspend and resume the member, or what it is now once more: what is told of it goes on from there',
+  registration_events: 'the running deployment puts it right, within an hour at 10 000 members',
   signed_until: 'do not retire this key by force: what it signed lasts longer than is on record. The next renewal corrects it',
 } as const satisfies Record<string, string>;
 export type DamageCode = keyof typeof REMEDIES;
