@@ -41,7 +41,6 @@ const asked = <T extends object>({ request }: Found): T => {
 };
 interface Reasoned {
   readonly reason?: string;
-  readonly public_reason?: string;
   readonly v?: number;
 }
 interface HoldRequest {
@@ -66,8 +65,8 @@ interface KeyRequest {
 const member =
   (verb: 'approve' | 'resume'): Carry =>
   (call, slug, row, said) => {
-    const { reason, public_reason: publicReason, v } = asked<Reasoned>(row);
-    return moveMember(call, slug, row.subjectId, verb, { reason, publicReason, version: v, ...said });
+    const { reason, v } = asked<Reasoned>(row);
+    return moveMember(call, slug, row.subjectId, verb, { reason, version: v, ...said });
   };
 
 /** What was asked for, carried out as if the second person asked for it: the operation itself counts the approvals. */

@@ -74,13 +74,7 @@ export async function moveMember(
       const kind = name === 'approve' ? 'application' : name === 'resume' ? 'resume' : undefined;
       const authority = await findAuthority(db, slug);
       if (kind && authority.quorum > 1) await settled(before, moved(before, verb, reason, call.now()), isDecision(verb, version));
-      const request = {
-        act: name,
-        ...(reason !== undefined && { reason }),
-        ...(publicReason !== undefined && { public_reason: publicReason }),
-        ...(version !== undefined && { v: version }),
-      };
-      const asked = { request, seen: digest, note };
+      const asked = { request: { act: name, ...(reason !== undefined && { reason }), ...(version !== undefined && { v: version }) }, seen: digest, note };
       const agreed = kind && (await memberConsent(call, authority, before, kind, asked));
       if (agreed?.held) return agreed.held;
       const effects = await EFFECTS[verb.effect]({
