@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, lt } from 'drizzle-orm';
+import { and, desc, eq, inArray, lt, lte } from 'drizzle-orm';
 import { mediaTypes, type RegistrationEvent } from '../federation/entry.js';
 import { insertRows } from './bulk.js';
 import { type Database, raw, type Statement } from './database.js';
@@ -97,6 +97,24 @@ export async function registrationEventsOf(db: Database, authorityId: string, en
   return [...rows, ...before]
     .toReversed()
     .map(({ at, event: what, description }) => ({ iat: at, event: what, ...(description !== null && { event_description: description }) }));
+}
+
+/** What decided last before a time whether one was in force. */
+export async function decidedLast(db: Database, authorityId: string, entityId: string, time: number): Promise<RegistrationEvent['event'] | undefined> {
+  const [row] = await db
+    .select({ event: registrationEvent.event })
+    .from(registrationEvent)
+    .where(
+      and(
+        eq(registrationEvent.authorityId, authorityId),
+        eq(registrationEvent.entityId, entityId),
+        lte(registrationEvent.at, time),
+        inArray(registrationEvent.event, DECIDES),
+      ),
+    )
+    .orderBy(desc(registrationEvent.id))
+    .limit(1);
+  return row?.event;
 }
 
 /** When an authority published a policy: the newest times. */
