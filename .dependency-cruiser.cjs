@@ -14,7 +14,7 @@ const LAYERS = {
   public: ['federation', 'edge', 'store/(published|inbox|schema|trouble)\\.'],
   admin: ['federation', 'audit', 'operations', 'edge', 'keys/random\\.', 'store/(schema|database|event|joined-event|trouble)\\.'],
   rp: ['federation', 'resolver', 'outbound'],
-  cli: ['federation', 'audit', 'rp', 'edge/(csv|encoding|written-time)\\.'],
+  cli: ['federation', 'audit', 'rp', 'keys/random\\.', 'edge/(csv|encoding|written-time)\\.'],
 };
 /** Folder → npm packages that must not be reached even through others. */
 const NEVER = {

@@ -93,16 +93,16 @@ export function approvalEndpoints(app: AdminApp): void {
       path: '/approvals/{id}',
       tag,
       summary: 'Approve or refuse it; the second approval carries it out',
-      description: 'Whoever refuses ends it, alone. The key of a person that is made so is in the answer, and shown once.',
+      description: 'Whoever refuses ends it, alone.',
       body: vote,
-      response: approvalSchema.extend({ token: z.string().optional() }).openapi('DecidedApproval'),
+      response: approvalSchema,
       waits: true,
     },
     (c) =>
       write(
         c,
         200,
-        ({ row, token }: DecidedProposal) => ({ ...presentRow(row), ...(token !== undefined && { token }) }),
+        ({ row }: DecidedProposal) => presentRow(row),
         (call) => decideProposal(call, param(c, 'id'), validJson<Vote>(c)),
       ),
   );

@@ -153,7 +153,9 @@ export function operationEndpoints(app: AdminApp): void {
       tag: 'Access',
       summary: 'Make an API key; its token is shown once',
       body: newApiKey,
-      response: apiKeySchema.extend({ token: z.string() }).openapi('ApiKeyWithToken'),
+      response: apiKeySchema
+        .extend({ token: z.string().optional().openapi({ description: 'Absent where token_digest was given' }) })
+        .openapi('ApiKeyWithToken'),
       status: 201,
       waits: true,
     },
@@ -162,10 +164,17 @@ export function operationEndpoints(app: AdminApp): void {
       return write(
         c,
         201,
-        ({ row, token }: Awaited<ReturnType<typeof createApiKey>>) => ({ ...presentApiKey(row), token }),
+        ({ row, token }: Awaited<ReturnType<typeof createApiKey>>) => ({ ...presentApiKey(row), ...(token !== undefined && { token }) }),
         (call) =>
-          createApiKey(call, { name: body.name, role: body.role ?? 'person', person: body.person, authorities: body.authorities, expiresAt: body.expires_at }),
-        { secret: true },
+          createApiKey(call, {
+            name: body.name,
+            role: body.role ?? 'person',
+            person: body.person,
+            authorities: body.authorities,
+            expiresAt: body.expires_at,
+            tokenDigest: body.token_digest,
+          }),
+        { secret: body.token_digest === undefined },
       );
     },
   );

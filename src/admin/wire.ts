@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { TOKEN_DIGEST } from '../keys/random.js';
 import { limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
 import type { ApiKeyRow } from '../operations/access/api-keys.js';
 import type { WithFindings } from '../operations/judged.js';
@@ -442,6 +443,10 @@ export const newApiKey = z
     person: z.string().min(1).max(60).optional().openapi({ description: 'Whose key it is; left out: a machine’s' }),
     authorities: z.array(z.string()).min(1).nullable().default(null),
     expires_at: seconds.nullable().optional(),
+    token_digest: z.string().regex(TOKEN_DIGEST, 'give what holdfast api-key secret prints: prefix, dot, SHA-256 in base64url').optional().openapi({
+      description:
+        'Of a token that was made elsewhere: its first 11 characters, a dot, its SHA-256 in base64url. No token is in the answer then. With quorum 2 a key for another person takes it, and that person makes it',
+    }),
   })
   .refine(({ role, person }) => role !== undefined || person !== undefined, { path: ['role'], message: 'a key of nobody needs a role' })
   .openapi('NewApiKey', { example: { name: 'Ada', role: 'operator' } });

@@ -100,6 +100,7 @@ export function checkpointChecks(
       if (!one) return;
       if (seenOnes.length) digests.add(one.checkpoint.sha256);
       inSeries(one, where);
+      if (one.checkpoint.iat > madeAt) add('header', where, `${called(one)} was signed after the file says that it was made, at ${madeAt}`);
       for (const other of seenOnes) if (other.seq === one.seq && other.head !== one.head) fork(other, one);
       if (one.seq === end.seq) compare(one, end.hash);
       else if (to !== null && one.seq > to) return;
@@ -113,7 +114,7 @@ export function checkpointChecks(
       waiting.delete(seq);
     },
 
-    end(): { readonly provenTo: number; readonly verified: number } {
+    end(): { readonly provenTo: number; readonly verified: number; readonly beyond: number } {
       for (const one of [...waiting.values()].flat())
         if (one.seq > end.seq)
           add(
@@ -129,7 +130,7 @@ export function checkpointChecks(
       for (const one of seenOnes)
         if (one.seq >= from && one.seq <= end.seq && one.checkpoint.iat < madeAt && !digests.has(one.checkpoint.sha256))
           add('checkpoint_missing', `event ${one.seq}`, `${called(one)} was seen, and the file, made at ${madeAt}, does not have it`);
-      return { provenTo, verified };
+      return { provenTo, verified, beyond: seenOnes.filter(({ seq }) => to !== null && seq > to).length };
     },
   };
 }

@@ -62,6 +62,21 @@ export type ExportLine = z.infer<typeof lineShape>;
 type EventLine = Extract<ExportLine, { event: unknown }>;
 export type ExportedPart = z.infer<typeof partShape>;
 
+const NAMES = new Set(Object.keys(eventShape.shape));
+const PART_NAMES = new Set(partShape.options.flatMap(({ shape }) => Object.keys(shape)));
+
+/**
+ * What a line holds beside what is checked: a reader that shows it would show what nothing proves. As text too: of a member that
+ * stands twice, and of digits beyond what a number holds, others may read another one than was hashed.
+ */
+export function whyAmbiguous(text: string, value: unknown): string | undefined {
+  if (text.includes('"__proto__"') || JSON.stringify(value) !== text)
+    return 'it is not written as an export writes it: a member twice, a number in other words, or something else that others read otherwise';
+  const { event = {}, private: part = {} } = value as { readonly event?: object; readonly private?: object };
+  const stray = [...Object.keys(event).filter((name) => !NAMES.has(name)), ...Object.keys(part).filter((name) => !PART_NAMES.has(name))];
+  return stray.length ? `it has ${stray.map((name) => name.slice(0, 40)).join(', ')}, which nothing proves` : undefined;
+}
+
 export const readHeader = (value: unknown): ExportHeader | undefined => headerShape.safeParse(value).data;
 export const readLine = (value: unknown): ExportLine | undefined => lineShape.safeParse(value).data;
 

@@ -12,6 +12,7 @@ export const AUDIT_FINDINGS = {
   truncated: 'events that a signed checkpoint names are gone from the end: find out who holds the checkpoint, and restore the history it names',
   rewritten: 'the history before a signed checkpoint was written anew: restore the history that the checkpoint names',
   fork: 'THE AUTHORITY SIGNED TWO HISTORIES. Keep both checkpoints, tell everyone who relies on it, and find out which of them was shown to whom',
+  ambiguous: 'somebody wrote this line anew: what a reader shows of it may be another thing than what was proven; make the file anew, and keep this one',
   checkpoint_unreadable: 'this is no checkpoint; give what <authority>/checkpoints/latest serves',
   checkpoint_foreign: 'it is of another authority and proves nothing here',
   checkpoint_key: 'it is signed by no audit key of this authority: it proves nothing, and somebody made it',

@@ -3,7 +3,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { AuditJwks } from './checkpoint.js';
 import { checkpointChecks } from './check-checkpoints.js';
 import { type ChainedEvent, EMPTY_HASH, whyChanged } from './event-hash.js';
-import { type ExportedPart, type ExportHeader, eventOfLine, isSealed, readHeader, readLine } from './export-lines.js';
+import { type ExportedPart, type ExportHeader, eventOfLine, isSealed, readHeader, readLine, whyAmbiguous } from './export-lines.js';
 import type { AuditCode, AuditFinding } from './findings.js';
 import { commitmentOf } from './private-part.js';
 
@@ -40,6 +40,8 @@ export interface AuditResult {
   readonly checkpoints: number;
   /** The last event that a checkpoint vouches for; 0: none does. */
   readonly provenTo: number;
+  /** Checkpoints given that are about later events than the file was asked for: it proves nothing about those. */
+  readonly beyond: number;
   /** Private parts that were looked at, and that were erased. */
   readonly privateParts: number;
   readonly erased: number;
@@ -60,8 +62,8 @@ export function auditVerifier({ keys, seen = [], progress, digest = plainDigest(
   const findings: AuditFinding[] = [];
   let leftOut = 0;
   const add = (code: AuditCode, where: string, detail: string): void => {
-    // A fork is told whatever else there is.
-    if (findings.length < MAX_FINDINGS || code === 'fork') findings.push({ code, where, detail });
+    // A fork is told whatever else there is; of forks too nobody reads more.
+    if (findings.length < MAX_FINDINGS || (code === 'fork' && findings.length < 2 * MAX_FINDINGS)) findings.push({ code, where, detail });
     else leftOut++;
   };
   let header: ExportHeader | undefined;
@@ -75,8 +77,11 @@ export function auditVerifier({ keys, seen = [], progress, digest = plainDigest(
   const told = new Map<number, number>();
 
   async function begin(text: string): Promise<void> {
-    header = readHeader(parsed(text));
+    const value = parsed(text);
+    header = readHeader(value);
     if (!header) throw new NoExport();
+    const why = whyAmbiguous(text, value);
+    if (why !== undefined) add('ambiguous', 'header', why);
     if (header.from === 1 && header.prev_hash !== EMPTY_HASH) add('header', 'header', 'it begins with event 1 and names an event before that');
     state.seq = header.from - 1;
     state.head = header.prev_hash;
@@ -151,7 +156,10 @@ export function auditVerifier({ keys, seen = [], progress, digest = plainDigest(
         return begin(text);
       }
       const where = `line ${state.line}`;
-      const read = readLine(parsed(text));
+      const value = parsed(text);
+      const read = readLine(value);
+      const why = read && whyAmbiguous(text, value);
+      if (read && why !== undefined) add('ambiguous', 'event' in read ? `event ${read.event.seq}` : where, why);
       if (read && 'end' in read) {
         state.ended = true;
         const { seq, head, events, sha256: said } = read.end;
@@ -180,7 +188,7 @@ export function auditVerifier({ keys, seen = [], progress, digest = plainDigest(
       for (const [seq, by] of untold)
         if (by <= seq || (by <= state.seq && told.get(by) !== seq))
           add('private_missing', `event ${seq}`, `event ${by} is said to tell of its erasure, and does not`);
-      const { provenTo, verified } = checks.end();
+      const { provenTo, verified, beyond } = checks.end();
       return {
         chain: header.chain,
         entityId: header.entity_id,
@@ -191,6 +199,7 @@ export function auditVerifier({ keys, seen = [], progress, digest = plainDigest(
         events: state.events,
         checkpoints: verified,
         provenTo,
+        beyond,
         privateParts: state.parts,
         erased: state.erased,
         findings,

@@ -1,5 +1,6 @@
-import { whoAmI } from './answers.js';
 import type { Command } from 'commander';
+import { newApiKey, tokenDigest } from '../keys/random.js';
+import { whoAmI } from './answers.js';
 import { CliError } from './client.js';
 import { timeOrDuration } from './kinds.js';
 import { dim, out, printJson, table, talk, when } from './output.js';
@@ -68,19 +69,32 @@ export function accessCommands(program: Command): void {
     .option('--person <id>', 'whose key it is (person list): it may what that person may; left out, it is nobody’s')
     .option('--only <slug>', 'limit it to an authority; repeat for several', collect, [])
     .option('--expires <time>', 'when it ends: 2027-01-01 (UTC), 2027-01-01T09:00:00+01:00, or how far away: 90d', timeOrDuration)
-    .action(async (name: string, options: { role?: string; person?: string; only: string[]; expires?: number }, command: Command) => {
+    .option('--token-digest <digest>', 'of a token that its person has made (api-key secret): the server shows none then')
+    .action(async (name: string, options: { role?: string; person?: string; only: string[]; expires?: number; tokenDigest?: string }, command: Command) => {
       const { client, json } = globals(command);
       if (options.role === undefined && options.person === undefined) throw new CliError(2, 'whose key is it? Give --role for one of nobody, or --person');
-      const one = await client.send<{ id: string; token: string }>('POST', '/api-keys', {
+      const one = await client.send<{ id: string; token?: string }>('POST', '/api-keys', {
         name,
         ...(options.role !== undefined && { role: options.role }),
         ...(options.person !== undefined && { person: options.person }),
         authorities: options.only.length ? options.only : null,
         ...(options.expires !== undefined && { expires_at: options.expires }),
+        ...(options.tokenDigest !== undefined && { token_digest: options.tokenDigest }),
       });
       show(json, one, () => {
-        talk(`${one.id}: this token is shown once`);
-        out(one.token);
+        talk(one.token === undefined ? `${one.id}: whoever made its token has it` : `${one.id}: this token is shown once`);
+        if (one.token !== undefined) out(one.token);
+      });
+    });
+  keys
+    .command('secret')
+    .description('make a token here, and its digest, which you give to whoever makes the key for you; asks no server')
+    .action(async (_options: object, command: Command) => {
+      const token = newApiKey();
+      const digest = await tokenDigest(token);
+      show(command.optsWithGlobals<{ json?: boolean }>().json === true, { token: token.token, token_digest: digest }, () => {
+        talk(`keep the token to yourself; what the others need: --token-digest ${digest}`);
+        out(token.token);
       });
     });
   keys

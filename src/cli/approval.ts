@@ -15,7 +15,6 @@ interface ApprovalView {
   readonly content?: object;
   readonly request?: object;
   readonly approvals?: readonly { readonly person: string; readonly name: string | null; readonly verdict: string; readonly at: number }[];
-  readonly token?: string;
 }
 
 const standing = ({ state, current, for_me }: ApprovalView): string => {
@@ -82,10 +81,6 @@ export function approvalCommands(program: Command): void {
         const one = await client.send<ApprovalView>('POST', path('approvals', id), { verdict, digest, ...(note !== undefined && { note }) });
         show(json, one, () => {
           talk(one.state === 'done' ? `${one.kind} of ${clean(one.subject)}: approved by two, and done` : `${one.kind} of ${clean(one.subject)}: ${one.state}`);
-          if (one.token !== undefined) {
-            talk('This token is shown once');
-            out(one.token);
-          }
         });
       });
 }

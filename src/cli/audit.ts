@@ -135,6 +135,10 @@ function tell(result: AuditResult, { keys, checkpoint }: VerifyOptions): void {
       ? `${checkpoints} checkpoint(s) hold; up to event ${provenTo} nothing was changed since the last of them was signed.`
       : 'No checkpoint vouches for any of it: only the hashes do.',
   );
+  if (result.beyond)
+    talk(
+      `${result.beyond} checkpoint(s) that you gave are about events after ${seq}, where this file was asked to end: whether those are there still it does not say`,
+    );
   if (keys === undefined && checkpoints) talk(TRUSTED);
   if (!checkpoint.length) talk('A shortened history is noticed only by a checkpoint that somebody kept elsewhere: give it with --checkpoint');
 }

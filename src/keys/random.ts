@@ -20,6 +20,14 @@ export function newApiKey(): { readonly token: string; readonly prefix: string }
   return { prefix, token: `${prefix}_${base64url.encode(crypto.getRandomValues(new Uint8Array(32)))}` };
 }
 
+/**
+ * What stands for a token where nobody is to see it: its public prefix and its SHA-256. Who has a token can make it, who has this
+ * cannot make the token.
+ */
+export const tokenDigest = async ({ token, prefix }: { readonly token: string; readonly prefix: string }): Promise<string> =>
+  `${prefix}.${await sha256(token)}`;
+export const TOKEN_DIGEST = /^hf_[0-9a-hjkmnp-tv-z]{8}\.[\w-]{43}$/;
+
 /** SHA-256 of text, base64url without padding. Computed here: for a kilobyte WebCrypto's thread switch costs more. */
 export const sha256 = async (text: string): Promise<string> => base64url.encode(hash(utf8ToBytes(text)));
 

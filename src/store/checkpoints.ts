@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, gte, lte, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, gte, lt, lte, sql } from 'drizzle-orm';
 import { insertWith } from './bulk.js';
 import type { Database, Statement } from './database.js';
 import { auditKey, checkpoint, UNCONFIRMED } from './schema.js';
@@ -42,6 +42,16 @@ export const checkpointsAfter = (db: Database, authorityId: string, after: numbe
     .where(and(eq(checkpoint.authorityId, authorityId), gt(checkpoint.n, after)))
     .orderBy(asc(checkpoint.n))
     .limit(limit);
+
+/** Was one made from then on and before another time? Only where the history is confirmed are there any. */
+export async function wasCheckpointed(db: Database, authorityId: string, since: number, until: number): Promise<boolean> {
+  const rows = await db
+    .select({ n: checkpoint.n })
+    .from(checkpoint)
+    .where(and(eq(checkpoint.authorityId, authorityId), gte(checkpoint.iat, since), lt(checkpoint.iat, until)))
+    .limit(1);
+  return rows.length > 0;
+}
 
 export const auditKeysOf = (db: Database, authorityId: string): Promise<readonly AuditKeyRow[]> =>
   db.select().from(auditKey).where(eq(auditKey.authorityId, authorityId)).orderBy(asc(auditKey.createdAt), asc(auditKey.id));

@@ -15,6 +15,8 @@ const CUTS = [
   'trust_mark.suspended',
   'trust_mark.revoked',
   'anchor.unpinned',
+  'person.ended',
+  'role.ended',
 ];
 
 /** Was one of these cut after an event of the chain? By index. */

@@ -23,7 +23,7 @@ export interface JoinedEvent extends EventRow {
 }
 
 /** The private part of an event, where it is there. One that was tampered with is shown by `fsck` and `audit verify`. */
-function partOf(row: PrivateRow | null): PrivatePart {
+export function partOf(row: PrivateRow | null): PrivatePart {
   if (row === null || row.payload === null) return {};
   try {
     return readPart(row.payload);

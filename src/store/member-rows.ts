@@ -48,6 +48,10 @@ export const putMembers = (rows: readonly MemberRow[], keys: readonly KeysOf[]):
           : []),
       ];
 
+/** The words of a reason go; the member stays as it is. @param subjectId the member, or with what it was suspended */
+export const forgetStateReason = (subjectId: string, reason: string): Statement =>
+  raw('UPDATE member SET state_reason = NULL WHERE (id = ? OR suspended_with = ?) AND instr(state_reason, ?) > 0', subjectId, subjectId, reason);
+
 /** The name under which `setting` says up to which member id the rows of before are indexed; none: all are. */
 export const INDEXED_TO = 'members_indexed_to';
 

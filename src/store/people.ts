@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, isNull, ne, or } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, ne, or, sql } from 'drizzle-orm';
 import type { Database, Statement } from './database.js';
 import { apiKey, authority, person, roleGrant } from './schema.js';
 
@@ -25,6 +25,20 @@ export async function quorumOf(db: Database, authorityId: string | null): Promis
     .from(authority)
     .where(authorityId === null ? ne(authority.state, 'retired') : eq(authority.id, authorityId));
   return Math.max(1, ...rows.map(({ quorum }) => quorum));
+}
+
+/**
+ * The person an actor is, or whose key made this one, or made the key that did: with it he acts himself. However many keys lie in
+ * between: each was made by an earlier one.
+ */
+export async function personBehind(db: Database, actorId: string | null): Promise<string | undefined> {
+  if (actorId === null || actorId.startsWith('per_')) return actorId ?? undefined;
+  const rows = await db.all<{ who: string | null }>(sql`
+    WITH RECURSIVE made (id, who) AS (
+      SELECT id, coalesce(person_id, created_by) FROM api_key WHERE id = ${actorId}
+      UNION SELECT k.id, coalesce(k.person_id, k.created_by) FROM api_key AS k JOIN made AS m ON k.id = m.who)
+    SELECT who FROM made WHERE substr(who, 1, 4) = 'per_'`);
+  return rows[0]?.who ?? undefined;
 }
 
 /** A way in to everything, without an end: a machine's owner key, or a person who is an owner, with a key for it. */

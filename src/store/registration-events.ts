@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
 import { mediaTypes, type RegistrationEvent } from '../federation/entry.js';
 import { insertRows } from './bulk.js';
 import { type Database, raw, type Statement } from './database.js';
@@ -100,7 +100,12 @@ export const policyTold = (db: Database, authorityId: string, now: number): Stat
     .set({ renewAt: now, leaseUntil: 0 })
     .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'events')));
 
-/** What became of one subordinate, the newest if there is much, in order. */
+const DECIDES: readonly RegistrationEvent['event'][] = ['registration', 'suspension', 'revocation'];
+
+/**
+ * What became of one subordinate, in order: the newest if there is much, and in front of them what last decided whether it is in
+ * force, since without that nobody knows what changed in whose statement.
+ */
 export async function registrationEventsOf(db: Database, authorityId: string, entityId: string): Promise<readonly RegistrationEvent[]> {
   const rows = await db
     .select()
@@ -108,9 +113,44 @@ export async function registrationEventsOf(db: Database, authorityId: string, en
     .where(and(eq(registrationEvent.authorityId, authorityId), eq(registrationEvent.entityId, entityId)))
     .orderBy(desc(registrationEvent.id))
     .limit(MOST_TOLD);
-  return rows
+  const oldest = rows.at(-1);
+  const before =
+    rows.length < MOST_TOLD || oldest === undefined || DECIDES.includes(oldest.event)
+      ? []
+      : await db
+          .select()
+          .from(registrationEvent)
+          .where(
+            and(
+              eq(registrationEvent.authorityId, authorityId),
+              eq(registrationEvent.entityId, entityId),
+              lt(registrationEvent.id, oldest.id),
+              inArray(registrationEvent.event, DECIDES),
+            ),
+          )
+          .orderBy(desc(registrationEvent.id))
+          .limit(1);
+  return [...rows, ...before]
     .toReversed()
     .map(({ at, event: what, description }) => ({ iat: at, event: what, ...(description !== null && { event_description: description }) }));
+}
+
+/** What decided last before a time whether one was in force. */
+export async function decidedLast(db: Database, authorityId: string, entityId: string, time: number): Promise<RegistrationEvent['event'] | undefined> {
+  const [row] = await db
+    .select({ event: registrationEvent.event })
+    .from(registrationEvent)
+    .where(
+      and(
+        eq(registrationEvent.authorityId, authorityId),
+        eq(registrationEvent.entityId, entityId),
+        lte(registrationEvent.at, time),
+        inArray(registrationEvent.event, DECIDES),
+      ),
+    )
+    .orderBy(desc(registrationEvent.id))
+    .limit(1);
+  return row?.event;
 }
 
 /** When an authority published a policy: the newest times. */

@@ -172,6 +172,8 @@ export const member = sqliteTable(
     cut: integer('cut').notNull(),
     /** Digest of the content that was approved, or in force when it was suspended; null where nobody has decided. */
     approvedSha256: text('approved_sha256'),
+    /** Codes of findings that somebody waived when its description or its keys were taken. */
+    waived: json<readonly string[]>('waived').notNull().default([]),
     /** Who enrolled it, and who changed its content last: the actors of those events. */
     submittedBy: text('submitted_by'),
     lastEditor: text('last_editor'),

@@ -22,4 +22,6 @@ export interface Store {
    * @throws `StoreBusy`, `StoreFull`, and whatever else keeps a write from being made
    */
   probe(): Promise<void>;
+  /** Where the engine keeps a log beside the data: what was erased goes out of that too, unless somebody is reading it. */
+  scrub?(): void;
 }

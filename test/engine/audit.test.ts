@@ -168,6 +168,14 @@ describe('what was answered at a moment', () => {
     expect(await at(NOW + 5350)).toMatchObject({ ...gone, decided_by: [{ type: 'authority.halted' }, { type: 'member.resumed' }] });
     expect(await at(NOW + 5500)).toMatchObject({ fetch: 'unknown', doubts: [expect.stringContaining('came back shortly before')] });
     expect(await at(d.clock)).toMatchObject(served);
+    // What is known now need not have been so then: an end that was moved since, a history that was restored since.
+    const before = d.clock;
+    for (const valid_until of [before + 50, null]) await d.admin('PATCH', member, { valid_until });
+    d.clock += 100;
+    expect(await at(before - 1)).toMatchObject({ fetch: 'unknown', list: 'unknown', doubts: [expect.stringContaining('another one until event')] });
+    expect(await at(NOW + 200)).toMatchObject(gone);
+    await d.admin('PATCH', member, { metadata: { openid_relying_party: { client_name: 'x' } } });
+    expect(await at(d.clock)).toMatchObject(served);
     expect(await at(d.clock + 1)).toMatchObject({ code: 'invalid_request' });
     expect((await d.admin('GET', `${A}/members/nobody/answered-at?time=1`)).status).toBe(404);
   });

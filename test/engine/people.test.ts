@@ -4,6 +4,7 @@ import { findApiKey } from '../../src/operations/access/api-keys.js';
 import { moveMember } from '../../src/operations/members/move-member.js';
 import { startImport } from '../../src/operations/members/import-job.js';
 import { importSlice } from '../../src/operations/members/import-members.js';
+import { newApiKey, tokenDigest } from '../../src/keys/random.js';
 import { NOW, type TestDeployment, testDeployment, testMember, whenSigning } from '../support/deployment.js';
 import { testPerson, twoDecide } from '../support/people.js';
 
@@ -185,13 +186,19 @@ it('quorum 2: nobody makes himself two: not by a role, not by a key of somebody 
   expect((await grant(ann)).status).toBe(202);
   expect((await grant(ann)).status).toBe(202);
   expect(code(await d.admin('POST', `/people/${eve}/roles`, { role: 'owner' })), 'a machine is nobody').toEqual([403, 'permission_denied']);
-  const key = { name: 'of eve', person: eve };
+  const secret = newApiKey();
+  const key = { name: 'of eve', person: eve, token_digest: await tokenDigest(secret) };
+  expect(code(await ann.as('POST', '/api-keys', { name: 'of eve', person: eve })), 'a token that ann would be shown').toEqual([400, 'invalid_request']);
   const asked = await ann.as('POST', '/api-keys', key);
   expect([asked.status, asked.json.token]).toEqual([202, undefined]);
   const { id, digest } = asked.json.approval;
   expect(code(await approvers[0].as('POST', `/approvals/${id}`, { verdict: 'approve', digest })), 'not an owner').toEqual([404, 'not_found']);
   const made = await bob.as('POST', `/approvals/${id}`, { verdict: 'approve', digest });
-  expect((await d.admin('GET', '/whoami', undefined, { token: made.json.token })).json.id).toBe(eve);
+  // Neither of the two is ever answered a token: only eve has it.
+  expect([made.status, made.json.state, made.text.includes('token'), asked.text.includes(secret.token)]).toEqual([200, 'done', false, false]);
+  expect((await d.admin('GET', '/whoami', undefined, { token: secret.token })).json.id).toBe(eve);
+  expect(code(await ann.as('POST', '/api-keys', { ...key, person: ann.id })), 'a token is of one key').toEqual([409, 'already_exists']);
+  expect((await ann.as('POST', '/api-keys', { ...key, token_digest: 'environment.x' })).status).toBe(400);
   expect((await grant(bob)).json).toMatchObject({ granted_by: ann.id, second_by: bob.id });
   const lower = (who: typeof ann) => who.as('PUT', '/authorities/main/quorum', { quorum: 1 });
   const lowering = await lower(ann);

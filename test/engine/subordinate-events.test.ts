@@ -4,6 +4,8 @@ import { fsck } from '../../src/operations/fsck.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { retellMembers } from '../../src/operations/members/retell.js';
 import { tellAsTheyAre } from '../../src/store/registration-events.js';
+import { insertRows } from '../../src/store/bulk.js';
+import { registrationEvent } from '../../src/store/schema.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 
@@ -149,6 +151,26 @@ describe('Federation Subordinate Events Endpoint 1.0 - draft 00', () => {
       ['registration', 'suspension', 'registration'],
       [[10, 'registration']],
     ]);
+  });
+
+  it('of one whose keys changed ten thousand times the newest are told, behind the registration that they belong to', async () => {
+    const d = await telling();
+    const [row] = await d.rows('SELECT authority_id FROM registration_event');
+    const many = Array.from({ length: 10_000 }, (_, n) => ({
+      authorityId: String(row?.['authority_id']),
+      entityId: RP,
+      at: NOW + 1 + n,
+      event: 'jwks_update' as const,
+      description: null,
+    }));
+    await d.deployment.store.write([insertRows(registrationEvent, many)]);
+    d.clock += 20_000;
+    await act(d, 'PATCH', at(RP), { metadata: { openid_relying_party: { client_name: 'New' } } });
+    await sign(d);
+    const { text } = await eventsOf(d);
+    const track = told(text);
+    expect([track.length, track[0], track[1], track.at(-1)]).toEqual([501, [0, 'registration'], [9502, 'jwks_update'], [20_010, 'metadata_update']]);
+    expect(text.length).toBeLessThan(60_000);
   });
 
   it('a record that was tampered with is found, and nothing is signed from it', async () => {

@@ -186,6 +186,37 @@ describe('hostile checkpoints and headers', () => {
     expect(await lies({ audit_jwks: {} })).toEqual(['checkpoint_key line 7', 'checkpoint_key line 13', 'checkpoint_key line 19', 'checkpoint_key line 25']);
     expect(await lies({ audit_jwks: { [ISSUER]: { keys: [{ kid: key.jwk.kid, kty: 'oct', k: 'AA' }] } } })).toHaveLength(4);
   });
+  it('a line written anew so that others read it otherwise: a member beside those that are proven, twice, of another name, a number in other words', async () => {
+    const lines = exportOf(rows, marks, jwksOf(key)).slice(0, -1);
+    const at = lines.findIndex((text) => JSON.parse(text).event?.seq === 7);
+    const line = lines[at] as string;
+    const anew = (edit: (text: string) => string) => told(closed([...lines.slice(0, at), edit(line), ...lines.slice(at + 1)]));
+    const entity = '"detail":{"entity_id":"https://6.example.org"';
+    expect(line).toContain(entity);
+    for (const edit of [
+      (text: string) => text.replace('"event":{', '"event":{"approved_by":["ann","bob"],'),
+      (text: string) => text.replace('"salt"', '"note":"x","salt"'),
+      (text: string) => text.replace('"seq":7', '"seq":1,"seq":7'),
+      (text: string) => text.replace(entity, `"detail":{"entity_id":"https://other.example","entity_id":"https://6.example.org"`),
+      (text: string) => text.replace(entity, `${entity},"__proto__":{"waived":[]}`),
+      (text: string) => text.replace(/"at":(\d+)/, '"at":$1.0'),
+      (text: string) => text.replace(/"at":(\d+)/, '"at":$1.00000000000000000001'),
+      (text: string) => text.replace('https://6', 'https:\\/\\/6'),
+    ]) {
+      expect(edit(line)).not.toBe(line);
+      expect(await anew(edit), edit(line).slice(0, 200)).toEqual(['ambiguous event 7']);
+    }
+    // Words of another salt and another cut between the two: the salt has its length.
+    const { private: part } = JSON.parse(line);
+    const moved = { salt: part.salt.slice(0, 62), payload: part.payload };
+    expect(await anew((text) => text.replace(JSON.stringify(part), JSON.stringify(moved)))).toContain('missing event 7');
+    expect(await told(closed([(lines[0] as string).replace('"from":1', '"from":2,"from":1'), ...lines.slice(1)]))).toEqual(['ambiguous header']);
+  });
+  it('a file that says it was made before its checkpoints; one that was asked to end before a checkpoint says so and proves nothing about it', async () => {
+    expect(await told(exportOf(rows, marks, jwksOf(key), { header: { made_at: NOW + 12 } }))).toEqual(['header line 19', 'header line 25']);
+    const short = exportOf(rows.slice(0, 10), marks.slice(0, 2), jwksOf(key), { header: { to: 10 } });
+    expect(await verified(short, { seen: seen(...marks) })).toMatchObject({ findings: [], provenTo: 10, beyond: 2 });
+  });
   it('findings without end are counted, not kept', async () => {
     const many = history(1500).map(({ row, sealed }) => ({ row: { ...row, type: 'x.y' }, sealed }));
     const { findings, findingsLeftOut } = await verified(exportOf(many, [], jwksOf(key)));

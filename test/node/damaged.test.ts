@@ -2,6 +2,7 @@ import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { GUARDS, unguarded } from '../support/guards.js';
 import { command } from '../support/node/command.js';
 import { freePort, tempFolder } from '../support/process.js';
 
@@ -14,7 +15,7 @@ async function initialized() {
   const database = join(folder, 'holdfast.db');
   const change = (sql: string) => {
     const client = new Sqlite(database);
-    client.exec(sql);
+    for (const one of unguarded(sql, () => client.prepare(GUARDS).all() as { name: string; sql: string }[])) client.exec(one);
     client.pragma('wal_checkpoint(TRUNCATE)');
     client.close();
   };

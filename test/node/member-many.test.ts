@@ -80,3 +80,41 @@ it('a member is changed by name, shown first, and fields are emptied; organizati
   expect((await cli('organization', 'change', 'Bank C', '--name', 'Bank D')).stdout).toContain('Bank D');
   expect((await cli('organization', 'change', 'Bank D', '--name', 'Bank B')).code).toBe(5);
 });
+
+it('quorum 2: many wait for another person, each by itself, and are moved by the second; a key for somebody else is made by a digest', async () => {
+  const people: { readonly id: string; readonly token: string }[] = [];
+  for (const name of ['ann', 'bob', 'cleo']) {
+    const { id } = await json('person', 'add', name);
+    await cli('person', 'grant', id, 'owner', '--of-all');
+    people.push({ id, token: (await cli('api-key', 'create', name, '--person', id)).stdout.trim() });
+  }
+  const as = (n: number, ...args: string[]) =>
+    run(args, { ...env, HOLDFAST_ADMIN_TOKEN: people[n]?.token as string, HOLDFAST_URL: `http://localhost:${env['HOLDFAST_PORT']}` });
+  expect((await as(0, 'member', 'import', put('q.ndjson', lines(200, 5, 'Bank Q')))).stderr).toContain('5 enrolled');
+  expect((await cli('authority', 'quorum', 'main', '2')).code).toBe(0);
+  const approve = (n: number) => as(n, '--json', 'member', 'approve', '--organization', 'Bank Q', '--yes=5');
+  const outcomes = async (n: number) => {
+    const { code, stdout } = await approve(n);
+    return [code, ...new Set(JSON.parse(stdout).outcomes.map(({ outcome }: { outcome: string }) => outcome))];
+  };
+  expect(await outcomes(0), 'who enrolled them').toEqual([4, 'refused']);
+  expect([await outcomes(1), await outcomes(1)], 'once more is the same').toEqual([
+    [0, 'waiting'],
+    [0, 'waiting'],
+  ]);
+  expect((await as(2, 'member', 'approve', '--organization', 'Bank Q', '--yes=5')).stderr).toMatch(/5 approved/);
+  expect((await as(1, '--json', 'member', 'activate', '--organization', 'Bank Q', '--yes=5')).code).toBe(0);
+  await as(0, 'member', 'suspend', '--organization', 'Bank Q', '--reason', 'audit', '--yes=5');
+  expect((await as(1, 'member', 'resume', 'https://m200.example', 'https://m201.example', '--yes=2')).stdout).toMatch(/waiting .*it takes one more person/);
+  // A token that only its person has seen.
+  const secret = JSON.parse((await cli('--json', 'api-key', 'secret')).stdout);
+  const { id: dora } = await json('person', 'add', 'dora');
+  const make = (n: number) => as(n, 'api-key', 'create', 'laptop', '--person', dora, '--token-digest', secret.token_digest);
+  expect((await as(0, 'api-key', 'create', 'laptop', '--person', dora)).stderr).toContain('api-key secret');
+  expect([(await make(0)).stderr, await make(1)]).toEqual([
+    expect.stringContaining('one more person'),
+    { code: 0, stdout: '', stderr: expect.stringContaining('whoever made its token has it') },
+  ]);
+  const who = await run(['--json', 'whoami'], { ...env, HOLDFAST_ADMIN_TOKEN: secret.token });
+  expect(JSON.parse(who.stdout)).toMatchObject({ id: dora });
+});

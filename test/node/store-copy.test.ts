@@ -236,7 +236,9 @@ describe('is refused', () => {
     await onServer(used, (on) => on.script("INSERT INTO event SELECT 'a', 1, 1, 't', 'k', 'i', 'a', 'k', NULL, '{}', '[]', '', 'h'"));
     for (const more of [[], ['--dry-run']])
       expect(await copyTo(folder, used, ...more)).toMatchObject({ code: 1, stderr: expect.stringMatching(/not empty \(event\)/) });
-    await onServer(used, (on) => on.script("DELETE FROM event; INSERT INTO holdfast_migration (name) VALUES ('9999_later.sql')"));
+    await onServer(used, (on) =>
+      on.script("SET session_replication_role = replica; DELETE FROM event; INSERT INTO holdfast_migration (name) VALUES ('9999_later.sql')"),
+    );
     expect(await copyTo(folder, used)).toMatchObject({ code: 1, stderr: expect.stringContaining('newer version') });
     expect(await copyFrom(used, tempFolder())).toMatchObject({ code: 1, stderr: expect.stringContaining('newer version') });
     await onServer(used, (on) => on.script("DELETE FROM holdfast_migration WHERE name > '0009'"));

@@ -8,6 +8,7 @@ import { registrationEventsOf } from '../../src/store/registration-events.js';
 import { openStore } from '../../src/store/store.node.js';
 import { migrationsBefore } from '../support/node/migrations-before.js';
 import { tempFolder } from '../support/process.js';
+import { sabotage } from '../support/whole-store.js';
 
 /** As every version before format 2 hashed an event. */
 const formerHash = (event: Readonly<Record<string, unknown>>): string =>
@@ -79,7 +80,8 @@ it('a history from before: its events verify as they were hashed, and what becam
   expect(await told('d')).toEqual(['9 registration', '90 suspension']);
   const found = await fsck({ store });
   expect(found.filter(({ code }) => /^(event|registration)/.test(code))).toEqual([]);
-  store.writer.prepare("UPDATE event SET reason = 'others' WHERE seq = 2").run();
+  expect(() => store.writer.prepare("UPDATE event SET reason = 'others' WHERE seq = 2").run()).toThrow('event: it is only ever added to');
+  sabotage(file, "UPDATE event SET reason = 'others' WHERE seq = 2");
   expect((await fsck({ store })).filter(({ code }) => /^event/.test(code))).toMatchObject([{ code: 'event_hash', where: 'event 2' }]);
   store.close();
 });

@@ -123,7 +123,7 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
         }),
       ),
     public: (path, init) => answer(Promise.resolve(publicApp.request(/^https?:/.test(path) ? path : `${ANCHOR}${path}`, init))),
-    tokenFor: async (role, authorities = null) => (await createApiKey(call, { name: role, role, authorities })).token,
+    tokenFor: async (role, authorities = null) => (await createApiKey(call, { name: role, role, authorities })).token as string,
   };
 }
 

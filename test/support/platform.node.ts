@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import { inboxOnSqlite } from '../../src/store/inbox.node.js';
 import { publishedOnSqlite } from '../../src/store/published.node.js';
 import { openStore } from '../../src/store/store.node.js';
+import { GUARDS, unguarded } from './guards.js';
 import type { TestStore } from './platform.js';
 
 export const platform: 'node' | 'workers' | 'postgres' = 'node';
@@ -37,7 +38,9 @@ export async function freshStore(now: () => number): Promise<TestStore> {
   return {
     ...own,
     another: () => opened(file, now),
-    execute: async (sql) => void store.writer.exec(sql),
+    execute: async (sql) => {
+      for (const one of unguarded(sql, () => store.writer.prepare(GUARDS).all() as { name: string; sql: string }[])) store.writer.exec(one);
+    },
     rows: async (sql) => store.reader.prepare(sql).all() as Record<string, unknown>[],
   };
 }

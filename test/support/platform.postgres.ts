@@ -21,7 +21,7 @@ let made = 0;
 /** Rows are few, so taking them away costs less than TRUNCATE, which makes new files for each table and index. */
 const EMPTIED = `SET session_replication_role = replica;
 DO $$ DECLARE made record; filled boolean; BEGIN
-  FOR made IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE NOT tgisinternal LOOP EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.of); END LOOP;
+  FOR made IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE NOT tgisinternal AND tgname !~ '_(kept|stays|stays_all)$' LOOP EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.of); END LOOP;
   FOR made IN SELECT tablename AS of FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state', 'store_beat') LOOP
     EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', made.of) INTO filled;
     IF filled THEN EXECUTE format('DELETE FROM %I', made.of); END IF;
@@ -81,7 +81,7 @@ export async function freshStore(now: () => number): Promise<TestStore> {
   return {
     ...own,
     another: opened,
-    execute: (sql) => onServer(urlOf(name), (on) => on.script(sabotage(sql))),
+    execute: (sql) => onServer(urlOf(name), (on) => on.script(`SET session_replication_role = replica; ${sabotage(sql)}`)),
     // What SQLite gives only where it is asked for.
     rows: async (sql) => objectsOf(await own.store.pool.query(numbered(sql))).map(({ rowid, ...row }) => (/\browid\b/.test(sql) ? { ...row, rowid } : row)),
   };

@@ -3,6 +3,7 @@ import { env } from 'cloudflare:workers';
 import { inboxOnD1 } from '../../src/store/inbox.workers.js';
 import { publishedOnD1 } from '../../src/store/published.workers.js';
 import { openStore } from '../../src/store/store.workers.js';
+import { GUARDS, unguarded } from './guards.js';
 import type { TestStore } from './platform.js';
 
 declare global {
@@ -88,7 +89,10 @@ export async function freshStore(now: () => number): Promise<TestStore> {
   return {
     ...opened(),
     another: opened,
-    execute: async (sql) => void (await env.DB.prepare(sql).run()),
+    execute: async (sql) => {
+      const guards = await env.DB.prepare(GUARDS).all<{ name: string; sql: string }>();
+      await env.DB.batch(unguarded(sql, () => guards.results).map((one) => env.DB.prepare(one)));
+    },
     rows: async (sql) => (await env.DB.prepare(sql).all()).results,
   };
 }

@@ -8,6 +8,7 @@ import { openInbox } from '../../src/store/inbox.node.js';
 import type { Published } from '../../src/store/published.js';
 import { askAdmin } from './admin-app.js';
 import { testMember } from './deployment.js';
+import { GUARDS, unguarded } from './guards.js';
 import { tempFolder } from './process.js';
 
 export const ISSUER = 'http://localhost:8080';
@@ -73,7 +74,8 @@ export async function served(published: Published): Promise<readonly string[]> {
 /** Write into a file behind everybody's back. */
 export function sabotage(file: string, sql: string, ...params: unknown[]): void {
   const client = new Sqlite(file);
-  client.prepare(sql).run(...params);
+  for (const one of unguarded(sql, () => client.prepare(GUARDS).all() as { name: string; sql: string }[]))
+    client.prepare(one).run(...(one === sql ? params : []));
   client.close();
 }
 export const cellOf = (file: string, sql: string): unknown => {

@@ -1,5 +1,5 @@
 import { and, count, eq, gt, isNull, ne, or } from 'drizzle-orm';
-import { newApiKey, newId, sha256 } from '../../keys/random.js';
+import { newApiKey, newId, sha256, tokenDigest } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import type { Database } from '../../store/database.js';
 import { whileOneDecides } from '../../store/guards.js';
@@ -26,52 +26,74 @@ export interface ApiKeyInput {
   readonly authorities: readonly string[] | null;
   /** Seconds since the epoch. */
   readonly expiresAt?: number | null | undefined;
+  /** Of a token that somebody has made already (`tokenDigest`): nobody is answered one. */
+  readonly tokenDigest?: string | undefined;
 }
 
 export interface NewApiKey {
   readonly row: ApiKeyRow;
-  readonly token: string;
+  /** Where it was made here; shown once. */
+  readonly token?: string | undefined;
 }
 
 /** Make an API key. Only its hash is kept: the token is shown once. @throws Refusal */
-export async function createApiKey(call: Call<NewApiKey>, input: ApiKeyInput, token = newApiKey(), seen: Seen = {}): Promise<NewApiKey> {
+export async function createApiKey(call: Call<NewApiKey>, input: ApiKeyInput, given?: NewToken, seen: Seen = {}): Promise<NewApiKey> {
   allow(call, 'administer', null);
   if (typeof input.expiresAt === 'number' && input.expiresAt <= call.now())
     throw new Refusal('invalid_request', `expires_at: ${input.expiresAt} is past; give seconds since the epoch`);
   if (input.role === 'person' && input.person === undefined)
     throw new Refusal('invalid_request', 'role: a key may what its person may only where it has one; name the person, or give a role');
-  const row = await newRow(call.now(), call.actor, input, token);
+  const made = input.tokenDigest === undefined ? (given ?? newApiKey()) : undefined;
+  const row = newRow(call.now(), call.actor, input, input.tokenDigest ?? (await tokenDigest(made as NewToken)));
   return change<NewApiKey>(call, {
     authorityId: DEPLOYMENT,
     scope: row.personId === null ? row.id : null,
     ...(row.personId !== null && { about: row.personId }),
     async decide() {
       await expectAuthorities(call.store.db, row.authorities);
-      const agreed = await keyConsent(call, row, seen);
+      await expectNewToken(call.store.db, row);
+      const agreed = await keyConsent(call, row, input.tokenDigest, seen);
       if (agreed?.held) return agreed.held;
       const { name, role, authorities, prefix, personId } = row;
       const detail = { name, role, authorities, prefix, ...(personId !== null && { person: personId }), ...agreed?.detail };
       return {
         events: [{ type: 'api_key.created', subjectKind: 'api_key', subjectId: row.id, detail }],
         statements: [...(agreed?.statements ?? []), insertRows(apiKey, [row])],
-        result: { row, token: token.token },
+        result: { row, token: made?.token },
       };
     },
   });
 }
 
+/** A token is the way in of one key. @throws Refusal already_exists */
+async function expectNewToken(db: Database, row: ApiKeyRow): Promise<void> {
+  const [known] = await db.select({ id: apiKey.id }).from(apiKey).where(eq(apiKey.sha256, row.sha256)).limit(1);
+  if (known) throw new Refusal('already_exists', 'token_digest: a key with this token was made before; make another token: holdfast api-key secret');
+}
+
 /**
- * Whoever makes a key for another person could act as that person, so where two persons decide it takes two. Their own keys
- * people make themselves.
- * @throws Refusal not_found, wrong_state
+ * Whoever knows the token of a person's key could act as that person, so where two persons decide, that person makes it, and
+ * gives away what stands for it: the two decide about that, and neither is ever answered a token. Their own keys people make
+ * themselves.
+ * @throws Refusal not_found, wrong_state, invalid_request
  */
-async function keyConsent(call: Call, { name, role, authorities, personId, expiresAt }: ApiKeyRow, { digest, note }: Seen): Promise<Consent | undefined> {
+async function keyConsent(
+  call: Call,
+  { name, role, authorities, personId, expiresAt }: ApiKeyRow,
+  token: string | undefined,
+  { digest, note }: Seen,
+): Promise<Consent | undefined> {
   if (personId === null) return undefined;
   const { state } = await findPerson(call.store.db, personId);
   if (state !== 'active') throw new Refusal('wrong_state', 'this person was ended; whoever comes back is added anew');
   if (call.actor.kind === 'person' && call.actor.id === personId) return undefined;
   const quorum = await quorumOf(call.store.db, null);
-  const content = { person: personId, name, role, authorities, expires_at: expiresAt };
+  if (quorum > 1 && token === undefined && !call.recovery)
+    throw new Refusal(
+      'invalid_request',
+      'token_digest: with quorum 2 nobody but the person may know the token; the person makes it (holdfast api-key secret) and gives you its digest: --token-digest',
+    );
+  const content = { person: personId, name, role, authorities, expires_at: expiresAt, ...(token !== undefined && { token_digest: token }) };
   const agreed = await consent(call, quorum, {
     kind: 'person_key',
     subjectId: `${personId}/${name}`,
@@ -95,17 +117,13 @@ async function expectAuthorities(db: Database, slugs: readonly string[] | null):
   if (missing.length) throw new Refusal('not_found', `there is no authority ${missing.join(', ')}; make it first, then a key for it`);
 }
 
-async function newRow(
-  now: number,
-  { id: createdBy }: Actor,
-  { name, role, person: personId, authorities, expiresAt }: ApiKeyInput,
-  token: NewToken,
-): Promise<ApiKeyRow> {
-  const digest = await sha256(token.token);
+/** @param token a `tokenDigest` */
+function newRow(now: number, { id: createdBy }: Actor, { name, role, person: personId, authorities, expiresAt }: ApiKeyInput, token: string): ApiKeyRow {
+  const [prefix = '', digest = ''] = token.split('.');
   return {
     id: newId('api'),
     name,
-    prefix: token.prefix,
+    prefix,
     sha256: digest,
     role,
     personId: personId ?? null,
@@ -128,7 +146,7 @@ export async function recoverOwner(
 ): Promise<{ readonly row: ApiKeyRow; readonly token: string }> {
   const token = newApiKey();
   const actor = SYSTEM;
-  const row = await newRow(now(), actor, { name, role: 'owner', authorities: null }, token);
+  const row = newRow(now(), actor, { name, role: 'owner', authorities: null }, await tokenDigest(token));
   return store.change({
     authorityId: DEPLOYMENT,
     scope: row.id,

@@ -1,4 +1,5 @@
-import { registrationEventsOf } from '../../store/registration-events.js';
+import { wasCheckpointed } from '../../store/checkpoints.js';
+import { decidedLast } from '../../store/registration-events.js';
 import type { JoinedEvent } from '../../store/joined-event.js';
 import { allow, type Call } from '../call.js';
 import { listEvents } from '../events/list-events.js';
@@ -54,13 +55,12 @@ export async function answeredAt(call: Call, slug: string, id: string, time: num
   const [stop] = (await listEvents(call, slug, { ...past, type: STOPS, limit: 1 })).items;
   const about = (await listEvents(call, slug, { ...past, member: member.id, limit: 100 })).items;
   const recent = (await listEvents(call, slug, { ...past, since: Math.max(0, time - SHORTLY), type: Object.keys(UNSETTLED), limit: 20 })).items;
-  const state = (await registrationEventsOf(db, authority.id, entityId)).findLast(
-    ({ iat, event }) => iat <= time && (event === 'registration' || event === 'suspension' || event === 'revocation'),
-  );
   const stopped = stop !== undefined && stop.type !== 'authority.resumed';
-  const inForce = !stopped && state?.event === 'registration';
+  const inForce = !stopped && (await decidedLast(db, authority.id, entityId, time)) === 'registration';
   const ended = member.validUntil !== null && member.validUntil <= time;
+  const later = inForce ? await doubtedLater(call, slug, { authorityId: authority.id, memberId: member.id }, time) : [];
   const doubts = [
+    ...later,
     ...new Set(inForce ? recent.map(({ type }) => UNSETTLED[type] as string) : []),
     ...(inForce && ended ? [`its membership ends at ${member.validUntil} as it stands now; what was set then is in its events`] : []),
   ];
@@ -71,7 +71,7 @@ export async function answeredAt(call: Call, slug: string, id: string, time: num
     entityId,
     at: time,
     fetch: answer,
-    list: inForce && ended ? 'unknown' : inForce ? 'served' : 'not_found',
+    list: inForce && (ended || later.length > 0) ? 'unknown' : inForce ? 'served' : 'not_found',
     resolve: inForce ? 'unknown' : 'not_found',
     statement: published,
     doubts,
@@ -79,6 +79,21 @@ export async function answeredAt(call: Call, slug: string, id: string, time: num
       (a, b) => b.seq - a.seq,
     ),
   };
+}
+
+/** What came later tells that what is known now need not have been so then. */
+async function doubtedLater(call: Call, slug: string, of: { readonly authorityId: string; readonly memberId: string }, time: number): Promise<string[]> {
+  const past = { since: time + 1, limit: 1 } as const;
+  const [restored] = (await listEvents(call, slug, { ...past, type: ['deployment.restored'] })).items;
+  const unconfirmed = restored && !(await wasCheckpointed(call.store.db, of.authorityId, time, restored.at));
+  const changes = (await listEvents(call, slug, { ...past, member: of.memberId, type: ['member.changed', 'member.enrolled'], limit: 1000 })).items;
+  const moved = changes.find(
+    ({ type, detail }) => type === 'member.enrolled' || (Array.isArray(detail['changed']) && detail['changed'].includes('validUntil')),
+  );
+  return [
+    ...(unconfirmed ? [`a restored history was confirmed at ${restored.at}: from the restore until then everything was answered by 503`] : []),
+    ...(moved ? [`the end of its membership was another one until event ${moved.seq}, at ${moved.at}`] : []),
+  ];
 }
 
 function publishedIn(events: readonly Told[], entityId: string): AnsweredAt['statement'] {

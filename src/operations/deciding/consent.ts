@@ -1,16 +1,16 @@
 import canonicalize from 'canonicalize';
 import { newId, sha256 } from '../../keys/random.js';
 import { type Decision, readHead } from '../../store/change.js';
-import { wasCutSince } from '../../store/cut-since.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { whileHoldingOne } from '../../store/guards.js';
-import { approvalsOf, closeProposal, type ProposalRow, proposalsAbout, putApproval, putProposal } from '../../store/proposals.js';
+import { approvalsOf, closeProposal, type ProposalRow, proposalsAbout, putApproval, putProposal, voidProposals } from '../../store/proposals.js';
 import type { ProposalKind } from '../../store/schema.js';
 import { rolesOf } from '../access/in-force.js';
 import { type Call, DEPLOYMENT } from '../call.js';
 import { type HeldRole, type Permission, permits } from '../permissions.js';
 import { Refusal } from '../refusal.js';
+import { cutSinceProposed } from './cut-since-proposed.js';
 import { Waiting } from './waiting.js';
 
 /** What is to be decided, by one person or by two. */
@@ -63,19 +63,19 @@ export const digestOf = (kind: ProposalKind, subjectId: string, content: Matter[
 export async function consent(call: Call, quorum: number, matter: Matter): Promise<Consent> {
   if (quorum < 2) {
     if (matter.seen !== undefined) throw new Refusal('decision_changed', 'the quorum is 1 by now, so nothing waits for a second person; just do it');
-    return { statements: [], detail: { single_operator: true }, first: null };
+    return alone(call, matter, { single_operator: true });
   }
-  if (matter.recoverable && call.recovery) return { statements: [], detail: { recovery: true }, first: null };
+  if (matter.recoverable && call.recovery) return alone(call, matter, { recovery: true });
   const me = expectPerson(call, matter);
   const { db } = call.store;
   const digest = await digestOf(matter.kind, matter.subjectId, matter.content);
   if (matter.seen !== undefined && matter.seen !== digest)
     throw new Refusal('decision_changed', 'what is decided here is not what you looked at; look at it again, earlier approvals are void');
-  const authorityId = matter.authority?.id ?? DEPLOYMENT;
-  const about = await proposalsAbout(db, { authorityId, kind: matter.kind, subjectId: matter.subjectId });
+  const { authorityId } = placeOf(matter);
+  const about = await proposalsAbout(db, placeOf(matter));
   const open = about.find((one) => one.digest === digest);
   if (!open && matter.seen !== undefined) throw new Refusal('already_decided', 'somebody decided it meanwhile');
-  if (!open || (await wasCut(call, matter, open))) return { held: await firstOf(call, matter, authorityId, digest) };
+  if (!open || (await cutSinceProposed(db, open))) return { held: await firstOf(call, matter, authorityId, digest) };
   const given = await approvalsOf(db, open.id);
   const others = given.filter(({ personId, verdict }) => personId !== me && verdict === 'approve' && !matter.barred?.has(personId));
   const held = await rolesOf(
@@ -104,9 +104,14 @@ export async function consent(call: Call, quorum: number, matter: Matter): Promi
   return { held: { events: [approvedEvent(open, matter.note)], statements: [approvalBy(call, open, matter.note)], result: new Waiting(open) } };
 }
 
-/** A cut that found nothing left to cut changes no digest, and whoever approved before did not know of it (overtaken.ts). */
-const wasCut = async ({ store: { db } }: Call, { kind, chain, subjectId }: Matter, { request }: ProposalRow): Promise<boolean> =>
-  kind === 'resume' && (await wasCutSince(db, chain, Number(request['since']), [subjectId]));
+const placeOf = ({ authority, kind, subjectId }: Matter) => ({ authorityId: authority?.id ?? DEPLOYMENT, kind, subjectId });
+
+/** One person decides it; what another one had asked for before is no approval of what comes after. */
+const alone = ({ store: { db }, now }: Call, matter: Matter, detail: Readonly<Record<string, unknown>>): Consent => ({
+  statements: [voidProposals(db, placeOf(matter), now())],
+  detail,
+  first: null,
+});
 
 const isFor = ({ role, authority }: HeldRole, { permission, authority: of }: Matter): boolean =>
   permits(role, permission) && (authority === null || authority === of?.slug);

@@ -1,6 +1,6 @@
 import { approvalsOf, closeProposal, type ProposalRow, putApproval } from '../../store/proposals.js';
 import type { KeyRole, Role } from '../../store/schema.js';
-import { createApiKey, type NewApiKey } from '../access/api-keys.js';
+import { createApiKey } from '../access/api-keys.js';
 import { resumeAuthority } from '../authorities/resume-authority.js';
 import { setQuorum } from '../authorities/set-quorum.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
@@ -17,8 +17,6 @@ import { findProposal, PERMISSION_FOR } from './proposals.js';
 
 export interface DecidedProposal {
   readonly row: ProposalRow & { readonly authority: string | null };
-  /** Of a key that was made; shown once. */
-  readonly token?: string | undefined;
 }
 
 export interface Vote {
@@ -61,6 +59,7 @@ interface KeyRequest {
   readonly role: KeyRole;
   readonly authorities: readonly string[] | null;
   readonly expires_at: number | null;
+  readonly token_digest?: string;
 }
 
 const member =
@@ -95,8 +94,8 @@ const KINDS: Readonly<Record<string, Carry>> = {
     return grantRole(call, person, { role, authority, expiresAt }, said);
   },
   person_key: (call, _, row, said) => {
-    const { expires_at: expiresAt, ...key } = asked<KeyRequest>(row);
-    return createApiKey(call, { ...key, expiresAt }, undefined, said);
+    const { expires_at: expiresAt, token_digest: tokenDigest, ...key } = asked<KeyRequest>(row);
+    return createApiKey(call, { ...key, expiresAt, tokenDigest }, undefined, said);
   },
 };
 
@@ -117,15 +116,15 @@ export async function decideProposal(call: Call<DecidedProposal>, id: string, { 
   const done = { ...row, state: 'done' as const, decidedAt: call.now() };
   const { idempotency } = call;
   // The change that is made renders its own answer; what was asked for here is answered otherwise.
-  const render = () => (row.kind === 'person_key' ? null : idempotency?.render({ row: done }));
-  const made = await carry({ ...call, ...(idempotency && { idempotency: { ...idempotency, render } }) } as Call<unknown>, row.authority ?? '', row, {
+  const render = () => idempotency?.render({ row: done });
+  await carry({ ...call, ...(idempotency && { idempotency: { ...idempotency, render } }) } as Call<unknown>, row.authority ?? '', row, {
     digest,
     note,
   });
   // Somebody else was faster, and the operation had nothing left to do.
   if (!(await approvalsOf(call.store.db, id)).some(({ personId }) => personId === call.actor.id))
     throw new Refusal('already_decided', 'somebody decided it meanwhile');
-  return { row: done, ...(row.kind === 'person_key' && { token: (made as NewApiKey).token }) };
+  return { row: done };
 }
 
 function refuse(call: Call<DecidedProposal>, row: Found, note: string | undefined): Promise<DecidedProposal> {

@@ -6,6 +6,7 @@ import { barredFor, memberContent } from '../members/decided-by.js';
 import { Refusal } from '../refusal.js';
 import { findMember, type MemberRow, publishedPolicy } from '../registry.js';
 import { digestOf } from './consent.js';
+import { cutSinceProposed } from './cut-since-proposed.js';
 
 /** What a proposal is about, as it stands now. */
 export interface Standing {
@@ -18,7 +19,8 @@ export interface Standing {
 /** @throws nothing: what cannot be read is not current */
 export async function standingOf(call: Call, row: ProposalRow): Promise<Standing> {
   try {
-    return await lookAt(call, row);
+    const found = await lookAt(call, row);
+    return { ...found, current: found.current && !(await cutSinceProposed(call.store.db, row)) };
   } catch (error) {
     if (error instanceof Refusal) return { current: false, barred: [] };
     throw error;
@@ -52,7 +54,6 @@ async function memberStanding({ store: { db } }: Call, row: ProposalRow, member:
   const { kind, content } = row;
   const now = {
     ...(await memberContent(db, member)),
-    ...(kind === 'resume' && { cut: member.cut }),
     ...(kind === 'widening' && { widens: content['widens'], request: content['request'] }),
   };
   const current = (STATES[kind] ?? []).includes(member.state) && (await digestOf(kind, row.subjectId, now)) === row.digest;

@@ -1,12 +1,13 @@
 import { and, eq } from 'drizzle-orm';
+import { type ErasedWords, eraseCopies } from '../../store/erase-copies.js';
 import { erasePart } from '../../store/erase-event.js';
-import { type JoinedEvent, joined, onPrivate, WITH_PRIVATE } from '../../store/joined-event.js';
+import { type JoinedEvent, joined, onPrivate, partOf, WITH_PRIVATE } from '../../store/joined-event.js';
 import { event, eventPrivate } from '../../store/schema.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority } from '../registry.js';
 
-async function read(call: Call, chain: string, seq: number): Promise<JoinedEvent> {
+async function read(call: Call, chain: string, seq: number): Promise<JoinedEvent & { readonly words: string | undefined }> {
   const [row] = await call.store.db
     .select(WITH_PRIVATE)
     .from(event)
@@ -14,8 +15,16 @@ async function read(call: Call, chain: string, seq: number): Promise<JoinedEvent
     .where(and(eq(event.authorityId, chain), eq(event.seq, seq)))
     .limit(1);
   if (!row) throw new Refusal('not_found', `there is no event ${seq}`);
-  return joined(row);
+  return { ...joined(row), words: partOf(row.part).reason };
 }
+
+const copiesOf = ({ subjectId, actorId, detail, words }: Awaited<ReturnType<typeof read>>, chain: string): ErasedWords => ({
+  chain,
+  subjectId,
+  actorId,
+  approval: typeof detail['approval'] === 'string' ? detail['approval'] : undefined,
+  reason: words,
+});
 
 export interface Erasure {
   readonly seq: number;
@@ -25,15 +34,15 @@ export interface Erasure {
 
 /**
  * Erase what is private of an event: what a person wrote, and names. The chain holds a commitment to it alone, so it verifies as
- * before; that it was erased, when and by whom, is an event itself. Nothing else of this deployment is touched: the reason of a
- * suspension stands with the member as well, and backups that were made before hold what they hold.
+ * before; that it was erased, when and by whom, is an event itself. Its words go wherever they were copied to. What a record
+ * itself says stays (a name is changed there), and backups that were made before hold what they hold.
  * @param slug null: the chain of the deployment
  * @throws Refusal not_found, wrong_state where there is nothing that can be erased
  */
 export async function eraseEvent(call: Call<Erasure>, slug: string | null, seq: number, reason: string): Promise<Erasure> {
   allow(call, 'administer', slug);
   const chain = slug === null ? DEPLOYMENT : (await findAuthority(call.store.db, slug)).id;
-  return change<Erasure>(call, {
+  const done = await change<Erasure>(call, {
     authorityId: chain,
     scope: null,
     about: `event ${seq}`,
@@ -47,9 +56,11 @@ export async function eraseEvent(call: Call<Erasure>, slug: string | null, seq: 
       if (row.privateCommitment === null) throw new Refusal('wrong_state', `event ${seq} has nothing that can be erased: it holds no words and no names`);
       return {
         events: [{ type: 'event.erased', subjectKind: 'event', subjectId: String(seq), reason, detail: { seq, type: row.type } }],
-        statements: [erasePart(chain, seq, call.actor.id)],
+        statements: [erasePart(chain, seq, call.actor.id), ...(await eraseCopies(call.store.db, copiesOf(row, chain), call.now()))],
         result: { seq, already: false },
       };
     },
   });
+  call.store.scrub?.();
+  return done;
 }

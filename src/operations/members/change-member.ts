@@ -9,7 +9,7 @@ import { expectMayBeActive } from './may-be-active.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
 import { bindKeys, takenAway, toldDifference } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
-import { keysLeftOut, type WithFindings } from '../judged.js';
+import { isError, keysLeftOut, type WithFindings } from '../judged.js';
 import { moveEnd } from './move-end.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
@@ -17,7 +17,7 @@ import { Refusal, refuseFindings } from '../refusal.js';
 import { expectNotOvertaken, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { sharedKeys } from './shared-keys.js';
-import { expectWaived } from './waivers.js';
+import { expectWaived, waivedOf } from './waivers.js';
 import { type Rewrite, rewriteMember } from './rewrite-member.js';
 
 export interface MemberChange extends Omit<MemberInput, 'domainControl'> {
@@ -91,11 +91,16 @@ async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ r
   return kept ? { row, first: [] } : { row: { ...row, hosted: false }, first: [db.delete(artefact).where(place)] };
 }
 
-/** Among keys that are not bound yet: what they share with others. @throws Refusal findings for the authority's own key */
-async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<void> {
+/**
+ * Among keys that are not bound yet: what they share with others.
+ * @returns codes that were waived
+ * @throws Refusal findings for the authority's own key
+ */
+async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<readonly string[]> {
   const keys = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key)));
   const found = (await sharedKeys(call.store.db, { id: authorityId }, [{ entityId, jwks: { keys } }])).get(entityId) ?? [];
   expectWaived(found, waive, 'these keys cannot be bound');
+  return found.filter(isError).map(({ code }) => code);
 }
 
 /** A person binds these keys: what to write, and the event that tells of it. */
@@ -108,10 +113,10 @@ export async function bindByPerson(
 ): ReturnType<Rewrite> {
   // A key may have been called compromised since: it is not bound again by somebody who did not know.
   expectNotOvertaken(seen.cut, before.cut);
-  await expectOwnKeys(call, before, jwks, waive);
+  const waived = await expectOwnKeys(call, before, jwks, waive);
   const { row, difference } = await bindKeys(before, jwks, { person: call.now() });
   return {
-    ...(await keepHosting(call, row)),
+    ...(await keepHosting(call, { ...row, waived: [...new Set([...waivedOf(row), ...waived])] })),
     events: [
       {
         type: 'member.keys_replaced',

@@ -1,24 +1,11 @@
-import { eq } from 'drizzle-orm';
 import type { Database } from '../../store/database.js';
-import { apiKey } from '../../store/schema.js';
+import { personBehind } from '../../store/people.js';
 import { consent, type Consent, type Matter } from '../deciding/consent.js';
 import type { Call } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, type MemberRow, publishedPolicy } from '../registry.js';
 import { contentDigest, isStale } from './vetted.js';
-
-/** A key that made a key that made a key: nobody hides further behind. */
-const DEEPEST = 8;
-
-/** The person an actor is, or whose key made this one: with it he acts himself. */
-async function personBehind(db: Database, actorId: string | null): Promise<string | undefined> {
-  let id = actorId;
-  for (let depth = 0; depth < DEEPEST && id?.startsWith('api_'); depth++) {
-    const [key] = await db.select({ createdBy: apiKey.createdBy, personId: apiKey.personId }).from(apiKey).where(eq(apiKey.id, id)).limit(1);
-    id = key?.personId ?? key?.createdBy ?? null;
-  }
-  return id?.startsWith('per_') ? id : undefined;
-}
+import { waivedOf } from './waivers.js';
 
 /** Who may not be one of the two. */
 export async function barredFor(db: Database, before: MemberRow, kind: 'application' | 'resume'): Promise<NonNullable<Matter['barred']>> {
@@ -34,6 +21,7 @@ export async function barredFor(db: Database, before: MemberRow, kind: 'applicat
 export async function memberContent(db: Database, row: MemberRow): Promise<Readonly<Record<string, unknown>>> {
   const sha256 = await contentDigest(row);
   if (sha256 === null) throw new Refusal('wrong_state', `a cell of ${row.entityId} is damaged, so nobody can decide about it (holdfast fsck)`);
+  const waived = waivedOf(row);
   return {
     entity_id: row.entityId,
     content_sha256: sha256,
@@ -42,6 +30,9 @@ export async function memberContent(db: Database, row: MemberRow): Promise<Reado
     intermediate: row.intermediate,
     kids: row.jwks.keys.map(({ kid }) => kid),
     constraints: row.constraints,
+    // Raised by each edit, cut and return: whoever approved before did not know of it, also where in the end the same stands there.
+    cut: row.cut,
+    ...(waived.length && { waived }),
   };
 }
 
@@ -62,8 +53,7 @@ export async function memberConsent(
     authority: of,
     chain: of.id,
     permission: 'approve',
-    // A cut since the first approval is something its author did not know of.
-    content: { ...(await memberContent(db, before)), ...(kind === 'resume' && { cut: before.cut }) },
+    content: await memberContent(db, before),
     barred: await barredFor(db, before, kind),
   });
 }

@@ -146,13 +146,14 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId: input.entityId, state }]);
   const organizationId = ground.organizations.idOf(input.organization) ?? before?.organizationId ?? null;
   if (state === 'active') await expectMayBeActive(call.store.db, { organizationId, entityId: input.entityId });
+  const waived = [...new Set([...keys.waived, ...found.filter(isError).map(({ code }) => code)])];
   return {
     prepared,
     before,
     holds: [...located, ...unassigned],
     findings: [...keys.findings, ...typed(input), ...found.filter(({ code }) => !keys.findings.some((one) => one.code === code))],
-    waived: [...new Set([...keys.waived, ...found.filter(isError).map(({ code }) => code)])],
-    after: { ...row, organizationId, hosted: prepared.hosted !== undefined, removedKeys: [...new Set([...row.removedKeys, ...given])] },
+    waived,
+    after: { ...row, waived, organizationId, hosted: prepared.hosted !== undefined, removedKeys: [...new Set([...row.removedKeys, ...given])] },
   };
 }
 

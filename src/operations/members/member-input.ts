@@ -111,6 +111,7 @@ export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): 
   spelling: null,
   cut: 0,
   approvedSha256: null,
+  waived: [],
   lastEditor: null,
   createdAt: now,
   updatedAt: now,

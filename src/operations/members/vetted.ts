@@ -20,6 +20,8 @@ const NOT_CONTENT = [
   'keysFollowedAt',
   'cut',
   'approvedSha256',
+  // How the content came in; two persons decide about it all the same (decided-by.ts).
+  'waived',
   'submittedBy',
   'lastEditor',
   'spelling',

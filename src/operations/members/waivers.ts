@@ -1,6 +1,7 @@
 import type { FindingCode } from '../../federation/entry.js';
 import type { Judged } from '../judged.js';
 import { Refusal, refuseFindings } from '../refusal.js';
+import type { MemberRow } from '../registry.js';
 
 /**
  * Findings an operator may accept by name at an enrolment: what the entity's metadata lacks under our policy, a key that is
@@ -34,4 +35,14 @@ export function expectWaived(findings: readonly Judged[], waive: readonly string
   }
   if (useless.length)
     throw new Refusal('invalid_request', `${list(useless.map((code) => code.slice(0, 60)))} cannot be waived; what can be: ${list(WAIVABLE)}`);
+}
+
+/** What was waived of a member; a cell that cannot be read does not pass for one that says nothing. */
+export function waivedOf({ waived }: Pick<MemberRow, 'waived'>): readonly string[] {
+  try {
+    return [...waived];
+  } catch (error) {
+    if (error instanceof SyntaxError) return ['unreadable'];
+    throw error;
+  }
 }

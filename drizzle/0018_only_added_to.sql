@@ -1,0 +1,11 @@
+ALTER TABLE `member` ADD `waived` text DEFAULT '[]' NOT NULL;--> statement-breakpoint
+CREATE TRIGGER `approval_kept` BEFORE UPDATE ON `approval` WHEN NOT (NEW.`note` IS NULL AND NEW.`proposal_id` = OLD.`proposal_id` AND NEW.`person_id` = OLD.`person_id` AND NEW.`subject_kind` = OLD.`subject_kind` AND NEW.`subject_id` = OLD.`subject_id` AND NEW.`decision_digest` = OLD.`decision_digest` AND NEW.`verdict` = OLD.`verdict` AND NEW.`at` = OLD.`at`) BEGIN SELECT RAISE(ABORT, 'approval: of it only words are erased'); END;--> statement-breakpoint
+CREATE TRIGGER `approval_stays` BEFORE DELETE ON `approval` BEGIN SELECT RAISE(ABORT, 'approval: it is only ever added to'); END;--> statement-breakpoint
+CREATE TRIGGER `checkpoint_kept` BEFORE UPDATE ON `checkpoint` BEGIN SELECT RAISE(ABORT, 'checkpoint: it is only ever added to'); END;--> statement-breakpoint
+CREATE TRIGGER `checkpoint_stays` BEFORE DELETE ON `checkpoint` BEGIN SELECT RAISE(ABORT, 'checkpoint: it is only ever added to'); END;--> statement-breakpoint
+CREATE TRIGGER `event_kept` BEFORE UPDATE ON `event` BEGIN SELECT RAISE(ABORT, 'event: it is only ever added to'); END;--> statement-breakpoint
+CREATE TRIGGER `event_stays` BEFORE DELETE ON `event` BEGIN SELECT RAISE(ABORT, 'event: it is only ever added to'); END;--> statement-breakpoint
+CREATE TRIGGER `event_private_kept` BEFORE UPDATE ON `event_private` WHEN NOT (OLD.`payload` IS NOT NULL AND NEW.`payload` IS NULL AND NEW.`salt` IS NULL AND NEW.`erased_at` IS NOT NULL AND NEW.`erased_seq` IS NOT NULL AND NEW.`authority_id` = OLD.`authority_id` AND NEW.`seq` = OLD.`seq`) BEGIN SELECT RAISE(ABORT, 'event_private: of it only words are erased'); END;--> statement-breakpoint
+CREATE TRIGGER `event_private_stays` BEFORE DELETE ON `event_private` BEGIN SELECT RAISE(ABORT, 'event_private: it is only ever added to'); END;--> statement-breakpoint
+CREATE TRIGGER `registration_event_kept` BEFORE UPDATE ON `registration_event` BEGIN SELECT RAISE(ABORT, 'registration_event: it is only ever added to'); END;--> statement-breakpoint
+CREATE TRIGGER `registration_event_stays` BEFORE DELETE ON `registration_event` BEGIN SELECT RAISE(ABORT, 'registration_event: it is only ever added to'); END;

@@ -1,0 +1,77 @@
+import { and, eq, inArray, or } from 'drizzle-orm';
+import { type Database, raw, type Statement } from './database.js';
+import { forgetStateReason } from './member-rows.js';
+import { proposal } from './schema.js';
+
+/** An event whose words are erased. */
+export interface ErasedWords {
+  readonly chain: string;
+  readonly subjectId: string;
+  readonly actorId: string;
+  /** The approval that it came out of. */
+  readonly approval: string | undefined;
+  /** In the words of a person. */
+  readonly reason: string | undefined;
+}
+
+/** Where else the reason of an event stands: with what it happened to. */
+const COPIES = [
+  ['authority', 'state_reason', 'id = ?'],
+  ['organization', 'state_reason', 'id = ?'],
+  ['trust_mark_grant', 'reason', '(id = ? OR member_id = ?)'],
+  ['trust_mark', 'reason', '(grant_id = ? OR member_id = ?)'],
+] as const;
+
+/**
+ * Take the words of an event away wherever they were copied to: the state of what it happened to, what two persons were asked
+ * and said about it, answers that are remembered for repeated requests. What stands in a record itself is changed there.
+ */
+export async function eraseCopies(db: Database, { chain, subjectId, actorId, approval: decision, reason }: ErasedWords, now: number): Promise<Statement[]> {
+  const rows = await db
+    .select()
+    .from(proposal)
+    .where(or(inArray(proposal.id, [subjectId, decision ?? subjectId]), and(eq(proposal.subjectId, subjectId), eq(proposal.authorityId, chain))));
+  const about = rows.filter(({ id, request, content }) => id === subjectId || id === decision || holds([request, content], reason));
+  return [
+    ...(reason === undefined ? [] : words(subjectId, reason)),
+    ...about.map(({ id, request, content, state }) => {
+      const found = holds([request, content], reason);
+      const set = { request: without(request, reason), content: without(content, reason) };
+      // What was to be decided is not there as it was looked at: somebody proposes it anew.
+      return db
+        .update(proposal)
+        .set({ ...set, ...(found && state === 'open' && { state: 'void', decidedAt: now }) })
+        .where(eq(proposal.id, id));
+    }),
+    ...about.map(({ id }) =>
+      id === subjectId
+        ? raw('UPDATE approval SET note = NULL WHERE proposal_id = ? AND person_id = ? AND note IS NOT NULL', id, actorId)
+        : raw('UPDATE approval SET note = NULL WHERE proposal_id = ? AND note IS NOT NULL', id),
+    ),
+  ];
+}
+
+const words = (subjectId: string, reason: string): readonly Statement[] => [
+  forgetStateReason(subjectId, reason),
+  ...COPIES.map(([table, column, found]) =>
+    raw(
+      `UPDATE ${table} SET ${column} = NULL WHERE ${found} AND instr(${column}, ?) > 0`,
+      ...(found.includes('OR') ? [subjectId, subjectId] : [subjectId]),
+      reason,
+    ),
+  ),
+  // As the answer to a repeated request is kept without the secret that it held.
+  raw('UPDATE idempotency SET response = NULL WHERE response IS NOT NULL AND instr(response, ?) > 0', JSON.stringify(reason).slice(1, -1)),
+];
+
+type Json = Readonly<Record<string, unknown>>;
+
+const holds = (value: unknown, reason: string | undefined): boolean =>
+  typeof value === 'object' && value !== null ? Object.values(value).some((one) => holds(one, reason)) : reason !== undefined && value === reason;
+
+const without = (value: Json, reason: string | undefined): Json =>
+  Object.fromEntries(
+    Object.entries(value)
+      .filter(([, one]) => reason === undefined || one !== reason)
+      .map(([name, one]) => [name, typeof one === 'object' && one !== null && !Array.isArray(one) ? without(one as Json, reason) : one]),
+  );
