@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { MAX_ROW_BYTES } from '../edge/csv.js';
 import { exportMembers } from '../operations/members/export-members.js';
 import { finishImport, startImport } from '../operations/members/import-job.js';
 import { IMPORT_SLICE, IMPORT_SLICE_BYTES, type ImportLine, importSlice } from '../operations/members/import-members.js';
@@ -20,6 +21,10 @@ const opening = z
       .default(false)
       .openapi({ description: 'Members whose line gives neither activate nor state become active; else they wait in state vetting' }),
     total: z.number().int().min(0).optional(),
+    csv_header: z.string().max(MAX_ROW_BYTES).optional().openapi({
+      description: 'The header row of the CSV that is to come: an unknown column is refused here, and no job is made',
+      example: 'entity_id,organization',
+    }),
   })
   .openapi('NewImport');
 
@@ -49,7 +54,8 @@ export function importEndpoints(app: AdminApp): void {
       status: 201,
     },
     (c) => {
-      const { dry_run: dryRun = false, activate = false, total } = validJson<z.infer<typeof opening>>(c);
+      const { dry_run: dryRun = false, activate = false, total, csv_header: header } = validJson<z.infer<typeof opening>>(c);
+      if (header !== undefined) csvLines(header);
       return write(c, 201, presentJob, (call) => startImport(call, param(c, 'slug'), { dryRun, activate, total }));
     },
   );

@@ -72,7 +72,10 @@ const hostBody = z
   .strictObject({ entity_configuration: z.string().min(1).max(262_144), domain_control: shownBy.optional(), waive: z.array(z.string()).max(50).optional() })
   .openapi('HostedConfiguration');
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
-const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
+const asOf = z.number().int().min(0).openapi({
+  description: 'the number of the last event when you looked: refused with 412 when the member was cut since then, also where nothing was left to cut',
+});
+const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional(), as_of: asOf.optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
 const cutReason = z.strictObject({ reason, public_reason: publicReason, v: z.number().int().optional() }).openapi('Cut');
 const statementSchema = z
@@ -201,7 +204,13 @@ export function memberEndpoints(app: AdminApp): void {
           c,
           200,
           ({ member, already }: Moved) => ({ ...presentMember(member), ...(already && { already: true }) }),
-          (call) => moveMember(call, param(c, 'slug'), param(c, 'id'), name, { reason: body.reason, publicReason: body.public_reason, version: body.v }),
+          (call) =>
+            moveMember(call, param(c, 'slug'), param(c, 'id'), name, {
+              reason: body.reason,
+              publicReason: body.public_reason,
+              version: body.v,
+              asOf: body.as_of,
+            }),
         );
       },
     );

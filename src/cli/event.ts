@@ -3,6 +3,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { duration } from './kinds.js';
 import { readDuration, readTime } from '../federation/written-time.js';
 import { CliError, type Client } from './client.js';
+import { EXIT } from './exit-codes.js';
 import { lines, out, printLine, table, talk, when } from './output.js';
 import { collect, confirm, globals, type Page, path, show } from './shell.js';
 
@@ -13,6 +14,7 @@ interface Party {
 }
 export interface EventView {
   readonly seq: number;
+  readonly hash: string;
   readonly at: number;
   readonly type: string;
   readonly subject: Party;
@@ -130,13 +132,19 @@ export function eventCommands(program: Command): void {
       if (interval > 3600) throw new CliError(2, '--interval is at most 1h');
       const stop = new AbortController();
       const end = () => stop.abort();
-      process.once('SIGINT', end).once('SIGTERM', end);
+      // While somebody reads slowly, the process stands in a write and would hear no signal: then it ends as any program does.
+      const hear = () => process.once('SIGINT', end).once('SIGTERM', end);
+      const hearNothing = () => process.off('SIGINT', end).off('SIGTERM', end);
+      hear();
       try {
-        for await (const one of follow(client, chainOf(authority, options), queryOf(options), { last, interval, signal: stop.signal }))
+        for await (const one of follow(client, chainOf(authority, options), queryOf(options), { last, interval, signal: stop.signal })) {
+          hearNothing();
           if (json) printLine(one);
           else out(line(one));
+          hear();
+        }
       } finally {
-        process.off('SIGINT', end).off('SIGTERM', end);
+        hearNothing();
       }
     });
 }
@@ -161,17 +169,26 @@ async function* follow(client: Client, chain: string, filter: URLSearchParams, {
   const ask = (more: Record<string, string>) => client.get<Page<EventView>>(`${chain}?${new URLSearchParams([...filter, ...Object.entries(more)])}`);
   // Where the chain ends, whatever is asked of it.
   const [head] = (await client.get<Page<EventView>>(`${chain}?order=newest&limit=1`)).items;
-  let seen = head?.seq ?? 0;
-  const first = await ask({ order: 'newest', limit: String(Math.max(1, last)), cursor: String(seen + 1) });
+  let seen = { seq: head?.seq ?? 0, hash: head?.hash };
+  /** A chain that lacks what was seen is another one: of another server in this place, or of a backup that was restored. */
+  const expectSame = async () => {
+    if (seen.seq === 0) return;
+    const [there] = (await client.get<Page<EventView>>(`${chain}?limit=1&cursor=${seen.seq - 1}`)).items;
+    if (there?.seq === seen.seq && there.hash === seen.hash) return;
+    const what = `${client.url} has another event chain than before: event ${seen.seq} is not there, or is another`;
+    throw new CliError(EXIT.findings, `${what}. Is it another server, or was a backup restored (holdfast restore status)? Begin again to see this one`);
+  };
+  const first = await ask({ order: 'newest', limit: String(Math.max(1, last)), cursor: String(seen.seq + 1) });
   if (last) yield* [...first.items].reverse();
   let away = false;
   while (!signal.aborted) {
     try {
+      await expectSame();
       for (let more = true; more; ) {
-        const page = await ask({ limit: '1000', cursor: String(seen) });
+        const page = await ask({ limit: '1000', cursor: String(seen.seq) });
         for (const one of page.items) {
           if (signal.aborted) return;
-          seen = one.seq;
+          seen = one;
           yield one;
         }
         more = page.next_cursor !== null;

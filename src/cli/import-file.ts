@@ -173,16 +173,17 @@ async function* csvRows(name: string, text: AsyncIterable<string>, start: string
   }
 }
 
-/** What a file holds, read to its end. @throws CliError */
-export async function countLines(file: ImportFile): Promise<{ readonly lines: number; readonly members: number }> {
-  let [lines, members, header] = [0, 0, 0];
-  for await (const { line, blank } of file.lines()) {
+/** What a file holds, read to its end; of CSV its header too. @throws CliError */
+export async function countLines(file: ImportFile): Promise<{ readonly lines: number; readonly members: number; readonly header: string | undefined }> {
+  let [lines, members] = [0, 0];
+  let header: string | undefined;
+  for await (const { line, text, blank } of file.lines()) {
     if (blank) continue;
     lines = line;
-    if (file.format === 'csv' && header === 0) header = line;
+    if (file.format === 'csv' && header === undefined) header = text;
     else members++;
   }
-  return { lines, members };
+  return { lines, members, header };
 }
 
 /** Lines as requests carry them, up to the last one that holds something. A piece of a CSV file has the header before it. */

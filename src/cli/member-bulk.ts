@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { CliError, Waits } from './client.js';
 import { base, type MemberView } from './member-view.js';
 import { out, progress, progressEnds, table, talk } from './output.js';
-import { confirm, globals, type Globals, type Page, show } from './shell.js';
+import { confirm, globals, type Globals, type Page, path, show } from './shell.js';
+import { interruptible } from './waiting.js';
 
 /** Which members a verb is for. */
 export interface Filter {
@@ -25,12 +26,22 @@ interface Verb {
   readonly about: string;
   /** The states it leads from. */
   readonly from: string;
+  /** What it gives: `content`, which is the one that was found; `back`, which no cut that came after is undone by. */
+  readonly gives: 'content' | 'back' | undefined;
   readonly body: object;
 }
 interface Outcome {
   readonly entity_id: string;
   readonly outcome: string;
   readonly detail: string;
+  /** What a second person approves. */
+  readonly approval?: string;
+}
+interface Target {
+  readonly id: string;
+  readonly entityId: string;
+  /** The version that was found. */
+  readonly v?: number;
 }
 
 const SAMPLE = 5;
@@ -53,12 +64,19 @@ async function found({ client, authority }: Globals, filter: Filter, from: strin
 /** Whatever is wrong with all of them ends it; what is wrong with one is that one's outcome. */
 const ONE_OF_THEM = ['wrong_state', 'findings', 'version_conflict', 'not_found', 'already_exists', 'invalid_request', 'self_approval', 'editor_cannot_approve'];
 
-async function moveOne({ client, authority }: Globals, { name, body }: Verb, id: string, entityId: string): Promise<Outcome> {
+/** Where the event chain stood before members were looked for. */
+async function headOf({ client, authority }: Globals): Promise<number> {
+  const [last] = (await client.get<Page<{ readonly seq: number }>>(`${path('authorities', authority, 'events')}?order=newest&limit=1`)).items;
+  return last?.seq ?? 0;
+}
+
+async function moveOne({ client, authority }: Globals, { name, gives, body }: Verb, { id, entityId, v }: Target, asOf: number | undefined): Promise<Outcome> {
+  const known = { ...(asOf !== undefined && { as_of: asOf }), ...(gives === 'content' && v !== undefined && { v }) };
   try {
-    const one = await client.send<MemberView>('POST', base(authority, id, name), body, { 'idempotency-key': randomUUID() });
+    const one = await client.send<MemberView>('POST', base(authority, id, name), { ...body, ...known }, { 'idempotency-key': randomUUID() });
     return { entity_id: one.entity_id, outcome: one.already ? `already_${one.state}` : one.state, detail: '' };
   } catch (error) {
-    if (error instanceof Waits) return { entity_id: entityId, outcome: 'waiting', detail: error.message };
+    if (error instanceof Waits) return { entity_id: entityId, outcome: 'waiting', detail: error.message, approval: error.answer.approval.id };
     if (!(error instanceof CliError) || !(ONE_OF_THEM.includes(error.code) || error.findings.length)) throw error;
     return { entity_id: entityId, outcome: 'refused', detail: error.message };
   }
@@ -68,9 +86,10 @@ async function moveOne({ client, authority }: Globals, { name, body }: Verb, id:
 export async function moveMany(verb: Verb, ids: readonly string[], filter: Filter, yes: string | undefined, command: Command): Promise<void> {
   const known = globals(command);
   if (ids.length && isFilter(filter)) throw new CliError(2, 'name members, or say which by --state, --organization, --query and --type; not both');
-  const targets = ids.length
+  const asOf = verb.gives && (await headOf(known));
+  const targets: readonly Target[] = ids.length
     ? [...new Set(ids)].map((id) => ({ id, entityId: id }))
-    : (await found(known, filter, verb.from)).map(({ id, entity_id: entityId }) => ({ id, entityId }));
+    : (await found(known, filter, verb.from)).map(({ id, entity_id: entityId, v }) => ({ id, entityId, v }));
   const count = targets.length;
   if (count === 0) return show(known.json, { outcomes: [] }, () => talk('No members match; nothing was changed.'));
   const sample = targets.slice(0, SAMPLE).map(({ entityId }) => entityId);
@@ -80,16 +99,17 @@ export async function moveMany(verb: Verb, ids: readonly string[], filter: Filte
   let next = 0;
   const work = async () => {
     for (let one = targets[next++]; one; one = targets[next++]) {
-      outcomes.push(await moveOne(known, verb, one.id, one.entityId));
+      outcomes.push(await moveOne(known, verb, one, asOf));
       progress(`${outcomes.length} of ${count}`);
     }
   };
+  const stopped = () => `Stopped after ${outcomes.length} of ${count}. Run it again: those that were moved are not moved twice.`;
   try {
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, work));
+    await interruptible(stopped, () => Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, work)));
   } catch (error) {
     next = count;
     progressEnds();
-    talk(`Stopped after ${outcomes.length} of ${count}. Run it again: those that were moved are not moved twice.`);
+    talk(stopped());
     throw error;
   }
   progressEnds();

@@ -39,7 +39,7 @@ async function importMembers(name: string, options: ImportOptions, command: Comm
   try {
     if (options.job !== undefined && (options.activate || options.dryRun))
       throw new CliError(2, '--activate and --dry-run are said when an import begins; with --job it goes on as it began');
-    const { lines, members } = await countLines(file);
+    const { lines, members, header } = await countLines(file);
     if (members === 0) throw new CliError(2, `${name} is empty: ${lines ? 'below its header there is no member' : 'there is nothing in it'}`);
     job =
       options.job === undefined
@@ -47,6 +47,7 @@ async function importMembers(name: string, options: ImportOptions, command: Comm
             dry_run: options.dryRun === true,
             activate: options.activate === true,
             total: lines,
+            ...(header !== undefined && { csv_header: header }),
           })
         : await client.get<ImportJob>(path(...root, 'jobs', options.job));
     talk(`Import ${job.id}${job.params.dry_run ? ' (dry run: nothing is changed)' : ''}; if it is interrupted, go on with --job ${job.id}`);

@@ -21,6 +21,9 @@ const VERBS: readonly (readonly [name: string, about: string, from: string, reas
 /** Verbs that anyone may be told the reason of. */
 const CUTS = new Set(['suspend', 'revoke']);
 
+/** Of verbs that widen: see `Verb.gives`. */
+const GIVES: Readonly<Record<string, 'content' | 'back'>> = { approve: 'content', activate: 'back', resume: 'back' };
+
 interface MoveOptions extends Filter {
   readonly reason?: string;
   readonly publicReason?: string;
@@ -56,7 +59,7 @@ export function moveCommands(member: Command): void {
         if (id === undefined && !isFilter(filter)) throw new CliError(2, `which member? Name it, or say which: npx holdfast member ${name} --state ${from}`);
         if (id === undefined || ids.length > 1 || isFilter(filter)) {
           if (seen !== undefined) throw new CliError(2, '--seen is about one member');
-          return moveMany({ name, about, from, body }, ids, filter, yes, command);
+          return moveMany({ name, about, from, gives: GIVES[name], body }, ids, filter, yes, command);
         }
         const { client, authority, json } = globals(command);
         if (destructive) await confirm(id, yes, `This will ${about}: ${id}`);

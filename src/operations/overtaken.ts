@@ -8,7 +8,11 @@ export interface AskedAt {
   readonly seq: number;
 }
 
-export const askedAt = async (db: Database, authorityId: string): Promise<AskedAt> => ({ authorityId, seq: (await readHead(db, authorityId)).seq });
+/** @param asOf the last event that the caller knew of, where he looked before he asked */
+export const askedAt = async (db: Database, authorityId: string, asOf = Number.MAX_SAFE_INTEGER): Promise<AskedAt> => ({
+  authorityId,
+  seq: Math.min(asOf, (await readHead(db, authorityId)).seq),
+});
 
 /**
  * Whoever gives back decided on what stood there when the request came in. A cut since then, in whatever process, was not

@@ -43,23 +43,28 @@ const FIRST_START_MS = 60_000;
 export async function oneAtATime<T>(database: string, work: (alone: boolean) => Promise<T>): Promise<T> {
   const client = new Sqlite(lockFile(database));
   try {
-    client.pragma('busy_timeout = 0');
-    const until = performance.now() + FIRST_START_MS;
-    for (;;) {
-      try {
-        const alone = nobodyElse(client);
-        // A reserved lock: one process has it, whoever reads is not in its way.
-        client.exec('BEGIN IMMEDIATE');
-        return await work(alone);
-      } catch (error) {
-        if (!isBusy(error)) throw error;
-        if (performance.now() > until)
-          throw new Error(`another process has been starting on ${database} for ${FIRST_START_MS / 1000} s, or restores it; try again when that is done`);
-        await new Promise((done) => setTimeout(done, 50));
-      }
-    }
+    return await work(await itsTurn(client, database));
   } finally {
     client.close();
+  }
+}
+
+/** @returns whether no other process had the database open */
+async function itsTurn(client: Sqlite.Database, database: string): Promise<boolean> {
+  client.pragma('busy_timeout = 0');
+  const until = performance.now() + FIRST_START_MS;
+  for (;;) {
+    try {
+      const alone = nobodyElse(client);
+      // A reserved lock: one process has it, whoever reads is not in its way.
+      client.exec('BEGIN IMMEDIATE');
+      return alone;
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      if (performance.now() > until)
+        throw new Error(`another process has been starting on ${database} for ${FIRST_START_MS / 1000} s, or restores it; try again when that is done`);
+      await new Promise((done) => setTimeout(done, 50));
+    }
   }
 }
 

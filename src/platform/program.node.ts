@@ -68,19 +68,26 @@ async function serve(options: { readonly publicOnly?: boolean; readonly entityId
   const config = configOf(command);
   expectStartable(config, { publicOnly: options.publicOnly === true });
   for (const stray of strayVariables(process.env)) talk(`warning: ${stray}`);
-  const { stop, said } = options.publicOnly ? await publicOnly(config) : await everything(config, options.entityId);
+  // Heard from the beginning: as the first process of a container it would not be ended by a signal that nobody hears.
+  let stop: (() => Promise<void>) | undefined;
   let stopping = false;
   const end = () => {
     if (stopping) process.exit(1); // asked twice
     stopping = true;
-    talk('stopping; requests in flight have ten seconds');
+    talk(stop ? 'stopping; requests in flight have ten seconds' : 'stopped while it was starting');
+    if (!stop) process.exit(0);
     stop().then(
       () => process.exit(0),
       () => process.exit(1),
     );
   };
   process.on('SIGTERM', end).on('SIGINT', end);
-  out(multiline(said)); // whoever waits for this may send a signal next
+  const started = await (options.publicOnly ? publicOnly(config) : everything(config, options.entityId)).catch((error: unknown) => {
+    process.off('SIGTERM', end).off('SIGINT', end);
+    throw error;
+  });
+  stop = started.stop;
+  out(multiline(started.said)); // whoever waits for this may send a signal next
 }
 
 async function everything(config: Config, entityId: string | undefined) {

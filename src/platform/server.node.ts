@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createSocket } from 'node:net';
 import { serve } from '@hono/node-server';
+import { ConfigError } from './config.js';
 
 /** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -26,6 +27,21 @@ export interface ListenOptions {
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
 }
 
+const SERVICE = { host: 'HOLDFAST_HOST', port: 'HOLDFAST_PORT' };
+const METRICS = { host: 'HOLDFAST_METRICS_HOST', port: 'HOLDFAST_METRICS_PORT' };
+
+/** Why nothing can listen there, with the setting that says otherwise. */
+function whyNot(error: NodeJS.ErrnoException, host: string, port: number, variables: typeof SERVICE): Error {
+  if (error.code === 'EADDRINUSE') return new Error(`port ${port} on ${host} is taken; choose another with ${variables.port}`);
+  if (error.code === 'EACCES')
+    return new Error(`this user may not listen on port ${port}; choose one above 1023 with ${variables.port}, and put a proxy in front`);
+  if (['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'].includes(error.code ?? ''))
+    return new ConfigError(
+      `${variables.host}: ${host} is no address of this machine (${error.code}); 127.0.0.1 is this machine alone, 0.0.0.0 all its addresses`,
+    );
+  return error;
+}
+
 /** @throws Error when the port is taken or a TLS file cannot be read */
 export function listen(fetch: (request: Request) => Response | Promise<Response>, { host, port, tls }: ListenOptions): Promise<Listening> {
   const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES };
@@ -39,9 +55,7 @@ export function listen(fetch: (request: Request) => Response | Promise<Response>
     ) as Server;
     server.maxConnections = MAX_CONNECTIONS;
     server.prependListener('request', closeWhenEarly);
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} on ${host} is taken; choose another with HOLDFAST_PORT`) : error),
-    );
+    server.once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, SERVICE)));
   });
 }
 
@@ -72,9 +86,7 @@ function pemOf(variable: string, file: string): Buffer {
 /** @throws Error when the port of the metrics is taken: they listen last, when everything else is there */
 export function expectFree(host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const probe = createSocket().once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} on ${host} is taken; choose another with HOLDFAST_METRICS_PORT`) : error),
-    );
+    const probe = createSocket().once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, METRICS)));
     probe.listen(port, host, () => probe.close(() => resolve()));
   });
 }

@@ -15,6 +15,7 @@ import { NEWER, schemaAge } from './schema-age.node.js';
 import { DORMANT, saidOf, StoreDormant } from './dormant.js';
 import type { Store } from './store.js';
 import { TROUBLES } from './trouble.js';
+import { whyUnopened } from './unopened.node.js';
 
 export interface NodeStore extends Store {
   /** Read-only: `query_only` is on. Its `data_version` moves with every commit, our own included. */
@@ -49,6 +50,37 @@ function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
 }
 
 /**
+ * Both connections, the schema brought up to this version.
+ * @throws Error that names the file, and what to do
+ */
+function openBoth(file: string, migrations: string): { readonly writer: Sqlite.Database; readonly reader: Sqlite.Database } {
+  const isNew = !existsSync(file);
+  let writer: Sqlite.Database | undefined;
+  try {
+    writer = open(file);
+    writer.pragma(`busy_timeout = ${OPENING_TIMEOUT_MS}`);
+    // It holds members and the hashes of tokens; its log takes the same mode.
+    if (isNew) chmodSync(file, 0o600);
+    const age = schemaAge(writer, migrations);
+    if (age === 'newer') throw new Error(NEWER);
+    if (age !== 'empty') expectInForce(writer);
+    writer.pragma('journal_mode = WAL');
+    writer.pragma('synchronous = FULL');
+    // What was erased, or stood in a row before, is overwritten where that costs no writing more.
+    writer.pragma('secure_delete = FAST');
+    writer.pragma('wal_autocheckpoint = 4000'); // 16 MB: bulk writes checkpoint less often
+    migrate(drizzle(writer, { schema }), { migrationsFolder: migrations });
+    writer.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    const reader = open(file);
+    reader.pragma('query_only = ON');
+    return { writer, reader };
+  } catch (error) {
+    writer?.close();
+    throw whyUnopened(file, error);
+  }
+}
+
+/**
  * Open (and create or migrate) the database file. A commit is on disk when it is acknowledged: WAL with FULL.
  * @param now seconds since the epoch, for the time of events
  * @param reserve what is given up for cuts when the disk is full
@@ -56,28 +88,7 @@ function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
  * @throws StoreDormant when another store is in force instead
  */
 export function openStore(file: string, now: () => number, { migrations = MIGRATIONS, reserve = noReserve } = {}): NodeStore {
-  const isNew = !existsSync(file);
-  const writer = open(file);
-  writer.pragma(`busy_timeout = ${OPENING_TIMEOUT_MS}`);
-  // It holds members and the hashes of tokens; its log takes the same mode.
-  if (isNew) chmodSync(file, 0o600);
-  try {
-    const age = schemaAge(writer, migrations);
-    if (age === 'newer') throw new Error(NEWER);
-    if (age !== 'empty') expectInForce(writer);
-  } catch (error) {
-    writer.close();
-    throw error;
-  }
-  writer.pragma('journal_mode = WAL');
-  writer.pragma('synchronous = FULL');
-  // What was erased, or stood in a row before, is overwritten where that costs no writing more.
-  writer.pragma('secure_delete = FAST');
-  writer.pragma('wal_autocheckpoint = 4000'); // 16 MB: bulk writes checkpoint less often
-  migrate(drizzle(writer, { schema }), { migrationsFolder: migrations });
-  writer.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  const reader = open(file);
-  reader.pragma('query_only = ON');
+  const { writer, reader } = openBoth(file, migrations);
   // The only cast: a synchronous query awaited is the same value, so the async type is true of it.
   const db = drizzle(reader, { schema }) as unknown as Database;
 

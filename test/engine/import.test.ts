@@ -102,6 +102,9 @@ describe('bulk import', () => {
     expect((await send(d, job, more, 'text/csv', '?first_line=4')).json).toMatchObject({ done: 4, refused: 1 });
     expect((await send(d, job, 'entity_id,passwd\nx,y', 'text/csv')).json.detail).toContain('unknown column');
     expect((await send(d, job, 'entity_id\n"x', 'text/csv')).status).toBe(400);
+    const opened = await d.admin('POST', '/authorities/main/imports', { dry_run: true, csv_header: 'entity_id;passwd' });
+    expect([opened.status, opened.json.detail]).toEqual([400, expect.stringContaining('unknown column "passwd"')]);
+    expect((await d.admin('GET', '/authorities/main/jobs')).json.items).toHaveLength(1);
     expect((await send(d, job, '{}', 'application/json')).status).toBe(415);
   });
 

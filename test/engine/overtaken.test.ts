@@ -3,6 +3,7 @@ import { haltAuthority } from '../../src/operations/authorities/halt-authority.j
 import { resumeAuthority } from '../../src/operations/authorities/resume-authority.js';
 import type { Call } from '../../src/operations/call.js';
 import { haltMarkType } from '../../src/operations/marks/mark-types.js';
+import { enrollMember } from '../../src/operations/members/enroll-member.js';
 import { haltOrganization } from '../../src/operations/organizations/halt-organization.js';
 import { resumeOrganization } from '../../src/operations/organizations/resume-organization.js';
 import { pinAnchor, unpinAnchor } from '../../src/operations/resolving/anchors.js';
@@ -93,4 +94,20 @@ it.each(Object.entries(PAIRS))('what waits to give %s back is refused when a cut
   await cut.done;
   expect(await back.done).toBe('version_conflict');
   expect(await d.rows(pair.trusted)).toEqual([]);
+});
+
+it('who looked before a cut and asks after it is refused, also where that cut found nothing left to cut', async () => {
+  const d = await testDeployment();
+  const member = await testMember(OTHER);
+  await enrollMember(d.call, 'main', { entityId: OTHER, jwks: member.jwks, activate: true });
+  const at = `/authorities/main/members/${encodeURIComponent(OTHER)}`;
+  await d.admin('POST', `${at}/suspend`, { reason: 'audit' });
+  const head = async () => (await d.admin('GET', '/authorities/main/events?order=newest&limit=1')).json.items[0].seq;
+  const looked = await head();
+  await d.admin('POST', `${at}/suspend`, { reason: 'fraud' });
+  expect(await d.admin('POST', `${at}/resume`, { as_of: looked })).toMatchObject({ status: 412, json: { code: 'version_conflict' } });
+  expect((await d.admin('POST', `${at}/resume`, { as_of: -1 })).status).toBe(400);
+  // Whoever claims to know of events that are not there yet is as any other.
+  const ahead = (await head()) + 1000;
+  expect((await d.admin('POST', `${at}/resume`, { as_of: ahead })).json.state).toBe('active');
 });

@@ -124,6 +124,7 @@ it('event tail shows the last events and then each as it happens, one a line, wh
   await look();
   away.it = false;
   await look();
+  expect(process.listenerCount('SIGTERM')).toBeGreaterThan(0);
   process.emit('SIGINT');
   const { code, stdout, stderr } = await ended;
   expect(code).toBe(0);
@@ -135,4 +136,14 @@ it('event tail shows the last events and then each as it happens, one a line, wh
   expect(events[0]?.type).toBe('authority.created');
   expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['member.enrolled', 'member.suspended']));
   expect(stderr).toMatch(/does not answer[\s\S]*Waiting for it; nothing is missed\.\nIt answers again\.\n$/);
+});
+
+it('event tail ends when the chain is another one: another server answers, or a backup was restored', async () => {
+  const d = await testDeployment();
+  for (const name of ['A', 'B']) await d.admin('POST', `${A}/organizations`, { legal_name: name });
+  const ended = cliOn(d)('event', 'tail', '--last', '0', '--interval', '1');
+  await new Promise((done) => setTimeout(done, 300));
+  await d.call.store.write([{ toSQL: () => ({ sql: 'UPDATE event SET hash = ? WHERE seq = 3', params: ['another'] }) }]);
+  await d.admin('POST', `${A}/organizations`, { legal_name: 'C' });
+  expect(await ended).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('has another event chain than before: event 3') });
 });

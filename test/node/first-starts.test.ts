@@ -1,11 +1,15 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { decodeJwt } from 'jose';
 import { expect, it, onTestFinished } from 'vitest';
+import { lockFile, oneAtATime } from '../../src/platform/data-lock.node.js';
+import { whyUnopened } from '../../src/store/unopened.node.js';
 import { command } from '../support/node/command.js';
-import { admin, freePort, startProcess, tempFolder } from '../support/process.js';
+import { admin, freePort, MAIN, startProcess, tempFolder } from '../support/process.js';
 
 it('first starts at the same moment on a fresh folder make one owner and one authority, and every one of them answers', async () => {
   const folder = tempFolder();
@@ -73,4 +77,53 @@ it('the first authority calls itself what it is told, or after its host, and not
     expect(decodeJwt(configuration)['metadata']).toMatchObject({ federation_entity: { organization_name: name } });
     await server.kill('SIGTERM');
   }
+});
+
+it('while it starts it is alive and not ready, each plane says so in its own words, and a signal ends it', async () => {
+  const folder = tempFolder();
+  const port = await freePort();
+  // Another start on the folder is under way.
+  const other = new Sqlite(lockFile(join(folder, 'holdfast.db')));
+  other.exec('BEGIN IMMEDIATE');
+  const env = { PATH: process.env['PATH'] ?? '', HOLDFAST_PORT: String(port), HOLDFAST_DATA: folder, HOLDFAST_LOG: 'error' };
+  const child = spawn(process.execPath, [MAIN, 'serve'], { env });
+  onTestFinished(() => void (child.exitCode === null && child.kill('SIGKILL')));
+  const url = `http://localhost:${port}`;
+  await expect
+    .poll(
+      () =>
+        fetch(`${url}/healthz`).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      { timeout: 20_000 },
+    )
+    .toBe(200);
+  expect(await (await fetch(`${url}/readyz`)).json()).toEqual({ status: 'not ready', checks: {} });
+  const stranger = await fetch(`${url}/.well-known/openid-federation`);
+  expect([stranger.status, stranger.headers.get('retry-after'), stranger.headers.get('access-control-allow-origin')]).toEqual([503, '5', '*']);
+  expect(await stranger.json()).toMatchObject({ error: 'temporarily_unavailable' });
+  const asked = await command(['whoami'], { HOLDFAST_URL: url, HOLDFAST_ADMIN_TOKEN: 'hf_any' });
+  expect(asked).toMatchObject({ code: 3, stderr: expect.stringContaining('it is starting') });
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+  other.close();
+  expect(existsSync(join(folder, 'holdfast.db'))).toBe(false);
+});
+
+it('a database that another program holds or that is none is named, with what to do', async () => {
+  const folder = tempFolder();
+  const file = join(folder, 'holdfast.db');
+  const busy = Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' });
+  // The lock of starts is had by then, and is not asked for again.
+  await expect(oneAtATime(file, () => Promise.reject(busy))).rejects.toBe(busy);
+  writeFileSync(file, 'a text, and a long one, that is no database at all');
+  const env = { HOLDFAST_DATA: folder, HOLDFAST_DISCOVERY: 'off' };
+  expect((await command(['init'], env)).stderr).toMatch(/holdfast\.db is no database, or a damaged one: see what holdfast fsck says/);
+  rmSync(file);
+  mkdirSync(file);
+  expect((await command(['init'], env)).stderr).toMatch(/holdfast\.db cannot be opened: is it a folder/);
+  expect(whyUnopened(file, busy)).toMatchObject({ message: expect.stringMatching(/another process holds .*holdfast\.db/) });
+  const elsewhere = await command(['serve'], { HOLDFAST_DATA: join(folder, 'other'), HOLDFAST_HOST: '192.0.2.1' });
+  expect(elsewhere).toMatchObject({ code: 2, stderr: expect.stringContaining('HOLDFAST_HOST: 192.0.2.1 is no address of this machine') });
 });

@@ -102,6 +102,7 @@ describe('member import takes what spreadsheets write', () => {
     expect(answer.code === 0).toBe(false);
     expect(answer.stderr).toMatch(says);
     expect(answer.stderr).not.toContain('enrolled');
+    expect(answer.stderr).not.toMatch(/^Import job_/);
   });
 
   it('standard input is read in either form, said or seen', () => {

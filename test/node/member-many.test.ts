@@ -1,13 +1,19 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { testKey } from '../support/keys.js';
 import { command as run } from '../support/node/command.js';
-import { shared, startProcess, tempFolder } from '../support/process.js';
+import { admin, MAIN, type Server, shared, startProcess, tempFolder } from '../support/process.js';
 
 const { later, end } = shared();
 let folder: string;
 let env: Record<string, string>;
+let server: Server;
 let jwks: object;
 const cli = (...args: string[]) => run(args, env);
 const json = async (...args: string[]) => JSON.parse((await cli('--json', ...args)).stdout);
@@ -20,7 +26,7 @@ const lines = (from: number, n: number, organization: string) =>
 
 beforeAll(async () => {
   folder = tempFolder(later);
-  const server = await startProcess(folder, { later });
+  server = await startProcess(folder, { later });
   env = { HOLDFAST_DATA: folder, HOLDFAST_PORT: server.env['HOLDFAST_PORT'] ?? '' };
   jwks = { keys: [(await testKey()).jwk] };
 });
@@ -49,8 +55,11 @@ it('--activate publishes at once; an import that is cancelled takes no more', as
   const dry = await json('member', 'import', file, '--dry-run');
   expect((await cli('job', 'list')).stdout).toContain('import (dry run)');
   expect((await cli('job', 'cancel', dry.job.id)).stderr).toContain('done already');
-  const broken = await cli('member', 'import', put('c.csv', 'entity_id,what\nx,y\n'));
-  const id = /Import (\S+?)[; ]/.exec(broken.stderr)?.[1] ?? '';
+  const before = (await json('job', 'list')).items.length;
+  expect((await cli('member', 'import', put('c.csv', 'entity_id,what\nx,y\n'), '--dry-run')).stderr).toContain('unknown column "what"');
+  expect((await json('job', 'list')).items).toHaveLength(before);
+  const { id } = (await admin(server, 'POST', '/authorities/main/imports', {})).json;
+  expect((await cli('job', 'cancel', id)).code).toBe(0);
   expect(await json('job', 'show', id)).toMatchObject({ state: 'cancelled' });
   expect((await cli('member', 'import', file, '--job', id)).stderr).toContain('cancelled');
 });
@@ -81,6 +90,66 @@ it('a member is changed by name, shown first, and fields are emptied; organizati
   expect((await cli('organization', 'change', 'Bank D', '--name', 'Bank B')).code).toBe(5);
 });
 
+/** Something between the command and the server: told of each request, before it goes on or when it has been answered. */
+async function between(tell: (request: IncomingMessage, when: 'before' | 'after') => Promise<unknown>): Promise<Record<string, string>> {
+  const proxy = createServer(async (request, response) => {
+    const body = await text(request);
+    await tell(request, 'before');
+    const headers: Record<string, string> = Object.fromEntries(
+      ['authorization', 'content-type', 'idempotency-key'].flatMap((name) => (request.headers[name] ? [[name, String(request.headers[name])]] : [])),
+    );
+    headers['connection'] = 'close';
+    const answer = await fetch(`${server.url}${request.url}`, { method: request.method ?? 'GET', headers, ...(body && { body }) }).catch(() => undefined);
+    if (!answer) return void response.destroy();
+    const said = await answer.text();
+    await tell(request, 'after');
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(said);
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  onTestFinished(() => void proxy.close());
+  return { HOLDFAST_URL: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, HOLDFAST_ADMIN_TOKEN: server.token, HOLDFAST_DATA: tempFolder() };
+}
+
+it('what became of members after they were found is not run over: an edit is not approved, a cut is not undone', async () => {
+  await cli('member', 'import', put('d.ndjson', lines(200, 6, 'Bank E')));
+  const member = (n: number, verb = '', method = 'POST', body: object = { reason: 'fraud' }) =>
+    admin(server, method, `/authorities/main/members/${encodeURIComponent(`https://m${n}.example`)}${verb}`, method === 'GET' ? undefined : body);
+  let meanwhile = async (): Promise<unknown> => undefined;
+  const proxied = await between((request, when) => (when === 'after' && request.url?.includes('/members?') ? meanwhile() : Promise.resolve()));
+  const bulk = async (...args: string[]) =>
+    JSON.parse((await run(['--json', 'member', ...args, '--organization', 'Bank E', '--yes', '6'], proxied)).stdout).outcomes;
+  const outcomes = (all: { outcome: string }[]) => all.map(({ outcome }) => outcome);
+
+  meanwhile = () => member(200, '', 'PATCH', { constraints: { max_path_length: 5 } });
+  const approved = await bulk('approve');
+  expect(outcomes(approved)).toEqual(['refused', ...Array(5).fill('approved')]);
+  meanwhile = async () => undefined;
+  await bulk('approve', '--state', 'vetting,approved');
+  await bulk('activate');
+  await bulk('suspend', '--reason', 'audit');
+
+  // Suspended already: its state tells nothing of the second cut.
+  meanwhile = () => member(203, '/suspend');
+  expect(outcomes(await bulk('resume'))).toEqual(['active', 'active', 'active', 'refused', 'active', 'active']);
+  expect((await member(203, '', 'GET')).json.state).toBe('suspended');
+});
+
+it('interrupted, it says how far it came and that it may be run again', async () => {
+  await cli('member', 'import', put('e.ndjson', lines(300, 40, 'Bank F')));
+  let asked = 0;
+  const proxied = await between(async (request, when) => {
+    if (request.method !== 'POST' || when === 'after' || asked++ < 20) return;
+    if (asked === 21) child.kill('SIGINT');
+    await new Promise(() => undefined);
+  });
+  const child = spawn(process.execPath, [MAIN, 'member', 'approve', '--organization', 'Bank F', '--yes', '40'], {
+    env: { PATH: process.env['PATH'] ?? '', ...proxied },
+  });
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  expect(code).toBe(130);
+  expect(said).toMatch(/Stopped after \d+ of 40\. Run it again/);
+});
+
 it('quorum 2: many wait for another person, each by itself, and are moved by the second; a key for somebody else is made by a digest', async () => {
   const people: { readonly id: string; readonly token: string }[] = [];
   for (const name of ['ann', 'bob', 'cleo']) {
@@ -90,7 +159,7 @@ it('quorum 2: many wait for another person, each by itself, and are moved by the
   }
   const as = (n: number, ...args: string[]) =>
     run(args, { ...env, HOLDFAST_ADMIN_TOKEN: people[n]?.token as string, HOLDFAST_URL: `http://localhost:${env['HOLDFAST_PORT']}` });
-  expect((await as(0, 'member', 'import', put('q.ndjson', lines(200, 5, 'Bank Q')))).stderr).toContain('5 enrolled');
+  expect((await as(0, 'member', 'import', put('q.ndjson', lines(400, 5, 'Bank Q')))).stderr).toContain('5 enrolled');
   expect((await cli('authority', 'quorum', 'main', '2')).code).toBe(0);
   const approve = (n: number) => as(n, '--json', 'member', 'approve', '--organization', 'Bank Q', '--yes=5');
   const outcomes = async (n: number) => {
@@ -105,7 +174,7 @@ it('quorum 2: many wait for another person, each by itself, and are moved by the
   expect((await as(2, 'member', 'approve', '--organization', 'Bank Q', '--yes=5')).stderr).toMatch(/5 approved/);
   expect((await as(1, '--json', 'member', 'activate', '--organization', 'Bank Q', '--yes=5')).code).toBe(0);
   await as(0, 'member', 'suspend', '--organization', 'Bank Q', '--reason', 'audit', '--yes=5');
-  expect((await as(1, 'member', 'resume', 'https://m200.example', 'https://m201.example', '--yes=2')).stdout).toMatch(/waiting .*it takes one more person/);
+  expect((await as(1, 'member', 'resume', 'https://m400.example', 'https://m401.example', '--yes=2')).stdout).toMatch(/waiting .*it takes one more person/);
   // A token that only its person has seen.
   const secret = JSON.parse((await cli('--json', 'api-key', 'secret')).stdout);
   const { id: dora } = await json('person', 'add', 'dora');

@@ -25,6 +25,8 @@ export interface Move {
   readonly publicReason?: string | undefined;
   /** The version the caller has seen. */
   readonly version?: number | undefined;
+  /** The last event of the chain when the caller looked: a cut since then was not known to him. */
+  readonly asOf?: number | undefined;
   /** With quorum 2: the digest of the decision that the caller looked at, and what he says about it. */
   readonly digest?: string | undefined;
   readonly note?: string | undefined;
@@ -45,14 +47,14 @@ export async function moveMember(
   slug: string,
   id: string,
   name: MemberVerb,
-  { reason, publicReason, version, digest, note }: Move = {},
+  { reason, publicReason, version, asOf, digest, note }: Move = {},
 ): Promise<Moved> {
   const verb: Verb = MEMBER_VERBS[name];
   allow(call, verb.permission, slug);
   if (verb.reason && !reason) throw new Refusal('invalid_request', `${name} needs a reason`);
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
-  const since = await askedAt(db, authorityId);
+  const since = await askedAt(db, authorityId, asOf);
   const { entityId, cut } = await findMember(db, authorityId, id);
   const hurriedCall: Call = { ...call, custody: hurried(call.custody) };
   return change<Moved>(call, {

@@ -16,6 +16,7 @@ import { createLog, logRequests } from '../log.node.js';
 import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
 import { createRoot } from '../root.js';
 import { expectFree, type Listening, listen } from '../server.node.js';
+import { startingRoot } from '../starting.js';
 import { type DiscoveryThread, discoveryThread, type ThreadLimits } from './discovery-thread.node.js';
 import { headMemory } from './head-memory.node.js';
 import { inTurns } from './in-turns.node.js';
@@ -41,11 +42,11 @@ export interface ServeOptions {
 /**
  * Start everything in one process: public plane, admin API and background work here, what reads strangers in a thread of its own.
  * The ports are taken and the files read before anything is made, so that a start that fails leaves nothing behind; until all of it
- * is there the answer is 503.
+ * is there `startingRoot` answers.
  */
 export async function startServer(config: Config, options: ServeOptions = {}): Promise<Serving> {
   if (config.metricsPort !== undefined) await expectFree(config.metricsHost, config.metricsPort);
-  let answer: (request: Request) => Response | Promise<Response> = starting;
+  let answer: (request: Request) => Response | Promise<Response> = startingRoot();
   const listening = await listen((request) => answer(request), config);
   try {
     return await startBehind(config, options, listening, (root) => {
@@ -56,12 +57,6 @@ export async function startServer(config: Config, options: ServeOptions = {}): P
     throw error;
   }
 }
-
-const starting = (): Response =>
-  Response.json(
-    { error: 'temporarily_unavailable', error_description: 'it is starting' },
-    { status: 503, headers: { 'retry-after': '5', 'cache-control': 'no-store' } },
-  );
 
 async function startBehind(
   config: Config,

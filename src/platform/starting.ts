@@ -1,0 +1,16 @@
+import { Hono } from 'hono';
+import { problem } from '../admin/errors.js';
+import { federationError } from '../edge/federation-error.js';
+import { createRoot } from './root.js';
+
+const SAYS = 'it is starting; ask again in some seconds';
+const AGAIN = { 'retry-after': '5' };
+
+/** What answers while a process starts: it is alive and not ready, and all else is 503 in the words of whoever would answer. */
+export function startingRoot(): ReturnType<typeof createRoot> {
+  return createRoot({
+    admin: new Hono().all('*', (c) => problem(c, 503, 'temporarily_unavailable', SAYS, [], AGAIN)),
+    publicApp: new Hono().all('*', (c) => federationError(c, 'temporarily_unavailable', SAYS, AGAIN)),
+    readiness: () => Promise.resolve({ ready: false, checks: {} }),
+  });
+}
