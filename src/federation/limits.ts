@@ -25,6 +25,7 @@ export const MAX_POLICY_VALUES = 1000;
 export const MAX_ENTITLEMENTS = 200;
 export const MAX_ENTITLEMENTS_BYTES = 16 * 1024;
 export const MAX_EFFECTIVE_ENTITLEMENTS = 500;
+export const MAX_EFFECTIVE_ENTITLEMENTS_BYTES = 24 * 1024;
 /** A template of authorization details (RFC 9396): honest ones name actions and places. */
 export const MAX_TEMPLATE_BYTES = 4096;
 export const MAX_TEMPLATE_DEPTH = 8;

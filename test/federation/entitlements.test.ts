@@ -201,7 +201,7 @@ it('code that is not ours merges and applies it to the same scopes, but that it 
     const { mergedPolicy } = combineOfOthers({ statements: [about(split(ceiling)), about(split(entitlementPolicy(LIST, 'client')))] });
     const { resolvedLeafMetadata } = applyMetadataPolicyToMetadata({
       leafMetadata: { oauth_client: { ...(asked && { scope: asked }) } } as never,
-      policyMetadata: mergedPolicy,
+      policyMetadata: mergedPolicy as never,
     });
     const theirs = (resolvedLeafMetadata as { oauth_client: Record<string, unknown> }).oauth_client;
     const ours = resolved([ceiling, entitlementPolicy(LIST, 'client')], { ...(asked && { scope: asked.join(' ') }) }) as Record<string, unknown>;

@@ -1,5 +1,6 @@
 import { type Finding, finding, type Result } from '../finding.js';
-import { MAX_EFFECTIVE_ENTITLEMENTS } from '../limits.js';
+import { jsonLength } from '../json-size.js';
+import { MAX_EFFECTIVE_ENTITLEMENTS, MAX_EFFECTIVE_ENTITLEMENTS_BYTES } from '../limits.js';
 import { combineMetadataPolicies } from '../metadata-policy/combine.js';
 import type { Entitlement, EntitlementKind } from './entitlement.js';
 
@@ -64,6 +65,8 @@ export function withEntitlements(
 ): Result<Readonly<Record<string, unknown>>> {
   if (list.length > MAX_EFFECTIVE_ENTITLEMENTS)
     return { ok: false, findings: [finding('too_many', where, `${list.length} entitlements with those of bundles, more than ${MAX_EFFECTIVE_ENTITLEMENTS}`)] };
+  if (jsonLength(list, MAX_EFFECTIVE_ENTITLEMENTS_BYTES) > MAX_EFFECTIVE_ENTITLEMENTS_BYTES)
+    return { ok: false, findings: [finding('too_large', where, `with those of bundles more than ${MAX_EFFECTIVE_ENTITLEMENTS_BYTES} characters of JSON`)] };
   const own = entitlementPolicy(list, subject);
   const about = (type: string) => parametersOf(policy, type, own[type] ?? {});
   const touched = Object.fromEntries(Object.keys(own).flatMap((type) => (Object.keys(about(type)).length ? [[type, about(type)]] : [])));

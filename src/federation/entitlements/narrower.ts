@@ -2,6 +2,15 @@ import type { Entitlement } from './entitlement.js';
 import { entitlementKey } from './entitlement.js';
 
 /**
+ * The same of one list among several that a client has: what it holds adds to the others. So a grant type that is new in it may
+ * be one more, where another list limits them.
+ */
+export const adds = (before: readonly Entitlement[], after: readonly Entitlement[]): boolean => {
+  const had = new Set(before.map(entitlementKey));
+  return !entitlementsNarrow(before, after) || after.some((one) => one.kind === 'grant_type' && !had.has(entitlementKey(one)));
+};
+
+/**
  * Does whoever has these entitlements get nothing that it could not have before? Undefined: it is not limited by entitlements.
  * A list without grant types limits none, so taking the last one away widens.
  */

@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm';
+import { bundlesOf } from '../../store/bundles.js';
 import type { Database } from '../../store/database.js';
 import { apiKey } from '../../store/schema.js';
 import { consent, type Consent, type Matter } from '../deciding/consent.js';
@@ -42,7 +43,15 @@ export async function memberContent(db: Database, row: MemberRow): Promise<Reado
     intermediate: row.intermediate,
     kids: row.jwks.keys.map(({ kid }) => kid),
     constraints: row.constraints,
+    ...(await entitledContent(db, row)),
   };
+}
+
+/** Bundles with their versions: what they give is decided with the member. */
+async function entitledContent(db: Database, { authorityId, entitlements, bundles }: MemberRow): Promise<object> {
+  if (entitlements === null && bundles.length === 0) return {};
+  const known = bundles.length ? await bundlesOf(db, authorityId) : undefined;
+  return { entitlements, bundles: Object.fromEntries(bundles.map((name) => [name, known?.get(name)?.v ?? null])) };
 }
 
 /** Two persons for the approval or the resumption of a member, where the quorum is 2. */
