@@ -109,10 +109,7 @@ it('MP-02 MP-21 a superior cannot give what it has not got: three levels merge t
   const both = [ceiling, ceiling, generous];
   expect(resolved(both, {})).toMatchObject({ scope: 'read', allowed_resources: ['https://tools.example/mcp'], authorization_details_types: ['pay'] });
   expect(resolved(both, { scope: 'admin' }), 'MP-16: the standard keeps what is empty').toMatchObject({ scope: '' });
-  expect(resolved([ceiling], {}), 'an intermediate that limits nobody: the scope has to be said').toEqual([
-    'policy_violation metadata/oauth_client/scope',
-    'policy_violation metadata/oauth_client/token_endpoint_auth_method',
-  ]);
+  expect(resolved([ceiling], {}), 'an intermediate that limits nobody: the scope has to be said').toEqual(['policy_violation metadata/oauth_client/scope']);
   expect(JSON.stringify(ceiling)).not.toMatch(/"(default|value)"/);
   // Where the level above uses what does not merge, the chain is invalid.
   expect(resolved([generous, entitlementPolicy([scope('read')], 'client')], {})).toEqual(

@@ -40,7 +40,7 @@ export function entitlementPolicy(list: readonly Entitlement[], subject: Subject
     ...(own && { authorization_details_templates: { value: templatesOf(list) } }),
     allowed_resources: { ...(own && { default: resources }), subset_of: resources },
     ...(grants.length && { grant_types: { subset_of: grants, essential: true } }),
-    token_endpoint_auth_method: own ? { value: 'private_key_jwt' } : { one_of: ['private_key_jwt'], essential: true },
+    token_endpoint_auth_method: own ? { value: 'private_key_jwt' } : { one_of: ['private_key_jwt'] },
   };
   return Object.fromEntries(CLIENT_TYPES.map((type) => [type, parameters]));
 }
