@@ -24,7 +24,9 @@ it('MP-02 MP-16 an intermediate cannot give what it has not got: the whole chain
   const own = { authority_hints: [INTER], metadata: { oauth_client: { scope: 'read write admin', client_name: 'agent' } } };
   d.network.set(`${rp.id}/.well-known/openid-federation`, await rp.configuration(own));
   const entitle = async (slug: string, id: string, names: string[] | null) => {
-    const { status, text } = await d.admin('PUT', `/authorities/${slug}/members/${id}/entitlements`, { entitlements: names === null ? null : names.map(scope) });
+    const { status, text } = await d.admin('PUT', `/authorities/${slug}/members/${id}/entitlements`, {
+      entitlements: names === null ? null : names.map(scope),
+    });
     expect(status, text).toBe(200);
   };
   const resolved = async () => {
