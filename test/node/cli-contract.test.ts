@@ -59,7 +59,7 @@ member reindex
 member watch --only held --limit 1 --cursor c
 entitlement list ${ID}
 entitlement set ${ID} --scope s --resource ${ID} --details d --grant-type g --bundle b --seen 1 --dry-run
-entitlement add ${ID} --scope s --bundle b --seen 1
+entitlement add ${ID} --scope s --bundle b --seen 1 --dry-run
 entitlement remove ${ID} --scope s --bundle b
 bundle list
 bundle show b
