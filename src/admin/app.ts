@@ -19,6 +19,7 @@ import { memberEndpoints } from './members.js';
 import { organizationEndpoints } from './organizations.js';
 import { operationEndpoints } from './operations.js';
 import { peopleEndpoints } from './people.js';
+import { entitlementEndpoints } from './entitlements.js';
 import { policyEndpoints } from './policies.js';
 import { restoreEndpoints } from './restore.js';
 import { resolvingEndpoints } from './resolving.js';
@@ -100,6 +101,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   memberEndpoints(app);
   organizationEndpoints(app);
   importEndpoints(app);
+  entitlementEndpoints(app);
   policyEndpoints(app);
   markEndpoints(app);
   resolvingEndpoints(app);

@@ -26,6 +26,9 @@ export const COLUMNS: Readonly<Record<string, Kind>> = {
   removed_keys: 'list',
   hosted_configuration: 'text',
   readmit: 'text',
+  entitlements: 'json',
+  bundles: 'list',
+  scopes: 'list',
   waive: 'list',
 };
 

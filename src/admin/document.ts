@@ -5,6 +5,7 @@ export const TAGS = {
   Members: 'Immediate Subordinates: enrolled, approved, suspended, revoked; what is published about each.',
   Organizations: 'The legal bodies that members belong to.',
   'Import and export': 'Many members at a time.',
+  Entitlements: 'What members may ask for as clients, each by itself and in bundles; it becomes metadata policy.',
   Policies: 'Metadata policies and constraints: drafted, replayed against members, published.',
   'Trust marks': 'Types, grants and delegations of trust marks, and those that an authority holds itself.',
   Resolving: 'Anchors, what was found below them, and how entities were judged.',

@@ -38,6 +38,7 @@ const PARAMETERS: Record<string, string> = {
   id: 'Our id, or the percent-encoded entity identifier',
   kid: 'The key id',
   version: 'The policy version',
+  name: 'The name of the bundle',
   job: 'The job id',
   type: 'The trust mark type, percent-encoded',
   jti: 'The `jti` of an issued mark',

@@ -39,6 +39,7 @@ const memberQuery = pageQuery.extend({
   q: z.string().min(1).max(200).optional().openapi({ description: "Part of the identifier or of the organization's name" }),
   entity_type: z.string().max(200).optional().openapi({ description: 'An Entity Type that it declares' }),
   organization: z.string().max(300).optional().openapi({ description: 'Our id or the legal name' }),
+  bundle: z.string().min(1).max(64).optional().openapi({ description: 'Name of a bundle of entitlements that it has' }),
   intermediate: z.enum(['true', 'false']).optional().openapi({ description: 'Whether it has subordinates' }),
 });
 const preflightBody = z
@@ -121,6 +122,7 @@ export function memberEndpoints(app: AdminApp): void {
       q: query.q,
       entityType: query.entity_type,
       organization: query.organization,
+      bundle: query.bundle,
       intermediate: query.intermediate === undefined ? undefined : query.intermediate === 'true',
     });
     const names = await organizationNames(c.var.call, found.items);

@@ -165,7 +165,7 @@ export function policyEndpoints(app: AdminApp): void {
       response: jobSchema,
       status: 201,
     },
-    (c) => write(c, 201, presentJob, (call) => startImpact(call, param(c, 'slug'), version(c))),
+    (c) => write(c, 201, presentJob, (call) => startImpact(call, param(c, 'slug'), { version: version(c) })),
   );
   endpoint(
     app,
@@ -178,7 +178,7 @@ export function policyEndpoints(app: AdminApp): void {
       response: impactSchema,
     },
     async (c) => {
-      const found = await readImpact(c.var.call, param(c, 'slug'), version(c), validQuery<z.infer<typeof impactQuery>>(c));
+      const found = await readImpact(c.var.call, param(c, 'slug'), { version: version(c) }, validQuery<z.infer<typeof impactQuery>>(c));
       return c.json({
         job: presentJob(found.job),
         against: found.against,

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { TOKEN_DIGEST } from '../keys/random.js';
-import { limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
+import { type Entitlement, ENTITLEMENT_KINDS, limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
 import type { ApiKeyRow } from '../operations/access/api-keys.js';
 import type { WithFindings } from '../operations/judged.js';
 import type { Enrollment } from '../operations/members/enrollment.js';
@@ -224,6 +224,19 @@ const memberFields = {
   ec_location: z.string().max(2048).nullable().optional().openapi({ description: 'Where it publishes its configuration, when not at the well-known URL' }),
   domain_control: shownBy.optional(),
 };
+const entitlement = z
+  .strictObject({
+    kind: z.enum(ENTITLEMENT_KINDS),
+    value: z.string(),
+    template: json.optional().openapi({ description: 'Members that authorization details of this type may have (RFC 9396); left out: any' }),
+  })
+  .openapi('Entitlement');
+export const entitlementList = z.array(z.unknown()).openapi({ description: 'Entitlements: {kind, value, template?}' });
+export const bundleNames = z.array(z.string().min(1).max(64)).max(200).openapi({ description: 'Names of bundles of entitlements' });
+export const shownEntitlements = z.array(entitlement);
+export const presentEntitlements = (list: readonly Entitlement[] | null) =>
+  list === null ? null : list.map(({ kind, value, template }) => ({ kind, value, ...(template && { template: { ...template } }) }));
+
 export const newMember = z
   .strictObject({
     entity_id: z.string(),
@@ -241,6 +254,9 @@ export const newMember = z
       .openapi({ description: 'RFC 7638 thumbprints of keys that a person took away from it: no configuration brings them back' }),
     hosted_configuration: z.string().min(1).max(262_144).optional().openapi({ description: 'The configuration it signed, to be served here' }),
     readmit: z.string().min(1).max(1000).optional(),
+    entitlements: entitlementList.nullable().optional(),
+    bundles: bundleNames.optional(),
+    scopes: z.array(z.string()).max(10_000).optional().openapi({ description: 'Scopes it may ask for, beside `entitlements`' }),
     waive: z.array(z.string()).max(50).optional(),
   })
   .openapi('NewMember');
@@ -270,6 +286,9 @@ export const memberSchema = z
     hosted: z.boolean(),
     ec_location: z.string().nullable(),
     domain_control: z.object({ method: z.string(), reason: z.string().optional(), at: seconds }).nullable(),
+    entitlements: shownEntitlements.nullable().openapi({ description: 'Its own; null: nothing limits it but its bundles' }),
+    bundles: bundleNames,
+    entitlement_version: z.number().int().openapi({ description: 'Rises with each change of what it may ask for' }),
     created_at: seconds,
     updated_at: seconds,
     v: z.number().int(),
@@ -288,6 +307,11 @@ export const memberInput = (body: Omit<z.infer<typeof memberChange>, 'organizati
   ecLocation: body.ec_location,
   shownBy: body.domain_control,
 });
+/** What is read of them further in: the list is judged whole, with the place of each fault. */
+function entitled({ entitlements, bundles, scopes }: Pick<z.infer<typeof newMember>, 'entitlements' | 'bundles' | 'scopes'>) {
+  const own = scopes ? [...(entitlements ?? []), ...scopes.map((value) => ({ kind: 'scope', value }))] : entitlements;
+  return { entitlements: own as readonly Entitlement[] | null | undefined, bundles: bundles && [...new Set(bundles)] };
+}
 export const enrollmentOf = (body: z.infer<typeof newMember>): Enrollment => ({
   ...memberInput(body),
   entityId: body.entity_id,
@@ -301,10 +325,11 @@ export const enrollmentOf = (body: z.infer<typeof newMember>): Enrollment => ({
   removedKeys: body.removed_keys,
   hostedConfiguration: body.hosted_configuration,
   readmit: body.readmit,
+  ...entitled(body),
   waive: body.waive,
 });
 /** A member as an enrolment would make it: the line of an export, and of an import. */
-export const presentEnrollment = ({ member: row, organization, hosted }: ExportedMember): z.infer<typeof newMember> => ({
+export const presentEnrollment = ({ member: row, organization, hosted, entitled: given }: ExportedMember): z.infer<typeof newMember> => ({
   entity_id: row.entityId,
   state: row.state,
   ...(row.stateReason !== null && { state_reason: row.stateReason }),
@@ -321,6 +346,8 @@ export const presentEnrollment = ({ member: row, organization, hosted }: Exporte
   ...(organization !== undefined && { organization }),
   ec_location: row.ecLocation,
   ...(row.domainControl && { domain_control: { method: 'operator', reason: row.domainControl.reason ?? 'it showed a token under its host' } }),
+  ...(given.entitlements && { entitlements: presentEntitlements(given.entitlements) }),
+  ...(given.bundles.length && { bundles: [...given.bundles] }),
   ...(hosted !== undefined && { hosted_configuration: hosted }),
 });
 export const presentMember = (row: MemberRow, organization?: string): z.infer<typeof memberSchema> => ({
@@ -345,6 +372,9 @@ export const presentMember = (row: MemberRow, organization?: string): z.infer<ty
   hosted: row.hosted,
   ec_location: row.ecLocation,
   domain_control: shown(() => row.domainControl && { ...row.domainControl }, null),
+  entitlements: shown(() => presentEntitlements(row.entitlements), null),
+  bundles: shown(() => [...row.bundles], []),
+  entitlement_version: row.entitlementVersion,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
   v: row.v,

@@ -33,6 +33,9 @@ interface EnrollOptions {
   readonly waive: string[];
   readonly ecLocation?: string;
   readonly domainControl?: string;
+  readonly scope: string[];
+  readonly bundle: string[];
+  readonly entitlements?: string;
   readonly dryRun?: boolean;
 }
 
@@ -105,6 +108,9 @@ function enrollment(entityId: string, options: EnrollOptions, configuration: str
     ...(options.waive.length && { waive: options.waive }),
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
     ...shownBy(options.domainControl),
+    ...(options.entitlements !== undefined && { entitlements: readJson(options.entitlements) }),
+    ...(options.scope.length && { scopes: options.scope }),
+    ...(options.bundle.length && { bundles: options.bundle }),
     ...(options.readmit !== undefined && { readmit: options.readmit }),
     activate: options.vetting !== true,
   };
@@ -137,6 +143,14 @@ export function enrollCommands(member: Command): void {
     )
     .option('--ec-location <url>', 'where it publishes its entity configuration, when not at its well-known URL')
     .option('--domain-control <how>', DOMAIN_CONTROL)
+    .option(
+      '--scope <scope>',
+      'a scope that it may ask for; repeat for several. With scopes, --bundle or --entitlements it may ask for nothing else',
+      collect,
+      [],
+    )
+    .option('--bundle <name>', 'a bundle of entitlements; repeat for several', collect, [])
+    .option('--entitlements <file>', 'a JSON list of what it may ask for (entitlement set --help)')
     .option('--dry-run', 'show what pre-flight finds and change nothing')
     .addHelpText(
       'after',

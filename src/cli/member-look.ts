@@ -11,14 +11,24 @@ async function list(
     readonly type?: string;
     readonly organization?: string;
     readonly intermediate?: boolean;
+    readonly bundle?: string;
     readonly limit: string;
     readonly cursor?: string;
   },
   command: Command,
 ): Promise<void> {
   const { client, authority, json } = globals(command);
-  const { state, query: q, type: entity_type, organization, intermediate, limit, cursor } = options;
-  const query = queryOf({ limit, state, q, entity_type, organization, intermediate: intermediate === undefined ? undefined : String(intermediate), cursor });
+  const { state, query: q, type: entity_type, organization, intermediate, bundle, limit, cursor } = options;
+  const query = queryOf({
+    limit,
+    state,
+    q,
+    entity_type,
+    organization,
+    bundle,
+    intermediate: intermediate === undefined ? undefined : String(intermediate),
+    cursor,
+  });
   const page = await client.get<{ items: MemberView[]; next_cursor: string | null }>(`${base(authority)}?${query}`);
   show(json, page, () => {
     if (page.items.length === 0) talk('No members match. Enrol one: npx holdfast member enroll <entity-id>');
@@ -44,6 +54,7 @@ export function lookCommands(member: Command): void {
     .option('--organization <id-or-name>', 'of this organization')
     .option('--intermediate', 'those that have subordinates')
     .option('--no-intermediate', 'those that have none')
+    .option('--bundle <name>', 'those that have this bundle of entitlements')
     .option('--limit <n>', '1 to 1000', '100')
     .option('--cursor <cursor>', 'where the page before ended')
     .action(list);

@@ -12,6 +12,8 @@ export interface MemberView {
   readonly organization_id: string | null;
   readonly organization?: string;
   readonly jwks: { readonly keys: readonly { readonly kid: string; readonly kty: string }[] };
+  readonly entitlements?: readonly { readonly kind: string; readonly value: string }[] | null;
+  readonly bundles?: readonly string[];
   readonly created_at: number;
   readonly updated_at: number;
   readonly v: number;
@@ -28,6 +30,9 @@ export function describe(member: MemberView): void {
   row('types', `${member.entity_types.join(', ') || '—'}${member.intermediate ? ' (intermediate)' : ''}`);
   if (member.organization_id !== null) row('organization', member.organization ?? member.organization_id);
   row('keys', member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', '));
+  const { entitlements = null, bundles = [] } = member;
+  if (entitlements !== null) row('entitled to', clean(entitlements.map(({ kind, value }) => `${kind} ${value}`).join(', ')) || 'nothing of its own');
+  if (bundles.length) row('bundles', bundles.join(', '));
   if (member.state_reason) row('reason', member.state_reason);
   row('enrolled', when(member.created_at));
   row('version', String(member.v));

@@ -108,6 +108,11 @@ const RULES = {
   key_of_authority: ['§3.1.1', 'Ask the entity for a key of its own: who holds this one can speak for the authority.'],
   identifier_respelled: ['§1.2', 'Use the identifier that is known; waive this only for another entity.'],
   entity_type_unknown: ['§5.1', 'Correct it, or leave it when your federation has defined this type.'],
+  entitlement_invalid: ['§6.1', 'Correct the entitlement: it becomes metadata policy in the statement about the member.'],
+  default_above_leaf: [
+    '§6.1.3.1',
+    'Above leafs say it with operators that merge, such as subset_of, one_of and essential; default and value merge only when equal.',
+  ],
   keys_differ: ['§11.2', 'Compare the keys through a second channel before enrolling.'],
 } as const satisfies Record<string, readonly [clause: string, fix: string]>;
 

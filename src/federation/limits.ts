@@ -21,6 +21,14 @@ export const MAX_METADATA_BYTES = 64 * 1024;
 export const MAX_POLICY_ENTRIES = 200;
 /** Values in one operator of one policy; honest lists have tens. */
 export const MAX_POLICY_VALUES = 1000;
+/** Entitlements in one list, of a member or a bundle; and all that one member has, which stand in a statement several times. */
+export const MAX_ENTITLEMENTS = 200;
+export const MAX_ENTITLEMENTS_BYTES = 16 * 1024;
+export const MAX_EFFECTIVE_ENTITLEMENTS = 500;
+export const MAX_EFFECTIVE_ENTITLEMENTS_BYTES = 24 * 1024;
+/** A template of authorization details (RFC 9396): honest ones name actions and places. */
+export const MAX_TEMPLATE_BYTES = 4096;
+export const MAX_TEMPLATE_DEPTH = 8;
 /** Findings of one verdict: a thousand faults are mended no sooner than fifty. */
 export const MAX_FINDINGS = 50;
 /** Names that `crit` lists. */

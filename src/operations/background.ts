@@ -21,6 +21,9 @@ import { renewSlice, SLICE } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
 import { forgetWishes } from './resolving/wishes.js';
 
+/** The bundle whose change a re-signing is about. */
+const bundleIn = ({ bundle }: Readonly<Record<string, unknown>>): string | undefined => (typeof bundle === 'string' ? bundle : undefined);
+
 /** Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation. */
 export async function trackJobs(deployment: Deployment): Promise<void> {
   const { db } = deployment.store;
@@ -29,7 +32,7 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
     .from(job)
     .innerJoin(authority, eq(authority.id, job.authorityId))
     .where(and(eq(job.kind, 'resign'), eq(job.state, 'running'), eq(authority.state, 'active')))) {
-    const left = await staleArtefacts(deployment, row.authorityId, Number(row.params['generation']), reachOf(row.params['reach']));
+    const left = await staleArtefacts(deployment, row.authorityId, Number(row.params['generation']), reachOf(row.params['reach']), bundleIn(row.params));
     const done = Math.max(0, row.total - left);
     await deployment.store.write([
       db

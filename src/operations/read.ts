@@ -1,4 +1,5 @@
 import { and, asc, count, desc, eq, gt, inArray, lt, or } from 'drizzle-orm';
+import { hasBundle } from '../store/bundles.js';
 import { containsText, listHas } from '../store/conditions.js';
 import { ofOrganization, organizationHas } from '../store/member-query.js';
 import { apiKey, authority, job, jobRefusal, member, type MemberState, metadataPolicy, organization } from '../store/schema.js';
@@ -40,6 +41,8 @@ export interface MemberFilter extends PageRequest {
   readonly entityType?: string | undefined;
   readonly organization?: string | undefined;
   readonly intermediate?: boolean | undefined;
+  /** Name of a bundle of entitlements that it has. */
+  readonly bundle?: string | undefined;
 }
 
 export async function listMembers(call: Call, slug: string, filter: MemberFilter): Promise<Page<MemberRow>> {
@@ -57,6 +60,7 @@ export async function listMembers(call: Call, slug: string, filter: MemberFilter
         filter.q === undefined ? undefined : or(containsText(member.entityId, filter.q), organizationHas(id, filter.q)),
         filter.entityType === undefined ? undefined : listHas(member.entityTypes, filter.entityType),
         filter.organization === undefined ? undefined : ofOrganization(id, filter.organization),
+        filter.bundle === undefined ? undefined : hasBundle(filter.bundle),
         filter.intermediate === undefined ? undefined : eq(member.intermediate, filter.intermediate),
       ),
     )

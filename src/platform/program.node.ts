@@ -9,6 +9,8 @@ import { contextCommands } from '../cli/login.js';
 import { clockCommands } from '../cli/clock.js';
 import { authorityCommands } from '../cli/authority.js';
 import { keyCommands } from '../cli/key.js';
+import { bundleCommands } from '../cli/bundle.js';
+import { entitlementCommands } from '../cli/entitlement.js';
 import { policyCommands } from '../cli/policy.js';
 import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
@@ -182,6 +184,8 @@ export function createProgram(): Command {
   organizationCommands(program);
   keyCommands(program);
   policyCommands(program);
+  entitlementCommands(program);
+  bundleCommands(program);
   markCommands(program);
   federationCommands(program);
   watchingCommands(program);

@@ -29,6 +29,12 @@ export const listHasAny = (column: Text): SQL => sql`${column} <> '[]'`;
 /** A number in what a JSON column holds. @param name of the property */
 export const numberIn = (column: Text, name: string): SQL<number> => sql<number>`CAST(json_extract(${column}, ${sql.raw(`'$.${name}'`)}) AS NUMERIC)`;
 
+/** Does a JSON column hold this text? @param name of the property */
+export const textInIs = (column: Text, name: string, text: string): SQL => sql`json_extract(${column}, ${sql.raw(`'$.${name}'`)}) = ${text}`;
+
+/** Has the object in a JSON column no such property? */
+export const hasNone = (column: Text, name: string): SQL => sql`json_extract(${column}, ${sql.raw(`'$.${name}'`)}) IS NULL`;
+
 /** A JSON cell as text: a row whose JSON cannot be read hides no other, and holds up nobody else. */
 export const cellText = (column: AnyColumn): SQL<string> => sql<string>`${column}`;
 

@@ -23,6 +23,7 @@ export interface NewEvent {
     | 'member'
     | 'organization'
     | 'policy'
+    | 'bundle'
     | 'api_key'
     | 'person'
     | 'proposal'

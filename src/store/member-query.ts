@@ -16,6 +16,15 @@ export const organizationHas = (authorityId: string, text: string): SQL =>
 export const ofOrganization = (authorityId: string, idOrName: string): SQL =>
   sql`organization_id IN (SELECT id FROM organization WHERE authority_id = ${authorityId} AND (id = ${idOrName} OR legal_name = ${idOrName}))`;
 
+/** How many active members have subordinates of their own. */
+export async function countIntermediates(db: Database, authorityId: string): Promise<number> {
+  const [row] = await db
+    .select({ n: count() })
+    .from(member)
+    .where(and(eq(member.authorityId, authorityId), eq(member.state, 'active'), eq(member.intermediate, true)));
+  return row?.n ?? 0;
+}
+
 /** How many active members have told their Entity Types, and how many of them are of each type. */
 export async function declaredTypes(
   db: Database,

@@ -85,6 +85,19 @@ export function tellAsTheyAre(memberIds: readonly string[], now: number): readon
   ];
 }
 
+/** The policy in the statements about these active members is about to be another one: keep and tell that, by predicate. */
+export function policyToldTo(authorityId: string, members: string, params: readonly unknown[], now: number): readonly Statement[] {
+  const which = `FROM member WHERE ${members} AND state || '' = 'active'`;
+  return [
+    raw(
+      `INSERT INTO registration_event (authority_id, entity_id, at, event, description) SELECT authority_id, entity_id, ${NUMBER}, 'metadata_policy_update', CAST(NULL AS TEXT) ${which}`,
+      now,
+      ...params,
+    ),
+    raw(DUE(`(SELECT entity_id AS value ${which})`), now, now, now, ...params, authorityId),
+  ];
+}
+
 /** An authority begins to tell: of everybody that ever was its subordinate. */
 export const tellAll = (authorityId: string, now: number): Statement =>
   raw(DUE('(SELECT DISTINCT entity_id AS value FROM registration_event WHERE authority_id = ?)'), now, now, now, authorityId, authorityId);

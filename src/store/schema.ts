@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { customType, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { readCell, writeCell } from './json-cell.js';
 import { REGISTRATION_EVENTS } from '../federation/registration-events.js';
-import type { Constraints, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
+import type { Constraints, Entitlement, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
 
 /**
  * One schema for SQLite and D1. No foreign keys and no cascades: a generated table rebuild would silently delete
@@ -166,6 +166,12 @@ export const member = sqliteTable(
     ecLocation: text('ec_location'),
     /** Needed by whoever does not publish at the well-known URL, which would show it. */
     domainControl: json<DomainControl | null>('domain_control'),
+    /** What it may ask for as a client, beside what its bundles give; null: nothing limits it but its bundles. */
+    entitlements: json<readonly Entitlement[] | null>('entitlements'),
+    /** Names of bundles of entitlements. */
+    bundles: json<readonly string[]>('bundles').notNull().default([]),
+    /** Rises with each change of what it may ask for, in its own entitlements or in a bundle. */
+    entitlementVersion: integer('entitlement_version').notNull().default(0),
     /** What all spellings of its identifier have in common (`federation/place.ts`); null until it was filled in. */
     spelling: text('spelling'),
     /** Raised by everything that narrows or cuts; evidence read before is never served after. */
@@ -187,6 +193,8 @@ export const member = sqliteTable(
     index('member_organization').on(t.authorityId, t.organizationId),
     index('member_spelling').on(t.spelling),
     index('member_updated').on(t.authorityId, t.state, t.updatedAt, t.entityId),
+    /** Whoever has a bundle, or a list of its own: a change of a bundle or of the policy looks at nobody else. */
+    index('member_entitled').on(t.authorityId, t.entityId).where(sql`bundles <> '[]' OR entitlements IS NOT NULL`),
     index('member_suspended_with').on(t.suspendedWith).where(sql`suspended_with IS NOT NULL`),
   ],
 );
@@ -211,6 +219,26 @@ export const registrationEvent = sqliteTable(
     description: text('description'),
   },
   (t) => [index('registration_event_of').on(t.authorityId, t.entityId, t.id)],
+);
+
+/** Ended: it gives nothing, and its name is never another bundle's. */
+export const BUNDLE_STATES = ['active', 'ended'] as const;
+
+/** Entitlements under a name, for members that are given them together. */
+export const entitlementBundle = sqliteTable(
+  'entitlement_bundle',
+  {
+    authorityId: text('authority_id').notNull(),
+    name: text('name').notNull(),
+    state: text('state', { enum: BUNDLE_STATES }).notNull(),
+    description: text('description'),
+    entitlements: json<readonly Entitlement[]>('entitlements').notNull(),
+    createdBy: text('created_by').notNull(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+    v: integer('v').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.authorityId, t.name] })],
 );
 
 /** `reporting`: members that would break are told apart, nothing is published. */
@@ -238,9 +266,10 @@ export type ArtefactKind = (typeof ARTEFACT_KINDS)[number];
 
 /**
  * Why an artefact is not served although it stands there: the key that signed it was revoked, its authority came back from a
- * halt, what it rests on ended earlier than it says; it was to be signed and could not be; or it was withheld by a version that kept no reasons.
+ * halt, what it rests on ended earlier than it says, or its subject is entitled to less than it says; it was to be signed and
+ * could not be; or it was withheld by a version that kept no reasons.
  */
-export const WITHHELD = ['key_revoked', 'authority_resumed', 'end_moved', 'not_issued', 'earlier_version'] as const;
+export const WITHHELD = ['key_revoked', 'authority_resumed', 'end_moved', 'entitled_to_less', 'not_issued', 'earlier_version'] as const;
 
 /** Signed bytes, ready to serve. A member that is not active has none: that is the kill switch. */
 export const artefact = sqliteTable(

@@ -68,6 +68,16 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/imports/{job}/finish': 'owner operator',
   'POST /authorities/{slug}/jobs/{job}/cancel': 'owner operator',
   'GET /authorities/{slug}/export': ALL,
+  'GET /authorities/{slug}/members/{id}/entitlements': ALL,
+  'PUT /authorities/{slug}/members/{id}/entitlements': 'owner operator approver responder',
+  'PATCH /authorities/{slug}/members/{id}/entitlements': 'owner operator approver responder',
+  'GET /authorities/{slug}/bundles': ALL,
+  'POST /authorities/{slug}/bundles': 'owner operator approver',
+  'GET /authorities/{slug}/bundles/{name}': ALL,
+  'PATCH /authorities/{slug}/bundles/{name}': 'owner operator approver responder',
+  'POST /authorities/{slug}/bundles/{name}/end': 'owner operator approver responder',
+  'POST /authorities/{slug}/bundles/{name}/impact': 'owner operator approver',
+  'GET /authorities/{slug}/bundles/{name}/impact': ALL,
   'GET /authorities/{slug}/policies': ALL,
   'POST /authorities/{slug}/policies': 'owner operator approver',
   'POST /authorities/{slug}/policies/check': ALL,
@@ -168,6 +178,10 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path.endsWith('/quorum')) return { quorum: 1 };
   if (path === '/approvals/{id}') return { verdict: 'refuse', digest: 'x' };
   if (path.endsWith('/members')) return { entity_id: 'https://x.example' };
+  if (path.endsWith('/entitlements')) return method === 'PUT' ? { entitlements: null } : { add: {} };
+  if (path.endsWith('/bundles')) return { name: 'nobody', entitlements: [] };
+  if (path.endsWith('{name}/end')) return { reason: 'x' };
+  if (path.endsWith('{name}/impact')) return { entitlements: [] };
   if (path.endsWith('/preflight')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/preview')) return { member: 'x' };
   if (path.endsWith('{id}/keys')) return { jwks: {}, reason: 'x' };

@@ -31,9 +31,9 @@ key activate kid --force ${REASON}
 key retire kid --force ${REASON}
 key export-public
 key revoke kid --reason superseded --yes=kid
-member list --state active --query x --type t --organization o --intermediate --limit 1 --cursor c
+member list --state active --query x --type t --organization o --bundle b --intermediate --limit 1 --cursor c
 member enroll ${ID} --jwks {} --type t --intermediate --metadata {} --constraints {} --claims {} --crit c --statement-lifetime 1d --valid-until 2030-01-01 --organization o --readmit why --waive c --ec-location ${ID}/ec --domain-control why
-member enroll ${ID} --pem text --vetting
+member enroll ${ID} --pem text --vetting --scope s --bundle b --entitlements {}
 member enroll ${ID} --entity-configuration text
 member preflight ${ID} --profile base --entity-configuration text
 member show ${ID}
@@ -57,6 +57,17 @@ member keys replace ${ID} --pem text ${REASON}
 member keys adopt ${ID} --entity-configuration text
 member reindex
 member watch --only held --limit 1 --cursor c
+entitlement list ${ID}
+entitlement set ${ID} --scope s --resource ${ID} --details d --grant-type g --bundle b --seen 1 --dry-run
+entitlement add ${ID} --scope s --bundle b --seen 1 --dry-run
+entitlement remove ${ID} --scope s --bundle b
+bundle list
+bundle show b
+bundle create b --scope s --description d
+bundle change b --scope s --description d --seen 1 --dry-run
+bundle end b ${REASON} --seen 1 --dry-run
+bundle impact b --scope s --limit 1
+bundle impact b --last --effect breaks --limit 1 --cursor c
 member watch ${ID}
 member hold accept ${ID} ${REASON} --hold f
 member hold dismiss ${ID} ${REASON} --hold f

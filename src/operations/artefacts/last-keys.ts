@@ -2,6 +2,7 @@ import type { SigningAlgorithm } from '../../federation/entry.js';
 import type { NewArtefact } from '../../store/bulk.js';
 import type { Deployment } from '../call.js';
 import { expectTrustedClock } from '../clock/trusted-clock.js';
+import { NO_BUNDLES } from '../entitlements/effective.js';
 import type { AuthorityKeyRow, AuthorityRow } from '../registry.js';
 import { expectConfirmed } from './expect-confirmed.js';
 import { type Issuer, signedHistoricalKeys } from './publish.js';
@@ -34,7 +35,7 @@ export async function signedWithLastKey(
   for (const key of fit.sort(lastFirst))
     try {
       const signer = await deployment.custody.signer({ ...key, alg: key.alg as SigningAlgorithm });
-      return await sign({ authority, keys, policy: undefined, signer });
+      return await sign({ authority, keys, policy: undefined, bundles: NO_BUNDLES, signer });
     } catch (error) {
       failed ??= error;
     }

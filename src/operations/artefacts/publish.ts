@@ -16,9 +16,11 @@ import {
 import { historicalKeys, publishedKeys } from '../../keys/life-cycle.js';
 import { sha256 } from '../../keys/random.js';
 import type { NewArtefact } from '../../store/bulk.js';
+import { bundlesOf } from '../../store/bundles.js';
 import { AUTHORITY_ENDPOINTS, ENDPOINT_PATHS, ownTrustMark } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { expectTrustedClock } from '../clock/trusted-clock.js';
+import { type Bundles, policyAbout } from '../entitlements/effective.js';
 import { fromCustody } from '../keys/from-custody.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectConfirmed } from './expect-confirmed.js';
@@ -30,6 +32,7 @@ export interface Issuer {
   readonly authority: AuthorityRow;
   readonly keys: readonly AuthorityKeyRow[];
   readonly policy: PolicyRow | undefined;
+  readonly bundles: Bundles;
   readonly signer: Signer;
 }
 
@@ -51,7 +54,9 @@ export async function issuerOf(
   const active = keys.find(({ state }) => state === 'active');
   if (!active) throw new Refusal('wrong_state', `the authority ${authority.slug} has no active key`);
   const signer = await fromCustody(deployment.custody).signer({ ...active, alg: active.alg as SigningAlgorithm });
-  return { authority, keys, policy: changed.policy ?? (await publishedPolicy(deployment.store.db, authority.id)), signer };
+  const { db } = deployment.store;
+  const [policy, bundles] = await Promise.all([changed.policy ?? publishedPolicy(db, authority.id), bundlesOf(db, authority.id)]);
+  return { authority, keys, policy, bundles, signer };
 }
 
 /**
@@ -191,9 +196,14 @@ function locationOf(authority: Pick<AuthorityRow, 'entityId' | 'ecLocation'>, me
   return member.ecLocation ?? (authority.ecLocation === 'always' ? entityConfigurationUrl(member.entityId) : undefined);
 }
 
-/** Claims of the statement about a member (§3.1); undefined ones are left out. */
-export function statementClaims({ authority, policy }: Pick<Issuer, 'authority' | 'policy'>, member: MemberRow, iat: number) {
+/**
+ * Claims of the statement about a member (§3.1); undefined ones are left out.
+ * @throws Refusal findings when its entitlements contradict the policy
+ */
+export function statementClaims({ authority, policy, bundles }: Pick<Issuer, 'authority' | 'policy' | 'bundles'>, member: MemberRow, iat: number) {
   const exp = Math.min(iat + (member.statementLifetime ?? authority.statementLifetime), member.validUntil ?? Number.POSITIVE_INFINITY);
+  const rules = policyAbout(policy?.policy ?? {}, member, bundles);
+  if (!rules.ok) throw refuseFindings(`the statement about ${member.entityId} would not be valid, so it was not signed`, rules.findings);
   const claims = {
     ...member.claims,
     iss: authority.entityId,
@@ -202,7 +212,7 @@ export function statementClaims({ authority, policy }: Pick<Issuer, 'authority' 
     exp,
     jwks: member.jwks,
     metadata: some(member.metadata),
-    metadata_policy: policy && some(policy.policy),
+    metadata_policy: some(rules.value),
     metadata_policy_crit: policy?.crit.length ? policy.crit : undefined,
     constraints: some(constraintsOf(policy, member)),
     crit: member.crit.length ? member.crit : undefined,

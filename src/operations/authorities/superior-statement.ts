@@ -1,4 +1,4 @@
-import { combineMetadataPolicies, type EntityStatement, type Result } from '../../federation/entry.js';
+import { combineMetadataPolicies, type EntityStatement, type Finding, finding, type Result } from '../../federation/entry.js';
 import { statedBy } from '../../resolver/stated-by.js';
 import type { Deployment } from '../call.js';
 import type { ListedKeys, Questions } from '../explorer.js';
@@ -22,6 +22,22 @@ export async function listedKeys(deployment: Deployment, { superior, subject }: 
   return { kids: jwks.keys.map(({ kid }) => kid), lifetime: exp - iat };
 }
 
+/** Operators of both that merge only while they are equal: whoever changes one of the two breaks every chain below. */
+function equalToday(above: unknown, below: unknown, superior: string): readonly Finding[] {
+  const about = (policy: unknown) =>
+    Object.entries((policy ?? {}) as Record<string, Record<string, object>>).flatMap(([type, parameters]) =>
+      Object.entries(parameters).flatMap(([parameter, operators]) =>
+        ['default', 'value'].filter((name) => Object.hasOwn(operators, name)).map((name) => `${type}/${parameter}/${name}`),
+      ),
+    );
+  const ours = new Set(about(below));
+  return about(above)
+    .filter((place) => ours.has(place))
+    .map((place) =>
+      finding('default_above_leaf', `${superior} ${place}`, 'the superior says the same today; when one of the two changes, every chain below is invalid'),
+    );
+}
+
 /**
  * Faults of a policy under the one a superior's statement lays on us (OpenID Federation 1.0 §6.1.4.1). A superior that cannot be
  * read now is a warning: tightening must not depend on somebody else's server.
@@ -39,5 +55,5 @@ export async function policyUnder(deployment: Deployment, { superior, subject, p
   const above = statement.value?.claims.metadata_policy;
   if (!above) return [];
   const merged = combineMetadataPolicies([above, policy]);
-  return merged.ok ? [] : asErrors(merged.findings.map((one) => ({ ...one, where: `${superior} ${one.where}` })));
+  return merged.ok ? asWarnings(equalToday(above, policy, superior)) : asErrors(merged.findings.map((one) => ({ ...one, where: `${superior} ${one.where}` })));
 }

@@ -4,6 +4,9 @@ import { createApiKey } from '../access/api-keys.js';
 import { resumeAuthority } from '../authorities/resume-authority.js';
 import { setQuorum } from '../authorities/set-quorum.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
+import { type BundleChange, changeBundle, type ChangedBundle } from '../entitlements/bundles.js';
+import type { EntitlementEdit } from '../entitlements/edit-entitlements.js';
+import { setEntitlements, type ShownEntitlements } from '../entitlements/set-entitlements.js';
 import { haltMarkType } from '../marks/mark-types.js';
 import { changeMember, type KeysInput, type MemberChange, replaceMemberKeys } from '../members/change-member.js';
 import { moveMember } from '../members/move-member.js';
@@ -81,6 +84,12 @@ const ACTS: Readonly<Record<string, Carry>> = {
   hold: (call, slug, row, { digest }) => {
     const { reason, seen } = asked<HoldRequest>(row);
     return decideHold(call, slug, row.subjectId, true, reason, seen ?? undefined, digest);
+  },
+  entitlements: (call, slug, row, { digest }) =>
+    setEntitlements(call as Call<ShownEntitlements>, slug, row.subjectId, { ...asked<EntitlementEdit>(row), digest }),
+  bundle: (call, slug, row, { digest }) => {
+    const { name, ...wanted } = asked<BundleChange & { readonly name: string }>(row);
+    return changeBundle(call as Call<ChangedBundle>, slug, name, { ...wanted, digest });
   },
   publish: (call, slug, row, said) => {
     const { version, ...accepted } = asked<Acceptance & { readonly version: number }>(row);

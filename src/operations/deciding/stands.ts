@@ -1,4 +1,5 @@
 import { and, eq } from 'drizzle-orm';
+import { bundlesOf } from '../../store/bundles.js';
 import type { ProposalRow } from '../../store/proposals.js';
 import { authority, organization, trustMarkType } from '../../store/schema.js';
 import type { Call } from '../call.js';
@@ -27,7 +28,8 @@ export async function standingOf(call: Call, row: ProposalRow): Promise<Standing
   }
 }
 
-const onMember = (row: ProposalRow): boolean => ['application', 'widening'].includes(row.kind) || (row.kind === 'resume' && row.request['act'] === 'resume');
+const onMember = (row: ProposalRow): boolean =>
+  row.kind === 'application' || (row.kind === 'widening' && row.request['act'] !== 'bundle') || (row.kind === 'resume' && row.request['act'] === 'resume');
 
 async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
   const { db } = call.store;
@@ -37,6 +39,10 @@ async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
   switch (row.kind) {
     case 'policy':
       return { current: ((await publishedPolicy(db, row.authorityId))?.version ?? null) === content['replaces'], barred: [] };
+    case 'widening': {
+      const bundle = (await bundlesOf(db, row.authorityId)).get(String(content['bundle']));
+      return { current: bundle?.state === 'active' && bundle.v === content['v'], barred: [] };
+    }
     case 'quorum':
       return { current: of?.quorum === content['from'], barred: [] };
     case 'resume':

@@ -1,6 +1,7 @@
-import type { Constraints } from '../../federation/entry.js';
+import { type Constraints, entitlementsNarrow } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { jsonEqual } from '../../federation/strict-json.js';
+import { type Bundles, entitledTo, NO_BUNDLES } from '../entitlements/effective.js';
 import { contentChanged } from '../members/vetted.js';
 import type { MemberRow, PolicyRow } from '../registry.js';
 
@@ -26,7 +27,8 @@ export const constraintsNarrow = (before: Constraints, after: Constraints): bool
     return rule ? rule(before, after) : jsonEqual(before[name], after[name]);
   });
 
-type Narrows = (before: MemberRow, after: MemberRow) => boolean;
+type Narrows = (before: MemberRow, after: MemberRow, bundles: Bundles) => boolean;
+const entitledToLess: Narrows = (before, after, bundles) => entitlementsNarrow(entitledTo(before, bundles), entitledTo(after, bundles));
 const MEMBER: Readonly<Record<string, Narrows>> = {
   valid_until: ({ validUntil: before }, { validUntil: after }) => after !== null && after <= (before ?? Number.POSITIVE_INFINITY),
   statement_lifetime: ({ statementLifetime: before }, { statementLifetime: after }) => before !== null && after !== null && after <= before,
@@ -37,12 +39,14 @@ const MEMBER: Readonly<Record<string, Narrows>> = {
   constraints: ({ constraints: before }, { constraints: after }) => constraintsNarrow(before, after),
   // Where a configuration lies and how its domain was shown adds no trust: its keys are the bound ones wherever it is.
   ec_location: () => true,
+  entitlements: entitledToLess,
+  bundles: entitledToLess,
   domain_control: () => true,
 };
 
 /** What a change of a member widens, in the words of the API. */
-export const widenedBy = (before: MemberRow, after: MemberRow): readonly string[] =>
-  contentChanged(before, after).filter((name) => !(Object.hasOwn(MEMBER, name) && MEMBER[name]?.(before, after)));
+export const widenedBy = (before: MemberRow, after: MemberRow, bundles: Bundles = NO_BUNDLES): readonly string[] =>
+  contentChanged(before, after).filter((name) => !(Object.hasOwn(MEMBER, name) && MEMBER[name]?.(before, after, bundles)));
 
 /** Operators that only refuse: one more of them lets nobody through who was stopped before (OpenID Federation 1.0 §6.1.3.1). */
 const REFUSING = ['one_of', 'subset_of', 'superset_of'];

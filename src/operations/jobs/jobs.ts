@@ -1,6 +1,7 @@
 import { and, count, eq, gt, inArray, isNull, lt, ne, or } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
+import { statementsWith } from '../../store/bundles.js';
 import { dueAtOnce, renewable } from '../../store/due-artefacts.js';
 import { artefact, job } from '../../store/schema.js';
 import type { Statement } from '../../store/database.js';
@@ -37,8 +38,15 @@ export const reachOf = (text: unknown): Reach => (text === 'statements' || text 
 /**
  * How many artefacts within reach are older than a generation: what a re-signing still has to do. Answers about others are
  * not waited for once they have ended or are withheld: evaluating makes those anew, signing does not.
+ * @param bundle only statements about those that have it
  */
-export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorityId: string, generation: number, reach: Reach): Promise<number> {
+export async function staleArtefacts(
+  call: Pick<Call, 'store' | 'now'>,
+  authorityId: string,
+  generation: number,
+  reach: Reach,
+  bundle?: string,
+): Promise<number> {
   const [row] = await call.store.db
     .select({ n: count() })
     .from(artefact)
@@ -48,11 +56,37 @@ export async function staleArtefacts(call: Pick<Call, 'store' | 'now'>, authorit
         lt(artefact.generation, generation),
         renewable(call.now()),
         within(reach),
+        bundle === undefined ? undefined : statementsWith(call.store.db, authorityId, bundle),
         or(ne(artefact.kind, 'resolve'), and(isNull(artefact.withheld), gt(artefact.exp, call.now()))),
       ),
     );
   return row?.n ?? 0;
 }
+
+/** The job row of a change of a bundle: what makes its statements due is said with the bundle (store/bundles.ts). */
+export async function bundleJob(
+  call: Call,
+  authority: AuthorityRow,
+  bundle: string,
+): Promise<{ readonly id: string; readonly statements: readonly Statement[] }> {
+  const total = await staleArtefacts(call, authority.id, authority.generation, 'statements', bundle);
+  const row = resigning(call, authority, total, { because: `bundle ${bundle}`, reach: 'statements', bundle });
+  return { id: row.id, statements: [insertRows(job, [row])] };
+}
+
+const resigning = (call: Call, authority: AuthorityRow, total: number, params: Readonly<Record<string, unknown>>): JobRow => ({
+  id: newId('job'),
+  authorityId: authority.id,
+  kind: 'resign',
+  state: 'running',
+  total,
+  done: 0,
+  refused: 0,
+  params: { generation: authority.generation, ...params },
+  createdBy: call.actor.id,
+  createdAt: call.now(),
+  updatedAt: call.now(),
+});
 
 /**
  * A change reached many artefacts: the old ones stay served and fall due at once, oldest expiry first; the renewal job
@@ -68,23 +102,10 @@ export async function resignJob(
 ): Promise<{ readonly id: string; readonly statements: readonly Statement[] }> {
   const { db } = call.store;
   const now = call.now();
-  const id = newId('job');
   const total = await staleArtefacts(call, authority.id, authority.generation, reach);
-  const row: JobRow = {
-    id,
-    authorityId: authority.id,
-    kind: 'resign',
-    state: 'running',
-    total,
-    done: 0,
-    refused: 0,
-    params: { generation: authority.generation, because, reach },
-    createdBy: call.actor.id,
-    createdAt: now,
-    updatedAt: now,
-  };
+  const row = resigning(call, authority, total, { because, reach });
   return {
-    id,
+    id: row.id,
     statements: [
       insertRows(job, [row]),
       db

@@ -1,3 +1,4 @@
+import { bundlesOf } from '../../store/bundles.js';
 import type { Database } from '../../store/database.js';
 import { personBehind } from '../../store/people.js';
 import { consent, type Consent, type Matter } from '../deciding/consent.js';
@@ -33,7 +34,15 @@ export async function memberContent(db: Database, row: MemberRow): Promise<Reado
     // Raised by each edit, cut and return: whoever approved before did not know of it, also where in the end the same stands there.
     cut: row.cut,
     ...(waived.length && { waived }),
+    ...(await entitledContent(db, row)),
   };
+}
+
+/** Bundles with their versions: what they give is decided with the member. */
+async function entitledContent(db: Database, { authorityId, entitlements, bundles }: MemberRow): Promise<object> {
+  if (entitlements === null && bundles.length === 0) return {};
+  const known = bundles.length ? await bundlesOf(db, authorityId) : undefined;
+  return { entitlements, bundles: Object.fromEntries(bundles.map((name) => [name, known?.get(name)?.v ?? null])) };
 }
 
 /** Two persons for the approval or the resumption of a member, where the quorum is 2. */

@@ -3,6 +3,7 @@ import { unknownEntityTypes } from '../../federation/entity-types.js';
 import { spellingOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import { bundlesOf } from '../../store/bundles.js';
 import { revokedSince } from '../../store/cut-since.js';
 import { inLot, readByList } from '../../store/lots.js';
 import { dropWatches } from '../../store/member-watches.js';
@@ -12,8 +13,10 @@ import { member } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type Call, may } from '../call.js';
 import { asWarnings, isError, type Judged } from '../judged.js';
+import { expectEntitled } from '../entitlements/check-entitled.js';
+import type { Bundles } from '../entitlements/effective.js';
 import { Refusal } from '../refusal.js';
-import type { AuthorityRow, MemberRow } from '../registry.js';
+import { type AuthorityRow, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
 import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollment.js';
 import { hostedArtefact } from './hosted-artefact.js';
 import { expectLocatable, expectUnassigned } from './identifier-uniqueness.js';
@@ -39,6 +42,9 @@ export interface Ground {
   readonly spellings: Map<string, readonly Respelled[]>;
   /** Who was revoked since the enrolments were asked for: whoever asked did not know of it. */
   readonly revokedMeanwhile: ReadonlySet<string>;
+  /** What entitlements are judged by. */
+  readonly policy: PolicyRow | undefined;
+  readonly bundles: Bundles;
   /** The caller may decide about the content alone. */
   readonly approver: boolean;
   /** The caller may say that somebody may come back; with quorum 2 two persons approve it all the same. */
@@ -80,6 +86,8 @@ export async function groundOf(call: Call, authority: AuthorityRow, all: readonl
       all.map(({ input, keys }) => ({ entityId: input.entityId, jwks: keys.jwks })),
     ),
     spellings,
+    policy: await publishedPolicy(call.store.db, authority.id),
+    bundles: await bundlesOf(call.store.db, authority.id),
     revokedMeanwhile: await revokedSince(call.store.db, authority.id, since, returning),
     approver: may(call, 'approve', authority.slug) && authority.quorum < 2,
     readmits: may(call, 'approve', authority.slug),
@@ -136,6 +144,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
     { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
   );
   const row = { ...(before ? await again(before, fresh, keys, input.entityId) : fresh), stateReason: input.stateReason ?? null };
+  expectEntitled(ground, row, undefined, now);
   const located = await expectLocatable(call, row, true, prepared.elsewhere);
   const unassigned = prepared.hosted ? [await expectUnassigned(call, row, prepared.elsewhere)] : [];
   if (prepared.hosted && !row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
@@ -233,6 +242,7 @@ function eventOf({ prepared: { input, keys, domainControl, hosted }, before, aft
       ...(after.ecLocation !== null && { ec_location: after.ecLocation }),
       ...(domainControl && { domain_control: domainControl }),
       ...(hosted && { hosted: true }),
+      ...(after.entitlementVersion > 0 && { bundles: after.bundles, entitlements: after.entitlements?.length ?? null }),
       ...(after.state === 'active' && { single_operator: true }),
       ...(before && { was: before.state }),
     },

@@ -2,6 +2,8 @@ import { and, eq, gt } from 'drizzle-orm';
 import { inLot, readByList } from '../../store/lots.js';
 import { artefact, organization } from '../../store/schema.js';
 import type { Call } from '../call.js';
+import { bundlesOf } from '../../store/bundles.js';
+import type { Entitled } from '../entitlements/effective.js';
 import { listMembers, type Page, type PageRequest } from '../read.js';
 import { findAuthority, type MemberRow } from '../registry.js';
 
@@ -11,6 +13,8 @@ export interface ExportedMember {
   readonly organization: string | undefined;
   /** The configuration we serve for it. */
   readonly hosted: string | undefined;
+  /** What it is entitled to, without bundles that have ended: those nobody is given any more. */
+  readonly entitled: Entitled;
 }
 
 /** Members in the form that import takes, by Entity Identifier. */
@@ -32,12 +36,20 @@ export async function exportMembers(call: Call, slug: string, request: PageReque
         .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'hosted'), gt(artefact.exp, call.now()), inLot(artefact.key, keys))),
   );
   const configurations = new Map(served.map(({ key, bytes }) => [key, bytes]));
+  const known = page.items.some(({ bundles }) => bundles.length) ? await bundlesOf(db, authorityId) : undefined;
   return {
     next: page.next,
     items: page.items.map((member) => ({
       member,
       organization: member.organizationId === null ? undefined : names.get(member.organizationId),
       hosted: configurations.get(member.entityId),
+      entitled: lasting(member, known),
     })),
   };
+}
+
+/** Whose bundles have all ended is entitled to nothing, and not without limit. */
+function lasting({ entitlements, bundles }: MemberRow, known: ReadonlyMap<string, { readonly state: string }> | undefined): Entitled {
+  const left = bundles.filter((name) => known?.get(name)?.state === 'active');
+  return { bundles: left, entitlements: entitlements ?? (bundles.length && left.length === 0 ? [] : null) };
 }

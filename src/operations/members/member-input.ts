@@ -1,5 +1,6 @@
 import {
   type Constraints,
+  type Entitlement,
   type Finding,
   finding,
   isRegistrationPolicy,
@@ -32,6 +33,10 @@ export interface MemberInput {
   /** Where the member publishes its configuration, when not at its well-known URL (Entity Configuration Hosting draft). */
   readonly ecLocation?: string | null | undefined;
   readonly domainControl?: DomainControl | null | undefined;
+  /** What it may ask for as a client; null: nothing limits it but its bundles. */
+  readonly entitlements?: readonly Entitlement[] | null | undefined;
+  /** Names of bundles of entitlements. */
+  readonly bundles?: readonly string[] | undefined;
 }
 
 /** What is wrong with a place for a configuration: https, because a statement in it is worth nothing when it is not the member's. */
@@ -108,6 +113,9 @@ export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): 
   hosted: false,
   ecLocation: input.ecLocation ?? null,
   domainControl: input.domainControl ?? null,
+  entitlements: input.entitlements ?? null,
+  bundles: input.bundles ?? [],
+  entitlementVersion: 0,
   spelling: null,
   cut: 0,
   approvedSha256: null,

@@ -16,9 +16,14 @@ export function became(before: MemberRow | undefined, after: MemberRow): readonl
   return [];
 }
 
+/** What it may ask for is said in the metadata policy of its statement. */
+export const entitledAlike = (before: MemberRow, after: MemberRow): boolean =>
+  jsonEqual(before.entitlements, after.entitlements) && jsonEqual(before.bundles, after.bundles);
+
 function updates(before: MemberRow, after: MemberRow): readonly RegistrationEventType[] {
   return [
     ...(jsonEqual(before.jwks, after.jwks) ? [] : (['jwks_update'] as const)),
     ...(jsonEqual(before.metadata, after.metadata) ? [] : (['metadata_update'] as const)),
+    ...(entitledAlike(before, after) ? [] : (['metadata_policy_update'] as const)),
   ];
 }

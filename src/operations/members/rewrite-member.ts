@@ -1,4 +1,5 @@
 import { putArtefacts } from '../../store/bulk.js';
+import { bundlesOf } from '../../store/bundles.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
@@ -98,7 +99,9 @@ export async function rewrite<T>(
 
 /** Two persons for what widens an active member; the digest covers what stands there and what is asked for. */
 async function twoFor(call: Call, authority: AuthorityRow, before: MemberRow, row: MemberRow, widening: Asked | null) {
-  const widens = before.state === 'active' ? widenedBy(before, row) : [];
+  const entitled = before.bundles.length + row.bundles.length > 0;
+  const bundles = entitled ? await bundlesOf(call.store.db, authority.id) : undefined;
+  const widens = before.state === 'active' ? widenedBy(before, row, bundles) : [];
   if (widens.length === 0) return undefined;
   if (widening === null) throw new Refusal('wrong_state', `quorum 2: this would change ${widens.join(', ')} of an active member; change the member itself`);
   return consent(call, authority.quorum, {

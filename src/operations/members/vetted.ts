@@ -24,6 +24,7 @@ const NOT_CONTENT = [
   'waived',
   'submittedBy',
   'lastEditor',
+  'entitlementVersion',
   'spelling',
   'createdAt',
   'updatedAt',
@@ -35,6 +36,12 @@ type Content = Omit<MemberRow, (typeof NOT_CONTENT)[number]>;
 const contentOf = (row: MemberRow): Content =>
   Object.fromEntries(Object.entries(row).filter(([name]) => !(NOT_CONTENT as readonly string[]).includes(name))) as unknown as Content;
 
+/** Before there were entitlements a digest did not speak of them: of whom nothing limits it says the same today. */
+function approvedOf(row: MemberRow): Partial<Content> {
+  const { entitlements, bundles, ...content } = contentOf(row);
+  return entitlements === null && bundles.length === 0 ? content : { ...content, entitlements, bundles };
+}
+
 /**
  * SHA-256 over the canonical form (RFC 8785) of everything about a member that an approval is about; null: a cell of it is
  * damaged, so nobody has decided about it.
@@ -42,7 +49,7 @@ const contentOf = (row: MemberRow): Content =>
 export async function contentDigest(row: MemberRow): Promise<string | null> {
   let content: string;
   try {
-    content = canonicalize(contentOf(row)) as string;
+    content = canonicalize(approvedOf(row)) as string;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;

@@ -12,7 +12,7 @@ import { consequencesOf } from '../facts.js';
 import { whileNotCompromised } from '../keys/not-compromised.js';
 import type { MemberRow } from '../registry.js';
 import { thumbprintsOf } from './key-binding.js';
-import { became } from './registration.js';
+import { became, entitledAlike } from './registration.js';
 import { contentChanged, settled } from './vetted.js';
 
 export interface MemberWrite {
@@ -39,7 +39,11 @@ export interface WrittenMembers {
  */
 export async function writeMembers(writes: readonly MemberWrite[]): Promise<WrittenMembers> {
   const rows = await Promise.all(
-    writes.map(async ({ before, after, decided = false }) => ({ ...(await settled(before, after, decided)), spelling: spellingOf(after.entityId) })),
+    writes.map(async ({ before, after, decided = false }) => ({
+      ...(await settled(before, after, decided)),
+      spelling: spellingOf(after.entityId),
+      entitlementVersion: entitlementVersionOf(before, after),
+    })),
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
@@ -49,6 +53,14 @@ export async function writeMembers(writes: readonly MemberWrite[]): Promise<Writ
     statements: [...statements, ...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows), ...seenBelow(writes, rows), ...told(writes, rows)],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
+}
+
+/** A cell that cannot be read was changed by nobody. */
+function entitlementVersionOf(before: MemberRow | undefined, after: MemberRow): number {
+  const version = before?.entitlementVersion ?? 0;
+  if (!before) return after.entitlements === null && after.bundles.length === 0 ? version : version + 1;
+  const same = before.entitlements === after.entitlements && before.bundles === after.bundles;
+  return same || entitledAlike(before, after) ? version : version + 1;
 }
 
 export interface WrittenMember extends Omit<WrittenMembers, 'rows'> {

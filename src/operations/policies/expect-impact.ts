@@ -17,7 +17,10 @@ export interface Acceptance {
 const COUNTS_FOR = 24 * 60 * 60;
 
 /** Members that an impact has not seen, or has seen otherwise. Keys are nothing that a policy meets. */
-const CHANGES = ['member.enrolled', 'member.activated', 'member.resumed', 'member.changed'];
+const CHANGES = [
+  ...['member.enrolled', 'member.activated', 'member.resumed', 'member.changed'],
+  ...['member.entitlements_changed', 'bundle.changed', 'bundle.ended'],
+];
 
 /**
  * Whoever asked what a policy does to the members publishes on what is so now: an impact that is old, that was compared with

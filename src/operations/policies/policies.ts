@@ -3,12 +3,14 @@ import { and, desc, eq } from 'drizzle-orm';
 import { type Finding, finding, type Metadata, parseConstraints, parseMetadataPolicy, parsePolicyCrit } from '../../federation/entry.js';
 import { sha256 } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
-import { declaredTypes } from '../../store/member-query.js';
+import { bundlesOf } from '../../store/bundles.js';
+import { countIntermediates, declaredTypes } from '../../store/member-query.js';
 import { policyTold } from '../../store/registration-events.js';
 import { authority, metadataPolicy } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { consent } from '../deciding/consent.js';
 import { loosens } from '../deciding/widening.js';
+import { contradicted } from '../entitlements/check-entitled.js';
 import { asErrors, asWarnings, isError, type Judged, type WithFindings } from '../judged.js';
 import { policyNotices, type Subjects } from './policy-notices.js';
 import { type Acceptance, expectImpact } from './expect-impact.js';
@@ -35,11 +37,12 @@ export async function policyFindings(call: Call, row: AuthorityRow, input: Polic
   const under: Judged[] = [];
   for (const superior of row.authorityHints) under.push(...(await comparedWith(call, superior, row.entityId, policy)));
   under.push(...asErrors(await withoutRoom(call.store.db, row, input)));
+  under.push(...asErrors(await contradicted(call.store.db, row.id, policy, await bundlesOf(call.store.db, row.id))));
   return [...under, ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints), input.metadataPolicyCrit)];
 }
 
 /** A superior that takes too long is like one that is away: a warning. Tightening does not depend on somebody else's server. */
-const comparedWith = (call: Call, superior: string, subject: string, policy: Readonly<Record<string, unknown>>): Promise<readonly Judged[]> =>
+export const comparedWith = (call: Call, superior: string, subject: string, policy: Readonly<Record<string, unknown>>): Promise<readonly Judged[]> =>
   call.explorer.ask('policyUnder', { superior, subject, policy }).catch((error: unknown) => {
     if (!(error instanceof Refusal && error.code === 'temporarily_unavailable')) throw error;
     return asWarnings([finding('fetch_failed', superior, `${error.message}; the policy was not compared with this superior's`, true)]);
@@ -52,7 +55,7 @@ const warningsOf = (findings: readonly Judged[]) =>
 
 /** Entity Types among the active members, for what a policy meets. */
 async function subjectsOf({ store: { db } }: Call, authorityId: string, constraints: PolicyInput['constraints']): Promise<Subjects> {
-  return { ...(await declaredTypes(db, authorityId)), allowed: constraints?.allowed_entity_types };
+  return { ...(await declaredTypes(db, authorityId)), superiors: await countIntermediates(db, authorityId), allowed: constraints?.allowed_entity_types };
 }
 
 function expectPolicy(findings: readonly Judged[]): void {
@@ -163,6 +166,8 @@ export async function publishPolicy(
       const before = await findAuthority(db, slug);
       const policy = await findPolicy(call, row.id, version);
       if (policy.state === 'published') return { events: [], statements: [], result: { policy, jobId: null, findings } };
+      // Entitlements that were given since this was asked for.
+      expectPolicy(asErrors(await contradicted(db, row.id, policy.policy, await bundlesOf(db, row.id))));
       const impact = await expectImpact(call, row.id, version, { acceptBreaks, acceptUnknown });
       const old = await publishedPolicy(db, row.id);
       const agreed = await policyConsent(call, before, old, policy, { acceptBreaks, acceptUnknown }, { digest, note });
@@ -222,7 +227,7 @@ export async function previewPolicy(call: Call, slug: string, memberId: string, 
     if (!report.metadata) throw refuseFindings("the member's metadata cannot be read; send it along as `metadata`", report.findings);
     own = report.metadata;
   }
-  return faults.length ? { before: own, after: null, findings: faults } : { before: own, ...replay(own, one, input) };
+  return faults.length ? { before: own, after: null, findings: faults } : { before: own, ...replay(own, one, input, await bundlesOf(call.store.db, row.id)) };
 }
 
 /**

@@ -1,4 +1,5 @@
-import { type Finding, finding } from '../../federation/entry.js';
+import { CLIENT_TYPES, type Finding, finding } from '../../federation/entry.js';
+import { ENTITLED_PARAMETERS } from '../../federation/entitlements/express.js';
 import { quote } from '../../federation/finding.js';
 import { OPERATORS } from '../../federation/metadata-policy/operators.js';
 import { nearest } from '../../federation/nearest.js';
@@ -39,6 +40,8 @@ export interface Subjects {
   readonly members: number;
   /** How many of them declare a type. */
   readonly declared: Readonly<Record<string, number>>;
+  /** Active members that have subordinates of their own. */
+  readonly superiors?: number;
   /** `allowed_entity_types` of the constraints that go with the policy (§6.2.3). */
   readonly allowed?: readonly string[] | undefined;
 }
@@ -58,6 +61,7 @@ export function policyNotices(policy: Readonly<Record<string, unknown>>, subject
   const findings: Finding[] = [];
   const types = Object.keys(policy);
   for (const type of types) {
+    findings.push(...aboveLeafs(type, policy[type], subjects.superiors ?? 0));
     const absent = absence(type, types.length, subjects);
     if (absent) findings.push(finding('policy_interop', `metadata_policy/${type}`, absent));
     for (const [parameter, operators] of Object.entries((policy[type] ?? {}) as Record<string, Record<string, unknown>>)) {
@@ -72,6 +76,27 @@ export function policyNotices(policy: Readonly<Record<string, unknown>>, subject
     }
   }
   return asWarnings(findings);
+}
+
+const UNMERGED = ['default', 'value'];
+
+/**
+ * Of what clients are entitled to: operators that merge only when equal, in statements about superiors too. Below them the
+ * entitlements of clients say the same operators with other values, and such a chain is invalid (§6.1.3.1, §6.1.4.1).
+ */
+function aboveLeafs(type: string, parameters: unknown, superiors: number): readonly Finding[] {
+  if (superiors === 0 || !(CLIENT_TYPES as readonly string[]).includes(type)) return [];
+  return Object.entries((parameters ?? {}) as Record<string, Record<string, unknown>>)
+    .filter(([parameter]) => ENTITLED_PARAMETERS.includes(parameter))
+    .flatMap(([parameter, operators]) =>
+      UNMERGED.filter((name) => Object.hasOwn(operators, name)).map((name) =>
+        finding(
+          'default_above_leaf',
+          `metadata_policy/${type}/${parameter}/${name}`,
+          `${superiors} members are superiors themselves: below them ${name} merges only with an equal one, and a client that is entitled to something else has no valid chain`,
+        ),
+      ),
+    );
 }
 
 /** A policy for a type that a subject does not declare does nothing (§6.1.4.2); not every client knows. */

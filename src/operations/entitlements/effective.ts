@@ -1,0 +1,33 @@
+import { type Entitlement, type Result, withEntitlements } from '../../federation/entry.js';
+import { success } from '../../federation/finding.js';
+import { inOrder } from '../../federation/entitlements/entitlement.js';
+import type { BundleRow } from '../../store/bundles.js';
+import type { MemberRow } from '../registry.js';
+
+/** What a member may ask for, of its own and of its bundles. Pure. */
+
+export type Bundles = ReadonlyMap<string, Pick<BundleRow, 'entitlements' | 'state'>>;
+export const NO_BUNDLES: Bundles = new Map();
+
+export type Entitled = Pick<MemberRow, 'entitlements' | 'bundles'>;
+
+/** All that a member is entitled to; undefined: nothing limits it. A bundle that has ended, or that nobody knows, gives nothing. */
+export function entitledTo({ entitlements, bundles }: Entitled, known: Bundles): readonly Entitlement[] | undefined {
+  if (entitlements === null && bundles.length === 0) return undefined;
+  const given = bundles.flatMap((name) => {
+    const bundle = known.get(name);
+    return bundle?.state === 'active' ? bundle.entitlements : [];
+  });
+  return inOrder([...(entitlements ?? []), ...given]);
+}
+
+/** The metadata policy in the statement about a member: the authority's, and in it what the member is entitled to. */
+export function policyAbout(
+  policy: Readonly<Record<string, unknown>>,
+  member: Entitled & Pick<MemberRow, 'intermediate'>,
+  known: Bundles,
+  where?: string,
+): Result<Readonly<Record<string, unknown>>> {
+  const list = entitledTo(member, known);
+  return list === undefined ? success(policy) : withEntitlements(policy, list, member.intermediate ? 'superior' : 'client', where);
+}

@@ -1,0 +1,103 @@
+import { and, asc, count, eq, gt, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { cellText, holdsText, listHasAny } from './conditions.js';
+import { type Database, raw, type Statement } from './database.js';
+import { renewable } from './due-artefacts.js';
+import { policyToldTo } from './registration-events.js';
+import { artefact, entitlementBundle, member, type MemberState } from './schema.js';
+
+export type BundleRow = typeof entitlementBundle.$inferSelect;
+
+/** Bundles of an authority, by name. */
+export async function bundlesOf(db: Database, authorityId: string): Promise<ReadonlyMap<string, BundleRow>> {
+  const rows = await db.select().from(entitlementBundle).where(eq(entitlementBundle.authorityId, authorityId)).orderBy(asc(entitlementBundle.name));
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
+/** Names hold no quotation mark, so the text of the cell says it: one that is damaged holds up nobody. */
+const named = (name: string): string => `"${name}"`;
+
+/** Has a member this bundle? */
+export const hasBundle = (name: string): SQL => and(listHasAny(member.bundles), holdsText(member.bundles, named(name))) as SQL;
+
+/** Is a member limited by entitlements, its own or those of a bundle? By the index of those. */
+export const isEntitled = (): SQL => sql`(bundles <> '[]' OR entitlements IS NOT NULL)`;
+
+/** Members that have ended are given nothing, whatever their row says. */
+const LIVE: readonly MemberState[] = ['applied', 'vetting', 'approved', 'active', 'suspended'];
+
+export interface Holders {
+  readonly all: number;
+  readonly active: number;
+}
+
+/** How many members that have not ended have a bundle. */
+export async function holdersOf(db: Database, authorityId: string, name: string): Promise<Holders> {
+  const rows = await db
+    .select({ state: member.state, n: count() })
+    .from(member)
+    .where(and(eq(member.authorityId, authorityId), isEntitled(), hasBundle(name), inArray(member.state, [...LIVE])))
+    .groupBy(member.state);
+  return { all: rows.reduce((sum, { n }) => sum + n, 0), active: rows.find(({ state }) => state === 'active')?.n ?? 0 };
+}
+
+/** What entitles a member, as its cells have it: one that cannot be read is for whoever reads it. */
+export interface EntitledCells {
+  readonly entityId: string;
+  readonly intermediate: boolean;
+  readonly entitlements: string | null;
+  readonly bundles: string;
+}
+
+/** Members limited by entitlements that have not ended, by identifier. @param bundle only those that have it */
+export const entitledAfter = (db: Database, authorityId: string, cursor: string, limit: number, bundle?: string): PromiseLike<readonly EntitledCells[]> =>
+  db
+    .select({ entityId: member.entityId, intermediate: member.intermediate, entitlements: cellText(member.entitlements), bundles: cellText(member.bundles) })
+    .from(member)
+    .where(
+      and(
+        eq(member.authorityId, authorityId),
+        isEntitled(),
+        gt(member.entityId, cursor),
+        inArray(member.state, [...LIVE]),
+        bundle === undefined ? undefined : hasBundle(bundle),
+      ),
+    )
+    .orderBy(asc(member.entityId))
+    .limit(limit);
+
+/** The statements about active members that have a bundle. */
+export const statementsWith = (db: Database, authorityId: string, bundle: string): SQL =>
+  and(
+    eq(artefact.kind, 'statement'),
+    isNotNull(artefact.memberId),
+    inArray(
+      artefact.memberId,
+      db
+        .select({ id: member.id })
+        .from(member)
+        .where(and(eq(member.authorityId, authorityId), isEntitled(), hasBundle(bundle))),
+    ),
+  ) as SQL;
+
+const HOLDERS = `authority_id = ? AND (bundles <> '[]' OR entitlements IS NOT NULL) AND bundles <> '[]' AND instr(bundles, ?) > 0`;
+
+/**
+ * A bundle says something else: so does every member that has it, by predicate, for as many as there are. Their versions rise,
+ * their statements are due at once, and what is told of them says so.
+ * @param withhold what they state says too much: it is not served until it is signed anew
+ */
+export function bundleChanged(db: Database, authorityId: string, name: string, withhold: boolean, now: number): readonly Statement[] {
+  return [
+    raw(
+      `UPDATE member SET entitlement_version = entitlement_version + 1, cut = cut + 1, updated_at = ?, v = v + 1 WHERE ${HOLDERS}`,
+      now,
+      authorityId,
+      named(name),
+    ),
+    db
+      .update(artefact)
+      .set({ renewAt: now, leaseUntil: 0, ...(withhold && { withheld: 'entitled_to_less' as const }) })
+      .where(and(eq(artefact.authorityId, authorityId), renewable(now), statementsWith(db, authorityId, name))),
+    ...policyToldTo(authorityId, HOLDERS, [authorityId, named(name)], now),
+  ];
+}

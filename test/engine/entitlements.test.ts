@@ -1,0 +1,217 @@
+import { expect, it } from 'vitest';
+import { parseJws } from '../../src/federation/entry.js';
+import { backgroundTurn } from '../../src/operations/background.js';
+import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { twoDecide } from '../support/people.js';
+
+const A = '/authorities/main';
+const MEMBERS = `${A}/members`;
+const scope = (value: string) => ({ kind: 'scope', value });
+const code = ({ status, json }: { status: number; json: { code?: string } }) => [status, json.code];
+const places = ({ json }: { json: { findings?: { where: string }[] } }) => json.findings?.map(({ where }) => where);
+
+async function client(d: TestDeployment, id: string, more: object = {}): Promise<string> {
+  const { jwks } = await testMember(id);
+  const made = await d.admin('POST', MEMBERS, { entity_id: id, jwks, entity_types: ['oauth_client'], activate: true, ...more });
+  expect(made.status, made.text).toBe(201);
+  return made.json.id;
+}
+/** What is served about a member: the policy for its type, or the status. */
+async function served(d: TestDeployment, id: string, type = 'oauth_client') {
+  const { status, text } = await d.public(`/fetch?sub=${encodeURIComponent(id)}`);
+  if (status !== 200) return status;
+  const jws = parseJws(text, 'entity-statement+jwt');
+  return jws.ok ? ((jws.value.claims['metadata_policy'] as Record<string, Record<string, unknown>> | undefined)?.[type] ?? null) : jws.findings;
+}
+const background = (d: TestDeployment) => backgroundTurn(d.deployment, { more: () => true });
+
+it('what a member may ask for stands in its own statement, merged with the policy; a contradiction is refused when it is set', async () => {
+  const d = await testDeployment();
+  const C = 'https://client.example';
+  const id = await client(d, C);
+  const at = `${MEMBERS}/${id}/entitlements`;
+  expect([await served(d, C), (await d.admin('GET', at)).json.effective]).toEqual([null, null]);
+  const policy = { oauth_client: { scope: { subset_of: ['read', 'list'] }, contacts: { essential: true } } };
+  await d.admin('POST', `${A}/policies`, { metadata_policy: policy });
+  expect((await d.admin('POST', `${A}/policies/1/publish`, {})).status).toBe(200);
+  const put = (entitlements: unknown, more: object = {}, query = '') => d.admin('PUT', `${at}${query}`, { entitlements, ...more });
+  // Nothing is changed by a dry run, which shows the client before and after.
+  const unseen = await put([scope('read'), scope('write')], {}, '?dry_run=true');
+  expect([unseen.json.preview, places(unseen)?.[0]], 'nobody has looked at it yet').toEqual([{ before: null, after: null, widens: false }, 'metadata']);
+  await d.execute(`INSERT INTO member_watch (member_id, authority_id, entity_id, checked_at, failures, metadata, raised, counting)
+    SELECT id, authority_id, entity_id, 0, 0, '{"oauth_client":{"contacts":["a@client.example"],"scope":"list admin"}}', '[]', '{}' FROM member`);
+  const dry = await put([scope('read'), scope('write')], {}, '?dry_run=true');
+  const own = { contacts: ['a@client.example'] };
+  expect([dry.status, dry.json.dry_run, dry.json.preview.widens, dry.json.preview.before, dry.json.preview.after]).toEqual([
+    200,
+    true,
+    false,
+    { oauth_client: { ...own, scope: 'list' } },
+    {
+      oauth_client: {
+        ...own,
+        scope: '',
+        allowed_resources: [],
+        authorization_details_types: [],
+        authorization_details_templates: [],
+        token_endpoint_auth_method: 'private_key_jwt',
+      },
+    },
+  ]);
+  const done = await put([scope('read'), scope('write')]);
+  expect([done.status, done.json.entitlement_version, done.json.effective], done.text).toEqual([200, 1, [scope('read'), scope('write')]]);
+  expect(await served(d, C)).toMatchObject({
+    scope: { default: 'read write', subset_of: ['read'], essential: true },
+    contacts: { essential: true },
+    token_endpoint_auth_method: { value: 'private_key_jwt' },
+  });
+  expect(await served(d, C, 'openid_relying_party'), 'it declares its types itself: under the other one it is bounded too').toMatchObject({
+    scope: { subset_of: ['read', 'write'] },
+  });
+  const { v } = done.json;
+  expect(code(await put([], { v: v - 1 }))).toEqual([412, 'version_conflict']);
+  // Hostile lists, each with its place.
+  for (const [entitlements, place] of [
+    [Array.from({ length: 10_000 }, (_, n) => scope(`${n}`)), 'entitlements'],
+    [[scope('a b')], 'entitlements/0/value'],
+    [[scope('a\nb')], 'entitlements/0/value'],
+    [[scope('a'), scope('a')], 'entitlements/1'],
+    [[{ kind: 'role', value: 'a' }], 'entitlements/0/kind'],
+  ] as const)
+    expect([place, ...code(await put(entitlements)), places(await put(entitlements))]).toEqual([place, 422, 'findings', [place]]);
+  expect(places(await put([], { bundles: ['nobody'] }))).toEqual(['bundles/0']);
+  expect((await d.admin('GET', at)).json.v, 'nothing was written').toBe(v);
+  // One that comes and one that goes; what is not there cannot be taken away.
+  const patch = (body: object) => d.admin('PATCH', at, body);
+  expect(
+    (await patch({ add: { entitlements: [{ kind: 'resource', value: 'https://tools.example' }] }, remove: { entitlements: [scope('write')] } })).json,
+  ).toMatchObject({
+    effective: [{ kind: 'resource', value: 'https://tools.example' }, scope('read')],
+    entitlement_version: 2,
+  });
+  expect(places(await patch({ remove: { entitlements: [scope('wirte')] } }))).toEqual(['remove/entitlements/0']);
+  expect((await patch({ add: { entitlements: [scope('read')] } })).json.entitlement_version, 'it has it already').toBe(2);
+  // Who loses the last of it gets nothing, and is not without limit.
+  await patch({ remove: { entitlements: [scope('read'), { kind: 'resource', value: 'https://tools.example' }] } });
+  expect(await served(d, C)).toMatchObject({ scope: { default: '', subset_of: [], essential: true }, allowed_resources: { default: [], subset_of: [] } });
+  await put([scope('read')]);
+  // A policy that contradicts it is refused, in a draft already, and so is one that came in between.
+  const against = await d.admin('POST', `${A}/policies`, { metadata_policy: { oauth_client: { scope: { superset_of: ['openid'] } } } });
+  expect([...code(against), places(against)?.[0]]).toEqual([422, 'findings', `${C} entitlements oauth_client/scope`]);
+  await d.execute(`UPDATE metadata_policy SET metadata_policy = '{"oauth_client":{"scope":{"default":"list"}}}'`);
+  const refused = await put([scope('list'), scope('read')]);
+  expect([...code(refused), places(refused)]).toEqual([422, 'findings', ['entitlements oauth_client/scope']]);
+  // What is no client gets nothing from it.
+  const op = await client(d, 'https://op.example', { entity_types: ['openid_provider'] });
+  expect(places(await d.admin('PUT', `${MEMBERS}/${op}/entitlements`, { entitlements: [scope('read')] }))).toEqual(['entity_types']);
+  const told = (await d.admin('GET', `${MEMBERS}/${id}/history`)).json.items.filter(({ type }: { type: string }) => type === 'member.entitlements_changed');
+  expect(told.map(({ detail }: { detail: { added: string[]; removed: string[] } }) => [detail.added, detail.removed])).toEqual([
+    [['scope read', 'scope write'], []],
+    [['resource https://tools.example'], ['scope write']],
+    [[], ['resource https://tools.example', 'scope read']],
+    [['scope read'], []],
+  ]);
+});
+
+it('a bundle reaches all that have it: what says too much is not served from the commit on; an ended one gives nothing', async () => {
+  const d = await testDeployment();
+  const ids = ['https://one.example', 'https://two.example', 'https://three.example'];
+  const make = (name: string, entitlements: unknown, slug = 'main') => d.admin('POST', `/authorities/${slug}/bundles`, { name, entitlements });
+  expect((await make('base', [scope('read'), scope('write')])).status).toBe(201);
+  expect(code(await make('base', []))).toEqual([409, 'already_exists']);
+  expect(code(await make('No Name', []))).toEqual([400, 'invalid_request']);
+  await d.admin('POST', '/authorities', { slug: 'other', entity_id: 'https://other.example' });
+  await make('theirs', [scope('admin')], 'other');
+  expect((await d.admin('GET', `${A}/bundles/theirs`)).status, 'of another authority').toBe(404);
+  expect((await d.admin('PATCH', `${A}/bundles/theirs`, { entitlements: [] })).status).toBe(404);
+  const [one, two, three] = await Promise.all(ids.map((id, n) => client(d, id, n < 2 ? { bundles: ['base'] } : { scopes: ['read'] })));
+  expect(places(await d.admin('PATCH', `${MEMBERS}/${three}/entitlements`, { add: { bundles: ['theirs'] } }))).toEqual(['bundles/0']);
+  expect((await d.admin('GET', `${MEMBERS}?bundle=base`)).json.items.map((row: { id: string }) => row.id).sort()).toEqual([one, two].sort());
+  const scopes = async () =>
+    Promise.all(ids.map(async (id) => ((await served(d, id)) as { scope?: { subset_of: string[] } }).scope?.subset_of ?? (await served(d, id))));
+  const all = [['read', 'write'], ['read', 'write'], ['read']];
+  expect(await scopes()).toEqual(all);
+  // What it would do, and then what it does.
+  const change = (entitlements: unknown, query = '', more: object = {}) => d.admin('PATCH', `${A}/bundles/base${query}`, { entitlements, ...more });
+  expect((await change([scope('read')], '?dry_run=true')).json).toMatchObject({ dry_run: true, members: 2, active: 2, widens: false, v: 2 });
+  expect((await d.admin('GET', `${A}/bundles/base`)).json).toMatchObject({ members: 2, active: 2, v: 1 });
+  expect((await d.admin('POST', `${A}/bundles/base/impact`, { entitlements: [scope('read')] })).json.total).toBe(2);
+  await background(d);
+  expect((await d.admin('GET', `${A}/bundles/base/impact`)).json).toMatchObject({ job: { state: 'done' }, counts: { unknown: 2 } });
+  const wider = await change([scope('read'), scope('write'), scope('more')]);
+  expect([wider.status, wider.json.widens]).toEqual([200, true]);
+  expect(await scopes(), 'what says too little is served until it is signed anew').toEqual(all);
+  await background(d);
+  expect((await d.admin('GET', `${A}/jobs/${wider.json.job}`)).json).toMatchObject({ state: 'done', total: 2, done: 2 });
+  expect(await scopes()).toEqual([['more', 'read', 'write'], ['more', 'read', 'write'], ['read']]);
+  const before = (await d.admin('GET', `${MEMBERS}/${one}`)).json;
+  expect(code(await change([], '', { v: 1 }))).toEqual([412, 'version_conflict']);
+  // A damaged cell of one holds up nobody else.
+  await d.execute(`UPDATE member SET entitlements = '[{' WHERE id = '${two}'`);
+  const narrower = await change([scope('read')]);
+  expect([narrower.status, narrower.json.widens]).toEqual([200, false]);
+  expect(await scopes(), 'at once').toEqual([503, 503, ['read']]);
+  await background(d).catch(() => undefined);
+  expect(await scopes()).toEqual([['read'], 503, ['read']]);
+  const after = (await d.admin('GET', `${MEMBERS}/${one}`)).json;
+  expect([after.entitlement_version - before.entitlement_version, after.v - before.v]).toEqual([1, 1]);
+  await d.execute(`UPDATE member SET entitlements = NULL WHERE id = '${two}'`);
+  expect((await d.admin('POST', `${A}/bundles/base/end`, { reason: 'over' })).json).toMatchObject({ state: 'ended', entitlements: [] });
+  expect((await scopes()).slice(0, 2)).toEqual([503, 503]);
+  d.clock += 61;
+  await background(d);
+  expect(await scopes()).toEqual([[], [], ['read']]);
+  for (const refused of [await change([scope('read')]), await make('base', [])]) expect(refused.status).toBe(409);
+  const { text } = await d.admin('GET', `${A}/export`);
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines.map(({ entitlements, bundles }) => [entitlements, bundles])).toEqual(
+    lines.map(({ entity_id }) => [entity_id === ids[2] ? [scope('read')] : [], undefined]),
+  );
+});
+
+it('quorum 2: what widens waits for a second person and changes nothing; what narrows waits for nobody, and voids it', async () => {
+  const d = await testDeployment();
+  const C = 'https://client.example';
+  await d.admin('POST', `${A}/bundles`, { name: 'base', entitlements: [scope('list')] });
+  const id = await client(d, C, { scopes: ['read'], bundles: ['base'] });
+  const { approvers, operator } = await twoDecide(d);
+  const [one, two] = approvers;
+  const at = `${MEMBERS}/${id}/entitlements`;
+  const put = (who: typeof one, names: string[], bundles = ['base']) => who.as('PUT', at, { entitlements: names.map(scope), bundles });
+  const scopes = async () => ((await served(d, C)) as { scope: { subset_of: string[] } }).scope.subset_of;
+  expect(code(await put(operator, ['read', 'write'])), 'whoever may only enrol').toEqual([403, 'permission_denied']);
+  const first = await put(one, ['read', 'write']);
+  expect([first.status, first.json.approval.kind, await scopes()]).toEqual([202, 'widening', ['list', 'read']]);
+  const say = (who: typeof one, { id: which, digest }: { id: string; digest: string }) => who.as('POST', `/approvals/${which}`, { verdict: 'approve', digest });
+  // Narrowed by one person meanwhile, with no precondition: what was looked at is not there any more.
+  expect((await put(operator, [])).status).toBe(200);
+  expect(await scopes()).toEqual(['list']);
+  expect(code(await say(two, first.json.approval))).toEqual([409, 'decision_changed']);
+  const again = await put(one, ['write']);
+  const [a, b] = await Promise.all([say(two, again.json.approval), say(two, again.json.approval)]);
+  expect([a.status, b.status, (await d.admin('GET', at)).json.entitlement_version], 'twice at once is once').toEqual([200, 200, 3]);
+  expect(await scopes()).toEqual(['list', 'write']);
+  // A bundle that somebody has is widened by two; what the second approves is what the first saw.
+  const change = (who: typeof one, names: string[]) => who.as('PATCH', `${A}/bundles/base`, { entitlements: names.map(scope) });
+  const proposed = await change(one, ['list', 'more']);
+  expect([proposed.status, proposed.json.approval.subject]).toEqual([202, 'main/base']);
+  expect((await two.as('GET', `/approvals/${proposed.json.approval.id}`)).json).toMatchObject({ current: true, for_me: true });
+  expect((await change(operator, ['list'])).status, 'nothing to change').toBe(200);
+  expect((await change(operator, [])).status).toBe(200);
+  expect((await two.as('GET', `/approvals/${proposed.json.approval.id}`)).json.current).toBe(false);
+  expect(code(await say(two, proposed.json.approval))).toEqual([409, 'decision_changed']);
+  const anew = await change(one, ['list']);
+  expect((await say(two, anew.json.approval)).status).toBe(200);
+  await background(d);
+  expect(await scopes()).toEqual(['list', 'write']);
+  // An application is approved with what it asks for: another content of its bundle is another decision.
+  const { jwks } = await testMember('https://new.example');
+  const applied = await operator.as('POST', MEMBERS, { entity_id: 'https://new.example', jwks, bundles: ['base'] });
+  const approval = await one.as('POST', `${MEMBERS}/${applied.json.id}/approve`, {});
+  expect(approval.status).toBe(202);
+  expect((await change(operator, [])).status).toBe(200);
+  expect(code(await say(two, approval.json.approval))).toEqual([409, 'decision_changed']);
+});
