@@ -215,3 +215,26 @@ it('quorum 2: what widens waits for a second person and changes nothing; what na
   expect((await change(operator, [])).status).toBe(200);
   expect(code(await say(two, approval.json.approval))).toEqual([409, 'decision_changed']);
 });
+
+it('an import gives scopes and bundles; above leafs a policy whose operators do not merge is a warning', async () => {
+  const d = await testDeployment();
+  await d.admin('POST', `${A}/bundles`, { name: 'base', entitlements: [scope('list')] });
+  const job = (await d.admin('POST', `${A}/imports`, { activate: true })).json.id;
+  const { jwks } = await testMember('https://key.example');
+  const csv = `entity_id,entity_types,jwks,scopes,bundles\nhttps://a.example,oauth_client,"${JSON.stringify(jwks).replaceAll('"', '""')}",read write,base\nhttps://b.example,oauth_client,"${JSON.stringify(jwks).replaceAll('"', '""')}",,nobody\n`;
+  const done = await d.admin('POST', `${A}/imports/${job}/lines`, csv, { headers: { 'content-type': 'text/csv' } });
+  expect([done.status, done.json.refused], done.text).toEqual([200, 1]);
+  expect(await served(d, 'https://a.example')).toMatchObject({ scope: { default: 'list read write' } });
+  const [refused] = (await d.admin('GET', `${A}/jobs/${job}/refusals`)).json.items.filter(({ severity }: { severity: string }) => severity === 'error');
+  expect([refused.entity_id, refused.code]).toEqual(['https://b.example', 'entitlement_invalid']);
+  const metadata_policy = {
+    oauth_client: { scope: { default: 'list', subset_of: ['list', 'read', 'write'] } },
+    openid_provider: { issuer: { essential: true } },
+  };
+  await client(d, 'https://inter.example', { intermediate: true, entity_types: ['federation_entity'] });
+  await d.admin('PATCH', `${MEMBERS}/${encodeURIComponent('https://a.example')}/entitlements`, { remove: { entitlements: [scope('read'), scope('write')] } });
+  const { json } = await d.admin('POST', `${A}/policies/check`, { metadata_policy });
+  expect(json.findings.filter(({ code: found }: { code: string }) => found === 'default_above_leaf')).toMatchObject([
+    { severity: 'warning', where: 'metadata_policy/oauth_client/scope/default' },
+  ]);
+});
