@@ -19,6 +19,15 @@ export interface FirstStart {
 /** Two URLs of one place: `https://ta.example.org` and `https://ta.example.org/`. As identifiers they are two (§16). */
 const samePlace = (a: string, b: string): boolean => a.replace(/\/$/, '') === b.replace(/\/$/, '');
 
+/** An identifier never changes and is compared byte for byte (§16), so the first one is written as everybody writes it. */
+function expectUsualSpelling(id: string): void {
+  const usual = readUrl(id)?.origin;
+  if (usual === undefined || id === usual || id.startsWith(`${usual}/`)) return;
+  throw new Error(
+    `${id} would be the identifier of the first authority for good, and others would not write it so: small letters, no port that goes without saying. Set HOLDFAST_URL=${usual}`,
+  );
+}
+
 /**
  * Make what a deployment needs to be of use: an owner key and a first authority, slug `main`, whose identifier is the
  * URL. Started again it finds both as they were.
@@ -43,6 +52,8 @@ export async function firstStart(
   // A seal key that does not open the signing keys stops the start, not the first enrolment weeks later.
   for (const key of await db.select().from(authorityKey).where(eq(authorityKey.state, 'active')))
     await deployment.custody.signer({ ...key, alg: key.alg as SigningAlgorithm });
+  const made = (await db.select({ id: authority.id }).from(authority).limit(1)).length > 0;
+  if (!made) expectUsualSpelling(entityId ?? url);
   const token = await ensureOwner(deployment, adminToken);
   const hidden = await fillPlaces(deployment);
   const authorities = await db.select({ entityId: authority.entityId }).from(authority);

@@ -124,6 +124,10 @@ it('a database that another program holds or that is none is named, with what to
   mkdirSync(file);
   expect((await command(['init'], env)).stderr).toMatch(/holdfast\.db cannot be opened: is it a folder/);
   expect(whyUnopened(file, busy)).toMatchObject({ message: expect.stringMatching(/another process holds .*holdfast\.db/) });
+  rmSync(file, { recursive: true });
+  const spelled = await command(['init'], { ...env, HOLDFAST_URL: 'http://LOCALHOST:8080' });
+  expect(spelled).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('Set HOLDFAST_URL=http://localhost:8080') });
+  expect((await command(['init'], { ...env, HOLDFAST_URL: 'http://localhost:8080' })).stdout, 'nothing was made').toMatch(/^hf_/);
   const elsewhere = await command(['serve'], { HOLDFAST_DATA: join(folder, 'other'), HOLDFAST_HOST: '192.0.2.1' });
   expect(elsewhere).toMatchObject({ code: 2, stderr: expect.stringContaining('HOLDFAST_HOST: 192.0.2.1 is no address of this machine') });
 });
