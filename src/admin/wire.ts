@@ -1,10 +1,12 @@
 import { z } from '@hono/zod-openapi';
+import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
 import { limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
 import type { ApiKeyRow } from '../operations/access/api-keys.js';
 import type { WithFindings } from '../operations/judged.js';
 import type { Enrollment } from '../operations/members/enrollment.js';
 import type { ExportedMember } from '../operations/members/export-members.js';
 import type { JobRow } from '../operations/jobs/jobs.js';
+import { MEMBER_KEY_STATES, type ShownKey } from '../operations/binding/show-keys.js';
 import { authorityMetadata } from '../operations/artefacts/publish.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow, PolicyRow } from '../operations/registry.js';
 import {
@@ -14,9 +16,11 @@ import {
   EC_LOCATION_MODES,
   JOB_KINDS,
   JOB_STATES,
+  KEY_PROOF_MODES,
   KEY_STATES,
   MEMBER_STATES,
   POLICY_STATES,
+  SECOND_CHANNEL_MODES,
   KEY_ROLES,
 } from '../store/schema.js';
 
@@ -106,6 +110,8 @@ export const authoritySchema = z
     ec_location: ecLocationMode,
     subordinate_events: subordinateEvents,
     quorum: z.number().int().openapi({ description: 'How many persons it takes to widen trust: 1 or 2' }),
+    key_proof: z.enum(KEY_PROOF_MODES).openapi({ description: 'Whether a key is bound only on a proof of the last 24 h' }),
+    second_channel: z.enum(SECOND_CHANNEL_MODES).openapi({ description: 'Whose keys are compared by a second channel before they are bound' }),
     generation: z.number().int(),
     created_at: seconds,
     updated_at: seconds,
@@ -142,6 +148,8 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   ec_location: row.ecLocation,
   subordinate_events: row.subordinateEvents,
   quorum: row.quorum,
+  key_proof: row.keyProof,
+  second_channel: row.secondChannel,
   generation: row.generation,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
@@ -246,6 +254,19 @@ export const newMember = z
 export const memberChange = z
   .strictObject({ ...memberFields, organization: memberFields.organization.nullable(), v: z.number().int().optional() })
   .openapi('MemberChange');
+const memberKeySchema = z
+  .object({
+    kid: z.string(),
+    thumbprint: z.string().openapi({ description: 'RFC 7638' }),
+    state: z.enum(MEMBER_KEY_STATES).openapi({ description: 'proposed and proven: not vouched for yet; bound: it is; unbound: the member has ended' }),
+    proven_at: seconds.nullable(),
+    proof_purpose: z.enum(KEY_PROOF_PURPOSES).nullable(),
+    proof_sha256: z.string().nullable(),
+    confirmed_at: seconds.nullable(),
+    confirmed_by: z.string().nullable(),
+    confirmed_channel: z.string().nullable(),
+  })
+  .openapi('MemberKey');
 export const memberSchema = z
   .object({
     id: z.string(),
@@ -269,6 +290,7 @@ export const memberSchema = z
     hosted: z.boolean(),
     ec_location: z.string().nullable(),
     domain_control: z.object({ method: z.string(), reason: z.string().optional(), at: seconds }).nullable(),
+    keys: z.array(memberKeySchema).optional().openapi({ description: 'What is known of each key, where members are read' }),
     created_at: seconds,
     updated_at: seconds,
     v: z.number().int(),
@@ -322,7 +344,18 @@ export const presentEnrollment = ({ member: row, organization, hosted }: Exporte
   ...(row.domainControl && { domain_control: { method: 'operator', reason: row.domainControl.reason ?? 'it showed a token under its host' } }),
   ...(hosted !== undefined && { hosted_configuration: hosted }),
 });
-export const presentMember = (row: MemberRow, organization?: string): z.infer<typeof memberSchema> => ({
+const presentMemberKey = (one: ShownKey): z.infer<typeof memberKeySchema> => ({
+  kid: one.kid,
+  thumbprint: one.jkt,
+  state: one.state,
+  proven_at: one.standing?.provenAt ?? null,
+  proof_purpose: one.standing?.proofPurpose ?? null,
+  proof_sha256: one.standing?.proofSha256 ?? null,
+  confirmed_at: one.standing?.confirmedAt ?? null,
+  confirmed_by: one.standing?.confirmedBy ?? null,
+  confirmed_channel: one.standing?.confirmedChannel ?? null,
+});
+export const presentMember = (row: MemberRow, organization?: string, keys?: readonly ShownKey[]): z.infer<typeof memberSchema> => ({
   id: row.id,
   entity_id: row.entityId,
   state: row.state,
@@ -344,6 +377,7 @@ export const presentMember = (row: MemberRow, organization?: string): z.infer<ty
   hosted: row.hosted,
   ec_location: row.ecLocation,
   domain_control: shown(() => row.domainControl && { ...row.domainControl }, null),
+  ...(keys && { keys: keys.map(presentMemberKey) }),
   created_at: row.createdAt,
   updated_at: row.updatedAt,
   v: row.v,

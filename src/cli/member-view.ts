@@ -2,6 +2,24 @@ import { clean, green, out, red, when, yellow } from './output.js';
 import { path } from './shell.js';
 import type { Finding } from '../federation/entry.js';
 
+interface MemberKeyView {
+  readonly kid: string;
+  readonly thumbprint: string;
+  readonly state: string;
+  readonly proven_at: number | null;
+  readonly confirmed_at: number | null;
+  readonly confirmed_by: string | null;
+}
+
+/** A key, and what is known of it beside that it is bound. */
+const ofKey = (key: MemberKeyView): string =>
+  [
+    `${clean(key.kid)}  ${key.state}`,
+    key.proven_at === null ? 'not proven' : `proven ${when(key.proven_at)}`,
+    key.confirmed_at === null ? 'not confirmed' : `confirmed ${when(key.confirmed_at)} by ${key.confirmed_by}`,
+    ...(key.kid === key.thumbprint ? [] : [`thumbprint ${key.thumbprint}`]),
+  ].join(', ');
+
 export interface MemberView {
   readonly id: string;
   readonly entity_id: string;
@@ -12,6 +30,7 @@ export interface MemberView {
   readonly organization_id: string | null;
   readonly organization?: string;
   readonly jwks: { readonly keys: readonly { readonly kid: string; readonly kty: string }[] };
+  readonly keys?: readonly MemberKeyView[];
   readonly created_at: number;
   readonly updated_at: number;
   readonly v: number;
@@ -27,7 +46,8 @@ export function describe(member: MemberView): void {
   row('id', member.id);
   row('types', `${member.entity_types.join(', ') || '—'}${member.intermediate ? ' (intermediate)' : ''}`);
   if (member.organization_id !== null) row('organization', member.organization ?? member.organization_id);
-  row('keys', member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', '));
+  if (member.keys) for (const key of member.keys) row('key', ofKey(key));
+  else row('keys', member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', '));
   if (member.state_reason) row('reason', member.state_reason);
   row('enrolled', when(member.created_at));
   row('version', String(member.v));

@@ -2,6 +2,7 @@ import { approvalsOf, closeProposal, type ProposalRow, putApproval } from '../..
 import type { KeyRole, Role } from '../../store/schema.js';
 import { createApiKey, type NewApiKey } from '../access/api-keys.js';
 import { resumeAuthority } from '../authorities/resume-authority.js';
+import { type BindingInput, setBinding } from '../binding/set-binding.js';
 import { setQuorum } from '../authorities/set-quorum.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import { haltMarkType } from '../marks/mark-types.js';
@@ -63,6 +64,15 @@ interface KeyRequest {
   readonly expires_at: number | null;
 }
 
+interface BindingRequest {
+  readonly key_proof: BindingInput['keyProof'];
+  readonly second_channel: BindingInput['secondChannel'];
+}
+const bindingRequest = (row: Found): BindingInput => {
+  const { key_proof: keyProof, second_channel: secondChannel } = asked<BindingRequest>(row);
+  return { keyProof, secondChannel };
+};
+
 const member =
   (verb: 'approve' | 'resume'): Carry =>
   (call, slug, row, said) => {
@@ -90,6 +100,7 @@ const ACTS: Readonly<Record<string, Carry>> = {
 };
 const KINDS: Readonly<Record<string, Carry>> = {
   quorum: (call, slug, row, said) => setQuorum(call, slug, asked<{ readonly quorum: 1 | 2 }>(row).quorum, said),
+  binding: (call, slug, row, said) => setBinding(call, slug, bindingRequest(row), said),
   role: (call, _, row, said) => {
     const { person, role, authority, expires_at: expiresAt } = asked<RoleRequest>(row);
     return grantRole(call, person, { role, authority, expiresAt }, said);

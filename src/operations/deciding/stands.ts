@@ -1,6 +1,8 @@
 import { and, eq } from 'drizzle-orm';
 import type { ProposalRow } from '../../store/proposals.js';
 import { authority, organization, trustMarkType } from '../../store/schema.js';
+import { jsonEqual } from '../../federation/strict-json.js';
+import { inWords } from '../binding/set-binding.js';
 import type { Call } from '../call.js';
 import { barredFor, memberContent } from '../members/decided-by.js';
 import { Refusal } from '../refusal.js';
@@ -37,6 +39,8 @@ async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
       return { current: ((await publishedPolicy(db, row.authorityId))?.version ?? null) === content['replaces'], barred: [] };
     case 'quorum':
       return { current: of?.quorum === content['from'], barred: [] };
+    case 'binding':
+      return { current: of !== undefined && jsonEqual(inWords(of), content['from']), barred: [] };
     case 'resume':
       return { current: (await haltOf(call, row)) === content['v'], barred: [] };
     case 'role':

@@ -2,8 +2,9 @@ import { and, eq } from 'drizzle-orm';
 import { type JwkSet, usableKeys, verifyEntityStatement } from '../../federation/entry.js';
 import type { Statement } from '../../store/database.js';
 import { takePlacesOf } from '../../store/mark-places.js';
-import { artefact } from '../../store/schema.js';
+import { artefact, authority } from '../../store/schema.js';
 import { allow, asWhom, type Call, may } from '../call.js';
+import { expectVouchable } from '../binding/key-rules.js';
 import { organizationsNamed } from './organizations.js';
 import { expectMayBeActive } from './may-be-active.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
@@ -98,6 +99,15 @@ async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: Member
   expectWaived(found, waive, 'these keys cannot be bound');
 }
 
+/** Keys that are not bound yet are proven and confirmed as the authority demands. @throws Refusal key_unproven, key_unconfirmed */
+async function expectNewVouchable(call: Call, before: MemberRow, jwks: JwkSet): Promise<void> {
+  // Of a suspended member all are asked for when it comes back; with the end of a halt it comes back unasked.
+  if (before.state !== 'active' && before.suspendedWith === null) return;
+  const [demands] = await call.store.db.select().from(authority).where(eq(authority.id, before.authorityId)).limit(1);
+  const fresh = jwks.keys.filter((key) => !before.jwks.keys.some((bound) => sameKey(bound, key)));
+  if (demands) await expectVouchable(call.store.db, demands, before, { keys: fresh }, 'bind', call.now());
+}
+
 /** A person binds these keys: what to write, and the event that tells of it. */
 export async function bindByPerson(
   call: Call,
@@ -109,6 +119,7 @@ export async function bindByPerson(
   // A key may have been called compromised since: it is not bound again by somebody who did not know.
   expectNotOvertaken(seen.cut, before.cut);
   await expectOwnKeys(call, before, jwks, waive);
+  await expectNewVouchable(call, before, jwks);
   const { row, difference } = await bindKeys(before, jwks, { person: call.now() });
   return {
     ...(await keepHosting(call, row)),
@@ -153,9 +164,16 @@ export async function replaceMemberKeys(call: Call<WithFindings<MemberRow>>, slu
  * Adopt the keys of a configuration that a key we already vouch for has signed (OpenID Federation 1.0 §11.2). Its `iat`
  * must be newer than the one last adopted: an old configuration with a leaked key cannot be replayed.
  * @param configuration fetched from the member when absent
- * @throws Refusal findings, wrong_state
+ * @param removals of the keys shown only those that are bound already: the others go
+ * @throws Refusal findings, wrong_state, key_unproven, key_unconfirmed
  */
-export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug: string, id: string, configuration?: string): Promise<WithFindings<MemberRow>> {
+export async function adoptMemberKeys(
+  call: Call<WithFindings<MemberRow>>,
+  slug: string,
+  id: string,
+  configuration?: string,
+  { removals = false } = {},
+): Promise<WithFindings<MemberRow>> {
   allow(call, 'follow', slug);
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
@@ -165,8 +183,9 @@ export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug:
   const { iat } = statement.value.claims;
   const shown = usableKeys(statement.value.claims.jwks);
   if (!shown.ok) throw refuseFindings('these keys cannot be bound', shown.findings);
-  const { jwks, ignored } = shown.value;
+  const { ignored } = shown.value;
   const decide: Rewrite = async (before) => {
+    const jwks = removals ? { keys: shown.value.jwks.keys.filter((key) => before.jwks.keys.some((bound) => sameKey(bound, key))) } : shown.value.jwks;
     const signed = await verifyEntityStatement(statement.value, before.jwks);
     if (!signed.ok)
       throw refuseFindings('no key we vouch for has signed this configuration; compare the keys through a second channel, then replace them', signed.findings);
@@ -176,6 +195,7 @@ export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug:
     if (again.length)
       throw new Refusal('wrong_state', `a person took the key ${again[0]?.kid} away from this member; if it is to come back, a person has to bind it`);
     await expectOwnKeys(call, before, jwks, []);
+    await expectNewVouchable(call, before, jwks);
     const { row, difference } = await bindKeys(before, jwks, { iat });
     const same = difference.added.length === 0 && difference.removed.length === 0;
     return {

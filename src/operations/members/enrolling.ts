@@ -10,6 +10,7 @@ import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { member } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { expectVouchable } from '../binding/key-rules.js';
 import { type Call, may } from '../call.js';
 import { asWarnings, isError, type Judged } from '../judged.js';
 import { Refusal } from '../refusal.js';
@@ -121,6 +122,10 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   if (gone !== undefined) throw new Refusal('version_conflict', `${gone} was revoked since this was asked for; look at it and decide again`);
   if (DECIDED.includes(state) && authority.quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
   const now = call.now();
+  if (DECIDED.includes(state)) {
+    const about = { id: before?.id ?? '', entityId: input.entityId, intermediate: input.intermediate ?? keys.intermediate };
+    await expectVouchable(call.store.db, authority, about, keys.jwks, 'bind', now);
+  }
   const fresh = newMemberRow(
     {
       id: before?.id ?? newId('mem'),
