@@ -175,7 +175,7 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path.endsWith('/preflight')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/preview')) return { member: 'x' };
   if (path.endsWith('/keys/proofs')) return { challenge_id: 'x', proofs: ['x'] };
-  if (path.endsWith('/confirm')) return { channel: 'x', with: 'x' };
+  if (path.endsWith('{key}/confirm')) return { channel: 'x', with: 'x' };
   if (path.endsWith('{id}/keys')) return { jwks: {}, reason: 'x' };
   if (/\{kid\}\/revoke$/.test(path)) return { reason: 'superseded' };
   if (/\/(suspend|revoke|refuse)$/.test(path) && path.includes('members')) return { reason: 'x' };
