@@ -39,7 +39,17 @@ const confirmBody = z
   .openapi('KeyConfirmation');
 const confirmedSchema = z.object({ kid: z.string(), thumbprint: z.string(), at: seconds, by: z.string() }).openapi('ConfirmedKey');
 const bindingBody = z
-  .strictObject({ key_proof: z.enum(KEY_PROOF_MODES).optional(), second_channel: z.enum(SECOND_CHANNEL_MODES).optional() })
+  .strictObject({
+    key_proof: z.enum(KEY_PROOF_MODES).optional(),
+    second_channel: z.enum(SECOND_CHANNEL_MODES).optional(),
+    certificate_roots: z
+      .string()
+      .min(1)
+      .max(65_536)
+      .nullable()
+      .optional()
+      .openapi({ description: 'PEM: who may issue certificates in keys (x5c); null: only the keys themselves' }),
+  })
   .openapi('Binding');
 
 const presentChallenge = ({ id, nonce, aud, sub, purpose: what, exp }: Challenged): z.infer<typeof challengeSchema> => ({
@@ -128,7 +138,9 @@ export function bindingEndpoints(app: AdminApp): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof bindingBody>>(c);
-      return write(c, 200, presentAuthority, (call) => setBinding(call, param(c, 'slug'), { keyProof: body.key_proof, secondChannel: body.second_channel }));
+      return write(c, 200, presentAuthority, (call) =>
+        setBinding(call, param(c, 'slug'), { keyProof: body.key_proof, secondChannel: body.second_channel, certificateRoots: body.certificate_roots }),
+      );
     },
   );
 }

@@ -112,6 +112,7 @@ export const authoritySchema = z
     quorum: z.number().int().openapi({ description: 'How many persons it takes to widen trust: 1 or 2' }),
     key_proof: z.enum(KEY_PROOF_MODES).openapi({ description: 'Whether a key is bound only on a proof of the last 24 h' }),
     second_channel: z.enum(SECOND_CHANNEL_MODES).openapi({ description: 'Whose keys are compared by a second channel before they are bound' }),
+    certificate_roots: z.string().nullable().openapi({ description: 'PEM: who may issue certificates in keys (x5c)' }),
     generation: z.number().int(),
     created_at: seconds,
     updated_at: seconds,
@@ -150,6 +151,7 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   quorum: row.quorum,
   key_proof: row.keyProof,
   second_channel: row.secondChannel,
+  certificate_roots: row.certificateRoots,
   generation: row.generation,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
@@ -265,6 +267,7 @@ const memberKeySchema = z
     confirmed_at: seconds.nullable(),
     confirmed_by: z.string().nullable(),
     confirmed_channel: z.string().nullable(),
+    x5c_not_after: seconds.nullable().openapi({ description: 'When the first of its certificates ends: nothing said about the member outlives it' }),
   })
   .openapi('MemberKey');
 export const memberSchema = z
@@ -354,6 +357,7 @@ const presentMemberKey = (one: ShownKey): z.infer<typeof memberKeySchema> => ({
   confirmed_at: one.standing?.confirmedAt ?? null,
   confirmed_by: one.standing?.confirmedBy ?? null,
   confirmed_channel: one.standing?.confirmedChannel ?? null,
+  x5c_not_after: one.certifiedUntil,
 });
 export const presentMember = (row: MemberRow, organization?: string, keys?: readonly ShownKey[]): z.infer<typeof memberSchema> => ({
   id: row.id,

@@ -9,6 +9,7 @@ interface MemberKeyView {
   readonly proven_at: number | null;
   readonly confirmed_at: number | null;
   readonly confirmed_by: string | null;
+  readonly x5c_not_after: number | null;
 }
 
 /** A key, and what is known of it beside that it is bound. */
@@ -17,6 +18,7 @@ const ofKey = (key: MemberKeyView): string =>
     `${clean(key.kid)}  ${key.state}`,
     key.proven_at === null ? 'not proven' : `proven ${when(key.proven_at)}`,
     key.confirmed_at === null ? 'not confirmed' : `confirmed ${when(key.confirmed_at)} by ${key.confirmed_by}`,
+    ...(key.x5c_not_after === null ? [] : [`certificate ends ${when(key.x5c_not_after)}`]),
     ...(key.kid === key.thumbprint ? [] : [`thumbprint ${key.thumbprint}`]),
   ].join(', ');
 

@@ -20,6 +20,7 @@ import { AUTHORITY_ENDPOINTS, ENDPOINT_PATHS, ownTrustMark } from '../../store/s
 import type { Deployment } from '../call.js';
 import { expectTrustedClock } from '../clock/trusted-clock.js';
 import { fromCustody } from '../keys/from-custody.js';
+import { endOfMember } from '../members/member-end.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectConfirmed } from './expect-confirmed.js';
 import { legibleKeys, tellableKeys } from './legible-keys.js';
@@ -193,7 +194,7 @@ function locationOf(authority: Pick<AuthorityRow, 'entityId' | 'ecLocation'>, me
 
 /** Claims of the statement about a member (§3.1); undefined ones are left out. */
 export function statementClaims({ authority, policy }: Pick<Issuer, 'authority' | 'policy'>, member: MemberRow, iat: number) {
-  const exp = Math.min(iat + (member.statementLifetime ?? authority.statementLifetime), member.validUntil ?? Number.POSITIVE_INFINITY);
+  const exp = Math.min(iat + (member.statementLifetime ?? authority.statementLifetime), endOfMember(member) ?? Number.POSITIVE_INFINITY);
   const claims = {
     ...member.claims,
     iss: authority.entityId,
@@ -212,11 +213,16 @@ export function statementClaims({ authority, policy }: Pick<Issuer, 'authority' 
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;
 }
 
+const hasEnded = (member: MemberRow): string =>
+  endOfMember(member) === member.validUntil
+    ? `the membership of ${member.entityId} ended at ${member.validUntil}`
+    : `a certificate of the keys of ${member.entityId} ended at ${member.keysUntil}; bind its keys with another one`;
+
 /** Sign the Subordinate Statement about an active member (§3, §8.1). The caller has made sure that it is active. */
 export async function signedStatement(deployment: Deployment, issuer: Issuer, member: MemberRow): Promise<NewArtefact> {
   const iat = deployment.now();
   const claims = statementClaims(issuer, member, iat);
-  if (claims.exp <= iat) throw new Refusal('wrong_state', `the membership of ${member.entityId} ended at ${member.validUntil}`);
+  if (claims.exp <= iat) throw new Refusal('wrong_state', hasEnded(member));
   const compact = await signSubordinateStatement(claims as never, { signer: issuer.signer, development: deployment.development, criticalClaims: member.crit });
   const place = {
     kind: 'statement' as const,
@@ -224,7 +230,7 @@ export async function signedStatement(deployment: Deployment, issuer: Issuer, me
     memberId: member.id,
     organizationId: member.organizationId,
     cut: member.cut + cutOf(issuer),
-    cap: member.validUntil,
+    cap: endOfMember(member),
   };
   return artefactOf(issuer, place, mediaTypes.ENTITY_STATEMENT, orRefuse(`the statement about ${member.entityId}`, compact), iat, claims.exp);
 }

@@ -3,6 +3,7 @@ import type { JoinedEvent } from '../../store/joined-event.js';
 import { allow, type Call } from '../call.js';
 import { listEvents } from '../events/list-events.js';
 import type { Named } from '../events/names.js';
+import { endOfMember } from '../members/member-end.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority, findMember } from '../registry.js';
 
@@ -59,10 +60,11 @@ export async function answeredAt(call: Call, slug: string, id: string, time: num
   );
   const stopped = stop !== undefined && stop.type !== 'authority.resumed';
   const inForce = !stopped && state?.event === 'registration';
-  const ended = member.validUntil !== null && member.validUntil <= time;
+  const end = endOfMember(member);
+  const ended = end !== null && end <= time;
   const doubts = [
     ...new Set(inForce ? recent.map(({ type }) => UNSETTLED[type] as string) : []),
-    ...(inForce && ended ? [`its membership ends at ${member.validUntil} as it stands now; what was set then is in its events`] : []),
+    ...(inForce && ended ? [`its membership ends at ${end} as it stands now; what was set then is in its events`] : []),
   ];
   const decided = about.find(({ type, detail }) => STATES.includes(type) && detail['already'] !== true);
   const published = inForce ? publishedIn(about, entityId) : null;

@@ -1,4 +1,5 @@
 import type { JwkSet } from '../../federation/entry.js';
+import { certifiedUntil } from '../../keys/certificates.js';
 import type { Database } from '../../store/database.js';
 import { type KeyStandingRow, standingsOf } from '../../store/key-standing.js';
 import { type NamedKey, namedKeys } from '../members/key-binding.js';
@@ -13,6 +14,7 @@ export interface ShownKey extends NamedKey {
   readonly state: MemberKeyState;
   /** Undefined: bound by somebody's word, or because a bound key signed it. */
   readonly standing: KeyStandingRow | undefined;
+  readonly certifiedUntil: number | null;
 }
 
 const VOUCHED: readonly MemberRow['state'][] = ['active', 'suspended'];
@@ -26,9 +28,10 @@ function stateOf({ state }: MemberRow, isBound: boolean, standing: KeyStandingRo
 
 async function shown(row: MemberRow, candidates: JwkSet, all: readonly KeyStandingRow[]): Promise<readonly ShownKey[]> {
   const own = new Set((await namedKeys(row.jwks)).map(({ jkt }) => jkt));
-  return (await namedKeys(candidates)).map((key) => {
+  const ends = await Promise.all(candidates.keys.map(certifiedUntil));
+  return (await namedKeys(candidates)).map((key, n) => {
     const standing = all.find(({ memberId, thumbprint }) => memberId === row.id && thumbprint === key.jkt);
-    return { ...key, state: stateOf(row, own.has(key.jkt), standing), standing };
+    return { ...key, state: stateOf(row, own.has(key.jkt), standing), standing, certifiedUntil: ends[n] ?? null };
   });
 }
 

@@ -67,10 +67,11 @@ interface KeyRequest {
 interface BindingRequest {
   readonly key_proof: BindingInput['keyProof'];
   readonly second_channel: BindingInput['secondChannel'];
+  readonly certificate_roots: string | null;
 }
 const bindingRequest = (row: Found): BindingInput => {
-  const { key_proof: keyProof, second_channel: secondChannel } = asked<BindingRequest>(row);
-  return { keyProof, secondChannel };
+  const { key_proof: keyProof, second_channel: secondChannel, certificate_roots: certificateRoots } = asked<BindingRequest>(row);
+  return { keyProof, secondChannel, certificateRoots };
 };
 
 const member =

@@ -40,7 +40,7 @@ async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
     case 'quorum':
       return { current: of?.quorum === content['from'], barred: [] };
     case 'binding':
-      return { current: of !== undefined && jsonEqual(inWords(of), content['from']), barred: [] };
+      return { current: of !== undefined && jsonEqual(await inWords(of), content['from']), barred: [] };
     case 'resume':
       return { current: (await haltOf(call, row)) === content['v'], barred: [] };
     case 'role':

@@ -1,22 +1,22 @@
 import { and, eq } from 'drizzle-orm';
 import { type JwkSet, usableKeys, verifyEntityStatement } from '../../federation/entry.js';
 import type { Statement } from '../../store/database.js';
-import { takePlacesOf } from '../../store/mark-places.js';
 import { artefact, authority } from '../../store/schema.js';
 import { allow, asWhom, type Call, may } from '../call.js';
 import { expectVouchable } from '../binding/key-rules.js';
 import { organizationsNamed } from './organizations.js';
 import { expectMayBeActive } from './may-be-active.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
-import { bindKeys, takenAway, toldDifference } from './key-binding.js';
+import { bindKeys, certifiedAnew, takenAway, toldDifference, withCertificates } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
 import { keysLeftOut, type WithFindings } from '../judged.js';
-import { moveEnd } from './move-end.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectNotOvertaken, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { sameKey } from '../../federation/jwk-set.js';
+import { jsonEqual } from '../../federation/strict-json.js';
+import { certificatesOf } from '../binding/certificates-of.js';
 import { sharedKeys } from './shared-keys.js';
 import { expectWaived } from './waivers.js';
 import { type Rewrite, rewriteMember } from './rewrite-member.js';
@@ -77,8 +77,7 @@ export async function changeMember(call: Call<WithFindings<MemberRow>>, slug: st
           },
         },
       ],
-      first: [...located, ...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, { memberId: before.id }, row.validUntil))],
-      last: row.validUntil === before.validUntil ? [] : takePlacesOf(before.id, call.now()),
+      first: [...located, ...owner.statements],
     };
   });
 }
@@ -96,7 +95,10 @@ async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ r
 async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<void> {
   const keys = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key)));
   const found = (await sharedKeys(call.store.db, { id: authorityId }, [{ entityId, jwks: { keys } }])).get(entityId) ?? [];
-  expectWaived(found, waive, 'these keys cannot be bound');
+  // Also a key that stays is looked at when it comes with other certificates.
+  const shown = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key) && jsonEqual(bound['x5c'], key['x5c'])));
+  const certificates = await certificatesOf(call, authorityId, shown);
+  expectWaived([...found, ...certificates], waive, 'these keys cannot be bound');
 }
 
 /** Keys that are not bound yet are proven and confirmed as the authority demands. @throws Refusal key_unproven, key_unconfirmed */
@@ -185,7 +187,9 @@ export async function adoptMemberKeys(
   if (!shown.ok) throw refuseFindings('these keys cannot be bound', shown.findings);
   const { ignored } = shown.value;
   const decide: Rewrite = async (before) => {
-    const jwks = removals ? { keys: shown.value.jwks.keys.filter((key) => before.jwks.keys.some((bound) => sameKey(bound, key))) } : shown.value.jwks;
+    const jwks = removals
+      ? { keys: before.jwks.keys.filter((bound) => shown.value.jwks.keys.some((key) => sameKey(bound, key))) }
+      : withCertificates(shown.value.jwks, before.jwks);
     const signed = await verifyEntityStatement(statement.value, before.jwks);
     if (!signed.ok)
       throw refuseFindings('no key we vouch for has signed this configuration; compare the keys through a second channel, then replace them', signed.findings);
@@ -197,9 +201,11 @@ export async function adoptMemberKeys(
     await expectOwnKeys(call, before, jwks, []);
     await expectNewVouchable(call, before, jwks);
     const { row, difference } = await bindKeys(before, jwks, { iat });
-    const same = difference.added.length === 0 && difference.removed.length === 0;
+    const renewed = certifiedAnew(before.jwks, jwks);
+    const same = difference.added.length + difference.removed.length + renewed.length === 0;
+    const followed = difference.added.length + renewed.length > 0 && call.actor.kind === 'system';
     return {
-      ...(await keepHosting(call, call.actor.kind === 'system' && difference.added.length > 0 ? { ...row, keysFollowedAt: call.now() } : row)),
+      ...(await keepHosting(call, followed ? { ...row, keysFollowedAt: call.now() } : row)),
       events: same
         ? []
         : [
@@ -207,7 +213,12 @@ export async function adoptMemberKeys(
               type: 'member.keys_adopted',
               subjectKind: 'member',
               subjectId: before.id,
-              detail: { entity_id: entityId, signed_by: statement.value.header.kid, ...toldDifference(difference) },
+              detail: {
+                entity_id: entityId,
+                signed_by: statement.value.header.kid,
+                ...toldDifference(difference),
+                ...(renewed.length && { certified_anew: renewed.map(({ kid }) => kid) }),
+              },
             },
           ],
     };

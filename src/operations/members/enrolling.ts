@@ -12,7 +12,8 @@ import { member } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { expectVouchable } from '../binding/key-rules.js';
 import { type Call, may } from '../call.js';
-import { asWarnings, isError, type Judged } from '../judged.js';
+import { certificateFaults } from '../../keys/certificates.js';
+import { asErrors, asWarnings, isError, type Judged } from '../judged.js';
 import { Refusal } from '../refusal.js';
 import type { AuthorityRow, MemberRow } from '../registry.js';
 import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollment.js';
@@ -114,7 +115,8 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   if (before) expectReturn(before, input.readmit);
   else if (input.readmit !== undefined) throw new Refusal('wrong_state', `${input.entityId} was never here; enrol it without readmit`);
   const others = otherSpellings(ground.spellings, input.entityId);
-  const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? [])];
+  const certificates = await certificateFaults(keys.jwks.keys, authority.certificateRoots, call.now());
+  const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? []), ...asErrors(certificates)];
   expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
   if (isBarred(others) && !ground.readmits)
     throw new Refusal('permission_denied', `${others[0]?.entityId} is barred; only an approver takes it back, under whatever spelling`);

@@ -1,5 +1,7 @@
 import { calculateJwkThumbprint } from 'jose';
-import type { JwkSet } from '../../federation/entry.js';
+import type { JwkSet, PublicJwk } from '../../federation/entry.js';
+import { sameKey } from '../../federation/jwk-set.js';
+import { jsonEqual } from '../../federation/strict-json.js';
 import type { MemberRow } from '../registry.js';
 
 /**
@@ -31,6 +33,21 @@ export async function keyDifference(before: JwkSet, after: JwkSet): Promise<KeyD
   const [old, fresh] = [await namedKeys(before), await namedKeys(after)];
   return { added: without(fresh, old), removed: without(old, fresh) };
 }
+
+/**
+ * Keys as a configuration shows them, with the certificates that they were bound with where it shows none: leaving a
+ * certificate out is no way around its end.
+ */
+export const withCertificates = (shown: JwkSet, bound: JwkSet): JwkSet => ({
+  keys: shown.keys.map((key) => {
+    const x5c = key['x5c'] === undefined ? bound.keys.find((one) => sameKey(one, key))?.['x5c'] : undefined;
+    return x5c === undefined ? key : { ...key, x5c };
+  }),
+});
+
+/** Keys that stay under other certificates. */
+export const certifiedAnew = (before: JwkSet, after: JwkSet): readonly PublicJwk[] =>
+  after.keys.filter((key) => before.keys.some((one) => sameKey(one, key) && !jsonEqual(one['x5c'], key['x5c'])));
 
 /** Keys of a set that a person took away from this member. */
 export const takenAway = async ({ removedKeys }: Pick<MemberRow, 'removedKeys'>, jwks: JwkSet): Promise<readonly NamedKey[]> =>

@@ -1,6 +1,7 @@
 import type { JwkSet } from '../../federation/entry.js';
 import { spellingOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
+import { keysUntil } from '../../keys/certificates.js';
 import type { Statement } from '../../store/database.js';
 import { whileNoneHalted } from '../../store/guards.js';
 import { dropStandings, dropStandingsOf } from '../../store/key-standing.js';
@@ -40,7 +41,11 @@ export interface WrittenMembers {
  */
 export async function writeMembers(writes: readonly MemberWrite[]): Promise<WrittenMembers> {
   const rows = await Promise.all(
-    writes.map(async ({ before, after, decided = false }) => ({ ...(await settled(before, after, decided)), spelling: spellingOf(after.entityId) })),
+    writes.map(async ({ before, after, decided = false }) => ({
+      ...(await settled(before, after, decided)),
+      spelling: spellingOf(after.entityId),
+      ...(!jsonEqual(before?.jwks, after.jwks) && { keysUntil: await keysUntil(after.jwks) }),
+    })),
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
