@@ -32,7 +32,9 @@ export function bindingCommand(authority: Command): void {
       const one = await client.send<AuthorityView>('PUT', path('authorities', slug, 'binding'), body);
       show(json, one, () => {
         out(headLine(one));
-        out(`  keys: proof ${one.key_proof}, second channel ${one.second_channel}`);
+        out(
+          `  keys: proof ${one.key_proof}, second channel ${one.second_channel}, ${one.certificate_roots === null ? 'no certificate roots' : 'certificate roots configured'}`,
+        );
       });
     });
 }

@@ -18,6 +18,7 @@ export interface AuthorityView {
   readonly subordinate_events: boolean;
   readonly key_proof: string;
   readonly second_channel: string;
+  readonly certificate_roots: string | null;
   readonly v: number;
 }
 interface AuthorityKey {
