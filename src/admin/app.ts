@@ -15,6 +15,7 @@ import { eventEndpoints } from './events.js';
 import { importEndpoints } from './imports.js';
 import { markEndpoints } from './marks.js';
 import { haltEndpoints } from './halts.js';
+import { bindingEndpoints } from './binding.js';
 import { memberEndpoints } from './members.js';
 import { organizationEndpoints } from './organizations.js';
 import { operationEndpoints } from './operations.js';
@@ -99,6 +100,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   haltEndpoints(app);
   keyEndpoints(app);
   memberEndpoints(app);
+  bindingEndpoints(app);
   organizationEndpoints(app);
   importEndpoints(app);
   entitlementEndpoints(app);

@@ -46,6 +46,7 @@ const PARAMETERS: Record<string, string> = {
   seq: 'The number of the event',
   entity: 'The entity identifier, percent-encoded',
   grant: 'The id of a role grant',
+  key: 'The RFC 7638 thumbprint of a key, or its kid, percent-encoded',
 };
 
 /** A parameter that the contract does not name is refused, on every route: one that is misspelt would silently ask for everything. */

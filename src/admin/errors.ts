@@ -32,6 +32,12 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   editor_cannot_approve: [403, 'Somebody else has to approve it'],
   decision_changed: [409, 'What is decided has changed'],
   already_decided: [409, 'It is decided already'],
+  challenge_invalid: [422, 'There is no such challenge to answer'],
+  key_proof_invalid: [422, 'The proof does not show that the key is had'],
+  key_already_bound: [409, 'The key is bound to another member'],
+  key_unacceptable: [422, 'The key is not acceptable'],
+  key_unproven: [409, 'A key is not proven'],
+  key_unconfirmed: [409, 'A key is not confirmed'],
 };
 
 const TITLES: Record<string, string> = {

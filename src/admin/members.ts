@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { adoptMemberKeys, changeMember, replaceMemberKeys } from '../operations/members/change-member.js';
+import { keysAbout, keysOfMembers } from '../operations/binding/show-keys.js';
 import { enrollMember } from '../operations/members/enroll-member.js';
 import { hostConfiguration, unhostConfiguration } from '../operations/members/host-configuration.js';
 import { MEMBER_VERBS, type MemberVerb } from '../operations/members/member-verbs.js';
@@ -126,7 +127,8 @@ export function memberEndpoints(app: AdminApp): void {
       intermediate: query.intermediate === undefined ? undefined : query.intermediate === 'true',
     });
     const names = await organizationNames(c.var.call, found.items);
-    return c.json({ items: found.items.map((row) => presentMember(row, names.get(row.organizationId ?? ''))), next_cursor: found.next });
+    const keys = await keysOfMembers(c.var.call.store.db, found.items);
+    return c.json({ items: found.items.map((row) => presentMember(row, names.get(row.organizationId ?? ''), keys.get(row.id))), next_cursor: found.next });
   });
   endpoint(
     app,
@@ -174,7 +176,8 @@ export function memberEndpoints(app: AdminApp): void {
   endpoint(app, { method: 'get', path: `${base}/{id}`, tag, summary: 'One member', response: memberSchema }, async (c) => {
     const row = await showMember(c.var.call, param(c, 'slug'), param(c, 'id'));
     const names = await organizationNames(c.var.call, [row]);
-    return c.json(withFindings((one: MemberRow) => presentMember(one, names.get(one.organizationId ?? '')))(row));
+    const keys = await keysAbout(c.var.call.store.db, row);
+    return c.json(withFindings((one: MemberRow) => presentMember(one, names.get(one.organizationId ?? ''), keys))(row));
   });
   endpoint(
     app,

@@ -1,11 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import { TOKEN_DIGEST } from '../keys/random.js';
 import { type Entitlement, ENTITLEMENT_KINDS, limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
+import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
 import type { ApiKeyRow } from '../operations/access/api-keys.js';
 import type { WithFindings } from '../operations/judged.js';
 import type { Enrollment } from '../operations/members/enrollment.js';
 import type { ExportedMember } from '../operations/members/export-members.js';
 import type { JobRow } from '../operations/jobs/jobs.js';
+import { MEMBER_KEY_STATES, type ShownKey } from '../operations/binding/show-keys.js';
 import { authorityMetadata } from '../operations/artefacts/publish.js';
 import type { AuthorityKeyRow, AuthorityRow, MemberRow, PolicyRow } from '../operations/registry.js';
 import {
@@ -15,9 +17,11 @@ import {
   EC_LOCATION_MODES,
   JOB_KINDS,
   JOB_STATES,
+  KEY_PROOF_MODES,
   KEY_STATES,
   MEMBER_STATES,
   POLICY_STATES,
+  SECOND_CHANNEL_MODES,
   KEY_ROLES,
 } from '../store/schema.js';
 
@@ -107,6 +111,9 @@ export const authoritySchema = z
     ec_location: ecLocationMode,
     subordinate_events: subordinateEvents,
     quorum: z.number().int().openapi({ description: 'How many persons it takes to widen trust: 1 or 2' }),
+    key_proof: z.enum(KEY_PROOF_MODES).openapi({ description: 'Whether a key is bound only on a proof of the last 24 h' }),
+    second_channel: z.enum(SECOND_CHANNEL_MODES).openapi({ description: 'Whose keys are compared by a second channel before they are bound' }),
+    certificate_roots: z.string().nullable().openapi({ description: 'PEM: who may issue certificates in keys (x5c)' }),
     generation: z.number().int(),
     created_at: seconds,
     updated_at: seconds,
@@ -143,6 +150,9 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   ec_location: row.ecLocation,
   subordinate_events: row.subordinateEvents,
   quorum: row.quorum,
+  key_proof: row.keyProof,
+  second_channel: row.secondChannel,
+  certificate_roots: row.certificateRoots,
   generation: row.generation,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
@@ -263,6 +273,20 @@ export const newMember = z
 export const memberChange = z
   .strictObject({ ...memberFields, organization: memberFields.organization.nullable(), v: z.number().int().optional() })
   .openapi('MemberChange');
+const memberKeySchema = z
+  .object({
+    kid: z.string(),
+    thumbprint: z.string().openapi({ description: 'RFC 7638' }),
+    state: z.enum(MEMBER_KEY_STATES).openapi({ description: 'proposed and proven: not vouched for yet; bound: it is; unbound: the member has ended' }),
+    proven_at: seconds.nullable(),
+    proof_purpose: z.enum(KEY_PROOF_PURPOSES).nullable(),
+    proof_sha256: z.string().nullable(),
+    confirmed_at: seconds.nullable(),
+    confirmed_by: z.string().nullable(),
+    confirmed_channel: z.string().nullable(),
+    x5c_not_after: seconds.nullable().openapi({ description: 'When the first of its certificates ends: nothing said about the member outlives it' }),
+  })
+  .openapi('MemberKey');
 export const memberSchema = z
   .object({
     id: z.string(),
@@ -289,6 +313,7 @@ export const memberSchema = z
     entitlements: shownEntitlements.nullable().openapi({ description: 'Its own; null: nothing limits it but its bundles' }),
     bundles: bundleNames,
     entitlement_version: z.number().int().openapi({ description: 'Rises with each change of what it may ask for' }),
+    keys: z.array(memberKeySchema).optional().openapi({ description: 'What is known of each key, where members are read' }),
     created_at: seconds,
     updated_at: seconds,
     v: z.number().int(),
@@ -350,7 +375,19 @@ export const presentEnrollment = ({ member: row, organization, hosted, entitled:
   ...(given.bundles.length && { bundles: [...given.bundles] }),
   ...(hosted !== undefined && { hosted_configuration: hosted }),
 });
-export const presentMember = (row: MemberRow, organization?: string): z.infer<typeof memberSchema> => ({
+const presentMemberKey = (one: ShownKey): z.infer<typeof memberKeySchema> => ({
+  kid: one.kid,
+  thumbprint: one.jkt,
+  state: one.state,
+  proven_at: one.standing?.provenAt ?? null,
+  proof_purpose: one.standing?.proofPurpose ?? null,
+  proof_sha256: one.standing?.proofSha256 ?? null,
+  confirmed_at: one.standing?.confirmedAt ?? null,
+  confirmed_by: one.standing?.confirmedBy ?? null,
+  confirmed_channel: one.standing?.confirmedChannel ?? null,
+  x5c_not_after: one.certifiedUntil,
+});
+export const presentMember = (row: MemberRow, organization?: string, keys?: readonly ShownKey[]): z.infer<typeof memberSchema> => ({
   id: row.id,
   entity_id: row.entityId,
   state: row.state,
@@ -375,6 +412,7 @@ export const presentMember = (row: MemberRow, organization?: string): z.infer<ty
   entitlements: shown(() => presentEntitlements(row.entitlements), null),
   bundles: shown(() => [...row.bundles], []),
   entitlement_version: row.entitlementVersion,
+  ...(keys && { keys: keys.map(presentMemberKey) }),
   created_at: row.createdAt,
   updated_at: row.updatedAt,
   v: row.v,

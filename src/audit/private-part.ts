@@ -25,6 +25,8 @@ export interface Sealed {
  */
 const PRIVATE = new Set([
   ...['legal_name', 'name', 'display_name', 'email', 'phone', 'contact', 'contacts', 'note', 'comment', 'reason'],
+  // How a person reached whom he compared a key with.
+  'channel',
   // The words of somebody else's server.
   ...['problem', 'detail'],
 ]);

@@ -16,6 +16,9 @@ export interface AuthorityView {
   readonly key_rotation: number | null;
   readonly ec_location: string;
   readonly subordinate_events: boolean;
+  readonly key_proof: string;
+  readonly second_channel: string;
+  readonly certificate_roots: string | null;
   readonly v: number;
 }
 interface AuthorityKey {
@@ -89,6 +92,7 @@ export function describeAuthority(one: ShownAuthority): void {
     ['key rotation', one.key_rotation === null ? 'by hand' : `every ${writeDuration(one.key_rotation)}`],
     ['policy', one.policy_version === null ? 'none in force' : `version ${one.policy_version} in force`],
     ['subordinates', one.subordinate_events ? 'what became of each is told to anyone' : 'what became of them is not told'],
+    ['member keys', `proof ${one.key_proof}, second channel ${one.second_channel}`],
     ['client auth', listed(one.client_auth, 'none', (name, mode) => `${clean(name)} ${clean(mode)}`)],
     ['members', listed(one.members, 'none yet', (state, n) => `${String(n)} ${state}`)],
     ['version', String(one.v)],

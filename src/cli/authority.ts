@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Finding, PROFILES } from '../federation/entry.js';
+import { bindingCommand } from './authority-binding.js';
 import { haltCommands } from './halt.js';
 import { CliError } from './client.js';
 import { EXIT } from './exit-codes.js';
@@ -87,6 +88,7 @@ export function authorityCommands(program: Command): void {
       if (!report.ok) process.exitCode = 4;
     });
   haltCommands(authority);
+  bindingCommand(authority);
   withSettings(
     authority
       .command('create <slug>')

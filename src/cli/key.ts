@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Client, CliError } from './client.js';
+import { proveCommand } from './key-prove.js';
 import { type JobView, jobDone } from './waiting.js';
 import { out, printJson, table, talk, when } from './output.js';
 import { confirm, globals, parseText, path, readInput, show, type Page } from './shell.js';
@@ -153,6 +154,7 @@ export function keyCommands(program: Command): void {
       await afterRevocation(command, options.reason, one.foreign_superiors);
       if (options.wait) await resigned(client, authority);
     });
+  proveCommand(key);
   key
     .command('export-public')
     .description("the authority's published keys as a JWK Set, for pinning out of band")

@@ -2,6 +2,26 @@ import { clean, green, out, red, when, yellow } from './output.js';
 import { path } from './shell.js';
 import type { Finding } from '../federation/entry.js';
 
+interface MemberKeyView {
+  readonly kid: string;
+  readonly thumbprint: string;
+  readonly state: string;
+  readonly proven_at: number | null;
+  readonly confirmed_at: number | null;
+  readonly confirmed_by: string | null;
+  readonly x5c_not_after: number | null;
+}
+
+/** A key, and what is known of it beside that it is bound. */
+const ofKey = (key: MemberKeyView): string =>
+  [
+    `${clean(key.kid)}  ${key.state}`,
+    key.proven_at === null ? 'not proven' : `proven ${when(key.proven_at)}`,
+    key.confirmed_at === null ? 'not confirmed' : `confirmed ${when(key.confirmed_at)} by ${key.confirmed_by}`,
+    ...(key.x5c_not_after === null ? [] : [`certificate ends ${when(key.x5c_not_after)}`]),
+    ...(key.kid === key.thumbprint ? [] : [`thumbprint ${key.thumbprint}`]),
+  ].join(', ');
+
 export interface MemberView {
   readonly id: string;
   readonly entity_id: string;
@@ -14,6 +34,7 @@ export interface MemberView {
   readonly jwks: { readonly keys: readonly { readonly kid: string; readonly kty: string }[] };
   readonly entitlements?: readonly { readonly kind: string; readonly value: string }[] | null;
   readonly bundles?: readonly string[];
+  readonly keys?: readonly MemberKeyView[];
   readonly created_at: number;
   readonly updated_at: number;
   readonly v: number;
@@ -29,7 +50,8 @@ export function describe(member: MemberView): void {
   row('id', member.id);
   row('types', `${member.entity_types.join(', ') || '—'}${member.intermediate ? ' (intermediate)' : ''}`);
   if (member.organization_id !== null) row('organization', member.organization ?? member.organization_id);
-  row('keys', member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', '));
+  if (member.keys) for (const key of member.keys) row('key', ofKey(key));
+  else row('keys', member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', '));
   const { entitlements = null, bundles = [] } = member;
   if (entitlements !== null) row('entitled to', clean(entitlements.map(({ kind, value }) => `${kind} ${value}`).join(', ')) || 'nothing of its own');
   if (bundles.length) row('bundles', bundles.join(', '));

@@ -3,6 +3,7 @@ import { changeCommand } from './member-change.js';
 import { enrollCommands } from './member-enroll.js';
 import { importCommands } from './member-import.js';
 import { keepCommands } from './member-keep.js';
+import { memberKeyCommands } from './member-keys.js';
 import { lookCommands } from './member-look.js';
 import { moveCommands } from './member-move.js';
 import { watchMemberCommands } from './watch-members.js';
@@ -14,6 +15,7 @@ export function memberCommands(program: Command): void {
   moveCommands(member);
   changeCommand(member);
   keepCommands(member);
+  memberKeyCommands(member);
   watchMemberCommands(member);
   importCommands(member);
 }

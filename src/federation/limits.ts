@@ -52,3 +52,6 @@ export const MAX_RSA_BITS = 4096;
 export const MAX_TIME = 253_402_300_799;
 /** A client assertion is made for one request. */
 export const MAX_ASSERTION_LIFETIME = 5 * 60;
+/** A proof that somebody has a key: made for one challenge. */
+export const MAX_KEY_PROOF_BYTES = 16 * 1024;
+export const MAX_KEY_PROOF_LIFETIME = 5 * 60;

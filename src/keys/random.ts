@@ -33,3 +33,6 @@ export const sha256 = async (text: string): Promise<string> => base64url.encode(
 
 /** 32 random bytes as base64: what HOLDFAST_SEAL_KEY wants. */
 export const newSealKey = (): string => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));
+
+/** What somebody is asked to sign: 256 bits of chance, base64url. */
+export const newNonce = (): string => base64url.encode(crypto.getRandomValues(new Uint8Array(32)));

@@ -17,6 +17,12 @@ export const REFUSALS = [
   'editor_cannot_approve',
   'decision_changed',
   'already_decided',
+  'challenge_invalid',
+  'key_proof_invalid',
+  'key_already_bound',
+  'key_unacceptable',
+  'key_unproven',
+  'key_unconfirmed',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

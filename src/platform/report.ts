@@ -32,6 +32,12 @@ export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
   editor_cannot_approve: EXIT.refused,
   decision_changed: EXIT.conflict,
   already_decided: EXIT.conflict,
+  challenge_invalid: EXIT.findings,
+  key_proof_invalid: EXIT.findings,
+  key_already_bound: EXIT.conflict,
+  key_unacceptable: EXIT.findings,
+  key_unproven: EXIT.conflict,
+  key_unconfirmed: EXIT.conflict,
 };
 
 const toldOf = (error: unknown): Told => {

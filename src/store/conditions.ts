@@ -1,6 +1,6 @@
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm';
 import { searchForms } from './search-forms.js';
-import { NEVER } from './words.js';
+import { memberEnd } from './words.js';
 
 /** Small pieces of SQL that drizzle's query builder has no words for. */
 
@@ -45,5 +45,5 @@ export const nextVersion = (): SQL => sql`v + 1`;
 export const byArrival = (): SQL => sql`rowid`;
 export const byArrivalReversed = (): SQL => sql`rowid DESC`;
 
-/** The end of something, if it has one, is later than now. */
-export const lastsBeyond = (end: AnyColumn, now: number): SQL => sql`coalesce(${end}, ${sql.raw(String(NEVER))}) > ${now}`;
+/** The end of a member, if it has one, is later than now. */
+export const memberLastsBeyond = (now: number): SQL => sql`${sql.raw(memberEnd('member.'))} > ${now}`;

@@ -1,4 +1,4 @@
-import { lasts } from './words.js';
+import { lasts, memberEnd, NEVER } from './words.js';
 
 /** What a listing is narrowed to. */
 export interface ListFilter {
@@ -57,8 +57,8 @@ export function listQuery(filter: ListFilter, now: number) {
   const { where, params } = listConditions(filter, now);
   return {
     // Asked page by page: a list that is being streamed ends with a halt.
-    sql: `SELECT entity_id, valid_until, ${where.join(' AND ') || '1'} AS passes FROM member
-      WHERE authority_id = (SELECT id FROM authority WHERE id = ? AND state = 'active') AND state = 'active' AND entity_id > ? AND ${lasts('valid_until')} ORDER BY entity_id LIMIT ?`,
+    sql: `SELECT entity_id, nullif(${memberEnd()}, ${NEVER}) AS ends, ${where.join(' AND ') || '1'} AS passes FROM member
+      WHERE authority_id = (SELECT id FROM authority WHERE id = ? AND state = 'active') AND state = 'active' AND entity_id > ? AND ${lasts(memberEnd())} ORDER BY entity_id LIMIT ?`,
     params,
   };
 }
@@ -84,7 +84,7 @@ export function extendedQuery({ updatedAfter: after, updatedBefore: before, ...f
   return {
     sql: `SELECT member.entity_id, member.created_at, member.updated_at, s.bytes AS statement, s.exp, s.withheld FROM member ${since ? 'INDEXED BY member_updated' : ''}
       JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
-      WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND ${lasts('member.valid_until')}${more} ORDER BY member.entity_id LIMIT ?`,
+      WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND ${lasts(memberEnd('member.'))}${more} ORDER BY member.entity_id LIMIT ?`,
     params,
   };
 }

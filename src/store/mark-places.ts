@@ -2,7 +2,7 @@ import { insertWith } from './bulk.js';
 import { type SQL, sql } from 'drizzle-orm';
 import { type Database, raw, type Statement } from './database.js';
 import { artefact } from './schema.js';
-import { NEVER, NUMBER, NUMBERS_OF } from './words.js';
+import { memberEnd, NEVER, NUMBER, NUMBERS_OF } from './words.js';
 
 /**
  * Where a mark lies, one place for each type and bearer. A grant in force has its place also while no mark can be signed: it
@@ -89,7 +89,7 @@ export const passPlaces = (of: Ended, now: number): Statement => {
 
 /** What a mark rests on beside its grant `g`. */
 const RESTS_ON = 'CROSS JOIN trust_mark_type AS t CROSS JOIN member AS m CROSS JOIN authority AS a';
-const END = `min(coalesce(g.valid_until, ${NEVER}), coalesce(t.delegation_exp, ${NEVER}), coalesce(m.valid_until, ${NEVER}))`;
+const END = `min(coalesce(g.valid_until, ${NEVER}), coalesce(t.delegation_exp, ${NEVER}), ${memberEnd('m.')})`;
 /** One parameter: the time. */
 const IN_FORCE = `t.authority_id = g.authority_id AND t.trust_mark_type = g.trust_mark_type AND m.id = g.member_id AND a.id = g.authority_id
        AND g.state = 'active' AND t.state = 'active' AND m.state = 'active' AND a.state <> 'retired' AND ${END} > ?`;
@@ -170,7 +170,7 @@ export const placesEnd = (of: Bounded, end: number | null, now: number): Stateme
     'memberId' in of
       ? (['member_id = ?', [of.memberId]] as const)
       : (['authority_id = ? AND key > ? AND key < ?', [of.authorityId, `${of.trustMarkType}\n`, `${of.trustMarkType}\u000b`]] as const);
-  const other = 'memberId' in of ? 't.delegation_exp' : 'm.valid_until';
+  const other = 'memberId' in of ? 't.delegation_exp' : memberEnd('m.');
   return raw(
     `UPDATE artefact SET renew_at = ?, lease_until = 0, cap = (
        SELECT nullif(min(coalesce(?, ${NEVER}), coalesce(g.valid_until, ${NEVER}), coalesce(${other}, ${NEVER})), ${NEVER})

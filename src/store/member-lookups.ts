@@ -1,7 +1,7 @@
-import { and, eq, inArray, isNotNull, notInArray, type SQL, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, ne, notInArray, type SQL, sql } from 'drizzle-orm';
 import type { Database } from './database.js';
 import { inLot, readByList } from './lots.js';
-import { authority, member, type MemberState, organization } from './schema.js';
+import { authority, member, memberKey, type MemberState, organization } from './schema.js';
 
 /** Who is looked for among members by something that an index says of them. */
 
@@ -24,6 +24,18 @@ export async function holdersOf(db: Database, thumbprints: readonly string[]): P
   const names = new Map(rows.map(({ id, entityId }) => [id, entityId]));
   return new Map(found.map(({ thumbprint, ids }) => [thumbprint, (JSON.parse(ids) as string[]).flatMap((id) => names.get(id) ?? [])]));
 }
+
+/** Other members of an authority, not ended, that have one of these keys. */
+export const othersBoundTo = async (db: Database, authorityId: string, memberId: string, thumbprints: readonly string[]) =>
+  readByList(thumbprints, (lot) =>
+    db
+      .select({ thumbprint: memberKey.thumbprint, entityId: member.entityId, state: member.state })
+      .from(memberKey)
+      .innerJoin(member, eq(member.id, memberKey.memberId))
+      .where(and(inLot(memberKey.thumbprint, lot), eq(memberKey.authorityId, authorityId), ne(memberKey.memberId, memberId), notInArray(member.state, ENDED)))
+      .limit(1),
+  );
+const ENDED: MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];
 
 /** Members of an authority whose identifiers have one of these spellings. @param without states that do not count */
 export const spelledSo = (db: Database, authorityId: string, spellings: readonly string[], without: readonly MemberState[]) =>

@@ -338,7 +338,7 @@ const answerOf = (row: Row): ResolveAnswer => ({
 
 function pageOf(rows: readonly Row[], limit: number): Page {
   const passing = rows.filter((row) => row['passes'] === 1);
-  const ends = passing.map((row) => row['valid_until'] as number | null | undefined).filter((at) => typeof at === 'number');
+  const ends = passing.map((row) => row['ends'] as number | null | undefined).filter((at) => typeof at === 'number');
   return {
     ids: passing.map((row) => String(row['entity_id'])),
     next: rows.length < limit ? undefined : String(rows.at(-1)?.['entity_id']),

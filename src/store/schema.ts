@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { customType, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { readCell, writeCell } from './json-cell.js';
+import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
 import { REGISTRATION_EVENTS } from '../federation/registration-events.js';
 import type { Constraints, Entitlement, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
 
@@ -41,6 +42,10 @@ export interface DomainControl {
   readonly at: number;
 }
 
+/** From the loosest to the strictest. */
+export const KEY_PROOF_MODES = ['optional', 'required'] as const;
+export const SECOND_CHANNEL_MODES = ['never', 'intermediates', 'always'] as const;
+
 /** Halted: nothing of it is served or signed until it is resumed, but the head that says so. Retired: nor ever again, its historical keys aside. */
 export const AUTHORITY_STATES = ['active', 'halted', 'retired'] as const;
 
@@ -74,6 +79,12 @@ export const authority = sqliteTable('authority', {
   subordinateEvents: integer('subordinate_events', { mode: 'boolean' }).notNull().default(false),
   /** How many persons it takes to widen trust here: 1 or 2. */
   quorum: integer('quorum').notNull().default(1),
+  /** Whether a key is bound only on a fresh proof that the member has it. */
+  keyProof: text('key_proof', { enum: KEY_PROOF_MODES }).notNull().default('optional'),
+  /** Whose keys a person compares with a contact of his own before they are bound. */
+  secondChannel: text('second_channel', { enum: SECOND_CHANNEL_MODES }).notNull().default('never'),
+  /** PEM: the roots of certificates in keys (`x5c`); null: only self-issued ones are accepted. */
+  certificateRoots: text('certificate_roots'),
   /** The largest `exp` of any Entity Configuration it published: until then somebody may keep one that lacks a newer key. */
   configurationExp: integer('configuration_exp'),
   createdAt: integer('created_at').notNull(),
@@ -154,6 +165,8 @@ export const member = sqliteTable(
     removedKeys: json<readonly string[]>('removed_keys').notNull().default([]),
     /** When new keys were last adopted without a person. */
     keysFollowedAt: integer('keys_followed_at'),
+    /** The earliest end of the certificates (`x5c`) of its keys; null when they have none. */
+    keysUntil: integer('keys_until'),
     metadata: json<Metadata>('metadata').notNull(),
     constraints: json<Constraints>('constraints').notNull(),
     claims: json<Json>('claims').notNull(),
@@ -204,6 +217,48 @@ export const memberKey = sqliteTable(
   'member_key',
   { thumbprint: text('thumbprint').notNull(), memberId: text('member_id').notNull(), authorityId: text('authority_id').notNull() },
   (t) => [primaryKey({ columns: [t.thumbprint, t.memberId] }), index('member_key_member').on(t.memberId)],
+);
+
+/**
+ * What is known of a key of a member beside that it is bound: `member_key` is made from the member's row and can be made anew
+ * from it, a proof and a person's word cannot.
+ */
+export const keyStanding = sqliteTable(
+  'key_standing',
+  {
+    memberId: text('member_id').notNull(),
+    /** RFC 7638. */
+    thumbprint: text('thumbprint').notNull(),
+    authorityId: text('authority_id').notNull(),
+    /** When the member proved last that it has the key, for what, and the SHA-256 of that proof. */
+    provenAt: integer('proven_at'),
+    proofPurpose: text('proof_purpose', { enum: KEY_PROOF_PURPOSES }),
+    proofSha256: text('proof_sha256'),
+    /** Who compared the thumbprint with a contact of his own, and by which channel. */
+    confirmedAt: integer('confirmed_at'),
+    confirmedBy: text('confirmed_by'),
+    confirmedChannel: text('confirmed_channel'),
+  },
+  (t) => [primaryKey({ columns: [t.memberId, t.thumbprint] })],
+);
+
+/** What a member is to answer with each key it has or wants bound. Good for one answer. */
+export const keyChallenge = sqliteTable(
+  'key_challenge',
+  {
+    id: text('id').primaryKey(),
+    authorityId: text('authority_id').notNull(),
+    memberId: text('member_id').notNull(),
+    /** The nonce itself is told once. */
+    nonceSha256: text('nonce_sha256').notNull(),
+    purpose: text('purpose', { enum: KEY_PROOF_PURPOSES }).notNull(),
+    /** Keys that were handed in with it, not bound yet. */
+    jwks: json<JwkSet>('jwks').notNull(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    usedAt: integer('used_at'),
+  },
+  (t) => [index('key_challenge_member').on(t.memberId, t.expiresAt)],
 );
 
 /** What became of a subordinate, as its authority tells it to anyone. Written with the member's row, never changed. */
@@ -520,7 +575,7 @@ export interface Raised extends Finding {
 
 /** Something about a member's configuration that is not followed until a person has looked at it. */
 export interface Hold {
-  readonly kind: 'removed_key_shown' | 'key_changed_under_kid' | 'all_keys_replaced' | 'signed_by_unknown_key' | 'hints_withdrawn';
+  readonly kind: 'removed_key_shown' | 'key_changed_under_kid' | 'all_keys_replaced' | 'signed_by_unknown_key' | 'key_unproven' | 'hints_withdrawn';
   readonly detail: string;
   /** The keys its configuration shows, and when it says it was issued. */
   readonly jwks: JwkSet;
@@ -756,7 +811,7 @@ export const roleGrant = sqliteTable(
   (t) => [index('role_grant_person').on(t.personId)],
 );
 
-export const PROPOSAL_KINDS = ['application', 'resume', 'widening', 'policy', 'role', 'person_key', 'quorum'] as const;
+export const PROPOSAL_KINDS = ['application', 'resume', 'widening', 'policy', 'role', 'person_key', 'quorum', 'binding'] as const;
 export type ProposalKind = (typeof PROPOSAL_KINDS)[number];
 /** `void`: what was proposed changed before a second person looked at it. */
 export const PROPOSAL_STATES = ['open', 'done', 'refused', 'void'] as const;

@@ -153,6 +153,10 @@ const MATRIX: Record<string, string> = {
   // Whose roles and whose decisions they are says who may: of what nobody knows 404.
   'POST /people/{id}/roles/{grant}/end': ALL,
   'PUT /authorities/{slug}/quorum': 'owner',
+  'PUT /authorities/{slug}/binding': 'owner',
+  'POST /authorities/{slug}/members/{id}/keys/challenges': 'owner operator',
+  'POST /authorities/{slug}/members/{id}/keys/proofs': 'owner operator',
+  'POST /authorities/{slug}/members/{id}/keys/{key}/confirm': 'owner operator',
   'GET /approvals': ALL,
   'GET /approvals/{id}': ALL,
   'POST /approvals/{id}': ALL,
@@ -184,6 +188,8 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path.endsWith('{name}/impact')) return { entitlements: [] };
   if (path.endsWith('/preflight')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/preview')) return { member: 'x' };
+  if (path.endsWith('/keys/proofs')) return { challenge_id: 'x', proofs: ['x'] };
+  if (path.endsWith('{key}/confirm')) return { channel: 'x', with: 'x' };
   if (path.endsWith('{id}/keys')) return { jwks: {}, reason: 'x' };
   if (/\{kid\}\/revoke$/.test(path)) return { reason: 'superseded' };
   if (/\/(suspend|revoke|refuse)$/.test(path) && path.includes('members')) return { reason: 'x' };

@@ -18,6 +18,7 @@ authority check --profile base
 authority create b --entity-id ${ID} --alg ES256 --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation 90d --metadata {} --claims {} --ec-location needed --subordinate-events on --client-auth fetch=optional
 authority change b --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation off --metadata {} --claims {} --ec-location always --subordinate-events off --client-auth fetch=optional --seen 1
 authority quorum b 2
+authority binding b --key-proof required --second-channel always --certificate-roots none
 authority halt b ${REASON} --yes=c
 authority halt b ${REASON} --yes=b
 authority resume b ${REASON}
@@ -54,6 +55,9 @@ member host ${ID} --end
 member locate ${ID} ${ID}/ec
 member keys replace ${ID} --jwks {} ${REASON} --waive c --seen 1
 member keys replace ${ID} --pem text ${REASON}
+member challenge ${ID} --purpose rotate --jwks {}
+member prove ${ID} text --challenge chl_x
+member confirm-key ${ID} kid --channel telephone --with somebody
 member keys adopt ${ID} --entity-configuration text
 member reindex
 member watch --only held --limit 1 --cursor c
@@ -205,7 +209,7 @@ it('the command line asks for everything of the admin API: each operation, each 
 
 it('every command that speaks to the server stands in that table', () => {
   const elsewhere =
-    /^(serve|init|demo|config|fsck|backup|seal-key|store|login|logout|context|completion|doctor|preflight|inspect|resolve|openapi|event tail|audit verify|api-key recover|api-key secret)\b/;
+    /^(key prove|serve|init|demo|config|fsck|backup|seal-key|store|login|logout|context|completion|doctor|preflight|inspect|resolve|openapi|event tail|audit verify|api-key recover|api-key secret)\b/;
   const names = leaves(deaf().program).map(({ path }) => path.join(' '));
   expect(names.filter((name) => !elsewhere.test(name) && !LINES.some((line) => line === name || line.startsWith(`${name} `)))).toEqual([]);
 });

@@ -22,6 +22,7 @@ import type { Deployment } from '../call.js';
 import { expectTrustedClock } from '../clock/trusted-clock.js';
 import { type Bundles, policyAbout } from '../entitlements/effective.js';
 import { fromCustody } from '../keys/from-custody.js';
+import { endOfMember } from '../members/member-end.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectConfirmed } from './expect-confirmed.js';
 import { legibleKeys, tellableKeys } from './legible-keys.js';
@@ -201,7 +202,7 @@ function locationOf(authority: Pick<AuthorityRow, 'entityId' | 'ecLocation'>, me
  * @throws Refusal findings when its entitlements contradict the policy
  */
 export function statementClaims({ authority, policy, bundles }: Pick<Issuer, 'authority' | 'policy' | 'bundles'>, member: MemberRow, iat: number) {
-  const exp = Math.min(iat + (member.statementLifetime ?? authority.statementLifetime), member.validUntil ?? Number.POSITIVE_INFINITY);
+  const exp = Math.min(iat + (member.statementLifetime ?? authority.statementLifetime), endOfMember(member) ?? Number.POSITIVE_INFINITY);
   const rules = policyAbout(policy?.policy ?? {}, member, bundles);
   if (!rules.ok) throw refuseFindings(`the statement about ${member.entityId} would not be valid, so it was not signed`, rules.findings);
   const claims = {
@@ -222,11 +223,16 @@ export function statementClaims({ authority, policy, bundles }: Pick<Issuer, 'au
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;
 }
 
+const hasEnded = (member: MemberRow): string =>
+  endOfMember(member) === member.validUntil
+    ? `the membership of ${member.entityId} ended at ${member.validUntil}`
+    : `a certificate of the keys of ${member.entityId} ended at ${member.keysUntil}; bind its keys with another one`;
+
 /** Sign the Subordinate Statement about an active member (§3, §8.1). The caller has made sure that it is active. */
 export async function signedStatement(deployment: Deployment, issuer: Issuer, member: MemberRow): Promise<NewArtefact> {
   const iat = deployment.now();
   const claims = statementClaims(issuer, member, iat);
-  if (claims.exp <= iat) throw new Refusal('wrong_state', `the membership of ${member.entityId} ended at ${member.validUntil}`);
+  if (claims.exp <= iat) throw new Refusal('wrong_state', hasEnded(member));
   const compact = await signSubordinateStatement(claims as never, { signer: issuer.signer, development: deployment.development, criticalClaims: member.crit });
   const place = {
     kind: 'statement' as const,
@@ -234,7 +240,7 @@ export async function signedStatement(deployment: Deployment, issuer: Issuer, me
     memberId: member.id,
     organizationId: member.organizationId,
     cut: member.cut + cutOf(issuer),
-    cap: member.validUntil,
+    cap: endOfMember(member),
   };
   return artefactOf(issuer, place, mediaTypes.ENTITY_STATEMENT, orRefuse(`the statement about ${member.entityId}`, compact), iat, claims.exp);
 }

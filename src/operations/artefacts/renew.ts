@@ -13,6 +13,7 @@ import { type AuthorityRow, authorityKeys } from '../registry.js';
 import { signedEvents } from './signed-events.js';
 import { signedLastKeys } from './last-keys.js';
 import { type Issuer, issuerOf, signedConfiguration, signedHistoricalKeys, signedStatement } from './publish.js';
+import { endOfMember } from '../members/member-end.js';
 import { Refusal } from '../refusal.js';
 import { resignedHead } from '../restore/signed-head.js';
 import { resignedResponse } from '../resolving/sign-resolve.js';
@@ -216,7 +217,8 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
     case 'statement': {
       const about = row.memberId === null ? undefined : members.get(row.memberId);
       if (about?.state !== 'active') return undefined;
-      if (about.validUntil !== null && about.validUntil <= deployment.now()) return undefined;
+      const end = endOfMember(about);
+      if (end !== null && end <= deployment.now()) return undefined;
       return signedStatement(deployment, issuer, about);
     }
     default:

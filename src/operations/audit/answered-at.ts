@@ -4,6 +4,7 @@ import type { JoinedEvent } from '../../store/joined-event.js';
 import { allow, type Call } from '../call.js';
 import { listEvents } from '../events/list-events.js';
 import type { Named } from '../events/names.js';
+import { endOfMember } from '../members/member-end.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority, findMember } from '../registry.js';
 
@@ -57,12 +58,13 @@ export async function answeredAt(call: Call, slug: string, id: string, time: num
   const recent = (await listEvents(call, slug, { ...past, since: Math.max(0, time - SHORTLY), type: Object.keys(UNSETTLED), limit: 20 })).items;
   const stopped = stop !== undefined && stop.type !== 'authority.resumed';
   const inForce = !stopped && (await decidedLast(db, authority.id, entityId, time)) === 'registration';
-  const ended = member.validUntil !== null && member.validUntil <= time;
+  const end = endOfMember(member);
+  const ended = end !== null && end <= time;
   const later = inForce ? await doubtedLater(call, slug, { authorityId: authority.id, memberId: member.id }, time) : [];
   const doubts = [
     ...later,
     ...new Set(inForce ? recent.map(({ type }) => UNSETTLED[type] as string) : []),
-    ...(inForce && ended ? [`its membership ends at ${member.validUntil} as it stands now; what was set then is in its events`] : []),
+    ...(inForce && ended ? [`its membership ends at ${end} as it stands now; what was set then is in its events`] : []),
   ];
   const decided = about.find(({ type, detail }) => STATES.includes(type) && detail['already'] !== true);
   const published = inForce ? publishedIn(about, entityId) : null;

@@ -184,6 +184,9 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
         ecLocation: input.ecLocation ?? 'needed',
         subordinateEvents: input.subordinateEvents ?? false,
         quorum: 1,
+        keyProof: 'optional',
+        secondChannel: 'never',
+        certificateRoots: null,
         configurationExp: null,
         createdAt: now,
         updatedAt: now,
@@ -262,7 +265,17 @@ export async function changeAuthority(
       const artefacts = [await signedConfiguration(call, await issuerOf(call, after))];
       const job = all ? await resignJob(call, after, 'settings', 'statements') : undefined;
       // What signing raises is not ours to write: it may have risen since the row was read.
-      const { id: _, slug: __, entityId: ___, createdAt: ____, configurationExp: _____, quorum: ______, ...columns } = after;
+      const {
+        id: _,
+        slug: __,
+        entityId: ___,
+        createdAt: ____,
+        configurationExp: _____,
+        quorum: ______,
+        keyProof: _______,
+        secondChannel: ________,
+        ...columns
+      } = after;
       return {
         events: [
           {

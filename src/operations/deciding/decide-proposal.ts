@@ -2,6 +2,7 @@ import { approvalsOf, closeProposal, type ProposalRow, putApproval } from '../..
 import type { KeyRole, Role } from '../../store/schema.js';
 import { createApiKey } from '../access/api-keys.js';
 import { resumeAuthority } from '../authorities/resume-authority.js';
+import { type BindingInput, setBinding } from '../binding/set-binding.js';
 import { setQuorum } from '../authorities/set-quorum.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import { type BundleChange, changeBundle, type ChangedBundle } from '../entitlements/bundles.js';
@@ -65,6 +66,16 @@ interface KeyRequest {
   readonly token_digest?: string;
 }
 
+interface BindingRequest {
+  readonly key_proof: BindingInput['keyProof'];
+  readonly second_channel: BindingInput['secondChannel'];
+  readonly certificate_roots: string | null;
+}
+const bindingRequest = (row: Found): BindingInput => {
+  const { key_proof: keyProof, second_channel: secondChannel, certificate_roots: certificateRoots } = asked<BindingRequest>(row);
+  return { keyProof, secondChannel, certificateRoots };
+};
+
 const member =
   (verb: 'approve' | 'resume'): Carry =>
   (call, slug, row, said) => {
@@ -98,6 +109,7 @@ const ACTS: Readonly<Record<string, Carry>> = {
 };
 const KINDS: Readonly<Record<string, Carry>> = {
   quorum: (call, slug, row, said) => setQuorum(call, slug, asked<{ readonly quorum: 1 | 2 }>(row).quorum, said),
+  binding: (call, slug, row, said) => setBinding(call, slug, bindingRequest(row), said),
   role: (call, _, row, said) => {
     const { person, role, authority, expires_at: expiresAt } = asked<RoleRequest>(row);
     return grantRole(call, person, { role, authority, expiresAt }, said);

@@ -18,6 +18,7 @@ export const PERMISSION_FOR: Readonly<Record<ProposalRow['kind'], Permission>> =
   role: 'administer',
   person_key: 'administer',
   quorum: 'administer',
+  binding: 'administer',
 };
 
 export interface ShownProposal extends ProposalRow {

@@ -2,6 +2,8 @@ import { and, eq } from 'drizzle-orm';
 import { bundlesOf } from '../../store/bundles.js';
 import type { ProposalRow } from '../../store/proposals.js';
 import { authority, organization, trustMarkType } from '../../store/schema.js';
+import { jsonEqual } from '../../federation/strict-json.js';
+import { inWords } from '../binding/set-binding.js';
 import type { Call } from '../call.js';
 import { barredFor, memberContent } from '../members/decided-by.js';
 import { Refusal } from '../refusal.js';
@@ -45,6 +47,8 @@ async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
     }
     case 'quorum':
       return { current: of?.quorum === content['from'], barred: [] };
+    case 'binding':
+      return { current: of !== undefined && jsonEqual(await inWords(of), content['from']), barred: [] };
     case 'resume':
       return { current: (await haltOf(call, row)) === content['v'], barred: [] };
     case 'role':

@@ -35,7 +35,9 @@ const MEMBER: Readonly<Record<string, Narrows>> = {
   // No types at all are no limit.
   entity_types: ({ entityTypes: before }, { entityTypes: after }) => after.length > 0 && within(after, before),
   intermediate: (before) => before.intermediate,
-  jwks: ({ jwks: before }, { jwks: after }) => after.keys.every((key) => before.keys.some((other) => sameKey(other, key))),
+  // With another certificate, or without the one it had, a key may last longer.
+  jwks: ({ jwks: before }, { jwks: after }) =>
+    after.keys.every((key) => before.keys.some((other) => sameKey(other, key) && (other['x5c'] === undefined || jsonEqual(other['x5c'], key['x5c'])))),
   constraints: ({ constraints: before }, { constraints: after }) => constraintsNarrow(before, after),
   // Where a configuration lies and how its domain was shown adds no trust: its keys are the bound ones wherever it is.
   ec_location: () => true,

@@ -1,21 +1,22 @@
 import { and, eq } from 'drizzle-orm';
 import { type JwkSet, usableKeys, verifyEntityStatement } from '../../federation/entry.js';
 import type { Statement } from '../../store/database.js';
-import { takePlacesOf } from '../../store/mark-places.js';
-import { artefact } from '../../store/schema.js';
+import { artefact, authority } from '../../store/schema.js';
 import { allow, asWhom, type Call, may } from '../call.js';
+import { expectVouchable } from '../binding/key-rules.js';
 import { organizationsNamed } from './organizations.js';
 import { expectMayBeActive } from './may-be-active.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
-import { bindKeys, takenAway, toldDifference } from './key-binding.js';
+import { bindKeys, certifiedAnew, takenAway, toldDifference, withCertificates } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
 import { isError, keysLeftOut, type WithFindings } from '../judged.js';
-import { moveEnd } from './move-end.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectNotOvertaken, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { sameKey } from '../../federation/jwk-set.js';
+import { jsonEqual } from '../../federation/strict-json.js';
+import { certificatesOf } from '../binding/certificates-of.js';
 import { sharedKeys } from './shared-keys.js';
 import { expectWaived, waivedOf } from './waivers.js';
 import { type Rewrite, rewriteMember } from './rewrite-member.js';
@@ -76,8 +77,7 @@ export async function changeMember(call: Call<WithFindings<MemberRow>>, slug: st
           },
         },
       ],
-      first: [...located, ...owner.statements, ...(row.validUntil === before.validUntil ? [] : moveEnd(call, { memberId: before.id }, row.validUntil))],
-      last: row.validUntil === before.validUntil ? [] : takePlacesOf(before.id, call.now()),
+      first: [...located, ...owner.statements],
     };
   });
 }
@@ -99,8 +99,21 @@ async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ r
 async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<readonly string[]> {
   const keys = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key)));
   const found = (await sharedKeys(call.store.db, { id: authorityId }, [{ entityId, jwks: { keys } }])).get(entityId) ?? [];
-  expectWaived(found, waive, 'these keys cannot be bound');
-  return found.filter(isError).map(({ code }) => code);
+  // Also a key that stays is looked at when it comes with other certificates.
+  const shown = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key) && jsonEqual(bound['x5c'], key['x5c'])));
+  const certificates = await certificatesOf(call, authorityId, shown);
+  const all = [...found, ...certificates];
+  expectWaived(all, waive, 'these keys cannot be bound');
+  return all.filter(isError).map(({ code }) => code);
+}
+
+/** Keys that are not bound yet are proven and confirmed as the authority demands. @throws Refusal key_unproven, key_unconfirmed */
+async function expectNewVouchable(call: Call, before: MemberRow, jwks: JwkSet): Promise<void> {
+  // Of a suspended member all are asked for when it comes back; with the end of a halt it comes back unasked.
+  if (before.state !== 'active' && before.suspendedWith === null) return;
+  const [demands] = await call.store.db.select().from(authority).where(eq(authority.id, before.authorityId)).limit(1);
+  const fresh = jwks.keys.filter((key) => !before.jwks.keys.some((bound) => sameKey(bound, key)));
+  if (demands) await expectVouchable(call.store.db, demands, before, { keys: fresh }, 'bind', call.now());
 }
 
 /** A person binds these keys: what to write, and the event that tells of it. */
@@ -114,6 +127,7 @@ export async function bindByPerson(
   // A key may have been called compromised since: it is not bound again by somebody who did not know.
   expectNotOvertaken(seen.cut, before.cut);
   const waived = await expectOwnKeys(call, before, jwks, waive);
+  await expectNewVouchable(call, before, jwks);
   const { row, difference } = await bindKeys(before, jwks, { person: call.now() });
   return {
     ...(await keepHosting(call, { ...row, waived: [...new Set([...waivedOf(row), ...waived])] })),
@@ -158,9 +172,16 @@ export async function replaceMemberKeys(call: Call<WithFindings<MemberRow>>, slu
  * Adopt the keys of a configuration that a key we already vouch for has signed (OpenID Federation 1.0 §11.2). Its `iat`
  * must be newer than the one last adopted: an old configuration with a leaked key cannot be replayed.
  * @param configuration fetched from the member when absent
- * @throws Refusal findings, wrong_state
+ * @param removals of the keys shown only those that are bound already: the others go
+ * @throws Refusal findings, wrong_state, key_unproven, key_unconfirmed
  */
-export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug: string, id: string, configuration?: string): Promise<WithFindings<MemberRow>> {
+export async function adoptMemberKeys(
+  call: Call<WithFindings<MemberRow>>,
+  slug: string,
+  id: string,
+  configuration?: string,
+  { removals = false } = {},
+): Promise<WithFindings<MemberRow>> {
   allow(call, 'follow', slug);
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
@@ -170,8 +191,11 @@ export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug:
   const { iat } = statement.value.claims;
   const shown = usableKeys(statement.value.claims.jwks);
   if (!shown.ok) throw refuseFindings('these keys cannot be bound', shown.findings);
-  const { jwks, ignored } = shown.value;
+  const { ignored } = shown.value;
   const decide: Rewrite = async (before) => {
+    const jwks = removals
+      ? { keys: before.jwks.keys.filter((bound) => shown.value.jwks.keys.some((key) => sameKey(bound, key))) }
+      : withCertificates(shown.value.jwks, before.jwks);
     const signed = await verifyEntityStatement(statement.value, before.jwks);
     if (!signed.ok)
       throw refuseFindings('no key we vouch for has signed this configuration; compare the keys through a second channel, then replace them', signed.findings);
@@ -181,10 +205,13 @@ export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug:
     if (again.length)
       throw new Refusal('wrong_state', `a person took the key ${again[0]?.kid} away from this member; if it is to come back, a person has to bind it`);
     await expectOwnKeys(call, before, jwks, []);
+    await expectNewVouchable(call, before, jwks);
     const { row, difference } = await bindKeys(before, jwks, { iat });
-    const same = difference.added.length === 0 && difference.removed.length === 0;
+    const renewed = certifiedAnew(before.jwks, jwks);
+    const same = difference.added.length + difference.removed.length + renewed.length === 0;
+    const followed = difference.added.length + renewed.length > 0 && call.actor.kind === 'system';
     return {
-      ...(await keepHosting(call, call.actor.kind === 'system' && difference.added.length > 0 ? { ...row, keysFollowedAt: call.now() } : row)),
+      ...(await keepHosting(call, followed ? { ...row, keysFollowedAt: call.now() } : row)),
       events: same
         ? []
         : [
@@ -192,7 +219,12 @@ export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug:
               type: 'member.keys_adopted',
               subjectKind: 'member',
               subjectId: before.id,
-              detail: { entity_id: entityId, signed_by: statement.value.header.kid, ...toldDifference(difference) },
+              detail: {
+                entity_id: entityId,
+                signed_by: statement.value.header.kid,
+                ...toldDifference(difference),
+                ...(renewed.length && { certified_anew: renewed.map(({ kid }) => kid) }),
+              },
             },
           ],
     };

@@ -11,8 +11,10 @@ import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { member } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { expectVouchable } from '../binding/key-rules.js';
 import { type Call, may } from '../call.js';
-import { asWarnings, isError, type Judged } from '../judged.js';
+import { certificateFaults } from '../../keys/certificates.js';
+import { asErrors, asWarnings, isError, type Judged } from '../judged.js';
 import { expectEntitled } from '../entitlements/check-entitled.js';
 import type { Bundles } from '../entitlements/effective.js';
 import { Refusal } from '../refusal.js';
@@ -121,7 +123,8 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   if (before) expectReturn(before, input.readmit);
   else if (input.readmit !== undefined) throw new Refusal('wrong_state', `${input.entityId} was never here; enrol it without readmit`);
   const others = otherSpellings(ground.spellings, input.entityId);
-  const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? [])];
+  const certificates = await certificateFaults(keys.jwks.keys, authority.certificateRoots, call.now());
+  const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? []), ...asErrors(certificates)];
   expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
   if (isBarred(others) && !ground.readmits)
     throw new Refusal('permission_denied', `${others[0]?.entityId} is barred; only an approver takes it back, under whatever spelling`);
@@ -129,6 +132,10 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   if (gone !== undefined) throw new Refusal('version_conflict', `${gone} was revoked since this was asked for; look at it and decide again`);
   if (DECIDED.includes(state) && authority.quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
   const now = call.now();
+  if (DECIDED.includes(state)) {
+    const about = { id: before?.id ?? '', entityId: input.entityId, intermediate: input.intermediate ?? keys.intermediate };
+    await expectVouchable(call.store.db, authority, about, keys.jwks, 'bind', now);
+  }
   const fresh = newMemberRow(
     {
       id: before?.id ?? newId('mem'),

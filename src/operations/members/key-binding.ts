@@ -1,5 +1,7 @@
 import { calculateJwkThumbprint } from 'jose';
-import type { JwkSet } from '../../federation/entry.js';
+import type { JwkSet, PublicJwk } from '../../federation/entry.js';
+import { sameKey } from '../../federation/jwk-set.js';
+import { jsonEqual } from '../../federation/strict-json.js';
 import type { MemberRow } from '../registry.js';
 
 /**
@@ -18,21 +20,38 @@ export interface KeyDifference {
   readonly removed: readonly NamedKey[];
 }
 
-const named = ({ keys }: JwkSet): Promise<NamedKey[]> => Promise.all(keys.map(async (key) => ({ kid: key.kid, jkt: await calculateJwkThumbprint(key) })));
+/** The keys of a set, each by its name and its thumbprint. */
+export const namedKeys = ({ keys }: JwkSet): Promise<NamedKey[]> =>
+  Promise.all(keys.map(async (key) => ({ kid: key.kid, jkt: await calculateJwkThumbprint(key) })));
 const without = (some: readonly NamedKey[], others: readonly NamedKey[]) => some.filter(({ jkt }) => !others.some((other) => other.jkt === jkt));
 
 /** The thumbprints of a key set. */
-export const thumbprintsOf = async (jwks: JwkSet): Promise<readonly string[]> => [...new Set((await named(jwks)).map(({ jkt }) => jkt))];
+export const thumbprintsOf = async (jwks: JwkSet): Promise<readonly string[]> => [...new Set((await namedKeys(jwks)).map(({ jkt }) => jkt))];
 
 /** What changes between two key sets. */
 export async function keyDifference(before: JwkSet, after: JwkSet): Promise<KeyDifference> {
-  const [old, fresh] = [await named(before), await named(after)];
+  const [old, fresh] = [await namedKeys(before), await namedKeys(after)];
   return { added: without(fresh, old), removed: without(old, fresh) };
 }
 
+/**
+ * Keys as a configuration shows them, with the certificates that they were bound with where it shows none: leaving a
+ * certificate out is no way around its end.
+ */
+export const withCertificates = (shown: JwkSet, bound: JwkSet): JwkSet => ({
+  keys: shown.keys.map((key) => {
+    const x5c = key['x5c'] === undefined ? bound.keys.find((one) => sameKey(one, key))?.['x5c'] : undefined;
+    return x5c === undefined ? key : { ...key, x5c };
+  }),
+});
+
+/** Keys that stay under other certificates. */
+export const certifiedAnew = (before: JwkSet, after: JwkSet): readonly PublicJwk[] =>
+  after.keys.filter((key) => before.keys.some((one) => sameKey(one, key) && !jsonEqual(one['x5c'], key['x5c'])));
+
 /** Keys of a set that a person took away from this member. */
 export const takenAway = async ({ removedKeys }: Pick<MemberRow, 'removedKeys'>, jwks: JwkSet): Promise<readonly NamedKey[]> =>
-  (await named(jwks)).filter(({ jkt }) => removedKeys.includes(jkt));
+  (await namedKeys(jwks)).filter(({ jkt }) => removedKeys.includes(jkt));
 
 /** Who vouches for the keys: a person, at a time, or a configuration that a bound key has signed, by its `iat` (seconds). */
 export type VouchedBy = { readonly person: number } | { readonly iat: number };
@@ -48,7 +67,7 @@ export interface Binding {
  */
 export async function bindKeys(before: MemberRow, jwks: JwkSet, by: VouchedBy): Promise<Binding> {
   const difference = await keyDifference(before.jwks, jwks);
-  const given = (await named(jwks)).map(({ jkt }) => jkt);
+  const given = (await namedKeys(jwks)).map(({ jkt }) => jkt);
   const person = 'person' in by;
   const removedKeys = person
     ? [...new Set([...before.removedKeys, ...difference.removed.map(({ jkt }) => jkt)])].filter((jkt) => !given.includes(jkt))

@@ -110,6 +110,7 @@ export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): 
   validUntil: input.validUntil ?? null,
   removedKeys: [],
   keysFollowedAt: null,
+  keysUntil: null,
   hosted: false,
   ecLocation: input.ecLocation ?? null,
   domainControl: input.domainControl ?? null,

@@ -6,6 +6,7 @@ import type { NewEvent } from '../../store/event.js';
 import { only } from '../../store/only.js';
 import { artefact } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { expectVouchable, type For } from '../binding/key-rules.js';
 import { allow, type Call, change } from '../call.js';
 import { hurried } from '../keys/from-custody.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
@@ -75,6 +76,8 @@ export async function moveMember(
       }
       const kind = name === 'approve' ? 'application' : name === 'resume' ? 'resume' : undefined;
       const authority = await findAuthority(db, slug);
+      const vouches = VOUCHES[name];
+      if (vouches) await expectVouchable(db, authority, before, before.jwks, vouches, call.now());
       if (kind && authority.quorum > 1) await settled(before, moved(before, verb, reason, call.now()), isDecision(verb, version));
       const asked = { request: { act: name, ...(reason !== undefined && { reason }), ...(version !== undefined && { v: version }) }, seen: digest, note };
       const agreed = kind && (await memberConsent(call, authority, before, kind, asked));
@@ -113,6 +116,9 @@ export async function moveMember(
     },
   });
 }
+
+/** Verbs that vouch for the keys, and what for they are proven. */
+const VOUCHES: Partial<Record<MemberVerb, For>> = { approve: 'bind', activate: 'bind', resume: 'resume' };
 
 /** Nothing is left to cut; that somebody wants it cut is told all the same, to whoever is about to give it back (overtaken.ts). */
 const cutAgain = ({ id, entityId, state }: MemberRow, { event, to }: Verb, reason: string | undefined): NewEvent => ({

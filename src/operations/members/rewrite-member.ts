@@ -1,6 +1,7 @@
 import { putArtefacts } from '../../store/bulk.js';
 import { bundlesOf } from '../../store/bundles.js';
 import type { Statement } from '../../store/database.js';
+import { takePlacesOf } from '../../store/mark-places.js';
 import type { NewEvent } from '../../store/event.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type Call, change, may } from '../call.js';
@@ -10,6 +11,8 @@ import type { Judged, WithFindings } from '../judged.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { memberContent } from './decided-by.js';
+import { endOfMember } from './member-end.js';
+import { moveEnd } from './move-end.js';
 import { contentChanged } from './vetted.js';
 import { writeMember } from './write-member.js';
 
@@ -87,10 +90,19 @@ export async function rewrite<T>(
       const decided = approver && before.state !== 'approved' && authority.quorum < 2;
       const { row: stands, ...written } = await writeMember({ before, after, decided });
       const artefacts = stands.state === 'active' ? [await signedStatement(call, await issuerOf(call, authority), stands)] : [];
+      const [was, is] = [endOfMember(before), endOfMember(stands)];
       const told = events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one));
       return {
         events: [...told.map((one) => ({ ...one, detail: { ...one.detail, ...agreed?.detail } })), ...written.events],
-        statements: [...first, ...(agreed?.statements ?? []), ...written.statements, ...(artefacts.length ? putArtefacts(artefacts) : []), ...last],
+        statements: [
+          ...first,
+          ...(was === is ? [] : moveEnd(call, { memberId: before.id }, is)),
+          ...(agreed?.statements ?? []),
+          ...written.statements,
+          ...(artefacts.length ? putArtefacts(artefacts) : []),
+          ...last,
+          ...(was === is ? [] : takePlacesOf(before.id, call.now())),
+        ],
         result: answer(stands),
       };
     },

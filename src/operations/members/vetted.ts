@@ -18,6 +18,8 @@ const NOT_CONTENT = [
   'keysIat',
   'removedKeys',
   'keysFollowedAt',
+  // It is in the keys, which are content.
+  'keysUntil',
   'cut',
   'approvedSha256',
   // How the content came in; two persons decide about it all the same (decided-by.ts).

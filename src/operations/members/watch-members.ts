@@ -4,10 +4,12 @@ import { sha256 } from '../../keys/random.js';
 import { listHasAny } from '../../store/conditions.js';
 import { putWatch } from '../../store/member-watches.js';
 import { type Hold, member, memberWatch, metadataPolicy } from '../../store/schema.js';
+import { sameKey } from '../../federation/jwk-set.js';
+import { missingFor } from '../binding/key-rules.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
 import { adoptMemberKeys, bindByPerson } from './change-member.js';
 import { rewrite } from './rewrite-member.js';
-import { keyDifference } from './key-binding.js';
+import { certifiedAnew, keyDifference, withCertificates } from './key-binding.js';
 import { judge } from './preflight.js';
 import { type Page, type PageRequest, page } from '../read.js';
 import { Refusal } from '../refusal.js';
@@ -112,6 +114,15 @@ async function isSettled({ jwks }: MemberRow, hold: Hold | null): Promise<boolea
 /** The same keys shown for the same reason: what a decision names. */
 export const fingerprint = ({ kind, jwks }: Hold): Promise<string> => sha256(JSON.stringify([kind, ...jwks.keys.map(({ kid, x, n }) => [kid, x, n])]));
 
+/** The keys that a configuration adds, how many stay under other certificates, and how many of the bound ones it lacks. */
+function changesOf(row: MemberRow, statement: EntityStatement) {
+  const shown = usableKeys(statement.claims.jwks);
+  const keys = shown.ok ? shown.value.jwks.keys : [];
+  const added = keys.filter((key) => !row.jwks.keys.some((bound) => sameKey(bound, key)));
+  const renewed = certifiedAnew(row.jwks, withCertificates({ keys }, row.jwks)).length;
+  return { added, renewed, removed: row.jwks.keys.filter((bound) => !keys.some((key) => sameKey(bound, key))).length };
+}
+
 async function follow(
   deployment: Deployment,
   authority: AuthorityRow,
@@ -125,12 +136,16 @@ async function follow(
   if (verdict === 'replayed')
     return { findings: [finding('configuration_replayed', 'iat', `it is of ${iat}, one of ${row.keysIat} was adopted before`)], hold: null };
   if (verdict === 'adopt') {
-    const shown = usableKeys(jwks);
-    const adds = shown.ok && (await keyDifference(row.jwks, shown.value.jwks)).added.length > 0;
-    // Taking a key away is followed at once: it may have leaked.
-    if (adds && row.keysFollowedAt !== null && deployment.now() - row.keysFollowedAt < FOLLOW_AFTER) return { findings: [], hold: null };
+    const { added, renewed, removed } = changesOf(row, statement);
+    const early = row.keysFollowedAt !== null && deployment.now() - row.keysFollowedAt < FOLLOW_AFTER;
+    const unproven = (await missingFor(deployment.store.db, authority, row, { keys: added }, 'bind', deployment.now())).length > 0;
+    // Taking a key away is followed at once, whatever comes with it: it may have leaked.
+    const removals = (early && added.length + renewed > 0) || unproven;
+    const hold = unproven ? held('key_unproven') : null;
+    if (removals && removed === 0) return { findings: [], hold };
     try {
-      await adoptMemberKeys(systemCall(deployment), authority.slug, row.id, statement.compact);
+      await adoptMemberKeys(systemCall(deployment), authority.slug, row.id, statement.compact, { removals });
+      if (removals) return { findings: [], hold };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       return { findings: error.findings, hold: null };

@@ -1,5 +1,6 @@
 import { type EntityStatement, type Finding, finding, type JwkSet, type PublicJwk, usableKeys, verifyEntityStatement } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
+import { jsonEqual } from '../../federation/strict-json.js';
 import { takenAway } from './key-binding.js';
 import type { Hold, Raised } from '../../store/schema.js';
 import type { MemberRow } from '../registry.js';
@@ -59,12 +60,18 @@ export function count(
 }
 
 /** What is coming: an end that nobody has moved. */
-export function forecast(member: Pick<MemberRow, 'validUntil'>, { iat, exp }: { readonly iat: number; readonly exp: number }, now: number): readonly Finding[] {
+export function forecast(
+  member: Pick<MemberRow, 'validUntil' | 'keysUntil'>,
+  { iat, exp }: { readonly iat: number; readonly exp: number },
+  now: number,
+): readonly Finding[] {
   const findings: Finding[] = [];
   if (now - iat > (exp - iat) * EXPIRING_AT)
     findings.push(finding('configuration_expiring', 'exp', `its configuration of ${iat} ends at ${exp} and was not renewed`));
   if (member.validUntil !== null && member.validUntil - now < ENDING_WITHIN)
     findings.push(finding('membership_ending', 'valid_until', `the membership ends at ${member.validUntil}`));
+  if (member.keysUntil !== null && member.keysUntil - now < ENDING_WITHIN)
+    findings.push(finding('certificate_ending', 'jwks', `a certificate of its keys ends at ${member.keysUntil}`));
   return findings;
 }
 
@@ -134,7 +141,8 @@ export async function judgeKeys(member: Pick<MemberRow, 'jwks' | 'keysIat' | 're
   if (staying.length === 0) return 'all_keys_replaced';
   const signed = await verifyEntityStatement(statement, bound);
   if (!signed.ok) return 'signed_by_unknown_key';
-  if (staying.length === shown.keys.length && staying.length === bound.keys.length) return 'same';
+  const certified = shown.keys.some((key) => key['x5c'] !== undefined && !jsonEqual(key['x5c'], find(bound, key)?.['x5c']));
+  if (staying.length === shown.keys.length && staying.length === bound.keys.length && !certified) return 'same';
   return member.keysIat !== null && iat < member.keysIat ? 'replayed' : 'adopt';
 }
 
@@ -145,5 +153,6 @@ export const HOLD_DETAIL: Record<Hold['kind'], string> = {
   key_changed_under_kid: 'a kid that we vouch for names another key now',
   all_keys_replaced: 'none of the keys we vouch for is among those it shows now',
   signed_by_unknown_key: 'its configuration is signed by a key that we do not vouch for',
+  key_unproven: 'it shows a key that it has not proven, or that nobody has confirmed, as this authority demands',
   hints_withdrawn: 'it names us no longer among its superiors',
 };

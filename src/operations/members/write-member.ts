@@ -1,8 +1,10 @@
 import type { JwkSet } from '../../federation/entry.js';
 import { spellingOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
+import { keysUntil } from '../../keys/certificates.js';
 import type { Statement } from '../../store/database.js';
 import { whileNoneHalted } from '../../store/guards.js';
+import { dropStandings, dropStandingsOf } from '../../store/key-standing.js';
 import { dropWatches } from '../../store/member-watches.js';
 import type { MemberState } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
@@ -43,11 +45,12 @@ export async function writeMembers(writes: readonly MemberWrite[]): Promise<Writ
       ...(await settled(before, after, decided)),
       spelling: spellingOf(after.entityId),
       entitlementVersion: entitlementVersionOf(before, after),
+      ...(!jsonEqual(before?.jwks, after.jwks) && { keysUntil: await keysUntil(after.jwks) }),
     })),
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
-  const statements = [...whileNotHalted(writes, rows), ...(await whileSound(writes, keys))];
+  const statements = [...whileNotHalted(writes, rows), ...(await whileSound(writes, keys)), ...beginAnew(writes, rows)];
   return {
     rows,
     statements: [...statements, ...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows), ...seenBelow(writes, rows), ...told(writes, rows)],
@@ -151,6 +154,16 @@ function seenBelow(writes: readonly MemberWrite[], rows: readonly MemberRow[]): 
 }
 
 const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];
+
+/** A key that was taken away, and every key of a member that has ended, is proven and confirmed anew when it comes back. */
+function beginAnew(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
+  const ended = rows.filter(({ state }, n) => ENDED.includes(state) && writes[n]?.before).map(({ id }) => id);
+  const removed = rows.flatMap(({ id, removedKeys }, n) => {
+    const before = writes[n]?.before?.removedKeys ?? [];
+    return removedKeys.filter((one) => !before.includes(one)).map((thumbprint) => ({ memberId: id, thumbprint }));
+  });
+  return [...(ended.length ? [dropStandingsOf(ended)] : []), ...(removed.length ? [dropStandings(removed)] : [])];
+}
 
 /** Nobody looks at a member that has ended; one that comes back is looked at anew. */
 function endWatch(rows: readonly MemberRow[]): readonly Statement[] {

@@ -3,7 +3,7 @@ import { failure, finding, isEntityId, mediaTypes, type Result } from '../../fed
 import { parseJson } from '../../federation/strict-json.js';
 import { sha256 } from '../../keys/random.js';
 import { MAX_LIST_BYTES } from '../../outbound/limits.js';
-import { lastsBeyond } from '../../store/conditions.js';
+import { memberLastsBeyond } from '../../store/conditions.js';
 import { member } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 
@@ -57,7 +57,7 @@ export async function localMembers({ store: { db }, now }: Pick<Deployment, 'sto
     const rows = await db
       .select({ id: member.entityId })
       .from(member)
-      .where(and(eq(member.authorityId, authorityId), eq(member.state, 'active'), gt(member.entityId, after), lastsBeyond(member.validUntil, now())))
+      .where(and(eq(member.authorityId, authorityId), eq(member.state, 'active'), gt(member.entityId, after), memberLastsBeyond(now())))
       .orderBy(asc(member.entityId))
       .limit(LOCAL_PAGE);
     found.push(...rows.map(({ id }) => id));

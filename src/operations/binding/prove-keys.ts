@@ -1,0 +1,125 @@
+import { calculateJwkThumbprint } from 'jose';
+import { type Finding, finding } from '../../federation/entry.js';
+import { type KeyProof, verifyKeyProof } from '../../federation/key-proof.js';
+import { sha256 } from '../../keys/random.js';
+import { dropStale, findChallenge, type KeyChallengeRow, putProofs, spendChallenge } from '../../store/key-standing.js';
+import { othersBoundTo } from '../../store/member-lookups.js';
+import { allow, type Call, change } from '../call.js';
+import { Refusal } from '../refusal.js';
+import { findAuthority, findMember, type MemberRow } from '../registry.js';
+import { candidatesOf, expectLiving } from './candidates.js';
+import { PROOF_COUNTS } from './key-rules.js';
+
+export interface ProvenKey {
+  readonly kid: string;
+  readonly thumbprint: string;
+  readonly sha256: string;
+}
+export interface Proven {
+  readonly purpose: KeyChallengeRow['purpose'];
+  readonly at: number;
+  readonly keys: readonly ProvenKey[];
+}
+
+/** Keys that are proven with one answer. */
+export const MAX_PROOFS = 16;
+
+/**
+ * Take a member's answer to a challenge: one JWS for each key, all good or none counts. A refused answer leaves the challenge
+ * as it is: nobody who has not the key gets further by trying, and a slip of the pen needs no new one.
+ * @throws Refusal challenge_invalid, key_proof_invalid, key_already_bound
+ */
+export async function proveKeys(call: Call<Proven>, slug: string, id: string, challengeId: string, proofs: readonly string[]): Promise<Proven> {
+  allow(call, 'enroll', slug);
+  const { db } = call.store;
+  const authority = await findAuthority(db, slug);
+  const { entityId } = await findMember(db, authority.id, id);
+  return change<Proven>(call, {
+    authorityId: authority.id,
+    scope: entityId,
+    async decide() {
+      const row = await findMember(db, authority.id, id);
+      expectLiving(row);
+      const now = call.now();
+      const challenge = expectOpen(await findChallenge(db, row.id, challengeId), now);
+      const answers = await verified(proofs, challenge, authority.entityId, row, await candidatesOf(db, row, challenge.jwks), now);
+      const keys = await Promise.all(
+        answers.map(async ({ jwk }, n) => ({ kid: jwk.kid, thumbprint: await calculateJwkThumbprint(jwk), sha256: await sha256(proofs[n] as string) })),
+      );
+      await expectOwn(call, row, keys);
+      return {
+        events: [
+          {
+            type: 'member.keys_proven',
+            subjectKind: 'member',
+            subjectId: row.id,
+            detail: { entity_id: entityId, challenge: challengeId, purpose: challenge.purpose, keys },
+          },
+        ],
+        statements: [
+          spendChallenge(db, challengeId, now),
+          dropStale(row.id, now - PROOF_COUNTS),
+          putProofs(
+            keys.map((key) => ({
+              memberId: row.id,
+              thumbprint: key.thumbprint,
+              authorityId: authority.id,
+              provenAt: now,
+              proofPurpose: challenge.purpose,
+              proofSha256: key.sha256,
+            })),
+          ),
+        ],
+        result: { purpose: challenge.purpose, at: now, keys },
+      };
+    },
+  });
+}
+
+const ANEW = 'make another one: holdfast member challenge';
+
+/** @throws Refusal challenge_invalid */
+function expectOpen(challenge: KeyChallengeRow | undefined, now: number): KeyChallengeRow {
+  if (!challenge) throw new Refusal('challenge_invalid', `this member was asked no such thing, or it is long over; ${ANEW}`);
+  if (challenge.usedAt !== null) throw new Refusal('challenge_invalid', `it was answered already, and counts once; ${ANEW}`);
+  if (challenge.expiresAt <= now) throw new Refusal('challenge_invalid', `it could be answered until ${challenge.expiresAt}; ${ANEW}`);
+  return challenge;
+}
+
+/** @throws Refusal key_proof_invalid with every fault, by which proof it is in */
+async function verified(
+  proofs: readonly string[],
+  { nonceSha256, purpose }: KeyChallengeRow,
+  audience: string,
+  { entityId: subject }: MemberRow,
+  candidates: Awaited<ReturnType<typeof candidatesOf>>,
+  now: number,
+): Promise<readonly KeyProof[]> {
+  const answers: KeyProof[] = [];
+  const faults: Finding[] = [];
+  for (const [n, compact] of proofs.entries()) {
+    const at = (where: string) => `proofs/${n}${where && `/${where}`}`;
+    const proof = await verifyKeyProof(compact, { audience, subject, purpose, candidates, now });
+    if (!proof.ok) faults.push(...proof.findings.map((one) => ({ ...one, where: at(one.where) })));
+    else if ((await sha256(proof.value.nonce)) !== nonceSha256) faults.push(finding('key_proof_wrong', at('nonce'), 'it is not the nonce of this challenge'));
+    else if (answers.some(({ jti }) => jti === proof.value.jti))
+      faults.push(finding('key_proof_wrong', at('jti'), 'another proof of this answer has the same'));
+    else if (answers.some(({ jwk }) => jwk.kid === proof.value.jwk.kid))
+      faults.push(finding('key_proof_wrong', at('header/kid'), 'this key is proven already'));
+    else answers.push(proof.value);
+  }
+  if (faults.length) throw new Refusal('key_proof_invalid', 'this does not prove that the member has the keys; nothing was recorded', faults);
+  return answers;
+}
+
+/** A key that two have is one compromise for two. @throws Refusal key_already_bound */
+async function expectOwn({ store: { db } }: Call, { id, authorityId }: MemberRow, keys: readonly ProvenKey[]): Promise<void> {
+  const [other] = await othersBoundTo(
+    db,
+    authorityId,
+    id,
+    keys.map(({ thumbprint }) => thumbprint),
+  );
+  if (other)
+    throw new Refusal('key_already_bound', `the key ${other.thumbprint} is bound to ${other.entityId} (${other.state}); let each have keys of its own`);
+}

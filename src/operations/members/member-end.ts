@@ -1,0 +1,13 @@
+import type { MemberRow } from '../registry.js';
+
+/** The earliest of several ends; null when none of them has one. */
+export const earliest = (...ends: readonly (number | null)[]): number | null => {
+  const given = ends.filter((end) => end !== null);
+  return given.length ? Math.min(...given) : null;
+};
+
+/**
+ * Until when anything may be said about a member: nothing that is signed about it, no mark and no listing goes beyond. Time is
+ * held by `exp` and not by a job, so it ends also while every job is dead. In SQL the same is `memberEnd` (store/words.ts).
+ */
+export const endOfMember = ({ validUntil, keysUntil }: Pick<MemberRow, 'validUntil' | 'keysUntil'>): number | null => earliest(validUntil, keysUntil);

@@ -1,0 +1,73 @@
+import { decodeJwt } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { discoveryTurn } from '../../src/operations/discovery.js';
+import { certifiableKey, certify, DAY } from '../support/certificates.js';
+import { NOW, testDeployment, testMember } from '../support/deployment.js';
+
+const A = '/authorities/main';
+const RP = 'https://rp.example.com';
+const M = `${A}/members/${encodeURIComponent(RP)}`;
+const TYPE = 'https://marks.example/iso';
+
+describe('registry §1: nothing said about a member outlives the certificates of its keys', () => {
+  it('statement, mark and listing end with the certificate; another one moves the end, and none is no way around it', async () => {
+    const d = await testDeployment();
+    const { key, pair } = await certifiableKey();
+    const rp = await testMember(RP, key);
+    const certificate = (until: number) => certify({ pair, until });
+    const withX5c = (base64: string) => ({ keys: [{ ...key.jwk, x5c: [base64] }] });
+    const enrol = (base64: string) => d.admin('POST', `${A}/members`, { entity_id: RP, jwks: withX5c(base64), activate: true });
+    const ended = await enrol((await certificate(0)).base64);
+    expect(ended.json).toMatchObject({ code: 'findings', findings: [{ code: 'certificate_invalid' }] });
+    const enrolled = await enrol((await certificate(7200)).base64);
+    expect(enrolled.status, enrolled.text).toBe(201);
+    await d.admin('POST', `${A}/mark-types`, { trust_mark_type: TYPE });
+    await d.admin('POST', `${A}/marks`, { trust_mark_type: TYPE, member: RP });
+    const exp = async (path: string) => decodeJwt((await d.public(path)).text).exp;
+    const both = async () => [
+      await exp(`/fetch?sub=${encodeURIComponent(RP)}`),
+      await exp(`/trust-mark?trust_mark_type=${encodeURIComponent(TYPE)}&sub=${encodeURIComponent(RP)}`),
+    ];
+    expect(await both()).toEqual([NOW + 7200, NOW + 7200]);
+    expect((await d.admin('GET', M)).json).toMatchObject({ valid_until: null, keys: [{ state: 'bound', x5c_not_after: NOW + 7200 }] });
+
+    const look = async (jwks: object) => {
+      d.clock += 1;
+      d.network.set(`${RP}/.well-known/openid-federation`, await rp.configuration({ iat: d.clock - 1, exp: d.clock + DAY, jwks }));
+      await d.execute('UPDATE known_entity SET due_at = 0, lease_until = 0');
+      await discoveryTurn(d.deployment, { more: () => true });
+      return (await d.admin('GET', M)).json.keys[0].x5c_not_after;
+    };
+    expect(await look({ keys: [key.jwk] }), 'left out: it stays as it was bound').toBe(NOW + 7200);
+    expect(await look(withX5c((await certificate(10_800)).base64))).toBe(NOW + 10_800);
+    // A member that shows another one at each look is followed once a day.
+    expect(await look(withX5c((await certificate(20_000)).base64))).toBe(NOW + 10_800);
+    const history = (await d.admin('GET', `${M}/history`)).json.items as { type: string }[];
+    expect(history.filter(({ type }) => type === 'member.keys_adopted')).toHaveLength(1);
+    const [statement] = await both();
+    expect(statement).toBe(NOW + 10_800);
+
+    const listed = async () => (await d.public('/list')).json;
+    expect(await listed()).toEqual([RP]);
+    d.clock = NOW + 10_800;
+    expect(await listed(), 'no job has run').toEqual([]);
+    expect((await d.public(`/fetch?sub=${encodeURIComponent(RP)}`)).status).not.toBe(200);
+    await d.admin('POST', `${M}/suspend`, { reason: 'x' });
+    expect((await d.admin('POST', `${M}/resume`)).json).toMatchObject({ code: 'wrong_state', detail: expect.stringContaining('certificate') });
+  });
+
+  it('roots are a setting: to add one takes the quorum, and without it what it issued is not bound', async () => {
+    const d = await testDeployment();
+    const { key, pair } = await certifiableKey();
+    const root = await certify({ name: 'CN=root', ca: true });
+    const leaf = await certify({ name: 'CN=rp', pair, by: root });
+    const body = { entity_id: RP, jwks: { keys: [{ ...key.jwk, x5c: [leaf.base64] }] }, activate: true };
+    expect((await d.admin('POST', `${A}/members`, body)).json).toMatchObject({ code: 'findings', findings: [{ code: 'certificate_untrusted' }] });
+    expect((await d.admin('PUT', `${A}/binding`, { certificate_roots: 'nothing' })).json.code).toBe('invalid_request');
+    expect((await d.admin('PUT', `${A}/binding`, { certificate_roots: leaf.pem })).json.code).toBe('findings');
+    expect((await d.admin('PUT', `${A}/binding`, { certificate_roots: root.pem })).json.certificate_roots).toBe(root.pem);
+    const changed = (await d.rows("SELECT detail FROM event WHERE type = 'authority.binding_changed'")).map(({ detail }) => JSON.parse(String(detail)));
+    expect(changed).toMatchObject([{ loosens: ['certificate_roots'], single_operator: true, to: { certificate_roots: 1 } }]);
+    expect((await d.admin('POST', `${A}/members`, body)).status).toBe(201);
+  });
+});
