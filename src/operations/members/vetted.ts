@@ -20,6 +20,8 @@ const NOT_CONTENT = [
   'keysFollowedAt',
   'cut',
   'approvedSha256',
+  'notBefore',
+  'predecessor',
   'submittedBy',
   'lastEditor',
   'spelling',
