@@ -7,6 +7,8 @@ const CUTS = [
   'member.suspended',
   'member.revoked',
   'member.key_compromised',
+  'member.key_halted',
+  'key.halted',
   'organization.halted',
   'authority.halted',
   'authority.retired',

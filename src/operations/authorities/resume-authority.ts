@@ -71,7 +71,7 @@ export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, 
           ...agreed.statements,
           db
             .update(authority)
-            .set({ ...generationOf(after), ...moved(after) })
+            .set({ ...generationOf(after), ...moved(after), notBefore: now })
             .where(eq(authority.id, id)),
           ...job.statements,
           ...savedKeys(call, keys, own),

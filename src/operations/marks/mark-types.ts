@@ -11,6 +11,8 @@ import { withdrawMarks } from './cut-marks.js';
 import { moveEnd } from '../members/move-end.js';
 import type { MarkTypeRow } from './issue-mark.js';
 import { resumeConsent, type Seen } from '../deciding/resume-consent.js';
+import { outstandingOfType } from '../halts/outstanding.js';
+import { actOf, type CutBy } from '../halts/why.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectNotOvertaken, expectVersion, findAuthority } from '../registry.js';
@@ -155,6 +157,7 @@ export async function haltMarkType(
   halt: boolean,
   reason: string | undefined,
   digest?: Seen,
+  by: CutBy = {},
 ): Promise<MarkTypeRow & { readonly withdrawn: number }> {
   allow(call, halt ? 'cut' : 'approve', slug);
   if (halt && !reason) throw new Refusal('invalid_request', 'halting a type needs a reason');
@@ -170,7 +173,7 @@ export async function haltMarkType(
     async decide() {
       const before = await findMarkType(call, authorityId, type);
       const state = halt ? ('halted' as const) : ('active' as const);
-      if (before.state === state) return { events: halt ? [haltedAgain(type, reason)] : [], statements: [], result: { ...before, withdrawn: 0 } };
+      if (before.state === state) return { events: halt ? [haltedAgain(type, reason, by)] : [], statements: [], result: { ...before, withdrawn: 0 } };
       if (!halt) {
         expectNotOvertaken(seen, before.v);
         await expectNotCutSince(db, asked, [type]);
@@ -195,7 +198,8 @@ export async function haltMarkType(
             subjectKind: 'trust_mark_type',
             subjectId: type,
             reason,
-            detail: { withdrawn, ...agreed.detail },
+            reasonCode: by.reasonCode,
+            detail: { withdrawn, ...agreed.detail, ...actOf(by), ...(halt && (await outstandingOfType(call, authorityId, type))) },
           },
         ],
         statements: [
@@ -222,12 +226,13 @@ export async function haltMarkType(
 }
 
 /** Nothing is left to withdraw; it is told all the same, to whoever is about to resume the type or to grant it (overtaken.ts). */
-const haltedAgain = (type: string, reason: string | undefined): NewEvent => ({
+const haltedAgain = (type: string, reason: string | undefined, by: CutBy): NewEvent => ({
   type: 'trust_mark_type.halted',
   subjectKind: 'trust_mark_type',
   subjectId: type,
   reason,
-  detail: { withdrawn: 0, already: true },
+  reasonCode: by.reasonCode,
+  detail: { withdrawn: 0, already: true, ...actOf(by) },
 });
 
 export async function listMarkTypes(call: Call, slug: string): Promise<readonly MarkTypeRow[]> {

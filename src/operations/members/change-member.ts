@@ -16,7 +16,7 @@ import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectNotOvertaken, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { sameKey } from '../../federation/jwk-set.js';
-import { sharedKeys } from './shared-keys.js';
+import { sharedKeys, whileNoneHaltedMeanwhile } from './shared-keys.js';
 import { expectWaived } from './waivers.js';
 import { type Rewrite, rewriteMember } from './rewrite-member.js';
 
@@ -91,11 +91,16 @@ async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ r
   return kept ? { row, first: [] } : { row: { ...row, hosted: false }, first: [db.delete(artefact).where(place)] };
 }
 
-/** Among keys that are not bound yet: what they share with others. @throws Refusal findings for the authority's own key */
-async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<void> {
+/**
+ * Among keys that are not bound yet: what they share with others.
+ * @returns what the commit asks again
+ * @throws Refusal findings for the authority's own key, and for one that was halted
+ */
+async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<readonly Statement[]> {
   const keys = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key)));
   const found = (await sharedKeys(call.store.db, { id: authorityId }, [{ entityId, jwks: { keys } }])).get(entityId) ?? [];
   expectWaived(found, waive, 'these keys cannot be bound');
+  return whileNoneHaltedMeanwhile(call.store.db, authorityId, { keys });
 }
 
 /** A person binds these keys: what to write, and the event that tells of it. */
@@ -108,10 +113,12 @@ export async function bindByPerson(
 ): ReturnType<Rewrite> {
   // A key may have been called compromised since: it is not bound again by somebody who did not know.
   expectNotOvertaken(seen.cut, before.cut);
-  await expectOwnKeys(call, before, jwks, waive);
+  const sound = await expectOwnKeys(call, before, jwks, waive);
   const { row, difference } = await bindKeys(before, jwks, { person: call.now() });
+  const hosting = await keepHosting(call, row);
   return {
-    ...(await keepHosting(call, row)),
+    row: hosting.row,
+    first: [...sound, ...hosting.first],
     events: [
       {
         type: 'member.keys_replaced',
@@ -175,11 +182,13 @@ export async function adoptMemberKeys(call: Call<WithFindings<MemberRow>>, slug:
     const again = await takenAway(before, jwks);
     if (again.length)
       throw new Refusal('wrong_state', `a person took the key ${again[0]?.kid} away from this member; if it is to come back, a person has to bind it`);
-    await expectOwnKeys(call, before, jwks, []);
+    const sound = await expectOwnKeys(call, before, jwks, []);
     const { row, difference } = await bindKeys(before, jwks, { iat });
     const same = difference.added.length === 0 && difference.removed.length === 0;
+    const hosting = await keepHosting(call, call.actor.kind === 'system' && difference.added.length > 0 ? { ...row, keysFollowedAt: call.now() } : row);
     return {
-      ...(await keepHosting(call, call.actor.kind === 'system' && difference.added.length > 0 ? { ...row, keysFollowedAt: call.now() } : row)),
+      row: hosting.row,
+      first: [...sound, ...hosting.first],
       events: same
         ? []
         : [

@@ -18,21 +18,23 @@ export interface KeyDifference {
   readonly removed: readonly NamedKey[];
 }
 
-const named = ({ keys }: JwkSet): Promise<NamedKey[]> => Promise.all(keys.map(async (key) => ({ kid: key.kid, jkt: await calculateJwkThumbprint(key) })));
+/** The keys of a set by their names and thumbprints. */
+export const keysNamed = ({ keys }: JwkSet): Promise<NamedKey[]> =>
+  Promise.all(keys.map(async (key) => ({ kid: key.kid, jkt: await calculateJwkThumbprint(key) })));
 const without = (some: readonly NamedKey[], others: readonly NamedKey[]) => some.filter(({ jkt }) => !others.some((other) => other.jkt === jkt));
 
 /** The thumbprints of a key set. */
-export const thumbprintsOf = async (jwks: JwkSet): Promise<readonly string[]> => [...new Set((await named(jwks)).map(({ jkt }) => jkt))];
+export const thumbprintsOf = async (jwks: JwkSet): Promise<readonly string[]> => [...new Set((await keysNamed(jwks)).map(({ jkt }) => jkt))];
 
 /** What changes between two key sets. */
 export async function keyDifference(before: JwkSet, after: JwkSet): Promise<KeyDifference> {
-  const [old, fresh] = [await named(before), await named(after)];
+  const [old, fresh] = [await keysNamed(before), await keysNamed(after)];
   return { added: without(fresh, old), removed: without(old, fresh) };
 }
 
 /** Keys of a set that a person took away from this member. */
 export const takenAway = async ({ removedKeys }: Pick<MemberRow, 'removedKeys'>, jwks: JwkSet): Promise<readonly NamedKey[]> =>
-  (await named(jwks)).filter(({ jkt }) => removedKeys.includes(jkt));
+  (await keysNamed(jwks)).filter(({ jkt }) => removedKeys.includes(jkt));
 
 /** Who vouches for the keys: a person, at a time, or a configuration that a bound key has signed, by its `iat` (seconds). */
 export type VouchedBy = { readonly person: number } | { readonly iat: number };
@@ -48,7 +50,7 @@ export interface Binding {
  */
 export async function bindKeys(before: MemberRow, jwks: JwkSet, by: VouchedBy): Promise<Binding> {
   const difference = await keyDifference(before.jwks, jwks);
-  const given = (await named(jwks)).map(({ jkt }) => jkt);
+  const given = (await keysNamed(jwks)).map(({ jkt }) => jkt);
   const person = 'person' in by;
   const removedKeys = person
     ? [...new Set([...before.removedKeys, ...difference.removed.map(({ jkt }) => jkt)])].filter((jkt) => !given.includes(jkt))

@@ -105,6 +105,8 @@ export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): 
   validUntil: input.validUntil ?? null,
   removedKeys: [],
   keysFollowedAt: null,
+  notBefore: null,
+  predecessor: null,
   hosted: false,
   ecLocation: input.ecLocation ?? null,
   domainControl: input.domainControl ?? null,

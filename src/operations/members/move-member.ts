@@ -7,6 +7,8 @@ import { only } from '../../store/only.js';
 import { artefact } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
+import { outstandingOfMember } from '../halts/outstanding.js';
+import { actOf, type CutBy } from '../halts/why.js';
 import { hurried } from '../keys/from-custody.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
@@ -19,7 +21,7 @@ import { expectMovable, isDecision, isThere, MEMBER_VERBS, type MemberVerb, move
 import { isStale, settled } from './vetted.js';
 import { writeMember } from './write-member.js';
 
-export interface Move {
+export interface Move extends CutBy {
   readonly reason?: string | undefined;
   /** What anyone is told, where the authority publishes what becomes of its subordinates. */
   readonly publicReason?: string | undefined;
@@ -45,7 +47,7 @@ export async function moveMember(
   slug: string,
   id: string,
   name: MemberVerb,
-  { reason, publicReason, version, digest, note }: Move = {},
+  { reason, publicReason, version, digest, note, ...by }: Move = {},
 ): Promise<Moved> {
   const verb: Verb = MEMBER_VERBS[name];
   allow(call, verb.permission, slug);
@@ -62,7 +64,7 @@ export async function moveMember(
     async decide(watch) {
       const before = await findMember(db, authorityId, id);
       if (await isThere(before, verb)) {
-        const events = verb.effect === 'cut' ? [cutAgain(before, verb, reason)] : [];
+        const events = verb.effect === 'cut' ? [cutAgain(before, verb, reason, by)] : [];
         return { events, statements: [], result: { member: before, already: true } };
       }
       expectVersion(before, version);
@@ -77,6 +79,7 @@ export async function moveMember(
       const asked = { request: { act: name, ...(reason !== undefined && { reason }), ...(version !== undefined && { v: version }) }, seen: digest, note };
       const agreed = kind && (await memberConsent(call, authority, before, kind, asked));
       if (agreed?.held) return agreed.held;
+      const out = verb.effect === 'cut' ? await outstandingOfMember(call, before.id) : {};
       const effects = await EFFECTS[verb.effect]({
         call: verb.effect === 'cut' ? hurriedCall : call,
         slug,
@@ -92,10 +95,13 @@ export async function moveMember(
         subjectKind: 'member' as const,
         subjectId: before.id,
         reason,
+        reasonCode: by.reasonCode,
         detail: {
           entity_id: entityId,
           from: before.state,
           to: verb.to,
+          ...actOf(by),
+          ...out,
           ...(publicReason !== undefined && { public_reason: publicReason }),
           ...(agreed?.detail ?? (verb.permission === 'approve' && authority.quorum < 2 && { single_operator: true })),
           ...(verb.decides === 'version' && (await isStale(before)) && { approved_anew: true }),
@@ -113,12 +119,13 @@ export async function moveMember(
 }
 
 /** Nothing is left to cut; that somebody wants it cut is told all the same, to whoever is about to give it back (overtaken.ts). */
-const cutAgain = ({ id, entityId, state }: MemberRow, { event, to }: Verb, reason: string | undefined): NewEvent => ({
+const cutAgain = ({ id, entityId, state }: MemberRow, { event, to }: Verb, reason: string | undefined, by: CutBy): NewEvent => ({
   type: event,
   subjectKind: 'member',
   subjectId: id,
   reason,
-  detail: { entity_id: entityId, from: state, to, already: true },
+  reasonCode: by.reasonCode,
+  detail: { entity_id: entityId, from: state, to, already: true, ...actOf(by) },
 });
 
 interface Moving {
