@@ -15,6 +15,7 @@ import { eventEndpoints } from './events.js';
 import { importEndpoints } from './imports.js';
 import { markEndpoints } from './marks.js';
 import { haltEndpoints } from './halts.js';
+import { cuttingEndpoints } from './cutting.js';
 import { memberEndpoints } from './members.js';
 import { organizationEndpoints } from './organizations.js';
 import { operationEndpoints } from './operations.js';
@@ -96,6 +97,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
 
   authorityEndpoints(app);
   haltEndpoints(app);
+  cuttingEndpoints(app);
   keyEndpoints(app);
   memberEndpoints(app);
   organizationEndpoints(app);

@@ -4,6 +4,7 @@ export const TAGS = {
   Keys: 'Signing keys of an authority: made, published ahead, activated, retired, revoked.',
   Members: 'Immediate Subordinates: enrolled, approved, suspended, revoked; what is published about each.',
   Organizations: 'The legal bodies that members belong to.',
+  Halts: 'Cutting off: what it would reach, the act, and what is answered since.',
   'Import and export': 'Many members at a time.',
   Policies: 'Metadata policies and constraints: drafted, replayed against members, published.',
   'Trust marks': 'Types, grants and delegations of trust marks, and those that an authority holds itself.',

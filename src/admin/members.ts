@@ -26,6 +26,7 @@ import {
   presentMember,
   publicReason,
   reason,
+  reasonCode,
   shownBy,
   withFindings,
 } from './wire.js';
@@ -74,7 +75,7 @@ const hostBody = z
 const adoptBody = z.strictObject({ entity_configuration: z.string().optional() }).openapi('KeyAdoption');
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
-const cutReason = z.strictObject({ reason, public_reason: publicReason, v: z.number().int().optional() }).openapi('Cut');
+const cutReason = z.strictObject({ reason, reason_code: reasonCode, public_reason: publicReason, v: z.number().int().optional() }).openapi('Cut');
 const statementSchema = z
   .object({
     compact: z.string(),
@@ -196,12 +197,18 @@ export function memberEndpoints(app: AdminApp): void {
         waits: name === 'approve' || name === 'resume',
       },
       (c) => {
-        const body = validJson<z.infer<typeof optionalReason> & Pick<z.infer<typeof cutReason>, 'public_reason'>>(c);
+        const body = validJson<z.infer<typeof optionalReason> & Pick<z.infer<typeof cutReason>, 'public_reason' | 'reason_code'>>(c);
         return write(
           c,
           200,
           ({ member, already }: Moved) => ({ ...presentMember(member), ...(already && { already: true }) }),
-          (call) => moveMember(call, param(c, 'slug'), param(c, 'id'), name, { reason: body.reason, publicReason: body.public_reason, version: body.v }),
+          (call) =>
+            moveMember(call, param(c, 'slug'), param(c, 'id'), name, {
+              reason: body.reason,
+              publicReason: body.public_reason,
+              reasonCode: body.reason_code,
+              version: body.v,
+            }),
         );
       },
     );

@@ -1,3 +1,4 @@
+import { CUT_CODES } from '../audit/reason-codes.js';
 import { z } from '@hono/zod-openapi';
 import { limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
 import type { ApiKeyRow } from '../operations/access/api-keys.js';
@@ -47,6 +48,7 @@ export const pageQuery = z.object({
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next_cursor: z.string().nullable() });
 
 /** Why, in words that anyone may read. */
+export const reasonCode = z.enum(CUT_CODES).optional().openapi({ description: 'Why, in a word that stays in the audit trail when the reason is erased' });
 export const publicReason = z
   .string()
   .trim()
@@ -106,6 +108,7 @@ export const authoritySchema = z
     ec_location: ecLocationMode,
     subordinate_events: subordinateEvents,
     quorum: z.number().int().openapi({ description: 'How many persons it takes to widen trust: 1 or 2' }),
+    not_before: seconds.nullable().openapi({ description: 'When it came back from a halt; for its members the later of the two counts' }),
     generation: z.number().int(),
     created_at: seconds,
     updated_at: seconds,
@@ -142,6 +145,7 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   ec_location: row.ecLocation,
   subordinate_events: row.subordinateEvents,
   quorum: row.quorum,
+  not_before: row.notBefore,
   generation: row.generation,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
@@ -254,6 +258,8 @@ export const memberSchema = z
     state_reason: z.string().nullable(),
     suspended_with: z.string().nullable().openapi({ description: 'The organization or authority whose halt suspended it' }),
     submitted_by: z.string().nullable().openapi({ description: 'Who enrolled it; with quorum 2 others approve it' }),
+    not_before: seconds.nullable().openapi({ description: 'When it was taken back last: what relying servers issued to it before is not to live again' }),
+    predecessor: z.string().nullable().openapi({ description: 'The bar after which it was readmitted' }),
     last_editor: z.string().nullable().openapi({ description: 'Who changed its content last; with quorum 2 others approve it' }),
     entity_types: z.array(z.string()),
     intermediate: z.boolean(),
@@ -329,6 +335,8 @@ export const presentMember = (row: MemberRow, organization?: string): z.infer<ty
   state_reason: row.stateReason,
   suspended_with: row.suspendedWith,
   submitted_by: row.submittedBy,
+  not_before: row.notBefore,
+  predecessor: row.predecessor,
   last_editor: row.lastEditor,
   entity_types: shown(() => [...row.entityTypes], []),
   intermediate: row.intermediate,

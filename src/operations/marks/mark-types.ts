@@ -149,23 +149,25 @@ export async function changeMarkType(
   });
 }
 
+export type MovedType = MarkTypeRow & { readonly withdrawn: number; readonly already?: true };
+
 /** Withdraw every mark of a type in one commit and issue no more; or, resumed, allow grants again. */
 export async function haltMarkType(
-  call: Call<MarkTypeRow & { readonly withdrawn: number }>,
+  call: Call<MovedType>,
   slug: string,
   type: string,
   halt: boolean,
   reason: string | undefined,
   digest?: Seen,
   by: CutBy = {},
-): Promise<MarkTypeRow & { readonly withdrawn: number }> {
+): Promise<MovedType> {
   allow(call, halt ? 'cut' : 'approve', slug);
   if (halt && !reason) throw new Refusal('invalid_request', 'halting a type needs a reason');
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
   const asked = await askedAt(db, authorityId);
   const { v: seen } = await findMarkType(call, authorityId, type);
-  return change<MarkTypeRow & { readonly withdrawn: number }>(call, {
+  return change<MovedType>(call, {
     authorityId,
     scope: null,
     about: `type ${type}`,
@@ -173,7 +175,8 @@ export async function haltMarkType(
     async decide() {
       const before = await findMarkType(call, authorityId, type);
       const state = halt ? ('halted' as const) : ('active' as const);
-      if (before.state === state) return { events: halt ? [haltedAgain(type, reason, by)] : [], statements: [], result: { ...before, withdrawn: 0 } };
+      if (before.state === state)
+        return { events: halt ? [haltedAgain(type, reason, by)] : [], statements: [], result: { ...before, withdrawn: 0, already: true } };
       if (!halt) {
         expectNotOvertaken(seen, before.v);
         await expectNotCutSince(db, asked, [type]);
