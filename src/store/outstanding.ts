@@ -126,3 +126,8 @@ export async function statementsOfOrganization(db: Database, authorityId: string
   );
   return Number(row?.n ?? 0);
 }
+
+export async function countOf(db: Database, whom: Whom): Promise<number> {
+  const [row] = await db.all<Row>(sql`SELECT count(*) AS n FROM (${whom}) AS whom`);
+  return Number(row?.n ?? 0);
+}

@@ -1,9 +1,9 @@
-import { inArray } from 'drizzle-orm';
 import {
   activeOfOrganization,
   answersOfAuthority,
   answersResting,
   answersWithMark,
+  countOf,
   type HandedOut,
   handedOutOf,
   handedOutOfType,
@@ -13,7 +13,6 @@ import {
   membersNamed,
   type Whom,
 } from '../../store/outstanding.js';
-import { member } from '../../store/schema.js';
 import { authorityReach } from '../authorities/reach.js';
 import { allow, type Call } from '../call.js';
 import { membersWith } from '../keys/members-with.js';
@@ -95,7 +94,7 @@ async function ofMembers(call: Call, authorityIds: readonly string[], whom: Whom
     answersResting(db, whom),
     hangingOn(db, whom),
   ]);
-  const members = counted ?? (await db.select({ id: member.id }).from(member).where(inArray(member.id, whom))).length;
+  const members = counted ?? (await countOf(db, whom));
   return {
     members,
     statements: statements.count,
