@@ -12,6 +12,7 @@ export interface MemberView {
   readonly organization_id: string | null;
   readonly organization?: string;
   readonly jwks: { readonly keys: readonly { readonly kid: string; readonly kty: string }[] };
+  readonly not_before: number | null;
   readonly created_at: number;
   readonly updated_at: number;
   readonly v: number;
@@ -30,6 +31,7 @@ export function describe(member: MemberView): void {
   row('keys', member.jwks.keys.map(({ kid, kty }) => `${kid} (${kty})`).join(', '));
   if (member.state_reason) row('reason', member.state_reason);
   row('enrolled', when(member.created_at));
+  if (member.not_before) row('not before', `${when(member.not_before)}: tokens issued earlier are not to live again`);
   row('version', String(member.v));
 }
 
