@@ -28,10 +28,11 @@ export interface Receipt {
 const MEMBER = ['member.suspended', 'member.revoked', 'member.key_halted', 'member.key_compromised'];
 
 /** The receipt of a cut by the number of its event. @param slug null for the chain of the deployment */
-export async function readReceipt(call: Call, slug: string | null, seq: number): Promise<Receipt> {
+export async function readReceipt(call: Call, slug: string | null, seq: string): Promise<Receipt> {
   allow(call, 'read', slug);
+  if (!/^\d{1,15}$/.test(seq)) throw new Refusal('not_found', 'an event is named by its number; see: holdfast event list');
   const { db } = call.store;
-  const row = await eventAt(db, slug === null ? DEPLOYMENT : (await findAuthority(db, slug)).id, seq);
+  const row = await eventAt(db, slug === null ? DEPLOYMENT : (await findAuthority(db, slug)).id, Number(seq));
   if (!row) throw new Refusal('not_found', 'there is no such event');
   return receiptOf(call, row);
 }
