@@ -43,7 +43,7 @@ export async function registerOf(call: Call, body: LegalBody): Promise<Register 
   if (body.registrationNumber !== undefined) {
     const number = registrationKey(body.registrationNumber);
     const rows = await registeredAs(db, number, body.jurisdiction === undefined ? undefined : jurisdictionOf(body.jurisdiction));
-    const [first, ...others] = [...new Set(rows.map(({ jurisdiction }) => jurisdiction ?? ''))];
+    const [first, ...others] = [...new Set(rows.map(({ jurisdiction }) => jurisdiction ?? ''))].sort();
     if (first === undefined)
       throw new Refusal('not_found', 'no organization of this deployment bears that registration number; see: holdfast organization list');
     if (others.length)
