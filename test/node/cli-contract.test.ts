@@ -45,9 +45,9 @@ member approve ${ID} ${REASON} --seen 1
 member activate ${ID} ${REASON} --seen 1
 member refuse ${ID} ${REASON} --seen 1
 member withdraw ${ID} ${REASON} --seen 1
-member suspend ${ID} ${REASON} --public-reason=told --seen 1
+member suspend ${ID} ${REASON} --public-reason=told --seen 1 --reason-code unspecified
 member resume ${ID} ${REASON} --seen 1
-member revoke ${ID} ${REASON} --public-reason=told --seen 1 --yes=${ID}
+member revoke ${ID} ${REASON} --public-reason=told --seen 1 --yes=${ID} --reason-code unspecified
 member archive ${ID} ${REASON} --seen 1
 member host ${ID} text --domain-control why --waive c
 member host ${ID} --end
@@ -70,6 +70,10 @@ organization halt o ${REASON} --yes=p
 organization halt o ${REASON} --public-reason=told --yes=o
 organization resume o ${REASON}
 halt key k --dry-run
+halt key k --member ${ID} --here --dry-run
+halt organization o --everywhere --dry-run
+halt organization --registration-number 1 --jurisdiction SE --dry-run
+halt mark-type ${TYPE} --dry-run
 halt key k ${REASON} --reason-code compromised --yes=k
 halt key k --member ${ID} --here ${REASON} --yes=k
 halt member ${ID} ${REASON} --reason-code own_request --public-reason=told
