@@ -43,7 +43,3 @@ export const outstandingOfAuthority = (call: Call, authorityId: string) =>
 export const outstandingOfType = (call: Call, authorityId: string, type: string) =>
   ifCounted(handedOutOfType(call.store.db, authorityId, type, call.now()).then(({ count, until }) => outstanding([until], { marks: count })));
 export const outstandingOfMembers = (call: Call, ids: readonly string[]) => ifCounted(ofMembers(call, membersNamed(ids)));
-
-/** The later of two. */
-export const later = (one: Outstanding | undefined, other: Outstanding | undefined): Outstanding =>
-  one?.endless || other?.endless ? { ...one, until: null, endless: true } : { ...one, ...outstanding([one?.until ?? null, other?.until ?? null]) };
