@@ -16,6 +16,7 @@ import { importEndpoints } from './imports.js';
 import { markEndpoints } from './marks.js';
 import { haltEndpoints } from './halts.js';
 import { bindingEndpoints } from './binding.js';
+import { cuttingEndpoints } from './cutting.js';
 import { memberEndpoints } from './members.js';
 import { organizationEndpoints } from './organizations.js';
 import { operationEndpoints } from './operations.js';
@@ -98,6 +99,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
 
   authorityEndpoints(app);
   haltEndpoints(app);
+  cuttingEndpoints(app);
   keyEndpoints(app);
   memberEndpoints(app);
   bindingEndpoints(app);

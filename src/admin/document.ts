@@ -4,6 +4,7 @@ export const TAGS = {
   Keys: 'Signing keys of an authority: made, published ahead, activated, retired, revoked.',
   Members: 'Immediate Subordinates: enrolled, approved, suspended, revoked; what is published about each.',
   Organizations: 'The legal bodies that members belong to.',
+  Halts: 'Cutting off: what it would reach, the act, and what is answered since.',
   'Import and export': 'Many members at a time.',
   Entitlements: 'What members may ask for as clients, each by itself and in bundles; it becomes metadata policy.',
   Policies: 'Metadata policies and constraints: drafted, replayed against members, published.',

@@ -27,6 +27,7 @@ import {
   presentMember,
   publicReason,
   reason,
+  reasonCode,
   shownBy,
   withFindings,
 } from './wire.js';
@@ -79,7 +80,7 @@ const asOf = z.number().int().min(0).openapi({
 });
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional(), as_of: asOf.optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
-const cutReason = z.strictObject({ reason, public_reason: publicReason, v: z.number().int().optional() }).openapi('Cut');
+const cutReason = z.strictObject({ reason, reason_code: reasonCode, public_reason: publicReason, v: z.number().int().optional() }).openapi('Cut');
 const statementSchema = z
   .object({
     compact: z.string(),
@@ -204,7 +205,7 @@ export function memberEndpoints(app: AdminApp): void {
         waits: name === 'approve' || name === 'resume',
       },
       (c) => {
-        const body = validJson<z.infer<typeof optionalReason> & Pick<z.infer<typeof cutReason>, 'public_reason'>>(c);
+        const body = validJson<z.infer<typeof optionalReason> & Pick<z.infer<typeof cutReason>, 'public_reason' | 'reason_code'>>(c);
         return write(
           c,
           200,
@@ -215,6 +216,7 @@ export function memberEndpoints(app: AdminApp): void {
               publicReason: body.public_reason,
               version: body.v,
               asOf: body.as_of,
+              reasonCode: body.reason_code,
             }),
         );
       },

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { getOrganization, organizationReach, type OrganizationRow } from '../operations/organizations/find-organization.js';
 import { haltOrganization, type MovedOrganization } from '../operations/organizations/halt-organization.js';
-import { createOrganization, renameOrganization } from '../operations/organizations/name-organization.js';
+import { changeOrganization, createOrganization } from '../operations/organizations/name-organization.js';
 import { resumeOrganization } from '../operations/organizations/resume-organization.js';
 import { listOrganizations } from '../operations/read.js';
 import { ORGANIZATION_STATES } from '../store/schema.js';
@@ -13,6 +13,8 @@ import { write } from './write.js';
 const fields = {
   id: z.string(),
   legal_name: z.string(),
+  registration_number: z.string().nullable().openapi({ description: 'In a public register; as it is compared: without spaces, in capitals' }),
+  jurisdiction: z.string().nullable().openapi({ description: 'Whose register: ISO 3166-1 or 3166-2' }),
   state: z.enum(ORGANIZATION_STATES),
   state_reason: z.string().nullable(),
   created_at: seconds,
@@ -37,6 +39,8 @@ const haltBody = z.strictObject({ reason, public_reason: publicReason }).openapi
 const present = (row: OrganizationRow): z.infer<typeof organizationSchema> => ({
   id: row.id,
   legal_name: row.legalName,
+  registration_number: row.registrationNumber,
+  jurisdiction: row.jurisdiction,
   state: row.state,
   state_reason: row.stateReason,
   created_at: row.createdAt,
@@ -48,7 +52,19 @@ const presentMoved = ({ organization, members, already }: MovedOrganization): z.
   ...(already && { already: true }),
 });
 
-const named = z.strictObject({ legal_name: z.string().trim().min(1).max(300) }).openapi('OrganizationName');
+const legalName = z.string().trim().min(1).max(300);
+export const registrationNumber = z.string().trim().min(1).max(64);
+export const jurisdiction = z.string().trim().min(2).max(6);
+const newOrganization = z
+  .strictObject({ legal_name: legalName, registration_number: registrationNumber.optional(), jurisdiction: jurisdiction.optional() })
+  .openapi('NewOrganization');
+const organizationChange = z
+  .strictObject({
+    legal_name: legalName.optional(),
+    registration_number: registrationNumber.nullable().optional(),
+    jurisdiction: jurisdiction.nullable().optional(),
+  })
+  .openapi('OrganizationChange');
 
 /** The legal bodies behind members: look at them, cut one off, take it back. */
 export function organizationEndpoints(app: AdminApp): void {
@@ -64,14 +80,43 @@ export function organizationEndpoints(app: AdminApp): void {
   );
   endpoint(
     app,
-    { method: 'post', path: base, tag, summary: 'Make an organization before its first member', body: named, response: organizationSchema, status: 201 },
-    (c) => write(c, 201, present, (call) => createOrganization(call, param(c, 'slug'), validJson<z.infer<typeof named>>(c).legal_name)),
+    {
+      method: 'post',
+      path: base,
+      tag,
+      summary: 'Make an organization before its first member',
+      body: newOrganization,
+      response: organizationSchema,
+      status: 201,
+    },
+    (c) => {
+      const body = validJson<z.infer<typeof newOrganization>>(c);
+      return write(c, 201, present, (call) =>
+        createOrganization(call, param(c, 'slug'), body.legal_name, { registrationNumber: body.registration_number, jurisdiction: body.jurisdiction }),
+      );
+    },
   );
   endpoint(
     app,
-    { method: 'patch', path: `${base}/{organization}`, tag, summary: 'Give an organization another legal name', body: named, response: organizationSchema },
-    (c) =>
-      write(c, 200, present, (call) => renameOrganization(call, param(c, 'slug'), param(c, 'organization'), validJson<z.infer<typeof named>>(c).legal_name)),
+    {
+      method: 'patch',
+      path: `${base}/{organization}`,
+      tag,
+      summary: 'Give an organization another legal name, or say where it is registered',
+      description: 'By number and jurisdiction it is the same legal body under every authority of the deployment, and is halted everywhere in one act.',
+      body: organizationChange,
+      response: organizationSchema,
+    },
+    (c) => {
+      const body = validJson<z.infer<typeof organizationChange>>(c);
+      return write(c, 200, present, (call) =>
+        changeOrganization(call, param(c, 'slug'), param(c, 'organization'), {
+          legalName: body.legal_name,
+          registrationNumber: body.registration_number,
+          jurisdiction: body.jurisdiction,
+        }),
+      );
+    },
   );
   endpoint(
     app,

@@ -1,3 +1,4 @@
+import { CUT_CODES } from '../audit/reason-codes.js';
 import { z } from '@hono/zod-openapi';
 import { TOKEN_DIGEST } from '../keys/random.js';
 import { type Entitlement, ENTITLEMENT_KINDS, limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
@@ -52,6 +53,7 @@ export const pageQuery = z.object({
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next_cursor: z.string().nullable() });
 
 /** Why, in words that anyone may read. */
+export const reasonCode = z.enum(CUT_CODES).optional().openapi({ description: 'Why, in a word that stays in the audit trail when the reason is erased' });
 export const publicReason = z
   .string()
   .trim()
@@ -114,6 +116,7 @@ export const authoritySchema = z
     key_proof: z.enum(KEY_PROOF_MODES).openapi({ description: 'Whether a key is bound only on a proof of the last 24 h' }),
     second_channel: z.enum(SECOND_CHANNEL_MODES).openapi({ description: 'Whose keys are compared by a second channel before they are bound' }),
     certificate_roots: z.string().nullable().openapi({ description: 'PEM: who may issue certificates in keys (x5c)' }),
+    not_before: seconds.nullable().openapi({ description: 'When it came back from a halt; for its members the later of the two counts' }),
     generation: z.number().int(),
     created_at: seconds,
     updated_at: seconds,
@@ -153,6 +156,7 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   key_proof: row.keyProof,
   second_channel: row.secondChannel,
   certificate_roots: row.certificateRoots,
+  not_before: row.notBefore,
   generation: row.generation,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
@@ -295,6 +299,8 @@ export const memberSchema = z
     state_reason: z.string().nullable(),
     suspended_with: z.string().nullable().openapi({ description: 'The organization or authority whose halt suspended it' }),
     submitted_by: z.string().nullable().openapi({ description: 'Who enrolled it; with quorum 2 others approve it' }),
+    not_before: seconds.nullable().openapi({ description: 'When it was taken back last: what relying servers issued to it before is not to live again' }),
+    predecessor: z.string().nullable().openapi({ description: 'The bar after which it was readmitted' }),
     last_editor: z.string().nullable().openapi({ description: 'Who changed its content last; with quorum 2 others approve it' }),
     entity_types: z.array(z.string()),
     intermediate: z.boolean(),
@@ -394,6 +400,8 @@ export const presentMember = (row: MemberRow, organization?: string, keys?: read
   state_reason: row.stateReason,
   suspended_with: row.suspendedWith,
   submitted_by: row.submittedBy,
+  not_before: row.notBefore,
+  predecessor: row.predecessor,
   last_editor: row.lastEditor,
   entity_types: shown(() => [...row.entityTypes], []),
   intermediate: row.intermediate,

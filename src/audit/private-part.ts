@@ -24,6 +24,8 @@ export interface Sealed {
  * published says them anyway.
  */
 const PRIVATE = new Set([
+  // Where sole traders are registered under the number of the person, too.
+  'registration_number',
   ...['legal_name', 'name', 'display_name', 'email', 'phone', 'contact', 'contacts', 'note', 'comment', 'reason'],
   // How a person reached whom he compared a key with.
   'channel',

@@ -1,3 +1,22 @@
+/** Why somebody is cut, in the words of whoever does it. */
+export const CUT_CODES = [
+  'unspecified',
+  /** A key, or whoever holds it, is in wrong hands. */
+  'compromised',
+  /** Another key took its place. */
+  'superseded',
+  'security_incident',
+  /** It does not keep the rules of the federation. */
+  'rules_violated',
+  /** A court, a supervisor or a law demands it. */
+  'legal_order',
+  'accreditation_expired',
+  /** It ceases to operate. */
+  'cessation',
+  'own_request',
+] as const;
+export type CutCode = (typeof CUT_CODES)[number];
+
 /**
  * Why something was done, in words that stay when what a person wrote is erased: part of the hash from format 2 on. A code is
  * never taken out of the list, since events bear it.
@@ -5,10 +24,8 @@
 export const REASON_CODES = [
   /** A person gave the reason in words: they stand in the private part. */
   'stated',
-  // Revocations of keys, by the words of OpenID Federation 1.0 §8.7.3.
-  'unspecified',
-  'compromised',
-  'superseded',
+  // Some of them are the words of OpenID Federation 1.0 §8.7.3 for keys.
+  ...CUT_CODES,
   /** The service acted by a schedule. */
   'schedule',
   /** A key took the place of one that was revoked. */

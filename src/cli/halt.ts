@@ -79,7 +79,20 @@ interface OrganizationView {
   readonly state: string;
   readonly state_reason: string | null;
   readonly created_at: number;
+  readonly registration_number: string | null;
+  readonly jurisdiction: string | null;
 }
+
+interface Registered {
+  readonly registrationNumber?: string;
+  readonly jurisdiction?: string;
+}
+const NUMBER = ['--registration-number <number>', 'in a public register; by it the organization is halted everywhere in one act'] as const;
+const JURISDICTION = ['--jurisdiction <code>', 'whose register, by ISO 3166: SE, US-DE'] as const;
+const registered = ({ registrationNumber, jurisdiction }: Registered) => ({
+  ...(registrationNumber !== undefined && { registration_number: registrationNumber }),
+  ...(jurisdiction !== undefined && { jurisdiction }),
+});
 
 const base = (authority: string, ...more: string[]) => path('authorities', authority, 'organizations', ...more);
 
@@ -123,6 +136,7 @@ export function organizationCommands(program: Command): void {
         out(`${clean(one.legal_name)}  ${state(one.state)}`);
         out(`  id       ${one.id}`);
         if (one.state_reason) out(`  reason   ${clean(one.state_reason)}`);
+        if (one.registration_number) out(`  number   ${clean(one.registration_number)} (${one.jurisdiction})`);
         out(
           `  members  ${
             Object.entries(one.members)
@@ -136,18 +150,25 @@ export function organizationCommands(program: Command): void {
   organization
     .command('create <name>')
     .description('make an organization before its first member')
-    .action(async (name: string, _options: object, command: Command) => {
+    .option(...NUMBER)
+    .option(...JURISDICTION)
+    .action(async (name: string, options: Registered, command: Command) => {
       const { client, authority, json } = globals(command);
-      const one = await client.send<OrganizationView>('POST', base(authority), { legal_name: name });
+      const one = await client.send<OrganizationView>('POST', base(authority), { legal_name: name, ...registered(options) });
       show(json, one, () => named(one));
     });
   organization
     .command('change <id>')
-    .description('give an organization another legal name; its members stay its members')
-    .requiredOption('--name <name>', 'its legal name from now on')
-    .action(async (id: string, options: { name: string }, command: Command) => {
+    .description('give an organization another legal name, or say where it is registered; its members stay its members')
+    .option('--name <name>', 'its legal name from now on')
+    .option(...NUMBER)
+    .option(...JURISDICTION)
+    .action(async (id: string, { name, ...options }: Registered & { name?: string }, command: Command) => {
       const { client, authority, json } = globals(command);
-      const one = await client.send<OrganizationView>('PATCH', base(authority, id), { legal_name: options.name });
+      const one = await client.send<OrganizationView>('PATCH', base(authority, id), {
+        ...(name !== undefined && { legal_name: name }),
+        ...registered(options),
+      });
       show(json, one, () => named(one));
     });
   const move = async (verb: string, id: string, { reason, publicReason }: OrganizationMove, command: Command): Promise<void> => {

@@ -137,7 +137,7 @@ export function enrollCommands(member: Command): void {
     .option('--readmit <reason>', 'take back a member that was revoked or archived')
     .option(
       '--waive <code>',
-      'accept a finding by name: policy_violation, policy_operator_type, key_of_authority, identifier_respelled; repeat for several',
+      'accept a finding by name: policy_violation, policy_operator_type, key_of_authority, key_halted, identifier_respelled; repeat for several',
       collect,
       [],
     )

@@ -49,7 +49,7 @@ export function keepCommands(member: Command): void {
     .option('--jwks <file>', 'its public keys as a JWK Set')
     .option('--pem <file>', 'its public keys as PEM')
     .requiredOption('--reason <text>', 'why; it stands in the audit trail')
-    .option('--waive <code>', 'accept by name: key_of_authority', collect, [])
+    .option('--waive <code>', 'accept by name: key_of_authority, key_halted', collect, [])
     .option('--seen <version>', 'refuse when the member has another version than this (member show)', whole)
     .action(async (id: string, options: { jwks?: string; pem?: string; reason: string; waive: string[]; seen?: number }, command: Command) => {
       const { client, authority, json } = globals(command);

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { CUT_CODES } from '../audit/reason-codes.js';
 import { CliError } from './client.js';
 import { whole } from './kinds.js';
 import { type Filter, isFilter, moveMany } from './member-bulk.js';
@@ -27,6 +28,7 @@ const GIVES: Readonly<Record<string, 'content' | 'back'>> = { approve: 'content'
 interface MoveOptions extends Filter {
   readonly reason?: string;
   readonly publicReason?: string;
+  readonly reasonCode?: string;
   readonly yes?: string;
   readonly seen?: number;
 }
@@ -41,6 +43,7 @@ export function moveCommands(member: Command): void {
     const verb = member.command(`${name} [id...]`).description(`${about}; several ids, or those that match, together`);
     if (needsReason) verb.requiredOption('--reason <text>', 'why; it stands in the audit trail');
     else verb.option('--reason <text>', 'why, if there is more to say; it stands in the audit trail');
+    if (CUTS.has(name)) verb.addOption(new Option('--reason-code <code>', 'why, in a word that stays when the reason is erased').choices(CUT_CODES));
     if (CUTS.has(name)) verb.option('--public-reason <text>', 'told to anyone, where the authority publishes what became of its subordinates');
     verb
       .option('--yes <id-or-number>', destructive ? 'confirm by repeating the id, of several their number' : 'of several: confirm by their number')
@@ -49,9 +52,10 @@ export function moveCommands(member: Command): void {
       .option('--query <text>', "those with this in the identifier or the organization's name")
       .option('--type <type>', 'those of an entity type')
       .option('--seen <version>', SEEN[name] ?? 'refuse when the member has another version than this (member show)', whole)
-      .action(async (ids: string[], { reason, publicReason, yes, seen, ...filter }: MoveOptions, command: Command) => {
+      .action(async (ids: string[], { reason, reasonCode, publicReason, yes, seen, ...filter }: MoveOptions, command: Command) => {
         const body = {
           ...(reason !== undefined && { reason }),
+          ...(reasonCode !== undefined && { reason_code: reasonCode }),
           ...(publicReason !== undefined && { public_reason: publicReason }),
           ...(seen !== undefined && { v: seen }),
         };

@@ -35,6 +35,7 @@ export interface MemberView {
   readonly entitlements?: readonly { readonly kind: string; readonly value: string }[] | null;
   readonly bundles?: readonly string[];
   readonly keys?: readonly MemberKeyView[];
+  readonly not_before: number | null;
   readonly created_at: number;
   readonly updated_at: number;
   readonly v: number;
@@ -57,6 +58,7 @@ export function describe(member: MemberView): void {
   if (bundles.length) row('bundles', bundles.join(', '));
   if (member.state_reason) row('reason', member.state_reason);
   row('enrolled', when(member.created_at));
+  if (member.not_before) row('not before', `${when(member.not_before)}: tokens issued earlier are not to live again`);
   row('version', String(member.v));
 }
 

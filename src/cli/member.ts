@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { barredCommand } from './member-barred.js';
 import { changeCommand } from './member-change.js';
 import { enrollCommands } from './member-enroll.js';
 import { importCommands } from './member-import.js';
@@ -18,4 +19,5 @@ export function memberCommands(program: Command): void {
   memberKeyCommands(member);
   watchMemberCommands(member);
   importCommands(member);
+  barredCommand(member);
 }

@@ -105,6 +105,7 @@ const RULES = {
   certificate_ended: ['§3.1.1', 'Ask the entity whether this is still its key; a federation reads no certificates.'],
   key_shared: ['§3.1.1', 'Let each entity have keys of its own: one that leaks is then the fault of one.'],
   key_compromised: ['§8.7.3', 'Ask the entity for another key: whoever has this one can speak for it.'],
+  key_halted: ['§3.1.1', 'Ask the entity for another key; waive this only when you know that this one is sound.'],
   key_of_authority: ['§3.1.1', 'Ask the entity for a key of its own: who holds this one can speak for the authority.'],
   identifier_respelled: ['§1.2', 'Use the identifier that is known; waive this only for another entity.'],
   entity_type_unknown: ['§5.1', 'Correct it, or leave it when your federation has defined this type.'],

@@ -20,6 +20,7 @@ import { unambiguous } from '../cli/arguments.js';
 import { inspectCommand } from '../cli/inspect.js';
 import { federationCommands } from '../cli/federation.js';
 import { markCommands } from '../cli/mark.js';
+import { cuttingCommands } from '../cli/cutting.js';
 import { organizationCommands } from '../cli/halt.js';
 import { memberCommands } from '../cli/member.js';
 import { asCalled, beginOutput, endOutput, multiline, out, setCalled, showWide, talk } from '../cli/output.js';
@@ -182,6 +183,7 @@ export function createProgram(): Command {
   authorityCommands(program);
   memberCommands(program);
   organizationCommands(program);
+  cuttingCommands(program);
   keyCommands(program);
   policyCommands(program);
   entitlementCommands(program);

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { conditional } from '../edge/conditional.js';
 import { federationError } from '../edge/federation-error.js';
-import type { ServedArtefact } from '../store/published.js';
+import { type ServedArtefact, servedAs } from '../store/published.js';
 
 /** What the kill switch must reach is fresh for at most this long in anyone's cache (seconds). */
 export const MAX_AGE = 5;
@@ -23,10 +23,10 @@ export const ready = (artefact: ServedArtefact): Ready => ({
 });
 
 /** What cannot be served, past its cap, withheld or late for renewal: an expired statement is never served. */
-function unavailable(c: Context, { cap, exp, withheld }: ServedArtefact, now: number): Response | undefined {
-  if (cap !== null && cap <= now) return federationError(c, 'not_found', 'this entity does not publish it any more');
-  if (withheld || (exp !== null && exp <= now))
-    return federationError(c, 'temporarily_unavailable', 'it is being signed anew; try again shortly', { 'retry-after': '10' });
+function unavailable(c: Context, artefact: ServedArtefact, now: number): Response | undefined {
+  const as = servedAs(artefact, now);
+  if (as === 'gone') return federationError(c, 'not_found', 'this entity does not publish it any more');
+  if (as === 'late') return federationError(c, 'temporarily_unavailable', 'it is being signed anew; try again shortly', { 'retry-after': '10' });
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-import { and, eq, gt, inArray, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, lte, sql } from 'drizzle-orm';
 import type { Database } from './database.js';
 import { event } from './schema.js';
 
@@ -7,6 +7,8 @@ const CUTS = [
   'member.suspended',
   'member.revoked',
   'member.key_compromised',
+  'member.key_halted',
+  'key.halted',
   'organization.halted',
   'authority.halted',
   'authority.retired',
@@ -19,6 +21,9 @@ const CUTS = [
   'role.ended',
 ];
 
+/** Of one subject so many are looked at. */
+const NEWEST = 20;
+
 /** Was one of these cut after an event of the chain? By index. */
 export async function wasCutSince(db: Database, authorityId: string, seq: number, subjectIds: readonly string[]): Promise<boolean> {
   const rows = await db
@@ -27,6 +32,30 @@ export async function wasCutSince(db: Database, authorityId: string, seq: number
     .where(and(eq(event.authorityId, authorityId), inArray(event.subjectId, [...subjectIds]), gt(event.seq, seq), inArray(event.type, CUTS)))
     .limit(1);
   return rows.length > 0;
+}
+
+/** What was told with the newest cuts of these, the newest first. By index. */
+export async function cutsOf(
+  db: Database,
+  authorityId: string,
+  subjectIds: readonly string[],
+  upTo?: number,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  if (subjectIds.length === 0) return [];
+  const rows = await db
+    .select({ detail: event.detail })
+    .from(event)
+    .where(
+      and(
+        eq(event.authorityId, authorityId),
+        inArray(event.subjectId, [...subjectIds]),
+        inArray(event.type, CUTS),
+        upTo === undefined ? undefined : lte(event.seq, upTo),
+      ),
+    )
+    .orderBy(desc(event.seq))
+    .limit(NEWEST);
+  return rows.map(({ detail }) => detail);
 }
 
 /** Members of an authority that were revoked after an event of its chain, among these Entity Identifiers. By index. */

@@ -22,6 +22,15 @@ export interface ServedArtefact {
   /** Not served until it is signed anew, whatever its end. */
   readonly withheld: boolean;
 }
+/**
+ * How stored bytes are answered: past its cap an entity does not publish them any more, and what is withheld or late for
+ * renewal is not served until it is signed anew.
+ */
+export function servedAs({ cap, exp, withheld }: Pick<ServedArtefact, 'cap' | 'exp' | 'withheld'>, now: number): 'served' | 'gone' | 'late' {
+  if (cap !== null && cap <= now) return 'gone';
+  return withheld || (exp !== null && exp <= now) ? 'late' : 'served';
+}
+
 export interface ServedAuthority {
   readonly id: string;
   readonly entityId: string;

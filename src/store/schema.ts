@@ -77,6 +77,8 @@ export const authority = sqliteTable('authority', {
   ecLocation: text('ec_location', { enum: EC_LOCATION_MODES }).notNull().default('needed'),
   /** It publishes what became of each of its subordinates (Federation Subordinate Events Endpoint draft). */
   subordinateEvents: integer('subordinate_events', { mode: 'boolean' }).notNull().default(false),
+  /** When it came back from a halt: what relying servers issued before to its members is not to live again. */
+  notBefore: integer('not_before'),
   /** How many persons it takes to widen trust here: 1 or 2. */
   quorum: integer('quorum').notNull().default(1),
   /** Whether a key is bound only on a fresh proof that the member has it. */
@@ -134,11 +136,17 @@ export const organization = sqliteTable(
     /** Halted: none of its members here is active, nor becomes it. */
     state: text('state', { enum: ORGANIZATION_STATES }).notNull().default('active'),
     stateReason: text('state_reason'),
+    /** In a public register, and whose: by both it is the same body under every authority here. */
+    registrationNumber: text('registration_number'),
+    jurisdiction: text('jurisdiction'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     v: integer('v').notNull(),
   },
-  (t) => [uniqueIndex('organization_name').on(t.authorityId, t.legalName)],
+  (t) => [
+    uniqueIndex('organization_name').on(t.authorityId, t.legalName),
+    index('organization_registration').on(t.registrationNumber).where(sql`registration_number IS NOT NULL`),
+  ],
 );
 
 export const MEMBER_STATES = ['applied', 'vetting', 'approved', 'active', 'suspended', 'revoked', 'archived', 'refused', 'withdrawn'] as const;
@@ -193,6 +201,10 @@ export const member = sqliteTable(
     approvedSha256: text('approved_sha256'),
     /** Codes of findings that somebody waived when its description or its keys were taken. */
     waived: json<readonly string[]>('waived').notNull().default([]),
+    /** When it was taken back last: tokens that relying servers issued before are not to live again. */
+    notBefore: integer('not_before'),
+    /** The bar (`barred_identifier`) after which it was readmitted: it is a fresh application with other keys. */
+    predecessor: text('predecessor'),
     /** Who enrolled it, and who changed its content last: the actors of those events. */
     submittedBy: text('submitted_by'),
     lastEditor: text('last_editor'),
@@ -260,6 +272,34 @@ export const keyChallenge = sqliteTable(
   },
   (t) => [index('key_challenge_member').on(t.memberId, t.expiresAt)],
 );
+
+/** Identifiers that were revoked. One stays barred until an approver readmits it; the row stays. */
+export const barredIdentifier = sqliteTable(
+  'barred_identifier',
+  {
+    id: text('id').primaryKey(),
+    authorityId: text('authority_id').notNull(),
+    entityId: text('entity_id').notNull(),
+    memberId: text('member_id').notNull(),
+    reason: text('reason'),
+    /** The event in the authority's chain with which it was barred. */
+    eventSeq: integer('event_seq'),
+    barredAt: integer('barred_at').notNull(),
+    readmittedAt: integer('readmitted_at'),
+  },
+  (t) => [
+    uniqueIndex('barred_identifier_now').on(t.authorityId, t.entityId).where(sql`readmitted_at IS NULL`),
+    index('barred_identifier_of').on(t.authorityId, t.entityId),
+  ],
+);
+
+/** Keys of members that somebody halted, by RFC 7638 thumbprint: nobody is given one again but by a person who names that. */
+export const haltedKey = sqliteTable('halted_key', {
+  thumbprint: text('thumbprint').primaryKey(),
+  /** In whose chain the event stands. */
+  authorityId: text('authority_id').notNull(),
+  haltedAt: integer('halted_at').notNull(),
+});
 
 /** What became of a subordinate, as its authority tells it to anyone. Written with the member's row, never changed. */
 export const registrationEvent = sqliteTable(

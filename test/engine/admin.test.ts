@@ -30,6 +30,11 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/halt': CUT,
   'POST /authorities/{slug}/resume': 'owner approver',
   'POST /authorities/{slug}/retire': 'owner',
+  'GET /authorities/{slug}/barred': ALL,
+  'GET /authorities/{slug}/receipts/{seq}': ALL,
+  'GET /receipts/{seq}': ALL,
+  'GET /halts/reach': ALL,
+  'POST /halts': CUT,
   'GET /authorities/{slug}/keys': ALL,
   'POST /authorities/{slug}/keys': 'owner operator',
   'POST /authorities/{slug}/keys/{kid}/stage': 'owner operator',
@@ -162,6 +167,8 @@ const MATRIX: Record<string, string> = {
   'POST /approvals/{id}': ALL,
 };
 const OF_ANY_AUTHORITY = [
+  'GET /halts/reach',
+  'POST /halts',
   'GET /authorities',
   'GET /whoami',
   'GET /approvals',
@@ -174,6 +181,7 @@ const OF_ANY_AUTHORITY = [
 function bodyFor({ method, path }: Operation): unknown {
   if (method === 'GET' || path.endsWith('/lines')) return undefined;
   if (path === '/authorities') return { slug: 'x', entity_id: 'https://x.example' };
+  if (path === '/halts') return { level: 'member', authority: 'main', member: 'nobody', reason: 'x' };
   if (path === '/clock/confirm') return { reason: 'x' };
   if (path === '/api-keys') return { name: 'x', role: 'auditor' };
   if (path === '/people') return { name: 'x' };

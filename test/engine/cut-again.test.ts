@@ -41,7 +41,7 @@ const PAIRS: Record<string, { readonly cut: Act; readonly back: Act; readonly ev
   },
   'a revoked member': {
     cut: (call) => moveMember(call, 'main', RP, 'revoke', { reason: 'fraud' }),
-    back: (call, d) => enrollMember(call, 'main', { entityId: RP, jwks: d.member.jwks, activate: true, readmit: 'all is well' }),
+    back: async (call) => enrollMember(call, 'main', { entityId: RP, jwks: (await testMember(RP)).jwks, activate: true, readmit: 'all is well' }),
     event: 'member.revoked',
     trusted: "SELECT 1 FROM member WHERE state = 'active'",
   },

@@ -67,9 +67,9 @@ const PAIRS: Record<
   },
   'a revoked member': {
     before: (call) => moveMember(call, 'main', RP, 'revoke', { reason: 'ended' }),
-    back: (call, d) => enrollMember(call, 'main', { entityId: RP, jwks: d.member.jwks, activate: true, readmit: 'all is well' }),
-    async meanwhile(call, d) {
-      await enrollMember(call, 'main', { entityId: RP, jwks: d.member.jwks, activate: true, readmit: 'all is well' });
+    back: async (call) => enrollMember(call, 'main', { entityId: RP, jwks: (await testMember(RP)).jwks, activate: true, readmit: 'all is well' }),
+    async meanwhile(call) {
+      await enrollMember(call, 'main', { entityId: RP, jwks: (await testMember(RP)).jwks, activate: true, readmit: 'all is well' });
       await moveMember(call, 'main', RP, 'revoke', { reason: 'fraud' });
     },
     trusted: "SELECT 1 FROM member WHERE state = 'active'",
@@ -184,7 +184,9 @@ describe('a line of an import that takes back whom somebody revoked since the im
     await finishImport(d.call, 'main', id);
 
     const again = await startImport(d.call, 'main', { dryRun: false });
-    await importSlice(d.call, 'main', again.id, [{ line: 1, input: { entityId: RP, jwks, activate: true, readmit: 'looked at' } }]);
+    await importSlice(d.call, 'main', again.id, [
+      { line: 1, input: { entityId: RP, jwks: (await testMember(RP)).jwks, activate: true, readmit: 'looked at' } },
+    ]);
     expect(await reported(d, again.id), 'who begins anew knows of it').toEqual([]);
     expect(await d.rows("SELECT entity_id FROM member WHERE state = 'active'")).toEqual([{ entity_id: RP }]);
   });
@@ -197,10 +199,12 @@ describe('a line of an import that takes back whom somebody revoked since the im
     const { id } = await startImport(d.call, 'main', { dryRun: false });
     const elsewhere: Call<unknown> = { ...d.call, store: d.another().store };
     const twice = async () => {
-      await enrollMember(d.call, 'main', { entityId: RP, jwks, activate: true, readmit: 'all is well' });
+      await enrollMember(d.call, 'main', { entityId: RP, jwks: (await testMember(RP)).jwks, activate: true, readmit: 'all is well' });
       await moveMember(d.call, 'main', RP, 'revoke', { reason: 'fraud' });
     };
-    await importSlice(afterDeciding(elsewhere, twice), 'main', id, [{ line: 1, input: { entityId: RP, jwks, activate: true, readmit: 'as the file says' } }]);
+    await importSlice(afterDeciding(elsewhere, twice), 'main', id, [
+      { line: 1, input: { entityId: RP, jwks: (await testMember(RP)).jwks, activate: true, readmit: 'as the file says' } },
+    ]);
     expect(await reported(d, id)).toEqual([{ line: 1, entity_id: RP, code: 'version_conflict' }]);
     expect(await d.rows("SELECT 1 FROM member WHERE state = 'active'")).toEqual([]);
   });

@@ -48,7 +48,7 @@ describe('an entity that was here before', () => {
     expect([barred.status, barred.json.code, barred.json.detail]).toEqual([409, 'already_exists', expect.stringContaining('readmit')]);
     const operator = await d.tokenFor('operator');
     expect((await enroll({ readmit: 'a mistake' }, { token: operator })).status).toBe(403);
-    const back = await enroll({ readmit: 'revoked by mistake' });
+    const back = await enroll({ readmit: 'revoked by mistake', jwks: { keys: [(await testKey()).jwk] } });
     expect([back.status, back.json.id, back.json.state, await fetched(d)]).toEqual([201, id, 'vetting', 404]);
     expect((await events()).at(-1)).toMatchObject({ type: 'member.enrolled', reason: 'revoked by mistake', detail: { was: state } });
   });

@@ -46,9 +46,9 @@ member approve ${ID} ${REASON} --seen 1
 member activate ${ID} ${REASON} --seen 1
 member refuse ${ID} ${REASON} --seen 1
 member withdraw ${ID} ${REASON} --seen 1
-member suspend ${ID} ${REASON} --public-reason=told --seen 1
+member suspend ${ID} ${REASON} --public-reason=told --seen 1 --reason-code unspecified
 member resume ${ID} ${REASON} --seen 1
-member revoke ${ID} ${REASON} --public-reason=told --seen 1 --yes=${ID}
+member revoke ${ID} ${REASON} --public-reason=told --seen 1 --yes=${ID} --reason-code unspecified
 member archive ${ID} ${REASON} --seen 1
 member host ${ID} text --domain-control why --waive c
 member host ${ID} --end
@@ -79,11 +79,27 @@ member import two --activate --format ndjson
 member export
 organization list --query x --limit 1 --cursor c
 organization show o
-organization create o
-organization change o --name p
+organization create o --registration-number 1 --jurisdiction SE
+organization change o --name p --registration-number 1 --jurisdiction SE
 organization halt o ${REASON} --yes=p
 organization halt o ${REASON} --public-reason=told --yes=o
 organization resume o ${REASON}
+halt key k --dry-run
+halt key k --member ${ID} --here --dry-run
+halt organization o --everywhere --dry-run
+halt organization --registration-number 1 --jurisdiction SE --dry-run
+halt mark-type ${TYPE} --dry-run
+halt key k ${REASON} --reason-code compromised --yes=k
+halt key k --member ${ID} --here ${REASON} --yes=k
+halt member ${ID} ${REASON} --reason-code own_request --public-reason=told
+halt member ${ID} ${REASON} --revoke --yes=${ID}
+halt organization o --everywhere ${REASON} --reason-code legal_order --public-reason=told --yes=o
+halt organization --registration-number 1 --jurisdiction SE ${REASON} --yes=1
+halt mark-type ${TYPE} ${REASON} --reason-code unspecified --yes=${TYPE}
+halt authority b ${REASON} --reason-code compromised --yes=b
+halt receipt 3
+halt receipt 3 --deployment
+member barred --limit 1 --cursor c
 policy list --limit 1 --cursor c
 policy show 1
 policy check p.json

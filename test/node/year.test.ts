@@ -64,7 +64,7 @@ it('a year of an operator goes by on the command line alone', async () => {
   await done('member', 'resume', RP);
   await done('member', 'revoke', 'https://m1.example.org', '--reason', 'left', '--yes=https://m1.example.org');
   expect((await typed('member', 'resume', 'https://m1.example.org')).code, 'revoked is for ever').toBe(5);
-  await done('member', 'enroll', 'https://m1.example.org', '--jwks', keys, '--type', 'oauth_client', '--readmit', 'ticket 4711');
+  await done('member', 'enroll', 'https://m1.example.org', '--jwks', file('m1.json', await keysOf()), '--type', 'oauth_client', '--readmit', 'ticket 4711');
   expect(await statement('https://m1.example.org')).toBe(200);
 
   // May: a policy.

@@ -171,6 +171,7 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
         state: 'active',
         stateReason: null,
         cut: 0,
+        notBefore: null,
         metadata: named(input.metadata ?? {}, input.organizationName),
         claims: input.claims ?? {},
         authorityHints: input.authorityHints ?? [],

@@ -2,6 +2,8 @@ import { eq } from 'drizzle-orm';
 import { consequencesOf } from '../facts.js';
 import { authority } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
+import { outstandingOfAuthority } from '../halts/outstanding.js';
+import { actOf, type CutBy } from '../halts/why.js';
 import { hurried } from '../keys/from-custody.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
@@ -24,7 +26,7 @@ export const moved = ({ state, stateReason, cut, updatedAt, v }: AuthorityRow) =
  * which is definite: 503 would mean "try again", and a verifier may keep what it has until then.
  * @throws Refusal invalid_request, wrong_state when it is retired
  */
-export async function haltAuthority(asked: Call<MovedAuthority>, slug: string, reason: string | undefined): Promise<MovedAuthority> {
+export async function haltAuthority(asked: Call<MovedAuthority>, slug: string, reason: string | undefined, by: CutBy = {}): Promise<MovedAuthority> {
   const call: Call<MovedAuthority> = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'cut', slug);
   if (!reason) throw new Refusal('invalid_request', 'halting an authority needs a reason');
@@ -43,7 +45,8 @@ export async function haltAuthority(asked: Call<MovedAuthority>, slug: string, r
         subjectKind: 'authority',
         subjectId: id,
         reason,
-        detail: { entity_id: before.entityId, already: true },
+        reasonCode: by.reasonCode,
+        detail: { entity_id: before.entityId, already: true, ...actOf(by) },
       } as const;
       if (before.state === 'halted') return { events: [again], statements: [], result: { authority: before, already: true } };
       if (before.state === 'retired') throw new Refusal('wrong_state', `the authority ${slug} is retired: nothing of it is served`);
@@ -51,7 +54,17 @@ export async function haltAuthority(asked: Call<MovedAuthority>, slug: string, r
       const after: AuthorityRow = { ...before, state: 'halted', stateReason: reason, cut: before.cut + 1, updatedAt: now, v: before.v + 1 };
       const above = await suspendMemberships(call, watch, before, 'authority.halted', reason);
       return {
-        events: [{ type: 'authority.halted', subjectKind: 'authority', subjectId: id, reason, detail: { entity_id: before.entityId } }, ...above.events],
+        events: [
+          {
+            type: 'authority.halted',
+            subjectKind: 'authority',
+            subjectId: id,
+            reason,
+            reasonCode: by.reasonCode,
+            detail: { entity_id: before.entityId, ...actOf(by), ...(await outstandingOfAuthority(call, id)) },
+          },
+          ...above.events,
+        ],
         elsewhere: above.elsewhere,
         statements: [
           db.update(authority).set(moved(after)).where(eq(authority.id, id)),

@@ -45,7 +45,7 @@ export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, 
       const agreed = await resumeConsent(call, before, { id, act: 'authority', v: before.cut }, reason, seen);
       if (agreed.held) return agreed.held;
       const now = call.now();
-      const after: AuthorityRow = { ...nextGeneration(before, now), state: 'active', stateReason: null };
+      const after: AuthorityRow = { ...nextGeneration(before, now), state: 'active', stateReason: null, notBefore: now };
       // Its key was revoked while it was halted, when no other one could be had.
       const keys = await authorityKeys(db, id);
       const heir = keys.some(signs) ? undefined : await heirAmong(call, keys, spare);
@@ -71,7 +71,7 @@ export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, 
           ...agreed.statements,
           db
             .update(authority)
-            .set({ ...generationOf(after), ...moved(after) })
+            .set({ ...generationOf(after), ...moved(after), notBefore: after.notBefore })
             .where(eq(authority.id, id)),
           ...job.statements,
           ...savedKeys(call, keys, own),

@@ -11,6 +11,8 @@ import { withdrawMarks } from './cut-marks.js';
 import { moveEnd } from '../members/move-end.js';
 import type { MarkTypeRow } from './issue-mark.js';
 import { resumeConsent, type Seen } from '../deciding/resume-consent.js';
+import { outstandingOfType } from '../halts/outstanding.js';
+import { actOf, type CutBy } from '../halts/why.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectNotOvertaken, expectVersion, findAuthority } from '../registry.js';
@@ -147,22 +149,25 @@ export async function changeMarkType(
   });
 }
 
+export type MovedType = MarkTypeRow & { readonly withdrawn: number; readonly already?: true };
+
 /** Withdraw every mark of a type in one commit and issue no more; or, resumed, allow grants again. */
 export async function haltMarkType(
-  call: Call<MarkTypeRow & { readonly withdrawn: number }>,
+  call: Call<MovedType>,
   slug: string,
   type: string,
   halt: boolean,
   reason: string | undefined,
   digest?: Seen,
-): Promise<MarkTypeRow & { readonly withdrawn: number }> {
+  by: CutBy = {},
+): Promise<MovedType> {
   allow(call, halt ? 'cut' : 'approve', slug);
   if (halt && !reason) throw new Refusal('invalid_request', 'halting a type needs a reason');
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
   const asked = await askedAt(db, authorityId);
   const { v: seen } = await findMarkType(call, authorityId, type);
-  return change<MarkTypeRow & { readonly withdrawn: number }>(call, {
+  return change<MovedType>(call, {
     authorityId,
     scope: null,
     about: `type ${type}`,
@@ -170,7 +175,8 @@ export async function haltMarkType(
     async decide() {
       const before = await findMarkType(call, authorityId, type);
       const state = halt ? ('halted' as const) : ('active' as const);
-      if (before.state === state) return { events: halt ? [haltedAgain(type, reason)] : [], statements: [], result: { ...before, withdrawn: 0 } };
+      if (before.state === state)
+        return { events: halt ? [haltedAgain(type, reason, by)] : [], statements: [], result: { ...before, withdrawn: 0, already: true } };
       if (!halt) {
         expectNotOvertaken(seen, before.v);
         await expectNotCutSince(db, asked, [type]);
@@ -195,7 +201,8 @@ export async function haltMarkType(
             subjectKind: 'trust_mark_type',
             subjectId: type,
             reason,
-            detail: { withdrawn, ...agreed.detail },
+            reasonCode: by.reasonCode,
+            detail: { withdrawn, ...agreed.detail, ...actOf(by), ...(halt && (await outstandingOfType(call, authorityId, type))) },
           },
         ],
         statements: [
@@ -222,12 +229,13 @@ export async function haltMarkType(
 }
 
 /** Nothing is left to withdraw; it is told all the same, to whoever is about to resume the type or to grant it (overtaken.ts). */
-const haltedAgain = (type: string, reason: string | undefined): NewEvent => ({
+const haltedAgain = (type: string, reason: string | undefined, by: CutBy): NewEvent => ({
   type: 'trust_mark_type.halted',
   subjectKind: 'trust_mark_type',
   subjectId: type,
   reason,
-  detail: { withdrawn: 0, already: true },
+  reasonCode: by.reasonCode,
+  detail: { withdrawn: 0, already: true, ...actOf(by) },
 });
 
 export async function listMarkTypes(call: Call, slug: string): Promise<readonly MarkTypeRow[]> {

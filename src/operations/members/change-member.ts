@@ -17,7 +17,7 @@ import { expectNotOvertaken, findAuthority, findMember, type MemberRow } from '.
 import { sameKey } from '../../federation/jwk-set.js';
 import { jsonEqual } from '../../federation/strict-json.js';
 import { certificatesOf } from '../binding/certificates-of.js';
-import { sharedKeys } from './shared-keys.js';
+import { sharedKeys, whileNoneHaltedMeanwhile } from './shared-keys.js';
 import { expectWaived, waivedOf } from './waivers.js';
 import { type Rewrite, rewriteMember } from './rewrite-member.js';
 
@@ -91,12 +91,17 @@ async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ r
   return kept ? { row, first: [] } : { row: { ...row, hosted: false }, first: [db.delete(artefact).where(place)] };
 }
 
+interface SoundKeys {
+  readonly waived: readonly string[];
+  readonly first: readonly Statement[];
+}
+
 /**
  * Among keys that are not bound yet: what they share with others.
- * @returns codes that were waived
- * @throws Refusal findings for the authority's own key
+ * @returns codes that were waived, and what the commit asks again
+ * @throws Refusal findings for the authority's own key, and for one that was halted
  */
-async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<readonly string[]> {
+async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<SoundKeys> {
   const keys = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key)));
   const found = (await sharedKeys(call.store.db, { id: authorityId }, [{ entityId, jwks: { keys } }])).get(entityId) ?? [];
   // Also a key that stays is looked at when it comes with other certificates.
@@ -104,7 +109,7 @@ async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: Member
   const certificates = await certificatesOf(call, authorityId, shown);
   const all = [...found, ...certificates];
   expectWaived(all, waive, 'these keys cannot be bound');
-  return all.filter(isError).map(({ code }) => code);
+  return { waived: all.filter(isError).map(({ code }) => code), first: await whileNoneHaltedMeanwhile(call.store.db, authorityId, { keys }) };
 }
 
 /** Keys that are not bound yet are proven and confirmed as the authority demands. @throws Refusal key_unproven, key_unconfirmed */
@@ -126,11 +131,13 @@ export async function bindByPerson(
 ): ReturnType<Rewrite> {
   // A key may have been called compromised since: it is not bound again by somebody who did not know.
   expectNotOvertaken(seen.cut, before.cut);
-  const waived = await expectOwnKeys(call, before, jwks, waive);
+  const sound = await expectOwnKeys(call, before, jwks, waive);
   await expectNewVouchable(call, before, jwks);
   const { row, difference } = await bindKeys(before, jwks, { person: call.now() });
+  const hosting = await keepHosting(call, { ...row, waived: [...new Set([...waivedOf(row), ...sound.waived])] });
   return {
-    ...(await keepHosting(call, { ...row, waived: [...new Set([...waivedOf(row), ...waived])] })),
+    row: hosting.row,
+    first: [...sound.first, ...hosting.first],
     events: [
       {
         type: 'member.keys_replaced',
@@ -204,14 +211,16 @@ export async function adoptMemberKeys(
     const again = await takenAway(before, jwks);
     if (again.length)
       throw new Refusal('wrong_state', `a person took the key ${again[0]?.kid} away from this member; if it is to come back, a person has to bind it`);
-    await expectOwnKeys(call, before, jwks, []);
+    const sound = await expectOwnKeys(call, before, jwks, []);
     await expectNewVouchable(call, before, jwks);
     const { row, difference } = await bindKeys(before, jwks, { iat });
     const renewed = certifiedAnew(before.jwks, jwks);
     const same = difference.added.length + difference.removed.length + renewed.length === 0;
     const followed = difference.added.length + renewed.length > 0 && call.actor.kind === 'system';
+    const hosting = await keepHosting(call, followed ? { ...row, keysFollowedAt: call.now() } : row);
     return {
-      ...(await keepHosting(call, followed ? { ...row, keysFollowedAt: call.now() } : row)),
+      row: hosting.row,
+      first: [...sound.first, ...hosting.first],
       events: same
         ? []
         : [

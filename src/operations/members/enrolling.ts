@@ -3,6 +3,7 @@ import { unknownEntityTypes } from '../../federation/entity-types.js';
 import { spellingOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import { appliedInVain, barredAmong, type BarredRow, formerKeysOf, readmit } from '../../store/barred.js';
 import { bundlesOf } from '../../store/bundles.js';
 import { revokedSince } from '../../store/cut-since.js';
 import { inLot, readByList } from '../../store/lots.js';
@@ -22,12 +23,12 @@ import { type AuthorityRow, type MemberRow, type PolicyRow, publishedPolicy } fr
 import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollment.js';
 import { hostedArtefact } from './hosted-artefact.js';
 import { expectLocatable, expectUnassigned } from './identifier-uniqueness.js';
-import { bindKeys, takenAway } from './key-binding.js';
+import { bindKeys, namedKeys, takenAway, thumbprintsOf } from './key-binding.js';
 import { expectMayBeActive } from './may-be-active.js';
 import { newMemberRow } from './member-input.js';
 import { type Organizations, organizationsNamed } from './organizations.js';
 import { isBarred, otherSpellings, type Respelled, respelledFindings, spellingsOf } from './respelled.js';
-import { sharedKeys } from './shared-keys.js';
+import { sharedKeys, whileNoneHaltedMeanwhile } from './shared-keys.js';
 import { expectWaived } from './waivers.js';
 import { DOMAIN_CONTROL_NEEDED } from './domain-control.js';
 import { writeMembers } from './write-member.js';
@@ -35,6 +36,13 @@ import { writeMembers } from './write-member.js';
 /** What enrolments are decided on, read once for one of them or for five hundred. */
 export interface Ground {
   readonly authority: AuthorityRow;
+  /** Their bars, by Entity Identifier, and every key that these had. */
+  readonly bars: ReadonlyMap<string, BarredRow>;
+  readonly formerKeys: ReadonlyMap<string, readonly string[]>;
+  /** Archived ones that were never let in: they are not barred. */
+  readonly inVain: ReadonlySet<string>;
+  /** No key of theirs was halted meanwhile. */
+  readonly sound: readonly Statement[];
   /** Who was here before, by Entity Identifier. */
   readonly former: ReadonlyMap<string, MemberRow>;
   readonly organizations: Organizations;
@@ -70,12 +78,29 @@ export async function groundOf(call: Call, authority: AuthorityRow, all: readonl
       all.map(({ input }) => input.entityId),
     ),
   );
+  const bars = await barredAmong(
+    call.store.db,
+    authority.id,
+    rows.map(({ entityId }) => entityId),
+  );
   const returning = all.flatMap(({ input: { entityId, readmit } }) => [
     ...(readmit === undefined ? [] : [entityId]),
     ...otherSpellings(spellings, entityId).map((other) => other.entityId),
   ]);
   return {
     authority,
+    bars: new Map(bars.map((one) => [one.entityId, one])),
+    formerKeys: await formerKeysOf(
+      call.store.db,
+      authority.id,
+      bars.map(({ memberId }) => memberId),
+    ),
+    inVain: await appliedInVain(
+      call.store.db,
+      authority.id,
+      rows.filter(({ id, state }) => state === 'archived' && !bars.some(({ memberId }) => memberId === id)).map(({ id }) => id),
+    ),
+    sound: await whileNoneHaltedMeanwhile(call.store.db, authority.id, ...all.map(({ keys }) => keys.jwks)),
     former: new Map(rows.map((row) => [row.entityId, row])),
     organizations: await organizationsNamed(
       call,
@@ -120,12 +145,14 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const { authority } = ground;
   if (input.entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
   const before = ground.former.get(input.entityId);
-  if (before) expectReturn(before, input.readmit);
+  if (before) expectReturn(before, input.readmit, ground);
   else if (input.readmit !== undefined) throw new Refusal('wrong_state', `${input.entityId} was never here; enrol it without readmit`);
   const others = otherSpellings(ground.spellings, input.entityId);
   const certificates = await certificateFaults(keys.jwks.keys, authority.certificateRoots, call.now());
   const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? []), ...asErrors(certificates)];
   expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
+  if (found.some(({ code }) => code === 'key_halted') && !ground.readmits)
+    throw new Refusal('permission_denied', 'a key of it was halted; only an approver gives one back');
   if (isBarred(others) && !ground.readmits)
     throw new Refusal('permission_denied', `${others[0]?.entityId} is barred; only an approver takes it back, under whatever spelling`);
   const gone = [input.entityId, ...others.map(({ entityId }) => entityId)].find((one) => ground.revokedMeanwhile.has(one));
@@ -150,7 +177,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
     },
     { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
   );
-  const row = { ...(before ? await again(before, fresh, keys, input.entityId) : fresh), stateReason: input.stateReason ?? null };
+  const row = { ...(before ? await again(before, fresh, keys, ground) : fresh), stateReason: input.stateReason ?? null };
   expectEntitled(ground, row, undefined, now);
   const located = await expectLocatable(call, row, true, prepared.elsewhere);
   const unassigned = prepared.hosted ? [await expectUnassigned(call, row, prepared.elsewhere)] : [];
@@ -180,8 +207,8 @@ const RETURN_BY_THEMSELVES = ['refused', 'withdrawn'];
 const RETURN_BY_DECISION = ['revoked', 'archived'];
 
 /** @throws Refusal already_exists, wrong_state */
-function expectReturn({ entityId, state }: MemberRow, readmit: string | undefined): void {
-  if (RETURN_BY_THEMSELVES.includes(state)) return;
+function expectReturn({ id, entityId, state }: MemberRow, readmit: string | undefined, { inVain }: Ground): void {
+  if (RETURN_BY_THEMSELVES.includes(state) || inVain.has(id)) return;
   if (!RETURN_BY_DECISION.includes(state)) throw new Refusal('already_exists', `${entityId} is already known here, in state ${state}`);
   if (readmit === undefined)
     throw new Refusal(
@@ -191,16 +218,37 @@ function expectReturn({ entityId, state }: MemberRow, readmit: string | undefine
 }
 
 /** The row of an entity that comes back: described anew, its history kept. A key that a person took away comes back by a person only. */
-async function again(former: MemberRow, fresh: MemberRow, keys: BoundKeys, entityId: string): Promise<MemberRow> {
+async function again(former: MemberRow, fresh: MemberRow, keys: BoundKeys, ground: Ground): Promise<MemberRow> {
+  const { entityId } = former;
+  const bar = ground.bars.get(entityId);
+  // A version that writes no bars may have revoked it, beside this one.
+  const ever = bar || former.state === 'revoked' ? await everyKeyOf(former, ground) : [];
+  const known = (await namedKeys(keys.jwks)).filter(({ jkt }) => ever.includes(jkt));
+  if (known.length)
+    throw new Refusal(
+      'wrong_state',
+      `${entityId} is barred, and comes back with other keys than it ever had: ${known.map(({ kid }) => kid).join(', ')} ${known.length === 1 ? 'is' : 'are'} of before`,
+    );
   const taken = keys.provenBy === 'operator' ? [] : await takenAway(former, keys.jwks);
   if (taken.length)
     throw new Refusal(
       'wrong_state',
       `${entityId} shows keys that a person took away from it (${taken.map(({ kid }) => kid).join(', ')}); give the keys to bind (jwks or pem)`,
     );
-  const before = { ...fresh, jwks: former.jwks, removedKeys: former.removedKeys, cut: former.cut + 1 };
+  const before = { ...fresh, jwks: former.jwks, removedKeys: [...new Set([...former.removedKeys, ...ever])], cut: former.cut + 1 };
   const { row } = await bindKeys(before, keys.jwks, keys.iat === null ? { person: fresh.createdAt } : { iat: Math.max(keys.iat, former.keysIat ?? 0) });
-  return { ...row, createdAt: former.createdAt, v: former.v + 1 };
+  return {
+    ...row,
+    createdAt: former.createdAt,
+    v: former.v + 1,
+    notBefore: bar ? fresh.createdAt : former.notBefore,
+    predecessor: bar?.id ?? former.predecessor,
+  };
+}
+
+/** What a barred entity had bound, what a person took from it, and what it laid down itself. */
+async function everyKeyOf(former: MemberRow, { formerKeys }: Ground): Promise<readonly string[]> {
+  return [...new Set([...(await thumbprintsOf(former.jwks)), ...former.removedKeys, ...(formerKeys.get(former.id) ?? [])])];
 }
 
 export interface WrittenEnrollments {
@@ -222,7 +270,9 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
     rows: written.rows,
     events: [...organizations.events, ...written.events, ...all.map((one, n) => eventOf(one, statements.get(written.rows[n]?.id ?? '')))],
     statements: [
+      ...ground.sound,
       ...all.flatMap(({ holds }) => holds),
+      ...all.flatMap(({ before, after }) => (before && ground.bars.has(before.entityId) ? [readmit(call.store.db, before, after.updatedAt)] : [])),
       ...organizations.statements,
       ...written.statements,
       // Of whoever comes back nothing is left that watching found before.
@@ -252,6 +302,7 @@ function eventOf({ prepared: { input, keys, domainControl, hosted }, before, aft
       ...(after.entitlementVersion > 0 && { bundles: after.bundles, entitlements: after.entitlements?.length ?? null }),
       ...(after.state === 'active' && { single_operator: true }),
       ...(before && { was: before.state }),
+      ...(after.predecessor !== null && after.predecessor !== before?.predecessor && { predecessor: after.predecessor }),
     },
     artefacts: statement ? published([statement]) : [],
   };

@@ -111,6 +111,8 @@ export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): 
   removedKeys: [],
   keysFollowedAt: null,
   keysUntil: null,
+  notBefore: null,
+  predecessor: null,
   hosted: false,
   ecLocation: input.ecLocation ?? null,
   domainControl: input.domainControl ?? null,

@@ -57,6 +57,8 @@ export const moved = (before: MemberRow, { to }: Verb, reason: string | undefine
   state: to,
   stateReason: reason ?? null,
   suspendedWith: null,
+  // What relying servers issued before is not to live again.
+  ...(before.state === 'suspended' && to === 'active' && { notBefore: now }),
   updatedAt: now,
   v: before.v + 1,
 });

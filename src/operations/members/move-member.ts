@@ -8,6 +8,8 @@ import { artefact } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { expectVouchable, type For } from '../binding/key-rules.js';
 import { allow, type Call, change } from '../call.js';
+import { outstandingOfMember } from '../halts/outstanding.js';
+import { actOf, type CutBy } from '../halts/why.js';
 import { hurried } from '../keys/from-custody.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
@@ -20,7 +22,7 @@ import { expectMovable, isDecision, isThere, MEMBER_VERBS, type MemberVerb, move
 import { isStale, settled } from './vetted.js';
 import { writeMember } from './write-member.js';
 
-export interface Move {
+export interface Move extends CutBy {
   readonly reason?: string | undefined;
   /** What anyone is told, where the authority publishes what becomes of its subordinates. */
   readonly publicReason?: string | undefined;
@@ -48,7 +50,7 @@ export async function moveMember(
   slug: string,
   id: string,
   name: MemberVerb,
-  { reason, publicReason, version, asOf, digest, note }: Move = {},
+  { reason, publicReason, version, asOf, digest, note, ...by }: Move = {},
 ): Promise<Moved> {
   const verb: Verb = MEMBER_VERBS[name];
   allow(call, verb.permission, slug);
@@ -65,7 +67,7 @@ export async function moveMember(
     async decide(watch) {
       const before = await findMember(db, authorityId, id);
       if (await isThere(before, verb)) {
-        const events = verb.effect === 'cut' ? [cutAgain(before, verb, reason)] : [];
+        const events = verb.effect === 'cut' ? [cutAgain(before, verb, reason, by)] : [];
         return { events, statements: [], result: { member: before, already: true } };
       }
       expectVersion(before, version);
@@ -82,6 +84,7 @@ export async function moveMember(
       const asked = { request: { act: name, ...(reason !== undefined && { reason }), ...(version !== undefined && { v: version }) }, seen: digest, note };
       const agreed = kind && (await memberConsent(call, authority, before, kind, asked));
       if (agreed?.held) return agreed.held;
+      const out = verb.effect === 'cut' ? await outstandingOfMember(call, before.id) : {};
       const effects = await EFFECTS[verb.effect]({
         call: verb.effect === 'cut' ? hurriedCall : call,
         slug,
@@ -92,23 +95,16 @@ export async function moveMember(
         publicReason,
         decided: isDecision(verb, version),
       });
-      const event = {
-        type: verb.event,
-        subjectKind: 'member' as const,
-        subjectId: before.id,
-        reason,
-        detail: {
-          entity_id: entityId,
-          from: before.state,
-          to: verb.to,
-          ...(publicReason !== undefined && { public_reason: publicReason }),
-          ...(agreed?.detail ?? (verb.permission === 'approve' && authority.quorum < 2 && { single_operator: true })),
-          ...(verb.decides === 'version' && (await isStale(before)) && { approved_anew: true }),
-        },
-        artefacts: published(effects.artefacts),
-      };
+      const single = verb.permission === 'approve' && authority.quorum < 2 && { single_operator: true };
+      const anew = verb.decides === 'version' && (await isStale(before)) && { approved_anew: true };
+      const event = movedEvent(before, verb, reason, by, {
+        ...out,
+        ...(publicReason !== undefined && { public_reason: publicReason }),
+        ...(agreed?.detail ?? single),
+        ...anew,
+      });
       return {
-        events: [...effects.events, event],
+        events: [...effects.events, { ...event, artefacts: published(effects.artefacts) }],
         statements: [...(agreed?.statements ?? []), ...effects.statements],
         elsewhere: effects.elsewhere,
         result: { member: effects.member, already: false },
@@ -121,13 +117,12 @@ export async function moveMember(
 const VOUCHES: Partial<Record<MemberVerb, For>> = { approve: 'bind', activate: 'bind', resume: 'resume' };
 
 /** Nothing is left to cut; that somebody wants it cut is told all the same, to whoever is about to give it back (overtaken.ts). */
-const cutAgain = ({ id, entityId, state }: MemberRow, { event, to }: Verb, reason: string | undefined): NewEvent => ({
-  type: event,
-  subjectKind: 'member',
-  subjectId: id,
-  reason,
-  detail: { entity_id: entityId, from: state, to, already: true },
-});
+const cutAgain = (before: MemberRow, verb: Verb, reason: string | undefined, by: CutBy): NewEvent => movedEvent(before, verb, reason, by, { already: true });
+
+function movedEvent({ id, entityId, state }: MemberRow, { event, to }: Verb, reason: string | undefined, by: CutBy, more: Readonly<Record<string, unknown>>) {
+  const detail = { entity_id: entityId, from: state, to, ...actOf(by), ...more };
+  return { type: event, subjectKind: 'member' as const, subjectId: id, reason, reasonCode: by.reasonCode, detail };
+}
 
 interface Moving {
   readonly call: Call;

@@ -24,6 +24,8 @@ const NOT_CONTENT = [
   'approvedSha256',
   // How the content came in; two persons decide about it all the same (decided-by.ts).
   'waived',
+  'notBefore',
+  'predecessor',
   'submittedBy',
   'lastEditor',
   'entitlementVersion',

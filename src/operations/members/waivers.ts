@@ -5,10 +5,10 @@ import type { MemberRow } from '../registry.js';
 
 /**
  * Findings an operator may accept by name at an enrolment: what the entity's metadata lacks under our policy, a key that is
- * the authority's own, an identifier that is another one's but for its spelling. What keeps
+ * the authority's own or was halted, an identifier that is another one's but for its spelling. What keeps
  * its configuration or its keys from being read cannot be waived away: there would be nothing to sign.
  */
-export const WAIVABLE: readonly FindingCode[] = ['policy_violation', 'policy_operator_type', 'key_of_authority', 'identifier_respelled'];
+export const WAIVABLE: readonly FindingCode[] = ['policy_violation', 'policy_operator_type', 'key_of_authority', 'key_halted', 'identifier_respelled'];
 
 /** Codes among the findings that stand in the way and may be waived. */
 export const waivableOf = (findings: readonly Judged[]): readonly string[] => [

@@ -1,3 +1,5 @@
+import { newId } from '../../keys/random.js';
+import { bar } from '../../store/barred.js';
 import type { JwkSet } from '../../federation/entry.js';
 import { spellingOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
@@ -53,7 +55,15 @@ export async function writeMembers(writes: readonly MemberWrite[]): Promise<Writ
   const statements = [...whileNotHalted(writes, rows), ...(await whileSound(writes, keys)), ...beginAnew(writes, rows)];
   return {
     rows,
-    statements: [...statements, ...putMembers(rows, keys), ...endWatch(rows), ...resting(writes, rows), ...seenBelow(writes, rows), ...told(writes, rows)],
+    statements: [
+      ...statements,
+      ...putMembers(rows, keys),
+      ...endWatch(rows),
+      ...barring(writes, rows),
+      ...resting(writes, rows),
+      ...seenBelow(writes, rows),
+      ...told(writes, rows),
+    ],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
 }
@@ -152,6 +162,13 @@ function seenBelow(writes: readonly MemberWrite[], rows: readonly MemberRow[]): 
   }
   return statements;
 }
+
+/** Whoever is revoked, or comes here as one that was, is barred. */
+const barring = (writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] =>
+  rows.flatMap((row, n) => {
+    const { id: memberId, authorityId, entityId, stateReason: reason, updatedAt: at } = row;
+    return row.state === 'revoked' && writes[n]?.before?.state !== 'revoked' ? [bar({ id: newId('bar'), authorityId, entityId, memberId, reason, at })] : [];
+  });
 
 const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];
 

@@ -5,12 +5,18 @@ import { passPlaces } from '../../store/mark-places.js';
 import { only } from '../../store/only.js';
 import { authority, member, organization, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { suspendOrganization } from '../../store/suspend-organization.js';
+import { byChain } from '../by-chain.js';
 import { allow, type Call, change } from '../call.js';
+import { outstandingOfOrganization } from '../halts/outstanding.js';
+import { actOf, type CutBy } from '../halts/why.js';
 import { type WithMarks, withdrawMarks } from '../marks/cut-marks.js';
 import { hurried } from '../keys/from-custody.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority } from '../registry.js';
 import { organizationOrRefuse, type OrganizationRow } from './find-organization.js';
+
+/** Members that an event names, of whom a receipt tells. */
+export const EXAMPLES = 5;
 
 export interface MovedOrganization {
   readonly organization: OrganizationRow;
@@ -31,12 +37,12 @@ export async function haltOrganization(
   idOrName: string,
   reason: string | undefined,
   publicReason?: string,
+  by: CutBy = {},
 ): Promise<MovedOrganization> {
   const call: Call<MovedOrganization> = { ...asked, custody: hurried(asked.custody) };
   allow(call, 'cut', slug);
   if (!reason) throw new Refusal('invalid_request', 'halting an organization needs a reason');
-  const { db } = call.store;
-  const { id: authorityId } = await findAuthority(db, slug);
+  const { id: authorityId } = await findAuthority(call.store.db, slug);
   const { id } = await organizationOrRefuse(call, authorityId, idOrName);
   return change<MovedOrganization>(call, {
     authorityId,
@@ -44,39 +50,55 @@ export async function haltOrganization(
     about: id,
     urgent: true,
     async decide(watch) {
-      const before = await organizationOrRefuse(call, authorityId, id);
-      // Told all the same, to whoever is about to bring it back (overtaken.ts).
-      const again = { type: 'organization.halted', subjectKind: 'organization', subjectId: id, reason } as const;
-      const nothing = { legal_name: before.legalName, members: 0, already: true };
-      if (before.state === 'halted')
-        return { events: [{ ...again, detail: nothing }], statements: [], result: { organization: before, members: 0, already: true } };
-      const now = call.now();
-      const after: OrganizationRow = { ...before, state: 'halted', stateReason: reason, updatedAt: now, v: before.v + 1 };
-      const active = and(eq(member.authorityId, authorityId), eq(member.organizationId, id), only(member.state, 'active'));
-      const [counted] = await db.select({ n: count() }).from(member).where(active);
-      const members = counted?.n ?? 0;
-      const marks = await marksOfMembers(call, watch, { authorityId, organization: before, reason });
-      return {
-        events: [
-          {
-            type: 'organization.halted',
-            subjectKind: 'organization',
-            subjectId: id,
-            reason,
-            detail: { legal_name: before.legalName, members, ...(publicReason !== undefined && { public_reason: publicReason }) },
-          },
-        ],
-        elsewhere: marks.elsewhere,
-        statements: [
-          db.update(organization).set({ state: after.state, stateReason: reason, updatedAt: now, v: after.v }).where(eq(organization.id, id)),
-          ...marks.statements,
-          ...suspendOrganization(authorityId, id, { reason: `organization halted: ${reason}`, publicReason }, now),
-          passPlaces({ authorityId, organizationId: id }, now),
-        ],
-        result: { organization: after, members, already: false },
-      };
+      const { events, elsewhere, ...decided } = await decideHalt(call, watch, { authorityId, id, reason, publicReason, by });
+      return { ...decided, ...byChain(authorityId, [{ authorityId, events }, ...elsewhere]) };
     },
   });
+}
+
+interface Halting {
+  readonly authorityId: string;
+  readonly id: string;
+  readonly reason: string;
+  readonly publicReason: string | undefined;
+  readonly by: CutBy;
+}
+
+/** Behind the lock of its authority's chain: what the halt of one organization is. The events are those of that chain. */
+export async function decideHalt(call: Call, watch: Watch, { authorityId, id, reason, publicReason, by }: Halting) {
+  const { db } = call.store;
+  const before = await organizationOrRefuse(call, authorityId, id);
+  const event = { type: 'organization.halted', subjectKind: 'organization', subjectId: id, reason, reasonCode: by.reasonCode } as const;
+  // Told all the same, to whoever is about to bring it back (overtaken.ts).
+  const nothing = { legal_name: before.legalName, members: 0, already: true, ...actOf(by) };
+  if (before.state === 'halted')
+    return { events: [{ ...event, detail: nothing }], elsewhere: [], statements: [], result: { organization: before, members: 0, already: true } };
+  const now = call.now();
+  const after: OrganizationRow = { ...before, state: 'halted', stateReason: reason, updatedAt: now, v: before.v + 1 };
+  const active = and(eq(member.authorityId, authorityId), eq(member.organizationId, id), only(member.state, 'active'));
+  const [counted] = await db.select({ n: count() }).from(member).where(active);
+  const members = counted?.n ?? 0;
+  const examples = await db.select({ entityId: member.entityId }).from(member).where(active).limit(EXAMPLES);
+  const detail = {
+    legal_name: before.legalName,
+    members,
+    ...(publicReason !== undefined && { public_reason: publicReason }),
+    ...actOf(by),
+    examples: examples.map(({ entityId }) => entityId),
+    ...(await outstandingOfOrganization(call, authorityId, id)),
+  };
+  const marks = await marksOfMembers(call, watch, { authorityId, organization: before, reason });
+  return {
+    events: [{ ...event, detail }],
+    elsewhere: marks.elsewhere,
+    statements: [
+      db.update(organization).set({ state: after.state, stateReason: reason, updatedAt: now, v: after.v }).where(eq(organization.id, id)),
+      ...marks.statements,
+      ...suspendOrganization(authorityId, id, { reason: `organization halted: ${reason}`, publicReason }, now),
+      passPlaces({ authorityId, organizationId: id }, now),
+    ],
+    result: { organization: after, members, already: false },
+  };
 }
 
 /** What the suspension takes of the members' marks, at every authority that issued some; each of those is watched. */

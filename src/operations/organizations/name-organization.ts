@@ -7,6 +7,7 @@ import { allow, type Call, change } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority, type MemberRow } from '../registry.js';
 import { organizationOrRefuse, type OrganizationRow } from './find-organization.js';
+import { type Registered, registered } from './registered.js';
 
 /** An id names an organization by itself, so no name looks like one. */
 function expectName(name: string): void {
@@ -19,20 +20,38 @@ async function expectFree({ store: { db } }: Pick<Call, 'store'>, authorityId: s
     throw new Refusal('already_exists', `there is an organization ${name} already`);
 }
 
+const NOWHERE = { registrationNumber: null, jurisdiction: null };
+const toldRegister = ({ registrationNumber, jurisdiction }: OrganizationRow) =>
+  registrationNumber === null ? {} : { registration_number: registrationNumber, jurisdiction };
+
+export interface OrganizationChange extends Registered {
+  readonly legalName?: string | undefined;
+}
+
 /** Make an organization before its first member. @throws Refusal already_exists */
-export async function createOrganization(call: Call<OrganizationRow>, slug: string, legalName: string): Promise<OrganizationRow> {
+export async function createOrganization(call: Call<OrganizationRow>, slug: string, legalName: string, register: Registered = {}): Promise<OrganizationRow> {
   allow(call, 'enroll', slug);
   expectName(legalName);
   const { id: authorityId } = await findAuthority(call.store.db, slug);
   const now = call.now();
-  const row: OrganizationRow = { id: newId('org'), authorityId, legalName, state: 'active', stateReason: null, createdAt: now, updatedAt: now, v: 1 };
+  const row: OrganizationRow = {
+    id: newId('org'),
+    authorityId,
+    legalName,
+    state: 'active',
+    stateReason: null,
+    ...registered(NOWHERE, register),
+    createdAt: now,
+    updatedAt: now,
+    v: 1,
+  };
   return change(call, {
     authorityId,
     scope: null,
     async decide() {
       await expectFree(call, authorityId, legalName);
       return {
-        events: [{ type: 'organization.created', subjectKind: 'organization', subjectId: row.id, detail: { legal_name: legalName } }],
+        events: [{ type: 'organization.created', subjectKind: 'organization', subjectId: row.id, detail: { legal_name: legalName, ...toldRegister(row) } }],
         statements: [insertRows(organization, [row])],
         result: row,
       };
@@ -40,10 +59,10 @@ export async function createOrganization(call: Call<OrganizationRow>, slug: stri
   });
 }
 
-/** Give an organization another legal name; its members stay its members. @throws Refusal not_found, already_exists */
-export async function renameOrganization(call: Call<OrganizationRow>, slug: string, idOrName: string, legalName: string): Promise<OrganizationRow> {
+/** Give an organization another legal name, or say where it is registered; its members stay its members. @throws Refusal not_found, already_exists */
+export async function changeOrganization(call: Call<OrganizationRow>, slug: string, idOrName: string, to: OrganizationChange): Promise<OrganizationRow> {
   allow(call, 'enroll', slug);
-  expectName(legalName);
+  if (to.legalName !== undefined) expectName(to.legalName);
   const { id: authorityId } = await findAuthority(call.store.db, slug);
   const { id } = await organizationOrRefuse(call, authorityId, idOrName);
   return change(call, {
@@ -51,12 +70,23 @@ export async function renameOrganization(call: Call<OrganizationRow>, slug: stri
     scope: null,
     async decide() {
       const before = await organizationOrRefuse(call, authorityId, id);
-      if (before.legalName === legalName) return { events: [], statements: [], result: before };
-      await expectFree(call, authorityId, legalName, id);
-      const row: OrganizationRow = { ...before, legalName, updatedAt: call.now(), v: before.v + 1 };
+      const { legalName = before.legalName } = to;
+      const register = registered(before, to);
+      const set = { legalName, ...register, updatedAt: call.now(), v: before.v + 1 };
+      const row: OrganizationRow = { ...before, ...set };
+      const renamed = legalName !== before.legalName;
+      const moved = register.registrationNumber !== before.registrationNumber || register.jurisdiction !== before.jurisdiction;
+      if (!renamed && !moved) return { events: [], statements: [], result: before };
+      if (renamed) await expectFree(call, authorityId, legalName, id);
+      const about = { subjectKind: 'organization', subjectId: id } as const;
       return {
-        events: [{ type: 'organization.renamed', subjectKind: 'organization', subjectId: id, detail: { legal_name: legalName, was: before.legalName } }],
-        statements: [call.store.db.update(organization).set({ legalName, updatedAt: row.updatedAt, v: row.v }).where(eq(organization.id, id))],
+        events: [
+          ...(renamed ? [{ ...about, type: 'organization.renamed', detail: { legal_name: legalName, was: before.legalName } }] : []),
+          ...(moved
+            ? [{ ...about, type: 'organization.registered', detail: { registration_number: row.registrationNumber, jurisdiction: row.jurisdiction } }]
+            : []),
+        ],
+        statements: [call.store.db.update(organization).set(set).where(eq(organization.id, id))],
         result: row,
       };
     },

@@ -33,6 +33,8 @@ interface Enrolment {
   readonly body: Record<string, unknown>;
   readonly member: ExpectedMember;
   readonly may: Step['may'];
+  /** Whoever was barred comes back with a key it never had. */
+  rekey(): Promise<void>;
 }
 
 /** Somebody is enrolled, readmitted, or refused because it is here already. */
@@ -42,7 +44,17 @@ export function enrolment(c: Choosing, slug: Slug, leaf: Leaf): Enrolment {
   const activate = random.chance(0.7);
   const organization = random.chance(0.5) ? random.pick(ORGANIZATIONS) : null;
   const validUntil = random.chance(0.2) ? c.world.now() + random.pick(ends) : null;
-  const readmit = before !== undefined && ['revoked', 'archived'].includes(before.state) && random.chance(0.7);
+  // An archived one may just apply again where it had never been let in: that is not told apart here.
+  const readmit = before?.state === 'archived' || (before?.state === 'revoked' && random.chance(0.7));
+  const body: Record<string, unknown> = {
+    entity_id: leaf.id,
+    jwks: jwksOf(leaf),
+    entity_types: ['openid_relying_party'],
+    ...(activate && { activate }),
+    ...(organization !== null && { organization }),
+    ...(validUntil !== null && { valid_until: validUntil }),
+    ...(readmit && { readmit: reason }),
+  };
   const member: ExpectedMember = {
     authority: slug,
     id: leaf.id,
@@ -58,14 +70,13 @@ export function enrolment(c: Choosing, slug: Slug, leaf: Leaf): Enrolment {
   return {
     member,
     may: known || barred ? 'no' : yesIf(able),
-    body: {
-      entity_id: leaf.id,
-      jwks: jwksOf(leaf),
-      entity_types: ['openid_relying_party'],
-      ...(activate && { activate }),
-      ...(organization !== null && { organization }),
-      ...(validUntil !== null && { valid_until: validUntil }),
-      ...(readmit && { readmit: reason }),
+    body,
+    async rekey() {
+      if (!readmit) return;
+      const fresh = await testKey();
+      leaf.keys = [...leaf.keys, fresh];
+      leaf.rotated = true;
+      body['jwks'] = { keys: [fresh.jwk] };
     },
   };
 }
@@ -73,10 +84,13 @@ export function enrolment(c: Choosing, slug: Slug, leaf: Leaf): Enrolment {
 const enrol: Verb = (c) => {
   const slug = c.random.pick(SLUGS);
   const leaf = c.world.leafs.get(c.random.pick(leafsOf(slug))) as Leaf;
-  const { body, member, may } = enrolment(c, slug, leaf);
+  const { body, member, may, rekey } = enrolment(c, slug, leaf);
   return {
     says: `enrol ${slug} ${leaf.id} ${JSON.stringify({ ...body, jwks: undefined })}`,
-    act: (process) => process.admin('POST', `/authorities/${slug}/members`, body),
+    async act(process) {
+      await rekey();
+      return process.admin('POST', `/authorities/${slug}/members`, body);
+    },
     apply: (e) => putMember(e, { ...member }),
     may,
   };
@@ -92,6 +106,7 @@ const importLines: Verb = (c) => {
   return {
     says: `import ${slug} ${lines.map(({ member }) => `${member.id} ${member.state}`).join(', ')}`,
     async act(process) {
+      for (const { rekey } of lines) await rekey();
       const opened = await process.admin('POST', `/authorities/${slug}/imports`, {});
       if (!isOk(opened)) return opened;
       const sent = await process.admin(

@@ -1,0 +1,107 @@
+import { eventAt } from '../../store/act-event.js';
+import type { EventRow } from '../../store/event.js';
+import { publishedNow } from '../../store/published-now.js';
+import { statementsOfOrganization } from '../../store/outstanding.js';
+import { authority } from '../../store/schema.js';
+import { allow, type Call, DEPLOYMENT } from '../call.js';
+import { Refusal } from '../refusal.js';
+import { type AuthorityRow, findAuthority } from '../registry.js';
+import { actEvent } from './act-event.js';
+import { type Answered, answersAboutAuthority, answersAboutKey, answersAboutMember, answersAboutType } from './answered.js';
+import { earlierCuts, endOf } from './earlier-cuts.js';
+import { type Held, held } from './held.js';
+
+/** What a cut has done: from its event, and from what is answered now. */
+export interface Receipt {
+  readonly event: Pick<EventRow, 'seq' | 'at' | 'type' | 'hash' | 'reasonCode'> & { readonly authority: string | null };
+  readonly subject: string;
+  readonly already: boolean;
+  readonly members: number;
+  /** How each public URL is answered now: all of one member, of many some. */
+  readonly answers: readonly Answered[];
+  /** Statements about those who were cut that are still there; of a key, statements that list it. */
+  readonly stillServed: number;
+  readonly othersMayHold: Held;
+  readonly checkedAt: number;
+}
+
+const MEMBER = ['member.suspended', 'member.revoked', 'member.key_halted', 'member.key_compromised'];
+
+/** The receipt of a cut by the number of its event. @param slug null for the chain of the deployment */
+export async function readReceipt(call: Call, slug: string | null, seq: string): Promise<Receipt> {
+  allow(call, 'read', slug);
+  if (!/^\d{1,15}$/.test(seq)) throw new Refusal('not_found', 'an event is named by its number; see: holdfast event list');
+  const { db } = call.store;
+  const row = await eventAt(db, slug === null ? DEPLOYMENT : (await findAuthority(db, slug)).id, Number(seq));
+  if (!row) throw new Refusal('not_found', 'there is no such event');
+  return receiptOf(call, row);
+}
+
+interface Found {
+  readonly answers: readonly Answered[];
+  readonly stillServed: number;
+  readonly ends: readonly (number | null)[];
+}
+
+/** @throws Refusal not_found where the event is that of no cut */
+export async function receiptOf(call: Call, row: EventRow): Promise<Receipt> {
+  const { db } = call.store;
+  const all = await db.select().from(authority);
+  const own = all.find(({ id }) => id === row.authorityId);
+  const { answers, stillServed, ends } = await found(call, row, own, all);
+  const { seq, at, type, hash, reasonCode, detail } = row;
+  return {
+    event: { authority: own?.slug ?? null, seq, at, type, hash, reasonCode },
+    subject: row.subjectId,
+    already: detail['already'] === true,
+    members: typeof detail['members'] === 'number' ? detail['members'] : MEMBER.includes(type) && detail['already'] !== true ? 1 : 0,
+    answers,
+    stillServed,
+    othersMayHold: held(call.now(), ends),
+    checkedAt: call.now(),
+  };
+}
+
+async function found(call: Call, row: EventRow, own: AuthorityRow | undefined, all: readonly AuthorityRow[]): Promise<Found> {
+  const { db } = call.store;
+  const view = { call, published: publishedNow(db), authorities: all, now: call.now() };
+  const { type, detail, subjectId, authorityId } = row;
+  const ends = [endOf(detail['outstanding'] as never), ...(await earlierCuts(db, authorityId, [subjectId], row.seq))];
+  const still = (answers: readonly Answered[]) =>
+    answers.filter(({ what, status, listsKey }) => what === 'statement' && status === 200 && listsKey !== false).length;
+  if (own && MEMBER.includes(type)) {
+    const answers = await answersAboutMember(view, own, String(detail['entity_id']));
+    return { answers, stillServed: still(answers), ends };
+  }
+  if (own && type === 'authority.halted') return { answers: await answersAboutAuthority(view, own), stillServed: 0, ends };
+  if (own && type === 'trust_mark_type.halted') return { answers: await answersAboutType(view, own, subjectId), stillServed: 0, ends };
+  if (own && type === 'organization.halted') {
+    const entities = listOf(detail['examples']).map(String);
+    const answers = (await Promise.all(entities.map((entity) => answersAboutMember(view, own, entity)))).flat();
+    return { answers, stillServed: await statementsOfOrganization(db, own.id, subjectId), ends };
+  }
+  if (type === 'key.halted') {
+    const examples = listOf(detail['examples']) as readonly { readonly authority_id?: string; readonly entity_id?: string }[];
+    const answers = await answersAboutKey(view, subjectId, examples);
+    return { answers, stillServed: still(answers), ends };
+  }
+  if (type === 'organization.halted_everywhere') {
+    const parts = listOf(detail['organizations']) as readonly { readonly authority_id: string; readonly organization_id: string }[];
+    const told = await Promise.all(
+      parts.map(async (part) => {
+        const [at] = all.filter(({ id }) => id === part.authority_id);
+        const event = await actEvent(db, part.authority_id, part.organization_id, String(detail['halt']));
+        return at && event ? found(call, event, at, all) : undefined;
+      }),
+    );
+    const each = told.filter((one) => one !== undefined);
+    return {
+      answers: each.flatMap((one) => one.answers),
+      stillServed: each.reduce((sum, one) => sum + one.stillServed, 0),
+      ends: [...ends, ...each.flatMap((one) => one.ends)],
+    };
+  }
+  throw new Refusal('not_found', `event ${row.seq} is that of no cut: it is ${type}`);
+}
+
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);

@@ -1,0 +1,133 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { Database } from './database.js';
+
+/** What of members was handed out and may be kept by others, whatever is cut here. Each question is answered by index. */
+
+/** A select of member ids. */
+export type Whom = SQL;
+export const membersNamed = (ids: readonly string[]): Whom => sql`SELECT value FROM json_each(${JSON.stringify(ids)})`;
+export const activeOfOrganization = (authorityId: string, organizationId: string): Whom =>
+  sql`SELECT id FROM member WHERE authority_id = ${authorityId} AND organization_id = ${organizationId} AND state || '' = 'active'`;
+
+export interface HandedOut {
+  readonly count: number;
+  /** The latest `exp`; null where there is none. */
+  readonly until: number | null;
+}
+
+interface Row {
+  readonly kind?: string;
+  readonly n: number | null;
+  readonly until: number | null;
+}
+const handedOut = (row: Row | undefined): HandedOut => ({ count: Number(row?.n ?? 0), until: row?.until == null ? null : Number(row.until) });
+
+/** Statements about members, configurations of theirs that are served here, and their marks, wherever those were issued. */
+export async function handedOutOf(
+  db: Database,
+  whom: Whom,
+  now: number,
+): Promise<{ readonly statements: HandedOut; readonly hosted: HandedOut; readonly marks: HandedOut }> {
+  const rows = await db.all<Row>(
+    sql`SELECT kind, count(*) AS n, max(exp) AS until FROM artefact WHERE member_id IN (${whom}) AND kind IN ('statement', 'hosted') GROUP BY kind`,
+  );
+  // By the members: those that have not ended are too many.
+  const [marks] = await db.all<Row>(
+    sql`SELECT count(*) AS n, max(exp) AS until FROM trust_mark WHERE member_id IN (${whom}) AND revoked_at IS NULL AND coalesce(exp, 0) > ${now}`,
+  );
+  const of = (kind: string) => handedOut(rows.find((row) => row.kind === kind));
+  return { statements: of('statement'), hosted: of('hosted'), marks: handedOut(marks) };
+}
+
+/** Marks of one type. */
+export async function handedOutOfType(db: Database, authorityId: string, type: string, now: number): Promise<HandedOut> {
+  const [row] = await db.all<Row>(
+    sql`SELECT count(*) AS n, max(exp) AS until FROM trust_mark WHERE authority_id = ${authorityId} AND trust_mark_type = ${type} AND revoked_at IS NULL AND coalesce(exp, 0) > ${now}`,
+  );
+  return handedOut(row);
+}
+
+/** The largest `exp` that any key of an authority ever signed, and that of its configurations: kept by what is published. */
+export async function latestOfAuthority(db: Database, authorityId: string): Promise<number | null> {
+  const rows = await db.all<{ readonly until: number | null }>(
+    sql`SELECT max(signed_until) AS until FROM authority_key WHERE authority_id = ${authorityId}
+      UNION ALL SELECT configuration_exp AS until FROM authority WHERE id = ${authorityId}`,
+  );
+  const times = rows.flatMap(({ until }) => (until == null ? [] : [Number(until)]));
+  return times.length ? Math.max(...times) : null;
+}
+
+/** Resolve responses, of whatever authority here, that rest on the statements about these members. */
+export async function answersResting(db: Database, whom: Whom): Promise<HandedOut> {
+  const [row] = await db.all<Row>(
+    sql`SELECT count(*) AS n, max(a.exp) AS until FROM artefact AS a WHERE a.kind = 'resolve' AND (a.authority_id, a.key) IN
+      (SELECT l.authority_id, l.subject FROM member AS m JOIN snapshot_link AS l ON l.issuer_id = m.authority_id AND l.kind = 'statement' AND l.key = m.entity_id
+       WHERE m.id IN (${whom}))`,
+  );
+  return handedOut(row);
+}
+
+export interface Below {
+  /** Of these members, those that have subordinates. */
+  readonly intermediates: number;
+  /** Entities whose chains to an anchor here go through one of them, as evaluated. */
+  readonly below: number;
+  /** Other authorities here under which the same entity is active. */
+  readonly authorities: number;
+}
+
+/** What hangs on these members beside what is about themselves. */
+export async function hangingOn(db: Database, whom: Whom): Promise<Below> {
+  const [row] = await db.all<{ readonly intermediates: number; readonly below: number; readonly authorities: number }>(
+    sql`SELECT
+      (SELECT count(*) FROM member AS m WHERE m.id IN (${whom}) AND m.intermediate = 1) AS intermediates,
+      (SELECT count(DISTINCT l.subject) FROM member AS m JOIN snapshot_link AS l ON l.issuer_id = m.authority_id AND l.kind = 'statement' AND l.key = m.entity_id
+         WHERE m.id IN (${whom}) AND l.subject <> l.key) AS below,
+      (SELECT count(DISTINCT o.authority_id) FROM member AS m JOIN member AS o ON o.spelling = m.spelling AND o.entity_id = m.entity_id AND o.authority_id <> m.authority_id
+         WHERE m.id IN (${whom}) AND o.state || '' = 'active') AS authorities`,
+  );
+  return { intermediates: Number(row?.intermediates ?? 0), below: Number(row?.below ?? 0), authorities: Number(row?.authorities ?? 0) };
+}
+
+/** The same of everything that an authority vouches for. */
+export async function hangingOnAuthority(db: Database, authorityId: string): Promise<Omit<Below, 'authorities'> & { readonly statements: number }> {
+  const [row] = await db.all<{ readonly intermediates: number; readonly below: number; readonly statements: number }>(
+    sql`SELECT
+      (SELECT count(*) FROM member WHERE authority_id = ${authorityId} AND state = 'active' AND intermediate = 1) AS intermediates,
+      (SELECT count(DISTINCT subject) FROM snapshot_link WHERE issuer_id = ${authorityId} AND kind = 'statement' AND subject <> key) AS below,
+      (SELECT count(*) FROM artefact WHERE authority_id = ${authorityId} AND kind = 'statement') AS statements`,
+  );
+  return { intermediates: Number(row?.intermediates ?? 0), below: Number(row?.below ?? 0), statements: Number(row?.statements ?? 0) };
+}
+
+/** Resolve responses that rest on an authority, its own among them. */
+export async function answersOfAuthority(db: Database, authorityId: string): Promise<HandedOut> {
+  const [row] = await db.all<Row>(
+    sql`SELECT count(*) AS n, max(exp) AS until FROM artefact WHERE kind = 'resolve' AND (authority_id = ${authorityId}
+      OR (authority_id, key) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ${authorityId}))`,
+  );
+  return handedOut(row);
+}
+
+/** Resolve responses that carry a mark of a type. */
+export async function answersWithMark(db: Database, authorityId: string, type: string): Promise<HandedOut> {
+  const [row] = await db.all<Row>(
+    sql`SELECT count(*) AS n, max(exp) AS until FROM artefact WHERE kind = 'resolve' AND (authority_id, key) IN
+      (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ${authorityId} AND kind = 'mark' AND key >= ${`${type}\n`} AND key < ${`${type}\u000b`})`,
+  );
+  return handedOut(row);
+}
+
+/** Statements that still stand there about the members of an organization. */
+export async function statementsOfOrganization(db: Database, authorityId: string, organizationId: string): Promise<number> {
+  const [row] = await db.all<Row>(
+    sql`SELECT count(*) AS n FROM artefact WHERE kind = 'statement' AND member_id IN
+      (SELECT id FROM member WHERE authority_id = ${authorityId} AND organization_id = ${organizationId})`,
+  );
+  return Number(row?.n ?? 0);
+}
+
+export async function countOf(db: Database, whom: Whom): Promise<number> {
+  const [row] = await db.all<Row>(sql`SELECT count(*) AS n FROM (${whom}) AS whom`);
+  return Number(row?.n ?? 0);
+}

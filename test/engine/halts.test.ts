@@ -1,0 +1,290 @@
+import { decodeJwt } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { createAuthority } from '../../src/operations/authorities/authorities.js';
+import { discoveryTurn } from '../../src/operations/discovery.js';
+import { fsck } from '../../src/operations/fsck.js';
+import { ANCHOR, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { testKey } from '../support/keys.js';
+
+const TWO = 'https://two.example.org';
+const TYPE = `${ANCHOR}/marks/certified`;
+const of = encodeURIComponent;
+const ok = async (asked: ReturnType<TestDeployment['admin']>, status = 200) => {
+  const answer = await asked;
+  expect(answer.status, answer.text).toBe(status);
+  return answer.json;
+};
+const at = (d: TestDeployment, slug: string, id: string) => d.admin('GET', `/authorities/${slug}/members/${of(id)}`);
+const enroll = async (d: TestDeployment, slug: string, body: object) => ok(d.admin('POST', `/authorities/${slug}/members`, { activate: true, ...body }), 201);
+const halt = (d: TestDeployment, body: object, options: { token?: string; headers?: Record<string, string> } = {}) =>
+  d.admin('POST', '/halts', { reason: 'leaked', ...body }, options);
+const statement = async (d: TestDeployment, id: string, base = ANCHOR) => d.public(`${base}/fetch?sub=${of(id)}`);
+const kidsOf = async (d: TestDeployment, id: string, base = ANCHOR) =>
+  (decodeJwt((await statement(d, id, base)).text)['jwks'] as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+const state = async (d: TestDeployment) => [
+  await d.rows('SELECT * FROM member ORDER BY id'),
+  await d.rows('SELECT * FROM halted_key'),
+  await d.rows('SELECT count(*) AS n FROM event'),
+];
+
+/** Two authorities; one organization known to both; a key bound at both. */
+async function federation() {
+  const d = await testDeployment();
+  await createAuthority(d.call, { slug: 'two', entityId: TWO });
+  const shared = await testMember('https://a.example.com');
+  const other = await testKey();
+  const jwks = { keys: [shared.key.jwk, other.jwk] };
+  for (const [slug, name] of [
+    ['main', 'Bank A'],
+    ['two', 'Bank A (Sweden)'],
+  ] as const) {
+    await ok(d.admin('POST', `/authorities/${slug}/organizations`, { legal_name: name, registration_number: 'se 5560-1', jurisdiction: 'se' }), 201);
+    await enroll(d, slug, { entity_id: shared.id, jwks: slug === 'main' ? jwks : { keys: [shared.key.jwk] }, organization: name });
+  }
+  d.network.set(`${shared.id}/.well-known/openid-federation`, await shared.configuration({ jwks }));
+  return { d, shared, other, jkt: String(shared.key.jwk.kid) };
+}
+
+describe('a key of members', () => {
+  it('is halted wherever it is bound, in one act; it comes back by no configuration, import, readmission or other authority', async () => {
+    const { d, shared, other } = await federation();
+    const thumbprint = String(
+      (await d.rows('SELECT thumbprint FROM member_key WHERE authority_id = (SELECT id FROM authority WHERE slug = ?)'.replace('?', "'two'")))[0]?.[
+        'thumbprint'
+      ],
+    );
+    const reach = await ok(d.admin('GET', `/halts/reach?level=key&key=${thumbprint}`));
+    expect(reach).toMatchObject({ members: 2, statements: 2, others_may_hold: { endless: false } });
+    const scoped = await d.tokenFor('responder', ['main']);
+    const before = await state(d);
+    expect((await halt(d, { level: 'key', key: thumbprint }, { token: scoped })).json.code, 'one of one authority').toBe('permission_denied');
+    expect((await halt(d, { level: 'key', key: 'kid-1' })).json.code).toBe('invalid_request');
+    expect((await halt(d, { level: 'key', key: 'A'.repeat(43) })).json.code).toBe('not_found');
+    expect(await state(d), 'nothing was changed').toEqual(before);
+
+    const done = await ok(halt(d, { level: 'key', key: thumbprint, reason_code: 'compromised' }));
+    expect(done).toMatchObject({
+      level: 'key',
+      authority: null,
+      already: false,
+      members: 2,
+      receipt: { members: 2, still_served: 0, event: { type: 'key.halted', reason_code: 'compromised' } },
+    });
+    expect(done.receipt.others_may_hold.until).toBe(reach.others_may_hold.until);
+    const byUrl = new Map(done.receipt.answers.map((one: { url: string }) => [one.url, one]));
+    expect(byUrl.get(`${ANCHOR}/fetch?sub=${of(shared.id)}`)).toMatchObject({ status: 200, lists_key: false });
+    expect(byUrl.get(`${TWO}/fetch?sub=${of(shared.id)}`), 'its only key there').toMatchObject({ status: 404 });
+    expect(await kidsOf(d, shared.id)).toEqual([other.jwk.kid]);
+    expect([(await ok(at(d, 'two', shared.id))).state, (await statement(d, shared.id, TWO)).status]).toEqual(['suspended', 404]);
+    for (const slug of ['main', 'two'])
+      expect((await ok(d.admin('GET', `/authorities/${slug}/events?limit=1000`))).items.at(-1)).toMatchObject({
+        type: 'member.key_halted',
+        detail: { halt: done.halt },
+      });
+    expect(await ok(d.admin('GET', `/receipts/${done.receipt.event.seq}`))).toEqual(done.receipt);
+
+    const again = await ok(halt(d, { level: 'key', key: thumbprint }));
+    expect([again.already, again.members]).toEqual([true, 0]);
+
+    // It is shown again, signed by the key that stayed.
+    d.clock += 60;
+    const shows = await shared.configuration({ jwks: { keys: [shared.key.jwk, other.jwk] }, iat: d.clock - 1 }, other);
+    const adopted = await d.admin('POST', `/authorities/main/members/${of(shared.id)}/keys/adopt`, { entity_configuration: shows });
+    expect(adopted.status, adopted.text).toBe(409);
+    // Somebody else comes with it, alone and in an import.
+    const fresh = { entity_id: 'https://b.example.com', jwks: shared.jwks };
+    const refused = await d.admin('POST', '/authorities/two/members', fresh);
+    expect([refused.status, refused.json.findings?.[0]?.code], refused.text).toEqual([422, 'key_halted']);
+    const operator = await d.tokenFor('operator');
+    expect((await d.admin('POST', '/authorities/two/members', { ...fresh, waive: ['key_halted'] }, { token: operator })).status).toBe(403);
+    const { id } = await ok(d.admin('POST', '/authorities/two/imports', {}), 201);
+    await d.admin('POST', `/authorities/two/imports/${id}/lines`, JSON.stringify(fresh), { headers: { 'content-type': 'application/x-ndjson' } });
+    expect((await ok(d.admin('GET', `/authorities/two/jobs/${id}/refusals`))).items[0]?.code).toBe('key_halted');
+    await ok(d.admin('POST', `/authorities/two/imports/${id}/finish`));
+    // It is given back by a person, who says so.
+    const back = { jwks: shared.jwks, reason: 'it was another one' };
+    expect((await d.admin('PUT', `/authorities/two/members/${of(shared.id)}/keys`, back)).status).toBe(422);
+    await ok(d.admin('PUT', `/authorities/two/members/${of(shared.id)}/keys`, { ...back, waive: ['key_halted'] }));
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('is halted with a custody that is away: what listed it is withheld in the same commit', async () => {
+    const { d, shared } = await federation();
+    const away = async () => Promise.reject(new Error('away'));
+    const { signer } = d.deployment.custody;
+    Object.assign(d.deployment.custody, { signer: away });
+    const done = await ok(halt(d, { level: 'key', authority: 'main', member: shared.id, key: shared.key.jwk.kid }));
+    Object.assign(d.deployment.custody, { signer });
+    expect([done.authority, done.members, (await statement(d, shared.id)).status]).toEqual(['main', 1, 503]);
+    expect(done.receipt.answers[0]).toMatchObject({ what: 'statement', status: 503 });
+    expect((await statement(d, shared.id, TWO)).status, 'there it stands').toBe(200);
+  });
+});
+
+describe('an organization', () => {
+  it('is halted everywhere by its number, all of it or nothing', async () => {
+    const { d, shared } = await federation();
+    const scoped = await d.tokenFor('responder', ['main']);
+    const before = await state(d);
+    const body = { level: 'organization', registration_number: 'SE5560-1', reason_code: 'rules_violated' };
+    expect((await halt(d, body, { token: scoped })).status).toBe(403);
+    expect((await halt(d, { level: 'organization', authority: 'main', organization: 'Bank A', everywhere: true }, { token: scoped })).status).toBe(403);
+    expect((await halt(d, { level: 'organization', registration_number: 'nobody' })).status).toBe(404);
+    await ok(d.admin('POST', '/authorities/main/organizations', { legal_name: 'Bank N', registration_number: 'SE5560-1', jurisdiction: 'NO' }), 201);
+    const two = await halt(d, body);
+    expect([two.status, two.json.detail]).toEqual([400, expect.stringContaining('NO and SE')]);
+    expect(await state(d).then((all) => all.slice(0, 2))).toEqual(before.slice(0, 2));
+    expect((await d.admin('POST', '/authorities/main/organizations', { legal_name: 'X', registration_number: '1' })).status, 'whose register?').toBe(400);
+
+    const asked = { ...body, jurisdiction: 'SE' };
+    const reach = await ok(
+      d.admin('GET', `/halts/reach?${new URLSearchParams({ level: 'organization', registration_number: 'SE5560-1', jurisdiction: 'SE' })}`),
+    );
+    expect(reach).toMatchObject({ members: 2, statements: 2, other_authorities: 1 });
+    // Twice at once.
+    const both = await Promise.all([ok(halt(d, asked)), ok(halt(d, asked))]);
+    expect(both.map(({ already, members }) => [already, members]).sort()).toEqual([
+      [false, 2],
+      [true, 0],
+    ]);
+    const done = both.find(({ already }) => !already);
+    expect(done).toMatchObject({
+      authority: null,
+      note: null,
+      receipt: { still_served: 0, members: 2, event: { authority: null, reason_code: 'rules_violated' } },
+    });
+    expect(done.receipt.others_may_hold.until).toBe(reach.others_may_hold.until);
+    expect(done.receipt.answers.filter(({ what }: { what: string }) => what === 'statement').map(({ status }: { status: number }) => status)).toEqual([
+      404, 404,
+    ]);
+    for (const [slug, base] of [
+      ['main', ANCHOR],
+      ['two', TWO],
+    ] as const) {
+      expect([(await ok(at(d, slug, shared.id))).state, (await statement(d, shared.id, base)).status]).toEqual(['suspended', 404]);
+      expect((await ok(d.admin('GET', `/authorities/${slug}/events?limit=1000`))).items.map(({ type }: { type: string }) => type)).toContain(
+        'organization.halted',
+      );
+    }
+    expect((await ok(d.admin('GET', '/authorities/main/organizations/Bank%20N'))).state, 'another body').toBe('active');
+    expect(JSON.stringify(await d.rows('SELECT detail FROM event')), 'a sole trader is registered under the number of the person').not.toContain('5560-1');
+
+    // Back at one authority, by that one.
+    d.clock += 100;
+    await ok(d.admin('POST', '/authorities/main/organizations/Bank%20A/resume', { reason: 'cleared' }));
+    const row = await ok(at(d, 'main', shared.id));
+    expect([row.state, row.not_before, (await ok(at(d, 'two', shared.id))).state]).toEqual(['active', d.clock, 'suspended']);
+    expect(Number(decodeJwt((await statement(d, shared.id)).text)['iat'])).toBeGreaterThanOrEqual(row.not_before);
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('without a number is halted where it was named, and the answer says that it may not be all', async () => {
+    const { d } = await federation();
+    await enroll(d, 'main', { entity_id: 'https://c.example.com', jwks: (await testMember('https://c.example.com')).jwks, organization: 'Bank C' });
+    const done = await ok(halt(d, { level: 'organization', authority: 'main', organization: 'Bank C', everywhere: true }));
+    expect([done.members, done.note]).toEqual([1, expect.stringContaining('no registration number')]);
+  });
+});
+
+describe('a cut of anything else by the same call', () => {
+  it('a member: counted before, proven after, reconstructed from the chain; another authority’s is not found', async () => {
+    const { d, shared } = await federation();
+    await discoveryTurn(d.deployment, { more: () => true });
+    await ok(d.admin('POST', '/authorities/main/mark-types', { trust_mark_type: TYPE, lifetime: 86_400 * 90 }), 201);
+    await ok(d.admin('POST', '/authorities/main/marks', { trust_mark_type: TYPE, member: shared.id }), 201);
+    const two = await ok(at(d, 'two', shared.id));
+    expect((await halt(d, { level: 'member', authority: 'main', member: two.id })).status).toBe(404);
+    const reach = await ok(d.admin('GET', `/halts/reach?level=member&authority=main&member=${of(shared.id)}`));
+    expect(reach).toMatchObject({
+      members: 1,
+      statements: 1,
+      marks: 1,
+      answers: 1,
+      other_authorities: 1,
+      others_may_hold: { until: d.clock + 86_400 * 90, seconds: 86_400 * 90 },
+    });
+    const key = { headers: { 'idempotency-key': 'once' } };
+    const body = { level: 'member', authority: 'main', member: shared.id, mode: 'revoke', reason_code: 'security_incident', public_reason: 'a breach' };
+    const done = await ok(halt(d, body, key));
+    expect(done).toMatchObject({
+      level: 'member',
+      authority: 'main',
+      already: false,
+      members: 1,
+      receipt: { still_served: 0, event: { type: 'member.revoked', reason_code: 'security_incident' } },
+    });
+    expect(done.receipt.answers).toEqual([
+      { what: 'statement', url: `${ANCHOR}/fetch?sub=${of(shared.id)}`, status: 404 },
+      { what: 'list', url: `${ANCHOR}/list`, status: 200, listed: false },
+      { what: 'resolve', url: `${ANCHOR}/resolve?sub=${of(shared.id)}&trust_anchor=${of(ANCHOR)}`, status: 404 },
+      { what: 'resolve', url: `${TWO}/resolve?sub=${of(shared.id)}&trust_anchor=${of(TWO)}`, status: 400 },
+      { what: 'trust_mark', url: `${ANCHOR}/trust-mark?trust_mark_type=${of(TYPE)}&sub=${of(shared.id)}`, status: 404 },
+    ]);
+    for (const { url, status } of done.receipt.answers) expect([url, (await d.public(url)).status], 'what the public plane says').toEqual([url, status]);
+    const repeated = await ok(halt(d, body, key));
+    expect([repeated.halt, repeated.receipt]).toEqual([done.halt, null]);
+    d.clock += 3600;
+    const receipt = await ok(d.admin('GET', `/authorities/main/receipts/${done.receipt.event.seq}`));
+    expect(receipt).toMatchObject({ event: done.receipt.event, others_may_hold: { until: done.receipt.others_may_hold.until, seconds: 86_400 * 90 - 3600 } });
+    expect((await d.admin('GET', '/authorities/main/receipts/1')).status, 'no cut').toBe(404);
+    expect(
+      (await d.admin('GET', `/authorities/main/receipts/${done.receipt.event.seq}`, undefined, { token: await d.tokenFor('auditor', ['two']) })).status,
+    ).toBe(403);
+    expect((await halt(d, body)).json.already).toBe(true);
+
+    // Barred from then on: it comes back with other keys than it ever had.
+    expect(await ok(d.admin('GET', '/authorities/main/barred'))).toMatchObject({
+      items: [{ entity_id: shared.id, event: done.receipt.event.seq, reason: 'leaked' }],
+    });
+    const readmit = { entity_id: shared.id, readmit: 'cleared' };
+    for (const jwks of [shared.jwks, { keys: [{ ...shared.key.jwk, kid: 'renamed' }] }]) {
+      const refused = await d.admin('POST', '/authorities/main/members', { ...readmit, jwks });
+      expect([refused.status, refused.json.detail], refused.text).toEqual([409, expect.stringContaining('other keys than it ever had')]);
+    }
+    const back = await ok(d.admin('POST', '/authorities/main/members', { ...readmit, jwks: { keys: [(await testKey()).jwk] } }), 201);
+    expect(back).toMatchObject({ state: 'vetting', not_before: d.clock, predecessor: expect.stringMatching(/^bar_/) });
+    expect((await ok(d.admin('GET', '/authorities/main/barred'))).items).toEqual([]);
+    expect(await d.rows('SELECT readmitted_at FROM barred_identifier')).toEqual([{ readmitted_at: d.clock }]);
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('a type of mark and an authority; what has nothing to do with the level is refused', async () => {
+    const { d, shared } = await federation();
+    await ok(d.admin('POST', '/authorities/main/mark-types', { trust_mark_type: TYPE }), 201);
+    await ok(d.admin('POST', '/authorities/main/marks', { trust_mark_type: TYPE, member: shared.id }), 201);
+    const type = await ok(halt(d, { level: 'mark_type', authority: 'main', type: TYPE }));
+    expect(type.receipt.answers).toEqual([
+      { what: 'trust_mark_list', url: expect.stringContaining('/trust-mark-list?'), status: 200, listed: false },
+      { what: 'trust_mark', url: expect.stringContaining('/trust-mark?'), status: 404 },
+    ]);
+    expect((await ok(halt(d, { level: 'mark_type', authority: 'main', type: TYPE }))).already).toBe(true);
+    const anchor = await ok(halt(d, { level: 'authority', authority: 'two', reason_code: 'compromised' }));
+    expect(anchor.receipt).toMatchObject({
+      answers: [{ status: 404 }, { status: 404 }],
+      others_may_hold: { until: expect.any(Number) },
+      event: { type: 'authority.halted' },
+    });
+    expect((await ok(halt(d, { level: 'authority', authority: 'two' }))).already).toBe(true);
+    d.clock += 10;
+    expect((await ok(d.admin('POST', '/authorities/two/resume', { reason: 'x' }))).not_before).toBe(d.clock);
+    for (const odd of [
+      { level: 'authority', authority: 'main', member: 'x' },
+      { level: 'member', member: 'x' },
+      { level: 'key', key: 'x', mode: 'revoke' },
+      { level: 'authority', authority: 'main', public_reason: 'x' },
+      { level: 'organization', authority: 'main' },
+      { level: 'member', authority: 'main', member: 'x', reason_code: 'because' },
+    ])
+      expect([JSON.stringify(odd), (await halt(d, odd)).status]).toEqual([JSON.stringify(odd), 400]);
+  });
+
+  it('whoever was refused or withdrew is not barred, also once archived', async () => {
+    const d = await testDeployment();
+    const one = await testMember('https://a.example.com');
+    const body = { entity_id: one.id, jwks: one.jwks };
+    await ok(d.admin('POST', '/authorities/main/members', body), 201);
+    for (const verb of ['refuse', 'archive']) await ok(d.admin('POST', `/authorities/main/members/${of(one.id)}/${verb}`, { reason: 'papers' }));
+    expect((await ok(d.admin('GET', '/authorities/main/barred'))).items).toEqual([]);
+    expect((await ok(d.admin('POST', '/authorities/main/members', body), 201)).not_before).toBeNull();
+  });
+});
