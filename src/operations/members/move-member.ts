@@ -14,7 +14,7 @@ import { hurried } from '../keys/from-custody.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
-import { expectNotOvertaken, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
+import { expectNotOvertaken, expectVersion, type AuthorityRow, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { cutMember } from './cut-member.js';
 import { memberConsent } from './decided-by.js';
 import { expectMayBeActive } from './may-be-active.js';
@@ -78,8 +78,7 @@ export async function moveMember(
       }
       const kind = name === 'approve' ? 'application' : name === 'resume' ? 'resume' : undefined;
       const authority = await findAuthority(db, slug);
-      const vouches = VOUCHES[name];
-      if (vouches) await expectVouchable(db, authority, before, before.jwks, vouches, call.now());
+      await expectProven(call, authority, before, name);
       if (kind && authority.quorum > 1) await settled(before, moved(before, verb, reason, call.now()), isDecision(verb, version));
       const asked = { request: { act: name, ...(reason !== undefined && { reason }), ...(version !== undefined && { v: version }) }, seen: digest, note };
       const agreed = kind && (await memberConsent(call, authority, before, kind, asked));
@@ -115,6 +114,11 @@ export async function moveMember(
 
 /** Verbs that vouch for the keys, and what for they are proven. */
 const VOUCHES: Partial<Record<MemberVerb, For>> = { approve: 'bind', activate: 'bind', resume: 'resume' };
+
+async function expectProven({ store: { db }, now }: Call, authority: AuthorityRow, member: MemberRow, name: MemberVerb): Promise<void> {
+  const what = VOUCHES[name];
+  if (what) await expectVouchable(db, authority, member, member.jwks, what, now());
+}
 
 /** Nothing is left to cut; that somebody wants it cut is told all the same, to whoever is about to give it back (overtaken.ts). */
 const cutAgain = (before: MemberRow, verb: Verb, reason: string | undefined, by: CutBy): NewEvent => movedEvent(before, verb, reason, by, { already: true });
