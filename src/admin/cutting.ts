@@ -14,13 +14,13 @@ import { write } from './write.js';
 
 const name = z.string().min(1).max(2048);
 const targetFields = {
-  level: z.enum(HALT_LEVELS),
+  level: z.enum(HALT_LEVELS).openapi({ description: 'What is cut off' }),
   authority: name.optional().openapi({ description: 'Its slug. Left out with a key: wherever it is bound' }),
   member: name.optional().openapi({ description: 'Our id or the entity identifier; with a key, whose `kid` it is' }),
   key: name.optional().openapi({ description: 'The RFC 7638 thumbprint, or with a member its `kid`' }),
   organization: name.optional().openapi({ description: 'Our id or the legal name' }),
   registration_number: registrationNumber.optional().openapi({ description: 'Of an organization, at every authority that knows it' }),
-  jurisdiction: jurisdiction.optional(),
+  jurisdiction: jurisdiction.optional().openapi({ description: 'Whose register the number is of, where several have it' }),
   type: name.optional().openapi({ description: 'The trust mark type' }),
 };
 const everywhere = 'Of an organization: at every authority of the deployment that knows the same legal body';
@@ -84,7 +84,7 @@ const receiptSchema = z
 const haltedSchema = z
   .object({
     halt: z.string().openapi({ description: 'The act; each of its events names it' }),
-    level: z.enum(HALT_LEVELS),
+    level: z.enum(HALT_LEVELS).openapi({ description: 'What is cut off' }),
     subject: z.string(),
     authority: z.string().nullable().openapi({ description: 'Whose chain has the event of the receipt; null: that of the deployment' }),
     already: z.boolean(),

@@ -52,12 +52,12 @@ interface Options {
   readonly yes?: string;
 }
 
-const holding = ({ until, seconds, endless }: Held): string =>
+const holding = ({ until, endless }: Held): string =>
   endless
     ? 'a mark without end is out: others may hold it for as long as its key stands'
     : until === null
       ? 'nobody holds anything that lasts still'
-      : `others may hold copies until ${when(until)} (${seconds} s)`;
+      : `others may hold copies until ${when(until)}`;
 
 const reachLines = (of: Reach): string =>
   lines([
@@ -156,7 +156,7 @@ export function cuttingCommands(program: Command): void {
     );
   withWhy(halt.command('organization [organization]').description('suspend all its active members: here, or everywhere in this deployment'))
     .option('--everywhere', 'at every authority that knows the same registration number')
-    .option('--registration-number <number>', 'instead of the organization: at every authority')
+    .option('--registration-number <registration>', 'instead of the organization: at every authority')
     .option('--jurisdiction <code>', 'whose register: SE, US-DE')
     .option(...PUBLIC)
     .option('--yes <organization>', 'confirm by repeating the organization, or the number')

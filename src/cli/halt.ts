@@ -87,7 +87,7 @@ interface Registered {
   readonly registrationNumber?: string;
   readonly jurisdiction?: string;
 }
-const NUMBER = ['--registration-number <number>', 'in a public register; by it the organization is halted everywhere in one act'] as const;
+const NUMBER = ['--registration-number <registration>', 'in a public register; by it the organization is halted everywhere in one act'] as const;
 const JURISDICTION = ['--jurisdiction <code>', 'whose register, by ISO 3166: SE, US-DE'] as const;
 const registered = ({ registrationNumber, jurisdiction }: Registered) => ({
   ...(registrationNumber !== undefined && { registration_number: registrationNumber }),

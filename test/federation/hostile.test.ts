@@ -112,6 +112,11 @@ const FUNCTIONS: Readonly<Record<string, (value: never) => unknown>> = {
   ],
   validateTrustMark: (v) => federation.validateTrustMark(v, { now: NOW, subject: LEAF, issuer: issuer(), anchor: {} }),
   validateTrustMarkStatus: (v) => federation.validateTrustMarkStatus(v, { now: NOW, issuer: issuer(), trustMark: 'x' }),
+  parseEntitlements: (v) => [
+    federation.parseEntitlements(v),
+    federation.parseEntitlements([v]),
+    federation.parseEntitlements([{ kind: 'authorization_details_type', value: 'a', template: v }]),
+  ],
   verifyEntityStatement: (v) => federation.verifyEntityStatement(v, { keys: [] }),
   verifyJws: (v) => [
     federation.verifyJws(v, { keys: [key.jwk] }),
@@ -133,6 +138,9 @@ const CALLERS_OWN = [
   'parseProfile',
   'signEntityConfiguration',
   'registrationEvents',
+  'entitlementPolicy',
+  'withEntitlements',
+  'entitlementsNarrow',
 ];
 const SIGNING = [
   'signHistoricalKeys',

@@ -194,6 +194,13 @@ const NOT_ASKED: Readonly<Record<string, string>> = {
       'what an export says of a member, for the lines of an import',
     ]),
   ),
+  ...Object.fromEntries(
+    ['Take', 'Approve', 'Activate', 'Withdraw', 'Resume', 'Archive'].map((verb) => [
+      `postAuthorityMember${verb} .as_of`,
+      'asked where many are moved together: member-many.test.ts',
+    ]),
+  ),
+  'postAuthorityImports .csv_header': 'asked with a file of CSV: import.test.ts',
 };
 
 it('the command line asks for everything of the admin API: each operation, each parameter, each member of a body', async () => {

@@ -177,6 +177,8 @@ function beginAnew(writes: readonly MemberWrite[], rows: readonly MemberRow[]): 
   const ended = rows.filter(({ state }, n) => ENDED.includes(state) && writes[n]?.before).map(({ id }) => id);
   const removed = rows.flatMap(({ id, removedKeys }, n) => {
     const before = writes[n]?.before?.removedKeys ?? [];
+    // A cell that cannot be read was changed by nobody.
+    if (removedKeys === before) return [];
     return removedKeys.filter((one) => !before.includes(one)).map((thumbprint) => ({ memberId: id, thumbprint }));
   });
   return [...(ended.length ? [dropStandingsOf(ended)] : []), ...(removed.length ? [dropStandings(removed)] : [])];
