@@ -188,7 +188,7 @@ describe('completion', () => {
     };
     expect(complete('holdfast', 'mem')).toEqual(['member']);
     expect(complete('holdfast', 'member', 'sus')).toEqual(['suspend']);
-    expect(complete('holdfast', '--json', 'member', 'suspend', 'https://rp.example.org', '--rea')).toEqual(['--reason']);
+    expect(complete('holdfast', '--json', 'member', 'suspend', 'https://rp.example.org', '--rea')).toEqual(['--reason', '--reason-code']);
     expect(complete('holdfast', 'mark', 'type', 'rec')).toEqual(['recognize', 'recognized']);
     expect(complete('holdfast', 'key', 'list', '--j')).toEqual(['--json']);
   });
@@ -209,7 +209,7 @@ describe('completion', () => {
     };
     expect(complete('holdfast mem')).toEqual(['member']);
     expect(complete('holdfast --authority main member sus')).toEqual(['suspend']);
-    expect(complete('holdfast member suspend https://rp.example.org --rea')).toEqual(['--reason']);
+    expect(complete('holdfast member suspend https://rp.example.org --rea')).toEqual(['--reason', '--reason-code']);
     expect(complete('holdfast mark type rec')).toEqual(['recognize', 'recognized']);
     expect(complete('holdfast member import packag')).toEqual(['package.json', 'package-lock.json']);
     expect(complete('holdfast member packag')).toEqual([]);

@@ -143,7 +143,7 @@ it('event tail ends when the chain is another one: another server answers, or a 
   for (const name of ['A', 'B']) await d.admin('POST', `${A}/organizations`, { legal_name: name });
   const ended = cliOn(d)('event', 'tail', '--last', '0', '--interval', '1');
   await new Promise((done) => setTimeout(done, 300));
-  await d.call.store.write([{ toSQL: () => ({ sql: 'UPDATE event SET hash = ? WHERE seq = 3', params: ['another'] }) }]);
+  await d.execute("UPDATE event SET hash = 'another' WHERE seq = 3");
   await d.admin('POST', `${A}/organizations`, { legal_name: 'C' });
   expect(await ended).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('has another event chain than before: event 3') });
 });
