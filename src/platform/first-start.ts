@@ -24,7 +24,7 @@ function expectUsualSpelling(id: string): void {
   const usual = readUrl(id)?.origin;
   if (usual === undefined || id === usual || id.startsWith(`${usual}/`)) return;
   throw new Error(
-    `${id} would be the identifier of the first authority for good, and others would not write it so: small letters, no port that goes without saying. Set HOLDFAST_URL=${usual}`,
+    `${id} would be the identifier of the first authority for good, and others would not write it so: small letters, no port that goes without saying. Set HOLDFAST_URL=${usual}${id.replace(/^[^:]*:\/\/[^/]*/, '')}`,
   );
 }
 
