@@ -1,9 +1,10 @@
-import { applyD1Migrations, createExecutionContext, createScheduledController, reset, waitOnExecutionContext } from 'cloudflare:test';
+import { createExecutionContext, createScheduledController, waitOnExecutionContext } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { decodeJwt } from 'jose';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import worker, { type Bindings } from '../../src/platform/worker.js';
 import { testMember } from '../support/deployment.js';
+import { freshStore } from '../support/platform.workers.js';
 
 declare global {
   namespace Cloudflare {
@@ -34,8 +35,7 @@ const askOf = async (bindings: Bindings, path: string, headers: Record<string, s
   worker.fetch(new Request(`${EDGE}${path}`, { headers }), bindings);
 
 beforeAll(async () => {
-  await reset();
-  await applyD1Migrations(env.DB, env.MIGRATIONS);
+  await freshStore(() => 0);
 });
 
 describe('the Worker entry, in workerd with D1', () => {
@@ -95,8 +95,7 @@ describe('the Worker entry, in workerd with D1', () => {
   it('HOLDFAST_ORGANIZATION_NAME names the first authority, and without it the host does', async () => {
     const named = another({ HOLDFAST_ORGANIZATION_NAME: 'Föderation "A" <b>' });
     const start = async (bindings: Bindings) => {
-      await reset();
-      await applyD1Migrations(env.DB, env.MIGRATIONS);
+      await freshStore(() => 0);
       expect((await askOf(bindings, '/readyz')).status).toBe(200);
       const configuration = new TextDecoder().decode(await (await askOf(bindings, '/.well-known/openid-federation')).arrayBuffer());
       return decodeJwt(configuration)['metadata'];
