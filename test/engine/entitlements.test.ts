@@ -214,6 +214,25 @@ it('quorum 2: what widens waits for a second person and changes nothing; what na
   expect(approval.status).toBe(202);
   expect((await change(operator, [])).status).toBe(200);
   expect(code(await say(two, approval.json.approval))).toEqual([409, 'decision_changed']);
+  // What a bundle gives is decided with whoever is about to have it: one person changes one that nobody has, and the approval is void.
+  expect((await operator.as('POST', `${A}/bundles`, { name: 'free', entitlements: [scope('list')] })).status).toBe(201);
+  const given = await put(one, ['write'], ['base', 'free']);
+  expect([given.status, given.json.approval.kind]).toEqual([202, 'widening']);
+  const wide = await two.as('PATCH', `${A}/bundles/free`, { entitlements: [scope('list'), scope('admin')] });
+  expect([wide.status, wide.json.entitlements, wide.json.v], 'nobody has it: it is changed all the same').toEqual([200, [scope('admin'), scope('list')], 2]);
+  expect((await two.as('GET', `/approvals/${given.json.approval.id}`)).json.current).toBe(false);
+  expect(code(await say(two, given.json.approval))).toEqual([409, 'decision_changed']);
+  await background(d);
+  expect(await scopes()).toEqual(['write']);
+  const looked = await put(one, ['write'], ['base', 'free']);
+  expect([(await say(two, looked.json.approval)).status, await scopes()]).toEqual([200, ['admin', 'list', 'write']]);
+  // To empty a bundle and to end it are two decisions: an ended one does not come back.
+  await two
+    .as('PATCH', `${A}/bundles/free`, { entitlements: [scope('list'), { kind: 'grant_type', value: 'refresh_token' }] })
+    .then(({ json }) => say(one, json.approval));
+  const emptied = await two.as('PATCH', `${A}/bundles/free`, { entitlements: [] });
+  const ended = await one.as('POST', `${A}/bundles/free/end`, { reason: 'over' });
+  expect([emptied.status, ended.status, emptied.json.approval.digest !== ended.json.approval?.digest], ended.text).toEqual([202, 202, true]);
 });
 
 it('an import gives scopes and bundles; above leafs a policy whose operators do not merge is a warning', async () => {

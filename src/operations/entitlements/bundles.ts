@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { adds } from '../../federation/entitlements/narrower.js';
+import { jsonEqual } from '../../federation/strict-json.js';
 import { insertRows } from '../../store/bulk.js';
 import { bundleChanged, type BundleRow, bundlesOf, type Holders, holdersOf } from '../../store/bundles.js';
 import { authority as authorities, entitlementBundle } from '../../store/schema.js';
@@ -161,11 +162,12 @@ export async function changeBundle(call: Call<ChangedBundle>, slug: string, name
       const authority = await findAuthority(db, slug);
       const plan = await planOf(call, authority, name, wanted);
       const { before, after, holders, widens, takesAway } = plan;
-      const same = !widens && !takesAway && before.description === after.description && before.state === after.state;
+      const alike = jsonEqual(before.entitlements, after.entitlements);
+      const same = alike && before.description === after.description && before.state === after.state;
       if (same && digest === undefined) return { events: [], statements: [], result: { bundle: before, holders, jobId: null, widens } };
       const agreed = await agreement(call, authority, plan, { act: 'bundle', name, ...asked, ...(reason !== undefined && { reason }) }, digest);
       if (agreed.held) return agreed.held;
-      const reaches = holders.all > 0 && (widens || takesAway);
+      const reaches = holders.all > 0 && !alike;
       const next = nextGeneration(authority, call.now());
       const job = reaches && holders.active > 0 ? await bundleJob(call, next, name) : undefined;
       return {
@@ -218,7 +220,7 @@ async function agreement(
     authority,
     chain: authority.id,
     permission: 'approve',
-    content: { bundle: before.name, v: before.v, was: before.entitlements, entitlements: after.entitlements },
+    content: { bundle: before.name, v: before.v, was: before.entitlements, entitlements: after.entitlements, ...(after.state === 'ended' && { end: true }) },
     request,
     seen,
   });

@@ -10,7 +10,7 @@ import { widenedBy } from '../deciding/widening.js';
 import type { Judged, WithFindings } from '../judged.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
-import { memberContent } from './decided-by.js';
+import { bundleVersions, memberContent } from './decided-by.js';
 import { endOfMember } from './member-end.js';
 import { moveEnd } from './move-end.js';
 import { contentChanged } from './vetted.js';
@@ -122,7 +122,12 @@ async function twoFor(call: Call, authority: AuthorityRow, before: MemberRow, ro
     authority,
     chain: authority.id,
     permission: 'approve',
-    content: { ...(await memberContent(call.store.db, before)), widens, request: widening.request },
+    content: {
+      ...(await memberContent(call.store.db, before)),
+      widens,
+      request: widening.request,
+      ...(row.bundles.length && { gives: await bundleVersions(call.store.db, authority.id, row.bundles) }),
+    },
     request: widening.request,
     seen: widening.digest,
   });
