@@ -4,6 +4,7 @@ import { type Database, raw, type Statement } from './database.js';
 import { renewable } from './due-artefacts.js';
 import { policyToldTo } from './registration-events.js';
 import { artefact, entitlementBundle, member, type MemberState } from './schema.js';
+import { saidBytes, saidValues } from './statement-sizes.js';
 
 export type BundleRow = typeof entitlementBundle.$inferSelect;
 
@@ -46,12 +47,22 @@ export interface EntitledCells {
   readonly intermediate: boolean;
   readonly entitlements: string | null;
   readonly bundles: string;
+  /** What its row brings into the statement about it, entitlements aside: bytes, and values at most. */
+  readonly saidBytes: number;
+  readonly saidValues: number;
 }
 
 /** Members limited by entitlements that have not ended, by identifier. @param bundle only those that have it */
 export const entitledAfter = (db: Database, authorityId: string, cursor: string, limit: number, bundle?: string): PromiseLike<readonly EntitledCells[]> =>
   db
-    .select({ entityId: member.entityId, intermediate: member.intermediate, entitlements: cellText(member.entitlements), bundles: cellText(member.bundles) })
+    .select({
+      entityId: member.entityId,
+      intermediate: member.intermediate,
+      entitlements: cellText(member.entitlements),
+      bundles: cellText(member.bundles),
+      saidBytes: saidBytes(),
+      saidValues: saidValues(),
+    })
     .from(member)
     .where(
       and(

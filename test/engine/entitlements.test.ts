@@ -257,3 +257,34 @@ it('an import gives scopes and bundles; above leafs a policy whose operators do 
     { severity: 'warning', where: 'metadata_policy/oauth_client/scope/default' },
   ]);
 });
+
+it('nothing is set of which no statement could be signed: parameters of the whole policy, values of JSON, bytes of each that has a bundle', async () => {
+  const d = await testDeployment();
+  const C = 'https://client.example';
+  await d.admin('POST', `${A}/bundles`, { name: 'base', entitlements: [scope('read'), scope('write')] });
+  const claims = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`https://c.example/${n}`, '約'.repeat(1400)]));
+  const id = await client(d, C, { bundles: ['base'], claims, metadata: { oauth_client: { x: 'y'.repeat(40_000) } } });
+  const other = await client(d, 'https://other.example', { bundles: ['base'] });
+  const bundle = (entitlements: unknown) => d.admin('PATCH', `${A}/bundles/base`, { entitlements });
+  const refused = async (asked: ReturnType<typeof d.admin>) => {
+    const { status, json } = await asked;
+    return [status, json.findings?.map(({ code: what, where }: { code: string; where: string }) => `${what} ${where}`)];
+  };
+  // Each list is small enough; with what is said of this member the statement is not.
+  const long = Array.from({ length: 7 }, (_, n) => ({ kind: 'resource', value: `https://r${n}.example/${'z'.repeat(1900)}` }));
+  expect(await refused(bundle([scope('read'), ...long]))).toEqual([422, [`too_large ${C} entitlements`]]);
+  const template = (n: number) => ({ kind: 'authorization_details_type', value: `t${n}`, template: { a: Array.from({ length: 1900 }, () => 0) } });
+  const templates = [0, 1, 2, 3].map(template);
+  expect(await refused(bundle([scope('read'), ...templates]))).toEqual([422, [`too_large ${C} entitlements`, 'too_many https://other.example entitlements']]);
+  expect(await refused(d.admin('PUT', `${MEMBERS}/${other}/entitlements`, { entitlements: templates }))).toEqual([422, ['too_many entitlements']]);
+  // A policy that is as long as one may be, alone.
+  const metadata_policy = { openid_provider: Object.fromEntries(Array.from({ length: 195 }, (_, n) => [`p${n}`, { essential: false }])) };
+  expect((await refused(d.admin('POST', `${A}/policies`, { metadata_policy })))[1]).toEqual([
+    `too_many ${C} entitlements metadata_policy`,
+    'too_many https://other.example entitlements metadata_policy',
+  ]);
+  await d.execute(`UPDATE member SET bundles = '[]', entitlements = NULL`);
+  await d.admin('POST', `${A}/policies`, { metadata_policy });
+  expect((await d.admin('POST', `${A}/policies/1/publish`, {})).status).toBe(200);
+  expect((await refused(d.admin('PUT', `${MEMBERS}/${id}/entitlements`, { entitlements: [] })))[1]).toEqual(['too_many entitlements metadata_policy']);
+});

@@ -53,7 +53,8 @@ export async function createBundle(call: Call<ShownBundle>, slug: string, input:
   if (!NAME.test(input.name))
     throw new Refusal('invalid_request', 'a bundle is named by 1 to 64 of a-z, 0-9, ".", "_" and "-", and begins with a letter or digit');
   const entitlements = expectList(input.entitlements);
-  const { id: authorityId } = await findAuthority(db, slug);
+  const authority = await findAuthority(db, slug);
+  const { id: authorityId } = authority;
   return change<ShownBundle>(call, {
     authorityId,
     scope: null,
@@ -70,7 +71,7 @@ export async function createBundle(call: Call<ShownBundle>, slug: string, input:
       const policy = await publishedPolicy(db, authorityId);
       const at = { createdBy: call.actor.id, createdAt: call.now(), updatedAt: call.now(), v: 1 };
       const bundle: BundleRow = { authorityId, name, state: 'active', description: input.description ?? null, entitlements, ...at };
-      const faults = await contradicted(db, authorityId, policy?.policy ?? {}, new Map([...known, [name, bundle]]), name);
+      const faults = await contradicted(db, { authority, policy, bundles: new Map([...known, [name, bundle]]) }, { bundle: name });
       if (faults.length) throw refuseFindings('the bundle contradicts the policy of the authority', faults);
       return {
         events: [{ type: 'bundle.created', subjectKind: 'bundle', subjectId: name, detail: { entitlements } }],
@@ -109,8 +110,9 @@ interface Plan {
 }
 
 /** @throws Refusal not_found, wrong_state, version_conflict, permission_denied, findings */
-async function planOf(call: Call, { id: authorityId, slug }: AuthorityRow, name: string, wanted: BundleChange): Promise<Plan> {
+async function planOf(call: Call, authority: AuthorityRow, name: string, wanted: BundleChange): Promise<Plan> {
   const { db } = call.store;
+  const { id: authorityId, slug } = authority;
   const before = await findBundle(call, authorityId, name);
   expectVersion(before, wanted.version);
   if (before.state === 'ended' && !wanted.end) throw new Refusal('wrong_state', `the bundle ${name} has ended`);
@@ -124,11 +126,13 @@ async function planOf(call: Call, { id: authorityId, slug }: AuthorityRow, name:
     v: before.v + 1,
   };
   const holders = await holdersOf(db, authorityId, name);
-  const widens = holders.all > 0 && adds(before.entitlements, entitlements);
+  const gives = adds(before.entitlements, entitlements);
+  const widens = holders.all > 0 && gives;
   if (widens && !may(call, 'approve', slug))
     throw new Refusal('permission_denied', `${asWhom(call)} may not approve; this widens what ${holders.all} members may ask for`);
   const known: Bundles = new Map([...(await bundlesOf(db, authorityId)), [name, after]]);
-  const faults = await contradicted(db, authorityId, (await publishedPolicy(db, authorityId))?.policy ?? {}, known, name);
+  const policy = await publishedPolicy(db, authorityId);
+  const faults = await contradicted(db, { authority, policy, bundles: known }, { bundle: name, sized: gives });
   if (faults.length) throw refuseFindings('with this the statements about members that have the bundle could not be signed', faults);
   return { before, after, holders, widens, takesAway: adds(entitlements, before.entitlements) };
 }
