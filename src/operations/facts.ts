@@ -1,5 +1,17 @@
 import type { Statement } from '../store/database.js';
-import { allDue, dropUnder, dueBelow, dueBelowAll, dueBelowHolders, dueElsewhere, dueResting, forgetMember, knowMembers, withholdResting, withholdUnder } from '../store/known-entities.js';
+import {
+  allDue,
+  dropUnder,
+  dueBelow,
+  dueBelowAll,
+  dueBelowHolders,
+  dueElsewhere,
+  dueResting,
+  forgetMember,
+  knowMembers,
+  withholdResting,
+  withholdUnder,
+} from '../store/known-entities.js';
 
 import { listingsDue, localListingsDue } from '../store/superior-listings.js';
 

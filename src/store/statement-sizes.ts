@@ -5,7 +5,8 @@ import type { Database } from './database.js';
 export const saidBytes = (): SQL<number> => sql<number>`(octet_length(jwks) + octet_length(metadata) + octet_length(claims) + octet_length(constraints)
   + octet_length(crit) + octet_length(entity_id) + CASE WHEN hosted = 1 THEN 3 * octet_length(entity_id) ELSE coalesce(octet_length(ec_location), octet_length(entity_id)) END)`;
 
-const valuesOf = (cell: string) => `3 * length(${cell}) - length(replace(${cell}, ',', '')) - length(replace(${cell}, '{', '')) - length(replace(${cell}, '[', ''))`;
+const valuesOf = (cell: string) =>
+  `3 * length(${cell}) - length(replace(${cell}, ',', '')) - length(replace(${cell}, '{', '')) - length(replace(${cell}, '[', ''))`;
 
 /** How many values of JSON it brings at most: a comma or bracket within a string is counted too. */
 export const saidValues = (): SQL<number> => sql<number>`(${sql.raw(['jwks', 'metadata', 'claims', 'constraints', 'crit'].map(valuesOf).join(' + '))})`;

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { parseJws } from '../../src/federation/entry.js';
+import { createAdminApp } from '../../src/admin/app.js';
 import { backgroundTurn } from '../../src/operations/background.js';
+import { discoveryTurn } from '../../src/operations/discovery.js';
 import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { twoDecide } from '../support/people.js';
 
@@ -268,7 +270,12 @@ it('nothing is set of which no statement could be signed: parameters of the whol
   const bundle = (entitlements: unknown) => d.admin('PATCH', `${A}/bundles/base`, { entitlements });
   const refused = async (asked: ReturnType<typeof d.admin>) => {
     const { status, json } = await asked;
-    return [status, json.findings?.map(({ code: what, where }: { code: string; where: string }) => `${what} ${where}`).filter((one: string) => !one.startsWith('policy_interop'))];
+    return [
+      status,
+      json.findings
+        ?.map(({ code: what, where }: { code: string; where: string }) => `${what} ${where}`)
+        .filter((one: string) => !one.startsWith('policy_interop')),
+    ];
   };
   // Each list is small enough; with what is said of this member the statement is not.
   const long = Array.from({ length: 7 }, (_, n) => ({ kind: 'resource', value: `https://r${n}.example/${'z'.repeat(1900)}` }));
@@ -287,4 +294,44 @@ it('nothing is set of which no statement could be signed: parameters of the whol
   await d.admin('POST', `${A}/policies`, { metadata_policy });
   expect((await d.admin('POST', `${A}/policies/1/publish`, {})).status).toBe(200);
   expect((await refused(d.admin('PUT', `${MEMBERS}/${id}/entitlements`, { entitlements: [] })))[1]).toEqual(['too_many entitlements metadata_policy']);
+});
+
+it('one that cannot be signed holds up nobody else, and is told once; to take away needs no custody and no superior', async () => {
+  const d = await testDeployment();
+  const [C, O] = ['https://client.example', 'https://other.example'];
+  await d.admin('POST', `${A}/bundles`, { name: 'base', entitlements: [scope('list'), scope('x')] });
+  for (const id of [C, O]) {
+    const one = await testMember(id);
+    await d.admin('POST', MEMBERS, { entity_id: id, jwks: one.jwks, entity_types: ['oauth_client'], activate: true, bundles: ['base'] });
+    const metadata = { oauth_client: { scope: 'list x', token_endpoint_auth_method: 'private_key_jwt' } };
+    d.network.set(`${id}/.well-known/openid-federation`, await one.configuration({ metadata } as never));
+  }
+  await discoveryTurn(d.deployment, { more: () => true });
+  const resolved = async () =>
+    (await d.public(`/resolve?sub=${encodeURIComponent(C)}&trust_anchor=${encodeURIComponent('https://anchor.example.org')}`)).status;
+  expect(await resolved()).toBe(200);
+  // Of one nothing can be signed: its claims are not what a statement may have.
+  await d.execute(`UPDATE member SET crit = '["gone"]' WHERE entity_id = '${O}'`);
+  const told: { key: string; why: string }[] = [];
+  const changed = await d.admin('PATCH', `${A}/bundles/base`, { entitlements: [scope('list')] });
+  for (let n = 0; n < 3; n++) {
+    d.clock += 61;
+    await backgroundTurn(d.deployment, { more: () => true, tell: (one) => void told.push(one) });
+    await discoveryTurn(d.deployment, { more: () => true });
+  }
+  expect([await resolved(), await served(d, O), (await d.admin('GET', `${A}/jobs/${changed.json.job}`)).json.state]).toEqual([200, 503, 'running']);
+  expect(told).toEqual([{ kind: 'statement', key: O, why: expect.stringContaining('crit') }]);
+  // Custody is away: what says too much is withheld in the commit, and signed anew later.
+  const fail = () => Promise.reject(new Error('away'));
+  const app = createAdminApp(() => ({ ...d.deployment, custody: { generate: fail, adopt: fail, signer: fail } }));
+  const put = (body: object) =>
+    app.request(`http://admin.test/admin/v1${MEMBERS}/${encodeURIComponent(C)}/entitlements`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${d.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  expect([(await put({ entitlements: [scope('more')], bundles: ['base'] })).status, (await served(d, C)) !== 503]).toEqual([503, true]);
+  expect([(await put({ entitlements: [], bundles: [] })).status, await served(d, C)]).toEqual([200, 503]);
+  await background(d);
+  expect(await served(d, C)).toMatchObject({ scope: { subset_of: [] } });
 });

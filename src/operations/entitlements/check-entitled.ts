@@ -26,12 +26,7 @@ function noClient({ intermediate, entityTypes, entityId }: MemberRow): readonly 
  * @param before undefined for one that is enrolled
  * @throws Refusal findings
  */
-export function expectEntitled(
-  { authority, policy, bundles }: StatementSources,
-  row: MemberRow,
-  before: Entitled | undefined,
-  now: number,
-): void {
+export function expectEntitled({ authority, policy, bundles }: StatementSources, row: MemberRow, before: Entitled | undefined, now: number): void {
   if (entitledTo(row, bundles) === undefined) return;
   const findings = new Findings();
   for (const [n, name] of row.bundles.entries()) {

@@ -41,7 +41,11 @@ export async function policyFindings(call: Call, row: AuthorityRow, input: Polic
   return [...under, ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints), input.metadataPolicyCrit)];
 }
 
-const rulesOf = ({ metadataPolicy: policy = {}, metadataPolicyCrit = [], constraints = {} }: PolicyInput) => ({ policy, crit: metadataPolicyCrit, constraints });
+const rulesOf = ({ metadataPolicy: policy = {}, metadataPolicyCrit = [], constraints = {} }: PolicyInput) => ({
+  policy,
+  crit: metadataPolicyCrit,
+  constraints,
+});
 
 /** A superior that takes too long is like one that is away: a warning. Tightening does not depend on somebody else's server. */
 export const comparedWith = (call: Call, superior: string, subject: string, policy: Readonly<Record<string, unknown>>): Promise<readonly Judged[]> =>
