@@ -16,6 +16,7 @@ import { consequencesOf } from './facts.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreWaiting } from './members/restore-members.js';
+import { restateEntitled } from './entitlements/restate.js';
 import { retellMembers } from './members/retell.js';
 import { renewSlice, SLICE, type TellUnsigned } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
@@ -120,6 +121,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
     for (let n = 0; n < INDEX_SHARE && more() && (await indexMembers(deployment)) > 0; n++);
   });
   await attempt(() => retellMembers(deployment));
+  await attempt(() => restateEntitled(deployment));
   await attempt(async () => {
     rotated = await rotateAll(deployment);
   });

@@ -1,7 +1,8 @@
-import { and, asc, count, eq, gt, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, eq, gt, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { cellText, holdsText, listHasAny } from './conditions.js';
 import { type Database, raw, type Statement } from './database.js';
 import { renewable } from './due-artefacts.js';
+import { overList } from './lots.js';
 import { policyToldTo } from './registration-events.js';
 import { artefact, entitlementBundle, member, type MemberState } from './schema.js';
 import { saidBytes, saidValues } from './statement-sizes.js';
@@ -120,3 +121,32 @@ export const entitledToLess = (db: Database, authorityId: string, entityId: stri
     .update(artefact)
     .set({ renewAt: now, leaseUntil: 0, withheld: 'entitled_to_less' })
     .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'statement'), eq(artefact.key, entityId)));
+
+/** Served statements about active members limited by entitlements, and what entitles these, by identifier, as long as they are not due. */
+export const entitledStatementsAfter = (db: Database, authorityId: string, cursor: string, limit: number, now: number) =>
+  db
+    .select({
+      entityId: member.entityId,
+      intermediate: member.intermediate,
+      entitlements: cellText(member.entitlements),
+      bundles: cellText(member.bundles),
+      bytes: artefact.bytes,
+      sha256: artefact.sha256,
+    })
+    .from(member)
+    .innerJoin(artefact, and(eq(artefact.authorityId, member.authorityId), eq(artefact.kind, 'statement'), eq(artefact.key, member.entityId)))
+    .where(and(eq(member.authorityId, authorityId), isEntitled(), gt(member.entityId, cursor), eq(member.state, 'active'), notDue(now)))
+    .orderBy(asc(member.entityId))
+    .limit(limit);
+
+/** Neither withheld nor about to be signed anew. */
+const notDue = (now: number): SQL => and(isNull(artefact.withheld), or(isNull(artefact.renewAt), gt(artefact.renewAt, now)), renewable(now)) as SQL;
+
+/** These statements say too much: they are not served until they are signed anew, unless they are about to be. By their hashes. */
+export const withholdStatements = (authorityId: string, hashes: readonly string[], now: number): Statement =>
+  overList(
+    `UPDATE artefact SET withheld = 'entitled_to_less', renew_at = ?, lease_until = 0
+     WHERE authority_id = ? AND kind = 'statement' AND withheld IS NULL AND (renew_at IS NULL OR renew_at > ?) AND sha256 IN (SELECT value FROM json_each(?))`,
+    hashes,
+    (lot) => [now, authorityId, now, lot],
+  );

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { parseJws } from '../../src/federation/entry.js';
 import { createAdminApp } from '../../src/admin/app.js';
 import { backgroundTurn } from '../../src/operations/background.js';
+import { restateEntitled } from '../../src/operations/entitlements/restate.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { twoDecide } from '../support/people.js';
@@ -334,4 +335,21 @@ it('one that cannot be signed holds up nobody else, and is told once; to take aw
   expect([(await put({ entitlements: [], bundles: [] })).status, await served(d, C)]).toEqual([200, 503]);
   await background(d);
   expect(await served(d, C)).toMatchObject({ scope: { subset_of: [] } });
+  // As a version signs it that knows no entitlements: found, withheld and signed anew, also where it is not due for long.
+  const limits = "bundles = '[]', entitlements =";
+  await d.execute(`UPDATE member SET ${limits} NULL WHERE entity_id = '${C}'`);
+  await d.execute(`UPDATE artefact SET renew_at = 0 WHERE key = '${C}'`);
+  await backgroundTurn(d.deployment, { more: () => true });
+  expect(await served(d, C)).toBe(null);
+  await d.execute(`UPDATE member SET ${limits} '[]' WHERE entity_id = '${C}'`);
+  for (let n = 0; n < 3; n++) await restateEntitled(d.deployment, 1);
+  expect(await served(d, C)).toBe(503);
+  await background(d);
+  expect(await served(d, C)).toMatchObject({ scope: { subset_of: [] } });
+  for (let n = 0; n < 3; n++) expect(await restateEntitled(d.deployment, 1), 'what is signed now says it').toBe(0);
+  // Whoever was limited comes back limited; what it may ask for is said anew.
+  await d.admin('POST', `${MEMBERS}/${encodeURIComponent(C)}/revoke`, { reason: 'left' });
+  const { jwks } = await testMember('https://client2.example');
+  const back = await d.admin('POST', MEMBERS, { entity_id: C, jwks, activate: true, readmit: 'came back' });
+  expect([back.status, await served(d, C)], back.text).toEqual([201, expect.objectContaining({ scope: { default: '', subset_of: [], essential: true } })]);
 });
