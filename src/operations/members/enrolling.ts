@@ -135,7 +135,7 @@ export interface Enrolled {
 }
 
 /** Whoever was limited by entitlements comes back entitled to nothing, unless it is said what it may ask for; null says: anything. */
-function stillLimited(before: MemberRow | undefined, fresh: MemberRow, { entitlements }: Enrollment): Entitled | undefined {
+function stillLimited(before: MemberRow | undefined, fresh: MemberRow, { entitlements }: Prepared['input']): Entitled | undefined {
   const limited = before !== undefined && (before.entitlements !== null || before.bundles.length > 0);
   return limited && entitlements === undefined && fresh.bundles.length === 0 ? { entitlements: [], bundles: [] } : undefined;
 }
