@@ -52,6 +52,7 @@ export * as mediaTypes from './media-types.js';
 export { applySuperiorMetadata, checkMetadata, type Metadata, parseMetadata } from './metadata.js';
 export { applyMetadataPolicy } from './metadata-policy/apply.js';
 export { combineMetadataPolicies } from './metadata-policy/combine.js';
+export { compactBytes, unreadable } from './statement-size.js';
 export { type MetadataPolicy, parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
 export { REGISTRATION_EVENTS, type RegistrationEvent, registrationEvents, type RegistrationEventType, signRegistrationEvents } from './registration-events.js';
 export { readDraftEra } from './draft-era.js';

@@ -8,6 +8,7 @@ import { ENTITY_STATEMENT, JWK_SET_JWT, typOf } from './media-types.js';
 import { checkMetadata, type Metadata } from './metadata.js';
 import type { HistoricalKey } from './historical-keys.js';
 import { requireWhole } from './numeric-date.js';
+import { readable } from './statement-size.js';
 import { isObject } from './strict-json.js';
 
 export interface IssueOptions extends EntityIdOptions {
@@ -53,6 +54,8 @@ async function issue(claims: EntityStatementClaims, findings: Finding[], options
   if (!checked.ok) findings.push(...checked.findings);
   if (claims.exp - claims.iat > MAX_STATEMENT_LIFETIME) findings.push(finding('claim_invalid', 'exp', `a lifetime over ${MAX_STATEMENT_LIFETIME} s`));
   if (findings.length) return failure(...findings);
+  const read = readable(JSON.stringify(claims));
+  if (!read.ok) return read;
   const compact = await signJws(typOf(ENTITY_STATEMENT), claims, options.signer);
   return compact.length > MAX_STATEMENT_BYTES
     ? failure(finding('too_large', 'statement', `${compact.length} bytes, more than ${MAX_STATEMENT_BYTES}`))

@@ -16,8 +16,9 @@ import { consequencesOf } from './facts.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreWaiting } from './members/restore-members.js';
+import { restateEntitled } from './entitlements/restate.js';
 import { retellMembers } from './members/retell.js';
-import { renewSlice, SLICE } from './artefacts/renew.js';
+import { renewSlice, SLICE, type TellUnsigned } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
 import { forgetWishes } from './resolving/wishes.js';
 
@@ -94,6 +95,7 @@ export interface TurnOptions {
   readonly more: () => boolean;
   /** Artefacts a slice signs. */
   readonly slice?: number;
+  readonly tell?: TellUnsigned;
 }
 
 /** Slices of the index of members a turn makes at most: less than half of what a tick on Workers does (platform/worker.ts). */
@@ -104,7 +106,7 @@ const INDEX_SHARE = 8;
  * due for renewal, answers about withdrawn marks. What cannot be done now is left for the next turn; one kind of work that fails does not hold up the others.
  * @throws the first error, after everything had its turn; at once while the clock is not trusted
  */
-export async function backgroundTurn(deployment: Deployment, { more, slice = SLICE }: TurnOptions): Promise<Turn> {
+export async function backgroundTurn(deployment: Deployment, { more, slice = SLICE, tell }: TurnOptions): Promise<Turn> {
   // Nothing is signed before a person has confirmed a restored history, and nothing of it is taken away meanwhile.
   if (await unconfirmed(deployment.store.db)) return { renewed: 0, rotated: [] };
   await expectTrustedClock(deployment, { signing: false });
@@ -119,6 +121,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
     for (let n = 0; n < INDEX_SHARE && more() && (await indexMembers(deployment)) > 0; n++);
   });
   await attempt(() => retellMembers(deployment));
+  await attempt(() => restateEntitled(deployment));
   await attempt(async () => {
     rotated = await rotateAll(deployment);
   });
@@ -129,7 +132,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await attempt(async () => {
     for (let taken = 1; taken > 0 && more(); renewed += taken) {
       const started = performance.now();
-      taken = await renewSlice(deployment, slice);
+      taken = await renewSlice(deployment, slice, tell);
       if (taken) await trackJobs(deployment);
       // Bulk work leaves as much time to others as it took.
       if (taken) await new Promise((done) => setTimeout(done, performance.now() - started));

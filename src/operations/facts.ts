@@ -1,5 +1,17 @@
 import type { Statement } from '../store/database.js';
-import { allDue, dropUnder, dueBelow, dueElsewhere, dueResting, forgetMember, knowMembers, withholdResting, withholdUnder } from '../store/known-entities.js';
+import {
+  allDue,
+  dropUnder,
+  dueBelow,
+  dueBelowAll,
+  dueBelowHolders,
+  dueElsewhere,
+  dueResting,
+  forgetMember,
+  knowMembers,
+  withholdResting,
+  withholdUnder,
+} from '../store/known-entities.js';
 
 import { listingsDue, localListingsDue } from '../store/superior-listings.js';
 
@@ -13,6 +25,10 @@ export type Fact =
   | { readonly fact: 'members in force'; readonly entityIds: readonly string[] }
   /** Our statement about a member says something else, or what it points at does. */
   | { readonly fact: 'statement changed'; readonly entityId: string }
+  /** The same of many, as one slice has signed them. */
+  | { readonly fact: 'statements changed'; readonly entityIds: readonly string[] }
+  /** The statements about all that have a bundle say something else. */
+  | { readonly fact: 'bundle changed'; readonly bundle: string }
   /** There is no statement about a member any more. */
   | { readonly fact: 'member cut'; readonly entityId: string }
   /** The list of the authority is another one. */
@@ -39,6 +55,10 @@ export function consequencesOf(authorityId: string, fact: Fact, now: number): re
       return fact.entityIds.length ? [knowMembers(authorityId, fact.entityIds, now)] : [];
     case 'statement changed':
       return dueBelow(authorityId, fact.entityId, now);
+    case 'statements changed':
+      return fact.entityIds.length ? [dueBelowAll(authorityId, fact.entityIds, now)] : [];
+    case 'bundle changed':
+      return [dueBelowHolders(authorityId, fact.bundle, now)];
     case 'member cut':
       return forgetMember(authorityId, fact.entityId, now);
     case 'members came or went':

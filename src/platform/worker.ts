@@ -3,6 +3,7 @@ import { sealedCustody } from '../keys/custody.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
 import { trustedClock } from '../operations/clock/trusted-clock.js';
+import type { TellUnsigned } from '../operations/artefacts/renew.js';
 import { backgroundTurn } from '../operations/background.js';
 import { scheduleCrawls } from '../operations/resolving/crawl.js';
 import { exploringDirectly } from '../operations/explore-directly.js';
@@ -110,7 +111,8 @@ async function tick(env: Bindings): Promise<void> {
   const deployment = await instanceOf(env).deployment();
   await watchHeads(deployment, instanceOf(env).seen);
   let slices = 0;
-  await backgroundTurn(deployment, { more: () => slices++ < CRON_SLICES, slice: CRON_SLICE });
+  const tell: TellUnsigned = (one) => console.error(JSON.stringify({ level: 'error', ...one, msg: 'this is due and cannot be signed' }));
+  await backgroundTurn(deployment, { more: () => slices++ < CRON_SLICES, slice: CRON_SLICE, tell });
   if (!mayDiscover()) return;
   await scheduleCrawls(deployment);
   const onSetAside = (entity: string) =>

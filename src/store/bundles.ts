@@ -1,9 +1,11 @@
-import { and, asc, count, eq, gt, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, eq, gt, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { cellText, holdsText, listHasAny } from './conditions.js';
 import { type Database, raw, type Statement } from './database.js';
 import { renewable } from './due-artefacts.js';
+import { overList } from './lots.js';
 import { policyToldTo } from './registration-events.js';
 import { artefact, entitlementBundle, member, type MemberState } from './schema.js';
+import { saidBytes, saidValues } from './statement-sizes.js';
 
 export type BundleRow = typeof entitlementBundle.$inferSelect;
 
@@ -14,10 +16,10 @@ export async function bundlesOf(db: Database, authorityId: string): Promise<Read
 }
 
 /** Names hold no quotation mark, so the text of the cell says it: one that is damaged holds up nobody. */
-const named = (name: string): string => `"${name}"`;
+export const namedInCell = (name: string): string => `"${name}"`;
 
 /** Has a member this bundle? */
-export const hasBundle = (name: string): SQL => and(listHasAny(member.bundles), holdsText(member.bundles, named(name))) as SQL;
+export const hasBundle = (name: string): SQL => and(listHasAny(member.bundles), holdsText(member.bundles, namedInCell(name))) as SQL;
 
 /** Is a member limited by entitlements, its own or those of a bundle? By the index of those. */
 export const isEntitled = (): SQL => sql`(bundles <> '[]' OR entitlements IS NOT NULL)`;
@@ -46,12 +48,22 @@ export interface EntitledCells {
   readonly intermediate: boolean;
   readonly entitlements: string | null;
   readonly bundles: string;
+  /** What its row brings into the statement about it, entitlements aside: bytes, and values at most. */
+  readonly saidBytes: number;
+  readonly saidValues: number;
 }
 
 /** Members limited by entitlements that have not ended, by identifier. @param bundle only those that have it */
 export const entitledAfter = (db: Database, authorityId: string, cursor: string, limit: number, bundle?: string): PromiseLike<readonly EntitledCells[]> =>
   db
-    .select({ entityId: member.entityId, intermediate: member.intermediate, entitlements: cellText(member.entitlements), bundles: cellText(member.bundles) })
+    .select({
+      entityId: member.entityId,
+      intermediate: member.intermediate,
+      entitlements: cellText(member.entitlements),
+      bundles: cellText(member.bundles),
+      saidBytes: saidBytes(),
+      saidValues: saidValues(),
+    })
     .from(member)
     .where(
       and(
@@ -79,7 +91,8 @@ export const statementsWith = (db: Database, authorityId: string, bundle: string
     ),
   ) as SQL;
 
-const HOLDERS = `authority_id = ? AND (bundles <> '[]' OR entitlements IS NOT NULL) AND bundles <> '[]' AND instr(bundles, ?) > 0`;
+/** Members of an authority that have a bundle. */
+export const HAVING_BUNDLE = `authority_id = ? AND (bundles <> '[]' OR entitlements IS NOT NULL) AND bundles <> '[]' AND instr(bundles, ?) > 0`;
 
 /**
  * A bundle says something else: so does every member that has it, by predicate, for as many as there are. Their versions rise,
@@ -89,15 +102,51 @@ const HOLDERS = `authority_id = ? AND (bundles <> '[]' OR entitlements IS NOT NU
 export function bundleChanged(db: Database, authorityId: string, name: string, withhold: boolean, now: number): readonly Statement[] {
   return [
     raw(
-      `UPDATE member SET entitlement_version = entitlement_version + 1, cut = cut + 1, updated_at = ?, v = v + 1 WHERE ${HOLDERS}`,
+      `UPDATE member SET entitlement_version = entitlement_version + 1, cut = cut + 1, updated_at = ?, v = v + 1 WHERE ${HAVING_BUNDLE}`,
       now,
       authorityId,
-      named(name),
+      namedInCell(name),
     ),
     db
       .update(artefact)
       .set({ renewAt: now, leaseUntil: 0, ...(withhold && { withheld: 'entitled_to_less' as const }) })
       .where(and(eq(artefact.authorityId, authorityId), renewable(now), statementsWith(db, authorityId, name))),
-    ...policyToldTo(authorityId, HOLDERS, [authorityId, named(name)], now),
+    ...policyToldTo(authorityId, HAVING_BUNDLE, [authorityId, namedInCell(name)], now),
   ];
 }
+
+/** A member is entitled to less, and its statement could not be signed with that: what says too much is not served. */
+export const entitledToLess = (db: Database, authorityId: string, entityId: string, now: number): Statement =>
+  db
+    .update(artefact)
+    .set({ renewAt: now, leaseUntil: 0, withheld: 'entitled_to_less' })
+    .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'statement'), eq(artefact.key, entityId)));
+
+/** Served statements about active members limited by entitlements, and what entitles these, by identifier, as long as they are not due. */
+export const entitledStatementsAfter = (db: Database, authorityId: string, cursor: string, limit: number, now: number) =>
+  db
+    .select({
+      entityId: member.entityId,
+      intermediate: member.intermediate,
+      entitlements: cellText(member.entitlements),
+      bundles: cellText(member.bundles),
+      bytes: artefact.bytes,
+      sha256: artefact.sha256,
+    })
+    .from(member)
+    .innerJoin(artefact, and(eq(artefact.authorityId, member.authorityId), eq(artefact.kind, 'statement'), eq(artefact.key, member.entityId)))
+    .where(and(eq(member.authorityId, authorityId), isEntitled(), gt(member.entityId, cursor), eq(member.state, 'active'), notDue(now)))
+    .orderBy(asc(member.entityId))
+    .limit(limit);
+
+/** Neither withheld nor about to be signed anew. */
+const notDue = (now: number): SQL => and(isNull(artefact.withheld), or(isNull(artefact.renewAt), gt(artefact.renewAt, now)), renewable(now)) as SQL;
+
+/** These statements say too much: they are not served until they are signed anew, unless they are about to be. By their hashes. */
+export const withholdStatements = (authorityId: string, hashes: readonly string[], now: number): Statement =>
+  overList(
+    `UPDATE artefact SET withheld = 'entitled_to_less', renew_at = ?, lease_until = 0
+     WHERE authority_id = ? AND kind = 'statement' AND withheld IS NULL AND (renew_at IS NULL OR renew_at > ?) AND sha256 IN (SELECT value FROM json_each(?))`,
+    hashes,
+    (lot) => [now, authorityId, now, lot],
+  );

@@ -20,6 +20,7 @@ const COPIES = [
   ['organization', 'state_reason', 'id = ?'],
   ['trust_mark_grant', 'reason', '(id = ? OR member_id = ?)'],
   ['trust_mark', 'reason', '(grant_id = ? OR member_id = ?)'],
+  ['barred_identifier', 'reason', 'member_id = ?'],
 ] as const;
 
 /**
@@ -35,8 +36,10 @@ export async function eraseCopies(db: Database, { chain, subjectId, actorId, app
   return [
     ...(reason === undefined ? [] : words(subjectId, reason)),
     ...about.map(({ id, request, content, state }) => {
-      const found = holds([request, content], reason);
-      const set = { request: without(request, reason), content: without(content, reason) };
+      // Erased for itself it keeps nothing of what a person wrote when it was asked for, whoever decided.
+      const own = id === subjectId;
+      const found = holds([request, content], reason) || (own && isWorded([request, content]));
+      const set = own ? { request: wordless(request), content: wordless(content) } : { request: without(request, reason), content: without(content, reason) };
       // What was to be decided is not there as it was looked at: somebody proposes it anew.
       return db
         .update(proposal)
@@ -60,14 +63,40 @@ const words = (subjectId: string, reason: string): readonly Statement[] => [
       reason,
     ),
   ),
-  // As the answer to a repeated request is kept without the secret that it held.
-  raw('UPDATE idempotency SET response = NULL WHERE response IS NOT NULL AND instr(response, ?) > 0', JSON.stringify(reason).slice(1, -1)),
+  // As the answer to a repeated request is kept without the secret that it held. Short words stand in answers about others too.
+  raw(
+    `UPDATE idempotency SET response = NULL WHERE response IS NOT NULL AND instr(response, ?) > 0 AND (CAST(? AS TEXT) = 'long' OR instr(response, ?) > 0)`,
+    reason.length >= UNIQUE ? inText(reason) : JSON.stringify(reason),
+    reason.length >= UNIQUE ? 'long' : 'short',
+    inText(subjectId),
+  ),
 ];
+
+/** Words of so many characters are nobody else's. */
+const UNIQUE = 20;
+const inText = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 type Json = Readonly<Record<string, unknown>>;
 
 const holds = (value: unknown, reason: string | undefined): boolean =>
   typeof value === 'object' && value !== null ? Object.values(value).some((one) => holds(one, reason)) : reason !== undefined && value === reason;
+
+/** Is there, in what was asked for, a reason in a person's words? Lists hold none. */
+const isWorded = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.entries(value).some(([name, one]) => (name === 'reason' && typeof one === 'string') || isWorded(one));
+
+const wordless = (value: Json): Json =>
+  Object.fromEntries(
+    Object.entries(value)
+      .filter(([name, one]) => name !== 'reason' || typeof one !== 'string')
+      .map(([name, one]) => [name, typeof one === 'object' && one !== null && !Array.isArray(one) ? wordless(one as Json) : one]),
+  );
+
+/** Holds a proposal words that can be erased, though the event about it has none? */
+export async function isProposalWorded(db: Database, proposalId: string): Promise<boolean> {
+  const [row] = await db.select({ request: proposal.request }).from(proposal).where(eq(proposal.id, proposalId)).limit(1);
+  return row !== undefined && isWorded(row.request);
+}
 
 const without = (value: Json, reason: string | undefined): Json =>
   Object.fromEntries(

@@ -1,7 +1,9 @@
+import { HAVING_BUNDLE, namedInCell } from './bundles.js';
 import { raw, type Statement } from './database.js';
 import { overList } from './lots.js';
 import type { knownEntity } from './schema.js';
 import { unwatchListing } from './superior-listings.js';
+import { NUMBER } from './words.js';
 
 export type KnownEntity = typeof knownEntity.$inferSelect;
 
@@ -39,6 +41,17 @@ export const dueBelow = (authorityId: string, entityId: string, now: number): re
     entityId,
   ),
 ];
+
+const BELOW = `UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0 WHERE (authority_id, entity_id) IN
+  (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND key IN`;
+
+/** The same for the statements about many members. */
+export const dueBelowAll = (authorityId: string, entityIds: readonly string[], now: number): Statement =>
+  overList(`${BELOW} (SELECT value FROM json_each(?)))`, entityIds, (lot) => [now, authorityId, lot]);
+
+/** The same for the statements about all members that have a bundle, by predicate. */
+export const dueBelowHolders = (authorityId: string, bundle: string, now: number): Statement =>
+  raw(`${BELOW} (SELECT entity_id FROM member WHERE ${HAVING_BUNDLE}))`, now, authorityId, authorityId, namedInCell(bundle));
 
 /**
  * A member is cut off: its own snapshots that rest on our statement go with their answers, and its authority knows it no

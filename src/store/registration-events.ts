@@ -53,7 +53,10 @@ export function suspensionsOf(authorityId: string, organizationId: string, descr
 /** What is told of a member `m`: in force or not, by the last event that says so. */
 export const LAST_TOLD = `(SELECT r.event FROM registration_event AS r WHERE r.authority_id = m.authority_id AND r.entity_id = m.entity_id
   AND r.event IN ('registration', 'suspension', 'revocation') ORDER BY r.id DESC LIMIT 1)`;
-export const TOLD_OTHERWISE = `((m.state = 'active' AND coalesce(${LAST_TOLD}, '') <> 'registration') OR (m.state <> 'active' AND coalesce(${LAST_TOLD}, '') = 'registration'))`;
+/** Whoever was told to be suspended and is revoked, or was archived after that, is told to be revoked. */
+export const TOLD_OTHERWISE = `((m.state = 'active' AND coalesce(${LAST_TOLD}, '') <> 'registration')
+  OR (m.state <> 'active' AND coalesce(${LAST_TOLD}, '') = 'registration')
+  OR (m.state IN ('revoked', 'archived') AND coalesce(${LAST_TOLD}, '') = 'suspension'))`;
 
 /** Which members come next, by their ids. */
 export const memberIdsAfter = async (db: Database, after: string, most: number): Promise<readonly string[]> =>
@@ -77,7 +80,9 @@ export function tellAsTheyAre(memberIds: readonly string[], now: number): readon
   return [
     overList(DUE(`(SELECT m.entity_id AS value, m.authority_id AS authority ${these})`, 'e.authority'), memberIds, (lot) => [now, now, now, lot]),
     overList(
-      `INSERT INTO registration_event (authority_id, entity_id, at, event) SELECT m.authority_id, m.entity_id, m.updated_at,
+      // Whoever wrote the member may have another clock: the track goes forward in time all the same.
+      `INSERT INTO registration_event (authority_id, entity_id, at, event) SELECT m.authority_id, m.entity_id,
+       max(m.updated_at, coalesce((SELECT max(told.at) FROM registration_event AS told WHERE told.authority_id = m.authority_id AND told.entity_id = m.entity_id), 0)),
        CASE m.state WHEN 'active' THEN 'registration' WHEN 'suspended' THEN 'suspension' ELSE 'revocation' END ${these}`,
       memberIds,
       (lot) => [lot],

@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest';
 import { parseJws } from '../../src/federation/entry.js';
+import { createAdminApp } from '../../src/admin/app.js';
 import { backgroundTurn } from '../../src/operations/background.js';
+import { restateEntitled } from '../../src/operations/entitlements/restate.js';
+import { discoveryTurn } from '../../src/operations/discovery.js';
 import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { twoDecide } from '../support/people.js';
 
@@ -214,6 +217,25 @@ it('quorum 2: what widens waits for a second person and changes nothing; what na
   expect(approval.status).toBe(202);
   expect((await change(operator, [])).status).toBe(200);
   expect(code(await say(two, approval.json.approval))).toEqual([409, 'decision_changed']);
+  // What a bundle gives is decided with whoever is about to have it: one person changes one that nobody has, and the approval is void.
+  expect((await operator.as('POST', `${A}/bundles`, { name: 'free', entitlements: [scope('list')] })).status).toBe(201);
+  const given = await put(one, ['write'], ['base', 'free']);
+  expect([given.status, given.json.approval.kind]).toEqual([202, 'widening']);
+  const wide = await two.as('PATCH', `${A}/bundles/free`, { entitlements: [scope('list'), scope('admin')] });
+  expect([wide.status, wide.json.entitlements, wide.json.v], 'nobody has it: it is changed all the same').toEqual([200, [scope('admin'), scope('list')], 2]);
+  expect((await two.as('GET', `/approvals/${given.json.approval.id}`)).json.current).toBe(false);
+  expect(code(await say(two, given.json.approval))).toEqual([409, 'decision_changed']);
+  await background(d);
+  expect(await scopes()).toEqual(['write']);
+  const looked = await put(one, ['write'], ['base', 'free']);
+  expect([(await say(two, looked.json.approval)).status, await scopes()]).toEqual([200, ['admin', 'list', 'write']]);
+  // To empty a bundle and to end it are two decisions: an ended one does not come back.
+  await two
+    .as('PATCH', `${A}/bundles/free`, { entitlements: [scope('list'), { kind: 'grant_type', value: 'refresh_token' }] })
+    .then(({ json }) => say(one, json.approval));
+  const emptied = await two.as('PATCH', `${A}/bundles/free`, { entitlements: [] });
+  const ended = await one.as('POST', `${A}/bundles/free/end`, { reason: 'over' });
+  expect([emptied.status, ended.status, emptied.json.approval.digest !== ended.json.approval?.digest], ended.text).toEqual([202, 202, true]);
 });
 
 it('an import gives scopes and bundles; above leafs a policy whose operators do not merge is a warning', async () => {
@@ -237,4 +259,97 @@ it('an import gives scopes and bundles; above leafs a policy whose operators do 
   expect(json.findings.filter(({ code: found }: { code: string }) => found === 'default_above_leaf')).toMatchObject([
     { severity: 'warning', where: 'metadata_policy/oauth_client/scope/default' },
   ]);
+});
+
+it('nothing is set of which no statement could be signed: parameters of the whole policy, values of JSON, bytes of each that has a bundle', async () => {
+  const d = await testDeployment();
+  const C = 'https://client.example';
+  await d.admin('POST', `${A}/bundles`, { name: 'base', entitlements: [scope('read'), scope('write')] });
+  const claims = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`https://c.example/${n}`, '約'.repeat(1400)]));
+  const id = await client(d, C, { bundles: ['base'], claims, metadata: { oauth_client: { x: 'y'.repeat(40_000) } } });
+  const other = await client(d, 'https://other.example', { bundles: ['base'] });
+  const bundle = (entitlements: unknown) => d.admin('PATCH', `${A}/bundles/base`, { entitlements });
+  const refused = async (asked: ReturnType<typeof d.admin>) => {
+    const { status, json } = await asked;
+    return [
+      status,
+      json.findings
+        ?.map(({ code: what, where }: { code: string; where: string }) => `${what} ${where}`)
+        .filter((one: string) => !one.startsWith('policy_interop')),
+    ];
+  };
+  // Each list is small enough; with what is said of this member the statement is not.
+  const long = Array.from({ length: 7 }, (_, n) => ({ kind: 'resource', value: `https://r${n}.example/${'z'.repeat(1900)}` }));
+  expect(await refused(bundle([scope('read'), ...long]))).toEqual([422, [`too_large ${C} entitlements`]]);
+  const template = (n: number) => ({ kind: 'authorization_details_type', value: `t${n}`, template: { a: Array.from({ length: 1900 }, () => 0) } });
+  const templates = [0, 1, 2, 3].map(template);
+  expect(await refused(bundle([scope('read'), ...templates]))).toEqual([422, [`too_large ${C} entitlements`, 'too_many https://other.example entitlements']]);
+  expect(await refused(d.admin('PUT', `${MEMBERS}/${other}/entitlements`, { entitlements: templates }))).toEqual([422, ['too_many entitlements']]);
+  // A policy that is as long as one may be, alone.
+  const metadata_policy = { openid_provider: Object.fromEntries(Array.from({ length: 195 }, (_, n) => [`p${n}`, { essential: false }])) };
+  expect((await refused(d.admin('POST', `${A}/policies`, { metadata_policy })))[1]).toEqual([
+    `too_many ${C} entitlements metadata_policy`,
+    'too_many https://other.example entitlements metadata_policy',
+  ]);
+  await d.execute(`UPDATE member SET bundles = '[]', entitlements = NULL`);
+  await d.admin('POST', `${A}/policies`, { metadata_policy });
+  expect((await d.admin('POST', `${A}/policies/1/publish`, {})).status).toBe(200);
+  expect((await refused(d.admin('PUT', `${MEMBERS}/${id}/entitlements`, { entitlements: [] })))[1]).toEqual(['too_many entitlements metadata_policy']);
+});
+
+it('one that cannot be signed holds up nobody else, and is told once; to take away needs no custody and no superior', async () => {
+  const d = await testDeployment();
+  const [C, O] = ['https://client.example', 'https://other.example'];
+  await d.admin('POST', `${A}/bundles`, { name: 'base', entitlements: [scope('list'), scope('x')] });
+  for (const id of [C, O]) {
+    const one = await testMember(id);
+    await d.admin('POST', MEMBERS, { entity_id: id, jwks: one.jwks, entity_types: ['oauth_client'], activate: true, bundles: ['base'] });
+    const metadata = { oauth_client: { scope: 'list x', token_endpoint_auth_method: 'private_key_jwt' } };
+    d.network.set(`${id}/.well-known/openid-federation`, await one.configuration({ metadata } as never));
+  }
+  await discoveryTurn(d.deployment, { more: () => true });
+  const resolved = async () =>
+    (await d.public(`/resolve?sub=${encodeURIComponent(C)}&trust_anchor=${encodeURIComponent('https://anchor.example.org')}`)).status;
+  expect(await resolved()).toBe(200);
+  // Of one nothing can be signed: its claims are not what a statement may have.
+  await d.execute(`UPDATE member SET crit = '["gone"]' WHERE entity_id = '${O}'`);
+  const told: { key: string; why: string }[] = [];
+  const changed = await d.admin('PATCH', `${A}/bundles/base`, { entitlements: [scope('list')] });
+  for (let n = 0; n < 3; n++) {
+    d.clock += 61;
+    await backgroundTurn(d.deployment, { more: () => true, tell: (one) => void told.push(one) });
+    await discoveryTurn(d.deployment, { more: () => true });
+  }
+  expect([await resolved(), await served(d, O), (await d.admin('GET', `${A}/jobs/${changed.json.job}`)).json.state]).toEqual([200, 503, 'running']);
+  expect(told).toEqual([{ kind: 'statement', key: O, why: expect.stringContaining('crit') }]);
+  // Custody is away: what says too much is withheld in the commit, and signed anew later.
+  const fail = () => Promise.reject(new Error('away'));
+  const app = createAdminApp(() => ({ ...d.deployment, custody: { generate: fail, adopt: fail, signer: fail } }));
+  const put = (body: object) =>
+    app.request(`http://admin.test/admin/v1${MEMBERS}/${encodeURIComponent(C)}/entitlements`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${d.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  expect([(await put({ entitlements: [scope('more')], bundles: ['base'] })).status, (await served(d, C)) !== 503]).toEqual([503, true]);
+  expect([(await put({ entitlements: [], bundles: [] })).status, await served(d, C)]).toEqual([200, 503]);
+  await background(d);
+  expect(await served(d, C)).toMatchObject({ scope: { subset_of: [] } });
+  // As a version signs it that knows no entitlements: found, withheld and signed anew, also where it is not due for long.
+  const limits = "bundles = '[]', entitlements =";
+  await d.execute(`UPDATE member SET ${limits} NULL WHERE entity_id = '${C}'`);
+  await d.execute(`UPDATE artefact SET renew_at = 0 WHERE key = '${C}'`);
+  await backgroundTurn(d.deployment, { more: () => true });
+  expect(await served(d, C)).toBe(null);
+  await d.execute(`UPDATE member SET ${limits} '[]' WHERE entity_id = '${C}'`);
+  for (let n = 0; n < 3; n++) await restateEntitled(d.deployment, 1);
+  expect(await served(d, C)).toBe(503);
+  await background(d);
+  expect(await served(d, C)).toMatchObject({ scope: { subset_of: [] } });
+  for (let n = 0; n < 3; n++) expect(await restateEntitled(d.deployment, 1), 'what is signed now says it').toBe(0);
+  // Whoever was limited comes back limited; what it may ask for is said anew.
+  await d.admin('POST', `${MEMBERS}/${encodeURIComponent(C)}/revoke`, { reason: 'left' });
+  const { jwks } = await testMember('https://client2.example');
+  const back = await d.admin('POST', MEMBERS, { entity_id: C, jwks, activate: true, readmit: 'came back' });
+  expect([back.status, await served(d, C)], back.text).toEqual([201, expect.objectContaining({ scope: { default: '', subset_of: [], essential: true } })]);
 });

@@ -151,6 +151,13 @@ describe('Federation Subordinate Events Endpoint 1.0 - draft 00', () => {
       ['registration', 'suspension', 'registration'],
       [[10, 'registration']],
     ]);
+    // Suspended and told so, then revoked by such a version, whose clock is behind.
+    await act(d, 'POST', at(RP, '/suspend'), { reason: 'x' });
+    await d.execute(`UPDATE member SET state = 'revoked', updated_at = ${NOW - 100} WHERE entity_id = '${RP}'`);
+    for (let n = 0; n < 4; n++) await retellMembers(d.deployment, 1);
+    await sign(d);
+    const [suspended, revoked] = told((await eventsOf(d)).text).slice(-2);
+    expect([suspended?.[1], revoked]).toEqual(['suspension', [suspended?.[0], 'revocation']]);
   });
 
   it('of one whose keys changed ten thousand times the newest are told, behind the registration that they belong to', async () => {

@@ -94,6 +94,9 @@ it('what is only ever added to says so itself; erasing words takes their copies 
   const { approval } = (await approvers[0].as('POST', `${MEMBERS}/${id}/resume`, { reason: words(2) })).json;
   await approvers[1].as('POST', `/approvals/${approval.id}`, { verdict: 'approve', digest: approval.digest, note: words(3) });
   await suspend(4);
+  // Asked for and refused: the reason stands in nothing but what was asked for.
+  const asked = (await approvers[0].as('POST', `${MEMBERS}/${id}/resume`, { reason: words(5) })).json.approval;
+  expect((await approvers[1].as('POST', `/approvals/${asked.id}`, { verdict: 'refuse', digest: asked.digest })).status).toBe(200);
   const open = (await approvers[0].as('POST', `${MEMBERS}/${id}/resume`, { reason: words(4) })).json.approval;
   await backgroundTurn(d.deployment, { more: () => true });
   const { store } = d.deployment;
@@ -115,12 +118,25 @@ it('what is only ever added to says so itself; erasing words takes their copies 
   const told = (await events(d)).filter((one: object) => JSON.stringify(one).includes('Xylophon'));
   expect(told.map(({ type }: { type: string }) => type)).toEqual(['member.suspended', 'member.resumed', 'member.suspended']);
   for (const { seq } of told) expect((await d.admin('POST', `/authorities/main/events/${seq}/erase`, { reason: 'asked for' })).status).toBe(200);
+  // Short words of one take no remembered answer of another away; what bars an identifier is erased with them.
+  const { jwks } = await testMember('https://other.example');
+  const other = (await d.admin('POST', MEMBERS, { entity_id: 'https://other.example', jwks })).json;
+  const remembered = { headers: { 'idempotency-key': 'other' } };
+  expect((await d.admin('PATCH', `${MEMBERS}/${other.id}`, { statement_lifetime: 7200 }, remembered)).status).toBe(200);
+  expect((await d.admin('POST', `${MEMBERS}/${id}/revoke`, { reason: 'kid' })).status).toBe(200);
+  expect(await d.rows('SELECT reason FROM barred_identifier')).toEqual([{ reason: 'kid' }]);
+  const about = (await events(d)).filter(
+    ({ type, subject }: { type: string; subject: { id: string } }) => type === 'member.revoked' || subject.id === asked.id,
+  );
+  for (const { seq } of about) expect([200, 409]).toContain((await d.admin('POST', `/authorities/main/events/${seq}/erase`, { reason: 'asked for' })).status);
+  expect(await d.rows('SELECT reason FROM barred_identifier')).toEqual([{ reason: null }]);
+  expect((await d.admin('PATCH', `${MEMBERS}/${other.id}`, { statement_lifetime: 7200 }, remembered)).json.statement_lifetime).toBe(7200);
   const left: string[] = [];
   for (const table of ['member', 'proposal', 'approval', 'idempotency', 'event', 'event_private', 'registration_event', 'job', 'artefact'])
     for (const row of await d.rows(`SELECT * FROM ${table}`)) if (JSON.stringify(row).includes('Xylophon')) left.push(table);
   expect(left).toEqual([]);
   expect((await approvers[1].as('GET', `/approvals/${open.id}`)).json, 'nobody approves what is not there any more').toMatchObject({ state: 'void' });
   expect((await suspend(4)).json.code).toBe('already_shown');
-  expect((await d.admin('GET', `${MEMBERS}/${id}`)).json).toMatchObject({ state: 'suspended', state_reason: null });
-  expect(await d.rows('SELECT verdict FROM approval')).toHaveLength(5);
+  expect((await d.admin('GET', `${MEMBERS}/${id}`)).json).toMatchObject({ state: 'revoked', state_reason: null });
+  expect(await d.rows('SELECT verdict FROM approval')).toHaveLength(7);
 });

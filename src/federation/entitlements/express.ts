@@ -2,6 +2,7 @@ import { type Finding, finding, type Result } from '../finding.js';
 import { jsonLength } from '../json-size.js';
 import { MAX_EFFECTIVE_ENTITLEMENTS, MAX_EFFECTIVE_ENTITLEMENTS_BYTES } from '../limits.js';
 import { combineMetadataPolicies } from '../metadata-policy/combine.js';
+import { parseMetadataPolicy } from '../metadata-policy/policy.js';
 import type { Entitlement, EntitlementKind } from './entitlement.js';
 
 /** Entity Types of clients: of them entitlements speak. */
@@ -54,7 +55,7 @@ export const ENTITLED_PARAMETERS: readonly string[] = [...Object.keys(entitlemen
 
 /**
  * The policy of a statement with the entitlements of its subject in it, by the standard's merge (§6.1.4.1). What they do not
- * speak of stays as it is, operators that are not the standard's included.
+ * speak of stays as it is, operators that are not the standard's included. Given back is only what a statement may carry.
  * @param policy the one that the authority lays on all its subordinates
  */
 export function withEntitlements(
@@ -78,7 +79,8 @@ export function withEntitlements(
     const after = Object.entries(parameters).map(([name, operators]) => [name, { ...objectOf(before[name]), ...operators }]);
     result[type] = { ...before, ...Object.fromEntries(after) };
   }
-  return { ok: true, value: result };
+  const whole = parseMetadataPolicy(result);
+  return whole.ok ? { ok: true, value: result } : { ok: false, findings: whole.findings.map((one) => named(one, where)) };
 }
 
 const objectOf = (value: unknown): Readonly<Record<string, unknown>> =>

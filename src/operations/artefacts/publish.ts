@@ -188,7 +188,7 @@ export async function signedHistoricalKeys(deployment: Deployment, issuer: Issue
 }
 
 /** A member's own constraints replace the authority's of the same name. */
-const constraintsOf = (policy: PolicyRow | undefined, member: MemberRow): Constraints => ({ ...policy?.constraints, ...member.constraints });
+const constraintsOf = (policy: StatementSources['policy'], member: MemberRow): Constraints => ({ ...policy?.constraints, ...member.constraints });
 const some = <T extends object>(value: T): T | undefined => (Object.keys(value).length ? value : undefined);
 
 /** Where the statement says that the member's configuration lies; undefined: it does not say, so at the well-known URL. */
@@ -197,11 +197,16 @@ function locationOf(authority: Pick<AuthorityRow, 'entityId' | 'ecLocation'>, me
   return member.ecLocation ?? (authority.ecLocation === 'always' ? entityConfigurationUrl(member.entityId) : undefined);
 }
 
+/** What of an authority stands in the statements about its members. */
+export interface StatementSources extends Pick<Issuer, 'authority' | 'bundles'> {
+  readonly policy: Pick<PolicyRow, 'policy' | 'crit' | 'constraints'> | undefined;
+}
+
 /**
  * Claims of the statement about a member (§3.1); undefined ones are left out.
  * @throws Refusal findings when its entitlements contradict the policy
  */
-export function statementClaims({ authority, policy, bundles }: Pick<Issuer, 'authority' | 'policy' | 'bundles'>, member: MemberRow, iat: number) {
+export function statementClaims({ authority, policy, bundles }: StatementSources, member: MemberRow, iat: number) {
   const exp = Math.min(iat + (member.statementLifetime ?? authority.statementLifetime), endOfMember(member) ?? Number.POSITIVE_INFINITY);
   const rules = policyAbout(policy?.policy ?? {}, member, bundles);
   if (!rules.ok) throw refuseFindings(`the statement about ${member.entityId} would not be valid, so it was not signed`, rules.findings);

@@ -8,6 +8,7 @@ import { putRenewedMarks } from '../../store/mark-rows.js';
 import { artefact, authority, member, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from '../marks/issue-mark.js';
+import { consequencesOf } from '../facts.js';
 import { dropKeys } from '../keys/change-keys.js';
 import { type AuthorityRow, authorityKeys } from '../registry.js';
 import { signedEvents } from './signed-events.js';
@@ -25,6 +26,33 @@ const LEASE_SECONDS = 60;
 
 type Due = typeof artefact.$inferSelect;
 
+/** What is due and cannot be signed, and why. */
+export interface Unsigned {
+  readonly kind: Due['kind'];
+  /** Of a statement the member. */
+  readonly key: string;
+  readonly why: string;
+}
+/** Is told of each that cannot be signed, once for each reason that it has. */
+export type TellUnsigned = (one: Unsigned) => void;
+
+/** Why each could not be signed when it was tried last, by artefact, for this process; of so many. */
+const refused = new WeakMap<object, Map<number, string>>();
+const MOST_REFUSED = 10_000;
+
+function rememberUnsigned(store: object, { id, kind, key }: Due, why: string | undefined, tell: TellUnsigned): void {
+  const known = refused.get(store) ?? new Map<number, string>();
+  refused.set(store, known);
+  if (why === undefined) return void known.delete(id);
+  if (known.get(id) === why) return;
+  if (known.size >= MOST_REFUSED) known.clear();
+  known.set(id, why);
+  tell({ kind, key, why });
+}
+
+/** A refusal in one line. */
+const inWords = ({ message, findings: [first] }: Refusal): string => (first ? `${message}: ${first.where} ${first.detail}` : message);
+
 /**
  * Sign again what is due, in one slice: first what is withheld and so not served, then what has been due for longest, among
  * that the shortest life. Renewal changes no content: no event, no lock. Rows are
@@ -32,7 +60,7 @@ type Due = typeof artefact.$inferSelect;
  * @returns how many rows were taken; 0 means nothing is due, or another process is at it
  * @throws the first error of an authority that cannot sign, after the others had their turn
  */
-export async function renewSlice(deployment: Deployment, limit = SLICE): Promise<number> {
+export async function renewSlice(deployment: Deployment, limit = SLICE, tell: TellUnsigned = () => undefined): Promise<number> {
   const { db } = deployment.store;
   const now = deployment.now();
   const first = await dueOf(deployment, isNotNull(artefact.withheld), limit);
@@ -42,7 +70,7 @@ export async function renewSlice(deployment: Deployment, limit = SLICE): Promise
   await deployment.store.write([leaseArtefacts(db, idsOf(due), leaseUntil)]);
   const errors: unknown[] = [];
   for (const [authorityId, rows] of byAuthority(due.map((row) => ({ ...row, leaseUntil }))))
-    await renewFor(deployment, authorityId, rows).catch((error: unknown) => errors.push(error));
+    await renewFor(deployment, authorityId, rows, tell).catch((error: unknown) => errors.push(error));
   if (errors.length) throw errors[0];
   return due.length;
 }
@@ -58,14 +86,14 @@ const dueOf = ({ store: { db }, now }: Deployment, which: SQL, limit: number): P
     .orderBy(artefact.renewAt, artefact.exp)
     .limit(limit);
 
-async function renewFor(deployment: Deployment, authorityId: string, rows: readonly Due[]): Promise<void> {
+async function renewFor(deployment: Deployment, authorityId: string, rows: readonly Due[], tell: TellUnsigned): Promise<void> {
   const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
   const isLast = ({ kind }: Due) => row?.state === 'retired' && kind === 'historical_keys';
   if (row && rows.some(isLast)) await renewLastKeys(deployment, row);
   // What a retired authority still says is due until it was signed: a revocation may have come in between.
   const others = rows.filter((one) => !isLast(one));
   if (row?.state !== 'active') return deployment.store.write([restWhileHalted(idsOf(others))]);
-  await renewThose(deployment, await issuerOf(deployment, row), rows);
+  await renewThose(deployment, await issuerOf(deployment, row), rows, tell);
 }
 
 /** What a retired authority goes on serving, when a revocation could not sign it. */
@@ -81,18 +109,28 @@ async function renewLastKeys(deployment: Deployment, row: AuthorityRow): Promise
  * A row that cannot be read (a damaged cell of one member) must not hold up the others of its slice: it is closed in on by
  * halves, and its error is told after the others were renewed.
  */
-async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly Due[]): Promise<void> {
+async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly Due[], tell: TellUnsigned): Promise<void> {
   try {
-    const { renewed, marks } = await signAll(deployment, issuer, rows);
-    if (renewed.length) await deployment.store.write([...renewArtefacts(renewed), ...renewedMarks(marks)]);
+    const { renewed, marks } = await signAll(deployment, issuer, rows, tell);
+    const entityIds = saidAnew(rows, renewed);
+    const facts = consequencesOf(issuer.authority.id, { fact: 'statements changed', entityIds }, deployment.now());
+    if (renewed.length) await deployment.store.write([...renewArtefacts(renewed), ...renewedMarks(marks), ...facts]);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     const [only] = rows;
     if (rows.length === 1 && only) throw new Error(`${only.kind} ${only.key} cannot be renewed: its row in the database cannot be read`, { cause: error });
     const half = Math.ceil(rows.length / 2);
-    const done = await Promise.allSettled([renewThose(deployment, issuer, rows.slice(0, half)), renewThose(deployment, issuer, rows.slice(half))]);
+    const done = await Promise.allSettled([renewThose(deployment, issuer, rows.slice(0, half), tell), renewThose(deployment, issuer, rows.slice(half), tell)]);
     for (const one of done) if (one.status === 'rejected') throw one.reason;
   }
+}
+
+/** Statements that say something else than before: what rests on them waits for no other member's. */
+function saidAnew(rows: readonly Due[], renewed: readonly { readonly id: number; readonly cut?: number | undefined }[]): readonly string[] {
+  const fresh = new Map(renewed.map(({ id, cut }) => [id, cut]));
+  return rows
+    .filter(({ id, kind, cut, withheld }) => kind === 'statement' && fresh.has(id) && (withheld !== null || fresh.get(id) !== cut))
+    .map(({ key }) => key);
 }
 
 /** A JSON column that holds no JSON, however deep the driver has wrapped the error. */
@@ -115,7 +153,7 @@ function byAuthority(rows: readonly Due[]): Map<string, Due[]> {
   return groups;
 }
 
-async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Due[]) {
+async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Due[], tell: TellUnsigned) {
   const { db } = deployment.store;
   const memberIds = JSON.stringify(rows.map(({ memberId }) => memberId).filter((id) => id !== null));
   const members = new Map(
@@ -133,8 +171,10 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
     // One member whose statement cannot be signed must not hold up the others; its lease runs out and it is tried again.
     const fresh = await sign(deployment, issuer, row, { members, grants, marks }).catch((error: unknown) => {
       if (!(error instanceof Refusal)) throw error;
+      rememberUnsigned(deployment.store, row, inWords(error), tell);
       return undefined;
     });
+    if (fresh) rememberUnsigned(deployment.store, row, undefined, tell);
     if (fresh)
       signed.push({
         ...fresh,

@@ -2,10 +2,10 @@ import { and, eq } from 'drizzle-orm';
 import { bundlesOf } from '../../store/bundles.js';
 import type { ProposalRow } from '../../store/proposals.js';
 import { authority, organization, trustMarkType } from '../../store/schema.js';
-import { jsonEqual } from '../../federation/strict-json.js';
+import { isObject, jsonEqual } from '../../federation/strict-json.js';
 import { inWords } from '../binding/set-binding.js';
 import type { Call } from '../call.js';
-import { barredFor, memberContent } from '../members/decided-by.js';
+import { barredFor, bundleVersions, memberContent } from '../members/decided-by.js';
 import { Refusal } from '../refusal.js';
 import { findMember, type MemberRow, publishedPolicy } from '../registry.js';
 import { digestOf } from './consent.js';
@@ -65,6 +65,7 @@ async function memberStanding({ store: { db } }: Call, row: ProposalRow, member:
   const now = {
     ...(await memberContent(db, member)),
     ...(kind === 'widening' && { widens: content['widens'], request: content['request'] }),
+    ...(isObject(content['gives']) && { gives: await bundleVersions(db, row.authorityId, Object.keys(content['gives'])) }),
   };
   const current = (STATES[kind] ?? []).includes(member.state) && (await digestOf(kind, row.subjectId, now)) === row.digest;
   return { current, barred: kind === 'widening' ? [] : [...(await barredFor(db, member, kind === 'resume' ? 'resume' : 'application')).keys()] };

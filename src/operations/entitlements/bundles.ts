@@ -1,10 +1,12 @@
 import { and, eq } from 'drizzle-orm';
 import { adds } from '../../federation/entitlements/narrower.js';
+import { jsonEqual } from '../../federation/strict-json.js';
 import { insertRows } from '../../store/bulk.js';
 import { bundleChanged, type BundleRow, bundlesOf, type Holders, holdersOf } from '../../store/bundles.js';
 import { authority as authorities, entitlementBundle } from '../../store/schema.js';
 import { allow, asWhom, type Call, change, may } from '../call.js';
 import { consent } from '../deciding/consent.js';
+import { consequencesOf } from '../facts.js';
 import { bundleJob, generationOf, nextGeneration } from '../jobs/jobs.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityRow, expectVersion, findAuthority, publishedPolicy } from '../registry.js';
@@ -52,7 +54,8 @@ export async function createBundle(call: Call<ShownBundle>, slug: string, input:
   if (!NAME.test(input.name))
     throw new Refusal('invalid_request', 'a bundle is named by 1 to 64 of a-z, 0-9, ".", "_" and "-", and begins with a letter or digit');
   const entitlements = expectList(input.entitlements);
-  const { id: authorityId } = await findAuthority(db, slug);
+  const authority = await findAuthority(db, slug);
+  const { id: authorityId } = authority;
   return change<ShownBundle>(call, {
     authorityId,
     scope: null,
@@ -69,7 +72,7 @@ export async function createBundle(call: Call<ShownBundle>, slug: string, input:
       const policy = await publishedPolicy(db, authorityId);
       const at = { createdBy: call.actor.id, createdAt: call.now(), updatedAt: call.now(), v: 1 };
       const bundle: BundleRow = { authorityId, name, state: 'active', description: input.description ?? null, entitlements, ...at };
-      const faults = await contradicted(db, authorityId, policy?.policy ?? {}, new Map([...known, [name, bundle]]), name);
+      const faults = await contradicted(db, { authority, policy, bundles: new Map([...known, [name, bundle]]) }, { bundle: name });
       if (faults.length) throw refuseFindings('the bundle contradicts the policy of the authority', faults);
       return {
         events: [{ type: 'bundle.created', subjectKind: 'bundle', subjectId: name, detail: { entitlements } }],
@@ -108,8 +111,9 @@ interface Plan {
 }
 
 /** @throws Refusal not_found, wrong_state, version_conflict, permission_denied, findings */
-async function planOf(call: Call, { id: authorityId, slug }: AuthorityRow, name: string, wanted: BundleChange): Promise<Plan> {
+async function planOf(call: Call, authority: AuthorityRow, name: string, wanted: BundleChange): Promise<Plan> {
   const { db } = call.store;
+  const { id: authorityId, slug } = authority;
   const before = await findBundle(call, authorityId, name);
   expectVersion(before, wanted.version);
   if (before.state === 'ended' && !wanted.end) throw new Refusal('wrong_state', `the bundle ${name} has ended`);
@@ -123,11 +127,13 @@ async function planOf(call: Call, { id: authorityId, slug }: AuthorityRow, name:
     v: before.v + 1,
   };
   const holders = await holdersOf(db, authorityId, name);
-  const widens = holders.all > 0 && adds(before.entitlements, entitlements);
+  const gives = adds(before.entitlements, entitlements);
+  const widens = holders.all > 0 && gives;
   if (widens && !may(call, 'approve', slug))
     throw new Refusal('permission_denied', `${asWhom(call)} may not approve; this widens what ${holders.all} members may ask for`);
   const known: Bundles = new Map([...(await bundlesOf(db, authorityId)), [name, after]]);
-  const faults = await contradicted(db, authorityId, (await publishedPolicy(db, authorityId))?.policy ?? {}, known, name);
+  const policy = await publishedPolicy(db, authorityId);
+  const faults = await contradicted(db, { authority, policy, bundles: known }, { bundle: name, sized: gives });
   if (faults.length) throw refuseFindings('with this the statements about members that have the bundle could not be signed', faults);
   return { before, after, holders, widens, takesAway: adds(entitlements, before.entitlements) };
 }
@@ -161,11 +167,12 @@ export async function changeBundle(call: Call<ChangedBundle>, slug: string, name
       const authority = await findAuthority(db, slug);
       const plan = await planOf(call, authority, name, wanted);
       const { before, after, holders, widens, takesAway } = plan;
-      const same = !widens && !takesAway && before.description === after.description && before.state === after.state;
+      const alike = jsonEqual(before.entitlements, after.entitlements);
+      const same = alike && before.description === after.description && before.state === after.state;
       if (same && digest === undefined) return { events: [], statements: [], result: { bundle: before, holders, jobId: null, widens } };
       const agreed = await agreement(call, authority, plan, { act: 'bundle', name, ...asked, ...(reason !== undefined && { reason }) }, digest);
       if (agreed.held) return agreed.held;
-      const reaches = holders.all > 0 && (widens || takesAway);
+      const reaches = holders.all > 0 && !alike;
       const next = nextGeneration(authority, call.now());
       const job = reaches && holders.active > 0 ? await bundleJob(call, next, name) : undefined;
       return {
@@ -191,6 +198,7 @@ export async function changeBundle(call: Call<ChangedBundle>, slug: string, name
             .set({ state: after.state, description: after.description, entitlements: after.entitlements, updatedAt: after.updatedAt, v: after.v })
             .where(and(eq(entitlementBundle.authorityId, authorityId), eq(entitlementBundle.name, name))),
           ...(reaches ? bundleChanged(db, authorityId, name, takesAway, call.now()) : []),
+          ...(reaches ? consequencesOf(authorityId, { fact: 'bundle changed', bundle: name }, call.now()) : []),
           ...(job ? [db.update(authorities).set(generationOf(next)).where(eq(authorities.id, authorityId)), ...job.statements] : []),
         ],
         result: { bundle: after, holders, jobId: job?.id ?? null, widens },
@@ -218,7 +226,7 @@ async function agreement(
     authority,
     chain: authority.id,
     permission: 'approve',
-    content: { bundle: before.name, v: before.v, was: before.entitlements, entitlements: after.entitlements },
+    content: { bundle: before.name, v: before.v, was: before.entitlements, entitlements: after.entitlements, ...(after.state === 'ended' && { end: true }) },
     request,
     seen,
   });

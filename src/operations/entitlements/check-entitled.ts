@@ -1,18 +1,15 @@
-import { CLIENT_TYPES, type Entitlement, type Finding, finding, limits, parseEntitlements } from '../../federation/entry.js';
+import { CLIENT_TYPES, compactBytes, type Entitlement, type Finding, finding, limits, parseEntitlements, unreadable } from '../../federation/entry.js';
 import { quote } from '../../federation/finding.js';
 import { Findings } from '../../federation/places.js';
-import { entitledAfter } from '../../store/bundles.js';
+import { entitledAfter, type EntitledCells } from '../../store/bundles.js';
 import type { Database } from '../../store/database.js';
-import { statementClaims } from '../artefacts/publish.js';
+import { statementClaims, type StatementSources } from '../artefacts/publish.js';
 import { refuseFindings } from '../refusal.js';
-import type { AuthorityRow, MemberRow, PolicyRow } from '../registry.js';
+import { findMember, type MemberRow } from '../registry.js';
 import { type Bundles, type Entitled, entitledTo, policyAbout } from './effective.js';
 
 /** Bundles of one member: what they give together is limited anyway. */
 export const MAX_BUNDLES_EACH = 20;
-
-/** Header, signature and what is not known before signing. */
-const FRAME_BYTES = 2500;
 
 const no = (where: string, detail: string): Finding => finding('entitlement_invalid', where, detail);
 
@@ -29,12 +26,7 @@ function noClient({ intermediate, entityTypes, entityId }: MemberRow): readonly 
  * @param before undefined for one that is enrolled
  * @throws Refusal findings
  */
-export function expectEntitled(
-  { authority, policy, bundles }: { readonly authority: AuthorityRow; readonly policy: PolicyRow | undefined; readonly bundles: Bundles },
-  row: MemberRow,
-  before: Entitled | undefined,
-  now: number,
-): void {
+export function expectEntitled({ authority, policy, bundles }: StatementSources, row: MemberRow, before: Entitled | undefined, now: number): void {
   if (entitledTo(row, bundles) === undefined) return;
   const findings = new Findings();
   for (const [n, name] of row.bundles.entries()) {
@@ -47,12 +39,8 @@ export function expectEntitled(
   if (findings.all.length) throw refuseFindings('these entitlements cannot be given', findings.all);
   const rules = policyAbout(policy?.policy ?? {}, row, bundles);
   if (!rules.ok) throw refuseFindings('these entitlements contradict the policy of the authority', rules.findings);
-  const { length } = new TextEncoder().encode(JSON.stringify(statementClaims({ authority, policy, bundles }, row, now)));
-  const bytes = Math.ceil((length * 4) / 3) + FRAME_BYTES;
-  if (bytes > limits.MAX_STATEMENT_BYTES)
-    throw refuseFindings('these entitlements cannot be given', [
-      finding('too_large', 'entitlements', `the statement would have ${bytes} bytes, more than ${limits.MAX_STATEMENT_BYTES}`),
-    ]);
+  const fault = unreadable(statementClaims({ authority, policy, bundles }, row, now));
+  if (fault) throw refuseFindings('these entitlements cannot be given', [{ ...fault, where: 'entitlements' }]);
 }
 
 /** @throws Refusal findings */
@@ -67,31 +55,44 @@ const NAMED = 3;
 /** Lists that many members have alike are judged once. */
 const REMEMBERED = 5000;
 
+/** What is said of all members alike. */
+const textBytes = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value ?? {})).length;
+/** Claims that every statement has, and what stands around them. */
+const OWN_VALUES = 100;
+
 /**
- * Members whose entitlements contradict a policy: no statement about them could be signed any more.
- * @param bundle only those that have it
+ * Members of whom, with their entitlements under a policy, no statement could be signed any more: they contradict it, or both
+ * together are more than a statement may be.
+ * @param sources the policy and the bundles as they would be
+ * @param only of one bundle: those that have it; `sized`: false where it only gives less, which makes no statement larger
  */
 export async function contradicted(
   db: Database,
-  authorityId: string,
-  policy: Readonly<Record<string, unknown>>,
-  bundles: Bundles,
-  bundle?: string,
+  sources: StatementSources,
+  only: { readonly bundle?: string; readonly sized?: boolean } = {},
 ): Promise<readonly Finding[]> {
-  const judged = new Map<string, readonly Finding[]>();
+  const { authority, policy, bundles } = sources;
+  const judged = new Map<string, Judgement>();
   const findings: Finding[] = [];
+  const alike = 6 * authority.entityId.length + textBytes(policy?.crit) + textBytes(policy?.constraints);
+  const alikeValues = OWN_VALUES + commasIn(JSON.stringify([policy?.crit, policy?.constraints]));
   let more = 0;
   let cursor = '';
   for (let full = true; full; ) {
-    const rows = await entitledAfter(db, authorityId, cursor, PAGE, bundle);
+    const rows = await entitledAfter(db, authority.id, cursor, PAGE, only.bundle);
     full = rows.length === PAGE;
     cursor = rows.at(-1)?.entityId ?? cursor;
-    for (const { entityId, intermediate, entitlements, bundles: named } of rows) {
-      const key = `${intermediate} ${entitlements} ${named}`;
-      const faults = judged.get(key) ?? judge(policy, { intermediate, entitlements, bundles: named }, bundles);
-      if (judged.size < REMEMBERED) judged.set(key, faults);
+    for (const cells of rows) {
+      const key = `${cells.intermediate} ${cells.entitlements} ${cells.bundles}`;
+      const judgement = judged.get(key) ?? judge(policy?.policy ?? {}, cells, bundles);
+      if (judged.size < REMEMBERED) judged.set(key, judgement);
+      const large =
+        only.sized !== false &&
+        (compactBytes(alike + cells.saidBytes + judgement.bytes) > limits.MAX_STATEMENT_BYTES ||
+          alikeValues + cells.saidValues + judgement.values > limits.MAX_JSON_VALUES);
+      const faults = large && judgement.faults.length === 0 ? await measured(db, sources, cells.entityId) : judgement.faults;
       if (faults.length === 0) continue;
-      if (findings.length < NAMED) findings.push(...faults.slice(0, 1).map((one) => ({ ...one, where: `${entityId} ${one.where}` })));
+      if (findings.length < NAMED) findings.push(...faults.slice(0, 1).map((one) => ({ ...one, where: `${cells.entityId} ${one.where}` })));
       else more++;
     }
   }
@@ -99,19 +100,41 @@ export async function contradicted(
   return more && last ? [...findings.slice(0, -1), { ...last, detail: `${last.detail}; and ${more} more members` }] : findings;
 }
 
-interface Cells {
-  readonly intermediate: boolean;
-  readonly entitlements: string | null;
-  readonly bundles: string;
+/** Of lists of entitlements: what speaks against them, and what they and the policy bring into a statement. */
+interface Judgement {
+  readonly faults: readonly Finding[];
+  readonly bytes: number;
+  readonly values: number;
 }
 
-function judge(policy: Readonly<Record<string, unknown>>, { intermediate, entitlements, bundles }: Cells, known: Bundles): readonly Finding[] {
+/** At most so many values has a text of JSON. */
+const commasIn = (text: string): number => text.match(/[,[{]/g)?.length ?? 0;
+
+function judge(
+  policy: Readonly<Record<string, unknown>>,
+  { intermediate, entitlements, bundles }: Pick<EntitledCells, 'intermediate' | 'entitlements' | 'bundles'>,
+  known: Bundles,
+): Judgement {
+  const nothing = { faults: [], bytes: 0, values: 0 };
   let member: Entitled;
   try {
     member = { entitlements: entitlements === null ? null : JSON.parse(entitlements), bundles: JSON.parse(bundles) };
   } catch {
-    return []; // a damaged cell: nothing is signed of that member in any case, and fsck names it
+    return nothing; // a damaged cell: nothing is signed of that member in any case, and fsck names it
   }
   const rules = policyAbout(policy, { ...member, intermediate }, known);
-  return rules.ok ? [] : rules.findings;
+  if (!rules.ok) return { ...nothing, faults: rules.findings };
+  const text = JSON.stringify(rules.value);
+  return { faults: [], bytes: new TextEncoder().encode(text).length, values: commasIn(text) };
+}
+
+/** Of one that may be too large: is it? */
+async function measured(db: Database, sources: StatementSources, entityId: string): Promise<readonly Finding[]> {
+  try {
+    const member = await findMember(db, sources.authority.id, entityId);
+    const fault = unreadable(statementClaims(sources, member, 0));
+    return fault ? [{ ...fault, where: 'entitlements' }] : [];
+  } catch {
+    return []; // a damaged cell, as above
+  }
 }

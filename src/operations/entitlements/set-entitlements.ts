@@ -117,12 +117,14 @@ export async function setEntitlements(call: Call<ShownEntitlements>, slug: strin
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
   const seen = await planOf(call, authority, await findMember(db, authority.id, id), edit);
-  const findings = await underSuperiors(call, authority, seen);
+  // What only takes away is not held up by somebody else's server.
+  const findings = seen.widens ? await underSuperiors(call, authority, seen) : [];
   if (findings.some(isError)) throw refuseFindings('a superior does not let these entitlements through', findings);
   let bundles: Bundles = seen.bundles;
-  const asked = { request: { act: 'entitlements', ...edit }, digest };
+  const asked = { request: { act: 'entitlements', ...edit }, digest, cuts: !seen.widens };
   const decide = async (before: MemberRow) => {
     const plan = await planOf(call, await findAuthority(db, slug), before, edit);
+    if (plan.widens && !seen.widens) throw new Refusal('version_conflict', 'the member was changed meanwhile, so that this would widen it; look at it again');
     bundles = plan.bundles;
     return { row: plan.row, events: entitledAlike(before, plan.row) ? [] : [eventOf(before, plan.row)] };
   };

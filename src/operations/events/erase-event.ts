@@ -1,5 +1,5 @@
 import { and, eq } from 'drizzle-orm';
-import { type ErasedWords, eraseCopies } from '../../store/erase-copies.js';
+import { type ErasedWords, eraseCopies, isProposalWorded } from '../../store/erase-copies.js';
 import { erasePart } from '../../store/erase-event.js';
 import { type JoinedEvent, joined, onPrivate, partOf, WITH_PRIVATE } from '../../store/joined-event.js';
 import { event, eventPrivate } from '../../store/schema.js';
@@ -53,10 +53,12 @@ export async function eraseEvent(call: Call<Erasure>, slug: string | null, seq: 
       if (row.erased) return { events: [], statements: [], result: { seq, already: true } };
       if (row.format === 1 && row.reason !== null)
         throw new Refusal('wrong_state', `event ${seq} is of format 1: what was written is part of its hash, and cannot be taken out of it`);
-      if (row.privateCommitment === null) throw new Refusal('wrong_state', `event ${seq} has nothing that can be erased: it holds no words and no names`);
+      const own = row.privateCommitment !== null;
+      if (!own && !(row.subjectKind === 'proposal' && (await isProposalWorded(call.store.db, row.subjectId))))
+        throw new Refusal('wrong_state', `event ${seq} has nothing that can be erased: it holds no words and no names`);
       return {
         events: [{ type: 'event.erased', subjectKind: 'event', subjectId: String(seq), reason, detail: { seq, type: row.type } }],
-        statements: [erasePart(chain, seq, call.actor.id), ...(await eraseCopies(call.store.db, copiesOf(row, chain), call.now()))],
+        statements: [...(own ? [erasePart(chain, seq, call.actor.id)] : []), ...(await eraseCopies(call.store.db, copiesOf(row, chain), call.now()))],
         result: { seq, already: false },
       };
     },

@@ -38,11 +38,15 @@ export async function memberContent(db: Database, row: MemberRow): Promise<Reado
   };
 }
 
-/** Bundles with their versions: what they give is decided with the member. */
 async function entitledContent(db: Database, { authorityId, entitlements, bundles }: MemberRow): Promise<object> {
   if (entitlements === null && bundles.length === 0) return {};
-  const known = bundles.length ? await bundlesOf(db, authorityId) : undefined;
-  return { entitlements, bundles: Object.fromEntries(bundles.map((name) => [name, known?.get(name)?.v ?? null])) };
+  return { entitlements, bundles: await bundleVersions(db, authorityId, bundles) };
+}
+
+/** Bundles by name with their versions: what they give is decided with whoever has them, or is about to have them. */
+export async function bundleVersions(db: Database, authorityId: string, names: readonly string[]): Promise<Readonly<Record<string, number | null>>> {
+  const known = names.length ? await bundlesOf(db, authorityId) : undefined;
+  return Object.fromEntries(names.map((name) => [name, known?.get(name)?.v ?? null]));
 }
 
 /** Two persons for the approval or the resumption of a member, where the quorum is 2. */

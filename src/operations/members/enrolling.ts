@@ -17,7 +17,7 @@ import { type Call, may } from '../call.js';
 import { certificateFaults } from '../../keys/certificates.js';
 import { asErrors, asWarnings, isError, type Judged } from '../judged.js';
 import { expectEntitled } from '../entitlements/check-entitled.js';
-import type { Bundles } from '../entitlements/effective.js';
+import type { Bundles, Entitled } from '../entitlements/effective.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
 import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollment.js';
@@ -134,6 +134,12 @@ export interface Enrolled {
   readonly holds: readonly Statement[];
 }
 
+/** Whoever was limited by entitlements comes back entitled to nothing, unless it is said what it may ask for; null says: anything. */
+function stillLimited(before: MemberRow | undefined, fresh: MemberRow, { entitlements }: Prepared['input']): Entitled | undefined {
+  const limited = before !== undefined && (before.entitlements !== null || before.bundles.length > 0);
+  return limited && entitlements === undefined && fresh.bundles.length === 0 ? { entitlements: [], bundles: [] } : undefined;
+}
+
 /**
  * Decide about one enrolment. An identifier that was here before comes back under the same id: what it was, and which keys a
  * person took from it, stays known. Refused and withdrawn applicants just apply again; whoever was revoked or archived is
@@ -177,8 +183,9 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
     },
     { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
   );
-  const row = { ...(before ? await again(before, fresh, keys, ground) : fresh), stateReason: input.stateReason ?? null };
-  expectEntitled(ground, row, undefined, now);
+  const stays = stillLimited(before, fresh, input);
+  const row = { ...(before ? await again(before, { ...fresh, ...stays }, keys, ground) : fresh), stateReason: input.stateReason ?? null };
+  expectEntitled(ground, row, stays, now);
   const located = await expectLocatable(call, row, true, prepared.elsewhere);
   const unassigned = prepared.hosted ? [await expectUnassigned(call, row, prepared.elsewhere)] : [];
   if (prepared.hosted && !row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);

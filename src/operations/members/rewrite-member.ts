@@ -1,5 +1,5 @@
-import { putArtefacts } from '../../store/bulk.js';
-import { bundlesOf } from '../../store/bundles.js';
+import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
+import { bundlesOf, entitledToLess } from '../../store/bundles.js';
 import type { Statement } from '../../store/database.js';
 import { takePlacesOf } from '../../store/mark-places.js';
 import type { NewEvent } from '../../store/event.js';
@@ -7,10 +7,11 @@ import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type Call, change, may } from '../call.js';
 import { consent } from '../deciding/consent.js';
 import { widenedBy } from '../deciding/widening.js';
+import { hurried } from '../keys/from-custody.js';
 import type { Judged, WithFindings } from '../judged.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
-import { memberContent } from './decided-by.js';
+import { bundleVersions, memberContent } from './decided-by.js';
 import { endOfMember } from './member-end.js';
 import { moveEnd } from './move-end.js';
 import { contentChanged } from './vetted.js';
@@ -34,6 +35,8 @@ export type Rewrite = (
 export interface Asked {
   readonly request: Readonly<Record<string, unknown>>;
   readonly digest?: string | undefined;
+  /** It takes entitlements away, and nothing else: it waits for no clock and no signature. What says too much is withheld. */
+  readonly cuts?: boolean;
 }
 export type Widening = Asked | 'followed' | null;
 
@@ -71,9 +74,11 @@ export async function rewrite<T>(
   const person = call.actor.kind !== 'system';
   // What an approver changes of a suspended member he has decided about; what was approved is always looked at again.
   const approver = person && may(call, 'approve', slug);
+  const cuts = widening !== null && widening !== 'followed' && widening.cuts === true;
   return change<T>(call, {
     authorityId,
     scope: entityId,
+    urgent: cuts,
     async decide() {
       const authority = await findAuthority(db, slug);
       const before = await findMember(db, authorityId, id);
@@ -89,7 +94,7 @@ export async function rewrite<T>(
       const after = { ...row, ...(edited && { lastEditor: call.actor.id }), updatedAt: call.now(), v: before.v + 1 };
       const decided = approver && before.state !== 'approved' && authority.quorum < 2;
       const { row: stands, ...written } = await writeMember({ before, after, decided });
-      const artefacts = stands.state === 'active' ? [await signedStatement(call, await issuerOf(call, authority), stands)] : [];
+      const artefacts = stands.state === 'active' ? await statementNow(call, authority, stands, cuts) : [];
       const [was, is] = [endOfMember(before), endOfMember(stands)];
       const told = events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one));
       return {
@@ -100,6 +105,7 @@ export async function rewrite<T>(
           ...(agreed?.statements ?? []),
           ...written.statements,
           ...(artefacts.length ? putArtefacts(artefacts) : []),
+          ...(stands.state === 'active' && artefacts.length === 0 ? [entitledToLess(db, authorityId, stands.entityId, call.now())] : []),
           ...last,
           ...(was === is ? [] : takePlacesOf(before.id, call.now())),
         ],
@@ -107,6 +113,12 @@ export async function rewrite<T>(
       };
     },
   });
+}
+
+/** The statement about a member signed anew. A cut does without it where custody is away or slow: none. */
+async function statementNow(call: Call, authority: AuthorityRow, row: MemberRow, cuts: boolean): Promise<readonly NewArtefact[]> {
+  const sign = async (by: Call) => [await signedStatement(by, await issuerOf(by, authority), row)];
+  return cuts ? sign({ ...call, custody: hurried(call.custody) }).catch(() => []) : sign(call);
 }
 
 /** Two persons for what widens an active member; the digest covers what stands there and what is asked for. */
@@ -122,7 +134,12 @@ async function twoFor(call: Call, authority: AuthorityRow, before: MemberRow, ro
     authority,
     chain: authority.id,
     permission: 'approve',
-    content: { ...(await memberContent(call.store.db, before)), widens, request: widening.request },
+    content: {
+      ...(await memberContent(call.store.db, before)),
+      widens,
+      request: widening.request,
+      ...(row.bundles.length && { gives: await bundleVersions(call.store.db, authority.id, row.bundles) }),
+    },
     request: widening.request,
     seen: widening.digest,
   });

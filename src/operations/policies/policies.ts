@@ -37,9 +37,15 @@ export async function policyFindings(call: Call, row: AuthorityRow, input: Polic
   const under: Judged[] = [];
   for (const superior of row.authorityHints) under.push(...(await comparedWith(call, superior, row.entityId, policy)));
   under.push(...asErrors(await withoutRoom(call.store.db, row, input)));
-  under.push(...asErrors(await contradicted(call.store.db, row.id, policy, await bundlesOf(call.store.db, row.id))));
+  under.push(...asErrors(await contradicted(call.store.db, { authority: row, policy: rulesOf(input), bundles: await bundlesOf(call.store.db, row.id) })));
   return [...under, ...policyNotices(policy, await subjectsOf(call, row.id, input.constraints), input.metadataPolicyCrit)];
 }
+
+const rulesOf = ({ metadataPolicy: policy = {}, metadataPolicyCrit = [], constraints = {} }: PolicyInput) => ({
+  policy,
+  crit: metadataPolicyCrit,
+  constraints,
+});
 
 /** A superior that takes too long is like one that is away: a warning. Tightening does not depend on somebody else's server. */
 export const comparedWith = (call: Call, superior: string, subject: string, policy: Readonly<Record<string, unknown>>): Promise<readonly Judged[]> =>
@@ -167,7 +173,7 @@ export async function publishPolicy(
       const policy = await findPolicy(call, row.id, version);
       if (policy.state === 'published') return { events: [], statements: [], result: { policy, jobId: null, findings } };
       // Entitlements that were given since this was asked for.
-      expectPolicy(asErrors(await contradicted(db, row.id, policy.policy, await bundlesOf(db, row.id))));
+      expectPolicy(asErrors(await contradicted(db, { authority: before, policy, bundles: await bundlesOf(db, row.id) })));
       const impact = await expectImpact(call, row.id, version, { acceptBreaks, acceptUnknown });
       const old = await publishedPolicy(db, row.id);
       const agreed = await policyConsent(call, before, old, policy, { acceptBreaks, acceptUnknown }, { digest, note });

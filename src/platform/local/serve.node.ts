@@ -122,7 +122,7 @@ function measure(next: (request: Request) => Response | Promise<Response>, metri
 const startBackground = (deployment: NodeDeployment, log: Logger, metrics: Metrics | undefined, before: () => Promise<void>) =>
   inTurns(log, 'background work', TURN_EVERY_MS, async (more) => {
     await before();
-    const done = await backgroundTurn(deployment, { more });
+    const done = await backgroundTurn(deployment, { more, tell: (one) => log.error(one, 'this is due and cannot be signed') });
     metrics?.renewed(done.renewed);
     return done.renewed || done.rotated.length ? done : undefined;
   });
