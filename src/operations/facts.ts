@@ -1,5 +1,5 @@
 import type { Statement } from '../store/database.js';
-import { allDue, dropUnder, dueBelow, dueElsewhere, dueResting, forgetMember, knowMembers, withholdResting, withholdUnder } from '../store/known-entities.js';
+import { allDue, dropUnder, dueBelow, dueElsewhere, dueResting, forgetMembers, knowMembers, withholdResting, withholdUnder } from '../store/known-entities.js';
 
 import { listingsDue, localListingsDue } from '../store/superior-listings.js';
 
@@ -11,10 +11,10 @@ import { listingsDue, localListingsDue } from '../store/superior-listings.js';
 export type Fact =
   /** A statement about each stands from now on. */
   | { readonly fact: 'members in force'; readonly entityIds: readonly string[] }
-  /** Our statement about a member says something else, or what it points at does. */
-  | { readonly fact: 'statement changed'; readonly entityId: string }
-  /** There is no statement about a member any more. */
-  | { readonly fact: 'member cut'; readonly entityId: string }
+  /** Our statements about members say something else, or what they point at does. */
+  | { readonly fact: 'statement changed'; readonly entityIds: readonly string[] }
+  /** There is no statement about these members any more. */
+  | { readonly fact: 'member cut'; readonly entityIds: readonly string[] }
   /** The list of the authority is another one. */
   | { readonly fact: 'members came or went' }
   /** What these intermediates list may be something else, or is listed for the first time. */
@@ -38,9 +38,9 @@ export function consequencesOf(authorityId: string, fact: Fact, now: number): re
     case 'members in force':
       return fact.entityIds.length ? [knowMembers(authorityId, fact.entityIds, now)] : [];
     case 'statement changed':
-      return dueBelow(authorityId, fact.entityId, now);
+      return dueBelow(authorityId, fact.entityIds, now);
     case 'member cut':
-      return forgetMember(authorityId, fact.entityId, now);
+      return forgetMembers(authorityId, fact.entityIds, now);
     case 'members came or went':
       return [localListingsDue([authorityId], now)];
     case 'superiors changed':

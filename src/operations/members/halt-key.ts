@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint } from 'jose';
-import type { EventsOf } from '../../store/change.js';
+import { HeadMoved } from '../../store/change.js';
 import { whileBoundToNoOther } from '../../store/guards.js';
 import { haltedAmong, keepHalted } from '../../store/halted-keys.js';
 import { byChain } from '../by-chain.js';
@@ -8,7 +8,8 @@ import { outstandingOfMembers } from '../halts/outstanding.js';
 import { actOf, type CutBy } from '../halts/why.js';
 import { hurried } from '../keys/from-custody.js';
 import { membersWith } from '../keys/members-with.js';
-import { takeKey } from '../keys/take-key.js';
+import { patienceOf } from '../keys/patience.js';
+import { takeKeys } from '../keys/take-key.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority, findMember, type MemberRow } from '../registry.js';
 
@@ -78,6 +79,7 @@ export async function haltKey(
   const of = slug === undefined ? undefined : await findAuthority(db, slug);
   const { thumbprint, text } = await keyNamed(call, named);
   const chain = of?.id ?? DEPLOYMENT;
+  const patience = patienceOf();
   return change<HaltedKey>(call, {
     authorityId: chain,
     scope: null,
@@ -86,21 +88,18 @@ export async function haltKey(
     async decide(watch) {
       const having = async () => (await membersWith(call, { thumbprint, text })).filter(({ authorityId }) => of === undefined || authorityId === of.id);
       const watched = new Set((await having()).map(({ authorityId }) => authorityId));
-      for (const id of watched) await watch(id);
+      await Promise.all([...watched].map(watch));
       const rows = (await having()).filter(({ authorityId }) => watched.has(authorityId));
+      // One lost the key meanwhile: its chain has nothing to tell.
+      if ([...watched].some((id) => !rows.some(({ authorityId }) => authorityId === id))) throw new HeadMoved();
       const known = (await haltedAmong(db, [thumbprint])).has(thumbprint);
       if (rows.length === 0 && !known) throw new Refusal('not_found', 'no member here has that key');
-      const told: EventsOf[] = [];
-      const statements = [];
       const out = await outstandingOfMembers(
         call,
         rows.map(({ id }) => id),
       );
-      for (const row of rows) {
-        const taken = await takeKey(call, watch, row, thumbprint, { ...HALTED, reason, reasonCode, detail: { ...actOf(act), ...out } });
-        told.push(...taken.events);
-        statements.push(...taken.statements);
-      }
+      const taking = { ...HALTED, reason, reasonCode, detail: { ...actOf(act), ...out } };
+      const taken = rows.length ? await takeKeys(call, watch, rows, thumbprint, () => taking, patience) : { events: [], statements: [] };
       const own = {
         type: 'key.halted',
         subjectKind: 'key',
@@ -116,12 +115,12 @@ export async function haltKey(
         },
       } as const;
       return {
-        ...byChain(chain, [{ authorityId: chain, events: [own] }, ...told]),
+        ...byChain(chain, [{ authorityId: chain, events: [own] }, ...taken.events]),
         statements: [
           // One to whom it was bound meanwhile, under an authority whose chain was not watched, loses it as well: decided again.
           ...(of === undefined ? [whileBoundToNoOther(DEPLOYMENT, thumbprint, rows)] : []),
           keepHalted({ thumbprint, authorityId: chain, haltedAt: call.now() }),
-          ...statements,
+          ...taken.statements,
         ],
         result: { thumbprint, members: rows, already: rows.length === 0 },
       };
