@@ -92,7 +92,7 @@ export async function haltKey(
       const rows = (await having()).filter(({ authorityId }) => watched.has(authorityId));
       // One lost the key meanwhile: its chain has nothing to tell.
       if ([...watched].some((id) => !rows.some(({ authorityId }) => authorityId === id))) throw new HeadMoved();
-      const known = (await haltedAmong(db, [thumbprint])).has(thumbprint);
+      const known = (await haltedAmong(db, chain, [thumbprint])).has(thumbprint);
       if (rows.length === 0 && !known) throw new Refusal('not_found', 'no member here has that key');
       const out = await outstandingOfMembers(
         call,
