@@ -1,6 +1,7 @@
 import { calculateJwkThumbprint } from 'jose';
 import { HeadMoved } from '../../store/change.js';
 import { whileBoundToNoOther } from '../../store/guards.js';
+import { dropStandingsWith } from '../../store/key-standing.js';
 import { haltedAmong, keepHalted } from '../../store/halted-keys.js';
 import { byChain } from '../by-chain.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
@@ -121,6 +122,7 @@ export async function haltKey(
           ...(of === undefined ? [whileBoundToNoOther(DEPLOYMENT, thumbprint, rows)] : []),
           keepHalted({ thumbprint, authorityId: chain, haltedAt: call.now() }),
           ...taken.statements,
+          dropStandingsWith(thumbprint, of?.id),
         ],
         result: { thumbprint, members: rows, already: rows.length === 0 },
       };
