@@ -41,18 +41,31 @@ const HALTED = {
   signs: true,
 } as const;
 
-/** @throws Refusal invalid_request, not_found */
+/**
+ * A key among those of a member, as far as they can be read.
+ * @throws Refusal wrong_state where they cannot be read and it is not named by its thumbprint
+ */
+async function named(row: MemberRow, key: string): Promise<{ readonly thumbprint: string; readonly text: string } | undefined> {
+  try {
+    for (const one of row.jwks.keys) {
+      const thumbprint = await calculateJwkThumbprint(one);
+      if (one.kid === key || thumbprint === key) return { thumbprint, text: String(one.x ?? one.n) };
+    }
+  } catch {
+    if (!THUMBPRINT.test(key)) throw new Refusal('wrong_state', 'the keys of that member cannot be read: name the key by its RFC 7638 thumbprint');
+  }
+  return undefined;
+}
+
+/** @throws Refusal invalid_request, not_found, wrong_state */
 export async function keyNamed(
   { store: { db } }: Call,
   { authority: slug, member: id, key }: NamedMemberKey,
 ): Promise<{ readonly thumbprint: string; readonly text: string }> {
   if (id !== undefined) {
     if (slug === undefined) throw new Refusal('invalid_request', 'say at which authority that member is: authority');
-    const { jwks } = await findMember(db, (await findAuthority(db, slug)).id, id);
-    for (const one of jwks.keys) {
-      const thumbprint = await calculateJwkThumbprint(one);
-      if (one.kid === key || thumbprint === key) return { thumbprint, text: String(one.x ?? one.n) };
-    }
+    const found = await named(await findMember(db, (await findAuthority(db, slug)).id, id), key);
+    if (found) return found;
   }
   if (THUMBPRINT.test(key)) return { thumbprint: key, text: key };
   throw id === undefined
