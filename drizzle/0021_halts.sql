@@ -12,9 +12,10 @@ CREATE TABLE `barred_identifier` (
 CREATE UNIQUE INDEX `barred_identifier_now` ON `barred_identifier` (`authority_id`,`entity_id`) WHERE readmitted_at IS NULL;--> statement-breakpoint
 CREATE INDEX `barred_identifier_of` ON `barred_identifier` (`authority_id`,`entity_id`);--> statement-breakpoint
 CREATE TABLE `halted_key` (
-	`thumbprint` text PRIMARY KEY NOT NULL,
+	`thumbprint` text NOT NULL,
 	`authority_id` text NOT NULL,
-	`halted_at` integer NOT NULL
+	`halted_at` integer NOT NULL,
+	PRIMARY KEY(`thumbprint`, `authority_id`)
 );
 --> statement-breakpoint
 ALTER TABLE `authority` ADD `not_before` integer;--> statement-breakpoint

@@ -78,6 +78,10 @@ const receiptSchema = z
       }),
     still_served: z.number().int().openapi({ description: 'Statements about whom was cut that are still served; of a key, those that list it' }),
     others_may_hold: heldSchema,
+    at_most_until: seconds.nullable().openapi({
+      description: 'Nothing that was ever signed with the keys of these authorities lasts longer, also from before an end was moved nearer',
+    }),
+    missing: z.number().int().openapi({ description: 'Halts of the same act under other authorities whose events are not found: they are not told of here' }),
     checked_at: seconds,
   })
   .openapi('HaltReceipt');
@@ -165,6 +169,8 @@ const presentReceipt = (one: Receipt): z.infer<typeof receiptSchema> => ({
   answers: one.answers.map(({ listsKey, ...answer }) => ({ ...answer, ...(listsKey !== undefined && { lists_key: listsKey }) })),
   still_served: one.stillServed,
   others_may_hold: presentHeld(one.othersMayHold),
+  at_most_until: one.atMostUntil,
+  missing: one.missing,
   checked_at: one.checkedAt,
 });
 const presentHalted = ({ receipt, ...one }: Halted): z.infer<typeof haltedSchema> => ({ ...one, receipt: receipt && presentReceipt(receipt) });

@@ -33,6 +33,8 @@ interface Receipt {
   }[];
   readonly still_served: number;
   readonly others_may_hold: Held;
+  readonly at_most_until: number | null;
+  readonly missing: number;
   readonly checked_at: number;
 }
 interface Halted {
@@ -77,12 +79,14 @@ function answerRow({ url, status, listed, lists_key: listsKey }: Receipt['answer
   return [gone ? green(said.join(', ')) : said.join(', '), url];
 }
 
-function receiptText({ event, answers, still_served: still, others_may_hold: held, members }: Receipt): void {
+function receiptText({ event, answers, still_served: still, others_may_hold: held, at_most_until: most, missing, members }: Receipt): void {
   out(`event ${event.seq} of ${event.authority ?? 'the deployment'}  ${event.type}  ${when(event.at)}`);
   out(`  hash     ${event.hash}`);
   out(`  members  ${members}`);
   if (still > 0) out(`  ${red(`${still} statement${still === 1 ? ' is' : 's are'} still served`)}`);
+  if (missing > 0) out(`  ${red(`the event${missing === 1 ? '' : 's'} of ${missing} other authorit${missing === 1 ? 'y' : 'ies'} cannot be found`)}`);
   out(`  ${holding(held)}`);
+  if (most !== null) out(`  nothing that was signed with these keys lasts beyond ${when(most)}`);
   if (answers.length) out(table(['answer', 'url'], answers.map(answerRow)));
 }
 

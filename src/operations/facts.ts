@@ -3,11 +3,10 @@ import {
   allDue,
   dropUnder,
   dueBelow,
-  dueBelowAll,
   dueBelowHolders,
   dueElsewhere,
   dueResting,
-  forgetMember,
+  forgetMembers,
   knowMembers,
   withholdResting,
   withholdUnder,
@@ -23,14 +22,12 @@ import { listingsDue, localListingsDue } from '../store/superior-listings.js';
 export type Fact =
   /** A statement about each stands from now on. */
   | { readonly fact: 'members in force'; readonly entityIds: readonly string[] }
-  /** Our statement about a member says something else, or what it points at does. */
-  | { readonly fact: 'statement changed'; readonly entityId: string }
-  /** The same of many, as one slice has signed them. */
-  | { readonly fact: 'statements changed'; readonly entityIds: readonly string[] }
+  /** Our statements about members say something else, or what they point at does. */
+  | { readonly fact: 'statement changed'; readonly entityIds: readonly string[] }
   /** The statements about all that have a bundle say something else. */
   | { readonly fact: 'bundle changed'; readonly bundle: string }
-  /** There is no statement about a member any more. */
-  | { readonly fact: 'member cut'; readonly entityId: string }
+  /** There is no statement about these members any more. */
+  | { readonly fact: 'member cut'; readonly entityIds: readonly string[] }
   /** The list of the authority is another one. */
   | { readonly fact: 'members came or went' }
   /** What these intermediates list may be something else, or is listed for the first time. */
@@ -54,13 +51,11 @@ export function consequencesOf(authorityId: string, fact: Fact, now: number): re
     case 'members in force':
       return fact.entityIds.length ? [knowMembers(authorityId, fact.entityIds, now)] : [];
     case 'statement changed':
-      return dueBelow(authorityId, fact.entityId, now);
-    case 'statements changed':
-      return fact.entityIds.length ? [dueBelowAll(authorityId, fact.entityIds, now)] : [];
+      return dueBelow(authorityId, fact.entityIds, now);
     case 'bundle changed':
       return [dueBelowHolders(authorityId, fact.bundle, now)];
     case 'member cut':
-      return forgetMember(authorityId, fact.entityId, now);
+      return forgetMembers(authorityId, fact.entityIds, now);
     case 'members came or went':
       return [localListingsDue([authorityId], now)];
     case 'superiors changed':

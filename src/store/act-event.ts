@@ -1,14 +1,15 @@
-import { and, desc, eq, inArray } from 'drizzle-orm';
+import { and, desc, eq } from 'drizzle-orm';
+import { holdsText } from './conditions.js';
 import type { Database } from './database.js';
 import type { EventRow } from './event.js';
 import { event } from './schema.js';
 
-/** The newest events of a chain about some subjects. By index. */
-export const newestAbout = (db: Database, authorityId: string, subjectIds: readonly string[], most: number): Promise<EventRow[]> =>
+/** Events of a chain about a subject in whose detail a text stands, the newest first. By index. */
+export const eventsSaying = (db: Database, authorityId: string, subjectId: string, text: string, most: number): Promise<EventRow[]> =>
   db
     .select()
     .from(event)
-    .where(and(eq(event.authorityId, authorityId), inArray(event.subjectId, [...subjectIds])))
+    .where(and(eq(event.authorityId, authorityId), eq(event.subjectId, subjectId), holdsText(event.detail, text)))
     .orderBy(desc(event.seq))
     .limit(most);
 

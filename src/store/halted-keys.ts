@@ -1,25 +1,36 @@
+import { and, inArray } from 'drizzle-orm';
 import type { Database, Statement } from './database.js';
 import { insertMissing } from './bulk.js';
 import { inLot, readByList } from './lots.js';
 import { onlyWhile } from './only-while.js';
 import { haltedKey } from './schema.js';
 
-/** Keys of members that somebody halted, anywhere in the deployment. */
+/** Keys of members that somebody halted: at an authority, or (in the chain of the deployment) everywhere. */
+
+/** The chain of the deployment: what is halted there is halted at every authority. */
+const DEPLOYMENT_CHAIN = 'deployment';
 
 export const keepHalted = (row: typeof haltedKey.$inferInsert): Statement => insertMissing(haltedKey, [row]);
 
-export const haltedAmong = async (db: Database, thumbprints: readonly string[]): Promise<ReadonlySet<string>> =>
-  new Set(
-    (await readByList(thumbprints, (some) => db.select({ thumbprint: haltedKey.thumbprint }).from(haltedKey).where(inLot(haltedKey.thumbprint, some)))).map(
-      ({ thumbprint }) => thumbprint,
-    ),
+/** Those that are halted at an authority. */
+export const haltedAmong = async (db: Database, authorityId: string, thumbprints: readonly string[]): Promise<ReadonlySet<string>> => {
+  const at = inArray(haltedKey.authorityId, [authorityId, DEPLOYMENT_CHAIN]);
+  const rows = await readByList(thumbprints, (some) =>
+    db
+      .select({ thumbprint: haltedKey.thumbprint })
+      .from(haltedKey)
+      .where(and(inLot(haltedKey.thumbprint, some), at)),
   );
+  return new Set(rows.map(({ thumbprint }) => thumbprint));
+};
 
-/** Of these keys no others were halted than those. @param chain into which the keys are written */
+/** Of these keys no others were halted at an authority than those. @param chain its own, into which the keys are written */
 export const whileNoOtherHalted = (chain: string, thumbprints: readonly string[], known: readonly string[]): Statement =>
   onlyWhile(
     chain,
-    'NOT EXISTS (SELECT 1 FROM halted_key WHERE thumbprint IN (SELECT value FROM json_each(?)) AND thumbprint NOT IN (SELECT value FROM json_each(?)))',
+    'NOT EXISTS (SELECT 1 FROM halted_key WHERE thumbprint IN (SELECT value FROM json_each(?)) AND authority_id IN (?, ?) AND thumbprint NOT IN (SELECT value FROM json_each(?)))',
     JSON.stringify(thumbprints),
+    chain,
+    DEPLOYMENT_CHAIN,
     JSON.stringify(known),
   );

@@ -30,6 +30,12 @@ export const dropStandings = (keys: readonly { readonly memberId: string; readon
     keys.map(({ memberId, thumbprint }) => ({ memberId, thumbprint })),
   );
 
+/** A key was halted: what anybody proved or confirmed of it before counts no more. @param authorityId undefined: everywhere */
+export const dropStandingsWith = (thumbprint: string, authorityId: string | undefined): Statement =>
+  authorityId === undefined
+    ? raw('DELETE FROM key_standing WHERE thumbprint = ?', thumbprint)
+    : raw('DELETE FROM key_standing WHERE thumbprint = ? AND authority_id = ?', thumbprint, authorityId);
+
 export const dropStandingsOf = (memberIds: readonly string[]): Statement =>
   overList('DELETE FROM key_standing WHERE member_id IN (SELECT value FROM json_each(?))', memberIds);
 

@@ -2,7 +2,7 @@ import { HAVING_BUNDLE, namedInCell } from './bundles.js';
 import { raw, type Statement } from './database.js';
 import { overList } from './lots.js';
 import type { knownEntity } from './schema.js';
-import { unwatchListing } from './superior-listings.js';
+import { unwatchListings } from './superior-listings.js';
 import { NUMBER } from './words.js';
 
 export type KnownEntity = typeof knownEntity.$inferSelect;
@@ -31,47 +31,37 @@ export const knowMembers = (authorityId: string, entityIds: readonly string[], n
     (lot) => [authorityId, now, lot],
   );
 
-/** Evaluate anew, soon, everything that rests on our statement about a member: the member itself and what lies below it. */
-export const dueBelow = (authorityId: string, entityId: string, now: number): readonly Statement[] => [
-  raw(
-    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = 0 WHERE (authority_id, entity_id) IN
-     (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND key = ?)`,
-    now,
-    authorityId,
-    entityId,
-  ),
-];
-
 const BELOW = `UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0 WHERE (authority_id, entity_id) IN
   (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND key IN`;
 
-/** The same for the statements about many members. */
-export const dueBelowAll = (authorityId: string, entityIds: readonly string[], now: number): Statement =>
-  overList(`${BELOW} (SELECT value FROM json_each(?)))`, entityIds, (lot) => [now, authorityId, lot]);
+/** Evaluate anew, soon, everything that rests on our statements about members: the members themselves and what lies below them. */
+export const dueBelow = (authorityId: string, entityIds: readonly string[], now: number): readonly Statement[] =>
+  entityIds.length === 0 ? [] : [overList(`${BELOW} (SELECT value FROM json_each(?)))`, entityIds, (lot) => [now, authorityId, lot])];
 
 /** The same for the statements about all members that have a bundle, by predicate. */
 export const dueBelowHolders = (authorityId: string, bundle: string, now: number): Statement =>
   raw(`${BELOW} (SELECT entity_id FROM member WHERE ${HAVING_BUNDLE}))`, now, authorityId, authorityId, namedInCell(bundle));
 
 /**
- * A member is cut off: its own snapshots that rest on our statement go with their answers, and its authority knows it no
- * more; what lies below is held back by its links and evaluated anew.
+ * Members are cut off: their own snapshots that rest on our statements go with their answers, and their authority knows them no
+ * more; what lies below is held back by its links and evaluated anew. As many statements for many as for one.
  */
-export const forgetMember = (authorityId: string, entityId: string, now: number): readonly Statement[] => {
-  const resting = `SELECT l.authority_id FROM snapshot_link AS l WHERE l.issuer_id = ? AND l.kind = 'statement' AND l.key = ? AND l.subject = l.key`;
-  const own = (table: string, column: string, more = '') =>
-    raw(`DELETE FROM ${table} WHERE ${column} = ?${more} AND authority_id IN (${resting})`, entityId, authorityId, entityId);
+export const forgetMembers = (authorityId: string, entityIds: readonly string[], now: number): readonly Statement[] => {
+  const listed = 'SELECT value FROM json_each(?)';
+  /** Snapshots of the members themselves, at whatever authority, that rest on our statements about them. */
+  const own = `SELECT l.authority_id, l.subject FROM snapshot_link AS l WHERE l.issuer_id = ? AND l.kind = 'statement' AND l.subject = l.key AND l.key IN (${listed})`;
+  const here = (sql: string) => overList(sql, entityIds, (lot) => [authorityId, lot]);
   return [
-    ...dueBelow(authorityId, entityId, now),
-    own('artefact', 'key', " AND kind = 'resolve'"),
-    own('snapshot', 'subject'),
-    raw('DELETE FROM known_entity WHERE authority_id = ? AND entity_id = ?', authorityId, entityId),
-    raw("DELETE FROM artefact WHERE authority_id = ? AND kind = 'resolve' AND key = ?", authorityId, entityId),
-    raw('DELETE FROM snapshot WHERE authority_id = ? AND subject = ?', authorityId, entityId),
-    ...unwatchListing({ authorityId, entityId }),
+    ...dueBelow(authorityId, entityIds, now),
+    here(`DELETE FROM artefact WHERE kind = 'resolve' AND (authority_id, key) IN (${own})`),
+    here(`DELETE FROM snapshot WHERE (authority_id, subject) IN (${own})`),
+    here(`DELETE FROM known_entity WHERE authority_id = ? AND entity_id IN (${listed})`),
+    here(`DELETE FROM artefact WHERE authority_id = ? AND kind = 'resolve' AND key IN (${listed})`),
+    here(`DELETE FROM snapshot WHERE authority_id = ? AND subject IN (${listed})`),
+    ...unwatchListings(authorityId, entityIds),
     // The links last: the statements above ask them what rests on what.
-    raw('DELETE FROM snapshot_link WHERE authority_id = ? AND subject = ?', authorityId, entityId),
-    raw("DELETE FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND key = ? AND subject = ?", authorityId, entityId, entityId),
+    here(`DELETE FROM snapshot_link WHERE authority_id = ? AND subject IN (${listed})`),
+    here(`DELETE FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND subject = key AND key IN (${listed})`),
   ];
 };
 

@@ -76,15 +76,15 @@ export interface Below {
   readonly authorities: number;
 }
 
-/** What hangs on these members beside what is about themselves. */
-export async function hangingOn(db: Database, whom: Whom): Promise<Below> {
+/** What hangs on these members beside what is about themselves. @param readable other authorities that are counted */
+export async function hangingOn(db: Database, whom: Whom, readable: readonly string[]): Promise<Below> {
   const [row] = await db.all<{ readonly intermediates: number; readonly below: number; readonly authorities: number }>(
     sql`SELECT
       (SELECT count(*) FROM member AS m WHERE m.id IN (${whom}) AND m.intermediate = 1) AS intermediates,
       (SELECT count(DISTINCT l.subject) FROM member AS m JOIN snapshot_link AS l ON l.issuer_id = m.authority_id AND l.kind = 'statement' AND l.key = m.entity_id
          WHERE m.id IN (${whom}) AND l.subject <> l.key) AS below,
       (SELECT count(DISTINCT o.authority_id) FROM member AS m JOIN member AS o ON o.spelling = m.spelling AND o.entity_id = m.entity_id AND o.authority_id <> m.authority_id
-         WHERE m.id IN (${whom}) AND o.state || '' = 'active') AS authorities`,
+         WHERE m.id IN (${whom}) AND o.state || '' = 'active' AND o.authority_id IN (SELECT value FROM json_each(${JSON.stringify(readable)}))) AS authorities`,
   );
   return { intermediates: Number(row?.intermediates ?? 0), below: Number(row?.below ?? 0), authorities: Number(row?.authorities ?? 0) };
 }
@@ -130,4 +130,25 @@ export async function statementsOfOrganization(db: Database, authorityId: string
 export async function countOf(db: Database, whom: Whom): Promise<number> {
   const [row] = await db.all<Row>(sql`SELECT count(*) AS n FROM (${whom}) AS whom`);
   return Number(row?.n ?? 0);
+}
+
+/** Statements that are served about members who have a key. @param authorityId undefined: wherever it is bound */
+export async function statementsWithKey(db: Database, thumbprint: string, authorityId: string | undefined, now: number): Promise<number> {
+  const [row] = await db.all<Row>(
+    sql`SELECT count(*) AS n FROM member_key AS k JOIN artefact AS a ON a.member_id = k.member_id
+      WHERE k.thumbprint = ${thumbprint} AND a.kind = 'statement' AND a.withheld IS NULL AND a.exp > ${now}
+        ${authorityId === undefined ? sql`` : sql`AND k.authority_id = ${authorityId}`}`,
+  );
+  return Number(row?.n ?? 0);
+}
+
+/** The largest `exp` that any key of these authorities ever signed, and that of their configurations. */
+export async function latestOfAuthorities(db: Database, authorityIds: readonly string[]): Promise<number | null> {
+  const listed = sql`(SELECT value FROM json_each(${JSON.stringify(authorityIds)}))`;
+  const rows = await db.all<{ readonly until: number | null }>(
+    sql`SELECT max(signed_until) AS until FROM authority_key WHERE authority_id IN ${listed}
+      UNION ALL SELECT max(configuration_exp) AS until FROM authority WHERE id IN ${listed}`,
+  );
+  const times = rows.flatMap(({ until }) => (until == null ? [] : [Number(until)]));
+  return times.length ? Math.max(...times) : null;
 }

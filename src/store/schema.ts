@@ -294,12 +294,16 @@ export const barredIdentifier = sqliteTable(
 );
 
 /** Keys of members that somebody halted, by RFC 7638 thumbprint: nobody is given one again but by a person who names that. */
-export const haltedKey = sqliteTable('halted_key', {
-  thumbprint: text('thumbprint').primaryKey(),
-  /** In whose chain the event stands. */
-  authorityId: text('authority_id').notNull(),
-  haltedAt: integer('halted_at').notNull(),
-});
+export const haltedKey = sqliteTable(
+  'halted_key',
+  {
+    thumbprint: text('thumbprint').notNull(),
+    /** In whose chain the event stands: what an authority halts counts there, what the deployment halts everywhere. */
+    authorityId: text('authority_id').notNull(),
+    haltedAt: integer('halted_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.thumbprint, t.authorityId] })],
+);
 
 /** What became of a subordinate, as its authority tells it to anyone. Written with the member's row, never changed. */
 export const registrationEvent = sqliteTable(
@@ -615,7 +619,14 @@ export interface Raised extends Finding {
 
 /** Something about a member's configuration that is not followed until a person has looked at it. */
 export interface Hold {
-  readonly kind: 'removed_key_shown' | 'key_changed_under_kid' | 'all_keys_replaced' | 'signed_by_unknown_key' | 'key_unproven' | 'hints_withdrawn';
+  readonly kind:
+    | 'removed_key_shown'
+    | 'key_changed_under_kid'
+    | 'all_keys_replaced'
+    | 'signed_by_unknown_key'
+    | 'key_unproven'
+    | 'keys_refused'
+    | 'hints_withdrawn';
   readonly detail: string;
   /** The keys its configuration shows, and when it says it was issued. */
   readonly jwks: JwkSet;

@@ -22,10 +22,13 @@ export const watchListing = ({ authorityId, entityId, url, host }: Place & Pick<
   );
 
 /** A superior that is not trusted any more, or has no listing: nobody asks it, and whom it listed counts no more. */
-export const unwatchListing = ({ authorityId, entityId }: Place): readonly Statement[] => [
-  raw('DELETE FROM superior_listing WHERE authority_id = ? AND entity_id = ?', authorityId, entityId),
-  raw('DELETE FROM listed_entity WHERE authority_id = ? AND superior = ?', authorityId, entityId),
-];
+export const unwatchListing = ({ authorityId, entityId }: Place): readonly Statement[] => unwatchListings(authorityId, [entityId]);
+
+export const unwatchListings = (authorityId: string, entityIds: readonly string[]): readonly Statement[] =>
+  [
+    'DELETE FROM superior_listing WHERE authority_id = ? AND entity_id IN (SELECT value FROM json_each(?))',
+    'DELETE FROM listed_entity WHERE authority_id = ? AND superior IN (SELECT value FROM json_each(?))',
+  ].map((sql) => overList(sql, entityIds, (lot) => [authorityId, lot]));
 
 /** Members of these authorities came or went: who resolves below them looks again. */
 export const localListingsDue = (authorityIds: readonly string[], now: number): Statement =>

@@ -2,6 +2,8 @@ import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
+import { renewSlice } from '../../src/operations/artefacts/renew.js';
+import { haltKey } from '../../src/operations/members/halt-key.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { ANCHOR, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
@@ -119,6 +121,68 @@ describe('a key of members', () => {
     expect(done.receipt.answers[0]).toMatchObject({ what: 'statement', status: 503 });
     expect((await statement(d, shared.id, TWO)).status, 'there it stands').toBe(200);
   });
+
+  it('of many members is halted with a few signatures and few statements; the others are withheld and due; each chain is told', async () => {
+    const { d, shared, other, jkt } = await federation();
+    const { id } = await ok(d.admin('POST', '/authorities/main/imports', {}), 201);
+    // Every second one has no other key.
+    const names = Array.from({ length: 40 }, (_, n) => `https://m${n}.example.com`);
+    const lines = names.map((one, n) =>
+      JSON.stringify({ entity_id: one, jwks: { keys: n % 2 ? [shared.key.jwk] : [shared.key.jwk, other.jwk] }, activate: true }),
+    );
+    await ok(d.admin('POST', `/authorities/main/imports/${id}/lines`, lines.join('\n'), { headers: { 'content-type': 'application/x-ndjson' } }));
+    await ok(d.admin('POST', `/authorities/main/imports/${id}/finish`));
+    await ok(d.admin('POST', '/authorities/main/mark-types', { trust_mark_type: TYPE }), 201);
+    for (const member of names.slice(0, 4)) await ok(d.admin('POST', '/authorities/main/marks', { trust_mark_type: TYPE, member }), 201);
+    await d.execute(`INSERT INTO key_standing (member_id, thumbprint, authority_id, proven_at) SELECT id, '${jkt}', authority_id, 1 FROM member LIMIT 3`);
+    let [statements, signatures] = [0, 0];
+    const { custody } = d.deployment;
+    const counting: typeof custody = {
+      ...custody,
+      async signer(key) {
+        const signer = await custody.signer(key);
+        return {
+          ...signer,
+          sign: async (bytes) => {
+            signatures++;
+            return signer.sign(bytes);
+          },
+        };
+      },
+    };
+    const change: typeof d.store.change = (request) =>
+      d.store.change({
+        ...request,
+        async decide(watch) {
+          const decision = await request.decide(watch);
+          statements = decision.statements.length;
+          return decision;
+        },
+      });
+    const done = await haltKey({ ...d.call, custody: counting, store: { ...d.store, change } } as never, { key: jkt }, 'leaked');
+    expect(done.members).toHaveLength(42);
+    expect([signatures <= 10 + 4, statements < 60], `${signatures} signatures, ${statements} statements`).toEqual([true, true]);
+    const statuses = await Promise.all(names.map(async (one) => (await statement(d, one)).status));
+    expect(statuses.filter((_, n) => n % 2)).toEqual(Array(20).fill(404));
+    expect(new Set(statuses.filter((_, n) => n % 2 === 0))).toEqual(new Set([200, 503]));
+    expect(await d.rows("SELECT count(*) AS n FROM event WHERE type = 'member.key_halted'")).toEqual([{ n: 42 }]);
+    expect(await d.rows('SELECT count(*) AS n FROM trust_mark WHERE revoked_at IS NULL')).toEqual([{ n: 2 }]);
+    expect(await d.rows('SELECT count(*) AS n FROM key_standing')).toEqual([{ n: 0 }]);
+    await renewSlice(d.deployment);
+    expect((await Promise.all(names.map(async (one) => (await statement(d, one)).status))).filter((status) => status === 200)).toHaveLength(20);
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('that one authority halted is halted there and nowhere else; the deployment may still halt it everywhere', async () => {
+    const { d, shared, other, jkt } = await federation();
+    const scoped = await d.tokenFor('responder', ['two']);
+    await ok(halt(d, { level: 'key', authority: 'two', key: jkt }, { token: scoped }));
+    const bind = (slug: string, n: number) => d.admin('POST', `/authorities/${slug}/members`, { entity_id: `https://n${n}.example.com`, jwks: shared.jwks });
+    expect([(await bind('main', 1)).status, (await bind('two', 2)).json.findings?.[0]?.code]).toEqual([201, 'key_halted']);
+    expect(await kidsOf(d, shared.id)).toEqual([jkt, other.jwk.kid]);
+    expect((await ok(halt(d, { level: 'key', key: jkt }))).members).toBe(2);
+    expect((await bind('main', 3)).json.findings?.[0]?.code).toBe('key_halted');
+  });
 });
 
 describe('an organization', () => {
@@ -168,6 +232,18 @@ describe('an organization', () => {
     }
     expect((await ok(d.admin('GET', '/authorities/main/organizations/Bank%20N'))).state, 'another body').toBe('active');
     expect(JSON.stringify(await d.rows('SELECT detail FROM event')), 'a sole trader is registered under the number of the person').not.toContain('5560-1');
+
+    // Nor does the body get another row, or this one another number.
+    const register = { registration_number: 'SE 5560-1', jurisdiction: 'SE' };
+    await ok(d.admin('POST', '/authorities/two/organizations', { legal_name: 'Bank X' }), 201);
+    for (const asked of [
+      d.admin('POST', '/authorities/two/organizations', { legal_name: 'Bank A AB', ...register }),
+      d.admin('PATCH', '/authorities/two/organizations/Bank%20X', register),
+      d.admin('PATCH', '/authorities/main/organizations/Bank%20A', { registration_number: null }),
+    ]) {
+      const { status, json } = await asked;
+      expect([status, json.code, json.detail]).toEqual([409, 'wrong_state', expect.stringContaining('resume it first')]);
+    }
 
     // Back at one authority, by that one.
     d.clock += 100;

@@ -72,6 +72,19 @@ describe('keys are followed only by the rules of rollover (§11)', () => {
     const claims = { iat: NOW, jwks: { keys: [{ ...rp.key.jwk, ...change }] } };
     expect(await judgeKeys(member, { claims } as never), 'nor alone').toBe('all_keys_replaced');
   });
+  it('a key that leaves is followed at once, also beside one that may not be bound; that one is held', async () => {
+    const { d, rp, look } = await watched();
+    const [leaked, refused] = [await testKey(), await testKey()];
+    expect((await d.admin('PUT', `${M}/keys`, { jwks: { keys: [rp.key.jwk, leaked.jwk] }, reason: 'x' })).status).toBe(200);
+    d.clock += 60;
+    await d.execute(`INSERT INTO halted_key (thumbprint, authority_id, halted_at) VALUES ('${refused.kid}', 'deployment', 1)`);
+    for (let n = 0; n < 2; n++) {
+      expect((await look({ jwks: { keys: [rp.key.jwk, refused.jwk] } })).hold).toMatchObject({ kind: 'keys_refused' });
+      expect(await kids(d)).toEqual([rp.key.kid]);
+    }
+    expect((await events(d)).filter((type) => type === 'member.held')).toHaveLength(1);
+    expect((await d.admin('POST', `${M}/hold/accept`, { reason: 'x' })).json.findings?.[0]?.code).toBe('key_halted');
+  });
   it('a dismissed hold is not raised again for the same keys, but for others', async () => {
     const { d, rp, look } = await watched();
     const other = await testKey();

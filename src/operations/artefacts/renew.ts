@@ -113,7 +113,7 @@ async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly
   try {
     const { renewed, marks } = await signAll(deployment, issuer, rows, tell);
     const entityIds = saidAnew(rows, renewed);
-    const facts = consequencesOf(issuer.authority.id, { fact: 'statements changed', entityIds }, deployment.now());
+    const facts = consequencesOf(issuer.authority.id, { fact: 'statement changed', entityIds }, deployment.now());
     if (renewed.length) await deployment.store.write([...renewArtefacts(renewed), ...renewedMarks(marks), ...facts]);
   } catch (error) {
     if (!isUnreadable(error)) throw error;

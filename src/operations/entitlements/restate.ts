@@ -43,7 +43,7 @@ export async function restateEntitled({ store, now }: Pick<Deployment, 'store' |
   if (wrong.length === 0) return 0;
   const entityIds = wrong.map(({ entityId }) => entityId);
   const hashes = wrong.map(({ sha256 }) => sha256);
-  await store.write([withholdStatements(authorityId, hashes, now()), ...consequencesOf(authorityId, { fact: 'statements changed', entityIds }, now())]);
+  await store.write([withholdStatements(authorityId, hashes, now()), ...consequencesOf(authorityId, { fact: 'statement changed', entityIds }, now())]);
   return wrong.length;
 }
 

@@ -61,7 +61,7 @@ async function resolve({ published, now }: View, of: AuthorityRow, subject: stri
   return told(!stored || stored.rests === 'changed' ? 503 : statusOf(stored, now));
 }
 
-/** What is answered about one member: by its authority, by issuers of marks, and by the resolvers here that the caller may see. */
+/** What is answered about one member: by its authority, and by the issuers of marks and the resolvers here that the caller may see. */
 export async function answersAboutMember(view: View, of: AuthorityRow, entityId: string): Promise<readonly Answered[]> {
   const { call, authorities } = view;
   const { db } = call.store;
@@ -80,7 +80,7 @@ export async function answersAboutMember(view: View, of: AuthorityRow, entityId:
     .from(trustMarkGrant)
     .where(and(eq(trustMarkGrant.memberAuthorityId, of.id), eq(trustMarkGrant.entityId, entityId)))
     .limit(MOST);
-  const marks = grants.flatMap(({ id, type }) => authorities.filter((one) => one.id === id).map((by) => ({ by, type })));
+  const marks = grants.flatMap(({ id, type }) => authorities.filter((one) => one.id === id && may(call, 'read', one.slug)).map((by) => ({ by, type })));
   return [
     { what: 'statement', url: at(of, 'fetch', { sub: entityId }), status: await artefact(view, of, 'statement', entityId) },
     await list(view, of, entityId),

@@ -44,6 +44,12 @@ type Done = Omit<Halted, 'receipt' | 'halt' | 'level'>;
 const UNREGISTERED =
   'its row bears no registration number, so only this one was halted: look for it at the other authorities, and say its number (organization change)';
 
+async function tell(call: Call, { authority: slug, subject }: Done, act: string): Promise<Receipt | undefined> {
+  const { db } = call.store;
+  const event = await actEvent(db, slug === null ? DEPLOYMENT : (await findAuthority(db, slug)).id, subject, act);
+  return event && receiptOf(call, event);
+}
+
 /**
  * Cut something: one act whatever it is. One commit, which needs nothing from whoever is cut and no signature; then what is
  * answered from now on is looked up and told.
@@ -62,11 +68,8 @@ export async function halt(call: Call<Halted>, asked: HaltAsked): Promise<Halted
   const by = { reasonCode, halt: act };
   const answering = (done: Done): Halted => ({ halt: act, level: target.level, ...done, receipt: null });
   const done = await carryOut(call, answering, asked, by);
-  const chain = done.authority === null ? DEPLOYMENT : (await findAuthority(call.store.db, done.authority)).id;
   // It is done, whether or not it can be told.
-  const receipt = await actEvent(call.store.db, chain, done.subject, act)
-    .then((event) => event && receiptOf(call, event))
-    .catch(() => undefined);
+  const receipt = await tell(call, done, act).catch(() => undefined);
   return { ...done, receipt: receipt ?? null };
 
   async function carryOut(of: Call<Halted>, answer: (done: Done) => Halted, { target: what }: HaltAsked, cutBy: CutBy): Promise<Halted> {

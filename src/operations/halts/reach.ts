@@ -14,7 +14,8 @@ import {
   type Whom,
 } from '../../store/outstanding.js';
 import { authorityReach } from '../authorities/reach.js';
-import { allow, type Call } from '../call.js';
+import { authority } from '../../store/schema.js';
+import { allow, type Call, may } from '../call.js';
 import { membersWith } from '../keys/members-with.js';
 import { findMarkType } from '../marks/mark-types.js';
 import { keyNamed } from '../members/halt-key.js';
@@ -92,7 +93,7 @@ async function ofMembers(call: Call, authorityIds: readonly string[], whom: Whom
   const [{ statements, hosted, marks }, answers, hanging] = await Promise.all([
     handedOutOf(db, whom, call.now()),
     answersResting(db, whom),
-    hangingOn(db, whom),
+    readable(call).then((ids) => hangingOn(db, whom, ids)),
   ]);
   const members = counted ?? (await countOf(db, whom));
   return {
@@ -105,6 +106,12 @@ async function ofMembers(call: Call, authorityIds: readonly string[], whom: Whom
     otherAuthorities: hanging.authorities,
     ...(await times(call, authorityIds, [statements, hosted, marks, answers], before)),
   };
+}
+
+/** Nobody is told of authorities that are not theirs to read. */
+async function readable(call: Call): Promise<readonly string[]> {
+  const all = await call.store.db.select({ id: authority.id, slug: authority.slug }).from(authority);
+  return all.filter(({ slug }) => may(call, 'read', slug)).map(({ id }) => id);
 }
 
 /** The same body at several authorities. */

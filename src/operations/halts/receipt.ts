@@ -1,7 +1,7 @@
 import { eventAt } from '../../store/act-event.js';
 import type { EventRow } from '../../store/event.js';
 import { publishedNow } from '../../store/published-now.js';
-import { statementsOfOrganization } from '../../store/outstanding.js';
+import { latestOfAuthorities, statementsOfOrganization, statementsWithKey } from '../../store/outstanding.js';
 import { authority } from '../../store/schema.js';
 import { allow, type Call, DEPLOYMENT } from '../call.js';
 import { Refusal } from '../refusal.js';
@@ -22,6 +22,10 @@ export interface Receipt {
   /** Statements about those who were cut that are still there; of a key, statements that list it. */
   readonly stillServed: number;
   readonly othersMayHold: Held;
+  /** Nothing that these authorities ever signed with their keys of today lasts longer, also from before an end was moved nearer; null where something has no end. */
+  readonly atMostUntil: number | null;
+  /** Halts of the same act under other authorities whose events are not found: what is told above lacks them. */
+  readonly missing: number;
   readonly checkedAt: number;
 }
 
@@ -41,6 +45,9 @@ interface Found {
   readonly answers: readonly Answered[];
   readonly stillServed: number;
   readonly ends: readonly (number | null)[];
+  /** Whose signatures may be out. */
+  readonly authorityIds: readonly string[];
+  readonly missing: number;
 }
 
 /** @throws Refusal not_found where the event is that of no cut */
@@ -48,7 +55,7 @@ export async function receiptOf(call: Call, row: EventRow): Promise<Receipt> {
   const { db } = call.store;
   const all = await db.select().from(authority);
   const own = all.find(({ id }) => id === row.authorityId);
-  const { answers, stillServed, ends } = await found(call, row, own, all);
+  const { answers, stillServed, ends, authorityIds, missing } = await found(call, row, own, all);
   const { seq, at, type, hash, reasonCode, detail } = row;
   return {
     event: { authority: own?.slug ?? null, seq, at, type, hash, reasonCode },
@@ -58,6 +65,8 @@ export async function receiptOf(call: Call, row: EventRow): Promise<Receipt> {
     answers,
     stillServed,
     othersMayHold: held(call.now(), ends),
+    atMostUntil: held(call.now(), [await latestOfAuthorities(db, authorityIds)]).until,
+    missing,
     checkedAt: call.now(),
   };
 }
@@ -67,23 +76,25 @@ async function found(call: Call, row: EventRow, own: AuthorityRow | undefined, a
   const view = { call, published: publishedNow(db), authorities: all, now: call.now() };
   const { type, detail, subjectId, authorityId } = row;
   const ends = [endOf(detail['outstanding'] as never), ...(await earlierCuts(db, authorityId, [subjectId], row.seq))];
+  const rest = { ends, authorityIds: own ? [own.id] : all.map(({ id }) => id), missing: 0 };
   const still = (answers: readonly Answered[]) =>
     answers.filter(({ what, status, listsKey }) => what === 'statement' && status === 200 && listsKey !== false).length;
   if (own && MEMBER.includes(type)) {
     const answers = await answersAboutMember(view, own, String(detail['entity_id']));
-    return { answers, stillServed: still(answers), ends };
+    return { answers, stillServed: still(answers), ...rest };
   }
-  if (own && type === 'authority.halted') return { answers: await answersAboutAuthority(view, own), stillServed: 0, ends };
-  if (own && type === 'trust_mark_type.halted') return { answers: await answersAboutType(view, own, subjectId), stillServed: 0, ends };
+  if (own && type === 'authority.halted') return { answers: await answersAboutAuthority(view, own), stillServed: 0, ...rest };
+  if (own && type === 'trust_mark_type.halted') return { answers: await answersAboutType(view, own, subjectId), stillServed: 0, ...rest };
   if (own && type === 'organization.halted') {
     const entities = listOf(detail['examples']).map(String);
     const answers = (await Promise.all(entities.map((entity) => answersAboutMember(view, own, entity)))).flat();
-    return { answers, stillServed: await statementsOfOrganization(db, own.id, subjectId), ends };
+    return { answers, stillServed: await statementsOfOrganization(db, own.id, subjectId), ...rest };
   }
   if (type === 'key.halted') {
     const examples = listOf(detail['examples']) as readonly { readonly authority_id?: string; readonly entity_id?: string }[];
     const answers = await answersAboutKey(view, subjectId, examples);
-    return { answers, stillServed: still(answers), ends };
+    const listing = await statementsWithKey(db, subjectId, own?.id, call.now());
+    return { answers, stillServed: Math.max(listing, still(answers)), ...rest };
   }
   if (type === 'organization.halted_everywhere') {
     const parts = listOf(detail['organizations']) as readonly { readonly authority_id: string; readonly organization_id: string }[];
@@ -99,6 +110,8 @@ async function found(call: Call, row: EventRow, own: AuthorityRow | undefined, a
       answers: each.flatMap((one) => one.answers),
       stillServed: each.reduce((sum, one) => sum + one.stillServed, 0),
       ends: [...ends, ...each.flatMap((one) => one.ends)],
+      authorityIds: parts.map(({ authority_id: id }) => id),
+      missing: told.length - each.length,
     };
   }
   throw new Refusal('not_found', `event ${row.seq} is that of no cut: it is ${type}`);

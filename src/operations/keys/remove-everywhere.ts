@@ -2,13 +2,14 @@ import type { EventsOf, Watch } from '../../store/change.js';
 import { whileBoundToNoOther } from '../../store/guards.js';
 import { authority } from '../../store/schema.js';
 import type { Call } from '../call.js';
-import type { AuthorityKeyRow, AuthorityRow } from '../registry.js';
+import type { AuthorityKeyRow, AuthorityRow, MemberRow } from '../registry.js';
 import { byChain } from '../by-chain.js';
 import type { Consequences } from './change-keys.js';
 import { disownKey, ownedByNoOther, recognizing } from './disown-key.js';
 import { goneKey, type Rewritten } from './gone-key.js';
 import { membersWith } from './members-with.js';
-import { takeKey } from './take-key.js';
+import type { Patience } from './patience.js';
+import { takeKeys } from './take-key.js';
 import { delegatedByNoOther, delegationsBy, takeBackDelegations, voidDelegation } from './void-delegations.js';
 import { pinnedByNoOther, pinsWith, unpinKey } from './unpin-key.js';
 
@@ -22,8 +23,16 @@ export interface Removed extends Consequences {
  * own, the heir stands there in its place, so that chains hold. A member that has no other key is suspended: nobody is left to
  * vouch for.
  * @param heir what the authority signs with now; undefined when no key can sign
+ * @param patience for statements of other authorities, which are signed anew where that is soon done
  */
-export async function removeEverywhere(call: Call, watch: Watch, of: AuthorityRow, gone: AuthorityKeyRow, heir: AuthorityKeyRow | undefined): Promise<Removed> {
+export async function removeEverywhere(
+  call: Call,
+  watch: Watch,
+  of: AuthorityRow,
+  gone: AuthorityKeyRow,
+  heir: AuthorityKeyRow | undefined,
+  patience: Patience,
+): Promise<Removed> {
   const key = await goneKey(gone);
   const carrying = async () => {
     const owning = (await recognizing(call, key)).map((row) => ({ authorityId: row.id, row }));
@@ -42,15 +51,13 @@ export async function removeEverywhere(call: Call, watch: Watch, of: AuthorityRo
     events: [{ type: 'authority.key_compromised', subjectKind: 'authority', subjectId: of.id, detail: { entity_id: of.entityId, kid: gone.kid } }],
   }));
   const rewritten: Rewritten[] = [];
-  for (const row of rows)
-    rewritten.push(
-      await takeKey(call, watch, row, key.thumbprint, {
-        ...COMPROMISED,
-        heir: row.entityId === of.entityId ? heir?.jwk : undefined,
-        // The authority's own statements are signed anew by the change of its keys.
-        signs: row.authorityId !== of.id,
-      }),
-    );
+  const taking = (row: MemberRow) => ({
+    ...COMPROMISED,
+    heir: row.entityId === of.entityId ? heir?.jwk : undefined,
+    // The authority's own statements are signed anew by the change of its keys.
+    signs: row.authorityId !== of.id,
+  });
+  if (rows.length) rewritten.push(await takeKeys(call, watch, rows, key.thumbprint, taking, patience));
   for (const pin of pins) rewritten.push(await unpinKey(call, of, pin, key, heir?.jwk));
   const cleared = await Promise.all(owning.map(({ row }) => disownKey(call, of, row, key, heir?.jwk)));
   rewritten.push(...cleared, ...types.map((type) => voidDelegation(call, type)), await takeBackDelegations(call, of, key));

@@ -4,6 +4,7 @@ import { Refusal } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, findAuthority } from '../registry.js';
 import { changeKeys, pick, swap } from './change-keys.js';
 import { hurried } from './from-custody.js';
+import { patienceOf } from './patience.js';
 import { heirAmong, spareKey } from './heir.js';
 import { goneKey } from './gone-key.js';
 import { removeEverywhere } from './remove-everywhere.js';
@@ -33,6 +34,7 @@ export async function revokeKey(asked: Call<Revoked>, slug: string, kid: string,
   const authority = await findAuthority(call.store.db, slug);
   const spare = await spareKey(call, authority);
   const compromised = reason === 'compromised';
+  const patience = patienceOf();
   return changeKeys(
     call,
     slug,
@@ -44,7 +46,7 @@ export async function revokeKey(asked: Call<Revoked>, slug: string, kid: string,
       const key: AuthorityKeyRow = { ...before, state: 'revoked', endedAt: before.endedAt ?? call.now(), revokedReason: reason };
       const heir = before.state === 'active' ? await heirAmong(call, keys, spare) : undefined;
       const after = swap(keys, key, ...(heir ? [heir] : []));
-      const removed = compromised ? await removeEverywhere(call, watch, row, key, heir ?? after.find(({ state }) => state === 'active')) : undefined;
+      const removed = compromised ? await removeEverywhere(call, watch, row, key, heir ?? after.find(({ state }) => state === 'active'), patience) : undefined;
       const foreignSuperiors = removed?.foreignSuperiors ?? [];
       const result: Revoked = { ...key, foreignSuperiors };
       const signed = SIGNED.includes(before.state) || compromised;

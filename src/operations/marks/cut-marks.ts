@@ -175,44 +175,48 @@ export async function issuersOf(
 }
 
 /**
- * What a member's cut takes of its marks, at every authority that issued some: all of them, in the member's own batch.
+ * What the cut of members takes of their marks, at every authority that issued some: all of them, in the batch of the cut.
  * @param ends the membership is over: the grants end with it
  */
 export async function cutMarksOf(
   deployment: Deployment,
-  member: MemberRow,
+  members: readonly MemberRow[],
   watch: Watch,
   { reason, ends }: { reason: string; ends: boolean },
 ): Promise<WithMarks> {
+  const { db } = deployment.store;
+  const ids = members.map(({ id }) => id);
+  const [first] = ids;
+  if (first === undefined) return { statements: [], elsewhere: [] };
+  const of = (column: typeof artefact.memberId | typeof trustMark.memberId | typeof trustMarkGrant.memberId) =>
+    ids.length === 1 ? eq(column, first) : inLot(column, JSON.stringify(ids));
   const statements: Statement[] = [];
   const elsewhere: EventsOf[] = [];
-  for (const { issuing, grants } of await issuersOf(deployment, [member.id], watch)) {
+  for (const { issuing, grants } of await issuersOf(deployment, ids, watch)) {
     statements.push(
-      ...(await withdrawMarks(deployment, issuing, eq(trustMark.memberId, member.id), reason)),
+      ...(await withdrawMarks(deployment, issuing, of(trustMark.memberId), reason, ids.length > 1)),
       // One that is late for renewal has ended and is no longer among the above.
-      deployment.store.db.delete(artefact).where(and(eq(artefact.memberId, member.id), eq(artefact.kind, 'mark'), only(artefact.authorityId, issuing.id))),
+      db.delete(artefact).where(and(of(artefact.memberId), eq(artefact.kind, 'mark'), only(artefact.authorityId, issuing.id))),
     );
     if (ends)
       statements.push(
-        deployment.store.db
+        db
           .update(trustMarkGrant)
           .set({ state: 'revoked', reason, updatedAt: deployment.now(), v: nextVersion() })
-          .where(and(eq(trustMarkGrant.authorityId, issuing.id), eq(trustMarkGrant.memberId, member.id), eq(trustMarkGrant.state, 'active'))),
+          .where(and(eq(trustMarkGrant.authorityId, issuing.id), of(trustMarkGrant.memberId), eq(trustMarkGrant.state, 'active'))),
       );
-    if (issuing.id !== member.authorityId)
-      elsewhere.push({
-        authorityId: issuing.id,
-        events: [
-          {
-            type: ends ? 'trust_mark.revoked' : 'trust_mark.suspended',
-            subjectKind: 'trust_mark',
-            subjectId: member.id,
-            reason,
-            reasonCode: ends ? 'member_revoked' : 'member_suspended',
-            detail: { entity_id: member.entityId, types: grants.map(({ trustMarkType: type }) => type), with: 'the membership' },
-          },
-        ],
-      });
+    const events = members
+      .map((member) => ({ member, types: grants.filter(({ memberId }) => memberId === member.id).map(({ trustMarkType: type }) => type) }))
+      .filter(({ member, types }) => issuing.id !== member.authorityId && types.length > 0)
+      .map(({ member, types }) => ({
+        type: ends ? 'trust_mark.revoked' : 'trust_mark.suspended',
+        subjectKind: 'trust_mark' as const,
+        subjectId: member.id,
+        reason,
+        reasonCode: ends ? ('member_revoked' as const) : ('member_suspended' as const),
+        detail: { entity_id: member.entityId, types, with: 'the membership' },
+      }));
+    if (events.length) elsewhere.push({ authorityId: issuing.id, events });
   }
-  return { statements: [...statements, ...(statements.length ? [passPlaces({ memberId: member.id }, deployment.now())] : [])], elsewhere };
+  return { statements: [...statements, ...(statements.length ? [passPlaces({ memberIds: ids }, deployment.now())] : [])], elsewhere };
 }

@@ -45,7 +45,7 @@ export async function cutMember(
     updatedAt: deployment.now(),
     v: before.v + 1,
   };
-  const marks = await cutMarksOf(deployment, before, watch, { reason: `${to}: ${reason}`, ends: to === 'revoked' });
+  const marks = await cutMarksOf(deployment, [before], watch, { reason: `${to}: ${reason}`, ends: to === 'revoked' });
   const written = await writeMember({ before, after, publicReason });
   return {
     member: written.row,

@@ -1,6 +1,7 @@
 import { calculateJwkThumbprint } from 'jose';
-import type { EventsOf } from '../../store/change.js';
+import { HeadMoved } from '../../store/change.js';
 import { whileBoundToNoOther } from '../../store/guards.js';
+import { dropStandingsWith } from '../../store/key-standing.js';
 import { haltedAmong, keepHalted } from '../../store/halted-keys.js';
 import { byChain } from '../by-chain.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
@@ -8,7 +9,8 @@ import { outstandingOfMembers } from '../halts/outstanding.js';
 import { actOf, type CutBy } from '../halts/why.js';
 import { hurried } from '../keys/from-custody.js';
 import { membersWith } from '../keys/members-with.js';
-import { takeKey } from '../keys/take-key.js';
+import { patienceOf } from '../keys/patience.js';
+import { takeKeys } from '../keys/take-key.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority, findMember, type MemberRow } from '../registry.js';
 
@@ -39,18 +41,31 @@ const HALTED = {
   signs: true,
 } as const;
 
-/** @throws Refusal invalid_request, not_found */
+/**
+ * A key among those of a member, as far as they can be read.
+ * @throws Refusal wrong_state where they cannot be read and it is not named by its thumbprint
+ */
+async function named(row: MemberRow, key: string): Promise<{ readonly thumbprint: string; readonly text: string } | undefined> {
+  try {
+    for (const one of row.jwks.keys) {
+      const thumbprint = await calculateJwkThumbprint(one);
+      if (one.kid === key || thumbprint === key) return { thumbprint, text: String(one.x ?? one.n) };
+    }
+  } catch {
+    if (!THUMBPRINT.test(key)) throw new Refusal('wrong_state', 'the keys of that member cannot be read: name the key by its RFC 7638 thumbprint');
+  }
+  return undefined;
+}
+
+/** @throws Refusal invalid_request, not_found, wrong_state */
 export async function keyNamed(
   { store: { db } }: Call,
   { authority: slug, member: id, key }: NamedMemberKey,
 ): Promise<{ readonly thumbprint: string; readonly text: string }> {
   if (id !== undefined) {
     if (slug === undefined) throw new Refusal('invalid_request', 'say at which authority that member is: authority');
-    const { jwks } = await findMember(db, (await findAuthority(db, slug)).id, id);
-    for (const one of jwks.keys) {
-      const thumbprint = await calculateJwkThumbprint(one);
-      if (one.kid === key || thumbprint === key) return { thumbprint, text: String(one.x ?? one.n) };
-    }
+    const found = await named(await findMember(db, (await findAuthority(db, slug)).id, id), key);
+    if (found) return found;
   }
   if (THUMBPRINT.test(key)) return { thumbprint: key, text: key };
   throw id === undefined
@@ -78,6 +93,7 @@ export async function haltKey(
   const of = slug === undefined ? undefined : await findAuthority(db, slug);
   const { thumbprint, text } = await keyNamed(call, named);
   const chain = of?.id ?? DEPLOYMENT;
+  const patience = patienceOf();
   return change<HaltedKey>(call, {
     authorityId: chain,
     scope: null,
@@ -86,21 +102,18 @@ export async function haltKey(
     async decide(watch) {
       const having = async () => (await membersWith(call, { thumbprint, text })).filter(({ authorityId }) => of === undefined || authorityId === of.id);
       const watched = new Set((await having()).map(({ authorityId }) => authorityId));
-      for (const id of watched) await watch(id);
+      await Promise.all([...watched].map(watch));
       const rows = (await having()).filter(({ authorityId }) => watched.has(authorityId));
-      const known = (await haltedAmong(db, [thumbprint])).has(thumbprint);
+      // One lost the key meanwhile: its chain has nothing to tell.
+      if ([...watched].some((id) => !rows.some(({ authorityId }) => authorityId === id))) throw new HeadMoved();
+      const known = (await haltedAmong(db, chain, [thumbprint])).has(thumbprint);
       if (rows.length === 0 && !known) throw new Refusal('not_found', 'no member here has that key');
-      const told: EventsOf[] = [];
-      const statements = [];
       const out = await outstandingOfMembers(
         call,
         rows.map(({ id }) => id),
       );
-      for (const row of rows) {
-        const taken = await takeKey(call, watch, row, thumbprint, { ...HALTED, reason, reasonCode, detail: { ...actOf(act), ...out } });
-        told.push(...taken.events);
-        statements.push(...taken.statements);
-      }
+      const taking = { ...HALTED, reason, reasonCode, detail: { ...actOf(act), ...out } };
+      const taken = rows.length ? await takeKeys(call, watch, rows, thumbprint, () => taking, patience) : { events: [], statements: [] };
       const own = {
         type: 'key.halted',
         subjectKind: 'key',
@@ -116,12 +129,13 @@ export async function haltKey(
         },
       } as const;
       return {
-        ...byChain(chain, [{ authorityId: chain, events: [own] }, ...told]),
+        ...byChain(chain, [{ authorityId: chain, events: [own] }, ...taken.events]),
         statements: [
           // One to whom it was bound meanwhile, under an authority whose chain was not watched, loses it as well: decided again.
           ...(of === undefined ? [whileBoundToNoOther(DEPLOYMENT, thumbprint, rows)] : []),
           keepHalted({ thumbprint, authorityId: chain, haltedAt: call.now() }),
-          ...statements,
+          ...taken.statements,
+          dropStandingsWith(thumbprint, of?.id),
         ],
         result: { thumbprint, members: rows, already: rows.length === 0 },
       };

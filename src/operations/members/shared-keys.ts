@@ -25,7 +25,7 @@ export async function sharedKeys(db: Database, superior: { readonly id: string }
   const holders = await holdersOf(db, [...new Set(held.flatMap(({ thumbprints }) => thumbprints))]);
   for (const { entityId, thumbprints } of held)
     for (const one of thumbprints) holders.set(one, [...new Set([...(holders.get(one) ?? []), entityId])].slice(0, NAMED + 2));
-  const halted = await haltedAmong(db, [...new Set(held.flatMap(({ thumbprints }) => thumbprints))]);
+  const halted = await haltedAmong(db, superior.id, [...new Set(held.flatMap(({ thumbprints }) => thumbprints))]);
   const ours = await db
     .select({
       id: authority.id,
@@ -67,5 +67,5 @@ export async function sharedKeys(db: Database, superior: { readonly id: string }
 /** A key may be halted while it is being bound, in another chain than this one: the commit asks again. */
 export async function whileNoneHaltedMeanwhile(db: Database, authorityId: string, ...all: readonly JwkSet[]): Promise<readonly Statement[]> {
   const thumbprints = (await Promise.all(all.map(thumbprintsOf))).flat();
-  return thumbprints.length ? [whileNoOtherHalted(authorityId, thumbprints, [...(await haltedAmong(db, thumbprints))])] : [];
+  return thumbprints.length ? [whileNoOtherHalted(authorityId, thumbprints, [...(await haltedAmong(db, authorityId, thumbprints))])] : [];
 }

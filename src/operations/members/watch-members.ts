@@ -123,6 +123,10 @@ function changesOf(row: MemberRow, statement: EntityStatement) {
   return { added, renewed, removed: row.jwks.keys.filter((bound) => !keys.some((key) => sameKey(bound, key))).length };
 }
 
+function unlessRefused(error: unknown): void {
+  if (!(error instanceof Refusal)) throw error;
+}
+
 async function follow(
   deployment: Deployment,
   authority: AuthorityRow,
@@ -143,12 +147,15 @@ async function follow(
     const removals = (early && added.length + renewed > 0) || unproven;
     const hold = unproven ? held('key_unproven') : null;
     if (removals && removed === 0) return { findings: [], hold };
+    const adopt = (only: boolean) => adoptMemberKeys(systemCall(deployment), authority.slug, row.id, statement.compact, { removals: only });
     try {
-      await adoptMemberKeys(systemCall(deployment), authority.slug, row.id, statement.compact, { removals });
+      await adopt(removals);
       if (removals) return { findings: [], hold };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      return { findings: error.findings, hold: null };
+      // What is refused is held, and stops no removal beside it.
+      if (!removals && removed > 0) await adopt(true).catch(unlessRefused);
+      return { findings: error.findings, hold: added.length ? held('keys_refused') : null };
     }
   } else if (verdict !== 'same') return { findings: [], hold: held(verdict) };
   const named = statement.claims.authority_hints?.includes(authority.entityId as never);

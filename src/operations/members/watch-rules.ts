@@ -154,5 +154,6 @@ export const HOLD_DETAIL: Record<Hold['kind'], string> = {
   all_keys_replaced: 'none of the keys we vouch for is among those it shows now',
   signed_by_unknown_key: 'its configuration is signed by a key that we do not vouch for',
   key_unproven: 'it shows a key that it has not proven, or that nobody has confirmed, as this authority demands',
+  keys_refused: 'it shows a key that may not be bound here; the findings say why',
   hints_withdrawn: 'it names us no longer among its superiors',
 };

@@ -192,22 +192,21 @@ function endWatch(rows: readonly MemberRow[]): readonly Statement[] {
 
 /** What rests on a member's being in force, and on what our statement about it says. */
 function resting(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
-  const entering = new Map<string, MemberRow[]>();
-  const others = rows.flatMap((row, n) => {
-    const [was, is] = [writes[n]?.before?.state === 'active', row.state === 'active'];
-    // One that stands already may have been found wanting before: it is looked at anew as well.
-    if (is) entering.set(row.authorityId, [...(entering.get(row.authorityId) ?? []), row]);
-    if (!was) return [];
-    return consequencesOf(row.authorityId, { fact: is ? 'statement changed' : 'member cut', entityId: row.entityId }, row.updatedAt);
+  const was = new Set(writes.flatMap(({ before }) => (before?.state === 'active' ? [before.id] : [])));
+  return [...new Set(rows.map(({ authorityId }) => authorityId))].flatMap((authorityId) => {
+    const own = rows.filter((row) => row.authorityId === authorityId);
+    const now = Math.max(...own.map(({ updatedAt }) => updatedAt));
+    const named = (some: readonly MemberRow[]) => some.map(({ entityId }) => entityId);
+    const active = own.filter(({ state }) => state === 'active');
+    const changed = active.filter(({ id }) => was.has(id));
+    const cut = own.filter(({ id, state }) => state !== 'active' && was.has(id));
+    return [
+      // One that stands already may have been found wanting before: it is looked at anew as well.
+      ...consequencesOf(authorityId, { fact: 'members in force', entityIds: named(active) }, now),
+      ...(changed.length ? consequencesOf(authorityId, { fact: 'statement changed', entityIds: named(changed) }, now) : []),
+      ...(cut.length ? consequencesOf(authorityId, { fact: 'member cut', entityIds: named(cut) }, now) : []),
+    ];
   });
-  const known = [...entering].flatMap(([authorityId, all]) =>
-    consequencesOf(
-      authorityId,
-      { fact: 'members in force', entityIds: all.map(({ entityId }) => entityId) },
-      Math.max(...all.map(({ updatedAt }) => updatedAt)),
-    ),
-  );
-  return [...known, ...others];
 }
 
 /** What was approved is no longer what stands there: it is looked at again. */

@@ -54,7 +54,7 @@ export async function registerOf(call: Call, body: LegalBody): Promise<Register 
   const row = await organizationOrRefuse(call, authorityId, body.organization ?? '');
   return row.registrationNumber !== null && row.jurisdiction !== null
     ? { number: row.registrationNumber, jurisdiction: row.jurisdiction }
-    : { id: row.id, authorityId, slug: body.authority ?? '', jurisdiction: null };
+    : { id: row.id, state: row.state, authorityId, slug: body.authority ?? '', jurisdiction: null };
 }
 
 /** The rows of a legal body at the authorities of this deployment. */

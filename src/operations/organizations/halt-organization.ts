@@ -78,7 +78,12 @@ export async function decideHalt(call: Call, watch: Watch, { authorityId, id, re
   const active = and(eq(member.authorityId, authorityId), eq(member.organizationId, id), only(member.state, 'active'));
   const [counted] = await db.select({ n: count() }).from(member).where(active);
   const members = counted?.n ?? 0;
-  const examples = await db.select({ entityId: member.entityId }).from(member).where(active).limit(EXAMPLES);
+  const examples = await db
+    .select({ entityId: member.entityId })
+    .from(member)
+    .where(active)
+    .limit(EXAMPLES)
+    .catch(() => []);
   const detail = {
     legal_name: before.legalName,
     members,

@@ -1,7 +1,9 @@
 import { and, eq, ne } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
+import type { Statement } from '../../store/database.js';
 import { inLot, readByList } from '../../store/lots.js';
+import { registeredAs, whileNoneRegisteredHalted } from '../../store/registered-organizations.js';
 import { organization } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { Refusal } from '../refusal.js';
@@ -20,6 +22,19 @@ async function expectFree({ store: { db } }: Pick<Call, 'store'>, authorityId: s
     throw new Refusal('already_exists', `there is an organization ${name} already`);
 }
 
+/**
+ * A legal body that is halted under one authority gets no other row beside that, which nobody halted. It may be halted in another
+ * chain meanwhile, so the commit asks again.
+ * @throws Refusal wrong_state
+ */
+async function whileNotHalted(call: Pick<Call, 'store'>, row: OrganizationRow): Promise<readonly Statement[]> {
+  const { authorityId, registrationNumber: number, jurisdiction } = row;
+  if (number === null || jurisdiction === null || row.state === 'halted') return [];
+  if ((await registeredAs(call.store.db, number, jurisdiction)).some(({ id, state }) => state === 'halted' && id !== row.id))
+    throw new Refusal('wrong_state', 'an organization with that registration number is halted in this deployment: resume it first, where it is halted');
+  return [whileNoneRegisteredHalted(authorityId, number, jurisdiction, row.id)];
+}
+
 const NOWHERE = { registrationNumber: null, jurisdiction: null };
 const toldRegister = ({ registrationNumber, jurisdiction }: OrganizationRow) =>
   registrationNumber === null ? {} : { registration_number: registrationNumber, jurisdiction };
@@ -28,7 +43,7 @@ export interface OrganizationChange extends Registered {
   readonly legalName?: string | undefined;
 }
 
-/** Make an organization before its first member. @throws Refusal already_exists */
+/** Make an organization before its first member. @throws Refusal already_exists; wrong_state while the same legal body is halted */
 export async function createOrganization(call: Call<OrganizationRow>, slug: string, legalName: string, register: Registered = {}): Promise<OrganizationRow> {
   allow(call, 'enroll', slug);
   expectName(legalName);
@@ -52,14 +67,14 @@ export async function createOrganization(call: Call<OrganizationRow>, slug: stri
       await expectFree(call, authorityId, legalName);
       return {
         events: [{ type: 'organization.created', subjectKind: 'organization', subjectId: row.id, detail: { legal_name: legalName, ...toldRegister(row) } }],
-        statements: [insertRows(organization, [row])],
+        statements: [...(await whileNotHalted(call, row)), insertRows(organization, [row])],
         result: row,
       };
     },
   });
 }
 
-/** Give an organization another legal name, or say where it is registered; its members stay its members. @throws Refusal not_found, already_exists */
+/** Give an organization another legal name, or say where it is registered; its members stay its members. @throws Refusal not_found, already_exists, wrong_state */
 export async function changeOrganization(call: Call<OrganizationRow>, slug: string, idOrName: string, to: OrganizationChange): Promise<OrganizationRow> {
   allow(call, 'enroll', slug);
   if (to.legalName !== undefined) expectName(to.legalName);
@@ -78,6 +93,9 @@ export async function changeOrganization(call: Call<OrganizationRow>, slug: stri
       const moved = register.registrationNumber !== before.registrationNumber || register.jurisdiction !== before.jurisdiction;
       if (!renamed && !moved) return { events: [], statements: [], result: before };
       if (renamed) await expectFree(call, authorityId, legalName, id);
+      if (moved && before.state === 'halted' && before.registrationNumber !== null)
+        throw new Refusal('wrong_state', 'it is halted, and found by its registration number: resume it first');
+      const guards = moved ? await whileNotHalted(call, row) : [];
       const about = { subjectKind: 'organization', subjectId: id } as const;
       return {
         events: [
@@ -86,7 +104,7 @@ export async function changeOrganization(call: Call<OrganizationRow>, slug: stri
             ? [{ ...about, type: 'organization.registered', detail: { registration_number: row.registrationNumber, jurisdiction: row.jurisdiction } }]
             : []),
         ],
-        statements: [call.store.db.update(organization).set(set).where(eq(organization.id, id))],
+        statements: [...guards, call.store.db.update(organization).set(set).where(eq(organization.id, id))],
         result: row,
       };
     },
