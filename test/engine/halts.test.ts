@@ -354,6 +354,50 @@ describe('a cut of anything else by the same call', () => {
       expect([JSON.stringify(odd), (await halt(d, odd)).status]).toEqual([JSON.stringify(odd), 400]);
   });
 
+  it('a receipt names each part however much came after it, every statement that lists a key, and the bound of what was ever signed', async () => {
+    const { d } = await federation();
+    const done = await ok(halt(d, { level: 'organization', registration_number: 'SE5560-1', jurisdiction: 'SE' }));
+    // Much is told of the organization since.
+    await d.execute(`INSERT INTO event (authority_id, seq, at, type, subject_kind, subject_id, actor_id, actor_kind, detail, artefacts, prev_hash, hash, format)
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+      SELECT authority_id, seq + 1000 + i, at, 'organization.renamed', subject_kind, subject_id, actor_id, actor_kind, '{}', '[]', '', 'h' || i, format FROM event, n WHERE type = 'organization.halted'`);
+    const receipt = async () => ok(d.admin('GET', `/receipts/${done.receipt.event.seq}`));
+    expect(await receipt()).toEqual(done.receipt);
+    expect([done.receipt.missing, done.receipt.answers.length > 0]).toEqual([0, true]);
+    await d.execute("UPDATE event SET subject_id = 'gone' WHERE type = 'organization.halted' AND authority_id = (SELECT id FROM authority WHERE slug = 'two')");
+    expect((await receipt()).missing, 'one cannot be found').toBe(1);
+  });
+
+  it('the sixth to whom a key is given back counts; marks and memberships elsewhere are told to whoever may read there', async () => {
+    const { d, shared, other, jkt } = await federation();
+    const jwks = { keys: [shared.key.jwk, other.jwk] };
+    const names = Array.from({ length: 6 }, (_, n) => `https://m${n}.example.com`);
+    for (const one of names) await enroll(d, 'main', { entity_id: one, jwks });
+    const done = await ok(halt(d, { level: 'key', key: jkt }));
+    expect(done.receipt.at_most_until).toBe(Math.max(...(await d.rows('SELECT signed_until AS n FROM authority_key')).map(({ n }) => Number(n))));
+    const told = JSON.stringify(await d.rows("SELECT detail FROM event WHERE type = 'key.halted'"));
+    const sixth = names.find((one) => !told.includes(one)) ?? '';
+    await ok(d.admin('PUT', `/authorities/main/members/${of(sixth)}/keys`, { jwks, reason: 'x', waive: ['key_halted'] }));
+    expect((await ok(d.admin('GET', `/receipts/${done.receipt.event.seq}`))).still_served).toBe(1);
+
+    await enroll(d, 'two', { entity_id: sixth, jwks: { keys: [other.jwk] } });
+    const secret = `${TWO}/marks/secret`;
+    await ok(d.admin('POST', '/authorities/two/mark-types', { trust_mark_type: secret }), 201);
+    await ok(d.admin('POST', '/authorities/two/marks', { trust_mark_type: secret, member: sixth, member_of: 'main' }), 201);
+    const token = await d.tokenFor('responder', ['main']);
+    const query = `/halts/reach?level=member&authority=main&member=${of(sixth)}`;
+    expect([(await ok(d.admin('GET', query))).other_authorities, (await ok(d.admin('GET', query, undefined, { token }))).other_authorities]).toEqual([1, 0]);
+    const cut = await ok(halt(d, { level: 'member', authority: 'main', member: sixth }, { token }));
+    expect(JSON.stringify(cut.receipt)).not.toContain(TWO);
+    expect(JSON.stringify(await ok(d.admin('GET', `/authorities/main/receipts/${cut.receipt.event.seq}`)))).toContain(of(secret));
+
+    // Of a member whose keys cannot be read a key is named by its thumbprint.
+    await d.execute(`UPDATE member SET jwks = 'damaged' WHERE entity_id = '${names[0]}'`);
+    const at = { level: 'key', authority: 'main', member: names[0] };
+    expect((await halt(d, { ...at, key: 'kid-1' })).json).toMatchObject({ code: 'wrong_state', detail: expect.stringContaining('thumbprint') });
+    expect((await ok(halt(d, { ...at, key: jkt }))).members, 'who has it still').toBe(1);
+  });
+
   it('whoever was refused or withdrew is not barred, also once archived', async () => {
     const d = await testDeployment();
     const one = await testMember('https://a.example.com');
