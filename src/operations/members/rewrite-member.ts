@@ -12,6 +12,7 @@ import { Refusal } from '../refusal.js';
 import { type AuthorityRow, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { memberContent } from './decided-by.js';
 import { endOfMember } from './member-end.js';
+import { keyDifference } from './key-binding.js';
 import { moveEnd } from './move-end.js';
 import { contentChanged } from './vetted.js';
 import { writeMember } from './write-member.js';
@@ -124,6 +125,7 @@ async function twoFor(call: Call, authority: AuthorityRow, before: MemberRow, ro
     permission: 'approve',
     content: { ...(await memberContent(call.store.db, before)), widens, request: widening.request },
     request: widening.request,
+    keys: (await keyDifference(before.jwks, row.jwks)).added.map(({ jkt }) => jkt),
     seen: widening.digest,
   });
 }
