@@ -1,6 +1,7 @@
 import type { PublicKey, X509Certificate } from '@peculiar/x509';
 import { base64url, exportSPKI, importJWK } from 'jose';
 import { algorithmsOf, type Finding, finding, type JwkSet, limits, type PublicJwk } from '../federation/entry.js';
+import { fromBase64, pemCertificates } from './pem-certificates.js';
 
 /**
  * Certificates in keys (`x5c`, RFC 7517 §4.7), judged by RFC 5280 as far as a key that signs needs it. A certificate that says
@@ -16,7 +17,6 @@ const MAX_CERTIFICATE_LENGTH = 12_288;
 const MAX_ROOTS = 20;
 export const MAX_ROOTS_BYTES = 64 * 1024;
 
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const [BASIC_CONSTRAINTS, KEY_USAGE, SUBJECT_ALT_NAME, EXTENDED_KEY_USAGE] = ['2.5.29.19', '2.5.29.15', '2.5.29.17', '2.5.29.37'] as const;
 const KNOWN: readonly string[] = [BASIC_CONSTRAINTS, KEY_USAGE, SUBJECT_ALT_NAME, EXTENDED_KEY_USAGE];
 const HASHES = ['SHA-256', 'SHA-384', 'SHA-512'];
@@ -38,9 +38,10 @@ async function read(key: PublicJwk, where: string): Promise<readonly X509Certifi
     const at = `${where}/${n}`;
     if (typeof one !== 'string' || one.length > MAX_CERTIFICATE_LENGTH)
       return finding('too_large', at, `more than ${MAX_CERTIFICATE_LENGTH} characters, or no text`);
-    if (!BASE64.test(one) || one.length % 4 !== 0) return fault(at, 'it is not base64 (RFC 7517 §4.7: base64, not base64url)');
+    const der = fromBase64(one);
+    if (!der) return fault(at, 'it is not base64 (RFC 7517 §4.7: base64, not base64url)');
     try {
-      const certificate = new Certificate(one);
+      const certificate = new Certificate(der);
       // What is read late is read now, so that nothing throws below.
       void [certificate.notBefore, certificate.notAfter, certificate.subject, certificate.issuer, certificate.signatureAlgorithm, certificate.extensions];
       void certificate.publicKey.algorithm;
@@ -95,8 +96,15 @@ async function isKeyOf(certificate: X509Certificate, { kty, crv, x, y, n, e }: P
   return base64url.encode(new Uint8Array(certificate.publicKey.rawData)) === pem.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }
 
-/** The certificates of one key: its own first, each issued by the next, the last by itself or by a root. */
-async function chainFault(key: PublicJwk, all: readonly X509Certificate[], roots: readonly X509Certificate[], where: string, now: number) {
+interface Roots {
+  /** Are any configured? Then a member is no authority of its own certificate: it would outlive the end that a root set to it. */
+  readonly set: boolean;
+  readonly all: readonly X509Certificate[];
+  readonly fault?: string;
+}
+
+/** The certificates of one key: its own first, each issued by the next, the last by a root, or by itself where there are none. */
+async function chainFault(key: PublicJwk, all: readonly X509Certificate[], roots: Roots, where: string, now: number) {
   const { KeyUsageFlags } = await x509();
   const [leaf] = all as readonly [X509Certificate, ...X509Certificate[]];
   const [alg] = algorithmsOf(key);
@@ -109,13 +117,16 @@ async function chainFault(key: PublicJwk, all: readonly X509Certificate[], roots
     const above = all[n + 1];
     if (above && !(await issued(above, certificate))) return fault(`${where}/${n}`, 'it was not issued by the certificate after it');
   }
-  if (all.length === 1 && leaf.issuer === leaf.subject) {
+  if (!roots.set && all.length === 1 && leaf.issuer === leaf.subject) {
     if (await issued(leaf, leaf)) return undefined;
     return fault(`${where}/0`, 'it says that it is self-issued, and another key signed it');
   }
-  return (await underRoot(all, roots, now)) ? undefined : finding('certificate_untrusted', where, `nobody trusted here issued it: ${noRoots(roots)}`);
+  return (await underRoot(all, roots.all, now)) ? undefined : finding('certificate_untrusted', where, `nobody trusted here issued it: ${noRoots(roots)}`);
 }
-const noRoots = (roots: readonly unknown[]): string => (roots.length ? `it leads to none of the ${roots.length} roots configured` : 'no roots are configured');
+function noRoots({ set, all, fault: unread }: Roots): string {
+  if (unread !== undefined) return `the roots configured cannot be read (${unread})`;
+  return set ? `it leads to none of the ${all.length} roots configured` : 'no roots are configured';
+}
 
 /** Does the last one lead to a root that is in force, or is it one itself? */
 async function underRoot(all: readonly X509Certificate[], roots: readonly X509Certificate[], now: number): Promise<boolean> {
@@ -131,14 +142,19 @@ async function underRoot(all: readonly X509Certificate[], roots: readonly X509Ce
 /** The certificates of a PEM text; the words say what is wrong with it. @throws Error */
 export async function rootsOf(pem: string | null): Promise<readonly X509Certificate[]> {
   if (pem === null) return [];
-  const { PemConverter, X509Certificate: Certificate } = await x509();
-  const blocks = PemConverter.decodeWithHeaders(pem);
-  if (blocks.length === 0) throw new Error('there is no PEM block in it');
+  const blocks = pemCertificates(pem);
   if (blocks.length > MAX_ROOTS) throw new Error(`${blocks.length} certificates, more than ${MAX_ROOTS}`);
-  return blocks.map(({ type, rawData }, n) => {
-    if (type !== 'CERTIFICATE') throw new Error(`block ${n + 1} is a ${type.slice(0, 30)}, not a CERTIFICATE`);
-    return new Certificate(rawData);
-  });
+  const { X509Certificate: Certificate } = await x509();
+  return blocks.map((der) => new Certificate(der));
+}
+
+/** Roots as they were configured, or what keeps them from being read: then nothing leads to any of them. */
+async function rootsAsSet(pem: string | null): Promise<Roots> {
+  try {
+    return { set: pem !== null, all: await rootsOf(pem) };
+  } catch (error) {
+    return { set: true, all: [], fault: text(error) };
+  }
 }
 
 /** What is wrong with certificates that are to be roots. @throws Error when they cannot be read */
@@ -157,7 +173,7 @@ export async function rootFaults(pem: string, now: number): Promise<readonly Fin
 export async function certificateFaults(keys: readonly PublicJwk[], rootsPem: string | null, now: number): Promise<readonly Finding[]> {
   const certified = keys.filter(hasCertificates);
   if (certified.length === 0) return [];
-  const roots = await rootsOf(rootsPem);
+  const roots = await rootsAsSet(rootsPem);
   const found: Finding[] = [];
   for (const key of certified) {
     const where = `jwks ${key.kid}/x5c`;

@@ -39,6 +39,25 @@ export const dropStandingsWith = (thumbprint: string, authorityId: string | unde
 export const dropStandingsOf = (memberIds: readonly string[]): Statement =>
   overList('DELETE FROM key_standing WHERE member_id IN (SELECT value FROM json_each(?))', memberIds);
 
+const FORGET_RESUMING = "UPDATE key_standing SET proven_at = NULL, proof_purpose = NULL, proof_sha256 = NULL WHERE proof_purpose = 'resume'";
+
+/** A proof for coming back serves once, and for the suspension in which it was asked for. @param which SQL of ids of members */
+export const forgetResuming = (which: string, ...params: readonly unknown[]): readonly Statement[] => [
+  raw(`${FORGET_RESUMING} AND member_id IN (${which})`, ...params),
+  dropChallengesOf(which, ...params),
+];
+export const forgetResumingOf = (memberIds: readonly string[]): readonly Statement[] => [
+  overList(`${FORGET_RESUMING} AND member_id IN (${LISTED})`, memberIds),
+  endChallenges(memberIds),
+];
+
+const LISTED = 'SELECT value FROM json_each(?)';
+const DROP_CHALLENGES = 'DELETE FROM key_challenge WHERE member_id IN';
+const dropChallengesOf = (which: string, ...params: readonly unknown[]): Statement => raw(`${DROP_CHALLENGES} (${which})`, ...params);
+
+/** What they were asked is answered no more. */
+export const endChallenges = (memberIds: readonly string[]): Statement => overList(`${DROP_CHALLENGES} (${LISTED})`, memberIds);
+
 /** Proofs of keys that are not bound count for a day; after that nothing is left of them, so that nobody fills the table. */
 export const dropStale = (memberId: string, before: number): Statement =>
   raw(

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { certifiableKey, certify, DAY } from '../support/certificates.js';
 import { NOW, testDeployment, testMember } from '../support/deployment.js';
+import { twoDecide } from '../support/people.js';
 
 const A = '/authorities/main';
 const RP = 'https://rp.example.com';
@@ -69,5 +70,27 @@ describe('registry §1: nothing said about a member outlives the certificates of
     const changed = (await d.rows("SELECT detail FROM event WHERE type = 'authority.binding_changed'")).map(({ detail }) => JSON.parse(String(detail)));
     expect(changed).toMatchObject([{ loosens: ['certificate_roots'], single_operator: true, to: { certificate_roots: 1 } }]);
     expect((await d.admin('POST', `${A}/members`, body)).status).toBe(201);
+
+    // What the CA ended is not begun anew by the member itself, by whatever way it is shown.
+    const self = { keys: [{ ...key.jwk, x5c: [(await certify({ name: 'CN=me', pair, until: 900 * DAY })).base64] }] };
+    const rp = await testMember(RP, key);
+    d.clock += 1;
+    d.network.set(`${RP}/.well-known/openid-federation`, await rp.configuration({ iat: d.clock - 1, exp: d.clock + DAY, jwks: self }));
+    await d.execute('UPDATE known_entity SET due_at = 0, lease_until = 0');
+    await discoveryTurn(d.deployment, { more: () => true });
+    const untrusted = { code: 'findings', findings: [{ code: 'certificate_untrusted' }] };
+    expect((await d.admin('PUT', `${M}/keys`, { jwks: self, reason: 'x' })).json).toMatchObject(untrusted);
+    expect((await d.admin('GET', M)).json.keys[0].x5c_not_after).toBe(NOW + 30 * DAY);
+
+    const { owners } = await twoDecide(d);
+    const put = (certificate_roots: string | null) => owners[0].as('PUT', `${A}/binding`, { certificate_roots });
+    const other = (await certify({ name: 'CN=other', ca: true })).pem;
+    const headed = (pem: string, header: string) => pem.replace('-----BEGIN CERTIFICATE-----\n', `-----BEGIN CERTIFICATE-----\n${header}\n`);
+    for (const header of ['Comment: x', 'Comment: x\n\n', `A: b\n${' c: d\n'.repeat(2000)}`])
+      for (const pem of [headed(other, header), `${root.pem}\n${headed(other, header)}`])
+        expect((await put(pem)).json.code, header.slice(0, 20)).toBe('invalid_request');
+    // Another one, and none: then each member is its own issuer.
+    for (const pem of [other, `${root.pem}\n${other}`, null]) expect((await put(pem)).status, String(pem)).toBe(202);
+    expect((await put(`# the same\n${root.pem.replace(/\n/g, '\r\n')}`)).status).toBe(200);
   });
 });

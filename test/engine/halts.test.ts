@@ -5,8 +5,10 @@ import { discoveryTurn } from '../../src/operations/discovery.js';
 import { renewSlice } from '../../src/operations/artefacts/renew.js';
 import { haltKey } from '../../src/operations/members/halt-key.js';
 import { fsck } from '../../src/operations/fsck.js';
+import { replaceMemberKeys } from '../../src/operations/members/change-member.js';
 import { ANCHOR, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
+import { twoDecide } from '../support/people.js';
 
 const TWO = 'https://two.example.org';
 const TYPE = `${ANCHOR}/marks/certified`;
@@ -108,6 +110,58 @@ describe('a key of members', () => {
     expect((await d.admin('PUT', `/authorities/two/members/${of(shared.id)}/keys`, back)).status).toBe(422);
     await ok(d.admin('PUT', `/authorities/two/members/${of(shared.id)}/keys`, { ...back, waive: ['key_halted'] }));
     expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('is given back by whoever knows of every halt of it: none that comes meanwhile, in whatever process, is waived', async () => {
+    const { d, shared } = await federation();
+    const leaked = await testKey();
+    const enrolled = await d.admin('POST', '/authorities/two/members', { entity_id: 'https://x.example', jwks: { keys: [leaked.jwk] }, activate: true });
+    expect(enrolled.status, enrolled.text).toBe(201);
+    const keys = { keys: [...(await ok(at(d, 'main', shared.id))).jwks.keys, leaked.jwk] };
+    const body = { jwks: keys, reason: 'rotation', waive: ['key_halted'] };
+    const haltIt = () => ok(halt(d, { level: 'key', key: String(leaked.kid) }));
+    /** A call for which the halt comes while the roots of certificates are read. */
+    const meanwhile = () => {
+      let left = 1;
+      const db = new Proxy(d.call.store.db, {
+        get(of, name) {
+          if (name !== 'select') return Reflect.get(of, name, of);
+          return (fields?: object) => {
+            const real = of.select(fields as never);
+            if (!fields || !('roots' in fields) || left-- < 1) return real;
+            const limit = (t: unknown, w: unknown) => async (n: number) => {
+              await haltIt();
+              return real
+                .from(t as never)
+                .where(w as never)
+                .limit(n);
+            };
+            return { from: (t: unknown) => ({ where: (w: unknown) => ({ limit: limit(t, w) }) }) };
+          };
+        },
+      });
+      return { ...d.call, store: { ...d.call.store, db } } as never;
+    };
+    for (const waive of [[], ['key_halted'], ['key_halted']])
+      await expect(replaceMemberKeys(meanwhile(), 'main', shared.id, { ...body, waive })).rejects.toThrow();
+    expect(await kidsOf(d, shared.id)).not.toContain(leaked.kid);
+
+    const { approvers } = await twoDecide(d);
+    const path = `/authorities/main/members/${of(shared.id)}/keys`;
+    const put = (n: number) => approvers[n]?.as('PUT', path, body);
+    expect((await put(0))?.status).toBe(202);
+    await haltIt();
+    const listed = (await ok(d.admin('GET', '/approvals?state=open'))).items;
+    expect((await put(1))?.status, 'it was halted once more: the first approval is void').toBe(202);
+    expect(listed, 'and was not current').toMatchObject([{ current: false }]);
+    // Another key of it: halted nowhere when it was asked for, and then at one authority only.
+    const other = await testKey();
+    await ok(d.admin('POST', '/authorities/two/members', { entity_id: 'https://y.example', jwks: { keys: [other.jwk] }, activate: true }), 201);
+    const both = { ...body, jwks: { keys: [...keys.keys.filter(({ kid }: { kid: string }) => kid !== leaked.kid), other.jwk] } };
+    expect((await approvers[0].as('PUT', path, both)).status).toBe(202);
+    await ok(halt(d, { level: 'key', authority: 'two', key: String(other.kid) }));
+    expect((await approvers[1].as('PUT', path, both)).status).toBe(202);
+    expect((await approvers[0].as('PUT', path, both)).status, 'both know of it').toBe(200);
   });
 
   it('is halted with a custody that is away: what listed it is withheld in the same commit', async () => {

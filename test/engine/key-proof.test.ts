@@ -149,10 +149,40 @@ describe('registry §2.1: what an authority demands of keys', () => {
     expect((await d.admin('PUT', `${M}/keys`, both)).json.code).toBe('key_unproven');
     expect((await prove(d, [next], { jwks: { keys: [next.jwk] } })).status).toBe(200);
     expect((await d.admin('PUT', `${M}/keys`, both)).status).toBe(200);
+    expect((await d.admin('POST', `${M}/keys/challenges`, { purpose: 'resume' })).json.code, 'only a suspended one comes back').toBe('wrong_state');
+    // One of an earlier version: asked for and answered while it was active.
+    const early = await challenge(d);
+    await d.execute("UPDATE key_challenge SET purpose = 'resume'");
+    expect((await answer(d, early, [await signed(d, { ...early, purpose: 'resume' }, next)])).json.code).toBe('challenge_invalid');
+    await d.execute("UPDATE key_standing SET proof_purpose = 'resume', proven_at = " + String(d.clock));
     await d.admin('POST', `${M}/suspend`, { reason: 'x' });
+    expect((await d.admin('POST', `${M}/resume`)).json.code, 'a proof of before the suspension').toBe('key_unproven');
+    expect(await d.rows('SELECT * FROM key_challenge'), 'nor is a question of before it answered').toEqual([]);
+    const rotates = { purpose: 'rotate' };
+    expect((await prove(d, [rp.key, next], rotates)).status).toBe(200);
     expect((await d.admin('POST', `${M}/resume`)).json.code, 'a proof for binding does not serve for coming back').toBe('key_unproven');
     expect((await prove(d, [rp.key, next])).json).toMatchObject({ purpose: 'resume', keys: [{}, {}] });
+    const open = await challenge(d);
     expect((await d.admin('POST', `${M}/resume`)).status).toBe(200);
+    expect((await answer(d, open, [await signed(d, open, rp.key)])).json.code, 'it came back').toBe('challenge_invalid');
+    // It served once, whoever suspends it then.
+    await d.admin('PATCH', M, { organization: 'Bank' });
+    await challenge(d);
+    for (const [stop, back] of [
+      [`${M}/suspend`, `${M}/resume`],
+      [`${A}/organizations/Bank/halt`, `${M}/resume`],
+    ] as const) {
+      d.clock += 60;
+      expect((await d.admin('POST', stop, { reason: 'x' })).status).toBe(200);
+      expect(await d.rows('SELECT * FROM key_challenge')).toEqual([]);
+      if (stop.includes('halt')) await d.admin('POST', `${A}/organizations/Bank/resume`, { reason: 'x' });
+      else {
+        expect((await d.admin('POST', back)).json.code).toBe('key_unproven');
+        expect((await prove(d, [rp.key, next])).status).toBe(200);
+        expect((await d.admin('POST', back)).status).toBe(200);
+      }
+      expect(await d.rows("SELECT * FROM key_standing WHERE proof_purpose = 'resume'")).toEqual([]);
+    }
     // What a person takes away begins anew.
     await d.admin('PUT', `${M}/keys`, { jwks: rp.jwks, reason: 'leaked' });
     expect((await d.admin('PUT', `${M}/keys`, both)).json.code).toBe('key_unproven');

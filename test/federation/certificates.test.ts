@@ -7,6 +7,7 @@ import { NOW } from '../support/chain.js';
 
 const judge = async (key: PublicJwk, roots: string | null = null) =>
   (await certificateFaults([key], roots, NOW)).map(({ code, where }) => [code, where.split('/x5c')[1]]);
+const evenly = (hex: string) => hex + '0'.repeat((4 - (hex.length % 4)) % 4);
 const CRITICAL = new x509.Extension('1.3.6.1.4.1.99999.1', true, new Uint8Array([5, 0]));
 
 describe('registry §2.1: certificates in keys (RFC 7517 §4.7)', () => {
@@ -26,6 +27,11 @@ describe('registry §2.1: certificates in keys (RFC 7517 §4.7)', () => {
     expect(await judge(await certified(leaf, middle))).toEqual([['certificate_untrusted', '']]);
     expect(await judge(await certified(leaf, middle, root), (await certify({ name: 'CN=root', ca: true })).pem)).toEqual([['certificate_untrusted', '']]);
     expect(await judge(await certified(leaf), root.pem), 'what is between is missing').toEqual([['certificate_untrusted', '']]);
+    // With roots nobody issues for himself; a root may, and roots that cannot be read let nobody in.
+    expect(await judge(await certified(self), root.pem)).toEqual([['certificate_untrusted', '']]);
+    expect(await judge(await certified(root), root.pem)).toEqual([]);
+    for (const key of [await certified(self), await certified(leaf, middle)])
+      expect(await judge(key, `Comment: x\n${root.pem}`)).toEqual([['certificate_untrusted', '']]);
   });
 
   it('are refused when ended, not yet valid, critical in what nobody knows, signed otherwise, for another key, for another use', async () => {
@@ -43,7 +49,6 @@ describe('registry §2.1: certificates in keys (RFC 7517 §4.7)', () => {
       ['not yet valid', await certified(await certify({ from: -3600 })), '/0'],
       ['an ended one above it', await certified(await certify({ name: 'CN=a', by: ended }), ended), '/1'],
       ['critical and unknown', await certified(await certify({ extensions: [CRITICAL] })), '/0'],
-      ['self-issued by another key', await certified(await certify({ signer: other.pair })), '/0'],
       ['another key than the JWK', mixed, '/0'],
       ['for other uses', await certified(await certify({ extensions: usage(x509.KeyUsageFlags.keyEncipherment) })), '/0'],
       ['issued by what is no CA', await certified(await certify({ name: 'CN=a', by: noCa }), noCa), '/1'],
@@ -52,11 +57,13 @@ describe('registry §2.1: certificates in keys (RFC 7517 §4.7)', () => {
       ['not issued by the one after it', await certified(await certify({ name: 'CN=a', by: root, signer: other.pair }), root), '/0'],
       ['weakly signed', await certified(await certify({ hash: 'SHA-1' })), '/0'],
       ['no certificate', { ...mixed, x5c: ['AAAA'] }, '/0'],
+      ['hexadecimal', { ...mixed, x5c: [evenly(Buffer.from(other.base64, 'base64').toString('hex'))] }, '/0'],
       ['base64url', { ...mixed, x5c: ['AA-_'] }, '/0'],
       ['no list', { ...mixed, x5c: 'AAAA' }, ''],
       ['none', { ...mixed, x5c: [] }, ''],
     ] as const)
       expect(await judge(key as PublicJwk, root.pem), name).toEqual([['certificate_invalid', at]]);
+    expect(await judge(await certified(await certify({ signer: other.pair }))), 'self-issued by another key').toEqual([['certificate_invalid', '/0']]);
     expect(await judge({ ...mixed, x5c: Array.from({ length: 6 }, () => other.base64) })).toEqual([['too_many', '']]);
     expect(await judge({ ...mixed, x5c: ['A'.repeat(12_292)] })).toEqual([['too_large', '/0']]);
   });

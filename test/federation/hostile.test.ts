@@ -138,6 +138,8 @@ const CALLERS_OWN = [
   'parseProfile',
   'signEntityConfiguration',
   'registrationEvents',
+  'compactBytes',
+  'unreadable',
   'entitlementPolicy',
   'withEntitlements',
   'entitlementsNarrow',

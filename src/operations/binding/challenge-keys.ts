@@ -56,6 +56,8 @@ export async function challengeKeys(
           `${MAX_OPEN} challenges of ${entityId} wait for an answer; answer one, or wait until they end (${CHALLENGE_LIFETIME} s)`,
         );
       const purpose = asked ?? PURPOSE_IN[row.state] ?? 'bind';
+      if (purpose === 'resume' && row.state !== 'suspended')
+        throw new Refusal('wrong_state', `${entityId} is ${row.state}: only a suspended member comes back`);
       const expiresAt = now + CHALLENGE_LIFETIME;
       const challenge = { id: challengeId, authorityId: authority.id, memberId: row.id, nonceSha256, purpose, jwks, createdAt: now, expiresAt, usedAt: null };
       return {

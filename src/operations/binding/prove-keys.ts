@@ -42,6 +42,8 @@ export async function proveKeys(call: Call<Proven>, slug: string, id: string, ch
       expectLiving(row);
       const now = call.now();
       const challenge = expectOpen(await findChallenge(db, row.id, challengeId), now);
+      if (challenge.purpose === 'resume' && row.state !== 'suspended')
+        throw new Refusal('challenge_invalid', `it was asked to come back from a suspension, and is ${row.state}; ${ANEW}`);
       const answers = await verified(proofs, challenge, authority.entityId, row, await candidatesOf(db, row, challenge.jwks), now);
       const keys = await Promise.all(
         answers.map(async ({ jwk }, n) => ({ kid: jwk.kid, thumbprint: await calculateJwkThumbprint(jwk), sha256: await sha256(proofs[n] as string) })),

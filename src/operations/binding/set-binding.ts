@@ -1,6 +1,8 @@
 import { eq } from 'drizzle-orm';
+import { base64url } from 'jose';
 import type { Finding } from '../../federation/entry.js';
 import { MAX_ROOTS_BYTES, rootFaults } from '../../keys/certificates.js';
+import { pemCertificates } from '../../keys/pem-certificates.js';
 import { sha256 } from '../../keys/random.js';
 import { authority, KEY_PROOF_MODES, SECOND_CHANNEL_MODES } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
@@ -13,28 +15,40 @@ import { type AuthorityRow, findAuthority } from '../registry.js';
 export interface BindingInput {
   readonly keyProof?: AuthorityRow['keyProof'] | undefined;
   readonly secondChannel?: AuthorityRow['secondChannel'] | undefined;
-  /** PEM; null: only self-issued certificates are accepted. */
+  /** PEM; null: only self-issued certificates are accepted, which with roots are not. */
   readonly certificateRoots?: string | null | undefined;
 }
 
 type Demands = Pick<AuthorityRow, 'keyProof' | 'secondChannel' | 'certificateRoots'>;
 
-/** The blocks of a PEM text, whatever stands between them and however long its lines are. */
-const blocks = (pem: string | null): readonly string[] =>
-  [...(pem ?? '').matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g)].map(([, text = '']) => text.replace(/\s/g, ''));
+/** Who may issue certificates, each by the bytes of its DER. A text that cannot be read trusts nobody. */
+function rootSet(pem: string | null): ReadonlySet<string> {
+  try {
+    return new Set(pem === null ? [] : pemCertificates(pem).map((der) => base64url.encode(der)));
+  } catch {
+    return new Set();
+  }
+}
+
+/** Another one may issue certificates, or, with no roots at all, each member for itself. */
+function trustsMore(before: string | null, after: string | null): boolean {
+  if (after === null) return before !== null;
+  const known = rootSet(before);
+  return [...rootSet(after)].some((one) => !known.has(one));
+}
 
 /** What of it lets keys in that were stopped before, in the words of the API. Pure. */
 export const loosened = (before: Demands, after: Demands): readonly string[] => [
   ...(KEY_PROOF_MODES.indexOf(after.keyProof) < KEY_PROOF_MODES.indexOf(before.keyProof) ? ['key_proof'] : []),
   ...(SECOND_CHANNEL_MODES.indexOf(after.secondChannel) < SECOND_CHANNEL_MODES.indexOf(before.secondChannel) ? ['second_channel'] : []),
-  ...(blocks(after.certificateRoots).every((one) => blocks(before.certificateRoots).includes(one)) ? [] : ['certificate_roots']),
+  ...(trustsMore(before.certificateRoots, after.certificateRoots) ? ['certificate_roots'] : []),
 ];
 
 /** The demands in the words of the API: what a decision about them covers. */
 export const inWords = async ({ keyProof, secondChannel, certificateRoots }: Demands) => ({
   key_proof: keyProof,
   second_channel: secondChannel,
-  certificate_roots: blocks(certificateRoots).length,
+  certificate_roots: rootSet(certificateRoots).size,
   certificate_roots_sha256: certificateRoots === null ? null : await sha256(certificateRoots),
 });
 

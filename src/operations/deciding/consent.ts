@@ -10,6 +10,7 @@ import { rolesOf } from '../access/in-force.js';
 import { type Call, DEPLOYMENT } from '../call.js';
 import { type HeldRole, type Permission, permits } from '../permissions.js';
 import { Refusal } from '../refusal.js';
+import { knownHalts } from '../members/halted-since.js';
 import { cutSinceProposed } from './cut-since-proposed.js';
 import { Waiting } from './waiting.js';
 
@@ -27,6 +28,8 @@ export interface Matter {
   readonly content: Readonly<Record<string, unknown>>;
   /** What to carry out when the second person approves. */
   readonly request: Readonly<Record<string, unknown>>;
+  /** Keys that it binds (RFC 7638): a halt of one since the first person approved was not known to him. */
+  readonly keys?: readonly string[] | undefined;
   /** Persons who may not be among the two, and why. */
   readonly barred?: ReadonlyMap<string, 'self_approval' | 'editor_cannot_approve'>;
   /** The digest of what the caller looked at. */
@@ -141,7 +144,7 @@ const approvedEvent = ({ id, kind, subjectId, digest }: ProposalRow, note: strin
 
 async function firstOf(
   call: Call,
-  { kind, subjectId, content, request, note, chain }: Matter,
+  { kind, subjectId, content, request, note, chain, keys = [] }: Matter,
   authorityId: string,
   digest: string,
 ): Promise<Decision<Waiting>> {
@@ -153,7 +156,11 @@ async function firstOf(
     subjectId,
     digest,
     content: { ...content },
-    request: { ...request, since: (await readHead(call.store.db, chain)).seq },
+    request: {
+      ...request,
+      since: (await readHead(call.store.db, chain)).seq,
+      ...(keys.length && { halts: await knownHalts(call.store.db, keys) }),
+    },
     state: 'open',
     proposedBy: call.actor.id,
     createdAt: now,

@@ -2,13 +2,16 @@ import { wasCutSince } from '../../store/cut-since.js';
 import type { Database } from '../../store/database.js';
 import type { ProposalRow } from '../../store/proposals.js';
 import { DEPLOYMENT } from '../call.js';
+import { haltedSince, type KnownHalts } from '../members/halted-since.js';
 
 /**
  * Was what a proposal is about cut since the first person approved? He did not know of it, and a cut that found nothing left to
  * cut changes no digest (overtaken.ts). Of a role or a key: was anything taken from that person?
+ * Of keys that are to be bound: was one of them halted, wherever that was?
  */
-export function cutSinceProposed(db: Database, { kind, authorityId, subjectId, content, request }: ProposalRow): Promise<boolean> {
+export async function cutSinceProposed(db: Database, { kind, authorityId, subjectId, content, request }: ProposalRow): Promise<boolean> {
   const personal = kind === 'role' || kind === 'person_key';
   const [chain, subject] = personal ? [DEPLOYMENT, String(content['person'])] : [authorityId, subjectId];
-  return wasCutSince(db, chain, Number(request['since']), [subject]);
+  const halts = request['halts'] as KnownHalts | undefined;
+  return (await wasCutSince(db, chain, Number(request['since']), [subject])) || (halts !== undefined && (await haltedSince(db, halts)));
 }

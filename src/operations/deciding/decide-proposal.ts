@@ -40,7 +40,7 @@ type Carry = (call: Call<unknown>, slug: string, row: Found, said: Said) => Prom
 
 /** What an operation of ours has put on record, as it asked for it. */
 const asked = <T extends object>({ request }: Found): T => {
-  const { act: _, since: __, ...rest } = request as Stored;
+  const { act: _, since: __, halts: ___, ...rest } = request as Stored;
   return rest as T;
 };
 interface Reasoned {

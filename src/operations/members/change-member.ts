@@ -7,7 +7,7 @@ import { expectVouchable } from '../binding/key-rules.js';
 import { organizationsNamed } from './organizations.js';
 import { expectMayBeActive } from './may-be-active.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
-import { bindKeys, certifiedAnew, takenAway, toldDifference, withCertificates } from './key-binding.js';
+import { bindKeys, certifiedAnew, takenAway, thumbprintsOf, toldDifference, withCertificates } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
 import { isError, keysLeftOut, type WithFindings } from '../judged.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
@@ -17,6 +17,7 @@ import { expectNotOvertaken, findAuthority, findMember, type MemberRow } from '.
 import { sameKey } from '../../federation/jwk-set.js';
 import { jsonEqual } from '../../federation/strict-json.js';
 import { certificatesOf } from '../binding/certificates-of.js';
+import { type KnownHalts, knownHalts, whileHaltedAsKnown } from './halted-since.js';
 import { sharedKeys, whileNoneHaltedMeanwhile } from './shared-keys.js';
 import { expectWaived, waivedOf } from './waivers.js';
 import { type Rewrite, rewriteMember } from './rewrite-member.js';
@@ -96,20 +97,29 @@ interface SoundKeys {
   readonly first: readonly Statement[];
 }
 
+/** Codes that a person waives, and what he may know of the keys. */
+interface Waived {
+  readonly codes: readonly string[];
+  readonly known?: KnownHalts | undefined;
+}
+
 /**
  * Among keys that are not bound yet: what they share with others.
  * @returns codes that were waived, and what the commit asks again
  * @throws Refusal findings for the authority's own key, and for one that was halted
  */
-async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: readonly string[]): Promise<SoundKeys> {
+async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: Waived): Promise<SoundKeys> {
   const keys = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key)));
+  // What is known to be halted is read before it is judged: a halt in between is judged, or refused by the commit.
+  const first = await whileNoneHaltedMeanwhile(call.store.db, authorityId, { keys });
   const found = (await sharedKeys(call.store.db, { id: authorityId }, [{ entityId, jwks: { keys } }])).get(entityId) ?? [];
   // Also a key that stays is looked at when it comes with other certificates.
   const shown = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key) && jsonEqual(bound['x5c'], key['x5c'])));
   const certificates = await certificatesOf(call, authorityId, shown);
   const all = [...found, ...certificates];
-  expectWaived(all, waive, 'these keys cannot be bound');
-  return { waived: all.filter(isError).map(({ code }) => code), first: await whileNoneHaltedMeanwhile(call.store.db, authorityId, { keys }) };
+  expectWaived(all, waive.codes, 'these keys cannot be bound');
+  const halted = found.some(({ code }) => code === 'key_halted') && waive.known;
+  return { waived: all.filter(isError).map(({ code }) => code), first: halted ? [...first, await whileHaltedAsKnown(call, authorityId, halted)] : first };
 }
 
 /** Keys that are not bound yet are proven and confirmed as the authority demands. @throws Refusal key_unproven, key_unconfirmed */
@@ -127,7 +137,7 @@ export async function bindByPerson(
   [before, seen]: readonly [before: MemberRow, seen: MemberRow],
   jwks: JwkSet,
   reason: string,
-  waive: readonly string[] = [],
+  waive: Waived = { codes: [] },
 ): ReturnType<Rewrite> {
   // A key may have been called compromised since: it is not bound again by somebody who did not know.
   expectNotOvertaken(seen.cut, before.cut);
@@ -167,10 +177,12 @@ export async function replaceMemberKeys(call: Call<WithFindings<MemberRow>>, slu
   if (!keys.ok) throw refuseFindings('these keys cannot be bound', keys.findings);
   const { jwks, ignored, told } = keys.value;
   const { db } = call.store;
+  const known = await knownHalts(db, await thumbprintsOf(jwks)); // before the lock
   const authority = await findAuthority(db, slug);
   const { entityId } = await findMember(db, authority.id, id);
   const shared = (await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? [];
-  const decide: Rewrite = (...rows) => bindByPerson(call, rows, jwks, input.reason, input.waive);
+  const waive = { codes: input.waive ?? [], known };
+  const decide: Rewrite = (...rows) => bindByPerson(call, rows, jwks, input.reason, waive);
   const { digest, version, ...asked } = input;
   return rewriteMember(call, slug, id, version, { request: { act: 'keys', ...given(asked) }, digest }, decide, [...keysLeftOut(ignored), ...told, ...shared]);
 }
@@ -211,7 +223,7 @@ export async function adoptMemberKeys(
     const again = await takenAway(before, jwks);
     if (again.length)
       throw new Refusal('wrong_state', `a person took the key ${again[0]?.kid} away from this member; if it is to come back, a person has to bind it`);
-    const sound = await expectOwnKeys(call, before, jwks, []);
+    const sound = await expectOwnKeys(call, before, jwks, { codes: [] });
     await expectNewVouchable(call, before, jwks);
     const { row, difference } = await bindKeys(before, jwks, { iat });
     const renewed = certifiedAnew(before.jwks, jwks);

@@ -1,5 +1,5 @@
 import { readHead } from '../../store/change.js';
-import { allow, type Call, change } from '../call.js';
+import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import type { WithFindings } from '../judged.js';
 import { findAuthority, type MemberRow } from '../registry.js';
 import { decideEnrollment, groundOf, writeEnrollments } from './enrolling.js';
@@ -13,13 +13,13 @@ export async function enrollMember(call: Call<WithFindings<MemberRow>>, slug: st
   allow(call, 'enroll', slug);
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
-  const { seq: since } = await readHead(db, authorityId);
+  const [{ seq: since }, { seq: haltedSince }] = [await readHead(db, authorityId), await readHead(db, DEPLOYMENT)];
   const prepared = await prepare(call, await findAuthority(db, slug), input, false);
   return change(call, {
     authorityId,
     scope: input.entityId,
     async decide() {
-      const ground = await groundOf(call, await findAuthority(db, slug), [prepared], since);
+      const ground = await groundOf(call, await findAuthority(db, slug), [prepared], since, haltedSince);
       const enrolled = await decideEnrollment(call, ground, prepared);
       const { rows, events, statements } = await writeEnrollments(call, ground, [enrolled]);
       return { events, statements, result: { ...(rows[0] as MemberRow), findings: enrolled.findings } };

@@ -5,7 +5,7 @@ import { newId } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import { appliedInVain, barredAmong, type BarredRow, formerKeysOf, readmit } from '../../store/barred.js';
 import { bundlesOf } from '../../store/bundles.js';
-import { revokedSince } from '../../store/cut-since.js';
+import { revokedSince, wasCutSince } from '../../store/cut-since.js';
 import { inLot, readByList } from '../../store/lots.js';
 import { dropWatches } from '../../store/member-watches.js';
 import type { Statement } from '../../store/database.js';
@@ -13,7 +13,7 @@ import type { NewEvent } from '../../store/event.js';
 import { member } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { expectVouchable } from '../binding/key-rules.js';
-import { type Call, may } from '../call.js';
+import { type Call, DEPLOYMENT, may } from '../call.js';
 import { certificateFaults } from '../../keys/certificates.js';
 import { asErrors, asWarnings, isError, type Judged } from '../judged.js';
 import { expectEntitled } from '../entitlements/check-entitled.js';
@@ -52,6 +52,8 @@ export interface Ground {
   readonly spellings: Map<string, readonly Respelled[]>;
   /** Who was revoked since the enrolments were asked for: whoever asked did not know of it. */
   readonly revokedMeanwhile: ReadonlySet<string>;
+  /** A key of theirs was halted since then: whoever waives that did not know of it. */
+  readonly haltedMeanwhile: boolean;
   /** What entitlements are judged by. */
   readonly policy: PolicyRow | undefined;
   readonly bundles: Bundles;
@@ -61,8 +63,11 @@ export interface Ground {
   readonly readmits: boolean;
 }
 
-/** @param since the number of the authority's last event when they were asked for */
-export async function groundOf(call: Call, authority: AuthorityRow, all: readonly Prepared[], since: number): Promise<Ground> {
+/**
+ * @param since the number of the authority's last event when they were asked for
+ * @param haltedSince that of the deployment; left out where nothing is waived
+ */
+export async function groundOf(call: Call, authority: AuthorityRow, all: readonly Prepared[], since: number, haltedSince?: number): Promise<Ground> {
   const rows = await readByList(
     all.map(({ input }) => input.entityId),
     (ids) =>
@@ -115,10 +120,16 @@ export async function groundOf(call: Call, authority: AuthorityRow, all: readonl
     spellings,
     policy: await publishedPolicy(call.store.db, authority.id),
     bundles: await bundlesOf(call.store.db, authority.id),
+    haltedMeanwhile: haltedSince !== undefined && (await keyCutSince(call, authority.id, all, since, haltedSince)),
     revokedMeanwhile: await revokedSince(call.store.db, authority.id, since, returning),
     approver: may(call, 'approve', authority.slug) && authority.quorum < 2,
     readmits: may(call, 'approve', authority.slug),
   };
+}
+
+async function keyCutSince({ store: { db } }: Call, authorityId: string, all: readonly Prepared[], since: number, haltedSince: number): Promise<boolean> {
+  const thumbprints = (await Promise.all(all.map(({ keys }) => thumbprintsOf(keys.jwks)))).flat();
+  return (await wasCutSince(db, authorityId, since, thumbprints)) || (await wasCutSince(db, DEPLOYMENT, haltedSince, thumbprints));
 }
 
 /** An enrolment that was decided. */
@@ -157,12 +168,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const certificates = await certificateFaults(keys.jwks.keys, authority.certificateRoots, call.now());
   const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? []), ...asErrors(certificates)];
   expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
-  if (found.some(({ code }) => code === 'key_halted') && !ground.readmits)
-    throw new Refusal('permission_denied', 'a key of it was halted; only an approver gives one back');
-  if (isBarred(others) && !ground.readmits)
-    throw new Refusal('permission_denied', `${others[0]?.entityId} is barred; only an approver takes it back, under whatever spelling`);
-  const gone = [input.entityId, ...others.map(({ entityId }) => entityId)].find((one) => ground.revokedMeanwhile.has(one));
-  if (gone !== undefined) throw new Refusal('version_conflict', `${gone} was revoked since this was asked for; look at it and decide again`);
+  expectMayWaive(ground, input.entityId, others, found);
   if (DECIDED.includes(state) && authority.quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
   const now = call.now();
   if (DECIDED.includes(state)) {
@@ -209,6 +215,18 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
 
 /** Entity Types that a person wrote; what an entity says of itself is its own. */
 const typed = ({ entityTypes, metadata }: Prepared['input']) => asWarnings(unknownEntityTypes([...(entityTypes ?? []), ...Object.keys(metadata ?? {})]));
+
+/** May the caller waive what was found, and could he know of it? @throws Refusal permission_denied, version_conflict */
+function expectMayWaive(ground: Ground, entityId: string, others: readonly Respelled[], found: readonly Judged[]): void {
+  if (found.some(({ code }) => code === 'key_halted') && !ground.readmits)
+    throw new Refusal('permission_denied', 'a key of it was halted; only an approver gives one back');
+  if (found.some(({ code }) => code === 'key_halted') && ground.haltedMeanwhile)
+    throw new Refusal('version_conflict', 'a key of it was halted since this was asked for; look at it and decide again');
+  if (isBarred(others) && !ground.readmits)
+    throw new Refusal('permission_denied', `${others[0]?.entityId} is barred; only an approver takes it back, under whatever spelling`);
+  const gone = [entityId, ...others.map(({ entityId }) => entityId)].find((one) => ground.revokedMeanwhile.has(one));
+  if (gone !== undefined) throw new Refusal('version_conflict', `${gone} was revoked since this was asked for; look at it and decide again`);
+}
 
 const RETURN_BY_THEMSELVES = ['refused', 'withdrawn'];
 const RETURN_BY_DECISION = ['revoked', 'archived'];

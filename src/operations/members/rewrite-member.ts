@@ -13,6 +13,7 @@ import { Refusal } from '../refusal.js';
 import { type AuthorityRow, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { bundleVersions, memberContent } from './decided-by.js';
 import { endOfMember } from './member-end.js';
+import { keyDifference } from './key-binding.js';
 import { moveEnd } from './move-end.js';
 import { contentChanged } from './vetted.js';
 import { writeMember } from './write-member.js';
@@ -141,6 +142,7 @@ async function twoFor(call: Call, authority: AuthorityRow, before: MemberRow, ro
       ...(row.bundles.length && { gives: await bundleVersions(call.store.db, authority.id, row.bundles) }),
     },
     request: widening.request,
+    keys: (await keyDifference(before.jwks, row.jwks)).added.map(({ jkt }) => jkt),
     seen: widening.digest,
   });
 }

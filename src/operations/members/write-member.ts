@@ -6,7 +6,7 @@ import { jsonEqual } from '../../federation/strict-json.js';
 import { keysUntil } from '../../keys/certificates.js';
 import type { Statement } from '../../store/database.js';
 import { whileNoneHalted } from '../../store/guards.js';
-import { dropStandings, dropStandingsOf } from '../../store/key-standing.js';
+import { dropStandings, dropStandingsOf, endChallenges, forgetResumingOf } from '../../store/key-standing.js';
 import { dropWatches } from '../../store/member-watches.js';
 import type { MemberState } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
@@ -172,16 +172,24 @@ const barring = (writes: readonly MemberWrite[], rows: readonly MemberRow[]): re
 
 const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];
 
-/** A key that was taken away, and every key of a member that has ended, is proven and confirmed anew when it comes back. */
+/**
+ * A key that was taken away, and every key of a member that has ended, is proven and confirmed anew when it comes back. What
+ * was proven for coming back from one suspension does not serve for another one.
+ */
 function beginAnew(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
   const ended = rows.filter(({ state }, n) => ENDED.includes(state) && writes[n]?.before).map(({ id }) => id);
+  const turned = rows.filter(({ state }, n) => (state === 'suspended') !== (writes[n]?.before?.state === 'suspended')).map(({ id }) => id);
   const removed = rows.flatMap(({ id, removedKeys }, n) => {
     const before = writes[n]?.before?.removedKeys ?? [];
     // A cell that cannot be read was changed by nobody.
     if (removedKeys === before) return [];
     return removedKeys.filter((one) => !before.includes(one)).map((thumbprint) => ({ memberId: id, thumbprint }));
   });
-  return [...(ended.length ? [dropStandingsOf(ended)] : []), ...(removed.length ? [dropStandings(removed)] : [])];
+  return [
+    ...(ended.length ? [dropStandingsOf(ended), endChallenges(ended)] : []),
+    ...(turned.length ? forgetResumingOf(turned) : []),
+    ...(removed.length ? [dropStandings(removed)] : []),
+  ];
 }
 
 /** Nobody looks at a member that has ended; one that comes back is looked at anew. */
