@@ -57,6 +57,33 @@ describe('registry §1: nothing said about a member outlives the certificates of
     expect((await d.admin('POST', `${M}/resume`)).json).toMatchObject({ code: 'wrong_state', detail: expect.stringContaining('certificate') });
   });
 
+  it('the configuration that we serve for a member ends with it, as its statement does, also when the end is moved', async () => {
+    const d = await testDeployment();
+    const { key, pair } = await certifiableKey();
+    const rp = await testMember(RP, key);
+    const jwks = async (until: number) => ({ keys: [{ ...key.jwk, x5c: [(await certify({ pair, until })).base64] }] });
+    const first = await jwks(7200);
+    const hosted_configuration = await rp.configuration({ jwks: first, exp: NOW + 30 * DAY });
+    const domain_control = { method: 'operator', reason: 'x' };
+    expect((await d.admin('POST', `${A}/members`, { entity_id: RP, jwks: first, activate: true, domain_control, hosted_configuration })).status).toBe(201);
+    const served = async (clock: number) => {
+      d.clock = NOW + clock;
+      const q = encodeURIComponent(RP);
+      return [(await d.public(`/hosted?sub=${q}`)).status, (await d.public(`/fetch?sub=${q}`)).status];
+    };
+    expect([await served(7000), await served(7300)]).toEqual([
+      [200, 200],
+      [404, 404],
+    ]);
+    d.clock = NOW + 7000;
+    const put = async (until: number) => expect((await d.admin('PUT', `${M}/keys`, { jwks: await jwks(until), reason: 'x' })).status).toBe(200);
+    await put(20_000);
+    expect(await served(19_000)).toEqual([200, 200]);
+    d.clock = NOW + 7000;
+    await put(9000);
+    expect(await served(9100)).toEqual([404, 404]);
+  });
+
   it('roots are a setting: to add one takes the quorum, and without it what it issued is not bound', async () => {
     const d = await testDeployment();
     const { key, pair } = await certifiableKey();
@@ -81,6 +108,13 @@ describe('registry §1: nothing said about a member outlives the certificates of
     const untrusted = { code: 'findings', findings: [{ code: 'certificate_untrusted' }] };
     expect((await d.admin('PUT', `${M}/keys`, { jwks: self, reason: 'x' })).json).toMatchObject(untrusted);
     expect((await d.admin('GET', M)).json.keys[0].x5c_not_after).toBe(NOW + 30 * DAY);
+
+    // A root that is taken out is asked for again by whatever vouches for the keys.
+    await d.admin('POST', `${M}/suspend`, { reason: 'x' });
+    await d.admin('PUT', `${A}/binding`, { certificate_roots: (await certify({ name: 'CN=next', ca: true })).pem });
+    expect((await d.admin('POST', `${M}/resume`)).json).toMatchObject(untrusted);
+    await d.admin('PUT', `${A}/binding`, { certificate_roots: root.pem });
+    expect((await d.admin('POST', `${M}/resume`)).status).toBe(200);
 
     const { owners } = await twoDecide(d);
     const put = (certificate_roots: string | null) => owners[0].as('PUT', `${A}/binding`, { certificate_roots });

@@ -154,7 +154,7 @@ describe('registry §2.1: what an authority demands of keys', () => {
     const early = await challenge(d);
     await d.execute("UPDATE key_challenge SET purpose = 'resume'");
     expect((await answer(d, early, [await signed(d, { ...early, purpose: 'resume' }, next)])).json.code).toBe('challenge_invalid');
-    await d.execute("UPDATE key_standing SET proof_purpose = 'resume', proven_at = " + String(d.clock));
+    await d.execute(`UPDATE key_standing SET proof_purpose = 'resume', proven_at = ${d.clock}`);
     await d.admin('POST', `${M}/suspend`, { reason: 'x' });
     expect((await d.admin('POST', `${M}/resume`)).json.code, 'a proof of before the suspension').toBe('key_unproven');
     expect(await d.rows('SELECT * FROM key_challenge'), 'nor is a question of before it answered').toEqual([]);
@@ -194,6 +194,9 @@ describe('registry §2.1: what an authority demands of keys', () => {
     await d.admin('POST', `${A}/members`, { entity_id: RP, jwks: rp.jwks });
     await d.admin('PUT', `${A}/binding`, { second_channel: 'intermediates' });
     expect((await d.admin('POST', `${M}/approve`)).status).toBe(200);
+    expect((await d.admin('POST', `${M}/activate`)).status, 'a leaf').toBe(200);
+    expect((await d.admin('PATCH', M, { intermediate: true })).json.code, 'and no intermediate after that').toBe('key_unconfirmed');
+    await d.execute("UPDATE member SET state = 'approved'");
     await d.admin('PUT', `${A}/binding`, { second_channel: 'always' });
     expect((await d.admin('POST', `${M}/activate`)).json).toMatchObject({ code: 'key_unconfirmed', findings: [{ code: 'key_unconfirmed' }] });
     const said = { channel: 'telephone', with: 'Jane Doe, +41 00 000' };

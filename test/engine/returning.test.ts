@@ -46,6 +46,8 @@ describe('an entity that was here before', () => {
     for (const name of ['approve', 'activate', 'revoke', ...(state === 'archived' ? ['archive'] : [])]) expect((await verb(name)).status).toBe(200);
     const barred = await enroll();
     expect([barred.status, barred.json.code, barred.json.detail]).toEqual([409, 'already_exists', expect.stringContaining('readmit')]);
+    const respelled = await enroll({ entity_id: `${RP}/`, waive: ['identifier_respelled'] });
+    expect([respelled.status, respelled.json.detail], 'nor with its old keys under another spelling').toEqual([409, expect.stringContaining('barred')]);
     const operator = await d.tokenFor('operator');
     expect((await enroll({ readmit: 'a mistake' }, { token: operator })).status).toBe(403);
     const back = await enroll({ readmit: 'revoked by mistake', jwks: { keys: [(await testKey()).jwk] } });

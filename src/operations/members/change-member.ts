@@ -61,6 +61,7 @@ export async function changeMember(call: Call<WithFindings<MemberRow>>, slug: st
       cut: before.cut + 1,
     };
     if (row.state === 'active' && row.organizationId !== before.organizationId) await expectMayBeActive(call.store.db, row);
+    await expectVouchableBelow(call, before, row);
     const owner = organizations.made();
     return {
       row,
@@ -81,6 +82,13 @@ export async function changeMember(call: Call<WithFindings<MemberRow>>, slug: st
       first: [...located, ...owner.statements],
     };
   });
+}
+
+/** Of an intermediate more may be demanded than of the leaf it was when its keys were bound. @throws Refusal key_unproven, key_unconfirmed */
+async function expectVouchableBelow({ store: { db }, now }: Call, before: MemberRow, row: MemberRow): Promise<void> {
+  if (!row.intermediate || before.intermediate || !stands(before)) return;
+  const [demands] = await db.select().from(authority).where(eq(authority.id, before.authorityId)).limit(1);
+  if (demands) await expectVouchable(db, demands, row, row.jwks, 'bind', now());
 }
 
 /** A configuration we serve that none of the keys we vouch for now has signed is served no longer. */
@@ -122,10 +130,12 @@ async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: Member
   return { waived: all.filter(isError).map(({ code }) => code), first: halted ? [...first, await whileHaltedAsKnown(call, authorityId, halted)] : first };
 }
 
+/** Of a suspended member all is asked for when it comes back; with the end of a halt it comes back unasked. */
+const stands = ({ state, suspendedWith }: MemberRow): boolean => state === 'active' || suspendedWith !== null;
+
 /** Keys that are not bound yet are proven and confirmed as the authority demands. @throws Refusal key_unproven, key_unconfirmed */
 async function expectNewVouchable(call: Call, before: MemberRow, jwks: JwkSet): Promise<void> {
-  // Of a suspended member all are asked for when it comes back; with the end of a halt it comes back unasked.
-  if (before.state !== 'active' && before.suspendedWith === null) return;
+  if (!stands(before)) return;
   const [demands] = await call.store.db.select().from(authority).where(eq(authority.id, before.authorityId)).limit(1);
   const fresh = jwks.keys.filter((key) => !before.jwks.keys.some((bound) => sameKey(bound, key)));
   if (demands) await expectVouchable(call.store.db, demands, before, { keys: fresh }, 'bind', call.now());

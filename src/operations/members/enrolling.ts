@@ -43,7 +43,7 @@ export interface Ground {
   readonly inVain: ReadonlySet<string>;
   /** No key of theirs was halted meanwhile. */
   readonly sound: readonly Statement[];
-  /** Who was here before, by Entity Identifier. */
+  /** Who was here before, by Entity Identifier; those in another spelling too. */
   readonly former: ReadonlyMap<string, MemberRow>;
   readonly organizations: Organizations;
   /** What keys they share with others, by Entity Identifier. */
@@ -68,20 +68,20 @@ export interface Ground {
  * @param haltedSince that of the deployment; left out where nothing is waived
  */
 export async function groundOf(call: Call, authority: AuthorityRow, all: readonly Prepared[], since: number, haltedSince?: number): Promise<Ground> {
-  const rows = await readByList(
-    all.map(({ input }) => input.entityId),
-    (ids) =>
-      call.store.db
-        .select()
-        .from(member)
-        .where(and(eq(member.authorityId, authority.id), inLot(member.entityId, ids))),
-  );
   const spellings = new Map(
     await spellingsOf(
       call.store.db,
       authority.id,
       all.map(({ input }) => input.entityId),
     ),
+  );
+  const asked = all.map(({ input }) => input.entityId);
+  const alike = asked.flatMap((id) => otherSpellings(spellings, id).map(({ entityId }) => entityId));
+  const rows = await readByList([...new Set([...asked, ...alike])], (ids) =>
+    call.store.db
+      .select()
+      .from(member)
+      .where(and(eq(member.authorityId, authority.id), inLot(member.entityId, ids))),
   );
   const bars = await barredAmong(
     call.store.db,
@@ -169,6 +169,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? []), ...asErrors(certificates)];
   expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
   expectMayWaive(ground, input.entityId, others, found);
+  for (const { entityId } of others) await expectOtherKeys(ground.former.get(entityId), keys, ground);
   if (DECIDED.includes(state) && authority.quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
   const now = call.now();
   if (DECIDED.includes(state)) {
@@ -246,14 +247,7 @@ function expectReturn({ id, entityId, state }: MemberRow, readmit: string | unde
 async function again(former: MemberRow, fresh: MemberRow, keys: BoundKeys, ground: Ground): Promise<MemberRow> {
   const { entityId } = former;
   const bar = ground.bars.get(entityId);
-  // A version that writes no bars may have revoked it, beside this one.
-  const ever = bar || former.state === 'revoked' ? await everyKeyOf(former, ground) : [];
-  const known = (await namedKeys(keys.jwks)).filter(({ jkt }) => ever.includes(jkt));
-  if (known.length)
-    throw new Refusal(
-      'wrong_state',
-      `${entityId} is barred, and comes back with other keys than it ever had: ${known.map(({ kid }) => kid).join(', ')} ${known.length === 1 ? 'is' : 'are'} of before`,
-    );
+  const ever = await expectOtherKeys(former, keys, ground);
   const taken = keys.provenBy === 'operator' ? [] : await takenAway(former, keys.jwks);
   if (taken.length)
     throw new Refusal(
@@ -269,6 +263,20 @@ async function again(former: MemberRow, fresh: MemberRow, keys: BoundKeys, groun
     notBefore: bar ? fresh.createdAt : former.notBefore,
     predecessor: bar?.id ?? former.predecessor,
   };
+}
+
+/** Whoever is barred comes back with keys of its own that it never had, under whatever spelling. @returns those it had @throws Refusal wrong_state */
+async function expectOtherKeys(former: MemberRow | undefined, keys: BoundKeys, ground: Ground): Promise<readonly string[]> {
+  // A version that writes no bars may have revoked it, beside this one.
+  if (!former || !(ground.bars.has(former.entityId) || former.state === 'revoked')) return [];
+  const ever = await everyKeyOf(former, ground);
+  const known = (await namedKeys(keys.jwks)).filter(({ jkt }) => ever.includes(jkt));
+  if (known.length)
+    throw new Refusal(
+      'wrong_state',
+      `${former.entityId} is barred, and comes back with other keys than it ever had: ${known.map(({ kid }) => kid).join(', ')} ${known.length === 1 ? 'is' : 'are'} of before`,
+    );
+  return ever;
 }
 
 /** What a barred entity had bound, what a person took from it, and what it laid down itself. */
@@ -288,7 +296,7 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
   const written = await writeMembers(all.map(({ before, after }) => ({ before, after, decided: ground.approver })));
   const active = written.rows.filter(({ state }) => state === 'active');
   const statements = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
-  const hosted = await Promise.all(all.flatMap(({ prepared, after }) => (prepared.hosted ? [hostedArtefact(after, prepared.hosted)] : [])));
+  const hosted = await Promise.all(all.flatMap(({ prepared }, n) => (prepared.hosted ? [hostedArtefact(written.rows[n] as MemberRow, prepared.hosted)] : [])));
   const organizations = ground.organizations.made();
   const returned = all.flatMap(({ before }) => (before ? [before.id] : []));
   return {

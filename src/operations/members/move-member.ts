@@ -6,6 +6,7 @@ import type { NewEvent } from '../../store/event.js';
 import { only } from '../../store/only.js';
 import { artefact } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { certificatesOf } from '../binding/certificates-of.js';
 import { expectVouchable, type For } from '../binding/key-rules.js';
 import { allow, type Call, change } from '../call.js';
 import { outstandingOfMember } from '../halts/outstanding.js';
@@ -13,7 +14,7 @@ import { actOf, type CutBy } from '../halts/why.js';
 import { hurried } from '../keys/from-custody.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
-import { Refusal } from '../refusal.js';
+import { Refusal, refuseFindings } from '../refusal.js';
 import { expectNotOvertaken, expectVersion, type AuthorityRow, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { cutMember } from './cut-member.js';
 import { memberConsent } from './decided-by.js';
@@ -115,9 +116,13 @@ export async function moveMember(
 /** Verbs that vouch for the keys, and what for they are proven. */
 const VOUCHES: Partial<Record<MemberVerb, For>> = { approve: 'bind', activate: 'bind', resume: 'resume' };
 
-async function expectProven({ store: { db }, now }: Call, authority: AuthorityRow, member: MemberRow, name: MemberVerb): Promise<void> {
+async function expectProven(call: Call, authority: AuthorityRow, member: MemberRow, name: MemberVerb): Promise<void> {
   const what = VOUCHES[name];
-  if (what) await expectVouchable(db, authority, member, member.jwks, what, now());
+  if (!what) return;
+  // Who may issue certificates may be another one than when they were bound. That one has ended is told with the state.
+  const untrusted = (await certificatesOf(call, authority.id, member.jwks.keys)).filter(({ code }) => code === 'certificate_untrusted');
+  if (untrusted.length) throw refuseFindings('its keys came with certificates that are not trusted any more; bind others', untrusted);
+  await expectVouchable(call.store.db, authority, member, member.jwks, what, call.now());
 }
 
 /** Nothing is left to cut; that somebody wants it cut is told all the same, to whoever is about to give it back (overtaken.ts). */

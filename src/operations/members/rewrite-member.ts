@@ -1,6 +1,7 @@
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import { bundlesOf, entitledToLess } from '../../store/bundles.js';
 import type { Statement } from '../../store/database.js';
+import { moveHostedEnd } from '../../store/hosted-end.js';
 import { takePlacesOf } from '../../store/mark-places.js';
 import type { NewEvent } from '../../store/event.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
@@ -102,7 +103,7 @@ export async function rewrite<T>(
         events: [...told.map((one) => ({ ...one, detail: { ...one.detail, ...agreed?.detail } })), ...written.events],
         statements: [
           ...first,
-          ...(was === is ? [] : moveEnd(call, { memberId: before.id }, is)),
+          ...(was === is ? [] : [...moveEnd(call, { memberId: before.id }, is), moveHostedEnd(authorityId, entityId, is)]),
           ...(agreed?.statements ?? []),
           ...written.statements,
           ...(artefacts.length ? putArtefacts(artefacts) : []),
