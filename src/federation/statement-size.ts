@@ -3,7 +3,7 @@ import { MAX_JSON_VALUES, MAX_STATEMENT_BYTES } from './limits.js';
 import { parseJson } from './strict-json.js';
 
 /** Header, signature and what is not known before signing. */
-export const FRAME_BYTES = 2500;
+const FRAME_BYTES = 2500;
 
 /** How long a compact JWT of so many bytes of claims is at most: base64url, three bytes are four characters. */
 export const compactBytes = (bytes: number): number => Math.ceil((bytes * 4) / 3) + FRAME_BYTES;

@@ -12,6 +12,7 @@ import type { Add, Damage } from './fsck/damage.js';
 import { checkEvents, checkHead, checkProofs } from './fsck/events.js';
 import { checkAuthority, checkKeysOfNobody } from './fsck/indexes.js';
 import { checkMarks, checkMembers, checkTold } from './fsck/members.js';
+import { checkWithheld } from './fsck/unsignable.js';
 import { stillCarried } from './keys/still-carried.js';
 import { endOf } from './marks/issue-mark.js';
 import { indexedTo } from './members/index-members.js';
@@ -80,6 +81,7 @@ export async function fsck(
       });
     });
     await look(id, 'members', (add) => checkMembers(db, id, indexed, add, (n) => progress(`${slug}: members`, n)));
+    await look(id, 'withheld statements', (add) => checkWithheld(db, id, add));
     await look(id, 'registration events', (add) => checkTold(db, id, add));
     await look(id, 'marks', (add) => checkMarks(db, id, add));
     await look(id, 'indexes', (add) => checkAuthority(db, row, authorities, add));

@@ -3,6 +3,7 @@ import { parseJws } from '../../src/federation/entry.js';
 import { createAdminApp } from '../../src/admin/app.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { restateEntitled } from '../../src/operations/entitlements/restate.js';
+import { fsck } from '../../src/operations/fsck.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { twoDecide } from '../support/people.js';
@@ -321,6 +322,8 @@ it('one that cannot be signed holds up nobody else, and is told once; to take aw
     await discoveryTurn(d.deployment, { more: () => true });
   }
   expect([await resolved(), await served(d, O), (await d.admin('GET', `${A}/jobs/${changed.json.job}`)).json.state]).toEqual([200, 503, 'running']);
+  const found = (await fsck(d.deployment)).filter(({ where }) => where === `statement ${O}`);
+  expect(found).toMatchObject([{ code: 'statement_unsignable', detail: expect.stringContaining('crit') }]);
   expect(told).toEqual([{ kind: 'statement', key: O, why: expect.stringContaining('crit') }]);
   // Custody is away: what says too much is withheld in the commit, and signed anew later.
   const fail = () => Promise.reject(new Error('away'));

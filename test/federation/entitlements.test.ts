@@ -7,6 +7,7 @@ import {
   entitlementsNarrow,
   parseEntitlements,
   resolveMetadata,
+  unreadable,
   withEntitlements,
 } from '../../src/federation/entry.js';
 import { applyMetadataPolicy } from '../../src/federation/metadata-policy/apply.js';
@@ -218,4 +219,16 @@ it('a resolver answers the scope of the whole chain', () => {
   ];
   const result = resolveMetadata(chain as never);
   expect(result.ok && result.value['oauth_client']?.['scope']).toBe('read');
+});
+
+it('what is merged is one policy of one statement: its limits hold for all of it, and nobody signs what nobody reads', () => {
+  const policy = (n: number) => ({ openid_provider: Object.fromEntries(Array.from({ length: n }, (_, m) => [`p${m}`, { essential: false }])) });
+  const own = Object.values(entitlementPolicy([], 'client')).reduce((sum, parameters) => sum + Object.keys(parameters).length, 0);
+  const merged = (n: number) => {
+    const result = withEntitlements(policy(n), [], 'client');
+    return result.ok || result.findings.map(({ code, where }) => `${code} ${where}`);
+  };
+  expect([merged(200 - own), merged(201 - own)]).toEqual([true, ['too_many entitlements metadata_policy']]);
+  const values = (n: number) => unreadable({ a: Array.from({ length: n }, () => 0) })?.code;
+  expect([values(9_998), values(10_000), unreadable({ a: '\u7d04'.repeat(70_000) })?.code]).toEqual([undefined, 'too_many', 'too_large']);
 });

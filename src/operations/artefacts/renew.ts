@@ -27,7 +27,7 @@ const LEASE_SECONDS = 60;
 type Due = typeof artefact.$inferSelect;
 
 /** What is due and cannot be signed, and why. */
-export interface Unsigned {
+interface Unsigned {
   readonly kind: Due['kind'];
   /** Of a statement the member. */
   readonly key: string;
