@@ -20,7 +20,7 @@ import { cutMember } from './cut-member.js';
 import { memberConsent } from './decided-by.js';
 import { expectMayBeActive } from './may-be-active.js';
 import { expectMovable, isDecision, isThere, MEMBER_VERBS, type MemberVerb, moved, type Verb } from './member-verbs.js';
-import { isStale, settled } from './vetted.js';
+import { contentDigest, isStale, settled } from './vetted.js';
 import { writeMember } from './write-member.js';
 
 export interface Move extends CutBy {
@@ -118,7 +118,8 @@ const VOUCHES: Partial<Record<MemberVerb, For>> = { approve: 'bind', activate: '
 
 async function expectProven(call: Call, authority: AuthorityRow, member: MemberRow, name: MemberVerb): Promise<void> {
   const what = VOUCHES[name];
-  if (!what) return;
+  // A row that cannot be read is refused by what looks at all of it.
+  if (!what || (await contentDigest(member)) === null) return;
   // Who may issue certificates may be another one than when they were bound. That one has ended is told with the state.
   const untrusted = (await certificatesOf(call, authority.id, member.jwks.keys)).filter(({ code }) => code === 'certificate_untrusted');
   if (untrusted.length) throw refuseFindings('its keys came with certificates that are not trusted any more; bind others', untrusted);
