@@ -1,7 +1,7 @@
 import { and, eq, inArray, isNotNull, ne, notInArray, type SQL, sql } from 'drizzle-orm';
 import type { Database } from './database.js';
 import { inLot, readByList } from './lots.js';
-import { authority, member, memberKey, type MemberState, organization } from './schema.js';
+import { authority, ENDED_STATES, member, memberKey, type MemberState, organization } from './schema.js';
 
 /** Who is looked for among members by something that an index says of them. */
 
@@ -32,10 +32,16 @@ export const othersBoundTo = async (db: Database, authorityId: string, memberId:
       .select({ thumbprint: memberKey.thumbprint, entityId: member.entityId, state: member.state })
       .from(memberKey)
       .innerJoin(member, eq(member.id, memberKey.memberId))
-      .where(and(inLot(memberKey.thumbprint, lot), eq(memberKey.authorityId, authorityId), ne(memberKey.memberId, memberId), notInArray(member.state, ENDED)))
+      .where(
+        and(
+          inLot(memberKey.thumbprint, lot),
+          eq(memberKey.authorityId, authorityId),
+          ne(memberKey.memberId, memberId),
+          notInArray(member.state, [...ENDED_STATES]),
+        ),
+      )
       .limit(1),
   );
-const ENDED: MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];
 
 /** Members of an authority whose identifiers have one of these spellings. @param without states that do not count */
 export const spelledSo = (db: Database, authorityId: string, spellings: readonly string[], without: readonly MemberState[]) =>

@@ -151,6 +151,8 @@ export const organization = sqliteTable(
 
 export const MEMBER_STATES = ['applied', 'vetting', 'approved', 'active', 'suspended', 'revoked', 'archived', 'refused', 'withdrawn'] as const;
 export type MemberState = (typeof MEMBER_STATES)[number];
+/** Whoever is in one of these comes back by a new enrolment alone. */
+export const ENDED_STATES: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];
 
 export const member = sqliteTable(
   'member',

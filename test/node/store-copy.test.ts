@@ -198,6 +198,7 @@ describe('from one PostgreSQL to another', () => {
   it('as from a file, and never into itself', async () => {
     const { folder } = await wholeStore();
     const [one, other] = [await database(), await database()];
+    expect((await copyTo(folder, one, '--dry-run')).stdout, 'each chain ends with an event that has a time').toMatch(/^deployment +\d+ +20\d\d-/m);
     const there = await copyTo(folder, one, '--json');
     expect(await copyFrom(one, one)).toMatchObject({ code: 1, stderr: expect.stringContaining('is not empty') });
     const further = await copyFrom(one, other, '--json');

@@ -2,16 +2,15 @@ import { eq } from 'drizzle-orm';
 import { type JwkSet, usableKeys } from '../../federation/entry.js';
 import { candidateKeys } from '../../federation/key-proof.js';
 import type { Database } from '../../store/database.js';
-import { memberWatch } from '../../store/schema.js';
+import { ENDED_STATES, memberWatch } from '../../store/schema.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
 
 const NO_KEYS: JwkSet = { keys: [] };
-const ENDED: readonly MemberRow['state'][] = ['revoked', 'archived', 'refused', 'withdrawn'];
 
 /** Keys of whoever has ended are neither proven nor confirmed. @throws Refusal wrong_state */
 export function expectLiving({ state, entityId }: MemberRow): void {
-  if (ENDED.includes(state)) throw new Refusal('wrong_state', `${entityId} is ${state}; it has no keys to bind`);
+  if (ENDED_STATES.includes(state)) throw new Refusal('wrong_state', `${entityId} is ${state}; it has no keys to bind`);
 }
 
 /** The keys that may be proven or confirmed for a member: those it has, those held for a person to look at, those handed in. */

@@ -4,11 +4,10 @@ import { newId, newNonce, sha256 } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { dropChallenges, openChallenges } from '../../store/key-standing.js';
 import { keyChallenge, type MemberState } from '../../store/schema.js';
-import { allow, type Call, change } from '../call.js';
+import type { Call } from '../call.js';
 import { givenKeys } from '../members/member-keys.js';
 import { Refusal } from '../refusal.js';
-import { findAuthority, findMember } from '../registry.js';
-import { expectLiving } from './candidates.js';
+import { changeKeysOf } from './change-keys-of.js';
 
 export interface Challenged extends KeyChallenge {
   readonly id: string;
@@ -35,44 +34,35 @@ export async function challengeKeys(
   id: string,
   { purpose: asked, jwks: handedIn }: { readonly purpose?: KeyProofPurpose | undefined; readonly jwks?: unknown } = {},
 ): Promise<Challenged> {
-  allow(call, 'enroll', slug);
   const { db } = call.store;
-  const authority = await findAuthority(db, slug);
-  const { entityId } = await findMember(db, authority.id, id);
-  const jwks = handedIn === undefined ? { keys: [] } : await acceptable(handedIn, call.now());
   const nonce = newNonce();
   const nonceSha256 = await sha256(nonce);
   const challengeId = newId('chl');
-  return change<Challenged>(call, {
-    authorityId: authority.id,
-    scope: entityId,
-    async decide() {
-      const row = await findMember(db, authority.id, id);
-      expectLiving(row);
-      const now = call.now();
-      if ((await openChallenges(db, row.id, now)).length >= MAX_OPEN)
-        throw new Refusal(
-          'wrong_state',
-          `${MAX_OPEN} challenges of ${entityId} wait for an answer; answer one, or wait until they end (${CHALLENGE_LIFETIME} s)`,
-        );
-      const purpose = asked ?? PURPOSE_IN[row.state] ?? 'bind';
-      if (purpose === 'resume' && row.state !== 'suspended')
-        throw new Refusal('wrong_state', `${entityId} is ${row.state}: only a suspended member comes back`);
-      const expiresAt = now + CHALLENGE_LIFETIME;
-      const challenge = { id: challengeId, authorityId: authority.id, memberId: row.id, nonceSha256, purpose, jwks, createdAt: now, expiresAt, usedAt: null };
-      return {
-        events: [
-          {
-            type: 'member.key_challenged',
-            subjectKind: 'member',
-            subjectId: row.id,
-            detail: { entity_id: entityId, challenge: challengeId, purpose, kids: jwks.keys.map(({ kid }) => kid), exp: expiresAt },
-          },
-        ],
-        statements: [dropChallenges(db, row.id, now), insertRows(keyChallenge, [challenge])],
-        result: { id: challengeId, nonce, aud: authority.entityId, sub: entityId, purpose, exp: expiresAt },
-      };
-    },
+  return changeKeysOf(call, slug, id, async (row, authority) => {
+    const { entityId } = row;
+    const now = call.now();
+    const jwks = handedIn === undefined ? { keys: [] } : await acceptable(handedIn, now);
+    if ((await openChallenges(db, row.id, now)).length >= MAX_OPEN)
+      throw new Refusal(
+        'wrong_state',
+        `${MAX_OPEN} challenges of ${entityId} wait for an answer; answer one, or wait until they end (${CHALLENGE_LIFETIME} s)`,
+      );
+    const purpose = asked ?? PURPOSE_IN[row.state] ?? 'bind';
+    if (purpose === 'resume' && row.state !== 'suspended') throw new Refusal('wrong_state', `${entityId} is ${row.state}: only a suspended member comes back`);
+    const expiresAt = now + CHALLENGE_LIFETIME;
+    const challenge = { id: challengeId, authorityId: authority.id, memberId: row.id, nonceSha256, purpose, jwks, createdAt: now, expiresAt, usedAt: null };
+    return {
+      events: [
+        {
+          type: 'member.key_challenged',
+          subjectKind: 'member',
+          subjectId: row.id,
+          detail: { entity_id: entityId, challenge: challengeId, purpose, kids: jwks.keys.map(({ kid }) => kid), exp: expiresAt },
+        },
+      ],
+      statements: [dropChallenges(db, row.id, now), insertRows(keyChallenge, [challenge])],
+      result: { id: challengeId, nonce, aud: authority.entityId, sub: entityId, purpose, exp: expiresAt },
+    };
   });
 }
 

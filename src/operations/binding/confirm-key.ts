@@ -1,9 +1,10 @@
 import { putConfirmation } from '../../store/key-standing.js';
-import { allow, type Call, change } from '../call.js';
+import type { Call } from '../call.js';
 import { type NamedKey, namedKeys } from '../members/key-binding.js';
 import { Refusal } from '../refusal.js';
-import { findAuthority, findMember, type MemberRow } from '../registry.js';
-import { candidatesOf, expectLiving } from './candidates.js';
+import type { MemberRow } from '../registry.js';
+import { candidatesOf } from './candidates.js';
+import { changeKeysOf } from './change-keys-of.js';
 
 export interface Confirmation {
   /** By which way the two were compared: in words of whoever did. */
@@ -24,47 +25,37 @@ export interface Confirmed {
  * @throws Refusal not_found, invalid_request, wrong_state
  */
 export async function confirmKey(call: Call<Confirmed>, slug: string, id: string, key: string, { channel, contact }: Confirmation): Promise<Confirmed> {
-  allow(call, 'enroll', slug);
-  const { db } = call.store;
-  const authority = await findAuthority(db, slug);
-  const { entityId } = await findMember(db, authority.id, id);
-  return change<Confirmed>(call, {
-    authorityId: authority.id,
-    scope: entityId,
-    async decide() {
-      const row = await findMember(db, authority.id, id);
-      expectLiving(row);
-      const { kid, jkt } = oneOf(await namedKeys(await candidatesOf(db, row)), key, row);
-      const now = call.now();
-      return {
-        events: [
-          {
-            type: 'member.key_confirmed',
-            subjectKind: 'member',
-            subjectId: row.id,
-            detail: {
-              entity_id: entityId,
-              kid,
-              thumbprint: jkt,
-              channel,
-              contact,
-              ...(authority.quorum < 2 && { single_operator: true }),
-            },
-          },
-        ],
-        statements: [
-          putConfirmation({
-            memberId: row.id,
+  return changeKeysOf(call, slug, id, async (row, authority) => {
+    const { kid, jkt } = oneOf(await namedKeys(await candidatesOf(call.store.db, row)), key, row);
+    const now = call.now();
+    return {
+      events: [
+        {
+          type: 'member.key_confirmed',
+          subjectKind: 'member',
+          subjectId: row.id,
+          detail: {
+            entity_id: row.entityId,
+            kid,
             thumbprint: jkt,
-            authorityId: authority.id,
-            confirmedAt: now,
-            confirmedBy: call.actor.id,
-            confirmedChannel: channel,
-          }),
-        ],
-        result: { kid, thumbprint: jkt, at: now, by: call.actor.id },
-      };
-    },
+            channel,
+            contact,
+            ...(authority.quorum < 2 && { single_operator: true }),
+          },
+        },
+      ],
+      statements: [
+        putConfirmation({
+          memberId: row.id,
+          thumbprint: jkt,
+          authorityId: authority.id,
+          confirmedAt: now,
+          confirmedBy: call.actor.id,
+          confirmedChannel: channel,
+        }),
+      ],
+      result: { kid, thumbprint: jkt, at: now, by: call.actor.id },
+    };
   });
 }
 

@@ -4,10 +4,11 @@ import { type KeyProof, verifyKeyProof } from '../../federation/key-proof.js';
 import { sha256 } from '../../keys/random.js';
 import { dropStale, findChallenge, type KeyChallengeRow, putProofs, spendChallenge } from '../../store/key-standing.js';
 import { othersBoundTo } from '../../store/member-lookups.js';
-import { allow, type Call, change } from '../call.js';
+import type { Call } from '../call.js';
 import { Refusal } from '../refusal.js';
-import { findAuthority, findMember, type MemberRow } from '../registry.js';
-import { candidatesOf, expectLiving } from './candidates.js';
+import type { MemberRow } from '../registry.js';
+import { candidatesOf } from './candidates.js';
+import { changeKeysOf } from './change-keys-of.js';
 import { PROOF_COUNTS } from './key-rules.js';
 
 export interface ProvenKey {
@@ -30,51 +31,42 @@ export const MAX_PROOFS = 16;
  * @throws Refusal challenge_invalid, key_proof_invalid, key_already_bound
  */
 export async function proveKeys(call: Call<Proven>, slug: string, id: string, challengeId: string, proofs: readonly string[]): Promise<Proven> {
-  allow(call, 'enroll', slug);
   const { db } = call.store;
-  const authority = await findAuthority(db, slug);
-  const { entityId } = await findMember(db, authority.id, id);
-  return change<Proven>(call, {
-    authorityId: authority.id,
-    scope: entityId,
-    async decide() {
-      const row = await findMember(db, authority.id, id);
-      expectLiving(row);
-      const now = call.now();
-      const challenge = expectOpen(await findChallenge(db, row.id, challengeId), now);
-      if (challenge.purpose === 'resume' && row.state !== 'suspended')
-        throw new Refusal('challenge_invalid', `it was asked to come back from a suspension, and is ${row.state}; ${ANEW}`);
-      const answers = await verified(proofs, challenge, authority.entityId, row, await candidatesOf(db, row, challenge.jwks), now);
-      const keys = await Promise.all(
-        answers.map(async ({ jwk }, n) => ({ kid: jwk.kid, thumbprint: await calculateJwkThumbprint(jwk), sha256: await sha256(proofs[n] as string) })),
-      );
-      await expectOwn(call, row, keys);
-      return {
-        events: [
-          {
-            type: 'member.keys_proven',
-            subjectKind: 'member',
-            subjectId: row.id,
-            detail: { entity_id: entityId, challenge: challengeId, purpose: challenge.purpose, keys },
-          },
-        ],
-        statements: [
-          spendChallenge(db, challengeId, now),
-          dropStale(row.id, now - PROOF_COUNTS),
-          putProofs(
-            keys.map((key) => ({
-              memberId: row.id,
-              thumbprint: key.thumbprint,
-              authorityId: authority.id,
-              provenAt: now,
-              proofPurpose: challenge.purpose,
-              proofSha256: key.sha256,
-            })),
-          ),
-        ],
-        result: { purpose: challenge.purpose, at: now, keys },
-      };
-    },
+  return changeKeysOf(call, slug, id, async (row, authority) => {
+    const now = call.now();
+    const challenge = expectOpen(await findChallenge(db, row.id, challengeId), now);
+    if (challenge.purpose === 'resume' && row.state !== 'suspended')
+      throw new Refusal('challenge_invalid', `it was asked to come back from a suspension, and is ${row.state}; ${ANEW}`);
+    const answers = await verified(proofs, challenge, authority.entityId, row, await candidatesOf(db, row, challenge.jwks), now);
+    const keys = await Promise.all(
+      answers.map(async ({ jwk }, n) => ({ kid: jwk.kid, thumbprint: await calculateJwkThumbprint(jwk), sha256: await sha256(proofs[n] as string) })),
+    );
+    await expectOwn(call, row, keys);
+    return {
+      events: [
+        {
+          type: 'member.keys_proven',
+          subjectKind: 'member',
+          subjectId: row.id,
+          detail: { entity_id: row.entityId, challenge: challengeId, purpose: challenge.purpose, keys },
+        },
+      ],
+      statements: [
+        spendChallenge(db, challengeId, now),
+        dropStale(row.id, now - PROOF_COUNTS),
+        putProofs(
+          keys.map((key) => ({
+            memberId: row.id,
+            thumbprint: key.thumbprint,
+            authorityId: authority.id,
+            provenAt: now,
+            proofPurpose: challenge.purpose,
+            proofSha256: key.sha256,
+          })),
+        ),
+      ],
+      result: { purpose: challenge.purpose, at: now, keys },
+    };
   });
 }
 

@@ -6,7 +6,7 @@ import type { Database } from '../../store/database.js';
 import { statementClaims, type StatementSources } from '../artefacts/publish.js';
 import { refuseFindings } from '../refusal.js';
 import { findMember, type MemberRow } from '../registry.js';
-import { type Bundles, type Entitled, entitledTo, policyAbout } from './effective.js';
+import { type Bundles, type Entitled, entitledIn, entitledTo, policyAbout } from './effective.js';
 
 /** Bundles of one member: what they give together is limited anyway. */
 export const MAX_BUNDLES_EACH = 20;
@@ -116,16 +116,13 @@ function judge(
   known: Bundles,
 ): Judgement {
   const nothing = { faults: [], bytes: 0, values: 0 };
-  let member: Entitled;
-  try {
-    member = { entitlements: entitlements === null ? null : JSON.parse(entitlements), bundles: JSON.parse(bundles) };
-  } catch {
-    return nothing; // a damaged cell: nothing is signed of that member in any case, and fsck names it
-  }
+  const member = entitledIn({ entitlements, bundles });
+  // Nothing is signed of a member with a damaged cell in any case.
+  if (!member) return nothing;
   const rules = policyAbout(policy, { ...member, intermediate }, known);
   if (!rules.ok) return { ...nothing, faults: rules.findings };
   const text = JSON.stringify(rules.value);
-  return { faults: [], bytes: new TextEncoder().encode(text).length, values: commasIn(text) };
+  return { faults: [], bytes: textBytes(rules.value), values: commasIn(text) };
 }
 
 /** Of one that may be too large: is it? */

@@ -11,6 +11,15 @@ export const NO_BUNDLES: Bundles = new Map();
 
 export type Entitled = Pick<MemberRow, 'entitlements' | 'bundles'>;
 
+/** Cells as they stand in the store; undefined: one of them is damaged, which fsck names. */
+export function entitledIn({ entitlements, bundles }: { readonly entitlements: string | null; readonly bundles: string }): Entitled | undefined {
+  try {
+    return { entitlements: entitlements === null ? null : JSON.parse(entitlements), bundles: JSON.parse(bundles) };
+  } catch {
+    return undefined;
+  }
+}
+
 /** All that a member is entitled to; undefined: nothing limits it. A bundle that has ended, or that nobody knows, gives nothing. */
 export function entitledTo({ entitlements, bundles }: Entitled, known: Bundles): readonly Entitlement[] | undefined {
   if (entitlements === null && bundles.length === 0) return undefined;

@@ -6,7 +6,7 @@ import { authority } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { consequencesOf } from '../facts.js';
 import { publishedPolicy } from '../registry.js';
-import { type Entitled, policyAbout } from './effective.js';
+import { entitledIn, policyAbout } from './effective.js';
 
 /** Members a turn looks at, of one authority. */
 const SHARE = 200;
@@ -35,7 +35,7 @@ export async function restateEntitled({ store, now }: Pick<Deployment, 'store' |
   if (rows.length === 0) return 0;
   const [policy, bundles] = await Promise.all([publishedPolicy(db, authorityId), bundlesOf(db, authorityId)]);
   const wrong = rows.filter(({ bytes, intermediate, ...cells }) => {
-    const entitled = read(cells);
+    const entitled = entitledIn(cells);
     const rules = entitled && policyAbout(policy?.policy ?? {}, { ...entitled, intermediate }, bundles);
     // One of which no statement can be signed is told of by whoever tries to.
     return rules?.ok === true && !jsonEqual(statedIn(bytes), rules.value);
@@ -45,15 +45,6 @@ export async function restateEntitled({ store, now }: Pick<Deployment, 'store' |
   const hashes = wrong.map(({ sha256 }) => sha256);
   await store.write([withholdStatements(authorityId, hashes, now()), ...consequencesOf(authorityId, { fact: 'statement changed', entityIds }, now())]);
   return wrong.length;
-}
-
-/** Undefined: a cell is damaged, which fsck names. */
-function read({ entitlements, bundles }: { readonly entitlements: string | null; readonly bundles: string }): Entitled | undefined {
-  try {
-    return { entitlements: entitlements === null ? null : JSON.parse(entitlements), bundles: JSON.parse(bundles) };
-  } catch {
-    return undefined;
-  }
 }
 
 function statedIn(statement: string): unknown {

@@ -13,13 +13,12 @@ import type { Judged, WithFindings } from '../judged.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { bundleVersions, memberContent } from './decided-by.js';
+import { ENDED_STATES } from '../../store/schema.js';
 import { endOfMember } from './member-end.js';
 import { keyDifference } from './key-binding.js';
 import { moveEnd } from './move-end.js';
 import { contentChanged } from './vetted.js';
 import { writeMember } from './write-member.js';
-
-const ENDED = ['revoked', 'archived', 'refused', 'withdrawn'];
 
 /**
  * What to write of a member, decided behind the lock.
@@ -85,7 +84,7 @@ export async function rewrite<T>(
       const authority = await findAuthority(db, slug);
       const before = await findMember(db, authorityId, id);
       expectVersion(before, version);
-      if (ENDED.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
+      if (ENDED_STATES.includes(before.state)) throw new Refusal('wrong_state', `a member that is ${before.state} does not change any more`);
       const { row, events, first = [], last = [] } = await decide(before, seen);
       if (events.length === 0) return { events, statements: [], result: answer(before) };
       const agreed = person && authority.quorum > 1 && widening !== 'followed' ? await twoFor(call, authority, before, row, widening) : undefined;

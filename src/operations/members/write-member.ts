@@ -8,7 +8,7 @@ import type { Statement } from '../../store/database.js';
 import { whileNoneHalted } from '../../store/guards.js';
 import { dropStandings, dropStandingsOf, endChallenges, forgetResumingOf } from '../../store/key-standing.js';
 import { dropWatches } from '../../store/member-watches.js';
-import type { MemberState } from '../../store/schema.js';
+import { ENDED_STATES } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
 import { type KeysOf, putMembers } from '../../store/member-rows.js';
 import { keepRegistrationEvents } from '../../store/registration-events.js';
@@ -170,14 +170,12 @@ const barring = (writes: readonly MemberWrite[], rows: readonly MemberRow[]): re
     return row.state === 'revoked' && writes[n]?.before?.state !== 'revoked' ? [bar({ id: newId('bar'), authorityId, entityId, memberId, reason, at })] : [];
   });
 
-const ENDED: readonly MemberState[] = ['revoked', 'archived', 'refused', 'withdrawn'];
-
 /**
  * A key that was taken away, and every key of a member that has ended, is proven and confirmed anew when it comes back. What
  * was proven for coming back from one suspension does not serve for another one.
  */
 function beginAnew(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
-  const ended = rows.filter(({ state }, n) => ENDED.includes(state) && writes[n]?.before).map(({ id }) => id);
+  const ended = rows.filter(({ state }, n) => ENDED_STATES.includes(state) && writes[n]?.before).map(({ id }) => id);
   const turned = rows.filter(({ state }, n) => (state === 'suspended') !== (writes[n]?.before?.state === 'suspended')).map(({ id }) => id);
   const removed = rows.flatMap(({ id, removedKeys }, n) => {
     const before = writes[n]?.before?.removedKeys ?? [];
@@ -194,7 +192,7 @@ function beginAnew(writes: readonly MemberWrite[], rows: readonly MemberRow[]): 
 
 /** Nobody looks at a member that has ended; one that comes back is looked at anew. */
 function endWatch(rows: readonly MemberRow[]): readonly Statement[] {
-  const ended = rows.filter(({ state }) => ENDED.includes(state)).map(({ id }) => id);
+  const ended = rows.filter(({ state }) => ENDED_STATES.includes(state)).map(({ id }) => id);
   return ended.length ? [dropWatches(ended)] : [];
 }
 

@@ -2,6 +2,7 @@ import { type Damage, fsck } from '../../operations/fsck.js';
 import { isMended } from '../../operations/fsck/damage.js';
 import { DEPLOYMENT } from '../../operations/call.js';
 import { type ChainHead, headsOf } from '../../store/known-heads.js';
+import { eventAt } from '../../store/act-event.js';
 import { readHead } from '../../store/change.js';
 import type { Database } from '../../store/database.js';
 import { DamagedDatabase } from '../damaged.js';
@@ -55,7 +56,8 @@ const NAMED = 20;
 /** Where every chain ends, that of the deployment too. */
 async function endsOf(db: Database): Promise<readonly Head[]> {
   const { seq, hash } = await readHead(db, DEPLOYMENT);
-  const deployment = seq > 0 ? [{ slug: DEPLOYMENT, entityId: '', seq, hash, at: 0 }] : [];
+  const last = await eventAt(db, DEPLOYMENT, seq);
+  const deployment = last ? [{ slug: DEPLOYMENT, entityId: '', seq, hash, at: last.at }] : [];
   return [...(await headsOf(db)), ...deployment];
 }
 
