@@ -94,9 +94,9 @@ function print(name, runs) {
     const since = (what) => runs.map((run) => run[what][endpoint]);
     const worst = Math.max(...since('asked'));
     say(
-      `${name}: ${endpoint}: from the commit ${median(since('committed')).toFixed(0)}, worst ${Math.max(...since('committed')).toFixed(0)}; from the request worst ${worst.toFixed(0)} ms`,
+      `${name}: ${endpoint}: from the commit ${median(since('committed')).toFixed(0)}, worst ${Math.max(...since('committed')).toFixed(0)}; from the request ${median(since('asked')).toFixed(0)} ms`,
     );
-    judge(`${name}: ${endpoint}, from the request (ms, median of ${runs.length})`, median(since('asked')), { atMost: 100 });
+    judge(`${name}: ${endpoint}, from the request (ms, worst of ${runs.length})`, worst, { atMost: 100 });
   }
 }
 
