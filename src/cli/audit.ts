@@ -178,10 +178,6 @@ export function auditCommands(program: Command): void {
   const audit = program.command('audit').description('prove what happened: exports, checkpoints, verification');
   ranged(audit.command('export').description('write the event chain as a file that proves itself'))
     .requiredOption('-o, --output <file>', 'where to; - is standard output')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx holdfast audit export -o audit.jsonl\n  npx holdfast audit export --from 1 --to 5000 --no-private -o for-others.jsonl',
-    )
     .action(async ({ output, ...range }: Range & { output: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       await save(client.stream(exportPath(authority, range)), output);
@@ -192,10 +188,6 @@ export function auditCommands(program: Command): void {
   ranged(audit.command('verify [file]').description('check an export, which needs no server; without a file, the chain of the server'))
     .option('--keys <file>', 'the audit keys, as <authority>/checkpoints/jwks serves them')
     .option('--checkpoint <file>', 'checkpoints that somebody kept, one a line; repeat for several', collect, [])
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx holdfast audit verify audit.jsonl --keys audit-keys.json --checkpoint kept.jwt\n  npx holdfast audit verify --checkpoint backup.db.checkpoints',
-    )
     .action(async (file: string | undefined, options: VerifyOptions, command: Command) => {
       const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
       if (file !== undefined && (options.from ?? options.to ?? options.deployment) !== undefined)

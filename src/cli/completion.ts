@@ -90,10 +90,6 @@ export function completionCommand(program: Command): void {
   program
     .command('completion <shell>')
     .description('what makes a shell complete commands and options: bash, zsh or fish')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  source <(npx holdfast completion bash)\n  npx holdfast completion zsh > ~/.zfunc/_holdfast\n  npx holdfast completion fish > ~/.config/fish/completions/holdfast.fish',
-    )
     .action((shell: string) => {
       const make = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
       if (!make) throw new CliError(EXIT.usage, `there is no completion for ${shell}; there is one for ${Object.keys(SHELLS).join(', ')}`, [], 'usage');

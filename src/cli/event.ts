@@ -82,14 +82,6 @@ export function eventCommands(program: Command): void {
     .option('--newest', 'newest first')
     .option('--limit <n>', '1 to 1000', '100')
     .option('--after <event>', 'go on behind this event, in the order shown')
-    .addHelpText(
-      'after',
-      `\nExamples:
-  npx holdfast event list --newest --limit 20
-  npx holdfast event list --member https://rp.example.org --type member.suspended --since 2027-03-01 --until 2027-04-01
-  npx holdfast event list --actor night-shift --since 7d
-  npx holdfast event list --deployment --type api_key.created`,
-    )
     .action(async (options: Filter & { newest?: boolean; limit: string; after?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const query = queryOf(options);
@@ -121,10 +113,6 @@ export function eventCommands(program: Command): void {
   filtered(event.command('tail').description('the last events, and then each as it happens, until Ctrl-C; with --json one document a line'))
     .option('--last <n>', 'how many to begin with, 0 to 1000', '10')
     .option('--interval <duration>', 'how often to look, 1s to 1h', duration, 2)
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx holdfast event tail --type member.suspended --type member.revoked\n  npx holdfast --json event tail --last 0 | jq .type',
-    )
     .action(async (options: Filter & { last: string; interval: number }, command: Command) => {
       const { client, json, authority } = globals(command);
       const last = wholeNumber(options.last, '--last', 0, 1000);

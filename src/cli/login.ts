@@ -77,7 +77,7 @@ export function contextCommands(program: Command): void {
     .option('--token-file <file>', 'file that holds the API key (- for standard input); without it the key is asked for, or read from standard input')
     .addHelpText(
       'after',
-      '\nWhich server a command speaks to: --url, --context, HOLDFAST_URL, then the data folder when one is named (--data, HOLDFAST_DATA), the context in use, and ./data.\n\nExamples:\n  npx holdfast login --url https://federation.example.org\n  npx holdfast login test --url https://test.example.org --token-file key.txt',
+      '\nWhich server a command speaks to: --url, --context, HOLDFAST_URL, then the data folder when one is named (--data, HOLDFAST_DATA), the context in use, and ./data.',
     )
     .action(login);
   program.command('logout [name]').description('forget a context and its key; default: the one in use').action(logout);

@@ -152,10 +152,6 @@ export function enrollCommands(member: Command): void {
     .option('--bundle <name>', 'a bundle of entitlements; repeat for several', collect, [])
     .option('--entitlements <file>', 'a JSON list of what it may ask for (entitlement set --help)')
     .option('--dry-run', 'show what pre-flight finds and change nothing')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  npx holdfast member enroll https://rp.example.org\n  npx holdfast member enroll https://rp.example.org --jwks keys.json --type openid_relying_party\n  npx holdfast member enroll https://as.example.org --entity-configuration as.jwt --vetting',
-    )
     .action(enroll);
   member
     .command('preflight <entity-id>')

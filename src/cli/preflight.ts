@@ -24,7 +24,6 @@ export function preflightCommand(program: Command, run: PreflightRunner): void {
     .description('check any entity, member or not, against the standard and profiles; needs no server, changes nothing')
     .option('--profile <name|file.json>', `${Object.keys(PROFILES).join(', ')}, or a file; repeat for several (default: base)`, collect, [])
     .option('--list', 'list the profiles and their rules')
-    .addHelpText('after', '\nExamples:\n  npx holdfast preflight https://rp.example.org\n  npx holdfast preflight https://rp.example.org --profile sweden')
     .action(async (entityId: string | undefined, options: { profile: string[]; list?: boolean }, command: Command) => {
       const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
       const profiles = (options.profile.length || !options.list ? (options.profile.length ? options.profile : ['base']) : Object.keys(PROFILES)).map(profileOf);

@@ -16,6 +16,7 @@ import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
 import { auditCommands } from '../cli/audit.js';
 import { eventCommands } from '../cli/event.js';
+import { showExamples } from '../cli/examples.js';
 import { unambiguous } from '../cli/arguments.js';
 import { inspectCommand } from '../cli/inspect.js';
 import { federationCommands } from '../cli/federation.js';
@@ -220,6 +221,7 @@ export function createProgram(): Command {
   );
   inspectCommand(program, fetchArtefact);
   checkKinds(program);
+  showExamples(program);
   return program;
 }
 

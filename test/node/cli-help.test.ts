@@ -4,11 +4,17 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { examplesOf } from '../../src/cli/examples.js';
 import { nearest } from '../../src/federation/nearest.js';
 import { activationObstacle, retirementObstacle } from '../../src/keys/life-cycle.js';
 import { command as run } from '../support/node/command.js';
 import { deaf, leaves } from '../support/node/commands.js';
 import { MAIN, tempFolder } from '../support/process.js';
+
+/** Options that only page through a list. */
+const PAGING = new Set(['--limit', '--cursor']);
+/** What a shell makes of a line: quoted words, and nothing behind `>` or `|`. */
+const wordsOf = (line: string): string[] => [...(line.split(/ [>|]/)[0] ?? '').matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
 
 describe('help', () => {
   it('says something about every command and every option', () => {
@@ -19,6 +25,33 @@ describe('help', () => {
       for (const { flags, description, hidden } of command.options) if (!hidden) expect(description, `${path.join(' ')} ${flags}`).toMatch(/../);
     }
     for (const { flags, description } of program.options) expect(description, flags).toMatch(/../);
+  });
+  it('has an example for every command that takes something, and each is a command line that works as typed', () => {
+    const told = deaf();
+    const examples = examplesOf(told.program);
+    const without: string[] = [];
+    for (const { path, command } of leaves(told.program)) {
+      const takes = command.registeredArguments.length + command.options.filter(({ long }) => !PAGING.has(long ?? '')).length;
+      const lines = examples.get(command) ?? [];
+      if (takes && lines.length === 0) without.push(path.join(' '));
+      for (const line of lines) {
+        told.heard = undefined;
+        try {
+          told.program.parse(wordsOf(line), { from: 'user' });
+        } catch (error) {
+          expect.soft((error as Error).message, line).toBe('');
+        }
+        expect.soft(told.heard, line).toBeDefined();
+        expect(line.split(' ').slice(0, path.length), line).toEqual(path);
+      }
+    }
+    expect(without).toEqual([]);
+    const known = new Set(leaves(told.program).map(({ command }) => command));
+    for (const [command, lines] of examples) expect(known.has(command), lines.join()).toBe(true);
+    const shown: string[] = [];
+    const preflight = told.program.commands.find((one) => one.name() === 'preflight');
+    preflight?.configureOutput({ writeOut: (text) => void shown.push(text) }).outputHelp();
+    expect(shown.join('')).toContain('Examples:\n  npx holdfast preflight https://rp.example.org\n');
   });
   it('suggests what a typing error may have meant, and nothing where none is near', async () => {
     for (const [word, meant] of [
