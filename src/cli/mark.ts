@@ -104,7 +104,10 @@ function grantCommands(mark: Command): void {
     .action(async (id: string, options: { reason: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.send<GrantView>('POST', root(authority, 'marks', id, 'withdraw'), { reason: options.reason });
-      show(json, one, () => describe(one));
+      show(json, one, () => {
+        describe(one);
+        if (one.reason !== options.reason.trim()) talk('It was withdrawn before, and that reason stays; yours stands in the audit trail.');
+      });
     });
   mark
     .command('withdraw-instance <jti>')

@@ -11,10 +11,11 @@ export function watchingCommands(program: Command): void {
     one.params.dry_run ? `${one.kind} (dry run)` : one.kind,
     one.state,
     `${one.done} of ${one.total}`,
-    String(one.refused),
+    // A crawl counts here whom it did not reach: nobody refused anything.
+    one.refused ? `${one.refused} ${one.kind === 'crawl' ? 'not reached' : 'refused'}` : '0',
     when(one.updated_at),
   ];
-  const header = ['id', 'kind', 'state', 'progress', 'refused', 'updated'];
+  const header = ['id', 'kind', 'state', 'progress', 'not done', 'updated'];
   job
     .command('list')
     .description('newest first')
