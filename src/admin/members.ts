@@ -12,6 +12,7 @@ import { listMembers } from '../operations/read.js';
 import { Refusal } from '../operations/refusal.js';
 import { statementOf } from '../operations/artefacts/statement-of.js';
 import { showMember } from '../operations/members/show-member.js';
+import { showClientDocument } from '../operations/resolving/show-client-document.js';
 import { waivableOf } from '../operations/members/waivers.js';
 import { MEMBER_STATES, type MemberState, WITHHELD } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
@@ -81,6 +82,14 @@ const asOf = z.number().int().min(0).openapi({
 const optionalReason = z.strictObject({ reason: reason.optional(), v: z.number().int().optional(), as_of: asOf.optional() }).openapi('Transition');
 const neededReason = z.strictObject({ reason, v: z.number().int().optional() }).openapi('ReasonedTransition');
 const cutReason = z.strictObject({ reason, reason_code: reasonCode, public_reason: publicReason, v: z.number().int().optional() }).openapi('Cut');
+const clientDocumentSchema = z
+  .object({
+    client_id: z.string().openapi({ description: 'Where it is served, and the client identifier' }),
+    document: z.record(z.string(), z.unknown()).nullable().openapi({ description: 'null where there is none' }),
+    exp: z.number().nullable().openapi({ description: 'Seconds since the epoch: it is made anew before' }),
+    findings: z.array(z.record(z.string(), z.unknown())).openapi({ description: 'Why there is none' }),
+  })
+  .openapi('ClientMetadataDocument');
 const statementSchema = z
   .object({
     compact: z.string(),
@@ -280,5 +289,19 @@ export function memberEndpoints(app: AdminApp): void {
     app,
     { method: 'get', path: `${base}/{id}/statement`, tag, summary: 'The statement that is published about a member, decoded', response: statementSchema },
     async (c) => c.json(await statementOf(c.var.call, param(c, 'slug'), param(c, 'id'))),
+  );
+  endpoint(
+    app,
+    {
+      method: 'get',
+      path: `${base}/{id}/client-metadata-document`,
+      tag,
+      summary: 'What is served about a client to servers that know no federations, and where; or why nothing is',
+      response: clientDocumentSchema,
+    },
+    async (c) => {
+      const { clientId, ...rest } = await showClientDocument(c.var.call, param(c, 'slug'), param(c, 'id'));
+      return c.json({ client_id: clientId, ...rest });
+    },
   );
 }

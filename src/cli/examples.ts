@@ -29,6 +29,7 @@ member list --state suspended
 member list --query example --wide
 member show https://rp.example.org
 member statement https://rp.example.org
+member client https://agent.example.org
 member history https://rp.example.org
 member take https://rp.example.org
 member approve https://rp.example.org --reason "contract 2026-17"

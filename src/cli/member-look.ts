@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { EXIT } from './exit-codes.js';
 import { inspectStatement } from './inspect.js';
 import { base, describe, type MemberView } from './member-view.js';
 import { out, table, talk, talkFindings, when, yellow } from './output.js';
@@ -78,6 +79,27 @@ export function lookCommands(member: Command): void {
       show(json, statement, () => {
         if (statement.withheld !== null) talk(yellow(`Not served until it is signed anew: ${statement.withheld}`));
         inspectStatement(statement.compact);
+      });
+    });
+  member
+    .command('client <id>')
+    .description('what is served about a client to authorization servers that know no federations: its Client ID Metadata Document, and where')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { client, authority, json } = globals(command);
+      const one = await client.get<{ client_id: string; document: object | null; exp: number | null; findings: Parameters<typeof talkFindings>[0] }>(
+        base(authority, id, 'client-metadata-document'),
+      );
+      if (!one.document) process.exitCode = EXIT.findings;
+      show(json, one, () => {
+        if (!one.document) talk(yellow('There is none:'));
+        else {
+          out(one.client_id);
+          out(JSON.stringify(one.document, null, 2));
+          talk(
+            `Made anew before ${one.exp === null ? 'its end' : when(one.exp)}. A server that allows documents below ${one.client_id.replace(/[^/]*$/, '')} knows every client in force here.`,
+          );
+        }
+        talkFindings(one.findings);
       });
     });
   member

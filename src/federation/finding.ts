@@ -120,6 +120,7 @@ const RULES = {
   key_proof_wrong: ['§3.1.1', 'Answer the challenge anew: holdfast key prove makes the answer.'],
   key_unproven: ['§3.1.1', 'Have the member answer a challenge with this key: holdfast member challenge.'],
   key_unconfirmed: ['§3.1.1', 'Compare the thumbprint with a contact of your own: holdfast member confirm-key.'],
+  client_document_none: ['§5.1', 'Change the metadata of the client, or what it is entitled to.'],
   keys_differ: ['§11.2', 'Compare the keys through a second channel before enrolling.'],
 } as const satisfies Record<string, readonly [clause: string, fix: string]>;
 

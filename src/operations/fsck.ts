@@ -4,8 +4,10 @@ import { sha256 } from '../keys/random.js';
 import { TABLES } from '../store/cells.js';
 import { cellText } from '../store/conditions.js';
 import { storeError } from '../store/database.js';
+import { CLIENT_DOCUMENT } from '../store/published.js';
 import { troubleIn } from '../store/trouble.js';
 import { artefact, authority, authorityKey } from '../store/schema.js';
+import { endpointOf } from './artefacts/publish.js';
 import type { Deployment } from './call.js';
 import { checkCells } from './fsck/cells.js';
 import type { Add, Damage } from './fsck/damage.js';
@@ -147,6 +149,11 @@ async function checkArtefact(one: Artefact, issuer: string, jwks: { readonly key
   const where = `${one.kind} ${one.key}`.trim();
   if (one.withheld === 'not_issued') return;
   if ((await sha256(one.bytes)) !== one.sha256) return add('artefact_hash', where, 'its bytes do not have its hash');
+  if (one.variant === CLIENT_DOCUMENT) {
+    const { client_id: id } = JSON.parse(one.bytes) as { client_id?: unknown };
+    if (typeof id !== 'string' || !id.startsWith(`${endpointOf(issuer, 'clients')}/`)) add('artefact_claims', where, 'its client_id is not where it is served');
+    return;
+  }
   const jws = parseJws(one.bytes, one.mediaType.replace(/^application\//, ''), limits.MAX_CHAIN_BYTES);
   if (!jws.ok) return add('artefact_claims', where, jws.findings[0]?.detail ?? 'it cannot be read');
   // What a member signed was verified with its keys when it was uploaded, and goes when those keys do.

@@ -8,7 +8,7 @@ import { serveList } from './list.js';
 import { one } from './parameters.js';
 import { refuseResolution, resolveFromStore } from './resolve.js';
 import type { Route } from './routes.js';
-import { ready, SPELLED_BYTES, serveAgain, servePrivately, serveReady } from './serve-artefact.js';
+import { CLIENT_MAX_AGE, ready, SPELLED_BYTES, serveAgain, servePrivately, serveReady } from './serve-artefact.js';
 import { serveMarkedEntities, serveMarkStatus } from './trust-marks.js';
 
 /**
@@ -27,7 +27,7 @@ export interface Asked {
 export function answer(
   c: Context,
   { published, inbox, now, development }: CallerContext,
-  { authority, endpoint, seq }: Route,
+  { authority, endpoint, seq, member }: Route,
   { parameters, url, caller }: Asked,
 ): MaybePromise<Response> {
   const time = now();
@@ -36,9 +36,9 @@ export function answer(
   const spell: Spell = (held, again, questions) => {
     if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, SPELLED_BYTES);
   };
-  const give = (found: ServedArtefact, questions: readonly Pairs[]): Response => {
+  const give = (found: ServedArtefact, questions: readonly Pairs[], maxAge?: number): Response => {
     if (url === undefined) return servePrivately(c, found, time);
-    const fresh = ready(found);
+    const fresh = ready(found, maxAge);
     spell(found, serveAgain(fresh), questions);
     return serveReady(c, fresh, time);
   };
@@ -66,6 +66,13 @@ export function answer(
       );
     case 'audit_keys':
       return andThen(published.auditKeys(authority.id), (found) => (found ? give(found, [[]]) : federationError(c, 'not_found', 'it has no audit key yet')));
+    case 'client':
+      return andThen(member === undefined ? undefined : published.clientDocument(authority.id, member), (found) => {
+        if (!found || found.rests === 'gone') return federationError(c, 'not_found', 'this entity vouches for no such client');
+        if (found.rests === 'changed')
+          return federationError(c, 'temporarily_unavailable', 'it is being evaluated anew; try again shortly', { 'retry-after': '10' });
+        return give(found, [[]], CLIENT_MAX_AGE);
+      });
     case 'list':
       return listed(() => serveList(c, published, authority, { query: parameters, now: time, authenticated, spell }));
     case 'extended_list':

@@ -6,12 +6,14 @@ import { type AuthorityEndpoint, ENDPOINT_PATHS } from '../store/schema.js';
 
 export { placeOf };
 
-export type PublicEndpoint = 'configuration' | 'hosted' | 'head' | 'checkpoint' | 'audit_keys' | AuthorityEndpoint;
+export type PublicEndpoint = 'configuration' | 'hosted' | 'head' | 'checkpoint' | 'audit_keys' | 'client' | AuthorityEndpoint;
 export interface Route {
   readonly authority: ServedAuthority;
   readonly endpoint: PublicEndpoint;
   /** Of a checkpoint: about which event; undefined: the newest one. */
   readonly seq?: number;
+  /** Of a client: our id of the member. */
+  readonly member?: string;
 }
 
 const PATHS = Object.entries(ENDPOINT_PATHS) as readonly (readonly [endpoint: AuthorityEndpoint, path: string])[];
@@ -33,6 +35,7 @@ export function routeTable(authorities: readonly ServedAuthority[], development:
     const base = authority.entityId.replace(/\/$/, '');
     add(`${base}/hosted`, { authority, endpoint: 'hosted' });
     add(`${base}/head`, { authority, endpoint: 'head' });
+    add(`${base}/clients/`, { authority, endpoint: 'client' });
     add(`${base}/checkpoints/latest`, { authority, endpoint: 'checkpoint' });
     add(`${base}/checkpoints/jwks`, { authority, endpoint: 'audit_keys' });
     for (const [endpoint, path] of PATHS) add(`${base}/${path}`, { authority, endpoint });
@@ -40,10 +43,13 @@ export function routeTable(authorities: readonly ServedAuthority[], development:
   return table;
 }
 
-/** Where a place leads: checkpoints are as many as there were, so theirs are not in the table. */
+/** Where a place leads: checkpoints and clients are as many as there are, so theirs are not in the table. */
 export function routeOf(table: ReadonlyMap<string, Route>, place: string): Route | undefined {
   const found = table.get(place);
   if (found) return found;
+  const [, clients, member] = /^(.*\/clients\/)([a-z0-9_]{1,64})$/.exec(place) ?? [];
+  const client = clients === undefined ? undefined : table.get(clients);
+  if (client?.endpoint === 'client' && member !== undefined) return { ...client, member };
   const [, base, seq] = /^(.*\/checkpoints)\/([1-9]\d{0,14})$/.exec(place) ?? [];
   const latest = base === undefined ? undefined : table.get(`${base}/latest`);
   return latest?.endpoint === 'checkpoint' ? { ...latest, seq: Number(seq) } : undefined;

@@ -6,6 +6,9 @@ import { type ServedArtefact, servedAs } from '../store/published.js';
 /** What the kill switch must reach is fresh for at most this long in anyone's cache (seconds). */
 export const MAX_AGE = 5;
 
+/** Of Client ID Metadata Documents: servers that do not ask again on every use remember them for as long (seconds). */
+export const CLIENT_MAX_AGE = 60;
+
 /** What the hot path finds under a URL. Gives nothing when the answer must be made anew. */
 export type Spelled = (c: Context, now: number) => Response | undefined;
 /** Bytes that it costs beside what it serves: headers and the function that has them. */
@@ -15,11 +18,14 @@ export const SPELLED_BYTES = 500;
 export interface Ready {
   readonly artefact: ServedArtefact;
   readonly headers: Readonly<Record<string, string>> & { readonly etag: string };
+  /** Seconds. */
+  readonly maxAge: number;
 }
 
-export const ready = (artefact: ServedArtefact): Ready => ({
+export const ready = (artefact: ServedArtefact, maxAge = MAX_AGE): Ready => ({
   artefact,
-  headers: { 'content-type': artefact.mediaType, etag: artefact.etag, 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' },
+  maxAge,
+  headers: { 'content-type': artefact.mediaType, etag: artefact.etag, 'cache-control': `public, max-age=${maxAge}`, 'access-control-allow-origin': '*' },
 });
 
 /** What cannot be served, past its cap, withheld or late for renewal: an expired statement is never served. */
@@ -31,13 +37,13 @@ function unavailable(c: Context, artefact: ServedArtefact, now: number): Respons
 }
 
 /** Stored bytes as they are, to anyone. */
-export function serveReady(c: Context, { artefact, headers }: Ready, now: number): Response {
+export function serveReady(c: Context, { artefact, headers, maxAge }: Ready, now: number): Response {
   const away = unavailable(c, artefact, now);
   if (away) return away;
   // A cache never keeps a signed answer beyond its own end (SE-08), or the end of what it rests on. A configuration that a
   // member signed may end at a fraction of a second; delta-seconds have none (RFC 9111 §1.2.2).
   const left = Math.floor(Math.min(artefact.exp ?? Number.POSITIVE_INFINITY, artefact.cap ?? Number.POSITIVE_INFINITY) - now);
-  const fresh = left < MAX_AGE ? { ...headers, 'cache-control': `public, max-age=${left}` } : headers;
+  const fresh = left < maxAge ? { ...headers, 'cache-control': `public, max-age=${left}` } : headers;
   return conditional(c, artefact.bytes, fresh);
 }
 

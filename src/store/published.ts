@@ -60,6 +60,9 @@ export const MAX_SINGLE_TYPES = 16;
 export const resolveVariant = (trustAnchor: string, types: readonly string[]): string =>
   base64url.encode(sha256(utf8ToBytes(`${trustAnchor}\n${[...types].sort().join(' ')}`)));
 
+/** Where the Client ID Metadata Document of a member lies among the resolve responses about it: it ends whenever they do. */
+export const CLIENT_DOCUMENT = 'client metadata document';
+
 export interface ListedEntity {
   readonly entityId: string;
   readonly registered: number;
@@ -95,6 +98,8 @@ export interface Published {
   anchors(authorityId: string): MaybePromise<readonly string[]>;
   evaluation(authorityId: string, subject: string, trustAnchor: string): MaybePromise<Evaluation | undefined>;
   resolved(authorityId: string, subject: string, trustAnchor: string, types: readonly string[]): MaybePromise<ResolveAnswer | undefined>;
+  /** The Client ID Metadata Document of a member in force. */
+  clientDocument(authorityId: string, memberId: string): MaybePromise<ResolveAnswer | undefined>;
   /**
    * Called at the beginning of a request: forgets everything when something was committed since the last one.
    * @returns a number that changes whenever that happens
@@ -156,13 +161,18 @@ const EVALUATION = `SELECT s.state, s.error, s.entity_types FROM snapshot AS s J
  * A cut statement under it, or a superior that is not active, makes an answer vanish (2); anything else that is not as it
  * was makes it wait (1): a mark of an issuer that is halted, say.
  */
-const RESOLVED = `SELECT ${BYTES}, (
+const RESTS = (anchor: string): string => `(
   SELECT max(CASE WHEN (s.id IS NULL AND l.kind = 'statement') OR (i.state IS DISTINCT FROM 'active' AND l.kind IN ('statement', 'entity_configuration')) THEN 2
     WHEN s.id IS NULL OR i.state IS DISTINCT FROM 'active' OR s.cut <> l.cut OR s.withheld IS NOT NULL THEN 1 ELSE 0 END)
   FROM snapshot_link AS l LEFT JOIN authority AS i ON i.id = l.issuer_id
   LEFT JOIN artefact AS s ON s.authority_id = l.issuer_id AND s.kind = l.kind AND s.key = l.key AND s.variant = l.variant
-  WHERE l.authority_id = artefact.authority_id AND l.subject = artefact.key AND l.trust_anchor = ?
-) AS disarmed FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'resolve' AND key = ? AND variant = ?`;
+  WHERE l.authority_id = artefact.authority_id AND l.subject = artefact.key AND l.trust_anchor = ${anchor}
+) AS disarmed`;
+const RESOLVED = `SELECT ${BYTES}, ${RESTS('?')} FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'resolve' AND key = ? AND variant = ?`;
+/** The document of a client rests on the chain of the member to its own authority. */
+const CLIENT = `SELECT ${BYTES}, ${RESTS('a.entity_id')} FROM artefact ${SERVED}
+  JOIN member AS m ON m.authority_id = artefact.authority_id AND m.entity_id = artefact.key AND m.state = 'active'
+  WHERE artefact.authority_id = ? AND artefact.kind = 'resolve' AND m.id = ? AND artefact.variant = ?`;
 
 type Row = Readonly<Record<string, unknown>>;
 const servedOf = (row: Row): ServedArtefact => ({
@@ -312,6 +322,13 @@ export function createPublished(select: Select, cache: Cache): Published {
         artefactBytes,
       );
     },
+
+    clientDocument: (authorityId, memberId) =>
+      keeping(
+        `${authorityId} client ${memberId}`,
+        () => andThen(select(CLIENT, [authorityId, memberId, CLIENT_DOCUMENT]), ([row]) => row && answerOf(row)),
+        artefactBytes,
+      ),
 
     begin: () => cache.begin(),
     remembered: <T>(key: string) => cache.get(key) as T | undefined,

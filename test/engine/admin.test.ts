@@ -60,6 +60,7 @@ const MATRIX: Record<string, string> = {
   'PUT /authorities/{slug}/members/{id}/configuration': 'owner operator',
   'DELETE /authorities/{slug}/members/{id}/configuration': 'owner operator',
   'GET /authorities/{slug}/members/{id}/statement': ALL,
+  'GET /authorities/{slug}/members/{id}/client-metadata-document': ALL,
   'GET /authorities/{slug}/members/{id}/history': ALL,
   'GET /authorities/{slug}/organizations': ALL,
   'POST /authorities/{slug}/organizations': 'owner operator',

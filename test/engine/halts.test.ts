@@ -349,6 +349,7 @@ describe('a cut of anything else by the same call', () => {
       { what: 'resolve', url: `${ANCHOR}/resolve?sub=${of(shared.id)}&trust_anchor=${of(ANCHOR)}`, status: 404 },
       { what: 'resolve', url: `${TWO}/resolve?sub=${of(shared.id)}&trust_anchor=${of(TWO)}`, status: 400 },
       { what: 'trust_mark', url: `${ANCHOR}/trust-mark?trust_mark_type=${of(TYPE)}&sub=${of(shared.id)}`, status: 404 },
+      { what: 'client_metadata_document', url: expect.stringContaining(`${ANCHOR}/clients/mem_`), status: 404 },
     ]);
     for (const { url, status } of done.receipt.answers) expect([url, (await d.public(url)).status], 'what the public plane says').toEqual([url, status]);
     const repeated = await ok(halt(d, body, key));

@@ -39,6 +39,7 @@ member enroll ${ID} --entity-configuration text
 member preflight ${ID} --profile base --entity-configuration text
 member show ${ID}
 member statement ${ID}
+member client ${ID}
 member history ${ID}
 member change ${ID} --metadata {} --constraints {} --claims {} --crit c --type t --organization o --intermediate --statement-lifetime 1d --valid-until 90d --ec-location ${ID}/ec --domain-control well-known --seen 1
 member take ${ID} ${REASON} --seen 1

@@ -2,15 +2,25 @@ import { and, eq } from 'drizzle-orm';
 import { decodeJwt } from 'jose';
 import { ERROR_STATUS, type JwkSet } from '../../federation/entry.js';
 import { type Published, type ServedArtefact, servedAs } from '../../store/published.js';
-import { ENDPOINT_PATHS, snapshot, trustMark, trustMarkGrant } from '../../store/schema.js';
+import { ENDPOINT_PATHS, member, snapshot, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { endpointOf } from '../artefacts/publish.js';
 import { type Call, may } from '../call.js';
 import { thumbprintsOf } from '../members/key-binding.js';
 import type { AuthorityRow } from '../registry.js';
+import { clientIdOf } from '../resolving/client-document.js';
 
 /** How one public URL is answered now, as the store gives it to the public plane. */
 export interface Answered {
-  readonly what: 'statement' | 'list' | 'resolve' | 'trust_mark' | 'trust_mark_list' | 'hosted' | 'entity_configuration' | 'events';
+  readonly what:
+    | 'statement'
+    | 'list'
+    | 'resolve'
+    | 'trust_mark'
+    | 'trust_mark_list'
+    | 'hosted'
+    | 'entity_configuration'
+    | 'events'
+    | 'client_metadata_document';
   readonly url: string;
   readonly status: number;
   /** Of lists: whether it stands there. */
@@ -61,6 +71,19 @@ async function resolve({ published, now }: View, of: AuthorityRow, subject: stri
   return told(!stored || stored.rests === 'changed' ? 503 : statusOf(stored, now));
 }
 
+/** By its name alone: a member that is none of the clients here has none. */
+async function client({ call, published, now }: View, of: AuthorityRow, entityId: string): Promise<readonly Answered[]> {
+  const [row] = await call.store.db
+    .select({ id: member.id })
+    .from(member)
+    .where(and(eq(member.authorityId, of.id), eq(member.entityId, entityId)))
+    .limit(1);
+  if (!row) return [];
+  const found = await published.clientDocument(of.id, row.id);
+  const status = found?.rests === 'gone' ? 404 : found?.rests === 'changed' ? 503 : statusOf(found, now);
+  return [{ what: 'client_metadata_document', url: clientIdOf(of.entityId, row.id), status }];
+}
+
 /** What is answered about one member: by its authority, and by the issuers of marks and the resolvers here that the caller may see. */
 export async function answersAboutMember(view: View, of: AuthorityRow, entityId: string): Promise<readonly Answered[]> {
   const { call, authorities } = view;
@@ -94,6 +117,7 @@ export async function answersAboutMember(view: View, of: AuthorityRow, entityId:
         }),
       ),
     )),
+    ...(await client(view, of, entityId)),
     ...(of.subordinateEvents
       ? [{ what: 'events' as const, url: at(of, 'subordinate_events', { sub: entityId }), status: await artefact(view, of, 'events', entityId) }]
       : []),

@@ -1,7 +1,7 @@
 import { mediaTypes, type Metadata, parseJws, type ResolveResponseClaims, signResolveResponse, limits } from '../../federation/entry.js';
 import type { NewArtefact } from '../../store/bulk.js';
 import type { artefact } from '../../store/schema.js';
-import { MAX_SINGLE_TYPES, MAX_SUBSET_TYPES, resolveVariant } from '../../store/published.js';
+import { CLIENT_DOCUMENT, MAX_SINGLE_TYPES, MAX_SUBSET_TYPES, resolveVariant } from '../../store/published.js';
 import type { Deployment } from '../call.js';
 import { artefactOf, type Issuer, orRefuse } from '../artefacts/publish.js';
 
@@ -32,8 +32,14 @@ export interface Resolved {
 }
 
 /** A response is evaluated anew before its end, never renewed by itself: what it says has to be found out again. */
-const stored = async (issuer: Issuer, key: string, variant: string, bytes: string, iat: number, exp: number): Promise<NewArtefact> => ({
-  ...(await artefactOf(issuer, { kind: 'resolve', key, variant }, mediaTypes.RESOLVE_RESPONSE, bytes, iat, exp)),
+export const evaluatedArtefact = async (
+  issuer: Issuer,
+  { key, variant, mediaType = mediaTypes.RESOLVE_RESPONSE }: { readonly key: string; readonly variant: string; readonly mediaType?: string },
+  bytes: string,
+  iat: number,
+  exp: number,
+): Promise<NewArtefact> => ({
+  ...(await artefactOf(issuer, { kind: 'resolve', key, variant }, mediaType, bytes, iat, exp)),
   renewAt: null,
 });
 
@@ -56,7 +62,7 @@ export async function signedResponses(deployment: Deployment, issuer: Issuer, re
       ...(trustMarks.length && { trust_marks: trustMarks }),
     };
     const bytes = orRefuse(`the resolve response about ${subject}`, await signResolveResponse(claims, issuer.signer));
-    return stored(issuer, subject, resolveVariant(trustAnchor, types), bytes, iat, exp);
+    return evaluatedArtefact(issuer, { key: subject, variant: resolveVariant(trustAnchor, types) }, bytes, iat, exp);
   };
   const all = Object.keys(metadata).sort();
   const whole = await sign(all);
@@ -74,9 +80,11 @@ export async function resignedResponse(
 ): Promise<NewArtefact | undefined> {
   const iat = deployment.now();
   if (row.withheld !== null || row.exp === null || row.exp <= iat) return undefined;
+  // A document has no signature: under another key it says the same.
+  if (row.variant === CLIENT_DOCUMENT) return { ...(await evaluatedArtefact(issuer, row, row.bytes, iat, row.exp)), cap: row.cap };
   const jws = parseJws(row.bytes, mediaTypes.typOf(mediaTypes.RESOLVE_RESPONSE), limits.MAX_CHAIN_BYTES);
   if (!jws.ok) return undefined;
   const bytes = orRefuse('the resolve response', await signResolveResponse({ ...(jws.value.claims as unknown as ResolveResponseClaims), iat }, issuer.signer));
   // What ends the answer early, a mark's delegation say, ends it under the new key as well.
-  return { ...(await stored(issuer, row.key, row.variant, bytes, iat, row.exp)), cap: row.cap };
+  return { ...(await evaluatedArtefact(issuer, row, bytes, iat, row.exp)), cap: row.cap };
 }

@@ -5,7 +5,7 @@ import { type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.j
 import type { Statement } from '../../store/database.js';
 import { evaluatedNow, takeOrKnow } from '../../store/evaluation-leases.js';
 import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
-import { resolveVariant } from '../../store/published.js';
+import { CLIENT_DOCUMENT, resolveVariant } from '../../store/published.js';
 import { knownEntity, snapshot, type snapshotLink } from '../../store/schema.js';
 import { dropAnswersBut, dropLinks, dropSnapshot, putLinks, putSnapshots } from '../../store/snapshots.js';
 import type { Deployment } from '../call.js';
@@ -13,6 +13,7 @@ import type { Issuer } from '../artefacts/publish.js';
 import { noteSuperior } from './note-superior.js';
 import { Refusal } from '../refusal.js';
 import { aboutOf, typesOf } from './shown-about.js';
+import { clientDocument } from './client-document.js';
 import { signedResponses, typeSets } from './sign-resolve.js';
 import type { LocalEvidence } from './statement-source.js';
 
@@ -121,7 +122,7 @@ async function settle(
     return {
       statements: [],
       put: [],
-      kept: typeSets(old.entityTypes).map((types) => resolveVariant(anchor, types)),
+      kept: [...typeSets(old.entityTypes).map((types) => resolveVariant(anchor, types)), ...(anchor === issuer.authority.entityId ? [CLIENT_DOCUMENT] : [])],
       again: now + AT_LATEST,
       failed,
       trusted: true,
@@ -156,7 +157,9 @@ async function answers(
   const resolved = { subject: chain.subject, trustAnchor: chain.trustAnchor, metadata: chain.metadata, trustChain, trustMarks: good, exp };
   try {
     // Not served beyond the end of what a mark rests on; the evaluation that is due then says what holds without it.
-    const put = (await signedResponses(deployment, issuer, resolved)).map((one) => (until < exp ? { ...one, cap: until } : one));
+    const put = [...(await signedResponses(deployment, issuer, resolved)), ...(await clientDocument(deployment, issuer, chain))].map((one) =>
+      until < exp ? { ...one, cap: until } : one,
+    );
     const evidence = [...trustChain, ...good.map(({ trust_mark }) => trust_mark)].flatMap((bytes) => local.get(bytes) ?? []);
     const place = { authorityId: issuer.authority.id, subject: chain.subject, trustAnchor: chain.trustAnchor };
     const incomplete = marks.some(({ findings }) => findings.some(({ transient }) => transient));
