@@ -76,7 +76,7 @@ async function stockServer(anchorUrl: string, dispatcher: Agent) {
       fetched.push(String(url));
       return undiciFetch(url, { ...init, dispatcher });
     },
-  } as never);
+  });
   const server = createServer(provider.callback()).listen(Number(new URL(issuer).port), 'localhost');
   onTestFinished(() => {
     server.closeAllConnections();
