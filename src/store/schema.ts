@@ -253,7 +253,7 @@ export const keyStanding = sqliteTable(
     confirmedBy: text('confirmed_by'),
     confirmedChannel: text('confirmed_channel'),
   },
-  (t) => [primaryKey({ columns: [t.memberId, t.thumbprint] })],
+  (t) => [primaryKey({ columns: [t.memberId, t.thumbprint] }), index('key_standing_thumbprint').on(t.thumbprint)],
 );
 
 /** What a member is to answer with each key it has or wants bound. Good for one answer. */
@@ -302,6 +302,7 @@ export const haltedKey = sqliteTable(
     thumbprint: text('thumbprint').notNull(),
     /** In whose chain the event stands: what an authority halts counts there, what the deployment halts everywhere. */
     authorityId: text('authority_id').notNull(),
+    /** The last time: what anybody proved or confirmed of it until then counts no more. */
     haltedAt: integer('halted_at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.thumbprint, t.authorityId] })],

@@ -1,3 +1,4 @@
+import { barRevoked } from './bar-revoked.js';
 import { and, eq } from 'drizzle-orm';
 import { unknownEntityTypes } from '../../federation/entity-types.js';
 import { spellingOf } from '../../federation/place.js';
@@ -82,6 +83,10 @@ export async function groundOf(call: Call, authority: AuthorityRow, all: readonl
       .select()
       .from(member)
       .where(and(eq(member.authorityId, authority.id), inLot(member.entityId, ids))),
+  );
+  await barRevoked(
+    call,
+    rows.filter(({ state }) => RETURN_BY_DECISION.includes(state)).map(({ id }) => id),
   );
   const bars = await barredAmong(
     call.store.db,

@@ -6,7 +6,7 @@ import { jsonEqual } from '../../federation/strict-json.js';
 import { keysUntil } from '../../keys/certificates.js';
 import type { Statement } from '../../store/database.js';
 import { whileNoneHalted } from '../../store/guards.js';
-import { dropStandings, dropStandingsOf, endChallenges, forgetResumingOf } from '../../store/key-standing.js';
+import { dropStandings, dropStandingsOf, endChallenges, forgetProofsOf, forgetResumingOf } from '../../store/key-standing.js';
 import { dropWatches } from '../../store/member-watches.js';
 import { ENDED_STATES } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
@@ -172,11 +172,12 @@ const barring = (writes: readonly MemberWrite[], rows: readonly MemberRow[]): re
 
 /**
  * A key that was taken away, and every key of a member that has ended, is proven and confirmed anew when it comes back. What
- * was proven for coming back from one suspension does not serve for another one.
+ * was proven before a suspension does not serve after it, nor what was proven for coming back from it for another one.
  */
 function beginAnew(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
   const ended = rows.filter(({ state }, n) => ENDED_STATES.includes(state) && writes[n]?.before).map(({ id }) => id);
-  const turned = rows.filter(({ state }, n) => (state === 'suspended') !== (writes[n]?.before?.state === 'suspended')).map(({ id }) => id);
+  const suspends = (row: MemberRow | undefined): boolean => row?.state === 'suspended';
+  const [cut, back] = [true, false].map((to) => rows.filter((row, n) => suspends(row) === to && suspends(writes[n]?.before) !== to).map(({ id }) => id));
   const removed = rows.flatMap(({ id, removedKeys }, n) => {
     const before = writes[n]?.before?.removedKeys ?? [];
     // A cell that cannot be read was changed by nobody.
@@ -185,7 +186,8 @@ function beginAnew(writes: readonly MemberWrite[], rows: readonly MemberRow[]): 
   });
   return [
     ...(ended.length ? [dropStandingsOf(ended), endChallenges(ended)] : []),
-    ...(turned.length ? forgetResumingOf(turned) : []),
+    ...(cut?.length ? forgetProofsOf(cut) : []),
+    ...(back?.length ? forgetResumingOf(back) : []),
     ...(removed.length ? [dropStandings(removed)] : []),
   ];
 }
