@@ -13,6 +13,7 @@ import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { endIdleImports } from './jobs/end-import.js';
 import { reachOf, staleArtefacts } from './jobs/jobs.js';
 import { consequencesOf } from './facts.js';
+import { moveCertifiedEnds } from './members/certified-ends.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreWaiting } from './members/restore-members.js';
@@ -119,6 +120,9 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   // Enrolments wait for it, so it waits for nothing; in shares, so that what is withheld does not wait for it either.
   await attempt(async () => {
     for (let n = 0; n < INDEX_SHARE && more() && (await indexMembers(deployment)) > 0; n++);
+  });
+  await attempt(async () => {
+    for (let n = 0; n < INDEX_SHARE && more() && (await moveCertifiedEnds(deployment)) > 0; n++);
   });
   await attempt(() => retellMembers(deployment));
   await attempt(() => restateEntitled(deployment));

@@ -298,7 +298,10 @@ export interface WrittenEnrollments {
 /** What enrolments write: organizations, members, statements, configurations to serve, events. */
 export async function writeEnrollments(call: Call, ground: Ground, all: readonly Enrolled[]): Promise<WrittenEnrollments> {
   const { authority } = ground;
-  const written = await writeMembers(all.map(({ before, after }) => ({ before, after, decided: ground.approver })));
+  const written = await writeMembers(
+    call.store.db,
+    all.map(({ before, after }) => ({ before, after, decided: ground.approver })),
+  );
   const active = written.rows.filter(({ state }) => state === 'active');
   const statements = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
   const hosted = await Promise.all(all.flatMap(({ prepared }, n) => (prepared.hosted ? [hostedArtefact(written.rows[n] as MemberRow, prepared.hosted)] : [])));

@@ -160,7 +160,7 @@ interface Effects {
 }
 
 const written = ({ call, before, verb, reason, publicReason, decided }: Moving) =>
-  writeMember({ before, after: moved(before, verb, reason, call.now()), decided, publicReason });
+  writeMember(call.store.db, { before, after: moved(before, verb, reason, call.now()), decided, publicReason });
 
 const publish = async (moving: Moving): Promise<Effects> => {
   const { call, slug, before, watch } = moving;

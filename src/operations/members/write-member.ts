@@ -3,8 +3,7 @@ import { bar } from '../../store/barred.js';
 import type { JwkSet } from '../../federation/entry.js';
 import { spellingOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
-import { keysUntil } from '../../keys/certificates.js';
-import type { Statement } from '../../store/database.js';
+import type { Database, Statement } from '../../store/database.js';
 import { whileNoneHalted } from '../../store/guards.js';
 import { dropStandings, dropStandingsOf, endChallenges, forgetProofsOf, forgetResumingOf } from '../../store/key-standing.js';
 import { dropWatches } from '../../store/member-watches.js';
@@ -16,6 +15,7 @@ import { consequencesOf } from '../facts.js';
 import { whileNotCompromised } from '../keys/not-compromised.js';
 import type { MemberRow } from '../registry.js';
 import { thumbprintsOf } from './key-binding.js';
+import { certifiedEnd } from '../binding/certificates-of.js';
 import { became, entitledAlike } from './registration.js';
 import { contentChanged, settled } from './vetted.js';
 
@@ -41,13 +41,13 @@ export interface WrittenMembers {
  * Write members: every verb goes through here, so what has to be kept with a member's row is kept whatever the verb is.
  * @throws Refusal wrong_state when something would be published that nobody approved
  */
-export async function writeMembers(writes: readonly MemberWrite[]): Promise<WrittenMembers> {
+export async function writeMembers(db: Database, writes: readonly MemberWrite[]): Promise<WrittenMembers> {
   const rows = await Promise.all(
     writes.map(async ({ before, after, decided = false }) => ({
       ...(await settled(before, after, decided)),
       spelling: spellingOf(after.entityId),
       entitlementVersion: entitlementVersionOf(before, after),
-      ...(!jsonEqual(before?.jwks, after.jwks) && { keysUntil: await keysUntil(after.jwks) }),
+      ...(!jsonEqual(before?.jwks, after.jwks) && { keysUntil: await certifiedEnd(db, after) }),
     })),
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
@@ -81,8 +81,8 @@ export interface WrittenMember extends Omit<WrittenMembers, 'rows'> {
 }
 
 /** Write one member. @throws Refusal wrong_state */
-export async function writeMember(write: MemberWrite): Promise<WrittenMember> {
-  const { rows, ...rest } = await writeMembers([write]);
+export async function writeMember(db: Database, write: MemberWrite): Promise<WrittenMember> {
+  const { rows, ...rest } = await writeMembers(db, [write]);
   return { ...rest, row: rows[0] as MemberRow };
 }
 
