@@ -1,5 +1,7 @@
 import { forgetJobs } from '../store/forget-jobs.js';
 import { and, eq, lt } from 'drizzle-orm';
+import { sweepProposals } from '../store/proposals.js';
+import { lapsedBefore } from './deciding/proposal-end.js';
 import { dropStatuses } from '../store/mark-rows.js';
 import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
@@ -59,6 +61,7 @@ export async function purge(deployment: Deployment): Promise<void> {
     db.delete(idempotency).where(lt(idempotency.expiresAt, now())),
     dropStatuses(longEnded),
     db.delete(trustMark).where(lt(trustMark.exp, longEnded)),
+    sweepProposals(db, lapsedBefore(deployment), now()),
     ...forgetWishes(now()),
     ...forgetJobs(now()),
   ]);

@@ -865,7 +865,21 @@ export const roleGrant = sqliteTable(
   (t) => [index('role_grant_person').on(t.personId)],
 );
 
-export const PROPOSAL_KINDS = ['application', 'resume', 'widening', 'policy', 'role', 'person_key', 'quorum', 'binding'] as const;
+export const PROPOSAL_KINDS = [
+  'application',
+  'resume',
+  'widening',
+  'policy',
+  'role',
+  'person_key',
+  'quorum',
+  'binding',
+  'settings',
+  'anchor',
+  'mark',
+  'mark_type',
+  'delegation',
+] as const;
 export type ProposalKind = (typeof PROPOSAL_KINDS)[number];
 /** `void`: what was proposed changed before a second person looked at it. */
 export const PROPOSAL_STATES = ['open', 'done', 'refused', 'void'] as const;
