@@ -3,7 +3,7 @@ import { newId } from '../../keys/random.js';
 import { giveUpPlace, holdPlaces, passPlaces } from '../../store/mark-places.js';
 import { putGrant } from '../../store/mark-rows.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
-import { HeadMoved } from '../../store/change.js';
+import { type EventsOf, HeadMoved } from '../../store/change.js';
 import type { NewEvent } from '../../store/event.js';
 import { allow, type Call, change } from '../call.js';
 import { consent } from '../deciding/consent.js';
@@ -92,7 +92,7 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
         seen: said.digest,
         note: said.note,
       });
-      if (agreed.held) return { ...agreed.held, elsewhere: [] };
+      if (agreed.held) return { ...agreed.held, elsewhere: askedAbroadOf(issuing, about, type.trustMarkType) };
       const now = call.now();
       const grant: GrantRow = {
         id: before?.id ?? id,
@@ -130,6 +130,24 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
     },
   });
 }
+
+/** The chain of the member's authority was watched, so it is told there as well that a first person wants it. */
+const askedAbroadOf = (issuing: AuthorityRow, about: MemberRow, type: string): readonly EventsOf[] =>
+  about.authorityId === issuing.id
+    ? []
+    : [
+        {
+          authorityId: about.authorityId,
+          events: [
+            {
+              type: 'member.mark_proposed',
+              subjectKind: 'member',
+              subjectId: about.id,
+              detail: { entity_id: about.entityId, trust_mark_type: type, by: issuing.entityId },
+            },
+          ],
+        },
+      ];
 
 async function findGrant({ store: { db } }: Call, authorityId: string, type: string, memberId: string): Promise<GrantRow | undefined> {
   const [row] = await db
