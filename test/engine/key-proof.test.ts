@@ -261,6 +261,28 @@ describe('registry §2.1: what an authority demands of keys', () => {
     expect(chain).toContain(rp.key.kid);
     expect(chain).not.toContain('Jane');
     expect(chain).not.toContain('telephone');
+    // The channel may be somebody's number: it goes with the event, from answers that are kept too; that it was confirmed stays.
+    const again = { headers: { 'idempotency-key': 'k1' } };
+    await d.admin('PATCH', M, { statement_lifetime: 7200 }, again);
+    const seq = (await d.rows("SELECT seq FROM event WHERE type = 'member.key_confirmed'"))[0]?.['seq'];
+    expect((await d.admin('POST', `${A}/events/${seq}/erase`, { reason: 'asked for' })).status).toBe(200);
+    const kept = JSON.stringify([
+      await d.rows('SELECT * FROM key_standing'),
+      await d.rows('SELECT * FROM event_private'),
+      await d.rows('SELECT * FROM idempotency'),
+    ]);
+    expect(kept).not.toContain('telephone');
+    expect((await d.admin('GET', `${A}/members`)).json.items[0].keys[0]).toMatchObject({ confirmed_at: d.clock, confirmed_channel: null });
+    // Short words that a copy tells after a colon.
+    await d.admin('POST', `${A}/mark-types`, { trust_mark_type: 'https://marks.example/iso' });
+    const { id: grant } = (await d.admin('POST', `${A}/marks`, { trust_mark_type: 'https://marks.example/iso', member: RP })).json;
+    await d.admin('POST', `${M}/suspend`, { reason: 'Jane' });
+    await d.execute(`INSERT INTO idempotency (actor_id, key, request_sha256, status, response, expires_at)
+      SELECT 'x', 'k2', 'x', 200, '{"id":"' || subject_id || '","reason":"suspended: Jane"}', ${d.clock + 999} FROM event WHERE type = 'member.suspended'`);
+    const cut = (await d.rows("SELECT seq FROM event WHERE type = 'member.suspended'"))[0]?.['seq'];
+    expect((await d.admin('POST', `${A}/events/${cut}/erase`, { reason: 'asked for' })).status).toBe(200);
+    expect(JSON.stringify(await d.rows('SELECT * FROM idempotency'))).not.toContain('Jane');
+    expect(grant).toBeDefined();
   });
 
   it('quorum 2: to demand more takes one person, to demand less two', async () => {
