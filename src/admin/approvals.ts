@@ -19,6 +19,7 @@ const approvalSchema = z
     proposed_by: z.string(),
     created_at: seconds,
     decided_at: seconds.nullable(),
+    expires_at: seconds.optional().openapi({ description: 'Until when somebody may be the second person; void after that' }),
     waiting_for: z.number().int().openapi({ description: 'How many persons are still missing' }),
     current: z.boolean().optional().openapi({ description: 'False: what is decided was changed since, so the first approval is void' }),
     for_me: z.boolean().optional().openapi({ description: 'You may be the second person' }),
@@ -55,6 +56,7 @@ const presentRow = (row: DecidedProposal['row']): z.infer<typeof approvalSchema>
 });
 const presentShown = (row: ShownProposal): z.infer<typeof approvalSchema> => ({
   ...presentRow(row),
+  expires_at: row.expiresAt,
   current: row.current,
   for_me: row.forMe,
   content: row.content,

@@ -100,6 +100,7 @@ export function authorityEndpoints(app: AdminApp): void {
       summary: 'Change settings; the configuration is signed anew at once',
       body: authorityChange,
       response: authoritySchema,
+      waits: true,
     },
     (c) => {
       const body = validJson<z.infer<typeof authorityChange>>(c);

@@ -162,7 +162,15 @@ function typeEndpoints(app: AdminApp, base: string): void {
   });
   endpoint(
     app,
-    { method: 'patch', path: `${base}/{type}`, tag, summary: 'Change a type; marks follow at their renewal', body: typeChange, response: typeSchema },
+    {
+      method: 'patch',
+      path: `${base}/{type}`,
+      tag,
+      summary: 'Change a type; marks follow at their renewal',
+      body: typeChange,
+      response: typeSchema,
+      waits: true,
+    },
     (c) => {
       const body = validJson<z.infer<typeof typeChange>>(c);
       return write(c, 200, presentType, (call) => changeMarkType(call, param(c, 'slug'), param(c, 'type'), { ...typeInput(body), version: body.v }));
@@ -199,7 +207,16 @@ function grantEndpoints(app: AdminApp, base: string): void {
   });
   endpoint(
     app,
-    { method: 'post', path: base, tag, summary: 'Grant a mark to an active member and publish it', body: newGrant, response: grantSchema, status: 201 },
+    {
+      method: 'post',
+      path: base,
+      tag,
+      summary: 'Grant a mark to an active member and publish it',
+      body: newGrant,
+      response: grantSchema,
+      status: 201,
+      waits: true,
+    },
     (c) => {
       const body = validJson<z.infer<typeof newGrant>>(c);
       const input = { type: body.trust_mark_type, member: body.member, memberOf: body.member_of, validUntil: body.valid_until };

@@ -68,6 +68,7 @@ export function recognitionEndpoints(app: AdminApp): void {
       description: 'Sets trust_mark_issuers and trust_mark_owners of the entity configuration (§3.1.2).',
       body: recognition,
       response: authoritySchema,
+      waits: true,
     },
     (c) => {
       const body = validJson<z.infer<typeof recognition>>(c);
@@ -100,6 +101,7 @@ export function recognitionEndpoints(app: AdminApp): void {
       body: newDelegation,
       response: delegationSchema,
       status: 201,
+      waits: true,
     },
     (c) => {
       const body = validJson<z.infer<typeof newDelegation>>(c);

@@ -238,7 +238,7 @@ function anchorEndpoints(app: AdminApp, base: string): void {
   );
   endpoint(
     app,
-    { method: 'post', path: base, tag, summary: 'Pin an anchor’s keys; again: replace them', body: newPin, response: pinSchema, status: 201 },
+    { method: 'post', path: base, tag, summary: 'Pin an anchor’s keys; again: replace them', body: newPin, response: pinSchema, status: 201, waits: true },
     (c) => {
       const body = validJson<z.infer<typeof newPin>>(c);
       const input = { entityId: body.entity_id, jwks: body.jwks, pem: body.pem, thumbprints: body.thumbprints, note: body.note };

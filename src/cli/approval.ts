@@ -10,6 +10,7 @@ interface ApprovalView {
   readonly digest: string;
   readonly state: string;
   readonly created_at: number;
+  readonly expires_at?: number;
   readonly current?: boolean;
   readonly for_me?: boolean;
   readonly content?: object;
@@ -19,7 +20,7 @@ interface ApprovalView {
 
 const standing = ({ state, current, for_me }: ApprovalView): string => {
   if (state !== 'open') return state;
-  if (current === false) return 'changed since: somebody has to propose it anew';
+  if (current === false) return 'changed since, or nobody approved it in time: somebody has to propose it anew';
   return for_me ? 'waits for you' : 'waits for another person';
 };
 
@@ -29,6 +30,7 @@ const described = (one: ApprovalView): string =>
     `  decided   ${jsonLines(one.content ?? {}, '  ')}`,
     `  asked for ${jsonLines(one.request ?? {}, '  ')}`,
     ...(one.approvals ?? []).map(({ person, name, verdict, at }) => `  ${verdict}  ${clean(name ?? person)}, ${when(at)}`),
+    ...(one.state === 'open' && one.expires_at !== undefined ? [`  until     ${when(one.expires_at)}`] : []),
     `  digest    ${one.digest}`,
   ]);
 
@@ -52,8 +54,16 @@ export function approvalCommands(program: Command): void {
       show(json, { items }, () =>
         out(
           table(
-            ['id', 'kind', 'authority', 'about', 'since', ''],
-            items.map((one) => [one.id, one.kind, one.authority ?? 'all', one.subject, when(one.created_at), standing(one)]),
+            ['id', 'kind', 'authority', 'about', 'since', 'until', ''],
+            items.map((one) => [
+              one.id,
+              one.kind,
+              one.authority ?? 'all',
+              one.subject,
+              when(one.created_at),
+              one.expires_at === undefined ? '' : when(one.expires_at),
+              standing(one),
+            ]),
           ),
         ),
       );

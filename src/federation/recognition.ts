@@ -19,3 +19,25 @@ function keeps(old: unknown, now: unknown): boolean {
   if (!Array.isArray(old) || !Array.isArray(now)) return JSON.stringify(old) === JSON.stringify(now);
   return now.length === 0 || (old.length > 0 && old.every((one) => now.includes(one)));
 }
+
+/**
+ * It recognizes more than before, or not surely less: a type or an issuer has come, anyone may issue what was somebody's, or a
+ * type needs no delegation of its owner any more, or that of another one.
+ */
+export function recognizesMore(before: Claims, after: Claims): boolean {
+  const [issuers, issuersNow] = [object(before, 'trust_mark_issuers'), object(after, 'trust_mark_issuers')];
+  const [owners, ownersNow] = [object(before, 'trust_mark_owners'), object(after, 'trust_mark_owners')];
+  const issued = Object.entries(issuersNow).some(([type, now]) => !Object.hasOwn(issuers, type) || !within(now, issuers[type]));
+  const owned = Object.entries(ownersNow).some(([type, now]) =>
+    Object.hasOwn(owners, type) ? JSON.stringify(now) !== JSON.stringify(owners[type]) : !Object.hasOwn(issuers, type),
+  );
+  const freed = Object.keys(owners).some((type) => !Object.hasOwn(ownersNow, type) && Object.hasOwn(issuersNow, type));
+  return issued || owned || freed;
+}
+
+const object = (claims: Claims, name: string): Claims => (typeof claims[name] === 'object' && claims[name] !== null ? (claims[name] as Claims) : {});
+
+const within = (now: unknown, old: unknown): boolean =>
+  Array.isArray(now) && Array.isArray(old)
+    ? old.length === 0 || (now.length > 0 && now.every((one) => old.includes(one)))
+    : JSON.stringify(now) === JSON.stringify(old);

@@ -184,15 +184,35 @@ export async function certificateFaults(keys: readonly PublicJwk[], rootsPem: st
   return found;
 }
 
-/** When the first of a key's certificates ends; null without one that can be read. */
-export async function certifiedUntil(key: PublicJwk): Promise<number | null> {
-  if (!hasCertificates(key)) return null;
-  const all = await read(key, '');
-  return 'code' in all ? null : Math.min(...all.map(({ notAfter }) => seconds(notAfter)));
+/** When the root ends that a path leads to, the last one of several; `Infinity` where it leads to none. */
+async function rootEnd(all: readonly X509Certificate[], roots: readonly X509Certificate[]): Promise<number> {
+  const last = all.at(-1) as X509Certificate;
+  const ends: number[] = [];
+  for (const root of roots) if (root.toString('base64') === last.toString('base64') || (await issued(root, last))) ends.push(seconds(root.notAfter));
+  return ends.length ? Math.max(...ends) : Number.POSITIVE_INFINITY;
 }
 
-/** When the first certificate of any of these keys ends. */
-export async function keysUntil({ keys }: JwkSet): Promise<number | null> {
-  const ends = (await Promise.all(keys.map(certifiedUntil))).filter((end) => end !== null);
+/** When the first of a key's certificates ends, or the root configured that they lead to; null without one that can be read. */
+export async function certifiedUntil(key: PublicJwk, rootsPem: string | null = null): Promise<number | null> {
+  if (!hasCertificates(key)) return null;
+  const all = await read(key, '');
+  if ('code' in all) return null;
+  return Math.min(...all.map(({ notAfter }) => seconds(notAfter)), await rootEnd(all, (await rootsAsSet(rootsPem)).all));
+}
+
+/** Has any of these keys a certificate? */
+export const areCertified = ({ keys }: JwkSet): boolean => keys.some(hasCertificates);
+
+/** Keys without a certificate that would take the place of keys that have one from a root configured: they would end with nothing. */
+export const bareBeside = (bound: JwkSet, fresh: readonly PublicJwk[], rootsPem: string | null): readonly Finding[] =>
+  rootsPem === null || !areCertified(bound)
+    ? []
+    : fresh
+        .filter((key) => !hasCertificates(key))
+        .map(({ kid }) => finding('certificate_missing', `jwks ${kid}`, 'it has no certificate, and would follow keys that have one of a root configured'));
+
+/** When the first certificate of any of these keys ends, or a root that they lead to. */
+export async function keysUntil({ keys }: JwkSet, rootsPem: string | null = null): Promise<number | null> {
+  const ends = (await Promise.all(keys.map((key) => certifiedUntil(key, rootsPem)))).filter((end) => end !== null);
   return ends.length ? Math.min(...ends) : null;
 }

@@ -1,5 +1,7 @@
 import { forgetJobs } from '../store/forget-jobs.js';
 import { and, eq, lt } from 'drizzle-orm';
+import { sweepProposals } from '../store/proposals.js';
+import { lapsedBefore } from './deciding/proposal-end.js';
 import { dropStatuses } from '../store/mark-rows.js';
 import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
@@ -13,6 +15,7 @@ import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { endIdleImports } from './jobs/end-import.js';
 import { reachOf, staleArtefacts } from './jobs/jobs.js';
 import { consequencesOf } from './facts.js';
+import { moveCertifiedEnds } from './members/certified-ends.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreWaiting } from './members/restore-members.js';
@@ -58,6 +61,7 @@ export async function purge(deployment: Deployment): Promise<void> {
     db.delete(idempotency).where(lt(idempotency.expiresAt, now())),
     dropStatuses(longEnded),
     db.delete(trustMark).where(lt(trustMark.exp, longEnded)),
+    sweepProposals(db, lapsedBefore(deployment), now()),
     ...forgetWishes(now()),
     ...forgetJobs(now()),
   ]);
@@ -119,6 +123,9 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   // Enrolments wait for it, so it waits for nothing; in shares, so that what is withheld does not wait for it either.
   await attempt(async () => {
     for (let n = 0; n < INDEX_SHARE && more() && (await indexMembers(deployment)) > 0; n++);
+  });
+  await attempt(async () => {
+    for (let n = 0; n < INDEX_SHARE && more() && (await moveCertifiedEnds(deployment)) > 0; n++);
   });
   await attempt(() => retellMembers(deployment));
   await attempt(() => restateEntitled(deployment));

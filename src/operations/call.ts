@@ -26,6 +26,8 @@ export interface Deployment {
   readonly turns: Turns;
   /** `clock.now`. */
   readonly now: () => number;
+  /** How long what waits for a second person waits (seconds); left out: deciding/proposal-end.ts. */
+  readonly approvalsLast?: number | undefined;
   /** Loopback http identifiers are allowed (architecture §8). */
   readonly development: boolean;
 }

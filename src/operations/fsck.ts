@@ -1,3 +1,4 @@
+import { checkMeaning } from './fsck/meaning.js';
 import { and, asc, eq, getTableName, gt } from 'drizzle-orm';
 import { type JwkSet, limits, type PublicJwk, verifyJws, parseJws } from '../federation/entry.js';
 import { sha256 } from '../keys/random.js';
@@ -89,6 +90,7 @@ export async function fsck(
     await look(id, 'indexes', (add) => checkAuthority(db, row, authorities, add));
   }
   await look('deployment', 'index of keys', () => checkKeysOfNobody(db, addTo));
+  await look('deployment', 'rows about others', () => checkMeaning(db, addTo));
   await look('deployment', 'compromised keys', async () => {
     for (const { authorityId, kid, where } of await stillCarried(db))
       addTo(authorityId)('compromised_key', where, `it has the key ${kid}, which was called compromised`);

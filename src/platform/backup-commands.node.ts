@@ -121,13 +121,15 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .command('seal-key')
     .description('the key that seals the signing keys')
     .command('rotate')
-    .description('seal every signing key under another key, in one commit; stop the server first')
+    .description('seal every signing key under another key, in one commit; stop the server first, on PostgreSQL every process on the database')
     .option('--new-key-file <file>', 'file of mode 0600 with the new key; made when it is not there (needed unless the key is the one of the data folder)')
     .action(async (options: { newKeyFile?: string }, command: Command) => {
       const config = configOf(command);
-      fileOf(config, 'Move the database to a file (store copy), rotate there, and move it back');
       const { rotateSealKey } = await import('./local/seal-key.node.js');
-      const { keys, file } = await rotateSealKey(config, options.newKeyFile);
+      const { rotateSealKeyOnPostgres } = await import('./local/seal-key-postgres.node.js');
+      const { keys, file } = config.database
+        ? await rotateSealKeyOnPostgres(config, config.database, options.newKeyFile)
+        : await rotateSealKey(config, options.newKeyFile);
       const done = keys === 0 ? 'all private keys are sealed under it already' : `${keys} private key(s) are sealed under it now`;
       if (jsonOf(command)) return printJson({ file, sealed: keys });
       return out(`${file} holds the seal key in force: ${done}. The former one opens nothing in this database; it still opens backups made before`);

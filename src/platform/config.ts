@@ -127,6 +127,13 @@ export const SETTINGS: readonly Setting[] = [
     about:
       'background work of this process (renewal, schedules, discovery): on or off. Of several processes on one database each may have it on: they share it',
   },
+  {
+    name: 'approvalsLast',
+    env: 'HOLDFAST_APPROVALS_LAST',
+    flag: 'approvals-last',
+    fallback: '14d',
+    about: 'how long what one person has approved waits for a second one (1h to 365d); after that it is void',
+  },
   { name: 'log', env: 'HOLDFAST_LOG', flag: 'log', fallback: 'info', about: 'log level: debug, info, warn, error, silent' },
 ];
 
@@ -151,6 +158,8 @@ export interface Config {
   /** Seconds. */
   readonly staleness: number;
   readonly turns: boolean;
+  /** Seconds. */
+  readonly approvalsLast: number;
   /** The URL is loopback http. */
   readonly development: boolean;
   /** Each setting's value (secrets hidden) and where it came from. */
@@ -235,9 +244,8 @@ export function readConfig(
   }
   const database = databaseOf('HOLDFAST_DATABASE', get('database'), get('databasePassword'), faults);
   const readDatabase = databaseOf('HOLDFAST_READ_DATABASE', get('readDatabase'), get('readDatabasePassword'), faults);
-  const staleness = readDuration(get('staleness') ?? '');
-  if (staleness === undefined || staleness < 2 || staleness > 600)
-    faults.push(`HOLDFAST_STALENESS: "${(get('staleness') ?? '').slice(0, 20)}" is no time from 2s to 10m, as 10s or 2m`);
+  const staleness = durationOf('HOLDFAST_STALENESS', get('staleness') ?? '', [2, 600], '2s to 10m, as 10s or 2m', faults);
+  const approvalsLast = durationOf('HOLDFAST_APPROVALS_LAST', get('approvalsLast') ?? '', [3600, 365 * 86_400], '1h to 365d, as 12h or 14d', faults);
   const turns = isOn('turns', 'HOLDFAST_TURNS');
   const metricsPort = get('metricsPort') === undefined ? undefined : portOf('metricsPort', 'HOLDFAST_METRICS_PORT');
   if (faults.length) throw new ConfigError(faults.join('\n'));
@@ -257,8 +265,9 @@ export function readConfig(
     log,
     database,
     readDatabase,
-    staleness: staleness ?? 0,
+    staleness,
     turns,
+    approvalsLast,
     development,
     sources: sources.map(({ setting, value, source }) => ({
       setting,
@@ -266,6 +275,12 @@ export function readConfig(
       value: setting.name === 'url' ? url : setting.secret && value !== undefined ? '(set, not shown)' : value,
     })),
   };
+}
+
+function durationOf(variable: string, text: string, [least, most]: readonly [number, number], words: string, faults: string[]): number {
+  const seconds = readDuration(text) ?? 0;
+  if (seconds < least || seconds > most) faults.push(`${variable}: "${text.slice(0, 20)}" is no time from ${words}`);
+  return seconds;
 }
 
 function databaseOf(variable: string, url: string | undefined, password: string | undefined, faults: string[]): DatabaseAddress | undefined {

@@ -29,6 +29,7 @@ export interface Bindings {
   readonly HOLDFAST_SEAL_KEY?: string;
   readonly HOLDFAST_ADMIN_TOKEN?: string;
   readonly HOLDFAST_ORGANIZATION_NAME?: string;
+  readonly HOLDFAST_APPROVALS_LAST?: string;
 }
 
 interface Instance {
@@ -53,8 +54,8 @@ const instances = new WeakMap<D1Database, Instance>();
 function instanceOf(env: Bindings): Instance {
   const known = instances.get(env.DB);
   if (known) return known;
-  const { HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME } = env;
-  const config = readConfig({ HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME });
+  const { HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME, HOLDFAST_APPROVALS_LAST } = env;
+  const config = readConfig({ HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME, HOLDFAST_APPROVALS_LAST });
   const store = openStore(env.DB, seconds);
   let started: Promise<Deployment> | undefined;
   async function start(): Promise<Deployment> {
@@ -65,6 +66,7 @@ function instanceOf(env: Bindings): Instance {
       custody: sealedCustody(await importSealKey(config.sealKey)),
       outbound: mayDiscover() ? perProcess(safeFetch({ loopback: config.development })) : closedDoor('set the compatibility flag global_fetch_strictly_public'),
       clock: trustedClock(CLOCK, { development: config.development }),
+      approvalsLast: config.approvalsLast,
       development: config.development,
     });
     await firstStart(deployment, config.url, config.adminToken, undefined, config.organizationName);

@@ -1,4 +1,5 @@
-import { and, asc, eq, gt, isNull } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
+import { insertWith } from './bulk.js';
 import { type Database, raw, type Statement } from './database.js';
 import { inLot, readByList } from './lots.js';
 import { barredIdentifier, event } from './schema.js';
@@ -88,3 +89,40 @@ export async function appliedInVain(db: Database, authorityId: string, memberIds
   const from = new Map(rows.map(({ memberId, detail }) => [memberId, detail['from']]));
   return new Set([...from].flatMap(([id, state]) => (state === 'refused' || state === 'withdrawn' ? [id] : [])));
 }
+
+type Unbarred = Omit<Bar, 'id'> & { readonly eventSeq: number | null };
+/** The last revocation that the chain tells of, while no readmission came after it. */
+const LAST_REVOKED = `(SELECT max(r.seq) FROM event AS r WHERE r.authority_id = m.authority_id AND r.subject_id = m.id AND r.type = 'member.revoked')`;
+
+/**
+ * Of these members those that are revoked, or were archived after they were, and whose identifiers nothing bars: a version that
+ * knows no bars did that.
+ */
+export async function unbarredOf(db: Database, memberIds: readonly string[]): Promise<readonly Unbarred[]> {
+  const rows = await readByList(memberIds, (lot) =>
+    db.all<{ id: string; authority: string; entity: string; reason: string | null; seq: number | null; at: number }>(sql`
+      SELECT m.id AS id, m.authority_id AS authority, m.entity_id AS entity, CASE WHEN m.state = 'revoked' THEN m.state_reason END AS reason,
+        e.seq AS seq, coalesce(e.at, m.updated_at) AS at
+      FROM member AS m LEFT JOIN event AS e ON e.authority_id = m.authority_id AND e.seq = ${sql.raw(LAST_REVOKED)}
+      WHERE m.id IN (SELECT value FROM json_each(${lot})) AND (m.state = 'revoked' OR (m.state = 'archived' AND e.seq IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM event AS n WHERE n.authority_id = m.authority_id AND n.subject_id = m.id AND n.type = 'member.enrolled' AND n.seq > e.seq)))
+      AND NOT EXISTS (SELECT 1 FROM barred_identifier AS b WHERE b.authority_id = m.authority_id AND b.entity_id = m.entity_id AND b.readmitted_at IS NULL)`),
+  );
+  return rows.map(({ id, authority, entity, reason, seq, at }) => ({
+    memberId: id,
+    authorityId: authority,
+    entityId: entity,
+    reason,
+    eventSeq: seq === null ? null : Number(seq),
+    at: Number(at),
+  }));
+}
+
+/** Bar them, while they are not readmitted. */
+export const barThem = (bars: readonly (Unbarred & Pick<Bar, 'id'>)[]): Statement =>
+  insertWith(
+    barredIdentifier,
+    bars.map(({ at, ...one }) => ({ ...one, barredAt: at, readmittedAt: null })),
+    'ON CONFLICT DO NOTHING',
+    (column) => `EXISTS (SELECT 1 FROM member AS m WHERE m.id = ${column('member_id')} AND m.state IN ('revoked', 'archived'))`,
+  );

@@ -1,4 +1,5 @@
 import { type ChainTurns, chainTurns } from './chain-turns.js';
+import { urgentHolds } from './urgent-holds.js';
 import type { Actor, Head, NewEvent } from './event.js';
 import { headToDecideOn, type KnownHeads } from './known-heads.js';
 import { ChangeConflict, type Database, isDuplicate, Overtaken, type Statement } from './database.js';
@@ -73,11 +74,15 @@ export interface Engine {
 interface Waiting {
   readonly request: ChangeRequest<unknown>;
   tries: number;
+  /** Of a cut: the chains that it watched and lost, and how each is given back. */
+  readonly holding: Map<string, () => void>;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
 
 const MAX_TRIES = 50;
+/** A cut is not given up while others only win races against it. */
+const MAX_TRIES_OF_CUTS = 500;
 const MAX_DUPLICATES = 3;
 
 /**
@@ -89,11 +94,27 @@ const MAX_DUPLICATES = 3;
 export function createChanges(engine: Engine, known: KnownHeads): <T>(request: ChangeRequest<T>) => Promise<T> {
   const queues = new Map<string, Waiting[]>();
   const turns = chainTurns(engine);
+  const holds = urgentHolds();
+  /** A cut lost a chain that it watched: whoever writes there lets it go first. */
+  async function hold({ request, holding }: Waiting, lost: Iterable<string>): Promise<void> {
+    if (!request.urgent) return;
+    for (const id of lost) {
+      if (!holding.has(id)) holding.set(id, holds.hold(id));
+      await turns.lost(id, true).catch(() => undefined);
+    }
+  }
+  async function release({ holding }: Waiting): Promise<void> {
+    const given = [...holding];
+    holding.clear();
+    for (const [, giveBack] of given) giveBack();
+    for (const [id] of given) await turns.committed(id, false).catch(() => undefined);
+  }
   const headOf = (authorityId: string) => headToDecideOn(engine.db, known, authorityId, engine.headAgain);
 
   async function work(authorityId: string, queue: Waiting[]): Promise<void> {
     const hurried = () => queue.some(({ request }) => request.urgent);
     while (queue.length) {
+      await holds.free(authorityId, hurried);
       const head = await headInTurn(headOf, turns, authorityId, hurried).catch((error: unknown) => {
         for (const one of queue.splice(0)) one.reject(error);
       });
@@ -101,8 +122,10 @@ export function createChanges(engine: Engine, known: KnownHeads): <T>(request: C
       const group = takeGroup(queue, engine.groupSize);
       try {
         const ending = turns.ending(authorityId);
-        const outcome = await runGroup({ engine, known, headOf }, authorityId, head, group, ending, (again) => queue.unshift(...again));
-        await (outcome === 'lost' ? turns.lost(authorityId, hurried()) : turns.committed(authorityId, outcome === 'ended'));
+        const outcome = await runGroup({ engine, known, headOf, hold }, authorityId, head, group, ending, (again) => queue.unshift(...again));
+        if (outcome === 'lost') await turns.lost(authorityId, hurried());
+        // What a cut took while this was under way is that of the cut to give back.
+        else if (ending.length || !holds.has(authorityId)) await turns.committed(authorityId, outcome === 'ended' && ending.length > 0);
       } catch (error) {
         for (const one of group) one.reject(error);
       }
@@ -112,7 +135,13 @@ export function createChanges(engine: Engine, known: KnownHeads): <T>(request: C
 
   return <T>(request: ChangeRequest<T>) =>
     new Promise<T>((resolve, reject) => {
-      const waiting: Waiting = { request, tries: 0, resolve: resolve as (value: unknown) => void, reject };
+      const waiting: Waiting = {
+        request,
+        tries: 0,
+        holding: new Map(),
+        resolve: (value) => void release(waiting).then(() => resolve(value as T)),
+        reject: (error) => void release(waiting).then(() => reject(error)),
+      };
       const queue = queues.get(request.authorityId);
       if (!queue) {
         const fresh = [waiting];
@@ -127,6 +156,13 @@ export function createChanges(engine: Engine, known: KnownHeads): <T>(request: C
 }
 
 type HeadOf = (authorityId: string) => Promise<Head>;
+
+interface Running {
+  readonly engine: Engine;
+  readonly known: KnownHeads;
+  readonly headOf: HeadOf;
+  readonly hold: (one: Waiting, lost: Iterable<string>) => Promise<void>;
+}
 
 /** Where the chain stands when it is this process's turn to decide. */
 async function headInTurn(headOf: HeadOf, turns: ChainTurns, authorityId: string, hurried: () => boolean): Promise<Head> {
@@ -173,7 +209,7 @@ function takeGroup(queue: Waiting[], size: number): Waiting[] {
  * @returns lost: all of it lost to another process; ended: what was to go with it was committed
  */
 async function runGroup(
-  { engine, known, headOf }: { readonly engine: Engine; readonly known: KnownHeads; readonly headOf: HeadOf },
+  { engine, known, headOf, hold }: Running,
   authorityId: string,
   head: Head,
   group: readonly Waiting[],
@@ -217,12 +253,8 @@ async function runGroup(
   const moved = outcomes === 'lost' ? pending : pending.filter((_, n) => isMoved((outcomes as readonly Outcome[])[n]));
   lost.push(...moved.map(({ waiting }) => waiting));
   if (lost.length) {
-    const again = lost.filter(
-      (waiting) => ++waiting.tries < MAX_TRIES || void waiting.reject(new ChangeConflict(`the authority changed ${MAX_TRIES} times meanwhile`)),
-    );
-    putBack(again);
-    const [first] = again;
-    if (first && first.tries > 1) await new Promise((done) => setTimeout(done, Math.random() * 2 ** Math.min(first.tries, 8)));
+    for (const one of lost) await hold(one, watched[group.indexOf(one)]?.keys() ?? []);
+    await tryAgain(lost, putBack);
   }
   if (outcomes === 'lost') return 'lost';
   for (const [n, outcome] of outcomes.entries()) {
@@ -239,6 +271,20 @@ async function runGroup(
   if (moved.length && moved.length === pending.length) return 'lost';
   return outcomes.at(-1)?.ok ? 'ended' : 'done';
 }
+
+/** They decide anew on fresh state, in a moment: those of several processes would meet again. */
+async function tryAgain(lost: readonly Waiting[], putBack: (again: readonly Waiting[]) => void): Promise<void> {
+  const again = lost.filter(
+    (waiting) => ++waiting.tries < most(waiting) || void waiting.reject(new ChangeConflict(`the authority changed ${most(waiting)} times meanwhile`)),
+  );
+  putBack(again);
+  const [first] = again;
+  if (!first || (first.tries < 2 && !first.request.urgent)) return;
+  const longest = Math.min(2 ** Math.min(first.tries, 8), first.request.urgent ? 16 : 256);
+  await new Promise((done) => setTimeout(done, Math.random() * longest));
+}
+
+const most = ({ request }: Waiting): number => (request.urgent ? MAX_TRIES_OF_CUTS : MAX_TRIES);
 
 /** Answers of several groups may come in another order than their commits. */
 function note(known: KnownHeads, heads: ReadonlyMap<string, Head>): void {

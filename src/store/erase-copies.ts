@@ -12,6 +12,8 @@ export interface ErasedWords {
   readonly approval: string | undefined;
   /** In the words of a person. */
   readonly reason: string | undefined;
+  /** How a key was compared with whoever has it: a telephone number, perhaps. */
+  readonly confirmed?: { readonly thumbprint: string; readonly channel: string } | undefined;
 }
 
 /** Where else the reason of an event stands: with what it happened to. */
@@ -27,7 +29,11 @@ const COPIES = [
  * Take the words of an event away wherever they were copied to: the state of what it happened to, what two persons were asked
  * and said about it, answers that are remembered for repeated requests. What stands in a record itself is changed there.
  */
-export async function eraseCopies(db: Database, { chain, subjectId, actorId, approval: decision, reason }: ErasedWords, now: number): Promise<Statement[]> {
+export async function eraseCopies(
+  db: Database,
+  { chain, subjectId, actorId, approval: decision, reason, confirmed }: ErasedWords,
+  now: number,
+): Promise<Statement[]> {
   const rows = await db
     .select()
     .from(proposal)
@@ -35,6 +41,7 @@ export async function eraseCopies(db: Database, { chain, subjectId, actorId, app
   const about = rows.filter(({ id, request, content }) => id === subjectId || id === decision || holds([request, content], reason));
   return [
     ...(reason === undefined ? [] : words(subjectId, reason)),
+    ...(confirmed ? channelOf(subjectId, confirmed) : []),
     ...about.map(({ id, request, content, state }) => {
       // Erased for itself it keeps nothing of what a person wrote when it was asked for, whoever decided.
       const own = id === subjectId;
@@ -63,14 +70,30 @@ const words = (subjectId: string, reason: string): readonly Statement[] => [
       reason,
     ),
   ),
-  // As the answer to a repeated request is kept without the secret that it held. Short words stand in answers about others too.
-  raw(
-    `UPDATE idempotency SET response = NULL WHERE response IS NOT NULL AND instr(response, ?) > 0 AND (CAST(? AS TEXT) = 'long' OR instr(response, ?) > 0)`,
-    reason.length >= UNIQUE ? inText(reason) : JSON.stringify(reason),
-    reason.length >= UNIQUE ? 'long' : 'short',
-    inText(subjectId),
-  ),
+  ...answersWith(subjectId, reason),
 ];
+
+/** That it was compared, when and by whom stays: keys rest on that. */
+const channelOf = (subjectId: string, { thumbprint, channel }: NonNullable<ErasedWords['confirmed']>): readonly Statement[] => [
+  raw('UPDATE key_standing SET confirmed_channel = NULL WHERE member_id = ? AND thumbprint = ? AND confirmed_channel = ?', subjectId, thumbprint, channel),
+  ...answersWith(subjectId, channel),
+];
+
+/**
+ * As the answer to a repeated request is kept without the secret that it held. Short words stand in answers about others too, so
+ * of them those about the same go in which they are a text, or the end of one after a colon, as copies are written.
+ */
+const answersWith = (subjectId: string, text: string): readonly Statement[] =>
+  text.length >= UNIQUE
+    ? [raw('UPDATE idempotency SET response = NULL WHERE response IS NOT NULL AND instr(response, ?) > 0', inText(text))]
+    : [
+        raw(
+          'UPDATE idempotency SET response = NULL WHERE response IS NOT NULL AND instr(response, ?) > 0 AND (instr(response, ?) > 0 OR instr(response, ?) > 0)',
+          inText(subjectId),
+          JSON.stringify(text),
+          `: ${inText(text)}"`,
+        ),
+      ];
 
 /** Words of so many characters are nobody else's. */
 const UNIQUE = 20;
@@ -79,7 +102,13 @@ const inText = (text: string): string => JSON.stringify(text).slice(1, -1);
 type Json = Readonly<Record<string, unknown>>;
 
 const holds = (value: unknown, reason: string | undefined): boolean =>
-  typeof value === 'object' && value !== null ? Object.values(value).some((one) => holds(one, reason)) : reason !== undefined && value === reason;
+  typeof value === 'object' && value !== null ? Object.values(value).some((one) => holds(one, reason)) : says(value, reason);
+
+/** The words themselves, or a text that tells them after a colon, or that they are part of where nobody else has them. */
+const says = (value: unknown, reason: string | undefined): boolean =>
+  reason !== undefined &&
+  typeof value === 'string' &&
+  (value === reason || value.endsWith(`: ${reason}`) || (reason.length >= UNIQUE && value.includes(reason)));
 
 /** Is there, in what was asked for, a reason in a person's words? Lists hold none. */
 const isWorded = (value: unknown): boolean =>
@@ -101,6 +130,6 @@ export async function isProposalWorded(db: Database, proposalId: string): Promis
 const without = (value: Json, reason: string | undefined): Json =>
   Object.fromEntries(
     Object.entries(value)
-      .filter(([, one]) => reason === undefined || one !== reason)
+      .filter(([, one]) => !says(one, reason))
       .map(([name, one]) => [name, typeof one === 'object' && one !== null && !Array.isArray(one) ? without(one as Json, reason) : one]),
   );

@@ -1,6 +1,6 @@
 import { and, inArray, sql } from 'drizzle-orm';
 import type { Database, Statement } from './database.js';
-import { insertMissing } from './bulk.js';
+import { insertWith } from './bulk.js';
 import { inLot, readByList } from './lots.js';
 import { onlyWhile } from './only-while.js';
 import { haltedKey } from './schema.js';
@@ -9,21 +9,33 @@ import { NUMBER } from './words.js';
 /** Keys of members that somebody halted: at an authority, or (in the chain of the deployment) everywhere. */
 
 /** The chain of the deployment: what is halted there is halted at every authority. */
-const DEPLOYMENT_CHAIN = 'deployment';
+export const DEPLOYMENT_CHAIN = 'deployment';
 
-export const keepHalted = (row: typeof haltedKey.$inferInsert): Statement => insertMissing(haltedKey, [row]);
+/** A key is halted, or once more: the last time counts. */
+export const keepHalted = (row: typeof haltedKey.$inferInsert): Statement =>
+  insertWith(
+    haltedKey,
+    [row],
+    'ON CONFLICT (thumbprint, authority_id) DO UPDATE SET halted_at = excluded.halted_at WHERE halted_key.halted_at < excluded.halted_at',
+  );
 
-/** Those that are halted at an authority. */
-export const haltedAmong = async (db: Database, authorityId: string, thumbprints: readonly string[]): Promise<ReadonlySet<string>> => {
+/** When each of these keys was halted last, at an authority or everywhere. */
+export async function lastHalts(db: Database, authorityId: string, thumbprints: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const at = inArray(haltedKey.authorityId, [authorityId, DEPLOYMENT_CHAIN]);
   const rows = await readByList(thumbprints, (some) =>
     db
-      .select({ thumbprint: haltedKey.thumbprint })
+      .select()
       .from(haltedKey)
       .where(and(inLot(haltedKey.thumbprint, some), at)),
   );
-  return new Set(rows.map(({ thumbprint }) => thumbprint));
-};
+  const last = new Map<string, number>();
+  for (const { thumbprint, haltedAt } of rows) last.set(thumbprint, Math.max(haltedAt, last.get(thumbprint) ?? 0));
+  return last;
+}
+
+/** Those that are halted at an authority. */
+export const haltedAmong = async (db: Database, authorityId: string, thumbprints: readonly string[]): Promise<ReadonlySet<string>> =>
+  new Set((await lastHalts(db, authorityId, thumbprints)).keys());
 
 /** Of these keys no others were halted at an authority than those. @param chain its own, into which the keys are written */
 export const whileNoOtherHalted = (chain: string, thumbprints: readonly string[], known: readonly string[]): Statement =>

@@ -1,9 +1,10 @@
-import { and, eq, gt, isNull, lte } from 'drizzle-orm';
+import { and, eq, gt, isNull, lte, or } from 'drizzle-orm';
 import { insertWith } from './bulk.js';
 import type { Database, Statement } from './database.js';
 import { raw } from './database.js';
 import { inLot, overList, readByList } from './lots.js';
-import { keyChallenge, keyStanding } from './schema.js';
+import { DEPLOYMENT_CHAIN } from './halted-keys.js';
+import { haltedKey, keyChallenge, keyStanding } from './schema.js';
 
 /** What is known of members' keys beside that they are bound, and what members were asked to prove. */
 export type KeyStandingRow = typeof keyStanding.$inferSelect;
@@ -19,8 +20,42 @@ export const putProofs = (rows: readonly (Of & Pick<KeyStandingRow, 'provenAt' |
 export const putConfirmation = (row: Of & Pick<KeyStandingRow, 'confirmedAt' | 'confirmedBy' | 'confirmedChannel'>): Statement =>
   insertWith(keyStanding, [row], setting('confirmed_at', 'confirmed_by', 'confirmed_channel'));
 
-export const standingsOf = (db: Database, memberIds: readonly string[]): Promise<readonly KeyStandingRow[]> =>
-  readByList(memberIds, (lot) => db.select().from(keyStanding).where(inLot(keyStanding.memberId, lot)));
+/**
+ * What counts of it: nothing that was proven or confirmed of a key until it was halted last, there or everywhere, whoever had
+ * the key then.
+ */
+export async function standingsOf(db: Database, memberIds: readonly string[]): Promise<readonly KeyStandingRow[]> {
+  const halts = and(
+    eq(haltedKey.thumbprint, keyStanding.thumbprint),
+    or(eq(haltedKey.authorityId, keyStanding.authorityId), eq(haltedKey.authorityId, DEPLOYMENT_CHAIN)),
+  );
+  const found = await readByList(memberIds, (lot) =>
+    db.select({ row: keyStanding, haltedAt: haltedKey.haltedAt }).from(keyStanding).leftJoin(haltedKey, halts).where(inLot(keyStanding.memberId, lot)),
+  );
+  const rows = new Map<string, KeyStandingRow>();
+  for (const { row, haltedAt } of found) {
+    const name = `${row.memberId} ${row.thumbprint}`;
+    rows.set(name, since(rows.get(name) ?? row, haltedAt ?? 0));
+  }
+  return [...rows.values()];
+}
+
+const since = (row: KeyStandingRow, haltedAt: number): KeyStandingRow => ({
+  ...row,
+  ...((row.provenAt ?? 0) <= haltedAt && { provenAt: null, proofPurpose: null, proofSha256: null }),
+  ...((row.confirmedAt ?? 0) <= haltedAt && { confirmedAt: null, confirmedBy: null, confirmedChannel: null }),
+});
+
+/** Has anybody proven or confirmed a key, whether it is bound or not? @param authorityId undefined: anywhere */
+export async function isProposed(db: Database, thumbprint: string, authorityId: string | undefined): Promise<boolean> {
+  const at = authorityId === undefined ? undefined : eq(keyStanding.authorityId, authorityId);
+  const rows = await db
+    .select({ of: keyStanding.memberId })
+    .from(keyStanding)
+    .where(and(eq(keyStanding.thumbprint, thumbprint), at))
+    .limit(1);
+  return rows.length > 0;
+}
 
 /** A key that was taken away from a member begins anew when it comes back. */
 export const dropStandings = (keys: readonly { readonly memberId: string; readonly thumbprint: string }[]): Statement =>
@@ -39,13 +74,20 @@ export const dropStandingsWith = (thumbprint: string, authorityId: string | unde
 export const dropStandingsOf = (memberIds: readonly string[]): Statement =>
   overList('DELETE FROM key_standing WHERE member_id IN (SELECT value FROM json_each(?))', memberIds);
 
-const FORGET_RESUMING = "UPDATE key_standing SET proven_at = NULL, proof_purpose = NULL, proof_sha256 = NULL WHERE proof_purpose = 'resume'";
+const FORGET = 'UPDATE key_standing SET proven_at = NULL, proof_purpose = NULL, proof_sha256 = NULL WHERE';
+const FORGET_RESUMING = `${FORGET} proof_purpose = 'resume'`;
 
-/** A proof for coming back serves once, and for the suspension in which it was asked for. @param which SQL of ids of members */
-export const forgetResuming = (which: string, ...params: readonly unknown[]): readonly Statement[] => [
-  raw(`${FORGET_RESUMING} AND member_id IN (${which})`, ...params),
+/** Members are cut: what they proved before, whatever for, and what they were asked, counts no more. @param which SQL of their ids */
+export const forgetProofs = (which: string, ...params: readonly unknown[]): readonly Statement[] => [
+  raw(`${FORGET} member_id IN (${which})`, ...params),
   dropChallengesOf(which, ...params),
 ];
+export const forgetProofsOf = (memberIds: readonly string[]): readonly Statement[] => [
+  overList(`${FORGET} member_id IN (${LISTED})`, memberIds),
+  endChallenges(memberIds),
+];
+
+/** A proof for coming back serves once. */
 export const forgetResumingOf = (memberIds: readonly string[]): readonly Statement[] => [
   overList(`${FORGET_RESUMING} AND member_id IN (${LISTED})`, memberIds),
   endChallenges(memberIds),

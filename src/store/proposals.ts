@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, lte } from 'drizzle-orm';
 import { insertRows } from './bulk.js';
 import type { Database, Statement } from './database.js';
 import { approval, proposal } from './schema.js';
@@ -25,3 +25,10 @@ export const putApproval = (row: ApprovalRow): Statement => insertRows(approval,
 
 export const closeProposal = (db: Database, id: string, state: 'done' | 'refused', now: number): Statement =>
   db.update(proposal).set({ state, decidedAt: now }).where(eq(proposal.id, id));
+
+/** Nobody approved these in time. */
+export const sweepProposals = (db: Database, before: number, now: number): Statement =>
+  db
+    .update(proposal)
+    .set({ state: 'void', decidedAt: now })
+    .where(and(eq(proposal.state, 'open'), lte(proposal.createdAt, before)));

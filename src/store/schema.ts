@@ -253,7 +253,7 @@ export const keyStanding = sqliteTable(
     confirmedBy: text('confirmed_by'),
     confirmedChannel: text('confirmed_channel'),
   },
-  (t) => [primaryKey({ columns: [t.memberId, t.thumbprint] })],
+  (t) => [primaryKey({ columns: [t.memberId, t.thumbprint] }), index('key_standing_thumbprint').on(t.thumbprint)],
 );
 
 /** What a member is to answer with each key it has or wants bound. Good for one answer. */
@@ -302,6 +302,7 @@ export const haltedKey = sqliteTable(
     thumbprint: text('thumbprint').notNull(),
     /** In whose chain the event stands: what an authority halts counts there, what the deployment halts everywhere. */
     authorityId: text('authority_id').notNull(),
+    /** The last time: what anybody proved or confirmed of it until then counts no more. */
     haltedAt: integer('halted_at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.thumbprint, t.authorityId] })],
@@ -864,7 +865,21 @@ export const roleGrant = sqliteTable(
   (t) => [index('role_grant_person').on(t.personId)],
 );
 
-export const PROPOSAL_KINDS = ['application', 'resume', 'widening', 'policy', 'role', 'person_key', 'quorum', 'binding'] as const;
+export const PROPOSAL_KINDS = [
+  'application',
+  'resume',
+  'widening',
+  'policy',
+  'role',
+  'person_key',
+  'quorum',
+  'binding',
+  'settings',
+  'anchor',
+  'mark',
+  'mark_type',
+  'delegation',
+] as const;
 export type ProposalKind = (typeof PROPOSAL_KINDS)[number];
 /** `void`: what was proposed changed before a second person looked at it. */
 export const PROPOSAL_STATES = ['open', 'done', 'refused', 'void'] as const;

@@ -1,5 +1,5 @@
 import { raw, type Statement } from './database.js';
-import { forgetResuming } from './key-standing.js';
+import { forgetProofs } from './key-standing.js';
 import { suspensionsOf } from './registration-events.js';
 
 /** The members that a halt of their organization suspends, while the rows still say so. Found through it: `+state` chooses no index (only.ts). */
@@ -38,7 +38,7 @@ export function suspendOrganization(authorityId: string, organizationId: string,
     // The links last but for the members: the statements above ask them what rests on what.
     here('snapshot_link', 'subject'),
     raw(`DELETE FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND subject = key AND key IN (${OF('entity_id')})`, authorityId, ...which),
-    ...forgetResuming(OF('id'), ...which),
+    ...forgetProofs(OF('id'), ...which),
     ...suspensionsOf(authorityId, organizationId, publicReason ?? null, now),
     raw(
       `UPDATE member SET state = 'suspended', state_reason = ?, suspended_with = ?, cut = cut + 1, hosted = 0, updated_at = ?, v = v + 1

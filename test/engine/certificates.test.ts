@@ -1,8 +1,10 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
+import { backgroundTurn } from '../../src/operations/background.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { certifiableKey, certify, DAY } from '../support/certificates.js';
 import { NOW, testDeployment, testMember } from '../support/deployment.js';
+import { testKey } from '../support/keys.js';
 import { twoDecide } from '../support/people.js';
 
 const A = '/authorities/main';
@@ -82,6 +84,56 @@ describe('registry §1: nothing said about a member outlives the certificates of
     d.clock = NOW + 7000;
     await put(9000);
     expect(await served(9100)).toEqual([404, 404]);
+  });
+
+  it('the end of the root counts too, also of what an earlier version bound; a key without a certificate is a person’s to bind', async () => {
+    const d = await testDeployment();
+    const { key, pair } = await certifiableKey();
+    const rp = await testMember(RP, key);
+    const root = await certify({ name: 'CN=root', ca: true, until: 7200 });
+    const leaf = await certify({ name: 'CN=rp', pair, by: root });
+    const jwks = { keys: [{ ...key.jwk, x5c: [leaf.base64] }] };
+    const exp = async (path = `/fetch?sub=${encodeURIComponent(RP)}`) => decodeJwt((await d.public(path)).text).exp;
+    const mark = `/trust-mark?trust_mark_type=${encodeURIComponent(TYPE)}&sub=${encodeURIComponent(RP)}`;
+    await d.admin('PUT', `${A}/binding`, { certificate_roots: root.pem });
+    expect((await d.admin('POST', `${A}/members`, { entity_id: RP, jwks, activate: true })).status).toBe(201);
+    await d.admin('POST', `${A}/mark-types`, { trust_mark_type: TYPE });
+    await d.admin('POST', `${A}/marks`, { trust_mark_type: TYPE, member: RP });
+    const turn = () => backgroundTurn(d.deployment, { more: () => true });
+    expect([await exp(), await exp(mark)]).toEqual([NOW + 7200, NOW + 7200]);
+    // A row of an earlier version: what is signed does not go by it, and the background puts it right, with what was signed for longer.
+    await d.execute('UPDATE member SET keys_until = NULL');
+    await d.execute("UPDATE artefact SET cap = NULL, exp = exp + 9999 WHERE kind IN ('statement', 'mark')");
+    await turn();
+    await turn();
+    expect(await d.rows('SELECT keys_until FROM member')).toEqual([{ keys_until: NOW + 7200 }]);
+    expect([await exp(), await exp(mark)]).toEqual([NOW + 7200, NOW + 7200]);
+    expect(await d.rows("SELECT * FROM setting WHERE name = 'members_certified_to'")).toEqual([]);
+    await d.execute('UPDATE member SET keys_until = NULL');
+    d.clock += 10;
+    expect((await d.admin('PATCH', M, { statement_lifetime: 50_000 })).status).toBe(200);
+    expect(await exp(), 'signed before it was looked at').toBe(NOW + 7200);
+    // The same root with a later end.
+    const later = await certify({ name: 'CN=root', ca: true, pair: root.pair, until: 20_000 });
+    await d.admin('PUT', `${A}/binding`, { certificate_roots: later.pem });
+    await turn();
+    expect(await d.rows('SELECT keys_until FROM member')).toEqual([{ keys_until: NOW + 20_000 }]);
+    expect(await exp()).toBe(NOW + 20_000);
+
+    const next = await testKey();
+    const look = async (...keys: readonly object[]) => {
+      d.clock += 1;
+      const claims = { iat: d.clock - 1, exp: d.clock + DAY, jwks: { keys } };
+      d.network.set(`${RP}/.well-known/openid-federation`, await rp.configuration(claims));
+      await d.execute('UPDATE known_entity SET due_at = 0, lease_until = 0');
+      await discoveryTurn(d.deployment, { more: () => true });
+      return (await d.admin('GET', `${M}/watch`)).json.hold;
+    };
+    expect(await look(jwks.keys[0] as object, next.jwk)).toMatchObject({ kind: 'keys_refused' });
+    const bound = async () => ((await d.admin('GET', M)).json.jwks.keys as { kid: string }[]).map(({ kid }) => kid);
+    expect(await bound()).toEqual([key.kid]);
+    expect((await d.admin('POST', `${M}/hold/accept`, { reason: 'compared' })).status).toBe(200);
+    expect(await bound(), 'a person may').toEqual([key.kid, next.kid]);
   });
 
   it('roots are a setting: to add one takes the quorum, and without it what it issued is not bound', async () => {

@@ -63,4 +63,35 @@ describe('several processes that decide on one event chain', () => {
     const [first] = await store.db.select().from(event).where(eq(event.authorityId, 'a')).orderBy(asc(event.seq)).limit(1);
     expect(first?.subjectId).toBe('cut');
   });
+
+  it.each(['this process', 'another process'])('a cut of several chains wins against writers of %s who never rest; they go on after it', async (where) => {
+    const { store, another } = await freshStore(now);
+    const busy = where === 'this process' ? store : another().store;
+    let [going, quick, tries] = [true, 0, 0];
+    const restless = (async () => {
+      for (; going; await later(0)) await add(busy, `quick ${quick++}`);
+    })();
+    while (quick < 2) await later(1);
+    const told = (subjectId: string) => [{ type: 'test', subjectKind: 'organization', subjectId }];
+    await store.change({
+      authorityId: 'deployment',
+      scope: null,
+      urgent: true,
+      actor: { id: 'test', kind: 'system' },
+      async decide(watch) {
+        await watch('a');
+        const before = quick;
+        // As long as others may write they do so while it decides.
+        for (let looks = 0; tries < 20 && looks < 10 && quick === before; looks++) await later(5);
+        tries++;
+        return { events: told('cut'), elsewhere: [{ authorityId: 'a', events: told('cut') }], statements: [], result: null };
+      },
+    });
+    const [then, last] = [quick, tries];
+    while (quick < then + 2) await later(1);
+    going = false;
+    await restless;
+    expect(last).toBeLessThan(8);
+    expect(await store.db.select().from(lease)).toEqual([]);
+  });
 });

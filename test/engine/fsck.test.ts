@@ -34,6 +34,32 @@ describe('fsck names what is wrong', () => {
       "UPDATE member SET state = 'suspended' WHERE entity_id = 'https://b.example'",
       ['artefact_orphan statement https://b.example', 'registration_events member https://b.example'],
     ],
+    [
+      'rows of nobody',
+      `INSERT INTO key_standing (member_id, thumbprint, authority_id) VALUES ('m', 't', 'a'); INSERT INTO key_challenge SELECT 'c', id, 'm', 'x', 'bind', '{"keys":[]}', 1, 1, NULL FROM authority;
+       INSERT INTO registration_event (authority_id, entity_id, at, event) SELECT id, 'https://z.example', 1, 'registration' FROM authority;
+       INSERT INTO approval (proposal_id, person_id, subject_kind, subject_id, decision_digest, verdict, at) VALUES ('p', 'x', 'resume', 's', 'd', 'approve', 1);
+       UPDATE member SET bundles = '["gone"]' WHERE entity_id = 'https://a.example'`,
+      [
+        'row_of_nobody key_standing m t',
+        'row_of_nobody key_challenge c',
+        'row_of_nobody registration_event https://z.example',
+        'row_of_nobody approval p',
+        'row_of_nobody member https://a.example gone',
+      ],
+    ],
+    [
+      'what decisions rest on and is not so',
+      `INSERT INTO barred_identifier SELECT 'b', authority_id, entity_id, id, NULL, 1, 1, NULL FROM member WHERE entity_id = 'https://a.example';
+       INSERT INTO halted_key SELECT thumbprint, 'deployment', 1 FROM member_key WHERE member_id = (SELECT id FROM member WHERE entity_id = 'https://b.example');
+       INSERT INTO proposal (id, authority_id, kind, subject_id, decision_digest, content, request, state, proposed_by, created_at) SELECT 'p', id, 'resume', 's', 'd', '{}', '{}', 'done', 'x', 1 FROM authority`,
+      [
+        'barred_and_living member https://a.example',
+        'halted_and_bound member https://a.example',
+        'halted_and_bound member https://b.example',
+        'decided_by_too_few approval p',
+      ],
+    ],
     ['a broken event hash', "UPDATE event SET reason = 'forged' WHERE type = 'member.enrolled' AND seq = 3", ['event_hash event 3']],
     ['a removed event', 'DELETE FROM event WHERE seq = 2', ['event_gap event 3']],
     ['a trail that is gone', 'DELETE FROM event', ['event_gap event 1', 'event_gap event 1']],
@@ -75,7 +101,7 @@ describe('fsck names what is wrong', () => {
     [
       'a member that is gone, and what it left',
       "DELETE FROM member WHERE entity_id = 'https://a.example'",
-      ['artefact_of_nobody statement https://a.example', 'key_index member mem_'],
+      ['artefact_of_nobody statement https://a.example', 'key_index member mem_', 'row_of_nobody registration_event https://a.example'],
     ],
   ])('%s', async (_title, sabotage, expected) => {
     const d = await populated();

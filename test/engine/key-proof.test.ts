@@ -188,6 +188,57 @@ describe('registry §2.1: what an authority demands of keys', () => {
     expect((await d.admin('PUT', `${M}/keys`, both)).json.code).toBe('key_unproven');
   });
 
+  it('nothing proven, confirmed or asked before a halt of the key, or before a cut of the member, counts after it', async () => {
+    const d = await testDeployment();
+    const [rp, next] = [await testMember(RP), await testKey()];
+    await d.admin('PUT', `${A}/binding`, { key_proof: 'required' });
+    await d.admin('POST', `${A}/members`, { entity_id: RP, jwks: rp.jwks });
+    await prove(d, [rp.key]);
+    for (const verb of ['approve', 'activate']) expect((await d.admin('POST', `${M}/${verb}`)).status).toBe(200);
+    const handed = { jwks: { keys: [next.jwk] } };
+    const halt = (more: object = {}) => d.admin('POST', '/halts', { level: 'key', key: next.kid, reason: 'stolen', ...more });
+    const put = (more: object = {}) => d.admin('PUT', `${M}/keys`, { jwks: { keys: [rp.key.jwk, next.jwk] }, reason: 'rotation', ...more });
+    // Proven by one, bound to nobody: it can be halted all the same, here and everywhere.
+    for (const where of [{ authority: 'main' }, {}]) {
+      d.clock += 60;
+      expect((await prove(d, [next], handed)).status).toBe(200);
+      const old = await challenge(d, RP, handed);
+      const late = await signed(d, old, next);
+      expect((await halt(where)).json.already).toBe(false);
+      expect((await put({ waive: ['key_halted'] })).json.code).toBe('key_unproven');
+      expect((await answer(d, old, [late])).json.code, 'asked before').toBe('challenge_invalid');
+      // One that lost a race, or that an older version left behind, counts as little.
+      const { id } = (await d.admin('GET', M)).json;
+      await d.execute(`DELETE FROM key_standing WHERE thumbprint = '${next.kid}'`);
+      await d.execute(
+        `INSERT INTO key_standing (member_id, thumbprint, authority_id, proven_at, proof_purpose, confirmed_at, confirmed_by, confirmed_channel)
+         SELECT '${id}', '${next.kid}', authority_id, ${d.clock}, 'rotate', ${d.clock}, 'x', 'x' FROM member WHERE id = '${id}'`,
+      );
+      expect((await put({ waive: ['key_halted'] })).json.code).toBe('key_unproven');
+    }
+    d.clock += 60;
+    expect((await prove(d, [next], handed)).status).toBe(200);
+    expect((await halt()).json.already, 'and once more').toBe(true);
+    expect((await put({ waive: ['key_halted'] })).json.code, 'each halt counts').toBe('key_unproven');
+    d.clock += 60;
+    expect((await prove(d, [next], handed)).status).toBe(200);
+    expect((await put({ waive: ['key_halted'] })).status, 'proven after it').toBe(200);
+    // The member itself is cut: what was proven before for whatever is void, also by a cut that found it cut already.
+    const third = await testKey();
+    const both = { jwks: { keys: [rp.key.jwk, third.jwk] }, reason: 'rotation' };
+    await prove(d, [third], { jwks: { keys: [third.jwk] } });
+    await d.admin('POST', `${M}/suspend`, { reason: 'x' });
+    expect(await d.rows('SELECT * FROM key_standing WHERE proven_at IS NOT NULL')).toEqual([]);
+    await prove(d, [rp.key, next]);
+    await challenge(d);
+    await d.admin('POST', `${M}/suspend`, { reason: 'again' });
+    expect(await d.rows('SELECT * FROM key_challenge')).toEqual([]);
+    expect((await d.admin('POST', `${M}/resume`)).json.code).toBe('key_unproven');
+    await prove(d, [rp.key, next]);
+    expect((await d.admin('POST', `${M}/resume`)).status).toBe(200);
+    expect((await d.admin('PUT', `${M}/keys`, both)).json.code, 'a proof of before the suspension').toBe('key_unproven');
+  });
+
   it('second channel: recorded with person, channel and time; the contact can be erased; intermediates or all', async () => {
     const d = await testDeployment();
     const rp = await testMember(RP);
@@ -210,6 +261,28 @@ describe('registry §2.1: what an authority demands of keys', () => {
     expect(chain).toContain(rp.key.kid);
     expect(chain).not.toContain('Jane');
     expect(chain).not.toContain('telephone');
+    // The channel may be somebody's number: it goes with the event, from answers that are kept too; that it was confirmed stays.
+    const again = { headers: { 'idempotency-key': 'k1' } };
+    await d.admin('PATCH', M, { statement_lifetime: 7200 }, again);
+    const seq = (await d.rows("SELECT seq FROM event WHERE type = 'member.key_confirmed'"))[0]?.['seq'];
+    expect((await d.admin('POST', `${A}/events/${seq}/erase`, { reason: 'asked for' })).status).toBe(200);
+    const kept = JSON.stringify([
+      await d.rows('SELECT * FROM key_standing'),
+      await d.rows('SELECT * FROM event_private'),
+      await d.rows('SELECT * FROM idempotency'),
+    ]);
+    expect(kept).not.toContain('telephone');
+    expect((await d.admin('GET', `${A}/members`)).json.items[0].keys[0]).toMatchObject({ confirmed_at: d.clock, confirmed_channel: null });
+    // Short words that a copy tells after a colon.
+    await d.admin('POST', `${A}/mark-types`, { trust_mark_type: 'https://marks.example/iso' });
+    const { id: grant } = (await d.admin('POST', `${A}/marks`, { trust_mark_type: 'https://marks.example/iso', member: RP })).json;
+    await d.admin('POST', `${M}/suspend`, { reason: 'Jane' });
+    await d.execute(`INSERT INTO idempotency (actor_id, key, request_sha256, status, response, expires_at)
+      SELECT 'x', 'k2', 'x', 200, '{"id":"' || subject_id || '","reason":"suspended: Jane"}', ${d.clock + 999} FROM event WHERE type = 'member.suspended'`);
+    const cut = (await d.rows("SELECT seq FROM event WHERE type = 'member.suspended'"))[0]?.['seq'];
+    expect((await d.admin('POST', `${A}/events/${cut}/erase`, { reason: 'asked for' })).status).toBe(200);
+    expect(JSON.stringify(await d.rows('SELECT * FROM idempotency'))).not.toContain('Jane');
+    expect(grant).toBeDefined();
   });
 
   it('quorum 2: to demand more takes one person, to demand less two', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { retellMembers } from '../../src/operations/members/retell.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
@@ -53,6 +54,30 @@ describe('an entity that was here before', () => {
     const back = await enroll({ readmit: 'revoked by mistake', jwks: { keys: [(await testKey()).jwk] } });
     expect([back.status, back.json.id, back.json.state, await fetched(d)]).toEqual([201, id, 'vetting', 404]);
     expect((await events()).at(-1)).toMatchObject({ type: 'member.enrolled', reason: 'revoked by mistake', detail: { was: state } });
+  });
+
+  it('revoked by a version that knows no bars: barred by the background, and at once when it asks to come back', async () => {
+    const { d, enroll, verb, id } = await applied();
+    for (const name of ['approve', 'activate', 'revoke', 'archive']) expect((await verb(name)).status).toBe(200);
+    const bars = () => d.rows('SELECT entity_id, member_id, event_seq, readmitted_at FROM barred_identifier');
+    const [bar] = await bars();
+    const none = () => d.execute('DELETE FROM barred_identifier');
+    await none();
+    await retellMembers(d.deployment);
+    expect(await bars()).toEqual([bar]);
+    await retellMembers(d.deployment);
+    expect(await bars(), 'once').toHaveLength(1);
+    await none();
+    expect((await enroll({ readmit: 'with its old keys' })).json.detail, 'the keys it had then').toContain('keys');
+    expect(await bars()).toEqual([bar]);
+    await none();
+    expect((await enroll({ readmit: 'by mistake', jwks: { keys: [(await testKey()).jwk] } })).status).toBe(201);
+    expect(await d.rows('SELECT predecessor FROM member WHERE predecessor IS NOT NULL')).toHaveLength(1);
+    // Whoever is back, or was refused since, is not barred for what was before that.
+    for (const name of ['refuse', 'archive']) expect((await verb(name)).status).toBe(200);
+    await retellMembers(d.deployment);
+    expect((await bars()).filter(({ readmitted_at: at }) => at === null)).toEqual([]);
+    expect(id).toBe(bar?.['member_id']);
   });
 
   it('a key that a person took away comes back by a person, and by no configuration', async () => {

@@ -51,6 +51,36 @@ it('quorum 2: an approval is of what stood there then: an edit, a refusal, a cut
   expect((await lower(bob)).status).toBe(202);
 });
 
+it('quorum 2: what nobody approves in time is void, by time and not by a job, and says so', async () => {
+  const d = await testDeployment();
+  const { operator, approvers } = await twoDecide(d, 3);
+  const [one, two, three] = approvers;
+  const { id } = await enrolled(operator);
+  const { id: asked, digest } = (await approve(one, id)).json.approval;
+  const show = async () => (await two.as('GET', `/approvals/${asked}`)).json;
+  const end = d.clock + 14 * 86_400;
+  expect(await show()).toMatchObject({ current: true, for_me: true, expires_at: end });
+  d.clock = end;
+  expect(await show()).toMatchObject({ state: 'open', current: false, for_me: false });
+  for (const verdict of ['approve', 'refuse']) {
+    const late = await two.as('POST', `/approvals/${asked}`, { verdict, digest });
+    expect([code(late), late.json.detail]).toEqual([[409, 'decision_changed'], expect.stringContaining('nobody approved it until')]);
+  }
+  // The same asked for again begins anew.
+  expect((await approve(two, id)).status).toBe(202);
+  expect((await show()).state).toBe('void');
+  expect((await approve(one, id)).json.state).toBe('approved');
+  // Another setting, and the sweep.
+  const { deployment } = d;
+  await d.execute("UPDATE member SET state = 'vetting', approved_sha256 = NULL");
+  expect((await approve(three, id)).status).toBe(202);
+  d.clock += 7200;
+  await backgroundTurn(deployment, { more: () => true });
+  expect(await d.rows("SELECT * FROM proposal WHERE state = 'open'")).toHaveLength(1);
+  await backgroundTurn({ ...deployment, approvalsLast: 3600 }, { more: () => true });
+  expect(await d.rows("SELECT * FROM proposal WHERE state = 'open'")).toEqual([]);
+});
+
 it('quorum 2: nobody hides behind keys that made keys, however many', async () => {
   const d = await testDeployment();
   const { owners, approvers } = await twoDecide(d);

@@ -1,5 +1,18 @@
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { sealedCustody } from '../../src/keys/custody.js';
+import { newSealKey } from '../../src/keys/random.js';
+import { importSealKey } from '../../src/keys/seal.js';
+import { createAuthority } from '../../src/operations/authorities/authorities.js';
+import { startingCall } from '../../src/operations/call.js';
+import { trustedClock } from '../../src/operations/clock/trusted-clock.js';
+import { exploringDirectly } from '../../src/operations/explore-directly.js';
+import { closedDoor } from '../../src/outbound/closed-door.js';
+import { type DatabaseAddress, readConfig } from '../../src/platform/config.js';
+import { rotateSealKeyOnPostgres } from '../../src/platform/local/seal-key-postgres.node.js';
 import { insertRows, putArtefacts, whileCurrent } from '../../src/store/bulk.js';
 import { isDuplicate, StoreUnreachable } from '../../src/store/database.js';
 import { named } from '../../src/store/postgres/errors.node.js';
@@ -139,4 +152,35 @@ it('a renewal beside a halt that is not committed waits for it, and leaves nothi
 it('a duplicate is known in whatever language the server speaks', () => {
   for (const detail of ['Key (authority_id, seq)=(a, 1) already exists.', 'Schlüssel »(authority_id, seq)=(a, 1)« existiert bereits.'])
     expect(isDuplicate(named({ code: '23505', table: 'event', detail }), 'event.authority_id, event.seq'), detail).toBe(true);
+});
+
+it('the seal key is rotated on PostgreSQL too, in one commit, while no process has a connection', async () => {
+  const url = await database();
+  await migratePostgres(serversOf(url), 'drizzle/postgres');
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-seal-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [old, file] = [newSealKey(), join(folder, 'next.key')];
+  const store = openPostgres(serversOf(url), () => 1000, { readers: 2 });
+  const under = async (key: string) =>
+    exploringDirectly({
+      store,
+      custody: sealedCustody(await importSealKey(key)),
+      outbound: closedDoor('not asked'),
+      clock: trustedClock({ now: () => 1000, elapsed: () => 0 }, { development: true }),
+      development: true,
+    });
+  await createAuthority(startingCall(await under(old)), { slug: 'main', entityId: 'https://anchor.example' });
+  const config = readConfig({ HOLDFAST_DATABASE: url, HOLDFAST_SEAL_KEY: old, HOLDFAST_URL: 'https://anchor.example' });
+  const rotate = () => rotateSealKeyOnPostgres(config, config.database as DatabaseAddress, file);
+  await expect(rotate()).rejects.toThrow(/connection/);
+  await store.close();
+  expect([await rotate(), await rotate()]).toEqual([
+    { keys: 2, file },
+    { keys: 0, file },
+  ]);
+  const [rows] = await onServer(
+    url,
+    async (on) => (await on.query("SELECT count(*), min(sealed) FROM authority_key, event WHERE type = 'seal_key.rotated'")).rows,
+  );
+  expect(rows?.[0]).toBe(2);
 });

@@ -22,6 +22,7 @@ import type { Deployment } from '../call.js';
 import { expectTrustedClock } from '../clock/trusted-clock.js';
 import { type Bundles, policyAbout } from '../entitlements/effective.js';
 import { fromCustody } from '../keys/from-custody.js';
+import { areCertified, keysUntil } from '../../keys/certificates.js';
 import { endOfMember } from '../members/member-end.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { expectConfirmed } from './expect-confirmed.js';
@@ -234,8 +235,10 @@ const hasEnded = (member: MemberRow): string =>
     : `a certificate of the keys of ${member.entityId} ended at ${member.keysUntil}; bind its keys with another one`;
 
 /** Sign the Subordinate Statement about an active member (§3, §8.1). The caller has made sure that it is active. */
-export async function signedStatement(deployment: Deployment, issuer: Issuer, member: MemberRow): Promise<NewArtefact> {
+export async function signedStatement(deployment: Deployment, issuer: Issuer, row: MemberRow): Promise<NewArtefact> {
   const iat = deployment.now();
+  // The end on record may be that of other roots, or none, until the background has looked at it (members/certified-ends.ts).
+  const member = areCertified(row.jwks) ? { ...row, keysUntil: await keysUntil(row.jwks, issuer.authority.certificateRoots) } : row;
   const claims = statementClaims(issuer, member, iat);
   if (claims.exp <= iat) throw new Refusal('wrong_state', hasEnded(member));
   const compact = await signSubordinateStatement(claims as never, { signer: issuer.signer, development: deployment.development, criticalClaims: member.crit });

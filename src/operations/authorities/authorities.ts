@@ -17,6 +17,9 @@ import { expectNotCompromised, whileNotCompromised } from '../keys/not-compromis
 import { ownerThumbprints } from '../keys/owner-keys.js';
 import { consequencesOf } from '../facts.js';
 import { recognizesLess } from '../../federation/recognition.js';
+import { consent } from '../deciding/consent.js';
+import type { Seen } from '../deciding/resume-consent.js';
+import { settingsWidened } from '../deciding/widening.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, expectVersion, findAuthority } from '../registry.js';
 
@@ -233,11 +236,16 @@ function toldFrom({ store: { db }, now }: Call, before: AuthorityRow, after: Aut
   return [after.subordinateEvents ? tellAll(after.id, now()) : tellNothing(db, after.id)];
 }
 
+/** The same settings as they stand. */
+export const asTheyAre = (before: AuthorityRow, set: object): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.keys(set).map((name) => [name, before[name as keyof AuthorityRow]]));
+
 /** Settings whose change reaches every statement. */
 const RESIGNS = ['statementLifetime', 'ecLocation'] as const;
 
 /**
- * Change an authority's settings; its configuration is signed anew at once, statements in slices when they change too.
+ * Change an authority's settings; its configuration is signed anew at once, statements in slices when they change too. What
+ * it recognizes beside what it did, and longer lifetimes, take the quorum; all else takes one person.
  * @param findings what is told along with the answer
  */
 export async function changeAuthority(
@@ -245,6 +253,7 @@ export async function changeAuthority(
   slug: string,
   { version, organizationName, ...input }: AuthorityInput & { readonly version?: number | undefined },
   findings: readonly Judged[] = [],
+  seen: Seen = {},
 ): Promise<WithFindings<AuthorityRow>> {
   allow(call, 'administer', slug);
   expectInput(input, call.development);
@@ -262,6 +271,19 @@ export async function changeAuthority(
       const all = RESIGNS.some((name) => set[name] !== undefined && set[name] !== before[name]);
       const now = call.now();
       const changed: AuthorityRow = { ...before, ...set };
+      const widens = settingsWidened(before, changed);
+      const agreed = await consent(call, widens.length ? before.quorum : 1, {
+        kind: 'settings',
+        subjectId: id,
+        authority: before,
+        chain: id,
+        permission: 'administer',
+        content: { authority: slug, widens, from: asTheyAre(before, set), to: set },
+        request: { ...input, ...(organizationName !== undefined && { organizationName }) },
+        seen: seen.digest,
+        note: seen.note,
+      });
+      if (agreed.held) return agreed.held;
       const after = all ? nextGeneration(changed, now) : { ...changed, updatedAt: now, v: before.v + 1 };
       const artefacts = [await signedConfiguration(call, await issuerOf(call, after))];
       const job = all ? await resignJob(call, after, 'settings', 'statements') : undefined;
@@ -283,11 +305,12 @@ export async function changeAuthority(
             type: 'authority.changed',
             subjectKind: 'authority',
             subjectId: id,
-            detail: { changed: Object.keys(set), generation: after.generation },
+            detail: { changed: Object.keys(set), generation: after.generation, ...(widens.length && { widens, ...agreed.detail }) },
             artefacts: published(artefacts),
           },
         ],
         statements: [
+          ...agreed.statements,
           ...sound,
           db.update(authority).set(columns).where(eq(authority.id, id)),
           ...(job?.statements ?? []),

@@ -1,8 +1,10 @@
 import { putConfirmation } from '../../store/key-standing.js';
-import type { Call } from '../call.js';
+import { allow, type Call } from '../call.js';
+import { knownHalts, whileHaltedAsKnown } from '../members/halted-since.js';
+import { overtaken } from '../overtaken.js';
 import { type NamedKey, namedKeys } from '../members/key-binding.js';
 import { Refusal } from '../refusal.js';
-import type { MemberRow } from '../registry.js';
+import { findAuthority, findMember, type MemberRow } from '../registry.js';
 import { candidatesOf } from './candidates.js';
 import { changeKeysOf } from './change-keys-of.js';
 
@@ -25,8 +27,15 @@ export interface Confirmed {
  * @throws Refusal not_found, invalid_request, wrong_state
  */
 export async function confirmKey(call: Call<Confirmed>, slug: string, id: string, key: string, { channel, contact }: Confirmation): Promise<Confirmed> {
+  const { db } = call.store;
+  allow(call, 'enroll', slug);
+  const named = async (row: MemberRow) => oneOf(await namedKeys(await candidatesOf(db, row)), key, row);
+  const { jkt: compared } = await named(await findMember(db, (await findAuthority(db, slug)).id, id));
+  // Whoever compared it did not know of a halt that comes from here on.
+  const known = await knownHalts(db, [compared]);
   return changeKeysOf(call, slug, id, async (row, authority) => {
-    const { kid, jkt } = oneOf(await namedKeys(await candidatesOf(call.store.db, row)), key, row);
+    const { kid, jkt } = await named(row);
+    if (jkt !== compared) throw overtaken();
     const now = call.now();
     return {
       events: [
@@ -45,6 +54,7 @@ export async function confirmKey(call: Call<Confirmed>, slug: string, id: string
         },
       ],
       statements: [
+        await whileHaltedAsKnown(call, authority.id, known),
         putConfirmation({
           memberId: row.id,
           thumbprint: jkt,

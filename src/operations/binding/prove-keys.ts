@@ -2,9 +2,12 @@ import { calculateJwkThumbprint } from 'jose';
 import { type Finding, finding } from '../../federation/entry.js';
 import { type KeyProof, verifyKeyProof } from '../../federation/key-proof.js';
 import { sha256 } from '../../keys/random.js';
+import type { Statement } from '../../store/database.js';
+import { lastHalts, whileHaltedSoOften } from '../../store/halted-keys.js';
 import { dropStale, findChallenge, type KeyChallengeRow, putProofs, spendChallenge } from '../../store/key-standing.js';
 import { othersBoundTo } from '../../store/member-lookups.js';
-import type { Call } from '../call.js';
+import { type Call, DEPLOYMENT } from '../call.js';
+import { knownHalts } from '../members/halted-since.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
 import { candidatesOf } from './candidates.js';
@@ -42,6 +45,7 @@ export async function proveKeys(call: Call<Proven>, slug: string, id: string, ch
       answers.map(async ({ jwk }, n) => ({ kid: jwk.kid, thumbprint: await calculateJwkThumbprint(jwk), sha256: await sha256(proofs[n] as string) })),
     );
     await expectOwn(call, row, keys);
+    const untouched = await whileNotHaltedSince(call, row, challenge, keys);
     return {
       events: [
         {
@@ -52,6 +56,7 @@ export async function proveKeys(call: Call<Proven>, slug: string, id: string, ch
         },
       ],
       statements: [
+        untouched,
         spendChallenge(db, challengeId, now),
         dropStale(row.id, now - PROOF_COUNTS),
         putProofs(
@@ -104,6 +109,24 @@ async function verified(
   }
   if (faults.length) throw new Refusal('key_proof_invalid', 'this does not prove that the member has the keys; nothing was recorded', faults);
   return answers;
+}
+
+/**
+ * The answer may be older than it is handed in, but not than the question. One that was asked before a halt of the key is no
+ * proof of after it; whoever halts it meanwhile, in whatever chain, has it decided again.
+ * @throws Refusal challenge_invalid
+ */
+async function whileNotHaltedSince(
+  { store: { db } }: Call,
+  { authorityId }: MemberRow,
+  { createdAt }: KeyChallengeRow,
+  keys: readonly ProvenKey[],
+): Promise<Statement> {
+  const thumbprints = keys.map(({ thumbprint }) => thumbprint);
+  const { times } = await knownHalts(db, thumbprints);
+  const [halted] = [...(await lastHalts(db, authorityId, thumbprints))].filter(([, at]) => at >= createdAt);
+  if (halted) throw new Refusal('challenge_invalid', `the key ${halted[0]} was halted since this was asked; ${ANEW}`);
+  return whileHaltedSoOften(authorityId, DEPLOYMENT, thumbprints, times);
 }
 
 /** A key that two have is one compromise for two. @throws Refusal key_already_bound */

@@ -4,6 +4,7 @@ import type { Finding } from '../../federation/entry.js';
 import { MAX_ROOTS_BYTES, rootFaults } from '../../keys/certificates.js';
 import { pemCertificates } from '../../keys/pem-certificates.js';
 import { sha256 } from '../../keys/random.js';
+import { lookAtCertificatesAnew } from '../../store/certified.js';
 import { authority, KEY_PROOF_MODES, SECOND_CHANNEL_MODES } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { consent } from '../deciding/consent.js';
@@ -116,6 +117,7 @@ export async function setBinding(call: Call<AuthorityRow>, slug: string, input: 
             .update(authority)
             .set({ ...set, updatedAt: after.updatedAt, v: after.v })
             .where(eq(authority.id, id)),
+          ...(set.certificateRoots === before.certificateRoots ? [] : [lookAtCertificatesAnew()]),
         ],
         result: after,
       };

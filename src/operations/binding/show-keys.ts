@@ -28,7 +28,7 @@ function stateOf({ state }: MemberRow, isBound: boolean, standing: KeyStandingRo
 
 async function shown(row: MemberRow, candidates: JwkSet, all: readonly KeyStandingRow[]): Promise<readonly ShownKey[]> {
   const own = new Set((await namedKeys(row.jwks)).map(({ jkt }) => jkt));
-  const ends = await Promise.all(candidates.keys.map(certifiedUntil));
+  const ends = await Promise.all(candidates.keys.map((key) => certifiedUntil(key)));
   return (await namedKeys(candidates)).map((key, n) => {
     const standing = all.find(({ memberId, thumbprint }) => memberId === row.id && thumbprint === key.jkt);
     return { ...key, state: stateOf(row, own.has(key.jkt), standing), standing, certifiedUntil: ends[n] ?? null };

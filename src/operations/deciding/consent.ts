@@ -12,6 +12,7 @@ import { type HeldRole, type Permission, permits } from '../permissions.js';
 import { Refusal } from '../refusal.js';
 import { knownHalts } from '../members/halted-since.js';
 import { cutSinceProposed } from './cut-since-proposed.js';
+import { expectNotLapsed, hasLapsed } from './proposal-end.js';
 import { Waiting } from './waiting.js';
 
 /** What is to be decided, by one person or by two. */
@@ -77,8 +78,9 @@ export async function consent(call: Call, quorum: number, matter: Matter): Promi
   const { authorityId } = placeOf(matter);
   const about = await proposalsAbout(db, placeOf(matter));
   const open = about.find((one) => one.digest === digest);
+  if (open && matter.seen !== undefined) expectNotLapsed(call, open);
   if (!open && matter.seen !== undefined) throw new Refusal('already_decided', 'somebody decided it meanwhile');
-  if (!open || (await cutSinceProposed(db, open))) return { held: await firstOf(call, matter, authorityId, digest) };
+  if (!open || hasLapsed(call, open) || (await cutSinceProposed(db, open))) return { held: await firstOf(call, matter, authorityId, digest) };
   const given = await approvalsOf(db, open.id);
   const others = given.filter(({ personId, verdict }) => personId !== me && verdict === 'approve' && !matter.barred?.has(personId));
   const held = await rolesOf(

@@ -11,7 +11,10 @@ import { haltedSince, type KnownHalts } from '../members/halted-since.js';
  */
 export async function cutSinceProposed(db: Database, { kind, authorityId, subjectId, content, request }: ProposalRow): Promise<boolean> {
   const personal = kind === 'role' || kind === 'person_key';
-  const [chain, subject] = personal ? [DEPLOYMENT, String(content['person'])] : [authorityId, subjectId];
+  const [chain, subjects] = personal ? [DEPLOYMENT, [String(content['person'])]] : [authorityId, kind === 'mark' ? markedWith(content) : [subjectId]];
   const halts = request['halts'] as KnownHalts | undefined;
-  return (await wasCutSince(db, chain, Number(request['since']), [subject])) || (halts !== undefined && (await haltedSince(db, halts)));
+  return (await wasCutSince(db, chain, Number(request['since']), subjects)) || (halts !== undefined && (await haltedSince(db, halts)));
 }
+
+/** A grant rests on its member and on its type; one that was withdrawn has a chain of its own. */
+const markedWith = (content: ProposalRow['content']): readonly string[] => [content['member'], content['trust_mark_type'], content['grant']].map(String);

@@ -1,6 +1,7 @@
 import { approvalsOf, closeProposal, type ProposalRow, putApproval } from '../../store/proposals.js';
 import type { KeyRole, Role } from '../../store/schema.js';
 import { createApiKey } from '../access/api-keys.js';
+import { type AuthorityInput, changeAuthority } from '../authorities/authorities.js';
 import { resumeAuthority } from '../authorities/resume-authority.js';
 import { type BindingInput, setBinding } from '../binding/set-binding.js';
 import { setQuorum } from '../authorities/set-quorum.js';
@@ -8,15 +9,19 @@ import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import { type BundleChange, changeBundle, type ChangedBundle } from '../entitlements/bundles.js';
 import type { EntitlementEdit } from '../entitlements/edit-entitlements.js';
 import { setEntitlements, type ShownEntitlements } from '../entitlements/set-entitlements.js';
-import { haltMarkType } from '../marks/mark-types.js';
+import { type GrantInput, grantMark } from '../marks/grant-mark.js';
+import { changeMarkType, haltMarkType, type MarkTypeInput } from '../marks/mark-types.js';
+import { type Delegating, delegateMarkType } from '../marks/recognize-marks.js';
 import { changeMember, type KeysInput, type MemberChange, replaceMemberKeys } from '../members/change-member.js';
 import { moveMember } from '../members/move-member.js';
 import { decideHold } from '../members/watch-members.js';
 import { resumeOrganization } from '../organizations/resume-organization.js';
 import { grantRole } from '../people/roles.js';
+import { type PinInput, pinAnchor } from '../resolving/anchors.js';
 import type { Acceptance } from '../policies/expect-impact.js';
 import { publishPolicy } from '../policies/policies.js';
 import { Refusal } from '../refusal.js';
+import { expectNotLapsed } from './proposal-end.js';
 import { findProposal, PERMISSION_FOR } from './proposals.js';
 
 export interface DecidedProposal {
@@ -110,6 +115,11 @@ const ACTS: Readonly<Record<string, Carry>> = {
 const KINDS: Readonly<Record<string, Carry>> = {
   quorum: (call, slug, row, said) => setQuorum(call, slug, asked<{ readonly quorum: 1 | 2 }>(row).quorum, said),
   binding: (call, slug, row, said) => setBinding(call, slug, bindingRequest(row), said),
+  settings: (call, slug, row, said) => changeAuthority(call, slug, asked<AuthorityInput>(row), [], said),
+  anchor: (call, slug, row, said) => pinAnchor(call, slug, asked<PinInput>(row), said),
+  mark: (call, slug, row, said) => grantMark(call, slug, asked<GrantInput>(row), said),
+  mark_type: (call, slug, row, said) => changeMarkType(call, slug, row.subjectId, asked<MarkTypeInput>(row), said),
+  delegation: (call, slug, row, said) => delegateMarkType(call, slug, asked<Delegating>(row), said),
   role: (call, _, row, said) => {
     const { person, role, authority, expires_at: expiresAt } = asked<RoleRequest>(row);
     return grantRole(call, person, { role, authority, expiresAt }, said);
@@ -130,6 +140,7 @@ export async function decideProposal(call: Call<DecidedProposal>, id: string, { 
   allow(call, PERMISSION_FOR[row.kind], row.authority);
   if (row.state === 'void') throw new Refusal('decision_changed', 'what was to be decided changed since it was proposed; somebody has to propose it anew');
   if (row.state !== 'open') throw new Refusal('already_decided', `it is ${row.state} already`);
+  expectNotLapsed(call, row);
   if (digest !== row.digest) throw new Refusal('decision_changed', 'this is not what you looked at; look at it again');
   if (verdict === 'refuse') return refuse(call, row, note);
   const carry = KINDS[row.kind] ?? ACTS[String(row.request['act'])];
@@ -156,6 +167,7 @@ function refuse(call: Call<DecidedProposal>, row: Found, note: string | undefine
     scope: null,
     async decide() {
       const before = await findProposal(call, row.id);
+      expectNotLapsed(call, before);
       if (before.state !== 'open') throw new Refusal('already_decided', `it is ${before.state} already`);
       const now = call.now();
       const { id, kind, subjectId, digest } = before;

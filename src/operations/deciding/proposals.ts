@@ -7,6 +7,7 @@ import { type Call, DEPLOYMENT, may } from '../call.js';
 import type { Permission } from '../permissions.js';
 import { type Page, type PageRequest, page } from '../read.js';
 import { Refusal } from '../refusal.js';
+import { proposalEnd } from './proposal-end.js';
 import { standingOf } from './stands.js';
 
 /** What each kind of decision takes of the persons who make it. */
@@ -19,6 +20,11 @@ export const PERMISSION_FOR: Readonly<Record<ProposalRow['kind'], Permission>> =
   person_key: 'administer',
   quorum: 'administer',
   binding: 'administer',
+  settings: 'administer',
+  anchor: 'administer',
+  mark: 'approve',
+  mark_type: 'administer',
+  delegation: 'administer',
 };
 
 export interface ShownProposal extends ProposalRow {
@@ -27,6 +33,8 @@ export interface ShownProposal extends ProposalRow {
   readonly approvals: readonly (ApprovalRow & { readonly name: string | null })[];
   /** Is it still what was approved first? An edit since voids it. */
   readonly current: boolean;
+  /** Until when somebody may be the second person. */
+  readonly expiresAt: number;
   /** The caller may be the second person. */
   readonly forMe: boolean;
 }
@@ -66,6 +74,7 @@ async function shown(call: Call, row: ProposalRow & { readonly authority: string
     ...row,
     approvals: given.map((one) => ({ ...one, name: names.get(one.personId) ?? null })),
     current,
+    expiresAt: proposalEnd(call, row),
     forMe: current && me !== undefined && !spoke && !barred.includes(me) && may(call, PERMISSION_FOR[row.kind], row.authority),
   };
 }

@@ -3,12 +3,15 @@ import { bundlesOf } from '../../store/bundles.js';
 import type { ProposalRow } from '../../store/proposals.js';
 import { authority, organization, trustMarkType } from '../../store/schema.js';
 import { isObject, jsonEqual } from '../../federation/strict-json.js';
+import type { Database } from '../../store/database.js';
+import { asTheyAre } from '../authorities/authorities.js';
 import { inWords } from '../binding/set-binding.js';
 import type { Call } from '../call.js';
 import { barredFor, bundleVersions, memberContent } from '../members/decided-by.js';
 import { Refusal } from '../refusal.js';
 import { findMember, type MemberRow, publishedPolicy } from '../registry.js';
 import { digestOf } from './consent.js';
+import { hasLapsed } from './proposal-end.js';
 import { cutSinceProposed } from './cut-since-proposed.js';
 
 /** What a proposal is about, as it stands now. */
@@ -23,7 +26,7 @@ export interface Standing {
 export async function standingOf(call: Call, row: ProposalRow): Promise<Standing> {
   try {
     const found = await lookAt(call, row);
-    return { ...found, current: found.current && !(await cutSinceProposed(call.store.db, row)) };
+    return { ...found, current: found.current && !hasLapsed(call, row) && !(await cutSinceProposed(call.store.db, row)) };
   } catch (error) {
     if (error instanceof Refusal) return { current: false, barred: [] };
     throw error;
@@ -49,6 +52,12 @@ async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
       return { current: of?.quorum === content['from'], barred: [] };
     case 'binding':
       return { current: of !== undefined && jsonEqual(await inWords(of), content['from']), barred: [] };
+    case 'settings':
+      return { current: of !== undefined && jsonEqual(asTheyAre(of, content['to'] as object), content['from']), barred: [] };
+    case 'mark_type': {
+      const [type] = await markTypeOf(db, row);
+      return { current: type?.v === content['v'], barred: [] };
+    }
     case 'resume':
       return { current: (await haltOf(call, row)) === content['v'], barred: [] };
     case 'role':
@@ -75,10 +84,12 @@ async function memberStanding({ store: { db } }: Call, row: ProposalRow, member:
 async function haltOf({ store: { db } }: Call, { request, authorityId, subjectId }: ProposalRow): Promise<number | undefined> {
   if (request['act'] === 'authority') return (await db.select().from(authority).where(eq(authority.id, subjectId)).limit(1))[0]?.cut;
   if (request['act'] === 'organization') return (await db.select().from(organization).where(eq(organization.id, subjectId)).limit(1))[0]?.v;
-  const [type] = await db
+  return (await markTypeOf(db, { authorityId, subjectId }))[0]?.v;
+}
+
+const markTypeOf = (db: Database, { authorityId, subjectId }: Pick<ProposalRow, 'authorityId' | 'subjectId'>) =>
+  db
     .select({ v: trustMarkType.v })
     .from(trustMarkType)
     .where(and(eq(trustMarkType.authorityId, authorityId), eq(trustMarkType.trustMarkType, subjectId)))
     .limit(1);
-  return type?.v;
-}

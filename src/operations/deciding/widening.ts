@@ -1,9 +1,11 @@
-import { type Constraints, entitlementsNarrow } from '../../federation/entry.js';
+import { type Constraints, entitlementsNarrow, type JwkSet } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { jsonEqual } from '../../federation/strict-json.js';
 import { type Bundles, entitledTo, NO_BUNDLES } from '../entitlements/effective.js';
 import { contentChanged } from '../members/vetted.js';
-import type { MemberRow, PolicyRow } from '../registry.js';
+import { recognizesMore } from '../../federation/recognition.js';
+import type { MarkTypeRow } from '../marks/issue-mark.js';
+import type { AuthorityRow, MemberRow, PolicyRow } from '../registry.js';
 
 /** What is not surely narrower counts as wider: quick to cut, slow to widen. Pure. */
 
@@ -76,3 +78,23 @@ export const loosens = (before: Rules | undefined = NONE, after: Rules): boolean
     within(before.crit, after.crit) &&
     constraintsNarrow(before.constraints, after.constraints)
   );
+
+type Settings = Pick<AuthorityRow, 'claims' | 'statementLifetime' | 'configurationLifetime'>;
+/** What a change of an authority's settings widens, in the words of the API: what it recognizes, and for how long it is believed. */
+export const settingsWidened = (before: Settings, after: Settings): readonly string[] => [
+  ...(recognizesMore(before.claims, after.claims) ? ['claims'] : []),
+  ...(after.statementLifetime > before.statementLifetime ? ['statement_lifetime'] : []),
+  ...(after.configurationLifetime > before.configurationLifetime ? ['configuration_lifetime'] : []),
+];
+
+type MarkSettings = Pick<MarkTypeRow, 'lifetime' | 'delegation'>;
+/** 0: marks without end. Another delegation may be that of another owner, or last longer. */
+const lasts = ({ lifetime }: MarkSettings): number => lifetime || Number.POSITIVE_INFINITY;
+export const markTypeWidened = (before: MarkSettings, after: MarkSettings): readonly string[] => [
+  ...(lasts(after) > lasts(before) ? ['lifetime'] : []),
+  ...(after.delegation !== before.delegation ? ['delegation'] : []),
+];
+
+/** Keys that are trusted beside those before. Undefined: nothing was; null: an authority of this deployment, whose keys it says itself. */
+export const trustsOthers = (before: JwkSet | null | undefined, after: JwkSet | null): boolean =>
+  before === undefined || before === null || after === null ? before !== after : !after.keys.every((key) => before.keys.some((one) => sameKey(one, key)));

@@ -18,13 +18,18 @@ async function read(call: Call, chain: string, seq: number): Promise<JoinedEvent
   return { ...joined(row), words: partOf(row.part).reason };
 }
 
-const copiesOf = ({ subjectId, actorId, detail, words }: Awaited<ReturnType<typeof read>>, chain: string): ErasedWords => ({
+const copiesOf = ({ type, subjectId, actorId, detail, words }: Awaited<ReturnType<typeof read>>, chain: string): ErasedWords => ({
   chain,
   subjectId,
   actorId,
   approval: typeof detail['approval'] === 'string' ? detail['approval'] : undefined,
   reason: words,
+  confirmed: confirmedIn(type, detail),
 });
+
+function confirmedIn(type: string, { thumbprint, channel }: Readonly<Record<string, unknown>>): ErasedWords['confirmed'] {
+  return type === 'member.key_confirmed' && typeof thumbprint === 'string' && typeof channel === 'string' ? { thumbprint, channel } : undefined;
+}
 
 export interface Erasure {
   readonly seq: number;

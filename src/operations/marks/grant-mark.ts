@@ -3,9 +3,11 @@ import { newId } from '../../keys/random.js';
 import { giveUpPlace, holdPlaces, passPlaces } from '../../store/mark-places.js';
 import { putGrant } from '../../store/mark-rows.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
-import { HeadMoved } from '../../store/change.js';
+import { type EventsOf, HeadMoved } from '../../store/change.js';
 import type { NewEvent } from '../../store/event.js';
 import { allow, type Call, change } from '../call.js';
+import { consent } from '../deciding/consent.js';
+import type { Seen } from '../deciding/resume-consent.js';
 import { ifPossible, withdrawMarks } from './cut-marks.js';
 import { placeOf, publishMarks } from './reissue-marks.js';
 import { type GrantRow, issueMark, markKey, type MarkRow } from './issue-mark.js';
@@ -44,7 +46,7 @@ async function memberOf(call: Call, issuing: AuthorityRow, input: GrantInput): P
  * chain of the member's authority as well, so it can never pass a suspension.
  * @throws Refusal wrong_state, not_found, already_exists, findings
  */
-export async function grantMark(call: Call<Granted>, slug: string, input: GrantInput): Promise<Granted> {
+export async function grantMark(call: Call<Granted>, slug: string, input: GrantInput, said: Seen = {}): Promise<Granted> {
   allow(call, 'approve', slug);
   const { db } = call.store;
   const issuing = await findAuthority(db, slug);
@@ -69,6 +71,28 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
       // A first grant has no row that a halt of its type could have raised.
       await expectNotCutSince(db, asked, [type.trustMarkType, before?.id ?? id]);
       await expectNotCutSince(db, askedAbroad, [about.id]);
+      const of = await findAuthority(db, slug);
+      const agreed = await consent(call, of.quorum, {
+        kind: 'mark',
+        subjectId: `${about.id} ${type.trustMarkType}`,
+        authority: of,
+        chain: issuing.id,
+        permission: 'approve',
+        content: {
+          trust_mark_type: type.trustMarkType,
+          type_v: type.v,
+          entity_id: about.entityId,
+          member: about.id,
+          cut: about.cut,
+          valid_until: input.validUntil ?? null,
+          grant: before?.id ?? null,
+          grant_v: before?.v ?? 0,
+        },
+        request: { ...input },
+        seen: said.digest,
+        note: said.note,
+      });
+      if (agreed.held) return { ...agreed.held, elsewhere: askedAbroadOf(issuing, about, type.trustMarkType) };
       const now = call.now();
       const grant: GrantRow = {
         id: before?.id ?? id,
@@ -85,9 +109,9 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
         updatedAt: now,
         v: (before?.v ?? 0) + 1,
       };
-      const issuer = await issuerOf(call, await findAuthority(db, slug));
+      const issuer = await issuerOf(call, of);
       const issued = await issueMark(call, issuer, type, grant, about);
-      const detail = { entity_id: about.entityId, trust_mark_type: type.trustMarkType, jti: issued.row.jti, single_operator: true };
+      const detail = { entity_id: about.entityId, trust_mark_type: type.trustMarkType, jti: issued.row.jti, ...agreed.detail };
       const elsewhere =
         about.authorityId === issuing.id
           ? []
@@ -100,12 +124,30 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
       return {
         events: [{ type: 'trust_mark.granted', subjectKind: 'trust_mark', subjectId: grant.id, detail, artefacts: published([issued.mark]) }],
         elsewhere,
-        statements: [putGrant(grant), ...publishMarks([issued])],
+        statements: [...agreed.statements, putGrant(grant), ...publishMarks([issued])],
         result: { grant, mark: issued.row },
       };
     },
   });
 }
+
+/** The chain of the member's authority was watched, so it is told there as well that a first person wants it. */
+const askedAbroadOf = (issuing: AuthorityRow, about: MemberRow, type: string): readonly EventsOf[] =>
+  about.authorityId === issuing.id
+    ? []
+    : [
+        {
+          authorityId: about.authorityId,
+          events: [
+            {
+              type: 'member.mark_proposed',
+              subjectKind: 'member',
+              subjectId: about.id,
+              detail: { entity_id: about.entityId, trust_mark_type: type, by: issuing.entityId },
+            },
+          ],
+        },
+      ];
 
 async function findGrant({ store: { db } }: Call, authorityId: string, type: string, memberId: string): Promise<GrantRow | undefined> {
   const [row] = await db

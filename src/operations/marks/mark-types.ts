@@ -10,6 +10,8 @@ import { expectSoundDelegation } from '../keys/void-delegations.js';
 import { withdrawMarks } from './cut-marks.js';
 import { moveEnd } from '../members/move-end.js';
 import type { MarkTypeRow } from './issue-mark.js';
+import { consent } from '../deciding/consent.js';
+import { markTypeWidened } from '../deciding/widening.js';
 import { resumeConsent, type Seen } from '../deciding/resume-consent.js';
 import { outstandingOfType } from '../halts/outstanding.js';
 import { actOf, type CutBy } from '../halts/why.js';
@@ -120,6 +122,7 @@ export async function changeMarkType(
   slug: string,
   type: string,
   { version, ...input }: MarkTypeInput & { readonly version?: number | undefined },
+  seen: Seen = {},
 ): Promise<MarkTypeRow> {
   allow(call, 'administer', slug);
   const { id: authorityId, entityId } = await findAuthority(call.store.db, slug);
@@ -133,9 +136,25 @@ export async function changeMarkType(
       const sound = await expectSoundDelegation(call.store.db, authorityId, input.delegation);
       const after: MarkTypeRow = { ...before, ...set, updatedAt: call.now(), v: before.v + 1 };
       const { authorityId: _, trustMarkType: __, createdAt: ___, ...columns } = after;
+      const widens = markTypeWidened(before, after);
+      const of = await findAuthority(call.store.db, slug);
+      const agreed = await consent(call, widens.length ? of.quorum : 1, {
+        kind: 'mark_type',
+        subjectId: type,
+        authority: of,
+        chain: authorityId,
+        permission: 'administer',
+        content: { trust_mark_type: type, v: before.v, widens, to: set },
+        request: { ...input },
+        seen: seen.digest,
+        note: seen.note,
+      });
+      if (agreed.held) return agreed.held;
+      const detail = { changed: Object.keys(set), ...(widens.length && { widens, ...agreed.detail }) };
       return {
-        events: [{ type: 'trust_mark_type.changed', subjectKind: 'trust_mark_type', subjectId: type, detail: { changed: Object.keys(set) } }],
+        events: [{ type: 'trust_mark_type.changed', subjectKind: 'trust_mark_type', subjectId: type, detail }],
         statements: [
+          ...agreed.statements,
           ...sound,
           call.store.db
             .update(trustMarkType)

@@ -5,6 +5,8 @@ import { insertRows } from '../../store/bulk.js';
 import { trustMarkDelegation } from '../../store/schema.js';
 import { changeAuthority } from '../authorities/authorities.js';
 import { allow, type Call, change } from '../call.js';
+import { consent } from '../deciding/consent.js';
+import type { Seen } from '../deciding/resume-consent.js';
 import { keysLeftOut, type WithFindings } from '../judged.js';
 import { issuerOf, orRefuse } from '../artefacts/publish.js';
 import { Refusal, refuseFindings } from '../refusal.js';
@@ -67,6 +69,13 @@ const dropEmpty = (claims: Claims): Claims =>
 
 export type DelegationRow = typeof trustMarkDelegation.$inferSelect;
 
+export interface Delegating {
+  readonly type: string;
+  readonly issuer: string;
+  readonly lifetime?: number | undefined;
+  readonly ref?: string | undefined;
+}
+
 const MAX_DELEGATION_LIFETIME = 5 * 366 * 24 * 60 * 60;
 const DEFAULT_DELEGATION_LIFETIME = 366 * 24 * 60 * 60;
 
@@ -75,11 +84,7 @@ const DEFAULT_DELEGATION_LIFETIME = 366 * 24 * 60 * 60;
  * into its marks; it verifies with the keys a Trust Anchor lists for us in `trust_mark_owners`.
  * @throws Refusal invalid_request, findings
  */
-export async function delegateMarkType(
-  call: Call<DelegationRow>,
-  slug: string,
-  input: { readonly type: string; readonly issuer: string; readonly lifetime?: number | undefined; readonly ref?: string | undefined },
-): Promise<DelegationRow> {
+export async function delegateMarkType(call: Call<DelegationRow>, slug: string, input: Delegating, seen: Seen = {}): Promise<DelegationRow> {
   allow(call, 'administer', slug);
   const lifetime = input.lifetime ?? DEFAULT_DELEGATION_LIFETIME;
   if (lifetime < 3600 || lifetime > MAX_DELEGATION_LIFETIME) throw new Refusal('invalid_request', `a lifetime is 3600 to ${MAX_DELEGATION_LIFETIME} seconds`);
@@ -89,7 +94,20 @@ export async function delegateMarkType(
     authorityId,
     scope: null,
     async decide() {
-      const issuer = await issuerOf(call, await findAuthority(call.store.db, slug));
+      const of = await findAuthority(call.store.db, slug);
+      const agreed = await consent(call, of.quorum, {
+        kind: 'delegation',
+        subjectId: input.type,
+        authority: of,
+        chain: authorityId,
+        permission: 'administer',
+        content: { trust_mark_type: input.type, to: input.issuer, lifetime, ref: input.ref ?? null, cut: of.cut },
+        request: { ...input },
+        seen: seen.digest,
+        note: seen.note,
+      });
+      if (agreed.held) return agreed.held;
+      const issuer = await issuerOf(call, of);
       const iat = call.now();
       const claims = {
         iss: issuer.authority.entityId,
@@ -107,10 +125,10 @@ export async function delegateMarkType(
             type: 'trust_mark_type.delegated',
             subjectKind: 'trust_mark_type',
             subjectId: input.type,
-            detail: { to: input.issuer, exp: claims.exp, kid: issuer.signer.kid },
+            detail: { to: input.issuer, exp: claims.exp, kid: issuer.signer.kid, ...agreed.detail },
           },
         ],
-        statements: [insertRows(trustMarkDelegation, [row])],
+        statements: [...agreed.statements, insertRows(trustMarkDelegation, [row])],
         result: row,
       };
     },

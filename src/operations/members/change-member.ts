@@ -16,7 +16,7 @@ import { Refusal, refuseFindings } from '../refusal.js';
 import { expectNotOvertaken, findAuthority, findMember, type MemberRow } from '../registry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { jsonEqual } from '../../federation/strict-json.js';
-import { certificatesOf } from '../binding/certificates-of.js';
+import { bareKeys, certificatesOf } from '../binding/certificates-of.js';
 import { type KnownHalts, knownHalts, whileHaltedAsKnown } from './halted-since.js';
 import { sharedKeys, whileNoneHaltedMeanwhile } from './shared-keys.js';
 import { expectWaived, waivedOf } from './waivers.js';
@@ -234,6 +234,8 @@ export async function adoptMemberKeys(
     if (again.length)
       throw new Refusal('wrong_state', `a person took the key ${again[0]?.kid} away from this member; if it is to come back, a person has to bind it`);
     const sound = await expectOwnKeys(call, before, jwks, { codes: [] });
+    const bare = await bareKeys(db, before, jwks);
+    if (bare.length) throw refuseFindings('these keys are not followed: a person has to bind them', bare);
     await expectNewVouchable(call, before, jwks);
     const { row, difference } = await bindKeys(before, jwks, { iat });
     const renewed = certifiedAnew(before.jwks, jwks);

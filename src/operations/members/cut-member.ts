@@ -46,7 +46,7 @@ export async function cutMember(
     v: before.v + 1,
   };
   const marks = await cutMarksOf(deployment, [before], watch, { reason: `${to}: ${reason}`, ends: to === 'revoked' });
-  const written = await writeMember({ before, after, publicReason });
+  const written = await writeMember(db, { before, after, publicReason });
   return {
     member: written.row,
     elsewhere: marks.elsewhere,

@@ -1,3 +1,4 @@
+import { barRevoked } from './bar-revoked.js';
 import { and, eq } from 'drizzle-orm';
 import { unknownEntityTypes } from '../../federation/entity-types.js';
 import { spellingOf } from '../../federation/place.js';
@@ -82,6 +83,10 @@ export async function groundOf(call: Call, authority: AuthorityRow, all: readonl
       .select()
       .from(member)
       .where(and(eq(member.authorityId, authority.id), inLot(member.entityId, ids))),
+  );
+  await barRevoked(
+    call,
+    rows.filter(({ state }) => RETURN_BY_DECISION.includes(state)).map(({ id }) => id),
   );
   const bars = await barredAmong(
     call.store.db,
@@ -293,7 +298,10 @@ export interface WrittenEnrollments {
 /** What enrolments write: organizations, members, statements, configurations to serve, events. */
 export async function writeEnrollments(call: Call, ground: Ground, all: readonly Enrolled[]): Promise<WrittenEnrollments> {
   const { authority } = ground;
-  const written = await writeMembers(all.map(({ before, after }) => ({ before, after, decided: ground.approver })));
+  const written = await writeMembers(
+    call.store.db,
+    all.map(({ before, after }) => ({ before, after, decided: ground.approver })),
+  );
   const active = written.rows.filter(({ state }) => state === 'active');
   const statements = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
   const hosted = await Promise.all(all.flatMap(({ prepared }, n) => (prepared.hosted ? [hostedArtefact(written.rows[n] as MemberRow, prepared.hosted)] : [])));

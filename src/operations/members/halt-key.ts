@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint } from 'jose';
 import { HeadMoved } from '../../store/change.js';
 import { whileBoundToNoOther } from '../../store/guards.js';
-import { dropStandingsWith } from '../../store/key-standing.js';
+import { dropStandingsWith, isProposed } from '../../store/key-standing.js';
 import { haltedAmong, keepHalted } from '../../store/halted-keys.js';
 import { byChain } from '../by-chain.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
@@ -107,7 +107,7 @@ export async function haltKey(
       // One lost the key meanwhile: its chain has nothing to tell.
       if ([...watched].some((id) => !rows.some(({ authorityId }) => authorityId === id))) throw new HeadMoved();
       const known = (await haltedAmong(db, chain, [thumbprint])).has(thumbprint);
-      if (rows.length === 0 && !known) throw new Refusal('not_found', 'no member here has that key');
+      if (rows.length === 0 && !known && !(await isProposed(db, thumbprint, of?.id))) throw new Refusal('not_found', 'no member here has that key');
       const out = await outstandingOfMembers(
         call,
         rows.map(({ id }) => id),
@@ -125,7 +125,7 @@ export async function haltKey(
           members: rows.length,
           examples: rows.slice(0, EXAMPLES).map(({ authorityId, entityId }) => ({ authority_id: authorityId, entity_id: entityId })),
           ...out,
-          ...(rows.length === 0 && { already: true }),
+          ...(rows.length === 0 && known && { already: true }),
         },
       } as const;
       return {
@@ -137,7 +137,7 @@ export async function haltKey(
           ...taken.statements,
           dropStandingsWith(thumbprint, of?.id),
         ],
-        result: { thumbprint, members: rows, already: rows.length === 0 },
+        result: { thumbprint, members: rows, already: rows.length === 0 && known },
       };
     },
   });

@@ -3,6 +3,7 @@ import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import type { EventsOf, Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
+import { forgetProofsOf } from '../../store/key-standing.js';
 import { only } from '../../store/only.js';
 import { artefact } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
@@ -67,10 +68,8 @@ export async function moveMember(
     urgent: verb.effect === 'cut',
     async decide(watch) {
       const before = await findMember(db, authorityId, id);
-      if (await isThere(before, verb)) {
-        const events = verb.effect === 'cut' ? [cutAgain(before, verb, reason, by)] : [];
-        return { events, statements: [], result: { member: before, already: true } };
-      }
+      if (await isThere(before, verb))
+        return { ...(verb.effect === 'cut' ? cutAgain(before, verb, reason, by) : NOTHING), result: { member: before, already: true } };
       expectVersion(before, version);
       expectMovable(before, name, verb);
       if (verb.effect !== 'cut') {
@@ -126,8 +125,13 @@ async function expectProven(call: Call, authority: AuthorityRow, member: MemberR
   await expectVouchable(call.store.db, authority, member, member.jwks, what, call.now());
 }
 
+const NOTHING = { events: [], statements: [] };
+
 /** Nothing is left to cut; that somebody wants it cut is told all the same, to whoever is about to give it back (overtaken.ts). */
-const cutAgain = (before: MemberRow, verb: Verb, reason: string | undefined, by: CutBy): NewEvent => movedEvent(before, verb, reason, by, { already: true });
+const cutAgain = (before: MemberRow, verb: Verb, reason: string | undefined, by: CutBy) => ({
+  events: [movedEvent(before, verb, reason, by, { already: true })],
+  statements: forgetProofsOf([before.id]),
+});
 
 function movedEvent({ id, entityId, state }: MemberRow, { event, to }: Verb, reason: string | undefined, by: CutBy, more: Readonly<Record<string, unknown>>) {
   const detail = { entity_id: entityId, from: state, to, ...actOf(by), ...more };
@@ -156,7 +160,7 @@ interface Effects {
 }
 
 const written = ({ call, before, verb, reason, publicReason, decided }: Moving) =>
-  writeMember({ before, after: moved(before, verb, reason, call.now()), decided, publicReason });
+  writeMember(call.store.db, { before, after: moved(before, verb, reason, call.now()), decided, publicReason });
 
 const publish = async (moving: Moving): Promise<Effects> => {
   const { call, slug, before, watch } = moving;

@@ -1,5 +1,6 @@
 import { memberIdsAfter, tellAsTheyAre, toldOtherwiseOf } from '../../store/registration-events.js';
 import type { Deployment } from '../call.js';
+import { barRevoked } from './bar-revoked.js';
 
 /** Members a turn looks at: a deployment of 10 000 is looked through in an hour, and D1 reads less than a million rows a day. */
 const SHARE = 200;
@@ -8,13 +9,14 @@ const SHARE = 200;
 const lookedTo = new WeakMap<object, string>();
 
 /**
- * Look at the next share of the members, round and round: what is told of each is what it is. It differs after a version that
- * does not tell has worked beside this one. Gives how many were put right.
+ * Look at the next share of the members, round and round: what is told of each is what it is, and whoever was revoked is barred.
+ * It differs after a version that does neither has worked beside this one. Gives how many were put right.
  */
 export async function retellMembers({ store, now }: Pick<Deployment, 'store' | 'now'>, share = SHARE): Promise<number> {
   const ids = await memberIdsAfter(store.db, lookedTo.get(store) ?? '', share);
   lookedTo.set(store, ids.length < share ? '' : (ids.at(-1) ?? ''));
+  const barred = await barRevoked({ store }, ids);
   const wrong = await toldOtherwiseOf(store.db, ids);
   if (wrong.length) await store.write(tellAsTheyAre(wrong, now()));
-  return wrong.length;
+  return wrong.length + barred;
 }

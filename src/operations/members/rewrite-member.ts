@@ -94,7 +94,7 @@ export async function rewrite<T>(
       const edited = person && contentChanged(before, row).length > 0;
       const after = { ...row, ...(edited && { lastEditor: call.actor.id }), updatedAt: call.now(), v: before.v + 1 };
       const decided = approver && before.state !== 'approved' && authority.quorum < 2;
-      const { row: stands, ...written } = await writeMember({ before, after, decided });
+      const { row: stands, ...written } = await writeMember(db, { before, after, decided });
       const artefacts = stands.state === 'active' ? await statementNow(call, authority, stands, cuts) : [];
       const [was, is] = [endOfMember(before), endOfMember(stands)];
       const told = events.map((one, n) => (n === events.length - 1 ? { ...one, artefacts: published(artefacts) } : one));

@@ -3,10 +3,9 @@ import { bar } from '../../store/barred.js';
 import type { JwkSet } from '../../federation/entry.js';
 import { spellingOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
-import { keysUntil } from '../../keys/certificates.js';
-import type { Statement } from '../../store/database.js';
+import type { Database, Statement } from '../../store/database.js';
 import { whileNoneHalted } from '../../store/guards.js';
-import { dropStandings, dropStandingsOf, endChallenges, forgetResumingOf } from '../../store/key-standing.js';
+import { dropStandings, dropStandingsOf, endChallenges, forgetProofsOf, forgetResumingOf } from '../../store/key-standing.js';
 import { dropWatches } from '../../store/member-watches.js';
 import { ENDED_STATES } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
@@ -16,6 +15,7 @@ import { consequencesOf } from '../facts.js';
 import { whileNotCompromised } from '../keys/not-compromised.js';
 import type { MemberRow } from '../registry.js';
 import { thumbprintsOf } from './key-binding.js';
+import { certifiedEnd } from '../binding/certificates-of.js';
 import { became, entitledAlike } from './registration.js';
 import { contentChanged, settled } from './vetted.js';
 
@@ -41,13 +41,13 @@ export interface WrittenMembers {
  * Write members: every verb goes through here, so what has to be kept with a member's row is kept whatever the verb is.
  * @throws Refusal wrong_state when something would be published that nobody approved
  */
-export async function writeMembers(writes: readonly MemberWrite[]): Promise<WrittenMembers> {
+export async function writeMembers(db: Database, writes: readonly MemberWrite[]): Promise<WrittenMembers> {
   const rows = await Promise.all(
     writes.map(async ({ before, after, decided = false }) => ({
       ...(await settled(before, after, decided)),
       spelling: spellingOf(after.entityId),
       entitlementVersion: entitlementVersionOf(before, after),
-      ...(!jsonEqual(before?.jwks, after.jwks) && { keysUntil: await keysUntil(after.jwks) }),
+      ...(!jsonEqual(before?.jwks, after.jwks) && { keysUntil: await certifiedEnd(db, after) }),
     })),
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
@@ -81,8 +81,8 @@ export interface WrittenMember extends Omit<WrittenMembers, 'rows'> {
 }
 
 /** Write one member. @throws Refusal wrong_state */
-export async function writeMember(write: MemberWrite): Promise<WrittenMember> {
-  const { rows, ...rest } = await writeMembers([write]);
+export async function writeMember(db: Database, write: MemberWrite): Promise<WrittenMember> {
+  const { rows, ...rest } = await writeMembers(db, [write]);
   return { ...rest, row: rows[0] as MemberRow };
 }
 
@@ -172,11 +172,12 @@ const barring = (writes: readonly MemberWrite[], rows: readonly MemberRow[]): re
 
 /**
  * A key that was taken away, and every key of a member that has ended, is proven and confirmed anew when it comes back. What
- * was proven for coming back from one suspension does not serve for another one.
+ * was proven before a suspension does not serve after it, nor what was proven for coming back from it for another one.
  */
 function beginAnew(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
   const ended = rows.filter(({ state }, n) => ENDED_STATES.includes(state) && writes[n]?.before).map(({ id }) => id);
-  const turned = rows.filter(({ state }, n) => (state === 'suspended') !== (writes[n]?.before?.state === 'suspended')).map(({ id }) => id);
+  const suspends = (row: MemberRow | undefined): boolean => row?.state === 'suspended';
+  const [cut, back] = [true, false].map((to) => rows.filter((row, n) => suspends(row) === to && suspends(writes[n]?.before) !== to).map(({ id }) => id));
   const removed = rows.flatMap(({ id, removedKeys }, n) => {
     const before = writes[n]?.before?.removedKeys ?? [];
     // A cell that cannot be read was changed by nobody.
@@ -185,7 +186,8 @@ function beginAnew(writes: readonly MemberWrite[], rows: readonly MemberRow[]): 
   });
   return [
     ...(ended.length ? [dropStandingsOf(ended), endChallenges(ended)] : []),
-    ...(turned.length ? forgetResumingOf(turned) : []),
+    ...(cut?.length ? forgetProofsOf(cut) : []),
+    ...(back?.length ? forgetResumingOf(back) : []),
     ...(removed.length ? [dropStandings(removed)] : []),
   ];
 }

@@ -22,6 +22,10 @@ import { allow, type Call, change, type Deployment } from '../call.js';
 import { consequencesOf } from '../facts.js';
 import { type Judged, keysLeftOut, type WithFindings } from '../judged.js';
 import { expectNotCompromised, whileNotCompromised } from '../keys/not-compromised.js';
+import { consent } from '../deciding/consent.js';
+import type { Seen } from '../deciding/resume-consent.js';
+import { trustsOthers } from '../deciding/widening.js';
+import { thumbprintsOf } from '../members/key-binding.js';
 import { givenKeys } from '../members/member-keys.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal, refuseFindings } from '../refusal.js';
@@ -102,7 +106,7 @@ async function fetchedKeys(call: Call, entityId: string, thumbprints: readonly s
  * Pin a Trust Anchor's keys; from then on its federation is resolved under it. Pinning again replaces the keys.
  * @throws Refusal invalid_request, findings
  */
-export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: string, input: PinInput): Promise<WithFindings<AnchorRow>> {
+export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: string, input: PinInput, said: Seen = {}): Promise<WithFindings<AnchorRow>> {
   allow(call, 'administer', slug);
   const id = parseEntityId(input.entityId, call);
   if (!id.ok) throw refuseFindings('the entity identifier is not valid', id.findings);
@@ -123,6 +127,19 @@ export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: strin
       if (seen && !before) throw new Overtaken('it was unpinned meanwhile; look at it and decide again');
       await expectNotCompromised(call.store.db, thumbprints, 'it cannot be pinned');
       await expectNotCutSince(call.store.db, asked, [input.entityId]);
+      const of = await findAuthority(call.store.db, slug);
+      const agreed = await consent(call, trustsOthers(before?.jwks, jwks) ? of.quorum : 1, {
+        kind: 'anchor',
+        subjectId: input.entityId,
+        authority: of,
+        chain: authorityId,
+        permission: 'administer',
+        content: { entity_id: input.entityId, from: before ? await pinned(before.jwks) : null, to: await pinned(jwks) },
+        request: { entityId: input.entityId, ...(jwks && { jwks }), ...(input.note !== undefined && { note: input.note }) },
+        seen: said.digest,
+        note: said.note,
+      });
+      if (agreed.held) return agreed.held;
       const row: AnchorRow = {
         authorityId,
         entityId: input.entityId,
@@ -135,8 +152,9 @@ export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: strin
       };
       const kids = jwks?.keys.map(({ kid }) => kid) ?? 'of this deployment';
       return {
-        events: [{ type: before ? 'anchor.repinned' : 'anchor.pinned', subjectKind: 'anchor', subjectId: input.entityId, detail: { kids } }],
+        events: [{ type: before ? 'anchor.repinned' : 'anchor.pinned', subjectKind: 'anchor', subjectId: input.entityId, detail: { kids, ...agreed.detail } }],
         statements: [
+          ...agreed.statements,
           ...whileNotCompromised(authorityId, thumbprints),
           putPin(row),
           ...(before && narrows(before.jwks, jwks) ? consequencesOf(authorityId, { fact: 'anchor narrowed', trustAnchor: input.entityId }, call.now()) : []),
@@ -149,6 +167,9 @@ export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: strin
     },
   });
 }
+
+/** Keys that are pinned, as a decision is about them: by thumbprint. */
+export const pinned = async (jwks: JwkSet | null): Promise<unknown> => (jwks === null ? 'of this deployment' : thumbprintsOf(jwks));
 
 /** A key that was trusted before is trusted no more. Keys of an authority of ours (null) are read where they stand. */
 const narrows = (before: JwkSet | null, after: JwkSet | null): boolean =>

@@ -1,6 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { newSealKey } from '../../keys/random.js';
+import { existsSync, renameSync } from 'node:fs';
 import { importSealKey } from '../../keys/seal.js';
 import { resealKeys } from '../../operations/keys/reseal-keys.js';
 import { openStore } from '../../store/store.node.js';
@@ -8,17 +6,7 @@ import type { Config } from '../config.js';
 import { lockDatabase } from '../data-lock.node.js';
 import { databaseFile, nextSealKeyFile, sealKeyFile, sealKeyOf, seconds } from '../deployment.node.js';
 import { readSecretFile } from '../secret-files.node.js';
-
-/** Make a file of one line that is on disk before anything is sealed with it. */
-function makeKeyFile(file: string): void {
-  const made = openSync(file, 'wx', 0o600);
-  writeSync(made, `${newSealKey()}\n`);
-  fsyncSync(made);
-  closeSync(made);
-  const folder = openSync(dirname(file), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
-}
+import { makeKeyFile } from './seal-key-file.node.js';
 
 /**
  * Seal all private keys under the key of a file, which is made when it is not there. All change in one commit, so whatever

@@ -1,0 +1,1 @@
+CREATE INDEX "key_standing_thumbprint" ON "key_standing" ("thumbprint");
