@@ -3,6 +3,8 @@ import { and, eq, lt } from 'drizzle-orm';
 import { dropStatuses } from '../store/mark-rows.js';
 import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
+import { lapseMembers } from './accreditations/lapse-members.js';
+import { remind } from './accreditations/remind.js';
 import { makeCheckpoints } from './audit/make-checkpoints.js';
 import { rotateBySchedule } from './keys/rotate.js';
 import { type Deployment, systemCall } from './call.js';
@@ -126,6 +128,12 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
     rotated = await rotateAll(deployment);
   });
   await attempt(() => restoreWaiting(systemCall(deployment), more));
+  await attempt(async () => {
+    while (more() && (await lapseMembers(deployment)) > 0);
+  });
+  await attempt(async () => {
+    while (more() && (await remind(deployment)) > 0);
+  });
   await attempt(async () => {
     while (more() && (await passEndedPlaces(deployment, slice)) > 0);
   });

@@ -2,6 +2,7 @@ import { approvalsOf, closeProposal, type ProposalRow, putApproval } from '../..
 import type { KeyRole, Role } from '../../store/schema.js';
 import { createApiKey } from '../access/api-keys.js';
 import { resumeAuthority } from '../authorities/resume-authority.js';
+import { type AdmissionInput, type SetAdmission, setAdmission } from '../accreditations/set-admission.js';
 import { type BindingInput, setBinding } from '../binding/set-binding.js';
 import { setQuorum } from '../authorities/set-quorum.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
@@ -110,6 +111,7 @@ const ACTS: Readonly<Record<string, Carry>> = {
 const KINDS: Readonly<Record<string, Carry>> = {
   quorum: (call, slug, row, said) => setQuorum(call, slug, asked<{ readonly quorum: 1 | 2 }>(row).quorum, said),
   binding: (call, slug, row, said) => setBinding(call, slug, bindingRequest(row), said),
+  admission: (call, slug, row, said) => setAdmission(call as Call<SetAdmission>, slug, asked<AdmissionInput>(row), said),
   role: (call, _, row, said) => {
     const { person, role, authority, expires_at: expiresAt } = asked<RoleRequest>(row);
     return grantRole(call, person, { role, authority, expiresAt }, said);

@@ -19,6 +19,7 @@ export const PERMISSION_FOR: Readonly<Record<ProposalRow['kind'], Permission>> =
   person_key: 'administer',
   quorum: 'administer',
   binding: 'administer',
+  admission: 'administer',
 };
 
 export interface ShownProposal extends ProposalRow {

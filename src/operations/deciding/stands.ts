@@ -49,6 +49,8 @@ async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
       return { current: of?.quorum === content['from'], barred: [] };
     case 'binding':
       return { current: of !== undefined && jsonEqual(await inWords(of), content['from']), barred: [] };
+    case 'admission':
+      return { current: of !== undefined && jsonEqual(of.admission, content['from']), barred: [] };
     case 'resume':
       return { current: (await haltOf(call, row)) === content['v'], barred: [] };
     case 'role':

@@ -1,11 +1,15 @@
 import { and, eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
+import type { AccreditationRow } from '../../store/accreditations.js';
 import { giveUpPlace, holdPlaces, passPlaces } from '../../store/mark-places.js';
 import { putGrant } from '../../store/mark-rows.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { HeadMoved } from '../../store/change.js';
 import type { NewEvent } from '../../store/event.js';
+import { coveredUntil } from '../accreditations/admission.js';
+import { findAccreditation } from '../accreditations/find-accreditation.js';
 import { allow, type Call, change } from '../call.js';
+import { earliest } from '../members/member-end.js';
 import { ifPossible, withdrawMarks } from './cut-marks.js';
 import { placeOf, publishMarks } from './reissue-marks.js';
 import { type GrantRow, issueMark, markKey, type MarkRow } from './issue-mark.js';
@@ -21,6 +25,8 @@ export interface GrantInput {
   readonly member: string;
   /** Slug of the authority whose member it is; the issuing one by default. */
   readonly memberOf?: string | undefined;
+  /** Id of an accreditation in force of the member, or of its organization: the grant ends with it, and is withdrawn with it. */
+  readonly accreditation?: string | undefined;
   /** Seconds since the epoch; no mark outlives it. */
   readonly validUntil?: number | null | undefined;
 }
@@ -70,6 +76,7 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
       await expectNotCutSince(db, asked, [type.trustMarkType, before?.id ?? id]);
       await expectNotCutSince(db, askedAbroad, [about.id]);
       const now = call.now();
+      const hangs = input.accreditation === undefined ? undefined : await accreditationFor(db, about, input.accreditation, now);
       const grant: GrantRow = {
         id: before?.id ?? id,
         authorityId: issuing.id,
@@ -79,7 +86,7 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
         entityId: about.entityId,
         state: 'active',
         reason: null,
-        validUntil: input.validUntil ?? null,
+        ...hangingOn(input.validUntil ?? null, hangs),
         createdBy: call.actor.id,
         createdAt: before?.createdAt ?? now,
         updatedAt: now,
@@ -87,7 +94,7 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
       };
       const issuer = await issuerOf(call, await findAuthority(db, slug));
       const issued = await issueMark(call, issuer, type, grant, about);
-      const detail = { entity_id: about.entityId, trust_mark_type: type.trustMarkType, jti: issued.row.jti, single_operator: true };
+      const detail = { entity_id: about.entityId, trust_mark_type: type.trustMarkType, jti: issued.row.jti, ...(hangs && { accreditation: hangs.id }), single_operator: true };
       const elsewhere =
         about.authorityId === issuing.id
           ? []
@@ -106,6 +113,22 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
     },
   });
 }
+
+/** @throws Refusal not_found for one of somebody else, accreditation_not_in_force */
+async function accreditationFor(db: Call['store']['db'], { id, authorityId, organizationId, entityId }: MemberRow, named: string, now: number) {
+  const row = await findAccreditation(db, authorityId, named);
+  const theirs = row.memberId === id || (row.organizationId !== null && row.organizationId === organizationId);
+  if (!theirs) throw new Refusal('not_found', `the accreditation ${row.id} is neither of ${entityId} nor of its organization`);
+  if (coveredUntil([row], row.kind, now) === undefined)
+    throw new Refusal('accreditation_not_in_force', `the accreditation ${row.id} is ${row.state === 'in_force' ? 'out of its time' : row.state}, so no mark hangs on it`);
+  return row;
+}
+
+/** A grant lasts no longer than what it hangs on. */
+const hangingOn = (validUntil: number | null, accreditation: AccreditationRow | undefined): Pick<GrantRow, 'validUntil' | 'accreditationId'> => ({
+  validUntil: accreditation ? earliest(validUntil, accreditation.validUntil) : validUntil,
+  accreditationId: accreditation?.id ?? null,
+});
 
 async function findGrant({ store: { db } }: Call, authorityId: string, type: string, memberId: string): Promise<GrantRow | undefined> {
   const [row] = await db

@@ -24,7 +24,8 @@ import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollmen
 import { hostedArtefact } from './hosted-artefact.js';
 import { expectLocatable, expectUnassigned } from './identifier-uniqueness.js';
 import { bindKeys, namedKeys, takenAway, thumbprintsOf } from './key-binding.js';
-import { expectMayBeActive } from './may-be-active.js';
+import { expectAdmitted } from '../accreditations/admitted.js';
+import { expectNoneHalted } from './may-be-active.js';
 import { newMemberRow } from './member-input.js';
 import { type Organizations, organizationsNamed } from './organizations.js';
 import { isBarred, otherSpellings, type Respelled, respelledFindings, spellingsOf } from './respelled.js';
@@ -197,12 +198,13 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const unassigned = prepared.hosted ? [await expectUnassigned(call, row, prepared.elsewhere)] : [];
   if (prepared.hosted && !row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
   const given = new Set(keys.provenBy === 'operator' ? (input.removedKeys ?? []) : []);
-  if (state === 'active') await expectMayBeActive(call.store.db, { organizationId: null, entityId: input.entityId });
+  if (state === 'active') await expectNoneHalted(call.store.db, { organizationId: null, entityId: input.entityId });
+  if (DECIDED.includes(state)) await expectAdmitted(call.store.db, { ...row, organizationId: ground.organizations.known(input.organization) ?? before?.organizationId ?? null }, now);
   // The organization last: nothing may be refused once a new one is made.
   const spelling = spellingOf(input.entityId);
   ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId: input.entityId, state }]);
   const organizationId = ground.organizations.idOf(input.organization) ?? before?.organizationId ?? null;
-  if (state === 'active') await expectMayBeActive(call.store.db, { organizationId, entityId: input.entityId });
+  if (state === 'active') await expectNoneHalted(call.store.db, { organizationId, entityId: input.entityId });
   const waived = [...new Set([...keys.waived, ...found.filter(isError).map(({ code }) => code)])];
   return {
     prepared,
@@ -293,7 +295,7 @@ export interface WrittenEnrollments {
 /** What enrolments write: organizations, members, statements, configurations to serve, events. */
 export async function writeEnrollments(call: Call, ground: Ground, all: readonly Enrolled[]): Promise<WrittenEnrollments> {
   const { authority } = ground;
-  const written = await writeMembers(all.map(({ before, after }) => ({ before, after, decided: ground.approver })));
+  const written = await writeMembers(call.store.db, all.map(({ before, after }) => ({ before, after, decided: ground.approver })));
   const active = written.rows.filter(({ state }) => state === 'active');
   const statements = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
   const hosted = await Promise.all(all.flatMap(({ prepared }, n) => (prepared.hosted ? [hostedArtefact(written.rows[n] as MemberRow, prepared.hosted)] : [])));

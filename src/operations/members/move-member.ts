@@ -8,6 +8,7 @@ import { artefact } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { certificatesOf } from '../binding/certificates-of.js';
 import { expectVouchable, type For } from '../binding/key-rules.js';
+import { expectAdmitted } from '../accreditations/admitted.js';
 import { allow, type Call, change } from '../call.js';
 import { outstandingOfMember } from '../halts/outstanding.js';
 import { actOf, type CutBy } from '../halts/why.js';
@@ -80,6 +81,7 @@ export async function moveMember(
       const kind = name === 'approve' ? 'application' : name === 'resume' ? 'resume' : undefined;
       const authority = await findAuthority(db, slug);
       await expectProven(call, authority, before, name);
+      if (name === 'approve' || name === 'activate' || name === 'resume') await expectAdmitted(db, before, call.now());
       if (kind && authority.quorum > 1) await settled(before, moved(before, verb, reason, call.now()), isDecision(verb, version));
       const asked = { request: { act: name, ...(reason !== undefined && { reason }), ...(version !== undefined && { v: version }) }, seen: digest, note };
       const agreed = kind && (await memberConsent(call, authority, before, kind, asked));
@@ -156,11 +158,11 @@ interface Effects {
 }
 
 const written = ({ call, before, verb, reason, publicReason, decided }: Moving) =>
-  writeMember({ before, after: moved(before, verb, reason, call.now()), decided, publicReason });
+  writeMember(call.store.db, { before, after: moved(before, verb, reason, call.now()), decided, publicReason });
 
 const publish = async (moving: Moving): Promise<Effects> => {
   const { call, slug, before, watch } = moving;
-  await expectMayBeActive(call.store.db, before);
+  await expectMayBeActive(call.store.db, before, call.now());
   const { row, events, statements } = await written(moving);
   const artefacts = [await signedStatement(call, await issuerOf(call, await findAuthority(call.store.db, slug)), row)];
   const marks = await reissueMarks(call, [row], watch);

@@ -4,7 +4,7 @@ import type { JwkSet } from '../../federation/entry.js';
 import { spellingOf } from '../../federation/place.js';
 import { jsonEqual } from '../../federation/strict-json.js';
 import { keysUntil } from '../../keys/certificates.js';
-import type { Statement } from '../../store/database.js';
+import type { Database, Statement } from '../../store/database.js';
 import { whileNoneHalted } from '../../store/guards.js';
 import { dropStandings, dropStandingsOf, endChallenges, forgetResumingOf } from '../../store/key-standing.js';
 import { dropWatches } from '../../store/member-watches.js';
@@ -12,6 +12,7 @@ import { ENDED_STATES } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
 import { type KeysOf, putMembers } from '../../store/member-rows.js';
 import { keepRegistrationEvents } from '../../store/registration-events.js';
+import { accreditedEnds } from '../accreditations/admitted.js';
 import { consequencesOf } from '../facts.js';
 import { whileNotCompromised } from '../keys/not-compromised.js';
 import type { MemberRow } from '../registry.js';
@@ -39,14 +40,16 @@ export interface WrittenMembers {
 
 /**
  * Write members: every verb goes through here, so what has to be kept with a member's row is kept whatever the verb is.
- * @throws Refusal wrong_state when something would be published that nobody approved
+ * @throws Refusal wrong_state when something would be published that nobody approved, accreditation_not_in_force
  */
-export async function writeMembers(writes: readonly MemberWrite[]): Promise<WrittenMembers> {
+export async function writeMembers(db: Database, writes: readonly MemberWrite[]): Promise<WrittenMembers> {
+  const accredited = await accreditedEnds(db, writes);
   const rows = await Promise.all(
-    writes.map(async ({ before, after, decided = false }) => ({
+    writes.map(async ({ before, after, decided = false }, n) => ({
       ...(await settled(before, after, decided)),
       spelling: spellingOf(after.entityId),
       entitlementVersion: entitlementVersionOf(before, after),
+      accreditedUntil: accredited[n] ?? null,
       ...(!jsonEqual(before?.jwks, after.jwks) && { keysUntil: await keysUntil(after.jwks) }),
     })),
   );
@@ -81,8 +84,8 @@ export interface WrittenMember extends Omit<WrittenMembers, 'rows'> {
 }
 
 /** Write one member. @throws Refusal wrong_state */
-export async function writeMember(write: MemberWrite): Promise<WrittenMember> {
-  const { rows, ...rest } = await writeMembers([write]);
+export async function writeMember(db: Database, write: MemberWrite): Promise<WrittenMember> {
+  const { rows, ...rest } = await writeMembers(db, [write]);
   return { ...rest, row: rows[0] as MemberRow };
 }
 
