@@ -18,6 +18,7 @@ import { consequencesOf } from './facts.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreWaiting } from './members/restore-members.js';
+import { purgeEvidence } from './evidence/purge-evidence.js';
 import { restateEntitled } from './entitlements/restate.js';
 import { retellMembers } from './members/retell.js';
 import { renewSlice, SLICE, type TellUnsigned } from './artefacts/renew.js';
@@ -161,6 +162,9 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await attempt(() => makeCheckpoints(deployment));
   await attempt(() => signHeads(deployment));
   await attempt(() => trackJobs(deployment));
+  await attempt(async () => {
+    while (more() && (await purgeEvidence(deployment)) > 0);
+  });
   await attempt(() => purge(deployment));
   if (errors.length) throw errors[0];
   return { renewed, rotated };

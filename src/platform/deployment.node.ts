@@ -19,7 +19,8 @@ import type { Clock } from '../store/clock.js';
 import type { Config } from './config.js';
 import { expectSealKey } from './seal-key-needed.js';
 import { finishRotation } from './finish-rotation.node.js';
-import { cliFile, databaseFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
+import { evidenceIn, sweepPartial } from '../store/evidence-files.node.js';
+import { cliFile, databaseFile, evidenceFolder, nextSealKeyFile, sealKeyFile } from './files.node.js';
 import { type OpenedStore, openPlace, type ServingStore, type StorePlace } from './opened.node.js';
 
 export { databaseFile, inboxFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
@@ -54,6 +55,13 @@ export async function groundOf(config: Config): Promise<Ground> {
   return { data, database, staleness, sealKey, development, outboundAllow: allowed, holder: newId('prc') };
 }
 
+/** Beside the file of the database; one on PostgreSQL is everybody's, and no folder of this machine is. */
+function evidenceOf({ data, database }: Ground): Pick<Deployment, 'evidence'> {
+  if (database) return {};
+  sweepPartial(evidenceFolder(data));
+  return { evidence: evidenceIn(evidenceFolder(data)) };
+}
+
 /** Everything that signs and writes, with the database open; what strangers send is read by `explorer`, never here. */
 export function openAnswering(ground: Ground, explorer: Explorer): NodeDeployment {
   const { sealKey, development, holder } = ground;
@@ -69,6 +77,7 @@ export function openAnswering(ground: Ground, explorer: Explorer): NodeDeploymen
     clock,
     now: clock.now,
     turns: createTurns(holder),
+    ...evidenceOf(ground),
     development,
     close: opened.close,
   };
@@ -88,6 +97,7 @@ export function openExploring(ground: Ground, around: (door: Outbound) => Outbou
     ...exploringDirectly({ store, custody: sealedCustody(sealKey), outbound, clock: trustedClock(CLOCK, { development }), development }, createTurns(holder)),
     store,
     opened,
+    ...evidenceOf(ground),
     async close() {
       await door.close();
       await opened.close();

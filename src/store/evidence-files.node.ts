@@ -37,7 +37,7 @@ export function evidenceIn(folder: string, most = MAX_EVIDENCE_BYTES): EvidenceF
           bytes += chunk.length;
           if (bytes > most) throw new TooLarge(`more than ${most} bytes`);
           hash.update(chunk);
-          await file.write(chunk);
+          await file.appendFile(chunk);
         }
         await file.sync();
         await file.close();
@@ -52,8 +52,9 @@ export function evidenceIn(folder: string, most = MAX_EVIDENCE_BYTES): EvidenceF
       }
     },
     async open(sha256) {
-      const file = evidenceFile(folder, sha256);
-      return existsSync(file) ? (Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>) : undefined;
+      const found = await hashOf(folder, sha256);
+      if (found === undefined) return undefined;
+      return found === sha256 ? (Readable.toWeb(createReadStream(evidenceFile(folder, sha256))) as ReadableStream<Uint8Array>) : 'changed';
     },
     remove: (sha256) => rm(evidenceFile(folder, sha256), { force: true }),
   };

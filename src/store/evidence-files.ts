@@ -17,7 +17,7 @@ export interface EvidenceFiles {
    * @throws TooLarge
    */
   take(body: AsyncIterable<Uint8Array>): Promise<TakenFile>;
-  /** Undefined: it is not there. */
-  open(sha256: string): Promise<ReadableStream<Uint8Array> | undefined>;
+  /** Undefined: it is not there. `changed`: it is not what was handed in. */
+  open(sha256: string): Promise<ReadableStream<Uint8Array> | 'changed' | undefined>;
   remove(sha256: string): Promise<void>;
 }
