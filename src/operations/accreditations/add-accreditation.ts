@@ -15,6 +15,9 @@ export interface AccreditationInput {
   readonly validUntil?: number | null | undefined;
 }
 
+/** What is left out is as of the one before; the dates are new. */
+export type Renewal = { readonly [K in keyof Omit<AccreditationInput, 'kind'>]?: AccreditationInput[K] | undefined };
+
 export interface NewAccreditation extends AccreditationInput {
   /** Our id or the entity identifier; just one of the two. */
   readonly member?: string | undefined;
@@ -57,17 +60,14 @@ export async function addAccreditation(call: Call<AccreditationRow>, slug: strin
  * end; what hangs on it passes to this one when somebody has verified it.
  * @throws Refusal wrong_state for one that was withdrawn
  */
-export async function renewAccreditation(call: Call<AccreditationRow>, slug: string, id: string, input: Partial<AccreditationInput>): Promise<AccreditationRow> {
+export async function renewAccreditation(call: Call<AccreditationRow>, slug: string, id: string, input: Renewal): Promise<AccreditationRow> {
   return add(call, slug, async (authorityId) => {
     const renews = await findAccreditation(call.store.db, authorityId, id);
     if (renews.state === 'withdrawn') throw new Refusal('wrong_state', 'it was withdrawn, and nothing renews it; add another one: holdfast accreditation add');
     const { kind, issuer, reference } = renews;
-    return { about: renews, input: { kind, issuer, reference: reference ?? undefined, ...given(input) }, renews };
+    return { about: renews, input: { ...input, kind, issuer: input.issuer ?? issuer, reference: input.reference ?? reference ?? undefined }, renews };
   });
 }
-
-const given = <T extends object>(fields: T): Partial<{ [K in keyof T]: Exclude<T[K], undefined> }> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 
 interface Adding {
   readonly about: About;

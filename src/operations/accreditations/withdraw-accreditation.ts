@@ -3,7 +3,7 @@ import { byChain } from '../by-chain.js';
 import { allow, type Call, change } from '../call.js';
 import { hurried } from '../keys/from-custody.js';
 import { withdrawMarksOn } from '../marks/marks-on.js';
-import { findAuthority } from '../registry.js';
+import { findAuthority, type MemberRow } from '../registry.js';
 import { findAccreditation } from './find-accreditation.js';
 import { judge } from './judge.js';
 import { reconsider } from './reconsider.js';
@@ -14,12 +14,22 @@ export interface Withdrawn {
   readonly suspended: readonly string[];
 }
 
+const lackingAmong = (members: readonly MemberRow[], standings: Awaited<ReturnType<typeof judge>>): readonly string[] =>
+  members.filter(({ id }) => standings.get(id)?.missing.length).map(({ entityId }) => entityId);
+
 /**
  * Withdraw an accreditation with all that it renews and that renews it: the members that have to have it are suspended, and the
  * marks that hang on it revoked, in the same commit. A cut: it needs one person, no signature and no cell but those of the rows
  * themselves.
+ * @param dryRun whom it would suspend; nothing is changed
  */
-export async function withdrawAccreditation(asked: Call<Withdrawn>, slug: string, id: string, reason: string): Promise<Withdrawn> {
+export async function withdrawAccreditation(
+  asked: Call<Withdrawn>,
+  slug: string,
+  id: string,
+  reason: string,
+  { dryRun = false }: { readonly dryRun?: boolean | undefined } = {},
+): Promise<Withdrawn> {
   allow(asked, 'cut', slug);
   const call: Call<Withdrawn> = { ...asked, custody: hurried(asked.custody) };
   const { db } = call.store;
@@ -29,7 +39,7 @@ export async function withdrawAccreditation(asked: Call<Withdrawn>, slug: string
     authorityId,
     scope: null,
     about: id,
-    urgent: true,
+    urgent: !dryRun,
     async decide(watch) {
       const authority = await findAuthority(db, slug);
       const before = await findAccreditation(db, authorityId, id);
@@ -41,7 +51,7 @@ export async function withdrawAccreditation(asked: Call<Withdrawn>, slug: string
         detail: { kind: one.kind, ...detail },
       });
       // Told all the same, to whoever is about to verify it or what renews it.
-      if (before.state === 'withdrawn') return { events: [told(before, { already: true })], statements: [], result: { row: before, suspended: [] } };
+      if (before.state === 'withdrawn') return { events: dryRun ? [] : [told(before, { already: true })], statements: [], result: { row: before, suspended: [] } };
       const now = call.now();
       const gone = (await lineageOf(db, authorityId, before.lineage)).filter(({ state }) => state !== 'withdrawn');
       const ids = new Set(gone.map((one) => one.id));
@@ -54,6 +64,7 @@ export async function withdrawAccreditation(asked: Call<Withdrawn>, slug: string
         const missing = standings.get(one.id)?.missing ?? [];
         return missing.length === 0 || missing.includes(before.kind);
       });
+      if (dryRun) return { events: [], statements: [], result: { row: before, suspended: lackingAmong(theirs, standings) } };
       const reached = await reconsider(call, watch, authorityId, theirs, standings, {
         reason: `accreditation ${before.kind} withdrawn: ${reason}`,
         reasonCode: 'accreditation_withdrawn',
