@@ -61,7 +61,9 @@ const listQuery = pageQuery.extend({
   kind: kind.optional().openapi({ description: 'Of that kind' }),
   state: z.enum(ACCREDITATION_STATES).optional().openapi({ description: 'In that state' }),
 });
-const verification = z.strictObject({ v: z.number().int().optional().openapi({ description: 'The version you looked at' }) }).openapi('AccreditationVerification');
+const verification = z
+  .strictObject({ v: z.number().int().optional().openapi({ description: 'The version you looked at' }) })
+  .openapi('AccreditationVerification');
 const dryRunQuery = z.object({ dry_run: z.enum(['true', 'false']).optional().openapi({ description: 'true: say whom it would suspend, and change nothing' }) });
 const isDry = (c: AdminContext): boolean => validQuery<z.infer<typeof dryRunQuery>>(c).dry_run === 'true';
 const withdrawal = z.strictObject({ reason }).openapi('AccreditationWithdrawal');
@@ -74,33 +76,38 @@ const admissionBody = z
     rules: z
       .record(z.string().min(1).max(200), rule)
       .refine((rules) => Object.keys(rules).length <= 50, 'at most 50 Entity Types')
-      .openapi({ description: 'Entity Type, or * for all, to what its members have to have. It replaces what stood there', example: { oauth_client: { sponsor: 'required' } } }),
+      .openapi({
+        description: 'Entity Type, or * for all, to what its members have to have. It replaces what stood there',
+        example: { oauth_client: { sponsor: 'required' } },
+      }),
     suspend: z.boolean().optional().openapi({ description: 'Suspend the active members that do not meet them; else rules that some do not meet are refused' }),
   })
   .openapi('AdmissionRules');
 const admissionSchema = z.object({ authority: authoritySchema, suspended: z.array(z.string()) }).openapi('AdmissionSet');
 
-const presentAt = (now: number) => (row: AccreditationRow): z.infer<typeof accreditationSchema> => ({
-  id: row.id,
-  member_id: row.memberId,
-  organization_id: row.organizationId,
-  kind: row.kind,
-  issuer: row.issuer,
-  reference: row.reference,
-  valid_from: row.validFrom,
-  valid_until: row.validUntil,
-  state: row.state,
-  expired: row.validUntil !== null && row.validUntil <= now,
-  lineage: row.lineage,
-  supersedes: row.supersedes,
-  added_by: row.addedBy,
-  verified_by: row.verifiedBy,
-  verified_at: row.verifiedAt,
-  withdrawn_reason: row.withdrawnReason,
-  created_at: row.createdAt,
-  updated_at: row.updatedAt,
-  v: row.v,
-});
+const presentAt =
+  (now: number) =>
+  (row: AccreditationRow): z.infer<typeof accreditationSchema> => ({
+    id: row.id,
+    member_id: row.memberId,
+    organization_id: row.organizationId,
+    kind: row.kind,
+    issuer: row.issuer,
+    reference: row.reference,
+    valid_from: row.validFrom,
+    valid_until: row.validUntil,
+    state: row.state,
+    expired: row.validUntil !== null && row.validUntil <= now,
+    lineage: row.lineage,
+    supersedes: row.supersedes,
+    added_by: row.addedBy,
+    verified_by: row.verifiedBy,
+    verified_at: row.verifiedAt,
+    withdrawn_reason: row.withdrawnReason,
+    created_at: row.createdAt,
+    updated_at: row.updatedAt,
+    v: row.v,
+  });
 const fieldsOf = (body: z.infer<typeof renewal>) => ({
   issuer: body.issuer,
   reference: body.reference,

@@ -16,7 +16,7 @@ import { importEndpoints } from './imports.js';
 import { markEndpoints } from './marks.js';
 import { haltEndpoints } from './halts.js';
 import { accreditationEndpoints } from './accreditations.js';
-import { evidenceEndpoints, UPLOADS } from './evidence.js';
+import { evidenceEndpoints, sandboxed, UPLOADS } from './evidence.js';
 import { sponsorEndpoints } from './sponsors.js';
 import { bindingEndpoints } from './binding.js';
 import { cuttingEndpoints } from './cutting.js';
@@ -52,6 +52,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   }).basePath(ADMIN_BASE) as unknown as AdminApp;
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' });
 
+  app.use(sandboxed);
   app.use(
     secureHeaders({
       contentSecurityPolicy: {

@@ -16,15 +16,25 @@ export const UPLOADS = /\/evidence\/uploads$/;
 
 const about = {
   accreditation: z.string().min(1).max(60).openapi({ description: 'What it is handed in for' }),
-  media_type: z.string().max(130).optional().openapi({ description: 'What it is, as you say; it is given back as bytes whatever it is', example: 'application/pdf' }),
+  media_type: z
+    .string()
+    .max(130)
+    .optional()
+    .openapi({ description: 'What it is, as you say; it is given back as bytes whatever it is', example: 'application/pdf' }),
   name: z.string().max(400).optional().openapi({ description: 'What people call it' }),
   classification: z.enum(CLASSIFICATIONS).optional().openapi({ description: 'Left out: confidential' }),
 };
 const linkBody = z
   .strictObject({
     ...about,
-    uri: z.string().max(4096).openapi({ description: 'Where it lies: an https URL. It is never fetched', example: 'https://documents.example.org/iso27001.pdf' }),
-    sha256: z.string().max(100).openapi({ description: 'In hexadecimal, as sha256sum prints it', example: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }),
+    uri: z
+      .string()
+      .max(4096)
+      .openapi({ description: 'Where it lies: an https URL. It is never fetched', example: 'https://documents.example.org/iso27001.pdf' }),
+    sha256: z
+      .string()
+      .max(100)
+      .openapi({ description: 'In hexadecimal, as sha256sum prints it', example: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }),
     bytes: z.number().int().min(0).optional(),
     retain_until: seconds.optional().openapi({ description: 'Left out: ten years' }),
   })
@@ -81,10 +91,17 @@ const INERT = {
   'content-type': BYTES,
   'content-disposition': 'attachment; filename="evidence.bin"',
   'x-content-type-options': 'nosniff',
-  'content-security-policy': "sandbox; default-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
   'cache-control': 'no-store',
 };
+
+const CONTENT = /\/evidence\/[^/]+\/content$/;
+
+/** Around what every answer gets: that allows what the page of the API needs, and this is nobody's page. */
+export async function sandboxed(c: AdminContext, next: () => Promise<void>): Promise<void> {
+  await next();
+  if (CONTENT.test(c.req.path)) c.header('content-security-policy', "sandbox; default-src 'none'; frame-ancestors 'none'");
+}
 
 async function upload(c: AdminContext): Promise<Response> {
   if (c.req.header('idempotency-key') !== undefined)
@@ -101,10 +118,14 @@ async function upload(c: AdminContext): Promise<Response> {
 export function evidenceEndpoints(app: AdminApp): void {
   const tag = 'Accreditations';
   const base = '/authorities/{slug}/evidence';
-  endpoint(app, { method: 'get', path: base, tag, summary: 'What was handed in, without its bytes', query: listQuery, response: pageOf(evidenceSchema) }, async (c) => {
-    const found = await listEvidence(c.var.call, param(c, 'slug'), validQuery<z.infer<typeof listQuery>>(c));
-    return c.json({ items: found.items.map(presentEvidence), next_cursor: found.next });
-  });
+  endpoint(
+    app,
+    { method: 'get', path: base, tag, summary: 'What was handed in, without its bytes', query: listQuery, response: pageOf(evidenceSchema) },
+    async (c) => {
+      const found = await listEvidence(c.var.call, param(c, 'slug'), validQuery<z.infer<typeof listQuery>>(c));
+      return c.json({ items: found.items.map(presentEvidence), next_cursor: found.next });
+    },
+  );
   endpoint(
     app,
     { method: 'post', path: base, tag, summary: 'Say where evidence lies, and which bytes it is', body: linkBody, response: evidenceSchema, status: 201 },
@@ -141,8 +162,6 @@ export function evidenceEndpoints(app: AdminApp): void {
     },
     async (c) => {
       const { body } = await readEvidence(c.var.call, param(c, 'slug'), param(c, 'evidence'));
-      // After what stands in front of every answer: that allows what the page of the API needs.
-      c.header('content-security-policy', INERT['content-security-policy']);
       return new Response(body, { headers: INERT });
     },
   );

@@ -209,7 +209,13 @@ function grantEndpoints(app: AdminApp, base: string): void {
     { method: 'post', path: base, tag, summary: 'Grant a mark to an active member and publish it', body: newGrant, response: grantSchema, status: 201 },
     (c) => {
       const body = validJson<z.infer<typeof newGrant>>(c);
-      const input = { type: body.trust_mark_type, member: body.member, memberOf: body.member_of, validUntil: body.valid_until, accreditation: body.accreditation };
+      const input = {
+        type: body.trust_mark_type,
+        member: body.member,
+        memberOf: body.member_of,
+        validUntil: body.valid_until,
+        accreditation: body.accreditation,
+      };
       return write(c, 201, presentGranted, (call) => grantMark(call, param(c, 'slug'), input));
     },
   );

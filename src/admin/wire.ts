@@ -35,7 +35,14 @@ export const seconds = z.number().int().min(0).max(limits.MAX_TIME);
 export const reason = z.string().trim().min(1).max(500);
 /** Who answers for a member. */
 export const sponsorField = z
-  .strictObject({ name: z.string().trim().min(1).max(200), email: z.string().trim().max(254).regex(/^[^\s@<>]+@[^\s@<>]+$/, 'an e-mail address, such as ada@example.org') })
+  .strictObject({
+    name: z.string().trim().min(1).max(200),
+    email: z
+      .string()
+      .trim()
+      .max(254)
+      .regex(/^[^\s@<>]+@[^\s@<>]+$/, 'an e-mail address, such as ada@example.org'),
+  })
   .openapi('Sponsor', { description: 'A person who answers for it', example: { name: 'Ada Moe', email: 'ada@example.org' } });
 export const slug = z.string().openapi({ example: 'main' });
 

@@ -41,7 +41,12 @@ export function admissionCommand(authority: Command): void {
   authority
     .command('admission <slug>')
     .description('what members have to have to be in force, by Entity Type; to demand less takes two persons where the quorum is 2')
-    .option('--require <type=kinds>', 'such as oauth_client=sponsor,iso27001, or *=legal_entity for all; repeat; together they replace what stood there', collect, [])
+    .option(
+      '--require <type=kinds>',
+      'such as oauth_client=sponsor,iso27001, or *=legal_entity for all; repeat; together they replace what stood there',
+      collect,
+      [],
+    )
     .option('--rules <file>', 'the same as JSON: {"oauth_client":{"accreditations":["iso27001"],"sponsor":"required"}}')
     .option('--none', 'demand nothing')
     .option('--suspend', 'suspend the active members that do not meet them; else such rules are refused')

@@ -38,7 +38,9 @@ const root = (authority: string, ...more: string[]) => path('authorities', autho
 function describe(one: EvidenceView): void {
   out(`${one.id}  ${clean(one.name ?? one.media_type)}  for ${one.subject.id}`);
   out(`  SHA-256 ${one.sha256}${one.bytes === null ? '' : `, ${one.bytes} bytes`}, ${one.classification}`);
-  out(`  ${one.place === 'uri' ? `lies at ${clean(one.uri ?? '—')}` : one.purged_at === null ? 'is kept here' : `is gone since ${when(one.purged_at)}`}, until ${when(one.retain_until)}`);
+  out(
+    `  ${one.place === 'uri' ? `lies at ${clean(one.uri ?? '—')}` : one.purged_at === null ? 'is kept here' : `is gone since ${when(one.purged_at)}`}, until ${when(one.retain_until)}`,
+  );
   out(`  ${one.reviewed_by === null ? 'nobody has reviewed it' : `reviewed by ${one.reviewed_by}`}`);
 }
 

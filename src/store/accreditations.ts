@@ -76,7 +76,11 @@ export const activeAccredited = (
     .select()
     .from(member)
     .where(
-      and(eq(member.authorityId, authorityId), eq(member.state, 'active'), memberId === null ? eq(member.organizationId, organizationId ?? '') : eq(member.id, memberId)),
+      and(
+        eq(member.authorityId, authorityId),
+        eq(member.state, 'active'),
+        memberId === null ? eq(member.organizationId, organizationId ?? '') : eq(member.id, memberId),
+      ),
     );
 
 /** Active members of an authority, by id. */
@@ -129,10 +133,7 @@ export const moveAccreditedEnds = (ends: readonly NewEnd[], now: number): readon
     ends,
     (lot) => [now, lot],
   ),
-  overList(
-    `UPDATE artefact SET cap = min(exp, coalesce(${END}, exp)) FROM ${OF} WHERE artefact.member_id = ${ID} AND artefact.kind = 'hosted'`,
-    ends,
-  ),
+  overList(`UPDATE artefact SET cap = min(exp, coalesce(${END}, exp)) FROM ${OF} WHERE artefact.member_id = ${ID} AND artefact.kind = 'hosted'`, ends),
 ];
 
 /** At so many days before its end it is to be told, and was not. */
@@ -188,7 +189,6 @@ export const passGrants = (from: AccreditationRow, to: AccreditationRow, now: nu
     now,
     from.id,
   );
-
 
 /** Those of these members that have a grant in force, at whatever authority. */
 export const grantedAmong = async (db: Database, memberIds: readonly string[]): Promise<ReadonlySet<string>> =>

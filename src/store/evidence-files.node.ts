@@ -3,7 +3,7 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync 
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { type EvidenceFiles, MAX_EVIDENCE_BYTES, TooLarge } from './evidence-files.js';
+import { BrokenOff, type EvidenceFiles, MAX_EVIDENCE_BYTES, TooLarge } from './evidence-files.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 const PARTIAL = '.partial';
@@ -23,6 +23,15 @@ async function syncFolder(folder: string): Promise<void> {
   await handle?.close();
 }
 
+/** What the sender fails at is told apart from what the disk does. */
+async function* arriving(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw new BrokenOff('the upload was broken off', { cause: error });
+  }
+}
+
 /** Files in a folder beside the database, made when the first one comes. */
 export function evidenceIn(folder: string, most = MAX_EVIDENCE_BYTES): EvidenceFiles {
   return {
@@ -33,7 +42,7 @@ export function evidenceIn(folder: string, most = MAX_EVIDENCE_BYTES): EvidenceF
       let bytes = 0;
       const file = await open(partial, 'wx', 0o600);
       try {
-        for await (const chunk of body) {
+        for await (const chunk of arriving(body)) {
           bytes += chunk.length;
           if (bytes > most) throw new TooLarge(`more than ${most} bytes`);
           hash.update(chunk);

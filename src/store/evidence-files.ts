@@ -1,6 +1,9 @@
 /** An upload had more bytes than one may have. */
 export class TooLarge extends Error {}
 
+/** Whoever sent it stopped in the middle. */
+export class BrokenOff extends Error {}
+
 /** One file of evidence has at most so many bytes. */
 export const MAX_EVIDENCE_BYTES = 25 * 1024 * 1024;
 
@@ -14,7 +17,7 @@ export interface TakenFile {
 export interface EvidenceFiles {
   /**
    * Take bytes as they arrive. Nothing is left of what is broken off or too large.
-   * @throws TooLarge
+   * @throws TooLarge, BrokenOff
    */
   take(body: AsyncIterable<Uint8Array>): Promise<TakenFile>;
   /** Undefined: it is not there. `changed`: it is not what was handed in. */

@@ -19,7 +19,13 @@ export const findEvidenceRow = async (db: Database, authorityId: string, id: str
   )[0];
 
 /** By id. @param subjectId undefined: of the whole authority */
-export const evidenceAfter = (db: Database, authorityId: string, subjectId: string | undefined, after: string | undefined, most: number): Promise<readonly EvidenceRow[]> =>
+export const evidenceAfter = (
+  db: Database,
+  authorityId: string,
+  subjectId: string | undefined,
+  after: string | undefined,
+  most: number,
+): Promise<readonly EvidenceRow[]> =>
   db
     .select()
     .from(evidence)

@@ -32,7 +32,8 @@ async function accredited(d: TestDeployment, about: object, validUntil: number, 
   return id as string;
 }
 const rules = (d: TestDeployment, all: object, more: object = {}) => d.admin('PUT', `${A}/admission`, { rules: all, ...more });
-const types = async (d: TestDeployment, kind: string) => (await d.rows(`SELECT type, reason_code FROM event WHERE subject_kind = '${kind}' ORDER BY seq`)) as never;
+const types = async (d: TestDeployment, kind: string) =>
+  (await d.rows(`SELECT type, reason_code FROM event WHERE subject_kind = '${kind}' ORDER BY seq`)) as never;
 
 describe('accreditations', () => {
   it('nobody is approved or active without what is demanded; all that is said about a member ends with it, and comes back when it is renewed', async () => {
@@ -43,7 +44,13 @@ describe('accreditations', () => {
     const refused = await d.admin('POST', `${M}/approve`);
     expect([refused.status, refused.json.code, refused.json.detail]).toEqual([422, 'accreditation_not_in_force', expect.stringContaining('iso27001')]);
     const { jwks } = await testMember('https://straight.example');
-    const straight = await d.admin('POST', `${A}/members`, { entity_id: 'https://straight.example', jwks, entity_types: ['oauth_client'], activate: true, organization: 'New' });
+    const straight = await d.admin('POST', `${A}/members`, {
+      entity_id: 'https://straight.example',
+      jwks,
+      entity_types: ['oauth_client'],
+      activate: true,
+      organization: 'New',
+    });
     expect([straight.status, straight.json.code]).toEqual([422, 'accreditation_not_in_force']);
     expect((await d.admin('GET', `${A}/organizations`)).json.items.length, 'nothing is made of who is refused').toBe(1);
     // Of the organization; added alone it counts for nothing.
@@ -86,7 +93,8 @@ describe('accreditations', () => {
   it('withdrawing one cuts its members and the marks that hang on it in the same commit, its renewals with it, and no damaged cell stops it', async () => {
     const d = await testDeployment();
     const ids = [];
-    for (const name of ['a', 'b', 'c']) ids.push((await enrolled(d, `https://${name}.example`, { activate: true, ...(name !== 'c' && { organization: 'Bank A' }) })).id);
+    for (const name of ['a', 'b', 'c'])
+      ids.push((await enrolled(d, `https://${name}.example`, { activate: true, ...(name !== 'c' && { organization: 'Bank A' }) })).id);
     const [a, b, c] = ids as [string, string, string];
     // Rules that some do not meet are refused, and say whom they would cut; a dry run changes nothing.
     const iso = await accredited(d, { organization: 'Bank A' }, NOW + 90 * DAY);
@@ -145,7 +153,11 @@ describe('accreditations', () => {
     const { owners, operator, approvers } = await twoDecide(d);
     const [ann, bob] = owners;
     const rp = (await ok(
-      operator.as('POST', `${A}/members`, { entity_id: 'https://rp.example', jwks: (await testMember('https://rp.example')).jwks, entity_types: ['oauth_client'] }) as never,
+      operator.as('POST', `${A}/members`, {
+        entity_id: 'https://rp.example',
+        jwks: (await testMember('https://rp.example')).jwks,
+        entity_types: ['oauth_client'],
+      }) as never,
       201,
     )) as unknown as { id: string };
     const acc = await ok(ann.as('POST', `${A}/accreditations`, { member: rp.id, kind: 'contract', issuer: 'us', valid_until: NOW + 9 * DAY }) as never, 201);
@@ -218,7 +230,8 @@ describe('accreditations', () => {
       d.clock = NOW + at * DAY;
       await turn(d);
     }
-    const days = async (type: string) => (await d.rows(`SELECT detail FROM event WHERE type = '${type}' ORDER BY seq`)).map(({ detail }) => JSON.parse(String(detail)).days);
+    const days = async (type: string) =>
+      (await d.rows(`SELECT detail FROM event WHERE type = '${type}' ORDER BY seq`)).map(({ detail }) => JSON.parse(String(detail)).days);
     expect([await days('member.reattestation_ending'), await days('accreditation.ending')]).toEqual([[30, 14, 7], [60]]);
     expect((await d.admin('DELETE', `${M}/sponsor`)).status).toBe(404);
     expect((await d.admin('PUT', `${M}/sponsor`, { sponsor: null })).json.code, 'somebody answers for whoever is active').toBe('accreditation_not_in_force');

@@ -14,7 +14,10 @@ export async function standingsOf(db: Database, members: readonly Judged[], now:
   const found = new Map<string, Standing>();
   const authorityIds = [...new Set(members.map(({ authorityId }) => authorityId))];
   if (authorityIds.length === 0) return found;
-  const all = await db.select({ id: authority.id, slug: authority.slug, admission: authority.admission }).from(authority).where(inArray(authority.id, authorityIds));
+  const all = await db
+    .select({ id: authority.id, slug: authority.slug, admission: authority.admission })
+    .from(authority)
+    .where(inArray(authority.id, authorityIds));
   for (const { id, slug, admission } of all) {
     const own = members.filter(({ authorityId }) => authorityId === id);
     for (const [of, standing] of await judge(db, id, admission, own, now).catch((error: unknown) => unreadable(slug, error))) found.set(of, standing);
@@ -24,7 +27,10 @@ export async function standingsOf(db: Database, members: readonly Judged[], now:
 
 function unreadable(slug: string, error: unknown): never {
   if (!(error instanceof SyntaxError)) throw error;
-  throw new Refusal('wrong_state', `the admission rules of ${slug} cannot be read (holdfast fsck), so nobody becomes active there; set them anew: holdfast authority admission`);
+  throw new Refusal(
+    'wrong_state',
+    `the admission rules of ${slug} cannot be read (holdfast fsck), so nobody becomes active there; set them anew: holdfast authority admission`,
+  );
 }
 
 /** @throws Refusal accreditation_not_in_force with all that is missing */

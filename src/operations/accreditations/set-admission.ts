@@ -53,10 +53,13 @@ function readRules({ admission }: AuthorityRow): AdmissionRules | null {
 const plain = (rules: AdmissionRules): AdmissionRules =>
   Object.fromEntries(
     Object.entries(rules)
-      .map(([type, { accreditations = [], sponsor }]) => [
-        type,
-        { ...(accreditations.length && { accreditations: [...new Set(accreditations)].toSorted() }), ...(sponsor === 'required' && { sponsor }) },
-      ] as const)
+      .map(
+        ([type, { accreditations = [], sponsor }]) =>
+          [
+            type,
+            { ...(accreditations.length && { accreditations: [...new Set(accreditations)].toSorted() }), ...(sponsor === 'required' && { sponsor }) },
+          ] as const,
+      )
       .filter(([, rule]) => Object.keys(rule).length > 0)
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
@@ -85,7 +88,8 @@ export async function setAdmission(call: Call<SetAdmission>, slug: string, input
       const members = await activeMembers(db, id);
       const standings = await judge(db, id, rules, members, now);
       const lacking = members.filter((one) => standings.get(one.id)?.missing.length);
-      if (input.dryRun) return { events: [], statements: [], result: { authority: { ...before, admission: rules }, suspended: lacking.map(({ entityId }) => entityId) } };
+      if (input.dryRun)
+        return { events: [], statements: [], result: { authority: { ...before, admission: rules }, suspended: lacking.map(({ entityId }) => entityId) } };
       if (lacking.length && !suspend) throw new Refusal('accreditation_not_in_force', lackingInWords(lacking, standings));
       const agreed = await consent(call, loosens.length ? before.quorum : 1, {
         kind: 'admission',
@@ -119,10 +123,7 @@ export async function setAdmission(call: Call<SetAdmission>, slug: string, input
         ]),
         statements: [
           ...agreed.statements,
-          db
-            .update(authority)
-            .set({ admission: rules, updatedAt: after.updatedAt, v: after.v })
-            .where(eq(authority.id, id)),
+          db.update(authority).set({ admission: rules, updatedAt: after.updatedAt, v: after.v }).where(eq(authority.id, id)),
           ...reached.statements,
         ],
         result: { authority: after, suspended: reached.suspended },

@@ -51,7 +51,8 @@ export async function withdrawAccreditation(
         detail: { kind: one.kind, ...detail },
       });
       // Told all the same, to whoever is about to verify it or what renews it.
-      if (before.state === 'withdrawn') return { events: dryRun ? [] : [told(before, { already: true })], statements: [], result: { row: before, suspended: [] } };
+      if (before.state === 'withdrawn')
+        return { events: dryRun ? [] : [told(before, { already: true })], statements: [], result: { row: before, suspended: [] } };
       const now = call.now();
       const gone = (await lineageOf(db, authorityId, before.lineage)).filter(({ state }) => state !== 'withdrawn');
       const ids = new Set(gone.map((one) => one.id));

@@ -94,7 +94,10 @@ export async function leaveMemberships(call: Call, watch: Watch, of: AuthorityRo
   const left = ({ suspendedWith, authorityId }: MemberRow) =>
     suspendedWith === of.id && !(alone(authorityId) && may(call, 'approve', all.get(authorityId)?.slug ?? ''));
   const rows = await watchedRows(call, watch, of, left);
-  const written = await writeMembers(db, rows.filter(left).map((before) => ({ before, after: { ...before, suspendedWith: null } })));
+  const written = await writeMembers(
+    db,
+    rows.filter(left).map((before) => ({ before, after: { ...before, suspendedWith: null } })),
+  );
   return {
     statements: written.statements,
     ...byChain(of.id, [await toldToDeployment(watch, of, 'authority.resumed', reason), ...told(rows, of, 'authority.resumed', reason)]),

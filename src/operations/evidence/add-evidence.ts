@@ -1,7 +1,7 @@
 import { readUrl } from '../../federation/read-url.js';
 import { newId } from '../../keys/random.js';
 import { evidenceFor, type EvidenceRow, setAccreditation } from '../../store/accreditations.js';
-import { MAX_EVIDENCE_BYTES, TooLarge } from '../../store/evidence-files.js';
+import { BrokenOff, MAX_EVIDENCE_BYTES, TooLarge } from '../../store/evidence-files.js';
 import { putEvidence } from '../../store/evidence-rows.js';
 import type { CLASSIFICATIONS } from '../../store/schema.js';
 import { findAccreditation } from '../accreditations/find-accreditation.js';
@@ -41,7 +41,11 @@ async function expectOpen(call: Call, slug: string, { accreditation, mediaType, 
   const { db } = call.store;
   const { id: authorityId } = await findAuthority(db, slug);
   const of = await findAccreditation(db, authorityId, accreditation);
-  if (of.state !== 'pending') throw new Refusal('wrong_state', `an accreditation that is ${of.state} takes no more evidence; renew it (holdfast accreditation renew), and hand it in for that`);
+  if (of.state !== 'pending')
+    throw new Refusal(
+      'wrong_state',
+      `an accreditation that is ${of.state} takes no more evidence; renew it (holdfast accreditation renew), and hand it in for that`,
+    );
   if (mediaType !== undefined && !MEDIA_TYPE.test(mediaType)) throw new Refusal('invalid_request', 'media_type: write it as application/pdf');
   if (name !== undefined && (name.length > 200 || /[\p{Cc}\p{Cf}/\\]/u.test(name) || name === '.' || name === '..'))
     throw new Refusal('invalid_request', 'name: at most 200 visible characters, and no path: it is what people call it, not where it lies');
@@ -77,7 +81,9 @@ export async function uploadEvidence(call: Call<EvidenceRow>, slug: string, inpu
       'this deployment keeps no files (it runs on Workers, or its database is on PostgreSQL): put the evidence where you keep documents, and say where it lies and its SHA-256: holdfast evidence add --uri --sha256',
     );
   const taken = await files.take(body).catch((error: unknown) => {
-    if (error instanceof TooLarge) throw new Refusal('payload_too_large', `a piece of evidence has at most ${MAX_EVIDENCE_BYTES / 1024 / 1024} MiB; nothing was kept of it`);
+    if (error instanceof TooLarge)
+      throw new Refusal('payload_too_large', `a piece of evidence has at most ${MAX_EVIDENCE_BYTES / 1024 / 1024} MiB; nothing was kept of it`);
+    if (error instanceof BrokenOff) throw new Refusal('invalid_request', 'the upload was broken off; nothing was kept of it. Send it again');
     throw error;
   });
   return keep(call, slug, input, { place: 'file', ...taken, uri: null });
@@ -95,7 +101,8 @@ async function keep(call: Call<EvidenceRow>, slug: string, input: EvidenceInput,
       const same = there.find(({ sha256, purgedAt }) => sha256 === lies.sha256 && purgedAt === null);
       if (same) return { events: [], statements: [], result: same };
       if (there.length >= MOST) throw new Refusal('wrong_state', `${MOST} pieces of evidence stand for it already`);
-      if (there.some(({ sha256 }) => sha256 === lies.sha256)) throw new Refusal('already_exists', 'these bytes were handed in for it before, and were kept no longer');
+      if (there.some(({ sha256 }) => sha256 === lies.sha256))
+        throw new Refusal('already_exists', 'these bytes were handed in for it before, and were kept no longer');
       const now = call.now();
       const row: EvidenceRow = {
         id: newId('evi'),

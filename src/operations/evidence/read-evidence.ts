@@ -44,7 +44,8 @@ export async function readEvidence(call: Call<unknown>, slug: string, id: string
   if (row.place === 'uri') throw new Refusal('wrong_state', `it lies elsewhere: fetch ${row.uri} and compare its SHA-256 with ${row.sha256}`);
   const body = await call.evidence?.open(row.sha256);
   if (!body) throw new Refusal('not_found', 'its file is missing here; bring it back from a backup of the folder of evidence (holdfast fsck)');
-  if (body === 'changed') throw new Refusal('wrong_state', 'its file is not what was handed in; bring it back from a backup of the folder of evidence (holdfast fsck)');
+  if (body === 'changed')
+    throw new Refusal('wrong_state', 'its file is not what was handed in; bring it back from a backup of the folder of evidence (holdfast fsck)');
   try {
     await change<null>(call as Call<null>, {
       // Of a retired authority the chain goes on no more, and its evidence is read all the same.

@@ -60,7 +60,10 @@ export async function takeKeys(
   const { db } = call.store;
   const now = call.now();
   const parts = await Promise.all(rows.map((before) => without(before, thumbprint, taking(before), now)));
-  const written = await writeMembers(db, parts.map(({ before, after }) => ({ before, after })));
+  const written = await writeMembers(
+    db,
+    parts.map(({ before, after }) => ({ before, after })),
+  );
   const taken = parts.map((part, n) => ({ ...part, after: written.rows[n] as MemberRow }));
   const ended = taken.filter(({ before, after }) => after.state !== before.state);
   const marks = await cutMarksOf(

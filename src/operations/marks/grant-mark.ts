@@ -94,7 +94,13 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
       };
       const issuer = await issuerOf(call, await findAuthority(db, slug));
       const issued = await issueMark(call, issuer, type, grant, about);
-      const detail = { entity_id: about.entityId, trust_mark_type: type.trustMarkType, jti: issued.row.jti, ...(hangs && { accreditation: hangs.id }), single_operator: true };
+      const detail = {
+        entity_id: about.entityId,
+        trust_mark_type: type.trustMarkType,
+        jti: issued.row.jti,
+        ...(hangs && { accreditation: hangs.id }),
+        single_operator: true,
+      };
       const elsewhere =
         about.authorityId === issuing.id
           ? []
@@ -120,7 +126,10 @@ async function accreditationFor(db: Call['store']['db'], { id, authorityId, orga
   const theirs = row.memberId === id || (row.organizationId !== null && row.organizationId === organizationId);
   if (!theirs) throw new Refusal('not_found', `the accreditation ${row.id} is neither of ${entityId} nor of its organization`);
   if (coveredUntil([row], row.kind, now) === undefined)
-    throw new Refusal('accreditation_not_in_force', `the accreditation ${row.id} is ${row.state === 'in_force' ? 'out of its time' : row.state}, so no mark hangs on it`);
+    throw new Refusal(
+      'accreditation_not_in_force',
+      `the accreditation ${row.id} is ${row.state === 'in_force' ? 'out of its time' : row.state}, so no mark hangs on it`,
+    );
   return row;
 }
 

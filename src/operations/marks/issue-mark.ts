@@ -36,11 +36,8 @@ export interface IssuedMark {
 type MarkedMember = Pick<MemberRow, 'id' | 'organizationId' | 'entityId'> & Bounds;
 
 /** The earliest end of what a mark rests on; null when nothing of it has one. */
-export const capOf = (
-  type: Pick<MarkTypeRow, 'delegationExp'>,
-  grant: Pick<GrantRow, 'validUntil'>,
-  member: Bounds,
-): number | null => earliest(grant.validUntil, endOfMember(member), type.delegationExp);
+export const capOf = (type: Pick<MarkTypeRow, 'delegationExp'>, grant: Pick<GrantRow, 'validUntil'>, member: Bounds): number | null =>
+  earliest(grant.validUntil, endOfMember(member), type.delegationExp);
 
 /**
  * Sign a mark from a grant (OpenID Federation 1.0 §7.1), with the status answers that go with it (§8.4.2). The caller has

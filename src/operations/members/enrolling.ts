@@ -199,7 +199,8 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   if (prepared.hosted && !row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
   const given = new Set(keys.provenBy === 'operator' ? (input.removedKeys ?? []) : []);
   if (state === 'active') await expectNoneHalted(call.store.db, { organizationId: null, entityId: input.entityId });
-  if (DECIDED.includes(state)) await expectAdmitted(call.store.db, { ...row, organizationId: ground.organizations.known(input.organization) ?? before?.organizationId ?? null }, now);
+  if (DECIDED.includes(state))
+    await expectAdmitted(call.store.db, { ...row, organizationId: ground.organizations.known(input.organization) ?? before?.organizationId ?? null }, now);
   // The organization last: nothing may be refused once a new one is made.
   const spelling = spellingOf(input.entityId);
   ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId: input.entityId, state }]);
@@ -295,7 +296,10 @@ export interface WrittenEnrollments {
 /** What enrolments write: organizations, members, statements, configurations to serve, events. */
 export async function writeEnrollments(call: Call, ground: Ground, all: readonly Enrolled[]): Promise<WrittenEnrollments> {
   const { authority } = ground;
-  const written = await writeMembers(call.store.db, all.map(({ before, after }) => ({ before, after, decided: ground.approver })));
+  const written = await writeMembers(
+    call.store.db,
+    all.map(({ before, after }) => ({ before, after, decided: ground.approver })),
+  );
   const active = written.rows.filter(({ state }) => state === 'active');
   const statements = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
   const hosted = await Promise.all(all.flatMap(({ prepared }, n) => (prepared.hosted ? [hostedArtefact(written.rows[n] as MemberRow, prepared.hosted)] : [])));

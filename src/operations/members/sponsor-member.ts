@@ -20,7 +20,10 @@ export interface SponsorInput {
 function expectUntil(until: number, now: number): void {
   if (until <= now) throw new Refusal('invalid_request', `${until} has passed; say until when from now on`);
   if (until > now + LONGEST_ATTESTATION)
-    throw new Refusal('invalid_request', `nobody answers for longer than ${LONGEST_ATTESTATION / 86_400} days at a time: at most until ${now + LONGEST_ATTESTATION}`);
+    throw new Refusal(
+      'invalid_request',
+      `nobody answers for longer than ${LONGEST_ATTESTATION / 86_400} days at a time: at most until ${now + LONGEST_ATTESTATION}`,
+    );
 }
 
 /**

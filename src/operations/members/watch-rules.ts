@@ -63,11 +63,7 @@ export function count(
 }
 
 /** What is coming: an end that nobody has moved. */
-export function forecast(
-  member: Bounds,
-  { iat, exp }: { readonly iat: number; readonly exp: number },
-  now: number,
-): readonly Finding[] {
+export function forecast(member: Bounds, { iat, exp }: { readonly iat: number; readonly exp: number }, now: number): readonly Finding[] {
   const findings: Finding[] = [];
   if (now - iat > (exp - iat) * EXPIRING_AT)
     findings.push(finding('configuration_expiring', 'exp', `its configuration of ${iat} ends at ${exp} and was not renewed`));
