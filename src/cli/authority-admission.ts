@@ -28,7 +28,8 @@ function rulesOf(required: readonly string[]): Readonly<Record<string, Rule>> {
     const [type = '', list = ''] = one.split('=', 2);
     const names = list.split(',').filter(Boolean);
     if (type === '' || names.length === 0) throw new CliError(EXIT.usage, `--require ${one}: write it as oauth_client=sponsor,iso27001`);
-    const rule = (rules[type] ??= {});
+    const rule = rules[type] ?? {};
+    rules[type] = rule;
     const kinds = names.filter((name) => name !== 'sponsor');
     if (kinds.length) rule.accreditations = [...(rule.accreditations ?? []), ...kinds];
     if (names.includes('sponsor')) rule.sponsor = 'required';

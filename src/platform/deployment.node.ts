@@ -58,7 +58,7 @@ export async function groundOf(config: Config): Promise<Ground> {
 /** Beside the file of the database; one on PostgreSQL is everybody's, and no folder of this machine is. */
 function evidenceOf({ data, database }: Ground): Pick<Deployment, 'evidence'> {
   if (database) return {};
-  sweepPartial(evidenceFolder(data));
+  sweepPartial(evidenceFolder(data), seconds() * 1000);
   return { evidence: evidenceIn(evidenceFolder(data)) };
 }
 

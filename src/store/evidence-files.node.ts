@@ -69,8 +69,8 @@ export function evidenceIn(folder: string, most = MAX_EVIDENCE_BYTES): EvidenceF
   };
 }
 
-/** What was broken off with a process that ended is taken away. */
-export function sweepPartial(folder: string, now = Date.now()): void {
+/** What was broken off with a process that ended is taken away. @param now milliseconds */
+export function sweepPartial(folder: string, now: number): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder).filter((one) => one.endsWith(PARTIAL))) {
     const file = join(folder, name);

@@ -78,7 +78,7 @@ it('what is declared or turns out too large is cut, what breaks off leaves nothi
   const taken = await evidenceIn(folder).take(stream(MIB) as never);
   for (const name of ['old.partial', 'new.partial']) writeFileSync(join(folder, name), 'half');
   utimesSync(join(folder, 'old.partial'), 1, 1);
-  sweepPartial(folder);
+  sweepPartial(folder, Date.now());
   expect(left().toSorted()).toEqual([taken.sha256, 'new.partial'].toSorted());
   await expect(evidenceIn(folder).open('../../etc/passwd')).resolves.toBeUndefined();
   expect(MAX_EVIDENCE_BYTES, id).toBe(25 * MIB);

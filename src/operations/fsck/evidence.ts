@@ -16,7 +16,8 @@ export async function checkEvidence(db: Database, hashOf: HashOf, addTo: (author
       if (found === undefined) addTo(authorityId)('evidence_missing', `evidence ${id}`, `there is no file ${sha256.slice(0, 64)}`);
       else if (found !== sha256) addTo(authorityId)('evidence_changed', `evidence ${id}`, `the file ${sha256.slice(0, 64)} is not what was handed in`);
     }
-    report((n += rows.length));
+    n += rows.length;
+    report(n);
     if (rows.length < PAGE) return;
     after = rows.at(-1)?.id ?? after;
   }

@@ -81,7 +81,6 @@ export async function moveMember(
       const kind = name === 'approve' ? 'application' : name === 'resume' ? 'resume' : undefined;
       const authority = await findAuthority(db, slug);
       await expectProven(call, authority, before, name);
-      if (name === 'approve' || name === 'activate' || name === 'resume') await expectAdmitted(db, before, call.now());
       if (kind && authority.quorum > 1) await settled(before, moved(before, verb, reason, call.now()), isDecision(verb, version));
       const asked = { request: { act: name, ...(reason !== undefined && { reason }), ...(version !== undefined && { v: version }) }, seen: digest, note };
       const agreed = kind && (await memberConsent(call, authority, before, kind, asked));
@@ -120,8 +119,10 @@ const VOUCHES: Partial<Record<MemberVerb, For>> = { approve: 'bind', activate: '
 
 async function expectProven(call: Call, authority: AuthorityRow, member: MemberRow, name: MemberVerb): Promise<void> {
   const what = VOUCHES[name];
+  if (!what) return;
+  await expectAdmitted(call.store.db, member, call.now());
   // A row that cannot be read is refused by what looks at all of it.
-  if (!what || (await contentDigest(member)) === null) return;
+  if ((await contentDigest(member)) === null) return;
   // Who may issue certificates may be another one than when they were bound. That one has ended is told with the state.
   const untrusted = (await certificatesOf(call, authority.id, member.jwks.keys)).filter(({ code }) => code === 'certificate_untrusted');
   if (untrusted.length) throw refuseFindings('its keys came with certificates that are not trusted any more; bind others', untrusted);
