@@ -15,6 +15,9 @@ import { eventEndpoints } from './events.js';
 import { importEndpoints } from './imports.js';
 import { markEndpoints } from './marks.js';
 import { haltEndpoints } from './halts.js';
+import { accreditationEndpoints } from './accreditations.js';
+import { evidenceEndpoints, sandboxed, UPLOADS } from './evidence.js';
+import { sponsorEndpoints } from './sponsors.js';
 import { bindingEndpoints } from './binding.js';
 import { cuttingEndpoints } from './cutting.js';
 import { memberEndpoints } from './members.js';
@@ -34,6 +37,8 @@ import { SEARCH_SCRIPT_HASH, viewer } from './viewer.js';
 export const ADMIN_BASE = '/admin/v1';
 const MAX_BODY_BYTES = 512 * 1024;
 const IMPORT_LINES = /\/imports\/[^/]+\/lines$/;
+/** Read as they arrive, each with a limit of its own. */
+const streamed = (path: string): boolean => IMPORT_LINES.test(path) || UPLOADS.test(path);
 
 /** The admin API. @param deploymentOf per request: on Workers the bindings come with it */
 export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deployment> | Deployment): AdminApp {
@@ -47,6 +52,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   }).basePath(ADMIN_BASE) as unknown as AdminApp;
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' });
 
+  app.use(sandboxed);
   app.use(
     secureHeaders({
       contentSecurityPolicy: {
@@ -83,12 +89,12 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
     return next();
   });
   app.use(async function limitBody(c, next) {
-    if (IMPORT_LINES.test(c.req.path)) return next();
+    if (streamed(c.req.path)) return next();
     return bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problem(c, 413, 'payload_too_large', `a body has at most ${MAX_BODY_BYTES} bytes`) })(c, next);
   });
   app.use(async function strictJson(c, next) {
     const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
-    if (IMPORT_LINES.test(c.req.path) || c.req.method === 'GET' || c.req.method === 'HEAD') return next();
+    if (streamed(c.req.path) || c.req.method === 'GET' || c.req.method === 'HEAD') return next();
     const text = await c.req.text();
     if (text === '') return next();
     if (type !== 'application/json') return problem(c, 415, 'unsupported_media_type', 'send application/json');
@@ -103,6 +109,9 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   keyEndpoints(app);
   memberEndpoints(app);
   bindingEndpoints(app);
+  sponsorEndpoints(app);
+  accreditationEndpoints(app);
+  evidenceEndpoints(app);
   organizationEndpoints(app);
   importEndpoints(app);
   entitlementEndpoints(app);

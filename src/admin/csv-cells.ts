@@ -30,6 +30,8 @@ export const COLUMNS: Readonly<Record<string, Kind>> = {
   bundles: 'list',
   scopes: 'list',
   waive: 'list',
+  sponsor: 'json',
+  reattest_by: 'time',
 };
 
 export type Cell = { readonly value: unknown } | { readonly fault: string };

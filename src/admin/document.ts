@@ -3,6 +3,7 @@ export const TAGS = {
   Authorities: 'Trust anchors and intermediates of this deployment: their settings, and what stops one of them at once.',
   Keys: 'Signing keys of an authority: made, published ahead, activated, retired, revoked.',
   Members: 'Immediate Subordinates: enrolled, approved, suspended, revoked; what is published about each.',
+  Accreditations: 'What members are accredited by, the evidence for it, and what an authority demands.',
   Organizations: 'The legal bodies that members belong to.',
   Halts: 'Cutting off: what it would reach, the act, and what is answered since.',
   'Import and export': 'Many members at a time.',

@@ -46,6 +46,8 @@ const PARAMETERS: Record<string, string> = {
   seq: 'The number of the event',
   entity: 'The entity identifier, percent-encoded',
   grant: 'The id of a role grant',
+  accreditation: 'The id of the accreditation',
+  evidence: 'The id of the evidence',
   key: 'The RFC 7638 thumbprint of a key, or its kid, percent-encoded',
 };
 

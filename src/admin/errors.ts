@@ -38,13 +38,14 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   key_unacceptable: [422, 'The key is not acceptable'],
   key_unproven: [409, 'A key is not proven'],
   key_unconfirmed: [409, 'A key is not confirmed'],
+  accreditation_not_in_force: [422, 'What it has to have is not in force'],
+  payload_too_large: [413, 'The body is too large'],
 };
 
 const TITLES: Record<string, string> = {
   unauthenticated: 'Sign in with an API key',
   idempotency_key_reused: 'This Idempotency-Key belongs to another request',
   already_shown: 'The answer held a secret and was shown once',
-  payload_too_large: 'The body is too large',
   unsupported_media_type: 'The content type is not supported',
   storage_full: 'The disk is full',
   storage_busy: 'The database is busy',

@@ -58,6 +58,11 @@ const newGrant = z
   .strictObject({
     trust_mark_type: uri,
     member: z.string().openapi({ description: 'Our id or the entity identifier' }),
+    accreditation: z
+      .string()
+      .max(60)
+      .optional()
+      .openapi({ description: 'Id of an accreditation of the member or its organization: the mark ends with it, and is withdrawn with it' }),
     member_of: z.string().optional().openapi({ description: 'Slug of the authority whose member it is; the issuing one by default' }),
     valid_until: seconds.nullable().optional(),
   })
@@ -70,6 +75,7 @@ const grantSchema = z
     state: z.enum(['active', 'revoked']),
     reason: z.string().nullable(),
     valid_until: seconds.nullable(),
+    accreditation: z.string().nullable().openapi({ description: 'What it hangs on' }),
     created_at: seconds,
     updated_at: seconds,
     jti: z.string().nullable(),
@@ -84,6 +90,7 @@ const presentGrant = (row: GrantRow, mark: { readonly jti: string | null; readon
   state: row.state,
   reason: row.reason,
   valid_until: row.validUntil,
+  accreditation: row.accreditationId,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
   jti: mark?.jti ?? null,
@@ -219,7 +226,13 @@ function grantEndpoints(app: AdminApp, base: string): void {
     },
     (c) => {
       const body = validJson<z.infer<typeof newGrant>>(c);
-      const input = { type: body.trust_mark_type, member: body.member, memberOf: body.member_of, validUntil: body.valid_until };
+      const input = {
+        type: body.trust_mark_type,
+        member: body.member,
+        memberOf: body.member_of,
+        validUntil: body.valid_until,
+        accreditation: body.accreditation,
+      };
       return write(c, 201, presentGranted, (call) => grantMark(call, param(c, 'slug'), input));
     },
   );

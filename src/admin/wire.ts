@@ -33,6 +33,17 @@ const metadata = z.record(z.string(), json).openapi({ description: 'Entity Type 
 export const seconds = z.number().int().min(0).max(limits.MAX_TIME);
 
 export const reason = z.string().trim().min(1).max(500);
+/** Who answers for a member. */
+export const sponsorField = z
+  .strictObject({
+    name: z.string().trim().min(1).max(200),
+    email: z
+      .string()
+      .trim()
+      .max(254)
+      .regex(/^[^\s@<>]+@[^\s@<>]+$/, 'an e-mail address, such as ada@example.org'),
+  })
+  .openapi('Sponsor', { description: 'A person who answers for it', example: { name: 'Ada Moe', email: 'ada@example.org' } });
 export const slug = z.string().openapi({ example: 'main' });
 
 export const problemSchema = z
@@ -115,6 +126,7 @@ export const authoritySchema = z
     quorum: z.number().int().openapi({ description: 'How many persons it takes to widen trust: 1 or 2' }),
     key_proof: z.enum(KEY_PROOF_MODES).openapi({ description: 'Whether a key is bound only on a proof of the last 24 h' }),
     second_channel: z.enum(SECOND_CHANNEL_MODES).openapi({ description: 'Whose keys are compared by a second channel before they are bound' }),
+    admission: json.openapi({ description: 'Entity Type, or * for all, to what its members have to have: accreditations, sponsor' }),
     certificate_roots: z.string().nullable().openapi({ description: 'PEM: who may issue certificates in keys (x5c)' }),
     not_before: seconds.nullable().openapi({ description: 'When it came back from a halt; for its members the later of the two counts' }),
     generation: z.number().int(),
@@ -155,6 +167,7 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   quorum: row.quorum,
   key_proof: row.keyProof,
   second_channel: row.secondChannel,
+  admission: shown(() => ({ ...row.admission }), {}),
   certificate_roots: row.certificateRoots,
   not_before: row.notBefore,
   generation: row.generation,
@@ -272,6 +285,8 @@ export const newMember = z
     bundles: bundleNames.optional(),
     scopes: z.array(z.string()).max(10_000).optional().openapi({ description: 'Scopes it may ask for, beside `entitlements`' }),
     waive: z.array(z.string()).max(50).optional(),
+    sponsor: sponsorField.nullable().optional(),
+    reattest_by: seconds.nullable().optional(),
   })
   .openapi('NewMember');
 export const memberChange = z
@@ -313,6 +328,9 @@ export const memberSchema = z
     crit: z.array(z.string()),
     statement_lifetime: seconds.nullable(),
     valid_until: seconds.nullable(),
+    accredited_until: seconds.nullable().openapi({ description: 'The end of the accreditations that it has to have: nothing said about it outlives that' }),
+    sponsor: sponsorField.nullable().openapi({ description: 'Who answers for it' }),
+    reattest_by: seconds.nullable().openapi({ description: 'Until when somebody has said that it is still needed: nothing said about it outlives that' }),
     hosted: z.boolean(),
     ec_location: z.string().nullable(),
     domain_control: z.object({ method: z.string(), reason: z.string().optional(), at: seconds }).nullable(),
@@ -358,6 +376,8 @@ export const enrollmentOf = (body: z.infer<typeof newMember>): Enrollment => ({
   readmit: body.readmit,
   ...entitled(body),
   waive: body.waive,
+  sponsor: body.sponsor,
+  reattestBy: body.reattest_by,
 });
 /** A member as an enrolment would make it: the line of an export, and of an import. */
 export const presentEnrollment = ({ member: row, organization, hosted, entitled: given }: ExportedMember): z.infer<typeof newMember> => ({
@@ -380,6 +400,8 @@ export const presentEnrollment = ({ member: row, organization, hosted, entitled:
   ...(given.entitlements && { entitlements: presentEntitlements(given.entitlements) }),
   ...(given.bundles.length && { bundles: [...given.bundles] }),
   ...(hosted !== undefined && { hosted_configuration: hosted }),
+  ...(row.sponsor && { sponsor: { name: row.sponsor.name, email: row.sponsor.email } }),
+  ...(row.reattestBy !== null && { reattest_by: row.reattestBy }),
 });
 const presentMemberKey = (one: ShownKey): z.infer<typeof memberKeySchema> => ({
   kid: one.kid,
@@ -414,6 +436,9 @@ export const presentMember = (row: MemberRow, organization?: string, keys?: read
   crit: shown(() => [...row.crit], []),
   statement_lifetime: row.statementLifetime,
   valid_until: row.validUntil,
+  accredited_until: row.accreditedUntil,
+  sponsor: shown(() => row.sponsor && { name: row.sponsor.name, email: row.sponsor.email }, null),
+  reattest_by: row.reattestBy,
   hosted: row.hosted,
   ec_location: row.ecLocation,
   domain_control: shown(() => row.domainControl && { ...row.domainControl }, null),

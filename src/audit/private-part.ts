@@ -33,7 +33,11 @@ const PRIVATE = new Set([
   ...['problem', 'detail'],
 ]);
 /** Where a name says nothing by itself: the former name of an organization, the former state of a member. */
-const PRIVATE_OF: Readonly<Record<string, readonly string[]>> = { 'organization.renamed': ['was'] };
+const PRIVATE_OF: Readonly<Record<string, readonly string[]>> = {
+  'organization.renamed': ['was'],
+  // Who certified somebody, and under which number, may be what a person is known by.
+  'accreditation.added': ['issuer', 'reference'],
+};
 
 const isPlain = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');

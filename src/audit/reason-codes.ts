@@ -38,6 +38,10 @@ export const REASON_CODES = [
   'member_suspended',
   'member_revoked',
   'type_halted',
+  // What a member has to have to be in force ended, or was taken away.
+  'accreditation_withdrawn',
+  'reattestation_due',
+  'admission_tightened',
 ] as const;
 export type ReasonCode = (typeof REASON_CODES)[number];
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Finding, PROFILES } from '../federation/entry.js';
+import { admissionCommand } from './authority-admission.js';
 import { bindingCommand } from './authority-binding.js';
 import { haltCommands } from './halt.js';
 import { CliError } from './client.js';
@@ -89,6 +90,7 @@ export function authorityCommands(program: Command): void {
     });
   haltCommands(authority);
   bindingCommand(authority);
+  admissionCommand(authority);
   withSettings(
     authority
       .command('create <slug>')

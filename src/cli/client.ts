@@ -50,11 +50,13 @@ export function createClient({ url, token, local }: Target): Client {
         [],
         'no_api_key',
       );
-    const text = typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body);
+    const plain = typeof body === 'string' || body instanceof Uint8Array;
+    const text = plain ? body : body === undefined ? undefined : JSON.stringify(body);
+    const type = body instanceof Uint8Array ? 'application/octet-stream' : 'application/json';
     const init = {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
-      ...(text !== undefined && { body: text }),
+      headers: { authorization: `Bearer ${token}`, ...(text !== undefined && { 'content-type': type }), ...headers },
+      ...(text !== undefined && { body: text as BodyInit }),
     };
     const ask = () => fetch(`${url}/admin/v1${path}`, init);
     const asked = repeatable ? ask().catch((error: unknown) => (wasClosed(error) ? ask() : Promise.reject(error))) : ask();

@@ -156,6 +156,33 @@ async function publicLine({ slug, entity_id: id }: Authority): Promise<Line> {
   }
 }
 
+/** Accreditations and attestations that end before long. */
+async function accreditationLines(client: Client, slug: string): Promise<readonly Line[]> {
+  const root = (...more: string[]) => path('authorities', slug, ...more);
+  const ending = (
+    await client.get<Page<{ id: string; kind: string; valid_until: number | null; expired: boolean }>>(`${root('accreditations')}?state=in_force&limit=1000`)
+  ).items
+    .filter(({ valid_until: until, expired }) => until !== null && !expired && until - now() < 60 * DAY)
+    .map(({ id, kind, valid_until: until }) =>
+      ends(`${slug} accreditation`, `${clean(kind)} (${id})`, until as number, `holdfast --authority ${slug} accreditation renew ${id}, and have it verified`),
+    );
+  const found = (await client.get<Page<{ entity_id: string; findings?: readonly { code: string }[] }>>(`${root('watch')}?only=findings&limit=1000`)).items;
+  const due = found.filter(({ findings = [] }) => findings.some(({ code }) => code === 'reattestation_due'));
+  return [
+    ...ending,
+    ...(due.length
+      ? [
+          {
+            level: 'warning' as const,
+            what: `${slug} sponsors`,
+            detail: `${due.length} member(s) have to be attested anew, such as ${clean(due[0]?.entity_id ?? '')}`,
+            fix: `holdfast --authority ${slug} member reattest <member> --until …`,
+          },
+        ]
+      : []),
+  ];
+}
+
 async function authorityLines(client: Client, one: Authority): Promise<readonly Line[]> {
   const root = (...more: string[]) => path('authorities', one.slug, ...more);
   if (one.state !== 'active')
@@ -188,6 +215,7 @@ async function authorityLines(client: Client, one: Authority): Promise<readonly 
       detail: `${held.length} change(s) of members wait for a person`,
       fix: `holdfast --authority ${one.slug} member watch --only held`,
     });
+  lines.push(...(await accreditationLines(client, one.slug)));
   for (const mark of (await client.get<Page<{ trust_mark_type: string; exp: number | null; problem: string | null }>>(root('own-marks'))).items) {
     const name = `the mark ${clean(mark.trust_mark_type)}`;
     if (mark.problem !== null) lines.push({ level: 'warning', what: `${one.slug} mark`, detail: `${name}: ${clean(mark.problem)}`, fix: 'ask its issuer' });

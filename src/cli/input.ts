@@ -50,6 +50,16 @@ export function readInput(name: string, most = MAX_INPUT_BYTES): string {
   }
 }
 
+/** The bytes of a file, or of standard input for `-`, as they are. @throws CliError */
+export function readBinary(name: string, most: number): Uint8Array {
+  try {
+    return readBytes(name, most);
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw new CliError(2, `cannot read ${name}: ${WHY[(error as NodeJS.ErrnoException).code ?? ''] ?? (error as Error).message}`);
+  }
+}
+
 /** @throws CliError when the text is not JSON, or says something twice */
 export function parseText(text: string, name: string): unknown {
   const json = parseJson(text, name);

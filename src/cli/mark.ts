@@ -83,14 +83,16 @@ function grantCommands(mark: Command): void {
     .command('grant <type> <member>')
     .description('grant a mark to an active member and publish it')
     .option('--member-of <slug>', 'the authority whose member it is, when it is another one')
+    .option('--accreditation <id>', 'of the member or its organization: the mark ends with it, and is withdrawn with it')
     .option('--valid-until <time>', 'no mark outlives it: 2027-01-01 (UTC), 2027-01-01T09:00:00+01:00, or how far away: 90d', timeOrDuration)
-    .action(async (type: string, member: string, options: { memberOf?: string; validUntil?: number }, command: Command) => {
+    .action(async (type: string, member: string, options: { memberOf?: string; validUntil?: number; accreditation?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const one = await client.send<GrantView>('POST', root(authority, 'marks'), {
         trust_mark_type: type,
         member,
         ...(options.memberOf !== undefined && { member_of: options.memberOf }),
         ...(options.validUntil !== undefined && { valid_until: options.validUntil }),
+        ...(options.accreditation !== undefined && { accreditation: options.accreditation }),
       });
       show(json, one, () => {
         describe(one);

@@ -35,6 +35,9 @@ export interface MemberView {
   readonly entitlements?: readonly { readonly kind: string; readonly value: string }[] | null;
   readonly bundles?: readonly string[];
   readonly keys?: readonly MemberKeyView[];
+  readonly accredited_until?: number | null;
+  readonly sponsor?: { readonly name: string; readonly email: string } | null;
+  readonly reattest_by?: number | null;
   readonly not_before: number | null;
   readonly created_at: number;
   readonly updated_at: number;
@@ -56,6 +59,9 @@ export function describe(member: MemberView): void {
   const { entitlements = null, bundles = [] } = member;
   if (entitlements !== null) row('entitled to', clean(entitlements.map(({ kind, value }) => `${kind} ${value}`).join(', ')) || 'nothing of its own');
   if (bundles.length) row('bundles', bundles.join(', '));
+  if (member.sponsor) row('sponsor', `${clean(member.sponsor.name)} <${clean(member.sponsor.email)}>`);
+  if (member.reattest_by) row('attested', `until ${when(member.reattest_by)}`);
+  if (member.accredited_until) row('accredited', `until ${when(member.accredited_until)}`);
   if (member.state_reason) row('reason', member.state_reason);
   row('enrolled', when(member.created_at));
   if (member.not_before) row('not before', `${when(member.not_before)}: tokens issued earlier are not to live again`);

@@ -7,6 +7,7 @@ import { keepCommands } from './member-keep.js';
 import { memberKeyCommands } from './member-keys.js';
 import { lookCommands } from './member-look.js';
 import { moveCommands } from './member-move.js';
+import { sponsorCommands } from './member-sponsor.js';
 import { watchMemberCommands } from './watch-members.js';
 
 export function memberCommands(program: Command): void {
@@ -17,6 +18,7 @@ export function memberCommands(program: Command): void {
   changeCommand(member);
   keepCommands(member);
   memberKeyCommands(member);
+  sponsorCommands(member);
   watchMemberCommands(member);
   importCommands(member);
   barredCommand(member);

@@ -117,6 +117,8 @@ const RULES = {
   certificate_invalid: ['§3.1.1', 'Have a certificate issued for this very key that is in force, or leave "x5c" out of the JWK.'],
   certificate_untrusted: ['§3.1.1', 'Have its root configured (holdfast authority binding --certificate-roots); only where none is, it may be self-issued.'],
   certificate_missing: ['§3.1.1', 'Have a certificate issued for this key too; or look at it, and bind it by hand: holdfast member keys.'],
+  accreditation_ending: ['§11.4', 'Have it renewed and verified (holdfast accreditation renew): everything that is said about the member ends with it.'],
+  reattestation_due: ['§11.4', 'Say that it is still needed and answered for (holdfast member reattest): everything that is said about it ends then.'],
   certificate_ending: ['§11.4', 'Have the certificate renewed: everything that is said about the member ends with it.'],
   key_proof_wrong: ['§3.1.1', 'Answer the challenge anew: holdfast key prove makes the answer.'],
   key_unproven: ['§3.1.1', 'Have the member answer a challenge with this key: holdfast member challenge.'],

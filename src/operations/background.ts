@@ -5,6 +5,8 @@ import { lapsedBefore } from './deciding/proposal-end.js';
 import { dropStatuses } from '../store/mark-rows.js';
 import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
+import { lapseMembers } from './accreditations/lapse-members.js';
+import { remind } from './accreditations/remind.js';
 import { makeCheckpoints } from './audit/make-checkpoints.js';
 import { rotateBySchedule } from './keys/rotate.js';
 import { type Deployment, systemCall } from './call.js';
@@ -19,6 +21,7 @@ import { moveCertifiedEnds } from './members/certified-ends.js';
 import { indexMembers } from './members/index-members.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreWaiting } from './members/restore-members.js';
+import { purgeEvidence } from './evidence/purge-evidence.js';
 import { restateEntitled } from './entitlements/restate.js';
 import { retellMembers } from './members/retell.js';
 import { renewSlice, SLICE, type TellUnsigned } from './artefacts/renew.js';
@@ -134,6 +137,12 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   });
   await attempt(() => restoreWaiting(systemCall(deployment), more));
   await attempt(async () => {
+    while (more() && (await lapseMembers(deployment)) > 0);
+  });
+  await attempt(async () => {
+    while (more() && (await remind(deployment)) > 0);
+  });
+  await attempt(async () => {
     while (more() && (await passEndedPlaces(deployment, slice)) > 0);
   });
   await attempt(async () => {
@@ -160,6 +169,9 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await attempt(() => makeCheckpoints(deployment));
   await attempt(() => signHeads(deployment));
   await attempt(() => trackJobs(deployment));
+  await attempt(async () => {
+    while (more() && (await purgeEvidence(deployment)) > 0);
+  });
   await attempt(() => purge(deployment));
   if (errors.length) throw errors[0];
   return { renewed, rotated };

@@ -6,6 +6,7 @@ import { Overtaken, type Statement } from '../store/database.js';
 import { rememberAnswer } from '../store/idempotency.js';
 import type { Actor, NewEvent } from '../store/event.js';
 import { authority, type KeyRole } from '../store/schema.js';
+import type { EvidenceFiles } from '../store/evidence-files.js';
 import type { Store } from '../store/store.js';
 import { expectInForce } from './access/in-force.js';
 import { clockWords, type TrustedClock } from './clock/trusted-clock.js';
@@ -24,6 +25,8 @@ export interface Deployment {
   readonly explorer: Explorer;
   readonly clock: TrustedClock;
   readonly turns: Turns;
+  /** Where the bytes of evidence lie; undefined where there is no place for files. */
+  readonly evidence?: EvidenceFiles | undefined;
   /** `clock.now`. */
   readonly now: () => number;
   /** How long what waits for a second person waits (seconds); left out: deciding/proposal-end.ts. */

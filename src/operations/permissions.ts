@@ -6,6 +6,8 @@ export type Background = 'background';
 /** Which roles may what: roles are bundles of permissions, and this table is all there is of it. Quick to cut, slow to widen: everything that cuts needs no approver. */
 const PERMISSIONS = {
   read: ['owner', 'operator', 'approver', 'responder', 'auditor', 'background'],
+  /** Read what was handed in as proof: it holds secrets of others, and each reading is told. */
+  evidence: ['owner', 'operator', 'approver', 'auditor'],
   enroll: ['owner', 'operator'],
   approve: ['owner', 'approver'],
   cut: ['owner', 'operator', 'responder'],

@@ -23,6 +23,8 @@ export const REFUSALS = [
   'key_unacceptable',
   'key_unproven',
   'key_unconfirmed',
+  'accreditation_not_in_force',
+  'payload_too_large',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import type { Command } from 'commander';
 import { green, lines, out, printJson, talk, when } from '../cli/output.js';
 import { interruptible } from '../cli/waiting.js';
@@ -9,7 +9,7 @@ import { REMEDIES } from '../operations/fsck/damage.js';
 import type { ChainHead } from '../store/known-heads.js';
 import { progressLine, showReport } from './check-report.js';
 import { type Config, ConfigError } from './config.js';
-import { databaseFile } from './files.node.js';
+import { databaseFile, evidenceFolder } from './files.node.js';
 
 /** Heads for people, who keep them apart from the backup: only with the newest one can it be told that nothing is missing. */
 const shown = (heads: readonly ChainHead[]): string => headTable(headsOf(heads));
@@ -46,6 +46,8 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
       if (at !== null) (await import('./local/doctor.node.js')).noteBackupMade(config.data, file, at);
       if (jsonOf(command)) return printJson({ file, bytes, heads: headsOf(heads), checkpoints: checkpoints ?? null });
       out(`${file}: ${bytes} bytes. The seal key is not in it: keep HOLDFAST_SEAL_KEY (or seal.key of the data folder) apart from it`);
+      const evidence = evidenceFolder(config.data);
+      if (existsSync(evidence)) talk(`${evidence} is not in it: the files of evidence never change, so copy that folder too, such as by rsync -a`);
       out(lines(['It ends with these events:', shown(heads)]));
       return checkpoints === undefined
         ? undefined

@@ -19,7 +19,8 @@ import type { Clock } from '../store/clock.js';
 import type { Config } from './config.js';
 import { expectSealKey } from './seal-key-needed.js';
 import { finishRotation } from './finish-rotation.node.js';
-import { cliFile, databaseFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
+import { evidenceIn, sweepPartial } from '../store/evidence-files.node.js';
+import { cliFile, databaseFile, evidenceFolder, nextSealKeyFile, sealKeyFile } from './files.node.js';
 import { type OpenedStore, openPlace, type ServingStore, type StorePlace } from './opened.node.js';
 
 export { databaseFile, inboxFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
@@ -55,6 +56,13 @@ export async function groundOf(config: Config): Promise<Ground> {
   return { data, database, staleness, sealKey, development, approvalsLast, outboundAllow: allowed, holder: newId('prc') };
 }
 
+/** Beside the file of the database; one on PostgreSQL is everybody's, and no folder of this machine is. */
+function evidenceOf({ data, database }: Ground): Pick<Deployment, 'evidence'> {
+  if (database) return {};
+  sweepPartial(evidenceFolder(data), seconds() * 1000);
+  return { evidence: evidenceIn(evidenceFolder(data)) };
+}
+
 /** Everything that signs and writes, with the database open; what strangers send is read by `explorer`, never here. */
 export function openAnswering(ground: Ground, explorer: Explorer): NodeDeployment {
   const { sealKey, development, holder, approvalsLast } = ground;
@@ -71,6 +79,7 @@ export function openAnswering(ground: Ground, explorer: Explorer): NodeDeploymen
     now: clock.now,
     turns: createTurns(holder),
     approvalsLast,
+    ...evidenceOf(ground),
     development,
     close: opened.close,
   };
@@ -93,6 +102,7 @@ export function openExploring(ground: Ground, around: (door: Outbound) => Outbou
     ),
     store,
     opened,
+    ...evidenceOf(ground),
     async close() {
       await door.close();
       await opened.close();

@@ -9,6 +9,8 @@ import { contextCommands } from '../cli/login.js';
 import { clockCommands } from '../cli/clock.js';
 import { authorityCommands } from '../cli/authority.js';
 import { keyCommands } from '../cli/key.js';
+import { accreditationCommands } from '../cli/accreditation.js';
+import { evidenceCommands } from '../cli/evidence.js';
 import { bundleCommands } from '../cli/bundle.js';
 import { entitlementCommands } from '../cli/entitlement.js';
 import { policyCommands } from '../cli/policy.js';
@@ -188,6 +190,8 @@ export function createProgram(): Command {
   keyCommands(program);
   policyCommands(program);
   entitlementCommands(program);
+  accreditationCommands(program);
+  evidenceCommands(program);
   bundleCommands(program);
   markCommands(program);
   federationCommands(program);

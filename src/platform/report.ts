@@ -38,6 +38,8 @@ export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
   key_unacceptable: EXIT.findings,
   key_unproven: EXIT.conflict,
   key_unconfirmed: EXIT.conflict,
+  accreditation_not_in_force: EXIT.findings,
+  payload_too_large: EXIT.usage,
 };
 
 const toldOf = (error: unknown): Told => {

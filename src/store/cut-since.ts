@@ -17,6 +17,7 @@ const CUTS = [
   'trust_mark.suspended',
   'trust_mark.revoked',
   'anchor.unpinned',
+  'accreditation.withdrawn',
   'person.ended',
   'role.ended',
 ];

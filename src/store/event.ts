@@ -32,6 +32,8 @@ export interface NewEvent {
     | 'trust_mark'
     | 'anchor'
     | 'audit_key'
+    | 'accreditation'
+    | 'evidence'
     | 'event'
     | 'deployment';
   readonly subjectId: string;

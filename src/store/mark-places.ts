@@ -185,3 +185,22 @@ export const placesEnd = (of: Bounded, end: number | null, now: number): Stateme
     ...params,
   );
 };
+
+/** Grants got another end, by a write before this: their places end with what they rest on, and a mark with that end is due. */
+export const grantEnds = (grantIds: readonly string[], now: number): readonly Statement[] => {
+  const named = JSON.stringify(grantIds);
+  return [
+    raw(
+      `UPDATE artefact SET renew_at = ?, lease_until = 0, cap = (
+         SELECT nullif(${END}, ${NEVER}) FROM trust_mark_grant AS g ${RESTS_ON}
+         WHERE g.id IN (SELECT value FROM json_each(?)) AND t.authority_id = g.authority_id AND t.trust_mark_type = g.trust_mark_type AND m.id = g.member_id
+           AND a.id = g.authority_id AND g.authority_id = artefact.authority_id AND g.member_id = artefact.member_id AND artefact.key = g.trust_mark_type || '\n' || g.entity_id)
+       WHERE kind = 'mark' AND (authority_id, member_id, key) IN (
+         SELECT g.authority_id, g.member_id, g.trust_mark_type || '\n' || g.entity_id FROM trust_mark_grant AS g WHERE g.id IN (SELECT value FROM json_each(?)))`,
+      now,
+      named,
+      named,
+    ),
+    ...takeEnded('trust_mark_grant AS g', ['g.id IN (SELECT value FROM json_each(?))', named], now),
+  ];
+};

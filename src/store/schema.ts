@@ -46,6 +46,21 @@ export interface DomainControl {
 export const KEY_PROOF_MODES = ['optional', 'required'] as const;
 export const SECOND_CHANNEL_MODES = ['never', 'intermediates', 'always'] as const;
 
+/** Who answers for a member: a person, so it stands in no chain and can be taken out. */
+export interface Sponsor {
+  readonly name: string;
+  readonly email: string;
+}
+
+/** What a member of an Entity Type has to have to be in force; under `*` what all have to have. */
+export interface Admission {
+  /** Kinds of accreditation, of the member or of its organization. */
+  readonly accreditations?: readonly string[];
+  /** Somebody answers for it, and says so again before `reattest_by`. */
+  readonly sponsor?: 'required' | 'optional';
+}
+export type AdmissionRules = Readonly<Record<string, Admission>>;
+
 /** Halted: nothing of it is served or signed until it is resumed, but the head that says so. Retired: nor ever again, its historical keys aside. */
 export const AUTHORITY_STATES = ['active', 'halted', 'retired'] as const;
 
@@ -87,6 +102,8 @@ export const authority = sqliteTable('authority', {
   secondChannel: text('second_channel', { enum: SECOND_CHANNEL_MODES }).notNull().default('never'),
   /** PEM: the roots of certificates in keys (`x5c`); null: only self-issued ones are accepted. */
   certificateRoots: text('certificate_roots'),
+  /** Entity Type, or `*` for all, to what its members have to have. */
+  admission: json<AdmissionRules>('admission').notNull().default({}),
   /** The largest `exp` of any Entity Configuration it published: until then somebody may keep one that lacks a newer key. */
   configurationExp: integer('configuration_exp'),
   createdAt: integer('created_at').notNull(),
@@ -177,6 +194,14 @@ export const member = sqliteTable(
     keysFollowedAt: integer('keys_followed_at'),
     /** The earliest end of the certificates (`x5c`) of its keys; null when they have none. */
     keysUntil: integer('keys_until'),
+    /** The end of the accreditations it has to have, while it is active; null when it needs none, or they have no end. */
+    accreditedUntil: integer('accredited_until'),
+    /** Who answers for it. */
+    sponsor: json<Sponsor | null>('sponsor'),
+    /** Until when somebody has said that it is still needed and answered for; null: nobody has to. */
+    reattestBy: integer('reattest_by'),
+    /** Days before that end at which it was told last. */
+    reattestTold: integer('reattest_told'),
     metadata: json<Metadata>('metadata').notNull(),
     constraints: json<Constraints>('constraints').notNull(),
     claims: json<Json>('claims').notNull(),
@@ -223,6 +248,9 @@ export const member = sqliteTable(
     /** Whoever has a bundle, or a list of its own: a change of a bundle or of the policy looks at nobody else. */
     index('member_entitled').on(t.authorityId, t.entityId).where(sql`bundles <> '[]' OR entitlements IS NOT NULL`),
     index('member_suspended_with').on(t.suspendedWith).where(sql`suspended_with IS NOT NULL`),
+    /** Whoever has such an end: the background looks at those that have passed, and at nobody else. */
+    index('member_accredited').on(t.accreditedUntil).where(sql`accredited_until IS NOT NULL`),
+    index('member_reattest').on(t.reattestBy).where(sql`reattest_by IS NOT NULL`),
   ],
 );
 
@@ -273,6 +301,83 @@ export const keyChallenge = sqliteTable(
     usedAt: integer('used_at'),
   },
   (t) => [index('key_challenge_member').on(t.memberId, t.expiresAt)],
+);
+
+/** What has ended by time stays `in_force` here: its end says so. */
+export const ACCREDITATION_STATES = ['pending', 'in_force', 'withdrawn'] as const;
+
+/** What somebody else vouches for about an organization or a member, such as a certificate or a contract. Never deleted. */
+export const accreditation = sqliteTable(
+  'accreditation',
+  {
+    id: text('id').primaryKey(),
+    authorityId: text('authority_id').notNull(),
+    /** Just one of the two. */
+    organizationId: text('organization_id'),
+    memberId: text('member_id'),
+    kind: text('kind').notNull(),
+    issuer: text('issuer').notNull(),
+    reference: text('reference'),
+    validFrom: integer('valid_from').notNull(),
+    validUntil: integer('valid_until'),
+    state: text('state', { enum: ACCREDITATION_STATES }).notNull(),
+    /** The first one that it renews, over however many; its own id without one. What is withdrawn is withdrawn with all of them. */
+    lineage: text('lineage').notNull(),
+    /** The one that it renews. */
+    supersedes: text('supersedes'),
+    addedBy: text('added_by').notNull(),
+    verifiedBy: text('verified_by'),
+    verifiedAt: integer('verified_at'),
+    withdrawnReason: text('withdrawn_reason'),
+    /** Days before its end at which it was told last. */
+    toldDays: integer('told_days'),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+    v: integer('v').notNull(),
+  },
+  (t) => [
+    index('accreditation_member').on(t.authorityId, t.memberId),
+    index('accreditation_organization').on(t.authorityId, t.organizationId),
+    index('accreditation_lineage').on(t.authorityId, t.lineage),
+    index('accreditation_end').on(t.validUntil).where(sql`state = 'in_force' AND valid_until IS NOT NULL`),
+  ],
+);
+
+export const EVIDENCE_SUBJECTS = ['accreditation', 'application'] as const;
+export const EVIDENCE_PLACES = ['file', 'uri'] as const;
+export const CLASSIFICATIONS = ['public', 'internal', 'confidential', 'secret'] as const;
+
+/** What was handed in as proof. The bytes lie beside the database under their hash, or with somebody else. */
+export const evidence = sqliteTable(
+  'evidence',
+  {
+    id: text('id').primaryKey(),
+    authorityId: text('authority_id').notNull(),
+    subjectKind: text('subject_kind', { enum: EVIDENCE_SUBJECTS }).notNull(),
+    subjectId: text('subject_id').notNull(),
+    /** In hexadecimal, as sha256sum prints it. */
+    sha256: text('sha256').notNull(),
+    /** What whoever handed it in said: it is served as bytes and nothing else. */
+    mediaType: text('media_type').notNull(),
+    /** How many bytes it has; null where nobody has counted, of what lies with somebody else. */
+    bytes: integer('bytes'),
+    place: text('place', { enum: EVIDENCE_PLACES }).notNull(),
+    uri: text('uri'),
+    name: text('name'),
+    classification: text('classification', { enum: CLASSIFICATIONS }).notNull(),
+    uploadedBy: text('uploaded_by').notNull(),
+    reviewedBy: text('reviewed_by'),
+    reviewedAt: integer('reviewed_at'),
+    retainUntil: integer('retain_until').notNull(),
+    purgedAt: integer('purged_at'),
+    createdAt: integer('created_at').notNull(),
+    v: integer('v').notNull(),
+  },
+  (t) => [
+    uniqueIndex('evidence_once').on(t.authorityId, t.subjectKind, t.subjectId, t.sha256),
+    index('evidence_sha256').on(t.sha256),
+    index('evidence_retained').on(t.retainUntil).where(sql`purged_at IS NULL`),
+  ],
 );
 
 /** Identifiers that were revoked. One stays barred until an approver readmits it; the row stays. */
@@ -449,12 +554,15 @@ export const trustMarkGrant = sqliteTable(
     state: text('state', { enum: ['active', 'revoked'] }).notNull(),
     reason: text('reason'),
     validUntil: integer('valid_until'),
+    /** What it hangs on: it ends with that at the latest, and is withdrawn with it. */
+    accreditationId: text('accreditation_id'),
     createdBy: text('created_by').notNull(),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     v: integer('v').notNull(),
   },
   (t) => [
+    index('trust_mark_grant_accreditation').on(t.accreditationId).where(sql`accreditation_id IS NOT NULL`),
     uniqueIndex('trust_mark_grant_place').on(t.authorityId, t.trustMarkType, t.memberId),
     index('trust_mark_grant_member').on(t.memberId),
     index('trust_mark_grant_entity').on(t.authorityId, t.entityId),
@@ -879,6 +987,7 @@ export const PROPOSAL_KINDS = [
   'mark',
   'mark_type',
   'delegation',
+  'admission',
 ] as const;
 export type ProposalKind = (typeof PROPOSAL_KINDS)[number];
 /** `void`: what was proposed changed before a second person looked at it. */

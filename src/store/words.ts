@@ -26,7 +26,8 @@ export const NUMBERS_OF = `SELECT ${asNumber('value')} FROM json_each(?)`;
 export const NEVER = 1e15;
 
 /** The earliest end that a member has, `NEVER` without one. @param of what its columns are called by, such as `m.` */
-export const memberEnd = (of = ''): string => `min(coalesce(${of}valid_until, ${NEVER}), coalesce(${of}keys_until, ${NEVER}))`;
+export const memberEnd = (of = ''): string =>
+  `min(${['valid_until', 'keys_until', 'accredited_until', 'reattest_by'].map((column) => `coalesce(${of}${column}, ${NEVER})`).join(', ')})`;
 
 /** That the end of something, if it has one, is later than the parameter. */
 export const lasts = (end: string): string => `coalesce(${end}, ${NEVER}) > ?`;

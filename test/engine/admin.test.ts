@@ -163,6 +163,20 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/members/{id}/keys/challenges': 'owner operator',
   'POST /authorities/{slug}/members/{id}/keys/proofs': 'owner operator',
   'POST /authorities/{slug}/members/{id}/keys/{key}/confirm': 'owner operator',
+  'PUT /authorities/{slug}/admission': 'owner',
+  'PUT /authorities/{slug}/members/{id}/sponsor': 'owner operator',
+  'POST /authorities/{slug}/members/{id}/reattest': 'owner operator',
+  'GET /authorities/{slug}/accreditations': ALL,
+  'POST /authorities/{slug}/accreditations': 'owner operator',
+  'GET /authorities/{slug}/accreditations/{accreditation}': ALL,
+  'POST /authorities/{slug}/accreditations/{accreditation}/verify': 'owner approver',
+  'POST /authorities/{slug}/accreditations/{accreditation}/withdraw': CUT,
+  'POST /authorities/{slug}/accreditations/{accreditation}/renew': 'owner operator',
+  'GET /authorities/{slug}/evidence': 'owner operator approver auditor',
+  'POST /authorities/{slug}/evidence': 'owner operator',
+  'POST /authorities/{slug}/evidence/uploads': 'owner operator',
+  'GET /authorities/{slug}/evidence/{evidence}/content': 'owner operator approver auditor',
+  'POST /authorities/{slug}/evidence/{evidence}/review': 'owner operator approver',
   'GET /approvals': ALL,
   'GET /approvals/{id}': ALL,
   'POST /approvals/{id}': ALL,
@@ -180,7 +194,12 @@ const OF_ANY_AUTHORITY = [
 
 /** Bodies good enough to get past the border, so that what answers is the permission. */
 function bodyFor({ method, path }: Operation): unknown {
-  if (method === 'GET' || path.endsWith('/lines')) return undefined;
+  if (method === 'GET' || path.endsWith('/lines') || path.endsWith('/uploads')) return undefined;
+  if (path.endsWith('/admission')) return { rules: {} };
+  if (path.endsWith('/sponsor')) return { sponsor: null };
+  if (path.endsWith('/reattest')) return { until: 1 };
+  if (path.endsWith('/accreditations')) return { kind: 'x', issuer: 'x' };
+  if (path.endsWith('/evidence')) return { accreditation: 'x', uri: 'x', sha256: 'x' };
   if (path === '/authorities') return { slug: 'x', entity_id: 'https://x.example' };
   if (path === '/halts') return { level: 'member', authority: 'main', member: 'nobody', reason: 'x' };
   if (path === '/clock/confirm') return { reason: 'x' };
@@ -226,6 +245,7 @@ describe('authorisation', () => {
       path
         .replace('{slug}', slug)
         .replace('{version}', '1')
+        .replace('/evidence/uploads', '/evidence/uploads?accreditation=nobody')
         .replace('/marks/current', '/marks/current?trust_mark_type=https://x.example&sub=https://x.example')
         .replace(/\{\w+\}/g, 'nobody');
     for (const role of ROLES) {
@@ -237,7 +257,11 @@ describe('authorisation', () => {
         const ask = (token: string, slug: string) =>
           d.admin(operation.method, fill(operation.path, slug), bodyFor(operation), {
             token,
-            headers: operation.path.endsWith('/lines') ? { 'content-type': 'application/x-ndjson' } : {},
+            headers: operation.path.endsWith('/lines')
+              ? { 'content-type': 'application/x-ndjson' }
+              : operation.path.endsWith('/uploads')
+                ? { 'content-type': 'application/octet-stream' }
+                : {},
           });
         const own = await ask(global, 'main');
         expect([role, name, own.status === 403], own.text).toEqual([role, name, !allowed]);

@@ -89,7 +89,10 @@ describe('doctor', () => {
       '/admin/v1/authorities/main': { key_rotation: null },
       '/admin/v1/authorities/two': {},
       '/admin/v1/authorities/main/keys': { items: [{ kid: 'k', state: 'active', active_at: 1_000_000 }] },
-      '/admin/v1/authorities/main/watch': { items: [{ entity_id: 'https://rp.example.org' }] },
+      '/admin/v1/authorities/main/watch': { items: [{ entity_id: 'https://rp.example.org', findings: [{ code: 'reattestation_due' }] }] },
+      '/admin/v1/authorities/main/accreditations': {
+        items: [{ id: 'acc_1', kind: 'iso27001', expired: false, valid_until: Math.floor(Date.now() / 1000) + 86_400 }],
+      },
       '/admin/v1/authorities/main/own-marks': { items: [{ trust_mark_type: 'https://m.example.org', exp: 1_000_000, problem: null }] },
       '/admin/v1/authorities/main/mark-types': {
         items: [{ trust_mark_type: 'https://t.example.org', delegated_until: Math.floor(Date.now() / 1000) + 86_400 }],
@@ -124,6 +127,8 @@ describe('doctor', () => {
       /warning main held: 1/,
       /error main mark: .*ended/,
       /warning main delegation/,
+      /warning main accreditation: iso27001 \(acc_1\) ends/,
+      /warning main sponsors: 1 member/,
       /warning two: is halted/,
     ])
       expect(told).toMatch(line);

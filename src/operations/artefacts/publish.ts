@@ -229,10 +229,15 @@ export function statementClaims({ authority, policy, bundles }: StatementSources
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;
 }
 
-const hasEnded = (member: MemberRow): string =>
-  endOfMember(member) === member.validUntil
-    ? `the membership of ${member.entityId} ended at ${member.validUntil}`
-    : `a certificate of the keys of ${member.entityId} ended at ${member.keysUntil}; bind its keys with another one`;
+function hasEnded(member: MemberRow): Refusal {
+  const { entityId, validUntil, keysUntil, accreditedUntil, reattestBy } = member;
+  const end = endOfMember(member);
+  if (end === validUntil) return new Refusal('wrong_state', `the membership of ${entityId} ended at ${validUntil}`);
+  if (end === keysUntil) return new Refusal('wrong_state', `a certificate of the keys of ${entityId} ended at ${keysUntil}; bind its keys with another one`);
+  return end === accreditedUntil
+    ? new Refusal('accreditation_not_in_force', `what ${entityId} has to be accredited by ended at ${accreditedUntil}; add it anew (holdfast accreditation)`)
+    : new Refusal('accreditation_not_in_force', `nobody has said since ${reattestBy} that ${entityId} is still needed (holdfast member reattest)`);
+}
 
 /** Sign the Subordinate Statement about an active member (§3, §8.1). The caller has made sure that it is active. */
 export async function signedStatement(deployment: Deployment, issuer: Issuer, row: MemberRow): Promise<NewArtefact> {
@@ -240,7 +245,7 @@ export async function signedStatement(deployment: Deployment, issuer: Issuer, ro
   // The end on record may be that of other roots, or none, until the background has looked at it (members/certified-ends.ts).
   const member = areCertified(row.jwks) ? { ...row, keysUntil: await keysUntil(row.jwks, issuer.authority.certificateRoots) } : row;
   const claims = statementClaims(issuer, member, iat);
-  if (claims.exp <= iat) throw new Refusal('wrong_state', hasEnded(member));
+  if (claims.exp <= iat) throw hasEnded(member);
   const compact = await signSubordinateStatement(claims as never, { signer: issuer.signer, development: deployment.development, criticalClaims: member.crit });
   const place = {
     kind: 'statement' as const,

@@ -191,6 +191,7 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
         keyProof: 'optional',
         secondChannel: 'never',
         certificateRoots: null,
+        admission: {},
         configurationExp: null,
         createdAt: now,
         updatedAt: now,

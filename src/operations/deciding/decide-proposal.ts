@@ -3,6 +3,7 @@ import type { KeyRole, Role } from '../../store/schema.js';
 import { createApiKey } from '../access/api-keys.js';
 import { type AuthorityInput, changeAuthority } from '../authorities/authorities.js';
 import { resumeAuthority } from '../authorities/resume-authority.js';
+import { type AdmissionInput, type SetAdmission, setAdmission } from '../accreditations/set-admission.js';
 import { type BindingInput, setBinding } from '../binding/set-binding.js';
 import { setQuorum } from '../authorities/set-quorum.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
@@ -120,6 +121,7 @@ const KINDS: Readonly<Record<string, Carry>> = {
   mark: (call, slug, row, said) => grantMark(call, slug, asked<GrantInput>(row), said),
   mark_type: (call, slug, row, said) => changeMarkType(call, slug, row.subjectId, asked<MarkTypeInput>(row), said),
   delegation: (call, slug, row, said) => delegateMarkType(call, slug, asked<Delegating>(row), said),
+  admission: (call, slug, row, said) => setAdmission(call as Call<SetAdmission>, slug, asked<AdmissionInput>(row), said),
   role: (call, _, row, said) => {
     const { person, role, authority, expires_at: expiresAt } = asked<RoleRequest>(row);
     return grantRole(call, person, { role, authority, expiresAt }, said);

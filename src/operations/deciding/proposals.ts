@@ -25,6 +25,7 @@ export const PERMISSION_FOR: Readonly<Record<ProposalRow['kind'], Permission>> =
   mark: 'approve',
   mark_type: 'administer',
   delegation: 'administer',
+  admission: 'administer',
 };
 
 export interface ShownProposal extends ProposalRow {

@@ -58,6 +58,8 @@ async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
       const [type] = await markTypeOf(db, row);
       return { current: type?.v === content['v'], barred: [] };
     }
+    case 'admission':
+      return { current: of !== undefined && jsonEqual(of.admission, content['from']), barred: [] };
     case 'resume':
       return { current: (await haltOf(call, row)) === content['v'], barred: [] };
     case 'role':

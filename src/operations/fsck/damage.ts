@@ -36,12 +36,24 @@ export const REMEDIES = {
   halted_and_bound: 'say so again, which takes it from whoever has it: holdfast halt key <key> --reason …',
   decided_by_too_few: FOREIGN,
   registration_events: 'the running deployment puts it right, within an hour at 10 000 members',
+  evidence_missing: 'bring the file back from a backup of the folder of evidence; nothing that is served depends on it',
+  evidence_changed: 'something else has written to the folder of evidence: bring the file back from a backup of it; nothing that is served depends on it',
   statement_unsignable: 'change what the detail names: the entitlements of the member (holdfast entitlement), its bundles, what is said of it, or the policy',
   signed_until: 'do not retire this key by force: what it signed lasts longer than is on record. The next renewal corrects it',
 } as const satisfies Record<string, string>;
 export type DamageCode = keyof typeof REMEDIES;
 
-const MENDED: readonly DamageCode[] = ['key_index', 'spelling', 'place', 'compromised_key', 'registration_events', 'statement_unsignable', 'signed_until'];
+const MENDED: readonly DamageCode[] = [
+  'key_index',
+  'spelling',
+  'place',
+  'compromised_key',
+  'registration_events',
+  'statement_unsignable',
+  'signed_until',
+  'evidence_missing',
+  'evidence_changed',
+];
 
 /** It is put right in the running deployment, by itself or by whoever runs it, so it is no reason against a backup. */
 export const isMended = ({ code }: Damage): boolean => MENDED.includes(code);

@@ -1,13 +1,17 @@
 import { and, eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
+import type { AccreditationRow } from '../../store/accreditations.js';
 import { giveUpPlace, holdPlaces, passPlaces } from '../../store/mark-places.js';
 import { putGrant } from '../../store/mark-rows.js';
 import { artefact, member, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { type EventsOf, HeadMoved } from '../../store/change.js';
 import type { NewEvent } from '../../store/event.js';
+import { coveredUntil } from '../accreditations/admission.js';
+import { findAccreditation } from '../accreditations/find-accreditation.js';
 import { allow, type Call, change } from '../call.js';
 import { consent } from '../deciding/consent.js';
 import type { Seen } from '../deciding/resume-consent.js';
+import { earliest } from '../members/member-end.js';
 import { ifPossible, withdrawMarks } from './cut-marks.js';
 import { placeOf, publishMarks } from './reissue-marks.js';
 import { type GrantRow, issueMark, markKey, type MarkRow } from './issue-mark.js';
@@ -23,6 +27,8 @@ export interface GrantInput {
   readonly member: string;
   /** Slug of the authority whose member it is; the issuing one by default. */
   readonly memberOf?: string | undefined;
+  /** Id of an accreditation in force of the member, or of its organization: the grant ends with it, and is withdrawn with it. */
+  readonly accreditation?: string | undefined;
   /** Seconds since the epoch; no mark outlives it. */
   readonly validUntil?: number | null | undefined;
 }
@@ -72,6 +78,8 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
       await expectNotCutSince(db, asked, [type.trustMarkType, before?.id ?? id]);
       await expectNotCutSince(db, askedAbroad, [about.id]);
       const of = await findAuthority(db, slug);
+      const now = call.now();
+      const hangs = input.accreditation === undefined ? undefined : await accreditationFor(db, about, input.accreditation, now);
       const agreed = await consent(call, of.quorum, {
         kind: 'mark',
         subjectId: `${about.id} ${type.trustMarkType}`,
@@ -85,6 +93,7 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
           member: about.id,
           cut: about.cut,
           valid_until: input.validUntil ?? null,
+          ...(hangs && { accreditation: { id: hangs.id, v: hangs.v } }),
           grant: before?.id ?? null,
           grant_v: before?.v ?? 0,
         },
@@ -93,7 +102,6 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
         note: said.note,
       });
       if (agreed.held) return { ...agreed.held, elsewhere: askedAbroadOf(issuing, about, type.trustMarkType) };
-      const now = call.now();
       const grant: GrantRow = {
         id: before?.id ?? id,
         authorityId: issuing.id,
@@ -103,7 +111,7 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
         entityId: about.entityId,
         state: 'active',
         reason: null,
-        validUntil: input.validUntil ?? null,
+        ...hangingOn(input.validUntil ?? null, hangs),
         createdBy: call.actor.id,
         createdAt: before?.createdAt ?? now,
         updatedAt: now,
@@ -111,7 +119,13 @@ export async function grantMark(call: Call<Granted>, slug: string, input: GrantI
       };
       const issuer = await issuerOf(call, of);
       const issued = await issueMark(call, issuer, type, grant, about);
-      const detail = { entity_id: about.entityId, trust_mark_type: type.trustMarkType, jti: issued.row.jti, ...agreed.detail };
+      const detail = {
+        entity_id: about.entityId,
+        trust_mark_type: type.trustMarkType,
+        jti: issued.row.jti,
+        ...(hangs && { accreditation: hangs.id }),
+        ...agreed.detail,
+      };
       const elsewhere =
         about.authorityId === issuing.id
           ? []
@@ -148,6 +162,25 @@ const askedAbroadOf = (issuing: AuthorityRow, about: MemberRow, type: string): r
           ],
         },
       ];
+
+/** @throws Refusal not_found for one of somebody else, accreditation_not_in_force */
+async function accreditationFor(db: Call['store']['db'], { id, authorityId, organizationId, entityId }: MemberRow, named: string, now: number) {
+  const row = await findAccreditation(db, authorityId, named);
+  const theirs = row.memberId === id || (row.organizationId !== null && row.organizationId === organizationId);
+  if (!theirs) throw new Refusal('not_found', `the accreditation ${row.id} is neither of ${entityId} nor of its organization`);
+  if (coveredUntil([row], row.kind, now) === undefined)
+    throw new Refusal(
+      'accreditation_not_in_force',
+      `the accreditation ${row.id} is ${row.state === 'in_force' ? 'out of its time' : row.state}, so no mark hangs on it`,
+    );
+  return row;
+}
+
+/** A grant lasts no longer than what it hangs on. */
+const hangingOn = (validUntil: number | null, accreditation: AccreditationRow | undefined): Pick<GrantRow, 'validUntil' | 'accreditationId'> => ({
+  validUntil: accreditation ? earliest(validUntil, accreditation.validUntil) : validUntil,
+  accreditationId: accreditation?.id ?? null,
+});
 
 async function findGrant({ store: { db } }: Call, authorityId: string, type: string, memberId: string): Promise<GrantRow | undefined> {
   const [row] = await db

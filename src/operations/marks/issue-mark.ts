@@ -4,7 +4,7 @@ import type { NewArtefact } from '../../store/bulk.js';
 import type { trustMark, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { artefactOf, cutOf, type Issuer, orRefuse } from '../artefacts/publish.js';
-import { earliest, endOfMember } from '../members/member-end.js';
+import { type Bounds, earliest, endOfMember } from '../members/member-end.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
 
@@ -33,14 +33,11 @@ export interface IssuedMark {
   readonly row: MarkRow;
 }
 
-type MarkedMember = Pick<MemberRow, 'id' | 'organizationId' | 'entityId' | 'validUntil' | 'keysUntil'>;
+type MarkedMember = Pick<MemberRow, 'id' | 'organizationId' | 'entityId'> & Bounds;
 
 /** The earliest end of what a mark rests on; null when nothing of it has one. */
-export const capOf = (
-  type: Pick<MarkTypeRow, 'delegationExp'>,
-  grant: Pick<GrantRow, 'validUntil'>,
-  member: Pick<MemberRow, 'validUntil' | 'keysUntil'>,
-): number | null => earliest(grant.validUntil, endOfMember(member), type.delegationExp);
+export const capOf = (type: Pick<MarkTypeRow, 'delegationExp'>, grant: Pick<GrantRow, 'validUntil'>, member: Bounds): number | null =>
+  earliest(grant.validUntil, endOfMember(member), type.delegationExp);
 
 /**
  * Sign a mark from a grant (OpenID Federation 1.0 §7.1), with the status answers that go with it (§8.4.2). The caller has

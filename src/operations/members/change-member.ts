@@ -5,7 +5,8 @@ import { artefact, authority } from '../../store/schema.js';
 import { allow, asWhom, type Call, may } from '../call.js';
 import { expectVouchable } from '../binding/key-rules.js';
 import { organizationsNamed } from './organizations.js';
-import { expectMayBeActive } from './may-be-active.js';
+import { expectAdmitted } from '../accreditations/admitted.js';
+import { expectNoneHalted } from './may-be-active.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
 import { bindKeys, certifiedAnew, takenAway, thumbprintsOf, toldDifference, withCertificates } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
@@ -22,7 +23,8 @@ import { sharedKeys, whileNoneHaltedMeanwhile } from './shared-keys.js';
 import { expectWaived, waivedOf } from './waivers.js';
 import { type Rewrite, rewriteMember } from './rewrite-member.js';
 
-export interface MemberChange extends Omit<MemberInput, 'domainControl'> {
+/** Who answers for a member has a verb of its own (sponsor-member.ts). */
+export interface MemberChange extends Omit<MemberInput, 'domainControl' | 'sponsor' | 'reattestBy'> {
   /** How domain control is shown, for a configuration elsewhere than on the identifier's own host. */
   readonly shownBy?: ShownBy | undefined;
   /** Null: it belongs to none any more. */
@@ -60,7 +62,8 @@ export async function changeMember(call: Call<WithFindings<MemberRow>>, slug: st
       organizationId: organization === null ? null : (organizations.idOf(organization) ?? before.organizationId),
       cut: before.cut + 1,
     };
-    if (row.state === 'active' && row.organizationId !== before.organizationId) await expectMayBeActive(call.store.db, row);
+    if (row.state === 'active' && row.organizationId !== before.organizationId) await expectNoneHalted(call.store.db, row);
+    if (row.state === 'active') await expectAdmitted(call.store.db, row, call.now());
     await expectVouchableBelow(call, before, row);
     const owner = organizations.made();
     return {

@@ -1,3 +1,4 @@
+import { evidenceFor, standingFor } from '../../store/accreditations.js';
 import { bundlesOf } from '../../store/bundles.js';
 import type { Database } from '../../store/database.js';
 import { personBehind } from '../../store/people.js';
@@ -35,7 +36,32 @@ export async function memberContent(db: Database, row: MemberRow): Promise<Reado
     cut: row.cut,
     ...(waived.length && { waived }),
     ...(await entitledContent(db, row)),
+    ...(await accreditedContent(db, row)),
   };
+}
+
+/** What it is accredited by, with the evidence, and until when somebody answers for it; nothing where there is none. */
+async function accreditedContent(db: Database, { id, authorityId, organizationId, reattestBy }: MemberRow): Promise<object> {
+  const rows = await standingFor(db, authorityId, { id, organizationId });
+  const handedIn = await evidenceFor(
+    db,
+    authorityId,
+    rows.map((one) => one.id),
+  );
+  const accreditations = rows
+    .map((one) => ({
+      id: one.id,
+      kind: one.kind,
+      state: one.state,
+      valid_from: one.validFrom,
+      valid_until: one.validUntil,
+      evidence: handedIn
+        .filter(({ subjectId }) => subjectId === one.id)
+        .map(({ sha256 }) => sha256)
+        .toSorted(),
+    }))
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return { ...(accreditations.length && { accreditations }), ...(reattestBy !== null && { reattest_by: reattestBy }) };
 }
 
 async function entitledContent(db: Database, { authorityId, entitlements, bundles }: MemberRow): Promise<object> {

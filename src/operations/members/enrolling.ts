@@ -25,7 +25,8 @@ import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollmen
 import { hostedArtefact } from './hosted-artefact.js';
 import { expectLocatable, expectUnassigned } from './identifier-uniqueness.js';
 import { bindKeys, namedKeys, takenAway, thumbprintsOf } from './key-binding.js';
-import { expectMayBeActive } from './may-be-active.js';
+import { expectAdmitted } from '../accreditations/admitted.js';
+import { expectNoneHalted } from './may-be-active.js';
 import { newMemberRow } from './member-input.js';
 import { type Organizations, organizationsNamed } from './organizations.js';
 import { isBarred, otherSpellings, type Respelled, respelledFindings, spellingsOf } from './respelled.js';
@@ -202,12 +203,14 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const unassigned = prepared.hosted ? [await expectUnassigned(call, row, prepared.elsewhere)] : [];
   if (prepared.hosted && !row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
   const given = new Set(keys.provenBy === 'operator' ? (input.removedKeys ?? []) : []);
-  if (state === 'active') await expectMayBeActive(call.store.db, { organizationId: null, entityId: input.entityId });
+  if (state === 'active') await expectNoneHalted(call.store.db, { organizationId: null, entityId: input.entityId });
+  if (DECIDED.includes(state))
+    await expectAdmitted(call.store.db, { ...row, organizationId: ground.organizations.known(input.organization) ?? before?.organizationId ?? null }, now);
   // The organization last: nothing may be refused once a new one is made.
   const spelling = spellingOf(input.entityId);
   ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId: input.entityId, state }]);
   const organizationId = ground.organizations.idOf(input.organization) ?? before?.organizationId ?? null;
-  if (state === 'active') await expectMayBeActive(call.store.db, { organizationId, entityId: input.entityId });
+  if (state === 'active') await expectNoneHalted(call.store.db, { organizationId, entityId: input.entityId });
   const waived = [...new Set([...keys.waived, ...found.filter(isError).map(({ code }) => code)])];
   return {
     prepared,

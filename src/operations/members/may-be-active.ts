@@ -1,14 +1,24 @@
 import { and, eq, ne } from 'drizzle-orm';
 import { authority, organization } from '../../store/schema.js';
 import type { Database } from '../../store/database.js';
+import { expectAdmitted } from '../accreditations/admitted.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
+
+/**
+ * Nobody becomes active who lacks what its authority demands, or whose organization is halted.
+ * @throws Refusal wrong_state, accreditation_not_in_force
+ */
+export async function expectMayBeActive(db: Database, member: MemberRow, now: number): Promise<void> {
+  await expectNoneHalted(db, member);
+  await expectAdmitted(db, member, now);
+}
 
 /**
  * Nobody becomes active whose organization is halted, nor an authority of this deployment that is: it comes back with that.
  * @throws Refusal wrong_state
  */
-export async function expectMayBeActive(db: Database, { organizationId, entityId }: Pick<MemberRow, 'organizationId' | 'entityId'>): Promise<void> {
+export async function expectNoneHalted(db: Database, { organizationId, entityId }: Pick<MemberRow, 'organizationId' | 'entityId'>): Promise<void> {
   const [halted] =
     organizationId === null
       ? []

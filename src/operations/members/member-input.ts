@@ -12,7 +12,7 @@ import {
 } from '../../federation/entry.js';
 import { isLoopbackHost } from '../../federation/entity-id.js';
 import { FEDERATION_ENDPOINTS } from '../../federation/metadata.js';
-import type { DomainControl, MemberState } from '../../store/schema.js';
+import type { DomainControl, MemberState, Sponsor } from '../../store/schema.js';
 import { homeOf, RESERVED_CLAIMS } from '../authorities/claim-homes.js';
 import { refuseFindings } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
@@ -37,6 +37,9 @@ export interface MemberInput {
   readonly entitlements?: readonly Entitlement[] | null | undefined;
   /** Names of bundles of entitlements. */
   readonly bundles?: readonly string[] | undefined;
+  /** Who answers for it, and until when that is said. */
+  readonly sponsor?: Sponsor | null | undefined;
+  readonly reattestBy?: number | null | undefined;
 }
 
 /** What is wrong with a place for a configuration: https, because a statement in it is worth nothing when it is not the member's. */
@@ -111,6 +114,10 @@ export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): 
   removedKeys: [],
   keysFollowedAt: null,
   keysUntil: null,
+  accreditedUntil: null,
+  sponsor: input.sponsor ?? null,
+  reattestBy: input.reattestBy ?? null,
+  reattestTold: null,
   notBefore: null,
   predecessor: null,
   hosted: false,

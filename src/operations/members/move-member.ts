@@ -9,6 +9,7 @@ import { artefact } from '../../store/schema.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { certificatesOf } from '../binding/certificates-of.js';
 import { expectVouchable, type For } from '../binding/key-rules.js';
+import { expectAdmitted } from '../accreditations/admitted.js';
 import { allow, type Call, change } from '../call.js';
 import { outstandingOfMember } from '../halts/outstanding.js';
 import { actOf, type CutBy } from '../halts/why.js';
@@ -117,8 +118,10 @@ const VOUCHES: Partial<Record<MemberVerb, For>> = { approve: 'bind', activate: '
 
 async function expectProven(call: Call, authority: AuthorityRow, member: MemberRow, name: MemberVerb): Promise<void> {
   const what = VOUCHES[name];
+  if (!what) return;
+  await expectAdmitted(call.store.db, member, call.now());
   // A row that cannot be read is refused by what looks at all of it.
-  if (!what || (await contentDigest(member)) === null) return;
+  if ((await contentDigest(member)) === null) return;
   // Who may issue certificates may be another one than when they were bound. That one has ended is told with the state.
   const untrusted = (await certificatesOf(call, authority.id, member.jwks.keys)).filter(({ code }) => code === 'certificate_untrusted');
   if (untrusted.length) throw refuseFindings('its keys came with certificates that are not trusted any more; bind others', untrusted);
@@ -164,7 +167,7 @@ const written = ({ call, before, verb, reason, publicReason, decided }: Moving) 
 
 const publish = async (moving: Moving): Promise<Effects> => {
   const { call, slug, before, watch } = moving;
-  await expectMayBeActive(call.store.db, before);
+  await expectMayBeActive(call.store.db, before, call.now());
   const { row, events, statements } = await written(moving);
   const artefacts = [await signedStatement(call, await issuerOf(call, await findAuthority(call.store.db, slug)), row)];
   const marks = await reissueMarks(call, [row], watch);

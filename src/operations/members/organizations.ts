@@ -11,6 +11,8 @@ import { Refusal } from '../refusal.js';
 export interface Organizations {
   /** The id of an organization by id or legal name; a new name is made. @throws Refusal not_found for an unknown id */
   idOf(idOrName: string | undefined): string | null;
+  /** The id of one that stands already, or is made in this commit. */
+  known(idOrName: string | undefined): string | undefined;
   /** What making the new ones takes. Of two commits that make the same one the second fails its uniqueness and decides again. */
   made(): { readonly events: readonly NewEvent[]; readonly statements: readonly Statement[] };
 }
@@ -39,6 +41,7 @@ export async function organizationsNamed(call: Call, authorityId: string, names:
       ids.set(row.legalName, row.id);
       return row.id;
     },
+    known: (idOrName) => (idOrName === undefined ? undefined : ids.get(idOrName)),
     made: () => ({
       events: rows.map(({ id, legalName }) => ({
         type: 'organization.created',

@@ -109,7 +109,7 @@ async function restored(call: Call, issuer: Issuer, before: MemberRow): Promise<
   if (source !== null && (await isHalted(call, source))) throw new HeadMoved();
   try {
     if (source?.startsWith('org_') && before.organizationId !== source) throw new Refusal('wrong_state', 'it belongs to another organization now');
-    await expectMayBeActive(call.store.db, before);
+    await expectMayBeActive(call.store.db, before, call.now());
     const { row, statements } = await writeMember(call.store.db, { before, after: { ...seen, state: 'active', stateReason: null, notBefore: call.now() } });
     return { member: row, with: source, statements, statement: await signedStatement(call, issuer, row) };
   } catch (error) {

@@ -5,6 +5,7 @@ import { moveHostedEnd } from '../../store/hosted-end.js';
 import { takePlacesOf } from '../../store/mark-places.js';
 import type { NewEvent } from '../../store/event.js';
 import { issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { meetsToo, needsOf } from '../accreditations/admission.js';
 import { type Call, change, may } from '../call.js';
 import { consent } from '../deciding/consent.js';
 import { widenedBy } from '../deciding/widening.js';
@@ -122,11 +123,21 @@ async function statementNow(call: Call, authority: AuthorityRow, row: MemberRow,
   return cuts ? sign({ ...call, custody: hurried(call.custody) }).catch(() => []) : sign(call);
 }
 
+/** As what it is by then it has to have less: fewer Entity Types demand something of it. What cannot be read demanded more. */
+function needsLess({ admission }: AuthorityRow, before: MemberRow, row: MemberRow): boolean {
+  try {
+    return !meetsToo(needsOf(admission, row), needsOf(admission, before));
+  } catch (error) {
+    if (error instanceof SyntaxError) return true;
+    throw error;
+  }
+}
+
 /** Two persons for what widens an active member; the digest covers what stands there and what is asked for. */
 async function twoFor(call: Call, authority: AuthorityRow, before: MemberRow, row: MemberRow, widening: Asked | null) {
   const entitled = before.bundles.length + row.bundles.length > 0;
   const bundles = entitled ? await bundlesOf(call.store.db, authority.id) : undefined;
-  const widens = before.state === 'active' ? widenedBy(before, row, bundles) : [];
+  const widens = before.state === 'active' ? [...widenedBy(before, row, bundles), ...(needsLess(authority, before, row) ? ['admission'] : [])] : [];
   if (widens.length === 0) return undefined;
   if (widening === null) throw new Refusal('wrong_state', `quorum 2: this would change ${widens.join(', ')} of an active member; change the member itself`);
   return consent(call, authority.quorum, {

@@ -20,6 +20,11 @@ const NOT_CONTENT = [
   'keysFollowedAt',
   // It is in the keys, which are content.
   'keysUntil',
+  // Two persons decide about accreditations and attestations by themselves (decided-by.ts).
+  'accreditedUntil',
+  'sponsor',
+  'reattestBy',
+  'reattestTold',
   'cut',
   'approvedSha256',
   // How the content came in; two persons decide about it all the same (decided-by.ts).

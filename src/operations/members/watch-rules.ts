@@ -4,6 +4,7 @@ import { jsonEqual } from '../../federation/strict-json.js';
 import { takenAway } from './key-binding.js';
 import type { Hold, Raised } from '../../store/schema.js';
 import type { MemberRow } from '../registry.js';
+import type { Bounds } from './member-end.js';
 
 /**
  * The rules of watching a member, pure: what counts as lasting, when keys may be followed, what a person has to look at.
@@ -15,6 +16,8 @@ export const CLEAR_AFTER = 2;
 /** A configuration that has used up this share of its life and was not renewed, and a membership this near its end (seconds). */
 const EXPIRING_AT = 0.75;
 const ENDING_WITHIN = 30 * 24 * 60 * 60;
+/** Of what takes others to renew it is told earlier. */
+const REMINDED_WITHIN = 60 * 24 * 60 * 60;
 
 export interface Counted {
   readonly raised: readonly Raised[];
@@ -60,11 +63,7 @@ export function count(
 }
 
 /** What is coming: an end that nobody has moved. */
-export function forecast(
-  member: Pick<MemberRow, 'validUntil' | 'keysUntil'>,
-  { iat, exp }: { readonly iat: number; readonly exp: number },
-  now: number,
-): readonly Finding[] {
+export function forecast(member: Bounds, { iat, exp }: { readonly iat: number; readonly exp: number }, now: number): readonly Finding[] {
   const findings: Finding[] = [];
   if (now - iat > (exp - iat) * EXPIRING_AT)
     findings.push(finding('configuration_expiring', 'exp', `its configuration of ${iat} ends at ${exp} and was not renewed`));
@@ -72,6 +71,10 @@ export function forecast(
     findings.push(finding('membership_ending', 'valid_until', `the membership ends at ${member.validUntil}`));
   if (member.keysUntil !== null && member.keysUntil - now < ENDING_WITHIN)
     findings.push(finding('certificate_ending', 'jwks', `a certificate of its keys ends at ${member.keysUntil}`));
+  if (member.accreditedUntil !== null && member.accreditedUntil - now < REMINDED_WITHIN)
+    findings.push(finding('accreditation_ending', 'accreditations', `what it is accredited by, and has to be, ends at ${member.accreditedUntil}`));
+  if (member.reattestBy !== null && member.reattestBy - now < REMINDED_WITHIN)
+    findings.push(finding('reattestation_due', 'reattest_by', `somebody has to say until ${member.reattestBy} that it is still needed`));
   return findings;
 }
 

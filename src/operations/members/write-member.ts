@@ -11,6 +11,7 @@ import { ENDED_STATES } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
 import { type KeysOf, putMembers } from '../../store/member-rows.js';
 import { keepRegistrationEvents } from '../../store/registration-events.js';
+import { accreditedEnds } from '../accreditations/admitted.js';
 import { consequencesOf } from '../facts.js';
 import { whileNotCompromised } from '../keys/not-compromised.js';
 import type { MemberRow } from '../registry.js';
@@ -39,14 +40,16 @@ export interface WrittenMembers {
 
 /**
  * Write members: every verb goes through here, so what has to be kept with a member's row is kept whatever the verb is.
- * @throws Refusal wrong_state when something would be published that nobody approved
+ * @throws Refusal wrong_state when something would be published that nobody approved, accreditation_not_in_force
  */
 export async function writeMembers(db: Database, writes: readonly MemberWrite[]): Promise<WrittenMembers> {
+  const accredited = await accreditedEnds(db, writes);
   const rows = await Promise.all(
-    writes.map(async ({ before, after, decided = false }) => ({
+    writes.map(async ({ before, after, decided = false }, n) => ({
       ...(await settled(before, after, decided)),
       spelling: spellingOf(after.entityId),
       entitlementVersion: entitlementVersionOf(before, after),
+      accreditedUntil: accredited[n] ?? null,
       ...(!jsonEqual(before?.jwks, after.jwks) && { keysUntil: await certifiedEnd(db, after) }),
     })),
   );

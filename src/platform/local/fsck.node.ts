@@ -1,9 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { type Damage, fsck } from '../../operations/fsck.js';
 import { NEWER, type SchemaAge, schemaAge } from '../../store/schema-age.node.js';
+import { hashOf } from '../../store/evidence-files.node.js';
 import { MIGRATIONS, openStore } from '../../store/store.node.js';
 import { seconds } from '../deployment.node.js';
+import { evidenceFolder } from '../files.node.js';
 import { databaseOf } from './heads.node.js';
 import { integrityOf } from './integrity.node.js';
 
@@ -27,7 +30,7 @@ const ageOf = (client: Sqlite.Database): SchemaAge | undefined => {
  * that can be read are looked at. Changes nothing, and looks at one moment, so it may run beside a server of any version.
  * @throws Error when there is none, or its schema is not the one this program knows
  */
-export async function fsckFile(file: string, progress: Progress = () => undefined): Promise<Report> {
+export async function fsckFile(file: string, progress: Progress = () => undefined, evidence: string | null = evidenceFolder(dirname(file))): Promise<Report> {
   if (!existsSync(file)) throw new Error(`there is no database ${file}`);
   const client = new Sqlite(file, { readonly: true, fileMustExist: true });
   try {
@@ -39,7 +42,13 @@ export async function fsckFile(file: string, progress: Progress = () => undefine
     if (age !== 'current')
       throw new Error(`${file} has the schema of an older version. fsck changes nothing, so check it with that version, or start this one once: it migrates`);
     client.exec('BEGIN');
-    return { integrity, damages: await fsck({ store: { db: databaseOf(client) } }, progress) };
+    return {
+      integrity,
+      damages: await fsck(
+        { store: { db: databaseOf(client) }, ...(evidence !== null && { evidence: (sha256: string) => hashOf(evidence, sha256) }) },
+        progress,
+      ),
+    };
   } finally {
     client.close();
   }
@@ -51,5 +60,6 @@ export async function fsckCopy(file: string, progress?: Progress): Promise<Repor
   const [integrity, age] = [integrityOf(client, 'quick_check'), ageOf(client)];
   client.close();
   if (integrity === 'ok' && age !== 'current') openStore(file, seconds).close();
-  return fsckFile(file, progress);
+  // The files of evidence lie apart from it.
+  return fsckFile(file, progress, null);
 }

@@ -1,0 +1,89 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { BrokenOff, type EvidenceFiles, MAX_EVIDENCE_BYTES, TooLarge } from './evidence-files.js';
+
+const SHA256 = /^[0-9a-f]{64}$/;
+const PARTIAL = '.partial';
+/** What is written for longer was broken off with its process (milliseconds). */
+const BROKEN_OFF = 60 * 60 * 1000;
+
+/** @throws Error for what is no hash: nothing else names a file here */
+export function evidenceFile(folder: string, sha256: string): string {
+  if (!SHA256.test(sha256)) throw new Error('evidence lies under its SHA-256, in hexadecimal');
+  return join(folder, sha256);
+}
+
+/** A file is there once it is whole: what is acknowledged outlives the machine. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+/** What the sender fails at is told apart from what the disk does. */
+async function* arriving(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw new BrokenOff('the upload was broken off', { cause: error });
+  }
+}
+
+/** Files in a folder beside the database, made when the first one comes. */
+export function evidenceIn(folder: string, most = MAX_EVIDENCE_BYTES): EvidenceFiles {
+  return {
+    async take(body) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const partial = join(folder, `${randomUUID()}${PARTIAL}`);
+      const hash = createHash('sha256');
+      let bytes = 0;
+      const file = await open(partial, 'wx', 0o600);
+      try {
+        for await (const chunk of arriving(body)) {
+          bytes += chunk.length;
+          if (bytes > most) throw new TooLarge(`more than ${most} bytes`);
+          hash.update(chunk);
+          await file.appendFile(chunk);
+        }
+        await file.sync();
+        await file.close();
+        const sha256 = hash.digest('hex');
+        await rename(partial, evidenceFile(folder, sha256));
+        await syncFolder(folder);
+        return { sha256, bytes };
+      } catch (error) {
+        await file.close().catch(() => undefined);
+        await rm(partial, { force: true });
+        throw error;
+      }
+    },
+    async open(sha256) {
+      const found = await hashOf(folder, sha256);
+      if (found === undefined) return undefined;
+      return found === sha256 ? (Readable.toWeb(createReadStream(evidenceFile(folder, sha256))) as ReadableStream<Uint8Array>) : 'changed';
+    },
+    remove: (sha256) => rm(evidenceFile(folder, sha256), { force: true }),
+  };
+}
+
+/** What was broken off with a process that ended is taken away. @param now milliseconds */
+export function sweepPartial(folder: string, now: number): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder).filter((one) => one.endsWith(PARTIAL))) {
+    const file = join(folder, name);
+    if (now - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? now) > BROKEN_OFF) rmSync(file, { force: true });
+  }
+}
+
+/** The hash of a file as it lies there; undefined: it is not there. */
+export async function hashOf(folder: string, sha256: string): Promise<string | undefined> {
+  if (!SHA256.test(sha256)) return undefined;
+  const file = join(folder, sha256);
+  if (!existsSync(file)) return undefined;
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
