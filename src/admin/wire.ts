@@ -73,6 +73,9 @@ const ecLocationMode = z
 const subordinateEvents = z
   .boolean()
   .openapi({ description: 'Whether it publishes what became of each of its subordinates (Federation Subordinate Events Endpoint draft)' });
+const entityCollection = z
+  .boolean()
+  .openapi({ description: 'Whether it publishes whom it knows to be in force, its members and whoever is below them (Entity Collection draft)' });
 const authorityFields = {
   metadata: metadata.optional(),
   claims: json.optional(),
@@ -83,6 +86,7 @@ const authorityFields = {
   key_rotation: seconds.nullable().optional(),
   ec_location: ecLocationMode.optional(),
   subordinate_events: subordinateEvents.optional(),
+  entity_collection: entityCollection.optional(),
   organization_name: z
     .string()
     .trim()
@@ -112,6 +116,7 @@ export const authoritySchema = z
     key_rotation: seconds.nullable(),
     ec_location: ecLocationMode,
     subordinate_events: subordinateEvents,
+    entity_collection: entityCollection,
     quorum: z.number().int().openapi({ description: 'How many persons it takes to widen trust: 1 or 2' }),
     key_proof: z.enum(KEY_PROOF_MODES).openapi({ description: 'Whether a key is bound only on a proof of the last 24 h' }),
     second_channel: z.enum(SECOND_CHANNEL_MODES).openapi({ description: 'Whose keys are compared by a second channel before they are bound' }),
@@ -135,6 +140,7 @@ export const authorityInput = (body: z.infer<typeof authorityChange>) => ({
   keyRotation: body.key_rotation,
   ecLocation: body.ec_location,
   subordinateEvents: body.subordinate_events,
+  entityCollection: body.entity_collection,
   organizationName: body.organization_name,
 });
 export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySchema> => ({
@@ -152,6 +158,7 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   key_rotation: row.keyRotation,
   ec_location: row.ecLocation,
   subordinate_events: row.subordinateEvents,
+  entity_collection: row.entityCollection,
   quorum: row.quorum,
   key_proof: row.keyProof,
   second_channel: row.secondChannel,

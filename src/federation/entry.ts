@@ -64,6 +64,7 @@ export { missingParameters } from './required-parameters.js';
 export { type ResolveResponseClaims, type ResolveResponseOptions, signResolveResponse, validateResolveResponse } from './resolve-response.js';
 export { resolveMetadata } from './resolve-metadata.js';
 export { checkTrustChainHeaders, type TrustChain, type TrustChainOptions, validateTrustChain } from './trust-chain.js';
+export { UI_CLAIMS, type UiClaim, type UiInfos, uiInfosOf } from './ui-info.js';
 export {
   type ParsedTrustMark,
   parseTrustMark,

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { customType, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { readCell, writeCell } from './json-cell.js';
 import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
+import type { UiInfos } from '../federation/ui-info.js';
 import { REGISTRATION_EVENTS } from '../federation/registration-events.js';
 import type { Constraints, Entitlement, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
 
@@ -24,6 +25,7 @@ export const ENDPOINT_PATHS = {
   trust_mark: 'trust-mark',
   historical_keys: 'historical-keys',
   subordinate_events: 'subordinate-events',
+  collection: 'collection',
 } as const;
 export type AuthorityEndpoint = keyof typeof ENDPOINT_PATHS;
 export const AUTHORITY_ENDPOINTS = Object.keys(ENDPOINT_PATHS) as [AuthorityEndpoint, ...AuthorityEndpoint[]];
@@ -77,6 +79,8 @@ export const authority = sqliteTable('authority', {
   ecLocation: text('ec_location', { enum: EC_LOCATION_MODES }).notNull().default('needed'),
   /** It publishes what became of each of its subordinates (Federation Subordinate Events Endpoint draft). */
   subordinateEvents: integer('subordinate_events', { mode: 'boolean' }).notNull().default(false),
+  /** It publishes whom it knows to be in force, with what a person is shown of each (Entity Collection draft). */
+  entityCollection: integer('entity_collection', { mode: 'boolean' }).notNull().default(false),
   /** When it came back from a halt: what relying servers issued before to its members is not to live again. */
   notBefore: integer('not_before'),
   /** How many persons it takes to widen trust here: 1 or 2. */
@@ -584,11 +588,17 @@ export const snapshot = sqliteTable(
     findings: json<readonly Finding[]>('findings').notNull(),
     exp: integer('exp'),
     evaluatedAt: integer('evaluated_at').notNull(),
+    /** Of its resolved metadata what a person is shown (federation/ui-info.ts). */
+    uiInfos: json<UiInfos>('ui_infos').notNull().default({}),
   },
   (t) => [
     primaryKey({ columns: [t.authorityId, t.subject, t.trustAnchor] }),
     // What was not proven is looked at in every turn, however many were.
     index('snapshot_unproven').on(t.evaluatedAt).where(sql`state <> 'valid'`),
+    // Who was found under an anchor, in order; and when the last evaluation was.
+    index('snapshot_collected').on(t.authorityId, t.trustAnchor, t.subject),
+    index('snapshot_evaluated').on(t.authorityId, t.trustAnchor, t.evaluatedAt),
+    index('snapshot_evaluated').on(t.authorityId, t.trustAnchor, t.evaluatedAt),
   ],
 );
 

@@ -15,8 +15,8 @@ const LINES = `
 authority list
 authority show
 authority check --profile base
-authority create b --entity-id ${ID} --alg ES256 --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation 90d --metadata {} --claims {} --ec-location needed --subordinate-events on --client-auth fetch=optional
-authority change b --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation off --metadata {} --claims {} --ec-location always --subordinate-events off --client-auth fetch=optional --seen 1
+authority create b --entity-id ${ID} --alg ES256 --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation 90d --metadata {} --claims {} --ec-location needed --subordinate-events on --collection on --client-auth fetch=optional
+authority change b --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation off --metadata {} --claims {} --ec-location always --subordinate-events off --collection off --client-auth fetch=optional --seen 1
 authority quorum b 2
 authority binding b --key-proof required --second-channel always --certificate-roots none
 authority halt b ${REASON} --yes=c

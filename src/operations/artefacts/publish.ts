@@ -82,11 +82,13 @@ export function authorityMetadata({
   metadata,
   clientAuth,
   subordinateEvents,
-}: Pick<AuthorityRow, 'entityId' | 'metadata' | 'clientAuth' | 'subordinateEvents'>): Metadata {
+  entityCollection,
+}: Pick<AuthorityRow, 'entityId' | 'metadata' | 'clientAuth' | 'subordinateEvents' | 'entityCollection'>): Metadata {
   const endpoints: Record<string, unknown> = {};
   let authenticated = false;
   for (const endpoint of AUTHORITY_ENDPOINTS) {
     if (endpoint === 'subordinate_events' && !subordinateEvents) continue;
+    if (endpoint === 'collection' && !entityCollection) continue;
     const name = `federation_${endpoint}_endpoint`;
     endpoints[name] = endpointOf(entityId, ENDPOINT_PATHS[endpoint]);
     const mode = clientAuth[endpoint] ?? 'none';
