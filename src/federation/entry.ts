@@ -74,6 +74,8 @@ export {
   type TrustMarkOptions,
   validateTrustMark,
 } from './trust-mark.js';
+export { inNamespace, type Namespace, NAMESPACE_TYPES, namespacePlace, namespacesOverlap, type NamespaceType, type SpokenName } from './vouching/namespace.js';
+export { ISSUER_KINDS, maySpeakFor, parseVouchedIssuers, VOUCHED_ISSUERS, type VouchedIssuer, vouchingNarrows } from './vouching/vouched.js';
 export {
   isTrustMarkType,
   signTrustMark,
