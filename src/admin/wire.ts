@@ -1,7 +1,7 @@
 import { CUT_CODES } from '../audit/reason-codes.js';
 import { z } from '@hono/zod-openapi';
 import { TOKEN_DIGEST } from '../keys/random.js';
-import { type Entitlement, ENTITLEMENT_KINDS, limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
+import { type Entitlement, ENTITLEMENT_KINDS, limits, NAMESPACE_TYPES, SIGNING_ALGORITHMS, type VouchedIssuer } from '../federation/entry.js';
 import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
 import type { ApiKeyRow } from '../operations/access/api-keys.js';
 import type { WithFindings } from '../operations/judged.js';
@@ -16,6 +16,7 @@ import {
   AUTHORITY_STATES,
   CLIENT_AUTH_MODES,
   EC_LOCATION_MODES,
+  type HeldIssuer,
   JOB_KINDS,
   JOB_STATES,
   KEY_PROOF_MODES,
@@ -258,6 +259,21 @@ export const shownEntitlements = z.array(entitlement);
 export const presentEntitlements = (list: readonly Entitlement[] | null) =>
   list === null ? null : list.map(({ kind, value, template }) => ({ kind, value, ...(template && { template: { ...template } }) }));
 
+const namespace = z
+  .strictObject({ type: z.enum(NAMESPACE_TYPES), value: z.string(), subdomains: z.boolean().optional() })
+  .openapi('Namespace', { example: { type: 'email_domain', value: 'example.org' } });
+export const shownNamespaces = z.array(namespace);
+export const namespaceList = z.array(z.unknown()).openapi({ description: 'Namespaces: {type, value, subdomains?}' });
+export const issuerList = z.array(z.unknown()).openapi({ description: 'Vouched issuers: {kind, issuer?, jwks_uri?, namespaces}' });
+/** Without the id that is ours. */
+const presentIssuers = (list: readonly HeldIssuer[]) =>
+  list.map(({ kind, issuer, jwks_uri: keys, namespaces }) => ({
+    kind,
+    issuer,
+    ...(keys !== undefined && { jwks_uri: keys }),
+    namespaces: namespaces.map((one) => ({ ...one })),
+  }));
+
 export const newMember = z
   .strictObject({
     entity_id: z.string(),
@@ -277,6 +293,7 @@ export const newMember = z
     readmit: z.string().min(1).max(1000).optional(),
     entitlements: entitlementList.nullable().optional(),
     bundles: bundleNames.optional(),
+    vouched_issuers: issuerList.optional(),
     scopes: z.array(z.string()).max(10_000).optional().openapi({ description: 'Scopes it may ask for, beside `entitlements`' }),
     waive: z.array(z.string()).max(50).optional(),
   })
@@ -326,6 +343,7 @@ export const memberSchema = z
     entitlements: shownEntitlements.nullable().openapi({ description: 'Its own; null: nothing limits it but its bundles' }),
     bundles: bundleNames,
     entitlement_version: z.number().int().openapi({ description: 'Rises with each change of what it may ask for' }),
+    vouched_issuers: z.array(z.unknown()).openapi({ description: 'Issuers that it stands for, and for whom each may speak' }),
     keys: z.array(memberKeySchema).optional().openapi({ description: 'What is known of each key, where members are read' }),
     created_at: seconds,
     updated_at: seconds,
@@ -364,6 +382,7 @@ export const enrollmentOf = (body: z.infer<typeof newMember>): Enrollment => ({
   hostedConfiguration: body.hosted_configuration,
   readmit: body.readmit,
   ...entitled(body),
+  ...(body.vouched_issuers && { vouchedIssuers: body.vouched_issuers as readonly VouchedIssuer[] }),
   waive: body.waive,
 });
 /** A member as an enrolment would make it: the line of an export, and of an import. */
@@ -386,6 +405,7 @@ export const presentEnrollment = ({ member: row, organization, hosted, entitled:
   ...(row.domainControl && { domain_control: { method: 'operator', reason: row.domainControl.reason ?? 'it showed a token under its host' } }),
   ...(given.entitlements && { entitlements: presentEntitlements(given.entitlements) }),
   ...(given.bundles.length && { bundles: [...given.bundles] }),
+  ...(row.vouchedIssuers.length && { vouched_issuers: presentIssuers(row.vouchedIssuers) }),
   ...(hosted !== undefined && { hosted_configuration: hosted }),
 });
 const presentMemberKey = (one: ShownKey): z.infer<typeof memberKeySchema> => ({
@@ -427,6 +447,7 @@ export const presentMember = (row: MemberRow, organization?: string, keys?: read
   entitlements: shown(() => presentEntitlements(row.entitlements), null),
   bundles: shown(() => [...row.bundles], []),
   entitlement_version: row.entitlementVersion,
+  vouched_issuers: shown(() => presentIssuers(row.vouchedIssuers), []),
   ...(keys && { keys: keys.map(presentMemberKey) }),
   created_at: row.createdAt,
   updated_at: row.updatedAt,

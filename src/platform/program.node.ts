@@ -11,6 +11,7 @@ import { authorityCommands } from '../cli/authority.js';
 import { keyCommands } from '../cli/key.js';
 import { bundleCommands } from '../cli/bundle.js';
 import { entitlementCommands } from '../cli/entitlement.js';
+import { issuerCommands } from '../cli/issuer.js';
 import { policyCommands } from '../cli/policy.js';
 import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
@@ -187,6 +188,7 @@ export function createProgram(): Command {
   keyCommands(program);
   policyCommands(program);
   entitlementCommands(program);
+  issuerCommands(program);
   bundleCommands(program);
   markCommands(program);
   federationCommands(program);

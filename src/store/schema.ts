@@ -4,7 +4,7 @@ import { readCell, writeCell } from './json-cell.js';
 import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
 import type { UiInfos } from '../federation/ui-info.js';
 import { REGISTRATION_EVENTS } from '../federation/registration-events.js';
-import type { Constraints, Entitlement, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
+import type { Constraints, Entitlement, Finding, JwkSet, Metadata, PublicJwk, VouchedIssuer } from '../federation/entry.js';
 
 /**
  * One schema for SQLite and D1. No foreign keys and no cascades: a generated table rebuild would silently delete
@@ -43,6 +43,9 @@ export interface DomainControl {
   /** Seconds since the epoch. */
   readonly at: number;
 }
+
+/** An issuer that a member stands for, under an id of ours. */
+export type HeldIssuer = VouchedIssuer & { readonly id: string };
 
 /** From the loosest to the strictest. */
 export const KEY_PROOF_MODES = ['optional', 'required'] as const;
@@ -197,6 +200,8 @@ export const member = sqliteTable(
     entitlements: json<readonly Entitlement[] | null>('entitlements'),
     /** Names of bundles of entitlements. */
     bundles: json<readonly string[]>('bundles').notNull().default([]),
+    /** Issuers that it stands for, and for whom each may speak: said in the statement about it. */
+    vouchedIssuers: json<readonly HeldIssuer[]>('vouched_issuers').notNull().default([]),
     /** Rises with each change of what it may ask for, in its own entitlements or in a bundle. */
     entitlementVersion: integer('entitlement_version').notNull().default(0),
     /** What all spellings of its identifier have in common (`federation/place.ts`); null until it was filled in. */
@@ -235,6 +240,31 @@ export const memberKey = sqliteTable(
   'member_key',
   { thumbprint: text('thumbprint').notNull(), memberId: text('member_id').notNull(), authorityId: text('authority_id').notNull() },
   (t) => [primaryKey({ columns: [t.thumbprint, t.memberId] }), index('member_key_member').on(t.memberId)],
+);
+
+/**
+ * For whom somebody may speak, one row a namespace of each issuer of a member that has not ended: kept by the one function that
+ * writes members. What is covered begins with what covers it (federation/vouching/namespace.ts).
+ */
+export const vouchedIssuer = sqliteTable(
+  'vouched_issuer',
+  {
+    issuerId: text('issuer_id').notNull(),
+    n: integer('n').notNull(),
+    authorityId: text('authority_id').notNull(),
+    memberId: text('member_id').notNull(),
+    kind: text('kind').notNull(),
+    issuer: text('issuer').notNull(),
+    type: text('type').notNull(),
+    place: text('place').notNull(),
+    deep: integer('deep', { mode: 'boolean' }).notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.issuerId, t.n] }),
+    index('vouched_issuer_place').on(t.authorityId, t.kind, t.type, t.place),
+    index('vouched_issuer_issuer').on(t.authorityId, t.issuer),
+    index('vouched_issuer_member').on(t.memberId),
+  ],
 );
 
 /**

@@ -12,6 +12,7 @@ import {
   signSubordinateStatement,
   type SigningAlgorithm,
   SIGNING_ALGORITHMS,
+  VOUCHED_ISSUERS,
 } from '../../federation/entry.js';
 import { historicalKeys, publishedKeys } from '../../keys/life-cycle.js';
 import { sha256 } from '../../keys/random.js';
@@ -226,6 +227,7 @@ export function statementClaims({ authority, policy, bundles }: StatementSources
     crit: member.crit.length ? member.crit : undefined,
     source_endpoint: endpointOf(authority.entityId, ENDPOINT_PATHS.fetch),
     ec_location: locationOf(authority, member),
+    [VOUCHED_ISSUERS]: member.vouchedIssuers.length ? member.vouchedIssuers.map(({ id: _, ...said }) => said) : undefined,
   };
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;
 }

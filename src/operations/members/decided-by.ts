@@ -35,6 +35,7 @@ export async function memberContent(db: Database, row: MemberRow): Promise<Reado
     cut: row.cut,
     ...(waived.length && { waived }),
     ...(await entitledContent(db, row)),
+    ...(row.vouchedIssuers.length && { vouched_issuers: row.vouchedIssuers }),
   };
 }
 
