@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { conditional } from '../edge/conditional.js';
 import { etagOf } from '../edge/etag.js';
 import { federationError } from '../edge/federation-error.js';
-import { type ErrorCode, parseEntityId, UI_CLAIMS } from '../federation/entry.js';
+import { type ErrorCode, parseEntityId, UI_CLAIMS, VOUCHED_ISSUERS } from '../federation/entry.js';
 import type { CollectedEntity, Published, ServedAuthority } from '../store/published.js';
 import { MAX_TYPES } from './list.js';
 import { MAX_IDENTIFIER } from './parameters.js';
@@ -16,7 +16,7 @@ const MAX_LOTS = 8;
 const MAX_QUERY = 200;
 const MAX_CLAIMS = 50;
 /** Of the claims of an Entity Info. `trust_marks` is none of them: it is `unsupported_parameter`, and the marks are in what the resolve endpoint signs. */
-const ENTITY_CLAIMS: readonly string[] = ['entity_id', 'entity_types', 'ui_infos'];
+const ENTITY_CLAIMS: readonly string[] = ['entity_id', 'entity_types', 'ui_infos', VOUCHED_ISSUERS];
 const ONCE = ['from_entity_id', 'limit', 'trust_anchor', 'query'];
 
 interface Asked {
@@ -106,6 +106,7 @@ function infoOf(one: CollectedEntity, ask: Asked): Record<string, unknown> {
     entity_id: one.entityId,
     ...(wants('entity_types') && { entity_types: one.types }),
     ...(Object.keys(infos).length > 0 && { ui_infos: infos }),
+    ...(one.issuers.length > 0 && wants(VOUCHED_ISSUERS) && { [VOUCHED_ISSUERS]: one.issuers }),
   };
 }
 

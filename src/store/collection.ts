@@ -13,6 +13,8 @@ export interface CollectedEntity {
   readonly uiInfos: UiInfos;
   /** Types of marks that were verified when it was evaluated, and rest on nothing that has changed since. */
   readonly marks: readonly string[];
+  /** Issuers that this authority vouches for with it. */
+  readonly issuers: readonly unknown[];
 }
 
 /** Characters of what a superior says of one member that are read to show names. */
@@ -24,7 +26,7 @@ export const COLLECTION = `SELECT (SELECT max(s.evaluated_at) FROM snapshot AS s
   FROM authority AS a WHERE a.id = ? AND a.state = 'active' AND a.entity_collection = 1`;
 
 /** Members whose statement is served. Parameters: `MAX_SAID`, authority, where it begins, the time twice, how many. */
-const members = (begin: string) => `SELECT member.entity_id, member.entity_types,
+const members = (begin: string) => `SELECT member.entity_id, member.entity_types, member.vouched_issuers,
     CASE WHEN length(member.metadata) <= ? THEN member.metadata ELSE '{}' END AS metadata
   FROM member JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
   WHERE member.authority_id = (SELECT id FROM authority WHERE id = ? AND state = 'active') AND member.state = 'active' AND member.entity_id ${begin} ?
@@ -85,13 +87,21 @@ const memberOf = (row: Row, development: boolean): CollectedEntity => ({
   types: listOf('entity_types', row['entity_types']),
   uiInfos: uiInfosOf(objectOf(row['metadata']), { development }),
   marks: [],
+  issuers: issuersOf(row),
 });
 
-const entityOf = (row: Row): CollectedEntity => ({
+/** As the statement says them, which stands beside: without the id that is ours. */
+const issuersOf = (row: Row): readonly unknown[] => {
+  const value = readCell('vouched_issuers', row['vouched_issuers']);
+  return Array.isArray(value) ? value.map(({ id: _, ...said }: { readonly id: string }) => said) : [];
+};
+
+const entityOf = (row: Row, direct: CollectedEntity | undefined): CollectedEntity => ({
   entityId: String(row['entity_id']),
   types: listOf('entity_types', row['entity_types']),
   uiInfos: objectOf(row['ui_infos']),
   marks: Number(row['moved'] ?? 0) === 0 ? listOf('trust_mark_types', row['trust_mark_types']) : [],
+  issuers: direct?.issuers ?? [],
 });
 
 /** Entities from a place on, in byte order: at most twice `limit` rows are looked at, whether they are in force or not. */
@@ -108,7 +118,8 @@ export async function collectionLot(
   const last = ends.sort()[0];
   const found = new Map<string, CollectedEntity>();
   for (const row of direct) found.set(String(row['entity_id']), memberOf(row, development));
-  for (const row of below) if (Number(row['moved'] ?? 0) < 2 && Number(row['answered']) === 1) found.set(String(row['entity_id']), entityOf(row));
+  for (const row of below)
+    if (Number(row['moved'] ?? 0) < 2 && Number(row['answered']) === 1) found.set(String(row['entity_id']), entityOf(row, found.get(String(row['entity_id']))));
   const entities = [...found.values()].filter(({ entityId }) => last === undefined || entityId <= last);
   // Entity Identifiers are ASCII, so this is the order of the store.
   return { entities: entities.sort((one, other) => (one.entityId < other.entityId ? -1 : 1)), last };

@@ -8,6 +8,7 @@ import {
   type NamespaceType,
   parseVouchedIssuers,
   VOUCHED_ISSUERS,
+  type VouchedIssuer,
   vouchingNarrows,
 } from '../../src/federation/entry.js';
 
@@ -182,7 +183,7 @@ describe('what is vouched for, as somebody wrote it', () => {
     expect(parseVouchedIssuers({ 0: good }, SUB).ok).toBe(false);
   });
   it('narrower is what gives no name, no issuer and no place of keys that was not there', () => {
-    const of = (...list: unknown[]) => (parsed(...list) as { value: never[] }).value;
+    const of = (...list: unknown[]) => (parsed(...list) as { value: readonly VouchedIssuer[] }).value;
     const wide = of({ kind: 'id_jag', namespaces: [space('dns_domain', 'example.com', true), space('tenant', 'x')] });
     const narrow = of({ kind: 'id_jag', namespaces: [space('dns_domain', 'a.example.com')] });
     expect([
