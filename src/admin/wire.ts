@@ -228,10 +228,12 @@ const jwks = z.object({ keys: z.array(json) }).openapi({ description: 'A JWK Set
 export const shownBy = z
   .discriminatedUnion('method', [
     z.strictObject({ method: z.literal('well_known') }),
+    z.strictObject({ method: z.literal('dns') }),
     z.strictObject({ method: z.literal('operator'), reason: z.string().trim().min(1).max(500) }),
   ])
   .openapi({
-    description: 'How it is shown that the member may use the domain of its identifier: by a token under its host, or by your word with the reason for it',
+    description:
+      'How it is shown that the member may use the domain of its identifier: by a token under its host, by one in a TXT record of its domain, or by your word with the reason for it',
   });
 const memberFields = {
   entity_types: z.array(z.string().min(1).max(200)).max(50).optional(),

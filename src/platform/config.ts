@@ -1,4 +1,5 @@
 import { parseAllowed } from '../outbound/address-guard.js';
+import { checkUrl } from '../outbound/check-url.js';
 import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
 import { readUrl } from '../federation/read-url.js';
 import { readDuration } from '../federation/written-time.js';
@@ -59,6 +60,13 @@ export const SETTINGS: readonly Setting[] = [
     flag: 'outbound-allow',
     fallback: undefined,
     about: 'address blocks reachable despite the guard, comma separated (private networks)',
+  },
+  {
+    name: 'dnsResolver',
+    env: 'HOLDFAST_DOH_URL',
+    flag: 'doh-url',
+    fallback: undefined,
+    about: 'resolver that is asked for TXT records over HTTPS (RFC 8484), such as https://dns.example/dns-query. Without it domain control is not shown by DNS',
   },
   {
     name: 'discovery',
@@ -140,6 +148,8 @@ export interface Config {
   readonly adminToken: string | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly outboundAllow: ReturnType<typeof parseAllowed>;
+  /** Who is asked for TXT records over HTTPS; undefined: nobody. */
+  readonly dnsResolver: string | undefined;
   readonly discovery: boolean;
   readonly metricsPort: number | undefined;
   readonly metricsHost: string;
@@ -233,6 +243,9 @@ export function readConfig(
   } catch (error) {
     faults.push((error as Error).message);
   }
+  const dnsResolver = get('dnsResolver');
+  const doh = dnsResolver === undefined ? undefined : checkUrl(dnsResolver, { loopback: development, allowed: outboundAllow });
+  if (typeof doh === 'string') faults.push(`HOLDFAST_DOH_URL: ${doh}`);
   const database = databaseOf('HOLDFAST_DATABASE', get('database'), get('databasePassword'), faults);
   const readDatabase = databaseOf('HOLDFAST_READ_DATABASE', get('readDatabase'), get('readDatabasePassword'), faults);
   const staleness = readDuration(get('staleness') ?? '');
@@ -251,6 +264,7 @@ export function readConfig(
     adminToken,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     outboundAllow,
+    dnsResolver,
     discovery,
     metricsPort,
     metricsHost: get('metricsHost') ?? '127.0.0.1',

@@ -40,6 +40,7 @@ export interface Ground extends StorePlace {
   readonly development: boolean;
   /** Address blocks reachable despite the guard, as configured. */
   readonly outboundAllow: string | undefined;
+  readonly dnsResolver?: string | undefined;
   /** Under which this process takes leases, its threads too: one that is started again goes on with what the one before had. */
   readonly holder: string;
 }
@@ -50,8 +51,8 @@ export async function groundOf(config: Config): Promise<Ground> {
   const sealKey = await importSealKey(sealKeyOf(config));
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const allowed = config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value;
-  const { data, database, staleness, development } = config;
-  return { data, database, staleness, sealKey, development, outboundAllow: allowed, holder: newId('prc') };
+  const { data, database, staleness, development, dnsResolver } = config;
+  return { data, database, staleness, sealKey, development, outboundAllow: allowed, dnsResolver, holder: newId('prc') };
 }
 
 /** Everything that signs and writes, with the database open; what strangers send is read by `explorer`, never here. */
@@ -79,13 +80,16 @@ export function openAnswering(ground: Ground, explorer: Explorer): NodeDeploymen
  * @param around what is put around the door
  */
 export function openExploring(ground: Ground, around: (door: Outbound) => Outbound = (door) => door): NodeDeployment {
-  const { sealKey, development, outboundAllow, holder } = ground;
+  const { sealKey, development, outboundAllow, dnsResolver, holder } = ground;
   const opened = openPlace(ground, CLOCK.now);
   const { store } = opened;
   const door = safeFetch({ loopback: development, allowed: parseAllowed(outboundAllow) });
   const outbound = around(perProcess(door));
   return {
-    ...exploringDirectly({ store, custody: sealedCustody(sealKey), outbound, clock: trustedClock(CLOCK, { development }), development }, createTurns(holder)),
+    ...exploringDirectly(
+      { store, custody: sealedCustody(sealKey), outbound, clock: trustedClock(CLOCK, { development }), development, dnsResolver },
+      createTurns(holder),
+    ),
     store,
     opened,
     async close() {

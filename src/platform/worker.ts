@@ -29,6 +29,7 @@ export interface Bindings {
   readonly HOLDFAST_SEAL_KEY?: string;
   readonly HOLDFAST_ADMIN_TOKEN?: string;
   readonly HOLDFAST_ORGANIZATION_NAME?: string;
+  readonly HOLDFAST_DOH_URL?: string;
 }
 
 interface Instance {
@@ -53,8 +54,8 @@ const instances = new WeakMap<D1Database, Instance>();
 function instanceOf(env: Bindings): Instance {
   const known = instances.get(env.DB);
   if (known) return known;
-  const { HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME } = env;
-  const config = readConfig({ HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME });
+  const { HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME, HOLDFAST_DOH_URL } = env;
+  const config = readConfig({ HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME, HOLDFAST_DOH_URL });
   const store = openStore(env.DB, seconds);
   let started: Promise<Deployment> | undefined;
   async function start(): Promise<Deployment> {
@@ -66,6 +67,7 @@ function instanceOf(env: Bindings): Instance {
       outbound: mayDiscover() ? perProcess(safeFetch({ loopback: config.development })) : closedDoor('set the compatibility flag global_fetch_strictly_public'),
       clock: trustedClock(CLOCK, { development: config.development }),
       development: config.development,
+      dnsResolver: config.dnsResolver,
     });
     await firstStart(deployment, config.url, config.adminToken, undefined, config.organizationName);
     return deployment;

@@ -37,8 +37,8 @@ export const EC_LOCATION_MODES = ['needed', 'always'] as const;
 
 /** How it was shown that a member may use the domain of its identifier. */
 export interface DomainControl {
-  /** `well_known`: a token under the identifier's host; `operator`: somebody's word, with the reason for it. */
-  readonly method: 'well_known' | 'operator';
+  /** `well_known`: a token under the identifier's host; `dns`: in a TXT record of its domain; `operator`: somebody's word, with the reason for it. */
+  readonly method: 'well_known' | 'dns' | 'operator';
   readonly reason?: string;
   /** Seconds since the epoch. */
   readonly at: number;

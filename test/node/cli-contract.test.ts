@@ -61,6 +61,11 @@ member confirm-key ${ID} kid --channel telephone --with somebody
 member keys adopt ${ID} --entity-configuration text
 member reindex
 member watch --only held --limit 1 --cursor c
+issuer list --kind id_jag --limit 10 --cursor c
+issuer show i
+issuer add ${ID} --kind id_jag --issuer ${ID} --jwks-uri ${ID} --email a.example --dns a.example --subdomains --tenant t --spiffe a --prefix ${ID} --file {} --seen 1
+issuer change i --email a.example --jwks-uri ${ID} --reason x --seen 1
+issuer end i --reason x --reason-code cessation --seen 1
 entitlement list ${ID}
 entitlement set ${ID} --scope s --resource ${ID} --details d --grant-type g --bundle b --seen 1 --dry-run
 entitlement add ${ID} --scope s --bundle b --seen 1 --dry-run

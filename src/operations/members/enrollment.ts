@@ -89,7 +89,7 @@ export async function prepare(call: Call, authority: AuthorityRow, input: Enroll
   if (typeof input.validUntil === 'number' && input.validUntil <= call.now() && DECIDED.includes(state))
     throw new Refusal('invalid_request', 'valid_until has passed');
   const keys = offline ? await keysGiven(input, call.now()) : await keysOf(call, authority.slug, input);
-  if (offline && input.shownBy?.method === 'well_known')
+  if (offline && input.shownBy && input.shownBy.method !== 'operator')
     throw new Refusal('invalid_request', 'an import fetches nothing: give your word for domain_control ({"method":"operator","reason":"…"})');
   const domainControl = input.shownBy && (await showDomainControl(call, authority.entityId, input.entityId, keys.jwks, input.shownBy));
   const hosted = await hostedOf(call, input, state, keys.jwks);
