@@ -237,7 +237,9 @@ export function openPostgres(
     if (group.length > 1) {
       try {
         const heads = await together(authorityId, head, group);
-        return heads === 'moved' ? 'lost' : group.map((): Outcome => ({ ok: true, heads }));
+        if (heads !== 'moved') return group.map((): Outcome => ({ ok: true, heads }));
+        // Where the chain stands as it was read, what one of them demands (only-while.ts) is not so, perhaps by another one of them.
+        if ((await engine.headAgain?.(authorityId))?.seq !== head.seq) return 'lost';
       } catch (error) {
         // One of them fails: each for itself. The store's own trouble is everybody's.
         if (troubleIn(error) !== undefined) return group.map((): Outcome => ({ ok: false, error }));
