@@ -1,4 +1,4 @@
-import { parseAllowed } from '../outbound/address-guard.js';
+import { type GuardOptions, parseAllowed } from '../outbound/address-guard.js';
 import { checkUrl } from '../outbound/check-url.js';
 import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
 import { readUrl } from '../federation/read-url.js';
@@ -243,9 +243,7 @@ export function readConfig(
   } catch (error) {
     faults.push((error as Error).message);
   }
-  const dnsResolver = get('dnsResolver');
-  const doh = dnsResolver === undefined ? undefined : checkUrl(dnsResolver, { loopback: development, allowed: outboundAllow });
-  if (typeof doh === 'string') faults.push(`HOLDFAST_DOH_URL: ${doh}`);
+  const dnsResolver = resolverOf(get('dnsResolver'), { loopback: development, allowed: outboundAllow }, faults);
   const database = databaseOf('HOLDFAST_DATABASE', get('database'), get('databasePassword'), faults);
   const readDatabase = databaseOf('HOLDFAST_READ_DATABASE', get('readDatabase'), get('readDatabasePassword'), faults);
   const staleness = readDuration(get('staleness') ?? '');
@@ -280,6 +278,12 @@ export function readConfig(
       value: setting.name === 'url' ? url : setting.secret && value !== undefined ? '(set, not shown)' : value,
     })),
   };
+}
+
+function resolverOf(url: string | undefined, guard: GuardOptions, faults: string[]): string | undefined {
+  const read = url === undefined ? undefined : checkUrl(url, guard);
+  if (typeof read === 'string') faults.push(`HOLDFAST_DOH_URL: ${read}`);
+  return url;
 }
 
 function databaseOf(variable: string, url: string | undefined, password: string | undefined, faults: string[]): DatabaseAddress | undefined {

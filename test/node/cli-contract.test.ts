@@ -63,7 +63,7 @@ member reindex
 member watch --only held --limit 1 --cursor c
 issuer list --kind id_jag --limit 10 --cursor c
 issuer show i
-issuer add ${ID} --kind id_jag --issuer ${ID} --jwks-uri ${ID} --email a.example --dns a.example --subdomains --tenant t --spiffe a --prefix ${ID} --file {} --seen 1
+issuer add ${ID} --kind id_jag --issuer ${ID} --jwks-uri ${ID} --email a.example --dns a.example --subdomains --tenant t --spiffe a --prefix ${ID} --seen 1
 issuer change i --email a.example --jwks-uri ${ID} --reason x --seen 1
 issuer end i --reason x --reason-code cessation --seen 1
 entitlement list ${ID}
