@@ -34,7 +34,7 @@ key export-public
 key revoke kid --reason superseded --yes=kid
 member list --state active --query x --type t --organization o --bundle b --intermediate --limit 1 --cursor c
 member enroll ${ID} --jwks {} --type t --intermediate --metadata {} --constraints {} --claims {} --crit c --statement-lifetime 1d --valid-until 2030-01-01 --organization o --readmit why --waive c --ec-location ${ID}/ec --domain-control why
-member enroll ${ID} --pem text --vetting --scope s --bundle b --entitlements {}
+member enroll ${ID} --pem text --vetting --scope s --bundle b --entitlements {} --vouched-issuers {}
 member enroll ${ID} --entity-configuration text
 member preflight ${ID} --profile base --entity-configuration text
 member show ${ID}
