@@ -25,6 +25,7 @@ import { organizationEndpoints } from './organizations.js';
 import { operationEndpoints } from './operations.js';
 import { peopleEndpoints } from './people.js';
 import { entitlementEndpoints } from './entitlements.js';
+import { issuerEndpoints } from './issuers.js';
 import { policyEndpoints } from './policies.js';
 import { restoreEndpoints } from './restore.js';
 import { resolvingEndpoints } from './resolving.js';
@@ -115,6 +116,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   organizationEndpoints(app);
   importEndpoints(app);
   entitlementEndpoints(app);
+  issuerEndpoints(app);
   policyEndpoints(app);
   markEndpoints(app);
   resolvingEndpoints(app);

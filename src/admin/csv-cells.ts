@@ -28,6 +28,7 @@ export const COLUMNS: Readonly<Record<string, Kind>> = {
   readmit: 'text',
   entitlements: 'json',
   bundles: 'list',
+  vouched_issuers: 'json',
   scopes: 'list',
   waive: 'list',
   sponsor: 'json',

@@ -39,6 +39,7 @@ const PARAMETERS: Record<string, string> = {
   kid: 'The key id',
   version: 'The policy version',
   name: 'The name of the bundle',
+  issuer: 'The id of a vouched issuer',
   job: 'The job id',
   type: 'The trust mark type, percent-encoded',
   jti: 'The `jti` of an issued mark',

@@ -1,7 +1,7 @@
 import { CUT_CODES } from '../audit/reason-codes.js';
 import { z } from '@hono/zod-openapi';
 import { TOKEN_DIGEST } from '../keys/random.js';
-import { type Entitlement, ENTITLEMENT_KINDS, limits, SIGNING_ALGORITHMS } from '../federation/entry.js';
+import { type Entitlement, ENTITLEMENT_KINDS, limits, NAMESPACE_TYPES, SIGNING_ALGORITHMS, type VouchedIssuer } from '../federation/entry.js';
 import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
 import type { ApiKeyRow } from '../operations/access/api-keys.js';
 import type { WithFindings } from '../operations/judged.js';
@@ -16,6 +16,7 @@ import {
   AUTHORITY_STATES,
   CLIENT_AUTH_MODES,
   EC_LOCATION_MODES,
+  type HeldIssuer,
   JOB_KINDS,
   JOB_STATES,
   KEY_PROOF_MODES,
@@ -84,6 +85,9 @@ const ecLocationMode = z
 const subordinateEvents = z
   .boolean()
   .openapi({ description: 'Whether it publishes what became of each of its subordinates (Federation Subordinate Events Endpoint draft)' });
+const entityCollection = z
+  .boolean()
+  .openapi({ description: 'Whether it publishes whom it knows to be in force, its members and whoever is below them (Entity Collection draft)' });
 const authorityFields = {
   metadata: metadata.optional(),
   claims: json.optional(),
@@ -94,6 +98,7 @@ const authorityFields = {
   key_rotation: seconds.nullable().optional(),
   ec_location: ecLocationMode.optional(),
   subordinate_events: subordinateEvents.optional(),
+  entity_collection: entityCollection.optional(),
   organization_name: z
     .string()
     .trim()
@@ -123,6 +128,7 @@ export const authoritySchema = z
     key_rotation: seconds.nullable(),
     ec_location: ecLocationMode,
     subordinate_events: subordinateEvents,
+    entity_collection: entityCollection,
     quorum: z.number().int().openapi({ description: 'How many persons it takes to widen trust: 1 or 2' }),
     key_proof: z.enum(KEY_PROOF_MODES).openapi({ description: 'Whether a key is bound only on a proof of the last 24 h' }),
     second_channel: z.enum(SECOND_CHANNEL_MODES).openapi({ description: 'Whose keys are compared by a second channel before they are bound' }),
@@ -147,6 +153,7 @@ export const authorityInput = (body: z.infer<typeof authorityChange>) => ({
   keyRotation: body.key_rotation,
   ecLocation: body.ec_location,
   subordinateEvents: body.subordinate_events,
+  entityCollection: body.entity_collection,
   organizationName: body.organization_name,
 });
 export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySchema> => ({
@@ -164,6 +171,7 @@ export const presentAuthority = (row: AuthorityRow): z.infer<typeof authoritySch
   key_rotation: row.keyRotation,
   ec_location: row.ecLocation,
   subordinate_events: row.subordinateEvents,
+  entity_collection: row.entityCollection,
   quorum: row.quorum,
   key_proof: row.keyProof,
   second_channel: row.secondChannel,
@@ -233,10 +241,12 @@ const jwks = z.object({ keys: z.array(json) }).openapi({ description: 'A JWK Set
 export const shownBy = z
   .discriminatedUnion('method', [
     z.strictObject({ method: z.literal('well_known') }),
+    z.strictObject({ method: z.literal('dns') }),
     z.strictObject({ method: z.literal('operator'), reason: z.string().trim().min(1).max(500) }),
   ])
   .openapi({
-    description: 'How it is shown that the member may use the domain of its identifier: by a token under its host, or by your word with the reason for it',
+    description:
+      'How it is shown that the member may use the domain of its identifier: by a token under its host, by one in a TXT record of its domain, or by your word with the reason for it',
   });
 const memberFields = {
   entity_types: z.array(z.string().min(1).max(200)).max(50).optional(),
@@ -264,6 +274,21 @@ export const shownEntitlements = z.array(entitlement);
 export const presentEntitlements = (list: readonly Entitlement[] | null) =>
   list === null ? null : list.map(({ kind, value, template }) => ({ kind, value, ...(template && { template: { ...template } }) }));
 
+const namespace = z
+  .strictObject({ type: z.enum(NAMESPACE_TYPES), value: z.string(), subdomains: z.boolean().optional() })
+  .openapi('Namespace', { example: { type: 'email_domain', value: 'example.org' } });
+export const shownNamespaces = z.array(namespace);
+export const namespaceList = z.array(z.unknown()).openapi({ description: 'Namespaces: {type, value, subdomains?}' });
+export const issuerList = z.array(z.unknown()).openapi({ description: 'Vouched issuers: {kind, issuer?, jwks_uri?, namespaces}' });
+/** Without the id that is ours. */
+const presentIssuers = (list: readonly HeldIssuer[]) =>
+  list.map(({ kind, issuer, jwks_uri: keys, namespaces }) => ({
+    kind,
+    issuer,
+    ...(keys !== undefined && { jwks_uri: keys }),
+    namespaces: namespaces.map((one) => ({ ...one })),
+  }));
+
 export const newMember = z
   .strictObject({
     entity_id: z.string(),
@@ -283,6 +308,7 @@ export const newMember = z
     readmit: z.string().min(1).max(1000).optional(),
     entitlements: entitlementList.nullable().optional(),
     bundles: bundleNames.optional(),
+    vouched_issuers: issuerList.optional(),
     scopes: z.array(z.string()).max(10_000).optional().openapi({ description: 'Scopes it may ask for, beside `entitlements`' }),
     waive: z.array(z.string()).max(50).optional(),
     sponsor: sponsorField.nullable().optional(),
@@ -337,6 +363,7 @@ export const memberSchema = z
     entitlements: shownEntitlements.nullable().openapi({ description: 'Its own; null: nothing limits it but its bundles' }),
     bundles: bundleNames,
     entitlement_version: z.number().int().openapi({ description: 'Rises with each change of what it may ask for' }),
+    vouched_issuers: z.array(z.unknown()).openapi({ description: 'Issuers that it stands for, and for whom each may speak' }),
     keys: z.array(memberKeySchema).optional().openapi({ description: 'What is known of each key, where members are read' }),
     created_at: seconds,
     updated_at: seconds,
@@ -375,6 +402,7 @@ export const enrollmentOf = (body: z.infer<typeof newMember>): Enrollment => ({
   hostedConfiguration: body.hosted_configuration,
   readmit: body.readmit,
   ...entitled(body),
+  ...(body.vouched_issuers && { vouchedIssuers: body.vouched_issuers as readonly VouchedIssuer[] }),
   waive: body.waive,
   sponsor: body.sponsor,
   reattestBy: body.reattest_by,
@@ -399,6 +427,7 @@ export const presentEnrollment = ({ member: row, organization, hosted, entitled:
   ...(row.domainControl && { domain_control: { method: 'operator', reason: row.domainControl.reason ?? 'it showed a token under its host' } }),
   ...(given.entitlements && { entitlements: presentEntitlements(given.entitlements) }),
   ...(given.bundles.length && { bundles: [...given.bundles] }),
+  ...(row.vouchedIssuers.length && { vouched_issuers: presentIssuers(row.vouchedIssuers) }),
   ...(hosted !== undefined && { hosted_configuration: hosted }),
   ...(row.sponsor && { sponsor: { name: row.sponsor.name, email: row.sponsor.email } }),
   ...(row.reattestBy !== null && { reattest_by: row.reattestBy }),
@@ -445,6 +474,7 @@ export const presentMember = (row: MemberRow, organization?: string, keys?: read
   entitlements: shown(() => presentEntitlements(row.entitlements), null),
   bundles: shown(() => [...row.bundles], []),
   entitlement_version: row.entitlementVersion,
+  vouched_issuers: shown(() => presentIssuers(row.vouchedIssuers), []),
   ...(keys && { keys: keys.map(presentMemberKey) }),
   created_at: row.createdAt,
   updated_at: row.updatedAt,

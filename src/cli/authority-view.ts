@@ -16,6 +16,7 @@ export interface AuthorityView {
   readonly key_rotation: number | null;
   readonly ec_location: string;
   readonly subordinate_events: boolean;
+  readonly entity_collection: boolean;
   readonly key_proof: string;
   readonly second_channel: string;
   readonly certificate_roots: string | null;
@@ -92,6 +93,7 @@ export function describeAuthority(one: ShownAuthority): void {
     ['key rotation', one.key_rotation === null ? 'by hand' : `every ${writeDuration(one.key_rotation)}`],
     ['policy', one.policy_version === null ? 'none in force' : `version ${one.policy_version} in force`],
     ['subordinates', one.subordinate_events ? 'what became of each is told to anyone' : 'what became of them is not told'],
+    ['collection', one.entity_collection ? 'who is in force, here and below, is told to anyone with names' : 'not published'],
     ['member keys', `proof ${one.key_proof}, second channel ${one.second_channel}`],
     ['client auth', listed(one.client_auth, 'none', (name, mode) => `${clean(name)} ${clean(mode)}`)],
     ['members', listed(one.members, 'none yet', (state, n) => `${String(n)} ${state}`)],

@@ -21,6 +21,7 @@ interface Settings {
   readonly clientAuth?: string;
   readonly ecLocation?: string;
   readonly subordinateEvents?: boolean;
+  readonly collection?: boolean;
 }
 
 function settings(options: Settings): Record<string, unknown> {
@@ -34,6 +35,7 @@ function settings(options: Settings): Record<string, unknown> {
     ...(options.claims !== undefined && { claims: readJson(options.claims) }),
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
     ...(options.subordinateEvents !== undefined && { subordinate_events: options.subordinateEvents }),
+    ...(options.collection !== undefined && { entity_collection: options.collection }),
     ...(options.clientAuth !== undefined && { client_auth: Object.fromEntries(options.clientAuth.split(',').map((one) => one.split('='))) }),
   };
 }
@@ -49,6 +51,7 @@ const withSettings = (command: Command): Command =>
     .option('--claims <file>', 'further claims of the configuration, such as trust_mark_issuers (JSON)')
     .option('--ec-location <needed|always>', 'whether every statement says where the configuration lies')
     .option('--subordinate-events <on|off>', 'whether it publishes what became of each subordinate, also of those that were cut off', onOff)
+    .option('--collection <on|off>', 'whether it publishes whom it knows to be in force, its members and whoever is below them, with their names', onOff)
     .option('--client-auth <list>', 'e.g. fetch=optional,list=required');
 
 export function authorityCommands(program: Command): void {

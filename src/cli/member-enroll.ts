@@ -36,6 +36,7 @@ interface EnrollOptions {
   readonly scope: string[];
   readonly bundle: string[];
   readonly entitlements?: string;
+  readonly vouchedIssuers?: string;
   readonly dryRun?: boolean;
 }
 
@@ -109,6 +110,7 @@ function enrollment(entityId: string, options: EnrollOptions, configuration: str
     ...(options.ecLocation !== undefined && { ec_location: options.ecLocation }),
     ...shownBy(options.domainControl),
     ...(options.entitlements !== undefined && { entitlements: readJson(options.entitlements) }),
+    ...(options.vouchedIssuers !== undefined && { vouched_issuers: readJson(options.vouchedIssuers) }),
     ...(options.scope.length && { scopes: options.scope }),
     ...(options.bundle.length && { bundles: options.bundle }),
     ...(options.readmit !== undefined && { readmit: options.readmit }),
@@ -151,6 +153,7 @@ export function enrollCommands(member: Command): void {
     )
     .option('--bundle <name>', 'a bundle of entitlements; repeat for several', collect, [])
     .option('--entitlements <file>', 'a JSON list of what it may ask for (entitlement set --help)')
+    .option('--vouched-issuers <file>', 'a JSON list of issuers that it stands for, as in an export (issuer add --help)')
     .option('--dry-run', 'show what pre-flight finds and change nothing')
     .action(enroll);
   member

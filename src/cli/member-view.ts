@@ -68,6 +68,9 @@ export function describe(member: MemberView): void {
   row('version', String(member.v));
 }
 
-export const DOMAIN_CONTROL = 'how it shows that it may use its domain: "well-known" (a token under its host), or the reason why you vouch for it';
+export const DOMAIN_CONTROL =
+  'how it shows that it may use its domain: "well-known" (a token under its host), "dns" (a TXT record of its domain), or the reason why you vouch for it';
 export const shownBy = (text: string | undefined): object =>
-  text === undefined ? {} : { domain_control: text === 'well-known' ? { method: 'well_known' } : { method: 'operator', reason: text } };
+  text === undefined
+    ? {}
+    : { domain_control: text === 'well-known' ? { method: 'well_known' } : text === 'dns' ? { method: 'dns' } : { method: 'operator', reason: text } };

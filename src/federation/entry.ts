@@ -65,6 +65,7 @@ export { missingParameters } from './required-parameters.js';
 export { type ResolveResponseClaims, type ResolveResponseOptions, signResolveResponse, validateResolveResponse } from './resolve-response.js';
 export { resolveMetadata } from './resolve-metadata.js';
 export { checkTrustChainHeaders, type TrustChain, type TrustChainOptions, validateTrustChain } from './trust-chain.js';
+export { UI_CLAIMS, type UiClaim, type UiInfos, uiInfosOf } from './ui-info.js';
 export {
   type ParsedTrustMark,
   parseTrustMark,
@@ -74,6 +75,8 @@ export {
   type TrustMarkOptions,
   validateTrustMark,
 } from './trust-mark.js';
+export { inNamespace, type Namespace, NAMESPACE_TYPES, namespacePlace, namespacesOverlap, type NamespaceType, type SpokenName } from './vouching/namespace.js';
+export { ISSUER_KINDS, maySpeakFor, parseVouchedIssuers, VOUCHED_ISSUERS, type VouchedIssuer, vouchingNarrows } from './vouching/vouched.js';
 export {
   isTrustMarkType,
   signTrustMark,

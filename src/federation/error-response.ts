@@ -11,6 +11,8 @@ export const ERROR_STATUS = {
   not_found: 404,
   /** Extended Subordinate Listing, Implementer's Draft 1. */
   page_not_found: 404,
+  /** Entity Collection, draft 00: where a page was to begin. */
+  entity_id_not_found: 404,
   server_error: 500,
   temporarily_unavailable: 503,
 } as const;

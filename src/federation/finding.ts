@@ -110,6 +110,8 @@ const RULES = {
   identifier_respelled: ['§1.2', 'Use the identifier that is known; waive this only for another entity.'],
   entity_type_unknown: ['§5.1', 'Correct it, or leave it when your federation has defined this type.'],
   entitlement_invalid: ['§6.1', 'Correct the entitlement: it becomes metadata policy in the statement about the member.'],
+  vouching_invalid: ['§3', 'Correct what is vouched for: which issuer, of which kind, for which names.'],
+  namespace_taken: ['§3', 'Leave these names to the member that may speak for them, or end its vouching first: holdfast issuer end.'],
   default_above_leaf: [
     '§6.1.3.1',
     'Above leafs say it with operators that merge, such as subset_of, one_of and essential; default and value merge only when equal.',

@@ -23,6 +23,8 @@ export interface Deployment {
   /** The door of whoever reads strangers; closed where the explorer is another thread. */
   readonly outbound: Outbound;
   readonly explorer: Explorer;
+  /** A resolver that is asked over HTTPS (RFC 8484); without one nobody is asked for DNS records. */
+  readonly dnsResolver?: string | undefined;
   readonly clock: TrustedClock;
   readonly turns: Turns;
   /** Where the bytes of evidence lie; undefined where there is no place for files. */

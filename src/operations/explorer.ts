@@ -81,8 +81,11 @@ export interface Questions {
     asked: { readonly entityId: string; readonly configuration: string | undefined; readonly superior?: string };
     answer: Result<EntityStatement>;
   };
-  /** Does the host of an identifier show a token of ours? */
-  domainControl: { asked: { readonly entityId: string; readonly token: string }; answer: boolean };
+  /** Does the host of an identifier show a token of ours, and by which way; else why not. */
+  domainControl: {
+    asked: { readonly entityId: string; readonly token: string; readonly method: 'well_known' | 'dns' };
+    answer: { readonly shown: boolean; readonly why?: string };
+  };
   /** The keys an anchor serves now, against those pinned. */
   compareKeys: { asked: { readonly entityId: string; readonly pinned: JwkSet }; answer: ComparedKeys };
   /** Which keys a superior lists for an authority of ours; undefined when it cannot be read. */

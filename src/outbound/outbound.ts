@@ -20,6 +20,8 @@ export interface FetchRequest {
   readonly maxBytes?: number;
   /** The entity tag of what is known already: the server may answer that it still stands (RFC 9110 §13.1.2). */
   readonly etag?: string | undefined;
+  /** What comes is no text: the body has one character a byte. */
+  readonly bytes?: true;
   /** For whom it is fetched: those who wait for the door take turns. An evaluation is one, whatever it asks for. */
   readonly asker?: object;
 }

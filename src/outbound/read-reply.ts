@@ -48,10 +48,13 @@ class Refused extends Error {
   }
 }
 
+/** TextDecoder's own `latin1` is another table. */
+const ONE_A_BYTE = { decode: (chunk?: Uint8Array, _options?: object) => Array.from(chunk ?? [], (byte) => String.fromCharCode(byte)).join('') };
+
 /** Read a body within its cap and rate; bytes are counted as they come, whatever Content-Length says. */
 export async function readBody(request: FetchRequest, chunks: AsyncIterable<Uint8Array>, milliseconds: () => number): Promise<Result<Reply>> {
   const max = request.maxBytes ?? MAX_BODY_BYTES;
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const decoder = request.bytes ? ONE_A_BYTE : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const start = milliseconds();
   let body = '';
   let size = 0;

@@ -1,4 +1,5 @@
-import { parseAllowed } from '../outbound/address-guard.js';
+import { type GuardOptions, parseAllowed } from '../outbound/address-guard.js';
+import { checkUrl } from '../outbound/check-url.js';
 import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
 import { readUrl } from '../federation/read-url.js';
 import { readDuration } from '../federation/written-time.js';
@@ -59,6 +60,13 @@ export const SETTINGS: readonly Setting[] = [
     flag: 'outbound-allow',
     fallback: undefined,
     about: 'address blocks reachable despite the guard, comma separated (private networks)',
+  },
+  {
+    name: 'dnsResolver',
+    env: 'HOLDFAST_DOH_URL',
+    flag: 'doh-url',
+    fallback: undefined,
+    about: 'resolver that is asked for TXT records over HTTPS (RFC 8484), such as https://dns.example/dns-query. Without it domain control is not shown by DNS',
   },
   {
     name: 'discovery',
@@ -147,6 +155,8 @@ export interface Config {
   readonly adminToken: string | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly outboundAllow: ReturnType<typeof parseAllowed>;
+  /** Who is asked for TXT records over HTTPS; undefined: nobody. */
+  readonly dnsResolver: string | undefined;
   readonly discovery: boolean;
   readonly metricsPort: number | undefined;
   readonly metricsHost: string;
@@ -242,6 +252,7 @@ export function readConfig(
   } catch (error) {
     faults.push((error as Error).message);
   }
+  const dnsResolver = resolverOf(get('dnsResolver'), { loopback: development, allowed: outboundAllow }, faults);
   const database = databaseOf('HOLDFAST_DATABASE', get('database'), get('databasePassword'), faults);
   const readDatabase = databaseOf('HOLDFAST_READ_DATABASE', get('readDatabase'), get('readDatabasePassword'), faults);
   const staleness = durationOf('HOLDFAST_STALENESS', get('staleness') ?? '', [2, 600], '2s to 10m, as 10s or 2m', faults);
@@ -259,6 +270,7 @@ export function readConfig(
     adminToken,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     outboundAllow,
+    dnsResolver,
     discovery,
     metricsPort,
     metricsHost: get('metricsHost') ?? '127.0.0.1',
@@ -281,6 +293,12 @@ function durationOf(variable: string, text: string, [least, most]: readonly [num
   const seconds = readDuration(text) ?? 0;
   if (seconds < least || seconds > most) faults.push(`${variable}: "${text.slice(0, 20)}" is no time from ${words}`);
   return seconds;
+}
+
+function resolverOf(url: string | undefined, guard: GuardOptions, faults: string[]): string | undefined {
+  const read = url === undefined ? undefined : checkUrl(url, guard);
+  if (typeof read === 'string') faults.push(`HOLDFAST_DOH_URL: ${read}`);
+  return url;
 }
 
 function databaseOf(variable: string, url: string | undefined, password: string | undefined, faults: string[]): DatabaseAddress | undefined {

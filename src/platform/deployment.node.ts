@@ -42,6 +42,7 @@ export interface Ground extends StorePlace {
   /** Address blocks reachable despite the guard, as configured. */
   readonly outboundAllow: string | undefined;
   readonly approvalsLast: number;
+  readonly dnsResolver?: string | undefined;
   /** Under which this process takes leases, its threads too: one that is started again goes on with what the one before had. */
   readonly holder: string;
 }
@@ -52,8 +53,8 @@ export async function groundOf(config: Config): Promise<Ground> {
   const sealKey = await importSealKey(sealKeyOf(config));
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const allowed = config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value;
-  const { data, database, staleness, development, approvalsLast } = config;
-  return { data, database, staleness, sealKey, development, approvalsLast, outboundAllow: allowed, holder: newId('prc') };
+  const { data, database, staleness, development, approvalsLast, dnsResolver } = config;
+  return { data, database, staleness, sealKey, development, approvalsLast, outboundAllow: allowed, dnsResolver, holder: newId('prc') };
 }
 
 /** Beside the file of the database; one on PostgreSQL is everybody's, and no folder of this machine is. */
@@ -90,14 +91,14 @@ export function openAnswering(ground: Ground, explorer: Explorer): NodeDeploymen
  * @param around what is put around the door
  */
 export function openExploring(ground: Ground, around: (door: Outbound) => Outbound = (door) => door): NodeDeployment {
-  const { sealKey, development, outboundAllow, holder, approvalsLast } = ground;
+  const { sealKey, development, outboundAllow, dnsResolver, holder, approvalsLast } = ground;
   const opened = openPlace(ground, CLOCK.now);
   const { store } = opened;
   const door = safeFetch({ loopback: development, allowed: parseAllowed(outboundAllow) });
   const outbound = around(perProcess(door));
   return {
     ...exploringDirectly(
-      { store, custody: sealedCustody(sealKey), outbound, clock: trustedClock(CLOCK, { development }), approvalsLast, development },
+      { store, custody: sealedCustody(sealKey), outbound, clock: trustedClock(CLOCK, { development }), approvalsLast, development, dnsResolver },
       createTurns(holder),
     ),
     store,

@@ -13,6 +13,7 @@ import { accreditationCommands } from '../cli/accreditation.js';
 import { evidenceCommands } from '../cli/evidence.js';
 import { bundleCommands } from '../cli/bundle.js';
 import { entitlementCommands } from '../cli/entitlement.js';
+import { issuerCommands } from '../cli/issuer.js';
 import { policyCommands } from '../cli/policy.js';
 import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
@@ -192,6 +193,7 @@ export function createProgram(): Command {
   entitlementCommands(program);
   accreditationCommands(program);
   evidenceCommands(program);
+  issuerCommands(program);
   bundleCommands(program);
   markCommands(program);
   federationCommands(program);

@@ -30,6 +30,7 @@ export interface Bindings {
   readonly HOLDFAST_ADMIN_TOKEN?: string;
   readonly HOLDFAST_ORGANIZATION_NAME?: string;
   readonly HOLDFAST_APPROVALS_LAST?: string;
+  readonly HOLDFAST_DOH_URL?: string;
 }
 
 interface Instance {
@@ -54,8 +55,15 @@ const instances = new WeakMap<D1Database, Instance>();
 function instanceOf(env: Bindings): Instance {
   const known = instances.get(env.DB);
   if (known) return known;
-  const { HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME, HOLDFAST_APPROVALS_LAST } = env;
-  const config = readConfig({ HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME, HOLDFAST_APPROVALS_LAST });
+  const { HOLDFAST_URL, HOLDFAST_SEAL_KEY, HOLDFAST_ADMIN_TOKEN, HOLDFAST_ORGANIZATION_NAME, HOLDFAST_APPROVALS_LAST, HOLDFAST_DOH_URL } = env;
+  const config = readConfig({
+    HOLDFAST_URL,
+    HOLDFAST_SEAL_KEY,
+    HOLDFAST_ADMIN_TOKEN,
+    HOLDFAST_ORGANIZATION_NAME,
+    HOLDFAST_APPROVALS_LAST,
+    HOLDFAST_DOH_URL,
+  });
   const store = openStore(env.DB, seconds);
   let started: Promise<Deployment> | undefined;
   async function start(): Promise<Deployment> {
@@ -68,6 +76,7 @@ function instanceOf(env: Bindings): Instance {
       clock: trustedClock(CLOCK, { development: config.development }),
       approvalsLast: config.approvalsLast,
       development: config.development,
+      dnsResolver: config.dnsResolver,
     });
     await firstStart(deployment, config.url, config.adminToken, undefined, config.organizationName);
     return deployment;

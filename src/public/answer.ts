@@ -3,6 +3,7 @@ import { federationError } from '../edge/federation-error.js';
 import { andThen, type MaybePromise, type ServedArtefact } from '../store/published.js';
 import type { CallerContext } from './caller.js';
 import { isCanonical, type Pairs, type Spell } from './canonical.js';
+import { serveCollection } from './collection.js';
 import { serveExtendedList } from './extended-list.js';
 import { serveList } from './list.js';
 import { one } from './parameters.js';
@@ -77,6 +78,8 @@ export function answer(
       return listed(() => serveList(c, published, authority, { query: parameters, now: time, authenticated, spell }));
     case 'extended_list':
       return listed(() => serveExtendedList(c, published, authority, parameters, { now: time, authenticated, development }));
+    case 'collection':
+      return listed(() => serveCollection(c, published, authority, { query: parameters, now: time, authenticated, development }));
     case 'hosted': {
       const sub = one(parameters, 'sub');
       if (!sub.ok) return federationError(c, 'invalid_request', sub.description);

@@ -3,12 +3,14 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { base64url } from 'jose';
 import { CHECKPOINT_TYPE, digestOf } from '../audit/checkpoint.js';
 import type { ErrorCode } from '../federation/entry.js';
+import { COLLECTION, type CollectionLot, collectionLot, type CollectionPlace } from './collection.js';
 import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
 import { bytesOf, type Cache, type Share } from './published-cache.js';
 import { readCell } from './json-cell.js';
 import { type ArtefactKind, AUTHORITY_ENDPOINTS, type ClientAuth, UNCONFIRMED } from './schema.js';
 
 export { bytesOf, createCache, type Share } from './published-cache.js';
+export type { CollectedEntity, CollectionLot, CollectionPlace } from './collection.js';
 export type { ExtendedFilter, ListFilter };
 
 /** Read-only view for the public plane: artefacts, the list of subordinates, where authorities answer. It knows no key. */
@@ -90,6 +92,10 @@ export interface Published {
   listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<Page>;
   /** The same with what the extended listing tells of each, from an identifier on, that one included. */
   extendedPage(authorityId: string, filter: ExtendedFilter, from: string, limit: number, now: number): MaybePromise<readonly ListedEntity[]>;
+  /** When what an authority collects under an anchor changed last; undefined: it publishes no collection. */
+  collection(authorityId: string, trustAnchor: string): MaybePromise<{ readonly lastUpdated: number } | undefined>;
+  /** Some of it, in byte order. */
+  collectionLot(place: CollectionPlace, limit: number, now: number): Promise<CollectionLot>;
   /** Bearers of a still valid mark of a type, after `after`, in byte order. */
   markedPage(authorityId: string, type: string, after: string, limit: number, now: number): MaybePromise<Page>;
   /** The stored answer about a mark by the SHA-256 of its bytes; `due`: it is being signed; undefined: we did not issue it. */
@@ -285,6 +291,14 @@ export function createPublished(select: Select, cache: Cache): Published {
           })),
         );
       }),
+
+    collection: (authorityId, trustAnchor) =>
+      andThen(
+        select(COLLECTION, [trustAnchor, authorityId]),
+        ([row]) => row && { lastUpdated: Math.max(Number(row['evaluated'] ?? 0), Number(row['changed'] ?? 0)) },
+      ),
+
+    collectionLot: (place, limit, now) => collectionLot(select, place, limit, now),
 
     markedPage(authorityId, type, after, limit, now) {
       const prefix = `${type}\n`;

@@ -2,8 +2,9 @@ import { sql } from 'drizzle-orm';
 import { customType, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { readCell, writeCell } from './json-cell.js';
 import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
+import type { UiInfos } from '../federation/ui-info.js';
 import { REGISTRATION_EVENTS } from '../federation/registration-events.js';
-import type { Constraints, Entitlement, Finding, JwkSet, Metadata, PublicJwk } from '../federation/entry.js';
+import type { Constraints, Entitlement, Finding, JwkSet, Metadata, PublicJwk, VouchedIssuer } from '../federation/entry.js';
 
 /**
  * One schema for SQLite and D1. No foreign keys and no cascades: a generated table rebuild would silently delete
@@ -24,6 +25,7 @@ export const ENDPOINT_PATHS = {
   trust_mark: 'trust-mark',
   historical_keys: 'historical-keys',
   subordinate_events: 'subordinate-events',
+  collection: 'collection',
 } as const;
 export type AuthorityEndpoint = keyof typeof ENDPOINT_PATHS;
 export const AUTHORITY_ENDPOINTS = Object.keys(ENDPOINT_PATHS) as [AuthorityEndpoint, ...AuthorityEndpoint[]];
@@ -35,12 +37,15 @@ export const EC_LOCATION_MODES = ['needed', 'always'] as const;
 
 /** How it was shown that a member may use the domain of its identifier. */
 export interface DomainControl {
-  /** `well_known`: a token under the identifier's host; `operator`: somebody's word, with the reason for it. */
-  readonly method: 'well_known' | 'operator';
+  /** `well_known`: a token under the identifier's host; `dns`: in a TXT record of its domain; `operator`: somebody's word, with the reason for it. */
+  readonly method: 'well_known' | 'dns' | 'operator';
   readonly reason?: string;
   /** Seconds since the epoch. */
   readonly at: number;
 }
+
+/** An issuer that a member stands for, under an id of ours. */
+export type HeldIssuer = VouchedIssuer & { readonly id: string };
 
 /** From the loosest to the strictest. */
 export const KEY_PROOF_MODES = ['optional', 'required'] as const;
@@ -92,6 +97,8 @@ export const authority = sqliteTable('authority', {
   ecLocation: text('ec_location', { enum: EC_LOCATION_MODES }).notNull().default('needed'),
   /** It publishes what became of each of its subordinates (Federation Subordinate Events Endpoint draft). */
   subordinateEvents: integer('subordinate_events', { mode: 'boolean' }).notNull().default(false),
+  /** It publishes whom it knows to be in force, with what a person is shown of each (Entity Collection draft). */
+  entityCollection: integer('entity_collection', { mode: 'boolean' }).notNull().default(false),
   /** When it came back from a halt: what relying servers issued before to its members is not to live again. */
   notBefore: integer('not_before'),
   /** How many persons it takes to widen trust here: 1 or 2. */
@@ -218,6 +225,8 @@ export const member = sqliteTable(
     entitlements: json<readonly Entitlement[] | null>('entitlements'),
     /** Names of bundles of entitlements. */
     bundles: json<readonly string[]>('bundles').notNull().default([]),
+    /** Issuers that it stands for, and for whom each may speak: said in the statement about it. */
+    vouchedIssuers: json<readonly HeldIssuer[]>('vouched_issuers').notNull().default([]),
     /** Rises with each change of what it may ask for, in its own entitlements or in a bundle. */
     entitlementVersion: integer('entitlement_version').notNull().default(0),
     /** What all spellings of its identifier have in common (`federation/place.ts`); null until it was filled in. */
@@ -259,6 +268,31 @@ export const memberKey = sqliteTable(
   'member_key',
   { thumbprint: text('thumbprint').notNull(), memberId: text('member_id').notNull(), authorityId: text('authority_id').notNull() },
   (t) => [primaryKey({ columns: [t.thumbprint, t.memberId] }), index('member_key_member').on(t.memberId)],
+);
+
+/**
+ * For whom somebody may speak, one row a namespace of each issuer of a member that has not ended: kept by the one function that
+ * writes members. What is covered begins with what covers it (federation/vouching/namespace.ts).
+ */
+export const vouchedIssuer = sqliteTable(
+  'vouched_issuer',
+  {
+    issuerId: text('issuer_id').notNull(),
+    n: integer('n').notNull(),
+    authorityId: text('authority_id').notNull(),
+    memberId: text('member_id').notNull(),
+    kind: text('kind').notNull(),
+    issuer: text('issuer').notNull(),
+    type: text('type').notNull(),
+    place: text('place').notNull(),
+    deep: integer('deep', { mode: 'boolean' }).notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.issuerId, t.n] }),
+    index('vouched_issuer_place').on(t.authorityId, t.kind, t.type, t.place),
+    index('vouched_issuer_issuer').on(t.authorityId, t.issuer),
+    index('vouched_issuer_member').on(t.memberId),
+  ],
 );
 
 /**
@@ -693,11 +727,17 @@ export const snapshot = sqliteTable(
     findings: json<readonly Finding[]>('findings').notNull(),
     exp: integer('exp'),
     evaluatedAt: integer('evaluated_at').notNull(),
+    /** Of its resolved metadata what a person is shown (federation/ui-info.ts). */
+    uiInfos: json<UiInfos>('ui_infos').notNull().default({}),
   },
   (t) => [
     primaryKey({ columns: [t.authorityId, t.subject, t.trustAnchor] }),
     // What was not proven is looked at in every turn, however many were.
     index('snapshot_unproven').on(t.evaluatedAt).where(sql`state <> 'valid'`),
+    // Who was found under an anchor, in order; and when the last evaluation was.
+    index('snapshot_collected').on(t.authorityId, t.trustAnchor, t.subject),
+    index('snapshot_evaluated').on(t.authorityId, t.trustAnchor, t.evaluatedAt),
+    index('snapshot_evaluated').on(t.authorityId, t.trustAnchor, t.evaluatedAt),
   ],
 );
 

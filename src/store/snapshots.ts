@@ -4,7 +4,7 @@ import { snapshot, snapshotLink } from './schema.js';
 
 /** What evaluations found: a snapshot for each subject and Trust Anchor, what its answers rest on, and the answers. */
 
-const REPLACE = `ON CONFLICT (authority_id, subject, trust_anchor) DO UPDATE SET ${['state', 'error', 'entity_types', 'path', 'trust_mark_types', 'findings', 'exp', 'evaluated_at'].map((name) => `${name} = excluded.${name}`).join(', ')}`;
+const REPLACE = `ON CONFLICT (authority_id, subject, trust_anchor) DO UPDATE SET ${['state', 'error', 'entity_types', 'path', 'trust_mark_types', 'findings', 'exp', 'evaluated_at', 'ui_infos'].map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
 /** In the place of what was found before. */
 export const putSnapshots = (rows: readonly (typeof snapshot.$inferSelect)[]): Statement => insertWith(snapshot, rows, REPLACE);

@@ -77,6 +77,11 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/members/{id}/entitlements': ALL,
   'PUT /authorities/{slug}/members/{id}/entitlements': 'owner operator approver responder',
   'PATCH /authorities/{slug}/members/{id}/entitlements': 'owner operator approver responder',
+  'GET /authorities/{slug}/issuers': ALL,
+  'POST /authorities/{slug}/issuers': 'owner operator approver responder',
+  'GET /authorities/{slug}/issuers/{issuer}': ALL,
+  'PATCH /authorities/{slug}/issuers/{issuer}': 'owner operator approver responder',
+  'POST /authorities/{slug}/issuers/{issuer}/end': 'owner operator approver responder',
   'GET /authorities/{slug}/bundles': ALL,
   'POST /authorities/{slug}/bundles': 'owner operator approver',
   'GET /authorities/{slug}/bundles/{name}': ALL,
@@ -211,6 +216,9 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path === '/approvals/{id}') return { verdict: 'refuse', digest: 'x' };
   if (path.endsWith('/members')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/entitlements')) return method === 'PUT' ? { entitlements: null } : { add: {} };
+  if (path.endsWith('/issuers')) return { member: 'x', kind: 'id_jag', namespaces: [] };
+  if (path.endsWith('{issuer}')) return { namespaces: [] };
+  if (path.endsWith('{issuer}/end')) return { reason: 'x' };
   if (path.endsWith('/bundles')) return { name: 'nobody', entitlements: [] };
   if (path.endsWith('{name}/end')) return { reason: 'x' };
   if (path.endsWith('{name}/impact')) return { entitlements: [] };

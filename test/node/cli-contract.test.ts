@@ -15,8 +15,8 @@ const LINES = `
 authority list
 authority show
 authority check --profile base
-authority create b --entity-id ${ID} --alg ES256 --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation 90d --metadata {} --claims {} --ec-location needed --subordinate-events on --client-auth fetch=optional
-authority change b --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation off --metadata {} --claims {} --ec-location always --subordinate-events off --client-auth fetch=optional --seen 1
+authority create b --entity-id ${ID} --alg ES256 --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation 90d --metadata {} --claims {} --ec-location needed --subordinate-events on --collection on --client-auth fetch=optional
+authority change b --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation off --metadata {} --claims {} --ec-location always --subordinate-events off --collection off --client-auth fetch=optional --seen 1
 authority quorum b 2
 authority binding b --key-proof required --second-channel always --certificate-roots none
 authority halt b ${REASON} --yes=c
@@ -34,7 +34,7 @@ key export-public
 key revoke kid --reason superseded --yes=kid
 member list --state active --query x --type t --organization o --bundle b --intermediate --limit 1 --cursor c
 member enroll ${ID} --jwks {} --type t --intermediate --metadata {} --constraints {} --claims {} --crit c --statement-lifetime 1d --valid-until 2030-01-01 --organization o --readmit why --waive c --ec-location ${ID}/ec --domain-control why
-member enroll ${ID} --pem text --vetting --scope s --bundle b --entitlements {}
+member enroll ${ID} --pem text --vetting --scope s --bundle b --entitlements {} --vouched-issuers {}
 member enroll ${ID} --entity-configuration text
 member preflight ${ID} --profile base --entity-configuration text
 member show ${ID}
@@ -62,6 +62,11 @@ member confirm-key ${ID} kid --channel telephone --with somebody
 member keys adopt ${ID} --entity-configuration text
 member reindex
 member watch --only held --limit 1 --cursor c
+issuer list --kind id_jag --limit 10 --cursor c
+issuer show i
+issuer add ${ID} --kind id_jag --issuer ${ID} --jwks-uri ${ID} --email a.example --dns a.example --subdomains --tenant t --spiffe a --prefix ${ID} --seen 1
+issuer change i --email a.example --jwks-uri ${ID} --reason x --seen 1
+issuer end i --reason x --reason-code cessation --seen 1
 entitlement list ${ID}
 entitlement set ${ID} --scope s --resource ${ID} --details d --grant-type g --bundle b --seen 1 --dry-run
 entitlement add ${ID} --scope s --bundle b --seen 1 --dry-run

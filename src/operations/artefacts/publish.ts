@@ -12,6 +12,7 @@ import {
   signSubordinateStatement,
   type SigningAlgorithm,
   SIGNING_ALGORITHMS,
+  VOUCHED_ISSUERS,
 } from '../../federation/entry.js';
 import { historicalKeys, publishedKeys } from '../../keys/life-cycle.js';
 import { sha256 } from '../../keys/random.js';
@@ -83,11 +84,13 @@ export function authorityMetadata({
   metadata,
   clientAuth,
   subordinateEvents,
-}: Pick<AuthorityRow, 'entityId' | 'metadata' | 'clientAuth' | 'subordinateEvents'>): Metadata {
+  entityCollection,
+}: Pick<AuthorityRow, 'entityId' | 'metadata' | 'clientAuth' | 'subordinateEvents' | 'entityCollection'>): Metadata {
   const endpoints: Record<string, unknown> = {};
   let authenticated = false;
   for (const endpoint of AUTHORITY_ENDPOINTS) {
     if (endpoint === 'subordinate_events' && !subordinateEvents) continue;
+    if (endpoint === 'collection' && !entityCollection) continue;
     const name = `federation_${endpoint}_endpoint`;
     endpoints[name] = endpointOf(entityId, ENDPOINT_PATHS[endpoint]);
     const mode = clientAuth[endpoint] ?? 'none';
@@ -225,6 +228,7 @@ export function statementClaims({ authority, policy, bundles }: StatementSources
     crit: member.crit.length ? member.crit : undefined,
     source_endpoint: endpointOf(authority.entityId, ENDPOINT_PATHS.fetch),
     ec_location: locationOf(authority, member),
+    [VOUCHED_ISSUERS]: member.vouchedIssuers.length ? member.vouchedIssuers.map(({ id: _, ...said }) => said) : undefined,
   };
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;
 }

@@ -35,6 +35,7 @@ export interface AuthorityInput {
   readonly keyRotation?: number | null | undefined;
   readonly ecLocation?: (typeof EC_LOCATION_MODES)[number] | undefined;
   readonly subordinateEvents?: boolean | undefined;
+  readonly entityCollection?: boolean | undefined;
   /** `organization_name` of its federation_entity metadata, whatever else is there; null takes it out. */
   readonly organizationName?: string | null | undefined;
 }
@@ -187,6 +188,7 @@ export async function createAuthority(call: Call<AuthorityRow>, input: NewAuthor
         statementsChangedAt: now,
         ecLocation: input.ecLocation ?? 'needed',
         subordinateEvents: input.subordinateEvents ?? false,
+        entityCollection: input.entityCollection ?? false,
         quorum: 1,
         keyProof: 'optional',
         secondChannel: 'never',

@@ -1,11 +1,12 @@
 import { STANDARD_CLAIMS } from '../../federation/entity-statement.js';
+import { VOUCHED_ISSUERS } from '../../federation/entry.js';
 
 /**
  * Claims that nobody sets as extra ones: those the standard defines for Entity Statements, and two of RFC 7519 that it leaves
  * to applications (OpenID Federation 1.0 §3.1). A value that stands in a member's or authority's description comes again in
  * each renewal: as `jti` it would name many statements (RFC 7519 §4.1.7), as `nbf` it would keep them from being signed or say nothing.
  */
-export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([...STANDARD_CLAIMS, 'nbf', 'jti']);
+export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([...STANDARD_CLAIMS, 'nbf', 'jti', VOUCHED_ISSUERS]);
 
 /**
  * Where each of them is set instead, or why it is not. One table, so that a message never sends anybody to a field that does not exist.

@@ -10,6 +10,8 @@ import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import { type BundleChange, changeBundle, type ChangedBundle } from '../entitlements/bundles.js';
 import type { EntitlementEdit } from '../entitlements/edit-entitlements.js';
 import { setEntitlements, type ShownEntitlements } from '../entitlements/set-entitlements.js';
+import type { IssuerEdit } from '../issuers/edit-issuers.js';
+import { setIssuer, type ShownIssuer } from '../issuers/set-issuer.js';
 import { type GrantInput, grantMark } from '../marks/grant-mark.js';
 import { changeMarkType, haltMarkType, type MarkTypeInput } from '../marks/mark-types.js';
 import { type Delegating, delegateMarkType } from '../marks/recognize-marks.js';
@@ -104,6 +106,7 @@ const ACTS: Readonly<Record<string, Carry>> = {
   },
   entitlements: (call, slug, row, { digest }) =>
     setEntitlements(call as Call<ShownEntitlements>, slug, row.subjectId, { ...asked<EntitlementEdit>(row), digest }),
+  issuer: (call, slug, row, { digest }) => setIssuer(call as Call<ShownIssuer>, slug, row.subjectId, asked<IssuerEdit>(row), { digest }),
   bundle: (call, slug, row, { digest }) => {
     const { name, ...wanted } = asked<BundleChange & { readonly name: string }>(row);
     return changeBundle(call as Call<ChangedBundle>, slug, name, { ...wanted, digest });

@@ -1,4 +1,4 @@
-import { type Constraints, entitlementsNarrow, type JwkSet } from '../../federation/entry.js';
+import { type Constraints, entitlementsNarrow, type JwkSet, vouchingNarrows } from '../../federation/entry.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { jsonEqual } from '../../federation/strict-json.js';
 import { type Bundles, entitledTo, NO_BUNDLES } from '../entitlements/effective.js';
@@ -45,6 +45,7 @@ const MEMBER: Readonly<Record<string, Narrows>> = {
   ec_location: () => true,
   entitlements: entitledToLess,
   bundles: entitledToLess,
+  vouched_issuers: ({ vouchedIssuers: before }, { vouchedIssuers: after }) => vouchingNarrows(before, after),
   domain_control: () => true,
 };
 

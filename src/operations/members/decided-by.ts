@@ -37,6 +37,7 @@ export async function memberContent(db: Database, row: MemberRow): Promise<Reado
     ...(waived.length && { waived }),
     ...(await entitledContent(db, row)),
     ...(await accreditedContent(db, row)),
+    ...(row.vouchedIssuers.length && { vouched_issuers: row.vouchedIssuers }),
   };
 }
 

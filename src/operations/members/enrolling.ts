@@ -19,6 +19,8 @@ import { certificateFaults } from '../../keys/certificates.js';
 import { asErrors, asWarnings, isError, type Judged } from '../judged.js';
 import { expectEntitled } from '../entitlements/check-entitled.js';
 import type { Bundles, Entitled } from '../entitlements/effective.js';
+import { issuersInWords } from '../issuers/edit-issuers.js';
+import { expectNamespacesFree } from '../issuers/free-namespaces.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
 import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollment.js';
@@ -56,6 +58,8 @@ export interface Ground {
   readonly revokedMeanwhile: ReadonlySet<string>;
   /** A key of theirs was halted since then: whoever waives that did not know of it. */
   readonly haltedMeanwhile: boolean;
+  /** Who is to speak for whom, of those that were decided already. */
+  readonly vouching: MemberRow[];
   /** What entitlements are judged by. */
   readonly policy: PolicyRow | undefined;
   readonly bundles: Bundles;
@@ -124,6 +128,7 @@ export async function groundOf(call: Call, authority: AuthorityRow, all: readonl
       all.map(({ input, keys }) => ({ entityId: input.entityId, jwks: keys.jwks })),
     ),
     spellings,
+    vouching: [],
     policy: await publishedPolicy(call.store.db, authority.id),
     bundles: await bundlesOf(call.store.db, authority.id),
     haltedMeanwhile: haltedSince !== undefined && (await keyCutSince(call, authority.id, all, since, haltedSince)),
@@ -199,6 +204,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const stays = stillLimited(before, fresh, input);
   const row = { ...(before ? await again(before, { ...fresh, ...stays }, keys, ground) : fresh), stateReason: input.stateReason ?? null };
   expectEntitled(ground, row, stays, now);
+  const free = row.vouchedIssuers.length ? [await expectNamespacesFree(call.store.db, row, ground.vouching)] : [];
   const located = await expectLocatable(call, row, true, prepared.elsewhere);
   const unassigned = prepared.hosted ? [await expectUnassigned(call, row, prepared.elsewhere)] : [];
   if (prepared.hosted && !row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
@@ -215,7 +221,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   return {
     prepared,
     before,
-    holds: [...located, ...unassigned],
+    holds: [...located, ...unassigned, ...free],
     findings: [...keys.findings, ...typed(input), ...found.filter(({ code }) => !keys.findings.some((one) => one.code === code))],
     waived,
     after: { ...row, waived, organizationId, hosted: prepared.hosted !== undefined, removedKeys: [...new Set([...row.removedKeys, ...given])] },
@@ -344,6 +350,7 @@ function eventOf({ prepared: { input, keys, domainControl, hosted }, before, aft
       ...(domainControl && { domain_control: domainControl }),
       ...(hosted && { hosted: true }),
       ...(after.entitlementVersion > 0 && { bundles: after.bundles, entitlements: after.entitlements?.length ?? null }),
+      ...(after.vouchedIssuers.length && { vouched_issuers: issuersInWords(after.vouchedIssuers) }),
       ...(after.state === 'active' && { single_operator: true }),
       ...(before && { was: before.state }),
       ...(after.predecessor !== null && after.predecessor !== before?.predecessor && { predecessor: after.predecessor }),

@@ -2,6 +2,7 @@ import { type EntityStatement, type JwkSet, parseEntityId, verifyEntityStatement
 import type { MemberState } from '../../store/schema.js';
 import { asWhom, type Call, may } from '../call.js';
 import { expectList } from '../entitlements/check-entitled.js';
+import { expectIssuers } from '../issuers/edit-issuers.js';
 import { type Judged, keysLeftOut } from '../judged.js';
 import type { StatedKeys } from '../explorer.js';
 import { assignedElsewhere, statedElsewhere } from './identifier-uniqueness.js';
@@ -84,15 +85,23 @@ export async function prepare(call: Call, authority: AuthorityRow, input: Enroll
   if (DECIDED.includes(state) && authority.quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
   expectMemberInput(input, call);
   const entitlements = input.entitlements && expectList(input.entitlements);
+  const vouchedIssuers = input.vouchedIssuers && expectIssuers(input.vouchedIssuers, input.entityId, call);
   if (typeof input.validUntil === 'number' && input.validUntil <= call.now() && DECIDED.includes(state))
     throw new Refusal('invalid_request', 'valid_until has passed');
   const keys = offline ? await keysGiven(input, call.now()) : await keysOf(call, authority.slug, input);
-  if (offline && input.shownBy?.method === 'well_known')
+  if (offline && input.shownBy && input.shownBy.method !== 'operator')
     throw new Refusal('invalid_request', 'an import fetches nothing: give your word for domain_control ({"method":"operator","reason":"…"})');
   const domainControl = input.shownBy && (await showDomainControl(call, authority.entityId, input.entityId, keys.jwks, input.shownBy));
   const hosted = await hostedOf(call, input, state, keys.jwks);
   const elsewhere = hosted ? await assignedElsewhere(call, input.entityId) : await statedElsewhere(call, input.entityId, input.ecLocation);
-  return { input: entitlements ? { ...input, entitlements } : input, state, keys, domainControl, hosted, elsewhere };
+  return {
+    input: { ...input, ...(entitlements && { entitlements }), ...(vouchedIssuers && { vouchedIssuers }) },
+    state,
+    keys,
+    domainControl,
+    hosted,
+    elsewhere,
+  };
 }
 
 async function hostedOf(call: Call, input: Enrollment, state: MemberState, jwks: JwkSet): Promise<EntityStatement | undefined> {

@@ -9,10 +9,12 @@ import {
   type Metadata,
   parseConstraints,
   parseMetadata,
+  type VouchedIssuer,
 } from '../../federation/entry.js';
 import { isLoopbackHost } from '../../federation/entity-id.js';
 import { FEDERATION_ENDPOINTS } from '../../federation/metadata.js';
 import type { DomainControl, MemberState, Sponsor } from '../../store/schema.js';
+import { newId } from '../../keys/random.js';
 import { homeOf, RESERVED_CLAIMS } from '../authorities/claim-homes.js';
 import { refuseFindings } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
@@ -40,6 +42,8 @@ export interface MemberInput {
   /** Who answers for it, and until when that is said. */
   readonly sponsor?: Sponsor | null | undefined;
   readonly reattestBy?: number | null | undefined;
+  /** Issuers that it stands for, as somebody wrote them; read when it is enrolled. */
+  readonly vouchedIssuers?: readonly VouchedIssuer[] | undefined;
 }
 
 /** What is wrong with a place for a configuration: https, because a statement in it is worth nothing when it is not the member's. */
@@ -125,6 +129,7 @@ export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): 
   domainControl: input.domainControl ?? null,
   entitlements: input.entitlements ?? null,
   bundles: input.bundles ?? [],
+  vouchedIssuers: (input.vouchedIssuers ?? []).map((one) => ({ ...one, id: newId('vis') })),
   entitlementVersion: 0,
   spelling: null,
   cut: 0,

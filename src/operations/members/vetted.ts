@@ -45,10 +45,14 @@ type Content = Omit<MemberRow, (typeof NOT_CONTENT)[number]>;
 const contentOf = (row: MemberRow): Content =>
   Object.fromEntries(Object.entries(row).filter(([name]) => !(NOT_CONTENT as readonly string[]).includes(name))) as unknown as Content;
 
-/** Before there were entitlements a digest did not speak of them: of whom nothing limits it says the same today. */
+/** Before there were entitlements and vouched issuers a digest did not speak of them: of whoever has none it says the same today. */
 function approvedOf(row: MemberRow): Partial<Content> {
-  const { entitlements, bundles, ...content } = contentOf(row);
-  return entitlements === null && bundles.length === 0 ? content : { ...content, entitlements, bundles };
+  const { entitlements, bundles, vouchedIssuers, ...content } = contentOf(row);
+  return {
+    ...content,
+    ...((entitlements !== null || bundles.length > 0) && { entitlements, bundles }),
+    ...(vouchedIssuers.length > 0 && { vouchedIssuers }),
+  };
 }
 
 /**

@@ -12,6 +12,7 @@ import type { NewEvent } from '../../store/event.js';
 import { type KeysOf, putMembers } from '../../store/member-rows.js';
 import { keepRegistrationEvents } from '../../store/registration-events.js';
 import { accreditedEnds } from '../accreditations/admitted.js';
+import { keepVouched } from '../../store/vouched-issuers.js';
 import { consequencesOf } from '../facts.js';
 import { whileNotCompromised } from '../keys/not-compromised.js';
 import type { MemberRow } from '../registry.js';
@@ -66,6 +67,7 @@ export async function writeMembers(db: Database, writes: readonly MemberWrite[])
       ...resting(writes, rows),
       ...seenBelow(writes, rows),
       ...told(writes, rows),
+      ...vouching(writes, rows),
     ],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
@@ -130,6 +132,20 @@ async function knownOf(jwks: JwkSet | undefined): Promise<readonly string[]> {
   } catch {
     return [];
   }
+}
+
+/** For whom the issuers of a member may speak; whoever has ended speaks for nobody. A cell that cannot be read was changed by nobody. */
+function vouching(writes: readonly MemberWrite[], rows: readonly MemberRow[]): readonly Statement[] {
+  const ended = (row: MemberRow | undefined): boolean => row === undefined || ENDED_STATES.includes(row.state);
+  const moved = rows.filter((row, n) => {
+    const before = writes[n]?.before;
+    if (before === undefined) return !ended(row) && row.vouchedIssuers.length > 0;
+    return ended(before) !== ended(row) || (before.vouchedIssuers !== row.vouchedIssuers && !jsonEqual(before.vouchedIssuers, row.vouchedIssuers));
+  });
+  return keepVouched(
+    moved.map(({ id }) => id),
+    moved.filter((row) => !ended(row)),
+  );
 }
 
 /** What becomes of a subordinate is kept for whoever asks its authority. */

@@ -1,5 +1,5 @@
 import { and, eq } from 'drizzle-orm';
-import { limits, type TrustChain } from '../../federation/entry.js';
+import { limits, type TrustChain, uiInfosOf } from '../../federation/entry.js';
 import type { Evaluation, Verdict } from '../../resolver/evaluate.js';
 import { type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
@@ -129,7 +129,10 @@ async function settle(
     };
   const answer = verdict.state === 'valid' ? await answers(deployment, issuer, verdict, evaluated) : verdict;
   const judged = 'put' in answer ? verdict : answer;
-  const statements = [putSnapshots([snapshotRow(authorityId, subject, anchor, judged, now)]), dropLinks(authorityId, subject, anchor)];
+  const statements = [
+    putSnapshots([snapshotRow({ now, development: deployment.development }, authorityId, subject, anchor, judged)]),
+    dropLinks(authorityId, subject, anchor),
+  ];
   if (!('put' in answer)) return { statements, put: [], kept: [], again: now + (failed ? AT_LATEST : INVALID_AGAIN), failed, trusted: false };
   return {
     statements: [...statements, ...(answer.links.length ? [putLinks(answer.links)] : [])],
@@ -176,8 +179,26 @@ export const pathOf = ({ statements, subject }: TrustChain): readonly string[] =
   ...statements.slice(1).flatMap(({ claims }) => (claims.iss === claims.sub ? [] : [claims.iss])),
 ];
 
-function snapshotRow(authorityId: string, subject: string, trustAnchor: string, verdict: Verdict, now: number): SnapshotRow {
-  const blank = { authorityId, subject, trustAnchor, error: null, entityTypes: [], path: [], trustMarkTypes: [], findings: [], exp: null, evaluatedAt: now };
+function snapshotRow(
+  { now, development }: { now: number; development: boolean },
+  authorityId: string,
+  subject: string,
+  trustAnchor: string,
+  verdict: Verdict,
+): SnapshotRow {
+  const blank = {
+    authorityId,
+    subject,
+    trustAnchor,
+    error: null,
+    entityTypes: [],
+    path: [],
+    trustMarkTypes: [],
+    findings: [],
+    exp: null,
+    evaluatedAt: now,
+    uiInfos: {},
+  };
   if (verdict.state !== 'valid')
     return { ...blank, state: verdict.state, error: verdict.state === 'invalid' ? verdict.error : null, findings: verdict.findings };
   const { chain, marks, exp } = verdict;
@@ -189,6 +210,7 @@ function snapshotRow(authorityId: string, subject: string, trustAnchor: string, 
     trustMarkTypes: marks.filter(({ findings }) => findings.length === 0).map(({ trust_mark_type: type }) => type),
     findings: marks.flatMap(({ findings }) => findings).slice(0, 20),
     exp,
+    uiInfos: uiInfosOf(chain.metadata, { development }),
   };
 }
 

@@ -101,6 +101,7 @@ export async function setAside(deployment: Deployment, authority: AuthorityRow, 
     findings: [finding('evaluation_stopped', entityId, detail, true)],
     exp: null,
     evaluatedAt: now,
+    uiInfos: {},
   };
   const before = await store.db
     .select({ anchor: snapshot.trustAnchor })

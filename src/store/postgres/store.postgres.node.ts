@@ -233,16 +233,23 @@ export function openPostgres(
     return heads;
   }
 
-  async function commit(authorityId: string, head: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[]> {
-    if (group.length > 1) {
-      try {
-        const heads = await together(authorityId, head, group);
-        return heads === 'moved' ? 'lost' : group.map((): Outcome => ({ ok: true, heads }));
-      } catch (error) {
-        // One of them fails: each for itself. The store's own trouble is everybody's.
-        if (troubleIn(error) !== undefined) return group.map((): Outcome => ({ ok: false, error }));
-      }
+  /** Where it has not, what one operation of a group demands (only-while.ts) is not so, perhaps by another one of them. */
+  const hasMoved = async (authorityId: string, head: Head): Promise<boolean> => (await engine.headAgain?.(authorityId))?.seq !== head.seq;
+
+  /** All of them in one transaction; undefined: one of them fails, so each is for itself. The store's own trouble is everybody's. */
+  async function atOnce(authorityId: string, head: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[] | undefined> {
+    try {
+      const heads = await together(authorityId, head, group);
+      if (heads !== 'moved') return group.map((): Outcome => ({ ok: true, heads }));
+      return (await hasMoved(authorityId, head)) ? 'lost' : undefined;
+    } catch (error) {
+      return troubleIn(error) === undefined ? undefined : group.map((): Outcome => ({ ok: false, error }));
     }
+  }
+
+  async function commit(authorityId: string, head: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[]> {
+    const shared = group.length > 1 ? await atOnce(authorityId, head, group) : undefined;
+    if (shared) return shared;
     const outcomes: Outcome[] = [];
     let current = head;
     for (const one of group) {
