@@ -38,6 +38,7 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   key_unacceptable: [422, 'The key is not acceptable'],
   key_unproven: [409, 'A key is not proven'],
   key_unconfirmed: [409, 'A key is not confirmed'],
+  join_link_ended: [410, 'The join link is used up or has ended'],
 };
 
 const TITLES: Record<string, string> = {
@@ -46,6 +47,7 @@ const TITLES: Record<string, string> = {
   already_shown: 'The answer held a secret and was shown once',
   payload_too_large: 'The body is too large',
   unsupported_media_type: 'The content type is not supported',
+  rate_limited: 'Too many requests',
   storage_full: 'The disk is full',
   storage_busy: 'The database is busy',
   storage_unreachable: 'The database does not answer',

@@ -23,6 +23,7 @@ export const REFUSALS = [
   'key_unacceptable',
   'key_unproven',
   'key_unconfirmed',
+  'join_link_ended',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

@@ -1,4 +1,4 @@
-import { parseAllowed } from '../outbound/address-guard.js';
+import { parseAllowed, parseBlocks } from '../outbound/address-guard.js';
 import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
 import { readUrl } from '../federation/read-url.js';
 import { readDuration } from '../federation/written-time.js';
@@ -59,6 +59,14 @@ export const SETTINGS: readonly Setting[] = [
     flag: 'outbound-allow',
     fallback: undefined,
     about: 'address blocks reachable despite the guard, comma separated (private networks)',
+  },
+  {
+    name: 'trustedProxies',
+    env: 'HOLDFAST_TRUSTED_PROXIES',
+    flag: 'trusted-proxies',
+    fallback: undefined,
+    about:
+      'address blocks of the proxies in front, comma separated: what they add to X-Forwarded-For says who applies, for the rate limits of the join API. Without it, all who come by one proxy share one limit',
   },
   {
     name: 'discovery',
@@ -140,6 +148,7 @@ export interface Config {
   readonly adminToken: string | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly outboundAllow: ReturnType<typeof parseAllowed>;
+  readonly trustedProxies: ReturnType<typeof parseBlocks>;
   readonly discovery: boolean;
   readonly metricsPort: number | undefined;
   readonly metricsHost: string;
@@ -233,6 +242,12 @@ export function readConfig(
   } catch (error) {
     faults.push((error as Error).message);
   }
+  let trustedProxies: ReturnType<typeof parseBlocks> = [];
+  try {
+    trustedProxies = parseBlocks('HOLDFAST_TRUSTED_PROXIES', get('trustedProxies'));
+  } catch (error) {
+    faults.push((error as Error).message);
+  }
   const database = databaseOf('HOLDFAST_DATABASE', get('database'), get('databasePassword'), faults);
   const readDatabase = databaseOf('HOLDFAST_READ_DATABASE', get('readDatabase'), get('readDatabasePassword'), faults);
   const staleness = readDuration(get('staleness') ?? '');
@@ -251,6 +266,7 @@ export function readConfig(
     adminToken,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     outboundAllow,
+    trustedProxies,
     discovery,
     metricsPort,
     metricsHost: get('metricsHost') ?? '127.0.0.1',

@@ -38,6 +38,7 @@ export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
   key_unacceptable: EXIT.findings,
   key_unproven: EXIT.conflict,
   key_unconfirmed: EXIT.conflict,
+  join_link_ended: EXIT.conflict,
 };
 
 const toldOf = (error: unknown): Told => {

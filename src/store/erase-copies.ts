@@ -35,6 +35,8 @@ export async function eraseCopies(db: Database, { chain, subjectId, actorId, app
   const about = rows.filter(({ id, request, content }) => id === subjectId || id === decision || holds([request, content], reason));
   return [
     ...(reason === undefined ? [] : words(subjectId, reason)),
+    // The note about a link stands in the link as well.
+    ...(subjectId.startsWith('jnl_') ? [raw('UPDATE join_link SET note = NULL WHERE id = ? AND authority_id = ?', subjectId, chain)] : []),
     ...about.map(({ id, request, content, state }) => {
       // Erased for itself it keeps nothing of what a person wrote when it was asked for, whoever decided.
       const own = id === subjectId;
