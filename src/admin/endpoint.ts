@@ -46,6 +46,8 @@ const PARAMETERS: Record<string, string> = {
   seq: 'The number of the event',
   entity: 'The entity identifier, percent-encoded',
   grant: 'The id of a role grant',
+  link: 'The id of a join link',
+  application: 'The id of an application',
   key: 'The RFC 7638 thumbprint of a key, or its kid, percent-encoded',
 };
 

@@ -38,3 +38,15 @@ export function nextSteps(found: ApplicationWithMember): readonly string[] {
       return ['This application has come to its end; write to the authority.'];
   }
 }
+
+/** What a reviewer does next. */
+export function nextForReviewer(found: ApplicationWithMember): readonly string[] {
+  const { id, waitingOn, memberId } = found.application;
+  const state = standsAt(found);
+  const refuse = `or refuse it: holdfast application refuse ${id}`;
+  if (waitingOn === 'applicant') return [`the applicant is to answer; ${refuse}`];
+  if (state === 'applied') return [`take it: holdfast application take ${id}`, `ask: holdfast application ask ${id} <text>`, refuse];
+  if (state === 'vetting') return [`approve it: holdfast member approve ${memberId}`, refuse];
+  if (state === 'approved') return [`activate it: holdfast member activate ${memberId}`];
+  return [];
+}
