@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { readUrl } from '../federation/read-url.js';
 import { type CreatedLink, createLink, MAX_USES } from '../operations/join/create-link.js';
 import { type EndedLink, endLink } from '../operations/join/end-link.js';
 import { linkState } from '../operations/join/find-link.js';
@@ -54,6 +55,9 @@ const present = (row: CreatedLink['row'], now: number): z.infer<typeof linkSchem
   ended_at: row.endedAt,
 });
 
+/** The join API answers at the root of a host, whatever path the first authority has. */
+const originOf = (url: string): string => readUrl(url)?.origin ?? '';
+
 /** Links by which strangers may apply. */
 export function joinLinkEndpoints(app: AdminApp): void {
   const tag = 'Applications';
@@ -78,11 +82,9 @@ export function joinLinkEndpoints(app: AdminApp): void {
     (c) => {
       const body = validJson<z.infer<typeof newLink>>(c);
       const rehearsal = isDryRun(c);
-      // Where the request came in is where the join API answers.
-      const { origin } = new URL(c.req.url);
-      const shown = ({ row, secret }: CreatedLink): z.infer<typeof createdSchema> => ({
+      const shown = ({ row, secret, at }: CreatedLink): z.infer<typeof createdSchema> => ({
         ...present(row, c.var.call.now()),
-        ...(secret !== undefined && { secret, url: `${origin}/join/v1/${row.id}#${secret}` }),
+        ...(secret !== undefined && { secret, url: `${originOf(at ?? c.req.url)}/join/v1/${row.id}#${secret}` }),
         ...(rehearsal && { dry_run: true as const }),
       });
       const asked = { uses: body.uses, expiresAt: body.expires_at, note: body.note, dryRun: rehearsal };

@@ -1,6 +1,7 @@
 import { newId, sha256 } from '../../keys/random.js';
 import type { JoinLinkRow } from '../../store/applications.js';
 import { insertRows } from '../../store/bulk.js';
+import { deploymentUrl } from '../../store/deployment-url.js';
 import { joinLink } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { Refusal } from '../refusal.js';
@@ -22,6 +23,8 @@ export interface CreatedLink {
   readonly row: JoinLinkRow;
   /** Told once; undefined in a dry run. */
   readonly secret: string | undefined;
+  /** Where the deployment answers; undefined where it was never noted. */
+  readonly at: string | undefined;
 }
 
 export const MAX_USES = 1000;
@@ -38,6 +41,7 @@ export async function createLink(call: Call<CreatedLink>, slug: string, { uses =
   if (expiresAt <= now) throw new Refusal('invalid_request', `expires_at: ${expiresAt} is past; give seconds since the epoch`);
   if (expiresAt > now + MAX_DAYS * DAY) throw new Refusal('invalid_request', `expires_at: a link lasts ${MAX_DAYS} days at most; make another one then`);
   if (uses < 1 || uses > MAX_USES) throw new Refusal('invalid_request', `uses: 1 to ${MAX_USES}`);
+  const at = await deploymentUrl(call.store.db);
   const secret = newLinkSecret();
   const row: JoinLinkRow = {
     id: newId('jnl'),
@@ -58,7 +62,7 @@ export async function createLink(call: Call<CreatedLink>, slug: string, { uses =
       rehearsed(dryRun, {
         events: [{ type: 'join_link.created', subjectKind: 'join_link', subjectId: row.id, detail: { uses, expires_at: expiresAt, ...(note !== undefined && { note }) } }],
         statements: [insertRows(joinLink, [row])],
-        result: { row, secret: dryRun ? undefined : secret },
+        result: { row, at, secret: dryRun ? undefined : secret },
       }),
   });
 }
