@@ -35,7 +35,8 @@ const { privateKey } = await generateKeyPair('ES256', { extractable: true });
 const { d: _, ...jwk } = await exportJWK(privateKey);
 const kid = await calculateJwkThumbprint(jwk);
 const keys = [{ ...jwk, kid, alg: 'ES256', use: 'sig' }];
-const signed = (typ, claims) => new SignJWT({ iss: id, sub: id, ...claims }).setProtectedHeader({ alg: 'ES256', kid, typ }).setIssuedAt().setExpirationTime('5m').sign(privateKey);
+const signed = (typ, claims) =>
+  new SignJWT({ iss: id, sub: id, ...claims }).setProtectedHeader({ alg: 'ES256', kid, typ }).setIssuedAt().setExpirationTime('5m').sign(privateKey);
 const configuration = (superior) =>
   signed('entity-statement+jwt', {
     jwks: { keys },

@@ -63,7 +63,9 @@ const query = pageQuery.extend({
 const text = z.string().trim().min(1).max(4000);
 const takeBody = z
   .strictObject({ waive: z.array(z.string()).max(50).optional(), readmit: z.string().trim().min(1).max(1000).optional() })
-  .openapi('ApplicationTake', { description: 'waive: codes of findings that you accept; readmit: why one that was revoked may come back, which takes an approver' });
+  .openapi('ApplicationTake', {
+    description: 'waive: codes of findings that you accept; readmit: why one that was revoked may come back, which takes an approver',
+  });
 const askBody = z.strictObject({ text }).openapi('Question', { example: { text: 'Which register is that number from?' } });
 const refuseBody = z
   .strictObject({
@@ -75,7 +77,9 @@ const refuseBody = z
     example: { reason_code: 'incomplete', reason: 'no register entry was given', redress: 'write to board@anchor.example.org within 30 days' },
   });
 const eraseBody = z.strictObject({ reason }).openapi('ApplicationErasure');
-const erasedSchema = z.object({ id: z.string(), events: z.array(z.number().int()), already: z.boolean().optional(), ...dryRunField }).openapi('ErasedApplication');
+const erasedSchema = z
+  .object({ id: z.string(), events: z.array(z.number().int()), already: z.boolean().optional(), ...dryRunField })
+  .openapi('ErasedApplication');
 
 const present = (found: Found): z.infer<typeof summarySchema> => {
   const { application: row } = found;
@@ -128,18 +132,20 @@ const presentShown = (shown: ShownApplication): z.infer<typeof shownSchema> => {
 export function applicationEndpoints(app: AdminApp): void {
   const tag = 'Applications';
   const base = '/authorities/{slug}/applications';
+  endpoint(app, { method: 'get', path: base, tag, summary: 'Applications, whoever waits longest first', query, response: pageOf(summarySchema) }, async (c) => {
+    const { state, waiting_on: waitingOn, entity_id: entityId, ...asked } = validQuery<z.infer<typeof query>>(c);
+    const { items, next } = await listApplications(c.var.call, param(c, 'slug'), { ...asked, state, waitingOn, entityId });
+    return c.json({ items: items.map(present), next_cursor: next });
+  });
   endpoint(
     app,
-    { method: 'get', path: base, tag, summary: 'Applications, whoever waits longest first', query, response: pageOf(summarySchema) },
-    async (c) => {
-      const { state, waiting_on: waitingOn, entity_id: entityId, ...asked } = validQuery<z.infer<typeof query>>(c);
-      const { items, next } = await listApplications(c.var.call, param(c, 'slug'), { ...asked, state, waitingOn, entityId });
-      return c.json({ items: items.map(present), next_cursor: next });
+    {
+      method: 'get',
+      path: `${base}/{application}`,
+      tag,
+      summary: 'One application: what it asks for, what was said, what stands in its way',
+      response: shownSchema,
     },
-  );
-  endpoint(
-    app,
-    { method: 'get', path: `${base}/{application}`, tag, summary: 'One application: what it asks for, what was said, what stands in its way', response: shownSchema },
     async (c) => c.json(presentShown(await showApplication(c.var.call, param(c, 'slug'), param(c, 'application')))),
   );
   endpoint(

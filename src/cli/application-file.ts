@@ -33,7 +33,8 @@ export function reserveFile(file: string): (content: Application) => void {
   try {
     closeSync(openSync(file, 'wx', 0o600));
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === 'EEXIST' ? 'it is there already, and may hold the token of another application' : (error as Error).message;
+    const why =
+      (error as NodeJS.ErrnoException).code === 'EEXIST' ? 'it is there already, and may hold the token of another application' : (error as Error).message;
     throw new CliError(EXIT.usage, `the token of the application cannot be kept in ${file}: ${why}. Name another one: --file`, [], 'no_application_file');
   }
   return (content) => {

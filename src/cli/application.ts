@@ -59,7 +59,9 @@ export function showThread(messages: readonly MessageView[], refusal: RefusalVie
 
 /** `application list`, `show`, `take`, `ask`, `refuse` and `erase`. */
 export function applicationCommands(program: Command): void {
-  const application = program.command('application').description('strangers who want to become members: look, take, ask, refuse; approve is a verb of the member');
+  const application = program
+    .command('application')
+    .description('strangers who want to become members: look, take, ask, refuse; approve is a verb of the member');
   application
     .command('list')
     .description('applications, whoever waits longest first')

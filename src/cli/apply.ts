@@ -82,7 +82,9 @@ const bodyOf = (asked: Asked): Readonly<Record<string, unknown>> => ({
 const publicOf = (value: unknown): unknown => (typeof value === 'object' && value !== null && 'kty' in value ? { keys: [value] } : value);
 
 function summarize(one: Summary): void {
-  out(`${one.id}  ${coloredState(one.state)}${one.waiting_on === null ? '' : `, waiting on the ${one.waiting_on}`}  ${clean(one.entity_id)} at ${clean(one.authority)}`);
+  out(
+    `${one.id}  ${coloredState(one.state)}${one.waiting_on === null ? '' : `, waiting on the ${one.waiting_on}`}  ${clean(one.entity_id)} at ${clean(one.authority)}`,
+  );
   for (const step of one.next) talk(`next: ${step}`);
 }
 

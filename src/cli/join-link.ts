@@ -37,7 +37,9 @@ export function joinLinkCommands(program: Command): void {
       show(json, made, () => {
         if (made.url === undefined) return talk(`Dry run: nothing was made. It would last until ${when(made.expires_at)}, for ${made.uses} of them.`);
         out(made.url);
-        talk(`Shown once; until ${when(made.expires_at)}, for ${made.uses} of them. The partner: npx holdfast apply send '${made.url}' --entity-id <entity-id>`);
+        talk(
+          `Shown once; until ${when(made.expires_at)}, for ${made.uses} of them. The partner: npx holdfast apply send '${made.url}' --entity-id <entity-id>`,
+        );
       });
     });
   link

@@ -23,7 +23,9 @@ const SECRET = /^Bearer ([\x21-\x7e]{1,200})$/i;
 export function secretOf(c: JoinContext, kind: 'link' | 'application'): string {
   const [, secret] = SECRET.exec(c.req.header('authorization') ?? '') ?? [];
   if (secret === undefined)
-    throw new NoSecret(kind === 'link' ? 'send Authorization: Bearer with the secret of the join link' : 'send Authorization: Bearer with the token of the application');
+    throw new NoSecret(
+      kind === 'link' ? 'send Authorization: Bearer with the secret of the join link' : 'send Authorization: Bearer with the token of the application',
+    );
   return secret;
 }
 

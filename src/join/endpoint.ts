@@ -45,7 +45,11 @@ export function endpoint(app: JoinApp, one: Endpoint, handler: (c: JoinContext) 
       400: problemOf('The request is not valid'),
       ...(secret && { 401: problemOf('No secret was sent') }),
       ...(names.length && { 404: problemOf('There is none, or the secret is another one') }),
-      ...(writes && { 409: problemOf('The state does not permit it'), 422: problemOf('What was sent does not hold'), 429: problemOf('Too many requests; with Retry-After') }),
+      ...(writes && {
+        409: problemOf('The state does not permit it'),
+        422: problemOf('What was sent does not hold'),
+        429: problemOf('Too many requests; with Retry-After'),
+      }),
       default: problemOf('Any other failure; with Retry-After when it may pass (503)'),
     },
   });

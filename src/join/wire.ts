@@ -46,7 +46,9 @@ const contact = z
   .refine((one) => Object.keys(one).length > 0, 'say how to reach somebody: name, email or phone')
   .openapi('ApplyingContact');
 const contacts = z.array(contact).max(10).openapi({ description: 'Whom to ask; erased on request' });
-const jwks = z.looseObject({ keys: z.array(json).min(1).max(20) }).openapi({ description: 'Public Federation Entity Keys (a JWK Set); left out: those of the published entity configuration' });
+const jwks = z
+  .looseObject({ keys: z.array(json).min(1).max(20) })
+  .openapi({ description: 'Public Federation Entity Keys (a JWK Set); left out: those of the published entity configuration' });
 const entitlement = z.strictObject({ kind: z.enum(ENTITLEMENT_KINDS), value: z.string().max(2048), template: json.optional() }).openapi('RequestedEntitlement');
 
 const requestedFields = {
@@ -68,7 +70,12 @@ export const applicationBody = z
     message: words.optional(),
   })
   .openapi('NewApplication', {
-    example: { join_link: 'jnl_0123456789abcdefghjkmnpqrs', entity_id: 'https://rp.example.org', organization: { legal_name: 'Example Ltd' }, scopes: ['accounts:read'] },
+    example: {
+      join_link: 'jnl_0123456789abcdefghjkmnpqrs',
+      entity_id: 'https://rp.example.org',
+      organization: { legal_name: 'Example Ltd' },
+      scopes: ['accounts:read'],
+    },
   });
 export const editBody = z
   .strictObject({ organization: organization.optional(), contacts: contacts.optional(), ...requestedFields, v: seconds.optional() })
@@ -183,7 +190,14 @@ export const presentSummary = (own: Own): z.infer<typeof summarySchema> => {
     v: application.v,
   };
 };
-export const presentRequested = ({ entityTypes, intermediate, jwks: keys, entitlements, bundles, trustMarkTypes }: RequestedMembership): Record<string, unknown> => ({
+export const presentRequested = ({
+  entityTypes,
+  intermediate,
+  jwks: keys,
+  entitlements,
+  bundles,
+  trustMarkTypes,
+}: RequestedMembership): Record<string, unknown> => ({
   ...(entityTypes && { entity_types: [...entityTypes] }),
   ...(intermediate !== undefined && { intermediate }),
   ...(keys && { jwks: { keys: [...keys.keys] } }),

@@ -236,18 +236,8 @@ export function readConfig(
   const log = get('log') ?? 'info';
   if (!LEVELS.includes(log)) faults.push(`HOLDFAST_LOG: "${log.slice(0, 20)}" is none of ${LEVELS.join(', ')}`);
   const discovery = isOn('discovery', 'HOLDFAST_DISCOVERY');
-  let outboundAllow: ReturnType<typeof parseAllowed> = [];
-  try {
-    outboundAllow = parseAllowed(get('outboundAllow'));
-  } catch (error) {
-    faults.push((error as Error).message);
-  }
-  let trustedProxies: ReturnType<typeof parseBlocks> = [];
-  try {
-    trustedProxies = parseBlocks('HOLDFAST_TRUSTED_PROXIES', get('trustedProxies'));
-  } catch (error) {
-    faults.push((error as Error).message);
-  }
+  const outboundAllow = blocksOf(() => parseAllowed(get('outboundAllow')), faults);
+  const trustedProxies = blocksOf(() => parseBlocks('HOLDFAST_TRUSTED_PROXIES', get('trustedProxies')), faults);
   const database = databaseOf('HOLDFAST_DATABASE', get('database'), get('databasePassword'), faults);
   const readDatabase = databaseOf('HOLDFAST_READ_DATABASE', get('readDatabase'), get('readDatabasePassword'), faults);
   const staleness = readDuration(get('staleness') ?? '');
@@ -282,6 +272,15 @@ export function readConfig(
       value: setting.name === 'url' ? url : setting.secret && value !== undefined ? '(set, not shown)' : value,
     })),
   };
+}
+
+function blocksOf(read: () => ReturnType<typeof parseBlocks>, faults: string[]): ReturnType<typeof parseBlocks> {
+  try {
+    return read();
+  } catch (error) {
+    faults.push((error as Error).message);
+    return [];
+  }
 }
 
 function databaseOf(variable: string, url: string | undefined, password: string | undefined, faults: string[]): DatabaseAddress | undefined {

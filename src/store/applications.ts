@@ -33,16 +33,11 @@ const WITH_MEMBER = { application, member };
 const itsMember = () => and(eq(member.id, application.memberId), eq(member.submittedBy, application.id));
 
 export const applicationsWhere = (db: Database, where: SQL | undefined, limit: number): Promise<ApplicationWithMember[]> =>
-  db
-    .select(WITH_MEMBER)
-    .from(application)
-    .leftJoin(member, itsMember())
-    .where(where)
-    .orderBy(asc(application.submittedAt), asc(application.id))
-    .limit(limit);
+  db.select(WITH_MEMBER).from(application).leftJoin(member, itsMember()).where(where).orderBy(asc(application.submittedAt), asc(application.id)).limit(limit);
 
 /** The state of the member where there is one, which is where the application stands. */
-const standing = (): SQL<string> => sql<string>`CASE WHEN ${application.state} = 'taken' THEN coalesce(${member.state}, 'archived') ELSE ${application.state} END`;
+const standing = (): SQL<string> =>
+  sql<string>`CASE WHEN ${application.state} = 'taken' THEN coalesce(${member.state}, 'archived') ELSE ${application.state} END`;
 
 export interface ApplicationQuery {
   readonly authorityId: string;
@@ -65,9 +60,7 @@ export const applicationPage = (
       state === undefined ? undefined : sql`${standing()} = ${state}`,
       waitingOn === undefined ? undefined : eq(application.waitingOn, waitingOn),
       entityId === undefined ? undefined : eq(application.entityId, entityId),
-      after
-        ? or(gt(application.submittedAt, after.submittedAt), and(eq(application.submittedAt, after.submittedAt), gt(application.id, after.id)))
-        : undefined,
+      after ? or(gt(application.submittedAt, after.submittedAt), and(eq(application.submittedAt, after.submittedAt), gt(application.id, after.id))) : undefined,
     ),
     limit,
   );

@@ -354,11 +354,9 @@ export const application = sqliteTable(
 );
 
 /** How much strangers have asked for: one number for each of those who ask (store/gcra.ts). What has passed is not kept. */
-export const rateLimit = sqliteTable(
-  'rate_limit',
-  { bucket: text('bucket').primaryKey(), tat: integer('tat').notNull() },
-  (t) => [index('rate_limit_tat').on(t.tat)],
-);
+export const rateLimit = sqliteTable('rate_limit', { bucket: text('bucket').primaryKey(), tat: integer('tat').notNull() }, (t) => [
+  index('rate_limit_tat').on(t.tat),
+]);
 
 /** Identifiers that were revoked. One stays barred until an approver readmits it; the row stays. */
 export const barredIdentifier = sqliteTable(

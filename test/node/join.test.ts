@@ -54,7 +54,17 @@ describe('joining over the wire', () => {
     const shown = await operator('application', 'show', id);
     expect(shown.stdout).toContain('the one of London');
     expect(shown.stdout).toContain('read');
-    const refused = await operator('application', 'refuse', id, '--reason', 'no such entry', '--redress', 'write to the board', '--reason-code', 'not_verified');
+    const refused = await operator(
+      'application',
+      'refuse',
+      id,
+      '--reason',
+      'no such entry',
+      '--redress',
+      'write to the board',
+      '--reason-code',
+      'not_verified',
+    );
     expect(refused.code, refused.stderr).toBe(0);
     const said = await partner('apply', 'status', '--file', file);
     expect(said.stdout).toContain('no such entry');

@@ -15,7 +15,13 @@ export interface Asking {
 }
 
 /** What the join API of a deployment answers. */
-export async function askJoin(d: TestDeployment, method: string, path: string, body?: unknown, { token, from, deployment, headers }: Asking = {}): Promise<Answer> {
+export async function askJoin(
+  d: TestDeployment,
+  method: string,
+  path: string,
+  body?: unknown,
+  { token, from, deployment, headers }: Asking = {},
+): Promise<Answer> {
   app ??= createJoinApp({
     deploymentOf: (env) => (env as { deployment: Deployment }).deployment,
     addressOf: (_request, env) => (env as { from?: string }).from,
@@ -26,7 +32,11 @@ export async function askJoin(d: TestDeployment, method: string, path: string, b
       `http://join.test/join/v1${path}`,
       {
         method,
-        headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
+        headers: {
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...(text !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
         ...(text !== undefined && { body: text }),
       },
       { deployment: deployment ?? d.deployment, from },

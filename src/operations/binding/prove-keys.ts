@@ -70,7 +70,14 @@ export async function proofOf(
       spendChallenge(db, challengeId, now),
       dropStale(id, now - PROOF_COUNTS),
       putProofs(
-        keys.map(({ thumbprint, sha256: proofSha256 }) => ({ memberId: id, thumbprint, authorityId, provenAt: now, proofPurpose: challenge.purpose, proofSha256 })),
+        keys.map(({ thumbprint, sha256: proofSha256 }) => ({
+          memberId: id,
+          thumbprint,
+          authorityId,
+          provenAt: now,
+          proofPurpose: challenge.purpose,
+          proofSha256,
+        })),
       ),
     ],
     result: { purpose: challenge.purpose, at: now, keys },

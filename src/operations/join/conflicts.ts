@@ -16,7 +16,11 @@ export interface Conflict {
 }
 
 /** Looked at when it is shown: who is here changes while it waits. */
-export async function conflictsOf({ store: { db } }: Call, authority: AuthorityRow, { application: row, member: own }: ApplicationWithMember): Promise<readonly Conflict[]> {
+export async function conflictsOf(
+  { store: { db } }: Call,
+  authority: AuthorityRow,
+  { application: row, member: own }: ApplicationWithMember,
+): Promise<readonly Conflict[]> {
   const { entityId, requested, details } = row;
   const found: Conflict[] = [];
   const add = (code: string, severity: Conflict['severity'], detail: string) => void found.push({ code, severity, detail });
@@ -28,7 +32,8 @@ export async function conflictsOf({ store: { db } }: Call, authority: AuthorityR
     .limit(1);
   const [bar] = await barredAmong(db, authority.id, [entityId]);
   if (held && held.id !== own?.id) {
-    if (bar || held.state === 'revoked') add('identifier_barred', 'error', `it was here and is barred (${held.id}); an approver takes it with a reason: --readmit, and it has other keys then`);
+    if (bar || held.state === 'revoked')
+      add('identifier_barred', 'error', `it was here and is barred (${held.id}); an approver takes it with a reason: --readmit, and it has other keys then`);
     else if (ENDED_STATES.includes(held.state)) add('identifier_returns', 'warning', `it was here before and is ${held.state} (${held.id})`);
     else add('identifier_held', 'error', `it is the identifier of the member ${held.id}, which is ${held.state}`);
   }
@@ -41,6 +46,10 @@ export async function conflictsOf({ store: { db } }: Call, authority: AuthorityR
   const name = details?.organization.legalName;
   const organization = name === undefined ? undefined : await findOrganization(db, authority.id, name);
   if (organization)
-    add('organization_known', 'warning', `there is an organization ${organization.legalName} (${organization.id}) already: taken, the member is its; make sure that it is`);
+    add(
+      'organization_known',
+      'warning',
+      `there is an organization ${organization.legalName} (${organization.id}) already: taken, the member is its; make sure that it is`,
+    );
   return found;
 }

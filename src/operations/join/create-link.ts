@@ -60,7 +60,14 @@ export async function createLink(call: Call<CreatedLink>, slug: string, { uses =
     scope: row.id,
     decide: async () =>
       rehearsed(dryRun, {
-        events: [{ type: 'join_link.created', subjectKind: 'join_link', subjectId: row.id, detail: { uses, expires_at: expiresAt, ...(note !== undefined && { note }) } }],
+        events: [
+          {
+            type: 'join_link.created',
+            subjectKind: 'join_link',
+            subjectId: row.id,
+            detail: { uses, expires_at: expiresAt, ...(note !== undefined && { note }) },
+          },
+        ],
         statements: [insertRows(joinLink, [row])],
         result: { row, at, secret: dryRun ? undefined : secret },
       }),

@@ -53,7 +53,12 @@ export function editOwn(deployment: Deployment, id: string, token: string, { req
     const reopened = member && before.state === 'taken' && member.state === 'vetting' ? await reopen(member, before.id, now) : undefined;
     return {
       events: [
-        { type: 'application.edited', subjectKind: 'application', subjectId: id, detail: { entity_id: before.entityId, changed, ...toldOf(asked as RequestedMembership) } },
+        {
+          type: 'application.edited',
+          subjectKind: 'application',
+          subjectId: id,
+          detail: { entity_id: before.entityId, changed, ...toldOf(asked as RequestedMembership) },
+        },
         ...(reopened?.events ?? []),
       ],
       statements: [...(reopened?.statements ?? []), putApplication(call.store.db, after)],

@@ -36,7 +36,13 @@ export async function eraseApplication(call: Call<ErasedApplication>, slug: stri
       return rehearsed(dryRun, {
         events: [
           { type: 'application.erased', subjectKind: 'application', subjectId: id, detail: { entity_id: before.entityId } },
-          ...parts.map(({ seq }) => ({ type: 'event.erased', subjectKind: 'event' as const, subjectId: String(seq), reason, detail: { seq, application: id } })),
+          ...parts.map(({ seq }) => ({
+            type: 'event.erased',
+            subjectKind: 'event' as const,
+            subjectId: String(seq),
+            reason,
+            detail: { seq, application: id },
+          })),
         ],
         statements: [
           ...parts.map(({ seq }) => erasePart(authority.id, seq, call.actor.id)),

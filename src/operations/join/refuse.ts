@@ -20,7 +20,12 @@ export interface RefusalOfApplication {
 }
 
 /** Refuse an application: why, and where the applicant can turn to. It may apply again. @throws Refusal permission_denied, not_found, wrong_state */
-export async function refuseApplication(call: Call<ApplicationWithMember>, slug: string, id: string, asked: RefusalOfApplication): Promise<ApplicationWithMember> {
+export async function refuseApplication(
+  call: Call<ApplicationWithMember>,
+  slug: string,
+  id: string,
+  asked: RefusalOfApplication,
+): Promise<ApplicationWithMember> {
   allow(call, 'enroll', slug);
   const { reasonCode, reason, redress, dryRun = false } = asked;
   const { db } = call.store;

@@ -72,7 +72,10 @@ export async function takeApplication(call: Call<Taken>, slug: string, id: strin
       if (standsAt(found) === 'vetting') return { events: [], statements: [], result: { ...found, already: true, findings: [] } };
       expectTakeable(found);
       if (found.application.v !== seen.application.v) throw new Refusal('version_conflict', 'the applicant changed it meanwhile; look at it and take it again');
-      return rehearsed(asked.dryRun ?? false, await taking(call, await findAuthority(db, slug), found, prepared, { since, haltedSince, report: report.findings }));
+      return rehearsed(
+        asked.dryRun ?? false,
+        await taking(call, await findAuthority(db, slug), found, prepared, { since, haltedSince, report: report.findings }),
+      );
     },
   });
 }
@@ -103,7 +106,12 @@ async function taking(
     type: 'application.taken',
     subjectKind: 'application' as const,
     subjectId: before.id,
-    detail: { entity_id: before.entityId, member: member.id, findings: report.map(({ code }) => code), ...(enrolled.waived.length && { waived: enrolled.waived }) },
+    detail: {
+      entity_id: before.entityId,
+      member: member.id,
+      findings: report.map(({ code }) => code),
+      ...(enrolled.waived.length && { waived: enrolled.waived }),
+    },
   };
   const findings = [...report, ...enrolled.findings.filter(({ code }) => !report.some((one) => one.code === code))];
   return {
@@ -112,4 +120,3 @@ async function taking(
     result: { application: after, member, already: false, findings },
   };
 }
-

@@ -211,7 +211,14 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
     findings: [...keys.findings, ...typed(input), ...found.filter(({ code }) => !keys.findings.some((one) => one.code === code))],
     waived,
     // Whoever waives what speaks against an applicant has a part in what is decided.
-    after: { ...row, waived, ...(input.applicant !== undefined && waived.length && { lastEditor: call.actor.id }), organizationId, hosted: prepared.hosted !== undefined, removedKeys: [...new Set([...row.removedKeys, ...given])] },
+    after: {
+      ...row,
+      waived,
+      ...(input.applicant !== undefined && waived.length && { lastEditor: call.actor.id }),
+      organizationId,
+      hosted: prepared.hosted !== undefined,
+      removedKeys: [...new Set([...row.removedKeys, ...given])],
+    },
   };
 }
 
@@ -231,7 +238,8 @@ function expectMayWaive(ground: Ground, entityId: string, others: readonly Respe
 }
 
 /** An application that was changed after it had been taken describes its own member anew. */
-const isOwn = ({ state, submittedBy }: MemberRow, applicant: string | undefined): boolean => state === 'applied' && applicant !== undefined && submittedBy === applicant;
+const isOwn = ({ state, submittedBy }: MemberRow, applicant: string | undefined): boolean =>
+  state === 'applied' && applicant !== undefined && submittedBy === applicant;
 
 const RETURN_BY_THEMSELVES = ['refused', 'withdrawn'];
 const RETURN_BY_DECISION = ['revoked', 'archived'];

@@ -181,9 +181,7 @@ const cutOff = async ({ call, before, verb, watch, reason, publicReason }: Movin
 
 /** Nothing was published of it but, perhaps, a configuration of its own. */
 export const dropPublished = ({ store: { db } }: Call, { id, authorityId }: MemberRow): Statement =>
-  db
-    .delete(artefact)
-    .where(and(eq(artefact.memberId, id), only(artefact.authorityId, authorityId), notInArray(artefact.kind, ['mark', 'mark_status'])));
+  db.delete(artefact).where(and(eq(artefact.memberId, id), only(artefact.authorityId, authorityId), notInArray(artefact.kind, ['mark', 'mark_status'])));
 
 const none = async (moving: Moving): Promise<Effects> => {
   const { row, events, statements } = await written(moving);

@@ -40,7 +40,10 @@ export async function preflight(call: Call, slug: string, entityId: string, conf
 }
 
 /** The reading half of pre-flight, where strangers are read. */
-export async function preflightNow(deployment: Deployment, { slug, entityId, configuration, profile, own }: Questions['preflight']['asked']): Promise<Preflight> {
+export async function preflightNow(
+  deployment: Deployment,
+  { slug, entityId, configuration, profile, own }: Questions['preflight']['asked'],
+): Promise<Preflight> {
   const authority = await findAuthority(deployment.store.db, slug);
   const blank = {
     entityId,

@@ -62,12 +62,7 @@ export async function startServer(config: Config, options: ServeOptions = {}): P
   }
 }
 
-async function startBehind(
-  config: Config,
-  { entityId, thread }: ServeOptions,
-  listening: Listening,
-  open: (root: Answer) => void,
-): Promise<Serving> {
+async function startBehind(config: Config, { entityId, thread }: ServeOptions, listening: Listening, open: (root: Answer) => void): Promise<Serving> {
   const log = createLog(config.log);
   const ground = await groundOf(config);
   const discovery = discoveryThread({ ground, discovery: config.discovery && config.turns, log, ...thread });
