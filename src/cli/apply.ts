@@ -28,7 +28,7 @@ interface Asked {
   readonly registrationNumber?: string;
   readonly jurisdiction?: string;
   readonly jwks?: string;
-  readonly entityType: string[];
+  readonly type: string[];
   readonly intermediate?: boolean;
   readonly scope: string[];
   readonly bundle: string[];
@@ -47,7 +47,7 @@ const withAsked = (command: Command): Command =>
     .option('--registration-number <number>', 'its number there')
     .option('--jurisdiction <code>', 'whose register it is')
     .option('--jwks <file>', 'your public Federation Entity Keys as a JWK Set; left out: those of your published entity configuration')
-    .option('--entity-type <type>', 'what you are, such as openid_relying_party; repeat for several', collect, [])
+    .option('--type <type>', 'what you are, such as openid_relying_party; repeat for several', collect, [])
     .option('--intermediate', 'you will have subordinates of your own')
     .option('--scope <scope>', 'a scope that you want to ask for; repeat for several', collect, [])
     .option('--bundle <name>', 'a bundle of entitlements, as the authority told you; repeat for several', collect, [])
@@ -67,7 +67,7 @@ const organizationOf = ({ organization, registrationNumber, jurisdiction }: Aske
 const bodyOf = (asked: Asked): Readonly<Record<string, unknown>> => ({
   ...organizationOf(asked),
   ...(asked.jwks !== undefined && { jwks: publicOf(readJson(asked.jwks)) }),
-  ...list('entity_types', asked.entityType),
+  ...list('entity_types', asked.type),
   ...(asked.intermediate && { intermediate: true }),
   ...list('scopes', asked.scope),
   ...list('bundles', asked.bundle),
