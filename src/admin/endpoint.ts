@@ -49,6 +49,8 @@ const PARAMETERS: Record<string, string> = {
   grant: 'The id of a role grant',
   accreditation: 'The id of the accreditation',
   evidence: 'The id of the evidence',
+  link: 'The id of a join link',
+  application: 'The id of an application',
   key: 'The RFC 7638 thumbprint of a key, or its kid, percent-encoded',
 };
 

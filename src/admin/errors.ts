@@ -40,6 +40,7 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   key_unconfirmed: [409, 'A key is not confirmed'],
   accreditation_not_in_force: [422, 'What it has to have is not in force'],
   payload_too_large: [413, 'The body is too large'],
+  join_link_ended: [410, 'The join link is used up or has ended'],
 };
 
 const TITLES: Record<string, string> = {
@@ -47,6 +48,7 @@ const TITLES: Record<string, string> = {
   idempotency_key_reused: 'This Idempotency-Key belongs to another request',
   already_shown: 'The answer held a secret and was shown once',
   unsupported_media_type: 'The content type is not supported',
+  rate_limited: 'Too many requests',
   storage_full: 'The disk is full',
   storage_busy: 'The database is busy',
   storage_unreachable: 'The database does not answer',

@@ -17,7 +17,7 @@ export const eventSchema = z
     subject: named(
       'What it is called today: a member’s entity identifier, the legal name of an organization, the slug of an authority, the name of an API key, the entity identifier that a mark is about; null where the id is the name',
     ),
-    actor: named('The name of the person, or of the API key of nobody; null for the service itself'),
+    actor: named('The name of the person, of the API key of nobody, or the identifier that an applicant names; null for the service itself'),
     reason: z.string().nullable().openapi({ description: 'In the words of whoever did it, else the code' }),
     reason_code: z.string().nullable().openapi({ description: 'Part of the hash; `stated` where a person gave the reason in words' }),
     detail: json,
@@ -59,7 +59,12 @@ const chainQuery = pageQuery.extend({
   order: z.enum(['oldest', 'newest']).default('oldest').openapi({ description: 'Which end of the chain comes first' }),
   since: time.openapi({ description: 'At this time or later, in seconds since the epoch' }),
   until: time.openapi({ description: 'Before this time, in seconds since the epoch' }),
-  actor: z.string().min(1).max(200).optional().openapi({ description: 'Who did it: the id or the name of a person or an API key, or `system`' }),
+  actor: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .openapi({ description: 'Who did it: the id or the name of a person or an API key, the id of an application, or `system`' }),
   subject: z
     .string()
     .min(1)

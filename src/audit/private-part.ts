@@ -27,6 +27,8 @@ const PRIVATE = new Set([
   // Where sole traders are registered under the number of the person, too.
   'registration_number',
   ...['legal_name', 'name', 'display_name', 'email', 'phone', 'contact', 'contacts', 'note', 'comment', 'reason'],
+  // Where somebody who was refused can turn to.
+  'redress',
   // How a person reached whom he compared a key with.
   'channel',
   // The words of somebody else's server.

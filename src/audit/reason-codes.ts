@@ -17,6 +17,10 @@ export const CUT_CODES = [
 ] as const;
 export type CutCode = (typeof CUT_CODES)[number];
 
+/** Why an application is refused. */
+export const REFUSE_CODES = ['unspecified', 'incomplete', 'not_eligible', 'not_verified', 'identifier_in_use', 'rules_violated'] as const;
+export type RefuseCode = (typeof REFUSE_CODES)[number];
+
 /**
  * Why something was done, in words that stay when what a person wrote is erased: part of the hash from format 2 on. A code is
  * never taken out of the list, since events bear it.
@@ -26,6 +30,8 @@ export const REASON_CODES = [
   'stated',
   // Some of them are the words of OpenID Federation 1.0 §8.7.3 for keys.
   ...CUT_CODES,
+  // Of applications.
+  ...(['incomplete', 'not_eligible', 'not_verified', 'identifier_in_use'] as const),
   /** The service acted by a schedule. */
   'schedule',
   /** A key took the place of one that was revoked. */

@@ -19,6 +19,7 @@ export const EXIT_HELP = ['Exit codes:', ...MEANING.map(([code, short, long]) =>
 const BY_STATUS: Readonly<Record<number, ExitCode>> = {
   400: EXIT.usage,
   409: EXIT.conflict,
+  410: EXIT.conflict,
   412: EXIT.conflict,
   413: EXIT.usage,
   415: EXIT.usage,

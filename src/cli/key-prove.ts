@@ -9,7 +9,7 @@ import { out, printJson } from './output.js';
 import { readJson } from './shell.js';
 
 type Plain = Readonly<Record<string, unknown>>;
-interface Challenge {
+export interface Challenge {
   readonly nonce: string;
   readonly aud: string;
   readonly sub: string;
@@ -48,6 +48,10 @@ async function proofOf(jwk: JWK, challenge: Challenge, now: number): Promise<str
   }
 }
 
+/** The answer to a challenge, a JWS for each key of the file. @throws CliError */
+export const proofsWith = (file: string, challenge: Challenge, now: number): Promise<string[]> =>
+  Promise.all(keysIn(file).map((jwk) => proofOf(jwk, challenge, now)));
+
 /** `key prove`: asks no server, so that whoever has the key can run it where the key is. */
 export function proveCommand(key: Command): void {
   key
@@ -58,7 +62,7 @@ export function proveCommand(key: Command): void {
     .action(async (options: { readonly key: string; readonly challenge: string }, command: Command) => {
       const now = Math.floor(Date.now() / 1000);
       const challenge = challengeIn(options.challenge, now);
-      const proofs = await Promise.all(keysIn(options.key).map((jwk) => proofOf(jwk, challenge, now)));
+      const proofs = await proofsWith(options.key, challenge, now);
       if (command.optsWithGlobals<{ json?: boolean }>().json) printJson({ proofs });
       else for (const proof of proofs) out(proof);
     });

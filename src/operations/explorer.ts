@@ -71,7 +71,14 @@ export interface Questions {
   /** Evaluate an entity and store what is found. */
   evaluate: { asked: { readonly slug: string; readonly entityId: string }; answer: undefined };
   preflight: {
-    asked: { readonly slug: string; readonly entityId: string; readonly configuration: string | undefined; readonly profile: string | undefined };
+    asked: {
+      readonly slug: string;
+      readonly entityId: string;
+      readonly configuration: string | undefined;
+      readonly profile: string | undefined;
+      /** Only what the entity itself shows: a stranger is told nothing about others. */
+      readonly own?: boolean;
+    };
     answer: Preflight;
   };
   /** An authority of ours against a profile. */

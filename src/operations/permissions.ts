@@ -1,7 +1,10 @@
 import type { Role } from '../store/schema.js';
 
-/** What works in the background is nobody: it may look after what people have decided, and decides nothing itself. */
-export type Background = 'background';
+/**
+ * What works in the background is nobody: it may look after what people have decided, and decides nothing itself. An applicant
+ * has none of these permissions: what is its own says its token (operations/join).
+ */
+export type Background = 'background' | 'applicant';
 
 /** Which roles may what: roles are bundles of permissions, and this table is all there is of it. Quick to cut, slow to widen: everything that cuts needs no approver. */
 const PERMISSIONS = {

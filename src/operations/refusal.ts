@@ -25,6 +25,7 @@ export const REFUSALS = [
   'key_unconfirmed',
   'accreditation_not_in_force',
   'payload_too_large',
+  'join_link_ended',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

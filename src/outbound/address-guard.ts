@@ -12,22 +12,26 @@ const LINK_LOCAL = ['169.254.0.0/16', 'fe80::/10'].map((text) => ipaddr.parseCID
 const within = (address: ipaddr.IPv4 | ipaddr.IPv6, [net, bits]: Block): boolean =>
   address.kind() === net.kind() && (address as ipaddr.IPv6).match(net as ipaddr.IPv6, bits);
 
-/**
- * Parse HOLDFAST_OUTBOUND_ALLOW: address blocks, comma separated, reachable despite the guard.
- * @throws Error naming the block that is none, or that touches link-local addresses, which are never reachable
- */
-export function parseAllowed(text: string | undefined): readonly Block[] {
-  return (text ?? '')
+/** Address blocks, comma separated. @param variable where they stand @throws Error naming the block that is none */
+export const parseBlocks = (variable: string, text: string | undefined): readonly Block[] =>
+  (text ?? '')
     .split(',')
     .map((one) => one.trim())
     .filter(Boolean)
     .map((one): Block => {
-      if (!ipaddr.isValidCIDR(one)) throw new Error(`HOLDFAST_OUTBOUND_ALLOW: "${one.slice(0, 60)}" is no address block such as 10.1.0.0/16`);
-      const block = ipaddr.parseCIDR(one);
-      if (LINK_LOCAL.some((local) => within(local[0], block) || within(block[0], local)))
-        throw new Error(`HOLDFAST_OUTBOUND_ALLOW: "${one}" touches link-local addresses, which are never contacted`);
-      return block;
+      if (!ipaddr.isValidCIDR(one)) throw new Error(`${variable}: "${one.slice(0, 60)}" is no address block such as 10.1.0.0/16`);
+      return ipaddr.parseCIDR(one);
     });
+
+/**
+ * Parse HOLDFAST_OUTBOUND_ALLOW: address blocks reachable despite the guard.
+ * @throws Error naming the block that is none, or that touches link-local addresses, which are never reachable
+ */
+export function parseAllowed(text: string | undefined): readonly Block[] {
+  const blocks = parseBlocks('HOLDFAST_OUTBOUND_ALLOW', text);
+  const touching = blocks.find((block) => LINK_LOCAL.some((local) => within(local[0], block) || within(block[0], local)));
+  if (touching) throw new Error(`HOLDFAST_OUTBOUND_ALLOW: "${touching[0]}/${touching[1]}" touches link-local addresses, which are never contacted`);
+  return blocks;
 }
 
 export interface GuardOptions {

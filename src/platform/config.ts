@@ -1,4 +1,4 @@
-import { type GuardOptions, parseAllowed } from '../outbound/address-guard.js';
+import { type GuardOptions, parseAllowed, parseBlocks } from '../outbound/address-guard.js';
 import { checkUrl } from '../outbound/check-url.js';
 import { isLoopbackHost, parseEntityId } from '../federation/entity-id.js';
 import { readUrl } from '../federation/read-url.js';
@@ -67,6 +67,14 @@ export const SETTINGS: readonly Setting[] = [
     flag: 'doh-url',
     fallback: undefined,
     about: 'resolver that is asked for TXT records over HTTPS (RFC 8484), such as https://dns.example/dns-query. Without it domain control is not shown by DNS',
+  },
+  {
+    name: 'trustedProxies',
+    env: 'HOLDFAST_TRUSTED_PROXIES',
+    flag: 'trusted-proxies',
+    fallback: undefined,
+    about:
+      'address blocks of the proxies in front, comma separated: what they add to X-Forwarded-For says who applies, for the rate limits of the join API. Without it, all who come by one proxy share one limit',
   },
   {
     name: 'discovery',
@@ -157,6 +165,7 @@ export interface Config {
   readonly outboundAllow: ReturnType<typeof parseAllowed>;
   /** Who is asked for TXT records over HTTPS; undefined: nobody. */
   readonly dnsResolver: string | undefined;
+  readonly trustedProxies: ReturnType<typeof parseBlocks>;
   readonly discovery: boolean;
   readonly metricsPort: number | undefined;
   readonly metricsHost: string;
@@ -246,12 +255,8 @@ export function readConfig(
   const log = get('log') ?? 'info';
   if (!LEVELS.includes(log)) faults.push(`HOLDFAST_LOG: "${log.slice(0, 20)}" is none of ${LEVELS.join(', ')}`);
   const discovery = isOn('discovery', 'HOLDFAST_DISCOVERY');
-  let outboundAllow: ReturnType<typeof parseAllowed> = [];
-  try {
-    outboundAllow = parseAllowed(get('outboundAllow'));
-  } catch (error) {
-    faults.push((error as Error).message);
-  }
+  const outboundAllow = blocksOf(() => parseAllowed(get('outboundAllow')), faults);
+  const trustedProxies = blocksOf(() => parseBlocks('HOLDFAST_TRUSTED_PROXIES', get('trustedProxies')), faults);
   const dnsResolver = resolverOf(get('dnsResolver'), { loopback: development, allowed: outboundAllow }, faults);
   const database = databaseOf('HOLDFAST_DATABASE', get('database'), get('databasePassword'), faults);
   const readDatabase = databaseOf('HOLDFAST_READ_DATABASE', get('readDatabase'), get('readDatabasePassword'), faults);
@@ -271,6 +276,7 @@ export function readConfig(
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     outboundAllow,
     dnsResolver,
+    trustedProxies,
     discovery,
     metricsPort,
     metricsHost: get('metricsHost') ?? '127.0.0.1',
@@ -299,6 +305,15 @@ function resolverOf(url: string | undefined, guard: GuardOptions, faults: string
   const read = url === undefined ? undefined : checkUrl(url, guard);
   if (typeof read === 'string') faults.push(`HOLDFAST_DOH_URL: ${read}`);
   return url;
+}
+
+function blocksOf(read: () => ReturnType<typeof parseBlocks>, faults: string[]): ReturnType<typeof parseBlocks> {
+  try {
+    return read();
+  } catch (error) {
+    faults.push((error as Error).message);
+    return [];
+  }
 }
 
 function databaseOf(variable: string, url: string | undefined, password: string | undefined, faults: string[]): DatabaseAddress | undefined {

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { accessCommands } from '../cli/access.js';
+import { applicationCommands } from '../cli/application.js';
+import { applyCommands } from '../cli/apply.js';
 import { approvalCommands } from '../cli/approval.js';
+import { joinLinkCommands } from '../cli/join-link.js';
 import { peopleCommands } from '../cli/people.js';
 import { doctorCommand } from '../cli/doctor.js';
 import { completionCommand } from '../cli/completion.js';
@@ -185,6 +188,9 @@ export function createProgram(): Command {
     .hook('preAction', (_program, command) => showWide(command.optsWithGlobals<{ wide?: boolean }>().wide === true));
   localCommands(program);
   authorityCommands(program);
+  joinLinkCommands(program);
+  applicationCommands(program);
+  applyCommands(program);
   memberCommands(program);
   organizationCommands(program);
   cuttingCommands(program);

@@ -40,6 +40,7 @@ export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
   key_unconfirmed: EXIT.conflict,
   accreditation_not_in_force: EXIT.findings,
   payload_too_large: EXIT.usage,
+  join_link_ended: EXIT.conflict,
 };
 
 const toldOf = (error: unknown): Told => {

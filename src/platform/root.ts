@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { ADMIN_BASE } from '../admin/app.js';
+import { JOIN_BASE } from '../join/app.js';
 import { chain, onChange, type Readiness } from './health.js';
 
 interface Fetcher {
@@ -12,11 +13,13 @@ interface Fetcher {
  */
 export function createRoot({
   admin,
+  join,
   publicApp,
   readiness,
   tell = () => undefined,
 }: {
   readonly admin: Fetcher | undefined;
+  readonly join?: Fetcher | undefined;
   readonly publicApp: Fetcher;
   readonly readiness: (env: object) => Promise<Readiness>;
   readonly tell?: (found: Readiness) => void;
@@ -36,6 +39,7 @@ export function createRoot({
     const from = url.indexOf('/', 8);
     const under = (path: string) => url.startsWith(path, from) && ['', '/', '?'].includes(url.charAt(from + path.length));
     if (admin && under(ADMIN_BASE)) return admin.fetch(request, env);
+    if (join && under(JOIN_BASE)) return join.fetch(request, env);
     if (under('/healthz') || under('/readyz')) return health.fetch(request, env);
     return publicApp.fetch(request, env);
   };

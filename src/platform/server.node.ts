@@ -42,8 +42,11 @@ function whyNot(error: NodeJS.ErrnoException, host: string, port: number, variab
   return error;
 }
 
+/** The address at the other end of the connection that a request came by. @param env what goes along with a request */
+export const peerOf = (env: object): string | undefined => (env as { readonly incoming?: IncomingMessage }).incoming?.socket.remoteAddress;
+
 /** @throws Error when the port is taken or a TLS file cannot be read */
-export function listen(fetch: (request: Request) => Response | Promise<Response>, { host, port, tls }: ListenOptions): Promise<Listening> {
+export function listen(fetch: (request: Request, env?: object) => Response | Promise<Response>, { host, port, tls }: ListenOptions): Promise<Listening> {
   const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES };
   return new Promise((resolve, reject) => {
     const secure = tls && {

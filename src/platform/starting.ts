@@ -8,8 +8,10 @@ const AGAIN = { 'retry-after': '5' };
 
 /** What answers while a process starts: it is alive and not ready, and all else is 503 in the words of whoever would answer. */
 export function startingRoot(): ReturnType<typeof createRoot> {
+  const starting = new Hono().all('*', (c) => problem(c, 503, 'temporarily_unavailable', SAYS, [], AGAIN));
   return createRoot({
-    admin: new Hono().all('*', (c) => problem(c, 503, 'temporarily_unavailable', SAYS, [], AGAIN)),
+    admin: starting,
+    join: starting,
     publicApp: new Hono().all('*', (c) => federationError(c, 'temporarily_unavailable', SAYS, AGAIN)),
     readiness: () => Promise.resolve({ ready: false, checks: {} }),
   });

@@ -1,4 +1,6 @@
 import { ADMIN_BASE, createAdminApp } from '../admin/app.js';
+import { createJoinApp } from '../join/app.js';
+import { clientAddress } from './client-address.js';
 import { sealedCustody } from '../keys/custody.js';
 import { importSealKey } from '../keys/seal.js';
 import type { Deployment } from '../operations/call.js';
@@ -105,6 +107,11 @@ function instanceOf(env: Bindings): Instance {
 
 const root = createRoot({
   admin: createAdminApp((env) => instanceOf(env as Bindings).deployment()),
+  join: createJoinApp({
+    deploymentOf: (env) => instanceOf(env as Bindings).deployment(),
+    // The platform says who asked, and nobody else can write this header.
+    addressOf: (request) => clientAddress(request.headers.get('cf-connecting-ip') ?? undefined, null, []),
+  }),
   publicApp: createPublicApp<Bindings>((env) => instanceOf(env).public),
   readiness: async (env) => readiness(await instanceOf(env as Bindings).deployment()),
   tell: ({ ready, reasons }) => console.error(JSON.stringify(ready ? { level: 'info', msg: 'ready again' } : { level: 'warn', reasons, msg: 'not ready' })),

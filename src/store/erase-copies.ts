@@ -42,6 +42,8 @@ export async function eraseCopies(
   return [
     ...(reason === undefined ? [] : words(subjectId, reason)),
     ...(confirmed ? channelOf(subjectId, confirmed) : []),
+    // The note about a link stands in the link as well.
+    ...(subjectId.startsWith('jnl_') ? [raw('UPDATE join_link SET note = NULL WHERE id = ? AND authority_id = ?', subjectId, chain)] : []),
     ...about.map(({ id, request, content, state }) => {
       // Erased for itself it keeps nothing of what a person wrote when it was asked for, whoever decided.
       const own = id === subjectId;

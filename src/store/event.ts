@@ -9,7 +9,7 @@ import { number } from './words.js';
 /** Who did it. */
 export interface Actor {
   readonly id: string;
-  readonly kind: 'person' | 'api_key' | 'system';
+  readonly kind: 'person' | 'api_key' | 'applicant' | 'system';
   /** The API key a person came with. */
   readonly key?: string;
 }
@@ -35,6 +35,8 @@ export interface NewEvent {
     | 'accreditation'
     | 'evidence'
     | 'event'
+    | 'join_link'
+    | 'application'
     | 'deployment';
   readonly subjectId: string;
   /** In somebody's own words: it goes into the private part. */

@@ -7,14 +7,16 @@ export interface Contradiction {
   readonly what: string;
 }
 
-const OF_NOBODY = (table: string, what: string): SQL =>
+const OF_NOBODY = (table: string, what: string, orElse = ''): SQL =>
   sql.raw(`SELECT k.authority_id AS "authorityId", ${what} AS what FROM ${table} AS k
-    WHERE NOT EXISTS (SELECT 1 FROM member AS m WHERE m.id = k.member_id AND m.authority_id = k.authority_id)`);
+    WHERE NOT EXISTS (SELECT 1 FROM member AS m WHERE m.id = k.member_id AND m.authority_id = k.authority_id)${orElse}`);
+/** An applicant proves keys before there is a member. */
+const NOR_APPLICANT = ' AND NOT EXISTS (SELECT 1 FROM application AS a WHERE a.id = k.member_id AND a.authority_id = k.authority_id)';
 
 /** Rows about members and proposals that are not there. */
 export const ROWS_OF_NOBODY = {
-  key_standing: OF_NOBODY('key_standing', "k.member_id || ' ' || k.thumbprint"),
-  key_challenge: OF_NOBODY('key_challenge', 'k.id'),
+  key_standing: OF_NOBODY('key_standing', "k.member_id || ' ' || k.thumbprint", NOR_APPLICANT),
+  key_challenge: OF_NOBODY('key_challenge', 'k.id', NOR_APPLICANT),
   barred_identifier: OF_NOBODY('barred_identifier', 'k.entity_id'),
   registration_event: sql`SELECT DISTINCT k.authority_id AS "authorityId", k.entity_id AS what FROM registration_event AS k
     WHERE NOT EXISTS (SELECT 1 FROM member AS m WHERE m.authority_id = k.authority_id AND m.entity_id = k.entity_id)`,

@@ -62,6 +62,15 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/members/{id}/statement': ALL,
   'GET /authorities/{slug}/members/{id}/client-metadata-document': ALL,
   'GET /authorities/{slug}/members/{id}/history': ALL,
+  'GET /authorities/{slug}/join-links': ALL,
+  'POST /authorities/{slug}/join-links': 'owner operator',
+  'POST /authorities/{slug}/join-links/{link}/end': CUT,
+  'GET /authorities/{slug}/applications': ALL,
+  'GET /authorities/{slug}/applications/{application}': ALL,
+  'POST /authorities/{slug}/applications/{application}/take': 'owner operator',
+  'POST /authorities/{slug}/applications/{application}/ask': 'owner operator',
+  'POST /authorities/{slug}/applications/{application}/refuse': 'owner operator',
+  'POST /authorities/{slug}/applications/{application}/erase': 'owner',
   'GET /authorities/{slug}/organizations': ALL,
   'POST /authorities/{slug}/organizations': 'owner operator',
   'GET /authorities/{slug}/organizations/{organization}': ALL,
@@ -214,6 +223,8 @@ function bodyFor({ method, path }: Operation): unknown {
   if (path === '/people/{id}/roles') return { role: 'auditor' };
   if (path.endsWith('/quorum')) return { quorum: 1 };
   if (path === '/approvals/{id}') return { verdict: 'refuse', digest: 'x' };
+  if (path.endsWith('/ask')) return { text: 'x' };
+  if (path.endsWith('{application}/refuse')) return { reason_code: 'unspecified', reason: 'x', redress: 'x' };
   if (path.endsWith('/members')) return { entity_id: 'https://x.example' };
   if (path.endsWith('/entitlements')) return method === 'PUT' ? { entitlements: null } : { add: {} };
   if (path.endsWith('/issuers')) return { member: 'x', kind: 'id_jag', namespaces: [] };

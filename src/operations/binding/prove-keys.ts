@@ -1,7 +1,8 @@
 import { calculateJwkThumbprint } from 'jose';
-import { type Finding, finding } from '../../federation/entry.js';
+import { type Finding, finding, type JwkSet } from '../../federation/entry.js';
 import { type KeyProof, verifyKeyProof } from '../../federation/key-proof.js';
 import { sha256 } from '../../keys/random.js';
+import type { Decision } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
 import { lastHalts, whileHaltedSoOften } from '../../store/halted-keys.js';
 import { dropStale, findChallenge, type KeyChallengeRow, putProofs, spendChallenge } from '../../store/key-standing.js';
@@ -9,8 +10,8 @@ import { othersBoundTo } from '../../store/member-lookups.js';
 import { type Call, DEPLOYMENT } from '../call.js';
 import { knownHalts } from '../members/halted-since.js';
 import { Refusal } from '../refusal.js';
-import type { MemberRow } from '../registry.js';
 import { candidatesOf } from './candidates.js';
+import type { Subject } from './challenge-keys.js';
 import { changeKeysOf } from './change-keys-of.js';
 import { PROOF_COUNTS } from './key-rules.js';
 
@@ -33,46 +34,59 @@ export const MAX_PROOFS = 16;
  * as it is: nobody who has not the key gets further by trying, and a slip of the pen needs no new one.
  * @throws Refusal challenge_invalid, key_proof_invalid, key_already_bound
  */
-export async function proveKeys(call: Call<Proven>, slug: string, id: string, challengeId: string, proofs: readonly string[]): Promise<Proven> {
+export const proveKeys = (call: Call<Proven>, slug: string, id: string, challengeId: string, proofs: readonly string[]): Promise<Proven> =>
+  changeKeysOf(call, slug, id, async (row, authority) =>
+    proofOf(call, { ...row, kind: 'member' }, authority.entityId, challengeId, proofs, (handedIn) => candidatesOf(call.store.db, row, handedIn)),
+  );
+
+/** The decision of it, for whoever's keys they are. @param candidates the keys that may be proven, with those handed in */
+export async function proofOf(
+  call: Call,
+  subject: Subject,
+  aud: string,
+  challengeId: string,
+  proofs: readonly string[],
+  candidates: (handedIn: JwkSet) => Promise<JwkSet> | JwkSet,
+): Promise<Decision<Proven>> {
   const { db } = call.store;
-  return changeKeysOf(call, slug, id, async (row, authority) => {
-    const now = call.now();
-    const challenge = expectOpen(await findChallenge(db, row.id, challengeId), now);
-    if (challenge.purpose === 'resume' && row.state !== 'suspended')
-      throw new Refusal('challenge_invalid', `it was asked to come back from a suspension, and is ${row.state}; ${ANEW}`);
-    const answers = await verified(proofs, challenge, authority.entityId, row, await candidatesOf(db, row, challenge.jwks), now);
-    const keys = await Promise.all(
-      answers.map(async ({ jwk }, n) => ({ kid: jwk.kid, thumbprint: await calculateJwkThumbprint(jwk), sha256: await sha256(proofs[n] as string) })),
-    );
-    await expectOwn(call, row, keys);
-    const untouched = await whileNotHaltedSince(call, row, challenge, keys);
-    return {
-      events: [
-        {
-          type: 'member.keys_proven',
-          subjectKind: 'member',
-          subjectId: row.id,
-          detail: { entity_id: row.entityId, challenge: challengeId, purpose: challenge.purpose, keys },
-        },
-      ],
-      statements: [
-        untouched,
-        spendChallenge(db, challengeId, now),
-        dropStale(row.id, now - PROOF_COUNTS),
-        putProofs(
-          keys.map((key) => ({
-            memberId: row.id,
-            thumbprint: key.thumbprint,
-            authorityId: authority.id,
-            provenAt: now,
-            proofPurpose: challenge.purpose,
-            proofSha256: key.sha256,
-          })),
-        ),
-      ],
-      result: { purpose: challenge.purpose, at: now, keys },
-    };
-  });
+  const { id, entityId, authorityId, kind, state } = subject;
+  const now = call.now();
+  const challenge = expectOpen(await findChallenge(db, id, challengeId), now);
+  if (challenge.purpose === 'resume' && state !== 'suspended')
+    throw new Refusal('challenge_invalid', `it was asked to come back from a suspension, and is ${state}; ${ANEW}`);
+  const answers = await verified(proofs, challenge, aud, entityId, await candidates(challenge.jwks), now);
+  const keys = await Promise.all(
+    answers.map(async ({ jwk }, n) => ({ kid: jwk.kid, thumbprint: await calculateJwkThumbprint(jwk), sha256: await sha256(proofs[n] as string) })),
+  );
+  // A stranger is not told whose keys others are, nor what became of them; it is found when a person takes what he asks for.
+  if (kind === 'member') await expectOwn(call, subject, keys);
+  const untouched = kind === 'member' ? [await whileNotHaltedSince(call, subject, challenge, keys)] : [];
+  return {
+    events: [
+      {
+        type: `${kind}.keys_proven`,
+        subjectKind: kind,
+        subjectId: id,
+        detail: { entity_id: entityId, challenge: challengeId, purpose: challenge.purpose, keys },
+      },
+    ],
+    statements: [
+      ...untouched,
+      spendChallenge(db, challengeId, now),
+      dropStale(id, now - PROOF_COUNTS),
+      putProofs(
+        keys.map(({ thumbprint, sha256: proofSha256 }) => ({
+          memberId: id,
+          thumbprint,
+          authorityId,
+          provenAt: now,
+          proofPurpose: challenge.purpose,
+          proofSha256,
+        })),
+      ),
+    ],
+    result: { purpose: challenge.purpose, at: now, keys },
+  };
 }
 
 const ANEW = 'make another one: holdfast member challenge';
@@ -90,7 +104,7 @@ async function verified(
   proofs: readonly string[],
   { nonceSha256, purpose }: KeyChallengeRow,
   audience: string,
-  { entityId: subject }: MemberRow,
+  subject: string,
   candidates: Awaited<ReturnType<typeof candidatesOf>>,
   now: number,
 ): Promise<readonly KeyProof[]> {
@@ -118,7 +132,7 @@ async function verified(
  */
 async function whileNotHaltedSince(
   { store: { db } }: Call,
-  { authorityId }: MemberRow,
+  { authorityId }: Subject,
   { createdAt }: KeyChallengeRow,
   keys: readonly ProvenKey[],
 ): Promise<Statement> {
@@ -130,7 +144,7 @@ async function whileNotHaltedSince(
 }
 
 /** A key that two have is one compromise for two. @throws Refusal key_already_bound */
-async function expectOwn({ store: { db } }: Call, { id, authorityId }: MemberRow, keys: readonly ProvenKey[]): Promise<void> {
+async function expectOwn({ store: { db } }: Call, { id, authorityId }: Subject, keys: readonly ProvenKey[]): Promise<void> {
   const [other] = await othersBoundTo(
     db,
     authorityId,

@@ -82,7 +82,7 @@ const MOST = 50;
 /** Names may be given again: all persons and keys that bear one are meant. */
 async function actorsOf(call: Call, actor: string | undefined): Promise<readonly string[] | undefined> {
   if (actor === undefined) return undefined;
-  if (actor === SYSTEM.id) return [actor];
+  if (actor === SYSTEM.id || actor.startsWith('apl_')) return [actor];
   const { db } = call.store;
   const [people, keys] = await Promise.all([
     db

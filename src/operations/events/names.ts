@@ -1,6 +1,6 @@
 import type { EventRow } from '../../store/event.js';
 import { inLot, readByList } from '../../store/lots.js';
-import { apiKey, authority, member, organization, person, trustMarkGrant } from '../../store/schema.js';
+import { apiKey, application, authority, member, organization, person, trustMarkGrant } from '../../store/schema.js';
 import type { Call } from '../call.js';
 
 /** An event with what its ids are called today. */
@@ -8,9 +8,14 @@ export type Named<T> = T & { readonly actorName: string | null; readonly subject
 
 type Namer = (db: Call['store']['db'], lot: string) => PromiseLike<readonly { readonly id: string; readonly name: string }[]>;
 
+/** An applicant acts for its application, and is called by the identifier that it names. */
+const applied: Namer = (db, lot) => db.select({ id: application.id, name: application.entityId }).from(application).where(inLot(application.id, lot));
+
 /** What is called by its id is named here; a key, a policy version, an anchor and a type of mark are their own names. */
 const NAMERS: Readonly<Record<string, Namer>> = {
   api_key: (db, lot) => db.select({ id: apiKey.id, name: apiKey.name }).from(apiKey).where(inLot(apiKey.id, lot)),
+  application: applied,
+  applicant: applied,
   person: (db, lot) => db.select({ id: person.id, name: person.name }).from(person).where(inLot(person.id, lot)),
   authority: (db, lot) => db.select({ id: authority.id, name: authority.slug }).from(authority).where(inLot(authority.id, lot)),
   member: (db, lot) => db.select({ id: member.id, name: member.entityId }).from(member).where(inLot(member.id, lot)),

@@ -173,8 +173,8 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const { authority } = ground;
   if (input.entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
   const before = ground.former.get(input.entityId);
-  if (before) expectReturn(before, input.readmit, ground);
-  else if (input.readmit !== undefined) throw new Refusal('wrong_state', `${input.entityId} was never here; enrol it without readmit`);
+  if (before && !isOwn(before, input.applicant)) expectReturn(before, input.readmit, ground);
+  else if (!before && input.readmit !== undefined) throw new Refusal('wrong_state', `${input.entityId} was never here; enrol it without readmit`);
   const others = otherSpellings(ground.spellings, input.entityId);
   const certificates = await certificateFaults(keys.jwks.keys, authority.certificateRoots, call.now());
   const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? []), ...asErrors(certificates)];
@@ -196,7 +196,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
       state,
       jwks: keys.jwks,
       keysIat: keys.iat,
-      submittedBy: call.actor.id,
+      submittedBy: input.applicant ?? call.actor.id,
       now,
     },
     { ...input, domainControl, entityTypes: input.entityTypes ?? keys.entityTypes, intermediate: input.intermediate ?? keys.intermediate },
@@ -224,7 +224,15 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
     holds: [...located, ...unassigned, ...free],
     findings: [...keys.findings, ...typed(input), ...found.filter(({ code }) => !keys.findings.some((one) => one.code === code))],
     waived,
-    after: { ...row, waived, organizationId, hosted: prepared.hosted !== undefined, removedKeys: [...new Set([...row.removedKeys, ...given])] },
+    // Whoever waives what speaks against an applicant has a part in what is decided.
+    after: {
+      ...row,
+      waived,
+      ...(input.applicant !== undefined && waived.length && { lastEditor: call.actor.id }),
+      organizationId,
+      hosted: prepared.hosted !== undefined,
+      removedKeys: [...new Set([...row.removedKeys, ...given])],
+    },
   };
 }
 
@@ -242,6 +250,10 @@ function expectMayWaive(ground: Ground, entityId: string, others: readonly Respe
   const gone = [entityId, ...others.map(({ entityId }) => entityId)].find((one) => ground.revokedMeanwhile.has(one));
   if (gone !== undefined) throw new Refusal('version_conflict', `${gone} was revoked since this was asked for; look at it and decide again`);
 }
+
+/** An application that was changed after it had been taken describes its own member anew. */
+const isOwn = ({ state, submittedBy }: MemberRow, applicant: string | undefined): boolean =>
+  state === 'applied' && applicant !== undefined && submittedBy === applicant;
 
 const RETURN_BY_THEMSELVES = ['refused', 'withdrawn'];
 const RETURN_BY_DECISION = ['revoked', 'archived'];

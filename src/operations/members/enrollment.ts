@@ -37,13 +37,15 @@ export interface Enrollment extends Omit<MemberInput, 'domainControl'> {
   readonly hostedConfiguration?: string | undefined;
   /** Why one that was revoked or archived may come back; it takes an approver. */
   readonly readmit?: string | undefined;
+  /** The id of the application that says all this: its keys are its own word, and it takes back what it said before. */
+  readonly applicant?: string | undefined;
   /** Codes of findings the operator accepts by name. */
   readonly waive?: readonly string[] | undefined;
 }
 
 export interface BoundKeys {
   readonly jwks: JwkSet;
-  readonly provenBy: 'operator' | 'entity_configuration' | 'fetched_entity_configuration';
+  readonly provenBy: 'operator' | 'applicant' | 'entity_configuration' | 'fetched_entity_configuration';
   readonly entityTypes: readonly string[];
   readonly intermediate: boolean;
   readonly iat: number | null;
@@ -116,7 +118,7 @@ async function hostedOf(call: Call, input: Enrollment, state: MemberState, jwks:
   return statement.value;
 }
 
-/** Keys given by an operator count as proven by him. */
+/** Keys given by an operator count as proven by him; those of an applicant are as yet nobody's word but his. */
 async function keysGiven(input: Enrollment, now: number): Promise<BoundKeys> {
   const given = [input.jwks, input.pem].filter((one) => one !== undefined);
   if (given.length !== 1 || input.entityConfiguration !== undefined) throw new Refusal('invalid_request', 'give exactly one of jwks and pem');
@@ -124,7 +126,7 @@ async function keysGiven(input: Enrollment, now: number): Promise<BoundKeys> {
   if (!keys.ok) throw refuseFindings('these keys cannot be bound', keys.findings);
   return {
     jwks: keys.value.jwks,
-    provenBy: 'operator',
+    provenBy: input.applicant === undefined ? 'operator' : 'applicant',
     entityTypes: input.intermediate ? ['federation_entity'] : Object.keys(input.metadata ?? {}),
     intermediate: false,
     iat: null,

@@ -187,13 +187,12 @@ const cutOff = async ({ call, before, verb, watch, reason, publicReason }: Movin
 });
 
 /** Nothing was published of it but, perhaps, a configuration of its own. */
+export const dropPublished = ({ store: { db } }: Call, { id, authorityId }: MemberRow): Statement =>
+  db.delete(artefact).where(and(eq(artefact.memberId, id), only(artefact.authorityId, authorityId), notInArray(artefact.kind, ['mark', 'mark_status'])));
+
 const none = async (moving: Moving): Promise<Effects> => {
-  const { call, before } = moving;
   const { row, events, statements } = await written(moving);
-  const dropped = call.store.db
-    .delete(artefact)
-    .where(and(eq(artefact.memberId, before.id), only(artefact.authorityId, before.authorityId), notInArray(artefact.kind, ['mark', 'mark_status'])));
-  return { member: row, events, artefacts: [], statements: [...statements, dropped], elsewhere: [] };
+  return { member: row, events, artefacts: [], statements: [...statements, dropPublished(moving.call, moving.before)], elsewhere: [] };
 };
 
 const EFFECTS: Record<Verb['effect'], (moving: Moving) => Promise<Effects>> = { publish, cut: cutOff, none };

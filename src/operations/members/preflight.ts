@@ -40,7 +40,10 @@ export async function preflight(call: Call, slug: string, entityId: string, conf
 }
 
 /** The reading half of pre-flight, where strangers are read. */
-export async function preflightNow(deployment: Deployment, { slug, entityId, configuration, profile }: Questions['preflight']['asked']): Promise<Preflight> {
+export async function preflightNow(
+  deployment: Deployment,
+  { slug, entityId, configuration, profile, own }: Questions['preflight']['asked'],
+): Promise<Preflight> {
   const authority = await findAuthority(deployment.store.db, slug);
   const blank = {
     entityId,
@@ -78,6 +81,7 @@ export async function preflightNow(deployment: Deployment, { slug, entityId, con
   const more = await profiled(statement.value);
   const { db } = deployment.store;
   const { jwks } = describe(statement.value);
+  if (own) return report([...(await judge(deployment, authority, statement.value)), ...more], describe(statement.value));
   const shared = jwks ? ((await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? []) : [];
   const respelled = respelledFindings(otherSpellings(await spellingsOf(db, authority.id, [entityId]), entityId));
   return report([...(await judge(deployment, authority, statement.value)), ...shared, ...respelled, ...more], describe(statement.value));

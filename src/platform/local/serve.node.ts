@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { ADMIN_BASE, createAdminApp } from '../../admin/app.js';
+import { createJoinApp } from '../../join/app.js';
 import { systemCall } from '../../operations/call.js';
 import { whyWithheld } from '../../operations/artefacts/expect-confirmed.js';
 import { listAuthorities } from '../../operations/read.js';
@@ -15,7 +16,8 @@ import { readiness } from '../health.js';
 import { createLog, logRequests } from '../log.node.js';
 import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
 import { createRoot } from '../root.js';
-import { expectFree, type Listening, listen } from '../server.node.js';
+import { clientAddress } from '../client-address.js';
+import { expectFree, type Listening, listen, peerOf } from '../server.node.js';
 import { startingRoot } from '../starting.js';
 import { type DiscoveryThread, discoveryThread, type ThreadLimits } from './discovery-thread.node.js';
 import { headMemory } from './head-memory.node.js';
@@ -30,6 +32,8 @@ export interface Serving {
   readonly notice: string | undefined;
   stop(): Promise<void>;
 }
+
+type Answer = (request: Request, env?: object) => Response | Promise<Response>;
 
 const TURN_EVERY_MS = 5000;
 
@@ -46,8 +50,8 @@ export interface ServeOptions {
  */
 export async function startServer(config: Config, options: ServeOptions = {}): Promise<Serving> {
   if (config.metricsPort !== undefined) await expectFree(config.metricsHost, config.metricsPort);
-  let answer: (request: Request) => Response | Promise<Response> = startingRoot();
-  const listening = await listen((request) => answer(request), config);
+  let answer: Answer = startingRoot();
+  const listening = await listen((request, env) => answer(request, env), config);
   try {
     return await startBehind(config, options, listening, (root) => {
       answer = root;
@@ -58,12 +62,7 @@ export async function startServer(config: Config, options: ServeOptions = {}): P
   }
 }
 
-async function startBehind(
-  config: Config,
-  { entityId, thread }: ServeOptions,
-  listening: Listening,
-  open: (root: (request: Request) => Response | Promise<Response>) => void,
-): Promise<Serving> {
+async function startBehind(config: Config, { entityId, thread }: ServeOptions, listening: Listening, open: (root: Answer) => void): Promise<Serving> {
   const log = createLog(config.log);
   const ground = await groundOf(config);
   const discovery = discoveryThread({ ground, discovery: config.discovery && config.turns, log, ...thread });
@@ -76,10 +75,15 @@ async function startBehind(
   const { published, inbox } = answering;
   const context = { published, inbox, now: deployment.now, development: config.development, apiPage: `${ADMIN_BASE}/docs` };
   const admin = createAdminApp(() => deployment);
+  const join = createJoinApp({
+    deploymentOf: () => deployment,
+    addressOf: (request, env) => clientAddress(peerOf(env), request.headers.get('x-forwarded-for'), config.trustedProxies),
+  });
   const metrics =
     config.metricsPort === undefined ? undefined : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age });
   const root = createRoot({
     admin,
+    join,
     publicApp,
     readiness: () => readiness(deployment),
     tell: ({ ready, reasons }) => (ready ? log.info('ready again') : log.warn({ reasons }, 'not ready')),
@@ -107,11 +111,11 @@ async function startBehind(
   };
 }
 
-function measure(next: (request: Request) => Response | Promise<Response>, metrics: Metrics | undefined) {
+function measure(next: Answer, metrics: Metrics | undefined): Answer {
   if (!metrics) return next;
-  return async (request: Request): Promise<Response> => {
+  return async (request, env): Promise<Response> => {
     const start = performance.now();
-    const response = await next(request);
+    const response = await next(request, env);
     const plane = request.url.includes(ADMIN_BASE) ? 'admin' : 'public';
     metrics.request(request.method, plane, response.status, (performance.now() - start) / 1000);
     return response;

@@ -1,0 +1,57 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { JoinApp, JoinContext } from './context.js';
+import { problemSchema, type Tag } from './wire.js';
+
+/** What one endpoint is: its contract and its handler side by side. */
+export interface Endpoint {
+  readonly method: 'get' | 'post' | 'patch';
+  /** OpenAPI path below /join/v1, with `{parameters}`. */
+  readonly path: string;
+  readonly tag: Tag;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly body?: z.ZodType;
+  readonly response: z.ZodType;
+  readonly status?: number;
+  /** Whose secret it takes; absent: nobody's. */
+  readonly secret?: 'link' | 'application';
+}
+
+const PARAMETERS: Readonly<Record<string, string>> = { link: 'The id of a join link', id: 'The id of the application' };
+const jsonOf = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
+const problemOf = (description: string) => ({ content: { 'application/problem+json': { schema: problemSchema } }, description });
+
+/** Put an endpoint on the app and into the OpenAPI document. Errors are problem details everywhere. */
+export function endpoint(app: JoinApp, one: Endpoint, handler: (c: JoinContext) => Promise<Response>): void {
+  const { method, path, tag, operationId, summary, description, body, response, status = 200, secret } = one;
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
+  const writes = method !== 'get';
+  const route = createRoute({
+    method,
+    path,
+    operationId,
+    tags: [tag],
+    summary,
+    description,
+    security: secret ? [{ [secret]: [] }] : [],
+    request: {
+      ...(names.length && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string().openapi({ description: PARAMETERS[name] ?? name })]))) }),
+      query: z.strictObject({}, { error: (issue) => (issue.code === 'unrecognized_keys' ? 'this request takes no parameters' : undefined) }),
+      ...(body && { body: { content: { 'application/json': { schema: body } }, required: true } }),
+    },
+    responses: {
+      [status]: jsonOf(response, 'Done'),
+      400: problemOf('The request is not valid'),
+      ...(secret && { 401: problemOf('No secret was sent') }),
+      ...(names.length && { 404: problemOf('There is none, or the secret is another one') }),
+      ...(writes && {
+        409: problemOf('The state does not permit it'),
+        422: problemOf('What was sent does not hold'),
+        429: problemOf('Too many requests; with Retry-After'),
+      }),
+      default: problemOf('Any other failure; with Retry-After when it may pass (503)'),
+    },
+  });
+  app.openapi(route, handler as never);
+}

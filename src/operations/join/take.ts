@@ -1,0 +1,122 @@
+import { type ApplicationWithMember, moveStandings } from '../../store/applications.js';
+import { readHead } from '../../store/change.js';
+import { allow, type Call, change, DEPLOYMENT } from '../call.js';
+import type { Judged } from '../judged.js';
+import { decideEnrollment, groundOf, writeEnrollments } from '../members/enrolling.js';
+import { type Enrollment, prepare } from '../members/enrollment.js';
+import { Refusal } from '../refusal.js';
+import { type AuthorityRow, findAuthority } from '../registry.js';
+import { findApplication } from './find-application.js';
+import { rehearsed } from './rehearsed.js';
+import { standsAt } from './standing.js';
+import { becoming, putApplication } from './write-application.js';
+
+export interface Take {
+  /** Codes of findings that the reviewer accepts by name. */
+  readonly waive?: readonly string[] | undefined;
+  /** Why one that was revoked or archived may come back; it takes an approver. */
+  readonly readmit?: string | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+export interface Taken extends ApplicationWithMember {
+  readonly already: boolean;
+  /** What pre-flight says, and what speaks against the enrolment and was waived. */
+  readonly findings: readonly Judged[];
+}
+
+const enrollmentOf = ({ application: { id, entityId, requested, details } }: ApplicationWithMember, { waive, readmit }: Take): Enrollment => ({
+  entityId,
+  jwks: requested.jwks,
+  entityTypes: requested.entityTypes,
+  intermediate: requested.intermediate,
+  entitlements: requested.entitlements,
+  bundles: requested.bundles,
+  organization: details?.organization.legalName,
+  state: 'vetting',
+  applicant: id,
+  waive,
+  readmit,
+});
+
+/** @throws Refusal wrong_state */
+function expectTakeable(found: ApplicationWithMember): void {
+  const state = standsAt(found);
+  if (state !== 'applied') throw new Refusal('wrong_state', `an application that is ${state} cannot be taken, only one that is applied`);
+  // An organization is known by its name to its members: one that begins like our ids names none.
+  if (found.application.details?.organization.legalName.startsWith('org_'))
+    throw new Refusal('wrong_state', 'the legal name that was given reads like an id of ours; ask the applicant for the right one');
+}
+
+/**
+ * A person takes an application: pre-flight runs, which changes nothing, and its member is enrolled in state vetting by the rules
+ * of every enrolment. Here it is decided whose an identifier is: one that is held is refused, one that is barred comes back with a
+ * reason, an approver and other keys.
+ * @throws Refusal permission_denied, not_found, wrong_state, already_exists, findings, version_conflict, temporarily_unavailable
+ */
+export async function takeApplication(call: Call<Taken>, slug: string, id: string, asked: Take = {}): Promise<Taken> {
+  allow(call, 'enroll', slug);
+  const { db } = call.store;
+  const authority = await findAuthority(db, slug);
+  const seen = await findApplication(db, authority.id, id);
+  if (standsAt(seen) === 'vetting') return { ...seen, already: true, findings: [] };
+  expectTakeable(seen);
+  const [{ seq: since }, { seq: haltedSince }] = [await readHead(db, authority.id), await readHead(db, DEPLOYMENT)];
+  const report = await call.explorer.ask('preflight', { slug, entityId: seen.application.entityId, configuration: undefined, profile: undefined, own: true });
+  const input = enrollmentOf(seen, asked);
+  const prepared = await prepare(call, authority, input, input.jwks !== undefined);
+  return change<Taken>(call, {
+    authorityId: authority.id,
+    scope: seen.application.entityId,
+    async decide() {
+      const found = await findApplication(db, authority.id, id);
+      if (standsAt(found) === 'vetting') return { events: [], statements: [], result: { ...found, already: true, findings: [] } };
+      expectTakeable(found);
+      if (found.application.v !== seen.application.v) throw new Refusal('version_conflict', 'the applicant changed it meanwhile; look at it and take it again');
+      return rehearsed(
+        asked.dryRun ?? false,
+        await taking(call, await findAuthority(db, slug), found, prepared, { since, haltedSince, report: report.findings }),
+      );
+    },
+  });
+}
+
+async function taking(
+  call: Call<Taken>,
+  authority: AuthorityRow,
+  { application: before }: ApplicationWithMember,
+  prepared: Awaited<ReturnType<typeof prepare>>,
+  { since, haltedSince, report }: { readonly since: number; readonly haltedSince: number; readonly report: readonly Judged[] },
+) {
+  const { db } = call.store;
+  const ground = await groundOf(call, authority, [prepared], since, haltedSince);
+  const enrolled = await decideEnrollment(call, ground, prepared);
+  const { rows, events, statements } = await writeEnrollments(call, ground, [enrolled]);
+  const [member] = rows;
+  if (!member) throw new Error('an enrolment wrote no member');
+  const after = becoming(before, call.now(), {
+    state: 'taken',
+    waitingOn: 'reviewer',
+    memberId: member.id,
+    findings: report,
+    takenBy: call.actor.id,
+    takenAt: call.now(),
+    readmission: before.readmission || prepared.input.readmit !== undefined,
+  });
+  const told = {
+    type: 'application.taken',
+    subjectKind: 'application' as const,
+    subjectId: before.id,
+    detail: {
+      entity_id: before.entityId,
+      member: member.id,
+      findings: report.map(({ code }) => code),
+      ...(enrolled.waived.length && { waived: enrolled.waived }),
+    },
+  };
+  const findings = [...report, ...enrolled.findings.filter(({ code }) => !report.some((one) => one.code === code))];
+  return {
+    events: [told, ...events],
+    statements: [...statements, ...moveStandings(before.id, member.id), putApplication(db, after)],
+    result: { application: after, member, already: false, findings },
+  };
+}

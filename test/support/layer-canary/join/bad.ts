@@ -1,0 +1,2 @@
+import '../store/change.js';
+export const bad = 1;
