@@ -1,10 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { addAccreditation, KINDS, renewAccreditation } from '../operations/accreditations/add-accreditation.js';
-import { listAccreditations, showAccreditation } from '../operations/accreditations/find-accreditation.js';
+import { type Accreditation, listAccreditations, showAccreditation } from '../operations/accreditations/find-accreditation.js';
 import { type SetAdmission, setAdmission } from '../operations/accreditations/set-admission.js';
 import { verifyAccreditation } from '../operations/accreditations/verify-accreditation.js';
 import { type Withdrawn, withdrawAccreditation } from '../operations/accreditations/withdraw-accreditation.js';
-import type { AccreditationRow } from '../store/accreditations.js';
 import { ACCREDITATION_STATES } from '../store/schema.js';
 import { type AdminApp, type AdminContext, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
@@ -87,7 +86,7 @@ const admissionSchema = z.object({ authority: authoritySchema, suspended: z.arra
 
 const presentAt =
   (now: number) =>
-  (row: AccreditationRow): z.infer<typeof accreditationSchema> => ({
+  (row: Accreditation): z.infer<typeof accreditationSchema> => ({
     id: row.id,
     member_id: row.memberId,
     organization_id: row.organizationId,

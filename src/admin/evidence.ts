@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { type EvidenceInput, linkEvidence, uploadEvidence } from '../operations/evidence/add-evidence.js';
+import type { Evidence } from '../operations/accreditations/find-accreditation.js';
+import { type EvidenceInput, linkEvidence, MOST_BYTES, uploadEvidence } from '../operations/evidence/add-evidence.js';
 import { listEvidence, readEvidence, reviewEvidence } from '../operations/evidence/read-evidence.js';
-import type { EvidenceRow } from '../store/accreditations.js';
-import { MAX_EVIDENCE_BYTES } from '../store/evidence-files.js';
 import { CLASSIFICATIONS, EVIDENCE_PLACES, EVIDENCE_SUBJECTS } from '../store/schema.js';
 import { type AdminApp, type AdminContext, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
@@ -61,7 +60,7 @@ export const evidenceSchema = z
     created_at: seconds,
   })
   .openapi('Evidence');
-export const presentEvidence = (row: EvidenceRow): z.infer<typeof evidenceSchema> => ({
+export const presentEvidence = (row: Evidence): z.infer<typeof evidenceSchema> => ({
   id: row.id,
   subject: { kind: row.subjectKind, id: row.subjectId },
   sha256: row.sha256,
@@ -108,8 +107,8 @@ async function upload(c: AdminContext): Promise<Response> {
     return problem(c, 400, 'invalid_request', 'an upload takes no Idempotency-Key: the same bytes for the same accreditation are the same evidence');
   if (c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() !== BYTES)
     return problem(c, 415, 'unsupported_media_type', `send the bytes as ${BYTES}; what they are is said by media_type`);
-  if (Number(c.req.header('content-length') ?? 0) > MAX_EVIDENCE_BYTES)
-    return problem(c, 413, 'payload_too_large', `a piece of evidence has at most ${MAX_EVIDENCE_BYTES / 1024 / 1024} MiB`);
+  if (Number(c.req.header('content-length') ?? 0) > MOST_BYTES)
+    return problem(c, 413, 'payload_too_large', `a piece of evidence has at most ${MOST_BYTES / 1024 / 1024} MiB`);
   const body = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
   const row = await uploadEvidence(c.var.call, param(c, 'slug'), inputOf(validQuery<z.infer<typeof uploadQuery>>(c)), body);
   return c.json(presentEvidence(row), 201, { 'cache-control': 'no-store' });
@@ -143,7 +142,7 @@ export function evidenceEndpoints(app: AdminApp): void {
       path: `${base}/uploads`,
       tag,
       summary: 'Hand in evidence: the body is its bytes',
-      description: `At most ${MAX_EVIDENCE_BYTES / 1024 / 1024} MiB. It is kept as it is, and never unpacked or shown. Where no files are kept (Workers, PostgreSQL) it is refused.`,
+      description: `At most ${MOST_BYTES / 1024 / 1024} MiB. It is kept as it is, and never unpacked or shown. Where no files are kept (Workers, PostgreSQL) it is refused.`,
       query: uploadQuery,
       streams: { [BYTES]: z.string().openapi({ description: 'The bytes', example: '%PDF-1.7' }) },
       response: evidenceSchema,

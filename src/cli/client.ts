@@ -56,7 +56,7 @@ export function createClient({ url, token, local }: Target): Client {
     const init = {
       method,
       headers: { authorization: `Bearer ${token}`, ...(text !== undefined && { 'content-type': type }), ...headers },
-      ...(text !== undefined && { body: text as BodyInit }),
+      ...(text !== undefined && { body: text as string }),
     };
     const ask = () => fetch(`${url}/admin/v1${path}`, init);
     const asked = repeatable ? ask().catch((error: unknown) => (wasClosed(error) ? ask() : Promise.reject(error))) : ask();

@@ -30,10 +30,10 @@ type Artefact = typeof artefact.$inferSelect;
  * Read everything and prove the invariants: each cell can be read, each artefact has its hash, its signature and its claims;
  * each active member has a statement and no other member has one; what is kept twice agrees; the event chain is whole. What
  * cannot be read is named, and the rest is looked at all the same. Changes nothing.
- * @param evidence the hashes of the files of evidence, where they lie on this machine
+ * @param hashOfEvidence the hashes of the files of evidence, where they lie on this machine
  */
 export async function fsck(
-  { store, evidence }: { readonly store: Pick<Deployment['store'], 'db'>; readonly evidence?: HashOf | undefined },
+  { store, hashOfEvidence }: { readonly store: Pick<Deployment['store'], 'db'>; readonly hashOfEvidence?: HashOf | undefined },
   progress: (what: string, n: number) => void = () => undefined,
 ): Promise<readonly Damage[]> {
   const { db } = store;
@@ -100,7 +100,7 @@ export async function fsck(
   for (const { id, slug } of [...authorities, { id: 'deployment', slug: 'deployment' }])
     await look(id, 'events', (add) => checkEvents(db, id, add, (n) => progress(`${slug}: events`, n)));
   for (const { id } of [...authorities, { id: 'deployment' }]) await look(id, 'private parts and checkpoints', (add) => checkProofs(db, id, add));
-  if (evidence) await look('deployment', 'evidence', () => checkEvidence(db, evidence, addTo, (n) => progress('evidence', n)));
+  if (hashOfEvidence) await look('deployment', 'evidence', () => checkEvidence(db, hashOfEvidence, addTo, (n) => progress('evidence', n)));
   for (const { id } of authorities) await look(id, 'head', (add) => checkHead(db, id, add));
   return damages;
 

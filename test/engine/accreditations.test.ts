@@ -29,7 +29,7 @@ async function enrolled(d: TestDeployment, entityId: string, more: object = {}) 
 async function accredited(d: TestDeployment, about: object, validUntil: number, kind = 'iso27001') {
   const { id } = await ok(d.admin('POST', `${A}/accreditations`, { kind, issuer: 'Certifier AG', valid_until: validUntil, ...about }) as never, 201);
   await ok(d.admin('POST', `${A}/accreditations/${id}/verify`) as never);
-  return id as string;
+  return id as unknown as string;
 }
 const rules = (d: TestDeployment, all: object, more: object = {}) => d.admin('PUT', `${A}/admission`, { rules: all, ...more });
 const types = async (d: TestDeployment, kind: string) =>

@@ -19,6 +19,8 @@ authority create b --entity-id ${ID} --alg ES256 --organization-name B --hint ${
 authority change b --organization-name B --hint ${ID} --configuration-lifetime 1d --statement-lifetime 1d --key-rotation off --metadata {} --claims {} --ec-location always --subordinate-events off --collection off --client-auth fetch=optional --seen 1
 authority quorum b 2
 authority binding b --key-proof required --second-channel always --certificate-roots none
+authority admission b --require t=sponsor,k --suspend --dry-run
+authority admission b
 authority halt b ${REASON} --yes=c
 authority halt b ${REASON} --yes=b
 authority resume b ${REASON}
@@ -60,6 +62,20 @@ member challenge ${ID} --purpose rotate --jwks {}
 member prove ${ID} text --challenge chl_x
 member confirm-key ${ID} kid --channel telephone --with somebody
 member keys adopt ${ID} --entity-configuration text
+member sponsor ${ID} --name n --email e@example.org --reattest-by 90d --seen 1
+member reattest ${ID} --until 90d --note n --seen 1
+accreditation add k --member ${ID} --issuer i --reference r --valid-from 1d --valid-until 90d
+accreditation add k --organization o --issuer i
+accreditation list --member ${ID} --organization o --kind k --state pending --limit 1 --cursor c
+accreditation show a
+accreditation verify a --seen 1
+accreditation withdraw a ${REASON} --dry-run
+accreditation renew a --issuer i --reference r --valid-from 1d --valid-until 90d
+evidence add text --for a --media-type t/t --name n --classification secret --retain-until 90d
+evidence add --for a --uri ${ID}/e --sha256 s --media-type t/t --name n --classification secret --retain-until 90d
+evidence list --for a --limit 1 --cursor c
+evidence get e
+evidence review e
 member reindex
 member watch --only held --limit 1 --cursor c
 issuer list --kind id_jag --limit 10 --cursor c
@@ -128,7 +144,7 @@ mark type forget ${TYPE}
 mark type delegate ${TYPE} ${ID} --lifetime 365d --ref u
 mark type delegations ${TYPE}
 mark list --type ${TYPE} --member ${ID} --state active --limit 1 --cursor c
-mark grant ${TYPE} ${ID} --member-of b --valid-until 90d
+mark grant ${TYPE} ${ID} --member-of b --valid-until 90d --accreditation a
 mark show ${TYPE} ${ID}
 mark issued grant
 mark withdraw grant ${REASON}
@@ -195,7 +211,7 @@ const NOT_ASKED: Readonly<Record<string, string>> = {
     ]),
   ),
   ...Object.fromEntries(
-    ['state', 'state_reason', 'removed_keys', 'hosted_configuration'].map((name) => [
+    ['state', 'state_reason', 'removed_keys', 'hosted_configuration', 'sponsor', 'reattest_by'].map((name) => [
       `postAuthorityMembers .${name}`,
       'what an export says of a member, for the lines of an import',
     ]),
@@ -206,6 +222,7 @@ const NOT_ASKED: Readonly<Record<string, string>> = {
       'asked where many are moved together: member-many.test.ts',
     ]),
   ),
+  'postAuthorityEvidence .bytes': 'nobody has counted what lies with somebody else',
   'postAuthorityImports .csv_header': 'asked with a file of CSV: import.test.ts',
 };
 

@@ -30,10 +30,13 @@ async function withFiles() {
   await json('POST', '/organizations', { legal_name: 'Bank A' });
   const made = await json('POST', '/accreditations', { organization: 'Bank A', kind: 'iso27001', issuer: 'Certifier AG' });
   const { id } = (await made.json()) as { id: string };
-  const upload = (body: BodyInit, { query = '', headers = {}, token }: { query?: string; headers?: Record<string, string>; token?: string } = {}) =>
+  const upload = (
+    body: string | Uint8Array | ReadableStream<Uint8Array>,
+    { query = '', headers = {}, token }: { query?: string; headers?: Record<string, string>; token?: string } = {},
+  ) =>
     ask('POST', `/evidence/uploads?accreditation=${id}${query}`, {
       headers: { 'content-type': 'application/octet-stream', ...headers },
-      body,
+      body: body as never,
       ...(token !== undefined && { token }),
     });
   return { d, deployment, folder, ask, json, id, upload, left: () => (existsSync(folder) ? readdirSync(folder) : []) };
@@ -112,7 +115,7 @@ it('it is given back as bytes that no browser shows, to whoever may, with an eve
   expect(((await (await upload('more')).json()) as { code: string }).code).toBe('wrong_state');
   writeFileSync(join(folder, one['sha256'] as string), 'other bytes');
   rmSync(join(folder, two['sha256'] as string));
-  const damages = await fsck({ store: d.deployment.store, evidence: (sha256) => hashOf(folder, sha256) });
+  const damages = await fsck({ store: d.deployment.store, hashOfEvidence: (sha256) => hashOf(folder, sha256) });
   expect(damages.map(({ code, where }) => [code, where]).toSorted()).toEqual([
     ['evidence_changed', `evidence ${one['id']}`],
     ['evidence_missing', `evidence ${two['id']}`],

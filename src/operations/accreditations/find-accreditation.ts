@@ -8,6 +8,10 @@ import { type Page, type PageRequest, page } from '../read.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority, findMember } from '../registry.js';
 
+/** As they are shown. */
+export type Accreditation = AccreditationRow;
+export type Evidence = EvidenceRow;
+
 /** Always under the authority named. @throws Refusal not_found */
 export async function findAccreditation(db: Database, authorityId: string, id: string): Promise<AccreditationRow> {
   const [row] = await db

@@ -27,6 +27,8 @@ export interface LinkedEvidence extends EvidenceInput {
 }
 
 const TEN_YEARS = 10 * 366 * 24 * 60 * 60;
+/** One file has at most so many bytes. */
+export const MOST_BYTES = MAX_EVIDENCE_BYTES;
 /** Pieces of evidence for one accreditation. */
 const MOST = 50;
 const SHA256 = /^[0-9a-f]{64}$/;

@@ -45,7 +45,7 @@ export async function fsckFile(file: string, progress: Progress = () => undefine
     return {
       integrity,
       damages: await fsck(
-        { store: { db: databaseOf(client) }, ...(evidence !== null && { evidence: (sha256: string) => hashOf(evidence, sha256) }) },
+        { store: { db: databaseOf(client) }, ...(evidence !== null && { hashOfEvidence: (sha256: string) => hashOf(evidence, sha256) }) },
         progress,
       ),
     };
