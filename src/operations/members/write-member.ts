@@ -25,6 +25,8 @@ export interface MemberWrite {
   readonly after: MemberRow;
   /** Somebody who may approve has decided about just this content. */
   readonly decided?: boolean;
+  /** The end of its certificates is looked at though its keys stay. */
+  readonly endsAnew?: boolean;
   /** What anyone is told about it, beside what became of the member. */
   readonly publicReason?: string | undefined;
 }
@@ -43,11 +45,11 @@ export interface WrittenMembers {
  */
 export async function writeMembers(db: Database, writes: readonly MemberWrite[]): Promise<WrittenMembers> {
   const rows = await Promise.all(
-    writes.map(async ({ before, after, decided = false }) => ({
+    writes.map(async ({ before, after, decided = false, endsAnew = false }) => ({
       ...(await settled(before, after, decided)),
       spelling: spellingOf(after.entityId),
       entitlementVersion: entitlementVersionOf(before, after),
-      ...(!jsonEqual(before?.jwks, after.jwks) && { keysUntil: await certifiedEnd(db, after) }),
+      ...((endsAnew || !jsonEqual(before?.jwks, after.jwks)) && { keysUntil: await certifiedEnd(db, after) }),
     })),
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
