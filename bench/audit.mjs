@@ -9,9 +9,13 @@ import { chainEvents, EMPTY_HEAD } from '../dist/store/event.js';
 import { judge, say, title } from './measure.mjs';
 
 const ISSUER = 'https://anchor.example.org';
-const COUNT = Number(process.env.BENCH_AUDIT_EVENTS ?? 100_000);
+/** `npm run bench audit 1000000`: as long as the chain of a large deployment after years; it takes minutes. */
+const COUNT = Number((process.argv[2] === 'audit' ? process.argv[3] : undefined) ?? process.env.BENCH_AUDIT_EVENTS ?? 100_000);
+if (!Number.isInteger(COUNT) || COUNT < 1) throw new Error('npm run bench audit [<events>]: a whole number of events, 100000 when it is left out');
 const CHECKPOINT_EVERY = 1000;
 const SECONDS_PER_100_000 = 15;
+/** However many there are: what streams by is not kept. */
+const MEGABYTES = 400;
 
 /** An export as it is streamed: nothing of it is kept. */
 async function* exported() {
@@ -68,5 +72,6 @@ export async function audit() {
   const { findings, provenTo } = verifier.end();
   if (findings.length || provenTo !== COUNT) throw new Error(`the bench's own export is not whole: ${JSON.stringify(findings.slice(0, 3))}`);
   judge('seconds', spent / 1000, { atMost: (SECONDS_PER_100_000 * COUNT) / 100_000 });
+  judge('memory at most (MB resident, the making of the lines included)', most / 1e6, { atMost: MEGABYTES });
   say(`memory: ${(base / 1e6).toFixed(0)} MB before, ${(most / 1e6).toFixed(0)} MB at most, the making of the lines included`);
 }

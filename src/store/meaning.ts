@@ -40,9 +40,17 @@ export const DECIDED_BY_TOO_FEW = sql`SELECT p.authority_id AS "authorityId", p.
   WHERE (SELECT count(DISTINCT a.person_id) FROM approval AS a WHERE a.proposal_id = p.id AND a.verdict = 'approve')
     < CASE p.state WHEN 'done' THEN 2 WHEN 'open' THEN 1 ELSE 0 END`;
 
-/** A bundle that a member names is there. */
-export const BUNDLES_OF_NOBODY = sql`SELECT m.authority_id AS "authorityId", m.entity_id || ' ' || b.value AS what FROM member AS m, json_each(m.bundles) AS b
-  WHERE m.bundles <> '[]' AND json_valid(m.bundles) AND NOT EXISTS (SELECT 1 FROM entitlement_bundle AS e WHERE e.authority_id = m.authority_id AND e.name = b.value)`;
+/** Members with bundles, their cells as they stand there. */
+export const withBundles = (
+  db: Database,
+  after: string,
+  most: number,
+): Promise<readonly (Contradiction & { readonly id: string; readonly bundles: string })[]> =>
+  db.all<{ id: string; authorityId: string; what: string; bundles: string }>(
+    sql`SELECT id, authority_id AS "authorityId", entity_id AS what, bundles FROM member WHERE bundles <> '[]' AND id > ${after} ORDER BY id LIMIT ${most}`,
+  );
+export const bundleNames = async (db: Database): Promise<ReadonlySet<string>> =>
+  new Set((await db.all<{ name: string }>(sql`SELECT authority_id || ' ' || name AS name FROM entitlement_bundle`)).map(({ name }) => name));
 
 export const contradictions = (db: Database, rule: SQL, most: number): Promise<readonly Contradiction[]> =>
   db.all<{ authorityId: string; what: string }>(sql`${rule} LIMIT ${most}`);

@@ -72,7 +72,7 @@ describe('several processes that decide on one event chain', () => {
       for (; going; await later(0)) await add(busy, `quick ${quick++}`);
     })();
     while (quick < 2) await later(1);
-    const told = (subjectId: string) => [{ type: 'test', subjectKind: 'organization', subjectId }];
+    const told = (subjectId: string) => [{ type: 'test', subjectKind: 'organization' as const, subjectId }];
     await store.change({
       authorityId: 'deployment',
       scope: null,

@@ -45,7 +45,7 @@ describe('fsck names what is wrong', () => {
         'row_of_nobody key_challenge c',
         'row_of_nobody registration_event https://z.example',
         'row_of_nobody approval p',
-        'row_of_nobody member https://a.example gone',
+        'row_of_nobody member https://a.example',
       ],
     ],
     [

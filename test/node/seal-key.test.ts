@@ -111,6 +111,7 @@ describe('the file of heads beside the database', () => {
       outboundAllow: undefined,
       database: undefined,
       staleness: 10,
+      approvalsLast: 3600,
       holder: 'prc_test',
     });
     await headMemory(database, fourth).look();

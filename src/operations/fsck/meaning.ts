@@ -1,5 +1,5 @@
 import type { Database } from '../../store/database.js';
-import { BARRED_AND_LIVING, BUNDLES_OF_NOBODY, contradictions, DECIDED_BY_TOO_FEW, HALTED_AND_BOUND, ROWS_OF_NOBODY } from '../../store/meaning.js';
+import { BARRED_AND_LIVING, bundleNames, contradictions, DECIDED_BY_TOO_FEW, HALTED_AND_BOUND, ROWS_OF_NOBODY, withBundles } from '../../store/meaning.js';
 import type { Add } from './damage.js';
 
 const MOST = 1000;
@@ -19,6 +19,28 @@ export async function checkMeaning(db: Database, addTo: (authorityId: string) =>
     addTo(authorityId)('halted_and_bound', `member ${what.split(' ')[0]}`, `its key ${what.split(' ')[1]} was halted, and nobody waived that`);
   for (const { authorityId, what } of await contradictions(db, DECIDED_BY_TOO_FEW, MOST))
     addTo(authorityId)('decided_by_too_few', `approval ${what}`, 'fewer persons have approved it than it says');
-  for (const { authorityId, what } of await contradictions(db, BUNDLES_OF_NOBODY, MOST))
-    addTo(authorityId)('row_of_nobody', `member ${what}`, 'it has a bundle of entitlements that is not on record');
+  await checkBundles(db, addTo);
+}
+
+async function checkBundles(db: Database, addTo: (authorityId: string) => Add): Promise<void> {
+  const known = await bundleNames(db);
+  for (let after = '', full = true; full; ) {
+    const rows = await withBundles(db, after, MOST);
+    for (const { authorityId, what, bundles } of rows) {
+      // What is no list of texts is named with its cell.
+      const gone = listIn(bundles).filter((name) => !known.has(`${authorityId} ${String(name)}`));
+      if (gone.length) addTo(authorityId)('row_of_nobody', `member ${what}`, `it has the bundle ${String(gone[0])}, which is not on record`);
+    }
+    full = rows.length === MOST;
+    after = rows.at(-1)?.id ?? after;
+  }
+}
+
+function listIn(text: string): readonly unknown[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
 }

@@ -72,7 +72,7 @@ function details_(before: ApplicantDetails | null, organization: Edit['organizat
   return organization ? { organization, contacts: contacts ?? [] } : null;
 }
 
-async function reopen(db: Call['store']['db'], member: NonNullable<Own['member']>, applicationId: string, now: number) {
+async function reopen(db: Deployment['store']['db'], member: NonNullable<Own['member']>, applicationId: string, now: number) {
   const written = await writeMember(db, {
     before: member,
     after: { ...member, state: 'applied', cut: member.cut + 1, lastEditor: applicationId, updatedAt: now, v: member.v + 1 },

@@ -10,6 +10,7 @@ import { certifiedEnd } from '../binding/certificates-of.js';
 import { change, type Deployment, systemCall } from '../call.js';
 import { endOfMember } from './member-end.js';
 import { moveEnd } from './move-end.js';
+import { writeMember } from './write-member.js';
 
 /** Rows looked at a turn, and ends moved, each by a commit of its own. */
 const SLICE = 250;
@@ -59,7 +60,8 @@ function moveOne(deployment: Deployment, { id, authorityId, entityId }: { readon
       const keysUntil = before ? await certifiedEnd(db, before) : null;
       if (!before || before.keysUntil === keysUntil) return { events: [], statements: [], result: false };
       const now = deployment.now();
-      const end = endOfMember({ ...before, keysUntil });
+      const { row, statements } = await writeMember(db, { before, after: { ...before, updatedAt: now, v: before.v + 1 }, endsAnew: true });
+      const end = endOfMember(row);
       const statement = and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'statement'), eq(artefact.key, entityId));
       return {
         events: [
@@ -71,10 +73,7 @@ function moveOne(deployment: Deployment, { id, authorityId, entityId }: { readon
           },
         ],
         statements: [
-          db
-            .update(member)
-            .set({ keysUntil, v: before.v + 1 })
-            .where(eq(member.id, id)),
+          ...statements,
           ...moveEnd(deployment, { memberId: id }, end),
           moveHostedEnd(authorityId, entityId, end),
           db

@@ -27,6 +27,8 @@ export interface MemberWrite {
   readonly after: MemberRow;
   /** Somebody who may approve has decided about just this content. */
   readonly decided?: boolean;
+  /** The end of its certificates is looked at though its keys stay. */
+  readonly endsAnew?: boolean;
   /** What anyone is told about it, beside what became of the member. */
   readonly publicReason?: string | undefined;
 }
@@ -46,12 +48,12 @@ export interface WrittenMembers {
 export async function writeMembers(db: Database, writes: readonly MemberWrite[]): Promise<WrittenMembers> {
   const accredited = await accreditedEnds(db, writes);
   const rows = await Promise.all(
-    writes.map(async ({ before, after, decided = false }, n) => ({
+    writes.map(async ({ before, after, decided = false, endsAnew = false }, n) => ({
       ...(await settled(before, after, decided)),
       spelling: spellingOf(after.entityId),
       entitlementVersion: entitlementVersionOf(before, after),
       accreditedUntil: accredited[n] ?? null,
-      ...(!jsonEqual(before?.jwks, after.jwks) && { keysUntil: await certifiedEnd(db, after) }),
+      ...((endsAnew || !jsonEqual(before?.jwks, after.jwks)) && { keysUntil: await certifiedEnd(db, after) }),
     })),
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
