@@ -44,7 +44,7 @@ const list = <T>(name: string, values: readonly T[]) => (values.length ? { [name
 const withAsked = (command: Command): Command =>
   command
     .option('--organization <name>', 'the legal body, as a register has it')
-    .option('--registration-number <number>', 'its number there')
+    .option('--registration-number <registration>', 'its number there')
     .option('--jurisdiction <code>', 'whose register it is')
     .option('--jwks <file>', 'your public Federation Entity Keys as a JWK Set; left out: those of your published entity configuration')
     .option('--type <type>', 'what you are, such as openid_relying_party; repeat for several', collect, [])

@@ -87,6 +87,15 @@ entitlement list ${ID}
 entitlement set ${ID} --scope s --resource ${ID} --details d --grant-type g --bundle b --seen 1 --dry-run
 entitlement add ${ID} --scope s --bundle b --seen 1 --dry-run
 entitlement remove ${ID} --scope s --bundle b
+join-link create --uses 2 --until 9d --note n --dry-run
+join-link list --limit 1 --cursor c
+join-link end l ${REASON} --dry-run
+application list --state applied --waiting-on reviewer --entity-id ${ID} --limit 1 --cursor c
+application show a
+application take a --waive w --readmit r --dry-run
+application ask a text --dry-run
+application refuse a ${REASON} --redress r --reason-code incomplete --dry-run
+application erase a ${REASON} --dry-run
 bundle list
 bundle show b
 bundle create b --scope s --description d
@@ -255,7 +264,7 @@ it('the command line asks for everything of the admin API: each operation, each 
 
 it('every command that speaks to the server stands in that table', () => {
   const elsewhere =
-    /^(key prove|serve|init|demo|config|fsck|backup|seal-key|store|login|logout|context|completion|doctor|preflight|inspect|resolve|openapi|event tail|audit verify|api-key recover|api-key secret)\b/;
+    /^(key prove|apply|serve|init|demo|config|fsck|backup|seal-key|store|login|logout|context|completion|doctor|preflight|inspect|resolve|openapi|event tail|audit verify|api-key recover|api-key secret)\b/;
   const names = leaves(deaf().program).map(({ path }) => path.join(' '));
   expect(names.filter((name) => !elsewhere.test(name) && !LINES.some((line) => line === name || line.startsWith(`${name} `)))).toEqual([]);
 });
