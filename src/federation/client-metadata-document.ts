@@ -26,9 +26,9 @@ const BY_KEY = ['private_key_jwt', 'self_signed_tls_client_auth'];
  * @param clientId where the document is served: https, with a path
  */
 export function clientMetadataDocument(metadata: Metadata, clientId: string): Result<Readonly<Record<string, unknown>>> {
-  const type = TYPES.find((one) => metadata[one] !== undefined);
+  const type = TYPES.find((one) => metadata?.[one] !== undefined);
   const of = type && metadata[type];
-  if (!of) return refused('metadata', 'it is no client', `Declare ${TYPES.join(' or ')}.`);
+  if (!of || typeof of !== 'object') return refused('metadata', 'it is no client', `Declare ${TYPES.join(' or ')}.`);
   const at = (name: string): string => `metadata/${type}/${name}`;
   const method = of['token_endpoint_auth_method'] ?? BY_KEY[0];
   const findings: Finding[] = [];

@@ -73,6 +73,7 @@ describe('tables of the standard', () => {
         invalid_trust_anchor: 404,
         not_found: 404,
         page_not_found: 404,
+        entity_id_not_found: 404,
         server_error: 500,
         temporarily_unavailable: 503,
       },

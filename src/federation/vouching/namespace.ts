@@ -124,9 +124,10 @@ export function namespacesOverlap(one: Namespace, other: Namespace): boolean {
 }
 
 /** Is a name in a namespace? */
-export function inNamespace(namespace: Namespace, { type, value }: SpokenName): boolean {
+export function inNamespace(namespace: Namespace, name: SpokenName): boolean {
   const held = namespacePlace(namespace);
-  const place = type === namespace.type && typeof value === 'string' ? NAMES[type](value) : undefined;
+  const { type, value } = (name ?? {}) as Partial<SpokenName>;
+  const place = held && type !== undefined && type === namespace.type && typeof value === 'string' ? NAMES[type](value) : undefined;
   return held !== undefined && place !== undefined && covers(held, { place, deep: false });
 }
 

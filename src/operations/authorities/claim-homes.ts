@@ -27,6 +27,7 @@ const POLICY = 'Draft a policy: holdfast policy draft.';
 const UNSET: ClaimHome = { fix: 'Holdfast does not set it: leave it out.' };
 const NBF: ClaimHome = { fix: 'A statement of ours is valid from its iat on: leave it out.' };
 const JTI: ClaimHome = { fix: 'Each renewal would have the same one, and a "jti" names one JWT (RFC 7519 §4.1.7): leave it out, or choose another name.' };
+const VOUCHED: ClaimHome = { fix: 'It stands in the statement about the member whose issuers they are: holdfast issuer add.' };
 const SET: ClaimHome = { fix: 'Holdfast sets it: leave it out.' };
 
 /** Of an authority's Entity Configuration. */
@@ -50,10 +51,12 @@ const OF_AUTHORITY: Readonly<Record<string, ClaimHome>> = {
   source_endpoint: SUBORDINATE('§3.1.3', 'Holdfast sets it there.'),
   aud: REGISTRATION,
   trust_anchor: REGISTRATION,
+  [VOUCHED_ISSUERS]: VOUCHED,
 };
 
 /** Of the statement about a member. */
 const OF_MEMBER: Readonly<Record<string, ClaimHome>> = {
+  [VOUCHED_ISSUERS]: VOUCHED,
   iss: IDENTIFIER,
   sub: IDENTIFIER,
   iat: SET,
