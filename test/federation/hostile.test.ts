@@ -112,7 +112,7 @@ const FUNCTIONS: Readonly<Record<string, (value: never) => unknown>> = {
   parseMetadata: (v) => federation.parseMetadata(v),
   parseMetadataPolicy: (v) => [federation.parseMetadataPolicy(v), federation.parseMetadataPolicy({ t: v }), federation.parseMetadataPolicy({ t: { p: v } })],
   parsePolicyCrit: (v) => federation.parsePolicyCrit(v),
-  parseVouchedIssuers: (v) => [federation.parseVouchedIssuers(v), federation.parseVouchedIssuers([v])],
+  parseVouchedIssuers: (v) => [federation.parseVouchedIssuers(v, LEAF), federation.parseVouchedIssuers([v], LEAF)],
   parseTrustMarkDelegation: (v) => federation.parseTrustMarkDelegation(v, { now: NOW, issuer: TA, type: 't' }),
   resolveMetadata: (v) => [federation.resolveMetadata(v), federation.resolveMetadata([{ iss: LEAF, sub: LEAF, metadata: { t: {} } }, v] as never)],
   uiInfosOf: (v) => [federation.uiInfosOf(v), federation.uiInfosOf({ oauth_client: v })],

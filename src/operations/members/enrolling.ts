@@ -171,22 +171,16 @@ function stillLimited(before: MemberRow | undefined, fresh: MemberRow, { entitle
 export async function decideEnrollment(call: Call, ground: Ground, prepared: Prepared): Promise<Enrolled> {
   const { input, keys, domainControl, state } = prepared;
   const { authority } = ground;
-  if (input.entityId === authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
   const before = ground.former.get(input.entityId);
-  if (before && !isOwn(before, input.applicant)) expectReturn(before, input.readmit, ground);
-  else if (!before && input.readmit !== undefined) throw new Refusal('wrong_state', `${input.entityId} was never here; enrol it without readmit`);
+  expectMayCome(before, input, ground);
   const others = otherSpellings(ground.spellings, input.entityId);
   const certificates = await certificateFaults(keys.jwks.keys, authority.certificateRoots, call.now());
   const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? []), ...asErrors(certificates)];
   expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
   expectMayWaive(ground, input.entityId, others, found);
   for (const { entityId } of others) await expectOtherKeys(ground.former.get(entityId), keys, ground);
-  if (DECIDED.includes(state) && authority.quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
   const now = call.now();
-  if (DECIDED.includes(state)) {
-    const about = { id: before?.id ?? '', entityId: input.entityId, intermediate: input.intermediate ?? keys.intermediate };
-    await expectVouchable(call.store.db, authority, about, keys.jwks, 'bind', now);
-  }
+  if (DECIDED.includes(state)) await expectDecidable(call, ground, prepared, before, now);
   const fresh = newMemberRow(
     {
       id: before?.id ?? newId('mem'),
@@ -234,6 +228,20 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
       removedKeys: [...new Set([...row.removedKeys, ...given])],
     },
   };
+}
+
+/** @throws Refusal invalid_request, already_exists, wrong_state */
+function expectMayCome(before: MemberRow | undefined, { entityId, applicant, readmit }: Prepared['input'], ground: Ground): void {
+  if (entityId === ground.authority.entityId) throw new Refusal('invalid_request', 'an authority is not its own member');
+  if (before && !isOwn(before, applicant)) expectReturn(before, readmit, ground);
+  else if (!before && readmit !== undefined) throw new Refusal('wrong_state', `${entityId} was never here; enrol it without readmit`);
+}
+
+/** Whoever is approved as it is enrolled: one person may decide that, and its keys are what the authority demands. @throws Refusal */
+async function expectDecidable(call: Call, { authority }: Ground, { input, keys }: Prepared, before: MemberRow | undefined, now: number): Promise<void> {
+  if (authority.quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
+  const about = { id: before?.id ?? '', entityId: input.entityId, intermediate: input.intermediate ?? keys.intermediate };
+  await expectVouchable(call.store.db, authority, about, keys.jwks, 'bind', now);
 }
 
 /** Entity Types that a person wrote; what an entity says of itself is its own. */
