@@ -84,8 +84,12 @@ export function issuerEndpoints(app: AdminApp): void {
     const { v: version, ...wanted } = validJson<z.infer<typeof issuerChange>>(c);
     return write(c, 200, present, (call) => setIssuerById(call, param(c, 'slug'), { change: param(c, 'issuer'), ...wanted }, { version }));
   });
-  endpoint(app, { method: 'post', path: `${base}/{issuer}/end`, summary: 'End it: the issuer speaks for nobody any more', body: issuerEnd, ...about }, (c) => {
-    const { v: version, reason: why, reason_code: code } = validJson<z.infer<typeof issuerEnd>>(c);
-    return write(c, 200, present, (call) => setIssuerById(call, param(c, 'slug'), { end: param(c, 'issuer'), reason: why }, { version, reasonCode: code }));
-  });
+  endpoint(
+    app,
+    { method: 'post', path: `${base}/{issuer}/end`, summary: 'End it: the issuer speaks for nobody any more', body: issuerEnd, ...about, waits: false },
+    (c) => {
+      const { v: version, reason: why, reason_code: code } = validJson<z.infer<typeof issuerEnd>>(c);
+      return write(c, 200, present, (call) => setIssuerById(call, param(c, 'slug'), { end: param(c, 'issuer'), reason: why }, { version, reasonCode: code }));
+    },
+  );
 }

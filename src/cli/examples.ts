@@ -18,6 +18,9 @@ authority change main --statement-lifetime 6h --key-rotation 90d
 authority quorum main 2
 authority binding main --key-proof required --second-channel intermediates
 authority binding main --certificate-roots roots.pem
+authority admission main --require oauth_client=security_review,sponsor --dry-run
+authority admission main --none
+authority change main --collection on
 authority halt main --reason "key ceremony under review"
 authority resume main --reason "review closed"
 authority retire banks --reason "merged into main"
@@ -50,6 +53,8 @@ member keys adopt https://rp.example.org
 member challenge https://rp.example.org
 member prove https://rp.example.org proof.jwt --challenge chl_4k2v
 member confirm-key https://rp.example.org 9mDbYb0c --channel telephone --with "A. Example, register number on file"
+member sponsor https://agent.example.org --name "A. Example" --email a@example.org --reattest-by 365d
+member reattest https://agent.example.org --until 365d --note "still in use"
 member watch
 member watch https://rp.example.org
 member hold accept https://rp.example.org --reason "confirmed by telephone"
@@ -58,6 +63,36 @@ member import members.csv --dry-run
 member import members.ndjson --activate
 member export > members.ndjson
 member barred
+join-link create --note "Example AB, as agreed by telephone"
+join-link end jnl_4k2v
+application list --waiting-on reviewer
+application show app_4k2v
+application take app_4k2v --dry-run
+application ask app_4k2v "Which register is your number from?"
+application refuse app_4k2v --reason "no contract" --redress "write to federation@example.org" --reason-code not_eligible
+application erase app_4k2v --reason "asked by the person"
+apply send "https://federation.example.org/join/v1/jnl_4k2v#secret" --entity-id https://rp.example.org --organization "Example AB" --jwks keys.json
+apply prove --key private.jwk
+apply status
+apply message "The register of Stockholm"
+apply change --registration-number 556000-0000
+apply preflight
+apply withdraw
+accreditation add iso27001 --organization "Example AB" --issuer "Certifier AG" --valid-until 365d
+accreditation list --member https://rp.example.org
+accreditation show acc_4k2v
+accreditation verify acc_4k2v
+accreditation renew acc_4k2v --valid-until 365d
+accreditation withdraw acc_4k2v --reason "certificate withdrawn"
+evidence add certificate.pdf --for acc_4k2v --media-type application/pdf
+evidence list
+evidence get evd_4k2v --to certificate.pdf
+evidence review evd_4k2v
+issuer add https://idp.example.org --kind id_jag --email example.org
+issuer list
+issuer show iss_4k2v
+issuer change iss_4k2v --email example.org --subdomains
+issuer end iss_4k2v --reason "moved to another provider"
 organization list --query example
 organization show "Example AB"
 organization create "Example AB" --registration-number 556000-0000 --jurisdiction SE

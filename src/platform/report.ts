@@ -5,6 +5,7 @@ import { EXIT, type ExitCode } from '../cli/exit-codes.js';
 import { asCalled, multiline, printError, printJsonIfAsked, red, showFindings, talk } from '../cli/output.js';
 import type { Finding } from '../federation/entry.js';
 import { Refusal, type RefusalCode } from '../operations/refusal.js';
+import { isDamage } from '../store/trouble.js';
 import { ConfigError } from './config.js';
 import { DamagedDatabase } from './damaged.js';
 
@@ -43,6 +44,8 @@ export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
   join_link_ended: EXIT.conflict,
 };
 
+const WAY_BACK = 'holdfast fsck says where, holdfast backup restore brings a copy back';
+
 const toldOf = (error: unknown): Told => {
   const detail = error instanceof Error ? error.message : String(error);
   if (error instanceof CliError) return { exit: error.exitCode, code: error.code, detail, findings: error.findings };
@@ -57,12 +60,10 @@ const toldOf = (error: unknown): Told => {
   if (error instanceof Refusal) return { exit: EXIT_OF[error.code], code: error.code, detail, findings: error.findings };
   if (error instanceof ConfigError) return { exit: EXIT.usage, code: 'configuration', detail, findings: [] };
   if (isUnforeseen(error)) return { exit: EXIT.refused, code: 'unforeseen', detail: unforeseen(error), findings: [] };
-  return {
-    exit: error instanceof DamagedDatabase ? EXIT.findings : EXIT.refused,
-    code: error instanceof DamagedDatabase ? 'damaged' : 'error',
-    detail,
-    findings: [],
-  };
+  if (error instanceof DamagedDatabase) return { exit: EXIT.findings, code: 'damaged', detail, findings: [] };
+  if (isDamage(error))
+    return { exit: EXIT.findings, code: 'damaged', detail: `the database is damaged where it had to be read (${detail}); ${WAY_BACK}`, findings: [] };
+  return { exit: EXIT.refused, code: 'error', detail, findings: [] };
 };
 
 /** Say why a command failed: to a person on stderr, with `--json` as the document too. */

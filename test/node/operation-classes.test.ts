@@ -32,6 +32,9 @@ const CLASSES = {
     'PUT /authorities/{slug}/quorum',
     'PUT /authorities/{slug}/binding',
     'POST /approvals/{id}',
+    'POST /authorities/{slug}/issuers',
+    'PATCH /authorities/{slug}/issuers/{issuer}',
+    'PUT /authorities/{slug}/admission',
   ],
   cutting: [
     'POST /authorities/{slug}/halt',
@@ -50,6 +53,10 @@ const CLASSES = {
     'POST /api-keys/{id}/revoke',
     'POST /people/{id}/end',
     'POST /people/{id}/roles/{grant}/end',
+    'POST /authorities/{slug}/accreditations/{accreditation}/withdraw',
+    'POST /authorities/{slug}/applications/{application}/refuse',
+    'POST /authorities/{slug}/issuers/{issuer}/end',
+    'POST /authorities/{slug}/join-links/{link}/end',
   ],
   // It gives nobody trust who had none: it prepares, looks, signs again, or (enrolments, imports, configurations) is refused
   // where the quorum is 2 and it would. A clock and a restored history are confirmed by an owner of the deployment.
@@ -100,6 +107,21 @@ const CLASSES = {
     'POST /authorities/{slug}/members/{id}/keys/challenges',
     'POST /authorities/{slug}/members/{id}/keys/proofs',
     'POST /authorities/{slug}/members/{id}/keys/{key}/confirm',
+    // What is added counts for nothing until another person than who added it, or its evidence, verifies it.
+    'POST /authorities/{slug}/accreditations',
+    'POST /authorities/{slug}/accreditations/{accreditation}/renew',
+    'POST /authorities/{slug}/accreditations/{accreditation}/verify',
+    'POST /authorities/{slug}/evidence',
+    'POST /authorities/{slug}/evidence/uploads',
+    'POST /authorities/{slug}/evidence/{evidence}/review',
+    // That a sponsor still answers for what was decided before.
+    'PUT /authorities/{slug}/members/{id}/sponsor',
+    'POST /authorities/{slug}/members/{id}/reattest',
+    // Whoever applies is decided about as a member.
+    'POST /authorities/{slug}/join-links',
+    'POST /authorities/{slug}/applications/{application}/take',
+    'POST /authorities/{slug}/applications/{application}/ask',
+    'POST /authorities/{slug}/applications/{application}/erase',
   ],
 } as const;
 
