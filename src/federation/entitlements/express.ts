@@ -15,8 +15,6 @@ export type EntitlementPolicy = Readonly<Record<string, Parameters>>;
 /**
  * Whom the statement is about. Operators that merge only when equal (`default`, `value`: OpenID Federation 1.0 §6.1.3.1) stand in
  * the statement about the client itself. About a superior stand those that merge by intersection: it can give no more than that.
- * A client below that says nothing, and whose superior says nothing for it, would be without limit there: it is refused, as each
- * parameter is essential (§6.1.3.1.7). A `default` of its own superior, or an empty list, lets it through.
  */
 export type Subject = 'client' | 'superior';
 
@@ -36,15 +34,14 @@ export function entitlementPolicy(list: readonly Entitlement[], subject: Subject
   const values = (kind: EntitlementKind) => [...new Set(list.filter((one) => one.kind === kind).map(({ value }) => value))];
   const [scopes, types, resources, grants] = [values('scope'), values('authorization_details_type'), values('resource'), values('grant_type')];
   const own = subject === 'client';
-  const said = { essential: true };
   const parameters: Parameters = {
     scope: { ...(own && { default: scopes.join(' ') }), subset_of: scopes, essential: true },
-    authorization_details_types: { ...(own ? { default: types } : said), subset_of: types },
+    authorization_details_types: { ...(own && { default: types }), subset_of: types },
     // Objects, which not everybody can compare (§6.1.3.1.8): they are set, and only in the client's own statement.
     ...(own && { authorization_details_templates: { value: templatesOf(list) } }),
-    allowed_resources: { ...(own ? { default: resources } : said), subset_of: resources },
+    allowed_resources: { ...(own && { default: resources }), subset_of: resources },
     ...(grants.length && { grant_types: { subset_of: grants, essential: true } }),
-    token_endpoint_auth_method: own ? { value: 'private_key_jwt' } : { one_of: ['private_key_jwt'], ...said },
+    token_endpoint_auth_method: own ? { value: 'private_key_jwt' } : { one_of: ['private_key_jwt'] },
   };
   return Object.fromEntries(CLIENT_TYPES.map((type) => [type, parameters]));
 }
