@@ -5,7 +5,7 @@ import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
 import type { Own } from '../operations/join/applicant.js';
 import type { Offer } from '../operations/join/show-link.js';
 import type { ShownOwn } from '../operations/join/show-own.js';
-import { nextSteps, standsAt } from '../operations/join/standing.js';
+import { nextSteps, standsAt, waitsOn } from '../operations/join/standing.js';
 import { type ApplicantDetails, MEMBER_STATES, type RequestedMembership, WAITING_ON } from '../store/schema.js';
 
 /** The wire of /join/v1: snake_case, unknown members refused, every text and list capped, times in seconds since the epoch. */
@@ -183,7 +183,7 @@ export const presentSummary = (own: Own): z.infer<typeof summarySchema> => {
     entity_id: application.entityId,
     authority: own.authority.entityId,
     state: standsAt(own),
-    waiting_on: application.waitingOn,
+    waiting_on: waitsOn(own),
     next: [...nextSteps(own)],
     submitted_at: application.submittedAt,
     updated_at: application.updatedAt,

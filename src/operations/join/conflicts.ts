@@ -6,11 +6,12 @@ import type { Call } from '../call.js';
 import { otherSpellings, respelledFindings, spellingsOf } from '../members/respelled.js';
 import { sharedKeys } from '../members/shared-keys.js';
 import { type AuthorityRow, findOrganization } from '../registry.js';
+import { ORGANIZATION_KNOWN } from './clean.js';
 
 /** What of an application is, or may be, somebody else's: for reviewers alone, an applicant is told none of it. */
 export interface Conflict {
   readonly code: string;
-  /** An error stands in the way of taking it. */
+  /** An error stands in the way of taking it, unless a person accepts it by its code. */
   readonly severity: 'error' | 'warning';
   readonly detail: string;
 }
@@ -47,9 +48,9 @@ export async function conflictsOf(
   const organization = name === undefined ? undefined : await findOrganization(db, authority.id, name);
   if (organization)
     add(
-      'organization_known',
-      'warning',
-      `there is an organization ${organization.legalName} (${organization.id}) already: taken, the member is its; make sure that it is`,
+      ORGANIZATION_KNOWN,
+      'error',
+      `there is an organization ${organization.legalName} (${organization.id}) already: taken, the member is its, with its accreditations. Make sure that it is, then --waive ${ORGANIZATION_KNOWN}`,
     );
   return found;
 }

@@ -35,14 +35,14 @@ export function readRequested(requested: RequestedMembership): RequestedMembersh
   return { ...more, ...(keys?.ok && { jwks: keys.value.jwks }), ...(entitlements && { entitlements: expectList(entitlements) }) };
 }
 
-/** What of it stands in the chain: nothing about people. */
+/** What of it stands in the chain, which nobody erases: how much there is of each, and no word of a stranger. */
 export const toldOf = ({ entityTypes, intermediate, jwks, entitlements, bundles, trustMarkTypes }: RequestedMembership) => ({
-  ...(entityTypes && { entity_types: entityTypes }),
+  ...(entityTypes && { entity_types: entityTypes.length }),
   ...(intermediate !== undefined && { intermediate }),
-  ...(jwks && { kids: jwks.keys.map(({ kid }) => kid) }),
+  ...(jwks && { keys: jwks.keys.length }),
   ...(entitlements && { entitlements: entitlements.length }),
-  ...(bundles && { bundles }),
-  ...(trustMarkTypes && { trust_mark_types: trustMarkTypes }),
+  ...(bundles && { bundles: bundles.length }),
+  ...(trustMarkTypes && { trust_mark_types: trustMarkTypes.length }),
 });
 
 /**
