@@ -73,7 +73,6 @@ export async function moveMember(
         return { ...(verb.effect === 'cut' ? cutAgain(before, verb, reason, by) : NOTHING), result: { member: before, already: true } };
       expectVersion(before, version);
       expectMovable(before, name, verb);
-      if (name === 'take') expectNotOfApplication(before);
       if (verb.effect !== 'cut') {
         expectNotOvertaken(cut, before.cut);
         await expectNotCutSince(db, since, [before.id]);
@@ -112,12 +111,6 @@ export async function moveMember(
       };
     },
   });
-}
-
-/** What an applicant has changed is in its application: taken by itself, its member would stand there as it was. @throws Refusal wrong_state */
-function expectNotOfApplication({ entityId, submittedBy }: MemberRow): void {
-  if (submittedBy?.startsWith('apl_'))
-    throw new Refusal('wrong_state', `${entityId} came by an application, and was changed since: holdfast application take ${submittedBy}`);
 }
 
 /** Verbs that vouch for the keys, and what for they are proven. */
