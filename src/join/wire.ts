@@ -39,7 +39,11 @@ export const words = z
   .refine((text) => !/[^\P{Cc}\n\r\t]/u.test(text), 'it holds control characters');
 
 const organization = z
-  .strictObject({ legal_name: line(300), registration_number: line(100).optional(), jurisdiction: line(100).optional() })
+  .strictObject({
+    legal_name: line(300),
+    registration_number: line(100).optional(),
+    jurisdiction: line(100).optional().openapi({ description: 'Whose register: ISO 3166-1 or 3166-2, such as SE or US-DE' }),
+  })
   .openapi('ApplyingOrganization', { description: 'The legal body, as a register has it' });
 const contact = z
   .strictObject({ name: line(200).optional(), email: line(320).optional(), phone: line(60).optional() })

@@ -207,6 +207,37 @@ describe('what a reviewer takes', () => {
     expect(await waived(branch.json.member), branch.text).toEqual({ waived: '["fetch_failed","organization_known"]', by: operator.id });
   });
 
+  it('of a body that is halted is refused under whatever name; its register goes to the organization; sent again it is one application', async () => {
+    const d = await testDeployment();
+    const link = await newLink(d, 3);
+    const register = { registration_number: '556000-0001', jurisdiction: 'SE' };
+    const body = (legal_name: string, more: object = register) => ({
+      join_link: link.id,
+      entity_id: RP,
+      organization: { legal_name, ...more },
+      jwks: { keys: [] as unknown[] },
+    });
+    const jwks = { keys: [(await testKey()).jwk] };
+    const send = (key: string, sent: object) =>
+      askJoin(d, 'POST', '/applications', { ...sent, jwks }, { token: link.secret, headers: { 'idempotency-key': key } });
+    expect(code(await send('k'.repeat(42), body('Acme')))).toEqual([400, 'invalid_request']);
+    expect(code(await send('k'.repeat(43), body('Acme', { registration_number: '1' })))).toEqual([400, 'invalid_request']);
+    const both = await Promise.all([send('k'.repeat(43), body('Acme')), send('k'.repeat(43), body('Acme'))]);
+    const later = await send('k'.repeat(43), body('Acme'));
+    for (const one of both) expect([one.status, one.json.id, one.json.token]).toEqual([201, later.json.id, later.json.token]);
+    expect((await send('l'.repeat(43), body('Acme'))).json.id).not.toBe(later.json.id);
+    expect(code(await send('k'.repeat(43), { ...body('Acme'), entity_id: 'https://b.example' }))).toEqual([409, 'wrong_state']);
+    expect(await d.rows('SELECT used FROM join_link'), 'as many as have applied').toEqual([{ used: 2 }]);
+    expect((await act(d, later.json.id, 'take', UNPUBLISHED)).status).toBe(200);
+    const { id } = (await d.admin('GET', '/authorities/main/organizations')).json.items[0];
+    expect(await d.rows('SELECT registration_number AS n, jurisdiction AS j FROM organization')).toEqual([{ n: '556000-0001', j: 'SE' }]);
+    expect((await d.admin('POST', `/authorities/main/organizations/${id}/halt`, { reason: 'fraud' })).status).toBe(200);
+    const other = await apply(d, 'https://b.example', { organization: { legal_name: 'Acme Two', ...register }, jwks: { keys: [(await testKey()).jwk] } });
+    expect((await d.admin('GET', `${APPLICATIONS}/${other.id}`)).json.conflicts.map((one: { code: string }) => one.code)).toContain('organization_halted');
+    expect(code(await act(d, other.id, 'take', UNPUBLISHED))).toEqual([409, 'wrong_state']);
+    expect(await d.rows('SELECT count(*) AS n FROM organization')).toEqual([{ n: 1 }]);
+  });
+
   it('is what the applicant asked for last; once it is decided nobody waits; strangers write nothing into the chain that nobody erases', async () => {
     const d = await testDeployment();
     const link = await newLink(d);

@@ -1,6 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { type ApplicationWithMember, othersWaiting } from '../../store/applications.js';
 import { barredAmong } from '../../store/barred.js';
+import { registeredAs } from '../../store/registered-organizations.js';
 import { ENDED_STATES, member } from '../../store/schema.js';
 import type { Call } from '../call.js';
 import { otherSpellings, respelledFindings, spellingsOf } from '../members/respelled.js';
@@ -44,7 +45,17 @@ export async function conflictsOf(
   for (const { code, severity, detail } of respelledFindings(spellings)) add(code, severity, detail);
   const shared = requested.jwks ? ((await sharedKeys(db, authority, [{ entityId, jwks: requested.jwks }])).get(entityId) ?? []) : [];
   for (const { code, severity, detail } of shared) add(code, severity, detail);
+  const { registrationNumber: number, jurisdiction } = details?.organization ?? {};
+  const registers = number !== undefined && jurisdiction !== undefined ? await registeredAs(db, number, jurisdiction) : [];
+  if (registers.some(({ state }) => state === 'halted'))
+    add(
+      'organization_halted',
+      'error',
+      'its registration number is that of an organization that is halted in this deployment: resume it first, where it is halted',
+    );
   const name = details?.organization.legalName;
+  for (const one of registers.filter((row) => row.authorityId === authority.id && row.legalName !== name))
+    add('organization_registered', 'warning', `its registration number is that of the organization ${one.legalName} (${one.id})`);
   const organization = name === undefined ? undefined : await findOrganization(db, authority.id, name);
   if (organization)
     add(

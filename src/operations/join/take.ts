@@ -4,6 +4,8 @@ import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import type { Judged } from '../judged.js';
 import { decideEnrollment, type Ground, groundOf, writeEnrollments } from '../members/enrolling.js';
 import { type Enrollment, type Prepared, prepare } from '../members/enrollment.js';
+import { waivedOf } from '../members/waivers.js';
+import { registering } from '../organizations/name-organization.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
 import { acceptedOf, expectClean, expectKnownCodes, keysNotPublished, ofEnrolment, ORGANIZATION_KNOWN } from './clean.js';
@@ -85,6 +87,8 @@ export async function takeApplication(call: Call<Taken>, slug: string, id: strin
   });
 }
 
+const NOTHING = { events: [], statements: [] };
+
 interface Judgement {
   readonly since: number;
   readonly haltedSince: number;
@@ -102,7 +106,8 @@ interface Judgement {
 function expectOwnOrganization({ organizations, former }: Ground, { id, entityId, details }: ApplicationRow, waive: readonly string[]): readonly string[] {
   const known = organizations.known(details?.organization.legalName);
   const member = former.get(entityId);
-  if (known === undefined || (member?.submittedBy === id && member.organizationId === known)) return [];
+  if (known === undefined) return [];
+  if (member?.submittedBy === id && member.organizationId === known) return waivedOf(member).filter((code) => code === ORGANIZATION_KNOWN);
   if (waive.includes(ORGANIZATION_KNOWN)) return [ORGANIZATION_KNOWN];
   throw new Refusal(
     'wrong_state',
@@ -126,6 +131,8 @@ async function taking(
   const { rows, events, statements } = await writeEnrollments(call, ground, [enrolled]);
   const [member] = rows;
   if (!member) throw new Error('an enrolment wrote no member');
+  const places =
+    member.organizationId !== null && before.details ? await registering(call, authority.id, member.organizationId, before.details.organization) : NOTHING;
   const after = becoming(before, call.now(), {
     state: 'taken',
     waitingOn: 'reviewer',
@@ -148,8 +155,8 @@ async function taking(
   };
   const findings = [...report, ...enrolled.findings.filter(({ code }) => !report.some((one) => one.code === code))];
   return {
-    events: [told, ...events],
-    statements: [...statements, ...moveStandings(before.id, member.id), putApplication(db, after)],
+    events: [told, ...events, ...places.events],
+    statements: [...statements, ...places.statements, ...moveStandings(before.id, member.id), putApplication(db, after)],
     result: { application: after, member, already: false, findings },
   };
 }
