@@ -73,7 +73,7 @@ try {
   const application = await partner(secret, 'POST', '/applications', {
     join_link: offer.join_link,
     entity_id: id,
-    organization: { legal_name: 'Partner Ltd' },
+    organization: { legal_name: `Partner at ${id}` },
     contacts: [{ email: 'ops@partner.example' }],
     entity_types: ['openid_relying_party'],
     jwks: { keys },

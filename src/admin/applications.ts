@@ -5,7 +5,7 @@ import { type ErasedApplication, eraseApplication } from '../operations/join/era
 import { listApplications } from '../operations/join/list-applications.js';
 import { refuseApplication } from '../operations/join/refuse.js';
 import { type ShownApplication, showApplication } from '../operations/join/show-application.js';
-import { nextForReviewer, standsAt } from '../operations/join/standing.js';
+import { nextForReviewer, standsAt, waitsOn } from '../operations/join/standing.js';
 import { type Taken, takeApplication } from '../operations/join/take.js';
 import { type ApplicantDetails, type application, MEMBER_STATES, type member, type RequestedMembership, WAITING_ON } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
@@ -64,7 +64,7 @@ const text = z.string().trim().min(1).max(4000);
 const takeBody = z
   .strictObject({ waive: z.array(z.string()).max(50).optional(), readmit: z.string().trim().min(1).max(1000).optional() })
   .openapi('ApplicationTake', {
-    description: 'waive: codes of findings that you accept; readmit: why one that was revoked may come back, which takes an approver',
+    description: 'waive: codes of findings that you accept, or organization_known; readmit: why one that was revoked may come back, which takes an approver',
   });
 const askBody = z.strictObject({ text }).openapi('Question', { example: { text: 'Which register is that number from?' } });
 const refuseBody = z
@@ -87,7 +87,7 @@ const present = (found: Found): z.infer<typeof summarySchema> => {
     id: row.id,
     entity_id: row.entityId,
     state: standsAt(found),
-    waiting_on: row.waitingOn,
+    waiting_on: waitsOn(found),
     organization: row.details?.organization.legalName ?? null,
     member: row.memberId,
     join_link: row.joinLinkId,
@@ -156,7 +156,7 @@ export function applicationEndpoints(app: AdminApp): void {
       tag,
       summary: 'Take an application: its member is enrolled, in state vetting',
       description:
-        'Pre-flight runs, which changes nothing. An identifier that is held is refused; one that is barred comes back with `readmit`, an approver and other keys.',
+        'Pre-flight runs, which changes nothing; each error of it, and a key that the identifier does not publish (`keys_differ`), is waived by name or stands in the way. An identifier that is held is refused; one that is barred comes back with `readmit`, an approver and other keys.',
       query: dryRun,
       body: takeBody,
       bodyOptional: true,

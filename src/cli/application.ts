@@ -111,7 +111,7 @@ export function applicationCommands(program: Command): void {
   application
     .command('take <application>')
     .description('take it: pre-flight runs, and its member is enrolled in state vetting')
-    .option('--waive <code>', 'accept a finding by its code; repeat for several', collect, [])
+    .option('--waive <code>', 'accept a finding of pre-flight by its code, or organization_known; repeat for several', collect, [])
     .option('--readmit <reason>', 'take back one that was revoked, and say why; it takes an approver')
     .option('--dry-run', 'say what it would do, and do nothing')
     .action(async (id: string, options: { waive: string[]; readmit?: string; dryRun?: boolean }, command: Command) => {

@@ -5,7 +5,8 @@ import { CliError } from './cli-error.js';
 import { EXIT } from './exit-codes.js';
 import { type Application, readApplication, readLink, reserveFile } from './application-file.js';
 import { rmSync } from 'node:fs';
-import { askJoin } from './join-client.js';
+import { newNonce } from '../keys/random.js';
+import { askJoin, askOnce } from './join-client.js';
 import { type Challenge, proofsWith } from './key-prove.js';
 import { clean, green, out, red, showFindings, talk } from './output.js';
 import { collect, readInput, readJson, show } from './shell.js';
@@ -44,8 +45,8 @@ const list = <T>(name: string, values: readonly T[]) => (values.length ? { [name
 const withAsked = (command: Command): Command =>
   command
     .option('--organization <name>', 'the legal body, as a register has it')
-    .option('--registration-number <registration>', 'its number there')
-    .option('--jurisdiction <code>', 'whose register it is')
+    .option('--registration-number <registration>', 'its number there; with --jurisdiction')
+    .option('--jurisdiction <code>', 'whose register it is, by ISO 3166: SE, US-DE')
     .option('--jwks <file>', 'your public Federation Entity Keys as a JWK Set; left out: those of your published entity configuration')
     .option('--type <type>', 'what you are, such as openid_relying_party; repeat for several', collect, [])
     .option('--intermediate', 'you will have subordinates of your own')
@@ -115,7 +116,7 @@ export function applyCommands(program: Command): void {
       if (options.dryRun) return show(isJson(command), body, () => talk(`Dry run: nothing was sent. It would be sent to ${link.url}: ${JSON.stringify(body)}`));
       const keep = reserveFile(options.file);
       try {
-        const { token, ...sent } = await askJoin<Summary & { token: string }>(link.url, link.secret, 'POST', '/applications', body);
+        const { token, ...sent } = await askOnce<Summary & { token: string }>(link.url, link.secret, '/applications', body, newNonce());
         keep({ url: link.url, application: sent.id, token });
         show(isJson(command), { ...sent, file: options.file }, () => {
           summarize(sent);

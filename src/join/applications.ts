@@ -45,11 +45,12 @@ export function joinEndpoints(app: JoinApp): void {
       operationId: 'apply',
       summary: 'Hand in an application',
       description:
-        'With the secret of a join link. It is put on record whoever bears the identifier: what speaks against it a person of the authority looks at. The answer holds the token of the application, once.',
+        'With the secret of a join link. It is put on record whoever bears the identifier: what speaks against it a person of the authority looks at. The answer holds the token of the application, once. Sent again with the same Idempotency-Key (43 random characters or more) it is the same application, and the token is told again.',
       body: applicationBody,
       response: submittedSchema,
       status: 201,
       secret: 'link',
+      repeatable: true,
     },
     async (c) => {
       const { deployment } = c.var;
@@ -61,6 +62,7 @@ export function joinEndpoints(app: JoinApp): void {
         requested: requestedOf(body),
         details: { organization: organizationOf(body.organization), contacts: body.contacts ?? [] },
         message: body.message,
+        key: c.req.header('idempotency-key'),
       });
       return answer(c, { ...presentSummary(await findOwn(deployment, row.id, token)), token }, 201);
     },

@@ -16,6 +16,8 @@ export interface Endpoint {
   readonly status?: number;
   /** Whose secret it takes; absent: nobody's. */
   readonly secret?: 'link' | 'application';
+  /** It takes an Idempotency-Key. */
+  readonly repeatable?: boolean;
 }
 
 const PARAMETERS: Readonly<Record<string, string>> = { link: 'The id of a join link', id: 'The id of the application' };
@@ -24,7 +26,7 @@ const problemOf = (description: string) => ({ content: { 'application/problem+js
 
 /** Put an endpoint on the app and into the OpenAPI document. Errors are problem details everywhere. */
 export function endpoint(app: JoinApp, one: Endpoint, handler: (c: JoinContext) => Promise<Response>): void {
-  const { method, path, tag, operationId, summary, description, body, response, status = 200, secret } = one;
+  const { method, path, tag, operationId, summary, description, body, response, status = 200, secret, repeatable } = one;
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const writes = method !== 'get';
   const route = createRoute({
@@ -37,6 +39,9 @@ export function endpoint(app: JoinApp, one: Endpoint, handler: (c: JoinContext) 
     security: secret ? [{ [secret]: [] }] : [],
     request: {
       ...(names.length && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string().openapi({ description: PARAMETERS[name] ?? name })]))) }),
+      ...(repeatable && {
+        headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Sent again it is the same application' }) }),
+      }),
       query: z.strictObject({}, { error: (issue) => (issue.code === 'unrecognized_keys' ? 'this request takes no parameters' : undefined) }),
       ...(body && { body: { content: { 'application/json': { schema: body } }, required: true } }),
     },

@@ -5,7 +5,7 @@ import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
 import type { Own } from '../operations/join/applicant.js';
 import type { Offer } from '../operations/join/show-link.js';
 import type { ShownOwn } from '../operations/join/show-own.js';
-import { nextSteps, standsAt } from '../operations/join/standing.js';
+import { nextSteps, standsAt, waitsOn } from '../operations/join/standing.js';
 import { type ApplicantDetails, MEMBER_STATES, type RequestedMembership, WAITING_ON } from '../store/schema.js';
 
 /** The wire of /join/v1: snake_case, unknown members refused, every text and list capped, times in seconds since the epoch. */
@@ -39,7 +39,11 @@ export const words = z
   .refine((text) => !/[^\P{Cc}\n\r\t]/u.test(text), 'it holds control characters');
 
 const organization = z
-  .strictObject({ legal_name: line(300), registration_number: line(100).optional(), jurisdiction: line(100).optional() })
+  .strictObject({
+    legal_name: line(300),
+    registration_number: line(100).optional(),
+    jurisdiction: line(100).optional().openapi({ description: 'Whose register: ISO 3166-1 or 3166-2, such as SE or US-DE' }),
+  })
   .openapi('ApplyingOrganization', { description: 'The legal body, as a register has it' });
 const contact = z
   .strictObject({ name: line(200).optional(), email: line(320).optional(), phone: line(60).optional() })
@@ -183,7 +187,7 @@ export const presentSummary = (own: Own): z.infer<typeof summarySchema> => {
     entity_id: application.entityId,
     authority: own.authority.entityId,
     state: standsAt(own),
-    waiting_on: application.waitingOn,
+    waiting_on: waitsOn(own),
     next: [...nextSteps(own)],
     submitted_at: application.submittedAt,
     updated_at: application.updatedAt,

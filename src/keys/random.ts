@@ -5,8 +5,12 @@ import { base64url } from 'jose';
 const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** An id: kind, `_`, 26 Crockford base32 characters of 128 random bits. */
-export function newId(kind: string): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+export const newId = (kind: string): string => idOf(kind, crypto.getRandomValues(new Uint8Array(16)));
+
+/** The id that a secret text makes: whoever sends it again means the same thing. */
+export const idFrom = (kind: string, secret: string): string => idOf(kind, hash(utf8ToBytes(secret)).slice(0, 16));
+
+function idOf(kind: string, bytes: Uint8Array): string {
   let bits = 0n;
   for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
   let text = '';

@@ -1,7 +1,7 @@
-import { and, asc, desc, eq, gt, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
 import { type Database, raw, type Statement } from './database.js';
 import { joined, type JoinedEvent, onPrivate, WITH_PRIVATE } from './joined-event.js';
-import { application, event, eventPrivate, joinLink, member } from './schema.js';
+import { application, event, eventPrivate, joinLink, member, type MemberState } from './schema.js';
 
 /** Applications and the links by which they come in. */
 export type JoinLinkRow = typeof joinLink.$inferSelect;
@@ -23,6 +23,9 @@ export const linkPage = (db: Database, authorityId: string, after: JoinLinkRow |
     )
     .orderBy(desc(joinLink.createdAt), desc(joinLink.id))
     .limit(limit);
+
+/** States in which nobody has decided about an application for good. */
+export const OPEN_STATES: readonly MemberState[] = ['applied', 'vetting', 'approved'];
 
 /** An application with the member that was made of it, as long as that one came in by it and not by another enrolment since. */
 export interface ApplicationWithMember {
@@ -58,7 +61,7 @@ export const applicationPage = (
     and(
       eq(application.authorityId, authorityId),
       state === undefined ? undefined : sql`${standing()} = ${state}`,
-      waitingOn === undefined ? undefined : eq(application.waitingOn, waitingOn),
+      waitingOn === undefined ? undefined : and(eq(application.waitingOn, waitingOn), or(eq(application.state, 'applied'), inArray(member.state, OPEN_STATES))),
       entityId === undefined ? undefined : eq(application.entityId, entityId),
       after ? or(gt(application.submittedAt, after.submittedAt), and(eq(application.submittedAt, after.submittedAt), gt(application.id, after.id))) : undefined,
     ),

@@ -6,6 +6,7 @@ import { authority, organization } from './schema.js';
 /** Organizations by what a public register says of them: each authority has rows of its own, the legal body is one. */
 export interface RegisteredOrganization {
   readonly id: string;
+  readonly legalName?: string;
   readonly state: (typeof organization.$inferSelect)['state'];
   readonly authorityId: string;
   readonly slug: string;
@@ -17,6 +18,7 @@ export const registeredAs = (db: Database, registrationNumber: string, jurisdict
   db
     .select({
       id: organization.id,
+      legalName: organization.legalName,
       state: organization.state,
       authorityId: organization.authorityId,
       slug: authority.slug,

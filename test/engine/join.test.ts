@@ -10,6 +10,9 @@ import { twoDecide } from '../support/people.js';
 const RP = 'https://rp.example';
 const MEMBERS = '/authorities/main/members';
 const APPLICATIONS = '/authorities/main/applications';
+/** By somebody who knows that nobody answers there. */
+const UNPUBLISHED = { waive: ['fetch_failed'] };
+const AGAIN = { waive: ['fetch_failed', 'organization_known'] };
 const code = ({ status, json }: Answer) => [status, json.code];
 const at = (id: string) => `/applications/${id}`;
 
@@ -102,17 +105,17 @@ describe('an application', () => {
     );
     expect(conflicts).toEqual([['identifier_held'], ['identifier_barred'], [], ['identifier_of_authority'], ['identifier_respelled']]);
     const [heldId, barredId, goneId, ownId, respelledId] = ids as [string, string, string, string, string];
-    expect(code(await act(d, heldId, 'take'))).toEqual([409, 'already_exists']);
-    expect(code(await act(d, barredId, 'take'))).toEqual([409, 'already_exists']);
-    expect(code(await act(d, ownId, 'take'))).toEqual([400, 'invalid_request']);
-    expect(code(await act(d, respelledId, 'take'))).toEqual([422, 'findings']);
-    expect((await act(d, goneId, 'take')).json.state).toBe('vetting');
+    expect(code(await act(d, heldId, 'take', UNPUBLISHED))).toEqual([409, 'already_exists']);
+    expect(code(await act(d, barredId, 'take', UNPUBLISHED))).toEqual([409, 'already_exists']);
+    expect(code(await act(d, ownId, 'take', UNPUBLISHED))).toEqual([400, 'invalid_request']);
+    expect(code(await act(d, respelledId, 'take', UNPUBLISHED))).toEqual([422, 'findings']);
+    expect((await act(d, goneId, 'take', UNPUBLISHED)).json.state).toBe('vetting');
     // The barred one comes back by a reason, an approver and other keys.
     const again = await apply(d, barred, { jwks: { keys: [key.jwk] } });
-    expect(code(await act(d, again.id, 'take', { readmit: 'sold' }, await d.tokenFor('operator')))).toEqual([403, 'permission_denied']);
-    expect(code(await act(d, again.id, 'take', { readmit: 'sold' }))).toEqual([409, 'wrong_state']);
+    expect(code(await act(d, again.id, 'take', { ...AGAIN, readmit: 'sold' }, await d.tokenFor('operator')))).toEqual([403, 'permission_denied']);
+    expect(code(await act(d, again.id, 'take', { ...AGAIN, readmit: 'sold' }))).toEqual([409, 'wrong_state']);
     await askJoin(d, 'PATCH', at(again.id), { jwks: { keys: [(await testKey()).jwk] } }, { token: again.token });
-    const back = await act(d, again.id, 'take', { readmit: 'sold' });
+    const back = await act(d, again.id, 'take', { ...AGAIN, readmit: 'sold' });
     expect(back.json, back.text).toMatchObject({ state: 'vetting', readmission: true });
     expect((await d.admin('GET', `${MEMBERS}/${back.json.member}`)).json.predecessor).toMatch(/^bar_/);
     const refused = await act(d, heldId, 'refuse', { reason_code: 'identifier_in_use', reason: 'it is another’s', redress: 'board@anchor.example' });
@@ -125,7 +128,7 @@ describe('an application', () => {
     const link = await newLink(d, 3);
     const jwks = async () => ({ keys: [(await testKey()).jwk] });
     const both = await Promise.all([apply(d, RP, { jwks: await jwks() }, link), apply(d, RP, { jwks: await jwks() }, link)]);
-    const taken = await Promise.all(both.map(({ id }) => act(d, id, 'take')));
+    const taken = await Promise.all(both.map(({ id }) => act(d, id, 'take', UNPUBLISHED)));
     expect(taken.map(({ status }) => status).sort()).toEqual([200, 409]);
     const won = taken.findIndex(({ status }) => status === 200);
     const [winner, loser] = [both[won], both[1 - won]] as [(typeof both)[0], (typeof both)[0]];
@@ -135,7 +138,7 @@ describe('an application', () => {
     const mine = (await askJoin(d, 'GET', at(winner.id), undefined, { token: winner.token })).json;
     expect(mine.refusal).toMatchObject({ reason_code: 'not_verified', reason: 'nobody answers the telephone', redress: 'write to the board' });
     // The other one may be taken then, under the same id.
-    const second = await act(d, loser.id, 'take');
+    const second = await act(d, loser.id, 'take', AGAIN);
     expect(second.json, second.text).toMatchObject({ state: 'vetting', member: taken[won]?.json.member });
     for (const [verb, text] of [
       ['withdraw', {}],
@@ -149,7 +152,7 @@ describe('an application', () => {
     expect((await d.admin('GET', `${MEMBERS}/${second.json.member}`)).json.state).toBe('withdrawn');
     expect(code(await askJoin(d, 'PATCH', at(loser.id), { scopes: ['x'] }, { token: loser.token }))).toEqual([409, 'wrong_state']);
     for (const [verb, more] of [
-      ['take', {}],
+      ['take', AGAIN],
       ['ask', { text: 'x' }],
       ['refuse', body],
     ] as const)
@@ -166,13 +169,94 @@ describe('an application', () => {
         return d.deployment.explorer.ask(question, asked);
       },
     };
-    await expect(takeApplication({ ...d.call, explorer }, 'main', late.id)).rejects.toThrow('changed it meanwhile');
+    await expect(takeApplication({ ...d.call, explorer }, 'main', late.id, UNPUBLISHED)).rejects.toThrow('changed it meanwhile');
     const events = (await d.admin('GET', `/authorities/main/events?subject=${loser.id}`)).json.items;
     expect(events.map((one: { type: string; actor: { kind: string; name: string } }) => `${one.type} ${one.actor.kind} ${one.actor.name}`)).toEqual([
       `application.submitted applicant ${RP}`,
       'application.taken api_key first owner',
       `application.withdrawn applicant ${RP}`,
     ]);
+  });
+});
+
+describe('what a reviewer takes', () => {
+  it('is clean, or each finding is waived by name: keys that the identifier does not publish, an organization that is here already', async () => {
+    const d = await testDeployment();
+    const rp = await testMember(RP);
+    d.network.set(`${RP}/.well-known/openid-federation`, await rp.configuration());
+    await d.admin('POST', MEMBERS, { entity_id: 'https://bank.example', jwks: { keys: [(await testKey()).jwk] }, organization: 'Big Bank', activate: true });
+    // Somebody with a link, under an identifier that is another one's: what that one publishes is in order.
+    const thief = await testKey();
+    const own = await apply(d, RP, { jwks: { keys: [thief.jwk] } });
+    const report = (await askJoin(d, 'POST', `${at(own.id)}/preflight`, {}, { token: own.token })).json;
+    expect([report.ok, report.findings.map((one: { code: string }) => one.code)]).toEqual([false, ['keys_differ']]);
+    const refused = await act(d, own.id, 'take');
+    expect([...code(refused), refused.json.findings.map((one: { code: string }) => one.code)]).toEqual([422, 'findings', ['keys_differ']]);
+    expect(code(await act(d, own.id, 'take', { waive: ['fetch_failed'] })), 'another finding').toEqual([422, 'findings']);
+    expect(code(await act(d, own.id, 'take', { waive: ['keys_difer'] })), 'a slip of the pen').toEqual([400, 'invalid_request']);
+    expect(await d.rows('SELECT count(*) AS n FROM member')).toEqual([{ n: 1 }]);
+    // Whoever waived has a part in the decision; the codes are what two persons are shown.
+    const { operator } = await twoDecide(d, 2);
+    const taken = await act(d, own.id, 'take', { waive: ['keys_differ'] }, operator.token);
+    const waived = async (id: string) => (await d.rows(`SELECT waived, last_editor AS by FROM member WHERE id = '${id}'`))[0];
+    expect(await waived(taken.json.member), taken.text).toEqual({ waived: '["keys_differ"]', by: operator.id });
+    const named = await apply(d, 'https://branch.example', { organization: { legal_name: 'Big Bank' }, jwks: { keys: [(await testKey()).jwk] } });
+    expect((await d.admin('GET', `${APPLICATIONS}/${named.id}`)).json.conflicts).toMatchObject([{ code: 'organization_known', severity: 'error' }]);
+    expect(code(await act(d, named.id, 'take', UNPUBLISHED, operator.token)), 'whose accreditations would it have').toEqual([409, 'wrong_state']);
+    const branch = await act(d, named.id, 'take', AGAIN, operator.token);
+    expect(await waived(branch.json.member), branch.text).toEqual({ waived: '["fetch_failed","organization_known"]', by: operator.id });
+  });
+
+  it('of a body that is halted is refused under whatever name; its register goes to the organization; sent again it is one application', async () => {
+    const d = await testDeployment();
+    const link = await newLink(d, 3);
+    const register = { registration_number: '556000-0001', jurisdiction: 'SE' };
+    const body = (legal_name: string, more: object = register) => ({
+      join_link: link.id,
+      entity_id: RP,
+      organization: { legal_name, ...more },
+      jwks: { keys: [] as unknown[] },
+    });
+    const jwks = { keys: [(await testKey()).jwk] };
+    const send = (key: string, sent: object) =>
+      askJoin(d, 'POST', '/applications', { ...sent, jwks }, { token: link.secret, headers: { 'idempotency-key': key } });
+    expect(code(await send('k'.repeat(42), body('Acme')))).toEqual([400, 'invalid_request']);
+    expect(code(await send('k'.repeat(43), body('Acme', { registration_number: '1' })))).toEqual([400, 'invalid_request']);
+    const both = await Promise.all([send('k'.repeat(43), body('Acme')), send('k'.repeat(43), body('Acme'))]);
+    const later = await send('k'.repeat(43), body('Acme'));
+    for (const one of both) expect([one.status, one.json.id, one.json.token]).toEqual([201, later.json.id, later.json.token]);
+    expect((await send('l'.repeat(43), body('Acme'))).json.id).not.toBe(later.json.id);
+    expect(code(await send('k'.repeat(43), { ...body('Acme'), entity_id: 'https://b.example' }))).toEqual([409, 'wrong_state']);
+    expect(await d.rows('SELECT used FROM join_link'), 'as many as have applied').toEqual([{ used: 2 }]);
+    expect((await act(d, later.json.id, 'take', UNPUBLISHED)).status).toBe(200);
+    const { id } = (await d.admin('GET', '/authorities/main/organizations')).json.items[0];
+    expect(await d.rows('SELECT registration_number AS n, jurisdiction AS j FROM organization')).toEqual([{ n: '556000-0001', j: 'SE' }]);
+    expect((await d.admin('POST', `/authorities/main/organizations/${id}/halt`, { reason: 'fraud' })).status).toBe(200);
+    const other = await apply(d, 'https://b.example', { organization: { legal_name: 'Acme Two', ...register }, jwks: { keys: [(await testKey()).jwk] } });
+    expect((await d.admin('GET', `${APPLICATIONS}/${other.id}`)).json.conflicts.map((one: { code: string }) => one.code)).toContain('organization_halted');
+    expect(code(await act(d, other.id, 'take', UNPUBLISHED))).toEqual([409, 'wrong_state']);
+    expect(await d.rows('SELECT count(*) AS n FROM organization')).toEqual([{ n: 1 }]);
+  });
+
+  it('is what the applicant asked for last; once it is decided nobody waits; strangers write nothing into the chain that nobody erases', async () => {
+    const d = await testDeployment();
+    const link = await newLink(d);
+    const own = await apply(d, RP, { jwks: { keys: [(await testKey()).jwk] }, scopes: ['admin'] }, link);
+    const { member } = (await act(d, own.id, 'take', UNPUBLISHED)).json;
+    await act(d, own.id, 'ask', { text: 'all of it?' });
+    const words = Array.from({ length: 20 }, (_, n) => `https://x.example/${n}/ada-lovelace/${'ж'.repeat(1000)}`);
+    await askJoin(d, 'PATCH', at(own.id), { scopes: ['read'], trust_mark_types: words, bundles: ['ada'], entity_types: ['ada'] }, { token: own.token });
+    expect(code(await d.admin('POST', `${MEMBERS}/${member}/take`, {})), 'as it was before').toEqual([409, 'wrong_state']);
+    const chain = await d.rows("SELECT detail FROM event WHERE type LIKE 'application%'");
+    expect(JSON.stringify(chain)).not.toContain('ada');
+    expect(Math.max(...chain.map(({ detail }) => String(detail).length))).toBeLessThan(400);
+    await askJoin(d, 'PATCH', at(own.id), { bundles: [], entity_types: [] }, { token: own.token });
+    expect((await act(d, own.id, 'take', UNPUBLISHED)).json.state).toBe('vetting');
+    for (const verb of ['approve', 'activate']) expect((await d.admin('POST', `${MEMBERS}/${member}/${verb}`, {})).status, verb).toBe(200);
+    expect((await d.admin('GET', `${MEMBERS}/${member}/entitlements`)).json.entitlements.map((one: { value: string }) => one.value)).toEqual(['read']);
+    expect((await d.admin('GET', `${APPLICATIONS}/${own.id}`)).json).toMatchObject({ state: 'active', waiting_on: null });
+    expect((await d.admin('GET', `${APPLICATIONS}?waiting_on=reviewer`)).json.items).toEqual([]);
+    expect((await askJoin(d, 'GET', at(own.id), undefined, own)).json).toMatchObject({ state: 'active', waiting_on: null });
   });
 });
 

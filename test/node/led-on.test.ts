@@ -49,5 +49,8 @@ it('the log line of a write says whose it was, never the token; one of a read do
   await answering(new Request('http://x/admin/v1/whoami'));
   expect(lines[0]).toMatchObject({ actor: 'api_1', actor_name: 'night' });
   expect(lines[1]).not.toHaveProperty('actor');
+  // A join link whose `#` a mail program has encoded.
+  await answering(new Request(`http://x/join/v1/jnl_${'0'.repeat(26)}%23hfj_${'secret-_'.repeat(5)}abc`));
   expect(JSON.stringify(lines)).not.toContain('secret');
+  expect(lines[2]).toMatchObject({ path: expect.stringContaining('/join/v1/jnl_') });
 });

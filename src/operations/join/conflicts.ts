@@ -1,16 +1,18 @@
 import { and, eq } from 'drizzle-orm';
 import { type ApplicationWithMember, othersWaiting } from '../../store/applications.js';
 import { barredAmong } from '../../store/barred.js';
+import { registeredAs } from '../../store/registered-organizations.js';
 import { ENDED_STATES, member } from '../../store/schema.js';
 import type { Call } from '../call.js';
 import { otherSpellings, respelledFindings, spellingsOf } from '../members/respelled.js';
 import { sharedKeys } from '../members/shared-keys.js';
 import { type AuthorityRow, findOrganization } from '../registry.js';
+import { ORGANIZATION_KNOWN } from './clean.js';
 
 /** What of an application is, or may be, somebody else's: for reviewers alone, an applicant is told none of it. */
 export interface Conflict {
   readonly code: string;
-  /** An error stands in the way of taking it. */
+  /** An error stands in the way of taking it, unless a person accepts it by its code. */
   readonly severity: 'error' | 'warning';
   readonly detail: string;
 }
@@ -43,13 +45,23 @@ export async function conflictsOf(
   for (const { code, severity, detail } of respelledFindings(spellings)) add(code, severity, detail);
   const shared = requested.jwks ? ((await sharedKeys(db, authority, [{ entityId, jwks: requested.jwks }])).get(entityId) ?? []) : [];
   for (const { code, severity, detail } of shared) add(code, severity, detail);
+  const { registrationNumber: number, jurisdiction } = details?.organization ?? {};
+  const registers = number !== undefined && jurisdiction !== undefined ? await registeredAs(db, number, jurisdiction) : [];
+  if (registers.some(({ state }) => state === 'halted'))
+    add(
+      'organization_halted',
+      'error',
+      'its registration number is that of an organization that is halted in this deployment: resume it first, where it is halted',
+    );
   const name = details?.organization.legalName;
+  for (const one of registers.filter((row) => row.authorityId === authority.id && row.legalName !== name))
+    add('organization_registered', 'warning', `its registration number is that of the organization ${one.legalName} (${one.id})`);
   const organization = name === undefined ? undefined : await findOrganization(db, authority.id, name);
   if (organization)
     add(
-      'organization_known',
-      'warning',
-      `there is an organization ${organization.legalName} (${organization.id}) already: taken, the member is its; make sure that it is`,
+      ORGANIZATION_KNOWN,
+      'error',
+      `there is an organization ${organization.legalName} (${organization.id}) already: taken, the member is its, with its accreditations. Make sure that it is, then --waive ${ORGANIZATION_KNOWN}`,
     );
   return found;
 }

@@ -6,7 +6,7 @@ import { writeMember } from '../members/write-member.js';
 import { Refusal } from '../refusal.js';
 import { changeOwn, type Own } from './applicant.js';
 import { standsAt } from './standing.js';
-import { readRequested, toldOf } from './submit.js';
+import { readOrganization, readRequested, toldOf } from './submit.js';
 import { becoming, putApplication } from './write-application.js';
 
 export interface Edit {
@@ -32,8 +32,9 @@ function expectEditable(own: Own): void {
  * again: whoever approved it approved something else, and what was changed is looked at like the first time.
  * @throws Refusal not_found, wrong_state, version_conflict, findings
  */
-export function editOwn(deployment: Deployment, id: string, token: string, { requested, organization, contacts, version }: Edit): Promise<Own> {
+export function editOwn(deployment: Deployment, id: string, token: string, { requested, organization: named, contacts, version }: Edit): Promise<Own> {
   const asked = given(readRequested(requested));
+  const organization = named && readOrganization(named);
   return changeOwn<Own>(deployment, id, token, async (own, call) => {
     const { application: before, member } = own;
     expectEditable(own);

@@ -2,6 +2,7 @@ import type { Deployment } from '../call.js';
 import type { Preflight } from '../explorer.js';
 import { Refusal } from '../refusal.js';
 import { findOwn } from './applicant.js';
+import { keysNotPublished } from './clean.js';
 import { pacePreflight } from './pace.js';
 import { isOpen, standsAt } from './standing.js';
 
@@ -14,6 +15,7 @@ export async function preflightOwn(deployment: Deployment, id: string, token: st
   const own = await findOwn(deployment, id, token);
   if (!isOpen(own)) throw new Refusal('wrong_state', `this application is ${standsAt(own)}`);
   await pacePreflight(deployment, id);
-  const { entityId } = own.application;
-  return deployment.explorer.ask('preflight', { slug: own.authority.slug, entityId, configuration: undefined, profile: undefined, own: true });
+  const { entityId, requested } = own.application;
+  const report = await deployment.explorer.ask('preflight', { slug: own.authority.slug, entityId, configuration: undefined, profile: undefined, own: true });
+  return { ...report, findings: [...report.findings, ...(await keysNotPublished(requested.jwks, report.jwks))] };
 }

@@ -1,4 +1,4 @@
-import type { ApplicationWithMember } from '../../store/applications.js';
+import { type ApplicationRow, type ApplicationWithMember, OPEN_STATES } from '../../store/applications.js';
 import type { MemberState } from '../../store/schema.js';
 
 /** Where an application stands: by itself until it is taken, then where the member stands that was made of it. */
@@ -8,9 +8,11 @@ export function standsAt({ application, member }: ApplicationWithMember): Member
   return member?.state ?? 'archived';
 }
 
-const OPEN: readonly MemberState[] = ['applied', 'vetting', 'approved'];
 /** Nobody has decided about it for good. */
-export const isOpen = (found: ApplicationWithMember): boolean => OPEN.includes(standsAt(found));
+export const isOpen = (found: ApplicationWithMember): boolean => OPEN_STATES.includes(standsAt(found));
+
+/** Whose turn it is; null: nobody's, whatever became of its member. */
+export const waitsOn = (found: ApplicationWithMember): ApplicationRow['waitingOn'] => (isOpen(found) ? found.application.waitingOn : null);
 
 /** What an applicant does next, in words for it. */
 export function nextSteps(found: ApplicationWithMember): readonly string[] {
@@ -41,7 +43,8 @@ export function nextSteps(found: ApplicationWithMember): readonly string[] {
 
 /** What a reviewer does next. */
 export function nextForReviewer(found: ApplicationWithMember): readonly string[] {
-  const { id, waitingOn, memberId } = found.application;
+  const { id, memberId } = found.application;
+  const waitingOn = waitsOn(found);
   const state = standsAt(found);
   const refuse = `or refuse it: holdfast application refuse ${id}`;
   if (waitingOn === 'applicant') return [`the applicant is to answer; ${refuse}`];

@@ -1,16 +1,18 @@
 import { parseEntityId, usableKeys } from '../../federation/entry.js';
 import { quote } from '../../federation/finding.js';
-import { newId, sha256 } from '../../keys/random.js';
-import { type ApplicationRow, useLink } from '../../store/applications.js';
+import { sha256 } from '../../keys/random.js';
+import { eq } from 'drizzle-orm';
+import { type ApplicationRow, applicationsWhere, useLink } from '../../store/applications.js';
 import { insertRows } from '../../store/bulk.js';
 import { type ApplicantDetails, application, type RequestedMembership } from '../../store/schema.js';
 import { change, type Deployment } from '../call.js';
 import { expectList } from '../entitlements/check-entitled.js';
+import { registered } from '../organizations/registered.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { callOfApplicant } from './applicant.js';
 import { expectOpen, findLink } from './find-link.js';
 import { paceLink } from './pace.js';
-import { newApplicantToken } from './tokens.js';
+import { IDEMPOTENCY_KEY, newApplicant } from './tokens.js';
 
 export interface Submission {
   readonly linkId: string;
@@ -19,6 +21,8 @@ export interface Submission {
   readonly requested: RequestedMembership;
   readonly details: ApplicantDetails;
   readonly message?: string | undefined;
+  /** The same request, sent again, has the same one. */
+  readonly key?: string | undefined;
 }
 export interface Submitted {
   readonly row: ApplicationRow;
@@ -35,15 +39,36 @@ export function readRequested(requested: RequestedMembership): RequestedMembersh
   return { ...more, ...(keys?.ok && { jwks: keys.value.jwks }), ...(entitlements && { entitlements: expectList(entitlements) }) };
 }
 
-/** What of it stands in the chain: nothing about people. */
+/** Its register can be looked up, by which a legal body is known under other names. @throws Refusal invalid_request */
+export function readOrganization(organization: ApplicantDetails['organization']): ApplicantDetails['organization'] {
+  const { registrationNumber, jurisdiction } = registered({ registrationNumber: null, jurisdiction: null }, organization);
+  return { legalName: organization.legalName, registrationNumber: registrationNumber ?? undefined, jurisdiction: jurisdiction ?? undefined };
+}
+
+/** What of it stands in the chain, which nobody erases: how much there is of each, and no word of a stranger. */
 export const toldOf = ({ entityTypes, intermediate, jwks, entitlements, bundles, trustMarkTypes }: RequestedMembership) => ({
-  ...(entityTypes && { entity_types: entityTypes }),
+  ...(entityTypes && { entity_types: entityTypes.length }),
   ...(intermediate !== undefined && { intermediate }),
-  ...(jwks && { kids: jwks.keys.map(({ kid }) => kid) }),
+  ...(jwks && { keys: jwks.keys.length }),
   ...(entitlements && { entitlements: entitlements.length }),
-  ...(bundles && { bundles }),
-  ...(trustMarkTypes && { trust_mark_types: trustMarkTypes }),
+  ...(bundles && { bundles: bundles.length }),
+  ...(trustMarkTypes && { trust_mark_types: trustMarkTypes.length }),
 });
+
+/** The application that a request made which was sent before. @throws Refusal wrong_state where it was another one */
+async function sentBefore(
+  { store: { db } }: Deployment,
+  id: string,
+  token: string,
+  { linkId, entityId }: Pick<Submission, 'linkId' | 'entityId'>,
+): Promise<Submitted | undefined> {
+  const [found] = await applicationsWhere(db, eq(application.id, id), 1);
+  if (!found) return undefined;
+  const { application: row } = found;
+  if (row.joinLinkId !== linkId || row.entityId !== entityId)
+    throw new Refusal('wrong_state', 'this Idempotency-Key was used for another application; choose a new one');
+  return { row, token };
+}
 
 /**
  * A stranger applies. It is put on record whoever bears the identifier: nothing here looks at members, so neither the answer nor
@@ -51,20 +76,28 @@ export const toldOf = ({ entityTypes, intermediate, jwks, entitlements, bundles,
  * @throws Refusal not_found, join_link_ended, findings
  * @throws TooMany
  */
-export async function submitApplication(deployment: Deployment, { linkId, secret, entityId, requested, details, message }: Submission): Promise<Submitted> {
+export async function submitApplication(
+  deployment: Deployment,
+  { linkId, secret, entityId, requested, details, message, key }: Submission,
+): Promise<Submitted> {
   const { db } = deployment.store;
   const link = await findLink(db, undefined, linkId);
   // Who has not the secret is told what somebody is told who knows no link.
   if ((await sha256(secret)) !== link.secretSha256) throw new Refusal('not_found', 'there is no such join link');
+  if (key !== undefined && !IDEMPOTENCY_KEY.test(key))
+    throw new Refusal('invalid_request', 'Idempotency-Key: 43 to 128 characters of A-Z, a-z, 0-9, - and _, at random: the token comes from it');
+  const { id: own, token } = await newApplicant(secret, key);
+  const again = await sentBefore(deployment, own, token, { linkId, entityId });
+  if (again) return again;
   expectOpen(link, deployment.now());
   await paceLink(deployment, link.id);
   const id = parseEntityId(entityId, deployment);
   if (!id.ok) throw refuseFindings(`the entity identifier ${quote(entityId)} is not valid`, id.findings);
   const asked = readRequested(requested);
-  const token = newApplicantToken();
+  const told = { ...details, organization: readOrganization(details.organization) };
   const now = deployment.now();
   const row: ApplicationRow = {
-    id: newId('apl'),
+    id: own,
     authorityId: link.authorityId,
     joinLinkId: link.id,
     entityId,
@@ -72,7 +105,7 @@ export async function submitApplication(deployment: Deployment, { linkId, secret
     state: 'applied',
     waitingOn: 'reviewer',
     requested: asked,
-    details,
+    details: told,
     memberId: null,
     findings: [],
     takenBy: null,
@@ -88,6 +121,8 @@ export async function submitApplication(deployment: Deployment, { linkId, secret
     // Of those that come by one link each sees how many were there before it.
     scope: link.id,
     async decide() {
+      const raced = await sentBefore(deployment, own, token, { linkId, entityId });
+      if (raced) return { events: [], statements: [], result: raced };
       expectOpen(await findLink(db, link.authorityId, link.id), deployment.now());
       return {
         events: [

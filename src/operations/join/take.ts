@@ -1,11 +1,14 @@
-import { type ApplicationWithMember, moveStandings } from '../../store/applications.js';
+import { type ApplicationRow, type ApplicationWithMember, moveStandings } from '../../store/applications.js';
 import { readHead } from '../../store/change.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import type { Judged } from '../judged.js';
-import { decideEnrollment, groundOf, writeEnrollments } from '../members/enrolling.js';
-import { type Enrollment, prepare } from '../members/enrollment.js';
+import { decideEnrollment, type Ground, groundOf, writeEnrollments } from '../members/enrolling.js';
+import { type Enrollment, type Prepared, prepare } from '../members/enrollment.js';
+import { waivedOf } from '../members/waivers.js';
+import { registering } from '../organizations/name-organization.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
+import { acceptedOf, expectClean, expectKnownCodes, keysNotPublished, ofEnrolment, ORGANIZATION_KNOWN } from './clean.js';
 import { findApplication } from './find-application.js';
 import { rehearsed } from './rehearsed.js';
 import { standsAt } from './standing.js';
@@ -34,7 +37,7 @@ const enrollmentOf = ({ application: { id, entityId, requested, details } }: App
   organization: details?.organization.legalName,
   state: 'vetting',
   applicant: id,
-  waive,
+  waive: waive && ofEnrolment(waive),
   readmit,
 });
 
@@ -49,7 +52,8 @@ function expectTakeable(found: ApplicationWithMember): void {
 
 /**
  * A person takes an application: pre-flight runs, which changes nothing, and its member is enrolled in state vetting by the rules
- * of every enrolment. Here it is decided whose an identifier is: one that is held is refused, one that is barred comes back with a
+ * of every enrolment. What is wrong with what it publishes, or that its keys are not those, stands in the way unless a person
+ * accepts it by name: from then on nobody looks at more than what was taken. Here it is decided whose an identifier is: one that is held is refused, one that is barred comes back with a
  * reason, an approver and other keys.
  * @throws Refusal permission_denied, not_found, wrong_state, already_exists, findings, version_conflict, temporarily_unavailable
  */
@@ -60,10 +64,13 @@ export async function takeApplication(call: Call<Taken>, slug: string, id: strin
   const seen = await findApplication(db, authority.id, id);
   if (standsAt(seen) === 'vetting') return { ...seen, already: true, findings: [] };
   expectTakeable(seen);
+  expectKnownCodes(asked.waive ?? []);
   const [{ seq: since }, { seq: haltedSince }] = [await readHead(db, authority.id), await readHead(db, DEPLOYMENT)];
   const report = await call.explorer.ask('preflight', { slug, entityId: seen.application.entityId, configuration: undefined, profile: undefined, own: true });
   const input = enrollmentOf(seen, asked);
   const prepared = await prepare(call, authority, input, input.jwks !== undefined);
+  const findings = [...report.findings, ...(await keysNotPublished(input.jwks === undefined ? undefined : prepared.keys.jwks, report.jwks))];
+  const waive = asked.waive ?? [];
   return change<Taken>(call, {
     authorityId: authority.id,
     scope: seen.application.entityId,
@@ -74,25 +81,58 @@ export async function takeApplication(call: Call<Taken>, slug: string, id: strin
       if (found.application.v !== seen.application.v) throw new Refusal('version_conflict', 'the applicant changed it meanwhile; look at it and take it again');
       return rehearsed(
         asked.dryRun ?? false,
-        await taking(call, await findAuthority(db, slug), found, prepared, { since, haltedSince, report: report.findings }),
+        await taking(call, await findAuthority(db, slug), found, prepared, { since, haltedSince, report: findings, waive }),
       );
     },
   });
+}
+
+const NOTHING = { events: [], statements: [] };
+
+interface Judgement {
+  readonly since: number;
+  readonly haltedSince: number;
+  readonly report: readonly Judged[];
+  /** Codes of it that the caller accepts by name. */
+  readonly waive: readonly string[];
+}
+
+/**
+ * Whoever names an organization that is here gets what that one has: its accreditations, its standing. So a person says that it is
+ * the same, unless this application's member is its already.
+ * @returns codes that were waived
+ * @throws Refusal wrong_state
+ */
+function expectOwnOrganization({ organizations, former }: Ground, { id, entityId, details }: ApplicationRow, waive: readonly string[]): readonly string[] {
+  const known = organizations.known(details?.organization.legalName);
+  const member = former.get(entityId);
+  if (known === undefined) return [];
+  if (member?.submittedBy === id && member.organizationId === known) return waivedOf(member).filter((code) => code === ORGANIZATION_KNOWN);
+  if (waive.includes(ORGANIZATION_KNOWN)) return [ORGANIZATION_KNOWN];
+  throw new Refusal(
+    'wrong_state',
+    `there is an organization of that name already (${known}), and the member would be its, with its accreditations. Make sure that the applicant is that one, then accept it by name (waive): ${ORGANIZATION_KNOWN}`,
+  );
 }
 
 async function taking(
   call: Call<Taken>,
   authority: AuthorityRow,
   { application: before }: ApplicationWithMember,
-  prepared: Awaited<ReturnType<typeof prepare>>,
-  { since, haltedSince, report }: { readonly since: number; readonly haltedSince: number; readonly report: readonly Judged[] },
+  read: Prepared,
+  { since, haltedSince, report, waive }: Judgement,
 ) {
   const { db } = call.store;
-  const ground = await groundOf(call, authority, [prepared], since, haltedSince);
+  const ground = await groundOf(call, authority, [read], since, haltedSince);
+  const waived = [...read.keys.waived, ...acceptedOf(report, waive), ...expectOwnOrganization(ground, before, waive)];
+  const prepared = { ...read, keys: { ...read.keys, waived } };
   const enrolled = await decideEnrollment(call, ground, prepared);
+  expectClean(report, waive);
   const { rows, events, statements } = await writeEnrollments(call, ground, [enrolled]);
   const [member] = rows;
   if (!member) throw new Error('an enrolment wrote no member');
+  const places =
+    member.organizationId !== null && before.details ? await registering(call, authority.id, member.organizationId, before.details.organization) : NOTHING;
   const after = becoming(before, call.now(), {
     state: 'taken',
     waitingOn: 'reviewer',
@@ -115,8 +155,8 @@ async function taking(
   };
   const findings = [...report, ...enrolled.findings.filter(({ code }) => !report.some((one) => one.code === code))];
   return {
-    events: [told, ...events],
-    statements: [...statements, ...moveStandings(before.id, member.id), putApplication(db, after)],
+    events: [told, ...events, ...places.events],
+    statements: [...statements, ...places.statements, ...moveStandings(before.id, member.id), putApplication(db, after)],
     result: { application: after, member, already: false, findings },
   };
 }

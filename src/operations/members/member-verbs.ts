@@ -41,10 +41,15 @@ export const isThere = async (row: MemberRow, { to, decides }: Verb): Promise<bo
   // One that a halt suspended, suspended by itself as well, does not come back with the end of that halt.
   row.state === to && row.suspendedWith === null && !(decides === 'content' && (await isStale(row)));
 
-/** @throws Refusal wrong_state */
-export function expectMovable({ state }: MemberRow, name: string, { from, to }: Verb): void {
+/**
+ * What an applicant has changed is in its application: taken by itself, its member would stand there as it was before.
+ * @throws Refusal wrong_state
+ */
+export function expectMovable({ state, entityId, submittedBy }: MemberRow, name: string, { from, to }: Verb): void {
   if (state !== to && !from.includes(state))
     throw new Refusal('wrong_state', `a member that is ${state} cannot be moved by ${name}, which is for one that is ${from.join(' or ')}`);
+  if (name === 'take' && submittedBy?.startsWith('apl_'))
+    throw new Refusal('wrong_state', `${entityId} came by an application, and was changed since: holdfast application take ${submittedBy}`);
 }
 
 /** Does the caller decide about the content with it? */

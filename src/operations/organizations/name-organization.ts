@@ -1,7 +1,8 @@
-import { and, eq, ne } from 'drizzle-orm';
+import { and, eq, isNull, ne } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
+import type { NewEvent } from '../../store/event.js';
 import { inLot, readByList } from '../../store/lots.js';
 import { registeredAs, whileNoneRegisteredHalted } from '../../store/registered-organizations.js';
 import { organization } from '../../store/schema.js';
@@ -27,7 +28,10 @@ async function expectFree({ store: { db } }: Pick<Call, 'store'>, authorityId: s
  * chain meanwhile, so the commit asks again.
  * @throws Refusal wrong_state
  */
-async function whileNotHalted(call: Pick<Call, 'store'>, row: OrganizationRow): Promise<readonly Statement[]> {
+async function whileNotHalted(
+  call: Pick<Call, 'store'>,
+  row: Pick<OrganizationRow, 'id' | 'authorityId' | 'registrationNumber' | 'jurisdiction' | 'state'>,
+): Promise<readonly Statement[]> {
   const { authorityId, registrationNumber: number, jurisdiction } = row;
   if (number === null || jurisdiction === null || row.state === 'halted') return [];
   if ((await registeredAs(call.store.db, number, jurisdiction)).some(({ id, state }) => state === 'halted' && id !== row.id))
@@ -109,6 +113,45 @@ export async function changeOrganization(call: Call<OrganizationRow>, slug: stri
       };
     },
   });
+}
+
+/**
+ * Where an organization is registered that an applicant named, as a part of taking its application: it has just been made, or was
+ * by that application. What is known of it already stays.
+ * @throws Refusal invalid_request, wrong_state
+ */
+export async function registering(
+  call: Pick<Call, 'store' | 'now'>,
+  authorityId: string,
+  id: string,
+  register: Registered,
+): Promise<{ readonly events: readonly NewEvent[]; readonly statements: readonly Statement[] }> {
+  const to = registered(NOWHERE, register);
+  const { db } = call.store;
+  const [before] = await db
+    .select()
+    .from(organization)
+    .where(and(eq(organization.authorityId, authorityId), eq(organization.id, id)))
+    .limit(1);
+  if (to.registrationNumber === null || (before && (before.registrationNumber !== null || before.state === 'halted'))) return { events: [], statements: [] };
+  const guards = await whileNotHalted(call, { id, authorityId, state: 'active', ...to });
+  return {
+    events: [
+      {
+        type: 'organization.registered',
+        subjectKind: 'organization',
+        subjectId: id,
+        detail: { registration_number: to.registrationNumber, jurisdiction: to.jurisdiction },
+      },
+    ],
+    statements: [
+      ...guards,
+      db
+        .update(organization)
+        .set({ ...to, updatedAt: call.now(), v: (before?.v ?? 1) + 1 })
+        .where(and(eq(organization.id, id), isNull(organization.registrationNumber))),
+    ],
+  };
 }
 
 /** The legal names of the organizations behind members, by id. */
