@@ -14,8 +14,8 @@ export interface Withdrawn {
   readonly suspended: readonly string[];
 }
 
-const lackingAmong = (members: readonly MemberRow[], standings: Awaited<ReturnType<typeof judge>>): readonly string[] =>
-  members.filter(({ id }) => standings.get(id)?.missing.length).map(({ entityId }) => entityId);
+const lackingAmong = (members: readonly MemberRow[], standings: Awaited<ReturnType<typeof judge>>, kind: string): readonly string[] =>
+  members.filter(({ id }) => standings.get(id)?.missing.includes(kind)).map(({ entityId }) => entityId);
 
 /**
  * Withdraw an accreditation with all that it renews and that renews it: the members that have to have it are suspended, and the
@@ -60,13 +60,10 @@ export async function withdrawAccreditation(
       const members = counted ? await activeAccredited(db, authorityId, before) : [];
       const left = (rows: readonly AccreditationRow[]) => rows.filter((one) => !ids.has(one.id));
       const standings = await judge(db, authorityId, authority.admission, members, now, left, { kinds: [before.kind], sponsor: false });
-      // Whoever lacks something else is none of this act.
-      const theirs = members.filter((one) => {
-        const missing = standings.get(one.id)?.missing ?? [];
-        return missing.length === 0 || missing.includes(before.kind);
-      });
-      if (dryRun) return { events: [], statements: [], result: { row: before, suspended: lackingAmong(theirs, standings) } };
-      const reached = await reconsider(call, watch, authorityId, theirs, standings, {
+      if (dryRun) return { events: [], statements: [], result: { row: before, suspended: lackingAmong(members, standings, before.kind) } };
+      const reached = await reconsider(call, watch, authorityId, members, standings, {
+        // Whoever lacks something else is not suspended by this act.
+        spared: (missing) => !missing.includes(before.kind),
         reason: `accreditation ${before.kind} withdrawn: ${reason}`,
         reasonCode: 'accreditation_withdrawn',
         detail: { accreditation: id },
