@@ -104,6 +104,24 @@ describe('marks that hang on an accreditation', () => {
   });
 });
 
+it('what somebody wrote and who answers stand where they can be erased, and in no copy', async () => {
+  const { d, id } = await withMember();
+  const iso = await accredited(d, { member: id }, NOW + 60 * DAY);
+  const { id: next } = await act(d, 'POST', `/accreditations/${iso}/renew`, { valid_until: NOW + 90 * DAY });
+  await act(d, 'POST', '/marks', { trust_mark_type: M, member: id, accreditation: iso });
+  await act(d, 'PUT', '/admission', { rules: { '*': { accreditations: ['iso27001'] } } });
+  await d.admin('PUT', `${A}/members/${id}/sponsor`, { sponsor, reattest_by: NOW + 9 * DAY }, { headers: { 'idempotency-key': 'sponsor' } });
+  await act(d, 'PUT', `/members/${id}/sponsor`, { sponsor: { name: 'B', email: 'b@example.org' } });
+  await d.admin('POST', `${A}/accreditations/${iso}/withdraw`, { reason: 'Moe wrote it' }, { headers: { 'idempotency-key': 'withdraw' } });
+  expect((await act(d, 'GET', `/accreditations/${next}`)).state).toBe('withdrawn');
+  for (const type of ['accreditation.withdrawn', 'member.sponsored']) {
+    const [first] = await d.rows(`SELECT min(seq) AS seq FROM event WHERE type = '${type}'`);
+    await act(d, 'POST', `/events/${first?.['seq']}/erase`, { reason: 'asked for' });
+  }
+  for (const table of ['accreditation', 'event_private', 'event', 'member', 'trust_mark', 'trust_mark_grant', 'idempotency', 'proposal', 'registration_event'])
+    expect([table, JSON.stringify(await d.rows(`SELECT * FROM ${table}`)).match(/Moe|ada@/)]).toEqual([table, null]);
+});
+
 it('nobody answers for ever by an enrolment, and where rules cannot be read verifying says so', async () => {
   const { d, id } = await withMember();
   const { jwks } = await testMember('https://other.example');

@@ -47,7 +47,8 @@ export async function withdrawAccreditation(
         type: 'accreditation.withdrawn',
         subjectKind: 'accreditation' as const,
         subjectId: one.id,
-        reason,
+        // What somebody wrote stands with the one that was named, and nowhere else: there it can be erased.
+        ...(one.id === id && { reason }),
         detail: { kind: one.kind, ...detail },
       });
       // Told all the same, to whoever is about to verify it or what renews it.
@@ -64,11 +65,11 @@ export async function withdrawAccreditation(
       const reached = await reconsider(call, watch, authorityId, members, standings, {
         // Whoever lacks something else is not suspended by this act.
         spared: (missing) => !missing.includes(before.kind),
-        reason: `accreditation ${before.kind} withdrawn: ${reason}`,
+        reason: `accreditation ${before.kind} withdrawn`,
         reasonCode: 'accreditation_withdrawn',
         detail: { accreditation: id },
       });
-      const marks = await withdrawMarksOn(call, watch, gone, `accreditation withdrawn: ${reason}`);
+      const marks = await withdrawMarksOn(call, watch, gone, `accreditation ${before.kind} withdrawn`);
       const set = { state: 'withdrawn' as const, withdrawnReason: reason, updatedAt: now };
       return {
         ...byChain(authorityId, [
@@ -80,7 +81,11 @@ export async function withdrawAccreditation(
           ...marks.elsewhere,
         ]),
         // The grants first: what they give up is found through them.
-        statements: [...marks.statements, ...reached.statements, ...gone.map((one) => setAccreditation(db, one.id, { ...set, v: one.v + 1 }))],
+        statements: [
+          ...marks.statements,
+          ...reached.statements,
+          ...gone.map((one) => setAccreditation(db, one.id, { ...set, ...(one.id !== id && { withdrawnReason: `withdrawn with ${id}` }), v: one.v + 1 })),
+        ],
         result: { row: { ...before, ...set, v: before.v + 1 }, suspended: reached.suspended },
       };
     },
