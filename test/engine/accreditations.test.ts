@@ -200,6 +200,12 @@ describe('accreditations', () => {
     const looser = { rules: { oauth_client: { accreditations: ['contract'] } } };
     expect((await ann.as('PUT', `${A}/admission`, looser)).status).toBe(202);
     expect((await bob.as('PUT', `${A}/admission`, looser)).json.authority.admission).toEqual(looser.rules);
+    // Where they cannot be read it takes two as well, who see what they decide.
+    await d.execute(`UPDATE authority SET admission = '{' WHERE slug = 'main'`);
+    expect((await ann.as('PUT', `${A}/admission`, looser)).status).toBe(202);
+    const open = await bob.as('GET', '/approvals');
+    expect(open.json.items, open.text).toContainEqual(expect.objectContaining({ kind: 'admission', current: true }));
+    await ok(bob.as('PUT', `${A}/admission`, looser) as never);
     expect((await approve(0)).status).toBe(202);
     await ok(approve(1) as never);
     await ok(approvers[0].as('POST', `${A}/members/${rp.id}/activate`) as never);
