@@ -1,9 +1,10 @@
-import { type AnyColumn, and, count, eq, gt, isNotNull, isNull, lte, ne, or, type SQL } from 'drizzle-orm';
+import { type AnyColumn, and, count, eq, gt, isNotNull, isNull, lte, ne, or, type SQL, sql } from 'drizzle-orm';
 import { insertRows } from './bulk.js';
 import { type Database, raw, type Statement } from './database.js';
 import { inLot, overList, readByList } from './lots.js';
+import { passPlaces } from './mark-places.js';
 import { setAccreditedEnds } from './member-ends.js';
-import { accreditation, evidence, member, trustMarkGrant } from './schema.js';
+import { accreditation, evidence, member, trustMark, trustMarkGrant } from './schema.js';
 import { number } from './words.js';
 
 /** Accreditations, and what hangs on them. */
@@ -170,13 +171,37 @@ export const reattestUntold = (db: Database, now: number, days: readonly number[
     )
     .limit(most);
 
-/** Grants that are withdrawn with what they hang on. */
-export const revokeGrants = (ids: readonly string[], reason: string, now: number): Statement =>
-  overList(
-    `UPDATE trust_mark_grant SET state = 'revoked', reason = ?, updated_at = CAST(? AS NUMERIC), v = v + 1 WHERE id IN (SELECT value FROM json_each(?))`,
-    ids,
-    (lot) => [reason, now, lot],
-  );
+/** Grants `g` in force that hang on one of these: by predicate, however many there are. One parameter: their ids as JSON. */
+const HANGING = "g.accreditation_id IS NOT NULL AND g.accreditation_id IN (SELECT value FROM json_each(?)) AND g.state = 'active'";
+
+/** Marks that were issued from grants in force that hang on one of these. */
+export const ofGrantsOn = (accreditationIds: readonly string[]): SQL =>
+  sql`${trustMark.grantId} IN (SELECT g.id FROM trust_mark_grant AS g WHERE g.accreditation_id IS NOT NULL AND g.accreditation_id IN (SELECT value FROM json_each(${JSON.stringify(accreditationIds)})) AND g.state = 'active')`;
+
+/**
+ * Grants are withdrawn with what they hang on, at one authority: they give their places up, whatever lies there, and others in
+ * force have them.
+ */
+export const revokeGrantsOn = (authorityId: string, accreditationIds: readonly string[], reason: string, now: number): readonly Statement[] => {
+  const named = JSON.stringify(accreditationIds);
+  return [
+    raw(
+      `DELETE FROM artefact WHERE id IN (SELECT a.id FROM trust_mark_grant AS g CROSS JOIN artefact AS a WHERE ${HANGING} AND g.authority_id = ?
+         AND a.authority_id = g.authority_id AND a.kind = 'mark' AND a.key = g.trust_mark_type || '\n' || g.entity_id AND a.variant = '' AND a.member_id || '' = g.member_id)`,
+      named,
+      authorityId,
+    ),
+    raw(
+      `UPDATE trust_mark_grant SET state = 'revoked', reason = ?, updated_at = CAST(? AS NUMERIC), v = v + 1
+       WHERE id IN (SELECT g.id FROM trust_mark_grant AS g WHERE ${HANGING} AND g.authority_id = ?)`,
+      reason,
+      now,
+      named,
+      authorityId,
+    ),
+    passPlaces({ authorityId, accreditationIds }, now),
+  ];
+};
 
 /** Grants hang on what renews it, and end with that where they ended with the one before. */
 export const passGrants = (from: AccreditationRow, to: AccreditationRow, now: number): Statement =>

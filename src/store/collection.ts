@@ -37,7 +37,7 @@ const members = (begin: string) => `SELECT member.entity_id, member.entity_types
  * was, or its issuer not active, it is left out; where that is so of anything else, a mark, it bears none until it was evaluated anew.
  */
 const evaluated = (begin: string) => `SELECT c.* FROM (SELECT s.subject AS entity_id, s.entity_types, s.trust_mark_types, s.ui_infos, (
-    SELECT max(CASE WHEN p.id IS NOT NULL AND i.state = 'active' AND p.cut = l.cut AND p.withheld IS NULL THEN 0
+    SELECT max(CASE WHEN p.id IS NOT NULL AND i.state = 'active' AND p.cut = l.cut AND p.withheld IS NULL AND (l.kind <> 'statement' OR coalesce(p.cap, s.exp) >= s.exp) THEN 0
       WHEN l.kind IN ('statement', 'entity_configuration') THEN 2 ELSE 1 END)
     FROM snapshot_link AS l LEFT JOIN authority AS i ON i.id = l.issuer_id
     LEFT JOIN artefact AS p ON p.authority_id = l.issuer_id AND p.kind = l.kind AND p.key = l.key AND p.variant = l.variant

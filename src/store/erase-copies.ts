@@ -14,6 +14,8 @@ export interface ErasedWords {
   readonly reason: string | undefined;
   /** How a key was compared with whoever has it: a telephone number, perhaps. */
   readonly confirmed?: { readonly thumbprint: string; readonly channel: string } | undefined;
+  /** How somebody who is named there is called, and reached. */
+  readonly named?: readonly string[] | undefined;
 }
 
 /** Where else the reason of an event stands: with what it happened to. */
@@ -23,6 +25,7 @@ const COPIES = [
   ['trust_mark_grant', 'reason', '(id = ? OR member_id = ?)'],
   ['trust_mark', 'reason', '(grant_id = ? OR member_id = ?)'],
   ['barred_identifier', 'reason', 'member_id = ?'],
+  ['accreditation', 'withdrawn_reason', 'id = ?'],
 ] as const;
 
 /**
@@ -31,7 +34,7 @@ const COPIES = [
  */
 export async function eraseCopies(
   db: Database,
-  { chain, subjectId, actorId, approval: decision, reason, confirmed }: ErasedWords,
+  { chain, subjectId, actorId, approval: decision, reason, confirmed, named = [] }: ErasedWords,
   now: number,
 ): Promise<Statement[]> {
   const rows = await db
@@ -42,6 +45,7 @@ export async function eraseCopies(
   return [
     ...(reason === undefined ? [] : words(subjectId, reason)),
     ...(confirmed ? channelOf(subjectId, confirmed) : []),
+    ...named.flatMap((one) => answersWith(subjectId, one)),
     // The note about a link stands in the link as well.
     ...(subjectId.startsWith('jnl_') ? [raw('UPDATE join_link SET note = NULL WHERE id = ? AND authority_id = ?', subjectId, chain)] : []),
     ...about.map(({ id, request, content, state }) => {

@@ -13,14 +13,22 @@ export interface TakenFile {
   readonly bytes: number;
 }
 
-/** Where the bytes of evidence lie: under their hash, so that what stands there is what was handed in. */
+/** Does any row need this file? Asked once it is out of the way. */
+export type IsKept = (sha256: string) => Promise<boolean>;
+
+/**
+ * Where the bytes of evidence lie: under their hash, so that what stands there is what was handed in. A file stays while a row
+ * needs it and no longer: rows are written elsewhere, so whoever puts one there, or takes it away, looks again afterwards.
+ */
 export interface EvidenceFiles {
   /**
-   * Take bytes as they arrive. Nothing is left of what is broken off or too large.
-   * @throws TooLarge, BrokenOff
+   * Take bytes as they arrive. Nothing is left of what is broken off, too large, or not kept in the end.
+   * @param keep writes the row; the file is there by then
+   * @throws TooLarge, BrokenOff, what `keep` throws
    */
-  take(body: AsyncIterable<Uint8Array>): Promise<TakenFile>;
+  take<T>(body: AsyncIterable<Uint8Array>, keep: (file: TakenFile) => Promise<T>, isKept: IsKept): Promise<T>;
   /** Undefined: it is not there. `changed`: it is not what was handed in. */
   open(sha256: string): Promise<ReadableStream<Uint8Array> | 'changed' | undefined>;
-  remove(sha256: string): Promise<void>;
+  /** Unless a row needs it by now. */
+  remove(sha256: string, isKept: IsKept): Promise<void>;
 }

@@ -64,15 +64,22 @@ export const giveUpPlace = ({ authorityId, trustMarkType, memberId, entityId }: 
 export const giveUpPlacesOf = (authorityId: string, trustMarkType: string): Statement =>
   raw("DELETE FROM artefact WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ?", authorityId, `${trustMarkType}\n`, `${trustMarkType}\u000b`);
 
-/** Whose grants have ended, or bear nothing for a while: a grant, members, the members of an organization. */
+/** Whose grants have ended, or bear nothing for a while: a grant, members, the members of an organization, what hung on accreditations. */
 export type Ended =
   | { readonly grantId: string }
   | { readonly memberIds: readonly string[] }
+  | { readonly authorityId: string; readonly accreditationIds: readonly string[] }
   | { readonly authorityId: string; readonly organizationId: string };
 
 function grantsOf(of: Ended): readonly [where: string, ...params: unknown[]] {
   if ('grantId' in of) return ['x.id = ?', of.grantId];
   if ('memberIds' in of) return ['x.member_id IN (SELECT value FROM json_each(?))', JSON.stringify(of.memberIds)];
+  if ('accreditationIds' in of)
+    return [
+      'x.accreditation_id IS NOT NULL AND x.accreditation_id IN (SELECT value FROM json_each(?)) AND x.authority_id = ?',
+      JSON.stringify(of.accreditationIds),
+      of.authorityId,
+    ];
   return ['x.member_id IN (SELECT id FROM member WHERE authority_id = ? AND organization_id = ?)', of.authorityId, of.organizationId];
 }
 

@@ -6,12 +6,12 @@ import { artefact, trustMark, trustMarkGrant } from './schema.js';
 
 /** Grants, the marks issued from them, and what is said of each mark. */
 
-/** A grant for a member that had one of that type before is in force again, with these ends. */
+/** A grant for a member that had one of that type before is in force again, with these ends and what it hangs on this time. */
 export const putGrant = (row: typeof trustMarkGrant.$inferInsert): Statement =>
   insertWith(
     trustMarkGrant,
     [row],
-    `ON CONFLICT (authority_id, trust_mark_type, member_id) DO UPDATE SET state = 'active', reason = NULL, valid_until = excluded.valid_until, created_by = excluded.created_by, updated_at = excluded.updated_at, v = excluded.v`,
+    `ON CONFLICT (authority_id, trust_mark_type, member_id) DO UPDATE SET state = 'active', reason = NULL, valid_until = excluded.valid_until, accreditation_id = excluded.accreditation_id, created_by = excluded.created_by, updated_at = excluded.updated_at, v = excluded.v`,
   );
 
 /** The mark that was put in its place still lies there. */

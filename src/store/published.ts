@@ -165,11 +165,11 @@ const EVALUATION = `SELECT s.state, s.error, s.entity_types FROM snapshot AS s J
   WHERE s.authority_id = ? AND s.subject = ? AND s.trust_anchor = ?`;
 /**
  * A cut statement under it, or a superior that is not active, makes an answer vanish (2); anything else that is not as it
- * was makes it wait (1): a mark of an issuer that is halted, say.
+ * was makes it wait (1): a mark of an issuer that is halted, say, or a member whose end was moved to before that of the answer.
  */
 const RESTS = (anchor: string): string => `(
   SELECT max(CASE WHEN (s.id IS NULL AND l.kind = 'statement') OR (i.state IS DISTINCT FROM 'active' AND l.kind IN ('statement', 'entity_configuration')) THEN 2
-    WHEN s.id IS NULL OR i.state IS DISTINCT FROM 'active' OR s.cut <> l.cut OR s.withheld IS NOT NULL THEN 1 ELSE 0 END)
+    WHEN s.id IS NULL OR i.state IS DISTINCT FROM 'active' OR s.cut <> l.cut OR s.withheld IS NOT NULL OR (l.kind = 'statement' AND s.cap < artefact.exp) THEN 1 ELSE 0 END)
   FROM snapshot_link AS l LEFT JOIN authority AS i ON i.id = l.issuer_id
   LEFT JOIN artefact AS s ON s.authority_id = l.issuer_id AND s.kind = l.kind AND s.key = l.key AND s.variant = l.variant
   WHERE l.authority_id = artefact.authority_id AND l.subject = artefact.key AND l.trust_anchor = ${anchor}

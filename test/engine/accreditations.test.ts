@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeJwt } from 'jose';
 import { backgroundTurn } from '../../src/operations/background.js';
+import { discoveryTurn } from '../../src/operations/discovery.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testPeople, twoDecide } from '../support/people.js';
 
@@ -19,7 +20,8 @@ async function ok(answer: Promise<{ status: number; text: string; json: never }>
 
 /** A member that was enrolled with what more is said of it. */
 async function enrolled(d: TestDeployment, entityId: string, more: object = {}) {
-  const { jwks } = await testMember(entityId);
+  const { jwks, configuration } = await testMember(entityId);
+  d.network.set(`${entityId}/.well-known/openid-federation`, await configuration());
   return ok(d.admin('POST', `${A}/members`, { entity_id: entityId, jwks, entity_types: ['oauth_client'], ...more }) as never, 201) as Promise<
     Record<'id' | 'state', string>
   >;
@@ -75,10 +77,12 @@ describe('accreditations', () => {
     await ok(d.admin('POST', `${A}/accreditations/${next}/verify`) as never);
     await turn(d);
     expect(await expOf(d, 'https://rp.example')).toBe(NOW + 7200);
-    // Every job is dead, and it is over all the same.
-    d.clock = NOW + 7200;
+    await discoveryTurn(d.deployment, { more: () => true });
     const mark = `/trust-mark?trust_mark_type=${encodeURIComponent('https://m.example/m')}&sub=${encodeURIComponent('https://rp.example')}`;
     const doors = ['/fetch?sub=https%3A%2F%2Frp.example', mark, `/resolve?sub=https%3A%2F%2Frp.example&trust_anchor=${encodeURIComponent(ANCHOR)}`];
+    for (const door of doors) expect([door, (await d.public(door)).status]).toEqual([door, 200]);
+    // Every job is dead, and it is over all the same.
+    d.clock = NOW + 7200;
     for (const door of doors) expect([door, (await d.public(door)).status === 200]).toEqual([door, false]);
     expect([await listed(d), (await d.admin('GET', M)).json.state]).toEqual([[], 'active']);
     await turn(d);
@@ -174,6 +178,9 @@ describe('accreditations', () => {
     expect((await bob.as('POST', VERIFY)).json.code).toBe('self_approval');
     expect((await bob.as('POST', `${A}/evidence/${handed['id']}/review`)).json.code).toBe('self_approval');
     await ok(ann.as('POST', `${A}/evidence/${handed['id']}/review`) as never);
+    const [responder] = await testPeople(d, [['responder', 'main']]);
+    const shownTo = async (who = responder) => ((await who?.as('GET', `${A}/accreditations/${acc['id']}`))?.json.evidence ?? [])[0]?.uri;
+    expect([await shownTo(ann), await shownTo()], 'where it lies is for whoever may read it').toEqual([link.uri, null]);
     for (const path of [`/authorities/other/accreditations/${acc['id']}`, `/authorities/other/evidence/${handed['id']}/content`])
       expect((await ann.as('GET', path)).status).toBe(404);
     expect((await approvers[0].as('POST', '/authorities/other/accreditations/x/verify')).status).toBe(403);
@@ -193,6 +200,12 @@ describe('accreditations', () => {
     const looser = { rules: { oauth_client: { accreditations: ['contract'] } } };
     expect((await ann.as('PUT', `${A}/admission`, looser)).status).toBe(202);
     expect((await bob.as('PUT', `${A}/admission`, looser)).json.authority.admission).toEqual(looser.rules);
+    // Where they cannot be read it takes two as well, who see what they decide.
+    await d.execute(`UPDATE authority SET admission = '{' WHERE slug = 'main'`);
+    expect((await ann.as('PUT', `${A}/admission`, looser)).status).toBe(202);
+    const open = await bob.as('GET', '/approvals');
+    expect(open.json.items, open.text).toContainEqual(expect.objectContaining({ kind: 'admission', current: true }));
+    await ok(bob.as('PUT', `${A}/admission`, looser) as never);
     expect((await approve(0)).status).toBe(202);
     await ok(approve(1) as never);
     await ok(approvers[0].as('POST', `${A}/members/${rp.id}/activate`) as never);

@@ -78,7 +78,11 @@ it('what is declared or turns out too large is cut, what breaks off leaves nothi
   });
   expect(((await nowhere.json()) as { detail: string }).detail).toContain('--uri');
   // A process that ended in the middle: swept once it is surely over.
-  const taken = await evidenceIn(folder).take(stream(MIB) as never);
+  const taken = await evidenceIn(folder).take(
+    stream(MIB) as never,
+    async (file) => file,
+    async () => true,
+  );
   for (const name of ['old.partial', 'new.partial']) writeFileSync(join(folder, name), 'half');
   utimesSync(join(folder, 'old.partial'), 1, 1);
   sweepPartial(folder, Date.now());
@@ -128,4 +132,39 @@ it('it is given back as bytes that no browser shows, to whoever may, with an eve
   await json('POST', `/accreditations/${id}/withdraw`, { reason: 'ended' });
   await backgroundTurn(deployment, { more: () => true }).catch(() => undefined);
   expect([left(), (await d.rows('SELECT name, purged_at FROM evidence')).map(({ name }) => name)]).toEqual([[], [null, null]]);
+});
+
+it('what is refused in the end leaves no file, also of bytes that were purged; and what is purged while it is handed in again stays', async () => {
+  const { d, deployment, upload, folder, left, json, id } = await withFiles();
+  const kept = (await (await upload('one')).json()) as Record<string, string>;
+  await d.execute('UPDATE evidence SET retain_until = 1');
+  await backgroundTurn(deployment, { more: () => true }).catch(() => undefined);
+  expect([left(), (await upload('one')).status, left()]).toEqual([[], 409, []]);
+  // For another accreditation the same bytes are handed in, and purged of this one, in whatever order.
+  const files = evidenceIn(folder);
+  const bytes = async function* () {
+    yield Buffer.from('one');
+  };
+  let rows = 0;
+  const isKept = async () => rows > 0;
+  for (const when of ['before its row', 'after its row']) {
+    rows = 0;
+    const keep = async (file: { readonly sha256: string }) => {
+      if (when === 'before its row') await files.remove(file.sha256, isKept);
+      rows = 1;
+      if (when === 'after its row') await files.remove(file.sha256, isKept);
+      return file;
+    };
+    await files.take(bytes(), keep, isKept);
+    expect([when, left()]).toEqual([when, [kept['sha256']]]);
+  }
+  // Verified while it was on its way.
+  const slow = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      await json('POST', `/accreditations/${id}/verify`, {});
+      controller.enqueue(Buffer.from('two'));
+      controller.close();
+    },
+  });
+  expect([(await upload(slow)).status, left()]).toEqual([409, [kept['sha256']]]);
 });

@@ -50,7 +50,7 @@ export function loosenedRules(before: AdmissionRules, after: AdmissionRules): re
 export interface Standing {
   /** What it needs and has not: kinds of accreditation, `sponsor`, `reattestation`. */
   readonly missing: readonly string[];
-  /** The end of the accreditations that it needs; null when they have none. Says nothing while one is missing. */
+  /** The end of the accreditations that it needs, of those that are not missing; null when they have none. */
   readonly until: number | null;
 }
 

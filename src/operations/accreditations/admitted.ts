@@ -25,7 +25,8 @@ export async function standingsOf(db: Database, members: readonly Judged[], now:
   return found;
 }
 
-function unreadable(slug: string, error: unknown): never {
+/** @throws Refusal wrong_state for rules that cannot be read; anything else as it came */
+export function unreadable(slug: string, error: unknown): never {
   if (!(error instanceof SyntaxError)) throw error;
   throw new Refusal(
     'wrong_state',

@@ -2,7 +2,7 @@ import { and, asc, eq, gt } from 'drizzle-orm';
 import { type AccreditationRow, type EvidenceRow, evidenceFor } from '../../store/accreditations.js';
 import type { Database } from '../../store/database.js';
 import { type ACCREDITATION_STATES, accreditation } from '../../store/schema.js';
-import { allow, type Call } from '../call.js';
+import { allow, type Call, may } from '../call.js';
 import { organizationOrRefuse } from '../organizations/find-organization.js';
 import { type Page, type PageRequest, page } from '../read.js';
 import { Refusal } from '../refusal.js';
@@ -32,7 +32,9 @@ export async function showAccreditation(call: Call, slug: string, id: string): P
   allow(call, 'read', slug);
   const { db } = call.store;
   const row = await findAccreditation(db, (await findAuthority(db, slug)).id, id);
-  return { row, evidence: await evidenceFor(db, row.authorityId, [row.id]) };
+  const evidence = await evidenceFor(db, row.authorityId, [row.id]);
+  // What it is called and where it lies is for whoever may read it: a link may be all that it takes.
+  return { row, evidence: may(call, 'evidence', slug) ? evidence : evidence.map((one) => ({ ...one, name: null, uri: null })) };
 }
 
 export interface AccreditationFilter extends PageRequest {

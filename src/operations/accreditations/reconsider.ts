@@ -7,7 +7,7 @@ import type { ReasonCode } from '../../audit/reason-codes.js';
 import type { Call } from '../call.js';
 import { consequencesOf } from '../facts.js';
 import { cutMembers } from '../members/cut-member.js';
-import { endOfMember } from '../members/member-end.js';
+import { earliest, endOfMember } from '../members/member-end.js';
 import { moveEnd } from '../members/move-end.js';
 import type { MemberRow } from '../registry.js';
 import type { Standing } from './admission.js';
@@ -16,6 +16,8 @@ export interface Why {
   readonly reason: string;
   readonly reasonCode: ReasonCode;
   readonly detail?: Readonly<Record<string, unknown>>;
+  /** Whoever lacks something, and none of it by this act: it stays as it is, and ends no later than what it still has. */
+  readonly spared?: (missing: readonly string[]) => boolean;
 }
 
 export interface Reconsidered {
@@ -36,15 +38,17 @@ export async function reconsider(
   authorityId: string,
   rows: readonly MemberRow[],
   standings: ReadonlyMap<string, Standing>,
-  { reason, reasonCode, detail }: Why,
+  { reason, reasonCode, detail, spared = () => false }: Why,
 ): Promise<Reconsidered> {
   const now = call.now();
   const missing = (row: MemberRow) => standings.get(row.id)?.missing ?? [];
-  const lacking = rows.filter((row) => missing(row).length > 0);
+  const lacking = rows.filter((row) => missing(row).length > 0 && !spared(missing(row)));
   const cut = lacking.length ? await cutMembers(call, lacking, watch, { to: 'suspended', reason }) : undefined;
   const ends = rows.flatMap((row) => {
-    const until = standings.get(row.id)?.until ?? null;
-    if (missing(row).length || until === row.accreditedUntil) return [];
+    const left = standings.get(row.id)?.until ?? null;
+    if (missing(row).length && !spared(missing(row))) return [];
+    const until = missing(row).length ? earliest(row.accreditedUntil, left) : left;
+    if (until === row.accreditedUntil) return [];
     return [{ row, memberId: row.id, accreditedUntil: until, end: endOfMember({ ...row, accreditedUntil: until }) }];
   });
   const marked = await grantedAmong(

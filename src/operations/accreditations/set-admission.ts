@@ -39,8 +39,8 @@ async function activeMembers(db: Database, authorityId: string): Promise<readonl
   }
 }
 
-/** Rules that cannot be read demanded anything: whatever is set is looser. */
-function readRules({ admission }: AuthorityRow): AdmissionRules | null {
+/** Null: they cannot be read. They demanded anything: whatever is set is looser. */
+export function readRules({ admission }: AuthorityRow): AdmissionRules | null {
   try {
     return { ...admission };
   } catch (error) {

@@ -5,11 +5,21 @@ import { passMarksOn } from '../marks/marks-on.js';
 import { byChain } from '../by-chain.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
-import { expectVersion, findAuthority } from '../registry.js';
+import { type AuthorityRow, expectVersion, findAuthority, type MemberRow } from '../registry.js';
 import { needsOf } from './admission.js';
+import { unreadable } from './admitted.js';
 import { findAccreditation } from './find-accreditation.js';
 import { judge } from './judge.js';
 import { reconsider } from './reconsider.js';
+
+/** @throws Refusal wrong_state where the rules cannot be read: then nobody knows whose end it moves */
+function needsAt({ admission, slug }: AuthorityRow, member: MemberRow): readonly string[] {
+  try {
+    return needsOf(admission, member).kinds;
+  } catch (error) {
+    return unreadable(slug, error);
+  }
+}
 
 /** Those whose ends hang on the accreditations of a kind. */
 const hangOn = (kinds: readonly string[], kind: string): boolean => kinds.includes(kind);
@@ -49,7 +59,7 @@ export async function verifyAccreditation(call: Call<AccreditationRow>, slug: st
         'added it, or handed in its evidence',
       );
       const after: AccreditationRow = { ...before, state: 'in_force', verifiedBy: call.actor.id, verifiedAt: now, updatedAt: now, v: before.v + 1 };
-      const members = (await activeAccredited(db, authorityId, before)).filter((one) => hangOn(needsOf(authority.admission, one).kinds, before.kind));
+      const members = (await activeAccredited(db, authorityId, before)).filter((one) => hangOn(needsAt(authority, one), before.kind));
       const standings = await judge(db, authorityId, authority.admission, members, now, (rows) => [...rows, after]);
       // It takes nothing from anybody: who lacks something lacked it before, and is seen to by the background.
       const better = members.filter(({ id: one }) => standings.get(one)?.missing.length === 0);
@@ -86,6 +96,6 @@ export async function verifyAccreditation(call: Call<AccreditationRow>, slug: st
   });
 }
 
-/** Does it last longer than the one before? */
-const lasts = ({ validUntil }: AccreditationRow, before: AccreditationRow): boolean =>
-  before.validUntil !== null && (validUntil === null || validUntil > before.validUntil);
+/** Does it last longer than the one before, and begin before that ends? Through a gap nothing lasts. */
+const lasts = ({ validFrom, validUntil }: AccreditationRow, before: AccreditationRow): boolean =>
+  before.validUntil !== null && validFrom <= before.validUntil && (validUntil === null || validUntil > before.validUntil);

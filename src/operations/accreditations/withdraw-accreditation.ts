@@ -14,8 +14,8 @@ export interface Withdrawn {
   readonly suspended: readonly string[];
 }
 
-const lackingAmong = (members: readonly MemberRow[], standings: Awaited<ReturnType<typeof judge>>): readonly string[] =>
-  members.filter(({ id }) => standings.get(id)?.missing.length).map(({ entityId }) => entityId);
+const lackingAmong = (members: readonly MemberRow[], standings: Awaited<ReturnType<typeof judge>>, kind: string): readonly string[] =>
+  members.filter(({ id }) => standings.get(id)?.missing.includes(kind)).map(({ entityId }) => entityId);
 
 /**
  * Withdraw an accreditation with all that it renews and that renews it: the members that have to have it are suspended, and the
@@ -47,7 +47,8 @@ export async function withdrawAccreditation(
         type: 'accreditation.withdrawn',
         subjectKind: 'accreditation' as const,
         subjectId: one.id,
-        reason,
+        // What somebody wrote stands with the one that was named, and nowhere else: there it can be erased.
+        ...(one.id === id && { reason }),
         detail: { kind: one.kind, ...detail },
       });
       // Told all the same, to whoever is about to verify it or what renews it.
@@ -60,18 +61,15 @@ export async function withdrawAccreditation(
       const members = counted ? await activeAccredited(db, authorityId, before) : [];
       const left = (rows: readonly AccreditationRow[]) => rows.filter((one) => !ids.has(one.id));
       const standings = await judge(db, authorityId, authority.admission, members, now, left, { kinds: [before.kind], sponsor: false });
-      // Whoever lacks something else is none of this act.
-      const theirs = members.filter((one) => {
-        const missing = standings.get(one.id)?.missing ?? [];
-        return missing.length === 0 || missing.includes(before.kind);
-      });
-      if (dryRun) return { events: [], statements: [], result: { row: before, suspended: lackingAmong(theirs, standings) } };
-      const reached = await reconsider(call, watch, authorityId, theirs, standings, {
-        reason: `accreditation ${before.kind} withdrawn: ${reason}`,
+      if (dryRun) return { events: [], statements: [], result: { row: before, suspended: lackingAmong(members, standings, before.kind) } };
+      const reached = await reconsider(call, watch, authorityId, members, standings, {
+        // Whoever lacks something else is not suspended by this act.
+        spared: (missing) => !missing.includes(before.kind),
+        reason: `accreditation ${before.kind} withdrawn`,
         reasonCode: 'accreditation_withdrawn',
         detail: { accreditation: id },
       });
-      const marks = await withdrawMarksOn(call, watch, gone, `accreditation withdrawn: ${reason}`);
+      const marks = await withdrawMarksOn(call, watch, gone, `accreditation ${before.kind} withdrawn`);
       const set = { state: 'withdrawn' as const, withdrawnReason: reason, updatedAt: now };
       return {
         ...byChain(authorityId, [
@@ -83,7 +81,11 @@ export async function withdrawAccreditation(
           ...marks.elsewhere,
         ]),
         // The grants first: what they give up is found through them.
-        statements: [...marks.statements, ...reached.statements, ...gone.map((one) => setAccreditation(db, one.id, { ...set, v: one.v + 1 }))],
+        statements: [
+          ...marks.statements,
+          ...reached.statements,
+          ...gone.map((one) => setAccreditation(db, one.id, { ...set, ...(one.id !== id && { withdrawnReason: `withdrawn with ${id}` }), v: one.v + 1 })),
+        ],
         result: { row: { ...before, ...set, v: before.v + 1 }, suspended: reached.suspended },
       };
     },

@@ -25,6 +25,7 @@ const copiesOf = ({ type, subjectId, actorId, detail, words }: Awaited<ReturnTyp
   approval: typeof detail['approval'] === 'string' ? detail['approval'] : undefined,
   reason: words,
   confirmed: confirmedIn(type, detail),
+  named: type === 'member.sponsored' ? [detail['name'], detail['email']].filter((one) => typeof one === 'string') : [],
 });
 
 function confirmedIn(type: string, { thumbprint, channel }: Readonly<Record<string, unknown>>): ErasedWords['confirmed'] {

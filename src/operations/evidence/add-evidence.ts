@@ -2,7 +2,7 @@ import { readUrl } from '../../federation/read-url.js';
 import { newId } from '../../keys/random.js';
 import { evidenceFor, type EvidenceRow, setAccreditation } from '../../store/accreditations.js';
 import { BrokenOff, MAX_EVIDENCE_BYTES, TooLarge } from '../../store/evidence-files.js';
-import { putEvidence } from '../../store/evidence-rows.js';
+import { isKept, putEvidence } from '../../store/evidence-rows.js';
 import type { CLASSIFICATIONS } from '../../store/schema.js';
 import { findAccreditation } from '../accreditations/find-accreditation.js';
 import { allow, type Call, change } from '../call.js';
@@ -82,13 +82,19 @@ export async function uploadEvidence(call: Call<EvidenceRow>, slug: string, inpu
       'wrong_state',
       'this deployment keeps no files (it runs on Workers, or its database is on PostgreSQL): put the evidence where you keep documents, and say where it lies and its SHA-256: holdfast evidence add --uri --sha256',
     );
-  const taken = await files.take(body).catch((error: unknown) => {
-    if (error instanceof TooLarge)
-      throw new Refusal('payload_too_large', `a piece of evidence has at most ${MAX_EVIDENCE_BYTES / 1024 / 1024} MiB; nothing was kept of it`);
-    if (error instanceof BrokenOff) throw new Refusal('invalid_request', 'the upload was broken off; nothing was kept of it. Send it again');
-    throw error;
-  });
-  return keep(call, slug, input, { place: 'file', ...taken, uri: null });
+  const { db } = call.store;
+  return files
+    .take(
+      body,
+      (file) => keep(call, slug, input, { place: 'file', ...file, uri: null }),
+      (sha256) => isKept(db, sha256),
+    )
+    .catch((error: unknown) => {
+      if (error instanceof TooLarge)
+        throw new Refusal('payload_too_large', `a piece of evidence has at most ${MAX_EVIDENCE_BYTES / 1024 / 1024} MiB; nothing was kept of it`);
+      if (error instanceof BrokenOff) throw new Refusal('invalid_request', 'the upload was broken off; nothing was kept of it. Send it again');
+      throw error;
+    });
 }
 
 async function keep(call: Call<EvidenceRow>, slug: string, input: EvidenceInput, lies: Lies): Promise<EvidenceRow> {

@@ -30,6 +30,6 @@ export async function purgeEvidence(deployment: Deployment): Promise<number> {
       };
     },
   });
-  for (const sha256 of new Set(gone)) if (!(await isKept(db, sha256))) await deployment.evidence?.remove(sha256);
+  for (const sha256 of new Set(gone)) await deployment.evidence?.remove(sha256, (one) => isKept(db, one));
   return gone.length;
 }

@@ -1,9 +1,9 @@
-import { and, eq, inArray } from 'drizzle-orm';
-import { type AccreditationRow, grantsOn, passGrants, revokeGrants } from '../../store/accreditations.js';
+import { eq } from 'drizzle-orm';
+import { type AccreditationRow, grantsOn, ofGrantsOn, passGrants, revokeGrantsOn } from '../../store/accreditations.js';
 import { type EventsOf, HeadMoved, type Watch } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
-import { grantEnds, giveUpPlace, passPlaces } from '../../store/mark-places.js';
-import { authority, trustMark } from '../../store/schema.js';
+import { grantEnds } from '../../store/mark-places.js';
+import { authority } from '../../store/schema.js';
 import type { Call } from '../call.js';
 import { type WithMarks, withdrawMarks } from './cut-marks.js';
 import type { GrantRow } from './issue-mark.js';
@@ -41,21 +41,11 @@ export async function withdrawMarksOn(call: Call, watch: Watch, rows: readonly A
   const now = call.now();
   const statements: Statement[] = [];
   const elsewhere: EventsOf[] = [];
-  const found = await grantsWatched(
-    call,
-    watch,
-    of.authorityId,
-    rows.map(({ id }) => id),
-  );
+  const ids = rows.map(({ id }) => id);
+  const found = await grantsWatched(call, watch, of.authorityId, ids);
   for (const { issuing, grants } of found) {
     if (!issuing || grants.length === 0) continue;
-    const ids = grants.map(({ id }) => id);
-    statements.push(
-      ...(await withdrawMarks(call, issuing, and(inArray(trustMark.grantId, ids)), reason)),
-      ...grants.map((one) => giveUpPlace(one)),
-      revokeGrants(ids, reason, now),
-      ...ids.map((grantId) => passPlaces({ grantId }, now)),
-    );
+    statements.push(...(await withdrawMarks(call, issuing, ofGrantsOn(ids), reason, true)), ...revokeGrantsOn(issuing.id, ids, reason, now));
     elsewhere.push({ authorityId: issuing.id, events: grants.map((one) => toldOf('trust_mark.withdrawn', one, reason, of)) });
   }
   return { statements, elsewhere };

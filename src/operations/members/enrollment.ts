@@ -10,6 +10,7 @@ import { Refusal, refuseFindings } from '../refusal.js';
 import type { AuthorityRow } from '../registry.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
 import type { DomainControl } from '../../store/schema.js';
+import { expectNotForLonger } from './attestation.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
 import { givenKeys } from './member-keys.js';
 import { preflight } from './preflight.js';
@@ -86,6 +87,8 @@ export async function prepare(call: Call, authority: AuthorityRow, input: Enroll
     );
   if (DECIDED.includes(state) && authority.quorum > 1) throw new Refusal('wrong_state', TWO_APPROVE);
   expectMemberInput(input, call);
+  // An export that is older than its attestations is taken all the same.
+  if (typeof input.reattestBy === 'number') expectNotForLonger(input.reattestBy, call.now());
   const entitlements = input.entitlements && expectList(input.entitlements);
   const vouchedIssuers = input.vouchedIssuers && expectIssuers(input.vouchedIssuers, input.entityId, call);
   if (typeof input.validUntil === 'number' && input.validUntil <= call.now() && DECIDED.includes(state))

@@ -1,12 +1,9 @@
 import type { Sponsor } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
 import type { WithFindings } from '../judged.js';
-import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
+import { expectUntil } from './attestation.js';
 import { rewriteMember } from './rewrite-member.js';
-
-/** Nobody answers for longer at a time (seconds). */
-export const LONGEST_ATTESTATION = 400 * 24 * 60 * 60;
 
 export interface SponsorInput {
   /** Null: nobody is named any more. */
@@ -14,16 +11,6 @@ export interface SponsorInput {
   /** Seconds since the epoch; left out: it stays. */
   readonly reattestBy?: number | undefined;
   readonly version?: number | undefined;
-}
-
-/** @throws Refusal invalid_request */
-function expectUntil(until: number, now: number): void {
-  if (until <= now) throw new Refusal('invalid_request', `${until} has passed; say until when from now on`);
-  if (until > now + LONGEST_ATTESTATION)
-    throw new Refusal(
-      'invalid_request',
-      `nobody answers for longer than ${LONGEST_ATTESTATION / 86_400} days at a time: at most until ${now + LONGEST_ATTESTATION}`,
-    );
 }
 
 /**
