@@ -42,7 +42,7 @@ export const vouchedOnRecord = async (db: Database, memberIds: readonly string[]
     text: textOf(row),
   }));
 export const vouchedTexts = (issuers: readonly HeldIssuer[]): readonly string[] => heldBy(issuers).map(textOf);
-const textOf = ({ issuerId, n, kind, issuer, type, place, deep }: ReturnType<typeof heldBy>[number]): string =>
+const textOf = ({ issuerId, n, kind, issuer, type, place, deep }: Omit<typeof vouchedIssuer.$inferSelect, 'memberId' | 'authorityId'>): string =>
   JSON.stringify([issuerId, n, kind, issuer, type, place, deep]);
 
 /** Members that have issuers, by their row or on record. */
