@@ -4,7 +4,6 @@ import type { ProposalRow } from '../../store/proposals.js';
 import { authority, organization, trustMarkType } from '../../store/schema.js';
 import { isObject, jsonEqual } from '../../federation/strict-json.js';
 import type { Database } from '../../store/database.js';
-import { readRules } from '../accreditations/set-admission.js';
 import { asTheyAre } from '../authorities/authorities.js';
 import { inWords } from '../binding/set-binding.js';
 import type { Call } from '../call.js';
@@ -29,7 +28,7 @@ export async function standingOf(call: Call, row: ProposalRow): Promise<Standing
     const found = await lookAt(call, row);
     return { ...found, current: found.current && !hasLapsed(call, row) && !(await cutSinceProposed(call.store.db, row)) };
   } catch (error) {
-    if (error instanceof Refusal || error instanceof SyntaxError) return { current: false, barred: [] };
+    if (error instanceof Refusal) return { current: false, barred: [] };
     throw error;
   }
 }
@@ -60,7 +59,7 @@ async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
       return { current: type?.v === content['v'], barred: [] };
     }
     case 'admission':
-      return { current: of !== undefined && jsonEqual(readRules(of), content['from']), barred: [] };
+      return { current: of !== undefined && jsonEqual(of.admission, content['from']), barred: [] };
     case 'resume':
       return { current: (await haltOf(call, row)) === content['v'], barred: [] };
     case 'role':
