@@ -15,6 +15,7 @@ import type { Add, Damage } from './fsck/damage.js';
 import { checkEvidence, type HashOf } from './fsck/evidence.js';
 import { checkEvents, checkHead, checkProofs } from './fsck/events.js';
 import { checkAuthority, checkKeysOfNobody } from './fsck/indexes.js';
+import { checkIssuers } from './fsck/issuers.js';
 import { checkMarks, checkMembers, checkTold } from './fsck/members.js';
 import { checkWithheld } from './fsck/unsignable.js';
 import { stillCarried } from './keys/still-carried.js';
@@ -86,6 +87,7 @@ export async function fsck(
       });
     });
     await look(id, 'members', (add) => checkMembers(db, id, indexed, add, (n) => progress(`${slug}: members`, n)));
+    await look(id, 'vouched issuers', (add) => checkIssuers(db, id, add));
     await look(id, 'withheld statements', (add) => checkWithheld(db, id, add));
     await look(id, 'registration events', (add) => checkTold(db, id, add));
     await look(id, 'marks', (add) => checkMarks(db, id, add));

@@ -72,7 +72,12 @@ class Reader {
       length += size + 1;
       if (length > MAX_NAME + 1) throw new Malformed('a name is too long');
       this.byte(at + size);
-      labels.push(latin(this.bytes.subarray(at + 1, at + 1 + size)).toLowerCase());
+      // A dot within a label ends none (RFC 1035 §5.1).
+      labels.push(
+        latin(this.bytes.subarray(at + 1, at + 1 + size))
+          .toLowerCase()
+          .replaceAll('.', '\\.'),
+      );
       at += size + 1;
     }
     this.at = after ?? at + 1;

@@ -3,7 +3,7 @@ import { conditional } from '../edge/conditional.js';
 import { etagOf } from '../edge/etag.js';
 import { federationError } from '../edge/federation-error.js';
 import { type ErrorCode, parseEntityId, UI_CLAIMS, VOUCHED_ISSUERS } from '../federation/entry.js';
-import type { CollectedEntity, Published, ServedAuthority } from '../store/published.js';
+import type { CollectedEntity, CollectionLot, Published, ServedAuthority } from '../store/published.js';
 import { MAX_TYPES } from './list.js';
 import { MAX_IDENTIFIER } from './parameters.js';
 import { MAX_AGE } from './serve-artefact.js';
@@ -13,6 +13,9 @@ const MAX_PAGE = 200;
 /** Of so many at once is asked whether they pass, and of so many in all for one answer: a filter that nobody passes costs no more. */
 const LOT = 250;
 const MAX_LOTS = 8;
+/** Where nobody is in force for longer, just after a halt of many, so much further is looked for the next one; one request at a time. */
+const MAX_SEARCH = 100;
+const searching = new WeakSet<Published>();
 const MAX_QUERY = 200;
 const MAX_CLAIMS = 50;
 /** Of the claims of an Entity Info. `trust_marks` is none of them: it is `unsupported_parameter`, and the marks are in what the resolve endpoint signs. */
@@ -136,6 +139,10 @@ export async function serveCollection(c: Context, published: Published, authorit
   if (!about) return federationError(c, 'not_found', 'this entity publishes no collection');
   const found = await pageOf(published, { authorityId: authority.id, own, trustAnchor: ask.trustAnchor, development }, ask, now);
   if (!found) return federationError(c, 'entity_id_not_found', 'from_entity_id is nobody who is in force here; begin again');
+  if (found === 'busy')
+    return federationError(c, 'temporarily_unavailable', 'a great many are not in force until they were looked at anew; try again shortly', {
+      'retry-after': '10',
+    });
   const body = JSON.stringify({
     entities: found.entities.map((one) => infoOf(one, ask)),
     ...(found.next !== undefined && { next_entity_id: found.next }),
@@ -151,26 +158,47 @@ interface FoundPage {
   readonly next: string | undefined;
 }
 
-/** Undefined: nobody in force has the identifier that it is to begin with. */
-async function pageOf(
-  published: Published,
-  of: { readonly authorityId: string; readonly own: boolean; readonly trustAnchor: string; readonly development: boolean },
-  ask: Asked,
-  now: number,
-): Promise<FoundPage | undefined> {
+interface From {
+  readonly authorityId: string;
+  readonly own: boolean;
+  readonly trustAnchor: string;
+  readonly development: boolean;
+}
+
+/** Lots one after the other, the others let in between. Ends with `busy` where nobody was taken after so many that others would wait. */
+async function* lotsOf(published: Published, of: From, from: string, now: number): AsyncGenerator<CollectionLot | 'busy'> {
+  let searches = false;
+  try {
+    for (let n = 0, place = { ...of, from, after: false }; ; n += 1) {
+      if (n === 2 * MAX_LOTS && !searching.has(published)) {
+        searching.add(published);
+        searches = true;
+      }
+      if (n >= MAX_SEARCH || (n >= 2 * MAX_LOTS && !searches)) return yield 'busy';
+      const lot = await published.collectionLot(place, LOT, now);
+      yield lot;
+      if (lot.last === undefined) return;
+      place = { ...of, from: lot.last, after: true };
+      await pause();
+    }
+  } finally {
+    if (searches) searching.delete(published);
+  }
+}
+
+/** Undefined: nobody in force has the identifier that it is to begin with. Busy: nobody in force was found after so many. */
+async function pageOf(published: Published, of: From, ask: Asked, now: number): Promise<FoundPage | 'busy' | undefined> {
   const entities: CollectedEntity[] = [];
-  let place = { ...of, from: ask.from ?? '', after: false };
-  for (let lots = 0; ; lots += 1) {
-    const lot = await published.collectionLot(place, LOT, now);
-    const [first] = lot.entities;
-    if (lots === 0 && ask.from !== undefined && first?.entityId !== ask.from) return undefined;
+  let lots = 0;
+  for await (const lot of lotsOf(published, of, ask.from ?? '', now)) {
+    if (lot === 'busy') return lot;
+    if (lots === 0 && ask.from !== undefined && lot.entities[0]?.entityId !== ask.from) return undefined;
     for (const one of lot.entities) {
       // After so many lots the next page begins with whoever is there, so that it can be asked for.
       if (lots >= MAX_LOTS || (entities.length === ask.limit && passes(one, ask))) return { entities, next: one.entityId };
       if (entities.length < ask.limit && passes(one, ask)) entities.push(one);
     }
-    if (lot.last === undefined) return { entities, next: undefined };
-    place = { ...of, from: lot.last, after: true };
-    await pause();
+    lots += 1;
   }
+  return { entities, next: undefined };
 }

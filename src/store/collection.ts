@@ -25,12 +25,16 @@ export const COLLECTION = `SELECT (SELECT max(s.evaluated_at) FROM snapshot AS s
   (SELECT e.at FROM event AS e WHERE e.authority_id = a.id ORDER BY e.seq DESC LIMIT 1) AS changed
   FROM authority AS a WHERE a.id = ? AND a.state = 'active' AND a.entity_collection = 1`;
 
-/** Members whose statement is served. Parameters: `MAX_SAID`, authority, where it begins, the time twice, how many. */
-const members = (begin: string) => `SELECT member.entity_id, member.entity_types, member.vouched_issuers,
-    CASE WHEN length(member.metadata) <= ? THEN member.metadata ELSE '{}' END AS metadata
-  FROM member JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
-  WHERE member.authority_id = (SELECT id FROM authority WHERE id = ? AND state = 'active') AND member.state = 'active' AND member.entity_id ${begin} ?
-    AND ${lasts(memberEnd('member.'))} AND s.withheld IS NULL AND s.exp > ? ORDER BY member.entity_id LIMIT ?`;
+/**
+ * Members in force, as many as are to be looked at, and whether their statement is served. Parameters: `MAX_SAID`, the time twice,
+ * authority, where it begins, how many.
+ */
+const members = (begin: string) => `SELECT m.entity_id, m.entity_types, m.vouched_issuers,
+    CASE WHEN length(m.metadata) <= ? THEN m.metadata ELSE '{}' END AS metadata,
+    CASE WHEN ${lasts(memberEnd('m.'))} AND s.withheld IS NULL AND s.exp > ? THEN 1 ELSE 0 END AS served
+  FROM (SELECT * FROM member WHERE member.authority_id = (SELECT id FROM authority WHERE id = ? AND state = 'active') AND member.state = 'active'
+    AND member.entity_id ${begin} ? ORDER BY member.entity_id LIMIT ?) AS m
+  LEFT JOIN artefact AS s ON s.authority_id = m.authority_id AND s.kind = 'statement' AND s.key = m.entity_id AND s.variant = '' ORDER BY m.entity_id`;
 
 /**
  * Whoever has a valid chain, and an answer to resolve that is served. Where a statement or configuration under it is not as it
@@ -42,7 +46,7 @@ const evaluated = (begin: string) => `SELECT c.* FROM (SELECT s.subject AS entit
     FROM snapshot_link AS l LEFT JOIN authority AS i ON i.id = l.issuer_id
     LEFT JOIN artefact AS p ON p.authority_id = l.issuer_id AND p.kind = l.kind AND p.key = l.key AND p.variant = l.variant
     WHERE l.authority_id = s.authority_id AND l.subject = s.subject AND l.trust_anchor = s.trust_anchor) AS moved,
-    EXISTS (SELECT 1 FROM artefact AS r WHERE r.authority_id = s.authority_id AND r.kind = 'resolve' AND r.key = s.subject AND r.withheld IS NULL AND r.exp > ?)
+    EXISTS (SELECT 1 FROM artefact AS r WHERE r.authority_id = s.authority_id AND r.kind = 'resolve' AND r.key = s.subject AND r.withheld IS NULL AND r.exp > ? AND (r.cap IS NULL OR r.cap > ?))
     AND NOT EXISTS (SELECT 1 FROM artefact AS r WHERE r.authority_id = s.authority_id AND r.kind = 'resolve' AND r.key = s.subject AND r.withheld IS NOT NULL) AS answered
   FROM snapshot AS s INDEXED BY snapshot_collected WHERE s.authority_id = (SELECT id FROM authority WHERE id = ? AND state = 'active') AND s.trust_anchor = ? AND s.state = 'valid'
     AND s.exp > ? AND s.subject ${begin} ? ORDER BY s.subject LIMIT ?) AS c`;
@@ -70,7 +74,7 @@ export interface CollectionPlace {
 
 const listOf = (name: string, cell: unknown): readonly string[] => {
   const value = readCell(name, cell);
-  return Array.isArray(value) ? value.map(String) : [];
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 };
 /** Of a damaged cell nothing is shown, and the others are. */
 function objectOf(cell: unknown): Record<string, never> {
@@ -93,13 +97,13 @@ const memberOf = (row: Row, development: boolean): CollectedEntity => ({
 /** As the statement says them, which stands beside: without the id that is ours. */
 const issuersOf = (row: Row): readonly unknown[] => {
   const value = readCell('vouched_issuers', row['vouched_issuers']);
-  return Array.isArray(value) ? value.map(({ id: _, ...said }: { readonly id: string }) => said) : [];
+  return Array.isArray(value) ? value.filter(isObject).map(({ id: _, ...said }) => said) : [];
 };
 
 const entityOf = (row: Row, direct: CollectedEntity | undefined): CollectedEntity => ({
   entityId: String(row['entity_id']),
   types: listOf('entity_types', row['entity_types']),
-  uiInfos: objectOf(row['ui_infos']),
+  uiInfos: Object.fromEntries(Object.entries(objectOf(row['ui_infos'])).filter(([, claims]) => isObject(claims))),
   marks: Number(row['moved'] ?? 0) === 0 ? listOf('trust_mark_types', row['trust_mark_types']) : [],
   issuers: direct?.issuers ?? [],
 });
@@ -112,12 +116,12 @@ export async function collectionLot(
   now: number,
 ): Promise<CollectionLot> {
   const begin = after ? '>' : '>=';
-  const below = await select(evaluated(begin), [now, authorityId, trustAnchor, now, from, limit]);
-  const direct = own ? await select(members(begin), [MAX_SAID, authorityId, from, now, now, limit]) : [];
+  const below = await select(evaluated(begin), [now, now, authorityId, trustAnchor, now, from, limit]);
+  const direct = own ? await select(members(begin), [MAX_SAID, now, now, authorityId, from, limit]) : [];
   const ends = [below, direct].filter((rows) => rows.length === limit).map((rows) => String(rows.at(-1)?.['entity_id']));
   const last = ends.sort()[0];
   const found = new Map<string, CollectedEntity>();
-  for (const row of direct) found.set(String(row['entity_id']), memberOf(row, development));
+  for (const row of direct) if (Number(row['served']) === 1) found.set(String(row['entity_id']), memberOf(row, development));
   for (const row of below)
     if (Number(row['moved'] ?? 0) < 2 && Number(row['answered']) === 1) found.set(String(row['entity_id']), entityOf(row, found.get(String(row['entity_id']))));
   const entities = [...found.values()].filter(({ entityId }) => last === undefined || entityId <= last);

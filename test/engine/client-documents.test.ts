@@ -1,3 +1,4 @@
+import { calculateJwkThumbprint } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { clientMetadataDocument } from '../../src/federation/entry.js';
 import { backgroundTurn } from '../../src/operations/background.js';
@@ -135,6 +136,7 @@ describe('the Client ID Metadata Document of a member (draft -03 §4)', () => {
     const d = await testDeployment();
     const cases: readonly (readonly [host: string, metadata: object, types: readonly string[], why: string])[] = [
       ['op', { oauth_authorization_server: { issuer: 'https://op.example.com' } }, ['oauth_authorization_server'], 'it is no client'],
+      ['claimed', { oauth_client: AGENT_METADATA }, ['openid_provider'], 'it declares itself oauth_client'],
       ['secret', { oauth_client: { ...AGENT_METADATA, token_endpoint_auth_method: 'client_secret_basic' } }, ['oauth_client'], 'is not by a key'],
       ['public', { oauth_client: { ...AGENT_METADATA, token_endpoint_auth_method: 'none' } }, ['oauth_client'], 'is not by a key'],
       ['remote', { oauth_client: { ...AGENT_METADATA, jwks: undefined } }, ['oauth_client'], 'no key by value'],
@@ -148,6 +150,17 @@ describe('the Client ID Metadata Document of a member (draft -03 §4)', () => {
       const { json } = await d.admin('GET', at(entityId, '/client-metadata-document'));
       expect(json, host).toMatchObject({ document: null, findings: [{ code: 'client_document_none', detail: expect.stringContaining(why) }] });
     }
+    // A key that was taken from whoever had it is nobody's key as a client either.
+    const thief = 'https://thief.example.com';
+    const { jwks } = await testMember('https://victim.example.com');
+    const victim = { entity_id: 'https://victim.example.com', jwks, entity_types: ['oauth_client'], activate: true };
+    await act(d, 'POST', `${A}/members`, victim);
+    const thumbprint = await calculateJwkThumbprint(jwks.keys[0] as never);
+    await act(d, 'POST', '/halts', { level: 'key', key: thumbprint, reason: 'stolen' });
+    const id = await enrol(d, thief, { oauth_client: { ...AGENT_METADATA, jwks } });
+    await evaluate(d, thief);
+    expect((await d.public(`/clients/${id}`)).status).toBe(404);
+    expect((await d.admin('GET', at(thief, '/client-metadata-document'))).json.findings[0].detail).toBe(`its key ${thumbprint} was halted`);
     // The method that would be meant without one is by secret (RFC 7591 §2): the document names one by key. Redirections stay.
     const { token_endpoint_auth_method: _, ...rest } = AGENT_METADATA;
     const made = clientMetadataDocument(

@@ -68,8 +68,90 @@ async function federation() {
   return d;
 }
 
+/** Filters, claims and pages: types, verified marks, text, anchor; what it cannot do is said (ER-02, ER-04). */
+async function filters(d: TestDeployment) {
+  expect(await ids(d, 'entity_type=oauth_client&entity_type=oauth_resource')).toEqual([LEAF, OTHER]);
+  expect(await ids(d, `trust_mark_type=${TYPE}`)).toEqual([RP]);
+  expect(await ids(d, `trust_mark_type=${TYPE}&trust_mark_type=https://x.example/t`), 'all of them').toEqual([]);
+  for (const [query, found] of [
+    ['WEATHER', [LEAF]],
+    ['wetter', [LEAF]],
+    ['zahlung', [RP]],
+    ['example.net', [INTER, LEAF]],
+    ['policy', []],
+    ['%', []],
+    ["' OR 1=1 --", []],
+  ] as const)
+    expect(await ids(d, `query=${encodeURIComponent(query)}`), query).toEqual(found);
+  expect((await ask(d, 'entity_type=openid_relying_party&ui_claims=display_name%23de&entity_claims=ui_infos')).entities).toEqual([
+    { entity_id: RP, ui_infos: { openid_relying_party: { 'display_name#de': 'Zahlung' } } },
+  ]);
+  expect((await ask(d, 'query=weather&entity_claims=entity_id')).entities).toEqual([{ entity_id: LEAF }]);
+  expect((await ask(d, 'query=weather&ui_claims=keywords,logo_uri&entity_claims=')).entities).toEqual([
+    { entity_id: LEAF, entity_types: ['oauth_resource'], ui_infos: { oauth_resource: { keywords: ['Wetter'] } } },
+  ]);
+  expect(await ids(d, `trust_anchor=${ANCHOR}&unknown=1&from=x`)).toHaveLength(4);
+  const long = 'x'.repeat(2100);
+  for (const [query, error] of [
+    ['trust_anchor=https://foreign.example', 'invalid_trust_anchor'],
+    ['trust_anchor=nonsense', 'invalid_trust_anchor'],
+    [`trust_anchor=${ANCHOR}&trust_anchor=${ANCHOR}`, 'invalid_request'],
+    ['entity_claims=trust_marks', 'unsupported_parameter'],
+    ['ui_claims=contacts', 'unsupported_parameter'],
+    ['ui_claims=__proto__', 'unsupported_parameter'],
+    ['limit=0', 'invalid_request'],
+    ['limit=-1', 'invalid_request'],
+    ['limit=1e3', 'invalid_request'],
+    ['limit=1&limit=2', 'invalid_request'],
+    ['from_entity_id=nonsense', 'invalid_request'],
+    ['from_entity_id=https://nobody.example', 'entity_id_not_found'],
+    [`query=${'q'.repeat(201)}`, 'invalid_request'],
+    [`entity_type=${long}`, 'invalid_request'],
+    [Array.from({ length: 21 }, (_, n) => `trust_mark_type=https://t.example/${n}`).join('&'), 'invalid_request'],
+    [`ui_claims=${Array.from({ length: 51 }, (_, n) => `display_name%23x${n}`).join(',')}`, 'invalid_request'],
+  ] as const) {
+    const { status, json, headers } = await d.public(`/collection?${query}`);
+    expect([json.error, status, headers.get('cache-control')], query).toEqual([
+      error,
+      error.startsWith('invalid_r') || error.startsWith('un') ? 400 : 404,
+      'no-store',
+    ]);
+    expect(json.error_description).toBeTruthy();
+  }
+  // Everybody once and in order.
+  const seen: string[] = [];
+  for (let from: string | undefined = ''; from !== undefined; ) {
+    const page = await ask(d, `limit=1${from && `&from_entity_id=${encodeURIComponent(from)}`}`);
+    seen.push(...page.entities.map(({ entity_id }: { entity_id: string }) => entity_id));
+    from = page.next_entity_id;
+  }
+  expect(seen).toEqual([INTER, LEAF, RP, OTHER]);
+  expect((await ask(d, 'limit=1&entity_type=openid_relying_party')).next_entity_id, 'nobody else passes').toBeUndefined();
+}
+
+/** A mark that is withdrawn counts no more; a cell that cannot be read shows nothing of that one and everybody else. */
+async function damaged(d: TestDeployment) {
+  // The answer to resolve ended with what a mark rests on.
+  await d.execute(`UPDATE artefact SET cap = ${NOW - 1} WHERE kind = 'resolve' AND key = '${RP}'`);
+  expect([await ids(d, `trust_mark_type=${TYPE}`), await ids(d)]).toEqual([[], [INTER, LEAF, RP, OTHER]]);
+  await d.execute(`UPDATE artefact SET cap = NULL WHERE kind = 'resolve' AND key = '${RP}'`);
+  const [grant] = await d.rows('SELECT id FROM trust_mark_grant');
+  await ok(d.admin('POST', `${A}/marks/${String(grant?.['id'])}/withdraw`, { reason: 'x' }));
+  expect([await ids(d, `trust_mark_type=${TYPE}`), await ids(d)]).toEqual([[], [INTER, LEAF, RP, OTHER]]);
+  await d.execute(`UPDATE snapshot SET ui_infos = '{broken', entity_types = '[' WHERE subject = '${LEAF}'`);
+  await d.execute(`UPDATE member SET metadata = 'x' WHERE entity_id = '${OTHER}'`);
+  expect((await ask(d, 'entity_claims=ui_infos')).entities.map((one: object) => Object.keys(one).length)).toEqual([2, 1, 2, 1]);
+  // What is JSON and of another shape.
+  for (const damage of [
+    `UPDATE snapshot SET ui_infos = '{"oauth_resource":null}', entity_types = '[{"toString":1}]', trust_mark_types = '{}' WHERE subject = '${LEAF}'`,
+    `UPDATE member SET metadata = '[]', vouched_issuers = '[null, 1]', entity_types = '[null]' WHERE entity_id = '${OTHER}'`,
+  ])
+    await d.execute(damage);
+  expect(await ids(d, 'query=example'), 'each is found by its identifier').toEqual([INTER, LEAF, RP, OTHER]);
+}
+
 describe('Entity Collection Endpoint 1.0 draft 00', () => {
-  it('advertised and there when it is switched on alone; whoever is in force here and below, with what a person is shown', async () => {
+  it('advertised and there when it is switched on alone; whoever is in force here and below, with what a person is shown; filters, claims and pages (ER-02, ER-04); damaged cells', async () => {
     const d = await federation();
     const { status, headers, json, text } = await d.public('/collection');
     expect([status, headers.get('content-type'), headers.get('cache-control'), headers.get('access-control-allow-origin')]).toEqual([
@@ -104,67 +186,8 @@ describe('Entity Collection Endpoint 1.0 draft 00', () => {
     expect([await advertised(), (await d.public('/collection')).status]).toEqual([undefined, 404]);
     await ok(d.admin('PATCH', A, { entity_collection: true }));
     expect((await d.public('/collection')).text).toBe(text);
-  });
-
-  it('filters, claims and pages: types, verified marks, text, anchor; what it cannot do is said (ER-02, ER-04)', async () => {
-    const d = await federation();
-    expect(await ids(d, 'entity_type=oauth_client&entity_type=oauth_resource')).toEqual([LEAF, OTHER]);
-    expect(await ids(d, `trust_mark_type=${TYPE}`)).toEqual([RP]);
-    expect(await ids(d, `trust_mark_type=${TYPE}&trust_mark_type=https://x.example/t`), 'all of them').toEqual([]);
-    for (const [query, found] of [
-      ['WEATHER', [LEAF]],
-      ['wetter', [LEAF]],
-      ['zahlung', [RP]],
-      ['example.net', [INTER, LEAF]],
-      ['policy', []],
-      ['%', []],
-      ["' OR 1=1 --", []],
-    ] as const)
-      expect(await ids(d, `query=${encodeURIComponent(query)}`), query).toEqual(found);
-    expect((await ask(d, 'entity_type=openid_relying_party&ui_claims=display_name%23de&entity_claims=ui_infos')).entities).toEqual([
-      { entity_id: RP, ui_infos: { openid_relying_party: { 'display_name#de': 'Zahlung' } } },
-    ]);
-    expect((await ask(d, 'query=weather&entity_claims=entity_id')).entities).toEqual([{ entity_id: LEAF }]);
-    expect((await ask(d, 'query=weather&ui_claims=keywords,logo_uri&entity_claims=')).entities).toEqual([
-      { entity_id: LEAF, entity_types: ['oauth_resource'], ui_infos: { oauth_resource: { keywords: ['Wetter'] } } },
-    ]);
-    expect(await ids(d, `trust_anchor=${ANCHOR}&unknown=1&from=x`)).toHaveLength(4);
-    const long = 'x'.repeat(2100);
-    for (const [query, error] of [
-      ['trust_anchor=https://foreign.example', 'invalid_trust_anchor'],
-      ['trust_anchor=nonsense', 'invalid_trust_anchor'],
-      [`trust_anchor=${ANCHOR}&trust_anchor=${ANCHOR}`, 'invalid_request'],
-      ['entity_claims=trust_marks', 'unsupported_parameter'],
-      ['ui_claims=contacts', 'unsupported_parameter'],
-      ['ui_claims=__proto__', 'unsupported_parameter'],
-      ['limit=0', 'invalid_request'],
-      ['limit=-1', 'invalid_request'],
-      ['limit=1e3', 'invalid_request'],
-      ['limit=1&limit=2', 'invalid_request'],
-      ['from_entity_id=nonsense', 'invalid_request'],
-      ['from_entity_id=https://nobody.example', 'entity_id_not_found'],
-      [`query=${'q'.repeat(201)}`, 'invalid_request'],
-      [`entity_type=${long}`, 'invalid_request'],
-      [Array.from({ length: 21 }, (_, n) => `trust_mark_type=https://t.example/${n}`).join('&'), 'invalid_request'],
-      [`ui_claims=${Array.from({ length: 51 }, (_, n) => `display_name%23x${n}`).join(',')}`, 'invalid_request'],
-    ] as const) {
-      const { status, json, headers } = await d.public(`/collection?${query}`);
-      expect([json.error, status, headers.get('cache-control')], query).toEqual([
-        error,
-        error.startsWith('invalid_r') || error.startsWith('un') ? 400 : 404,
-        'no-store',
-      ]);
-      expect(json.error_description).toBeTruthy();
-    }
-    // Everybody once and in order.
-    const seen: string[] = [];
-    for (let from: string | undefined = ''; from !== undefined; ) {
-      const page = await ask(d, `limit=1${from && `&from_entity_id=${encodeURIComponent(from)}`}`);
-      seen.push(...page.entities.map(({ entity_id }: { entity_id: string }) => entity_id));
-      from = page.next_entity_id;
-    }
-    expect(seen).toEqual([INTER, LEAF, RP, OTHER]);
-    expect((await ask(d, 'limit=1&entity_type=openid_relying_party')).next_entity_id, 'nobody else passes').toBeUndefined();
+    await filters(d);
+    await damaged(d);
   });
 
   it('a halt takes everybody it concerns out in its own commit, what lies below too, and nothing that has ended is there', async () => {
@@ -188,16 +211,6 @@ describe('Entity Collection Endpoint 1.0 draft 00', () => {
     expect(await ids(d)).toEqual([INTER, LEAF, OTHER]);
     d.clock += 4 * day;
     expect(await ids(d), 'every statement and every evaluation has ended').toEqual([]);
-  });
-
-  it('a mark that is withdrawn counts no more; a cell that cannot be read shows nothing of that one and everybody else', async () => {
-    const d = await federation();
-    const [grant] = await d.rows('SELECT id FROM trust_mark_grant');
-    await ok(d.admin('POST', `${A}/marks/${String(grant?.['id'])}/withdraw`, { reason: 'x' }));
-    expect([await ids(d, `trust_mark_type=${TYPE}`), await ids(d)]).toEqual([[], [INTER, LEAF, RP, OTHER]]);
-    await d.execute(`UPDATE snapshot SET ui_infos = '{broken', entity_types = '[' WHERE subject = '${LEAF}'`);
-    await d.execute(`UPDATE member SET metadata = 'x' WHERE entity_id = '${OTHER}'`);
-    expect((await ask(d, 'entity_claims=ui_infos')).entities.map((one: object) => Object.keys(one).length)).toEqual([2, 1, 2, 1]);
   });
 
   it('many that nobody asks for: an answer looks at so many and says where to go on', async () => {

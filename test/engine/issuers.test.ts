@@ -38,6 +38,37 @@ const events = async (d: TestDeployment) =>
     JSON.parse(String(detail)).namespaces,
   ]);
 
+/** A cell that cannot be read keeps nobody from being cut, nor the others from being listed; the table beside it is held against it. */
+async function damaged(d: TestDeployment) {
+  const found = async () => (await fsck(d.deployment)).map(({ code, where }) => `${code} ${where}`.replace(/mem_\w+/, 'mem_'));
+  await member(d, OTHER);
+  const named = { member: OTHER, namespaces: [email('b.example')] };
+  await ok(vouch(d, named), 201);
+  await d.execute(
+    "INSERT INTO vouched_issuer SELECT 'vis_0', n, authority_id, 'mem_0', kind, 'https://o.example', type, 'x.', deep FROM vouched_issuer WHERE place = 'example.b.'",
+  );
+  await d.execute("UPDATE vouched_issuer SET place = 'example.c.' WHERE place = 'example.b.'");
+  expect(await found()).toEqual(['row_of_nobody vouched_issuer mem_', `issuer_index member ${OTHER}`]);
+  await d.execute("DELETE FROM vouched_issuer WHERE member_id = 'mem_0'");
+  const mend = await ok(vouch(d, { member: OTHER, kind: 'attester' }), 201);
+  await ok(d.admin('POST', `${ISSUERS}/${mend.id}/end`, { reason: 'x' }));
+  expect(await found(), 'the remedy').toEqual([]);
+  await d.execute(`UPDATE member SET vouched_issuers = '[broken' WHERE entity_id = '${IDP}'`);
+  expect((await ok(d.admin('GET', ISSUERS))).items).toMatchObject([{ entity_id: OTHER }]);
+  expect((await d.public('/collection')).json.entities.map((one: object) => VOUCHED_ISSUERS in one)).toEqual([false, true]);
+  const theirs = {
+    ...named,
+    kind: 'workload_grant',
+    issuer: 'https://o2.example',
+    jwks_uri: 'https://o2.example/k',
+    namespaces: [{ type: 'tenant', value: 'T1' }],
+  };
+  expect(codes(await vouch(d, theirs))).toContain('namespace_taken');
+  await ok(d.admin('POST', at(IDP, '/suspend'), { reason: 'x' }));
+  await ok(d.admin('POST', at(IDP, '/revoke'), { reason: 'x' }));
+  await ok(vouch(d, theirs), 201);
+}
+
 describe('issuers that a member stands for', () => {
   it('are said in its statement and in the collection, changed and ended at once, and told in the chain', async () => {
     const d = await testDeployment({ entityCollection: true });
@@ -100,6 +131,7 @@ describe('issuers that a member stands for', () => {
     const [exported] = line?.startsWith('{"items"') ? JSON.parse(line).items : [JSON.parse(line ?? '{}')];
     expect(exported.vouched_issuers).toEqual([platform]);
     expect(await fsck(d.deployment)).toEqual([]);
+    await damaged(d);
   });
 
   it('of a name one member speaks: refused by name, held while it is suspended, free when it has ended; two at once get one', async () => {
@@ -124,6 +156,13 @@ describe('issuers that a member stands for', () => {
     expect(
       codes(await vouch(d, { member: OTHER, namespaces: [{ type: 'entity_id_prefix', value: 'https://a.example/t' }, email('x.corp.example')] })),
     ).toContain('namespace_taken');
+    // An issuer that is a member itself, or one of somebody else's with a slash more, is theirs.
+    const keys = 'https://evil.example/jwks';
+    const as = (issuer: string, who = OTHER) => vouch(d, { member: who, issuer, jwks_uri: keys, namespaces: [email(`${who.slice(8, 11)}.example`)] });
+    const impostor = await as(`${IDP}/`);
+    expect([impostor.status, impostor.text.includes('a member itself')]).toEqual([422, true]);
+    await ok(as('https://shared.example', IDP), 201);
+    expect(codes(await as('https://shared.example/'))).toEqual([422, 'namespace_taken']);
     await ok(d.admin('POST', at(IDP, '/suspend'), { reason: 'x' }));
     expect(codes(await other(email('corp.example')))).toContain('namespace_taken');
     await ok(d.admin('POST', at(IDP, '/revoke'), { reason: 'x' }));
@@ -173,22 +212,5 @@ describe('issuers that a member stands for', () => {
     expect(await speakers(d, IDP, { ...ada, value: 'a@d.example' }, 'attester')).toEqual([IDP]);
     await ok(d.admin('POST', `${ISSUERS}/${one.id}/end`, { reason: 'x' }, { token: responder }));
     expect(await speakers(d)).toEqual([]);
-  });
-
-  it('a cell that cannot be read keeps nobody from being cut, nor the others from being listed', async () => {
-    const d = await testDeployment({ entityCollection: true });
-    await member(d, IDP);
-    await member(d, OTHER);
-    await ok(vouch(d), 201);
-    await ok(vouch(d, { member: OTHER, namespaces: [email('b.example')] }), 201);
-    await d.execute(`UPDATE member SET vouched_issuers = '[broken' WHERE entity_id = '${IDP}'`);
-    expect((await ok(d.admin('GET', ISSUERS))).items).toMatchObject([{ entity_id: OTHER }]);
-    expect((await d.public('/collection')).json.entities.map((one: object) => VOUCHED_ISSUERS in one)).toEqual([false, true]);
-    await ok(d.admin('POST', at(IDP, '/suspend'), { reason: 'x' }));
-    await ok(d.admin('POST', at(IDP, '/revoke'), { reason: 'x' }));
-    await ok(
-      vouch(d, { member: OTHER, kind: 'id_jag', issuer: 'https://o2.example', jwks_uri: 'https://o2.example/k', namespaces: [email('corp.example')] }),
-      201,
-    );
   });
 });

@@ -38,6 +38,8 @@ describe('one TXT question and its answer (RFC 1035)', () => {
         records: [record(text('x'), { of: 3 }), record(text('y'), { owner: wire(NAME.toUpperCase()) })],
       }),
     ).toEqual(['y']);
+    const oneLabel = { owner: [...text(NAME), 0] };
+    expect(why({ records: [record(text('x'), oneLabel)] }), 'one label with dots in it is another name').toEqual([]);
     expect(why({ records: [record([])] }), 'a record without strings is an empty text').toEqual(['']);
   });
   it('follows aliases within the answer, and no circles', () => {

@@ -22,6 +22,17 @@ const faults = (one: unknown) => {
 };
 const good = { kind: 'id_jag', namespaces: [space('email_domain', 'example.com')] };
 
+it('an issuer is spelled as one spells it, so that nobody else has the same one in other letters', () => {
+  const of = (issuer: string) => faults({ ...good, issuer, jwks_uri: 'https://k.example/keys' });
+  for (const issuer of ['https://i.example', 'https://i.example/', 'https://i.example/T', 'https://i.example:8443/t/', 'https://[::1]'])
+    expect(of(issuer), issuer).toEqual([]);
+  for (const issuer of [
+    ...['https://I.example', 'HTTPS://i.example', 'https://i.example:443', 'https://i.example.', 'https://i.example/a/../b', 'https://i.example/%2e%2e/b'],
+    ...['https://[0:0:0:0:0:0:0:1]', 'https://0x7f.1', 'https://i.example\\t', 'https://i%2eexample'],
+  ])
+    expect(of(issuer), issuer).toEqual(['vouching_invalid vouched_issuers/0/issuer']);
+});
+
 describe('for whom an issuer may speak', () => {
   it('domains: the exact one, below it only when it says so, by whole labels', () => {
     const [exact, deep] = [space('dns_domain', 'example.com'), space('dns_domain', 'example.com', true)];

@@ -56,6 +56,7 @@ function faultsOf(value: unknown, where: string, subject: string, options: Entit
   if (!isKind(kind)) return no(`${where}/kind`, `${quote(kind)} is none of ${ISSUER_KINDS.join(', ')}, and no URI`);
   if (issuer !== subject && !isPlace(issuer, options, false))
     return no(`${where}/issuer`, `${quote(issuer)} is no https URL without query, fragment and credentials`);
+  if (issuer !== subject && !plainIssuer(String(issuer))) return no(`${where}/issuer`, `${quote(issuer)} is not in its usual spelling`);
   if (issuer === subject && keys !== undefined) return no(`${where}/jwks_uri`, 'the member itself is the issuer: its keys are in its own metadata');
   if (issuer !== subject && !isPlace(keys, options, true))
     return no(
@@ -66,6 +67,12 @@ function faultsOf(value: unknown, where: string, subject: string, options: Entit
   if (namespaces.length > MAX_NAMESPACES) return [finding('too_many', `${where}/namespaces`, `${namespaces.length} namespaces, more than ${MAX_NAMESPACES}`)];
   return namespaces.flatMap((one, n) => namespaceFaults(one, `${where}/namespaces/${n}`, options.development === true));
 }
+
+/** Spelled as one spells it, so that an issuer that another one spells otherwise is seen to be the same: with a slash at the end or without. */
+const plainIssuer = (value: string): boolean => {
+  const url = readUrl(value);
+  return url !== undefined && !url.hostname.endsWith('.') && [value, `${value}/`].includes(url.href);
+};
 
 const keyOf = ({ type, value, subdomains }: Namespace): string => `${type} ${value} ${subdomains === true}`;
 

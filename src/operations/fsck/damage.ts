@@ -29,6 +29,8 @@ export const REMEDIES = {
   key_missing: 'make one: holdfast key generate, then holdfast key activate',
   key_index: 'holdfast member reindex',
   spelling: 'holdfast member reindex',
+  issuer_index:
+    'add an issuer to the member and end it again (holdfast issuer), which writes the table anew; of a member that has ended, restore a sound backup',
   place: 'start the server anew: it fills in what is missing; when it is there and another one, restore a sound backup',
   compromised_key: 'say so again, which takes it from whoever has it: holdfast --authority <its authority> key revoke <key> --reason compromised',
   row_of_nobody: FOREIGN,
@@ -46,6 +48,7 @@ export type DamageCode = keyof typeof REMEDIES;
 const MENDED: readonly DamageCode[] = [
   'key_index',
   'spelling',
+  'issuer_index',
   'place',
   'compromised_key',
   'registration_events',

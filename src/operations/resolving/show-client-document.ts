@@ -1,10 +1,11 @@
 import { and, eq } from 'drizzle-orm';
 import { clientMetadataDocument, type Finding, finding, limits, mediaTypes, type Metadata, parseJws } from '../../federation/entry.js';
+import { isObject, parseJson } from '../../federation/strict-json.js';
 import { CLIENT_DOCUMENT, resolveVariant } from '../../store/published.js';
 import { artefact, snapshot } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
 import { findAuthority, findMember } from '../registry.js';
-import { clientIdOf } from './client-document.js';
+import { clientIdOf, haltedKeysOf } from './client-document.js';
 
 export interface ShownClientDocument {
   readonly clientId: string;
@@ -27,20 +28,27 @@ export async function showClientDocument(call: Call, slug: string, id: string): 
   const stored = async (variant: string) =>
     (
       await db
-        .select({ bytes: artefact.bytes, exp: artefact.exp })
+        .select({ bytes: artefact.bytes, exp: artefact.exp, withheld: artefact.withheld })
         .from(artefact)
         .where(and(about, eq(artefact.variant, variant)))
         .limit(1)
     )[0];
-  const row = member.state === 'active' ? await stored(CLIENT_DOCUMENT) : undefined;
-  if (row) return { clientId, document: JSON.parse(row.bytes) as Record<string, unknown>, exp: row.exp, findings: [] };
   const none = (detail: string, fix: string) => ({
     clientId,
     document: null,
     exp: null,
     findings: [{ ...finding('client_document_none', 'member', detail), fix }],
   });
+  if (authority.state !== 'active') return none(`the authority is ${authority.state}`, 'Nothing of it is served.');
   if (member.state !== 'active') return none(`the member is ${member.state}`, 'A member in force has one.');
+  const row = await stored(CLIENT_DOCUMENT);
+  const document = row && parseJson(row.bytes, 'document');
+  if (row && document?.ok && isObject(document.value))
+    return {
+      ...{ clientId, document: document.value, exp: row.exp },
+      findings:
+        row.withheld === null ? [] : none('it is not served until it was evaluated anew', `Or at once: holdfast entity evaluate ${member.entityId}`).findings,
+    };
   const [evaluated] = await db
     .select({ state: snapshot.state, types: snapshot.entityTypes })
     .from(snapshot)
@@ -49,7 +57,9 @@ export async function showClientDocument(call: Call, slug: string, id: string): 
   const answer = evaluated?.state === 'valid' ? await stored(resolveVariant(authority.entityId, evaluated.types)) : undefined;
   const jws = answer && parseJws(answer.bytes, mediaTypes.typOf(mediaTypes.RESOLVE_RESPONSE), limits.MAX_CHAIN_BYTES);
   if (!jws?.ok) return none('it has not been evaluated here, or has no valid chain', `See: holdfast entity explain ${member.entityId}`);
-  const made = clientMetadataDocument(jws.value.claims['metadata'] as Metadata, clientId);
+  const made = clientMetadataDocument(jws.value.claims['metadata'] as Metadata, clientId, Array.isArray(member.entityTypes) ? member.entityTypes : []);
+  const halted = made.ok ? await haltedKeysOf(db, authority.id, made.value) : [];
+  if (halted.length > 0) return none(`its key ${halted.join(', ')} was halted`, 'Publish other keys of the client in "jwks".');
   return made.ok
     ? none('it is made with the next evaluation', `Or at once: holdfast entity evaluate ${member.entityId}`)
     : { clientId, document: null, exp: null, findings: made.findings };
