@@ -62,7 +62,7 @@ export async function reconsider(
       type: 'member.suspended',
       subjectKind: 'member',
       subjectId: row.id,
-      reason,
+      // In nobody's words: the code and what it lacks say it, and nothing of it is to be erased.
       reasonCode,
       detail: { entity_id: row.entityId, from: row.state, to: 'suspended', lacks: missing(row), ...detail },
     })),
