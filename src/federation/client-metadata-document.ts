@@ -54,7 +54,7 @@ export function clientMetadataDocument(metadata: Metadata, clientId: string, vet
     findings.push(no(at('scope'), 'it has no scope', 'Entitle it to scopes, or have it ask for some in its metadata.'));
   else if (!SCOPE.test(scope))
     findings.push(no(at('scope'), `${quote(scope)} is no list of scopes with a space between each`, 'Write it as RFC 6749 §3.3 has it.'));
-  if (Array.isArray(responses) && responses.some((one) => String(one).split(' ').includes('token')))
+  if (Array.isArray(responses) && responses.some((one) => typeof one === 'string' && one.split(' ').includes('token')))
     findings.push(no(at('response_types'), 'it gets tokens without proving a key', 'Use the authorization code: response_types without "token".'));
   if (!keys.ok || findings.length > 0) return { ok: false, findings };
   const rest = Object.fromEntries(Object.entries(of).filter(([name]) => !LEFT_OUT.has(name)));

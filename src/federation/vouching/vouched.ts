@@ -129,7 +129,7 @@ export const vouchingNarrows = (before: readonly VouchedIssuer[], after: readonl
  * was validated: who its issuer is, and that it is in force, this does not ask. What it does not understand grants nothing.
  */
 export function maySpeakFor(statementClaims: Readonly<Record<string, unknown>>, kind: string, name: SpokenName): readonly VouchedIssuer[] {
-  if (!isObject(statementClaims)) return [];
+  if (!isObject(statementClaims) || !isObject(name)) return [];
   const { sub } = statementClaims;
   const said = Object.hasOwn(statementClaims, VOUCHED_ISSUERS) ? statementClaims[VOUCHED_ISSUERS] : undefined;
   if (!Array.isArray(said) || !parseEntityId(sub, { development: true }).ok) return [];
