@@ -73,17 +73,6 @@ const FUNCTIONS: Readonly<Record<string, (value: never) => unknown>> = {
     federation.applyMetadataPolicy(v, v),
   ],
   applySuperiorMetadata: (v) => [federation.applySuperiorMetadata(v, {}), federation.applySuperiorMetadata({ a: {} }, v)],
-  clientMetadataDocument: (v) => [
-    federation.clientMetadataDocument({ oauth_client: { scope: 'a', jwks: { keys: [v] }, response_types: v } } as never, LEAF),
-    federation.clientMetadataDocument({ oauth_client: { scope: v, jwks: v, grant_types: v, token_endpoint_auth_method: v } } as never, LEAF),
-  ],
-  maySpeakFor: (v) => [
-    federation.maySpeakFor(v, 'id_jag', { type: 'tenant', value: 'x' }),
-    federation.maySpeakFor({ sub: LEAF, [federation.VOUCHED_ISSUERS]: v }, 'id_jag', { type: 'tenant', value: 'x' }),
-    federation.maySpeakFor({ sub: LEAF, [federation.VOUCHED_ISSUERS]: [{ kind: 'id_jag', namespaces: [v] }] }, 'id_jag', v),
-  ],
-  parseVouchedIssuers: (v) => [federation.parseVouchedIssuers(v, LEAF), federation.parseVouchedIssuers([v], LEAF)],
-  uiInfosOf: (v) => [federation.uiInfosOf(v), federation.uiInfosOf({ oauth_client: v })],
   checkConstraints: (v) => federation.checkConstraints(v, { position: 1, subordinates: [LEAF] }),
   checkMetadata: (v) => federation.checkMetadata(v, { entityId: LEAF }),
   checkRegistrationPolicy: (v) => [
@@ -151,10 +140,6 @@ const FUNCTIONS: Readonly<Record<string, (value: never) => unknown>> = {
 };
 /** What takes only what its caller made: options, signers, caches, our own words, and profiles with a test of their own. */
 const CALLERS_OWN = [
-  'inNamespace',
-  'namespacePlace',
-  'namespacesOverlap',
-  'vouchingNarrows',
   'keyFault',
   'readDraftEra',
   'parseTrustMark',
