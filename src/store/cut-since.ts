@@ -1,5 +1,6 @@
 import { and, desc, eq, gt, inArray, lte, sql } from 'drizzle-orm';
 import type { Database } from './database.js';
+import { inLot, readByList } from './lots.js';
 import { event } from './schema.js';
 
 /** What cuts its subject. A cut is told in the chain also when it finds nothing left to cut: somebody may be about to give that back. */
@@ -25,13 +26,15 @@ const CUTS = [
 /** Of one subject so many are looked at. */
 const NEWEST = 20;
 
-/** Was one of these cut after an event of the chain? By index. */
+/** Was one of these cut after an event of the chain? By index; they may be as many as the lines of an import have keys. */
 export async function wasCutSince(db: Database, authorityId: string, seq: number, subjectIds: readonly string[]): Promise<boolean> {
-  const rows = await db
-    .select({ seq: event.seq })
-    .from(event)
-    .where(and(eq(event.authorityId, authorityId), inArray(event.subjectId, [...subjectIds]), gt(event.seq, seq), inArray(event.type, CUTS)))
-    .limit(1);
+  const rows = await readByList(subjectIds, (lot) =>
+    db
+      .select({ seq: event.seq })
+      .from(event)
+      .where(and(eq(event.authorityId, authorityId), inLot(event.subjectId, lot), gt(event.seq, seq), inArray(event.type, CUTS)))
+      .limit(1),
+  );
   return rows.length > 0;
 }
 

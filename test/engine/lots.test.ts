@@ -1,12 +1,13 @@
 import { eq, sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { insertRows, insertWith, putArtefacts, renewArtefacts, type NewArtefact } from '../../src/store/bulk.js';
+import { wasCutSince } from '../../src/store/cut-since.js';
 import { piecesOf, type Statement } from '../../src/store/database.js';
 import { insertEvents } from '../../src/store/event.js';
 import { knowMembers } from '../../src/store/known-entities.js';
 import { inLot, lotsOf, readByList } from '../../src/store/lots.js';
 import { indexRows } from '../../src/store/member-rows.js';
-import { artefact, knownEntity, setting } from '../../src/store/schema.js';
+import { artefact, authority, knownEntity, setting } from '../../src/store/schema.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { testDeployment } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
@@ -113,6 +114,15 @@ describe('lists above what D1 binds', () => {
       store.db.select({ id: knownEntity.entityId }).from(knownEntity).where(inLot(knownEntity.entityId, lot)),
     );
     expect(found).toHaveLength(1200);
+  });
+  it('whether one of 1 200 was cut is asked in one go, and D1 binds a hundred values', async () => {
+    const d = await testDeployment();
+    const { db } = d.deployment.store;
+    const [{ id } = { id: '' }] = await db.select({ id: authority.id }).from(authority);
+    const ids = Array.from({ length: 1200 }, (_, n) => `mem_${n}`);
+    expect(await wasCutSince(db, id, 0, [...ids, id])).toBe(false);
+    await d.admin('POST', '/authorities/main/halt', { reason: 'test' });
+    expect(await wasCutSince(db, id, 0, [...ids, id])).toBe(true);
   });
   it('a row that JSON would double stands there as it was given, where its condition holds', async () => {
     const { store, rows } = await testDeployment();
