@@ -19,7 +19,7 @@ export const artefactsOfNobody = (db: Database, authorityId: string, most: numbe
     sql`SELECT kind, key, CASE WHEN member_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM member WHERE id = a.member_id) THEN member_id ELSE organization_id END AS who
       FROM artefact AS a WHERE a.authority_id = ${authorityId}
       AND ((member_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM member WHERE id = a.member_id))
-        OR (organization_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM organization WHERE id = a.organization_id))) LIMIT ${most}`,
+        OR (organization_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM organization WHERE id = a.organization_id))) ORDER BY kind, key LIMIT ${most}`,
   );
 
 /**

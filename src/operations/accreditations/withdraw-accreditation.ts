@@ -55,7 +55,9 @@ export async function withdrawAccreditation(
       if (before.state === 'withdrawn')
         return { events: dryRun ? [] : [told(before, { already: true })], statements: [], result: { row: before, suspended: [] } };
       const now = call.now();
-      const gone = (await lineageOf(db, authorityId, before.lineage)).filter(({ state }) => state !== 'withdrawn');
+      // The one that was named first, whose event has the words.
+      const lineage = await lineageOf(db, authorityId, before.lineage);
+      const gone = [before, ...lineage.filter((one) => one.id !== id)].filter(({ state }) => state !== 'withdrawn');
       const ids = new Set(gone.map((one) => one.id));
       const counted = gone.some(({ state }) => state === 'in_force');
       const members = counted ? await activeAccredited(db, authorityId, before) : [];
