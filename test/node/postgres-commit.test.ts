@@ -114,8 +114,14 @@ it('200 operations, two of three cut at some moment: 200 events', async () => {
 }, 120_000);
 
 it('the server stays away: that it may have been carried out, never that it was not', async () => {
-  const store = await fresh({ patienceMs: 300, onSent: (on) => on.destroy() });
-  await expect(act(store, 'one')).rejects.toBeInstanceOf(StoreUnreachable);
+  const store = await fresh({
+    patienceMs: 300,
+    onSent: (on) => {
+      server.freeze();
+      on.destroy();
+    },
+  });
+  await expect(act(store, 'one').finally(() => server.wake())).rejects.toBeInstanceOf(StoreUnreachable);
 });
 
 it('its migrations are those of SQLite, translated', () => {
