@@ -118,6 +118,23 @@ describe('the Client ID Metadata Document of a member (draft -03 §4)', () => {
     expect((await d.public(url)).json).toMatchObject({ scope: 'read' });
   });
 
+  it('is not served under a halted key of its member: not until it is evaluated anew, and not at all after the last one', async () => {
+    const d = await testDeployment();
+    const agent = await testMember(AGENT);
+    const other = await testKey();
+    const jwks = { keys: [agent.key.jwk, other.jwk] };
+    d.network.set(wellKnown(AGENT), await agent.configuration({ jwks, metadata: { oauth_client: { ...AGENT_METADATA, jwks: { keys: [client.jwk] } } } }));
+    const { json } = await d.admin('POST', `${A}/members`, { entity_id: AGENT, jwks, entity_types: ['oauth_client'], activate: true });
+    await evaluate(d);
+    const status = async () => (await d.public(`/clients/${json.id}`)).status;
+    expect(await status()).toBe(200);
+    const halt = (kid: unknown) => act(d, 'POST', '/halts', { level: 'key', authority: 'main', member: AGENT, key: kid, reason: 'leaked' });
+    await halt(other.jwk.kid);
+    expect(await status()).toBe(503);
+    await halt(agent.key.jwk.kid);
+    expect(await status()).toBe(404);
+  });
+
   it('stays the same under another key of the authority, and while the member cannot be reached', async () => {
     const { d, url } = await withAgent();
     const { text } = await d.public(url);

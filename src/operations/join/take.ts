@@ -53,8 +53,8 @@ function expectTakeable(found: ApplicationWithMember): void {
 /**
  * A person takes an application: pre-flight runs, which changes nothing, and its member is enrolled in state vetting by the rules
  * of every enrolment. What is wrong with what it publishes, or that its keys are not those, stands in the way unless a person
- * accepts it by name: from then on nobody looks at more than what was taken. Here it is decided whose an identifier is: one that is held is refused, one that is barred comes back with a
- * reason, an approver and other keys.
+ * accepts it by name: from then on nobody looks at more than what was taken. Here it is decided whose an identifier is: one that
+ * is held is refused, one that is barred comes back with a reason, an approver and other keys.
  * @throws Refusal permission_denied, not_found, wrong_state, already_exists, findings, version_conflict, temporarily_unavailable
  */
 export async function takeApplication(call: Call<Taken>, slug: string, id: string, asked: Take = {}): Promise<Taken> {
