@@ -106,7 +106,8 @@ describe('fsck names what is wrong', () => {
   ])('%s', async (_title, sabotage, expected) => {
     const d = await populated();
     await d.execute(sabotage);
-    expect((await codes(d)).map((one) => one.replace(/(mem_|org_|until key )[\w-]+/, '$1'))).toEqual(expected);
+    // Engines read rows that no order is asked of in one of their own.
+    expect((await codes(d)).map((one) => one.replace(/(mem_|org_|until key )[\w-]+/, '$1')).sort()).toEqual([...expected].sort());
   });
   it('a text where a number belongs, where the engine lets it in at all', async () => {
     const d = await populated();
