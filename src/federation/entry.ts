@@ -64,6 +64,19 @@ export { checkRegistrationPolicy, isRegistrationPolicy, type RegistrationPolicyR
 export { missingParameters } from './required-parameters.js';
 export { type ResolveResponseClaims, type ResolveResponseOptions, signResolveResponse, validateResolveResponse } from './resolve-response.js';
 export { resolveMetadata } from './resolve-metadata.js';
+export { compressStatuses, packStatuses, STATUS_LIST_BITS, STATUS_LIST_SIZE, STATUS_TYPES, type StatusListClaim } from './status-list.js';
+export {
+  NOT_BEFORE,
+  notBeforeOf,
+  readStatusList,
+  signStatusList,
+  statusClaim,
+  type StatusList,
+  type StatusListInput,
+  type StatusListOptions,
+  type StatusReference,
+  statusReference,
+} from './status-list-token.js';
 export { checkTrustChainHeaders, type TrustChain, type TrustChainOptions, validateTrustChain } from './trust-chain.js';
 export { UI_CLAIMS, type UiClaim, type UiInfos, uiInfosOf } from './ui-info.js';
 export {

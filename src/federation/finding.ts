@@ -126,6 +126,7 @@ const RULES = {
   key_unproven: ['§3.1.1', 'Have the member answer a challenge with this key: holdfast member challenge.'],
   key_unconfirmed: ['§3.1.1', 'Compare the thumbprint with a contact of your own: holdfast member confirm-key.'],
   client_document_none: ['§5.1', 'Change the metadata of the client, or what it is entitled to.'],
+  status_list_invalid: ['Token Status List draft', 'Fetch the list anew; until it can be read nothing that it is about is valid.'],
   keys_differ: ['§11.2', 'Compare the keys through a second channel before enrolling.'],
 } as const satisfies Record<string, readonly [clause: string, fix: string]>;
 
@@ -135,7 +136,8 @@ export const FINDING_CODES = Object.keys(RULES) as readonly FindingCode[];
 
 export function finding(code: FindingCode, where: string, detail: string, transient = false): Finding {
   const [clause, fix] = RULES[code];
-  return { code, where, clause: clause.startsWith('§') ? `${OIDFED} ${clause}` : `OpenID Federation ${clause}`, detail, fix, transient };
+  const of = clause.startsWith('§') ? `${OIDFED} ` : clause.startsWith('Token') ? '' : 'OpenID Federation ';
+  return { code, where, clause: `${of}${clause}`, detail, fix, transient };
 }
 
 export const success = <T>(value: T): Result<T> => ({ ok: true, value });

@@ -55,3 +55,6 @@ export const MAX_ASSERTION_LIFETIME = 5 * 60;
 /** A proof that somebody has a key: made for one challenge. */
 export const MAX_KEY_PROOF_BYTES = 16 * 1024;
 export const MAX_KEY_PROOF_LIFETIME = 5 * 60;
+/** A Status List Token as it came, and the byte array in it: 2^20 places of 8 bits, the largest list the text has figures for. */
+export const MAX_STATUS_LIST_BYTES = 2 * 1024 * 1024;
+export const MAX_STATUS_LIST_ENTRY_BYTES = 1024 * 1024;

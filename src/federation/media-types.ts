@@ -6,6 +6,8 @@ export const RESOLVE_RESPONSE = 'application/resolve-response+jwt';
 export const TRUST_MARK_STATUS_RESPONSE = 'application/trust-mark-status-response+jwt';
 /** Federation Subordinate Events Endpoint 1.0 - draft 00, "Response Format". */
 export const ENTITY_EVENTS_STATEMENT = 'application/entity-events-statement+jwt';
+/** draft-ietf-oauth-status-list-20, "Status List Response". */
+export const STATUS_LIST = 'application/statuslist+jwt';
 export const JWK_SET_JWT = 'application/jwk-set+jwt';
 /** Listings and errors are plain JSON (§8.2.2, §8.9). */
 export const JSON_TYPE = 'application/json';

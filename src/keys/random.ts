@@ -40,3 +40,7 @@ export const newSealKey = (): string => btoa(String.fromCharCode(...crypto.getRa
 
 /** What somebody is asked to sign: 256 bits of chance, base64url. */
 export const newNonce = (): string => base64url.encode(crypto.getRandomValues(new Uint8Array(32)));
+
+/** Whole numbers below `most` by chance; each is as likely as any other but for a part in 2^32 / `most`. */
+export const drawNumbers = (count: number, most: number): readonly number[] =>
+  Array.from(crypto.getRandomValues(new Uint32Array(count)), (word) => word % most);

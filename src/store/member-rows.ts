@@ -12,10 +12,12 @@ type MemberRow = typeof member.$inferSelect;
 
 /** What a row is found by never changes. */
 const FIXED = ['id', 'authority_id', 'entity_id'];
+/** Once it has a place in a status list it keeps it: one that was given since the row was read is not taken away. */
+const KEPT = ['status_list', 'status_idx'];
 const REPLACE = `ON CONFLICT (id) DO UPDATE SET ${Object.values(getTableColumns(member))
   .map(({ name }) => name)
   .filter((name) => !FIXED.includes(name))
-  .map((name) => `"${name}" = excluded."${name}"`)
+  .map((name) => `"${name}" = ${KEPT.includes(name) ? `coalesce(member."${name}", excluded."${name}")` : `excluded."${name}"`}`)
   .join(', ')}`;
 
 /** The keys of one member, by RFC 7638 thumbprint. */

@@ -231,6 +231,9 @@ export const member = sqliteTable(
     entitlementVersion: integer('entitlement_version').notNull().default(0),
     /** What all spellings of its identifier have in common (`federation/place.ts`); null until it was filled in. */
     spelling: text('spelling'),
+    /** Its place in the status lists, as `status_entry` has it: from when it is in force for the first time, for good. */
+    statusList: integer('status_list'),
+    statusIdx: integer('status_idx'),
     /** Raised by everything that narrows or cuts; evidence read before is never served after. */
     cut: integer('cut').notNull(),
     /** Digest of the content that was approved, or in force when it was suspended; null where nobody has decided. */
@@ -260,7 +263,54 @@ export const member = sqliteTable(
     /** Whoever has such an end: the background looks at those that have passed, and at nobody else. */
     index('member_accredited').on(t.accreditedUntil).where(sql`accredited_until IS NOT NULL`),
     index('member_reattest').on(t.reattestBy).where(sql`reattest_by IS NOT NULL`),
+    /** Whoever is in force and has no place in a status list yet. */
+    index('member_unplaced').on(t.id).where(sql`status_idx IS NULL AND state = 'active'`),
   ],
+);
+
+/** What a place in a status list stands for. */
+export const STATUS_KINDS = ['member', 'software_statement', 'initial_access_token'] as const;
+export type StatusKind = (typeof STATUS_KINDS)[number];
+
+/**
+ * Which place in which status list (Token Status List) stands for what. The lists are made from these rows and those of the
+ * members, whenever they are signed: no bit is kept anywhere.
+ */
+export const statusEntry = sqliteTable(
+  'status_entry',
+  {
+    authorityId: text('authority_id').notNull(),
+    list: integer('list').notNull(),
+    idx: integer('idx').notNull(),
+    kind: text('kind', { enum: STATUS_KINDS }).notNull(),
+    /** Of a member its id; of what was issued to one its `jti`. */
+    subjectId: text('subject_id').notNull(),
+    /** With whom it stands and falls. */
+    memberId: text('member_id').notNull(),
+    createdAt: integer('created_at').notNull(),
+    /** From when on nobody may rely on what it stands for, whatever is said here; null: no such time. */
+    expiresAt: integer('expires_at'),
+    /** Taken back by itself, whatever its member is. */
+    revokedAt: integer('revoked_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.authorityId, t.list, t.idx] }),
+    uniqueIndex('status_entry_subject').on(t.authorityId, t.kind, t.subjectId),
+    index('status_entry_member').on(t.memberId),
+    index('status_entry_expires').on(t.expiresAt).where(sql`expires_at IS NOT NULL`),
+  ],
+);
+
+/** Keys that something in a status list names, by RFC 7638 thumbprint: it falls with the halt of any of them. */
+export const statusEntryKey = sqliteTable(
+  'status_entry_key',
+  {
+    thumbprint: text('thumbprint').notNull(),
+    authorityId: text('authority_id').notNull(),
+    list: integer('list').notNull(),
+    idx: integer('idx').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.thumbprint, t.authorityId, t.list, t.idx] }), index('status_entry_key_of').on(t.authorityId, t.list, t.idx)],
 );
 
 /** Which keys are bound to whom, by RFC 7638 thumbprint: kept by the one function that writes members. */
@@ -585,15 +635,26 @@ export const metadataPolicy = sqliteTable(
   (t) => [primaryKey({ columns: [t.authorityId, t.version] })],
 );
 
-export const ARTEFACT_KINDS = ['entity_configuration', 'statement', 'historical_keys', 'resolve', 'mark', 'mark_status', 'events', 'hosted', 'head'] as const;
+export const ARTEFACT_KINDS = [
+  'entity_configuration',
+  'statement',
+  'historical_keys',
+  'resolve',
+  'mark',
+  'mark_status',
+  'events',
+  'hosted',
+  'head',
+  'status_list',
+] as const;
 export type ArtefactKind = (typeof ARTEFACT_KINDS)[number];
 
 /**
  * Why an artefact is not served although it stands there: the key that signed it was revoked, its authority came back from a
- * halt, what it rests on ended earlier than it says, or its subject is entitled to less than it says; it was to be signed and
- * could not be; or it was withheld by a version that kept no reasons.
+ * halt, what it rests on ended earlier than it says, its subject is entitled to less than it says, or something was taken back that
+ * it says is valid; it was to be signed and could not be; or it was withheld by a version that kept no reasons.
  */
-export const WITHHELD = ['key_revoked', 'authority_resumed', 'end_moved', 'entitled_to_less', 'not_issued', 'earlier_version'] as const;
+export const WITHHELD = ['key_revoked', 'authority_resumed', 'end_moved', 'entitled_to_less', 'status_moved', 'not_issued', 'earlier_version'] as const;
 
 /** Signed bytes, ready to serve. A member that is not active has none: that is the kill switch. */
 export const artefact = sqliteTable(

@@ -5,6 +5,7 @@ import {
   limits,
   mediaTypes,
   type Metadata,
+  NOT_BEFORE,
   type Result,
   signEntityConfiguration,
   signHistoricalKeys,
@@ -26,6 +27,7 @@ import { fromCustody } from '../keys/from-custody.js';
 import { areCertified, keysUntil } from '../../keys/certificates.js';
 import { endOfMember } from '../members/member-end.js';
 import { Refusal, refuseFindings } from '../refusal.js';
+import { statusIn } from '../status/status-claim.js';
 import { expectConfirmed } from './expect-confirmed.js';
 import { legibleKeys, tellableKeys } from './legible-keys.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
@@ -201,6 +203,11 @@ function locationOf(authority: Pick<AuthorityRow, 'entityId' | 'ecLocation'>, me
   return member.ecLocation ?? (authority.ecLocation === 'always' ? entityConfigurationUrl(member.entityId) : undefined);
 }
 
+const latest = (...times: readonly (number | null)[]): number | undefined => {
+  const given = times.filter((time) => time !== null);
+  return given.length ? Math.max(...given) : undefined;
+};
+
 /** What of an authority stands in the statements about its members. */
 export interface StatementSources extends Pick<Issuer, 'authority' | 'bundles'> {
   readonly policy: Pick<PolicyRow, 'policy' | 'crit' | 'constraints'> | undefined;
@@ -228,6 +235,9 @@ export function statementClaims({ authority, policy, bundles }: StatementSources
     crit: member.crit.length ? member.crit : undefined,
     source_endpoint: endpointOf(authority.entityId, ENDPOINT_PATHS.fetch),
     ec_location: locationOf(authority, member),
+    status:
+      member.statusIdx === null || member.statusList === null ? undefined : statusIn(authority.entityId, { list: member.statusList, idx: member.statusIdx }),
+    [NOT_BEFORE]: latest(member.notBefore, authority.notBefore),
     [VOUCHED_ISSUERS]: member.vouchedIssuers.length ? member.vouchedIssuers.map(({ id: _, ...said }) => said) : undefined,
   };
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;

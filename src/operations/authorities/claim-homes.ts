@@ -1,12 +1,12 @@
 import { STANDARD_CLAIMS } from '../../federation/entity-statement.js';
-import { VOUCHED_ISSUERS } from '../../federation/entry.js';
+import { NOT_BEFORE, VOUCHED_ISSUERS } from '../../federation/entry.js';
 
 /**
- * Claims that nobody sets as extra ones: those the standard defines for Entity Statements, and two of RFC 7519 that it leaves
- * to applications (OpenID Federation 1.0 §3.1). A value that stands in a member's or authority's description comes again in
+ * Claims that nobody sets as extra ones: those the standard defines for Entity Statements, those that Holdfast adds, and two of RFC 7519 that the standard
+ * leaves to applications (OpenID Federation 1.0 §3.1). A value that stands in a member's or authority's description comes again in
  * each renewal: as `jti` it would name many statements (RFC 7519 §4.1.7), as `nbf` it would keep them from being signed or say nothing.
  */
-export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([...STANDARD_CLAIMS, 'nbf', 'jti', VOUCHED_ISSUERS]);
+export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([...STANDARD_CLAIMS, 'nbf', 'jti', 'status', NOT_BEFORE, VOUCHED_ISSUERS]);
 
 /**
  * Where each of them is set instead, or why it is not. One table, so that a message never sends anybody to a field that does not exist.
@@ -28,6 +28,8 @@ const UNSET: ClaimHome = { fix: 'Holdfast does not set it: leave it out.' };
 const NBF: ClaimHome = { fix: 'A statement of ours is valid from its iat on: leave it out.' };
 const JTI: ClaimHome = { fix: 'Each renewal would have the same one, and a "jti" names one JWT (RFC 7519 §4.1.7): leave it out, or choose another name.' };
 const VOUCHED: ClaimHome = { fix: 'It stands in the statement about the member whose issuers they are: holdfast issuer add.' };
+const STATUS: ClaimHome = { fix: 'Holdfast says there where the status of a member is looked up (Token Status List): leave it out.' };
+const RESUMED: ClaimHome = { fix: 'It is when a member, or its authority, came back last: Holdfast says it in the statement.' };
 const SET: ClaimHome = { fix: 'Holdfast sets it: leave it out.' };
 
 /** Of an authority's Entity Configuration. */
@@ -52,10 +54,14 @@ const OF_AUTHORITY: Readonly<Record<string, ClaimHome>> = {
   aud: REGISTRATION,
   trust_anchor: REGISTRATION,
   [VOUCHED_ISSUERS]: VOUCHED,
+  [NOT_BEFORE]: RESUMED,
+  status: STATUS,
 };
 
 /** Of the statement about a member. */
 const OF_MEMBER: Readonly<Record<string, ClaimHome>> = {
+  [NOT_BEFORE]: RESUMED,
+  status: STATUS,
   [VOUCHED_ISSUERS]: VOUCHED,
   iss: IDENTIFIER,
   sub: IDENTIFIER,

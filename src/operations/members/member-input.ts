@@ -122,6 +122,8 @@ export const newMemberRow = ({ now, ...given }: NewMember, input: MemberInput): 
   sponsor: input.sponsor ?? null,
   reattestBy: input.reattestBy ?? null,
   reattestTold: null,
+  statusList: null,
+  statusIdx: null,
   notBefore: null,
   predecessor: null,
   hosted: false,

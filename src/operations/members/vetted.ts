@@ -35,6 +35,8 @@ const NOT_CONTENT = [
   'lastEditor',
   'entitlementVersion',
   'spelling',
+  'statusList',
+  'statusIdx',
   'createdAt',
   'updatedAt',
   'v',

@@ -11,6 +11,8 @@ import { ENDED_STATES } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
 import { type KeysOf, putMembers } from '../../store/member-rows.js';
 import { keepRegistrationEvents } from '../../store/registration-events.js';
+import { giveStatusPlaces } from '../status/give-places.js';
+import type { StatusPlace } from '../../store/status-entries.js';
 import { accreditedEnds } from '../accreditations/admitted.js';
 import { keepVouched } from '../../store/vouched-issuers.js';
 import { consequencesOf } from '../facts.js';
@@ -47,14 +49,17 @@ export interface WrittenMembers {
  */
 export async function writeMembers(db: Database, writes: readonly MemberWrite[]): Promise<WrittenMembers> {
   const accredited = await accreditedEnds(db, writes);
-  const rows = await Promise.all(
-    writes.map(async ({ before, after, decided = false, endsAnew = false }, n) => ({
-      ...(await settled(before, after, decided)),
-      spelling: spellingOf(after.entityId),
-      entitlementVersion: entitlementVersionOf(before, after),
-      accreditedUntil: accredited[n] ?? null,
-      ...((endsAnew || !jsonEqual(before?.jwks, after.jwks)) && { keysUntil: await certifiedEnd(db, after) }),
-    })),
+  const { rows, statements: placing } = await placed(
+    db,
+    await Promise.all(
+      writes.map(async ({ before, after, decided = false, endsAnew = false }, n) => ({
+        ...(await settled(before, after, decided)),
+        spelling: spellingOf(after.entityId),
+        entitlementVersion: entitlementVersionOf(before, after),
+        accreditedUntil: accredited[n] ?? null,
+        ...((endsAnew || !jsonEqual(before?.jwks, after.jwks)) && { keysUntil: await certifiedEnd(db, after) }),
+      })),
+    ),
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
@@ -63,6 +68,7 @@ export async function writeMembers(db: Database, writes: readonly MemberWrite[])
     rows,
     statements: [
       ...statements,
+      ...placing,
       ...putMembers(rows, keys),
       ...endWatch(rows),
       ...barring(writes, rows),
@@ -73,6 +79,22 @@ export async function writeMembers(db: Database, writes: readonly MemberWrite[])
     ],
     events: rows.flatMap((row, n) => sentBack(writes[n]?.before, row)),
   };
+}
+
+/** Whoever is in force has a place in a status list of its authority, from the first time on and for good. */
+async function placed(db: Database, rows: readonly MemberRow[]): Promise<Omit<WrittenMembers, 'events'>> {
+  const without = rows.filter(({ state, statusIdx }) => state === 'active' && statusIdx === null);
+  const places = new Map<string, StatusPlace>();
+  const statements: Statement[] = [];
+  for (const authorityId of new Set(without.map((row) => row.authorityId))) {
+    const own = without.filter((row) => row.authorityId === authorityId);
+    const asked = own.map(({ id }) => ({ kind: 'member' as const, subjectId: id, memberId: id }));
+    const given = await giveStatusPlaces(db, authorityId, asked, Math.max(...own.map(({ updatedAt }) => updatedAt)));
+    for (const [n, { id }] of own.entries()) places.set(id, given.places[n] as StatusPlace);
+    statements.push(...given.statements);
+  }
+  const at = (row: MemberRow) => places.get(row.id);
+  return { rows: rows.map((row) => ({ ...row, statusList: at(row)?.list ?? row.statusList, statusIdx: at(row)?.idx ?? row.statusIdx })), statements };
 }
 
 /** A cell that cannot be read was changed by nobody. */
