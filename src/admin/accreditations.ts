@@ -5,7 +5,7 @@ import { type SetAdmission, setAdmission } from '../operations/accreditations/se
 import { verifyAccreditation } from '../operations/accreditations/verify-accreditation.js';
 import { type Withdrawn, withdrawAccreditation } from '../operations/accreditations/withdraw-accreditation.js';
 import { ACCREDITATION_STATES } from '../store/schema.js';
-import { type AdminApp, type AdminContext, param, validJson, validQuery } from './context.js';
+import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { evidenceSchema, presentEvidence } from './evidence.js';
 import { authoritySchema, pageOf, pageQuery, presentAuthority, reason, seconds } from './wire.js';
@@ -63,8 +63,6 @@ const listQuery = pageQuery.extend({
 const verification = z
   .strictObject({ v: z.number().int().optional().openapi({ description: 'The version you looked at' }) })
   .openapi('AccreditationVerification');
-const dryRunQuery = z.object({ dry_run: z.enum(['true', 'false']).optional().openapi({ description: 'true: say whom it would suspend, and change nothing' }) });
-const isDry = (c: AdminContext): boolean => validQuery<z.infer<typeof dryRunQuery>>(c).dry_run === 'true';
 const withdrawal = z.strictObject({ reason }).openapi('AccreditationWithdrawal');
 const rule = z.strictObject({
   accreditations: z.array(kind).max(20).optional().openapi({ description: 'Kinds that a member has to have in force, itself or by its organization' }),
@@ -167,14 +165,13 @@ export function accreditationEndpoints(app: AdminApp): void {
       path: `${base}/{accreditation}/withdraw`,
       tag,
       summary: 'Withdraw it, with all that renews it: members that have to have it are suspended, marks that hang on it revoked',
-      query: dryRunQuery,
       body: withdrawal,
       response: withdrawnSchema,
     },
     (c) => {
       const body = validJson<z.infer<typeof withdrawal>>(c);
       const present = ({ row, suspended }: Withdrawn) => ({ ...presentAt(c.var.call.now())(row), suspended: [...suspended] });
-      return write(c, 200, present, (call) => withdrawAccreditation(call, param(c, 'slug'), param(c, 'accreditation'), body.reason, { dryRun: isDry(c) }));
+      return write(c, 200, present, (call) => withdrawAccreditation(call, param(c, 'slug'), param(c, 'accreditation'), body.reason));
     },
   );
   endpoint(
@@ -201,7 +198,6 @@ export function accreditationEndpoints(app: AdminApp): void {
       tag: 'Authorities',
       summary: 'What members have to have to be in force, by Entity Type',
       description: 'To demand more takes one person. To demand less takes the quorum: with 2 the first is answered 202.',
-      query: dryRunQuery,
       body: admissionBody,
       response: admissionSchema,
       waits: true,
@@ -209,7 +205,7 @@ export function accreditationEndpoints(app: AdminApp): void {
     (c) => {
       const { rules, suspend } = validJson<z.infer<typeof admissionBody>>(c);
       const present = ({ authority, suspended }: SetAdmission) => ({ authority: presentAuthority(authority), suspended: [...suspended] });
-      return write(c, 200, present, (call) => setAdmission(call, param(c, 'slug'), { rules: rules as never, suspend, dryRun: isDry(c) }));
+      return write(c, 200, present, (call) => setAdmission(call, param(c, 'slug'), { rules: rules as never, suspend }));
     },
   );
 }

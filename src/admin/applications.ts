@@ -10,7 +10,6 @@ import { type Taken, takeApplication } from '../operations/join/take.js';
 import { type ApplicantDetails, type application, MEMBER_STATES, type member, type RequestedMembership, WAITING_ON } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
-import { dryRun, dryRunField, isDryRun } from './join-links.js';
 import { findingsField, pageOf, pageQuery, reason, seconds } from './wire.js';
 import { write } from './write.js';
 
@@ -37,8 +36,8 @@ const summary = {
   v: z.number().int(),
 };
 const summarySchema = z.object(summary).openapi('Application');
-const changedSchema = z.object({ ...summary, ...dryRunField }).openapi('ChangedApplication');
-const takenSchema = z.object({ ...summary, already: z.boolean().optional(), ...dryRunField, ...findingsField }).openapi('TakenApplication');
+const changedSchema = z.object({ ...summary }).openapi('ChangedApplication');
+const takenSchema = z.object({ ...summary, already: z.boolean().optional(), ...findingsField }).openapi('TakenApplication');
 const shownSchema = z
   .object({
     ...summary,
@@ -77,9 +76,7 @@ const refuseBody = z
     example: { reason_code: 'incomplete', reason: 'no register entry was given', redress: 'write to board@anchor.example.org within 30 days' },
   });
 const eraseBody = z.strictObject({ reason }).openapi('ApplicationErasure');
-const erasedSchema = z
-  .object({ id: z.string(), events: z.array(z.number().int()), already: z.boolean().optional(), ...dryRunField })
-  .openapi('ErasedApplication');
+const erasedSchema = z.object({ id: z.string(), events: z.array(z.number().int()), already: z.boolean().optional() }).openapi('ErasedApplication');
 
 const present = (found: Found): z.infer<typeof summarySchema> => {
   const { application: row } = found;
@@ -157,20 +154,17 @@ export function applicationEndpoints(app: AdminApp): void {
       summary: 'Take an application: its member is enrolled, in state vetting',
       description:
         'Pre-flight runs, which changes nothing; each error of it, and a key that the identifier does not publish (`keys_differ`), is waived by name or stands in the way. An identifier that is held is refused; one that is barred comes back with `readmit`, an approver and other keys.',
-      query: dryRun,
       body: takeBody,
       bodyOptional: true,
       response: takenSchema,
     },
     (c) => {
-      const rehearsal = isDryRun(c);
       const shown = (taken: Taken): z.infer<typeof takenSchema> => ({
         ...present(taken),
         ...(taken.already && { already: true }),
-        ...(rehearsal && { dry_run: true as const }),
         findings: taken.findings.map((one) => ({ ...one })),
       });
-      const asked = { ...validJson<z.infer<typeof takeBody>>(c), dryRun: rehearsal };
+      const asked = validJson<z.infer<typeof takeBody>>(c);
       return write(c, 200, shown, (call) => takeApplication(call, param(c, 'slug'), param(c, 'application'), asked));
     },
   );
@@ -181,15 +175,12 @@ export function applicationEndpoints(app: AdminApp): void {
       path: `${base}/{application}/ask`,
       tag,
       summary: 'Write to the applicant: it is for it to answer',
-      query: dryRun,
       body: askBody,
       response: changedSchema,
     },
     (c) => {
-      const rehearsal = isDryRun(c);
-      const shown = (found: Found) => ({ ...present(found), ...(rehearsal && { dry_run: true as const }) });
       const { text: said } = validJson<z.infer<typeof askBody>>(c);
-      return write(c, 200, shown, (call) => askApplicant(call, param(c, 'slug'), param(c, 'application'), said, rehearsal));
+      return write(c, 200, present, (call) => askApplicant(call, param(c, 'slug'), param(c, 'application'), said));
     },
   );
   endpoint(
@@ -200,16 +191,13 @@ export function applicationEndpoints(app: AdminApp): void {
       tag,
       summary: 'Refuse an application: why, and where the applicant can turn to',
       description: 'Its member, where there is one, is refused in the same commit. It may apply again.',
-      query: dryRun,
       body: refuseBody,
       response: changedSchema,
     },
     (c) => {
-      const rehearsal = isDryRun(c);
-      const shown = (found: Found) => ({ ...present(found), ...(rehearsal && { dry_run: true as const }) });
       const { reason_code: reasonCode, ...more } = validJson<z.infer<typeof refuseBody>>(c);
-      const asked = { ...more, reasonCode, dryRun: rehearsal };
-      return write(c, 200, shown, (call) => refuseApplication(call, param(c, 'slug'), param(c, 'application'), asked));
+      const asked = { ...more, reasonCode };
+      return write(c, 200, present, (call) => refuseApplication(call, param(c, 'slug'), param(c, 'application'), asked));
     },
   );
   endpoint(
@@ -220,20 +208,17 @@ export function applicationEndpoints(app: AdminApp): void {
       tag,
       summary: 'Erase what people wrote in an application and what it says about them',
       description: 'Contacts, the organization it named, every message of both sides. The audit trail verifies as before and tells that it was done.',
-      query: dryRun,
       body: eraseBody,
       response: erasedSchema,
     },
     (c) => {
-      const rehearsal = isDryRun(c);
       const shown = ({ id, events, already }: ErasedApplication): z.infer<typeof erasedSchema> => ({
         id,
         events: [...events],
         ...(already && { already: true }),
-        ...(rehearsal && { dry_run: true as const }),
       });
       const { reason: why } = validJson<z.infer<typeof eraseBody>>(c);
-      return write(c, 200, shown, (call) => eraseApplication(call, param(c, 'slug'), param(c, 'application'), why, rehearsal));
+      return write(c, 200, shown, (call) => eraseApplication(call, param(c, 'slug'), param(c, 'application'), why));
     },
   );
 }

@@ -4,6 +4,7 @@ import { findApiKey } from '../operations/access/api-keys.js';
 import { callOf } from '../operations/access/call-of.js';
 import { noteUse } from '../operations/access/note-use.js';
 import type { AdminEnv } from './context.js';
+import { asksDryRun } from './dry-run.js';
 import { problem } from './errors.js';
 
 /** Every data route: `Authorization: Bearer <API key>`. Never open, not even before the first user. */
@@ -16,7 +17,7 @@ export const authenticate = createMiddleware<AdminEnv>(async function authentica
       'www-authenticate': 'Bearer realm="holdfast"',
     });
   noteActor(c.req.raw, key);
-  await noteUse(deployment, key);
+  if (!asksDryRun(c)) await noteUse(deployment, key);
   c.set('call', await callOf(deployment, key));
   return next();
 });

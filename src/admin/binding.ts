@@ -81,6 +81,7 @@ export function bindingEndpoints(app: AdminApp): void {
       bodyOptional: true,
       response: challengeSchema,
       status: 201,
+      secrets: ['challenge_id', 'nonce'],
     },
     (c) => {
       const body = validJson<z.infer<typeof challengeBody>>(c);

@@ -4,7 +4,8 @@ import type { Call, Deployment } from '../operations/call.js';
 
 export interface AdminEnv {
   Bindings: object;
-  Variables: { deployment: Deployment; call: Call<unknown> };
+  /** `secrets`: members of the answer that a rehearsal leaves out. */
+  Variables: { deployment: Deployment; call: Call<unknown>; secrets?: readonly string[] };
 }
 export type AdminApp = OpenAPIHono<AdminEnv>;
 export type AdminContext = Context<AdminEnv>;

@@ -3,6 +3,7 @@ import { quote } from '../federation/finding.js';
 import { nearest } from '../federation/nearest.js';
 import type { AdminApp, AdminContext } from './context.js';
 import type { Tag } from './document.js';
+import { asksDryRun, dryRunHeaders, dryRunQuery, refusingDryRuns, rehearsable, rehearse } from './dry-run.js';
 import { problemSchema } from './wire.js';
 
 /** What one endpoint is: its contract and its handler side by side. */
@@ -23,6 +24,12 @@ export interface Endpoint {
   readonly status?: number;
   /** With quorum 2 it may take a second person: the first is answered 202. */
   readonly waits?: boolean;
+  /** It asks and changes nothing, though it is no GET. */
+  readonly reads?: boolean;
+  /** Why it takes no `dry_run`, and what does instead; every other operation that writes does. */
+  readonly unrehearsed?: string;
+  /** Members of the answer that are shown once, because they open something. */
+  readonly secrets?: readonly string[];
 }
 
 const waitingSchema = z
@@ -92,9 +99,26 @@ const problemOf = (description: string) => ({ content: { 'application/problem+js
 /** Put an endpoint on the app and into the OpenAPI document. Errors are problem details everywhere. */
 export function endpoint(
   app: AdminApp,
-  { method, path, tag, summary, description, query, body, bodyOptional = false, streams, response, status = 200, waits = false }: Endpoint,
+  {
+    method,
+    path,
+    tag,
+    summary,
+    description,
+    query = NO_QUERY,
+    body,
+    bodyOptional = false,
+    streams,
+    response,
+    status = 200,
+    waits = false,
+    reads,
+    unrehearsed,
+    secrets = [],
+  }: Endpoint,
   handler: (c: AdminContext) => Promise<Response>,
 ): void {
+  const rehearses = method !== 'get' && !reads && unrehearsed === undefined;
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const route = createRoute({
     method,
@@ -104,9 +128,10 @@ export function endpoint(
     summary,
     description: description ?? `${summary}.`,
     security: [{ apiKey: [] }],
+    ...(unrehearsed !== undefined && { middleware: refusingDryRuns(unrehearsed) }),
     request: {
       ...(names.length && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string().openapi({ description: PARAMETERS[name] ?? name })]))) }),
-      query: strictQuery(query ?? NO_QUERY),
+      query: strictQuery(rehearses ? query.extend(dryRunQuery) : query),
       ...(method !== 'get' && {
         headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Repeat a request safely: it is carried out once' }) }),
       }),
@@ -117,6 +142,12 @@ export function endpoint(
     },
     responses: {
       [status]: jsonOf(response, 'Done'),
+      ...(rehearses && {
+        200: {
+          ...jsonOf(rehearsable({ response, status, waits, secrets }), status === 200 ? 'Done, or what would be' : 'Dry run: what would be'),
+          headers: dryRunHeaders,
+        },
+      }),
       ...(waits && { 202: jsonOf(waitingSchema, 'Quorum 2: it waits for a second person') }),
       400: problemOf('The request is not valid'),
       401: problemOf('No valid API key'),
@@ -126,5 +157,9 @@ export function endpoint(
       default: problemOf('Any other failure; with Retry-After when it may pass (503)'),
     },
   });
-  app.openapi(route, handler as never);
+  const handle = (c: AdminContext) => {
+    if (rehearses && asksDryRun(c)) rehearse(c, secrets);
+    return handler(c);
+  };
+  app.openapi(route, handle as never);
 }

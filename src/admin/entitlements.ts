@@ -5,14 +5,14 @@ import {
   changeBundle,
   createBundle,
   listBundles,
-  previewBundle,
+  rehearseBundle,
   type ShownBundle,
   showBundle,
 } from '../operations/entitlements/bundles.js';
 import { expectList } from '../operations/entitlements/check-entitled.js';
 import {
   type EntitlementsChange,
-  previewEntitlements,
+  rehearseEntitlements,
   setEntitlements,
   showEntitlements,
   type ShownEntitlements,
@@ -37,8 +37,6 @@ import {
 import { write } from './write.js';
 
 const metadata = z.record(z.string(), z.unknown()).nullable();
-const dryRun = z.object({ dry_run: z.enum(['true', 'false']).optional().openapi({ description: 'true: tell what it would do, and do nothing' }) });
-const isDryRun = (c: AdminContext): boolean => validQuery<z.infer<typeof dryRun>>(c).dry_run === 'true';
 const v = z.number().int().optional().openapi({ description: 'The version you saw; refused when it is another one by now' });
 
 const setBody = z.strictObject({ entitlements: entitlementList.nullable(), bundles: bundleNames.optional(), v }).openapi('Entitlements', {
@@ -50,6 +48,7 @@ const editBody = z
   .strictObject({ add: lists.optional(), remove: lists.optional(), v })
   .refine(({ add, remove }) => add !== undefined || remove !== undefined, 'say what to add or to remove')
   .openapi('EntitlementsChange', { example: { add: { bundles: ['read-only'] }, remove: { entitlements: [{ kind: 'scope', value: 'admin' }] } } });
+const wouldWait = z.literal(1).optional().openapi({ description: 'Of a dry run: it would wait for a second person (quorum 2)' });
 const entitlementsSchema = z
   .object({
     member: z.string(),
@@ -59,15 +58,15 @@ const entitlementsSchema = z
     effective: shownEntitlements.nullable().openapi({ description: 'With what bundles give; null: nothing limits it' }),
     entitlement_version: z.number().int(),
     v: z.number().int(),
-    dry_run: z.literal(true).optional(),
     preview: z
       .object({ before: metadata, after: metadata, widens: z.boolean() })
       .optional()
       .openapi({ description: "Of a dry run: the client's metadata, as this authority's statement leaves it; null: it breaks" }),
+    waiting_for: wouldWait,
     ...findingsField,
   })
   .openapi('MemberEntitlements');
-const present = ({ member, effective, findings, preview }: ShownEntitlements): z.infer<typeof entitlementsSchema> => ({
+const present = ({ member, effective, findings, preview, waits }: ShownEntitlements): z.infer<typeof entitlementsSchema> => ({
   member: member.id,
   entity_id: member.entityId,
   entitlements: presentEntitlements(member.entitlements),
@@ -76,9 +75,9 @@ const present = ({ member, effective, findings, preview }: ShownEntitlements): z
   entitlement_version: member.entitlementVersion,
   v: member.v,
   ...(preview && {
-    dry_run: true as const,
     preview: { before: preview.before && { ...preview.before }, after: preview.after && { ...preview.after }, widens: preview.widens },
   }),
+  ...(waits && { waiting_for: 1 as const }),
   findings: findings.map((one) => ({ ...one })),
 });
 
@@ -102,7 +101,7 @@ const bundleSchema = z
     v: z.number().int(),
     job: z.string().nullable().optional().openapi({ description: 'Signs the statements anew; null: none has to be' }),
     widens: z.boolean().optional().openapi({ description: 'Members may get something that they could not have before' }),
-    dry_run: z.literal(true).optional(),
+    waiting_for: wouldWait,
   })
   .openapi('Bundle');
 const presentBundle = ({ bundle, holders }: ShownBundle): z.infer<typeof bundleSchema> => ({
@@ -116,7 +115,12 @@ const presentBundle = ({ bundle, holders }: ShownBundle): z.infer<typeof bundleS
   updated_at: bundle.updatedAt,
   v: bundle.v,
 });
-const presentChanged = (changed: ChangedBundle): z.infer<typeof bundleSchema> => ({ ...presentBundle(changed), job: changed.jobId, widens: changed.widens });
+const presentChanged = (changed: ChangedBundle): z.infer<typeof bundleSchema> => ({
+  ...presentBundle(changed),
+  job: changed.jobId,
+  widens: changed.widens,
+  ...(changed.waits && { waiting_for: 1 as const }),
+});
 const impactQuery = pageQuery.extend({ effect: z.enum(EFFECTS).optional().openapi({ description: 'Only members of whom that becomes' }) });
 const impactSchema = z
   .object({
@@ -135,10 +139,9 @@ export function entitlementEndpoints(app: AdminApp): void {
     c.json(present(await showEntitlements(c.var.call, param(c, 'slug'), param(c, 'id')))),
   );
   const change = (c: AdminContext, wanted: EntitlementsChange) =>
-    write(c, 200, present, (call) => (isDryRun(c) ? previewEntitlements : setEntitlements)(call, param(c, 'slug'), param(c, 'id'), wanted));
+    write(c, 200, present, (call) => (call.rehearsal ? rehearseEntitlements : setEntitlements)(call, param(c, 'slug'), param(c, 'id'), wanted));
   const about = {
     tag,
-    query: dryRun,
     response: entitlementsSchema,
     waits: true,
     description:
@@ -166,11 +169,8 @@ function bundleEndpoints(app: AdminApp, tag: 'Entitlements'): void {
   endpoint(app, { method: 'get', path: `${base}/{name}`, tag, summary: 'One bundle', response: bundleSchema }, async (c) =>
     c.json(presentBundle(await showBundle(c.var.call, param(c, 'slug'), param(c, 'name')))),
   );
-  const change = (c: AdminContext, wanted: BundleChange) => {
-    const dry = isDryRun(c);
-    const shown = (changed: ChangedBundle) => ({ ...presentChanged(changed), ...(dry && { dry_run: true as const }) });
-    return write(c, 200, shown, (call) => (dry ? previewBundle : changeBundle)(call, param(c, 'slug'), param(c, 'name'), wanted));
-  };
+  const change = (c: AdminContext, wanted: BundleChange) =>
+    write(c, 200, presentChanged, (call) => (call.rehearsal ? rehearseBundle : changeBundle)(call, param(c, 'slug'), param(c, 'name'), wanted));
   endpoint(
     app,
     {
@@ -180,7 +180,6 @@ function bundleEndpoints(app: AdminApp, tag: 'Entitlements'): void {
       summary: 'Change a bundle, for all that have it',
       description:
         'Statements are signed anew as a job; those that say too much are not served (503) until they are. What widens takes the quorum while anybody has it.',
-      query: dryRun,
       body: bundleBody,
       response: bundleSchema,
       waits: true,
@@ -197,7 +196,6 @@ function bundleEndpoints(app: AdminApp, tag: 'Entitlements'): void {
       path: `${base}/{name}/end`,
       tag,
       summary: 'End a bundle: it gives nothing any more',
-      query: dryRun,
       body: endBody,
       response: bundleSchema,
       waits: true,

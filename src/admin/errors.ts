@@ -47,6 +47,7 @@ const TITLES: Record<string, string> = {
   unauthenticated: 'Sign in with an API key',
   idempotency_key_reused: 'This Idempotency-Key belongs to another request',
   already_shown: 'The answer held a secret and was shown once',
+  not_rehearsable: 'It takes no dry run',
   unsupported_media_type: 'The content type is not supported',
   rate_limited: 'Too many requests',
   storage_full: 'The disk is full',

@@ -7,7 +7,7 @@ import { type AdminApp, type AdminContext, param, validJson, validQuery } from '
 import { endpoint } from './endpoint.js';
 import { problem } from './errors.js';
 import { pageOf, pageQuery, seconds } from './wire.js';
-import { write } from './write.js';
+import { rehearsed, write } from './write.js';
 
 /** What was handed in as proof: taken and given back as bytes, and never as anything that a browser would show. */
 const BYTES = 'application/octet-stream';
@@ -110,8 +110,8 @@ async function upload(c: AdminContext): Promise<Response> {
   if (Number(c.req.header('content-length') ?? 0) > MOST_BYTES)
     return problem(c, 413, 'payload_too_large', `a piece of evidence has at most ${MOST_BYTES / 1024 / 1024} MiB`);
   const body = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
-  const row = await uploadEvidence(c.var.call, param(c, 'slug'), inputOf(validQuery<z.infer<typeof uploadQuery>>(c)), body);
-  return c.json(presentEvidence(row), 201, { 'cache-control': 'no-store' });
+  const take = async () => presentEvidence(await uploadEvidence(c.var.call, param(c, 'slug'), inputOf(validQuery<z.infer<typeof uploadQuery>>(c)), body));
+  return c.var.call.rehearsal ? rehearsed(c, take) : c.json(await take(), 201, { 'cache-control': 'no-store' });
 }
 
 export function evidenceEndpoints(app: AdminApp): void {

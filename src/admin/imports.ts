@@ -78,6 +78,7 @@ export function importEndpoints(app: AdminApp): void {
           .openapi({ description: 'A header row of member names, then one member a row', example: 'entity_id,organization\nhttps://rp.example.org,Bank A\n' }),
       },
       response: jobSchema,
+      unrehearsed: 'an import is rehearsed as a whole: open one with "dry_run": true in its body',
     },
     async (c) => {
       const type = c.req.header('content-type')?.split(';')[0]?.trim();

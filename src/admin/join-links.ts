@@ -4,14 +4,10 @@ import { type CreatedLink, createLink, MAX_USES } from '../operations/join/creat
 import { type EndedLink, endLink } from '../operations/join/end-link.js';
 import { linkState } from '../operations/join/find-link.js';
 import { listLinks } from '../operations/join/list-links.js';
-import { type AdminApp, type AdminContext, param, validJson, validQuery } from './context.js';
+import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { pageOf, pageQuery, reason, seconds } from './wire.js';
 import { write } from './write.js';
-
-export const dryRun = z.object({ dry_run: z.enum(['true', 'false']).optional().openapi({ description: 'true: tell what it would do, and do nothing' }) });
-export const isDryRun = (c: AdminContext): boolean => validQuery<z.infer<typeof dryRun>>(c).dry_run === 'true';
-export const dryRunField = { dry_run: z.literal(true).optional() };
 
 const newLink = z
   .strictObject({
@@ -36,12 +32,11 @@ const linkSchema = z.object(link).openapi('JoinLink');
 const createdSchema = z
   .object({
     ...link,
-    secret: z.string().optional().openapi({ description: 'Shown once: whoever has it may apply' }),
-    url: z.string().optional().openapi({ description: 'What to give to the applicant: the secret stands behind #, which no browser and no client sends' }),
-    ...dryRunField,
+    secret: z.string().openapi({ description: 'Shown once: whoever has it may apply' }),
+    url: z.string().openapi({ description: 'What to give to the applicant: the secret stands behind #, which no browser and no client sends' }),
   })
   .openapi('CreatedJoinLink');
-const endedSchema = z.object({ ...link, already: z.boolean().optional(), ...dryRunField }).openapi('EndedJoinLink');
+const endedSchema = z.object({ ...link, already: z.boolean().optional() }).openapi('EndedJoinLink');
 
 const present = (row: CreatedLink['row'], now: number): z.infer<typeof linkSchema> => ({
   id: row.id,
@@ -74,20 +69,19 @@ export function joinLinkEndpoints(app: AdminApp): void {
       tag,
       summary: 'Make a link by which strangers may apply',
       description: 'So often and until then. The secret is in the answer, once; only its digest is kept.',
-      query: dryRun,
       body: newLink,
       response: createdSchema,
+      secrets: ['secret', 'url'],
       status: 201,
     },
     (c) => {
       const body = validJson<z.infer<typeof newLink>>(c);
-      const rehearsal = isDryRun(c);
       const shown = ({ row, secret, at }: CreatedLink): z.infer<typeof createdSchema> => ({
         ...present(row, c.var.call.now()),
-        ...(secret !== undefined && { secret, url: `${originOf(at ?? c.req.url)}/join/v1/${row.id}#${secret}` }),
-        ...(rehearsal && { dry_run: true as const }),
+        secret,
+        url: `${originOf(at ?? c.req.url)}/join/v1/${row.id}#${secret}`,
       });
-      const asked = { uses: body.uses, expiresAt: body.expires_at, note: body.note, dryRun: rehearsal };
+      const asked = { uses: body.uses, expiresAt: body.expires_at, note: body.note };
       return write(c, 201, shown, (call) => createLink(call, param(c, 'slug'), asked), { secret: true });
     },
   );
@@ -98,20 +92,17 @@ export function joinLinkEndpoints(app: AdminApp): void {
       path: `${base}/{link}/end`,
       tag,
       summary: 'End a join link: nobody applies by it any more',
-      query: dryRun,
       body: endBody,
       bodyOptional: true,
       response: endedSchema,
     },
     (c) => {
       const body = validJson<z.infer<typeof endBody>>(c);
-      const rehearsal = isDryRun(c);
       const shown = ({ row, already }: EndedLink): z.infer<typeof endedSchema> => ({
         ...present(row, c.var.call.now()),
         ...(already && { already: true }),
-        ...(rehearsal && { dry_run: true as const }),
       });
-      return write(c, 200, shown, (call) => endLink(call, param(c, 'slug'), param(c, 'link'), body.reason, rehearsal));
+      return write(c, 200, shown, (call) => endLink(call, param(c, 'slug'), param(c, 'link'), body.reason));
     },
   );
 }

@@ -167,6 +167,7 @@ export function memberEndpoints(app: AdminApp): void {
       summary: 'Check an entity against the rules; changes nothing',
       body: preflightBody,
       response: preflightSchema,
+      reads: true,
     },
     async (c) => {
       const body = validJson<z.infer<typeof preflightBody>>(c);

@@ -158,6 +158,7 @@ export function operationEndpoints(app: AdminApp): void {
         .openapi('ApiKeyWithToken'),
       status: 201,
       waits: true,
+      secrets: ['token'],
     },
     (c) => {
       const body = validJson<z.infer<typeof newApiKey>>(c);

@@ -95,6 +95,7 @@ export function policyEndpoints(app: AdminApp): void {
       summary: "Check a policy against itself and the superiors'; changes nothing",
       body: policyBody,
       response: checked,
+      reads: true,
     },
     async (c) => {
       allow(c.var.call, 'read', param(c, 'slug'));
@@ -112,6 +113,7 @@ export function policyEndpoints(app: AdminApp): void {
       summary: "What a policy would do to one member's metadata; changes nothing",
       body: previewBody,
       response: preview,
+      reads: true,
     },
     async (c) => {
       const body = validJson<z.infer<typeof previewBody>>(c);

@@ -6,7 +6,7 @@ import { ENTITY_SOURCES, SNAPSHOT_STATES } from '../store/schema.js';
 import { type AdminApp, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { jobSchema, pageOf, pageQuery, presentJob, findingsField, withFindings, seconds } from './wire.js';
-import { write } from './write.js';
+import { rehearsed, write } from './write.js';
 
 /** The wire of resolving: anchors, what a resolver has evaluated, the graph of a federation. */
 const uri = z.string().min(1).max(2048);
@@ -155,7 +155,14 @@ export function resolvingEndpoints(app: AdminApp): void {
   );
   endpoint(
     app,
-    { method: 'post', path: `${base}/entities/{entity}/evaluate`, tag, summary: 'Evaluate an entity now and store what is found', response: entitySchema },
+    {
+      method: 'post',
+      path: `${base}/entities/{entity}/evaluate`,
+      tag,
+      summary: 'Evaluate an entity now and store what is found',
+      response: entitySchema,
+      unrehearsed: 'POST …/explain evaluates an entity and stores nothing',
+    },
     (c) => write(c, 200, presentEntity, (call) => evaluateEntity(call, param(c, 'slug'), param(c, 'entity'))),
   );
   endpoint(
@@ -167,6 +174,7 @@ export function resolvingEndpoints(app: AdminApp): void {
       summary: 'Evaluate any entity now and explain every step; changes nothing',
       body: explainBody,
       response: explained,
+      reads: true,
     },
     async (c) => {
       const body = validJson<z.infer<typeof explainBody>>(c);
@@ -249,8 +257,11 @@ function anchorEndpoints(app: AdminApp, base: string): void {
     app,
     { method: 'post', path: `${base}/{entity}/check`, tag, summary: 'Compare the pinned keys with the ones served now', response: checkSchema },
     async (c) => {
-      const { entityId, findings, added, removed } = await checkAnchor(c.var.call, param(c, 'slug'), param(c, 'entity'));
-      return c.json({ entity_id: entityId, ok: findings.length === 0, added, removed, findings });
+      const check = async () => {
+        const { entityId, findings, added, removed } = await checkAnchor(c.var.call, param(c, 'slug'), param(c, 'entity'));
+        return { entity_id: entityId, ok: findings.length === 0, added, removed, findings };
+      };
+      return c.var.call.rehearsal ? rehearsed(c, check) : c.json(await check());
     },
   );
   endpoint(

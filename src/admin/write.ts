@@ -11,6 +11,7 @@ const KEY = /^[\x21-\x7e]{1,200}$/;
 /**
  * Answer a write. With an Idempotency-Key the answer is remembered in the same batch as the change, so a request that is
  * repeated (an answer was lost, two were sent at once) is carried out once and answered alike.
+ * Of a rehearsal nothing is kept, the key neither.
  * @param secret the answer holds a secret: it is shown once, a repetition gets 409
  */
 export async function write<T>(
@@ -22,8 +23,12 @@ export async function write<T>(
 ): Promise<Response> {
   const call = c.var.call;
   const key = c.req.header('idempotency-key');
+  if (key !== undefined && !KEY.test(key)) return problem(c, 400, 'invalid_request', 'Idempotency-Key is 1 to 200 visible ASCII characters');
+  if (call.rehearsal) {
+    if (secret && !c.var.secrets?.length) throw new Error('it is not said what of the answer is secret');
+    return rehearsed(c, async () => present(await act(call)) as object);
+  }
   if (key === undefined) return c.json(present(await act(call)) as object, status as ContentfulStatusCode, { 'cache-control': 'no-store' });
-  if (!KEY.test(key)) return problem(c, 400, 'invalid_request', 'Idempotency-Key is 1 to 200 visible ASCII characters');
   const request = await sha256(`${c.req.method} ${c.req.path} ${new URL(c.req.url).search} ${await c.req.text()}`);
   const before = await replay(c, key, request);
   if (before) return before;
@@ -47,4 +52,14 @@ async function replay(c: AdminContext, key: string, request: string): Promise<Re
     'cache-control': 'no-store',
     'idempotency-replayed': 'true',
   });
+}
+
+/** The answer of a rehearsal: what would be, marked as that, without what would be shown once; or that it would wait for somebody. */
+export async function rehearsed(c: AdminContext, act: () => Promise<object>): Promise<Response> {
+  const answer = await act().catch((error: unknown) => {
+    if (error instanceof Waiting) return error.rehearsed;
+    throw error;
+  });
+  const shown = Object.entries(answer).filter(([name]) => !c.var.secrets?.includes(name));
+  return c.json({ ...Object.fromEntries(shown), dry_run: true }, 200, { 'cache-control': 'no-store' });
 }

@@ -1,3 +1,4 @@
+import { isDryRun } from './dry-run.js';
 import type { Command } from 'commander';
 import { newApiKey, tokenDigest } from '../keys/random.js';
 import { whoAmI } from './answers.js';
@@ -82,6 +83,7 @@ export function accessCommands(program: Command): void {
         ...(options.tokenDigest !== undefined && { token_digest: options.tokenDigest }),
       });
       show(json, one, () => {
+        if (isDryRun()) return talk(`a key of ${name} would be made; its token is shown then`);
         talk(one.token === undefined ? `${one.id}: whoever made its token has it` : `${one.id}: this token is shown once`);
         if (one.token !== undefined) out(one.token);
       });

@@ -1,3 +1,4 @@
+import { isDryRun } from './dry-run.js';
 import type { Command } from 'commander';
 import { timeOrDuration, whole } from './kinds.js';
 import { clean, green, out, red, table, talk, when, yellow } from './output.js';
@@ -132,15 +133,12 @@ export function accreditationCommands(program: Command): void {
     .command('withdraw <accreditation>')
     .description('withdraw it, with all that renews it: members that have to have it are suspended, marks that hang on it revoked')
     .requiredOption('--reason <text>', 'why; it stands in the audit trail')
-    .option('--dry-run', 'show whom it would suspend, and change nothing')
-    .action(async (id: string, options: { readonly reason: string; readonly dryRun?: boolean }, command: Command) => {
+    .action(async (id: string, options: { readonly reason: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const query = options.dryRun ? '?dry_run=true' : '';
-      const one = await client.send<AccreditationView>('POST', `${root(authority, id, 'withdraw')}${query}`, { reason: options.reason });
+      const one = await client.send<AccreditationView>('POST', root(authority, id, 'withdraw'), { reason: options.reason });
       show(json, one, () => {
         describe(one);
-        for (const entityId of one.suspended ?? []) out(`  ${options.dryRun ? 'would be suspended' : 'suspended'}  ${clean(entityId)}`);
-        if (options.dryRun) talk('Dry run: nothing was changed.');
+        for (const entityId of one.suspended ?? []) out(`  ${isDryRun() ? 'would be suspended' : 'suspended'}  ${clean(entityId)}`);
       });
     });
   withDates(

@@ -36,7 +36,6 @@ interface Shown extends Summary {
 }
 
 const root = (authority: string, ...more: string[]) => path('authorities', authority, 'applications', ...more);
-const dry = (asked: boolean | undefined): string => (asked ? '?dry_run=true' : '');
 export const coloredState = (state: string): string =>
   state === 'active' || state === 'approved' ? green(state) : ['refused', 'withdrawn', 'revoked', 'archived'].includes(state) ? red(state) : yellow(state);
 
@@ -44,7 +43,6 @@ function summarize(one: Summary): void {
   const waits = one.waiting_on === null ? '' : `, waiting on the ${one.waiting_on}`;
   out(`${one.id}  ${coloredState(one.state)}${waits}  ${clean(one.entity_id)}  ${one.organization === null ? '(erased)' : clean(one.organization)}`);
   if (one.member !== null) out(`  member ${one.member}`);
-  if (one.dry_run) talk('Dry run: nothing was changed.');
   else if (one.already) talk('It was so already; nothing was changed.');
   talkFindings(one.findings);
 }
@@ -113,11 +111,10 @@ export function applicationCommands(program: Command): void {
     .description('take it: pre-flight runs, and its member is enrolled in state vetting')
     .option('--waive <code>', 'accept a finding of pre-flight by its code, or organization_known; repeat for several', collect, [])
     .option('--readmit <reason>', 'take back one that was revoked, and say why; it takes an approver')
-    .option('--dry-run', 'say what it would do, and do nothing')
-    .action(async (id: string, options: { waive: string[]; readmit?: string; dryRun?: boolean }, command: Command) => {
+    .action(async (id: string, options: { waive: string[]; readmit?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const body = { ...(options.waive.length && { waive: options.waive }), ...(options.readmit !== undefined && { readmit: options.readmit }) };
-      const one = await client.send<Summary>('POST', `${root(authority, id, 'take')}${dry(options.dryRun)}`, body);
+      const one = await client.send<Summary>('POST', root(authority, id, 'take'), body);
       show(json, one, () => {
         summarize(one);
         if (one.member !== null && !one.dry_run) talk(`Then: npx holdfast member approve ${one.member}`);
@@ -126,10 +123,9 @@ export function applicationCommands(program: Command): void {
   application
     .command('ask <application> <text>')
     .description('write to the applicant: it is for it to answer, and it may change what it asks for')
-    .option('--dry-run', 'say what it would do, and do nothing')
-    .action(async (id: string, text: string, options: { dryRun?: boolean }, command: Command) => {
+    .action(async (id: string, text: string, _options: object, command: Command) => {
       const { client, json, authority } = globals(command);
-      const one = await client.send<Summary>('POST', `${root(authority, id, 'ask')}${dry(options.dryRun)}`, { text });
+      const one = await client.send<Summary>('POST', root(authority, id, 'ask'), { text });
       show(json, one, () => summarize(one));
     });
   application
@@ -138,25 +134,21 @@ export function applicationCommands(program: Command): void {
     .requiredOption('--reason <text>', 'why, in words for the applicant')
     .requiredOption('--redress <text>', 'where it can turn to')
     .addOption(new Option('--reason-code <code>', 'why, in a word that stays when the reason is erased').choices(REFUSE_CODES).default('unspecified'))
-    .option('--dry-run', 'say what it would do, and do nothing')
-    .action(async (id: string, options: { reason: string; redress: string; reasonCode: string; dryRun?: boolean }, command: Command) => {
+    .action(async (id: string, options: { reason: string; redress: string; reasonCode: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const body = { reason_code: options.reasonCode, reason: options.reason, redress: options.redress };
-      const one = await client.send<Summary>('POST', `${root(authority, id, 'refuse')}${dry(options.dryRun)}`, body);
+      const one = await client.send<Summary>('POST', root(authority, id, 'refuse'), body);
       show(json, one, () => summarize(one));
     });
   application
     .command('erase <application>')
     .description('erase what people wrote in it and what it says about them; the audit trail tells that it was done')
     .requiredOption('--reason <text>', 'why; it stands in the audit trail')
-    .option('--dry-run', 'say how many events it would reach, and erase nothing')
-    .action(async (id: string, options: { reason: string; dryRun?: boolean }, command: Command) => {
+    .action(async (id: string, options: { reason: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const one = await client.send<{ id: string; events: readonly number[]; already?: boolean; dry_run?: boolean }>(
-        'POST',
-        `${root(authority, id, 'erase')}${dry(options.dryRun)}`,
-        { reason: options.reason },
-      );
+      const one = await client.send<{ id: string; events: readonly number[]; already?: boolean; dry_run?: boolean }>('POST', root(authority, id, 'erase'), {
+        reason: options.reason,
+      });
       show(json, one, () => {
         out(`${one.id}  the words of ${one.events.length} events${one.dry_run ? ' would be' : ''} erased`);
         if (one.already) talk('Nothing was left to erase.');

@@ -1,8 +1,9 @@
+import { isDryRun } from './dry-run.js';
 import type { Command } from 'commander';
 import { type AuthorityView, headLine } from './authority-view.js';
 import { CliError } from './client.js';
 import { EXIT } from './exit-codes.js';
-import { clean, jsonLines, out, talk } from './output.js';
+import { clean, jsonLines, out } from './output.js';
 import { collect, globals, path, readJson, show } from './shell.js';
 
 interface Options {
@@ -10,7 +11,6 @@ interface Options {
   readonly require: string[];
   readonly none?: boolean;
   readonly suspend?: boolean;
-  readonly dryRun?: boolean;
 }
 interface SetView {
   readonly authority: AuthorityView & { readonly admission: object };
@@ -51,7 +51,6 @@ export function admissionCommand(authority: Command): void {
     .option('--rules <file>', 'the same as JSON: {"oauth_client":{"accreditations":["iso27001"],"sponsor":"required"}}')
     .option('--none', 'demand nothing')
     .option('--suspend', 'suspend the active members that do not meet them; else such rules are refused')
-    .option('--dry-run', 'show whom it would suspend, and change nothing')
     .action(async (slug: string, options: Options, command: Command) => {
       const { client, json } = globals(command);
       const given = [options.rules !== undefined, options.require.length > 0, options.none === true].filter(Boolean).length;
@@ -62,12 +61,11 @@ export function admissionCommand(authority: Command): void {
       }
       const rules = options.none ? {} : options.rules === undefined ? rulesOf(options.require) : readJson(options.rules);
       const body = { rules, ...(options.suspend && { suspend: true }) };
-      const one = await client.send<SetView>('PUT', `${path('authorities', slug, 'admission')}${options.dryRun ? '?dry_run=true' : ''}`, body);
+      const one = await client.send<SetView>('PUT', path('authorities', slug, 'admission'), body);
       return show(json, one, () => {
         out(headLine(one.authority));
         out(jsonLines(one.authority.admission));
-        for (const entityId of one.suspended) out(`  ${options.dryRun ? 'would be suspended' : 'suspended'}  ${clean(entityId)}`);
-        if (options.dryRun) talk('Dry run: nothing was changed.');
+        for (const entityId of one.suspended) out(`  ${isDryRun() ? 'would be suspended' : 'suspended'}  ${clean(entityId)}`);
       });
     });
 }

@@ -1,3 +1,4 @@
+import { isDryRun } from './dry-run.js';
 import type { Command } from 'commander';
 import { CliError } from './client.js';
 import { type EntitlementView, type ListOptions, listFrom, listOptions, showList } from './entitlement.js';
@@ -30,7 +31,7 @@ function describe(one: BundleView): void {
   out(`${one.name}  ${one.state}, version ${one.v}; ${one.members} members have it, ${one.active} of them active`);
   if (one.description) out(clean(one.description));
   showList(one.entitlements);
-  if (one.dry_run) talk(`Dry run: nothing was changed. ${one.widens ? 'This widens: with quorum 2 it takes two persons.' : 'This widens nothing.'}`);
+  if (one.dry_run) talk(one.widens ? 'This widens: with quorum 2 it takes two persons.' : 'This widens nothing.');
   else if (one.job) talk(`Statements are signed anew: npx holdfast job show ${one.job}`);
 }
 
@@ -38,10 +39,7 @@ interface Changing extends ListOptions {
   readonly description?: string;
   readonly none?: boolean;
   readonly seen?: number;
-  readonly dryRun?: boolean;
 }
-
-const dryRun = (asked: boolean | undefined): string => (asked ? '?dry_run=true' : '');
 
 /** `bundle list`, `show`, `create`, `change`, `end` and `impact`. */
 export function bundleCommands(program: Command): void {
@@ -90,7 +88,6 @@ export function bundleCommands(program: Command): void {
     .option('--none', 'it gives nothing, until it is changed again')
     .option('--description <text>', 'what it is for; "" for nothing')
     .option('--seen <version>', 'refuse when the bundle has another version than this (bundle show)', whole)
-    .option('--dry-run', 'show whom it would reach, and change nothing')
     .action(async (name: string, options: Changing, command: Command) => {
       const { client, json, authority } = globals(command);
       const entitlements = options.none ? [] : listFrom(options);
@@ -101,7 +98,7 @@ export function bundleCommands(program: Command): void {
         ...(options.description !== undefined && { description: options.description || null }),
         ...(options.seen !== undefined && { v: options.seen }),
       };
-      const one = await client.send<BundleView>('PATCH', `${root(authority, name)}${dryRun(options.dryRun)}`, body);
+      const one = await client.send<BundleView>('PATCH', root(authority, name), body);
       show(json, one, () => describe(one));
     });
   bundle
@@ -109,11 +106,10 @@ export function bundleCommands(program: Command): void {
     .description('end a bundle: it gives nothing any more, and its name is not given again')
     .requiredOption('--reason <text>', 'why; it stands in the audit trail')
     .option('--seen <version>', 'refuse when the bundle has another version than this (bundle show)', whole)
-    .option('--dry-run', 'show whom it would reach, and change nothing')
-    .action(async (name: string, options: { reason: string; seen?: number; dryRun?: boolean }, command: Command) => {
+    .action(async (name: string, options: { reason: string; seen?: number }, command: Command) => {
       const { client, json, authority } = globals(command);
       const body = { reason: options.reason, ...(options.seen !== undefined && { v: options.seen }) };
-      const one = await client.send<BundleView>('POST', `${root(authority, name, 'end')}${dryRun(options.dryRun)}`, body);
+      const one = await client.send<BundleView>('POST', root(authority, name, 'end'), body);
       show(json, one, () => describe(one));
     });
   listOptions(
@@ -130,6 +126,7 @@ export function bundleCommands(program: Command): void {
         const entitlements = options.none ? [] : listFrom(options);
         if (!entitlements) throw new CliError(2, 'say what it would give, such as --scope accounts:read, or --none; or read the last replay: --last');
         const job = await client.send<JobView>('POST', root(authority, name, 'impact'), { entitlements });
+        if (isDryRun()) return show(json, job, () => talk('The replay would begin.'));
         await jobDone(
           client,
           authority,

@@ -96,21 +96,25 @@ async function cut(target: Target, named: string, options: Options, command: Com
     client.get<Reach>(
       `/halts/reach?${queryOf(Object.fromEntries(Object.entries(target).map(([name, value]) => [name, value === undefined ? undefined : String(value)])))}`,
     );
+  const send = () =>
+    client.send<Halted>('POST', '/halts', {
+      ...target,
+      reason: options.reason,
+      ...(options.reasonCode !== undefined && { reason_code: options.reasonCode }),
+      ...(options.publicReason !== undefined && { public_reason: options.publicReason }),
+      ...(options.revoke && { mode: 'revoke' }),
+    });
   if (options.dryRun) {
     const found = await reach();
+    // Whether it could be done is told too, where it is said all of it.
+    if (options.reason !== undefined) await send();
     return show(json, found, () => out(reachLines(found)));
   }
   if (options.reason === undefined) throw new CliError(2, 'why? --reason <text>; it stands in the audit trail');
   // In an emergency nothing is counted first.
   if (asks && options.yes !== named) talk(reachLines(await reach()));
   if (asks) await confirm(named, options.yes, `This cuts off ${named}`);
-  const done = await client.send<Halted>('POST', '/halts', {
-    ...target,
-    reason: options.reason,
-    ...(options.reasonCode !== undefined && { reason_code: options.reasonCode }),
-    ...(options.publicReason !== undefined && { public_reason: options.publicReason }),
-    ...(options.revoke && { mode: 'revoke' }),
-  });
+  const done = await send();
   show(json, done, () => {
     talk(done.already ? `already: ${clean(named)} was cut off before` : `${clean(named)} is cut off`);
     if (done.note) talk(done.note);

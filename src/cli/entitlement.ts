@@ -3,7 +3,7 @@ import { CliError } from './client.js';
 import { whole } from './kinds.js';
 import { base } from './member-view.js';
 import { clean, jsonLines, out, table, talk, talkFindings } from './output.js';
-import { collect, globals, queryOf, readJson, show } from './shell.js';
+import { collect, globals, readJson, show } from './shell.js';
 
 export interface EntitlementView {
   readonly kind: string;
@@ -75,7 +75,7 @@ function describe(one: MemberEntitlements): void {
     const { before, after, widens } = one.preview;
     out(`its metadata as a client before ${jsonLines(before)}`);
     out(after ? `after ${jsonLines(after)}` : 'after: it breaks');
-    talk(`Dry run: nothing was changed. ${widens ? 'This widens: with quorum 2 it takes two persons.' : 'This only narrows.'}`);
+    talk(widens ? 'This widens: with quorum 2 it takes two persons.' : 'This only narrows.');
   }
   talkFindings(one.findings);
 }
@@ -84,14 +84,12 @@ interface ChangeOptions extends ListOptions {
   readonly bundle: string[];
   readonly unlimited?: boolean;
   readonly seen?: number;
-  readonly dryRun?: boolean;
 }
 
-async function send(command: Command, method: 'PUT' | 'PATCH', id: string, body: object, { seen, dryRun }: ChangeOptions): Promise<void> {
+async function send(command: Command, method: 'PUT' | 'PATCH', id: string, body: object, { seen }: ChangeOptions): Promise<void> {
   const { client, authority, json } = globals(command);
-  const query = queryOf({ dry_run: dryRun ? 'true' : undefined }).toString();
   const asked = { ...body, ...(seen !== undefined && { v: seen }) };
-  const one = await client.send<MemberEntitlements>(method, `${base(authority, id, 'entitlements')}${query && `?${query}`}`, asked);
+  const one = await client.send<MemberEntitlements>(method, base(authority, id, 'entitlements'), asked);
   show(json, one, () => describe(one));
   if (one.preview && one.preview.after === null && one.preview.before !== null) process.exitCode = 4;
 }
@@ -99,8 +97,7 @@ async function send(command: Command, method: 'PUT' | 'PATCH', id: string, body:
 const changing = (command: Command): Command =>
   listOptions(command)
     .option('--bundle <name>', 'a bundle of entitlements; repeat for several', collect, [])
-    .option('--seen <version>', 'refuse when the member has another version than this (member show)', whole)
-    .option('--dry-run', 'show its metadata as a client before and after, and change nothing');
+    .option('--seen <version>', 'refuse when the member has another version than this (member show)', whole);
 
 /** `entitlement list`, `set`, `add` and `remove`. */
 export function entitlementCommands(program: Command): void {

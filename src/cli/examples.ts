@@ -60,6 +60,7 @@ member watch https://rp.example.org
 member hold accept https://rp.example.org --reason "confirmed by telephone"
 member hold dismiss https://rp.example.org --reason "not theirs"
 member import members.csv --dry-run
+member reindex --dry-run
 member import members.ndjson --activate
 member export > members.ndjson
 member barred

@@ -36,7 +36,7 @@ export function explainCommand(entity: Command): void {
     .option('--anchor <entity-id>', 'under this anchor only; default: every anchor of the authority')
     .action(async (entityId: string, { anchor }: { anchor?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const found = await client.send<Explanation>('POST', path('authorities', authority, 'explain'), {
+      const found = await client.ask<Explanation>(path('authorities', authority, 'explain'), {
         entity_id: entityId,
         ...(anchor !== undefined && { trust_anchor: anchor }),
       });

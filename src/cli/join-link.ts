@@ -16,7 +16,6 @@ interface LinkView {
 }
 
 const root = (authority: string, ...more: string[]) => path('authorities', authority, 'join-links', ...more);
-const dry = (asked: boolean | undefined): string => (asked ? '?dry_run=true' : '');
 const colored = (state: string): string => (state === 'open' ? green(state) : yellow(state));
 
 /** `join-link create`, `list` and `end`. */
@@ -28,14 +27,13 @@ export function joinLinkCommands(program: Command): void {
     .option('--uses <n>', 'how many may apply by it, 1 to 1000', whole, 1)
     .option('--until <time-or-duration>', 'until when, such as 2027-01-01 or 14d; left out: 14 days', timeOrDuration)
     .option('--note <text>', 'whom it is for; applicants are not told')
-    .option('--dry-run', 'show what it would be, and make none')
-    .action(async (options: { uses: number; until?: number; note?: string; dryRun?: boolean }, command: Command) => {
+    .action(async (options: { uses: number; until?: number; note?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const { uses, until, note } = options;
       const body = { uses, ...(until !== undefined && { expires_at: until }), ...(note !== undefined && { note }) };
-      const made = await client.send<LinkView>('POST', `${root(authority)}${dry(options.dryRun)}`, body);
+      const made = await client.send<LinkView>('POST', root(authority), body);
       show(json, made, () => {
-        if (made.url === undefined) return talk(`Dry run: nothing was made. It would last until ${when(made.expires_at)}, for ${made.uses} of them.`);
+        if (made.url === undefined) return talk(`It would last until ${when(made.expires_at)}, for ${made.uses} of them.`);
         out(made.url);
         talk(
           `Shown once; until ${when(made.expires_at)}, for ${made.uses} of them. The partner: npx holdfast apply send '${made.url}' --entity-id <entity-id>`,
@@ -66,15 +64,13 @@ export function joinLinkCommands(program: Command): void {
     .command('end <link>')
     .description('end a link: nobody applies by it any more; who has applied has')
     .option('--reason <text>', 'why; it stands in the audit trail')
-    .option('--dry-run', 'show which it is, and end none')
-    .action(async (id: string, options: { reason?: string; dryRun?: boolean }, command: Command) => {
+    .action(async (id: string, options: { reason?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
       const body = options.reason === undefined ? {} : { reason: options.reason };
-      const one = await client.send<LinkView>('POST', `${root(authority, id, 'end')}${dry(options.dryRun)}`, body);
+      const one = await client.send<LinkView>('POST', root(authority, id, 'end'), body);
       show(json, one, () => {
         out(`${one.id}  ${colored(one.state)}, ${one.used} of ${one.uses} have applied by it${one.note === null ? '' : `; ${clean(one.note)}`}`);
-        if (one.dry_run) talk('Dry run: nothing was changed.');
-        else if (one.already) talk('It had ended before.');
+        if (one.already) talk('It had ended before.');
       });
     });
 }

@@ -1,3 +1,4 @@
+import { isDryRun } from './dry-run.js';
 import type { Command } from 'commander';
 import { type Client, CliError } from './client.js';
 import { proveCommand } from './key-prove.js';
@@ -151,6 +152,7 @@ export function keyCommands(program: Command): void {
         reason: options.reason,
       });
       show(json, one, () => describe(one));
+      if (isDryRun()) return;
       await afterRevocation(command, options.reason, one.foreign_superiors);
       if (options.wait) await resigned(client, authority);
     });

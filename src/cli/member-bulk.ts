@@ -76,7 +76,13 @@ async function moveOne({ client, authority }: Globals, { name, gives, body }: Ve
     const one = await client.send<MemberView>('POST', base(authority, id, name), { ...body, ...known }, { 'idempotency-key': randomUUID() });
     return { entity_id: one.entity_id, outcome: one.already ? `already_${one.state}` : one.state, detail: '' };
   } catch (error) {
-    if (error instanceof Waits) return { entity_id: entityId, outcome: 'waiting', detail: error.message, approval: error.answer.approval.id };
+    if (error instanceof Waits)
+      return {
+        entity_id: entityId,
+        outcome: 'waiting',
+        detail: error.message,
+        ...(error.answer.approval.id !== null && { approval: error.answer.approval.id }),
+      };
     if (!(error instanceof CliError) || !(ONE_OF_THEM.includes(error.code) || error.findings.length)) throw error;
     return { entity_id: entityId, outcome: 'refused', detail: error.message };
   }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { CliError } from './client.js';
 import { duration, timeOrDuration, whole } from './kinds.js';
 import { base, describe, DOMAIN_CONTROL, type MemberView, shownBy } from './member-view.js';
-import { clean, out, talk, talkFindings } from './output.js';
+import { clean, out, talkFindings } from './output.js';
 import { collect, globals, readJson, show } from './shell.js';
 
 interface ChangeOptions {
@@ -19,7 +19,6 @@ interface ChangeOptions {
   readonly domainControl?: string;
   readonly unset: string[];
   readonly seen?: number;
-  readonly dryRun?: boolean;
 }
 
 /** What a field is when nothing is said in it. */
@@ -79,7 +78,6 @@ async function changeMember(id: string, options: ChangeOptions, command: Command
       out(`    - ${clean(text(was[name]))}`);
       out(`    + ${clean(text(body[name]))}`);
     }
-  if (options.dryRun) return show(json, { before: was, after: body }, () => talk('Dry run: nothing was changed.'));
   // What was shown is what is changed: not what somebody else made of it meanwhile.
   const v = options.seen ?? before.v;
   const one = await client.send<MemberView>('PATCH', base(authority, before.id), { ...body, v });
@@ -108,6 +106,5 @@ export function changeCommand(member: Command): void {
     .option('--domain-control <how>', DOMAIN_CONTROL)
     .option('--unset <name>', `say nothing in it any more: ${Object.keys(EMPTY).join(', ')}; repeat for several`, collect, [])
     .option('--seen <version>', 'refuse when the member has another version than this (member show)', whole)
-    .option('--dry-run', 'show what would change, and change nothing')
     .action(changeMember);
 }

@@ -1,3 +1,4 @@
+import { isDryRun } from './dry-run.js';
 import type { Command } from 'commander';
 import type { Finding } from '../federation/entry.js';
 import { CliError } from './client.js';
@@ -37,7 +38,6 @@ interface EnrollOptions {
   readonly bundle: string[];
   readonly entitlements?: string;
   readonly vouchedIssuers?: string;
-  readonly dryRun?: boolean;
 }
 
 async function enroll(entityId: string, options: EnrollOptions, command: Command): Promise<void> {
@@ -45,7 +45,7 @@ async function enroll(entityId: string, options: EnrollOptions, command: Command
   const offline = options.jwks !== undefined || options.pem !== undefined;
   const configuration = options.entityConfiguration === undefined ? undefined : readInput(options.entityConfiguration).trim();
   if (!offline) {
-    const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), {
+    const report = await client.ask<Report>(path('authorities', authority, 'preflight'), {
       entity_id: entityId,
       ...(configuration !== undefined && { entity_configuration: configuration }),
     });
@@ -56,18 +56,19 @@ async function enroll(entityId: string, options: EnrollOptions, command: Command
     const blocking = report.findings.filter(({ severity, code }) => severity === 'error' && !(options.waive.includes(code) && report.waivable.includes(code)));
     if (blocking.length)
       throw new CliError(exitOfErrors(blocking), notEnrolled(blocking, report.waivable, configuration !== undefined), json ? report.findings : [], 'findings');
-    if (options.dryRun) return show(json, report, () => talk('Dry run: nothing was changed.'));
-  } else if (options.dryRun) throw new CliError(2, '--dry-run shows what pre-flight finds; with --jwks or --pem there is none');
+  }
   const made = await client.send<MemberView>('POST', base(authority), enrollment(entityId, options, configuration));
-  const member = made.organization_id === null ? made : { ...made, organization: (await client.get<MemberView>(base(authority, made.id))).organization ?? '' };
-  const statement = member.state === 'active' ? await client.get<{ compact: string }>(base(authority, member.id, 'statement')) : undefined;
+  // Of a dry run there is nothing to look up.
+  const member =
+    made.organization_id === null || isDryRun() ? made : { ...made, organization: (await client.get<MemberView>(base(authority, made.id))).organization ?? '' };
+  const statement = member.state === 'active' && !isDryRun() ? await client.get<{ compact: string }>(base(authority, member.id, 'statement')) : undefined;
   const { findings = [], ...enrolled } = member;
   show(json, { member: enrolled, statement: statement?.compact ?? null, findings }, () => {
-    talk(green('Enrolled.'));
+    talk(green(isDryRun() ? 'It would be enrolled.' : 'Enrolled.'));
     if (offline) talkFindings(findings); // pre-flight has shown the others
     describe(member);
     if (statement) inspectStatement(statement.compact);
-    else talk(`Nothing is signed yet. Next: npx holdfast member approve ${entityId} && npx holdfast member activate ${entityId}`);
+    else if (!isDryRun()) talk(`Nothing is signed yet. Next: npx holdfast member approve ${entityId} && npx holdfast member activate ${entityId}`);
   });
 }
 
@@ -154,7 +155,6 @@ export function enrollCommands(member: Command): void {
     .option('--bundle <name>', 'a bundle of entitlements; repeat for several', collect, [])
     .option('--entitlements <file>', 'a JSON list of what it may ask for (entitlement set --help)')
     .option('--vouched-issuers <file>', 'a JSON list of issuers that it stands for, as in an export (issuer add --help)')
-    .option('--dry-run', 'show what pre-flight finds and change nothing')
     .action(enroll);
   member
     .command('preflight <entity-id>')
@@ -163,7 +163,7 @@ export function enrollCommands(member: Command): void {
     .option('--entity-configuration <file>', 'its entity configuration, instead of fetching it')
     .action(async (entityId: string, { profile, entityConfiguration }: { profile?: string; entityConfiguration?: string }, command: Command) => {
       const { client, authority, json } = globals(command);
-      const report = await client.send<Report>('POST', path('authorities', authority, 'preflight'), {
+      const report = await client.ask<Report>(path('authorities', authority, 'preflight'), {
         entity_id: entityId,
         ...(profile !== undefined && { profile }),
         ...(entityConfiguration !== undefined && { entity_configuration: readInput(entityConfiguration).trim() }),

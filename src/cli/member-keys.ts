@@ -1,3 +1,4 @@
+import { isDryRun } from './dry-run.js';
 import type { Command } from 'commander';
 import { KEY_PROOF_PURPOSES } from '../federation/key-proof.js';
 import { CliError } from './client.js';
@@ -34,7 +35,7 @@ export function memberKeyCommands(member: Command): void {
       const body = { ...(options.purpose !== undefined && { purpose: options.purpose }), ...(options.jwks !== undefined && { jwks: readJson(options.jwks) }) };
       const challenge = await client.send<Challenge>('POST', base(authority, id, 'keys', 'challenges'), body);
       printJson(challenge);
-      talk(`Give it to the member. Where its key is: npx holdfast key prove --key <file> --challenge <file>; until ${when(challenge.exp)}`);
+      if (!isDryRun()) talk(`Give it to the member. Where its key is: npx holdfast key prove --key <file> --challenge <file>; until ${when(challenge.exp)}`);
     });
   member
     .command('prove <id> <file>')

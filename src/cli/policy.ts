@@ -1,3 +1,4 @@
+import { isDryRun } from './dry-run.js';
 import type { Command } from 'commander';
 import { jsonLines, lines, out, printJson, showFindings, table, talk, talkFindings, when } from './output.js';
 import { globals, path, queryOf, readJson, show, type Page } from './shell.js';
@@ -56,7 +57,7 @@ export function policyCommands(program: Command): void {
     .addHelpText('after', EXAMPLE)
     .action(async (file: string, _options: object, command: Command) => {
       const { client, json, authority } = globals(command);
-      const report = await client.send<{ ok: boolean; findings: Findings }>('POST', policies(authority, 'check'), readJson(file));
+      const report = await client.ask<{ ok: boolean; findings: Findings }>(policies(authority, 'check'), readJson(file));
       show(json, report, () => {
         if (report.ok) out('The policy holds.');
         if (report.findings.length) out(showFindings(report.findings));
@@ -69,7 +70,7 @@ export function policyCommands(program: Command): void {
     .option('--metadata <file>', "the member's metadata, when it is not reachable")
     .action(async (file: string, member: string, options: { metadata?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      const report = await client.send<{ before: unknown; after: unknown; findings: Findings }>('POST', policies(authority, 'preview'), {
+      const report = await client.ask<{ before: unknown; after: unknown; findings: Findings }>(policies(authority, 'preview'), {
         ...(readJson(file) as object),
         member,
         ...(options.metadata !== undefined && { metadata: readJson(options.metadata) }),
@@ -101,14 +102,15 @@ export function policyCommands(program: Command): void {
     .option('--limit <n>', 'members shown, 1 to 1000', '100')
     .option('--last', 'read what the last replay has found, and begin none')
     .option('--cursor <cursor>', 'where the page before ended, of the last replay')
-    .action(async (version: string, { last, ...asked }: { effect?: string; limit: string; last?: boolean; cursor?: string }, command: Command) => {
+    .action(async (version: string, { last, effect, limit, cursor }: { effect?: string; limit: string; last?: boolean; cursor?: string }, command: Command) => {
       const { client, json, authority } = globals(command);
-      if (!last && asked.cursor === undefined) {
+      if (!last && cursor === undefined) {
         const job = await client.send<JobView>('POST', policies(authority, version, 'impact'));
         const then = `then: npx holdfast --authority ${authority} policy impact ${version} --last`;
+        if (isDryRun()) return show(json, job, () => talk('The replay would begin.'));
         await jobDone(client, authority, job, ({ done, total }) => `${done} of ${total} members`, then);
       }
-      const found = await client.get<Impact>(`${policies(authority, version, 'impact')}?${queryOf(asked)}`);
+      const found = await client.get<Impact>(`${policies(authority, version, 'impact')}?${queryOf({ effect, limit, cursor })}`);
       show(json, found, () => showImpact(version, found));
       if (found.counts['breaks']) process.exitCode = 4;
     });

@@ -1,3 +1,4 @@
+import { isDryRun } from './dry-run.js';
 import type { Command } from 'commander';
 import { CliError } from './client.js';
 import { decodeJwt } from 'jose';
@@ -64,7 +65,7 @@ export function restoreCommands(program: Command): void {
       const signed = options.knownHead.map((file) => readInput(file).trim());
       if (!json) showState(before);
       for (const line of whatHeadsShow(signed)) talk(line);
-      const yes = options.yes === true || (heads.length + signed.length === 0 && (await asked()));
+      const yes = options.yes === true || (heads.length + signed.length === 0 && (isDryRun() || (await asked())));
       const after = await client.send<Restore>('POST', '/restore/confirm', {
         yes,
         heads,

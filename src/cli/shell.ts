@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Client, CliError, createClient } from './client.js';
+import { isDryRun } from './dry-run.js';
 import { composed, lines, printJson } from './output.js';
 import { type TargetOptions, targetOf } from './target.js';
 
@@ -39,7 +40,7 @@ export function show(json: boolean, value: unknown, text: () => void): void {
  * @param named what is typed, where it is no id
  */
 export async function confirm(id: string, yes: string | undefined, what: string, named = 'the id'): Promise<void> {
-  if (yes === id) return;
+  if (yes === id || isDryRun()) return;
   if (yes !== undefined || !process.stdin.isTTY) throw new CliError(2, `${what}. Confirm with --yes=${id}`);
   const { createInterface } = await import('node:readline/promises');
   const prompt = createInterface({ input: process.stdin, output: process.stderr });

@@ -1,3 +1,4 @@
+import { isDryRun } from './dry-run.js';
 import type { Command } from 'commander';
 import { type JobView, jobDone } from './waiting.js';
 import { CliError } from './client.js';
@@ -79,8 +80,8 @@ export function watchingCommands(program: Command): void {
       const { client, json, authority } = globals(command);
       const body = options.anchor === undefined ? {} : { trust_anchor: options.anchor };
       let one = await client.send<JobView>('POST', path('authorities', authority, 'crawls'), body);
-      talk(`${one.id} is running; watch it: npx holdfast job show ${one.id}`);
-      if (options.wait) one = await jobDone(client, authority, one, ({ done, total, refused }) => `${done} of ${total}, ${refused} not reached`);
+      if (!isDryRun()) talk(`${one.id} is running; watch it: npx holdfast job show ${one.id}`);
+      if (options.wait && !isDryRun()) one = await jobDone(client, authority, one, ({ done, total, refused }) => `${done} of ${total}, ${refused} not reached`);
       show(json, one, () => out(table(header, [row(one)])));
     });
 }

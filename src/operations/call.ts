@@ -61,6 +61,8 @@ export interface Call<in T = never> extends Deployment {
   readonly person?: CallingPerson | undefined;
   /** The key of the environment: whoever sets that owns the deployment, and is the way back when nobody is left who may grant. */
   readonly recovery?: boolean | undefined;
+  /** Nothing is committed (rehearsing.ts). */
+  readonly rehearsal?: true | undefined;
   readonly idempotency?: Idempotency<T>;
 }
 

@@ -7,6 +7,7 @@ import { approvalCommands } from '../cli/approval.js';
 import { joinLinkCommands } from '../cli/join-link.js';
 import { peopleCommands } from '../cli/people.js';
 import { doctorCommand } from '../cli/doctor.js';
+import { beginDryRun, endDryRun, offerDryRuns } from '../cli/dry-run.js';
 import { completionCommand } from '../cli/completion.js';
 import { contextCommands } from '../cli/login.js';
 import { clockCommands } from '../cli/clock.js';
@@ -185,7 +186,11 @@ export function createProgram(): Command {
     }) // report() says it
     .addHelpText('after', `\n${EXIT_HELP}`)
     .exitOverride()
-    .hook('preAction', (_program, command) => showWide(command.optsWithGlobals<{ wide?: boolean }>().wide === true));
+    .hook('preAction', (_program, command) => {
+      showWide(command.optsWithGlobals<{ wide?: boolean }>().wide === true);
+      beginDryRun(command);
+    })
+    .hook('postAction', (_program, command) => endDryRun(command));
   localCommands(program);
   authorityCommands(program);
   joinLinkCommands(program);
@@ -232,6 +237,7 @@ export function createProgram(): Command {
     }),
   );
   inspectCommand(program, fetchArtefact);
+  offerDryRuns(program);
   checkKinds(program);
   showExamples(program);
   return program;

@@ -71,7 +71,8 @@ export function report(error: unknown): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
   if (error instanceof Waits) {
     printJsonIfAsked(error.answer);
-    talk(asCalled(`Approved by you; ${error.message.replace('holdfast ', 'npx holdfast ')}`));
+    const said = error.message.replace('holdfast ', 'npx holdfast ');
+    talk(asCalled(error.answer.dry_run ? `Dry run: nothing was changed; ${said}` : `Approved by you; ${said}`));
     return error.exitCode;
   }
   const { exit, code, detail, findings } = toldOf(error);

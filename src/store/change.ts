@@ -294,7 +294,7 @@ function note(known: KnownHeads, heads: ReadonlyMap<string, Head>): void {
 const isMoved = (outcome: Outcome | undefined): boolean => outcome?.ok === false && outcome.error instanceof HeadMoved;
 
 /** Every chain watched gets an event, and every chain that gets one was watched: the event is the lock. */
-function elsewhereOf(decision: Decision<unknown>, watched: ReadonlyMap<string, Head>): Decided['elsewhere'] {
+export function elsewhereOf(decision: Decision<unknown>, watched: ReadonlyMap<string, Head>): Decided['elsewhere'] {
   const given = (decision.elsewhere ?? []).filter(({ events }) => events.length > 0);
   const unlocked = [...watched.keys()].find((id) => !given.some(({ authorityId }) => authorityId === id));
   if (unlocked !== undefined) throw new Error(`the event chain of ${unlocked} was watched and gets no event`);

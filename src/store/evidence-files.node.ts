@@ -3,7 +3,7 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync 
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { BrokenOff, type EvidenceFiles, type IsKept, MAX_EVIDENCE_BYTES, type TakenFile, TooLarge } from './evidence-files.js';
+import { arriving, type EvidenceFiles, type IsKept, MAX_EVIDENCE_BYTES, type TakenFile, TooLarge } from './evidence-files.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 const PARTIAL = '.partial';
@@ -21,15 +21,6 @@ async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);
   await handle?.close();
-}
-
-/** What the sender fails at is told apart from what the disk does. */
-async function* arriving(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body;
-  } catch (error) {
-    throw new BrokenOff('the upload was broken off', { cause: error });
-  }
 }
 
 /** Write bytes as they arrive into a file of its own. @throws TooLarge, BrokenOff */

@@ -1,3 +1,6 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+
 /** An upload had more bytes than one may have. */
 export class TooLarge extends Error {}
 
@@ -31,4 +34,25 @@ export interface EvidenceFiles {
   open(sha256: string): Promise<ReadableStream<Uint8Array> | 'changed' | undefined>;
   /** Unless a row needs it by now. */
   remove(sha256: string, isKept: IsKept): Promise<void>;
+}
+
+/** What bytes would be taken as; nothing is kept of them. @throws TooLarge, BrokenOff */
+export async function measured(body: AsyncIterable<Uint8Array>): Promise<TakenFile> {
+  const hash = sha256.create();
+  let bytes = 0;
+  for await (const chunk of arriving(body)) {
+    bytes += chunk.length;
+    if (bytes > MAX_EVIDENCE_BYTES) throw new TooLarge(`more than ${MAX_EVIDENCE_BYTES} bytes`);
+    hash.update(chunk);
+  }
+  return { sha256: bytesToHex(hash.digest()), bytes };
+}
+
+/** What the sender fails at is told apart from what the disk does. */
+export async function* arriving(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw new BrokenOff('the upload was broken off', { cause: error });
+  }
 }

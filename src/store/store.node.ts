@@ -7,6 +7,7 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import type { KnownHeads } from './known-heads.js';
+import { createRehearsals } from './rehearse.js';
 import * as schema from './schema.js';
 import { type Database, isDuplicate, piecesOf, type Statement, storeError, StoreFull } from './database.js';
 import { patiently } from './patience.node.js';
@@ -222,6 +223,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
     writer,
     counts,
     change: createChanges(engine, acknowledged),
+    rehearse: createRehearsals(engine, acknowledged),
     acknowledged,
     write,
     probe: () => patiently(probe, BUSY_PATIENCE_MS),

@@ -10,6 +10,8 @@ export interface Store {
    * @throws whatever `decide` throws; `StoreBusy`, `StoreFull`, `ChangeConflict`, `HistoryLost`
    */
   change<T>(request: ChangeRequest<T>): Promise<T>;
+  /** Decide the same and commit nothing (store/rehearse.ts). */
+  rehearse<T>(request: ChangeRequest<T>): Promise<T>;
   /** The newest heads that this process was told of by its commits, whatever the database holds by now. */
   readonly acknowledged: KnownHeads;
   /**

@@ -4,6 +4,7 @@ import { and, eq } from 'drizzle-orm';
 import { createChanges, type Engine, type Outcome } from './change.js';
 import { chainEvents, type Head, insertEvents } from './event.js';
 import type { KnownHeads } from './known-heads.js';
+import { createRehearsals } from './rehearse.js';
 import * as schema from './schema.js';
 import { isDuplicate, piecesOf, type Statement, storeError, StoreUnreachable } from './database.js';
 import type { Store } from './store.js';
@@ -83,5 +84,12 @@ export function openStore(d1: D1Database, now: () => number): Store {
     },
   };
   const acknowledged: KnownHeads = new Map();
-  return { db, change: createChanges(engine, acknowledged), acknowledged, write, probe: () => write([PROBE]) };
+  return {
+    db,
+    change: createChanges(engine, acknowledged),
+    rehearse: createRehearsals(engine, acknowledged),
+    acknowledged,
+    write,
+    probe: () => write([PROBE]),
+  };
 }

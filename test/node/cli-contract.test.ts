@@ -232,6 +232,10 @@ const NOT_ASKED: Readonly<Record<string, string>> = {
     ]),
   ),
   'postAuthorityEvidence .bytes': 'nobody has counted what lies with somebody else',
+  'postHalts ?dry_run': 'asked with --reason, which is not what the lines below have: halt --dry-run counts what it would reach',
+  ...Object.fromEntries(
+    ['postAuthorityImports ?dry_run', 'postAuthorityImportFinish ?dry_run'].map((one) => [one, 'an import has a dry run of its own, for all of it']),
+  ),
   'postAuthorityImports .csv_header': 'asked with a file of CSV: import.test.ts',
 };
 
@@ -246,15 +250,30 @@ it('the command line asks for everything of the admin API: each operation, each 
     'p.json': JSON.stringify({ metadata_policy: {}, metadata_policy_crit: [], constraints: {}, note: 'n' }),
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  const { asked, strange, run } = recording(contract, { getRestore: { state: 'not_confirmed' } });
+  const { asked, strange, written, run } = recording(contract, { getRestore: { state: 'not_confirmed' } });
   const misread: string[] = [];
+  const { program } = deaf();
+  const dry: string[] = [];
   for (const line of LINES) {
     const words = line.split(' ').map((word) => (Object.hasOwn(files, word) ? join(folder, word) : word));
     const { code, stderr } = await run(words);
     // A confirmation that does not fit is usage as well: it shows first what it is about.
     if (code === 2 && !stderr.includes('Confirm with')) misread.push(`${line}: ${stderr}`);
+    const wrote = written.splice(0);
+    const leaf = leaves(program).findLast(({ path }) => `${line} `.startsWith(`${path.join(' ')} `));
+    const offers = leaf?.command.options.some(({ long }) => long === '--dry-run') === true;
+    if (!offers && wrote.length) dry.push(`${line}: writes ${wrote.join(', ')} and has no --dry-run`);
+    if (!offers || line.startsWith('member import ')) continue;
+    // Rehearsed it asks nothing, confirms nothing and writes nothing, and says so.
+    const rehearsed = await run(line.includes('--dry-run') ? words : [...words.filter((word) => !word.startsWith('--yes')), '--dry-run']);
+    // The example of an answer is not all that some commands show of it.
+    const thin = [stderr, rehearsed.stderr].every((said) => said.includes('the answer is not what this version expects'));
+    if (written.splice(0).length) dry.push(`${line} --dry-run writes`);
+    else if (!thin && !rehearsed.stderr.endsWith('Dry run: nothing was changed.\n'))
+      dry.push(`${line} --dry-run: ${rehearsed.code} ${rehearsed.stderr}`);
   }
   expect(misread).toEqual([]);
+  expect(dry).toEqual([]);
   expect(strange).toEqual([]);
   const all = askable(contract);
   expect(all.filter((one) => !asked.has(one) && !Object.hasOwn(NOT_ASKED, one))).toEqual([]);

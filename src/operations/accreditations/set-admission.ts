@@ -17,8 +17,6 @@ export interface AdmissionInput {
   readonly rules: AdmissionRules;
   /** Suspend the active members that do not meet them; without it rules that some do not meet are refused. */
   readonly suspend?: boolean | undefined;
-  /** Say whom it would suspend, and change nothing. */
-  readonly dryRun?: boolean | undefined;
 }
 export interface SetAdmission {
   readonly authority: AuthorityRow;
@@ -88,7 +86,8 @@ export async function setAdmission(call: Call<SetAdmission>, slug: string, input
       const members = await activeMembers(db, id);
       const standings = await judge(db, id, rules, members, now);
       const lacking = members.filter((one) => standings.get(one.id)?.missing.length);
-      if (input.dryRun)
+      // Whoever rehearses asks whom it is about, before he says that they are to be suspended.
+      if (call.rehearsal && !suspend)
         return { events: [], statements: [], result: { authority: { ...before, admission: rules }, suspended: lacking.map(({ entityId }) => entityId) } };
       if (lacking.length && !suspend) throw new Refusal('accreditation_not_in_force', lackingInWords(lacking, standings));
       const agreed = await consent(call, loosens.length ? before.quorum : 1, {

@@ -3,7 +3,7 @@ import { byChain } from '../by-chain.js';
 import { allow, type Call, change } from '../call.js';
 import { hurried } from '../keys/from-custody.js';
 import { withdrawMarksOn } from '../marks/marks-on.js';
-import { findAuthority, type MemberRow } from '../registry.js';
+import { findAuthority } from '../registry.js';
 import { findAccreditation } from './find-accreditation.js';
 import { judge } from './judge.js';
 import { reconsider } from './reconsider.js';
@@ -14,22 +14,12 @@ export interface Withdrawn {
   readonly suspended: readonly string[];
 }
 
-const lackingAmong = (members: readonly MemberRow[], standings: Awaited<ReturnType<typeof judge>>, kind: string): readonly string[] =>
-  members.filter(({ id }) => standings.get(id)?.missing.includes(kind)).map(({ entityId }) => entityId);
-
 /**
  * Withdraw an accreditation with all that it renews and that renews it: the members that have to have it are suspended, and the
  * marks that hang on it revoked, in the same commit. A cut: it needs one person, no signature and no cell but those of the rows
  * themselves.
- * @param dryRun whom it would suspend; nothing is changed
  */
-export async function withdrawAccreditation(
-  asked: Call<Withdrawn>,
-  slug: string,
-  id: string,
-  reason: string,
-  { dryRun = false }: { readonly dryRun?: boolean | undefined } = {},
-): Promise<Withdrawn> {
+export async function withdrawAccreditation(asked: Call<Withdrawn>, slug: string, id: string, reason: string): Promise<Withdrawn> {
   allow(asked, 'cut', slug);
   const call: Call<Withdrawn> = { ...asked, custody: hurried(asked.custody) };
   const { db } = call.store;
@@ -39,7 +29,7 @@ export async function withdrawAccreditation(
     authorityId,
     scope: null,
     about: id,
-    urgent: !dryRun,
+    urgent: true,
     async decide(watch) {
       const authority = await findAuthority(db, slug);
       const before = await findAccreditation(db, authorityId, id);
@@ -52,8 +42,7 @@ export async function withdrawAccreditation(
         detail: { kind: one.kind, ...detail },
       });
       // Told all the same, to whoever is about to verify it or what renews it.
-      if (before.state === 'withdrawn')
-        return { events: dryRun ? [] : [told(before, { already: true })], statements: [], result: { row: before, suspended: [] } };
+      if (before.state === 'withdrawn') return { events: [told(before, { already: true })], statements: [], result: { row: before, suspended: [] } };
       const now = call.now();
       // The one that was named first, whose event has the words.
       const lineage = await lineageOf(db, authorityId, before.lineage);
@@ -63,7 +52,6 @@ export async function withdrawAccreditation(
       const members = counted ? await activeAccredited(db, authorityId, before) : [];
       const left = (rows: readonly AccreditationRow[]) => rows.filter((one) => !ids.has(one.id));
       const standings = await judge(db, authorityId, authority.admission, members, now, left, { kinds: [before.kind], sponsor: false });
-      if (dryRun) return { events: [], statements: [], result: { row: before, suspended: lackingAmong(members, standings, before.kind) } };
       const reached = await reconsider(call, watch, authorityId, members, standings, {
         // Whoever lacks something else is not suspended by this act.
         spared: (missing) => !missing.includes(before.kind),

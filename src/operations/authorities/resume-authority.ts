@@ -10,6 +10,7 @@ import { generationOf, nextGeneration, resignJob } from '../jobs/jobs.js';
 import { savedKeys, swap } from '../keys/change-keys.js';
 import { heirAmong, spareKey } from '../keys/heir.js';
 import { restoreAll } from '../members/restore-members.js';
+import { afterwards } from '../rehearsing.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, expectNotOvertaken, findAuthority } from '../registry.js';
@@ -84,6 +85,6 @@ export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, 
       };
     },
   });
-  await restoreAll(call, id);
+  await afterwards(call, () => restoreAll(call, id));
   return done;
 }

@@ -171,6 +171,6 @@ async function firstOf(
   return {
     events: [approvedEvent(row, note)],
     statements: [...putProposal(call.store.db, row, now), approvalBy(call, row, note)],
-    result: new Waiting(row),
+    result: new Waiting(row, true),
   };
 }

@@ -8,6 +8,7 @@ import { allow, asWhom, type Call, change, may } from '../call.js';
 import { consent } from '../deciding/consent.js';
 import { consequencesOf } from '../facts.js';
 import { bundleJob, generationOf, nextGeneration } from '../jobs/jobs.js';
+import { wouldWait } from '../deciding/waiting.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityRow, expectVersion, findAuthority, publishedPolicy } from '../registry.js';
 import { contradicted, expectList } from './check-entitled.js';
@@ -98,6 +99,8 @@ export interface ChangedBundle extends ShownBundle {
   /** Re-signs the statements about those that have it; null: nothing is signed anew. */
   readonly jobId: string | null;
   readonly widens: boolean;
+  /** Of a dry run: it would wait for a second person. */
+  readonly waits?: boolean;
 }
 
 interface Plan {
@@ -143,11 +146,11 @@ function allowBundling(call: Call, slug: string, digest: string | undefined): vo
   else if (!may(call, 'draft', slug)) allow(call, 'cut', slug);
 }
 
-/** What a change of a bundle would reach; changes nothing. */
-export async function previewBundle(call: Call, slug: string, name: string, wanted: BundleChange): Promise<ChangedBundle> {
-  allowBundling(call, slug, undefined);
+/** What a change of a bundle would reach. @param call a rehearsal @throws Refusal as the change does */
+export async function rehearseBundle(call: Call<ChangedBundle>, slug: string, name: string, wanted: BundleChange): Promise<ChangedBundle> {
+  const waits = await wouldWait(changeBundle(call, slug, name, wanted));
   const { after, holders, widens } = await planOf(call, await findAuthority(call.store.db, slug), name, wanted);
-  return { bundle: after, holders, jobId: null, widens };
+  return { bundle: after, holders, jobId: null, widens, waits };
 }
 
 /**

@@ -10,6 +10,7 @@ import { entitledAlike } from '../members/registration.js';
 import { rewrite } from '../members/rewrite-member.js';
 import { comparedWith } from '../policies/policies.js';
 import { replay } from '../policies/policy-replay.js';
+import { wouldWait } from '../deciding/waiting.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { type AuthorityRow, expectVersion, findAuthority, findMember, type MemberRow, publishedPolicy } from '../registry.js';
 import { expectEntitled } from './check-entitled.js';
@@ -23,6 +24,8 @@ export interface ShownEntitlements {
   readonly findings: readonly Judged[];
   /** Of a dry run: the client's metadata as this authority's statement leaves it; null: it breaks. */
   readonly preview?: { readonly before: Metadata | null; readonly after: Metadata | null; readonly widens: boolean };
+  /** Of a dry run: it would wait for a second person. */
+  readonly waits?: boolean;
 }
 
 export interface EntitlementsChange extends EntitlementEdit {
@@ -131,9 +134,9 @@ export async function setEntitlements(call: Call<ShownEntitlements>, slug: strin
   return rewrite(call, slug, id, version, asked, decide, (row) => shown(row, bundles, findings));
 }
 
-/** What a change would do, and to the client's metadata as it was seen last; changes nothing. */
-export async function previewEntitlements(call: Call, slug: string, id: string, change: EntitlementsChange): Promise<ShownEntitlements> {
-  allowEntitling(call, slug, undefined);
+/** What a change would do, and to the client's metadata as it was seen last. @param call a rehearsal @throws Refusal as the change does */
+export async function rehearseEntitlements(call: Call<ShownEntitlements>, slug: string, id: string, change: EntitlementsChange): Promise<ShownEntitlements> {
+  const waits = await wouldWait(setEntitlements(call, slug, id, change));
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
   const before = await findMember(db, authority.id, id);
@@ -148,6 +151,7 @@ export async function previewEntitlements(call: Call, slug: string, id: string, 
   return {
     ...shown(plan.row, plan.bundles, [...above, ...asWarnings(findings), ...asErrors(is.findings)]),
     preview: { before: clientsIn(was.after), after: clientsIn(is.after), widens: plan.widens },
+    waits,
   };
 }
 

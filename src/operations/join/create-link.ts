@@ -7,7 +7,6 @@ import { allow, type Call, change } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority } from '../registry.js';
 import { newLinkSecret } from './tokens.js';
-import { rehearsed } from './rehearsed.js';
 
 export interface NewLink {
   /** How many may apply by it. */
@@ -16,13 +15,12 @@ export interface NewLink {
   readonly expiresAt?: number | undefined;
   /** For the operator: whom it was given to. */
   readonly note?: string | undefined;
-  readonly dryRun?: boolean | undefined;
 }
 
 export interface CreatedLink {
   readonly row: JoinLinkRow;
-  /** Told once; undefined in a dry run. */
-  readonly secret: string | undefined;
+  /** Told once. */
+  readonly secret: string;
   /** Where the deployment answers; undefined where it was never noted. */
   readonly at: string | undefined;
 }
@@ -33,7 +31,7 @@ const MAX_DAYS = 366;
 const DAY = 86_400;
 
 /** Make a link by which strangers may apply. @throws Refusal permission_denied, invalid_request */
-export async function createLink(call: Call<CreatedLink>, slug: string, { uses = 1, expiresAt: asked, note, dryRun = false }: NewLink): Promise<CreatedLink> {
+export async function createLink(call: Call<CreatedLink>, slug: string, { uses = 1, expiresAt: asked, note }: NewLink): Promise<CreatedLink> {
   allow(call, 'enroll', slug);
   const { id: authorityId } = await findAuthority(call.store.db, slug);
   const now = call.now();
@@ -58,18 +56,17 @@ export async function createLink(call: Call<CreatedLink>, slug: string, { uses =
   return change<CreatedLink>(call, {
     authorityId,
     scope: row.id,
-    decide: async () =>
-      rehearsed(dryRun, {
-        events: [
-          {
-            type: 'join_link.created',
-            subjectKind: 'join_link',
-            subjectId: row.id,
-            detail: { uses, expires_at: expiresAt, ...(note !== undefined && { note }) },
-          },
-        ],
-        statements: [insertRows(joinLink, [row])],
-        result: { row, at, secret: dryRun ? undefined : secret },
-      }),
+    decide: async () => ({
+      events: [
+        {
+          type: 'join_link.created',
+          subjectKind: 'join_link',
+          subjectId: row.id,
+          detail: { uses, expires_at: expiresAt, ...(note !== undefined && { note }) },
+        },
+      ],
+      statements: [insertRows(joinLink, [row])],
+      result: { row, at, secret },
+    }),
   });
 }

@@ -4,7 +4,6 @@ import { joinLink } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { findAuthority } from '../registry.js';
 import { findLink } from './find-link.js';
-import { rehearsed } from './rehearsed.js';
 
 export interface EndedLink {
   readonly row: JoinLinkRow;
@@ -13,7 +12,7 @@ export interface EndedLink {
 }
 
 /** End a link: nobody applies by it any more; who has applied has. @throws Refusal permission_denied, not_found */
-export async function endLink(call: Call<EndedLink>, slug: string, id: string, reason: string | undefined, dryRun = false): Promise<EndedLink> {
+export async function endLink(call: Call<EndedLink>, slug: string, id: string, reason: string | undefined): Promise<EndedLink> {
   allow(call, 'cut', slug);
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
@@ -25,11 +24,11 @@ export async function endLink(call: Call<EndedLink>, slug: string, id: string, r
       const row = await findLink(db, authority.id, id);
       if (row.endedAt !== null) return { events: [], statements: [], result: { row, already: true } };
       const endedAt = call.now();
-      return rehearsed(dryRun, {
+      return {
         events: [{ type: 'join_link.ended', subjectKind: 'join_link', subjectId: row.id, reason, detail: { used: row.used } }],
         statements: [db.update(joinLink).set({ endedAt }).where(eq(joinLink.id, row.id))],
         result: { row: { ...row, endedAt }, already: false },
-      });
+      };
     },
   });
 }

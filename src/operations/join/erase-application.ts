@@ -3,7 +3,6 @@ import { erasePart } from '../../store/erase-event.js';
 import { allow, type Call, change } from '../call.js';
 import { findAuthority } from '../registry.js';
 import { findApplication } from './find-application.js';
-import { rehearsed } from './rehearsed.js';
 import { becoming, putApplication } from './write-application.js';
 
 export interface ErasedApplication {
@@ -19,7 +18,7 @@ export interface ErasedApplication {
  * its own.
  * @throws Refusal permission_denied, not_found
  */
-export async function eraseApplication(call: Call<ErasedApplication>, slug: string, id: string, reason: string, dryRun = false): Promise<ErasedApplication> {
+export async function eraseApplication(call: Call<ErasedApplication>, slug: string, id: string, reason: string): Promise<ErasedApplication> {
   allow(call, 'administer', slug);
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
@@ -33,7 +32,7 @@ export async function eraseApplication(call: Call<ErasedApplication>, slug: stri
       const { application: before } = await findApplication(db, authority.id, id);
       const parts = await openParts(db, authority.id, id);
       if (parts.length === 0 && before.details === null) return { events: [], statements: [], result: { id, events: [], already: true } };
-      return rehearsed(dryRun, {
+      return {
         events: [
           { type: 'application.erased', subjectKind: 'application', subjectId: id, detail: { entity_id: before.entityId } },
           ...parts.map(({ seq }) => ({
@@ -50,7 +49,7 @@ export async function eraseApplication(call: Call<ErasedApplication>, slug: stri
           forgetAnswersAbout(id),
         ],
         result: { id, events: parts.map(({ seq }) => seq), already: false },
-      });
+      };
     },
   });
   call.store.scrub?.();

@@ -6,7 +6,6 @@ import { Refusal } from '../refusal.js';
 import { findAuthority } from '../registry.js';
 import { endMember } from './end-member.js';
 import { findApplication } from './find-application.js';
-import { rehearsed } from './rehearsed.js';
 import { isOpen, standsAt } from './standing.js';
 import { becoming, putApplication } from './write-application.js';
 
@@ -16,7 +15,6 @@ export interface RefusalOfApplication {
   readonly reason: string;
   /** Where it can turn to. */
   readonly redress: string;
-  readonly dryRun?: boolean | undefined;
 }
 
 /** Refuse an application: why, and where the applicant can turn to. It may apply again. @throws Refusal permission_denied, not_found, wrong_state */
@@ -27,7 +25,7 @@ export async function refuseApplication(
   asked: RefusalOfApplication,
 ): Promise<ApplicationWithMember> {
   allow(call, 'enroll', slug);
-  const { reasonCode, reason, redress, dryRun = false } = asked;
+  const { reasonCode, reason, redress } = asked;
   const { db } = call.store;
   const authority = await findAuthority(db, slug);
   const { application: seen } = await findApplication(db, authority.id, id);
@@ -44,11 +42,11 @@ export async function refuseApplication(
       const after = becoming(before, now, { state: 'refused', waitingOn: null, decidedAt: now });
       const ended = member && before.state === 'taken' ? await endMember(call, member, 'refuse', before.id) : undefined;
       const detail = { entity_id: before.entityId, was: state, findings: before.findings.map(({ code }) => code), redress };
-      return rehearsed(dryRun, {
+      return {
         events: [{ type: 'application.refused', subjectKind: 'application', subjectId: before.id, reason, reasonCode, detail }, ...(ended?.events ?? [])],
         statements: [...(ended?.statements ?? []), putApplication(db, after), dropStandingsOf([before.id]), endChallenges([before.id])],
         result: { ...found, application: after, member: ended?.row ?? member },
-      });
+      };
     },
   });
 }

@@ -10,7 +10,6 @@ import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
 import { acceptedOf, expectClean, expectKnownCodes, keysNotPublished, ofEnrolment, ORGANIZATION_KNOWN } from './clean.js';
 import { findApplication } from './find-application.js';
-import { rehearsed } from './rehearsed.js';
 import { standsAt } from './standing.js';
 import { becoming, putApplication } from './write-application.js';
 
@@ -19,7 +18,6 @@ export interface Take {
   readonly waive?: readonly string[] | undefined;
   /** Why one that was revoked or archived may come back; it takes an approver. */
   readonly readmit?: string | undefined;
-  readonly dryRun?: boolean | undefined;
 }
 export interface Taken extends ApplicationWithMember {
   readonly already: boolean;
@@ -79,10 +77,7 @@ export async function takeApplication(call: Call<Taken>, slug: string, id: strin
       if (standsAt(found) === 'vetting') return { events: [], statements: [], result: { ...found, already: true, findings: [] } };
       expectTakeable(found);
       if (found.application.v !== seen.application.v) throw new Refusal('version_conflict', 'the applicant changed it meanwhile; look at it and take it again');
-      return rehearsed(
-        asked.dryRun ?? false,
-        await taking(call, await findAuthority(db, slug), found, prepared, { since, haltedSince, report: findings, waive }),
-      );
+      return taking(call, await findAuthority(db, slug), found, prepared, { since, haltedSince, report: findings, waive });
     },
   });
 }

@@ -3,6 +3,7 @@ import { member, organization } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
 import { resumeConsent, type Seen } from '../deciding/resume-consent.js';
 import { restoreAll } from '../members/restore-members.js';
+import { afterwards } from '../rehearsing.js';
 import { askedAt, expectNotCutSince } from '../overtaken.js';
 import { Refusal } from '../refusal.js';
 import { expectNotOvertaken, findAuthority } from '../registry.js';
@@ -64,6 +65,6 @@ export async function resumeOrganization(
       };
     },
   });
-  await restoreAll(call, id);
+  await afterwards(call, () => restoreAll(call, id));
   return done;
 }

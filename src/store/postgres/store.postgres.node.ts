@@ -2,6 +2,7 @@ import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } fro
 import { isDuplicate, piecesOf, type Statement } from '../database.js';
 import { chainEvents, EMPTY_HEAD, type EventRow, type Head, insertEvents, type NewRow } from '../event.js';
 import type { KnownHeads } from '../known-heads.js';
+import { createRehearsals } from '../rehearse.js';
 import type { Store } from '../store.js';
 import { StoreUnreachable, TROUBLES, troubleIn } from '../trouble.js';
 import { askedFor, type Connection, codeOf, isGone, type Rows, type Server } from './connection.node.js';
@@ -291,6 +292,7 @@ export function openPostgres(
     writers,
     counts,
     change: createChanges(engine, acknowledged),
+    rehearse: createRehearsals(engine, acknowledged),
     acknowledged,
     write,
     /** The row that every commit writes, and nothing that anyone keeps in memory. */

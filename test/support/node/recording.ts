@@ -44,11 +44,12 @@ const over = (example: unknown, last: boolean): unknown => {
 /**
  * The command line before an API that answers everything with the example of its contract and keeps what was asked.
  * @param otherwise what is answered in place of parts of an example, by operation
- * @returns `strange`: requests that no operation of the contract is
+ * @returns `strange`: requests that no operation of the contract is; `written`: operations that changed something, by id
  */
 export function recording(contract: Contract, otherwise: Readonly<Record<string, object>> = {}) {
   const asked = new Set<string>();
   const strange: string[] = [];
+  const written: string[] = [];
   const url = 'http://admin.test';
   const templates = Object.entries(contract.paths)
     .map(([path, methods]) => ({ fixed: path.replace(/\{\w+\}/g, '').length, of: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`), methods }))
@@ -65,15 +66,20 @@ export function recording(contract: Contract, otherwise: Readonly<Record<string,
     const { operationId: id } = operation;
     asked.add(id);
     for (const [name] of new URLSearchParams(query)) asked.add(`${id} ?${name}`);
+    const dry = new URLSearchParams(query).get('dry_run') === 'true';
+    const writes = method !== 'get' && operation.parameters?.some(({ name }) => name === 'dry_run') === true;
+    if (writes && !dry) written.push(id);
     const json = new Headers(init.headers).get('content-type') === 'application/json';
     if (json && typeof init.body === 'string') for (const name of Object.keys(JSON.parse(init.body) as object)) asked.add(`${id} .${name}`);
-    const [status, one] = Object.entries(operation.responses).find(([code]) => code.startsWith('2')) ?? ['200', {}];
+    // Of what makes something 200 is the answer of a dry run.
+    const good = Object.entries(operation.responses).filter(([code]) => code === '200' || code === '201');
+    const [status, one] = (dry ? good[0] : good.at(-1)) ?? ['200', {}];
     const example = over(one.content?.['application/json']?.example ?? {}, new URLSearchParams(query).has('cursor')) as object;
-    return Response.json({ ...example, ...otherwise[id] }, { status: Number(status) });
+    return Response.json({ ...example, ...otherwise[id], ...(dry && { dry_run: true }) }, { status: Number(status) });
   };
   vi.stubGlobal('fetch', (input: string, init?: RequestInit) => Promise.resolve(answer(input, init)));
   onTestFinished(() => void vi.unstubAllGlobals());
   const run = (args: readonly string[]): Promise<Finished> =>
     command(args, { HOLDFAST_URL: url, HOLDFAST_ADMIN_TOKEN: 'a-token', HOLDFAST_DATA: '/nonexistent' });
-  return { asked, strange, run };
+  return { asked, strange, written, run };
 }
