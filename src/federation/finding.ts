@@ -127,6 +127,9 @@ const RULES = {
   key_unconfirmed: ['§3.1.1', 'Compare the thumbprint with a contact of your own: holdfast member confirm-key.'],
   client_document_none: ['§5.1', 'Change the metadata of the client, or what it is entitled to.'],
   status_list_invalid: ['Token Status List draft', 'Fetch the list anew; until it can be read nothing that it is about is valid.'],
+  not_in_force: ['§10.4', 'Ask the operator of its federation: it was halted, or has ended.'],
+  status_unknown: ['§10.4', 'Try again shortly; check that the registry of the federation answers.'],
+  requirement_unmet: ['§5', 'Have the entity publish, or be given, what is asked of it here.'],
   keys_differ: ['§11.2', 'Compare the keys through a second channel before enrolling.'],
 } as const satisfies Record<string, readonly [clause: string, fix: string]>;
 

@@ -101,7 +101,7 @@ async function judge(chain: TrustChain, options: Options): Promise<Verdict> {
 }
 
 /** Trust in a mark's issuer: a chain of its own to the same anchor (§7.3). */
-async function issuerUnder(entityId: string, anchor: string, options: Options): Promise<Result<MarkIssuer>> {
+export async function issuerUnder(entityId: string, anchor: string, options: WalkOptions): Promise<Result<MarkIssuer>> {
   const pinned = options.anchors[anchor];
   const { chains, steps } = await walk(entityId, { ...options, anchors: pinned ? { [anchor]: pinned } : {} });
   const own = chains[0]?.statements[0]?.claims;

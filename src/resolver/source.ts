@@ -14,7 +14,11 @@ export interface StatementSource {
   statement(superior: { readonly entityId: string; readonly fetchEndpoint: string }, subject: string): Promise<Result<string>>;
 }
 
-/** Statements over the wire. `sub` is appended to whatever query the fetch endpoint already has. */
+/** Where a Subordinate Statement is fetched (OpenID Federation 1.0 §8.1.1): `sub` is appended to whatever query the endpoint has. */
+export const statementUrl = (fetchEndpoint: string, subject: string): string =>
+  `${fetchEndpoint}${fetchEndpoint.includes('?') ? '&' : '?'}sub=${encodeURIComponent(subject)}`;
+
+/** Statements over the wire. */
 export function fetchedStatements(outbound: Outbound): StatementSource {
   const get = async (url: string): Promise<Result<string>> => {
     const reply = await outbound.get({ url, mediaType: mediaTypes.ENTITY_STATEMENT });
@@ -22,6 +26,6 @@ export function fetchedStatements(outbound: Outbound): StatementSource {
   };
   return {
     configuration: (entityId) => get(entityConfigurationUrl(entityId)),
-    statement: ({ fetchEndpoint }, subject) => get(`${fetchEndpoint}${fetchEndpoint.includes('?') ? '&' : '?'}sub=${encodeURIComponent(subject)}`),
+    statement: ({ fetchEndpoint }, subject) => get(statementUrl(fetchEndpoint, subject)),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * `holdfast/rp`: for relying parties and authorization servers. Collects and validates Trust Chains through the guarded
- * door; no server, no store.
+ * `holdfast/rp`: for relying parties and authorization servers. Admits entities by their federation and finds out whether they are
+ * in force now; collects and validates Trust Chains through the guarded door. No server, no store.
  */
 import type { JwkSet, Profile } from '../federation/entry.js';
 import { isReachable, parseAllowed } from '../outbound/address-guard.js';
@@ -12,15 +12,29 @@ import { type Evaluation, evaluate } from '../resolver/evaluate.js';
 import { askMarkStatus } from '../resolver/mark-status.js';
 import { type Walk, walk } from '../resolver/walk.js';
 import { type PreflightReport, preflightEntity } from './preflight.js';
+import { type RelyingParty, relyingPartyOver, type RelyingPartySettings } from './relying-party.js';
 
 export type { Evaluation, Verdict } from '../resolver/evaluate.js';
 export type { JudgedMark } from '../resolver/judge-marks.js';
-export type { Outbound } from '../outbound/outbound.js';
 export type { StatementSource } from '../resolver/source.js';
 export type { Walk, WalkOptions, WalkStep } from '../resolver/walk.js';
 export type { PreflightOptions, PreflightReport } from './preflight.js';
+export * from './entry.js';
 export { preflightEntity };
 export { fetchedStatements, isReachable, parseAllowed, safeFetch, walk };
+
+/**
+ * A relying party: made once, asked with every request. `close` ends its connections.
+ * @example
+ * const federation = createRelyingParty({ anchors: { 'https://ta.example.org': jwks }, mode: cached(15) });
+ * const client = await federation.admit('https://agent.example.com', { requires: { entityType: 'oauth_client' } });
+ * @throws TypeError for anchors that are none
+ */
+export function createRelyingParty(settings: RelyingPartySettings & Pick<RelyingPartyOptions, 'allowAddresses'>): RelyingParty & { close(): Promise<void> } {
+  const { development = false, allowAddresses } = settings;
+  const door = safeFetch({ loopback: development, allowed: parseAllowed(allowAddresses) });
+  return { ...relyingPartyOver(settings, { outbound: perProcess(door) }), close: () => door.close() };
+}
 
 export interface RelyingPartyOptions {
   /** Trust Anchors by Entity Identifier, with keys obtained out of band. */

@@ -1,0 +1,9 @@
+/** What `holdfast/rp` has on every platform. */
+export type { Admission, Admitted, AdmitOptions, Entitled, Refused, Requirements } from './admission.js';
+export { chainSha256 } from './chain-hash.js';
+export type { Clock } from './clock.js';
+export type { FederationContext } from './context.js';
+export type { Resolver } from './find-chain.js';
+export { cached, type Mode, strict } from './modes.js';
+export { type GateResult, type RelyingParty, relyingPartyOver, type RelyingPartyPlatform, type RelyingPartySettings } from './relying-party.js';
+export type { Outbound } from '../outbound/outbound.js';

@@ -1,0 +1,167 @@
+import {
+  createKeyCache,
+  type Finding,
+  finding,
+  type JwkSet,
+  limits,
+  maySpeakFor,
+  parseEntityId,
+  parseJwkSet,
+  type SpokenName,
+  type VouchedIssuer,
+} from '../federation/entry.js';
+import type { Outbound } from '../outbound/outbound.js';
+import { fetchedStatements } from '../resolver/source.js';
+import { type Admission, type AdmitOptions, type Admitted, entitledBy, type Refused } from './admission.js';
+import { type Clock, systemClock } from './clock.js';
+import { contextOf } from './context.js';
+import { findChain, type Resolver } from './find-chain.js';
+import { checkChain } from './gate/gate.js';
+import { liveStatements } from './gate/live-statements.js';
+import { statusLists } from './gate/status-lists.js';
+import { createMarks } from './marks.js';
+import { cached, type Mode } from './modes.js';
+import { createStandings, type Standing } from './standings.js';
+
+export interface RelyingPartySettings {
+  /** Trust Anchors by Entity Identifier, with keys obtained out of band. */
+  readonly anchors: Readonly<Record<string, JwkSet>>;
+  /** Asked for chains: then nothing is fetched from whoever wants to get in. Without one, chains are found by walking up from them. */
+  readonly resolver?: Resolver;
+  /** How fresh "in force" is; `cached(15)` when left out. */
+  readonly mode?: Mode;
+  /** Accept loopback http identifiers: for development on one machine. */
+  readonly development?: boolean;
+}
+
+/** What the platform brings. */
+export interface RelyingPartyPlatform {
+  readonly outbound: Outbound;
+  readonly clock?: Clock;
+}
+
+export interface GateResult {
+  readonly inForce: boolean;
+  readonly reason?: 'denied' | 'unavailable';
+  readonly notBefore: number | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/** One relying party's view of its federations: made once, asked with every request. */
+export interface RelyingParty {
+  readonly anchors: Readonly<Record<string, JwkSet>>;
+  readonly development: boolean;
+  /** May this entity get in, as what, with which keys and for what? Never by its own word. */
+  admit(entity: string, options: AdmitOptions): Promise<Admission>;
+  /** Is it in force now: it and everybody between it and the Trust Anchor? */
+  gate(entity: string, options?: Pick<AdmitOptions, 'anchor'>): Promise<GateResult>;
+  /** By which of its issuers of a kind may an entity make assertions about a name? None: by none. */
+  mayAssert(entity: string, kind: string, name: SpokenName): Promise<{ readonly issuers: readonly VouchedIssuer[]; readonly findings: readonly Finding[] }>;
+}
+
+/**
+ * A relying party over a door to the network.
+ * @throws TypeError for anchors that are none: a mistyped key would let nobody in, and nobody would know why
+ */
+export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clock = systemClock }: RelyingPartyPlatform): RelyingParty {
+  const { anchors, resolver, mode = cached(), development = false } = settings;
+  requireAnchors(anchors, development);
+  const source = fetchedStatements(outbound);
+  const keyCache = createKeyCache(1000);
+  const lists = statusLists({ outbound, mode, clock });
+  const live = liveStatements({ outbound, source, mode, clock, development });
+  const marks = createMarks({ anchors, outbound, source, mode, clock, development });
+  const standings = createStandings({
+    anchors,
+    clock,
+    development,
+    keyCache,
+    check: (chain) => checkChain(chain, { anchors, mode, lists, statements: live }),
+    search: (entity, anchor, trustChain) =>
+      findChain(entity, { anchors: only(anchors, anchor), resolver, trustChain, outbound, source, live, clock, development, keyCache }),
+  });
+
+  async function stand(entity: string, anchor?: string, trustChain?: readonly string[]): Promise<Standing> {
+    const id = parseEntityId(entity, { development });
+    if (!id.ok) return { ok: false, error: 'invalid_subject', unavailable: false, findings: id.findings };
+    if (anchor !== undefined && !Object.hasOwn(anchors, anchor))
+      return { ok: false, error: 'invalid_trust_anchor', unavailable: false, findings: [finding('trust_anchor_unknown', anchor, 'it is not pinned here')] };
+    return standings.stand(entity, anchor, trustChain && within(trustChain));
+  }
+
+  const refuse = (entity: string, { error, findings, unavailable, chain }: Omit<Standing & { ok: false }, 'ok'>): Refused => {
+    const reason = unavailable ? 'unavailable' : 'denied';
+    return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain) };
+  };
+
+  return {
+    anchors,
+    development,
+    async admit(entity, { anchor, requires, trustChain }) {
+      const standing = await stand(entity, anchor, trustChain);
+      if (!standing.ok) return refuse(entity, standing);
+      const { chain, notBefore } = standing;
+      const types = typeof requires.entityType === 'string' ? [requires.entityType] : requires.entityType;
+      const entityType = types.find((type) => Object.hasOwn(chain.metadata, type));
+      const metadata = entityType === undefined ? undefined : chain.metadata[entityType];
+      if (entityType === undefined || metadata === undefined) {
+        const unmet = finding('requirement_unmet', 'metadata', `it is none of ${types.join(', ')}`);
+        return refuse(entity, { error: 'invalid_metadata', findings: [unmet], unavailable: false, chain });
+      }
+      for (const type of requires.marks ?? []) {
+        const mark = await marks(chain, type);
+        if (mark.state !== 'known')
+          return refuse(entity, { error: 'invalid_client', findings: mark.findings, unavailable: mark.state === 'unavailable', chain });
+      }
+      const jwks = parseJwkSet(metadata['jwks'], `metadata/${entityType}/jwks`, { strict: false });
+      const admitted: Admitted = {
+        admitted: true,
+        entity,
+        anchor: chain.trustAnchor,
+        entityType,
+        metadata,
+        allMetadata: chain.metadata,
+        jwks: jwks.ok ? jwks.value : undefined,
+        entitled: entitledBy(metadata),
+        notBefore,
+        chain,
+        context: contextOf(entity, 'admitted', chain),
+      };
+      return admitted;
+    },
+    async gate(entity, { anchor } = {}) {
+      const standing = await stand(entity, anchor);
+      return standing.ok
+        ? { inForce: true, notBefore: standing.notBefore, findings: [] }
+        : { inForce: false, reason: standing.unavailable ? 'unavailable' : 'denied', notBefore: undefined, findings: standing.findings };
+    },
+    async mayAssert(entity, kind, name) {
+      const standing = await stand(entity);
+      if (!standing.ok) return { issuers: [], findings: standing.findings };
+      const about = standing.chain.statements[1]?.claims;
+      const issuers = about?.sub === entity ? maySpeakFor(about, kind, name) : [];
+      return issuers.length > 0
+        ? { issuers, findings: [] }
+        : { issuers, findings: [finding('requirement_unmet', entity, `no superior vouches for an issuer ${kind} of it for ${name.type} ${name.value}`)] };
+    },
+  };
+}
+
+/** A chain as somebody sent it; what is longer than any chain is none, and is not looked at. */
+function within(trustChain: unknown): readonly string[] {
+  if (!Array.isArray(trustChain) || trustChain.length > limits.MAX_CHAIN_DEPTH + 2 || !trustChain.every((one) => typeof one === 'string')) return [];
+  return trustChain.reduce((sum: number, one: string) => sum + one.length, 0) > limits.MAX_CHAIN_BYTES ? [] : trustChain;
+}
+
+const only = (anchors: RelyingPartySettings['anchors'], anchor: string | undefined): RelyingPartySettings['anchors'] => {
+  const pinned = anchor === undefined ? undefined : anchors[anchor];
+  return anchor === undefined ? anchors : pinned ? { [anchor]: pinned } : {};
+};
+
+function requireAnchors(anchors: unknown, development: boolean): void {
+  if (typeof anchors !== 'object' || anchors === null || Object.keys(anchors).length === 0) throw new TypeError('anchors: pin one Trust Anchor at least');
+  for (const [id, jwks] of Object.entries(anchors)) {
+    const found = [parseEntityId(id, { development }), parseJwkSet(jwks, `anchors/${id}`, { strict: false })].flatMap((one) => (one.ok ? [] : one.findings));
+    if (found[0]) throw new TypeError(`anchors: ${found[0].where}: ${found[0].detail}. ${found[0].fix}`);
+  }
+}

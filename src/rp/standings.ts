@@ -1,0 +1,111 @@
+import { type Finding, finding, type JwkSet, type KeyCache, notBeforeOf, type TrustChain, validateTrustChain } from '../federation/entry.js';
+import { BoundedMap } from './bounded-map.js';
+import type { Clock } from './clock.js';
+import type { Found, NotFound } from './find-chain.js';
+import type { GateAnswer } from './gate/gate.js';
+
+const KEEP_SECONDS = 600;
+const NEGATIVE_SECONDS = 5;
+/** Looking for chains at the same time. */
+const IN_FLIGHT = 32;
+const MAX_STANDINGS = 5000;
+
+export type Standing =
+  | { readonly ok: true; readonly chain: TrustChain; readonly notBefore?: number | undefined }
+  | (NotFound & { readonly chain?: TrustChain | undefined });
+
+export interface StandingsOptions {
+  readonly anchors: Readonly<Record<string, JwkSet>>;
+  readonly clock: Clock;
+  readonly development: boolean;
+  readonly keyCache: KeyCache;
+  search(entity: string, anchor: string | undefined, trustChain: readonly string[] | undefined): Promise<Found>;
+  check(chain: TrustChain): Promise<GateAnswer>;
+}
+
+interface Entry {
+  chain?: TrustChain;
+  /** When it was found, and when it was last looked for in vain (seconds). */
+  found: number;
+  missed?: { readonly at: number; readonly answer: NotFound };
+  /** When it was seen to be cut off: whatever was issued until then is dead. */
+  cutSeen?: number;
+}
+
+/**
+ * Who stands where: the chain of each entity that was asked about, found once, used for ten minutes at most, and gone through the
+ * gate with each question. Who is not found is not looked for again for five seconds.
+ */
+export function createStandings({ anchors, clock, development, keyCache, search, check }: StandingsOptions) {
+  const entries = new BoundedMap<string, Entry>(MAX_STANDINGS);
+  const looking = new Map<string, Promise<Found>>();
+  const keyOf = (entity: string, anchor: string | undefined): string => `${anchor ?? '*'} ${entity}`;
+  const missing = (error: NotFound['error'], findings: readonly Finding[], unavailable = false): NotFound => ({ ok: false, error, findings, unavailable });
+
+  /** Look for a chain: once at a time for each entity, and for so many entities. */
+  async function look(entity: string, anchor: string | undefined, trustChain: readonly string[] | undefined): Promise<Found> {
+    const key = keyOf(entity, anchor);
+    const entry = entries.get(key) ?? entries.set(key, { found: 0 });
+    const { missed } = entry;
+    if (!trustChain && missed && clock.now() - missed.at < NEGATIVE_SECONDS) return missed.answer;
+    const flight = `${key} ${trustChain?.join('\n') ?? ''}`;
+    const under = looking.get(flight);
+    if (under) return under;
+    if (looking.size >= IN_FLIGHT)
+      return missing('temporarily_unavailable', [finding('budget_exceeded', entity, `${IN_FLIGHT} entities are being looked for`, true)], true);
+    const searching = search(entity, anchor, trustChain)
+      .then((found) => {
+        if (found.ok) Object.assign(entry, { chain: found.chain, found: clock.now(), missed: undefined });
+        else if (!trustChain) entry.missed = { at: clock.now(), answer: found };
+        return found;
+      })
+      .finally(() => looking.delete(flight));
+    looking.set(flight, searching);
+    return searching;
+  }
+
+  /** The gate, and the chain with what its issuers state today. */
+  async function through(chain: TrustChain): Promise<Standing> {
+    const answer = await check(chain);
+    if (answer.state !== 'in_force')
+      return {
+        ...missing(answer.state === 'denied' ? 'invalid_client' : 'temporarily_unavailable', answer.findings, answer.state === 'unavailable'),
+        chain,
+      };
+    if (answer.chain.every((compact, n) => compact === chain.statements[n]?.compact)) return { ok: true, chain };
+    const today = await validateTrustChain(answer.chain, { anchors, now: clock.now(), subject: chain.subject, development, keyCache });
+    return today.ok ? { ok: true, chain: today.value } : { ...missing('invalid_client', today.findings), chain };
+  }
+
+  async function find(entity: string, entry: Entry | undefined, anchor: string | undefined, trustChain: readonly string[] | undefined): Promise<Standing> {
+    const now = clock.now();
+    const known = entry?.chain && entry.chain.exp > now ? entry.chain : undefined;
+    if (known && now - (entry?.found ?? 0) < KEEP_SECONDS) {
+      const standing = await through(known);
+      if (standing.ok || standing.unavailable) return standing;
+      // It may have been let in again, or have other superiors by now.
+      const again = await look(entity, anchor, trustChain);
+      return again.ok ? through(again.chain) : standing;
+    }
+    const found = await look(entity, anchor, trustChain);
+    if (found.ok) return through(found.chain);
+    // What is known serves to its end while nobody can be asked for a newer one; the gate is asked all the same.
+    return found.unavailable && known ? through(known) : found;
+  }
+
+  return {
+    /** Where an entity stands now. */
+    async stand(entity: string, anchor?: string, trustChain?: readonly string[]): Promise<Standing> {
+      const key = keyOf(entity, anchor);
+      const before = entries.get(key);
+      const standing = await find(entity, before, anchor, trustChain);
+      const entry = entries.get(key) ?? before;
+      if (standing.ok && entry) entry.chain = standing.chain;
+      // Whoever was cut off and is let in again has nothing of what was issued before. In the same second it may have been before.
+      if (!standing.ok && !standing.unavailable && entry?.chain) entry.cutSeen = clock.now() + 1;
+      if (!standing.ok) return standing;
+      const ends = [entry?.cutSeen, ...standing.chain.statements.map(({ claims }) => notBeforeOf(claims))].filter((one) => one !== undefined);
+      return { ...standing, notBefore: ends.length ? Math.max(...ends) : undefined };
+    },
+  };
+}
