@@ -17,13 +17,15 @@ const LAYERS = {
   rp: ['federation', 'resolver', 'outbound'],
   cli: ['federation', 'audit', 'rp', 'keys/random\\.', 'edge/(csv|encoding|written-time)\\.'],
 };
+/** Both drivers (store/sqlite.node.ts). */
+const SQLITE = 'better-sqlite3(-12)?';
 /** Folder → npm packages that must not be reached even through others. */
 const NEVER = {
-  federation: 'hono|drizzle-orm|better-sqlite3|undici|commander|pino',
-  resolver: 'hono|drizzle-orm|better-sqlite3',
-  operations: 'hono|@hono|better-sqlite3',
-  rp: 'hono|drizzle-orm|better-sqlite3',
-  cli: 'drizzle-orm|better-sqlite3',
+  federation: `hono|drizzle-orm|${SQLITE}|undici|commander|pino`,
+  resolver: `hono|drizzle-orm|${SQLITE}`,
+  operations: `hono|@hono|${SQLITE}`,
+  rp: `hono|drizzle-orm|${SQLITE}`,
+  cli: `drizzle-orm|${SQLITE}`,
 };
 const inside = (folder) => `^${ROOT}/${folder}/`;
 const packages = (names) => `node_modules/(${names})/`;
@@ -53,6 +55,12 @@ module.exports = {
       to: { path: `^${ROOT}/(keys/|operations/|store/(change|store|database|bulk)\\.)`, reachable: true },
     },
     { name: 'federation-is-pure', severity: 'error', from: { path: inside('federation') }, to: { dependencyTypes: ['core'] } },
+    {
+      name: 'sqlite-driver-behind-one-seam',
+      severity: 'error',
+      from: { path: `^${ROOT}/`, pathNot: `^${ROOT}/store/sqlite\\.node\\.ts$` },
+      to: { path: packages(`${SQLITE}|@types/better-sqlite3`) },
+    },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'node-only-code-behind-one-seam',

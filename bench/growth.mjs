@@ -1,6 +1,7 @@
 // npm run bench growth: what a row of every table costs on the disk, its indexes included, by SQLite's dbstat. The database is
 // filled by the operations of the product; docs/growth.md has the figures. Not part of a plain run: it takes a minute or two.
 import { join } from 'node:path';
+import { openSqlite } from '../dist/store/sqlite.node.js';
 import { signJws } from '../dist/federation/entry.js';
 import { discoveryTurn } from '../dist/operations/discovery.js';
 import { backgroundTurn } from '../dist/operations/background.js';
@@ -14,7 +15,6 @@ import { draftPolicy } from '../dist/operations/policies/policies.js';
 import { impactSlice, startImpact } from '../dist/operations/policies/policy-impact.js';
 import { crawlSlice, startCrawl } from '../dist/operations/resolving/crawl.js';
 import { inboxOnSqlite, openInbox } from '../dist/store/inbox.node.js';
-import Sqlite from 'better-sqlite3';
 import { ANCHOR, deployment, memberId, seconds } from './setup.mjs';
 import { say, title } from './measure.mjs';
 
@@ -199,7 +199,7 @@ export async function growth() {
   inbox.close();
   tell(d.store.reader);
   tellArtefacts(d.store.reader);
-  const apart = new Sqlite(file, { readonly: true });
+  const apart = openSqlite(file, { readonly: true });
   tell(apart, 'inbox.db ');
   apart.close();
   const pages = d.store.reader.pragma('page_count', { simple: true }) * d.store.reader.pragma('page_size', { simple: true });

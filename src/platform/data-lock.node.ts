@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import Sqlite from 'better-sqlite3';
+import { openSqlite, type SqliteDatabase } from '../store/sqlite.node.js';
 
 /**
  * Who has a database open, as a lock of the operating system on a file beside it: it ends with the process that holds it,
@@ -19,7 +19,7 @@ const isBusy = (error: unknown): boolean => (error as { code?: string }).code?.s
  */
 export function lockDatabase(database: string, { alone = false } = {}): DataLock {
   // SQLite's own locks on an otherwise empty file: a read transaction is the shared lock, an exclusive one the other.
-  const client = new Sqlite(lockFile(database));
+  const client = openSqlite(lockFile(database));
   try {
     client.pragma('busy_timeout = 1000');
     client.exec(alone ? 'BEGIN EXCLUSIVE' : 'BEGIN');
@@ -41,7 +41,7 @@ const FIRST_START_MS = 60_000;
  * @param work told whether no other process had the database open when it began
  */
 export async function oneAtATime<T>(database: string, work: (alone: boolean) => Promise<T>): Promise<T> {
-  const client = new Sqlite(lockFile(database));
+  const client = openSqlite(lockFile(database));
   try {
     return await work(await itsTurn(client, database));
   } finally {
@@ -50,7 +50,7 @@ export async function oneAtATime<T>(database: string, work: (alone: boolean) => 
 }
 
 /** @returns whether no other process had the database open */
-async function itsTurn(client: Sqlite.Database, database: string): Promise<boolean> {
+async function itsTurn(client: SqliteDatabase, database: string): Promise<boolean> {
   client.pragma('busy_timeout = 0');
   const until = performance.now() + FIRST_START_MS;
   for (;;) {
@@ -69,7 +69,7 @@ async function itsTurn(client: Sqlite.Database, database: string): Promise<boole
 }
 
 /** A moment of the exclusive lock, which nobody gets beside another process. */
-function nobodyElse(client: Sqlite.Database): boolean {
+function nobodyElse(client: SqliteDatabase): boolean {
   try {
     client.exec('BEGIN EXCLUSIVE; ROLLBACK');
     return true;

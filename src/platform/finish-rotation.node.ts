@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, renameSync } from 'node:fs';
-import Sqlite from 'better-sqlite3';
+import { openSqlite } from '../store/sqlite.node.js';
 import { importSealKey, unseal } from '../keys/seal.js';
 import { lockDatabase } from './data-lock.node.js';
 
@@ -10,7 +10,7 @@ import { lockDatabase } from './data-lock.node.js';
 export async function finishRotation(database: string, current: string, next: string): Promise<void> {
   if (!existsSync(next) || !existsSync(database)) return;
   const lock = lockDatabase(database); // throws while a rotation is going on
-  const client = new Sqlite(database, { readonly: true });
+  const client = openSqlite(database, { readonly: true });
   try {
     const key = client.prepare('SELECT id, sealed FROM authority_key LIMIT 1').get() as { id: string; sealed: string } | undefined;
     const opens =

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync } from 'node:fs';
-import Sqlite from 'better-sqlite3';
+import { openSqlite, type SqliteDatabase } from './sqlite.node.js';
 import { FORGET_SPENT, FORGET_WISHES, type Inbox, SPEND, WANT, WISH_SECONDS } from './inbox.js';
 import { patiently } from './patience.node.js';
 
@@ -14,7 +14,7 @@ const OPENING_TIMEOUT_MS = 5000;
 const BUSY_TIMEOUT_MS = 20;
 const BUSY_PATIENCE_MS = 1000;
 
-export function inboxOnSqlite(writer: Sqlite.Database): Inbox {
+export function inboxOnSqlite(writer: SqliteDatabase): Inbox {
   const [forgetSpent, spend] = [writer.prepare(FORGET_SPENT), writer.prepare(SPEND)];
   const [forgetWishes, want] = [writer.prepare(FORGET_WISHES), writer.prepare(WANT)];
   const both = <T>(work: () => T): Promise<T> => patiently(() => writer.transaction(work).immediate(), BUSY_PATIENCE_MS);
@@ -38,7 +38,7 @@ export function inboxOnSqlite(writer: Sqlite.Database): Inbox {
  */
 export function openInbox(file: string): Inbox & { close(): void } {
   const isNew = !existsSync(file);
-  const client = new Sqlite(file, { timeout: OPENING_TIMEOUT_MS });
+  const client = openSqlite(file, { timeout: OPENING_TIMEOUT_MS });
   if (isNew) chmodSync(file, 0o600);
   client.pragma('journal_mode = WAL');
   client.pragma('synchronous = FULL');
@@ -61,7 +61,7 @@ export interface Wish {
  */
 export function readInbox(file: string, since: number, now: number): readonly Wish[] {
   if (!existsSync(file)) return [];
-  const client = new Sqlite(file);
+  const client = openSqlite(file);
   try {
     client.exec(TABLES);
     client.prepare('DELETE FROM used_assertion WHERE exp < ?').run(now - 120);

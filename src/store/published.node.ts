@@ -1,4 +1,4 @@
-import type Sqlite from 'better-sqlite3';
+import type { SqliteDatabase, SqliteStatement } from './sqlite.node.js';
 import { createPublished, type Published, type Select } from './published.js';
 import { createCache } from './published-cache.js';
 
@@ -7,8 +7,8 @@ const VERSION_EVERY_MS = 20;
 const CACHE_BYTES = 64 * 1024 * 1024;
 
 /** The public view on a SQLite connection, with bytes in memory in front of it. */
-export function publishedOnSqlite(reader: Sqlite.Database, { cacheBytes = CACHE_BYTES } = {}): Published & { changed(): void } {
-  const prepared = new Map<string, Sqlite.Statement>();
+export function publishedOnSqlite(reader: SqliteDatabase, { cacheBytes = CACHE_BYTES } = {}): Published & { changed(): void } {
+  const prepared = new Map<string, SqliteStatement>();
   const select: Select = (sql, params) => {
     let ready = prepared.get(sql);
     if (!ready) {

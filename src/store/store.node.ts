@@ -1,9 +1,9 @@
 import { chmodSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import Sqlite from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { openSqlite, type SqliteDatabase, type SqliteOptions, type SqliteStatement } from './sqlite.node.js';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import type { KnownHeads } from './known-heads.js';
@@ -20,9 +20,9 @@ import { whyUnopened } from './unopened.node.js';
 
 export interface NodeStore extends Store {
   /** Read-only: `query_only` is on. Its `data_version` moves with every commit, our own included. */
-  readonly reader: Sqlite.Database;
+  readonly reader: SqliteDatabase;
   /** For backup and fsck; everything else writes through `change` and `write`. */
-  readonly writer: Sqlite.Database;
+  readonly writer: SqliteDatabase;
   /** Called after every commit of this process. */
   onCommit(listener: () => void): void;
   /** How many transactions and operations were committed; group commit is counted, not timed. */
@@ -43,8 +43,8 @@ const PROBE_BYTES = 256 * 1024;
 const PROBE_PAGES = 8;
 const TAKE_BACK = new Error('taken back');
 
-function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
-  const client = new Sqlite(file, options);
+function open(file: string, options: SqliteOptions = {}): SqliteDatabase {
+  const client = openSqlite(file, options);
   client.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   client.pragma('foreign_keys = OFF');
   return client;
@@ -54,9 +54,9 @@ function open(file: string, options: Sqlite.Options = {}): Sqlite.Database {
  * Both connections, the schema brought up to this version.
  * @throws Error that names the file, and what to do
  */
-function openBoth(file: string, migrations: string): { readonly writer: Sqlite.Database; readonly reader: Sqlite.Database } {
+function openBoth(file: string, migrations: string): { readonly writer: SqliteDatabase; readonly reader: SqliteDatabase } {
   const isNew = !existsSync(file);
-  let writer: Sqlite.Database | undefined;
+  let writer: SqliteDatabase | undefined;
   try {
     writer = open(file);
     writer.pragma(`busy_timeout = ${OPENING_TIMEOUT_MS}`);
@@ -93,7 +93,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
   // The only cast: a synchronous query awaited is the same value, so the async type is true of it.
   const db = drizzle(reader, { schema }) as unknown as Database;
 
-  const prepared = new Map<string, Sqlite.Statement>();
+  const prepared = new Map<string, SqliteStatement>();
   const run = (statement: Statement) => {
     const { sql, params } = statement.toSQL();
     let ready = prepared.get(sql);
@@ -237,13 +237,13 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
 }
 
 /** @throws StoreDormant */
-function expectInForce(client: Sqlite.Database): void {
+function expectInForce(client: SqliteDatabase): void {
   const value = client.prepare('SELECT value FROM setting WHERE name = ?').pluck().get(DORMANT);
   if (value !== undefined) throw new StoreDormant(saidOf(String(value)));
 }
 
 /** The database for a public plane that may run without write access and without any key. */
-export function openReader(file: string): Sqlite.Database {
+export function openReader(file: string): SqliteDatabase {
   const reader = open(file, { readonly: true, fileMustExist: true });
   reader.pragma('query_only = ON');
   return reader;

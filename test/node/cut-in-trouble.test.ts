@@ -1,5 +1,5 @@
-import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { createAdminApp } from '../../src/admin/app.js';
 import type { Reserve } from '../../src/store/reserve.node.js';
 import { type NodeStore, openStore } from '../../src/store/store.node.js';
@@ -30,7 +30,7 @@ const suspend = (d: TestDeployment) => d.admin('POST', `${A}/members/${of(RP)}/s
 
 /** Another process that has the database to itself. */
 function holder(d: TestDeployment) {
-  const other = new Sqlite(fileOf(d));
+  const other = openSqlite(fileOf(d));
   other.exec('BEGIN EXCLUSIVE');
   return () => {
     other.exec('COMMIT');

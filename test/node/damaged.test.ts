@@ -1,7 +1,7 @@
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { GUARDS, unguarded } from '../support/guards.js';
 import { command } from '../support/node/command.js';
 import { freePort, tempFolder } from '../support/process.js';
@@ -14,7 +14,7 @@ async function initialized() {
   expect((await command(['init'], env)).code).toBe(0);
   const database = join(folder, 'holdfast.db');
   const change = (sql: string) => {
-    const client = new Sqlite(database);
+    const client = openSqlite(database);
     for (const one of unguarded(sql, () => client.prepare(GUARDS).all() as { name: string; sql: string }[])) client.exec(one);
     client.pragma('wal_checkpoint(TRUNCATE)');
     client.close();
@@ -25,7 +25,7 @@ async function initialized() {
 
 /** Overwrite the page where a table begins. */
 function damage(database: string, table: string): void {
-  const client = new Sqlite(database, { readonly: true });
+  const client = openSqlite(database, { readonly: true });
   const page = client.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').pluck().get(table) as number;
   client.close();
   const bytes = readFileSync(database);
@@ -92,7 +92,7 @@ describe('a cell that cannot be read', () => {
     copyFileSync(database, slight);
     change("UPDATE authority SET metadata = '{'");
     copyFileSync(database, grave);
-    const client = new Sqlite(slight);
+    const client = openSqlite(slight);
     client.exec('UPDATE authority_key SET signed_until = 1');
     client.close();
     expect((await command(['backup', 'verify', slight], env)).stdout).toContain('signed_until');

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { decodeJwt } from 'jose';
 import { expect, it, onTestFinished } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { lockFile, oneAtATime } from '../../src/platform/data-lock.node.js';
 import { whyUnopened } from '../../src/store/unopened.node.js';
 import { command } from '../support/node/command.js';
@@ -25,7 +25,7 @@ it('first starts at the same moment on a fresh folder make one owner and one aut
     expect((await admin({ url: own, token }, 'GET', '/authorities')).json.items).toHaveLength(1);
     expect((await fetch(`${own}/.well-known/openid-federation`)).status).toBe(200);
   }
-  const database = new Sqlite(join(folder, 'holdfast.db'), { readonly: true });
+  const database = openSqlite(join(folder, 'holdfast.db'), { readonly: true });
   expect(database.prepare('SELECT count(*) FROM api_key').pluck().get()).toBe(1);
   expect(database.prepare('SELECT count(*) FROM authority_key').pluck().get()).toBe(1);
   database.close();
@@ -83,7 +83,7 @@ it('while it starts it is alive and not ready, each plane says so in its own wor
   const folder = tempFolder();
   const port = await freePort();
   // Another start on the folder is under way.
-  const other = new Sqlite(lockFile(join(folder, 'holdfast.db')));
+  const other = openSqlite(lockFile(join(folder, 'holdfast.db')));
   other.exec('BEGIN IMMEDIATE');
   const env = { PATH: process.env['PATH'] ?? '', HOLDFAST_PORT: String(port), HOLDFAST_DATA: folder, HOLDFAST_LOG: 'error' };
   const child = spawn(process.execPath, [MAIN, 'serve'], { env });

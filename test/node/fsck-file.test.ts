@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { createBackup, verifyBackup } from '../../src/platform/local/backup.node.js';
 import { fsckFile } from '../../src/platform/local/fsck.node.js';
 import { insertRows } from '../../src/store/bulk.js';
@@ -10,7 +10,7 @@ import { MIGRATIONS, openStore } from '../../src/store/store.node.js';
 import { tempFolder } from '../support/process.js';
 
 const tables = (file: string) => {
-  const client = new Sqlite(file, { readonly: true });
+  const client = openSqlite(file, { readonly: true });
   const names = client.prepare("SELECT group_concat(sql, ';') FROM sqlite_master ORDER BY name").pluck().get();
   client.close();
   return names;
@@ -43,7 +43,7 @@ it('fsck of a database of an older version says so and changes nothing; a backup
 it('a database of a newer version is opened by nobody', async () => {
   const file = join(tempFolder(), 'a.db');
   openStore(file, () => 1).close();
-  const client = new Sqlite(file);
+  const client = openSqlite(file);
   client.prepare("INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', ?)").run(Date.now() + 1e9);
   client.close();
   expect(() => openStore(file, () => 1)).toThrow(/newer version/);

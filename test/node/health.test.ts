@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { overdue, renewSlice } from '../../src/operations/artefacts/renew.js';
 import { activeMembers } from '../../src/platform/active-members.node.js';
 import { onChange, readiness } from '../../src/platform/health.js';
@@ -110,7 +110,7 @@ describe('what anyone may ask of the process itself', () => {
     writer.pragma('query_only = ON');
     expect(await checked()).toBe('failing');
     writer.pragma('query_only = OFF');
-    const other = new Sqlite(writer.name);
+    const other = openSqlite(writer.name);
     other.exec('BEGIN IMMEDIATE');
     expect(await checked()).toBe('failing');
     other.exec('COMMIT');

@@ -1,8 +1,8 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { decodeJwt } from 'jose';
 import { expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { sealKeyFile } from '../../src/platform/deployment.node.js';
 import { command } from '../support/node/command.js';
 import { admin, startProcess, tempFolder } from '../support/process.js';
@@ -19,7 +19,7 @@ it('backup restore and restore confirm compare with heads that somebody kept, wh
   // A head is signed minutes after the one before: as if those were over.
   const kept = async (name: string) => {
     const { seq } = (await admin(server, 'GET', '/restore')).json.heads[0] as { seq: number };
-    const database = new Sqlite(join(folder, 'holdfast.db'));
+    const database = openSqlite(join(folder, 'holdfast.db'));
     database.exec("UPDATE artefact SET iat = iat - 3600 WHERE kind = 'head'");
     database.close();
     for (;;) {

@@ -1,5 +1,5 @@
-import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { createAdminApp } from '../../src/admin/app.js';
 import { Refusal } from '../../src/operations/refusal.js';
 import { pack, unpack } from '../../src/platform/local/thread-messages.node.js';
@@ -21,7 +21,7 @@ describe('a database that another process holds', () => {
     const body = new URLSearchParams({ sub: RP, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', client_assertion });
     const post = () =>
       d.public('/fetch', { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: body.toString() } as RequestInit);
-    const other = new Sqlite((d.deployment.store as NodeStore).writer.name);
+    const other = openSqlite((d.deployment.store as NodeStore).writer.name);
     other.exec('BEGIN IMMEDIATE');
     const held = await post();
     other.exec('COMMIT');

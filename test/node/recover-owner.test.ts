@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { lockDatabase } from '../../src/platform/data-lock.node.js';
 import { command } from '../support/node/command.js';
 import { admin, startProcess, tempFolder } from '../support/process.js';
@@ -9,7 +9,7 @@ it('api-key recover: beside the running server, without its seal key or any toke
   const folder = tempFolder();
   const server = await startProcess(folder);
   const file = join(folder, 'holdfast.db');
-  const client = new Sqlite(file);
+  const client = openSqlite(file);
   client.exec('UPDATE api_key SET expires_at = 1');
   client.close();
   expect((await admin(server, 'GET', '/whoami')).status).toBe(401);
@@ -33,7 +33,7 @@ it('it makes no database, disturbs no restore, and migrates nothing', async () =
   const lock = lockDatabase(file, { alone: true });
   expect(await command(['api-key', 'recover'], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('is being restored') });
   lock.release();
-  const client = new Sqlite(file);
+  const client = openSqlite(file);
   client.exec('DELETE FROM __drizzle_migrations WHERE created_at = (SELECT max(created_at) FROM __drizzle_migrations)');
   client.close();
   expect(await command(['api-key', 'recover'], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('older version') });

@@ -1,7 +1,7 @@
 import { copyFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { startingCall } from '../../src/operations/call.js';
 import { lockDatabase } from '../../src/platform/data-lock.node.js';
@@ -28,10 +28,10 @@ describe('restoring a backup', () => {
     const { database, backup, store } = await prepared();
     const { kept } = await restoreBackup(backup, database); // this connection stands for a process that was killed: it holds no lock
     store.close();
-    const old = new Sqlite(kept as string, { readonly: true });
+    const old = openSqlite(kept as string, { readonly: true });
     expect(old.prepare("SELECT value FROM setting WHERE name = 'later'").all()).toEqual([{ value: 'x' }]);
     old.close();
-    const fresh = new Sqlite(database, { readonly: true });
+    const fresh = openSqlite(database, { readonly: true });
     expect(fresh.prepare("SELECT value FROM setting WHERE name = 'later'").all()).toEqual([]);
     fresh.close();
   });
@@ -64,14 +64,14 @@ describe('restoring a backup', () => {
     const elsewhere = join(folder, 'new', 'holdfast.db');
     expect(await restoreBackup(backup, elsewhere)).toMatchObject({ lost: 0, heads: made.heads });
     expect(readdirSync(join(folder, 'new')).filter((name) => !name.endsWith('.lock'))).toEqual(['holdfast.db']);
-    const restored = new Sqlite(elsewhere, { readonly: true });
+    const restored = openSqlite(elsewhere, { readonly: true });
     const standing = JSON.parse(restored.prepare('SELECT value FROM setting WHERE name = ?').pluck().get(UNCONFIRMED) as string);
     expect(standing).toMatchObject({ reason: 'restored', backupAt: made.at, givenUp: [] });
     restored.close();
     // A backup made of a restored database that nobody confirmed is none that anybody confirmed.
     const second = join(folder, 'second.db');
     await createBackup(elsewhere, second, () => undefined);
-    const copy = new Sqlite(second, { readonly: true });
+    const copy = openSqlite(second, { readonly: true });
     expect(copy.prepare('SELECT count(*) FROM setting WHERE name = ?').pluck().get(UNCONFIRMED)).toBe(1);
     copy.close();
   });

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { importSealKey, unseal } from '../../src/keys/seal.js';
 import { readConfig } from '../../src/platform/config.js';
 import { databaseFile, groundOf, nextSealKeyFile, openExploring, sealKeyFile } from '../../src/platform/deployment.node.js';
@@ -20,7 +20,7 @@ const open = async (data: string) => {
   return (await openFirst(configOf(data), () => openExploring(ground))).deployment;
 };
 const rows = (data: string) => {
-  const client = new Sqlite(databaseFile(data), { readonly: true });
+  const client = openSqlite(databaseFile(data), { readonly: true });
   const found = client.prepare('SELECT id, sealed FROM authority_key').all() as { id: string; sealed: string }[];
   const events = client.prepare("SELECT count(*) FROM event WHERE type = 'seal_key.rotated'").pluck().get();
   client.close();

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { testKey } from '../support/keys.js';
 import { admin, freePort, startProcess, tempFolder } from '../support/process.js';
 
@@ -42,7 +42,7 @@ describe('one assertion is accepted once, whichever process of a folder is asked
     const file = join(folder, 'inbox.db');
     expect(statSync(file).mode & 0o777).toBe(0o600);
 
-    const other = new Sqlite(file);
+    const other = openSqlite(file);
     other.exec('BEGIN IMMEDIATE');
     const jwt = await assertion('locked');
     let answered = false;

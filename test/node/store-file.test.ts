@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { insertRows } from '../../src/store/bulk.js';
 import { StoreBusy, StoreFull } from '../../src/store/database.js';
 import { setting } from '../../src/store/schema.js';
@@ -33,7 +33,7 @@ describe('the database file', () => {
   it('a database locked by another process: waited for without blocking, then StoreBusy', async () => {
     const file = join(tempFolder(), 'a.db');
     const store = openStore(file, () => 1);
-    const other = new Sqlite(file);
+    const other = openSqlite(file);
     other.exec('BEGIN IMMEDIATE');
     let ticks = 0;
     const ticking = setInterval(() => ticks++, 10);

@@ -1,7 +1,7 @@
 // The discovery thread as it really is, but for a few entities: what a stranger's bytes might do to it, done at the door.
 import { join } from 'node:path';
 import { workerData } from 'node:worker_threads';
-import Sqlite from 'better-sqlite3';
+import { openSqlite } from '../../dist/store/sqlite.node.js';
 import { runDiscovery } from '../../dist/platform/local/discovery-worker.node.js';
 
 const spin = () => {
@@ -15,7 +15,7 @@ const ACTS = {
   },
   /** In the middle of a write. */
   lock() {
-    new Sqlite(join(workerData.ground.data, 'holdfast.db')).exec('BEGIN IMMEDIATE; UPDATE setting SET value = value');
+    openSqlite(join(workerData.ground.data, 'holdfast.db')).exec('BEGIN IMMEDIATE; UPDATE setting SET value = value');
     spin();
   },
   crash() {

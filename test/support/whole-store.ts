@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
+import { openSqlite } from '../../src/store/sqlite.node.js';
 import { readConfig } from '../../src/platform/config.js';
 import { databaseFile, groundOf, inboxFile, openExploring } from '../../src/platform/deployment.node.js';
 import { openFirst } from '../../src/platform/open-first.node.js';
@@ -73,13 +73,13 @@ export async function served(published: Published): Promise<readonly string[]> {
 
 /** Write into a file behind everybody's back. */
 export function sabotage(file: string, sql: string, ...params: unknown[]): void {
-  const client = new Sqlite(file);
+  const client = openSqlite(file);
   for (const one of unguarded(sql, () => client.prepare(GUARDS).all() as { name: string; sql: string }[]))
     client.prepare(one).run(...(one === sql ? params : []));
   client.close();
 }
 export const cellOf = (file: string, sql: string): unknown => {
-  const client = new Sqlite(file, { readonly: true });
+  const client = openSqlite(file, { readonly: true });
   try {
     return client.prepare(sql).pluck().get();
   } finally {

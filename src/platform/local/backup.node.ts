@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Sqlite from 'better-sqlite3';
+import { openSqlite } from '../../store/sqlite.node.js';
 import { isMended } from '../../operations/fsck/damage.js';
 import { lacks } from '../../operations/restore/compare-heads.js';
 import { type ChainHead, hashAt } from '../../store/known-heads.js';
@@ -42,7 +42,7 @@ export async function createBackup(
   if (!existsSync(database)) throw new Error(`there is no database ${database}`);
   if (existsSync(target)) throw new Error(`${target} exists; backups do not overwrite`);
   mkdirSync(dirname(target), { recursive: true });
-  const source = new Sqlite(database, { readonly: true });
+  const source = openSqlite(database, { readonly: true });
   const partial = `${target}.partial`;
   const at = seconds();
   try {

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Sqlite from 'better-sqlite3';
+import { openSqlite, type SqliteDatabase } from '../../store/sqlite.node.js';
 import { type Damage, fsck } from '../../operations/fsck.js';
 import { NEWER, type SchemaAge, schemaAge } from '../../store/schema-age.node.js';
 import { hashOf } from '../../store/evidence-files.node.js';
@@ -17,7 +17,7 @@ export interface Report {
 }
 type Progress = (what: string, n: number) => void;
 
-const ageOf = (client: Sqlite.Database): SchemaAge | undefined => {
+const ageOf = (client: SqliteDatabase): SchemaAge | undefined => {
   try {
     return schemaAge(client, MIGRATIONS);
   } catch {
@@ -32,7 +32,7 @@ const ageOf = (client: Sqlite.Database): SchemaAge | undefined => {
  */
 export async function fsckFile(file: string, progress: Progress = () => undefined, evidence: string | null = evidenceFolder(dirname(file))): Promise<Report> {
   if (!existsSync(file)) throw new Error(`there is no database ${file}`);
-  const client = new Sqlite(file, { readonly: true, fileMustExist: true });
+  const client = openSqlite(file, { readonly: true, fileMustExist: true });
   try {
     progress('MB of the file', Math.ceil(statSync(file).size / 1e6));
     const integrity = integrityOf(client, 'integrity_check');
@@ -56,7 +56,7 @@ export async function fsckFile(file: string, progress: Progress = () => undefine
 
 /** The same for a copy made to be checked, of any age: a sound one is migrated first. */
 export async function fsckCopy(file: string, progress?: Progress): Promise<Report> {
-  const client = new Sqlite(file, { readonly: true, fileMustExist: true });
+  const client = openSqlite(file, { readonly: true, fileMustExist: true });
   const [integrity, age] = [integrityOf(client, 'quick_check'), ageOf(client)];
   client.close();
   if (integrity === 'ok' && age !== 'current') openStore(file, seconds).close();

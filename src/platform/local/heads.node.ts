@@ -1,18 +1,18 @@
-import Sqlite from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../../store/sqlite.node.js';
 import { type ChainHead, headsOf } from '../../store/known-heads.js';
 import { type Database, piecesOf, type Statement } from '../../store/database.js';
 
 /** The same cast as in store.node.ts: a synchronous query awaited is the same value. */
-export const databaseOf = (client: Sqlite.Database): Database => drizzle(client) as unknown as Database;
+export const databaseOf = (client: SqliteDatabase): Database => drizzle(client) as unknown as Database;
 
 /** Work on a database file, with whatever schema it has. */
 export async function withFile<T>(
   file: string,
-  work: (db: Database, client: Sqlite.Database) => Promise<T> | T,
-  options: Sqlite.Options = { readonly: true },
+  work: (db: Database, client: SqliteDatabase) => Promise<T> | T,
+  options: SqliteOptions = { readonly: true },
 ): Promise<T> {
-  const client = new Sqlite(file, { fileMustExist: true, ...options });
+  const client = openSqlite(file, { fileMustExist: true, ...options });
   try {
     return await work(databaseOf(client), client);
   } finally {

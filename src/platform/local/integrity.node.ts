@@ -1,4 +1,4 @@
-import Sqlite from 'better-sqlite3';
+import { openSqlite, type SqliteDatabase } from '../../store/sqlite.node.js';
 import { DamagedDatabase } from '../damaged.js';
 
 /** Lines that are told of what SQLite finds. */
@@ -6,7 +6,7 @@ const LINES = 20;
 const ofDamage = (error: unknown): error is Error => /^SQLITE_(CORRUPT|NOTADB|IOERR)/.test((error as { code?: string }).code ?? '');
 
 /** SQLite's own check of a whole file: `ok`, or what it found. `quick_check` leaves out whether each index agrees with its table. */
-export function integrityOf(client: Sqlite.Database, check: 'quick_check' | 'integrity_check'): string {
+export function integrityOf(client: SqliteDatabase, check: 'quick_check' | 'integrity_check'): string {
   try {
     return client
       .prepare(`PRAGMA ${check}(${LINES})`)
@@ -32,7 +32,7 @@ export async function orDamaged<T>(what: (found: string) => string, work: () => 
 
 /** @throws DamagedDatabase */
 export function expectSound(file: string, what: (found: string) => string): void {
-  const client = new Sqlite(file, { readonly: true, fileMustExist: true });
+  const client = openSqlite(file, { readonly: true, fileMustExist: true });
   try {
     const found = integrityOf(client, 'quick_check');
     if (found !== 'ok') throw new DamagedDatabase(what(found));

@@ -1,4 +1,4 @@
-import Sqlite from 'better-sqlite3';
+import { openSqlite, type SqliteDatabase } from '../../store/sqlite.node.js';
 
 /** One chain in a database file. */
 interface Chain {
@@ -6,7 +6,7 @@ interface Chain {
   hashAt(seq: number): string | undefined;
 }
 
-function chainsOf(client: Sqlite.Database): ReadonlyMap<string, Chain> {
+function chainsOf(client: SqliteDatabase): ReadonlyMap<string, Chain> {
   const rows = client.prepare('SELECT authority_id AS id, max(seq) AS last FROM event GROUP BY authority_id').all() as { id: string; last: number }[];
   const hash = client.prepare('SELECT hash FROM event WHERE authority_id = ? AND seq = ?').pluck();
   return new Map(rows.map(({ id, last }) => [id, { last, hashAt: (seq) => hash.get(id, seq) as string | undefined }]));
@@ -26,7 +26,7 @@ function shared(a: Chain, b: Chain): number {
 
 /** How many events of a database a backup lacks, those of another history included; undefined when it cannot be read. */
 export function lostBy(backup: string, database: string): number | undefined {
-  const [theirs, ours] = [new Sqlite(backup, { readonly: true }), new Sqlite(database, { readonly: true })];
+  const [theirs, ours] = [openSqlite(backup, { readonly: true }), openSqlite(database, { readonly: true })];
   try {
     const kept = chainsOf(theirs);
     let lost = 0;

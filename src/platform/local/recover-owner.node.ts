@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import Sqlite from 'better-sqlite3';
+import { openSqlite } from '../../store/sqlite.node.js';
 import { recoverOwner } from '../../operations/access/api-keys.js';
 import { NEWER, schemaAge } from '../../store/schema-age.node.js';
 import { expectSchema } from '../../store/postgres/migrate.node.js';
@@ -20,7 +20,7 @@ export async function recoverKey(database: string, name: string): Promise<{ read
   if (!existsSync(database)) throw new Error(`there is no database ${database}`);
   const lock = lockDatabase(database);
   try {
-    const client = new Sqlite(database, { readonly: true, fileMustExist: true });
+    const client = openSqlite(database, { readonly: true, fileMustExist: true });
     const age = schemaAge(client, MIGRATIONS);
     client.close();
     if (age === 'newer') throw new Error(NEWER);

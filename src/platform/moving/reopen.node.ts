@@ -1,5 +1,5 @@
-import Sqlite from 'better-sqlite3';
 import { existsSync } from 'node:fs';
+import { openSqlite } from '../../store/sqlite.node.js';
 import { Connection, type Server } from '../../store/postgres/connection.node.js';
 import { othersOn } from '../../store/postgres/session.node.js';
 import { reopen, DORMANT } from '../../store/dormant.js';
@@ -13,7 +13,7 @@ export function reopenFile(file: string): boolean {
   if (!existsSync(file)) throw new Error(`there is no database ${file}`);
   const lock = lockDatabase(file, { alone: true });
   try {
-    const client = new Sqlite(file, { readonly: true, fileMustExist: true });
+    const client = openSqlite(file, { readonly: true, fileMustExist: true });
     const there = client.prepare('SELECT 1 FROM setting WHERE name = ?').get(DORMANT) !== undefined;
     client.close();
     if (there) writeDurably(file, reopen());

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Sqlite from 'better-sqlite3';
+import { openSqlite, type SqliteDatabase } from '../../store/sqlite.node.js';
 import { piecesOf, type Statement } from '../../store/database.js';
 import { NEWER, schemaAge } from '../../store/schema-age.node.js';
 import { DORMANT, saidOf, makeDormant, StoreDormant, takeBack } from '../../store/dormant.js';
@@ -17,7 +17,7 @@ const LOT_ROWS = 500;
 const LOT_CHARS = 1_000_000;
 
 /** @throws Error when its schema is not this version's @throws StoreDormant */
-function expectCurrent(client: Sqlite.Database, file: string): void {
+function expectCurrent(client: SqliteDatabase, file: string): void {
   const age = schemaAge(client, MIGRATIONS);
   if (age === 'newer') throw new Error(NEWER);
   if (age === 'empty') throw new Error(`${file} holds no store of Holdfast`);
@@ -27,7 +27,7 @@ function expectCurrent(client: Sqlite.Database, file: string): void {
 }
 
 /** Rows in lots, read as they are taken. */
-export async function* lotsOfFile(client: Sqlite.Database, table: MovedTable): AsyncIterable<readonly Row[]> {
+export async function* lotsOfFile(client: SqliteDatabase, table: MovedTable): AsyncIterable<readonly Row[]> {
   let lot: Row[] = [];
   let chars = 0;
   for (const row of client.prepare(selected(table)).raw().iterate() as IterableIterator<unknown[]>) {
@@ -42,7 +42,7 @@ export async function* lotsOfFile(client: Sqlite.Database, table: MovedTable): A
 
 /** Write into the file of a store that nobody serves, and leave one file without a log. */
 export function writeDurably(file: string, statements: readonly Statement[]): void {
-  const client = new Sqlite(file, { fileMustExist: true });
+  const client = openSqlite(file, { fileMustExist: true });
   try {
     client.pragma('synchronous = FULL');
     client.transaction(() => {
@@ -61,7 +61,7 @@ export function writeDurably(file: string, statements: readonly Statement[]): vo
 function spentBeside(file: string, now: number): readonly Spent[] {
   const inbox = inboxFile(dirname(file));
   if (!existsSync(inbox)) return [];
-  const client = new Sqlite(inbox, { readonly: true });
+  const client = openSqlite(inbox, { readonly: true });
   try {
     const there = client.prepare("SELECT 1 FROM sqlite_master WHERE name = 'used_assertion'").get();
     return there ? (client.prepare('SELECT issuer, jti, exp FROM used_assertion WHERE exp >= ? - 120 ORDER BY rowid').all(now) as Spent[]) : [];
@@ -77,9 +77,9 @@ function spentBeside(file: string, now: number): readonly Spent[] {
 export function sourceOfFile(file: string, look: boolean): Source {
   if (!existsSync(file)) throw new Error(`there is no database ${file}`);
   const lock = lockOf(file, look);
-  const open: Sqlite.Database[] = [];
+  const open: SqliteDatabase[] = [];
   const opened = () => {
-    const client = new Sqlite(file, { readonly: true, fileMustExist: true });
+    const client = openSqlite(file, { readonly: true, fileMustExist: true });
     open.push(client);
     return client;
   };
@@ -88,7 +88,7 @@ export function sourceOfFile(file: string, look: boolean): Source {
     const client = opened();
     expectCurrent(client, file);
     client.exec('BEGIN');
-    let looker: Sqlite.Database | undefined;
+    let looker: SqliteDatabase | undefined;
     return {
       at: file,
       db: databaseOf(client),

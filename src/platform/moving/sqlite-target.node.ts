@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Sqlite from 'better-sqlite3';
+import { openSqlite, type SqliteDatabase } from '../../store/sqlite.node.js';
 import { piecesOf } from '../../store/database.js';
 import { makeDormant } from '../../store/dormant.js';
 import { openStore } from '../../store/store.node.js';
@@ -37,13 +37,13 @@ export function targetOfFile(file: string): Target {
   const clear = () => {
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${partial}${suffix}`, { force: true });
   };
-  let client: Sqlite.Database | undefined;
+  let client: SqliteDatabase | undefined;
   try {
     // Of a copy that was killed.
     clear();
     expectNoFile(file);
     openStore(partial, seconds).close();
-    const made = new Sqlite(partial);
+    const made = openSqlite(partial);
     client = made;
     chmodSync(partial, 0o600);
     made.pragma('journal_mode = DELETE');
@@ -65,7 +65,7 @@ export function targetOfFile(file: string): Target {
         if (all.length === 0) return 0;
         // What processes on a file ask is the file beside it.
         openInbox(inboxFile(dirname(file))).close();
-        const inbox = new Sqlite(inboxFile(dirname(file)));
+        const inbox = openSqlite(inboxFile(dirname(file)));
         try {
           const insert = inbox.prepare('INSERT INTO used_assertion (issuer, jti, exp) VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
           return inbox.transaction(() => all.reduce((n, { issuer, jti, exp }) => n + insert.run(issuer, jti, exp).changes, 0))();

@@ -122,7 +122,7 @@ set -o pipefail
 # A page for operators is about a deployment that has run for a while: its first checkpoint was signed.
 _checkpointed() {
   for _ in $(seq 200); do
-    (cd "$WALK/clone" && node -e 'const d = require("better-sqlite3")(process.argv[1], { readonly: true }); process.exit(d.prepare("SELECT 1 FROM checkpoint").get() ? 0 : 1)' "$HOLDFAST_DATA/holdfast.db" 2> /dev/null) && return
+    (cd "$WALK/clone" && node --input-type=module -e 'import { openSqlite } from "./dist/store/sqlite.node.js"; const d = openSqlite(process.argv[1], { readonly: true }); process.exit(d.prepare("SELECT 1 FROM checkpoint").get() ? 0 : 1)' "$HOLDFAST_DATA/holdfast.db" 2> /dev/null) && return
     sleep 0.1
   done
 }
