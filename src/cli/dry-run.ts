@@ -40,9 +40,12 @@ api-key create, revoke
     return [first, ...others.map((verb) => `${noun} ${verb}`)];
   });
 
+/** What works on files and databases itself, and checks before it writes. */
+const LOCAL = ['backup restore', 'seal-key rotate', 'api-key recover', 'store reopen'];
+
 const ABOUT = ['--dry-run', 'decide it as always, say what would come of it, and change nothing'] as const;
 
-/** Commands that the server rehearses. */
+/** Commands that can be rehearsed. */
 const rehearsable = new WeakSet<Command>();
 
 function named(program: Command, words: string): Command {
@@ -55,9 +58,9 @@ function named(program: Command, words: string): Command {
   return found;
 }
 
-/** Give every command that writes its --dry-run; one that has more to say of it says so itself. */
+/** Give every command that writes its --dry-run; one that has more to say of it says so itself (store copy, member import, apply). */
 export function offerDryRuns(program: Command): void {
-  for (const words of WRITING) {
+  for (const words of [...WRITING, ...LOCAL]) {
     const command = named(program, words);
     rehearsable.add(command);
     if (!command.options.some(({ long }) => long === '--dry-run')) command.option(...ABOUT);

@@ -26,6 +26,11 @@ const removeAll = (file: string): void => {
 };
 const jsonOf = (command: Command): boolean => command.optsWithGlobals<{ json?: boolean }>().json === true;
 const headsOf = (heads: readonly ChainHead[]) => heads.map(({ slug, entityId, seq, hash, at }) => ({ authority: slug, entity_id: entityId, seq, hash, at }));
+/** Of a dry run, which tells whether a process has the database open. */
+const rehearsal = (served: boolean | undefined) => (served === undefined ? {} : { dry_run: true, served });
+const tellServed = (served: boolean): void => {
+  if (served) talk('A process has the database open: stop it before.');
+};
 const ITS_OWN = 'PostgreSQL is backed up and restored by its own tools: docs/high-availability.md';
 
 /** What works on the database file itself: no server is asked. */
@@ -88,15 +93,28 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
       [],
     )
     .option('--accept-rollback', 'though it lacks events')
-    .action(async (file: string, options: { acceptRollback?: boolean; knownHead: string[] }, command: Command) => {
+    .action(async (file: string, options: { acceptRollback?: boolean; knownHead: string[]; dryRun?: boolean }, command: Command) => {
       const { restoreBackup } = await import('./local/backup.node.js');
-      const { lost, kept, at, heads } = await restoreBackup(file, fileOf(configOf(command), ITS_OWN), {
+      const { lost, kept, at, heads, served } = await restoreBackup(file, fileOf(configOf(command), ITS_OWN), {
         acceptRollback: options.acceptRollback === true,
         signed: options.knownHead.flatMap((name) => readInput(name).trim().split(/\s+/)),
+        dryRun: options.dryRun === true,
       });
       if (jsonOf(command))
-        return printJson({ restored: file, lost_events: lost ?? null, kept: kept ?? null, made_at: at, heads: headsOf(heads), confirm: heads.length > 0 });
+        return printJson({
+          restored: file,
+          lost_events: lost ?? null,
+          kept: kept ?? null,
+          made_at: at,
+          heads: headsOf(heads),
+          confirm: heads.length > 0,
+          ...rehearsal(served),
+        });
       const gone = lost === undefined ? '; the database that was there could not be read' : lost ? `; ${lost} event(s) are lost` : '';
+      if (served !== undefined) {
+        out(`${file} would be restored${gone}`);
+        return tellServed(served);
+      }
       out(`restored${gone}. ${kept === undefined ? 'No database was there' : `The database that was there is kept as ${kept}`}`);
       if (heads.length === 0) return undefined;
       out(lines([`The backup was made ${dated(at)} and ends with these events:`, shown(heads)]));
@@ -111,10 +129,11 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
       'make an owner key on the machine of the data folder, or with the password of the database, when the last one is lost; its token is shown once',
     )
     .option('--name <name>', 'what it is called', 'recovered owner')
-    .action(async ({ name }: { name: string }, command: Command) => {
+    .action(async ({ name, dryRun = false }: { name: string; dryRun?: boolean }, command: Command) => {
       const { recoverKey, recoverKeyOnPostgres } = await import('./local/recover-owner.node.js');
       const config = configOf(command);
-      const made = config.database ? await recoverKeyOnPostgres(config.database, name) : await recoverKey(databaseFile(config.data), name);
+      const made = config.database ? await recoverKeyOnPostgres(config.database, name, dryRun) : await recoverKey(databaseFile(config.data), name, dryRun);
+      if (made === undefined) return jsonOf(command) ? printJson({ dry_run: true }) : out(`an owner key "${name}" would be made`);
       if (command.optsWithGlobals<{ json?: boolean }>().json) return printJson(made);
       talk(`${made.id}: this token is shown once. Revoke what is lost: holdfast api-key list, holdfast api-key revoke <id>`);
       return out(made.token);
@@ -125,15 +144,19 @@ export function backupCommands(program: Command, configOf: (command: Command) =>
     .command('rotate')
     .description('seal every signing key under another key, in one commit; stop the server first, on PostgreSQL every process on the database')
     .option('--new-key-file <file>', 'file of mode 0600 with the new key; made when it is not there (needed unless the key is the one of the data folder)')
-    .action(async (options: { newKeyFile?: string }, command: Command) => {
+    .action(async (options: { newKeyFile?: string; dryRun?: boolean }, command: Command) => {
       const config = configOf(command);
       const { rotateSealKey } = await import('./local/seal-key.node.js');
       const { rotateSealKeyOnPostgres } = await import('./local/seal-key-postgres.node.js');
-      const { keys, file } = config.database
-        ? await rotateSealKeyOnPostgres(config, config.database, options.newKeyFile)
-        : await rotateSealKey(config, options.newKeyFile);
+      const { keys, file, served } = config.database
+        ? await rotateSealKeyOnPostgres(config, config.database, options.newKeyFile, options.dryRun)
+        : await rotateSealKey(config, options.newKeyFile, options.dryRun);
       const done = keys === 0 ? 'all private keys are sealed under it already' : `${keys} private key(s) are sealed under it now`;
-      if (jsonOf(command)) return printJson({ file, sealed: keys });
+      if (jsonOf(command)) return printJson({ file, sealed: keys, ...rehearsal(served) });
+      if (served !== undefined) {
+        out(`${keys} private key(s) would be sealed under the key of ${file}; each opens`);
+        return tellServed(served);
+      }
       return out(`${file} holds the seal key in force: ${done}. The former one opens nothing in this database; it still opens backups made before`);
     });
 }

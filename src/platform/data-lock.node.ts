@@ -32,6 +32,17 @@ export function lockDatabase(database: string, { alone = false } = {}): DataLock
   return { release: () => void client.close() };
 }
 
+/** Has a process the database open? It is only looked at: no lock is made where none ever was. */
+export function isOpenElsewhere(database: string): boolean {
+  if (!existsSync(lockFile(database))) return false;
+  try {
+    lockDatabase(database, { alone: true }).release();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /** How long a start waits for another one on the same folder: migrating a large database takes a while. */
 const FIRST_START_MS = 60_000;
 

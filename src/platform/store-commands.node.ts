@@ -150,12 +150,12 @@ async function copy(asked: Asked, command: Command, config: Config): Promise<voi
   });
 }
 
-async function reopen(text: string | undefined, command: Command, config: Config): Promise<void> {
+async function reopen(text: string | undefined, dryRun: boolean, command: Command, config: Config): Promise<void> {
   const { placeOf, told } = await import('./moving/places.node.js');
   const { reopenFile, reopenPostgres } = await import('./moving/reopen.node.js');
   const place = placeOf(text ?? databaseFile(config.data));
-  const done = await told([place], async () => ('servers' in place ? reopenPostgres(place.servers, place.at) : reopenFile(place.file)));
-  if (command.optsWithGlobals<{ json?: boolean }>().json) return printJson({ at: place.at, reopened: done });
+  const done = await told([place], async () => ('servers' in place ? reopenPostgres(place.servers, place.at, dryRun) : reopenFile(place.file, dryRun)));
+  if (command.optsWithGlobals<{ json?: boolean }>().json) return printJson({ at: place.at, reopened: done, ...(dryRun && { dry_run: true }) });
   out(done ? `${place.at} may be served again.` : `${place.at} is not dormant; nothing was changed.`);
   if (done)
     talk(
@@ -178,5 +178,5 @@ export function storeCommands(program: Command, configOf: (command: Command) => 
   store
     .command('reopen [place]')
     .description('serve a store again that a copy has made dormant, when the other one is not served and never will be')
-    .action((text: string | undefined, _options: object, command: Command) => reopen(text, command, configOf(command)));
+    .action((text: string | undefined, options: { dryRun?: boolean }, command: Command) => reopen(text, options.dryRun === true, command, configOf(command)));
 }

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { KEY_PROOF_TYP, keyProofClaims } from '../../src/federation/key-proof.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { evidenceIn } from '../../src/store/evidence-files.node.js';
@@ -8,8 +8,10 @@ import { askAdmin } from '../support/admin-app.js';
 import { type Answer, ANCHOR, answer, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { apply } from '../support/join.js';
 import { testKey } from '../support/keys.js';
-import { testPeople } from '../support/people.js';
+import { command } from '../support/node/command.js';
+import { testPeople, twoDecide } from '../support/people.js';
 import { tempFolder } from '../support/process.js';
+import { wholeStore } from '../support/whole-store.js';
 
 const A = '/authorities/{slug}';
 const M = `${A}/members/{id}`;
@@ -357,6 +359,128 @@ describe('dry_run', () => {
     // The contract says the same.
     const without = writing.filter(({ dry }) => !dry).map(({ name }) => name);
     expect(without.sort()).toEqual([...READING, ...Object.keys(UNREHEARSED)].sort());
-    expect(join(walk.evidence, '..')).not.toBe(walk.evidence);
+  });
+});
+
+/** The command line before a deployment of this test. @param change what comes between the two */
+function commandLine(d: TestDeployment, change: (answer: Response) => Promise<Response> | Response = (answer) => answer) {
+  const url = 'http://admin.test';
+  vi.stubGlobal('fetch', async (input: string, init?: RequestInit) => change(await askAdmin(d.deployment, input, init)));
+  onTestFinished(() => void vi.unstubAllGlobals());
+  return (words: readonly string[], token = d.token) => command(words, { HOLDFAST_URL: url, HOLDFAST_ADMIN_TOKEN: token, HOLDFAST_DATA: '/nonexistent' });
+}
+
+describe('--dry-run', () => {
+  it('says what would be and that nothing was changed, confirms nothing, waits for nothing; the whole store is as it was', async () => {
+    const { d } = await deployed();
+    const rp = await testMember(RP);
+    await d.admin('POST', '/authorities/main/members', { entity_id: RP, jwks: rp.jwks, activate: true });
+    const { kid } = (await d.admin('POST', '/authorities/main/keys', {})).json;
+    await d.admin('POST', '/authorities/main/organizations', { legal_name: 'Bank A' });
+    const [{ seq }] = (await d.admin('GET', '/authorities/main/events?type=organization.created')).json.items;
+    await d.admin('POST', '/authorities/main/policies', { metadata_policy: {} });
+    const folder = tempFolder();
+    const file = (name: string, value: unknown) => {
+      writeFileSync(join(folder, name), JSON.stringify(value));
+      return join(folder, name);
+    };
+    const cli = commandLine(d);
+    const jwks = file('jwks.json', { keys: [(await testKey()).jwk] });
+    const policy = file('policy.json', { metadata_policy: { openid_relying_party: { contacts: { add: ['a@b.example'] } } } });
+    const before = await whole(d);
+    for (const [line, said] of [
+      [`member suspend ${RP} --reason why`, 'is suspended now'],
+      [`member suspend --state active --reason why`, '1 suspended'],
+      [`member revoke ${RP} --reason why`, 'is revoked now'],
+      [`member change ${RP} --statement-lifetime 1h`, '+ 3600'],
+      [`member enroll https://new.example --jwks ${jwks}`, 'It would be enrolled.'],
+      [`member challenge ${RP}`, 'Dry run'],
+      [`halt member ${RP} --reason why`, 'members 1'],
+      [`key revoke ${kid} --reason compromised --wait`, 'revoked (compromised)'],
+      ['authority retire main --reason why', 'is retired now'],
+      ['api-key create x --role auditor', 'its token is shown then'],
+      ['join-link create', 'It would last until'],
+      [`policy draft ${policy}`, 'Version 2'],
+      ['policy impact 1', 'The replay would begin.'],
+      ['policy publish 1 --accept-breaks', 'Published'],
+      ['job run crawl --wait', 'crawl'],
+      [`event erase ${seq} --reason why`, 'Dry run'],
+      ['clock confirm --reason why', 'is trusted again'],
+    ] as const) {
+      const { code, stdout, stderr } = await cli([...line.split(' '), '--dry-run']);
+      expect([line, code, `${stdout}${stderr}`], stderr).toEqual([line, 0, expect.stringContaining(said)]);
+      expect(stderr.startsWith('Dry run: this is what would be.\n') && stderr.endsWith('Dry run: nothing was changed.\n'), stderr).toBe(true);
+      expect(`${stdout}${stderr}`).not.toMatch(/hf_[0-9a-z]{8}_|hfj_/);
+      expect(await whole(d), line).toEqual(before);
+    }
+    const document = await cli(['--json', 'member', 'suspend', RP, '--reason', 'why', '--dry-run']);
+    expect([JSON.parse(document.stdout), document.stderr]).toEqual([expect.objectContaining({ dry_run: true, state: 'suspended', entity_id: RP }), '']);
+    const refused = await cli(['member', 'take', RP, '--dry-run']);
+    expect([refused.code, refused.stderr]).toEqual([5, expect.stringContaining('active')]);
+    expect(await whole(d)).toEqual(before);
+    expect((await cli(['member', 'suspend', RP, '--reason', 'why'])).stderr, 'the next command is none').not.toContain('Dry run');
+    expect((await d.admin('GET', `/authorities/main/members/${encodeURIComponent(RP)}`)).json.state).toBe('suspended');
+  });
+
+  it('tells that it would wait for a second person; of a server that does not say it rehearsed it says so', async () => {
+    const { d } = await deployed();
+    const { operator, approvers } = await twoDecide(d, 2);
+    await operator.as('POST', '/authorities/main/members', { entity_id: RP, jwks: (await testMember(RP)).jwks });
+    const cli = commandLine(d);
+    // Whoever looks first is noted.
+    await approvers[0].as('GET', '/whoami');
+    const before = await whole(d);
+    const waits = await cli(['member', 'approve', RP, '--dry-run'], approvers[0].token);
+    expect([waits.code, waits.stderr]).toEqual([
+      0,
+      expect.stringContaining('Dry run: nothing was changed; it would be put on record, and wait for a second person'),
+    ]);
+    const document = await cli(['--json', 'member', 'approve', RP, '--dry-run'], approvers[0].token);
+    expect(JSON.parse(document.stdout)).toMatchObject({ dry_run: true, waiting_for: 1, approval: { id: null } });
+    const many = await cli(['member', 'approve', '--state', 'vetting', '--dry-run'], approvers[0].token);
+    expect([many.code, many.stderr]).toEqual([0, expect.stringContaining('1 waiting')]);
+    expect(await whole(d)).toEqual(before);
+    const silent = commandLine(d, async (answer) => {
+      const { dry_run: _, ...body } = (await answer.json()) as { dry_run?: true };
+      return Response.json(body, { status: answer.status });
+    });
+    expect(await silent(['member', 'change', RP, '--statement-lifetime', '1h', '--dry-run'], operator.token)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('does not say that this was a dry run'),
+    });
+  });
+
+  it('of what works on files leaves every byte: restoring, sealing anew, an owner key, opening again', async () => {
+    const { folder, file } = await wholeStore();
+    const run = (...words: string[]) => command([...words, '--dry-run'], { HOLDFAST_DATA: folder, HOLDFAST_URL: 'http://localhost:8080' });
+    const backup = join(tempFolder(), 'backup.db');
+    expect((await command(['backup', 'create', backup], { HOLDFAST_DATA: folder, HOLDFAST_URL: 'http://localhost:8080' })).code).toBe(0);
+    const bytes = () => [
+      readFileSync(file),
+      readFileSync(join(folder, 'seal.key')),
+      ...readdirSync(folder)
+        .filter((name) => !/-(wal|shm)$/.test(name))
+        .sort(),
+    ];
+    const before = bytes();
+    expect(await run('seal-key', 'rotate')).toMatchObject({ code: 0, stdout: expect.stringMatching(/\d+ private key\(s\) would be sealed/) });
+    expect(await run('api-key', 'recover')).toMatchObject({
+      code: 0,
+      stdout: expect.not.stringMatching(/hf_/),
+      stderr: expect.stringContaining('nothing was changed'),
+    });
+    expect(await run('store', 'reopen')).toMatchObject({ code: 0, stdout: expect.stringContaining('is not dormant') });
+    expect(await run('backup', 'restore', backup)).toMatchObject({ code: 0, stdout: expect.stringContaining('would be restored') });
+    expect(JSON.parse((await run('--json', 'backup', 'restore', backup)).stdout)).toMatchObject({ dry_run: true, served: false, lost_events: 0, kept: null });
+    expect(bytes()).toEqual(before);
+    const fresh = join(tempFolder(), 'new');
+    const elsewhere = await command(['backup', 'restore', backup, '--dry-run'], { HOLDFAST_DATA: fresh });
+    expect([elsewhere.code, existsSync(fresh)], elsewhere.stderr).toEqual([0, false]);
+    // A key that does not open is told before anything is written.
+    mkdirSync(fresh);
+    copyFileSync(file, join(fresh, 'holdfast.db'));
+    writeFileSync(join(fresh, 'seal.key'), Buffer.alloc(32, 1).toString('base64'), { mode: 0o600 });
+    const wrong = await command(['seal-key', 'rotate', '--dry-run'], { HOLDFAST_DATA: fresh, HOLDFAST_URL: 'http://localhost:8080' });
+    expect([wrong.code, wrong.stderr, readdirSync(fresh).includes('seal.key.next')]).toEqual([1, expect.stringContaining('does not open'), false]);
   });
 });

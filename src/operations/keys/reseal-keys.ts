@@ -12,7 +12,7 @@ import { DEPLOYMENT } from '../call.js';
  * @returns how many were sealed anew; 0 when all are under the new key already
  * @throws Error when a key opens with neither
  */
-export function resealKeys(store: Store, from: CryptoKey, to: CryptoKey): Promise<number> {
+export function resealKeys(store: Pick<Store, 'db' | 'change'>, from: CryptoKey, to: CryptoKey): Promise<number> {
   const { db } = store;
   return store.change({
     authorityId: DEPLOYMENT,

@@ -10,7 +10,7 @@ import type { Database } from '../../store/database.js';
 import { readSignedHead } from '../../operations/restore/signed-head.js';
 import { backupTime, noteBackup, unconfirmed, withhold } from '../../store/standing.js';
 import { DamagedDatabase } from '../damaged.js';
-import { lockDatabase, suffixesOf } from '../data-lock.node.js';
+import { isOpenElsewhere, lockDatabase, suffixesOf } from '../data-lock.node.js';
 import { seconds } from '../deployment.node.js';
 import { fsckCopy, type Report } from './fsck.node.js';
 import { expectSound, orDamaged } from './integrity.node.js';
@@ -109,6 +109,27 @@ export interface Restored extends BackupHeads {
   readonly lost: number | undefined;
   /** Where what was there is kept. */
   readonly kept: string | undefined;
+  /** Of a dry run: a process has it open, and has to be stopped first. */
+  readonly served?: boolean;
+}
+
+interface Restoring {
+  readonly acceptRollback?: boolean;
+  readonly signed?: readonly string[];
+  /** Check it all, and touch nothing; it may be beside a server. */
+  readonly dryRun?: boolean;
+}
+
+/** @returns the events that would be lost; undefined: what is there cannot be read @throws Error when it would be older, and that is not accepted */
+function expectNotOlder(backup: string, database: string, acceptRollback: boolean): number | undefined {
+  const lost = existsSync(database) ? lostBy(backup, database) : 0;
+  if (lost !== 0 && !acceptRollback)
+    throw new Error(
+      lost === undefined
+        ? 'the database that is there cannot be read, so what was suspended or revoked since the backup is unknown. If you mean it: --accept-rollback'
+        : `the backup lacks ${lost} event(s) of the database that is there: what was suspended or revoked since would come back. If you mean it: --accept-rollback`,
+    );
+  return lost;
 }
 
 /**
@@ -120,7 +141,7 @@ export interface Restored extends BackupHeads {
 export async function restoreBackup(
   backup: string,
   database: string,
-  { acceptRollback = false, signed = [] }: { readonly acceptRollback?: boolean; readonly signed?: readonly string[] } = {},
+  { acceptRollback = false, signed = [], dryRun = false }: Restoring = {},
 ): Promise<Restored> {
   const { integrity, damages, at, heads } = await verifyBackup(backup);
   const grave = damages.filter((one) => !isMended(one));
@@ -130,22 +151,16 @@ export async function restoreBackup(
   const lacking = missing.filter((one) => one !== undefined);
   if (lacking.length && !acceptRollback)
     throw new Error(`${lacking.join('; ')}. What was suspended or revoked in them would come back. If you mean it: --accept-rollback`);
-  mkdirSync(dirname(database), { recursive: true, mode: 0o700 });
   const seenHere = existsSync(database) ? 0 : await withFile(backup, (db) => notIn(db, readHeads(database)));
   if (seenHere && !acceptRollback)
     throw new Error(
       `the backup lacks events of ${seenHere} authority chain(s) that this machine has seen (${headsFile(database)}). If you mean it: --accept-rollback`,
     );
+  if (dryRun) return { lost: expectNotOlder(backup, database, acceptRollback), kept: undefined, at, heads, served: isOpenElsewhere(database) };
+  mkdirSync(dirname(database), { recursive: true, mode: 0o700 });
   const lock = lockDatabase(database, { alone: true });
   try {
-    const there = existsSync(database);
-    const lost = there ? lostBy(backup, database) : 0;
-    if (lost !== 0 && !acceptRollback)
-      throw new Error(
-        lost === undefined
-          ? 'the database that is there cannot be read, so what was suspended or revoked since the backup is unknown. If you mean it: --accept-rollback'
-          : `the backup lacks ${lost} event(s) of the database that is there: what was suspended or revoked since would come back. If you mean it: --accept-rollback`,
-      );
+    const lost = expectNotOlder(backup, database, acceptRollback);
     // The copy first: a full disk leaves everything as it was.
     copyFileSync(backup, `${database}.partial`);
     chmodSync(`${database}.partial`, 0o600);

@@ -9,14 +9,14 @@ import { writeOnce } from './postgres-source.node.js';
 import { writeDurably } from './sqlite-source.node.js';
 
 /** @returns whether it was dormant @throws Error when it is open elsewhere */
-export function reopenFile(file: string): boolean {
+export function reopenFile(file: string, dryRun = false): boolean {
   if (!existsSync(file)) throw new Error(`there is no database ${file}`);
   const lock = lockDatabase(file, { alone: true });
   try {
     const client = openSqlite(file, { readonly: true, fileMustExist: true });
     const there = client.prepare('SELECT 1 FROM setting WHERE name = ?').get(DORMANT) !== undefined;
     client.close();
-    if (there) writeDurably(file, reopen());
+    if (there && !dryRun) writeDurably(file, reopen());
     return there;
   } finally {
     lock.release();
@@ -24,14 +24,14 @@ export function reopenFile(file: string): boolean {
 }
 
 /** The same on PostgreSQL. */
-export async function reopenPostgres(servers: readonly Server[], at: string): Promise<boolean> {
+export async function reopenPostgres(servers: readonly Server[], at: string, dryRun = false): Promise<boolean> {
   const on = await Connection.to(servers, 'primary', 20_000);
   try {
     await expectCurrent(on, at);
     const others = await othersOn(on);
     if (others) throw new Error(servedBy(at, others));
     if ((await on.query('SELECT 1 FROM setting WHERE name = $1', [DORMANT])).rows.length === 0) return false;
-    await writeOnce(servers, reopen());
+    if (!dryRun) await writeOnce(servers, reopen());
     return true;
   } finally {
     await on.close();
