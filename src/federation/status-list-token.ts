@@ -49,6 +49,8 @@ export interface StatusListInput {
   /** For how long it is to be kept before it is asked for anew (seconds). */
   readonly ttl: number;
   readonly status_list: StatusListClaim;
+  /** Index, or `*` for all of them, to when it came back: for as long as a statement may be around that does not say so itself. */
+  readonly [NOT_BEFORE]?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Sign a list. @throws TypeError for a time that is not a whole number of seconds */
@@ -81,6 +83,11 @@ export interface StatusList {
   readonly size: number;
   /** The value at a place; undefined out of bounds, which is not valid. */
   readonly at: (idx: number) => number | undefined;
+  /**
+   * When whoever stands there came back last, if that was lately: what was issued to it before is not to live again. A statement
+   * about it says the same (`notBeforeOf`), once it was signed after that; the later of the two counts.
+   */
+  readonly notBefore: (idx: number) => number | undefined;
 }
 
 const shape = z.looseObject({
@@ -90,6 +97,7 @@ const shape = z.looseObject({
   nbf: numericDate.optional(),
   ttl: numericDate.gt(0).optional(),
   status_list: z.looseObject({ bits: z.literal(STATUS_BITS), lst: z.string() }),
+  [NOT_BEFORE]: z.record(z.string(), numericDate).optional(),
 });
 
 /**
@@ -105,7 +113,7 @@ export async function readStatusList(compact: unknown, { now, uri, jwks, time, c
   if (!jws.ok) return jws;
   const parsed = shape.safeParse(jws.value.claims);
   if (!parsed.success) return failures(parsed.error.issues.map((issue) => finding('claim_invalid', findingPlace(...issue.path), issue.message)));
-  const { sub, iat, exp, nbf, ttl, status_list: list } = parsed.data;
+  const { sub, iat, exp, nbf, ttl, status_list: list, [NOT_BEFORE]: back = {} } = parsed.data;
   if (sub !== uri) return refuse('subject_mismatch', 'sub', `it is the list ${quote(sub)}, not ${quote(uri)}`);
   if (!(iat < exp)) return refuse('claim_invalid', 'exp', 'it ends before it begins');
   // Of the past no skew: the caller chose the second.
@@ -118,5 +126,9 @@ export async function readStatusList(compact: unknown, { now, uri, jwks, time, c
   if (!key.ok) return key;
   const unpacked = await unpackStatuses(list as { bits: StatusBits; lst: string });
   if ('code' in unpacked) return failure(unpacked);
-  return success({ iat, exp, ttl, size: placesIn(unpacked), at: (idx: number) => statusAt(unpacked, idx) });
+  return success({ iat, exp, ttl, size: placesIn(unpacked), at: (idx: number) => statusAt(unpacked, idx), notBefore });
+  function notBefore(idx: number): number | undefined {
+    const times = ['*', String(idx)].flatMap((name) => (Object.hasOwn(back, name) ? (back[name] ?? []) : []));
+    return times.length ? Math.max(...times) : undefined;
+  }
 }

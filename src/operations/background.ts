@@ -3,6 +3,7 @@ import { and, eq, lt } from 'drizzle-orm';
 import { sweepProposals } from '../store/proposals.js';
 import { lapsedBefore } from './deciding/proposal-end.js';
 import { dropStatuses } from '../store/mark-rows.js';
+import { forgetKeptLists, forgetStatusEntries, LISTS_KEPT } from '../store/status-lists.js';
 import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
 import { lapseMembers } from './accreditations/lapse-members.js';
@@ -26,6 +27,7 @@ import { restateEntitled } from './entitlements/restate.js';
 import { retellMembers } from './members/retell.js';
 import { renewSlice, SLICE, type TellUnsigned } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
+import { fillStatusPlaces } from './status/fill-places.js';
 import { forgetWishes } from './resolving/wishes.js';
 
 /** The bundle whose change a re-signing is about. */
@@ -66,6 +68,8 @@ export async function purge(deployment: Deployment): Promise<void> {
     db.delete(trustMark).where(lt(trustMark.exp, longEnded)),
     sweepProposals(db, lapsedBefore(deployment), now()),
     ...forgetWishes(now()),
+    forgetKeptLists(db, now() - LISTS_KEPT),
+    ...forgetStatusEntries(now() - LISTS_KEPT),
     ...forgetJobs(now()),
   ]);
   await endIdleImports(deployment);
@@ -129,6 +133,9 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   });
   await attempt(async () => {
     for (let n = 0; n < INDEX_SHARE && more() && (await moveCertifiedEnds(deployment)) > 0; n++);
+  });
+  await attempt(async () => {
+    for (let n = 0; n < INDEX_SHARE && more() && (await fillStatusPlaces(deployment)) > 0; n++);
   });
   await attempt(() => retellMembers(deployment));
   await attempt(() => restateEntitled(deployment));

@@ -5,6 +5,7 @@ import type { ChangeRequest, Decision, Watch } from '../store/change.js';
 import { Overtaken, type Statement } from '../store/database.js';
 import { rememberAnswer } from '../store/idempotency.js';
 import type { Actor, NewEvent } from '../store/event.js';
+import { NARROWING_EVENTS, PLACING_EVENTS, RESTORING_EVENTS } from '../store/narrowing-events.js';
 import { authority, type KeyRole } from '../store/schema.js';
 import type { EvidenceFiles } from '../store/evidence-files.js';
 import type { Store } from '../store/store.js';
@@ -33,8 +34,16 @@ export interface Deployment {
   readonly now: () => number;
   /** How long what waits for a second person waits (seconds); left out: deciding/proposal-end.ts. */
   readonly approvalsLast?: number | undefined;
+  /** What is signed because of a commit, before whoever asked for it is answered. Never fails. */
+  readonly afterCommit: (deployment: Deployment, committed: Committed) => Promise<void>;
   /** Loopback http identifiers are allowed (architecture §8). */
   readonly development: boolean;
+}
+
+/** Authorities of whose members, or what was issued to them, a commit has changed the standing; and those where somebody may be new in a list. */
+export interface Committed {
+  readonly moved: readonly string[];
+  readonly placed: readonly string[];
 }
 
 /** Remember the answer of a write under the caller's key, in the same batch. */
@@ -110,6 +119,7 @@ interface Changing<T> extends Omit<ChangeRequest<T>, 'actor' | 'decide'> {
  */
 export async function change<T>(call: Call<T>, request: Changing<T>): Promise<T> {
   const clock = request.authorityId === DEPLOYMENT ? undefined : await doubtOf(call);
+  let committed: Committed | undefined;
   if (clock !== undefined && !request.urgent) throw new Refusal('temporarily_unavailable', clock);
   const result = await call.store
     .change<T | Waiting>({
@@ -120,14 +130,25 @@ export async function change<T>(call: Call<T>, request: Changing<T>): Promise<T>
         if (!request.urgent) await expectNotRetired(call, request.authorityId);
         const decision: Decision<T | Waiting> = await request.decide(watch);
         const more = { ...(clock !== undefined && { clock }), ...(call.actor.key !== undefined && { api_key: call.actor.key }) };
+        committed = committedBy(request.authorityId, decision);
         return telling(more, holding(inForce, remember(call, decision)));
       },
     })
     .catch((error: unknown) => {
       throw error instanceof Overtaken ? new Refusal('version_conflict', error.message) : error;
     });
+  if (committed && committed.moved.length + committed.placed.length > 0) await call.afterCommit(call, committed);
   if (result instanceof Waiting) throw result;
   return result;
+}
+
+const MOVING: ReadonlySet<string> = new Set([...NARROWING_EVENTS, ...RESTORING_EVENTS]);
+const PLACING: ReadonlySet<string> = new Set(PLACING_EVENTS);
+
+function committedBy(authorityId: string, { events, elsewhere = [] }: Decision<unknown>): Committed {
+  const chains = [{ authorityId, events }, ...elsewhere];
+  const having = (types: ReadonlySet<string>) => chains.filter((one) => one.events.some(({ type }) => types.has(type))).map((one) => one.authorityId);
+  return { moved: having(MOVING), placed: having(PLACING) };
 }
 
 /** What speaks against the clock; that it cannot be told does too. */

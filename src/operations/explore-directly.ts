@@ -9,6 +9,7 @@ import { readMark } from './marks/own-marks.js';
 import { impactSlice } from './policies/policy-impact.js';
 import { preflightNow } from './members/preflight.js';
 import { readConfiguration } from './resolving/statement-source.js';
+import { signMovedLists } from './status/sign-lists.js';
 import { createTurns } from './turns.js';
 import { listedKeys, policyUnder } from './authorities/superior-statement.js';
 
@@ -33,11 +34,12 @@ const ANSWERS: Answers = {
  * A deployment that reads strangers itself, through its own door: on Workers, in the discovery thread, in tests.
  * @param turns its own unless it is a part of a process that has some
  */
-export function exploringDirectly(parts: Omit<Deployment, 'explorer' | 'now' | 'turns'>, turns = createTurns()): Deployment {
+export function exploringDirectly(parts: Omit<Deployment, 'explorer' | 'now' | 'turns' | 'afterCommit'>, turns = createTurns()): Deployment {
   const deployment: Deployment = {
     ...parts,
     now: parts.clock.now,
     turns,
+    afterCommit: signMovedLists,
     explorer: { ask: (question, asked) => ANSWERS[question](deployment, asked) },
   };
   return deployment;

@@ -9,6 +9,7 @@ import type { Deployment } from '../operations/call.js';
 import { trustedClock } from '../operations/clock/trusted-clock.js';
 import { exploringDirectly } from '../operations/explore-directly.js';
 import type { Explorer } from '../operations/explorer.js';
+import { signMovedLists } from '../operations/status/sign-lists.js';
 import { createTurns } from '../operations/turns.js';
 import { parseAllowed } from '../outbound/address-guard.js';
 import { perProcess } from '../outbound/budget.js';
@@ -80,6 +81,7 @@ export function openAnswering(ground: Ground, explorer: Explorer): NodeDeploymen
     now: clock.now,
     turns: createTurns(holder),
     approvalsLast,
+    afterCommit: signMovedLists,
     ...evidenceOf(ground),
     development,
     close: opened.close,

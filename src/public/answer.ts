@@ -10,6 +10,7 @@ import { one } from './parameters.js';
 import { refuseResolution, resolveFromStore } from './resolve.js';
 import type { Route } from './routes.js';
 import { CLIENT_MAX_AGE, ready, SPELLED_BYTES, serveAgain, servePrivately, serveReady } from './serve-artefact.js';
+import { serveStatusList } from './status-list.js';
 import { serveMarkedEntities, serveMarkStatus } from './trust-marks.js';
 
 /**
@@ -28,7 +29,7 @@ export interface Asked {
 export function answer(
   c: Context,
   { published, inbox, now, development }: CallerContext,
-  { authority, endpoint, seq, member }: Route,
+  { authority, endpoint, seq, member, list }: Route,
   { parameters, url, caller }: Asked,
 ): MaybePromise<Response> {
   const time = now();
@@ -74,6 +75,8 @@ export function answer(
           return federationError(c, 'temporarily_unavailable', 'it is being evaluated anew; try again shortly', { 'retry-after': '10' });
         return give(found, [[]], CLIENT_MAX_AGE);
       });
+    case 'status_list':
+      return serveStatusList(c, published, { authorityId: authority.id, list, parameters, now: time, spell });
     case 'list':
       return listed(() => serveList(c, published, authority, { query: parameters, now: time, authenticated, spell }));
     case 'extended_list':

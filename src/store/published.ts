@@ -7,6 +7,7 @@ import { COLLECTION, type CollectionLot, collectionLot, type CollectionPlace } f
 import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
 import { bytesOf, type Cache, type Share } from './published-cache.js';
 import { readCell } from './json-cell.js';
+import { STATUS_LIST, STATUS_LIST_AT } from './served-status-lists.js';
 import { type ArtefactKind, AUTHORITY_ENDPOINTS, type ClientAuth, UNCONFIRMED } from './schema.js';
 
 export { bytesOf, createCache, type Share } from './published-cache.js';
@@ -106,6 +107,10 @@ export interface Published {
   resolved(authorityId: string, subject: string, trustAnchor: string, types: readonly string[]): MaybePromise<ResolveAnswer | undefined>;
   /** The Client ID Metadata Document of a member in force. */
   clientDocument(authorityId: string, memberId: string): MaybePromise<ResolveAnswer | undefined>;
+  /** A status list as it is now; withheld as well when something that it was not made from may have narrowed since. */
+  statusList(authorityId: string, list: string): MaybePromise<ServedArtefact | undefined>;
+  /** A status list as it was served at a time (seconds since the epoch). */
+  statusListAt(authorityId: string, list: string, time: number): MaybePromise<ServedArtefact | undefined>;
   /**
    * Called at the beginning of a request: forgets everything when something was committed since the last one.
    * @returns a number that changes whenever that happens
@@ -187,7 +192,7 @@ const servedOf = (row: Row): ServedArtefact => ({
   etag: `"${String(row['sha256'])}"`,
   exp: row['exp'] as number | null,
   cap: row['cap'] as number | null,
-  withheld: row['withheld'] === 1,
+  withheld: Number(row['withheld']) === 1,
 });
 
 /** What never ends and is never withheld. */
@@ -343,6 +348,12 @@ export function createPublished(select: Select, cache: Cache): Published {
         () => andThen(select(CLIENT, [authorityId, memberId, CLIENT_DOCUMENT]), ([row]) => row && answerOf(row)),
         artefactBytes,
       ),
+
+    statusList: (authorityId, list) =>
+      keeping(`${authorityId} status list ${list}`, () => andThen(select(STATUS_LIST, [authorityId, list]), ([row]) => row && servedOf(row)), artefactBytes),
+
+    statusListAt: (authorityId, list, time) =>
+      andThen(select(STATUS_LIST_AT, [authorityId, list, authorityId, list, time, time, time, time, time]), ([row]) => row && servedOf(row)),
 
     begin: () => cache.begin(),
     remembered: <T>(key: string) => cache.get(key) as T | undefined,

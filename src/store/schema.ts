@@ -696,6 +696,23 @@ export const artefact = sqliteTable(
   ],
 );
 
+/** Status lists that another one has taken the place of, for a day: what one said at a time is answered with its bytes. */
+export const keptStatusList = sqliteTable(
+  'kept_status_list',
+  {
+    authorityId: text('authority_id').notNull(),
+    list: integer('list').notNull(),
+    iat: integer('iat').notNull(),
+    exp: integer('exp').notNull(),
+    /** The last event of the chain that it was made from. */
+    cut: integer('cut').notNull(),
+    kid: text('kid').notNull(),
+    sha256: text('sha256').notNull(),
+    bytes: text('bytes').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.authorityId, t.list, t.iat] }), index('kept_status_list_iat').on(t.iat)],
+);
+
 /** A type of Trust Mark that an authority issues. */
 export const trustMarkType = sqliteTable(
   'trust_mark_type',

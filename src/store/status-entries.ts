@@ -124,3 +124,23 @@ export const revokeStatusPlace = (authorityId: string, kind: StatusKind, subject
     subjectId,
   ),
 ];
+
+/** A person took these keys away from their members: what was issued with one of them falls, wherever else the key is. */
+export const revokeNaming = (removed: readonly { readonly memberId: string; readonly thumbprint: string }[], now: number): Statement =>
+  overList(
+    `UPDATE status_entry SET revoked_at = ${NUMBER} WHERE revoked_at IS NULL AND kind <> 'member' AND (authority_id, list, idx) IN (
+       SELECT k.authority_id, k.list, k.idx FROM json_each(?) AS r JOIN status_entry_key AS k ON k.thumbprint = json_extract(r.value, '$.thumbprint')
+       JOIN status_entry AS e ON e.authority_id = k.authority_id AND e.list = k.list AND e.idx = k.idx AND e.member_id = json_extract(r.value, '$.memberId'))`,
+    removed,
+    (lot) => [now, lot],
+  );
+
+/** Authorities of which something that was issued and stands names a key. @param authorityId only there */
+export const authoritiesNaming = async (db: Database, thumbprint: string, authorityId: string | undefined): Promise<readonly string[]> =>
+  (
+    await db
+      .selectDistinct({ id: statusEntryKey.authorityId })
+      .from(statusEntryKey)
+      .where(and(eq(statusEntryKey.thumbprint, thumbprint), authorityId === undefined ? undefined : eq(statusEntryKey.authorityId, authorityId)))
+      .orderBy(statusEntryKey.authorityId)
+  ).map(({ id }) => id);

@@ -104,11 +104,16 @@ export function authorityMetadata({
   return { ...metadata, federation_entity: { ...metadata['federation_entity'], ...endpoints } };
 }
 
+/** So often a status list is signed anew, though nothing has changed (seconds): whoever reads it sees that it is alive. */
+const STATUS_LIST_EVERY = 60;
+
 /**
  * Renew at half-life with up to 10 % jitter, at most once a minute; not at all when exp already is the cap. A mark that ends so
- * is looked at then: another grant may have its place (store/mark-places.ts).
+ * is looked at then: another grant may have its place (store/mark-places.ts). A status list is signed anew each minute, and when
+ * somebody in it ends.
  */
 function renewal(kind: NewArtefact['kind'], iat: number, exp: number, cap: number | null): number | null {
+  if (kind === 'status_list') return Math.min(iat + STATUS_LIST_EVERY, exp);
   if (cap !== null && exp >= cap) return kind === 'mark' && cap < limits.MAX_TIME ? cap : null;
   const life = exp - iat;
   return iat + Math.max(60, Math.floor(life / 2 + (Math.random() * life) / 10));

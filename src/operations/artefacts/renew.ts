@@ -18,6 +18,8 @@ import { endOfMember } from '../members/member-end.js';
 import { Refusal } from '../refusal.js';
 import { resignedHead } from '../restore/signed-head.js';
 import { resignedResponse } from '../resolving/sign-resolve.js';
+import { signedStatusList } from '../status/sign-list.js';
+import { keepGoing } from '../status/sign-lists.js';
 
 /** Statements per slice: one UPDATE each; and how many are signed at once (one after another is three times slower). */
 export const SLICE = 500;
@@ -114,7 +116,7 @@ async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly
     const { renewed, marks } = await signAll(deployment, issuer, rows, tell);
     const entityIds = saidAnew(rows, renewed);
     const facts = consequencesOf(issuer.authority.id, { fact: 'statement changed', entityIds }, deployment.now());
-    if (renewed.length) await deployment.store.write([...renewArtefacts(renewed), ...renewedMarks(marks), ...facts]);
+    if (renewed.length) await deployment.store.write([...listsGoing(rows, renewed), ...renewArtefacts(renewed), ...renewedMarks(marks), ...facts]);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     const [only] = rows;
@@ -123,6 +125,12 @@ async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly
     const done = await Promise.allSettled([renewThose(deployment, issuer, rows.slice(0, half), tell), renewThose(deployment, issuer, rows.slice(half), tell)]);
     for (const one of done) if (one.status === 'rejected') throw one.reason;
   }
+}
+
+function listsGoing(rows: readonly Due[], renewed: readonly { readonly id: number; readonly bytes: string }[]): readonly Statement[] {
+  const lists = rows.filter(({ kind }) => kind === 'status_list').map(({ id, sha256, bytes: was }) => ({ id, sha256, was }));
+  const going = lists.flatMap((one) => renewed.filter(({ id }) => id === one.id).map(({ bytes }) => ({ ...one, bytes })));
+  return going.length ? [keepGoing(going)] : [];
 }
 
 /** Statements that say something else than before: what rests on them waits for no other member's. */
@@ -252,6 +260,8 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
     }
     case 'mark_status':
       return resignedStatus(deployment, issuer, row);
+    case 'status_list':
+      return signedStatusList(deployment, issuer, row.key);
     case 'resolve':
       return resignedResponse(deployment, issuer, row);
     case 'statement': {

@@ -1,8 +1,9 @@
 import { calculateJwkThumbprint } from 'jose';
-import { HeadMoved } from '../../store/change.js';
+import { type EventsOf, HeadMoved } from '../../store/change.js';
 import { whileBoundToNoOther } from '../../store/guards.js';
 import { dropStandingsWith, isProposed } from '../../store/key-standing.js';
 import { haltedAmong, keepHalted } from '../../store/halted-keys.js';
+import { authoritiesNaming } from '../../store/status-entries.js';
 import { byChain } from '../by-chain.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import { outstandingOfMembers } from '../halts/outstanding.js';
@@ -106,8 +107,11 @@ export async function haltKey(
       const rows = (await having()).filter(({ authorityId }) => watched.has(authorityId));
       // One lost the key meanwhile: its chain has nothing to tell.
       if ([...watched].some((id) => !rows.some(({ authorityId }) => authorityId === id))) throw new HeadMoved();
+      const naming = await authoritiesNaming(db, thumbprint, of?.id);
+      await Promise.all(naming.map(watch));
       const known = (await haltedAmong(db, chain, [thumbprint])).has(thumbprint);
-      if (rows.length === 0 && !known && !(await isProposed(db, thumbprint, of?.id))) throw new Refusal('not_found', 'no member here has that key');
+      if (rows.length === 0 && !known && naming.length === 0 && !(await isProposed(db, thumbprint, of?.id)))
+        throw new Refusal('not_found', 'no member here has that key');
       const out = await outstandingOfMembers(
         call,
         rows.map(({ id }) => id),
@@ -128,8 +132,10 @@ export async function haltKey(
           ...(rows.length === 0 && known && { already: true }),
         },
       } as const;
+      // What was issued with it stands or falls by the lists of these.
+      const told: readonly EventsOf[] = [...new Set([chain, ...naming])].map((authorityId) => ({ authorityId, events: [own] }));
       return {
-        ...byChain(chain, [{ authorityId: chain, events: [own] }, ...taken.events]),
+        ...byChain(chain, [...told, ...taken.events]),
         statements: [
           // One to whom it was bound meanwhile, under an authority whose chain was not watched, loses it as well: decided again.
           ...(of === undefined ? [whileBoundToNoOther(DEPLOYMENT, thumbprint, rows)] : []),

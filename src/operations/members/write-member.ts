@@ -12,7 +12,7 @@ import type { NewEvent } from '../../store/event.js';
 import { type KeysOf, putMembers } from '../../store/member-rows.js';
 import { keepRegistrationEvents } from '../../store/registration-events.js';
 import { giveStatusPlaces } from '../status/give-places.js';
-import type { StatusPlace } from '../../store/status-entries.js';
+import { revokeNaming, type StatusPlace } from '../../store/status-entries.js';
 import { accreditedEnds } from '../accreditations/admitted.js';
 import { keepVouched } from '../../store/vouched-issuers.js';
 import { consequencesOf } from '../facts.js';
@@ -231,7 +231,7 @@ function beginAnew(writes: readonly MemberWrite[], rows: readonly MemberRow[]): 
     ...(ended.length ? [dropStandingsOf(ended), endChallenges(ended)] : []),
     ...(cut?.length ? forgetProofsOf(cut) : []),
     ...(back?.length ? forgetResumingOf(back) : []),
-    ...(removed.length ? [dropStandings(removed)] : []),
+    ...(removed.length ? [dropStandings(removed), revokeNaming(removed, Math.max(...rows.map(({ updatedAt }) => updatedAt)))] : []),
   ];
 }
 

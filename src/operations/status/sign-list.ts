@@ -1,0 +1,70 @@
+import { limits, mediaTypes, NOT_BEFORE, compressStatuses, packStatuses, signStatusList, STATUS_LIST_BITS, STATUS_LIST_SIZE } from '../../federation/entry.js';
+import type { NewArtefact } from '../../store/bulk.js';
+import { statusSlice } from '../../store/status-lists.js';
+import { artefactOf, type Issuer } from '../artefacts/publish.js';
+import type { Deployment } from '../call.js';
+import { statusListAt } from './status-claim.js';
+
+/** How long a list may be believed, and after how long it is to be asked for anew (seconds). */
+const LASTS = 300;
+const TTL = 15;
+/** Places that are read at once; what else this process does comes in between, when that takes long (milliseconds). */
+const AT_ONCE = 10_000;
+const LONG_MS = 5;
+/** Of more than so many who came back lately it is said as if all had: what else lives loses some tokens, nothing gains any. */
+const MOST_BACK = 4000;
+
+/**
+ * Make a list from what the rows say, and sign it. It is a function of them alone. Whoever reads it may rely on it until the first of
+ * those that it calls valid ends by itself, so nobody is ever valid beyond its own end, whatever the background does. What was committed while
+ * it was read is in the chain after `cut`: then it is not served (store/narrowing-events.ts), so several slices are as good as one.
+ * @param list its number
+ */
+export async function signedStatusList(deployment: Deployment, issuer: Issuer, list: string): Promise<NewArtefact> {
+  const { authority, signer } = issuer;
+  const iat = deployment.now();
+  const { values, back, until, seq } = await readPlaces(deployment, authority.id, Number(list), iat);
+  const since = iat - limits.MAX_STATEMENT_LIFETIME;
+  const all = authority.notBefore !== null && authority.notBefore >= since ? [['*', authority.notBefore] as const] : [];
+  const came = back.length > MOST_BACK ? [['*', Math.max(...back.map(([, at]) => at))] as const] : back.map(([idx, at]) => [String(idx), at] as const);
+  const told = [...all, ...came];
+  const exp = Math.min(iat + LASTS, until ?? Number.POSITIVE_INFINITY);
+  const bytes = await signStatusList(
+    {
+      iss: authority.entityId,
+      sub: statusListAt(authority.entityId, list),
+      iat,
+      exp,
+      ttl: TTL,
+      status_list: await compressStatuses(packStatuses(STATUS_LIST_SIZE, STATUS_LIST_BITS, values)),
+      ...(told.length > 0 && { [NOT_BEFORE]: latestOf(told) }),
+    },
+    signer,
+  );
+  return artefactOf(issuer, { kind: 'status_list', key: list, cut: seq }, mediaTypes.STATUS_LIST, bytes, iat, exp);
+}
+
+/** Of a name that comes twice the later time. */
+function latestOf(told: readonly (readonly [string, number])[]): Readonly<Record<string, number>> {
+  const times: Record<string, number> = {};
+  for (const [name, at] of told) times[name] = Math.max(times[name] ?? 0, at);
+  return times;
+}
+
+async function readPlaces({ store: { db } }: Deployment, authorityId: string, list: number, now: number) {
+  const values: (readonly [number, number])[] = [];
+  const back: (readonly [number, number])[] = [];
+  let until: number | null = null;
+  let seq = Number.POSITIVE_INFINITY;
+  for (let from = 0; from < STATUS_LIST_SIZE; from += AT_ONCE) {
+    const started = performance.now();
+    const slice = await statusSlice(db, { authorityId, list, from, to: from + AT_ONCE, now, since: now - limits.MAX_STATEMENT_LIFETIME });
+    for (const one of slice.values) values.push(one);
+    for (const one of slice.cameBack) back.push(one);
+    until = slice.until === null ? until : Math.min(until ?? slice.until, slice.until);
+    seq = Math.min(seq, slice.seq);
+    // SQLite reads on the event loop.
+    if (performance.now() - started > LONG_MS) await new Promise((done) => setTimeout(done, 0));
+  }
+  return { values, back, until, seq };
+}

@@ -1,0 +1,88 @@
+import { eq } from 'drizzle-orm';
+import { parseJws, limits, mediaTypes } from '../../federation/entry.js';
+import { type NewArtefact, renewArtefacts } from '../../store/bulk.js';
+import { authority } from '../../store/schema.js';
+import { keepReplaced, staleStatusLists, type StatusListRow, statusListsOf, withStatusListsWithheld } from '../../store/status-lists.js';
+import { issuerOf } from '../artefacts/publish.js';
+import type { Deployment } from '../call.js';
+import { patienceOf } from '../keys/patience.js';
+import { signedStatusList } from './sign-list.js';
+
+/** Lists that others change while they are signed are signed once more, so often. */
+const MOST_TRIES = 5;
+
+/** What a list says beside when, as a text. */
+function saidIn(compact: string): string | undefined {
+  const jws = parseJws(compact, mediaTypes.typOf(mediaTypes.STATUS_LIST), limits.MAX_STATUS_LIST_BYTES);
+  if (!jws.ok) return undefined;
+  const { iat: _, exp: __, ...said } = jws.value.claims;
+  return JSON.stringify(said);
+}
+
+/** For the batch that puts new lists in the place of others: what goes is kept for a day, where it said something else, or is the one of its minute. */
+export const keepGoing = (rows: readonly { readonly id: number; readonly sha256: string; readonly was: string; readonly bytes: string }[]) =>
+  keepReplaced(rows.map(({ id, sha256, was, bytes }) => ({ id, sha256, changed: saidIn(was) !== saidIn(bytes) })));
+
+/** Sign the lists of an authority as they are now, and put them in their places. @throws as `issuerOf` does */
+async function signAll(deployment: Deployment, authorityId: string): Promise<void> {
+  const { db } = deployment.store;
+  const [of] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
+  if (of?.state !== 'active') return;
+  const issuer = await issuerOf(deployment, of);
+  for (const row of await statusListsOf(db, [authorityId])) await replace(deployment, row, await signedStatusList(deployment, issuer, row.key));
+}
+
+async function replace({ store }: Deployment, row: StatusListRow, fresh: NewArtefact): Promise<void> {
+  const { authorityId, kind, variant, bytes, sha256, iat, exp, cap, kid, generation, cut, renewAt } = fresh;
+  const was = { sha256: row.sha256, cap: row.cap, renewAt: row.renewAt, withheld: row.withheld, leaseUntil: row.leaseUntil };
+  await store.write([
+    keepGoing([{ id: row.id, sha256: row.sha256, was: row.bytes, bytes }]),
+    ...renewArtefacts([{ id: row.id, was, authorityId, kind, variant, bytes, sha256, iat, exp, cap, kid, generation, cut, renewAt }]),
+  ]);
+}
+
+/** Until none of them is withheld or behind what was committed. */
+async function signUntilCurrent(deployment: Deployment, authorityId: string): Promise<void> {
+  for (let n = 0; n < MOST_TRIES; n++) {
+    await signAll(deployment, authorityId);
+    if ((await staleStatusLists(deployment.store.db, [authorityId])).length === 0) return;
+  }
+}
+
+/** Who is signing the lists of an authority, and who will next: whatever is committed meanwhile is in the next one, and many wait for that together. */
+interface Turn {
+  readonly now: Promise<void>;
+  next?: Promise<void>;
+}
+const turns = new WeakMap<object, Map<string, Turn>>();
+
+function inTurn(deployment: Deployment, authorityId: string): Promise<void> {
+  const known = turns.get(deployment.store) ?? new Map<string, Turn>();
+  turns.set(deployment.store, known);
+  const turn = known.get(authorityId);
+  if (turn) {
+    turn.next ??= turn.now.catch(() => undefined).then(() => begin());
+    return turn.next;
+  }
+  return begin();
+
+  function begin(): Promise<void> {
+    const own: Turn = {
+      now: signUntilCurrent(deployment, authorityId).finally(() => {
+        if (known.get(authorityId) === own && !own.next) known.delete(authorityId);
+      }),
+    };
+    known.set(authorityId, own);
+    return own.now;
+  }
+}
+
+/**
+ * Sign the lists that a commit has moved, before whoever asked for it is answered. That it cannot be done now is no failure of what
+ * was done: it is waited for a moment, what has to be is not served meanwhile, and the background goes on trying.
+ */
+export const signMovedLists: Deployment['afterCommit'] = async (deployment, { moved, placed }) => {
+  const patience = patienceOf();
+  const due = async () => [...new Set([...moved, ...(placed.length ? await withStatusListsWithheld(deployment.store.db, placed) : [])])];
+  await patience(due().then((ids) => Promise.allSettled(ids.map((id) => inTurn(deployment, id)))));
+};

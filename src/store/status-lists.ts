@@ -1,0 +1,157 @@
+import { and, asc, count, eq, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm';
+import { STATUS_TYPES } from '../federation/entry.js';
+import { type Database, raw, type Statement } from './database.js';
+import { inLot, overList, readByList } from './lots.js';
+import { NARROWED_SINCE } from './narrowing-events.js';
+import { artefact, keptStatusList, member, statusEntry } from './schema.js';
+import { memberEnd, NEVER, NUMBER, number } from './words.js';
+
+/** Status lists as they are made from rows, and what is kept of those that went before. */
+
+/** What of a list is not 0, and until when that holds. */
+export interface StatusSlice {
+  readonly values: readonly (readonly [idx: number, value: number])[];
+  /** When the first of those that are 0 ends by itself; null: none of them does. */
+  readonly until: number | null;
+  /** The last event of the authority's chain that all of this was read with. */
+  readonly seq: number;
+  /** Who came back since a time, and when. */
+  readonly cameBack: readonly (readonly [idx: number, at: number])[];
+}
+
+/**
+ * What a place is worth. Whoever is not in force is invalid, and so is all that was issued to it, whatever that is itself; what was
+ * taken back by itself, and what names a key that was halted since, is so too. Whoever is suspended is that, with all of it.
+ */
+const VALUE = `CASE WHEN m.id IS NULL THEN ${STATUS_TYPES.invalid}
+  WHEN m.state = 'suspended' AND e.revoked_at IS NULL THEN ${STATUS_TYPES.suspended}
+  WHEN m.state = 'active' AND e.revoked_at IS NULL AND ${memberEnd('m.')} > ${NUMBER} AND NOT EXISTS (
+    SELECT 1 FROM status_entry_key AS k JOIN halted_key AS h ON h.thumbprint = k.thumbprint AND h.authority_id IN (e.authority_id, 'deployment') AND h.halted_at >= e.created_at
+    WHERE k.authority_id = e.authority_id AND k.list = e.list AND k.idx = e.idx) THEN ${STATUS_TYPES.valid}
+  ELSE ${STATUS_TYPES.invalid} END`;
+
+/** In one statement, so that rows and the number of the event are of one moment, whichever server answers. */
+const SLICE = `WITH s AS MATERIALIZED (SELECT e.idx AS idx, ${VALUE} AS value, ${memberEnd('m.')} AS until, m.not_before AS back
+    FROM status_entry AS e LEFT JOIN member AS m ON m.id = e.member_id AND m.authority_id = e.authority_id
+    WHERE e.authority_id = ? AND e.list = ${NUMBER} AND e.idx >= ${NUMBER} AND e.idx < ${NUMBER})
+  SELECT 'all' AS what, (SELECT max(seq) FROM event WHERE authority_id = ?) AS idx, (SELECT min(until) FROM s WHERE value = ${STATUS_TYPES.valid}) AS n
+  UNION ALL SELECT 'value' AS what, idx, value AS n FROM s WHERE value <> ${STATUS_TYPES.valid}
+  UNION ALL SELECT 'back' AS what, idx, back AS n FROM s WHERE back >= ${NUMBER} AND value = ${STATUS_TYPES.valid}`;
+
+/** @param since who came back before that is not told */
+export async function statusSlice(
+  db: Database,
+  { authorityId, list, from, to, now, since }: { authorityId: string; list: number; from: number; to: number; now: number; since: number },
+): Promise<StatusSlice> {
+  const text = boundSql(SLICE, [now, authorityId, list, from, to, authorityId, since]);
+  const rows = await db.all<{ what: string; idx: number | null; n: number | null }>(text);
+  const of = (what: string) => rows.filter((row) => row.what === what).map(({ idx, n }) => [Number(idx), Number(n)] as const);
+  const all = rows.find(({ what }) => what === 'all');
+  const until = all?.n === null || all?.n === undefined ? NEVER : Number(all.n);
+  return { values: of('value'), cameBack: of('back'), until: until >= NEVER ? null : until, seq: Number(all?.idx ?? 0) };
+}
+
+/** A text with question marks, and what stands for them. */
+function boundSql(text: string, params: readonly unknown[]): SQL {
+  const parts = text.split('?');
+  return sql.join(
+    parts.flatMap((part, n) => (n < params.length ? [sql.raw(part), sql`${params[n]}`] : [sql.raw(part)])),
+    sql``,
+  );
+}
+
+/** A list as it stands in its place, with the authority whose it is. */
+export type StatusListRow = typeof artefact.$inferSelect;
+
+/** The lists of these authorities, in order. */
+export const statusListsOf = (db: Database, authorityIds: readonly string[]): Promise<StatusListRow[]> =>
+  readByList(authorityIds, (lot) =>
+    db
+      .select()
+      .from(artefact)
+      .where(and(eq(artefact.kind, 'status_list'), inLot(artefact.authorityId, lot)))
+      .orderBy(artefact.authorityId, artefact.id),
+  );
+
+/** Authorities some list of which is withheld until it is signed. */
+export const withStatusListsWithheld = async (db: Database, authorityIds: readonly string[] | null): Promise<readonly string[]> => {
+  const withheld = (which?: SQL) =>
+    db
+      .selectDistinct({ id: artefact.authorityId })
+      .from(artefact)
+      .where(and(eq(artefact.kind, 'status_list'), isNotNull(artefact.withheld), which));
+  return (authorityIds === null ? await withheld() : await readByList(authorityIds, (lot) => withheld(inLot(artefact.authorityId, lot)))).map(({ id }) => id);
+};
+
+/** Those of these lists that are not served as they stand: withheld, or something narrowed since. */
+export const staleStatusLists = async (db: Database, authorityIds: readonly string[]): Promise<readonly string[]> =>
+  (
+    await readByList(authorityIds, (lot) =>
+      db.all<{ id: string }>(
+        sql`SELECT DISTINCT authority_id AS id FROM artefact WHERE kind = 'status_list' AND authority_id IN (SELECT value FROM json_each(${lot}))
+          AND (withheld IS NOT NULL OR ${sql.raw(NARROWED_SINCE('artefact'))})`,
+      ),
+    )
+  ).map(({ id }) => id);
+
+/** A list that is replaced, and whether the one that comes says something else. */
+export interface Replaced {
+  readonly id: number;
+  readonly sha256: string;
+  readonly changed: boolean;
+}
+
+/** Of lists that say the same only one in so long is kept (seconds): each says until when it holds. */
+const KEPT_EVERY = 120;
+/** How long what a list said is answered (seconds). */
+export const LISTS_KEPT = 24 * 60 * 60;
+
+/** For the batch that replaces lists, before it does: those that go are kept. */
+export const keepReplaced = (rows: readonly Replaced[]): Statement =>
+  overList(
+    `INSERT INTO kept_status_list (authority_id, list, iat, exp, cut, kid, sha256, bytes)
+     SELECT a.authority_id, CAST(a.key AS NUMERIC), a.iat, a.exp, a.cut, a.kid, a.sha256, a.bytes FROM json_each(?) AS r
+     JOIN artefact AS a ON a.id = ${number('r.value', '$.id')} AND a.sha256 = json_extract(r.value, '$.sha256') AND a.bytes <> ''
+     WHERE ${number('r.value', '$.changed')} = 1 OR NOT EXISTS (
+       SELECT 1 FROM kept_status_list AS k WHERE k.authority_id = a.authority_id AND k.list = CAST(a.key AS NUMERIC) AND k.iat > a.iat - ${KEPT_EVERY} AND k.iat <= a.iat)
+     ON CONFLICT (authority_id, list, iat) DO UPDATE SET exp = excluded.exp, cut = excluded.cut, kid = excluded.kid, sha256 = excluded.sha256, bytes = excluded.bytes`,
+    rows.map(({ changed, ...row }) => ({ ...row, changed: changed ? 1 : 0 })),
+  );
+
+/** What was kept of lists before then goes. */
+export const forgetKeptLists = (db: Database, before: number): Statement => db.delete(keptStatusList).where(lt(keptStatusList.iat, before));
+
+/** Places whose time has passed go: a day later nobody relies on what had them, and they may be given again. */
+export const forgetStatusEntries = (before: number): readonly Statement[] => [
+  raw(
+    `DELETE FROM status_entry_key WHERE (authority_id, list, idx) IN (SELECT authority_id, list, idx FROM status_entry WHERE expires_at < ${NUMBER})`,
+    before,
+  ),
+  raw(`DELETE FROM status_entry WHERE expires_at < ${NUMBER}`, before),
+];
+
+/** How many places are taken, by what for, in each list of an authority. */
+export const statusCounts = (db: Database, authorityId: string) =>
+  db
+    .select({ list: statusEntry.list, kind: statusEntry.kind, n: count() })
+    .from(statusEntry)
+    .where(eq(statusEntry.authorityId, authorityId))
+    .groupBy(statusEntry.list, statusEntry.kind)
+    .orderBy(statusEntry.list, statusEntry.kind);
+
+/** Members in force that have no place yet: an earlier version took them in. */
+export const membersWithoutPlace = (db: Database, limit: number): Promise<{ id: string; authorityId: string }[]> =>
+  db
+    .select({ id: member.id, authorityId: member.authorityId })
+    .from(member)
+    .where(and(isNull(member.statusIdx), sql`state = 'active'`))
+    .orderBy(asc(member.id))
+    .limit(limit);
+
+/** Their rows say what is on record of their places. */
+export const notePlaces = (memberIds: readonly string[]): Statement =>
+  overList(
+    `UPDATE member SET status_list = e.list, status_idx = e.idx FROM status_entry AS e
+     WHERE member.id IN (SELECT value FROM json_each(?)) AND e.authority_id = member.authority_id AND e.kind = 'member' AND e.subject_id = member.id`,
+    memberIds,
+  );
