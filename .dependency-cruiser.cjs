@@ -13,7 +13,7 @@ const LAYERS = {
   operations: ['federation', 'audit', 'resolver', 'outbound', 'keys', 'store'],
   public: ['federation', 'edge', 'store/(published|inbox|schema|trouble)\\.'],
   admin: ['federation', 'audit', 'operations', 'edge', 'keys/random\\.', 'store/(schema|database|event|joined-event|trouble)\\.'],
-  join: ['federation', 'operations', 'edge', 'admin/errors\\.', 'store/schema\\.'],
+  join: ['federation', 'operations', 'edge', 'admin/(errors|registering-wire)\\.', 'store/schema\\.'],
   rp: ['federation', 'resolver', 'outbound'],
   cli: ['federation', 'audit', 'rp', 'keys/random\\.', 'edge/(csv|encoding|written-time)\\.'],
 };

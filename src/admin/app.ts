@@ -28,6 +28,7 @@ import { operationEndpoints } from './operations.js';
 import { peopleEndpoints } from './people.js';
 import { entitlementEndpoints } from './entitlements.js';
 import { issuerEndpoints } from './issuers.js';
+import { registeringEndpoints } from './registering.js';
 import { policyEndpoints } from './policies.js';
 import { restoreEndpoints } from './restore.js';
 import { resolvingEndpoints } from './resolving.js';
@@ -121,6 +122,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   importEndpoints(app);
   entitlementEndpoints(app);
   issuerEndpoints(app);
+  registeringEndpoints(app);
   policyEndpoints(app);
   markEndpoints(app);
   resolvingEndpoints(app);

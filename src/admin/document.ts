@@ -9,6 +9,7 @@ export const TAGS = {
   Halts: 'Cutting off: what it would reach, the act, and what is answered since.',
   'Import and export': 'Many members at a time.',
   Issuers: 'Identity providers and platforms that members stand for, and for whom each may speak.',
+  Registration: 'How members become clients of authorization servers: software statements, initial access tokens, the clients that servers reported.',
   Entitlements: 'What members may ask for as clients, each by itself and in bundles; it becomes metadata policy.',
   Policies: 'Metadata policies and constraints: drafted, replayed against members, published.',
   'Trust marks': 'Types, grants and delegations of trust marks, and those that an authority holds itself.',

@@ -49,7 +49,7 @@ const PARAMETERS: Record<string, string> = {
   issuer: 'The id of a vouched issuer',
   job: 'The job id',
   type: 'The trust mark type, percent-encoded',
-  jti: 'The `jti` of an issued mark',
+  jti: 'The `jti` of what was issued',
   organization: 'Our id, or the percent-encoded legal name',
   seq: 'The number of the event',
   entity: 'The entity identifier, percent-encoded',

@@ -41,6 +41,13 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   accreditation_not_in_force: [422, 'What it has to have is not in force'],
   payload_too_large: [413, 'The body is too large'],
   join_link_ended: [410, 'The join link is used up or has ended'],
+  member_not_active: [403, 'The member is not in force'],
+  entitlement_exceeded: [422, 'More than was vouched for'],
+  audience_unknown: [422, 'That authorization server is not known'],
+  audience_mismatch: [403, 'It is for another authorization server'],
+  key_not_bound: [422, 'That is no key of the client'],
+  already_redeemed: [409, 'The initial access token was used'],
+  token_ended: [410, 'The initial access token has ended'],
 };
 
 const TITLES: Record<string, string> = {

@@ -28,6 +28,8 @@ event erase
 audit rotate-key
 person add, grant, revoke-role, end
 approval approve, refuse
+software-statement issue, revoke
+initial-access-token issue, revoke
 clock confirm
 restore confirm
 api-key create, revoke

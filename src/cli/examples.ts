@@ -94,6 +94,15 @@ issuer list
 issuer show iss_4k2v
 issuer change iss_4k2v --email example.org --subdomains
 issuer end iss_4k2v --reason "moved to another provider"
+software-statement issue https://agent.example.org --audience https://as.example.org --scope "tools:read" --dry-run
+software-statement issue https://agent.example.org --software-id agent --software-version 1.4.2 > statement.jwt
+software-statement list --member https://agent.example.org
+software-statement show sst_4k2v
+software-statement revoke sst_4k2v --reason "wrong build"
+initial-access-token issue https://agent.example.org --audience https://as.example.org --key 9mDbYb0c > token.txt
+initial-access-token list
+initial-access-token revoke iat_4k2v --reason "sent to the wrong people"
+registration list --server https://as.example.org
 organization list --query example
 organization show "Example AB"
 organization create "Example AB" --registration-number 556000-0000 --jurisdiction SE

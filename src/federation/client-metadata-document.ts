@@ -20,7 +20,7 @@ const BY_KEY = ['private_key_jwt', 'self_signed_tls_client_auth'];
 /** With such a key anybody could be the client: a secret that everybody reads, or one that can be worked out. */
 const OPEN_TO_ALL: readonly string[] = ['jwk_private', 'jwk_symmetric', 'jwk_weak'];
 /** RFC 6749 §3.3: what a server splits otherwise than a policy does would be another scope. */
-const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
+export const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
 
 /**
  * The Client ID Metadata Document (draft-ietf-oauth-client-id-metadata-document-03 §4) of a client, from its metadata with every

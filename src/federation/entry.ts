@@ -56,6 +56,21 @@ export { combineMetadataPolicies } from './metadata-policy/combine.js';
 export { compactBytes, unreadable } from './statement-size.js';
 export { type MetadataPolicy, parseMetadataPolicy, parsePolicyCrit } from './metadata-policy/policy.js';
 export { REGISTRATION_EVENTS, type RegistrationEvent, registrationEvents, type RegistrationEventType, signRegistrationEvents } from './registration-events.js';
+export { type ClientMetadata, narrowMetadata, type Narrowed } from './registration/metadata.js';
+export {
+  clientMetadataIn,
+  INITIAL_ACCESS_TOKEN,
+  type InitialAccessToken,
+  parseInitialAccessToken,
+  parseRegistrationRequest,
+  parseSoftwareStatement,
+  readRegistrationRequest,
+  REGISTRATION_REQUEST,
+  type RegistrationRequest,
+  SOFTWARE_STATEMENT,
+  type SoftwareStatement,
+  type StatusClaim,
+} from './registration/tokens.js';
 export { readDraftEra } from './draft-era.js';
 export { checkProfile, parseProfile, type ProfileFinding } from './profile.js';
 export type { OwnFact, Profile, ProfileEvidence } from './profile-schema.js';

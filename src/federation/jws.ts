@@ -180,9 +180,9 @@ async function importPoint(crv = '', x = '', y = ''): Promise<CryptoKey> {
   return crypto.subtle.importKey('raw', point, { name: 'ECDSA', namedCurve: crv }, false, ['verify']) as Promise<CryptoKey>;
 }
 
-/** Sign claims as a compact JWS with `typ`, `alg` and `kid` in the header. */
-export async function signJws(typ: string, claims: object, signer: Signer): Promise<string> {
-  const input = `${base64url.encode(JSON.stringify({ typ, alg: signer.alg, kid: signer.kid }))}.${base64url.encode(JSON.stringify(claims))}`;
+/** Sign claims as a compact JWS with `typ`, `alg` and `kid` in the header. @param more other members of the header */
+export async function signJws(typ: string, claims: object, signer: Signer, more: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const input = `${base64url.encode(JSON.stringify({ ...more, typ, alg: signer.alg, kid: signer.kid }))}.${base64url.encode(JSON.stringify(claims))}`;
   return `${input}.${base64url.encode(await signer.sign(encoder.encode(input)))}`;
 }
 

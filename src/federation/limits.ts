@@ -58,3 +58,9 @@ export const MAX_KEY_PROOF_LIFETIME = 5 * 60;
 /** A Status List Token as it came, and the byte array in it: 2^20 places of 8 bits, the largest list the text has figures for. */
 export const MAX_STATUS_LIST_BYTES = 2 * 1024 * 1024;
 export const MAX_STATUS_LIST_ENTRY_BYTES = 1024 * 1024;
+/** A registration request, with the software statement in it: base64url twice. */
+export const MAX_REGISTRATION_REQUEST_BYTES = 64 * 1024;
+export const MAX_SOFTWARE_STATEMENT_BYTES = 40 * 1024;
+/** It travels in a header, of which servers take 16 KiB together. */
+export const MAX_INITIAL_ACCESS_TOKEN_BYTES = 8 * 1024;
+export const MAX_REGISTRATION_REQUEST_LIFETIME = 5 * 60;

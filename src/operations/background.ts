@@ -1,5 +1,6 @@
 import { forgetJobs } from '../store/forget-jobs.js';
 import { and, eq, lt } from 'drizzle-orm';
+import { forgetEnded } from '../store/registering.js';
 import { sweepProposals } from '../store/proposals.js';
 import { lapsedBefore } from './deciding/proposal-end.js';
 import { dropStatuses } from '../store/mark-rows.js';
@@ -56,7 +57,7 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
   }
 }
 
-/** Drop what has served its time: spent assertions, old jobs, idempotency records, marks that ended long ago with their answers. */
+/** Drop what has served its time: spent assertions, old jobs, idempotency records, marks that ended long ago with their answers, and what opened registrations. */
 export async function purge(deployment: Deployment): Promise<void> {
   const { store, now } = deployment;
   const { db } = store;
@@ -71,6 +72,7 @@ export async function purge(deployment: Deployment): Promise<void> {
     forgetKeptLists(db, now() - LISTS_KEPT),
     ...forgetStatusEntries(now() - LISTS_KEPT),
     ...forgetJobs(now()),
+    ...forgetEnded(now()),
   ]);
   await endIdleImports(deployment);
 }

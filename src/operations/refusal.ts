@@ -26,6 +26,13 @@ export const REFUSALS = [
   'accreditation_not_in_force',
   'payload_too_large',
   'join_link_ended',
+  'member_not_active',
+  'entitlement_exceeded',
+  'audience_unknown',
+  'audience_mismatch',
+  'key_not_bound',
+  'already_redeemed',
+  'token_ended',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

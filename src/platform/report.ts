@@ -42,6 +42,13 @@ export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
   accreditation_not_in_force: EXIT.findings,
   payload_too_large: EXIT.usage,
   join_link_ended: EXIT.conflict,
+  member_not_active: EXIT.refused,
+  entitlement_exceeded: EXIT.findings,
+  audience_unknown: EXIT.findings,
+  audience_mismatch: EXIT.refused,
+  key_not_bound: EXIT.findings,
+  already_redeemed: EXIT.conflict,
+  token_ended: EXIT.conflict,
 };
 
 const WAY_BACK = 'holdfast fsck says where, holdfast backup restore brings a copy back';

@@ -62,6 +62,14 @@ const MATRIX: Record<string, string> = {
   'GET /authorities/{slug}/members/{id}/statement': ALL,
   'GET /authorities/{slug}/members/{id}/client-metadata-document': ALL,
   'GET /authorities/{slug}/members/{id}/history': ALL,
+  'GET /authorities/{slug}/software-statements': ALL,
+  'GET /authorities/{slug}/software-statements/{jti}': ALL,
+  'POST /authorities/{slug}/members/{id}/software-statements': 'owner operator',
+  'POST /authorities/{slug}/software-statements/{jti}/revoke': CUT,
+  'GET /authorities/{slug}/initial-access-tokens': ALL,
+  'POST /authorities/{slug}/members/{id}/initial-access-tokens': 'owner operator',
+  'POST /authorities/{slug}/initial-access-tokens/{jti}/revoke': CUT,
+  'GET /authorities/{slug}/registrations': ALL,
   'GET /authorities/{slug}/join-links': ALL,
   'POST /authorities/{slug}/join-links': 'owner operator',
   'POST /authorities/{slug}/join-links/{link}/end': CUT,
@@ -210,6 +218,7 @@ const OF_ANY_AUTHORITY = [
 function bodyFor({ method, path }: Operation): unknown {
   if (method === 'GET' || path.endsWith('/lines') || path.endsWith('/uploads')) return undefined;
   if (path.endsWith('/admission')) return { rules: {} };
+  if (path.endsWith('{id}/initial-access-tokens')) return { audience: 'x', kid: 'x' };
   if (path.endsWith('/sponsor')) return { sponsor: null };
   if (path.endsWith('/reattest')) return { until: 1 };
   if (path.endsWith('/accreditations')) return { kind: 'x', issuer: 'x' };

@@ -127,6 +127,15 @@ const FUNCTIONS: Readonly<Record<string, (value: never) => unknown>> = {
   ],
   validateTrustMark: (v) => federation.validateTrustMark(v, { now: NOW, subject: LEAF, issuer: issuer(), anchor: {} }),
   validateTrustMarkStatus: (v) => federation.validateTrustMarkStatus(v, { now: NOW, issuer: issuer(), trustMark: 'x' }),
+  narrowMetadata: (v) => [federation.narrowMetadata(v, v), federation.narrowMetadata({ scope: 'a', jwks: v }, { scope: 'a', jwks: v, redirect_uris: v })],
+  parseInitialAccessToken: (v) => federation.parseInitialAccessToken(v, { now: NOW, audience: TA }),
+  parseRegistrationRequest: (v) => federation.parseRegistrationRequest(v),
+  parseSoftwareStatement: (v) => federation.parseSoftwareStatement(v, { now: NOW, audience: TA }),
+  readRegistrationRequest: (v) => [
+    federation.readRegistrationRequest(v, { now: NOW, audience: TA, issuer: LEAF }),
+    federation.readRegistrationRequest({ compact: '', header: {}, claims: v } as never, { now: NOW, audience: TA, issuer: LEAF }),
+  ],
+  clientMetadataIn: (v) => federation.clientMetadataIn(v),
   parseEntitlements: (v) => [
     federation.parseEntitlements(v),
     federation.parseEntitlements([v]),

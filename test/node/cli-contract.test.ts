@@ -87,6 +87,14 @@ entitlement list ${ID}
 entitlement set ${ID} --scope s --resource ${ID} --details d --grant-type g --bundle b --seen 1 --dry-run
 entitlement add ${ID} --scope s --bundle b --seen 1 --dry-run
 entitlement remove ${ID} --scope s --bundle b
+software-statement issue ${ID} --audience ${ID} --software-id i --software-version 1 --scope s --redirect-uri ${ID}/cb --grant-type g --response-type r --details-type t --resource ${ID}/r --key k --lifetime 1h --dry-run
+software-statement list --member ${ID} --limit 1 --cursor c
+software-statement show j
+software-statement revoke j ${REASON}
+initial-access-token issue ${ID} --audience ${ID} --key k --statement j --opaque --lifetime 1h
+initial-access-token list --member ${ID} --limit 1 --cursor c
+initial-access-token revoke j ${REASON}
+registration list --member ${ID} --server ${ID} --limit 1 --cursor c
 join-link create --uses 2 --until 9d --note n --dry-run
 join-link list --limit 1 --cursor c
 join-link end l ${REASON} --dry-run
@@ -269,8 +277,7 @@ it('the command line asks for everything of the admin API: each operation, each 
     // The example of an answer is not all that some commands show of it.
     const thin = [stderr, rehearsed.stderr].every((said) => said.includes('the answer is not what this version expects'));
     if (written.splice(0).length) dry.push(`${line} --dry-run writes`);
-    else if (!thin && !rehearsed.stderr.endsWith('Dry run: nothing was changed.\n'))
-      dry.push(`${line} --dry-run: ${rehearsed.code} ${rehearsed.stderr}`);
+    else if (!thin && !rehearsed.stderr.endsWith('Dry run: nothing was changed.\n')) dry.push(`${line} --dry-run: ${rehearsed.code} ${rehearsed.stderr}`);
   }
   expect(misread).toEqual([]);
   expect(dry).toEqual([]);

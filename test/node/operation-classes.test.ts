@@ -57,6 +57,8 @@ const CLASSES = {
     'POST /authorities/{slug}/applications/{application}/refuse',
     'POST /authorities/{slug}/issuers/{issuer}/end',
     'POST /authorities/{slug}/join-links/{link}/end',
+    'POST /authorities/{slug}/software-statements/{jti}/revoke',
+    'POST /authorities/{slug}/initial-access-tokens/{jti}/revoke',
   ],
   // It gives nobody trust who had none: it prepares, looks, signs again, or (enrolments, imports, configurations) is refused
   // where the quorum is 2 and it would. A clock and a restored history are confirmed by an owner of the deployment.
@@ -117,6 +119,9 @@ const CLASSES = {
     // That a sponsor still answers for what was decided before.
     'PUT /authorities/{slug}/members/{id}/sponsor',
     'POST /authorities/{slug}/members/{id}/reattest',
+    // What was decided about the member, said again and no more of it.
+    'POST /authorities/{slug}/members/{id}/software-statements',
+    'POST /authorities/{slug}/members/{id}/initial-access-tokens',
     // Whoever applies is decided about as a member.
     'POST /authorities/{slug}/join-links',
     'POST /authorities/{slug}/applications/{application}/take',

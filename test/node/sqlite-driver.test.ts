@@ -13,7 +13,7 @@ it('each Node is given the driver that it can run', () => {
   const client = openSqlite(':memory:');
   const version = String(client.prepare('SELECT sqlite_version()').pluck().get());
   client.close();
-  expect(version.startsWith('3.53.'), version).toBe(driverFor({ napi: process.versions.napi ?? '0' }) === 12);
+  expect(version.startsWith('3.53.'), version).toBe(driverFor({ napi: process.versions['napi'] ?? '0' }) === 12);
 });
 
 it('memory is collected while the process is idle, and it goes on', async () => {
