@@ -2,6 +2,13 @@ import { availableParallelism } from 'node:os';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
+/** Also where the machine has two processors, of which vitest would leave one idle. */
+const CORES = Math.max(2, availableParallelism());
+/** A test that waits for workerd or PostgreSQL leaves its processor to another one: half as many again are a fifth faster. */
+const ENGINES = { maxWorkers: Math.ceil(1.5 * CORES), sequence: { groupOrder: 2 } };
+/** By themselves: that would starve the tests that kill, freeze and cut off whole servers. */
+const PROCESSES = { maxWorkers: CORES, sequence: { groupOrder: 1 } };
+
 /**
  * Five projects. federation: pure, no native addon, every Node. node: the shared suite on SQLite files. processes: what only
  * Node has, the command line and whole processes. postgres: the shared suite on a real server, which the tests start. workers:
@@ -11,18 +18,16 @@ import { defineConfig } from 'vitest/config';
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
-    // Also where the machine has two processors, of which vitest would leave one idle. Half as many again would be a fifth
-    // faster, and starves the tests that kill, freeze and cut off whole servers.
-    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
-      { test: { name: 'federation', include: ['test/federation/*.test.ts'], testTimeout: 30_000, isolate: false } },
-      { test: { name: 'node', include: ['test/engine/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000, isolate: false } },
-      { test: { name: 'processes', include: ['test/node/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000 } },
+      { test: { name: 'federation', ...ENGINES, include: ['test/federation/*.test.ts'], testTimeout: 30_000, isolate: false } },
+      { test: { name: 'node', ...ENGINES, include: ['test/engine/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000, isolate: false } },
+      { test: { name: 'processes', ...PROCESSES, include: ['test/node/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000 } },
       {
         resolve: { conditions: ['postgres'] },
         ssr: { resolve: { conditions: ['postgres'] } },
         test: {
           name: 'postgres',
+          ...ENGINES,
           include: ['test/engine/*.test.ts'],
           globalSetup: ['test/support/postgres-global.ts'],
           testTimeout: 180_000,
@@ -46,6 +51,7 @@ export default defineConfig({
         ],
         test: {
           name: 'workers',
+          ...ENGINES,
           include: ['test/federation/*.test.ts', 'test/engine/*.test.ts', 'test/workers/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,

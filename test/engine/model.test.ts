@@ -9,15 +9,18 @@ import { Walk } from '../support/model/walk.js';
  * key custody that is away, processes that are killed and copies that are restored; after each step the public plane is
  * asked for everything. Who is not in force is served by nothing, and who is in force is served once nothing is in the way.
  *
- * HOLDFAST_MODEL_SEEDS  how many walks (default 12, on Workers 2)
- * HOLDFAST_MODEL_STEPS  steps of each (default 45, on Workers 12)
+ * HOLDFAST_MODEL_SEEDS  how many walks (default 12, on PostgreSQL 2, on Workers 1)
+ * HOLDFAST_MODEL_STEPS  steps of each (default 45, on the other engines 12)
  * HOLDFAST_MODEL_SEED   walk this one alone: a failure names it
  */
 const setting = (name: string): number | undefined => {
   const text = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env?.[name];
   return text ? Number(text) : undefined;
 };
-const [SEEDS, STEPS] = [setting('HOLDFAST_MODEL_SEEDS') ?? (platform === 'node' ? 12 : 2), setting('HOLDFAST_MODEL_STEPS') ?? (platform === 'node' ? 45 : 12)];
+const [SEEDS, STEPS] = [
+  setting('HOLDFAST_MODEL_SEEDS') ?? { node: 12, postgres: 2, workers: 1 }[platform],
+  setting('HOLDFAST_MODEL_STEPS') ?? (platform === 'node' ? 45 : 12),
+];
 const only = setting('HOLDFAST_MODEL_SEED');
 const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, n) => n + 1) : [only];
 
