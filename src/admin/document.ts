@@ -33,7 +33,8 @@ export const ABOUT = {
   info: {
     title: 'Holdfast admin API',
     version: '1',
-    description: 'Enrol members, run authorities and their keys, policies and jobs. Errors are RFC 9457 problem details with a stable code.',
+    description:
+      'Enrol members, run authorities and their keys, policies and jobs. Errors are RFC 9457 problem details with a stable code. What writes takes dry_run=true: it is decided as always, answered with what would come of it, and nothing is changed.',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
   tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),

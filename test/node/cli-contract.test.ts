@@ -240,7 +240,6 @@ const NOT_ASKED: Readonly<Record<string, string>> = {
     ]),
   ),
   'postAuthorityEvidence .bytes': 'nobody has counted what lies with somebody else',
-  'postHalts ?dry_run': 'asked with --reason, which is not what the lines below have: halt --dry-run counts what it would reach',
   ...Object.fromEntries(
     ['postAuthorityImports ?dry_run', 'postAuthorityImportFinish ?dry_run'].map((one) => [one, 'an import has a dry run of its own, for all of it']),
   ),

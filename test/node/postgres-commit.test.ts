@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
@@ -187,9 +187,11 @@ it('the seal key is rotated on PostgreSQL too, in one commit, while no process h
     });
   await createAuthority(startingCall(await under(old)), { slug: 'main', entityId: 'https://anchor.example' });
   const config = readConfig({ HOLDFAST_DATABASE: url, HOLDFAST_SEAL_KEY: old, HOLDFAST_URL: 'https://anchor.example' });
-  const rotate = () => rotateSealKeyOnPostgres(config, config.database as DatabaseAddress, file);
+  const rotate = (dryRun = false) => rotateSealKeyOnPostgres(config, config.database as DatabaseAddress, file, dryRun);
   await expect(rotate()).rejects.toThrow(/connection/);
+  expect([await rotate(true), existsSync(file)], 'a dry run tells of it').toEqual([{ keys: 2, file, served: true }, false]);
   await store.close();
+  expect([await rotate(true), existsSync(file)]).toEqual([{ keys: 2, file, served: false }, false]);
   expect([await rotate(), await rotate()]).toEqual([
     { keys: 2, file },
     { keys: 0, file },
