@@ -81,6 +81,18 @@ const receiptSchema = z
     at_most_until: seconds.nullable().openapi({
       description: 'Nothing that was ever signed with the keys of these authorities lasts longer, also from before an end was moved nearer',
     }),
+    registrations: z
+      .object({
+        clients: z.number().int(),
+        servers: z.array(z.object({ server: z.string(), clients: z.number().int() })),
+        software_statements: z.number().int().openapi({ description: 'That have not ended by time' }),
+        initial_access_tokens: z.number().int().openapi({ description: 'That nobody used and that have not ended by time' }),
+        until: seconds.nullable().openapi({ description: 'The latest end of these two: until then a server that asks nobody takes them' }),
+      })
+      .openapi({
+        description:
+          'What authorization servers reported of whom was cut (they ask, or are told by the status list), the servers with most of it; of a key of some',
+      }),
     missing: z.number().int().openapi({ description: 'Halts of the same act under other authorities whose events are not found: they are not told of here' }),
     checked_at: seconds,
   })
@@ -170,6 +182,7 @@ const presentReceipt = (one: Receipt): z.infer<typeof receiptSchema> => ({
   still_served: one.stillServed,
   others_may_hold: presentHeld(one.othersMayHold),
   at_most_until: one.atMostUntil,
+  registrations: { ...one.registrations, servers: one.registrations.servers.map((server) => ({ ...server })) },
   missing: one.missing,
   checked_at: one.checkedAt,
 });

@@ -81,10 +81,10 @@ export function registeringEndpoints(app: AdminApp): void {
       secrets: ['software_statement'],
       status: 201,
     },
-    (c) =>
-      write(c, 201, presentIssuedStatement, (call) =>
-        issueStatement(call, param(c, 'slug'), param(c, 'id'), statementAsked(validJson<z.infer<typeof statementBody>>(c))),
-      ),
+    (c) => {
+      const asked = statementAsked(validJson<z.infer<typeof statementBody>>(c));
+      return write(c, 201, presentIssuedStatement, (call) => issueStatement(call, param(c, 'slug'), param(c, 'id'), asked));
+    },
   );
   endpoint(
     app,

@@ -21,6 +21,13 @@ interface Reach {
   readonly at_most_until: number | null;
 }
 interface Receipt {
+  readonly registrations: {
+    readonly clients: number;
+    readonly servers: readonly { readonly server: string; readonly clients: number }[];
+    readonly software_statements: number;
+    readonly initial_access_tokens: number;
+    readonly until: number | null;
+  };
   readonly event: { readonly authority: string | null; readonly seq: number; readonly at: number; readonly type: string; readonly hash: string };
   readonly already: boolean;
   readonly members: number;
@@ -79,7 +86,7 @@ function answerRow({ url, status, listed, lists_key: listsKey }: Receipt['answer
   return [gone ? green(said.join(', ')) : said.join(', '), url];
 }
 
-function receiptText({ event, answers, still_served: still, others_may_hold: held, at_most_until: most, missing, members }: Receipt): void {
+function receiptText({ event, answers, still_served: still, others_may_hold: held, at_most_until: most, registrations, missing, members }: Receipt): void {
   out(`event ${event.seq} of ${event.authority ?? 'the deployment'}  ${event.type}  ${when(event.at)}`);
   out(`  hash     ${event.hash}`);
   out(`  members  ${members}`);
@@ -87,6 +94,9 @@ function receiptText({ event, answers, still_served: still, others_may_hold: hel
   if (missing > 0) out(`  ${red(`the event${missing === 1 ? '' : 's'} of ${missing} other authorit${missing === 1 ? 'y' : 'ies'} cannot be found`)}`);
   out(`  ${holding(held)}`);
   if (most !== null) out(`  nothing that was signed with these keys lasts beyond ${when(most)}`);
+  const { clients, servers, software_statements: statements, initial_access_tokens: tokens, until } = registrations;
+  if (clients > 0) out(`  clients  ${clients}: ${servers.map((one) => `${one.clients} at ${clean(one.server)}`).join(', ')}`);
+  if (until !== null) out(`  ${statements} software statements and ${tokens} initial access tokens, until ${when(until)} where nobody asks about them`);
   if (answers.length) out(table(['answer', 'url'], answers.map(answerRow)));
 }
 

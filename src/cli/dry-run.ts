@@ -15,6 +15,8 @@ issuer add, change, end
 entitlement set, add, remove
 bundle create, change, end, impact
 join-link create, end
+software-statement issue, revoke
+initial-access-token issue, revoke
 application take, ask, refuse, erase
 organization create, change, halt, resume
 halt key, member, organization, mark-type, authority

@@ -115,9 +115,7 @@ function statementCommands(program: Command): void {
       });
       const one = await client.send<StatementView>('POST', path('authorities', authority, 'members', id, 'software-statements'), body);
       show(json, one, () => {
-        if (one.software_statement === undefined) {
-          return describeStatement(one);
-        }
+        if (one.software_statement === undefined) return describeStatement(one);
         out(one.software_statement);
         talk(`${one.jti}: ${clean(one.scope)}, until ${when(one.exp)}`);
         if (one.findings?.length) talk(showFindings(one.findings));
@@ -193,8 +191,10 @@ function tokenCommands(program: Command): void {
       });
       const one = await client.send<TokenView>('POST', path('authorities', authority, 'members', id, 'initial-access-tokens'), body);
       show(json, one, () => {
-        out(one.initial_access_token ?? '');
-        talk(`${one.jti}: shown once; for one registration at ${clean(one.audience)}, signed by ${clean(one.key)}, until ${when(one.exp)}`);
+        if (one.initial_access_token !== undefined) out(one.initial_access_token);
+        talk(
+          `${one.jti}: ${one.initial_access_token === undefined ? '' : 'shown once; '}for one registration at ${clean(one.audience)}, signed by ${clean(one.key)}, until ${when(one.exp)}`,
+        );
         if (one.findings?.length) talk(showFindings(one.findings));
       });
     });

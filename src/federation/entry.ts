@@ -69,7 +69,6 @@ export {
   type RegistrationRequest,
   SOFTWARE_STATEMENT,
   type SoftwareStatement,
-  type StatusClaim,
 } from './registration/tokens.js';
 export { readDraftEra } from './draft-era.js';
 export { checkProfile, parseProfile, type ProfileFinding } from './profile.js';

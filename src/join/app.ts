@@ -9,6 +9,7 @@ import { NotAuthenticated, type Spend } from '../operations/join/authenticate-me
 import { paceAddress, TooMany } from '../operations/join/pace.js';
 import { joinEndpoints } from './applications.js';
 import { type JoinApp, type JoinEnv, NoSecret } from './context.js';
+import { FORM, INTROSPECTION, registeringEndpoints } from './registering.js';
 import { TAGS } from './wire.js';
 
 export const JOIN_BASE = '/join/v1';
@@ -20,7 +21,8 @@ const ABOUT = {
   info: {
     title: 'Holdfast join API',
     version: '1',
-    description: 'Apply for membership with a join link. Errors are RFC 9457 problem details with a stable code.',
+    description:
+      'Apply for membership with a join link; have software statements and initial access tokens issued; tell what authorization servers registered. Errors are RFC 9457 problem details with a stable code.',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
   tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
@@ -34,7 +36,7 @@ export interface JoinSide {
   inboxOf?(bindings: object): Spend | undefined;
 }
 
-/** The join API: what strangers may do. It knows no operator and no API key. */
+/** The join API: what strangers, members and the authorization servers among those may do. It knows no operator and no API key. */
 export function createJoinApp({ deploymentOf, addressOf, inboxOf }: JoinSide): JoinApp {
   const app: JoinApp = new OpenAPIHono<JoinEnv>({
     defaultHook: (result, c) => {
@@ -73,11 +75,16 @@ export function createJoinApp({ deploymentOf, addressOf, inboxOf }: JoinSide): J
   app.use(async function strictJson(c, next) {
     if (isRead(c.req.method)) return next();
     const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
+    // What a standard has as a form reads it itself (RFC 7662 §2.1).
+    if (c.req.path === `${JOIN_BASE}${INTROSPECTION}`) return type === FORM ? next() : problem(c, 415, 'unsupported_media_type', `send ${FORM}`);
+    const text = await c.req.text();
+    if (text === '' && c.req.method === 'DELETE') return next();
     if (type !== 'application/json') return problem(c, 415, 'unsupported_media_type', 'send application/json');
-    const json = parseJson(await c.req.text(), 'body');
+    const json = parseJson(text, 'body');
     if (!json.ok) return problem(c, 400, 'invalid_request', `the body is not accepted: ${json.findings[0]?.detail}`, json.findings);
     return next();
   });
+  registeringEndpoints(app);
   joinEndpoints(app);
   app.notFound((c) => problem(c, 404, 'not_found', `there is no ${c.req.method} here; see ${JOIN_BASE}/openapi.json`));
   app.onError((error, c) => {

@@ -4,7 +4,7 @@ import { problemSchema, type Tag } from './wire.js';
 
 /** What one endpoint is: its contract and its handler side by side. */
 export interface Endpoint {
-  readonly method: 'get' | 'post' | 'patch';
+  readonly method: 'get' | 'post' | 'patch' | 'put' | 'delete';
   /** OpenAPI path below /join/v1, with `{parameters}`. */
   readonly path: string;
   readonly tag: Tag;
@@ -12,21 +12,31 @@ export interface Endpoint {
   readonly summary: string;
   readonly description: string;
   readonly body?: z.ZodType;
+  /** A body of `application/x-www-form-urlencoded` instead. */
+  readonly form?: z.ZodType;
+  /** The request may come without a body; the handler then sees `{}`. */
+  readonly bodyOptional?: boolean;
   readonly response: z.ZodType;
   readonly status?: number;
   /** Whose secret it takes; absent: nobody's. */
-  readonly secret?: 'link' | 'application';
+  readonly secret?: 'link' | 'application' | 'member';
   /** It takes an Idempotency-Key. */
   readonly repeatable?: boolean;
 }
 
-const PARAMETERS: Readonly<Record<string, string>> = { link: 'The id of a join link', id: 'The id of the application' };
+const PARAMETERS: Readonly<Record<string, string>> = {
+  link: 'The id of a join link',
+  id: 'The id of the application',
+  member: 'The id of the member, or its percent-encoded Entity Identifier',
+  jti: 'The `jti` of what was issued',
+  client: 'The client id at the authorization server, percent-encoded',
+};
 const jsonOf = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
 const problemOf = (description: string) => ({ content: { 'application/problem+json': { schema: problemSchema } }, description });
 
 /** Put an endpoint on the app and into the OpenAPI document. Errors are problem details everywhere. */
 export function endpoint(app: JoinApp, one: Endpoint, handler: (c: JoinContext) => Promise<Response>): void {
-  const { method, path, tag, operationId, summary, description, body, response, status = 200, secret, repeatable } = one;
+  const { method, path, tag, operationId, summary, description, body, form, bodyOptional = false, response, status = 200, secret, repeatable } = one;
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const writes = method !== 'get';
   const route = createRoute({
@@ -43,7 +53,8 @@ export function endpoint(app: JoinApp, one: Endpoint, handler: (c: JoinContext) 
         headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Sent again it is the same application' }) }),
       }),
       query: z.strictObject({}, { error: (issue) => (issue.code === 'unrecognized_keys' ? 'this request takes no parameters' : undefined) }),
-      ...(body && { body: { content: { 'application/json': { schema: body } }, required: true } }),
+      ...(body && { body: { content: { 'application/json': { schema: body } }, required: !bodyOptional } }),
+      ...(form && { body: { content: { 'application/x-www-form-urlencoded': { schema: form } }, required: true } }),
     },
     responses: {
       [status]: jsonOf(response, 'Done'),

@@ -13,6 +13,7 @@ export const TAGS = {
   'Join links': 'What an authority offers to whoever has been given a link.',
   Applications: 'One’s own application: handing it in, changing it, what is said about it.',
   Keys: 'Showing that one has the keys that are to be bound.',
+  Registration: 'Members that become clients of authorization servers, and those servers: by a client assertion of their own.',
 } as const;
 export type Tag = keyof typeof TAGS;
 

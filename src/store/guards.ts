@@ -50,6 +50,14 @@ export const whileOneDecides = (chain: string, authorityId: string | null): Stat
     ? onlyWhile(chain, "NOT EXISTS (SELECT 1 FROM authority WHERE quorum > 1 AND state <> 'retired')")
     : onlyWhile(chain, 'NOT EXISTS (SELECT 1 FROM authority WHERE id = ? AND quorum > 1)', authorityId);
 
+/** A member of whatever authority here, which has asked for it, is in force still. */
+export const whileMemberActive = (chain: string, memberId: string): Statement =>
+  onlyWhile(
+    chain,
+    "EXISTS (SELECT 1 FROM member AS m JOIN authority AS a ON a.id = m.authority_id WHERE m.id = ? AND m.state = 'active' AND a.state = 'active')",
+    memberId,
+  );
+
 /** None of these entities is an authority of this deployment that is halted or retired. */
 export const whileNoneHalted = (chain: string, entityIds: readonly string[]): Statement =>
   onlyWhile(chain, "NOT EXISTS (SELECT 1 FROM authority WHERE entity_id IN (SELECT value FROM json_each(?)) AND state <> 'active')", JSON.stringify(entityIds));

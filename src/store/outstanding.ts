@@ -27,7 +27,7 @@ export async function handedOutOf(
   db: Database,
   whom: Whom,
   now: number,
-): Promise<{ readonly statements: HandedOut; readonly hosted: HandedOut; readonly marks: HandedOut }> {
+): Promise<{ readonly statements: HandedOut; readonly hosted: HandedOut; readonly marks: HandedOut; readonly opening: HandedOut }> {
   const rows = await db.all<Row>(
     sql`SELECT kind, count(*) AS n, max(exp) AS until FROM artefact WHERE member_id IN (${whom}) AND kind IN ('statement', 'hosted') GROUP BY kind`,
   );
@@ -36,7 +36,57 @@ export async function handedOutOf(
     sql`SELECT count(*) AS n, max(exp) AS until FROM trust_mark WHERE member_id IN (${whom}) AND revoked_at IS NULL AND coalesce(exp, 0) > ${now}`,
   );
   const of = (kind: string) => handedOut(rows.find((row) => row.kind === kind));
-  return { statements: of('statement'), hosted: of('hosted'), marks: handedOut(marks) };
+  return { statements: of('statement'), hosted: of('hosted'), marks: handedOut(marks), opening: await openingOf(db, sql`member_id IN (${whom})`, now) };
+}
+
+/** Software statements and initial access tokens that open a registration still, as far as a server knows that asks nobody. */
+async function openingOf(db: Database, where: SQL, now: number): Promise<HandedOut> {
+  const { software_statements: statements, initial_access_tokens: tokens, until } = await heldOf(db, where, now);
+  return { count: statements + tokens, until };
+}
+
+/** What authorization servers hold of members, and what could still make them hold more. */
+export interface HeldAsClients {
+  readonly clients: number;
+  /** By server, the most first; at most so many as are told. */
+  readonly servers: readonly { readonly server: string; readonly clients: number }[];
+  readonly software_statements: number;
+  readonly initial_access_tokens: number;
+  /** The latest `exp` of these two; null where there is none. */
+  readonly until: number | null;
+}
+const SERVERS_TOLD = 20;
+
+async function heldOf(db: Database, where: SQL, now: number): Promise<Omit<HeldAsClients, 'clients' | 'servers'>> {
+  const [row] = await db.all<Readonly<Record<'statements' | 'tokens' | 'first' | 'second', number | null>>>(
+    sql`SELECT
+      (SELECT count(*) FROM software_statement WHERE ${where} AND exp > ${now} AND revoked_at IS NULL) AS statements,
+      (SELECT max(exp) FROM software_statement WHERE ${where} AND exp > ${now} AND revoked_at IS NULL) AS first,
+      (SELECT count(*) FROM initial_access_token WHERE ${where} AND exp > ${now} AND revoked_at IS NULL AND redeemed_at IS NULL) AS tokens,
+      (SELECT max(exp) FROM initial_access_token WHERE ${where} AND exp > ${now} AND revoked_at IS NULL AND redeemed_at IS NULL) AS second`,
+  );
+  const ends = [row?.first, row?.second].flatMap((end) => (end == null ? [] : [Number(end)]));
+  return { software_statements: Number(row?.statements ?? 0), initial_access_tokens: Number(row?.tokens ?? 0), until: ends.length ? Math.max(...ends) : null };
+}
+
+/** By the members, whatever became of them. */
+export const ofTheseMembers = (whom: Whom): SQL => sql`member_id IN (${whom})`;
+export const allOfOrganization = (authorityId: string, organizationId: string): Whom =>
+  sql`SELECT id FROM member WHERE authority_id = ${authorityId} AND organization_id = ${organizationId}`;
+export const allNamed = (authorityId: string, entityIds: readonly string[]): Whom =>
+  sql`SELECT id FROM member WHERE authority_id = ${authorityId} AND entity_id IN (SELECT value FROM json_each(${JSON.stringify(entityIds)}))`;
+export const ofThisAuthority = (authorityId: string): SQL => sql`authority_id = ${authorityId}`;
+
+/** @param where one of the conditions above */
+export async function heldAsClients(db: Database, where: SQL, now: number): Promise<HeldAsClients> {
+  const servers = await db.all<{ readonly server: string; readonly n: number }>(
+    sql`SELECT server, count(*) AS n FROM client_registration WHERE ${where} AND ended_at IS NULL GROUP BY server ORDER BY count(*) DESC, server`,
+  );
+  return {
+    clients: servers.reduce((sum, { n }) => sum + Number(n), 0),
+    servers: servers.slice(0, SERVERS_TOLD).map(({ server, n }) => ({ server, clients: Number(n) })),
+    ...(await heldOf(db, where, now)),
+  };
 }
 
 /** Marks of one type. */

@@ -18,6 +18,7 @@ const STANDING = {
   reattestBy: member.reattestBy,
   notBefore: member.notBefore,
   entitlementVersion: member.entitlementVersion,
+  issuer: authority.entityId,
   authorityState: authority.state,
   authorityNotBefore: authority.notBefore,
   /** As in what is signed now (`cutOf` and the member's): it only rises. */
@@ -32,6 +33,8 @@ export interface MemberStanding {
   readonly reattestBy: number | null;
   readonly notBefore: number | null;
   readonly entitlementVersion: number;
+  /** The Entity Identifier of the authority. */
+  readonly issuer: string | null;
   readonly authorityState: string | null;
   readonly authorityNotBefore: number | null;
   readonly cut: number;

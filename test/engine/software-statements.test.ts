@@ -124,7 +124,11 @@ describe('registry §8.1: initial access tokens', () => {
     expect(decodeProtectedHeader(compact)).toMatchObject({ typ: 'initial-access-token+jwt', alg: 'ES256' });
     expect(decodeJwt(compact)).toEqual({
       ...{ iss: ANCHOR, sub: AGENT, aud: SERVER, jti: one.jti, iat: NOW, exp: NOW + 3600 },
-      ...{ cnf: { jkt: client.kid }, software_statement_jti: statement.jti },
+      ...{
+        cnf: { jkt: client.kid },
+        software_statement_jti: statement.jti,
+        status: { status_list: { idx: expect.any(Number), uri: `${ANCHOR}/status-lists/0` } },
+      },
     });
     const opaque = made(await token(r, { format: 'opaque' }));
     expect(opaque.initial_access_token).toMatch(/^hfi_[\w-]{43}$/);

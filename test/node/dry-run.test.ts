@@ -2,10 +2,11 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFi
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { KEY_PROOF_TYP, keyProofClaims } from '../../src/federation/key-proof.js';
+import { backgroundTurn } from '../../src/operations/background.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { evidenceIn } from '../../src/store/evidence-files.node.js';
 import { askAdmin } from '../support/admin-app.js';
-import { type Answer, ANCHOR, answer, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { type Answer, ANCHOR, answer, NOW, type TestDeployment, testDeployment, type TestMember, testMember } from '../support/deployment.js';
 import { apply } from '../support/join.js';
 import { testKey } from '../support/keys.js';
 import { command } from '../support/node/command.js';
@@ -35,6 +36,8 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   'POST /api-keys': ['token'],
   [`POST ${A}/join-links`]: ['secret', 'url'],
   [`POST ${M}/keys/challenges`]: ['challenge_id', 'nonce'],
+  [`POST ${M}/software-statements`]: ['software_statement'],
+  [`POST ${M}/initial-access-tokens`]: ['initial_access_token'],
 };
 
 interface Step {
@@ -234,6 +237,7 @@ async function clients(walk: Walk): Promise<void> {
     activate: true,
   });
   const at = { id: enrolled.json.id };
+  await registered(walk, client, at.id);
   const list = [{ kind: 'scope', value: 'read' }];
   await step(`POST ${A}/bundles`, { at: {}, body: { name: 'readers', entitlements: list } });
   await step(`PUT ${M}/entitlements`, { at, body: { entitlements: list } });
@@ -248,6 +252,27 @@ async function clients(walk: Walk): Promise<void> {
   });
   await step(`PATCH ${A}/issuers/{issuer}`, { at: { issuer: issuer.id }, body: { namespaces: [{ type: 'email_domain', value: 'example.net' }] } });
   await step(`POST ${A}/issuers/{issuer}/end`, { at: { issuer: issuer.id }, body: { reason: 'done' } });
+}
+
+/** What members register with as clients of authorization servers. */
+async function registered(walk: Walk, client: TestMember, id: string): Promise<void> {
+  const { d } = walk;
+  const step = walk.step.bind(walk);
+  const server = 'https://as.example.com';
+  const { jwks } = await testMember(server);
+  const types = ['oauth_authorization_server'];
+  await d.admin('POST', '/authorities/main/members', { entity_id: server, jwks, entity_types: types, activate: true });
+  const metadata = { oauth_client: { scope: 'read', jwks: client.jwks, token_endpoint_auth_method: 'private_key_jwt' } };
+  d.network.set(
+    `${CLIENT}/.well-known/openid-federation`,
+    await client.configuration({ iat: d.clock, exp: d.clock + DAY, authority_hints: [ANCHOR], metadata }),
+  );
+  await backgroundTurn(d.deployment, { more: () => true });
+  await d.admin('POST', `/authorities/main/entities/${encodeURIComponent(CLIENT)}/evaluate`, {});
+  const { jti } = await step(`POST ${M}/software-statements`, { at: { id }, body: {} });
+  const token = await step(`POST ${M}/initial-access-tokens`, { at: { id }, body: { audience: server, kid: client.key.kid } });
+  await step(`POST ${A}/software-statements/{jti}/revoke`, { at: { jti }, body: {} });
+  await step(`POST ${A}/initial-access-tokens/{jti}/revoke`, { at: { jti: token.jti }, body: {} });
 }
 
 async function marked(walk: Walk): Promise<void> {

@@ -21,11 +21,6 @@ export const SOFTWARE_STATEMENT = 'software-statement+jwt';
 export const INITIAL_ACCESS_TOKEN = 'initial-access-token+jwt';
 export const REGISTRATION_REQUEST = 'registration-request+jwt';
 
-/** Where the status of something signed stands (Token Status List §6). */
-export interface StatusClaim {
-  readonly status_list: { readonly uri: string; readonly idx: number };
-}
-
 const text = z.string().min(1).max(2048);
 const jti = z.string().min(1).max(256);
 const status = z.looseObject({ status_list: z.looseObject({ uri: text, idx: z.number().int().min(0) }) });

@@ -31,8 +31,8 @@ const ifCounted = (counting: Promise<Outstanding>): Promise<{ readonly outstandi
   );
 
 async function ofMembers({ store: { db }, now }: Call, whom: Whom): Promise<Outstanding> {
-  const { statements, hosted, marks } = await handedOutOf(db, whom, now());
-  return outstanding([statements.until, hosted.until, marks.until], { statements: statements.count, marks: marks.count });
+  const { statements, hosted, marks, opening } = await handedOutOf(db, whom, now());
+  return outstanding([statements.until, hosted.until, marks.until, opening.until], { statements: statements.count, marks: marks.count });
 }
 
 /** For the detail of the event of a cut. */

@@ -90,7 +90,7 @@ async function times(call: Call, authorityIds: readonly string[], all: readonly 
 
 async function ofMembers(call: Call, authorityIds: readonly string[], whom: Whom, counted?: number, before: readonly (number | null)[] = []): Promise<Reach> {
   const { db } = call.store;
-  const [{ statements, hosted, marks }, answers, hanging] = await Promise.all([
+  const [{ statements, hosted, marks, opening }, answers, hanging] = await Promise.all([
     handedOutOf(db, whom, call.now()),
     answersResting(db, whom),
     readable(call).then((ids) => hangingOn(db, whom, ids)),
@@ -104,7 +104,7 @@ async function ofMembers(call: Call, authorityIds: readonly string[], whom: Whom
     intermediates: hanging.intermediates,
     below: hanging.below,
     otherAuthorities: hanging.authorities,
-    ...(await times(call, authorityIds, [statements, hosted, marks, answers], before)),
+    ...(await times(call, authorityIds, [statements, hosted, marks, answers, opening], before)),
   };
 }
 

@@ -1,7 +1,18 @@
 import { eventAt } from '../../store/act-event.js';
 import type { EventRow } from '../../store/event.js';
 import { publishedNow } from '../../store/published-now.js';
-import { latestOfAuthorities, statementsOfOrganization, statementsWithKey } from '../../store/outstanding.js';
+import {
+  allNamed,
+  allOfOrganization,
+  heldAsClients,
+  type HeldAsClients,
+  latestOfAuthorities,
+  membersNamed,
+  ofTheseMembers,
+  ofThisAuthority,
+  statementsOfOrganization,
+  statementsWithKey,
+} from '../../store/outstanding.js';
 import { authority } from '../../store/schema.js';
 import { allow, type Call, DEPLOYMENT } from '../call.js';
 import { Refusal } from '../refusal.js';
@@ -24,6 +35,8 @@ export interface Receipt {
   readonly othersMayHold: Held;
   /** Nothing that these authorities ever signed with their keys of today lasts longer, also from before an end was moved nearer; null where something has no end. */
   readonly atMostUntil: number | null;
+  /** What authorization servers have reported of whom was cut, and what could still open a registration where nobody asks. */
+  readonly registrations: HeldAsClients;
   /** Halts of the same act under other authorities whose events are not found: what is told above lacks them. */
   readonly missing: number;
   readonly checkedAt: number;
@@ -48,6 +61,7 @@ interface Found {
   /** Whose signatures may be out. */
   readonly authorityIds: readonly string[];
   readonly missing: number;
+  readonly registrations: HeldAsClients;
 }
 
 /** @throws Refusal not_found where the event is that of no cut */
@@ -55,7 +69,7 @@ export async function receiptOf(call: Call, row: EventRow): Promise<Receipt> {
   const { db } = call.store;
   const all = await db.select().from(authority);
   const own = all.find(({ id }) => id === row.authorityId);
-  const { answers, stillServed, ends, authorityIds, missing } = await found(call, row, own, all);
+  const { answers, stillServed, ends, authorityIds, missing, registrations } = await found(call, row, own, all);
   const { seq, at, type, hash, reasonCode, detail } = row;
   return {
     event: { authority: own?.slug ?? null, seq, at, type, hash, reasonCode },
@@ -66,6 +80,7 @@ export async function receiptOf(call: Call, row: EventRow): Promise<Receipt> {
     stillServed,
     othersMayHold: held(call.now(), ends),
     atMostUntil: held(call.now(), [await latestOfAuthorities(db, authorityIds)]).until,
+    registrations,
     missing,
     checkedAt: call.now(),
   };
@@ -76,25 +91,42 @@ async function found(call: Call, row: EventRow, own: AuthorityRow | undefined, a
   const view = { call, published: publishedNow(db), authorities: all, now: call.now() };
   const { type, detail, subjectId, authorityId } = row;
   const ends = [endOf(detail['outstanding'] as never), ...(await earlierCuts(db, authorityId, [subjectId], row.seq))];
-  const rest = { ends, authorityIds: own ? [own.id] : all.map(({ id }) => id), missing: 0 };
+  const rest = { ends, authorityIds: own ? [own.id] : all.map(({ id }) => id), missing: 0, registrations: NO_CLIENTS };
+  const clients = (where: Parameters<typeof heldAsClients>[1]) => heldAsClients(db, where, call.now());
   const still = (answers: readonly Answered[]) =>
     answers.filter(({ what, status, listsKey }) => what === 'statement' && status === 200 && listsKey !== false).length;
   if (own && MEMBER.includes(type)) {
     const answers = await answersAboutMember(view, own, String(detail['entity_id']));
-    return { answers, stillServed: still(answers), ...rest };
+    const registrations = await clients(ofTheseMembers(membersNamed([subjectId])));
+    return { answers, stillServed: still(answers), ...rest, registrations };
   }
-  if (own && type === 'authority.halted') return { answers: await answersAboutAuthority(view, own), stillServed: 0, ...rest };
+  if (own && type === 'authority.halted')
+    return { answers: await answersAboutAuthority(view, own), stillServed: 0, ...rest, registrations: await clients(ofThisAuthority(own.id)) };
   if (own && type === 'trust_mark_type.halted') return { answers: await answersAboutType(view, own, subjectId), stillServed: 0, ...rest };
   if (own && type === 'organization.halted') {
     const entities = listOf(detail['examples']).map(String);
     const answers = (await Promise.all(entities.map((entity) => answersAboutMember(view, own, entity)))).flat();
-    return { answers, stillServed: await statementsOfOrganization(db, own.id, subjectId), ...rest };
+    const registrations = await clients(ofTheseMembers(allOfOrganization(own.id, subjectId)));
+    return { answers, stillServed: await statementsOfOrganization(db, own.id, subjectId), ...rest, registrations };
   }
   if (type === 'key.halted') {
     const examples = listOf(detail['examples']) as readonly { readonly authority_id?: string; readonly entity_id?: string }[];
     const answers = await answersAboutKey(view, subjectId, examples);
     const listing = await statementsWithKey(db, subjectId, own?.id, call.now());
-    return { answers, stillServed: Math.max(listing, still(answers)), ...rest };
+    const named = examples.filter((one) => own === undefined || (one.authority_id ?? own.id) === own.id);
+    const each = await Promise.all(
+      [...new Set(named.map((one) => one.authority_id ?? own?.id ?? ''))].map((id) =>
+        clients(
+          ofTheseMembers(
+            allNamed(
+              id,
+              named.filter((one) => (one.authority_id ?? own?.id ?? '') === id).map((one) => String(one.entity_id)),
+            ),
+          ),
+        ),
+      ),
+    );
+    return { answers, stillServed: Math.max(listing, still(answers)), ...rest, registrations: together(each) };
   }
   if (type === 'organization.halted_everywhere') {
     const parts = listOf(detail['organizations']) as readonly { readonly authority_id: string; readonly organization_id: string }[];
@@ -112,9 +144,26 @@ async function found(call: Call, row: EventRow, own: AuthorityRow | undefined, a
       ends: [...ends, ...each.flatMap((one) => one.ends)],
       authorityIds: parts.map(({ authority_id: id }) => id),
       missing: told.length - each.length,
+      registrations: together(each.map((one) => one.registrations)),
     };
   }
   throw new Refusal('not_found', `event ${row.seq} is that of no cut: it is ${type}`);
+}
+
+const NO_CLIENTS: HeldAsClients = { clients: 0, servers: [], software_statements: 0, initial_access_tokens: 0, until: null };
+
+function together(parts: readonly HeldAsClients[]): HeldAsClients {
+  const servers = new Map<string, number>();
+  for (const { server, clients } of parts.flatMap((one) => one.servers)) servers.set(server, (servers.get(server) ?? 0) + clients);
+  const ends = parts.flatMap(({ until }) => until ?? []);
+  const sum = (of: (one: HeldAsClients) => number) => parts.reduce((all, one) => all + of(one), 0);
+  return {
+    clients: sum((one) => one.clients),
+    servers: [...servers].map(([server, clients]) => ({ server, clients })).sort((a, b) => b.clients - a.clients || (a.server < b.server ? -1 : 1)),
+    software_statements: sum((one) => one.software_statements),
+    initial_access_tokens: sum((one) => one.initial_access_tokens),
+    until: ends.length ? Math.max(...ends) : null,
+  };
 }
 
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);

@@ -124,7 +124,10 @@ export async function issueStatementTo(
     };
     const signed = await signForMember(call, await issuerOf(call, authority), {
       typ: SOFTWARE_STATEMENT,
+      kind: 'software_statement',
       jti,
+      memberId: member.id,
+      thumbprints: keys.map(({ jkt }) => jkt),
       claims,
       maxBytes: limits.MAX_SOFTWARE_STATEMENT_BYTES,
     });

@@ -87,7 +87,10 @@ export async function issueTokenTo(call: Call<IssuedInitialAccessToken>, slug: s
         ? await opaque()
         : await signForMember(call, await issuerOf(call, authority), {
             typ: INITIAL_ACCESS_TOKEN,
+            kind: 'initial_access_token',
             jti,
+            memberId: member.id,
+            thumbprints: [jkt],
             claims,
             maxBytes: limits.MAX_INITIAL_ACCESS_TOKEN_BYTES,
           });

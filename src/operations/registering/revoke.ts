@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { type IssuedStatement, type IssuedToken, statementsWhere, tokensWhere } from '../../store/registering.js';
 import { initialAccessToken, softwareStatement } from '../../store/schema.js';
+import { revokeStatusPlace } from '../../store/status-entries.js';
 import { allow, type Call, change } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority } from '../registry.js';
@@ -65,7 +66,10 @@ export async function revokeStatement(
             detail: { member: shown.row.memberId, exp: shown.row.exp },
           },
         ],
-        statements: [db.update(softwareStatement).set({ revokedAt }).where(eq(softwareStatement.jti, jti))],
+        statements: [
+          db.update(softwareStatement).set({ revokedAt }).where(eq(softwareStatement.jti, jti)),
+          ...revokeStatusPlace(id, 'software_statement', jti, revokedAt),
+        ],
         result: { shown: { ...shown, row: { ...shown.row, revokedAt }, state: 'revoked' }, already: false },
       };
     },
@@ -102,7 +106,10 @@ export async function revokeToken(
             detail: { member: shown.row.memberId, audience: shown.row.audience, redeemed: shown.row.redeemedAt !== null, exp: shown.row.exp },
           },
         ],
-        statements: [db.update(initialAccessToken).set({ revokedAt }).where(eq(initialAccessToken.jti, jti))],
+        statements: [
+          db.update(initialAccessToken).set({ revokedAt }).where(eq(initialAccessToken.jti, jti)),
+          ...revokeStatusPlace(id, 'initial_access_token', jti, revokedAt),
+        ],
         result: { shown: { ...shown, row: after, state: after.redeemedAt === null ? 'revoked' : 'redeemed' }, already: false },
       };
     },

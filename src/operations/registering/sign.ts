@@ -1,13 +1,17 @@
 import { calculateJwkThumbprint } from 'jose';
-import { finding, type Finding, signJws, type StatusClaim, validateTrustChain } from '../../federation/entry.js';
+import { finding, type Finding, signJws, validateTrustChain } from '../../federation/entry.js';
 import { sha256 } from '../../keys/random.js';
 import { signedUntil } from '../../store/signed-until.js';
 import type { Statement } from '../../store/database.js';
+import type { StatusKind } from '../../store/schema.js';
+import type { StatusPlace } from '../../store/status-entries.js';
 import type { Issuer } from '../artefacts/publish.js';
 import type { Call } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { anchorsOf } from '../resolving/anchors.js';
 import { keptChains } from '../resolving/kept-chains.js';
+import { giveStatusPlaces } from '../status/give-places.js';
+import { statusIn } from '../status/status-claim.js';
 
 /** What is signed about a member for others to keep. */
 export interface SignedForMember {
@@ -20,18 +24,15 @@ export interface SignedForMember {
 
 export interface ToSign {
   readonly typ: string;
+  readonly kind: StatusKind;
   readonly jti: string;
+  readonly memberId: string;
+  /** RFC 7638 thumbprints of the keys that it names: it falls with the halt of any of them. */
+  readonly thumbprints: readonly string[];
   /** Without `iss`, `jti` and `status`. */
   readonly claims: Readonly<Record<string, unknown>> & { readonly exp: number };
   readonly maxBytes: number;
 }
-
-/** The one place where the status of a statement or a token gets into it. */
-export interface WithStatus {
-  readonly claims: { readonly status?: StatusClaim };
-  readonly statements: readonly Statement[];
-}
-export const statusOf = async (_call: Call, _issuer: Issuer, _jti: string): Promise<WithStatus> => ({ claims: {}, statements: [] });
 
 /**
  * The chain of an intermediate to an anchor, as it was evaluated here last: with it whoever pins only the anchor verifies what the
@@ -68,10 +69,12 @@ async function chainOf(
 const decoded = (bytes: number): number => Math.floor((bytes * 3) / 4);
 
 /** @throws Refusal findings, CustodyAway */
-export async function signForMember(call: Call, issuer: Issuer, { typ, jti, claims, maxBytes }: ToSign): Promise<SignedForMember> {
+export async function signForMember(call: Call, issuer: Issuer, { typ, kind, jti, memberId, thumbprints, claims, maxBytes }: ToSign): Promise<SignedForMember> {
   const { authority, signer } = issuer;
-  const status = await statusOf(call, issuer, jti);
-  const said = Object.fromEntries(Object.entries({ iss: authority.entityId, jti, ...claims, ...status.claims }).filter(([, value]) => value !== undefined));
+  const asked = { kind, subjectId: jti, memberId, expiresAt: claims.exp, thumbprints };
+  const { places, statements } = await giveStatusPlaces(call.store.db, authority.id, [asked], call.now());
+  const status = statusIn(authority.entityId, places[0] as StatusPlace);
+  const said = Object.fromEntries(Object.entries({ iss: authority.entityId, jti, ...claims, status }).filter(([, value]) => value !== undefined));
   const bare = await signJws(typ, said, signer);
   const { chain, findings } = await chainOf(call, issuer, decoded(maxBytes - bare.length) - 50);
   const compact = chain ? await signJws(typ, said, signer, { trust_chain: chain }) : bare;
@@ -80,7 +83,7 @@ export async function signForMember(call: Call, issuer: Issuer, { typ, jti, clai
   return {
     compact,
     sha256: await sha256(compact),
-    statements: [...status.statements, ...signedUntil([{ authorityId: authority.id, kind: 'statement', variant: '', kid: signer.kid, exp: claims.exp }])],
+    statements: [...statements, ...signedUntil([{ authorityId: authority.id, kind: 'statement', variant: '', kid: signer.kid, exp: claims.exp }])],
     findings,
   };
 }
