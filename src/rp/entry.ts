@@ -7,3 +7,4 @@ export type { Resolver } from './find-chain.js';
 export { cached, type Mode, strict } from './modes.js';
 export { type GateResult, type RelyingParty, relyingPartyOver, type RelyingPartyPlatform, type RelyingPartySettings } from './relying-party.js';
 export type { Outbound } from '../outbound/outbound.js';
+export type { VerifiedResource, VerifyResourceOptions } from './verify-resource.js';

@@ -22,6 +22,7 @@ import { statusLists } from './gate/status-lists.js';
 import { createMarks } from './marks.js';
 import { cached, type Mode } from './modes.js';
 import { createStandings, type Standing } from './standings.js';
+import { type VerifiedResource, verifyResource, type VerifyResourceOptions } from './verify-resource.js';
 
 export interface RelyingPartySettings {
   /** Trust Anchors by Entity Identifier, with keys obtained out of band. */
@@ -55,6 +56,8 @@ export interface RelyingParty {
   admit(entity: string, options: AdmitOptions): Promise<Admission>;
   /** Is it in force now: it and everybody between it and the Trust Anchor? */
   gate(entity: string, options?: Pick<AdmitOptions, 'anchor'>): Promise<GateResult>;
+  /** May a token be sent to a resource (RFC 9728), and where is it asked for? */
+  verifyResource(url: string, options?: VerifyResourceOptions): Promise<VerifiedResource>;
   /** By which of its issuers of a kind may an entity make assertions about a name? None: by none. */
   mayAssert(entity: string, kind: string, name: SpokenName): Promise<{ readonly issuers: readonly VouchedIssuer[]; readonly findings: readonly Finding[] }>;
 }
@@ -94,9 +97,10 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain) };
   };
 
-  return {
+  const party: RelyingParty = {
     anchors,
     development,
+    verifyResource: (url, how = {}) => verifyResource(url, how, { outbound, admit: party.admit }),
     async admit(entity, { anchor, requires, trustChain }) {
       const standing = await stand(entity, anchor, trustChain);
       if (!standing.ok) return refuse(entity, standing);
@@ -145,6 +149,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         : { issuers, findings: [finding('requirement_unmet', entity, `no superior vouches for an issuer ${kind} of it for ${name.type} ${name.value}`)] };
     },
   };
+  return party;
 }
 
 /** A chain as somebody sent it; what is longer than any chain is none, and is not looked at. */

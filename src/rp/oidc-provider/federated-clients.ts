@@ -1,0 +1,106 @@
+import { isEntityId } from '../../federation/entry.js';
+import type { Admitted } from '../admission.js';
+import { BoundedMap } from '../bounded-map.js';
+import type { FederationContext } from '../context.js';
+import type { RelyingParty } from '../relying-party.js';
+import { clientProperties, type ServerAbility } from './client-properties.js';
+import { OAuthError, refusal } from './oauth-error.js';
+import type { Adapter, ProviderContext } from './provider-types.js';
+import { suppliedChain } from './supplied-chain.js';
+
+/** Said of each decision, for the log. */
+export type Told = FederationContext & { readonly route: string | undefined; readonly reasons?: readonly string[] };
+
+export interface ClientsOptions {
+  readonly federation: RelyingParty;
+  readonly ability: ServerAbility;
+  readonly entityTypes: readonly string[];
+  readonly marks: readonly string[];
+  /** Clients of the configuration, which nobody else may be. */
+  readonly own: ReadonlySet<string>;
+  /** Is a client id a metadata document, and no Entity Identifier? */
+  readonly isDocument: (clientId: string) => boolean;
+  /** The request under way. */
+  readonly request: () => ProviderContext | undefined;
+  readonly log: (told: Told) => void;
+}
+
+export interface FederatedClients {
+  /** The store of clients with the federation behind it. */
+  over(store: Adapter): Adapter;
+  /** What the federation says of a client now; undefined: it is a client of this server itself. @throws OAuthError when it is not admitted */
+  factsOf(clientId: string): Promise<Admitted | undefined>;
+  /** What was found for the request under way. */
+  known(clientId: string): Admitted | undefined;
+  /** Not a client of this server itself, as far as can be told without asking. */
+  mayBeFederated(clientId: string): boolean;
+}
+
+const MAX_KNOWN = 10_000;
+
+export function federatedClients(options: ClientsOptions): FederatedClients {
+  const { federation, ability, entityTypes, marks, own, isDocument, request, log } = options;
+  const found = new BoundedMap<string, Admitted>(MAX_KNOWN);
+  let store: Adapter | undefined;
+
+  const mayBeFederated = (id: string): boolean => !own.has(id) && isEntityId(id, { development: federation.development }) && !isDocument(id);
+
+  async function admitted(id: string): Promise<{ readonly facts: Admitted; readonly properties: Readonly<Record<string, unknown>> }> {
+    const ctx = request();
+    const route = ctx?.oidc.route;
+    const admission = await federation.admit(id, { requires: { entityType: entityTypes, marks }, trustChain: suppliedChain(ctx, id) });
+    if (!admission.admitted) {
+      found.delete(id);
+      log({ ...admission.context, route, reasons: admission.findings.map(({ code }) => code) });
+      throw refusal(admission, ctx);
+    }
+    const properties = clientProperties(admission, ability);
+    if (!properties.ok) {
+      log({ ...admission.context, decision: 'denied', route, reasons: properties.findings.map(({ code }) => code) });
+      throw refusal({ reason: 'denied', error: 'invalid_metadata', findings: properties.findings }, ctx);
+    }
+    log({ ...admission.context, route });
+    return { facts: found.set(id, admission), properties: properties.value };
+  }
+
+  /** An authentication request proves that who sends it has a key of the client: by a Request Object, or by having been pushed (AR-04). */
+  function requireProof(id: string): void {
+    const { route, params } = request()?.oidc ?? {};
+    if (route === 'authorization' && params?.['client_id'] === id && params['request'] === undefined && params['request_uri'] === undefined)
+      throw new OAuthError(400, 'invalid_request', 'clients of a federation push their requests, or sign a Request Object');
+  }
+
+  return {
+    known: (id) => found.get(id),
+    mayBeFederated,
+    over(given) {
+      store = given;
+      return {
+        ...bound(given),
+        async find(id) {
+          const mine = await given.find(id);
+          if (mine !== undefined) found.delete(id);
+          if (mine !== undefined || !mayBeFederated(id)) return mine;
+          requireProof(id);
+          return (await admitted(id)).properties;
+        },
+      };
+    },
+    async factsOf(id) {
+      if (!mayBeFederated(id)) return undefined;
+      if (store && (await store.find(id)) !== undefined) return undefined;
+      return (await admitted(id)).facts;
+    },
+  };
+}
+
+/** The methods of an adapter that is a class, bound to it. */
+export const bound = (adapter: Adapter): Adapter => ({
+  find: (id) => adapter.find(id),
+  findByUid: (uid) => adapter.findByUid(uid),
+  findByUserCode: (code) => adapter.findByUserCode(code),
+  upsert: (id, payload, expiresIn) => adapter.upsert(id, payload, expiresIn),
+  consume: (id) => adapter.consume(id),
+  destroy: (id) => adapter.destroy(id),
+  revokeByGrantId: (id) => adapter.revokeByGrantId(id),
+});
