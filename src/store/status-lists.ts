@@ -1,8 +1,8 @@
-import { and, asc, count, eq, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, eq, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import { STATUS_TYPES } from '../federation/entry.js';
 import { type Database, raw, type Statement } from './database.js';
 import { inLot, overList, readByList } from './lots.js';
-import { MOVED_SINCE, NARROWED_SINCE } from './narrowing-events.js';
+import { MOVED_SINCE } from './narrowing-events.js';
 import { artefact, keptStatusList, member, statusEntry } from './schema.js';
 import { memberEnd, NEVER, NUMBER, number } from './words.js';
 
@@ -25,9 +25,9 @@ export interface StatusSlice {
  */
 const VALUE = `CASE WHEN m.id IS NULL THEN ${STATUS_TYPES.invalid}
   WHEN m.state = 'suspended' AND e.revoked_at IS NULL THEN ${STATUS_TYPES.suspended}
-  WHEN m.state = 'active' AND e.revoked_at IS NULL AND ${memberEnd('m.')} > ${NUMBER} AND NOT EXISTS (
+  WHEN m.state = 'active' AND e.revoked_at IS NULL AND ${memberEnd('m.')} > ${NUMBER} AND (e.kind = 'member' OR NOT EXISTS (
     SELECT 1 FROM status_entry_key AS k JOIN halted_key AS h ON h.thumbprint = k.thumbprint AND h.authority_id IN (e.authority_id, 'deployment') AND h.halted_at >= e.created_at
-    WHERE k.authority_id = e.authority_id AND k.list = e.list AND k.idx = e.idx) THEN ${STATUS_TYPES.valid}
+    WHERE k.authority_id = e.authority_id AND k.list = e.list AND k.idx = e.idx)) THEN ${STATUS_TYPES.valid}
   ELSE ${STATUS_TYPES.invalid} END`;
 
 /** In one statement, so that rows and the number of the event are of one moment, whichever server answers. */
@@ -60,18 +60,16 @@ function boundSql(text: string, params: readonly unknown[]): SQL {
   );
 }
 
-/** A list as it stands in its place, with the authority whose it is. */
+/** A list as it stands in its place. */
 export type StatusListRow = typeof artefact.$inferSelect;
 
-/** The lists of these authorities, in order. */
-export const statusListsOf = (db: Database, authorityIds: readonly string[]): Promise<StatusListRow[]> =>
-  readByList(authorityIds, (lot) =>
-    db
-      .select()
-      .from(artefact)
-      .where(and(eq(artefact.kind, 'status_list'), inLot(artefact.authorityId, lot)))
-      .orderBy(artefact.authorityId, artefact.id),
-  );
+/** The lists of an authority that are withheld, or behind something that they may say: those are to be signed. */
+export const listsBehind = (db: Database, authorityId: string): Promise<StatusListRow[]> =>
+  db
+    .select()
+    .from(artefact)
+    .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'status_list'), or(isNotNull(artefact.withheld), sql.raw(MOVED_SINCE('artefact')))))
+    .orderBy(artefact.id);
 
 /** Authorities some list of which is withheld until it is signed. */
 export const withStatusListsWithheld = async (db: Database, authorityIds: readonly string[] | null): Promise<readonly string[]> => {
@@ -82,17 +80,6 @@ export const withStatusListsWithheld = async (db: Database, authorityIds: readon
       .where(and(eq(artefact.kind, 'status_list'), isNotNull(artefact.withheld), which));
   return (authorityIds === null ? await withheld() : await readByList(authorityIds, (lot) => withheld(inLot(artefact.authorityId, lot)))).map(({ id }) => id);
 };
-
-/** Those of these lists that are not served as they stand: withheld, or something narrowed since. */
-export const staleStatusLists = async (db: Database, authorityIds: readonly string[]): Promise<readonly string[]> =>
-  (
-    await readByList(authorityIds, (lot) =>
-      db.all<{ id: string }>(
-        sql`SELECT DISTINCT authority_id AS id FROM artefact WHERE kind = 'status_list' AND authority_id IN (SELECT value FROM json_each(${lot}))
-          AND (withheld IS NOT NULL OR ${sql.raw(NARROWED_SINCE('artefact'))})`,
-      ),
-    )
-  ).map(({ id }) => id);
 
 /** A list that is replaced, and a digest of what it says beside when. */
 export interface Replaced {

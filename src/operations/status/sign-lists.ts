@@ -4,7 +4,7 @@ import { sha256 } from '../../keys/random.js';
 import { type NewArtefact, renewArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import { authority } from '../../store/schema.js';
-import { authoritiesBehind, keepReplaced, staleStatusLists, type StatusListRow, statusListsOf, withStatusListsWithheld } from '../../store/status-lists.js';
+import { authoritiesBehind, keepReplaced, listsBehind, type StatusListRow, withStatusListsWithheld } from '../../store/status-lists.js';
 import { issuerOf } from '../artefacts/publish.js';
 import type { Deployment } from '../call.js';
 import { hurried } from '../keys/from-custody.js';
@@ -26,14 +26,21 @@ function saidIn(compact: string): string {
 export const keepGoing = async (rows: readonly { readonly id: number; readonly sha256: string; readonly bytes: string }[]): Promise<Statement> =>
   keepReplaced(await Promise.all(rows.map(async ({ id, sha256: hash, bytes }) => ({ id, sha256: hash, says: await sha256(saidIn(bytes)) }))));
 
-/** Sign the lists of an authority as they are now, and put them in their places. @throws as `issuerOf` does */
-async function signAll(deployment: Deployment, authorityId: string): Promise<void> {
+/**
+ * Sign the lists of an authority that are behind, until none is: of what is committed meanwhile the chain tells.
+ * @throws as `issuerOf` does
+ */
+async function signBehind(deployment: Deployment, authorityId: string): Promise<void> {
   const { db } = deployment.store;
   const [of] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
   if (of?.state !== 'active') return;
   // One that is silent holds up nobody who waits for the next one.
   const issuer = await issuerOf({ ...deployment, custody: hurried(deployment.custody) }, of);
-  for (const row of await statusListsOf(db, [authorityId])) await replace(deployment, row, await signedStatusList(deployment, issuer, row.key));
+  for (let n = 0; n < MOST_TRIES; n++) {
+    const rows = await listsBehind(db, authorityId);
+    if (rows.length === 0) return;
+    for (const row of rows) await replace(deployment, row, await signedStatusList(deployment, issuer, row.key));
+  }
 }
 
 async function replace({ store }: Deployment, row: StatusListRow, fresh: NewArtefact): Promise<void> {
@@ -43,14 +50,6 @@ async function replace({ store }: Deployment, row: StatusListRow, fresh: NewArte
     await keepGoing([row]),
     ...renewArtefacts([{ id: row.id, was, authorityId, kind, variant, bytes, sha256: hash, iat, exp, cap, kid, generation, cut, renewAt }]),
   ]);
-}
-
-/** Until none of them is withheld or behind what was committed. */
-async function signUntilCurrent(deployment: Deployment, authorityId: string): Promise<void> {
-  for (let n = 0; n < MOST_TRIES; n++) {
-    await signAll(deployment, authorityId);
-    if ((await staleStatusLists(deployment.store.db, [authorityId])).length === 0) return;
-  }
 }
 
 /** Who is signing the lists of an authority, and who will next: whatever is committed meanwhile is in the next one, and many wait for that together. */
@@ -72,7 +71,7 @@ function inTurn(deployment: Deployment, authorityId: string): Promise<void> {
 
   function begin(): Promise<void> {
     const own: Turn = {
-      now: signUntilCurrent(deployment, authorityId).finally(() => {
+      now: signBehind(deployment, authorityId).finally(() => {
         if (known.get(authorityId) === own && !own.next) known.delete(authorityId);
       }),
     };
