@@ -284,19 +284,3 @@ it('fsck names a list that says something else than the rows, places of nobody, 
   await d.execute("INSERT INTO status_entry SELECT authority_id, 7, 7, 'software_statement', 'j', 'mem_0', 1, NULL, NULL FROM status_entry LIMIT 1");
   expect(await found()).toEqual([`status_place member ${TWO}`, 'row_of_nobody status_entry software_statement j']);
 });
-
-it('a list that is nearly full is followed by another one, which is served beside it', async () => {
-  const { d, keys, one } = await two();
-  await d.execute(
-    `INSERT INTO status_entry SELECT e.authority_id, 0, n.i, 'software_statement', 's' || n.i, e.member_id, 1, NULL, NULL FROM (SELECT * FROM status_entry LIMIT 1) AS e
-     JOIN (WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) SELECT i FROM n) AS n ON true WHERE n.i NOT IN (SELECT idx FROM status_entry)`,
-  );
-  await enrol(d, 'https://three.example.com');
-  const { text, status } = await d.public('/status-lists/1');
-  expect([status, decodeJwt(text)['sub']]).toEqual([200, `${ANCHOR}/status-lists/1`]);
-  expect(statusReference(decodeJwt((await d.public(`/fetch?sub=${encodeURIComponent('https://three.example.com')}`)).text)['status'])?.uri).toBe(
-    `${ANCHOR}/status-lists/1`,
-  );
-  await act(d, 'POST', at(ONE, '/suspend'));
-  expect(await said(d, keys, one)).toEqual([2]);
-});
