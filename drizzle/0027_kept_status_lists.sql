@@ -7,6 +7,7 @@ CREATE TABLE `kept_status_list` (
 	`kid` text NOT NULL,
 	`sha256` text NOT NULL,
 	`bytes` text NOT NULL,
+	`says` text NOT NULL,
 	PRIMARY KEY(`authority_id`, `list`, `iat`)
 );
 --> statement-breakpoint

@@ -6,6 +6,7 @@ import { CLOCK_SKEW_SECONDS, MAX_STATUS_LIST_BYTES } from './limits.js';
 import { STATUS_LIST, typOf } from './media-types.js';
 import { numericDate, requireNow, requireWhole } from './numeric-date.js';
 import { failures, findingPlace } from './places.js';
+import { isObject } from './strict-json.js';
 import { placesIn, statusAt, STATUS_BITS, type StatusBits, type StatusListClaim, unpackStatuses } from './status-list.js';
 
 /** Status List Tokens in JWT format (draft-ietf-oauth-status-list-20). Times in seconds since the epoch. */
@@ -36,7 +37,7 @@ export const NOT_BEFORE = 'urn:uuid:ee0939fe-4d9c-47f7-81b5-e4c73cb10cc2#not_bef
 
 /** What that claim says; undefined where it is not there, or is no time. */
 export function notBeforeOf(claims: Readonly<Record<string, unknown>>): number | undefined {
-  const parsed = numericDate.safeParse(Object.hasOwn(claims, NOT_BEFORE) ? claims[NOT_BEFORE] : undefined);
+  const parsed = numericDate.safeParse(isObject(claims) && Object.hasOwn(claims, NOT_BEFORE) ? claims[NOT_BEFORE] : undefined);
   return parsed.success ? parsed.data : undefined;
 }
 

@@ -17,10 +17,12 @@ import { checkEvents, checkHead, checkProofs } from './fsck/events.js';
 import { checkAuthority, checkKeysOfNobody } from './fsck/indexes.js';
 import { checkIssuers } from './fsck/issuers.js';
 import { checkMarks, checkMembers, checkTold } from './fsck/members.js';
+import { checkStatusLists } from './fsck/status-lists.js';
 import { checkWithheld } from './fsck/unsignable.js';
 import { stillCarried } from './keys/still-carried.js';
 import { endOf } from './marks/issue-mark.js';
 import { indexedTo } from './members/index-members.js';
+import { statusListAt } from './status/status-claim.js';
 
 export type { Damage } from './fsck/damage.js';
 
@@ -89,6 +91,7 @@ export async function fsck(
     await look(id, 'members', (add) => checkMembers(db, id, indexed, add, (n) => progress(`${slug}: members`, n)));
     await look(id, 'vouched issuers', (add) => checkIssuers(db, id, add));
     await look(id, 'withheld statements', (add) => checkWithheld(db, id, add));
+    await look(id, 'status lists', (add) => checkStatusLists(db, id, add));
     await look(id, 'registration events', (add) => checkTold(db, id, add));
     await look(id, 'marks', (add) => checkMarks(db, id, add));
     await look(id, 'indexes', (add) => checkAuthority(db, row, authorities, add));
@@ -172,6 +175,7 @@ async function checkArtefact(one: Artefact, issuer: string, jwks: { readonly key
   if (!verified.ok) add('artefact_signature', where, verified.findings[0]?.detail ?? 'it does not verify');
   const { iss, sub, iat, exp } = jws.value.claims;
   if (iss !== issuer || iat !== one.iat) add('artefact_claims', where, 'its iss or iat is not what is on record');
+  if (one.kind === 'status_list' && sub !== statusListAt(issuer, one.key)) add('artefact_claims', where, 'it is another list');
   if (one.kind === 'statement' && sub !== one.key) add('artefact_claims', where, 'it is about another entity');
   // Of what an earlier version withheld the end is not on record.
   const end = one.kind === 'mark' && one.exp !== null ? (endOf(one.exp) ?? undefined) : one.exp;

@@ -47,6 +47,11 @@ export const PLACING_EVENTS = ['member.activated', 'member.enrolled', 'initial_a
  * @param of what has an authority, and in `cut` the last event that it knows of
  * @param until and not later than that time; left out: until now
  */
-export const NARROWED_SINCE = (of: string, until?: string): string =>
+export const NARROWED_SINCE = (of: string, until?: string): string => movedSince(of, NARROWING_EVENTS, until);
+
+/** Something happened since that a list may say, in either direction. */
+export const MOVED_SINCE = (of: string): string => movedSince(of, [...NARROWING_EVENTS, ...RESTORING_EVENTS]);
+
+const movedSince = (of: string, types: readonly string[], until?: string): string =>
   `EXISTS (SELECT 1 FROM event AS narrowing WHERE narrowing.authority_id = ${of}.authority_id AND narrowing.seq > ${of}.cut
-    AND narrowing.type IN (${NARROWING_EVENTS.map((type) => `'${type}'`).join(', ')})${until === undefined ? '' : ` AND narrowing.at <= ${until}`})`;
+    AND narrowing.type IN (${types.map((type) => `'${type}'`).join(', ')})${until === undefined ? '' : ` AND narrowing.at <= ${until}`})`;

@@ -799,6 +799,8 @@ export const keptStatusList = sqliteTable(
     kid: text('kid').notNull(),
     sha256: text('sha256').notNull(),
     bytes: text('bytes').notNull(),
+    /** Digest of what it says beside when: of those that say the same only some are kept. */
+    says: text('says').notNull(),
   },
   (t) => [primaryKey({ columns: [t.authorityId, t.list, t.iat] }), index('kept_status_list_iat').on(t.iat)],
 );

@@ -1,8 +1,8 @@
-import { and, asc, count, eq, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, eq, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import { STATUS_TYPES } from '../federation/entry.js';
 import { type Database, raw, type Statement } from './database.js';
 import { inLot, overList, readByList } from './lots.js';
-import { NARROWED_SINCE } from './narrowing-events.js';
+import { MOVED_SINCE } from './narrowing-events.js';
 import { artefact, keptStatusList, member, statusEntry } from './schema.js';
 import { memberEnd, NEVER, NUMBER, number } from './words.js';
 
@@ -25,9 +25,9 @@ export interface StatusSlice {
  */
 const VALUE = `CASE WHEN m.id IS NULL THEN ${STATUS_TYPES.invalid}
   WHEN m.state = 'suspended' AND e.revoked_at IS NULL THEN ${STATUS_TYPES.suspended}
-  WHEN m.state = 'active' AND e.revoked_at IS NULL AND ${memberEnd('m.')} > ${NUMBER} AND NOT EXISTS (
+  WHEN m.state = 'active' AND e.revoked_at IS NULL AND ${memberEnd('m.')} > ${NUMBER} AND (e.kind = 'member' OR NOT EXISTS (
     SELECT 1 FROM status_entry_key AS k JOIN halted_key AS h ON h.thumbprint = k.thumbprint AND h.authority_id IN (e.authority_id, 'deployment') AND h.halted_at >= e.created_at
-    WHERE k.authority_id = e.authority_id AND k.list = e.list AND k.idx = e.idx) THEN ${STATUS_TYPES.valid}
+    WHERE k.authority_id = e.authority_id AND k.list = e.list AND k.idx = e.idx)) THEN ${STATUS_TYPES.valid}
   ELSE ${STATUS_TYPES.invalid} END`;
 
 /** In one statement, so that rows and the number of the event are of one moment, whichever server answers. */
@@ -60,18 +60,16 @@ function boundSql(text: string, params: readonly unknown[]): SQL {
   );
 }
 
-/** A list as it stands in its place, with the authority whose it is. */
+/** A list as it stands in its place. */
 export type StatusListRow = typeof artefact.$inferSelect;
 
-/** The lists of these authorities, in order. */
-export const statusListsOf = (db: Database, authorityIds: readonly string[]): Promise<StatusListRow[]> =>
-  readByList(authorityIds, (lot) =>
-    db
-      .select()
-      .from(artefact)
-      .where(and(eq(artefact.kind, 'status_list'), inLot(artefact.authorityId, lot)))
-      .orderBy(artefact.authorityId, artefact.id),
-  );
+/** The lists of an authority that are withheld, or behind something that they may say: those are to be signed. */
+export const listsBehind = (db: Database, authorityId: string): Promise<StatusListRow[]> =>
+  db
+    .select()
+    .from(artefact)
+    .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'status_list'), or(isNotNull(artefact.withheld), sql.raw(MOVED_SINCE('artefact')))))
+    .orderBy(artefact.id);
 
 /** Authorities some list of which is withheld until it is signed. */
 export const withStatusListsWithheld = async (db: Database, authorityIds: readonly string[] | null): Promise<readonly string[]> => {
@@ -83,22 +81,11 @@ export const withStatusListsWithheld = async (db: Database, authorityIds: readon
   return (authorityIds === null ? await withheld() : await readByList(authorityIds, (lot) => withheld(inLot(artefact.authorityId, lot)))).map(({ id }) => id);
 };
 
-/** Those of these lists that are not served as they stand: withheld, or something narrowed since. */
-export const staleStatusLists = async (db: Database, authorityIds: readonly string[]): Promise<readonly string[]> =>
-  (
-    await readByList(authorityIds, (lot) =>
-      db.all<{ id: string }>(
-        sql`SELECT DISTINCT authority_id AS id FROM artefact WHERE kind = 'status_list' AND authority_id IN (SELECT value FROM json_each(${lot}))
-          AND (withheld IS NOT NULL OR ${sql.raw(NARROWED_SINCE('artefact'))})`,
-      ),
-    )
-  ).map(({ id }) => id);
-
-/** A list that is replaced, and whether the one that comes says something else. */
+/** A list that is replaced, and a digest of what it says beside when. */
 export interface Replaced {
   readonly id: number;
   readonly sha256: string;
-  readonly changed: boolean;
+  readonly says: string;
 }
 
 /** Of lists that say the same only one in so long is kept (seconds): each says until when it holds. */
@@ -106,16 +93,17 @@ const KEPT_EVERY = 120;
 /** How long what a list said is answered (seconds). */
 export const LISTS_KEPT = 24 * 60 * 60;
 
-/** For the batch that replaces lists, before it does: those that go are kept. */
+/** For the batch that replaces lists, before it does: those that go are kept, unless the one kept before says the same and is recent. */
 export const keepReplaced = (rows: readonly Replaced[]): Statement =>
   overList(
-    `INSERT INTO kept_status_list (authority_id, list, iat, exp, cut, kid, sha256, bytes)
-     SELECT a.authority_id, CAST(a.key AS NUMERIC), a.iat, a.exp, a.cut, a.kid, a.sha256, a.bytes FROM json_each(?) AS r
+    `INSERT INTO kept_status_list (authority_id, list, iat, exp, cut, kid, sha256, bytes, says)
+     SELECT a.authority_id, CAST(a.key AS NUMERIC), a.iat, a.exp, a.cut, a.kid, a.sha256, a.bytes, json_extract(r.value, '$.says') FROM json_each(?) AS r
      JOIN artefact AS a ON a.id = ${number('r.value', '$.id')} AND a.sha256 = json_extract(r.value, '$.sha256') AND a.bytes <> ''
-     WHERE ${number('r.value', '$.changed')} = 1 OR NOT EXISTS (
-       SELECT 1 FROM kept_status_list AS k WHERE k.authority_id = a.authority_id AND k.list = CAST(a.key AS NUMERIC) AND k.iat > a.iat - ${KEPT_EVERY} AND k.iat <= a.iat)
-     ON CONFLICT (authority_id, list, iat) DO UPDATE SET exp = excluded.exp, cut = excluded.cut, kid = excluded.kid, sha256 = excluded.sha256, bytes = excluded.bytes`,
-    rows.map(({ changed, ...row }) => ({ ...row, changed: changed ? 1 : 0 })),
+     WHERE NOT EXISTS (SELECT 1 FROM kept_status_list AS k WHERE k.authority_id = a.authority_id AND k.list = CAST(a.key AS NUMERIC) AND k.iat > a.iat - ${KEPT_EVERY} AND k.iat <= a.iat
+       AND k.says = json_extract(r.value, '$.says') AND NOT EXISTS (
+         SELECT 1 FROM kept_status_list AS l WHERE l.authority_id = k.authority_id AND l.list = k.list AND l.iat > k.iat AND l.iat <= a.iat))
+     ON CONFLICT (authority_id, list, iat) DO UPDATE SET exp = excluded.exp, cut = excluded.cut, kid = excluded.kid, sha256 = excluded.sha256, bytes = excluded.bytes, says = excluded.says`,
+    rows,
   );
 
 /** What was kept of lists before then goes. */
@@ -155,3 +143,26 @@ export const notePlaces = (memberIds: readonly string[]): Statement =>
      WHERE member.id IN (SELECT value FROM json_each(?)) AND e.authority_id = member.authority_id AND e.kind = 'member' AND e.subject_id = member.id`,
     memberIds,
   );
+
+/** Lists that nothing has moved since they were signed. */
+export const currentStatusLists = (db: Database, authorityId: string) =>
+  db.all<{ key: string; bytes: string; iat: number }>(
+    sql`SELECT key, bytes, iat FROM artefact WHERE authority_id = ${authorityId} AND kind = 'status_list' AND withheld IS NULL AND NOT ${sql.raw(MOVED_SINCE('artefact'))} ORDER BY id`,
+  );
+
+/** Members whose row names a place that is not the one on record for them. Whoever has none yet is given one in the background. */
+export const misplacedMembers = (db: Database, authorityId: string, most: number) =>
+  db.all<{ entityId: string }>(
+    sql`SELECT m.entity_id AS "entityId" FROM member AS m WHERE m.authority_id = ${authorityId} AND m.status_idx IS NOT NULL AND NOT EXISTS (
+      SELECT 1 FROM status_entry AS e WHERE e.authority_id = m.authority_id AND e.kind = 'member' AND e.subject_id = m.id
+        AND e.list = m.status_list AND e.idx = m.status_idx) LIMIT ${most}`,
+  );
+
+/** Authorities some list of which is not served as it stands. */
+export const authoritiesBehind = async (db: Database): Promise<readonly string[]> =>
+  (
+    await db.all<{ id: string }>(
+      sql`SELECT DISTINCT a.id AS id FROM authority AS a JOIN artefact ON artefact.authority_id = a.id AND artefact.kind = 'status_list'
+        WHERE a.state = 'active' AND artefact.withheld IS NULL AND ${sql.raw(MOVED_SINCE('artefact'))}`,
+    )
+  ).map(({ id }) => id);

@@ -2,7 +2,12 @@ import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from '
 import { describe, expect, it } from 'vitest';
 import { type JwkSet, notBeforeOf, readStatusList, statusReference } from '../../src/federation/entry.js';
 import { backgroundTurn } from '../../src/operations/background.js';
+import { renewSlice } from '../../src/operations/artefacts/renew.js';
+import { type Call, startingCall } from '../../src/operations/call.js';
 import { fsck } from '../../src/operations/fsck.js';
+import { moveMember } from '../../src/operations/members/move-member.js';
+import { giveStatusPlaces } from '../../src/operations/status/give-places.js';
+import { revokeStatusPlace } from '../../src/store/status-entries.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
 const A = '/authorities/main';
@@ -111,4 +116,171 @@ describe('the status list of an authority (Token Status List)', () => {
     expect(typeof all === 'object' && [all.at(one), all.at(two), all.notBefore(1)]).toEqual([1, 2, NOW + 20]);
     expect(await fsck(d.deployment)).toEqual([]);
   });
+});
+
+/** Members with places, and what a relying server needs to read the list. */
+async function two() {
+  const d = await testDeployment();
+  await enrol(d, ONE);
+  await enrol(d, TWO);
+  const [one, other] = [await place(d, ONE), await place(d, TWO)];
+  return { d, keys: await keysOf(d), one, other };
+}
+/** The call of a deployment whose custody does something else. */
+const withSigner = (d: TestDeployment, sign: (bytes: Uint8Array, really: (bytes: Uint8Array) => Promise<Uint8Array>) => Promise<Uint8Array>): Call<unknown> =>
+  startingCall({
+    ...d.deployment,
+    custody: {
+      ...d.deployment.custody,
+      async signer(key) {
+        const real = await d.deployment.custody.signer(key);
+        return { ...real, sign: (bytes) => sign(bytes, (those) => real.sign(those)) };
+      },
+    },
+  });
+const away = (d: TestDeployment) => withSigner(d, () => Promise.reject(new Error('away')));
+
+describe('a list that says of somebody who was cut that he is valid', () => {
+  it('is served by nobody while key custody is away: 503 until it is signed, and the cut is done', async () => {
+    const { d, keys, one, other } = await two();
+    await moveMember(away(d), 'main', ONE, 'suspend', { reason: 'x' });
+    const { status, headers } = await d.public(LIST);
+    expect([status, headers.get('cache-control'), headers.get('retry-after')]).toEqual([503, 'no-store', '1']);
+    await background(d, d.restarted());
+    expect(await said(d, keys, one, other)).toEqual([2, 0]);
+  });
+
+  it('is not put in its place by whoever read the rows before, in whatever process, whether or not the cut could sign it', async () => {
+    const { d, keys, one } = await two();
+    for (const [cutting, afterwards] of [
+      [d.call, [[2]]],
+      // Nobody signed it since: what was signed of older rows stands there, and is not served.
+      [away(d), [503]],
+    ] as const) {
+      d.clock += 61;
+      let cut = false;
+      const slow = withSigner(d, async (bytes, really) => {
+        if (!cut && decodeJwt(`.${new TextDecoder().decode(bytes).split('.')[1]}.`)['status_list'] !== undefined) {
+          cut = true;
+          await moveMember(cutting, 'main', ONE, 'suspend', { reason: 'x' });
+        }
+        return really(bytes);
+      });
+      await renewSlice(slow);
+      expect(cut).toBe(true);
+      expect([await said(d, keys, one)]).toEqual(afterwards);
+      await background(d);
+      expect(await said(d, keys, one)).toEqual([2]);
+      await act(d, 'POST', at(ONE, '/resume'));
+      expect(await said(d, keys, one)).toEqual([0]);
+    }
+  });
+
+  it('is not served after a cut by a version that knows no lists, nor of a member whose row is damaged; the next turn signs it', async () => {
+    const { d, keys, one, other } = await two();
+    const older: Call<unknown> = { ...d.call, afterCommit: () => Promise.resolve() };
+    await d.execute(`UPDATE member SET jwks = '{', metadata = '[', claims = 'x' WHERE entity_id = '${ONE}'`);
+    await moveMember(older, 'main', ONE, 'revoke', { reason: 'x' });
+    expect(await said(d, keys)).toBe(503);
+    await background(d, d.restarted());
+    expect(await said(d, keys, one, other)).toEqual([1, 0]);
+    await d.execute(`UPDATE member SET state = '"act' WHERE entity_id = '${TWO}'`);
+    d.clock += 61;
+    await background(d);
+    expect(await said(d, keys, other), 'a state that is none').toEqual([1]);
+  });
+
+  it('ends when he does, without any job; what ends sooner than it was signed for is signed anew', async () => {
+    const { d, keys, one, other } = await two();
+    await act(d, 'PATCH', at(ONE), { valid_until: NOW + 100 });
+    expect(await list(d, keys)).toMatchObject({ exp: NOW + 100 });
+    d.clock += 100;
+    expect(await said(d, keys)).toBe(503);
+    await background(d);
+    expect(await said(d, keys, one, other)).toEqual([1, 0]);
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+});
+
+describe('what was issued to a member', () => {
+  it('stands and falls with it, by itself, and with the keys it names', async () => {
+    const { d, keys, one } = await two();
+    const { id, authority_id: authorityId } = (await d.rows(`SELECT id, authority_id FROM member WHERE entity_id = '${ONE}'`))[0] as Record<string, string>;
+    const key = 'x'.repeat(43);
+    const asked = (n: number, thumbprints: readonly string[] = []) =>
+      ({ kind: 'software_statement', subjectId: `jti_${n}`, memberId: String(id), expiresAt: NOW + 3600, thumbprints }) as const;
+    const { db, write } = d.deployment.store;
+    const given = await giveStatusPlaces(db, String(authorityId), [asked(1), asked(2), asked(3, [key])], NOW);
+    await write(given.statements);
+    expect((await giveStatusPlaces(db, String(authorityId), [asked(2)], NOW)).places, 'whoever has one keeps it').toEqual([given.places[1]]);
+    const idx = given.places.map((one) => one.idx);
+    expect(await said(d, keys, ...idx), 'whose place nobody had is valid already').toEqual([0, 0, 0]);
+    await write(revokeStatusPlace(String(authorityId), 'software_statement', 'jti_2', NOW));
+    expect(await said(d, keys)).toBe(503);
+    await background(d);
+    expect(await said(d, keys, one, ...idx)).toEqual([0, 0, 1, 0]);
+    d.clock += 10;
+    await act(d, 'POST', '/halts', { level: 'key', key, reason: 'x' });
+    expect(await said(d, keys, one, ...idx)).toEqual([0, 0, 1, 1]);
+    await act(d, 'POST', at(ONE, '/suspend'));
+    expect(await said(d, keys, one, ...idx)).toEqual([2, 2, 1, 2]);
+    d.clock += 3600 + 86_400;
+    await background(d);
+    expect(await d.rows("SELECT * FROM status_entry WHERE kind <> 'member'")).toEqual([]);
+    expect(await d.rows('SELECT * FROM status_entry_key')).toEqual([]);
+  });
+});
+
+describe('?time= (Historical Resolution)', () => {
+  it('gives what was served then, for a day: 404 where nothing was, or that nobody kept', async () => {
+    const { d, keys, one } = await two();
+    d.clock += 70;
+    await moveMember(away(d), 'main', ONE, 'suspend', { reason: 'x' });
+    d.clock += 20;
+    await background(d);
+    d.clock += 10;
+    await act(d, 'POST', at(ONE, '/resume'));
+    const then = async (time: number | string) => {
+      const read = await list(d, keys, `${LIST}?time=${time}`, Number(time));
+      return typeof read === 'number' ? read : read.at(one);
+    };
+    expect([await then(NOW - 1), await then(NOW), await then(NOW + 69)]).toEqual([404, 0, 0]);
+    expect([await then(NOW + 70), await then(NOW + 89)], 'it was withheld').toEqual([404, 404]);
+    expect([await then(NOW + 90), await then(NOW + 99), await then(NOW + 100)]).toEqual([2, 2, 0]);
+    expect([await then(NOW + 101), await then('x'), await then(''), await then('1&time=2')], 'the future, and no time').toEqual([404, 400, 400, 400]);
+    for (let n = 0; n < 5; n++) {
+      d.clock += 61;
+      await background(d);
+    }
+    expect((await d.rows('SELECT * FROM kept_status_list')).length, 'of those that say the same one in two minutes').toBeLessThan(7);
+    expect(await then(NOW + 200)).toBe(0);
+    await d.execute("UPDATE authority_key SET revoked_reason = 'compromised'");
+    expect(await then(NOW + 90)).toBe(404);
+    d.clock += 86_500;
+    await background(d).catch(() => undefined);
+    expect(await d.rows(`SELECT * FROM kept_status_list WHERE iat < ${NOW + 400}`)).toEqual([]);
+  });
+});
+
+it('members that an earlier version took in get their places in the background, and their statements say so when they are signed next', async () => {
+  const { d, keys } = await two();
+  await d.execute('DELETE FROM status_entry');
+  await d.execute("DELETE FROM artefact WHERE kind = 'status_list'");
+  await d.execute('UPDATE member SET status_list = NULL, status_idx = NULL');
+  expect(await fsck(d.deployment), 'it is no damage').toEqual([]);
+  await background(d);
+  await act(d, 'PATCH', at(ONE), { statement_lifetime: 7200 });
+  expect(await said(d, keys, await place(d, ONE))).toEqual([0]);
+  expect(await fsck(d.deployment)).toEqual([]);
+});
+
+it('fsck names a list that says something else than the rows, places of nobody, and a row that names the place of another', async () => {
+  const { d } = await two();
+  const found = async () => (await fsck(d.deployment)).map(({ code, where }) => `${code} ${where}`);
+  await d.execute(`UPDATE member SET state = 'suspended' WHERE entity_id = '${TWO}'`);
+  expect(await found()).toContain('status_list status list 0');
+  await d.execute(`UPDATE member SET state = 'active' WHERE entity_id = '${TWO}'`);
+  await d.execute(`UPDATE member SET status_idx = (SELECT status_idx FROM member WHERE entity_id = '${ONE}') WHERE entity_id = '${TWO}'`);
+  await d.execute("INSERT INTO status_entry SELECT authority_id, 7, 7, 'software_statement', 'j', 'mem_0', 1, NULL, NULL FROM status_entry LIMIT 1");
+  expect(await found()).toEqual([`status_place member ${TWO}`, 'row_of_nobody status_entry software_statement j']);
 });

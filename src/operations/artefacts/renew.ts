@@ -116,7 +116,9 @@ async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly
     const { renewed, marks } = await signAll(deployment, issuer, rows, tell);
     const entityIds = saidAnew(rows, renewed);
     const facts = consequencesOf(issuer.authority.id, { fact: 'statement changed', entityIds }, deployment.now());
-    if (renewed.length) await deployment.store.write([...listsGoing(rows, renewed), ...renewArtefacts(renewed), ...renewedMarks(marks), ...facts]);
+    const lists = rows.filter(({ id, kind }) => kind === 'status_list' && renewed.some((one) => one.id === id));
+    if (renewed.length)
+      await deployment.store.write([...(lists.length ? [await keepGoing(lists)] : []), ...renewArtefacts(renewed), ...renewedMarks(marks), ...facts]);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     const [only] = rows;
@@ -125,12 +127,6 @@ async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly
     const done = await Promise.allSettled([renewThose(deployment, issuer, rows.slice(0, half), tell), renewThose(deployment, issuer, rows.slice(half), tell)]);
     for (const one of done) if (one.status === 'rejected') throw one.reason;
   }
-}
-
-function listsGoing(rows: readonly Due[], renewed: readonly { readonly id: number; readonly bytes: string }[]): readonly Statement[] {
-  const lists = rows.filter(({ kind }) => kind === 'status_list').map(({ id, sha256, bytes: was }) => ({ id, sha256, was }));
-  const going = lists.flatMap((one) => renewed.filter(({ id }) => id === one.id).map(({ bytes }) => ({ ...one, bytes })));
-  return going.length ? [keepGoing(going)] : [];
 }
 
 /** Statements that say something else than before: what rests on them waits for no other member's. */

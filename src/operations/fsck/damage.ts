@@ -41,6 +41,8 @@ export const REMEDIES = {
   evidence_missing: 'bring the file back from a backup of the folder of evidence; nothing that is served depends on it',
   evidence_changed: 'something else has written to the folder of evidence: bring the file back from a backup of it; nothing that is served depends on it',
   statement_unsignable: 'change what the detail names: the entitlements of the member (holdfast entitlement), its bundles, what is said of it, or the policy',
+  status_place: FOREIGN,
+  status_list: 'the running deployment puts it right: it signs each list anew every minute, from the rows',
   signed_until: 'do not retire this key by force: what it signed lasts longer than is on record. The next renewal corrects it',
 } as const satisfies Record<string, string>;
 export type DamageCode = keyof typeof REMEDIES;
@@ -53,6 +55,7 @@ const MENDED: readonly DamageCode[] = [
   'compromised_key',
   'registration_events',
   'statement_unsignable',
+  'status_list',
   'signed_until',
   'evidence_missing',
   'evidence_changed',

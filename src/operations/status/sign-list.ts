@@ -6,7 +6,7 @@ import type { Deployment } from '../call.js';
 import { statusListAt } from './status-claim.js';
 
 /** How long a list may be believed, and after how long it is to be asked for anew (seconds). */
-const LASTS = 300;
+export const LIST_LASTS = 300;
 const TTL = 15;
 /** Places that are read at once; what else this process does comes in between, when that takes long (milliseconds). */
 const AT_ONCE = 10_000;
@@ -28,7 +28,7 @@ export async function signedStatusList(deployment: Deployment, issuer: Issuer, l
   const all = authority.notBefore !== null && authority.notBefore >= since ? [['*', authority.notBefore] as const] : [];
   const came = back.length > MOST_BACK ? [['*', Math.max(...back.map(([, at]) => at))] as const] : back.map(([idx, at]) => [String(idx), at] as const);
   const told = [...all, ...came];
-  const exp = Math.min(iat + LASTS, until ?? Number.POSITIVE_INFINITY);
+  const exp = Math.min(iat + LIST_LASTS, until ?? Number.POSITIVE_INFINITY);
   const bytes = await signStatusList(
     {
       iss: authority.entityId,

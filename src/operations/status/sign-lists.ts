@@ -1,52 +1,55 @@
 import { eq } from 'drizzle-orm';
 import { parseJws, limits, mediaTypes } from '../../federation/entry.js';
+import { sha256 } from '../../keys/random.js';
 import { type NewArtefact, renewArtefacts } from '../../store/bulk.js';
+import type { Statement } from '../../store/database.js';
 import { authority } from '../../store/schema.js';
-import { keepReplaced, staleStatusLists, type StatusListRow, statusListsOf, withStatusListsWithheld } from '../../store/status-lists.js';
+import { authoritiesBehind, keepReplaced, listsBehind, type StatusListRow, withStatusListsWithheld } from '../../store/status-lists.js';
 import { issuerOf } from '../artefacts/publish.js';
 import type { Deployment } from '../call.js';
+import { hurried } from '../keys/from-custody.js';
 import { patienceOf } from '../keys/patience.js';
-import { signedStatusList } from './sign-list.js';
+import { LIST_LASTS, signedStatusList } from './sign-list.js';
 
 /** Lists that others change while they are signed are signed once more, so often. */
 const MOST_TRIES = 5;
 
-/** What a list says beside when, as a text. */
-function saidIn(compact: string): string | undefined {
+/** What a list says beside when; of one that ends early its end too, since that is when somebody in it ends. */
+function saidIn(compact: string): string {
   const jws = parseJws(compact, mediaTypes.typOf(mediaTypes.STATUS_LIST), limits.MAX_STATUS_LIST_BYTES);
-  if (!jws.ok) return undefined;
-  const { iat: _, exp: __, ...said } = jws.value.claims;
-  return JSON.stringify(said);
+  if (!jws.ok) return '';
+  const { iat, exp, ...said } = jws.value.claims;
+  return JSON.stringify([said, Number(exp) - Number(iat) === LIST_LASTS ? null : exp]);
 }
 
-/** For the batch that puts new lists in the place of others: what goes is kept for a day, where it said something else, or is the one of its minute. */
-export const keepGoing = (rows: readonly { readonly id: number; readonly sha256: string; readonly was: string; readonly bytes: string }[]) =>
-  keepReplaced(rows.map(({ id, sha256, was, bytes }) => ({ id, sha256, changed: saidIn(was) !== saidIn(bytes) })));
+/** For the batch that puts new lists in the place of others: what goes is kept for a day. */
+export const keepGoing = async (rows: readonly { readonly id: number; readonly sha256: string; readonly bytes: string }[]): Promise<Statement> =>
+  keepReplaced(await Promise.all(rows.map(async ({ id, sha256: hash, bytes }) => ({ id, sha256: hash, says: await sha256(saidIn(bytes)) }))));
 
-/** Sign the lists of an authority as they are now, and put them in their places. @throws as `issuerOf` does */
-async function signAll(deployment: Deployment, authorityId: string): Promise<void> {
+/**
+ * Sign the lists of an authority that are behind, until none is: of what is committed meanwhile the chain tells.
+ * @throws as `issuerOf` does
+ */
+async function signBehind(deployment: Deployment, authorityId: string): Promise<void> {
   const { db } = deployment.store;
   const [of] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
   if (of?.state !== 'active') return;
-  const issuer = await issuerOf(deployment, of);
-  for (const row of await statusListsOf(db, [authorityId])) await replace(deployment, row, await signedStatusList(deployment, issuer, row.key));
+  // One that is silent holds up nobody who waits for the next one.
+  const issuer = await issuerOf({ ...deployment, custody: hurried(deployment.custody) }, of);
+  for (let n = 0; n < MOST_TRIES; n++) {
+    const rows = await listsBehind(db, authorityId);
+    if (rows.length === 0) return;
+    for (const row of rows) await replace(deployment, row, await signedStatusList(deployment, issuer, row.key));
+  }
 }
 
 async function replace({ store }: Deployment, row: StatusListRow, fresh: NewArtefact): Promise<void> {
-  const { authorityId, kind, variant, bytes, sha256, iat, exp, cap, kid, generation, cut, renewAt } = fresh;
+  const { authorityId, kind, variant, bytes, sha256: hash, iat, exp, cap, kid, generation, cut, renewAt } = fresh;
   const was = { sha256: row.sha256, cap: row.cap, renewAt: row.renewAt, withheld: row.withheld, leaseUntil: row.leaseUntil };
   await store.write([
-    keepGoing([{ id: row.id, sha256: row.sha256, was: row.bytes, bytes }]),
-    ...renewArtefacts([{ id: row.id, was, authorityId, kind, variant, bytes, sha256, iat, exp, cap, kid, generation, cut, renewAt }]),
+    await keepGoing([row]),
+    ...renewArtefacts([{ id: row.id, was, authorityId, kind, variant, bytes, sha256: hash, iat, exp, cap, kid, generation, cut, renewAt }]),
   ]);
-}
-
-/** Until none of them is withheld or behind what was committed. */
-async function signUntilCurrent(deployment: Deployment, authorityId: string): Promise<void> {
-  for (let n = 0; n < MOST_TRIES; n++) {
-    await signAll(deployment, authorityId);
-    if ((await staleStatusLists(deployment.store.db, [authorityId])).length === 0) return;
-  }
 }
 
 /** Who is signing the lists of an authority, and who will next: whatever is committed meanwhile is in the next one, and many wait for that together. */
@@ -68,13 +71,23 @@ function inTurn(deployment: Deployment, authorityId: string): Promise<void> {
 
   function begin(): Promise<void> {
     const own: Turn = {
-      now: signUntilCurrent(deployment, authorityId).finally(() => {
+      now: signBehind(deployment, authorityId).finally(() => {
         if (known.get(authorityId) === own && !own.next) known.delete(authorityId);
       }),
     };
     known.set(authorityId, own);
     return own.now;
   }
+}
+
+/**
+ * Sign the lists behind which something was committed and that were not signed with it: key custody was away then, or a version did it
+ * that knows no lists. What is withheld is renewed with everything else.
+ * @throws the first error, after every authority had its turn
+ */
+export async function signListsBehind(deployment: Deployment): Promise<void> {
+  const done = await Promise.allSettled((await authoritiesBehind(deployment.store.db)).map((id) => inTurn(deployment, id)));
+  for (const one of done) if (one.status === 'rejected') throw one.reason;
 }
 
 /**
