@@ -5,6 +5,7 @@ import { errorToProblem, problem } from '../admin/errors.js';
 import { madeOnce } from '../edge/made-once.js';
 import { parseJson } from '../federation/strict-json.js';
 import type { Deployment } from '../operations/call.js';
+import { NotAuthenticated, type Spend } from '../operations/join/authenticate-member.js';
 import { paceAddress, TooMany } from '../operations/join/pace.js';
 import { joinEndpoints } from './applications.js';
 import { type JoinApp, type JoinEnv, NoSecret } from './context.js';
@@ -29,10 +30,12 @@ const ABOUT = {
 export interface JoinSide {
   deploymentOf(bindings: object): Promise<Deployment> | Deployment;
   addressOf(request: Request, bindings: object): string | undefined;
+  /** Where assertions of members are spent; without one no member is let in. */
+  inboxOf?(bindings: object): Spend | undefined;
 }
 
 /** The join API: what strangers may do. It knows no operator and no API key. */
-export function createJoinApp({ deploymentOf, addressOf }: JoinSide): JoinApp {
+export function createJoinApp({ deploymentOf, addressOf, inboxOf }: JoinSide): JoinApp {
   const app: JoinApp = new OpenAPIHono<JoinEnv>({
     defaultHook: (result, c) => {
       if (result.success) return undefined;
@@ -43,6 +46,13 @@ export function createJoinApp({ deploymentOf, addressOf }: JoinSide): JoinApp {
   }).basePath(JOIN_BASE) as unknown as JoinApp;
   app.openAPIRegistry.registerComponent('securitySchemes', 'link', { type: 'http', scheme: 'bearer', description: 'The secret of a join link' });
   app.openAPIRegistry.registerComponent('securitySchemes', 'application', { type: 'http', scheme: 'bearer', description: 'The token of an application' });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'member', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description:
+      'A client assertion (private_key_jwt) under a Federation Entity Key of a member in force: `aud` the Entity Identifier of the authority, at most five minutes, once',
+  });
   app.use(secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] } }));
   app.get(
     '/openapi.json',
@@ -51,6 +61,7 @@ export function createJoinApp({ deploymentOf, addressOf }: JoinSide): JoinApp {
   app.use(async function withDeployment(c, next) {
     if (c.req.path.includes('%00')) return problem(c, 400, 'invalid_request', 'the path holds U+0000, which no text here may');
     c.set('deployment', await deploymentOf(c.env));
+    c.set('inbox', inboxOf?.(c.env));
     return next();
   });
   // Whatever it is that is written, and however wrong: guessing is asking too.
@@ -71,6 +82,8 @@ export function createJoinApp({ deploymentOf, addressOf }: JoinSide): JoinApp {
   app.notFound((c) => problem(c, 404, 'not_found', `there is no ${c.req.method} here; see ${JOIN_BASE}/openapi.json`));
   app.onError((error, c) => {
     if (error instanceof NoSecret) return problem(c, 401, 'unauthenticated', error.message, [], { 'www-authenticate': 'Bearer realm="holdfast join"' });
+    if (error instanceof NotAuthenticated)
+      return problem(c, 401, 'unauthenticated', error.message, [], { 'www-authenticate': 'Bearer realm="holdfast join", error="invalid_token"' });
     if (error instanceof TooMany) return problem(c, 429, 'rate_limited', error.message, [], { 'retry-after': String(error.retryAfter) });
     return errorToProblem(c, error);
   });

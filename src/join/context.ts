@@ -2,10 +2,11 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { Refusal } from '../operations/refusal.js';
 import type { Deployment } from '../operations/call.js';
+import { type AuthenticatedMember, authenticateMember, NotAuthenticated, type Spend } from '../operations/join/authenticate-member.js';
 
 export interface JoinEnv {
   Bindings: object;
-  Variables: { deployment: Deployment };
+  Variables: { deployment: Deployment; inbox: Spend | undefined };
 }
 export type JoinApp = OpenAPIHono<JoinEnv>;
 export type JoinContext = Context<JoinEnv>;
@@ -34,4 +35,13 @@ export function applicationId(c: JoinContext): string {
   const id = param(c, 'id');
   if (!/^apl_[0-9a-z]{26}$/.test(id)) throw new Refusal('not_found', 'there is no such application, or the token is not its token');
   return id;
+}
+
+const ASSERTION = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i;
+
+/** Which member asks: a client assertion of its own, in a header. @throws NotAuthenticated, TooMany, Refusal temporarily_unavailable */
+export async function memberOf(c: JoinContext): Promise<AuthenticatedMember> {
+  const [, assertion] = ASSERTION.exec(c.req.header('authorization') ?? '') ?? [];
+  if (assertion === undefined) throw new NotAuthenticated();
+  return authenticateMember(c.var.deployment, c.var.inbox, assertion);
 }

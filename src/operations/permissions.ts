@@ -1,10 +1,11 @@
 import type { Role } from '../store/schema.js';
 
 /**
- * What works in the background is nobody: it may look after what people have decided, and decides nothing itself. An applicant
- * has none of these permissions: what is its own says its token (operations/join).
+ * What works in the background is nobody: it may look after what people have decided, and decides nothing itself. An applicant and
+ * a member have none of these permissions: what is their own says the token of the one (operations/join) and the key of the other
+ * (operations/registering).
  */
-export type Background = 'background' | 'applicant';
+export type Background = 'background' | 'applicant' | 'member';
 
 /** Which roles may what: roles are bundles of permissions, and this table is all there is of it. Quick to cut, slow to widen: everything that cuts needs no approver. */
 const PERMISSIONS = {

@@ -111,6 +111,7 @@ const root = createRoot({
     deploymentOf: (env) => instanceOf(env as Bindings).deployment(),
     // The platform says who asked, and nobody else can write this header.
     addressOf: (request) => clientAddress(request.headers.get('cf-connecting-ip') ?? undefined, null, []),
+    inboxOf: (env) => instanceOf(env as Bindings).public.inbox,
   }),
   publicApp: createPublicApp<Bindings>((env) => instanceOf(env).public),
   readiness: async (env) => readiness(await instanceOf(env as Bindings).deployment()),

@@ -9,7 +9,7 @@ import { number } from './words.js';
 /** Who did it. */
 export interface Actor {
   readonly id: string;
-  readonly kind: 'person' | 'api_key' | 'applicant' | 'system';
+  readonly kind: 'person' | 'api_key' | 'applicant' | 'member' | 'system';
   /** The API key a person came with. */
   readonly key?: string;
 }
@@ -37,6 +37,9 @@ export interface NewEvent {
     | 'event'
     | 'join_link'
     | 'application'
+    | 'software_statement'
+    | 'initial_access_token'
+    | 'client_registration'
     | 'deployment';
   readonly subjectId: string;
   /** In somebody's own words: it goes into the private part. */

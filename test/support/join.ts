@@ -1,5 +1,6 @@
 import { createJoinApp } from '../../src/join/app.js';
 import type { Deployment } from '../../src/operations/call.js';
+import type { Spend } from '../../src/operations/join/authenticate-member.js';
 import { type Answer, answer, type TestDeployment } from './deployment.js';
 
 /** Building the app costs more than most requests to it: one for all tests of a file. */
@@ -25,6 +26,7 @@ export async function askJoin(
   app ??= createJoinApp({
     deploymentOf: (env) => (env as { deployment: Deployment }).deployment,
     addressOf: (_request, env) => (env as { from?: string }).from,
+    inboxOf: (env) => (env as { inbox?: Spend }).inbox,
   });
   const text = body === undefined ? (method === 'GET' ? undefined : '{}') : typeof body === 'string' ? body : JSON.stringify(body);
   return answer(
@@ -39,7 +41,7 @@ export async function askJoin(
         },
         ...(text !== undefined && { body: text }),
       },
-      { deployment: deployment ?? d.deployment, from },
+      { deployment: deployment ?? d.deployment, from, inbox: d.inbox },
     ),
   );
 }

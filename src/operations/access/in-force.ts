@@ -51,8 +51,8 @@ const FEWER = 'what you may do was changed while the request was running; nothin
  */
 export async function expectInForce({ store: { db }, actor, role, authorities, person: caller, now }: Asking, chain: string): Promise<readonly Statement[]> {
   const keyId = actor.kind === 'person' ? actor.key : actor.kind === 'api_key' ? actor.id : undefined;
-  // Of an applicant the token is looked at with what it changes.
-  if (actor.kind === 'system' || actor.kind === 'applicant') return [];
+  // Of an applicant the token, of a member its standing is looked at with what it changes.
+  if (actor.kind === 'system' || actor.kind === 'applicant' || actor.kind === 'member') return [];
   const [key] = keyId === undefined ? [] : await db.select().from(apiKey).where(eq(apiKey.id, keyId)).limit(1);
   const ended = !key || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= now());
   if (ended || key.role !== role || JSON.stringify(key.authorities) !== JSON.stringify(authorities)) throw new Refusal('permission_denied', LESS);

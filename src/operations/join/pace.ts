@@ -34,3 +34,6 @@ export async function paceAddress(deployment: Deployment, address: string | unde
 }
 export const paceLink = (deployment: Deployment, linkId: string): Promise<void> => pace(deployment, [{ bucket: `link ${linkId}`, rate: LINK }]);
 export const pacePreflight = (deployment: Deployment, id: string): Promise<void> => pace(deployment, [{ bucket: `preflight ${id}`, rate: PREFLIGHT }]);
+/** Acts of one member: sixty at once, then one in two seconds. */
+const MEMBER: Rate = { interval: 2, burst: 60 };
+export const paceMember = (deployment: Deployment, id: string): Promise<void> => pace(deployment, [{ bucket: `member ${id}`, rate: MEMBER }]);

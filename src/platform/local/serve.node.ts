@@ -78,6 +78,7 @@ async function startBehind(config: Config, { entityId, thread }: ServeOptions, l
   const join = createJoinApp({
     deploymentOf: () => deployment,
     addressOf: (request, env) => clientAddress(peerOf(env), request.headers.get('x-forwarded-for'), config.trustedProxies),
+    inboxOf: () => inbox,
   });
   const metrics =
     config.metricsPort === undefined ? undefined : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age });
