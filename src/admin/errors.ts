@@ -41,6 +41,7 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   accreditation_not_in_force: [422, 'What it has to have is not in force'],
   payload_too_large: [413, 'The body is too large'],
   join_link_ended: [410, 'The join link is used up or has ended'],
+  agents_exhausted: [409, 'There are as many agents as there may be'],
 };
 
 const TITLES: Record<string, string> = {

@@ -7,6 +7,7 @@ import { parseJson } from '../federation/strict-json.js';
 import type { Deployment } from '../operations/call.js';
 import { NotAuthenticated, type Spend } from '../operations/join/authenticate-member.js';
 import { paceAddress, TooMany } from '../operations/join/pace.js';
+import { agentEndpoints } from './agents.js';
 import { joinEndpoints } from './applications.js';
 import { type JoinApp, type JoinEnv, NoSecret } from './context.js';
 import { TAGS } from './wire.js';
@@ -20,7 +21,7 @@ const ABOUT = {
   info: {
     title: 'Holdfast join API',
     version: '1',
-    description: 'Apply for membership with a join link. Errors are RFC 9457 problem details with a stable code.',
+    description: 'Apply for membership with a join link; as a member, keep agents. Errors are RFC 9457 problem details with a stable code.',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
   tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
@@ -78,6 +79,8 @@ export function createJoinApp({ deploymentOf, addressOf, inboxOf }: JoinSide): J
     if (!json.ok) return problem(c, 400, 'invalid_request', `the body is not accepted: ${json.findings[0]?.detail}`, json.findings);
     return next();
   });
+  // First what has a name: a join link is whatever else there is.
+  agentEndpoints(app);
   joinEndpoints(app);
   app.notFound((c) => problem(c, 404, 'not_found', `there is no ${c.req.method} here; see ${JOIN_BASE}/openapi.json`));
   app.onError((error, c) => {

@@ -26,6 +26,7 @@ export const REFUSALS = [
   'accreditation_not_in_force',
   'payload_too_large',
   'join_link_ended',
+  'agents_exhausted',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

@@ -42,6 +42,7 @@ export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
   accreditation_not_in_force: EXIT.findings,
   payload_too_large: EXIT.usage,
   join_link_ended: EXIT.conflict,
+  agents_exhausted: EXIT.conflict,
 };
 
 const WAY_BACK = 'holdfast fsck says where, holdfast backup restore brings a copy back';

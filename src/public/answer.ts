@@ -28,7 +28,7 @@ export interface Asked {
 export function answer(
   c: Context,
   { published, inbox, now, development }: CallerContext,
-  { authority, endpoint, seq, member }: Route,
+  { authority, endpoint, seq, member, agent }: Route,
   { parameters, url, caller }: Asked,
 ): MaybePromise<Response> {
   const time = now();
@@ -74,6 +74,11 @@ export function answer(
           return federationError(c, 'temporarily_unavailable', 'it is being evaluated anew; try again shortly', { 'retry-after': '10' });
         return give(found, [[]], CLIENT_MAX_AGE);
       });
+    // At the well-known URL below its identifier, which lies below ours: whoever knows nothing of hosting finds it there.
+    case 'agent':
+      return agent === undefined
+        ? federationError(c, 'not_found', 'no entity of this deployment answers here')
+        : stored('hosted', agent, [], 'there is no such agent');
     case 'list':
       return listed(() => serveList(c, published, authority, { query: parameters, now: time, authenticated, spell }));
     case 'extended_list':

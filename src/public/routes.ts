@@ -6,7 +6,7 @@ import { type AuthorityEndpoint, ENDPOINT_PATHS } from '../store/schema.js';
 
 export { placeOf };
 
-export type PublicEndpoint = 'configuration' | 'hosted' | 'head' | 'checkpoint' | 'audit_keys' | 'client' | AuthorityEndpoint;
+export type PublicEndpoint = 'configuration' | 'hosted' | 'head' | 'checkpoint' | 'audit_keys' | 'client' | 'agent' | AuthorityEndpoint;
 export interface Route {
   readonly authority: ServedAuthority;
   readonly endpoint: PublicEndpoint;
@@ -14,6 +14,8 @@ export interface Route {
   readonly seq?: number;
   /** Of a client: our id of the member. */
   readonly member?: string;
+  /** Of an agent: its Entity Identifier. */
+  readonly agent?: string;
 }
 
 const PATHS = Object.entries(ENDPOINT_PATHS) as readonly (readonly [endpoint: AuthorityEndpoint, path: string])[];
@@ -36,6 +38,7 @@ export function routeTable(authorities: readonly ServedAuthority[], development:
     add(`${base}/hosted`, { authority, endpoint: 'hosted' });
     add(`${base}/head`, { authority, endpoint: 'head' });
     add(`${base}/clients/`, { authority, endpoint: 'client' });
+    add(`${base}/agents/`, { authority, endpoint: 'agent' });
     add(`${base}/checkpoints/latest`, { authority, endpoint: 'checkpoint' });
     add(`${base}/checkpoints/jwks`, { authority, endpoint: 'audit_keys' });
     for (const [endpoint, path] of PATHS) add(`${base}/${path}`, { authority, endpoint });
@@ -43,13 +46,16 @@ export function routeTable(authorities: readonly ServedAuthority[], development:
   return table;
 }
 
-/** Where a place leads: checkpoints and clients are as many as there are, so theirs are not in the table. */
+/** Where a place leads: checkpoints, clients and agents are as many as there are, so theirs are not in the table. */
 export function routeOf(table: ReadonlyMap<string, Route>, place: string): Route | undefined {
   const found = table.get(place);
   if (found) return found;
   const [, clients, member] = /^(.*\/clients\/)([a-z0-9_]{1,64})$/.exec(place) ?? [];
   const client = clients === undefined ? undefined : table.get(clients);
   if (client?.endpoint === 'client' && member !== undefined) return { ...client, member };
+  const [, agents, name] = /^(.*\/agents\/)([a-z0-9-]{1,63})\/\.well-known\/openid-federation$/.exec(place) ?? [];
+  const agent = agents === undefined ? undefined : table.get(agents);
+  if (agent?.endpoint === 'agent') return { ...agent, agent: `${agent.authority.entityId.replace(/\/$/, '')}/agents/${name}` };
   const [, base, seq] = /^(.*\/checkpoints)\/([1-9]\d{0,14})$/.exec(place) ?? [];
   const latest = base === undefined ? undefined : table.get(`${base}/latest`);
   return latest?.endpoint === 'checkpoint' ? { ...latest, seq: Number(seq) } : undefined;

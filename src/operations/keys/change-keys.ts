@@ -130,7 +130,7 @@ export const savedKeys = (call: Call, before: readonly AuthorityKeyRow[], after:
 ];
 
 function saveKeys({ store: { db } }: Call, before: readonly AuthorityKeyRow[], after: readonly AuthorityKeyRow[]): readonly Statement[] {
-  return after.flatMap((row) => {
+  return after.flatMap((row): readonly Statement[] => {
     const old = before.find(({ id }) => id === row.id);
     if (!old) return [insertRows(authorityKey, [row])];
     if (old === row) return [];
