@@ -13,8 +13,8 @@ import { lasts, memberEnd, NEVER, NUMBER } from './words.js';
  * @param of what the authority's columns are called by
  */
 export const standsAbove = (of: string): string => `(${of}.agents_of IS NULL OR EXISTS (
-  SELECT 1 FROM member AS own CROSS JOIN member AS holder CROSS JOIN authority AS above WHERE own.id = ${of}.agents_as AND own.state = 'active'
-    AND holder.id = ${of}.agents_by AND holder.state = 'active' AND above.id = ${of}.agents_of AND above.state = 'active'))`;
+  SELECT 1 FROM authority AS above CROSS JOIN member AS own CROSS JOIN member AS holder WHERE above.id = ${of}.agents_of AND above.state = 'active'
+    AND own.id = ${of}.agents_as AND own.state = 'active' AND holder.id = ${of}.agents_by AND holder.state = 'active'))`;
 
 /** The same of the table itself, for typed queries. */
 export const standing: SQL<number> = sql.raw(`CASE WHEN ${standsAbove('authority')} THEN 1 ELSE 0 END`) as SQL<number>;
