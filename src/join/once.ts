@@ -1,8 +1,7 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { problem } from '../admin/errors.js';
-import { sha256 } from '../keys/random.js';
 import type { Call } from '../operations/call.js';
-import { findRemembered } from '../operations/remembered.js';
+import { findRemembered, requestDigest } from '../operations/remembered.js';
 import type { JoinContext } from './context.js';
 
 const KEY = /^[\x21-\x7e]{1,200}$/;
@@ -18,7 +17,7 @@ export async function once<T>(
   const key = c.req.header('idempotency-key');
   if (key === undefined) return c.json(present(await act(call)), status, { 'cache-control': 'no-store' });
   if (!KEY.test(key)) return problem(c, 400, 'invalid_request', 'Idempotency-Key is 1 to 200 visible ASCII characters');
-  const request = await sha256(`${c.req.method} ${c.req.path} ${await c.req.text()}`);
+  const request = await requestDigest(c.req.method, c.req.path, await c.req.text());
   const replay = async (): Promise<Response | undefined> => {
     const row = await findRemembered(call, key);
     if (!row) return undefined;

@@ -2,26 +2,13 @@ import { and, eq, isNotNull, ne, type SQL, sql } from 'drizzle-orm';
 import { type Database, raw, type Statement } from './database.js';
 import { onlyWhile } from './only-while.js';
 import { authority, member } from './schema.js';
+import { standsAbove } from './stands-above.js';
 import { lasts, memberEnd, NEVER, NUMBER } from './words.js';
 
 /** Authorities for the agents of a member: while what is above them stands, so do they. */
 
-/**
- * An ordinary authority; or one for agents whose own row above is active, and so are the member that made the agents and the
- * authority above. Each look-up asks it, as it asks for the state of the authority: a cut above is one row there, and the next
- * request sees it of every agent, however many there are.
- * @param of what the authority's columns are called by
- */
-export const standsAbove = (of: string): string => `(${of}.agents_of IS NULL OR EXISTS (
-  SELECT 1 FROM authority AS above CROSS JOIN member AS own CROSS JOIN member AS holder WHERE above.id = ${of}.agents_of AND above.state = 'active'
-    AND own.id = ${of}.agents_as AND own.state = 'active' AND holder.id = ${of}.agents_by AND holder.state = 'active'))`;
-
-/** The same of the table itself, for typed queries. */
+/** Whether what is above an authority stands, for typed queries: 1 or 0. */
 export const standing: SQL<number> = sql.raw(`CASE WHEN ${standsAbove('authority')} THEN 1 ELSE 0 END`) as SQL<number>;
-
-/** Under whom the document of a client is evaluated: the authority above that of an agent, which says what agents may ask for at most. */
-export const documentAnchor = (of: string): string =>
-  `coalesce((SELECT above.entity_id FROM authority AS above WHERE above.id = ${of}.agents_of), ${of}.entity_id)`;
 
 /** Whoever lives: it is in force, or may come to be, and its end has not come. Parameters: authority, the time. */
 const LIVING = `SELECT count(*) FROM member WHERE authority_id = ? AND state IN ('applied', 'vetting', 'approved', 'active', 'suspended') AND ${lasts(memberEnd())}`;

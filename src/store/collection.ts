@@ -1,7 +1,7 @@
 import { isObject } from '../federation/strict-json.js';
 import { type UiInfos, uiInfosOf } from '../federation/ui-info.js';
 import { readCell } from './json-cell.js';
-import { standsAbove } from './agent-authorities.js';
+import { standsAbove } from './stands-above.js';
 import { lasts, memberEnd } from './words.js';
 
 /**

@@ -1,4 +1,4 @@
-import { standsAbove } from './agent-authorities.js';
+import { standsAbove } from './stands-above.js';
 import { lasts, memberEnd, NEVER } from './words.js';
 
 /** What a listing is narrowed to. */

@@ -4,7 +4,7 @@ import { base64url } from 'jose';
 import { CHECKPOINT_TYPE, digestOf } from '../audit/checkpoint.js';
 import type { ErrorCode } from '../federation/entry.js';
 import { COLLECTION, type CollectionLot, collectionLot, type CollectionPlace } from './collection.js';
-import { documentAnchor, standsAbove } from './agent-authorities.js';
+import { documentAnchor, standsAbove } from './stands-above.js';
 import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
 import { bytesOf, type Cache, type Share } from './published-cache.js';
 import { readCell } from './json-cell.js';

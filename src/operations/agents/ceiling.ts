@@ -4,13 +4,14 @@ import { bundlesOf } from '../../store/bundles.js';
 import type { Database } from '../../store/database.js';
 import { member } from '../../store/schema.js';
 import { entitledTo } from '../entitlements/effective.js';
-import { Refusal, refuseFindings } from '../refusal.js';
+import { refuseFindings } from '../refusal.js';
 import type { AuthorityRow } from '../registry.js';
 
 /** What agents of an authority may ask for at most: what is said of it above. Undefined: nothing limits it. */
 export async function ceilingOf(db: Database, { agentsAs }: Pick<AuthorityRow, 'agentsAs'>): Promise<readonly Entitlement[] | undefined> {
   const [row] = agentsAs === null ? [] : await db.select().from(member).where(eq(member.id, agentsAs)).limit(1);
-  if (!row) throw new Refusal('wrong_state', 'nothing is said above of this authority');
+  // Where nothing is said above, nothing may be had.
+  if (!row) return [];
   return entitledTo(row, await bundlesOf(db, row.authorityId));
 }
 
