@@ -6,6 +6,7 @@ import { quote } from '../federation/finding.js';
 import { parseJson } from '../federation/strict-json.js';
 import type { Deployment } from '../operations/call.js';
 import { applicationEndpoints } from './applications.js';
+import { agentAuthorityEndpoints } from './agent-authorities.js';
 import { approvalEndpoints } from './approvals.js';
 import { authenticate } from './authenticate.js';
 import { authorityEndpoints, keyEndpoints } from './authorities.js';
@@ -117,6 +118,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   accreditationEndpoints(app);
   evidenceEndpoints(app);
   joinLinkEndpoints(app);
+  agentAuthorityEndpoints(app);
   applicationEndpoints(app);
   organizationEndpoints(app);
   importEndpoints(app);

@@ -5,6 +5,7 @@ export const TAGS = {
   Members: 'Immediate Subordinates: enrolled, approved, suspended, revoked; what is published about each.',
   Accreditations: 'What members are accredited by, the evidence for it, and what an authority demands.',
   Applications: 'Strangers who want to become members: the links they come by, what is said, who takes and refuses.',
+  Agents: 'Authorities in which members make and retire agents of their own, and how many.',
   Organizations: 'The legal bodies that members belong to.',
   Halts: 'Cutting off: what it would reach, the act, and what is answered since.',
   'Import and export': 'Many members at a time.',

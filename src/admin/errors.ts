@@ -48,6 +48,7 @@ const REFUSED: Record<RefusalCode, readonly [status: number, title: string]> = {
   key_not_bound: [422, 'That is no key of the client'],
   already_redeemed: [409, 'The initial access token was used'],
   token_ended: [410, 'The initial access token has ended'],
+  agents_exhausted: [409, 'There are as many agents as there may be'],
 };
 
 const TITLES: Record<string, string> = {

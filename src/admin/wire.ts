@@ -384,7 +384,7 @@ export const memberInput = (body: Omit<z.infer<typeof memberChange>, 'organizati
   shownBy: body.domain_control,
 });
 /** What is read of them further in: the list is judged whole, with the place of each fault. */
-function entitled({ entitlements, bundles, scopes }: Pick<z.infer<typeof newMember>, 'entitlements' | 'bundles' | 'scopes'>) {
+export function entitled({ entitlements, bundles, scopes }: Pick<z.infer<typeof newMember>, 'entitlements' | 'bundles' | 'scopes'>) {
   const own = scopes ? [...(entitlements ?? []), ...scopes.map((value) => ({ kind: 'scope', value }))] : entitlements;
   return { entitlements: own as readonly Entitlement[] | null | undefined, bundles: bundles && [...new Set(bundles)] };
 }

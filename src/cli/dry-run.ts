@@ -32,6 +32,7 @@ person add, grant, revoke-role, end
 approval approve, refuse
 software-statement issue, revoke
 initial-access-token issue, revoke
+agent-authority create, change, retire
 clock confirm
 restore confirm
 api-key create, revoke

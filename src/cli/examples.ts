@@ -66,6 +66,16 @@ member export > members.ndjson
 member barred
 join-link create --note "Example AB, as agreed by telephone"
 join-link end jnl_4k2v
+agent-authority create https://rp.example.org --slug example-agents --max-agents 200 --scope tools:read
+agent-authority list
+agent-authority show example-agents
+agent-authority change example-agents --max-agents 50 --max-life 7d
+agent-authority retire example-agents --reason "contract ended"
+agent create invoices-7 --scope tools:read --life 1d --as https://rp.example.org --at https://federation.example.org --key member.json
+agent list --as https://rp.example.org --at https://federation.example.org --key member.json
+agent show invoices-7 --as https://rp.example.org --at https://federation.example.org --key member.json
+agent renew invoices-7 --life 1d --file invoices-7.agent.json --as https://rp.example.org --at https://federation.example.org --key member.json
+agent retire invoices-7 --reason "the work is done" --as https://rp.example.org --at https://federation.example.org --key member.json
 application list --waiting-on reviewer
 application show app_4k2v
 application take app_4k2v --dry-run

@@ -31,7 +31,7 @@ export async function askJoin<T>(
 }
 
 /** How often one is sent again that nobody answered, and after how many milliseconds. */
-const AGAIN = [200, 1000];
+export const AGAIN = [200, 1000];
 
 /** Send what is carried out once, however often it is sent: a lost answer is asked for again. @throws CliError */
 export async function askOnce<T>(url: string, secret: string, path: string, body: unknown, key: string, waits: readonly number[] = AGAIN): Promise<T> {

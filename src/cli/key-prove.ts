@@ -27,7 +27,7 @@ function challengeIn(file: string, now: number): Challenge {
 }
 
 /** The private keys of a file: one JWK, or a JWK Set. @throws CliError */
-function keysIn(file: string): readonly JWK[] {
+export function keysIn(file: string): readonly JWK[] {
   const value = (readJson(file) ?? {}) as { readonly keys?: unknown };
   const keys = (Array.isArray(value.keys) ? value.keys : [value]) as JWK[];
   if (keys.length === 0 || keys.some((key) => typeof key?.kty !== 'string' || typeof key.d !== 'string'))

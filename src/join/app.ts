@@ -7,6 +7,7 @@ import { parseJson } from '../federation/strict-json.js';
 import type { Deployment } from '../operations/call.js';
 import { NotAuthenticated, type Spend } from '../operations/join/authenticate-member.js';
 import { paceAddress, TooMany } from '../operations/join/pace.js';
+import { agentEndpoints } from './agents.js';
 import { joinEndpoints } from './applications.js';
 import { type JoinApp, type JoinEnv, NoSecret } from './context.js';
 import { FORM, INTROSPECTION, registeringEndpoints } from './registering.js';
@@ -22,7 +23,7 @@ const ABOUT = {
     title: 'Holdfast join API',
     version: '1',
     description:
-      'Apply for membership with a join link; have software statements and initial access tokens issued; tell what authorization servers registered. Errors are RFC 9457 problem details with a stable code.',
+      'Apply for membership with a join link; as a member, have software statements and initial access tokens issued and keep agents; as an authorization server, tell what was registered. Errors are RFC 9457 problem details with a stable code.',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
   tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
@@ -84,7 +85,9 @@ export function createJoinApp({ deploymentOf, addressOf, inboxOf }: JoinSide): J
     if (!json.ok) return problem(c, 400, 'invalid_request', `the body is not accepted: ${json.findings[0]?.detail}`, json.findings);
     return next();
   });
+  // First what has a name: a join link is whatever else there is.
   registeringEndpoints(app);
+  agentEndpoints(app);
   joinEndpoints(app);
   app.notFound((c) => problem(c, 404, 'not_found', `there is no ${c.req.method} here; see ${JOIN_BASE}/openapi.json`));
   app.onError((error, c) => {

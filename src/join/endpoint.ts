@@ -11,6 +11,7 @@ export interface Endpoint {
   readonly operationId: string;
   readonly summary: string;
   readonly description: string;
+  readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
   /** A body of `application/x-www-form-urlencoded` instead. */
   readonly form?: z.ZodType;
@@ -30,13 +31,17 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   member: 'The id of the member, or its percent-encoded Entity Identifier',
   jti: 'The `jti` of what was issued',
   client: 'The client id at the authorization server, percent-encoded',
+  agent: 'The id or the name of the agent',
 };
 const jsonOf = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
 const problemOf = (description: string) => ({ content: { 'application/problem+json': { schema: problemSchema } }, description });
 
+const takes = (query: z.ZodObject | undefined): string =>
+  query ? `this request takes no parameters but ${Object.keys(query.shape).join(' and ')}` : 'this request takes no parameters';
+
 /** Put an endpoint on the app and into the OpenAPI document. Errors are problem details everywhere. */
 export function endpoint(app: JoinApp, one: Endpoint, handler: (c: JoinContext) => Promise<Response>): void {
-  const { method, path, tag, operationId, summary, description, body, form, bodyOptional = false, response, status = 200, secret, repeatable } = one;
+  const { method, path, tag, operationId, summary, description, query, body, form, bodyOptional = false, response, status = 200, secret, repeatable } = one;
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const writes = method !== 'get';
   const route = createRoute({
@@ -52,7 +57,7 @@ export function endpoint(app: JoinApp, one: Endpoint, handler: (c: JoinContext) 
       ...(repeatable && {
         headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Sent again it is the same application' }) }),
       }),
-      query: z.strictObject({}, { error: (issue) => (issue.code === 'unrecognized_keys' ? 'this request takes no parameters' : undefined) }),
+      query: z.strictObject(query?.shape ?? {}, { error: (issue) => (issue.code === 'unrecognized_keys' ? takes(query) : undefined) }),
       ...(body && { body: { content: { 'application/json': { schema: body } }, required: !bodyOptional } }),
       ...(form && { body: { content: { 'application/x-www-form-urlencoded': { schema: form } }, required: true } }),
     },

@@ -12,6 +12,7 @@ import { type ApplicantDetails, MEMBER_STATES, type RequestedMembership, WAITING
 export const TAGS = {
   'Join links': 'What an authority offers to whoever has been given a link.',
   Applications: 'One’s own application: handing it in, changing it, what is said about it.',
+  Agents: 'Agents that a member makes and retires itself, in an authority of its own.',
   Keys: 'Showing that one has the keys that are to be bound.',
   Registration: 'Members that become clients of authorization servers, and those servers: by a client assertion of their own.',
 } as const;
@@ -24,7 +25,7 @@ export const problemSchema = z
   .openapi('Problem', { description: 'RFC 9457 problem details' });
 
 /** One line, as people read it. */
-const line = (most: number) =>
+export const line = (most: number) =>
   z
     .string()
     .trim()
@@ -54,7 +55,9 @@ const contacts = z.array(contact).max(10).openapi({ description: 'Whom to ask; e
 const jwks = z
   .looseObject({ keys: z.array(json).min(1).max(20) })
   .openapi({ description: 'Public Federation Entity Keys (a JWK Set); left out: those of the published entity configuration' });
-const entitlement = z.strictObject({ kind: z.enum(ENTITLEMENT_KINDS), value: z.string().max(2048), template: json.optional() }).openapi('RequestedEntitlement');
+export const entitlement = z
+  .strictObject({ kind: z.enum(ENTITLEMENT_KINDS), value: z.string().max(2048), template: json.optional() })
+  .openapi('RequestedEntitlement');
 
 const requestedFields = {
   entity_types: z.array(line(200)).max(20).optional(),

@@ -7,6 +7,7 @@ import { dropStatuses } from '../store/mark-rows.js';
 import { forgetKeptLists, forgetStatusEntries, LISTS_KEPT } from '../store/status-lists.js';
 import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
+import { lapseAgents } from './agents/lapse-agents.js';
 import { lapseMembers } from './accreditations/lapse-members.js';
 import { remind } from './accreditations/remind.js';
 import { makeCheckpoints } from './audit/make-checkpoints.js';
@@ -149,6 +150,9 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await attempt(() => restoreWaiting(systemCall(deployment), more));
   await attempt(async () => {
     while (more() && (await lapseMembers(deployment)) > 0);
+  });
+  await attempt(async () => {
+    while (more() && (await lapseAgents(deployment)) > 0);
   });
   await attempt(async () => {
     while (more() && (await remind(deployment)) > 0);

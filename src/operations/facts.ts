@@ -6,6 +6,7 @@ import {
   dueBelowHolders,
   dueElsewhere,
   dueResting,
+  dueUnderLocal,
   forgetMembers,
   knowMembers,
   withholdResting,
@@ -40,6 +41,8 @@ export type Fact =
   | { readonly fact: 'recognizes less' }
   /** Nothing of the authority is served any more. */
   | { readonly fact: 'authority stopped' }
+  /** The authority is back, and counts again as a Trust Anchor for the others here that have pinned it. */
+  | { readonly fact: 'authority back'; readonly entityId: string }
   /** The authority resolves under other Trust Anchors, or under one with other keys. */
   | { readonly fact: 'anchors changed' }
   /** What was found under a Trust Anchor was proved with keys that count no more. */
@@ -68,6 +71,8 @@ export function consequencesOf(authorityId: string, fact: Fact, now: number): re
       return withholdUnder(authorityId, now);
     case 'authority stopped':
       return [dueElsewhere(authorityId, now)];
+    case 'authority back':
+      return [dueUnderLocal(fact.entityId, now)];
     case 'anchors changed':
       return [allDue(authorityId, now)];
     case 'anchor narrowed':

@@ -33,6 +33,7 @@ export const REFUSALS = [
   'key_not_bound',
   'already_redeemed',
   'token_ended',
+  'agents_exhausted',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
 

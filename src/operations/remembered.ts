@@ -1,4 +1,5 @@
 import { and, eq, gt } from 'drizzle-orm';
+import { sha256 } from '../keys/random.js';
 import { idempotency } from '../store/schema.js';
 import { type Call, rememberedFor } from './call.js';
 
@@ -11,3 +12,6 @@ export async function findRemembered({ store: { db }, actor, now }: Call, key: s
     .limit(1);
   return row;
 }
+
+/** What makes a request the same one: whatever was asked, whole. */
+export const requestDigest = (method: string, path: string, body: string): Promise<string> => sha256(`${method} ${path} ${body}`);

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { accessCommands } from '../cli/access.js';
 import { applicationCommands } from '../cli/application.js';
+import { agentCommands } from '../cli/agent.js';
+import { agentAuthorityCommands } from '../cli/agent-authority.js';
 import { applyCommands } from '../cli/apply.js';
 import { approvalCommands } from '../cli/approval.js';
 import { joinLinkCommands } from '../cli/join-link.js';
@@ -197,6 +199,8 @@ export function createProgram(): Command {
   joinLinkCommands(program);
   applicationCommands(program);
   applyCommands(program);
+  agentAuthorityCommands(program);
+  agentCommands(program);
   memberCommands(program);
   organizationCommands(program);
   cuttingCommands(program);

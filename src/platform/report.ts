@@ -49,6 +49,7 @@ export const EXIT_OF: Readonly<Record<RefusalCode, ExitCode>> = {
   key_not_bound: EXIT.findings,
   already_redeemed: EXIT.conflict,
   token_ended: EXIT.conflict,
+  agents_exhausted: EXIT.conflict,
 };
 
 const WAY_BACK = 'holdfast fsck says where, holdfast backup restore brings a copy back';

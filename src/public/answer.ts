@@ -29,7 +29,7 @@ export interface Asked {
 export function answer(
   c: Context,
   { published, inbox, now, development }: CallerContext,
-  { authority, endpoint, seq, member, list }: Route,
+  { authority, endpoint, seq, member, list, agent }: Route,
   { parameters, url, caller }: Asked,
 ): MaybePromise<Response> {
   const time = now();
@@ -77,6 +77,11 @@ export function answer(
       });
     case 'status_list':
       return serveStatusList(c, published, { authorityId: authority.id, list, parameters, now: time, spell });
+    // At the well-known URL below its identifier, which lies below ours: whoever knows nothing of hosting finds it there.
+    case 'agent':
+      return agent === undefined
+        ? federationError(c, 'not_found', 'no entity of this deployment answers here')
+        : stored('hosted', agent, [], 'there is no such agent');
     case 'list':
       return listed(() => serveList(c, published, authority, { query: parameters, now: time, authenticated, spell }));
     case 'extended_list':

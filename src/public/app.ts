@@ -126,7 +126,7 @@ const unavailable = (c: Context, { says, retryAfter }: (typeof TROUBLES)[keyof t
   federationError(c, 'temporarily_unavailable', `${says}; try again shortly`, { 'retry-after': String(retryAfter) });
 
 /** What anybody is answered, whoever he is. */
-const ANYBODYS = ['configuration', 'hosted', 'head', 'checkpoint', 'audit_keys', 'client', 'status_list'] as const;
+const ANYBODYS = ['configuration', 'hosted', 'head', 'checkpoint', 'audit_keys', 'client', 'status_list', 'agent'] as const;
 const isAnybodys = (endpoint: PublicEndpoint): endpoint is (typeof ANYBODYS)[number] => (ANYBODYS as readonly string[]).includes(endpoint);
 
 const modeOf = ({ endpoint, authority }: Route) => (isAnybodys(endpoint) ? 'none' : (authority.clientAuth[endpoint] ?? 'none'));

@@ -6,7 +6,7 @@ import { type AuthorityEndpoint, ENDPOINT_PATHS } from '../store/schema.js';
 
 export { placeOf };
 
-export type PublicEndpoint = 'configuration' | 'hosted' | 'head' | 'checkpoint' | 'audit_keys' | 'client' | 'status_list' | AuthorityEndpoint;
+export type PublicEndpoint = 'configuration' | 'hosted' | 'head' | 'checkpoint' | 'audit_keys' | 'client' | 'status_list' | 'agent' | AuthorityEndpoint;
 export interface Route {
   readonly authority: ServedAuthority;
   readonly endpoint: PublicEndpoint;
@@ -16,6 +16,8 @@ export interface Route {
   readonly member?: string;
   /** Of a status list: its number. */
   readonly list?: string;
+  /** Of an agent: its Entity Identifier. */
+  readonly agent?: string;
 }
 
 const PATHS = Object.entries(ENDPOINT_PATHS) as readonly (readonly [endpoint: AuthorityEndpoint, path: string])[];
@@ -39,6 +41,7 @@ export function routeTable(authorities: readonly ServedAuthority[], development:
     add(`${base}/head`, { authority, endpoint: 'head' });
     add(`${base}/clients/`, { authority, endpoint: 'client' });
     add(`${base}/status-lists/`, { authority, endpoint: 'status_list' });
+    add(`${base}/agents/`, { authority, endpoint: 'agent' });
     add(`${base}/checkpoints/latest`, { authority, endpoint: 'checkpoint' });
     add(`${base}/checkpoints/jwks`, { authority, endpoint: 'audit_keys' });
     for (const [endpoint, path] of PATHS) add(`${base}/${path}`, { authority, endpoint });
@@ -46,7 +49,7 @@ export function routeTable(authorities: readonly ServedAuthority[], development:
   return table;
 }
 
-/** Where a place leads: checkpoints, clients and status lists are as many as there are, so theirs are not in the table. */
+/** Where a place leads: checkpoints, clients, status lists and agents are as many as there are, so theirs are not in the table. */
 export function routeOf(table: ReadonlyMap<string, Route>, place: string): Route | undefined {
   const found = table.get(place);
   if (found) return found;
@@ -56,6 +59,9 @@ export function routeOf(table: ReadonlyMap<string, Route>, place: string): Route
   const [, lists, list] = /^(.*\/status-lists\/)(0|[1-9]\d{0,8})$/.exec(place) ?? [];
   const first = lists === undefined ? undefined : table.get(lists);
   if (first?.endpoint === 'status_list' && list !== undefined) return { ...first, list };
+  const [, agents, name] = /^(.*\/agents\/)([a-z0-9-]{1,63})\/\.well-known\/openid-federation$/.exec(place) ?? [];
+  const agent = agents === undefined ? undefined : table.get(agents);
+  if (agent?.endpoint === 'agent') return { ...agent, agent: `${agent.authority.entityId.replace(/\/$/, '')}/agents/${name}` };
   const [, base, seq] = /^(.*\/checkpoints)\/([1-9]\d{0,14})$/.exec(place) ?? [];
   const latest = base === undefined ? undefined : table.get(`${base}/latest`);
   return latest?.endpoint === 'checkpoint' ? { ...latest, seq: Number(seq) } : undefined;

@@ -100,6 +100,14 @@ export const withholdResting = (authorityId: string, now: number): readonly Stat
 export const allDue = (authorityId: string, now: number): Statement =>
   raw('UPDATE known_entity SET due_at = ?, lease_until = 0 WHERE authority_id = ?', now, authorityId);
 
+/** An authority of this deployment is back: what others here resolve under it is looked at anew, soon. */
+export const dueUnderLocal = (trustAnchor: string, now: number): Statement =>
+  raw(
+    `UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0 WHERE authority_id IN (SELECT authority_id FROM anchor_pin WHERE entity_id = ? AND jwks IS NULL)`,
+    now,
+    trustAnchor,
+  );
+
 /**
  * A Trust Anchor of ours vouches for less than before (a type of mark, an issuer): every answer under it waits until it was
  * evaluated anew. No artefact has this `cut`.

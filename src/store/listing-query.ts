@@ -1,3 +1,4 @@
+import { standsAbove } from './stands-above.js';
 import { lasts, memberEnd, NEVER } from './words.js';
 
 /** What a listing is narrowed to. */
@@ -21,7 +22,7 @@ export interface ExtendedFilter extends ListFilter {
  */
 const MARKED = `SELECT 1 FROM trust_mark_grant AS g
   CROSS JOIN authority AS i CROSS JOIN artefact AS mark
-  WHERE i.id = g.authority_id AND i.state = 'active'
+  WHERE i.id = g.authority_id AND i.state = 'active' AND ${standsAbove('i')}
     AND mark.authority_id = g.authority_id AND mark.kind = 'mark' AND mark.key = g.trust_mark_type || '\n' || g.entity_id AND mark.variant = ''
     AND g.member_id = member.id AND g.state = 'active' AND (g.valid_until IS NULL OR g.valid_until > ?)
     AND mark.withheld IS NULL AND min(mark.exp, coalesce(mark.cap, mark.exp)) > ?`;
@@ -58,7 +59,7 @@ export function listQuery(filter: ListFilter, now: number) {
   return {
     // Asked page by page: a list that is being streamed ends with a halt.
     sql: `SELECT entity_id, nullif(${memberEnd()}, ${NEVER}) AS ends, ${where.join(' AND ') || '1'} AS passes FROM member
-      WHERE authority_id = (SELECT id FROM authority WHERE id = ? AND state = 'active') AND state = 'active' AND entity_id > ? AND ${lasts(memberEnd())} ORDER BY entity_id LIMIT ?`,
+      WHERE authority_id = (SELECT id FROM authority AS a WHERE id = ? AND state = 'active' AND ${standsAbove('a')}) AND state = 'active' AND entity_id > ? AND ${lasts(memberEnd())} ORDER BY entity_id LIMIT ?`,
     params,
   };
 }

@@ -113,6 +113,16 @@ export const authority = sqliteTable('authority', {
   admission: json<AdmissionRules>('admission').notNull().default({}),
   /** The largest `exp` of any Entity Configuration it published: until then somebody may keep one that lacks a newer key. */
   configurationExp: integer('configuration_exp'),
+  /** Of an authority for the agents of a member: the authority above it, and its own row as a member there. Null: of an ordinary one. */
+  agentsOf: text('agents_of'),
+  agentsAs: text('agents_as'),
+  /** The member, above, that makes and retires agents here. */
+  agentsBy: text('agents_by'),
+  /** How many agents may live at once, and be made within a day. */
+  agentsLiving: integer('agents_living'),
+  agentsPerDay: integer('agents_per_day'),
+  /** For how long one is made or renewed at most. */
+  agentsLife: integer('agents_life_s'),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
   v: integer('v').notNull(),
@@ -1281,6 +1291,7 @@ export const PROPOSAL_KINDS = [
   'mark_type',
   'delegation',
   'admission',
+  'agents',
 ] as const;
 export type ProposalKind = (typeof PROPOSAL_KINDS)[number];
 /** `void`: what was proposed changed before a second person looked at it. */

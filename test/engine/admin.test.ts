@@ -30,6 +30,10 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/halt': CUT,
   'POST /authorities/{slug}/resume': 'owner approver',
   'POST /authorities/{slug}/retire': 'owner',
+  'GET /authorities/{slug}/agent-authorities': ALL,
+  'POST /authorities/{slug}/agent-authorities': 'owner',
+  'GET /authorities/{slug}/agent-limits': ALL,
+  'PATCH /authorities/{slug}/agent-limits': 'owner',
   'GET /authorities/{slug}/barred': ALL,
   'GET /authorities/{slug}/receipts/{seq}': ALL,
   'GET /receipts/{seq}': ALL,
@@ -258,6 +262,7 @@ function bodyFor({ method, path }: Operation): unknown {
   if (/\/organizations(\/\{organization\})?$/.test(path)) return { legal_name: 'x' };
   if (path.endsWith('/delegations')) return { issuer: 'https://x.example' };
   if (path.endsWith('/anchors') || path.endsWith('/explain')) return { entity_id: 'https://x.example' };
+  if (path.endsWith('/agent-authorities')) return { member: 'x', slug: 'x' };
   if (path.endsWith('/own-marks')) return { trust_mark: 'x' };
   if (path.endsWith('/hide')) return { trust_mark_type: 'https://x.example/m' };
   return {};

@@ -98,6 +98,11 @@ registration list --member ${ID} --server ${ID} --limit 1 --cursor c
 join-link create --uses 2 --until 9d --note n --dry-run
 join-link list --limit 1 --cursor c
 join-link end l ${REASON} --dry-run
+agent-authority create ${ID} --slug s --max-agents 2 --max-per-day 2 --max-life 30d --scope s --bundle b --entitlements {} --organization-name n --statement-lifetime 1h --valid-until 90d --dry-run
+agent-authority list
+agent-authority show s
+agent-authority change s --max-agents 2 --max-per-day 2 --max-life 30d --member ${ID} --seen 1
+agent-authority retire s ${REASON} --yes=s
 application list --state applied --waiting-on reviewer --entity-id ${ID} --limit 1 --cursor c
 application show a
 application take a --waive w --readmit r --dry-run
@@ -289,7 +294,7 @@ it('the command line asks for everything of the admin API: each operation, each 
 
 it('every command that speaks to the server stands in that table', () => {
   const elsewhere =
-    /^(key prove|apply|serve|init|demo|config|fsck|backup|seal-key|store|login|logout|context|completion|doctor|preflight|inspect|resolve|openapi|event tail|audit verify|api-key recover|api-key secret)\b/;
+    /^(key prove|apply|agent|serve|init|demo|config|fsck|backup|seal-key|store|login|logout|context|completion|doctor|preflight|inspect|resolve|openapi|event tail|audit verify|api-key recover|api-key secret)\b/;
   const names = leaves(deaf().program).map(({ path }) => path.join(' '));
   expect(names.filter((name) => !elsewhere.test(name) && !LINES.some((line) => line === name || line.startsWith(`${name} `)))).toEqual([]);
 });

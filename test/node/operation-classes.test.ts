@@ -35,6 +35,7 @@ const CLASSES = {
     'POST /authorities/{slug}/issuers',
     'PATCH /authorities/{slug}/issuers/{issuer}',
     'PUT /authorities/{slug}/admission',
+    'PATCH /authorities/{slug}/agent-limits',
   ],
   cutting: [
     'POST /authorities/{slug}/halt',
@@ -64,6 +65,7 @@ const CLASSES = {
   // where the quorum is 2 and it would. A clock and a restored history are confirmed by an owner of the deployment.
   neutral: [
     'POST /authorities',
+    'POST /authorities/{slug}/agent-authorities',
     'POST /authorities/{slug}/keys',
     'POST /authorities/{slug}/keys/{kid}/stage',
     'POST /authorities/{slug}/keys/{kid}/activate',

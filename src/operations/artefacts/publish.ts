@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import {
   type Constraints,
+  type Entitlement,
   entityConfigurationUrl,
   limits,
   mediaTypes,
@@ -22,7 +23,8 @@ import { bundlesOf } from '../../store/bundles.js';
 import { AUTHORITY_ENDPOINTS, ENDPOINT_PATHS, ownTrustMark } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { expectTrustedClock } from '../clock/trusted-clock.js';
-import { type Bundles, policyAbout } from '../entitlements/effective.js';
+import { ceilingOf } from '../agents/ceiling.js';
+import { type Bundles, policyAbout, underCeiling } from '../entitlements/effective.js';
 import { fromCustody } from '../keys/from-custody.js';
 import { areCertified, keysUntil } from '../../keys/certificates.js';
 import { endOfMember } from '../members/member-end.js';
@@ -38,6 +40,8 @@ export interface Issuer {
   readonly keys: readonly AuthorityKeyRow[];
   readonly policy: PolicyRow | undefined;
   readonly bundles: Bundles;
+  /** What is said above of an authority for agents: no statement of it says more. Undefined: of others, or nothing limits it. */
+  readonly ceiling?: readonly Entitlement[] | undefined;
   readonly signer: Signer;
 }
 
@@ -61,7 +65,8 @@ export async function issuerOf(
   const signer = await fromCustody(deployment.custody).signer({ ...active, alg: active.alg as SigningAlgorithm });
   const { db } = deployment.store;
   const [policy, bundles] = await Promise.all([changed.policy ?? publishedPolicy(db, authority.id), bundlesOf(db, authority.id)]);
-  return { authority, keys, policy, bundles, signer };
+  const ceiling = authority.agentsOf === null ? undefined : await ceilingOf(db, authority);
+  return { authority, keys, policy, bundles, ceiling, signer };
 }
 
 /**
@@ -214,7 +219,7 @@ const latest = (...times: readonly (number | null)[]): number | undefined => {
 };
 
 /** What of an authority stands in the statements about its members. */
-export interface StatementSources extends Pick<Issuer, 'authority' | 'bundles'> {
+export interface StatementSources extends Pick<Issuer, 'authority' | 'bundles' | 'ceiling'> {
   readonly policy: Pick<PolicyRow, 'policy' | 'crit' | 'constraints'> | undefined;
 }
 
@@ -222,9 +227,9 @@ export interface StatementSources extends Pick<Issuer, 'authority' | 'bundles'> 
  * Claims of the statement about a member (§3.1); undefined ones are left out.
  * @throws Refusal findings when its entitlements contradict the policy
  */
-export function statementClaims({ authority, policy, bundles }: StatementSources, member: MemberRow, iat: number) {
+export function statementClaims({ authority, policy, bundles, ceiling }: StatementSources, member: MemberRow, iat: number) {
   const exp = Math.min(iat + (member.statementLifetime ?? authority.statementLifetime), endOfMember(member) ?? Number.POSITIVE_INFINITY);
-  const rules = policyAbout(policy?.policy ?? {}, member, bundles);
+  const rules = policyAbout(policy?.policy ?? {}, underCeiling(member, bundles, ceiling), bundles);
   if (!rules.ok) throw refuseFindings(`the statement about ${member.entityId} would not be valid, so it was not signed`, rules.findings);
   const claims = {
     ...member.claims,

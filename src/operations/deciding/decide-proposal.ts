@@ -15,6 +15,8 @@ import { setIssuer, type ShownIssuer } from '../issuers/set-issuer.js';
 import { type GrantInput, grantMark } from '../marks/grant-mark.js';
 import { changeMarkType, haltMarkType, type MarkTypeInput } from '../marks/mark-types.js';
 import { type Delegating, delegateMarkType } from '../marks/recognize-marks.js';
+import { changeAgentLimits } from '../agents/change-agent-limits.js';
+import type { AgentAuthority } from '../agents/find-agent-authority.js';
 import { changeMember, type KeysInput, type MemberChange, replaceMemberKeys } from '../members/change-member.js';
 import { moveMember } from '../members/move-member.js';
 import { decideHold } from '../members/watch-members.js';
@@ -79,6 +81,12 @@ interface BindingRequest {
   readonly second_channel: BindingInput['secondChannel'];
   readonly certificate_roots: string | null;
 }
+interface AgentsRequest {
+  readonly max_agents: number;
+  readonly max_per_day: number;
+  readonly max_life: number;
+  readonly member?: string;
+}
 const bindingRequest = (row: Found): BindingInput => {
   const { key_proof: keyProof, second_channel: secondChannel, certificate_roots: certificateRoots } = asked<BindingRequest>(row);
   return { keyProof, secondChannel, certificateRoots };
@@ -125,6 +133,10 @@ const KINDS: Readonly<Record<string, Carry>> = {
   mark_type: (call, slug, row, said) => changeMarkType(call, slug, row.subjectId, asked<MarkTypeInput>(row), said),
   delegation: (call, slug, row, said) => delegateMarkType(call, slug, asked<Delegating>(row), said),
   admission: (call, slug, row, said) => setAdmission(call as Call<SetAdmission>, slug, asked<AdmissionInput>(row), said),
+  agents: (call, slug, row, said) => {
+    const { max_agents: living, max_per_day: perDay, max_life: life, member: next } = asked<AgentsRequest>(row);
+    return changeAgentLimits(call as Call<AgentAuthority>, slug, { limits: { living, perDay, life }, member: next }, said);
+  },
   role: (call, _, row, said) => {
     const { person, role, authority, expires_at: expiresAt } = asked<RoleRequest>(row);
     return grantRole(call, person, { role, authority, expiresAt }, said);

@@ -26,6 +26,7 @@ export const PERMISSION_FOR: Readonly<Record<ProposalRow['kind'], Permission>> =
   mark_type: 'administer',
   delegation: 'administer',
   admission: 'administer',
+  agents: 'administer',
 };
 
 export interface ShownProposal extends ProposalRow {

@@ -1,4 +1,4 @@
-import { type Entitlement, type Result, withEntitlements } from '../../federation/entry.js';
+import { type Entitlement, entitlementsNarrow, type Result, withEntitlements } from '../../federation/entry.js';
 import { success } from '../../federation/finding.js';
 import { inOrder } from '../../federation/entitlements/entitlement.js';
 import type { BundleRow } from '../../store/bundles.js';
@@ -28,6 +28,18 @@ export function entitledTo({ entitlements, bundles }: Entitled, known: Bundles):
     return bundle?.state === 'active' ? bundle.entitlements : [];
   });
   return inOrder([...(entitlements ?? []), ...given]);
+}
+
+/**
+ * What a member is entitled to where the authority itself is limited from above: of its own what that allows. Whom nothing limits
+ * has that.
+ * @param ceiling undefined: nothing is limited from above
+ */
+export function underCeiling<T extends Entitled>(member: T, known: Bundles, ceiling: readonly Entitlement[] | undefined): T {
+  if (ceiling === undefined) return member;
+  const grants = ceiling.filter(({ kind }) => kind === 'grant_type');
+  const own = entitledTo(member, known)?.filter((one) => entitlementsNarrow(ceiling, [...grants, one]));
+  return { ...member, entitlements: own ?? ceiling, bundles: [] };
 }
 
 /** The metadata policy in the statement about a member: the authority's, and in it what the member is entitled to. */

@@ -6,7 +6,8 @@ import { authority } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { consequencesOf } from '../facts.js';
 import { publishedPolicy } from '../registry.js';
-import { entitledIn, policyAbout } from './effective.js';
+import { ceilingOf } from '../agents/ceiling.js';
+import { entitledIn, policyAbout, underCeiling } from './effective.js';
 
 /** Members a turn looks at, of one authority. */
 const SHARE = 200;
@@ -16,13 +17,18 @@ const lookedTo = new WeakMap<object, { readonly authorityId: string; readonly en
 
 /**
  * Look at the next share of the members that entitlements limit, round and round: does the statement about each say so? A
- * version that knows no entitlements signs, beside this one, statements without them. Such a one is withheld and signed anew.
+ * version that knows no entitlements signs, beside this one, statements without them; and what agents may have at most changes
+ * above them. Such a one is withheld and signed anew.
  * Gives how many.
  */
 export async function restateEntitled({ store, now }: Pick<Deployment, 'store' | 'now'>, share = SHARE): Promise<number> {
   const { db } = store;
   const last = lookedTo.get(store) ?? { authorityId: '', entityId: null };
-  const active = await db.select({ id: authority.id }).from(authority).where(eq(authority.state, 'active')).orderBy(asc(authority.id));
+  const active = await db
+    .select({ id: authority.id, agentsAs: authority.agentsAs })
+    .from(authority)
+    .where(eq(authority.state, 'active'))
+    .orderBy(asc(authority.id));
   const next = active.find(({ id }) => id > last.authorityId || (id === last.authorityId && last.entityId !== null));
   if (!next) {
     lookedTo.delete(store);
@@ -34,9 +40,10 @@ export async function restateEntitled({ store, now }: Pick<Deployment, 'store' |
   lookedTo.set(store, { authorityId, entityId: rows.length < share ? null : (rows.at(-1)?.entityId ?? null) });
   if (rows.length === 0) return 0;
   const [policy, bundles] = await Promise.all([publishedPolicy(db, authorityId), bundlesOf(db, authorityId)]);
+  const ceiling = next.agentsAs === null ? undefined : await ceilingOf(db, next);
   const wrong = rows.filter(({ bytes, intermediate, ...cells }) => {
     const entitled = entitledIn(cells);
-    const rules = entitled && policyAbout(policy?.policy ?? {}, { ...entitled, intermediate }, bundles);
+    const rules = entitled && policyAbout(policy?.policy ?? {}, underCeiling({ ...entitled, intermediate }, bundles, ceiling), bundles);
     // One of which no statement can be signed is told of by whoever tries to.
     return rules?.ok === true && !jsonEqual(statedIn(bytes), rules.value);
   });

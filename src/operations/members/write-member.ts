@@ -6,6 +6,7 @@ import { jsonEqual } from '../../federation/strict-json.js';
 import type { Database, Statement } from '../../store/database.js';
 import { whileNoneHalted } from '../../store/guards.js';
 import { dropStandings, dropStandingsOf, endChallenges, forgetProofsOf, forgetResumingOf } from '../../store/key-standing.js';
+import { agentsDue } from '../../store/agent-authorities.js';
 import { dropWatches } from '../../store/member-watches.js';
 import { ENDED_STATES } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
@@ -198,6 +199,8 @@ function seenBelow(writes: readonly MemberWrite[], rows: readonly MemberRow[]): 
   const now = Math.max(0, ...rows.map(({ updatedAt }) => updatedAt));
   for (const authorityId of new Set(moved.map((row) => row.authorityId)))
     statements.push(...consequencesOf(authorityId, { fact: 'members came or went' }, now));
+  const back = rows.flatMap((row, n) => (active(row) && writes[n]?.before && !active(writes[n]?.before) ? [row.id] : []));
+  if (back.length) statements.push(...agentsDue(back, now));
   const superiors = rows.filter((row) => active(row) && row.intermediate);
   for (const authorityId of new Set(superiors.map((row) => row.authorityId))) {
     const entityIds = superiors.filter((row) => row.authorityId === authorityId).map(({ entityId }) => entityId);

@@ -2,6 +2,7 @@ import { and, eq } from 'drizzle-orm';
 import type { Finding, Result } from '../../federation/entry.js';
 import { askedBy, withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
+import { standing } from '../../store/agent-authorities.js';
 import type { Statement } from '../../store/database.js';
 import { listingsDueNow } from '../../store/due-listings.js';
 import { authority, listedEntity, superiorListing } from '../../store/schema.js';
@@ -100,7 +101,7 @@ async function localListing(deployment: Deployment, entityId: string): Promise<R
   const [own] = await deployment.store.db
     .select({ id: authority.id })
     .from(authority)
-    .where(and(eq(authority.entityId, entityId), eq(authority.state, 'active')));
+    .where(and(eq(authority.entityId, entityId), eq(authority.state, 'active'), eq(standing, 1)));
   return { ok: true, value: { ids: own ? await localMembers(deployment, own.id) : [], etag: null, sha256: null } };
 }
 

@@ -5,7 +5,7 @@ import { CLIENT_DOCUMENT, resolveVariant } from '../../store/published.js';
 import { artefact, snapshot } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
 import { findAuthority, findMember } from '../registry.js';
-import { clientIdOf, haltedKeysOf } from './client-document.js';
+import { clientIdOf, documentsUnder, haltedKeysOf } from './client-document.js';
 
 export interface ShownClientDocument {
   readonly clientId: string;
@@ -24,6 +24,7 @@ export async function showClientDocument(call: Call, slug: string, id: string): 
   const authority = await findAuthority(db, slug);
   const member = await findMember(db, authority.id, id);
   const clientId = clientIdOf(authority.entityId, member.id);
+  const anchor = await documentsUnder(db, authority);
   const about = and(eq(artefact.authorityId, authority.id), eq(artefact.kind, 'resolve'), eq(artefact.key, member.entityId));
   const stored = async (variant: string) =>
     (
@@ -52,9 +53,9 @@ export async function showClientDocument(call: Call, slug: string, id: string): 
   const [evaluated] = await db
     .select({ state: snapshot.state, types: snapshot.entityTypes })
     .from(snapshot)
-    .where(and(eq(snapshot.authorityId, authority.id), eq(snapshot.subject, member.entityId), eq(snapshot.trustAnchor, authority.entityId)))
+    .where(and(eq(snapshot.authorityId, authority.id), eq(snapshot.subject, member.entityId), eq(snapshot.trustAnchor, anchor)))
     .limit(1);
-  const answer = evaluated?.state === 'valid' ? await stored(resolveVariant(authority.entityId, evaluated.types)) : undefined;
+  const answer = evaluated?.state === 'valid' ? await stored(resolveVariant(anchor, evaluated.types)) : undefined;
   const jws = answer && parseJws(answer.bytes, mediaTypes.typOf(mediaTypes.RESOLVE_RESPONSE), limits.MAX_CHAIN_BYTES);
   if (!jws?.ok) return none('it has not been evaluated here, or has no valid chain', `See: holdfast entity explain ${member.entityId}`);
   const made = clientMetadataDocument(jws.value.claims['metadata'] as Metadata, clientId, Array.isArray(member.entityTypes) ? member.entityTypes : []);

@@ -3,6 +3,7 @@ import { type EntityStatement, failure, finding, type Result, validateEntityConf
 import type { Outbound } from '../../outbound/outbound.js';
 import type { StatementCache } from '../../resolver/cached-source.js';
 import { fetchedStatements, type StatementSource } from '../../resolver/source.js';
+import { standing } from '../../store/agent-authorities.js';
 import { type ArtefactKind, artefact, authority } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import type { Questions } from '../explorer.js';
@@ -42,9 +43,14 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
   const remote = options.cached?.by.over(wire, options.cached.subject) ?? wire;
 
   async function local(issuer: string, kind: 'entity_configuration' | 'statement', key: string): Promise<Result<string> | undefined> {
-    const [own] = await db.select({ id: authority.id, state: authority.state }).from(authority).where(eq(authority.entityId, issuer)).limit(1);
+    const [own] = await db
+      .select({ id: authority.id, state: authority.state, stands: standing })
+      .from(authority)
+      .where(eq(authority.entityId, issuer))
+      .limit(1);
     if (!own) return undefined;
     if (own.state !== 'active') return failure(finding('status_unexpected', issuer, `this deployment's authority is ${own.state}: it publishes nothing`));
+    if (own.stands !== 1) return failure(finding('status_unexpected', issuer, 'the member whose agents this authority vouches for is not in force above it'));
     const [row] = await db
       .select({ bytes: artefact.bytes, exp: artefact.exp, cut: artefact.cut, withheld: artefact.withheld })
       .from(artefact)
@@ -64,8 +70,11 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
     );
   }
 
+  /** An agent has no place but the one below the authority for agents, which is ours when it is in the store. */
+  const servedBelow = (id: string): readonly string[] => [...(options.superiors ?? []), ...(/^(.+)\/agents\/[a-z0-9-]{1,63}$/.exec(id)?.slice(1, 2) ?? [])];
+
   /** A configuration that its subject signed and that one of the superiors in question, an authority of ours, serves. */
-  async function hosted(subject: string, superiors = options.superiors ?? []): Promise<Result<string> | undefined> {
+  async function hosted(subject: string, superiors: readonly string[]): Promise<Result<string> | undefined> {
     if (superiors.length === 0) return undefined;
     const [row] = await db
       .select({ bytes: artefact.bytes, authorityId: artefact.authorityId, cut: artefact.cut })
@@ -77,7 +86,7 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
             db
               .select({ id: authority.id })
               .from(authority)
-              .where(and(inArray(authority.entityId, superiors), eq(authority.state, 'active'))),
+              .where(and(inArray(authority.entityId, superiors), eq(authority.state, 'active'), eq(standing, 1))),
           ),
           eq(artefact.kind, 'hosted'),
           eq(artefact.key, subject),
@@ -92,7 +101,7 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
 
   return {
     served: async (superior, subject, location) => (location === hostedAt(superior, subject) ? hosted(subject, [superior]) : undefined),
-    configuration: async (id, anew) => (await local(id, 'entity_configuration', '')) ?? (await hosted(id)) ?? remote.configuration(id, anew),
+    configuration: async (id, anew) => (await local(id, 'entity_configuration', '')) ?? (await hosted(id, servedBelow(id))) ?? remote.configuration(id, anew),
     fromCache: (id) => remote.fromCache?.(id) ?? false,
     statement: async (superior, subject) => (await local(superior.entityId, 'statement', subject)) ?? remote.statement(superior, subject),
   };

@@ -13,7 +13,7 @@ import type { Issuer } from '../artefacts/publish.js';
 import { noteSuperior } from './note-superior.js';
 import { Refusal } from '../refusal.js';
 import { aboutOf, typesOf } from './shown-about.js';
-import { clientDocument } from './client-document.js';
+import { clientDocument, documentsUnder } from './client-document.js';
 import { signedResponses, typeSets } from './sign-resolve.js';
 import type { LocalEvidence } from './statement-source.js';
 
@@ -122,7 +122,10 @@ async function settle(
     return {
       statements: [],
       put: [],
-      kept: [...typeSets(old.entityTypes).map((types) => resolveVariant(anchor, types)), ...(anchor === issuer.authority.entityId ? [CLIENT_DOCUMENT] : [])],
+      kept: [
+        ...typeSets(old.entityTypes).map((types) => resolveVariant(anchor, types)),
+        ...(anchor === (await documentsUnder(deployment.store.db, issuer.authority)) ? [CLIENT_DOCUMENT] : []),
+      ],
       again: now + AT_LATEST,
       failed,
       trusted: true,
@@ -161,7 +164,7 @@ async function answers(
   try {
     // Not served beyond the end of what a mark rests on; the evaluation that is due then says what holds without it.
     const put = [...(await signedResponses(deployment, issuer, resolved)), ...(await clientDocument(deployment, issuer, chain))].map((one) =>
-      until < exp ? { ...one, cap: until } : one,
+      until < exp ? { ...one, cap: Math.min(until, one.cap ?? until) } : one,
     );
     const evidence = [...trustChain, ...good.map(({ trust_mark }) => trust_mark)].flatMap((bytes) => local.get(bytes) ?? []);
     const place = { authorityId: issuer.authority.id, subject: chain.subject, trustAnchor: chain.trustAnchor };

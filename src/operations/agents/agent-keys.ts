@@ -1,0 +1,26 @@
+import type { JwkSet } from '../../federation/entry.js';
+import type { Statement } from '../../store/database.js';
+import { whileBoundToNoOther } from '../../store/guards.js';
+import type { Call } from '../call.js';
+import { thumbprintsOf } from '../members/key-binding.js';
+import { sharedKeys, whileNoneHaltedMeanwhile } from '../members/shared-keys.js';
+import { refuseFindings } from '../refusal.js';
+import type { AuthorityRow } from '../registry.js';
+import type { AgentConfiguration } from './agent-configuration.js';
+
+/**
+ * The keys of an agent are nobody else's: none of another member of this deployment, whether that has ended or not, of an
+ * authority, or that somebody halted. So are those that it proves itself with as a client.
+ * @returns what goes into the commit, which asks again
+ * @throws Refusal findings
+ */
+export async function expectOwnKeys(call: Call, authority: AuthorityRow, entityId: string, given: AgentConfiguration): Promise<readonly Statement[]> {
+  const { db } = call.store;
+  const jwks: JwkSet = { keys: [...given.jwks.keys, ...(given.clientKeys?.keys ?? [])] };
+  const found = (await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? [];
+  if (found.length) throw refuseFindings('an agent has keys of its own, which nobody had before', found);
+  return [
+    ...(await thumbprintsOf(given.jwks)).map((one) => whileBoundToNoOther(authority.id, one, [])),
+    ...(await whileNoneHaltedMeanwhile(db, authority.id, jwks)),
+  ];
+}

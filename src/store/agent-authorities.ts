@@ -1,0 +1,78 @@
+import { and, eq, isNotNull, ne, type SQL, sql } from 'drizzle-orm';
+import { type Database, raw, type Statement } from './database.js';
+import { onlyWhile } from './only-while.js';
+import { authority, member } from './schema.js';
+import { standsAbove } from './stands-above.js';
+import { lasts, memberEnd, NEVER, NUMBER } from './words.js';
+
+/** Authorities for the agents of a member: while what is above them stands, so do they. */
+
+/** Whether what is above an authority stands, for typed queries: 1 or 0. */
+export const standing: SQL<number> = sql.raw(`CASE WHEN ${standsAbove('authority')} THEN 1 ELSE 0 END`) as SQL<number>;
+
+/** Whoever lives: it is in force, or may come to be, and its end has not come. Parameters: authority, the time. */
+const LIVING = `SELECT count(*) FROM member WHERE authority_id = ? AND state IN ('applied', 'vetting', 'approved', 'active', 'suspended') AND ${lasts(memberEnd())}`;
+/** Parameters: authority, since when twice. What was made since then was written since then. */
+const MADE = `SELECT count(*) FROM member WHERE authority_id = ?
+  AND state IN ('applied', 'vetting', 'approved', 'active', 'suspended', 'revoked', 'archived', 'refused', 'withdrawn') AND updated_at > ${NUMBER} AND created_at > ${NUMBER}`;
+
+const DAY = 86_400;
+
+/** One more may be made, by what the authority's own row allows then. */
+export const whileRoomForAgents = (authorityId: string, now: number): Statement =>
+  onlyWhile(
+    authorityId,
+    `(${LIVING}) < (SELECT agents_living FROM authority WHERE id = ?) AND (${MADE}) < (SELECT agents_per_day FROM authority WHERE id = ?)`,
+    authorityId,
+    now,
+    authorityId,
+    authorityId,
+    now - DAY,
+    now - DAY,
+    authorityId,
+  );
+
+/** What is above stands, in the commit. */
+export const whileStanding = (authorityId: string): Statement =>
+  onlyWhile(authorityId, `EXISTS (SELECT 1 FROM authority AS a WHERE a.id = ? AND a.state = 'active' AND ${standsAbove('a')})`, authorityId);
+
+/** How many agents live, and how many were made within the last day. */
+export async function countAgents(db: Database, authorityId: string, now: number): Promise<{ readonly living: number; readonly made: number }> {
+  const states = sql.raw("'applied', 'vetting', 'approved', 'active', 'suspended'");
+  const ended = sql.raw("'revoked', 'archived', 'refused', 'withdrawn'");
+  const [row] = await db.all<{ living: number; made: number }>(sql`SELECT
+    (SELECT count(*) FROM member WHERE authority_id = ${authorityId} AND state IN (${states}) AND coalesce(${sql.raw(memberEnd())}, ${NEVER}) > ${now}) AS living,
+    (SELECT count(*) FROM member WHERE authority_id = ${authorityId} AND state IN (${states}, ${ended}) AND updated_at > ${now - DAY} AND created_at > ${now - DAY}) AS made`);
+  return { living: Number(row?.living ?? 0), made: Number(row?.made ?? 0) };
+}
+
+/** The authority for the agents of a member that is not retired, and whether what is above it stands. */
+export async function agentAuthorityOf(db: Database, holderId: string) {
+  const [found] = await db
+    .select({ row: authority, stands: standing })
+    .from(authority)
+    .where(and(eq(authority.agentsBy, holderId), ne(authority.state, 'retired')))
+    .limit(1);
+  return found && { row: found.row, stands: found.stands === 1 && found.row.state === 'active' };
+}
+
+/** Agents that are in force and whose time has come, of one authority or of several. */
+export const lapsedAgents = (db: Database, now: number, limit: number) =>
+  db
+    .select({ id: member.id, authorityId: member.authorityId })
+    .from(authority)
+    .innerJoin(member, and(eq(member.authorityId, authority.id), eq(member.state, 'active'), isNotNull(member.validUntil), sql`${member.validUntil} <= ${now}`))
+    .where(and(isNotNull(authority.agentsOf), ne(authority.state, 'retired')))
+    .orderBy(authority.id, member.entityId)
+    .limit(limit);
+
+const COMES_BACK = `agents_of IS NOT NULL AND (agents_as IN (SELECT value FROM json_each(?)) OR agents_by IN (SELECT value FROM json_each(?)))`;
+
+/** Members above come back: what was found about the agents that they answer for, here and above, is looked at anew, soon. */
+export const agentsDue = (memberIds: readonly string[], now: number): readonly Statement[] =>
+  [
+    `authority_id IN (SELECT id FROM authority WHERE ${COMES_BACK})`,
+    `(authority_id, entity_id) IN (SELECT a.agents_of, m.entity_id FROM authority AS a JOIN member AS m ON m.authority_id = a.id AND m.state = 'active' WHERE ${COMES_BACK})`,
+  ].map((which) =>
+    raw(`UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0 WHERE ${which}`, now, JSON.stringify(memberIds), JSON.stringify(memberIds)),
+  );

@@ -1,0 +1,13 @@
+/**
+ * An ordinary authority; or one for agents whose own row above is active, and so are the member that made the agents and the
+ * authority above. Each look-up asks it, as it asks for the state of the authority: a cut above is one row there, and the next
+ * request sees it of every agent, however many there are.
+ * @param of what the authority's columns are called by
+ */
+export const standsAbove = (of: string): string => `(${of}.agents_of IS NULL OR EXISTS (
+  SELECT 1 FROM authority AS above CROSS JOIN member AS own CROSS JOIN member AS holder WHERE above.id = ${of}.agents_of AND above.state = 'active'
+    AND own.id = ${of}.agents_as AND own.state = 'active' AND holder.id = ${of}.agents_by AND holder.state = 'active'))`;
+
+/** Under whom the document of a client is evaluated: the authority above that of an agent, which says what agents may ask for at most. */
+export const documentAnchor = (of: string): string =>
+  `coalesce((SELECT above.entity_id FROM authority AS above WHERE above.id = ${of}.agents_of), ${of}.entity_id)`;

@@ -1,0 +1,204 @@
+import { decodeJwt } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { backgroundTurn } from '../../src/operations/background.js';
+import { discoveryTurn } from '../../src/operations/discovery.js';
+import { fsck } from '../../src/operations/fsck.js';
+import { AGENTS, agentKeys, askAs, DAY, HOLDER, makeAgent, SLUG, withAgents } from '../support/agents.js';
+import { ANCHOR, type Answer, NOW, type TestDeployment, testDeployment } from '../support/deployment.js';
+
+const A = '/authorities/main';
+const turn = async (d: TestDeployment) => {
+  await backgroundTurn(d.deployment, { more: () => true });
+  await discoveryTurn(d.deployment, { more: () => true });
+};
+const wellKnown = (name: string) => `${AGENTS}/agents/${name}/.well-known/openid-federation`;
+const fetched = (name: string) => `${AGENTS}/fetch?sub=${encodeURIComponent(`${AGENTS}/agents/${name}`)}`;
+const code = ({ status, json }: Answer) => [status, json.code];
+async function ok(asked: Answer | Promise<Answer>, status = 200) {
+  const answer = await asked;
+  expect(answer.status, answer.text).toBe(status);
+  return answer.json;
+}
+
+describe('agents of a member (registry §12)', () => {
+  it('an authority for them is made, enrolled and limited in one commit; an agent is a leaf below it, with a client document', async () => {
+    const d = await testDeployment();
+    const dry = { member: HOLDER, slug: SLUG };
+    const acme = await withAgents(d);
+    expect(acme.made).toMatchObject({
+      slug: SLUG,
+      entity_id: AGENTS,
+      below: 'main',
+      member: HOLDER,
+      membership: 'active',
+      stands: true,
+      agents: 0,
+      max_agents: 100,
+    });
+    expect(code(await d.admin('POST', `${A}/agent-authorities?dry_run=true`, { ...dry, slug: 'other' })), 'one for each member').toEqual([
+      409,
+      'already_exists',
+    ]);
+    const above = decodeJwt((await d.public(`/fetch?sub=${encodeURIComponent(AGENTS)}`)).text);
+    expect(above['constraints']).toEqual({
+      ...{ max_path_length: 1, allowed_entity_types: ['oauth_client', 'oauth_resource'], naming_constraints: { permitted: ['anchor.example.org'] } },
+    });
+    const agent = await ok(makeAgent(d, acme, 'invoices'), 201);
+    expect(agent).toMatchObject({ entity_id: `${AGENTS}/agents/invoices`, state: 'active', scopes: ['tools:read'], ends_at: NOW + 30 * DAY });
+    const own = await d.public(wellKnown('invoices'));
+    expect([own.status, own.headers.get('content-type'), decodeJwt(own.text).sub]).toEqual([200, 'application/entity-statement+jwt', agent.entity_id]);
+    expect(decodeJwt((await d.public(fetched('invoices'))).text)).toMatchObject({ iss: AGENTS, sub: agent.entity_id });
+    for (let n = 0; n < 3; n++) await turn(d);
+    await ok(d.public(`/resolve?sub=${encodeURIComponent(agent.entity_id)}&trust_anchor=${ANCHOR}`).then((one) => ({ ...one, json: {} })));
+    expect(await ok(d.public(agent.client_id))).toMatchObject({ client_id: agent.client_id, scope: 'tools:read' });
+    expect(d.asked, 'nothing of it is asked for over the network').toEqual([`${HOLDER}/.well-known/openid-federation`]);
+    const listed = await ok(askAs(d, acme, 'GET', '/agents'));
+    expect(listed).toMatchObject({ items: [agent], authority: AGENTS, stands: true, agents: 1, max_agents: 100, made_within_a_day: 1, max_life: 30 * DAY });
+    const [event] = (await ok(d.admin('GET', `/authorities/${SLUG}/events?type=member.enrolled`))).items;
+    expect(event).toMatchObject({
+      actor: { kind: 'member', id: acme.id, name: HOLDER },
+      detail: { agent_of: HOLDER, valid_until: NOW + 30 * DAY, hosted: true },
+    });
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('is retired by its member and gone with that commit; renewed before its end, and lapses at it with every job dead', async () => {
+    const d = await testDeployment();
+    const acme = await withAgents(d, { max_life: DAY });
+    const keys = await agentKeys();
+    const agent = await ok(makeAgent(d, acme, 'a', { keys }), 201);
+    await ok(makeAgent(d, acme, 'b', { body: { life: 3600 } }), 201);
+    await turn(d);
+    await ok(d.public(agent.client_id));
+    expect(await ok(askAs(d, acme, 'POST', '/agents/a/retire', { reason: 'done' }))).toMatchObject({ id: agent.id, state: 'retired' });
+    for (const place of [wellKnown('a'), fetched('a'), agent.client_id]) expect((await d.public(place)).status, place).toBe(404);
+    expect(await ok(askAs(d, acme, 'POST', `/agents/${agent.id}/retire`))).toMatchObject({ state: 'retired', already: true });
+    // Neither its name nor its keys come back.
+    expect(code(await makeAgent(d, acme, 'a'))).toEqual([409, 'already_exists']);
+    const again = await makeAgent(d, acme, 'c', { keys });
+    expect([...code(again), again.json.findings[0].code]).toEqual([422, 'findings', 'key_shared']);
+    expect(code(await askAs(d, acme, 'POST', '/agents/a/renew'))).toEqual([409, 'wrong_state']);
+    // Another day from now, and not beyond its configuration.
+    d.clock += 1800;
+    expect(await ok(askAs(d, acme, 'POST', '/agents/b/renew', { life: 7200 }))).toMatchObject({ ends_at: NOW + 9000, state: 'active' });
+    expect(code(await askAs(d, acme, 'POST', '/agents/b/renew', { life: DAY + 1 }))).toEqual([400, 'invalid_request']);
+    await turn(d);
+    const b = await ok(askAs(d, acme, 'GET', '/agents/b'));
+    expect((await d.public(b.client_id)).status).toBe(200);
+    expect(decodeJwt((await d.public(fetched('b'))).text).exp).toBeLessThanOrEqual(NOW + 9000);
+    d.clock = NOW + 9000;
+    for (const place of [wellKnown('b'), fetched('b'), b.client_id]) expect((await d.public(place)).status, place).toBe(404);
+    expect((await d.public(`${AGENTS}/list`)).json).toEqual([]);
+    expect(await ok(askAs(d, acme, 'GET', '/agents/b'))).toMatchObject({ state: 'ended' });
+    expect(code(await askAs(d, acme, 'POST', '/agents/b/renew'))).toEqual([409, 'wrong_state']);
+    expect(await ok(askAs(d, acme, 'GET', '/agents'))).toMatchObject({ agents: 0, made_within_a_day: 2 });
+    await turn(d);
+    expect(await d.rows("SELECT state FROM member WHERE entity_id LIKE '%/agents/b'")).toEqual([{ state: 'revoked' }]);
+    const [ended] = (await ok(d.admin('GET', `/authorities/${SLUG}/events?type=member.revoked&order=newest`))).items;
+    expect(ended).toMatchObject({ actor: { kind: 'system' }, reason_code: 'cessation' });
+    expect(await ok(askAs(d, acme, 'GET', '/agents/b'))).toMatchObject({ state: 'ended' });
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('each cut above takes all agents in its own commit, and they come back with what is above', async () => {
+    const d = await testDeployment();
+    const acme = await withAgents(d);
+    const agent = await ok(makeAgent(d, acme, 'a'), 201);
+    const places = [wellKnown('a'), fetched('a'), agent.client_id, `${AGENTS}/list`, `${AGENTS}/.well-known/openid-federation`];
+    const resolve = `/resolve?sub=${encodeURIComponent(agent.entity_id)}&trust_anchor=${ANCHOR}`;
+    const answers = async () => Promise.all([...places, resolve].map(async (place) => (await d.public(place)).status));
+    const served = async (why: string) => {
+      // What a resolver finds below an intermediate takes it several turns.
+      for (let n = 0; n < 6 && (await answers()).some((status) => status !== 200); n++) await turn(d);
+      expect(await answers(), why).toEqual([...places, resolve].map(() => 200));
+    };
+    await served('at first');
+    const M = (id: string) => `${A}/members/${encodeURIComponent(id)}`;
+    const cuts = [
+      ['the organization', `${A}/organizations/Acme%20AB/halt`, `${A}/organizations/Acme%20AB/resume`],
+      ['the authority for agents', `/authorities/${SLUG}/halt`, `/authorities/${SLUG}/resume`],
+      ['its membership', `${M(AGENTS)}/suspend`, `${M(AGENTS)}/resume`],
+      ['the member that keeps them', `${M(HOLDER)}/suspend`, `${M(HOLDER)}/resume`],
+      ['the authority above', `${A}/halt`, `${A}/resume`],
+    ] as const;
+    for (const [what, cut, resume] of cuts) {
+      await ok(d.admin('POST', cut, { reason: 'incident' }));
+      expect(
+        (await answers()).every((status) => status === 404 || status === 400),
+        `${what}: ${await answers()}`,
+      ).toBe(true);
+      // Nothing of it is evaluated back meanwhile.
+      await turn(d);
+      expect((await d.public(agent.client_id)).status, what).toBe(404);
+      await ok(d.admin('POST', resume, { reason: 'over' }));
+      d.clock += 61;
+      await served(`after ${what}`);
+    }
+    await ok(d.admin('POST', `/authorities/${SLUG}/retire`, { reason: 'contract ended' }));
+    expect((await answers()).slice(0, 5)).toEqual([404, 404, 404, 404, 404]);
+    expect(code(await askAs(d, acme, 'GET', '/agents'))).toEqual([404, 'not_found']);
+    expect(await ok(d.admin('GET', `/authorities/${SLUG}/agent-limits`))).toMatchObject({ state: 'retired', stands: false });
+    // Then the member may be given another one.
+    expect(await ok(d.admin('POST', `${A}/agent-authorities`, { member: HOLDER, slug: 'acme-2' }), 201)).toMatchObject({ stands: true });
+    expect(await fsck(d.deployment)).toEqual([]);
+  });
+
+  it('what agents may ask for at most is said above: less there reaches the next document, and a halted agent counts as one that lives', async () => {
+    const d = await testDeployment();
+    const acme = await withAgents(d, { max_agents: 1 });
+    const agent = await ok(makeAgent(d, acme, 'a', { body: { scopes: ['tools:read', 'tools:call'] } }), 201);
+    await turn(d);
+    expect(await ok(d.public(agent.client_id))).toMatchObject({ scope: 'tools:call tools:read' });
+    await ok(d.admin('PUT', `${A}/members/${encodeURIComponent(AGENTS)}/entitlements`, { entitlements: [{ kind: 'scope', value: 'tools:read' }] }));
+    expect((await d.public(agent.client_id)).status).toBe(503);
+    await turn(d);
+    expect(await ok(d.public(agent.client_id))).toMatchObject({ scope: 'tools:read' });
+    const about = decodeJwt((await d.public(fetched('a'))).text)['metadata_policy'] as { oauth_client: { scope: object } };
+    expect(about.oauth_client.scope, 'no statement about an agent says more').toMatchObject({ default: 'tools:read', subset_of: ['tools:read'] });
+    await ok(d.admin('POST', `/authorities/${SLUG}/members/${agent.id}/suspend`, { reason: 'odd' }));
+    expect(code(await makeAgent(d, acme, 'b'))).toEqual([409, 'agents_exhausted']);
+  });
+});
+
+describe('how many agents there may be', () => {
+  async function racing(limits: object, names: readonly string[]) {
+    const d = await testDeployment();
+    const acme = await withAgents(d, limits);
+    return { d, acme, answers: (await Promise.all(names.map((name) => makeAgent(d, acme, name)))).map(code) };
+  }
+  it('two that are made at once at the last place: one is, and the other is told that there is no room', async () => {
+    const { d, acme, answers } = await racing({ max_agents: 3 }, ['a', 'b', 'c', 'd', 'e', 'f']);
+    expect(answers.filter(([status]) => status === 201)).toHaveLength(3);
+    expect(answers.filter(([, why]) => why === 'agents_exhausted')).toHaveLength(3);
+    // The limits of before are those that count for who lives; less lets nobody in until some are gone.
+    await ok(d.admin('PATCH', `/authorities/${SLUG}/agent-limits`, { max_agents: 1 }));
+    expect(await ok(askAs(d, acme, 'GET', '/agents'))).toMatchObject({ agents: 3, max_agents: 1 });
+    expect(code(await makeAgent(d, acme, 'g'))).toEqual([409, 'agents_exhausted']);
+    const living = (await ok(askAs(d, acme, 'GET', '/agents'))).items.map(({ name }: { name: string }) => name);
+    for (const name of living.slice(0, 2)) await ok(askAs(d, acme, 'POST', `/agents/${name}/retire`));
+    expect(code(await makeAgent(d, acme, 'g'))).toEqual([409, 'agents_exhausted']);
+    await ok(askAs(d, acme, 'POST', `/agents/${living[2]}/retire`));
+    await ok(makeAgent(d, acme, 'g'), 201);
+  });
+  it('within a day, those that were retired too; by two processes as by one', async () => {
+    const d = await testDeployment();
+    const acme = await withAgents(d, { max_per_day: 2 });
+    await ok(makeAgent(d, acme, 'a'), 201);
+    await ok(askAs(d, acme, 'POST', '/agents/a/retire'));
+    await ok(makeAgent(d, acme, 'b'), 201);
+    expect(code(await makeAgent(d, acme, 'c'))).toEqual([409, 'agents_exhausted']);
+    d.clock += DAY + 1;
+    await ok(makeAgent(d, acme, 'c'), 201);
+  });
+  it('less takes one person, more the quorum of the authority above', async () => {
+    const d = await testDeployment();
+    await withAgents(d);
+    const L = `/authorities/${SLUG}/agent-limits`;
+    expect(await ok(d.admin('PATCH', L, { max_agents: 5, max_life: 3600 }))).toMatchObject({ max_agents: 5, max_life: 3600, v: 2 });
+    expect(code(await d.admin('PATCH', L, { max_agents: 6, v: 1 }))).toEqual([412, 'version_conflict']);
+    for (const bad of [{ max_agents: 10_001 }, { max_life: 10 }, { max_life: 400 * DAY }, { max_per_day: -1 }, { max: 1 }])
+      expect((await d.admin('PATCH', L, bad)).status, JSON.stringify(bad)).toBe(400);
+    expect(code(await d.admin('GET', `${A}/agent-limits`))).toEqual([404, 'not_found']);
+    expect((await ok(d.admin('GET', `${A}/agent-authorities`))).items).toMatchObject([{ slug: SLUG, max_agents: 5 }]);
+  });
+});
