@@ -85,6 +85,9 @@ describe('a dry run', () => {
     const lines = await d.admin('POST', `${A}/imports/none/lines?dry_run=true`, '{}', { headers: { 'content-type': 'application/x-ndjson' } });
     expect([lines.status, lines.json.code]).toEqual([400, 'not_rehearsable']);
     expect(await kept(d)).toEqual(before);
+    // Written in another way it is the same.
+    expect((await d.admin('POST', `${A}/members?dry%5Frun=%74rue`, body)).json).toMatchObject({ dry_run: true });
+    expect(await kept(d)).toEqual(before);
     expect((await d.admin('POST', `${A}/members?dry_run=false`, body)).status).toBe(201);
   });
 
