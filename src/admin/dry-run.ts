@@ -60,7 +60,7 @@ export const dryRunHeaders = z.object({
   [DRY_RUN_HEADER]: z.literal('true').optional().openapi({ description: 'It was a dry run: nothing was changed' }),
 });
 
-/** Is a rehearsal asked for? Looked at before the query is checked: whoever asks for one is not even noted. */
+/** Does it look like a rehearsal? For what comes before the query is checked: whoever asks for one is not even noted. */
 export const asksDryRun = (c: { readonly req: { readonly method: string; query(name: string): string | undefined } }): boolean =>
   c.req.method !== 'GET' && c.req.method !== 'HEAD' && c.req.query(DRY_RUN) === 'true';
 

@@ -1,9 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { quote } from '../federation/finding.js';
 import { nearest } from '../federation/nearest.js';
-import type { AdminApp, AdminContext } from './context.js';
+import { type AdminApp, type AdminContext, validQuery } from './context.js';
 import type { Tag } from './document.js';
-import { asksDryRun, dryRunHeaders, dryRunQuery, refusingDryRuns, rehearsable, rehearse } from './dry-run.js';
+import { DRY_RUN, dryRunHeaders, dryRunQuery, refusingDryRuns, rehearsable, rehearse } from './dry-run.js';
 import { problemSchema } from './wire.js';
 
 /** What one endpoint is: its contract and its handler side by side. */
@@ -158,7 +158,7 @@ export function endpoint(
     },
   });
   const handle = (c: AdminContext) => {
-    if (rehearses && asksDryRun(c)) rehearse(c, secrets);
+    if (rehearses && validQuery<{ readonly [DRY_RUN]?: string }>(c)[DRY_RUN] === 'true') rehearse(c, secrets);
     return handler(c);
   };
   app.openapi(route, handle as never);

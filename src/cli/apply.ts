@@ -137,12 +137,14 @@ export function applyCommands(program: Command): void {
       });
     },
   );
-  withFile(apply.command('message <text>').description('write to the authority; what it asked you is answered then')).action(
-    async (text: string, { file }: Kept, command: Command) => {
-      const one = await ask<Summary>(readApplication(file), 'POST', '/messages', { text });
+  withFile(apply.command('message <text>').description('write to the authority; what it asked you is answered then'))
+    .option('--dry-run', 'show what would be sent, and send nothing')
+    .action(async (text: string, { file, dryRun }: Kept & { dryRun?: boolean }, command: Command) => {
+      const own = readApplication(file);
+      if (dryRun) return show(isJson(command), { text }, () => talk(`Dry run: nothing was sent. It would be sent: ${clean(text)}`));
+      const one = await ask<Summary>(own, 'POST', '/messages', { text });
       show(isJson(command), one, () => summarize(one));
-    },
-  );
+    });
   withFile(withAsked(apply.command('change').description('change what you ask for; what is not named stays')))
     .option('--dry-run', 'show what would be sent, and send nothing')
     .action(async (options: Asked & Kept & { dryRun?: boolean }, command: Command) => {
@@ -172,8 +174,14 @@ export function applyCommands(program: Command): void {
       if (!report.ok) process.exitCode = 4;
     },
   );
-  withFile(apply.command('withdraw').description('take your application back; you may apply again')).action(async ({ file }: Kept, command: Command) => {
-    const one = await ask<Summary>(readApplication(file), 'POST', '/withdraw');
-    show(isJson(command), one, () => summarize(one));
-  });
+  withFile(apply.command('withdraw').description('take your application back; you may apply again'))
+    .option('--dry-run', 'show which it is, and leave it')
+    .action(async ({ file, dryRun }: Kept & { dryRun?: boolean }, command: Command) => {
+      const own = readApplication(file);
+      const one = dryRun ? await ask<Own>(own, 'GET') : await ask<Summary>(own, 'POST', '/withdraw');
+      show(isJson(command), one, () => {
+        summarize(one);
+        if (dryRun) talk('Dry run: nothing was changed. It would be withdrawn.');
+      });
+    });
 }

@@ -85,6 +85,9 @@ describe('a dry run', () => {
     const lines = await d.admin('POST', `${A}/imports/none/lines?dry_run=true`, '{}', { headers: { 'content-type': 'application/x-ndjson' } });
     expect([lines.status, lines.json.code]).toEqual([400, 'not_rehearsable']);
     expect(await kept(d)).toEqual(before);
+    // Written in another way it is the same.
+    expect((await d.admin('POST', `${A}/members?dry%5Frun=%74rue`, body)).json).toMatchObject({ dry_run: true });
+    expect(await kept(d)).toEqual(before);
     expect((await d.admin('POST', `${A}/members?dry_run=false`, body)).status).toBe(201);
   });
 
@@ -132,6 +135,18 @@ describe('a dry run', () => {
     expect(told(await dora.as('POST', `${M}/approve?dry_run=true`, {}))).toEqual([200, 'approved']);
     expect(await kept(d)).toEqual(waiting);
     expect(told(await dora.as('POST', `${M}/approve`, {}))).toEqual([200, 'approved']);
+    // What has a richer answer gives it, and says the same.
+    await dora.as('POST', `${M}/activate`, {});
+    const scopes = (...values: string[]) => ({ entitlements: values.map((value) => ({ kind: 'scope', value })) });
+    expect((await carl.as('PUT', `${M}/entitlements`, scopes('read'))).status, 'narrows').toBe(200);
+    const narrow = await kept(d);
+    expect((await carl.as('PUT', `${M}/entitlements?dry_run=true`, scopes('read', 'write'))).json).toMatchObject({
+      dry_run: true,
+      waiting_for: 1,
+      preview: { widens: true },
+    });
+    expect((await carl.as('PUT', `${M}/entitlements?dry_run=true`, scopes())).json.waiting_for).toBeUndefined();
+    expect(await kept(d)).toEqual(narrow);
   });
 
   it('of a cut waits for nobody and takes nothing from whoever waits', async () => {

@@ -10,6 +10,7 @@ import { type Answer, ANCHOR, answer, NOW, type TestDeployment, testDeployment, 
 import { apply } from '../support/join.js';
 import { testKey } from '../support/keys.js';
 import { command } from '../support/node/command.js';
+import { deaf, leaves } from '../support/node/commands.js';
 import { testPeople, twoDecide } from '../support/people.js';
 import { tempFolder } from '../support/process.js';
 import { wholeStore } from '../support/whole-store.js';
@@ -395,7 +396,39 @@ function commandLine(d: TestDeployment, change: (answer: Response) => Promise<Re
   return (words: readonly string[], token = d.token) => command(words, { HOLDFAST_URL: url, HOLDFAST_ADMIN_TOKEN: token, HOLDFAST_DATA: '/nonexistent' });
 }
 
+/** Commands that only look. */
+const LOOKING = `
+config show|config check|fsck|doctor|completion|whoami|openapi|clock|resolve|inspect|preflight|tree|graph|context show|restore status
+authority check|member preflight|member statement|member client|member history|member watch|member export|member barred|halt receipt
+key prove|key export-public|policy check|policy preview|evidence get|mark type recognized|mark type delegations|mark issued
+entity explain|entity listings|job refusals|event tail|apply status|apply preflight
+audit export|audit verify|audit checkpoints|audit at|audit keys|backup verify|api-key secret
+`
+  .trim()
+  .split(/[|\n]/);
+/** Commands that write and cannot be rehearsed, and why. */
+const WITHOUT: Readonly<Record<string, string>> = {
+  serve: 'it runs until it is stopped',
+  demo: 'it makes what it shows, in a folder of its own',
+  init: 'config check says whether it would start; it writes nothing where there is something',
+  'backup create': 'it leaves the database as it is',
+  login: 'it asks the server whether the key is good before it keeps it',
+  logout: 'it forgets a key of this machine',
+  'context use': 'which server is spoken to from this machine',
+  'apply prove': 'the challenge it answers would have to be made',
+  'entity evaluate': 'entity explain asks the same and stores nothing',
+};
+
 describe('--dry-run', () => {
+  it('has every command that writes', () => {
+    const names = leaves(deaf().program).flatMap(({ path, command: { options } }) =>
+      options.some(({ long }) => long === '--dry-run') ? [] : [path.join(' ')],
+    );
+    const looks = (name: string) => / (list|show)$/.test(name) || LOOKING.includes(name);
+    expect(names.filter((name) => !looks(name) && !(name in WITHOUT))).toEqual([]);
+    expect([...LOOKING, ...Object.keys(WITHOUT)].filter((name) => !names.includes(name))).toEqual([]);
+  });
+
   it('says what would be and that nothing was changed, confirms nothing, waits for nothing; the whole store is as it was', async () => {
     const { d } = await deployed();
     const rp = await testMember(RP);
