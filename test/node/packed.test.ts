@@ -2,15 +2,22 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { calledAs } from '../../src/platform/called-as.node.js';
-import { tempFolder } from '../support/process.js';
+import { shared, tempFolder } from '../support/process.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+const { later, end } = shared();
+afterAll(end);
+let app: string;
+beforeAll(() => {
+  app = installed();
+});
+
 /** The package as it is published, installed in a folder that has nothing else. */
 function installed(): string {
-  const folder = tempFolder();
+  const folder = tempFolder(later);
   execFileSync('npm', ['pack', '--ignore-scripts', '--offline', '--silent', '--pack-destination', folder], { cwd: ROOT });
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   execFileSync('tar', ['-xzf', `holdfast-${version}.tgz`], { cwd: folder });
@@ -23,7 +30,6 @@ function installed(): string {
 }
 
 it('the packed package runs the demo in a terminal, and says what the README prints', () => {
-  const app = installed();
   const { status, stdout } = spawnSync('script', ['-qec', 'node_modules/.bin/holdfast demo', '/dev/null'], {
     cwd: app,
     env: { PATH: process.env['PATH'] ?? '', HOME: app, TERM: 'xterm-256color' },
@@ -40,6 +46,34 @@ it('the packed package runs the demo in a terminal, and says what the README pri
   // The ports are others where another program has one of them.
   const masked = (text: string) => text.replaceAll(/:\d{4,5}|%3A\d{4,5}/g, ':<port>');
   for (const line of printed) expect(masked(said)).toContain(masked(line));
+});
+
+it('what relying parties import is in the packed package, on Node and for workerd; oidc-provider is brought by whoever uses it', () => {
+  const script = `
+    import { createRelyingParty, cached, strict, resolveEntity } from 'holdfast/rp';
+    import { federated } from 'holdfast/rp/oidc-provider';
+    import { createResourceServer, expressGuard, honoGuard } from 'holdfast/rp/resource-server';
+    const key = ${JSON.stringify({ kty: 'OKP', crv: 'Ed25519', kid: 'a', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' })};
+    const federation = createRelyingParty({ anchors: { 'https://ta.example.org': { keys: [key] } }, mode: cached(15) });
+    const { features, discovery } = federated({}, { Provider: {}, federation });
+    const server = createResourceServer({ federation, resource: 'https://a.example/mcp', authorizationServers: [], introspect: async () => ({}) });
+    console.log(JSON.stringify([features.requestObjects.enabled, discovery, server.metadataUrl, strict.seconds, typeof resolveEntity, typeof honoGuard(server), typeof expressGuard(server)]));
+    await federation.close?.();`;
+  const run = (code: string, ...flags: readonly string[]) =>
+    spawnSync(process.execPath, [...flags, '--input-type=module', '-e', code], { cwd: app, encoding: 'utf8', timeout: 60_000 });
+  const ours = run(script);
+  expect(ours.stderr).toBe('');
+  expect(JSON.parse(ours.stdout)).toEqual([
+    true,
+    { client_registration_types_supported: ['automatic'] },
+    'https://a.example/.well-known/oauth-protected-resource/mcp',
+    0,
+    'function',
+    'function',
+    'function',
+  ]);
+  const workers = run(script.replace(', resolveEntity }', ' }').replace('typeof resolveEntity', '"function"'), '--conditions=workerd');
+  expect([workers.stderr, workers.stdout]).toEqual(['', ours.stdout]);
 });
 
 it('commands are named as they can be called where somebody stands, and none has npm fetch a package', () => {

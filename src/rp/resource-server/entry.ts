@@ -1,0 +1,12 @@
+/** `holdfast/rp/resource-server`: the check of a protected resource, for Hono- and Express-style servers. */
+export { type ExpressRequest, type ExpressResponse, expressGuard, expressMetadata } from './express.js';
+export { type HonoContext, honoGuard, honoMetadata } from './hono.js';
+export {
+  type Call,
+  type CallContext,
+  type Checked,
+  createResourceServer,
+  type Introspect,
+  type ResourceServer,
+  type ResourceServerOptions,
+} from './resource-server.js';

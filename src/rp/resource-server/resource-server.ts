@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import type { FederationContext } from '../context.js';
+import type { RelyingParty } from '../relying-party.js';
+import { protectedResourceUrl } from '../verify-resource.js';
+import { readUrl } from '../../federation/read-url.js';
+
+/** What a token is asked about with (RFC 7662): form in, JSON text out; the caller authenticates itself there. */
+export type Introspect = (form: URLSearchParams) => Promise<unknown>;
+
+export interface ResourceServerOptions {
+  readonly federation: RelyingParty;
+  /** Its own URL, which tokens are for (RFC 8707) and the metadata is about (RFC 9728). */
+  readonly resource: string;
+  /** The issuers of tokens for it. */
+  readonly authorizationServers: readonly string[];
+  readonly scopesSupported?: readonly string[];
+  /** Further members of the metadata. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly introspect: Introspect;
+  /** Clients that are no Entity Identifiers have no gate; refused when left out. */
+  readonly otherClients?: boolean;
+  /** Told of each decision. */
+  readonly log?: (told: CallContext) => void;
+}
+
+/** What a call rests on, for the log of the resource: the context that came with the token, and that of the gate now. */
+export interface CallContext extends FederationContext {
+  readonly resource: string;
+  readonly client_id?: string;
+  readonly sub?: string;
+  readonly jti?: string;
+  readonly status: number;
+}
+
+export interface Call {
+  readonly clientId: string;
+  readonly subject: string | undefined;
+  readonly scopes: readonly string[];
+  readonly authorizationDetails: readonly unknown[] | undefined;
+  readonly context: CallContext;
+}
+
+export type Checked =
+  | { readonly ok: true; readonly call: Call }
+  | {
+      readonly ok: false;
+      readonly status: 401 | 403 | 503;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Readonly<Record<string, string>>;
+    };
+
+const answer = z.looseObject({
+  active: z.boolean(),
+  client_id: z.string().max(2048).optional(),
+  sub: z.string().max(2048).optional(),
+  jti: z.string().max(512).optional(),
+  scope: z.string().max(16_384).optional(),
+  aud: z.union([z.string(), z.array(z.string()).max(100)]).optional(),
+  iss: z.string().optional(),
+  iat: z.number().optional(),
+  exp: z.number().optional(),
+  authorization_details: z.array(z.unknown()).max(100).optional(),
+  federation: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** RFC 6750 §2.1 b64token. */
+const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,8192}=*)$/i;
+
+/** A server of one protected resource. */
+export interface ResourceServer {
+  /** Where its metadata lies, and what it is (RFC 9728). */
+  readonly metadataUrl: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /**
+   * May the bearer of this `Authorization` header do something that needs these scopes? Asks the authorization server about the token
+   * and the federation about its client, now.
+   */
+  check(authorization: string | undefined, scopes?: readonly string[]): Promise<Checked>;
+}
+
+/** @throws TypeError for a resource that is no URL */
+export function createResourceServer(options: ResourceServerOptions): ResourceServer {
+  const { federation, resource, authorizationServers, scopesSupported, introspect, otherClients = false, log = () => undefined } = options;
+  const place = readUrl(resource);
+  if (!place || resource.includes('#')) throw new TypeError('resource: an absolute URL without fragment (RFC 8707 §2)');
+  const metadataUrl = protectedResourceUrl(place);
+  const quoted = (text: string): string => text.replace(/["\\\p{C}]/gu, '');
+
+  function refuse(
+    status: 401 | 403 | 503,
+    error: string | undefined,
+    description: string,
+    about: Partial<CallContext>,
+    scopes: readonly string[] = [],
+  ): Checked {
+    const parts = [
+      ...(error === undefined ? [] : [`error="${error}"`, `error_description="${quoted(description)}"`]),
+      ...(scopes.length > 0 ? [`scope="${quoted(scopes.join(' '))}"`] : []),
+      `resource_metadata="${quoted(metadataUrl)}"`,
+    ];
+    const decision = status === 503 ? ('unavailable' as const) : ('denied' as const);
+    log({ entity: about.client_id ?? '', ...about, decision, resource, status });
+    return {
+      ok: false,
+      status,
+      headers: { 'cache-control': 'no-store', ...(status === 503 ? { 'retry-after': '5' } : { 'www-authenticate': `Bearer ${parts.join(', ')}` }) },
+      body: { error: error ?? 'unauthorized', error_description: description },
+    };
+  }
+
+  return {
+    metadataUrl,
+    metadata: {
+      ...options.metadata,
+      resource,
+      authorization_servers: authorizationServers,
+      bearer_methods_supported: ['header'],
+      ...(scopesSupported && { scopes_supported: scopesSupported }),
+    },
+    async check(authorization, scopes = []) {
+      // Without a token there is no error to tell (RFC 6750 §3.1).
+      if (authorization === undefined || authorization === '') return refuse(401, undefined, 'a token is needed', {}, scopes);
+      const token = BEARER.exec(authorization)?.[1];
+      if (token === undefined) return refuse(401, 'invalid_token', 'it is no bearer token', {});
+      const said = await introspect(new URLSearchParams({ token, token_type_hint: 'access_token' })).then(
+        (json) => answer.safeParse(json).data,
+        () => undefined,
+      );
+      if (!said) return refuse(503, 'temporarily_unavailable', 'the authorization server does not say whether the token is active', {});
+      const { client_id: clientId, sub, jti, scope = '', iat, authorization_details: details, federation: vouched } = said;
+      const about = { ...(clientId !== undefined && { client_id: clientId }), ...(sub !== undefined && { sub }), ...(jti !== undefined && { jti }) };
+      const fault = faultOf(said, resource, authorizationServers);
+      if (fault !== undefined || clientId === undefined) return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', about);
+      const context = contextOf(vouched, clientId);
+      const gate = vouched === undefined && otherClients ? undefined : await federation.gate(clientId);
+      if (gate && !gate.inForce)
+        return gate.reason === 'unavailable'
+          ? refuse(503, 'temporarily_unavailable', 'whether the client is in force cannot be found out', { ...context, ...about })
+          : refuse(401, 'invalid_token', 'the client is not in force', { ...context, ...about });
+      if (gate?.notBefore !== undefined && !(iat !== undefined && iat >= gate.notBefore))
+        return refuse(401, 'invalid_token', 'the token was issued before its client came back', { ...context, ...about });
+      const held = scope.split(' ').filter(Boolean);
+      if (scopes.some((one) => !held.includes(one)))
+        return refuse(403, 'insufficient_scope', 'the token has not all the scopes', { ...context, ...about }, scopes);
+      const told: CallContext = { ...context, ...about, decision: 'admitted', resource, status: 200 };
+      log(told);
+      return { ok: true, call: { clientId, subject: sub, scopes: held, authorizationDetails: details, context: told } };
+    },
+  };
+}
+
+/** What is wrong with a token by what its authorization server says. */
+function faultOf({ active, exp, iss, aud }: z.infer<typeof answer>, resource: string, issuers: readonly string[]): string | undefined {
+  if (!active) return 'the token is not active';
+  if (exp !== undefined && exp <= Date.now() / 1000) return 'the token has ended';
+  if (iss !== undefined && !issuers.includes(iss)) return 'the token is of another issuer';
+  return (typeof aud === 'string' ? [aud] : (aud ?? [])).includes(resource) ? undefined : 'the token is for another resource';
+}
+
+const NAMES = ['organization', 'authority', 'anchor', 'chain_sha256'] as const;
+const NUMBERS = ['statement_exp', 'entitlement_version'] as const;
+
+/** The context that the authorization server put into the token: what of it has the form. */
+function contextOf(vouched: Readonly<Record<string, unknown>> | undefined, clientId: string): FederationContext {
+  const kept = Object.entries(vouched ?? {}).filter(
+    ([name, value]) =>
+      ((NAMES as readonly string[]).includes(name) && typeof value === 'string' && value.length <= 2048) ||
+      ((NUMBERS as readonly string[]).includes(name) && typeof value === 'number'),
+  );
+  return { ...Object.fromEntries(kept), entity: clientId, decision: 'admitted' };
+}

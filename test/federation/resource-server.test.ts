@@ -1,0 +1,108 @@
+import { expect, it } from 'vitest';
+import type { JwkSet } from '../../src/federation/entry.js';
+import { strict } from '../../src/rp/modes.js';
+import { relyingPartyOver } from '../../src/rp/relying-party.js';
+import { type CallContext, createResourceServer, expressGuard, type ExpressRequest, honoGuard, honoMetadata } from '../../src/rp/resource-server/entry.js';
+import { JoseFederation } from '../support/jose-federation.js';
+import { joseNetwork } from '../support/jose-network.js';
+
+const [ANCHOR, AGENT, MCP, SERVER] = ['https://anchor.example', 'https://agent.example', 'https://tools.example/mcp', 'https://as.example'];
+
+/** A resource whose tokens the authorization server knows; the federation says whose client still is. */
+async function world({ otherClients = false } = {}) {
+  const now = () => Math.floor(Date.now() / 1000);
+  const federation = new JoseFederation(now);
+  const anchor = await federation.superior(ANCHOR);
+  const agent = await federation.entity(AGENT, { oauth_client: { scope: 'call' } }, [ANCHOR]);
+  const record = federation.enroll(anchor, agent, {}, 1);
+  const network = joseNetwork(federation);
+  const party = relyingPartyOver({ anchors: federation.anchors(anchor) as Record<string, JwkSet>, mode: strict }, { outbound: network });
+  const context = { entity: AGENT, decision: 'admitted', chain_sha256: 'c'.repeat(64), anchor: ANCHOR, statement_exp: 7 };
+  const sound = { active: true, client_id: AGENT, scope: 'call list', aud: MCP, iss: SERVER, iat: now(), exp: now() + 300, jti: 'j', federation: context };
+  const tokens = new Map<string, unknown>([['good', sound]]);
+  const told: CallContext[] = [];
+  const server = createResourceServer({
+    federation: party,
+    resource: MCP,
+    authorizationServers: [SERVER],
+    scopesSupported: ['call'],
+    otherClients,
+    log: (one) => void told.push(one),
+    async introspect(form) {
+      const found = tokens.get(form.get('token') ?? '') ?? { active: false };
+      if (found instanceof Error) throw found;
+      return found;
+    },
+  });
+  const status = async (token: string, scopes?: readonly string[]) => {
+    const checked = await server.check(`Bearer ${token}`, scopes);
+    return checked.ok ? 'ok' : `${checked.status} ${checked.body['error']}`;
+  };
+  return { record, network, sound, tokens, told, server, status };
+}
+
+it('a call is logged with the chain that admitted its client, and ends with the halt', async () => {
+  const { server, told, status, record, network } = await world();
+  const checked = await server.check('Bearer good', ['call']);
+  expect(checked).toMatchObject({
+    ok: true,
+    call: { clientId: AGENT, scopes: ['call', 'list'], context: { chain_sha256: 'c'.repeat(64), anchor: ANCHOR, resource: MCP, jti: 'j' } },
+  });
+  record.state = 2;
+  expect(await status('good'), 'cut in the middle of its session').toBe('401 invalid_token');
+  expect(told.at(-1)).toMatchObject({ entity: AGENT, decision: 'denied', status: 401, chain_sha256: 'c'.repeat(64) });
+  record.state = 0;
+  expect(await status('good'), 'what was issued before stays dead').toBe('401 invalid_token');
+  network.down.add('https://');
+  expect(await status('good')).not.toBe('ok');
+});
+
+it('what is wrong with a token has the error that RFC 6750 wants, and says where the metadata lies', async () => {
+  const { server, tokens, sound, status } = await world();
+  const where = 'resource_metadata="https://tools.example/.well-known/oauth-protected-resource/mcp"';
+  expect(await server.check(undefined, ['call'])).toMatchObject({ status: 401, headers: { 'www-authenticate': `Bearer scope="call", ${where}` } });
+  expect(await server.check('Bearer nobody"s')).toMatchObject({ status: 401, body: { error: 'invalid_token' } });
+  expect(await server.check('Basic x')).toMatchObject({ status: 401, headers: { 'www-authenticate': expect.stringContaining('error="invalid_token"') } });
+  expect(await server.check('Bearer good', ['call', 'admin'])).toMatchObject({
+    status: 403,
+    headers: { 'www-authenticate': expect.stringMatching(/insufficient_scope.*scope="call admin"/) },
+  });
+  for (const [what, more, expected] of [
+    ['unknown', { active: false }, '401 invalid_token'],
+    ['for another resource', { aud: 'https://other.example' }, '401 invalid_token'],
+    ['for nobody', { aud: undefined }, '401 invalid_token'],
+    ['of another issuer', { iss: 'https://other.example' }, '401 invalid_token'],
+    ['ended', { exp: 1 }, '401 invalid_token'],
+    ['of nobody', { client_id: undefined }, '401 invalid_token'],
+    ['of a stranger', { client_id: 'https://stranger.example' }, '401 invalid_token'],
+    ['of a client that is no entity', { client_id: 'local', federation: undefined }, '401 invalid_token'],
+    ['an answer that is none', { active: 'yes' }, '503 temporarily_unavailable'],
+  ] as const) {
+    tokens.set('other', { ...sound, ...more });
+    expect(await status('other'), what).toBe(expected);
+  }
+  tokens.set('other', new Error('no answer'));
+  expect(await status('other')).toBe('503 temporarily_unavailable');
+  const open = await world({ otherClients: true });
+  open.tokens.set('local', { ...open.sound, client_id: 'local', federation: undefined });
+  expect(await open.status('local'), 'where the resource says so').toBe('ok');
+});
+
+it('both forms of middleware answer, and hand the call on', async () => {
+  const { server } = await world();
+  const set = new Map<string, unknown>();
+  const hono = (authorization?: string) =>
+    honoGuard(server, ['call'])({ req: { header: () => authorization }, set: (name, value) => void set.set(name, value) }, async () => undefined);
+  expect((await hono())?.status).toBe(401);
+  expect(await hono('Bearer good')).toBeUndefined();
+  expect(set.get('call')).toMatchObject({ clientId: AGENT });
+  expect(await honoMetadata(server)().json()).toMatchObject({ resource: MCP, authorization_servers: [SERVER], scopes_supported: ['call'] });
+  const express = (authorization?: string) => {
+    const request: ExpressRequest = { headers: { authorization } };
+    return new Promise<unknown>((done) => {
+      const response = { code: 0, status: (code: number) => Object.assign(response, { code }), set: () => response, json: () => done(response.code) };
+      expressGuard(server, ['call'])(request, response as never, () => done(request.call?.clientId));
+    });
+  };
+  expect([await express(), await express('Bearer good')]).toEqual([401, AGENT]);
+});
