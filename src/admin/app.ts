@@ -32,6 +32,7 @@ import { policyEndpoints } from './policies.js';
 import { restoreEndpoints } from './restore.js';
 import { resolvingEndpoints } from './resolving.js';
 import { listingEndpoints } from './listings.js';
+import { statusListEndpoints } from './status-lists.js';
 import { watchingEndpoints } from './watching.js';
 import { madeOnce } from '../edge/made-once.js';
 import { withExamples } from './examples.js';
@@ -121,6 +122,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   importEndpoints(app);
   entitlementEndpoints(app);
   issuerEndpoints(app);
+  statusListEndpoints(app);
   policyEndpoints(app);
   markEndpoints(app);
   resolvingEndpoints(app);

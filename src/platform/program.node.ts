@@ -18,6 +18,7 @@ import { evidenceCommands } from '../cli/evidence.js';
 import { bundleCommands } from '../cli/bundle.js';
 import { entitlementCommands } from '../cli/entitlement.js';
 import { issuerCommands } from '../cli/issuer.js';
+import { statusListCommands } from '../cli/status-list.js';
 import { policyCommands } from '../cli/policy.js';
 import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
@@ -205,6 +206,7 @@ export function createProgram(): Command {
   accreditationCommands(program);
   evidenceCommands(program);
   issuerCommands(program);
+  statusListCommands(program);
   bundleCommands(program);
   markCommands(program);
   federationCommands(program);
