@@ -34,6 +34,7 @@ import { policyEndpoints } from './policies.js';
 import { restoreEndpoints } from './restore.js';
 import { resolvingEndpoints } from './resolving.js';
 import { listingEndpoints } from './listings.js';
+import { statusListEndpoints } from './status-lists.js';
 import { watchingEndpoints } from './watching.js';
 import { madeOnce } from '../edge/made-once.js';
 import { withExamples } from './examples.js';
@@ -125,6 +126,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   entitlementEndpoints(app);
   issuerEndpoints(app);
   registeringEndpoints(app);
+  statusListEndpoints(app);
   policyEndpoints(app);
   markEndpoints(app);
   resolvingEndpoints(app);

@@ -72,9 +72,19 @@ const receiptSchema = z
     already: z.boolean(),
     members: z.number().int(),
     answers: z
-      .array(z.object({ what: z.string(), url: z.string(), status: z.number().int(), listed: z.boolean().optional(), lists_key: z.boolean().optional() }))
+      .array(
+        z.object({
+          what: z.string(),
+          url: z.string(),
+          status: z.number().int(),
+          listed: z.boolean().optional(),
+          lists_key: z.boolean().optional(),
+          value: z.number().int().optional(),
+        }),
+      )
       .openapi({
-        description: 'How public URLs are answered now, as the store gives it to the public plane: all of one member, of many some',
+        description:
+          'How public URLs are answered now, as the store gives it to the public plane: all of one member, of many some; `value` is what a status list says',
       }),
     still_served: z.number().int().openapi({ description: 'Statements about whom was cut that are still served; of a key, those that list it' }),
     others_may_hold: heldSchema,

@@ -188,7 +188,7 @@ export function memberEndpoints(app: AdminApp): void {
     const row = await showMember(c.var.call, param(c, 'slug'), param(c, 'id'));
     const names = await organizationNames(c.var.call, [row]);
     const keys = await keysAbout(c.var.call.store.db, row);
-    return c.json(withFindings((one: MemberRow) => presentMember(one, names.get(one.organizationId ?? ''), keys))(row));
+    return c.json({ ...withFindings((one: MemberRow) => presentMember(one, names.get(one.organizationId ?? ''), keys))(row), status: row.status });
   });
   endpoint(
     app,

@@ -365,6 +365,11 @@ export const memberSchema = z
     entitlement_version: z.number().int().openapi({ description: 'Rises with each change of what it may ask for' }),
     vouched_issuers: z.array(z.unknown()).openapi({ description: 'Issuers that it stands for, and for whom each may speak' }),
     keys: z.array(memberKeySchema).optional().openapi({ description: 'What is known of each key, where members are read' }),
+    status: z
+      .object({ list: z.number().int(), idx: z.number().int(), url: z.string(), value: z.number().int() })
+      .nullable()
+      .optional()
+      .openapi({ description: 'Its place in the status lists, and what its rows say there now (0 valid, 1 invalid, 2 suspended), where one member is read' }),
     created_at: seconds,
     updated_at: seconds,
     v: z.number().int(),

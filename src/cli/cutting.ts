@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { CUT_CODES } from '../audit/reason-codes.js';
 import { CliError } from './client.js';
+import { statusWord } from './member-view.js';
 import { clean, green, lines, out, red, table, talk, when } from './output.js';
 import { confirm, globals, path, queryOf, show } from './shell.js';
 
@@ -37,6 +38,7 @@ interface Receipt {
     readonly status: number;
     readonly listed?: boolean;
     readonly lists_key?: boolean;
+    readonly value?: number;
   }[];
   readonly still_served: number;
   readonly others_may_hold: Held;
@@ -76,13 +78,14 @@ const reachLines = (of: Reach): string =>
   ]);
 
 const AS_CUT = [404, 400, 410];
-function answerRow({ url, status, listed, lists_key: listsKey }: Receipt['answers'][number]): string[] {
+function answerRow({ url, status, listed, lists_key: listsKey, value }: Receipt['answers'][number]): string[] {
   const said = [
     String(status),
     ...(listed === undefined ? [] : [listed ? 'listed' : 'not listed']),
     ...(listsKey === undefined ? [] : [listsKey ? 'lists the key' : 'without the key']),
+    ...(value === undefined ? [] : [`says ${statusWord(value)}`]),
   ];
-  const gone = AS_CUT.includes(status) || listed === false || listsKey === false;
+  const gone = AS_CUT.includes(status) || listed === false || listsKey === false || (value !== undefined && value !== 0);
   return [gone ? green(said.join(', ')) : said.join(', '), url];
 }
 

@@ -31,6 +31,7 @@ member preflight https://rp.example.org --profile sweden
 member list --state suspended
 member list --query example --wide
 member show https://rp.example.org
+status-list show
 member statement https://rp.example.org
 member client https://agent.example.org
 member history https://rp.example.org

@@ -39,12 +39,15 @@ export interface MemberView {
   readonly sponsor?: { readonly name: string; readonly email: string } | null;
   readonly reattest_by?: number | null;
   readonly not_before: number | null;
+  readonly status?: { readonly list: number; readonly idx: number; readonly value: number } | null;
   readonly created_at: number;
   readonly updated_at: number;
   readonly v: number;
   readonly already?: boolean;
   readonly findings?: readonly (Finding & { readonly severity: string })[];
 }
+/** A value of a status list, in a word (Token Status List). */
+export const statusWord = (value: number): string => ['valid', 'invalid', 'suspended'][value] ?? String(value);
 const color = (state: string) => (state === 'active' ? green(state) : state === 'suspended' || state === 'revoked' ? red(state) : yellow(state));
 export const base = (authority: string, ...more: string[]) => path('authorities', authority, 'members', ...more);
 
@@ -65,6 +68,7 @@ export function describe(member: MemberView): void {
   if (member.state_reason) row('reason', member.state_reason);
   row('enrolled', when(member.created_at));
   if (member.not_before) row('not before', `${when(member.not_before)}: tokens issued earlier are not to live again`);
+  if (member.status) row('status list', `${member.status.list}, place ${member.status.idx}: ${statusWord(member.status.value)}`);
   row('version', String(member.v));
 }
 

@@ -29,7 +29,7 @@ import { restateEntitled } from './entitlements/restate.js';
 import { retellMembers } from './members/retell.js';
 import { renewSlice, SLICE, type TellUnsigned } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
-import { signListsBehind } from './status/sign-lists.js';
+import { signDueLists } from './status/sign-lists.js';
 import { fillStatusPlaces } from './status/fill-places.js';
 import { forgetWishes } from './resolving/wishes.js';
 
@@ -146,7 +146,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await attempt(async () => {
     rotated = await rotateAll(deployment);
   });
-  await attempt(() => signListsBehind(deployment));
+  await attempt(() => signDueLists(deployment));
   await attempt(() => restoreWaiting(systemCall(deployment), more));
   await attempt(async () => {
     while (more() && (await lapseMembers(deployment)) > 0);

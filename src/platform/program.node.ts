@@ -21,6 +21,7 @@ import { bundleCommands } from '../cli/bundle.js';
 import { entitlementCommands } from '../cli/entitlement.js';
 import { issuerCommands } from '../cli/issuer.js';
 import { registeringCommands } from '../cli/registering.js';
+import { statusListCommands } from '../cli/status-list.js';
 import { policyCommands } from '../cli/policy.js';
 import { watchingCommands } from '../cli/watch.js';
 import { CliError } from '../cli/client.js';
@@ -211,6 +212,7 @@ export function createProgram(): Command {
   evidenceCommands(program);
   issuerCommands(program);
   registeringCommands(program);
+  statusListCommands(program);
   bundleCommands(program);
   markCommands(program);
   federationCommands(program);

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, eq, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
 import { STATUS_TYPES } from '../federation/entry.js';
 import { type Database, raw, type Statement } from './database.js';
 import { inLot, overList, readByList } from './lots.js';
@@ -63,12 +63,18 @@ function boundSql(text: string, params: readonly unknown[]): SQL {
 /** A list as it stands in its place. */
 export type StatusListRow = typeof artefact.$inferSelect;
 
-/** The lists of an authority that are withheld, or behind something that they may say: those are to be signed. */
-export const listsBehind = (db: Database, authorityId: string): Promise<StatusListRow[]> =>
+/** The lists of an authority that are withheld, due, or behind something that they may say: those are to be signed. */
+export const listsBehind = (db: Database, authorityId: string, now: number): Promise<StatusListRow[]> =>
   db
     .select()
     .from(artefact)
-    .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'status_list'), or(isNotNull(artefact.withheld), sql.raw(MOVED_SINCE('artefact')))))
+    .where(
+      and(
+        eq(artefact.authorityId, authorityId),
+        eq(artefact.kind, 'status_list'),
+        or(isNotNull(artefact.withheld), lte(artefact.renewAt, now), sql.raw(MOVED_SINCE('artefact'))),
+      ),
+    )
     .orderBy(artefact.id);
 
 /** Authorities some list of which is withheld until it is signed. */
@@ -158,11 +164,17 @@ export const misplacedMembers = (db: Database, authorityId: string, most: number
         AND e.list = m.status_list AND e.idx = m.status_idx) LIMIT ${most}`,
   );
 
-/** Authorities some list of which is not served as it stands. */
-export const authoritiesBehind = async (db: Database): Promise<readonly string[]> =>
+/** Authorities some list of which is withheld, or behind something that it may say. */
+export const authoritiesBehind = (db: Database): Promise<readonly string[]> =>
+  authoritiesWith(db, sql`(artefact.withheld IS NOT NULL OR ${sql.raw(MOVED_SINCE('artefact'))})`);
+
+/** Authorities some list of which is to be signed though nothing has changed. */
+export const authoritiesDue = (db: Database, now: number): Promise<readonly string[]> => authoritiesWith(db, sql`artefact.renew_at <= ${now}`);
+
+const authoritiesWith = async (db: Database, which: SQL): Promise<readonly string[]> =>
   (
     await db.all<{ id: string }>(
       sql`SELECT DISTINCT a.id AS id FROM authority AS a JOIN artefact ON artefact.authority_id = a.id AND artefact.kind = 'status_list'
-        WHERE a.state = 'active' AND artefact.withheld IS NULL AND ${sql.raw(MOVED_SINCE('artefact'))}`,
+        WHERE a.state = 'active' AND ${which} ORDER BY a.id`,
     )
   ).map(({ id }) => id);

@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, lte, type SQL } from 'drizzle-orm';
+import { and, eq, isNotNull, isNull, lte, ne, type SQL } from 'drizzle-orm';
 import { type NewArtefact, putArtefacts, type Read, renewArtefacts, whileLastEvent } from '../../store/bulk.js';
 import { readHead } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
@@ -18,8 +18,6 @@ import { endOfMember } from '../members/member-end.js';
 import { Refusal } from '../refusal.js';
 import { resignedHead } from '../restore/signed-head.js';
 import { resignedResponse } from '../resolving/sign-resolve.js';
-import { signedStatusList } from '../status/sign-list.js';
-import { keepGoing } from '../status/sign-lists.js';
 
 /** Statements per slice: one UPDATE each; and how many are signed at once (one after another is three times slower). */
 export const SLICE = 500;
@@ -79,12 +77,12 @@ export async function renewSlice(deployment: Deployment, limit = SLICE, tell: Te
 
 const idsOf = (rows: readonly Due[]): readonly number[] => rows.map(({ id }) => id);
 
-/** What is due, withheld or not; each by an index in which it stands in this order. */
+/** What is due, withheld or not; each by an index in which it stands in this order. Status lists go apart (status/sign-lists.ts). */
 const dueOf = ({ store: { db }, now }: Deployment, which: SQL, limit: number): Promise<Due[]> =>
   db
     .select()
     .from(artefact)
-    .where(and(which, lte(artefact.renewAt, now()), lte(artefact.leaseUntil, now()), renewable(now())))
+    .where(and(which, ne(artefact.kind, 'status_list'), lte(artefact.renewAt, now()), lte(artefact.leaseUntil, now()), renewable(now())))
     .orderBy(artefact.renewAt, artefact.exp)
     .limit(limit);
 
@@ -116,9 +114,7 @@ async function renewThose(deployment: Deployment, issuer: Issuer, rows: readonly
     const { renewed, marks } = await signAll(deployment, issuer, rows, tell);
     const entityIds = saidAnew(rows, renewed);
     const facts = consequencesOf(issuer.authority.id, { fact: 'statement changed', entityIds }, deployment.now());
-    const lists = rows.filter(({ id, kind }) => kind === 'status_list' && renewed.some((one) => one.id === id));
-    if (renewed.length)
-      await deployment.store.write([...(lists.length ? [await keepGoing(lists)] : []), ...renewArtefacts(renewed), ...renewedMarks(marks), ...facts]);
+    if (renewed.length) await deployment.store.write([...renewArtefacts(renewed), ...renewedMarks(marks), ...facts]);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     const [only] = rows;
@@ -256,8 +252,6 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
     }
     case 'mark_status':
       return resignedStatus(deployment, issuer, row);
-    case 'status_list':
-      return signedStatusList(deployment, issuer, row.key);
     case 'resolve':
       return resignedResponse(deployment, issuer, row);
     case 'statement': {

@@ -1,6 +1,9 @@
 import { and, eq } from 'drizzle-orm';
 import { decodeJwt } from 'jose';
-import { ERROR_STATUS, type JwkSet } from '../../federation/entry.js';
+import { ERROR_STATUS, type JwkSet, type StatusListClaim } from '../../federation/entry.js';
+import { statusAt, unpackStatuses } from '../../federation/status-list.js';
+import { statusCounts } from '../../store/status-lists.js';
+import { statusListAt } from '../status/status-claim.js';
 import { type Published, type ServedArtefact, servedAs } from '../../store/published.js';
 import { ENDPOINT_PATHS, member, snapshot, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { endpointOf } from '../artefacts/publish.js';
@@ -20,13 +23,16 @@ export interface Answered {
     | 'hosted'
     | 'entity_configuration'
     | 'events'
-    | 'client_metadata_document';
+    | 'client_metadata_document'
+    | 'status_list';
   readonly url: string;
   readonly status: number;
   /** Of lists: whether it stands there. */
   readonly listed?: boolean;
   /** Of statements, after a key was taken away: whether they list it. */
   readonly listsKey?: boolean;
+  /** Of a status list, while it is served: what it says of whom was cut (0 valid, 1 invalid, 2 suspended). */
+  readonly value?: number;
 }
 
 interface View {
@@ -84,6 +90,25 @@ async function client({ call, published, now }: View, of: AuthorityRow, entityId
   return [{ what: 'client_metadata_document', url: clientIdOf(of.entityId, row.id), status }];
 }
 
+/** The status list in which a member has its place, and what it says there. */
+async function statusList({ call, published, now }: View, of: AuthorityRow, entityId: string): Promise<readonly Answered[]> {
+  const [row] = await call.store.db
+    .select({ list: member.statusList, idx: member.statusIdx })
+    .from(member)
+    .where(and(eq(member.authorityId, of.id), eq(member.entityId, entityId)))
+    .limit(1);
+  if (row?.list === undefined || row.list === null || row.idx === null) return [];
+  const found = await published.statusList(of.id, String(row.list));
+  const status = statusOf(found, now);
+  const value = status === 200 && found ? await saidAt(found.bytes, row.idx) : undefined;
+  return [{ what: 'status_list', url: statusListAt(of.entityId, row.list), status, ...(value !== undefined && { value }) }];
+}
+
+async function saidAt(token: string, idx: number): Promise<number | undefined> {
+  const list = await unpackStatuses(decodeJwt(token)['status_list'] as StatusListClaim);
+  return 'code' in list ? undefined : statusAt(list, idx);
+}
+
 /** What is answered about one member: by its authority, and by the issuers of marks and the resolvers here that the caller may see. */
 export async function answersAboutMember(view: View, of: AuthorityRow, entityId: string): Promise<readonly Answered[]> {
   const { call, authorities } = view;
@@ -118,6 +143,7 @@ export async function answersAboutMember(view: View, of: AuthorityRow, entityId:
       ),
     )),
     ...(await client(view, of, entityId)),
+    ...(await statusList(view, of, entityId)),
     ...(of.subordinateEvents
       ? [{ what: 'events' as const, url: at(of, 'subordinate_events', { sub: entityId }), status: await artefact(view, of, 'events', entityId) }]
       : []),
@@ -129,6 +155,21 @@ export async function answersAboutAuthority(view: View, of: AuthorityRow): Promi
   return [
     { what: 'entity_configuration', url: configuration, status: await artefact(view, of, 'entity_configuration', '') },
     { what: 'list', url: at(of, 'list'), status: (await view.published.isActive(of.id)) ? 200 : 404 },
+    ...(await Promise.all(
+      (
+        await statusCounts(view.call.store.db, of.id)
+      )
+        .map(({ list: n }) => n)
+        .filter((n, place, all) => all.indexOf(n) === place)
+        .slice(0, MOST)
+        .map(
+          async (n): Promise<Answered> => ({
+            what: 'status_list',
+            url: statusListAt(of.entityId, n),
+            status: statusOf(await view.published.statusList(of.id, String(n)), view.now),
+          }),
+        ),
+    )),
   ];
 }
 
@@ -174,6 +215,7 @@ export async function answersAboutKey(
           status,
           ...(status === 200 && found && { listsKey: await lists(found.bytes, thumbprint) }),
         },
+        ...(await statusList(view, of, entityId)),
       ];
     }),
   );

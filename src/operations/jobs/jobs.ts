@@ -37,7 +37,8 @@ export const reachOf = (text: unknown): Reach => (text === 'statements' || text 
 
 /**
  * How many artefacts within reach are older than a generation: what a re-signing still has to do. Answers about others are
- * not waited for once they have ended or are withheld: evaluating makes those anew, signing does not.
+ * not waited for once they have ended or are withheld: evaluating makes those anew, signing does not. Nor are status lists, which
+ * are signed each minute.
  * @param bundle only statements about those that have it
  */
 export async function staleArtefacts(
@@ -55,6 +56,7 @@ export async function staleArtefacts(
         eq(artefact.authorityId, authorityId),
         lt(artefact.generation, generation),
         renewable(call.now()),
+        ne(artefact.kind, 'status_list'),
         within(reach),
         bundle === undefined ? undefined : statementsWith(call.store.db, authorityId, bundle),
         or(ne(artefact.kind, 'resolve'), and(isNull(artefact.withheld), gt(artefact.exp, call.now()))),

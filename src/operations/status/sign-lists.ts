@@ -4,7 +4,7 @@ import { sha256 } from '../../keys/random.js';
 import { type NewArtefact, renewArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import { authority } from '../../store/schema.js';
-import { authoritiesBehind, keepReplaced, listsBehind, type StatusListRow, withStatusListsWithheld } from '../../store/status-lists.js';
+import { authoritiesBehind, authoritiesDue, keepReplaced, listsBehind, type StatusListRow, withStatusListsWithheld } from '../../store/status-lists.js';
 import { issuerOf } from '../artefacts/publish.js';
 import type { Deployment } from '../call.js';
 import { hurried } from '../keys/from-custody.js';
@@ -37,7 +37,7 @@ async function signBehind(deployment: Deployment, authorityId: string): Promise<
   // One that is silent holds up nobody who waits for the next one.
   const issuer = await issuerOf({ ...deployment, custody: hurried(deployment.custody) }, of);
   for (let n = 0; n < MOST_TRIES; n++) {
-    const rows = await listsBehind(db, authorityId);
+    const rows = await listsBehind(db, authorityId, deployment.now());
     if (rows.length === 0) return;
     for (const row of rows) await replace(deployment, row, await signedStatusList(deployment, issuer, row.key));
   }
@@ -81,12 +81,16 @@ function inTurn(deployment: Deployment, authorityId: string): Promise<void> {
 }
 
 /**
- * Sign the lists behind which something was committed and that were not signed with it: key custody was away then, or a version did it
- * that knows no lists. What is withheld is renewed with everything else.
+ * Sign the lists that are due, and those behind which something was committed that were not signed with it: key custody was away then, or a version
+ * did it that knows no lists. What is only due one process of several signs.
  * @throws the first error, after every authority had its turn
  */
-export async function signListsBehind(deployment: Deployment): Promise<void> {
-  const done = await Promise.allSettled((await authoritiesBehind(deployment.store.db)).map((id) => inTurn(deployment, id)));
+export async function signDueLists(deployment: Deployment): Promise<void> {
+  const { db } = deployment.store;
+  const behind = await authoritiesBehind(db);
+  const due = (await authoritiesDue(db, deployment.now())).filter((id) => !behind.includes(id));
+  const mine = due.length > 0 && (await deployment.turns.claim(deployment, 'renewal')) ? due : [];
+  const done = await Promise.allSettled([...behind, ...mine].map((id) => inTurn(deployment, id)));
   for (const one of done) if (one.status === 'rejected') throw one.reason;
 }
 
