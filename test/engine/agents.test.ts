@@ -113,6 +113,11 @@ describe('agents of a member (registry §12)', () => {
       expect(await answers(), why).toEqual([...places, resolve].map(() => 200));
     };
     await served('at first');
+    const reach = async (level: object) => (await ok(d.admin('GET', `/halts/reach?${new URLSearchParams({ authority: 'main', ...level })}`))).below;
+    expect([await reach({ level: 'organization', organization: 'Acme AB' }), await reach({ level: 'member', member: HOLDER })], 'counted before').toEqual([
+      1, 1,
+    ]);
+    const toldAt = async (time: number) => (await ok(d.admin('GET', `/authorities/${SLUG}/members/${agent.id}/answered-at?time=${time}`))).fetch;
     const M = (id: string) => `${A}/members/${encodeURIComponent(id)}`;
     const cuts = [
       ['the organization', `${A}/organizations/Acme%20AB/halt`, `${A}/organizations/Acme%20AB/resume`],
@@ -130,9 +135,11 @@ describe('agents of a member (registry §12)', () => {
       // Nothing of it is evaluated back meanwhile.
       await turn(d);
       expect((await d.public(agent.client_id)).status, what).toBe(404);
+      d.clock += 10;
       await ok(d.admin('POST', resume, { reason: 'over' }));
       d.clock += 61;
       await served(`after ${what}`);
+      expect(await toldAt(d.clock - 66), `the audit trail knows: ${what}`).toBe('not_found');
     }
     await ok(d.admin('POST', `/authorities/${SLUG}/retire`, { reason: 'contract ended' }));
     expect((await answers()).slice(0, 5)).toEqual([404, 404, 404, 404, 404]);
