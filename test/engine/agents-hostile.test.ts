@@ -190,13 +190,13 @@ describe('whoever asks for agents that are not his, or for more than he may', ()
     const own = await agentKeys();
     const entity_configuration = await agentConfiguration('once', own);
     const body = { name: 'once', entity_configuration, scopes: ['tools:read'] };
-    const send = (more: object = {}, key = 'k-1') => askAs(d, acme, 'POST', '/agents', { ...body, ...more }, { 'idempotency-key': key });
+    const send = (more: object = {}, key = 'k-1') => askAs(d, acme, 'POST', '/agents', { ...body, ...more }, { headers: { 'idempotency-key': key } });
     const [one, two] = [await send(), await send()];
     expect([one.status, two.status, two.headers.get('idempotency-replayed')]).toEqual([201, 201, 'true']);
     expect(two.json).toEqual(one.json);
     expect(code(await send({ life: 60 }))).toEqual([422, 'idempotency_key_reused']);
     expect(code(await send({}, ' '))).toEqual([400, 'invalid_request']);
-    const at = (await askAs(d, other, 'POST', '/agents', body, { 'idempotency-key': 'k-1' })).status;
+    const at = (await askAs(d, other, 'POST', '/agents', body, { headers: { 'idempotency-key': 'k-1' } })).status;
     expect(at, 'a key is that of its member').not.toBe(201);
   });
 

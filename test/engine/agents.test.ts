@@ -4,7 +4,8 @@ import { backgroundTurn } from '../../src/operations/background.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { AGENTS, agentKeys, askAs, DAY, HOLDER, makeAgent, SLUG, withAgents } from '../support/agents.js';
-import { ANCHOR, type Answer, NOW, type TestDeployment, testDeployment } from '../support/deployment.js';
+import { ANCHOR, type Answer, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { twoDecide } from '../support/people.js';
 
 const A = '/authorities/main';
 const turn = async (d: TestDeployment) => {
@@ -113,6 +114,11 @@ describe('agents of a member (registry §12)', () => {
       expect(await answers(), why).toEqual([...places, resolve].map(() => 200));
     };
     await served('at first');
+    const reach = async (level: object) => (await ok(d.admin('GET', `/halts/reach?${new URLSearchParams({ authority: 'main', ...level })}`))).below;
+    expect([await reach({ level: 'organization', organization: 'Acme AB' }), await reach({ level: 'member', member: HOLDER })], 'counted before').toEqual([
+      1, 1,
+    ]);
+    const toldAt = async (time: number) => (await ok(d.admin('GET', `/authorities/${SLUG}/members/${agent.id}/answered-at?time=${time}`))).fetch;
     const M = (id: string) => `${A}/members/${encodeURIComponent(id)}`;
     const cuts = [
       ['the organization', `${A}/organizations/Acme%20AB/halt`, `${A}/organizations/Acme%20AB/resume`],
@@ -130,9 +136,11 @@ describe('agents of a member (registry §12)', () => {
       // Nothing of it is evaluated back meanwhile.
       await turn(d);
       expect((await d.public(agent.client_id)).status, what).toBe(404);
+      d.clock += 10;
       await ok(d.admin('POST', resume, { reason: 'over' }));
       d.clock += 61;
       await served(`after ${what}`);
+      expect(await toldAt(d.clock - 66), `the audit trail knows: ${what}`).toBe('not_found');
     }
     await ok(d.admin('POST', `/authorities/${SLUG}/retire`, { reason: 'contract ended' }));
     expect((await answers()).slice(0, 5)).toEqual([404, 404, 404, 404, 404]);
@@ -161,13 +169,16 @@ describe('agents of a member (registry §12)', () => {
 });
 
 describe('how many agents there may be', () => {
-  async function racing(limits: object, names: readonly string[]) {
+  it.each([
+    ['in one process', false],
+    ['in two processes', true],
+  ])('several that are made at once at the last places: so many are, and the others are told that there is no room (%s)', async (_, apart) => {
     const d = await testDeployment();
-    const acme = await withAgents(d, limits);
-    return { d, acme, answers: (await Promise.all(names.map((name) => makeAgent(d, acme, name)))).map(code) };
-  }
-  it('two that are made at once at the last place: one is, and the other is told that there is no room', async () => {
-    const { d, acme, answers } = await racing({ max_agents: 3 }, ['a', 'b', 'c', 'd', 'e', 'f']);
+    const acme = await withAgents(d, { max_agents: 3 });
+    const other = { ...d.deployment, store: apart ? d.another().store : d.deployment.store };
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const made = names.map((name, n) => makeAgent(d, acme, name, n % 2 ? { deployment: other } : {}));
+    const answers = (await Promise.all(made)).map(code);
     expect(answers.filter(([status]) => status === 201)).toHaveLength(3);
     expect(answers.filter(([, why]) => why === 'agents_exhausted')).toHaveLength(3);
     // The limits of before are those that count for who lives; less lets nobody in until some are gone.
@@ -180,7 +191,7 @@ describe('how many agents there may be', () => {
     await ok(askAs(d, acme, 'POST', `/agents/${living[2]}/retire`));
     await ok(makeAgent(d, acme, 'g'), 201);
   });
-  it('within a day, those that were retired too; by two processes as by one', async () => {
+  it('within a day, those that were retired too', async () => {
     const d = await testDeployment();
     const acme = await withAgents(d, { max_per_day: 2 });
     await ok(makeAgent(d, acme, 'a'), 201);
@@ -200,5 +211,40 @@ describe('how many agents there may be', () => {
       expect((await d.admin('PATCH', L, bad)).status, JSON.stringify(bad)).toBe(400);
     expect(code(await d.admin('GET', `${A}/agent-limits`))).toEqual([404, 'not_found']);
     expect((await ok(d.admin('GET', `${A}/agent-authorities`))).items).toMatchObject([{ slug: SLUG, max_agents: 5 }]);
+  });
+
+  it('with quorum 2 the membership of a new one waits for two persons, and there is no agent before; more takes two as well, and another member', async () => {
+    const d = await testDeployment();
+    const acme = await withAgents(d);
+    const second = await testMember('https://two.acme.example.com');
+    await ok(d.admin('POST', `${A}/members`, { entity_id: second.id, jwks: second.jwks, organization: 'Acme AB', activate: true }), 201);
+    const beta = await testMember('https://beta.example.com');
+    const scopes = [{ kind: 'scope', value: 'read' }];
+    await ok(d.admin('POST', `${A}/members`, { entity_id: beta.id, jwks: beta.jwks, organization: 'Beta', entitlements: scopes, activate: true }), 201);
+    const { owners, approvers } = await twoDecide(d, 3);
+    const [ann, bob] = owners;
+    const L = `/authorities/${SLUG}/agent-limits`;
+    expect(await ok(ann.as('PATCH', L, { max_agents: 50 })), 'less').toMatchObject({ max_agents: 50 });
+    for (const more of [{ max_agents: 60 }, { member: second.id }]) {
+      const { approval } = await ok(ann.as('PATCH', L, more), 202);
+      expect((await ok(bob.as('GET', `/approvals/${approval.id}`))).current).toBe(true);
+      expect(await ok(bob.as('POST', `/approvals/${approval.id}`, { verdict: 'approve', digest: approval.digest }))).toMatchObject({ state: 'done' });
+    }
+    expect(await ok(ann.as('GET', L))).toMatchObject({ max_agents: 60, member: second.id });
+    expect(code(await askAs(d, acme, 'GET', '/agents')), 'another member keeps them now').toEqual([404, 'not_found']);
+    await ok(askAs(d, { ...acme, entityId: second.id, key: second.key }, 'GET', '/agents'));
+    expect(code(await ann.as('PATCH', L, { member: beta.id })), 'of another organization').toEqual([409, 'wrong_state']);
+
+    const made = await ok(ann.as('POST', `${A}/agent-authorities`, { member: beta.id, slug: 'beta' }), 201);
+    expect(made).toMatchObject({ membership: 'vetting', stands: false });
+    const asBeta = { ...acme, entityId: beta.id, key: beta.key, below: `${ANCHOR}/beta` };
+    const make = () => makeAgent(d, asBeta, 'a', { body: { scopes: ['read'] } });
+    expect(code(await make())).toEqual([409, 'wrong_state']);
+    expect((await d.public(`${ANCHOR}/beta/.well-known/openid-federation`)).status).toBe(404);
+    const M = `${A}/members/${encodeURIComponent(`${ANCHOR}/beta`)}`;
+    await ok(approvers[0].as('POST', `${M}/approve`, {}), 202);
+    await ok(approvers[1].as('POST', `${M}/approve`, {}));
+    await ok(approvers[1].as('POST', `${M}/activate`, {}));
+    await ok(make(), 201);
   });
 });

@@ -1,3 +1,4 @@
+import type { Deployment } from '../../src/operations/call.js';
 import { type Answer, ANCHOR, NOW, type TestDeployment, testMember } from './deployment.js';
 import { askJoin } from './join.js';
 import { type TestKey, testKey } from './keys.js';
@@ -44,9 +45,9 @@ export async function askAs(
   method: string,
   path: string,
   body?: object,
-  headers: Record<string, string> = {},
+  { headers = {}, deployment }: Pick<Making, 'headers' | 'deployment'> = {},
 ): Promise<Answer> {
-  return askJoin(d, method, path, body, { token: await assertion(d, keeping), headers, from: keeping.entityId });
+  return askJoin(d, method, path, body, { token: await assertion(d, keeping), headers, from: keeping.entityId, ...(deployment && { deployment }) });
 }
 
 export interface AgentKeys {
@@ -75,10 +76,12 @@ export interface Making {
   readonly claims?: object;
   readonly body?: object;
   readonly headers?: Record<string, string>;
+  /** Of another process. */
+  readonly deployment?: Deployment;
 }
 
 /** Make an agent as its member does. */
-export async function makeAgent(d: TestDeployment, keeping: Keeping, name: string, { keys, claims, body = {}, headers = {} }: Making = {}): Promise<Answer> {
+export async function makeAgent(d: TestDeployment, keeping: Keeping, name: string, { keys, claims, body = {}, ...more }: Making = {}): Promise<Answer> {
   const entity_configuration = await agentConfiguration(name, keys ?? (await agentKeys()), claims, d.clock, keeping.below);
-  return askAs(d, keeping, 'POST', '/agents', { name, entity_configuration, scopes: ['tools:read'], ...body }, headers);
+  return askAs(d, keeping, 'POST', '/agents', { name, entity_configuration, scopes: ['tools:read'], ...body }, more);
 }

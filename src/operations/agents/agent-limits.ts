@@ -43,3 +43,6 @@ export const limitsWidened = (before: AgentLimits, after: AgentLimits): readonly
 
 /** As events and proposals say them. */
 export const limitsInWords = ({ living, perDay, life }: AgentLimits) => ({ max_agents: living, max_per_day: perDay, max_life: life });
+
+/** The same with whose they are, as a proposal found them. */
+export const keptInWords = (row: AuthorityRow) => ({ ...limitsInWords(limitsOf(row)), kept_by: row.agentsBy });

@@ -6,7 +6,7 @@ import { consent } from '../deciding/consent.js';
 import type { Seen } from '../deciding/resume-consent.js';
 import { Refusal } from '../refusal.js';
 import { expectVersion, findAuthority, findMember, type MemberRow } from '../registry.js';
-import { type AgentLimits, expectLimits, limitsInWords, limitsOf, limitsWidened } from './agent-limits.js';
+import { type AgentLimits, expectLimits, keptInWords, limitsInWords, limitsOf, limitsWidened } from './agent-limits.js';
 import { type AgentAuthority, showAgentAuthority } from './find-agent-authority.js';
 
 export interface AgentLimitsChange {
@@ -54,7 +54,7 @@ export async function changeAgentLimits(
         authority: before,
         chain: row.id,
         permission: 'administer',
-        content: { authority: slug, widens, from: limitsInWords(was), to: words },
+        content: { authority: slug, widens, from: keptInWords(before), to: words },
         request: words,
         seen: seen.digest,
         note: seen.note,

@@ -2,6 +2,7 @@ import { wasCheckpointed } from '../../store/checkpoints.js';
 import { decidedLast } from '../../store/registration-events.js';
 import type { JoinedEvent } from '../../store/joined-event.js';
 import { allow, type Call } from '../call.js';
+import { stoodAbove } from './stood-above.js';
 import { listEvents } from '../events/list-events.js';
 import type { Named } from '../events/names.js';
 import { endOfMember } from '../members/member-end.js';
@@ -57,11 +58,13 @@ export async function answeredAt(call: Call, slug: string, id: string, time: num
   const about = (await listEvents(call, slug, { ...past, member: member.id, limit: 100 })).items;
   const recent = (await listEvents(call, slug, { ...past, since: Math.max(0, time - SHORTLY), type: Object.keys(UNSETTLED), limit: 20 })).items;
   const stopped = stop !== undefined && stop.type !== 'authority.resumed';
-  const inForce = !stopped && (await decidedLast(db, authority.id, entityId, time)) === 'registration';
+  const above = await stoodAbove(call, authority, time);
+  const inForce = !stopped && above !== 'no' && (await decidedLast(db, authority.id, entityId, time)) === 'registration';
   const end = endOfMember(member);
   const ended = end !== null && end <= time;
   const later = inForce ? await doubtedLater(call, slug, { authorityId: authority.id, memberId: member.id }, time) : [];
   const doubts = [
+    ...(inForce && above === 'unknown' ? ['whether what is above the authority stood then is not told by its events'] : []),
     ...later,
     ...new Set(inForce ? recent.map(({ type }) => UNSETTLED[type] as string) : []),
     ...(inForce && ended ? [`its membership ends at ${end} as it stands now; what was set then is in its events`] : []),
@@ -88,9 +91,11 @@ async function doubtedLater(call: Call, slug: string, of: { readonly authorityId
   const past = { since: time + 1, limit: 1 } as const;
   const [restored] = (await listEvents(call, slug, { ...past, type: ['deployment.restored'] })).items;
   const unconfirmed = restored && !(await wasCheckpointed(call.store.db, of.authorityId, time, restored.at));
-  const changes = (await listEvents(call, slug, { ...past, member: of.memberId, type: ['member.changed', 'member.enrolled'], limit: 1000 })).items;
+  const changes = (await listEvents(call, slug, { ...past, member: of.memberId, type: ['member.changed', 'member.enrolled', 'agent.renewed'], limit: 1000 }))
+    .items;
   const moved = changes.find(
-    ({ type, detail }) => type === 'member.enrolled' || (Array.isArray(detail['changed']) && detail['changed'].includes('validUntil')),
+    ({ type, detail }) =>
+      type === 'member.enrolled' || type === 'agent.renewed' || (Array.isArray(detail['changed']) && detail['changed'].includes('validUntil')),
   );
   return [
     ...(unconfirmed ? [`a restored history was confirmed at ${restored.at}: from the restore until then everything was answered by 503`] : []),

@@ -5,6 +5,7 @@ import { authority, organization, trustMarkType } from '../../store/schema.js';
 import { isObject, jsonEqual } from '../../federation/strict-json.js';
 import type { Database } from '../../store/database.js';
 import { readRules } from '../accreditations/set-admission.js';
+import { keptInWords } from '../agents/agent-limits.js';
 import { asTheyAre } from '../authorities/authorities.js';
 import { inWords } from '../binding/set-binding.js';
 import type { Call } from '../call.js';
@@ -61,6 +62,8 @@ async function lookAt(call: Call, row: ProposalRow): Promise<Standing> {
     }
     case 'admission':
       return { current: of !== undefined && jsonEqual(readRules(of), content['from']), barred: [] };
+    case 'agents':
+      return { current: of !== undefined && jsonEqual(keptInWords(of), content['from']), barred: [] };
     case 'resume':
       return { current: (await haltOf(call, row)) === content['v'], barred: [] };
     case 'role':
