@@ -1,4 +1,4 @@
-import type { ErrorCode, Finding, JwkSet, Metadata, TrustChain } from '../federation/entry.js';
+import { type ErrorCode, type Finding, type JwkSet, type Metadata, parseJwkSet, type TrustChain } from '../federation/entry.js';
 import type { FederationContext } from './context.js';
 
 /** What an entity has to be. */
@@ -60,7 +60,7 @@ const strings = (value: unknown): readonly string[] | undefined => (Array.isArra
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** What metadata with every policy applied lets a client ask for. */
-export function entitledBy(metadata: Readonly<Record<string, unknown>>): Entitled {
+function entitledBy(metadata: Readonly<Record<string, unknown>>): Entitled {
   const { scope, authorization_details_templates: templates } = metadata;
   return {
     scopes: typeof scope === 'string' ? scope.split(' ').filter(Boolean) : [],
@@ -69,4 +69,16 @@ export function entitledBy(metadata: Readonly<Record<string, unknown>>): Entitle
     authorizationDetailsTemplates: Array.isArray(templates) ? templates.filter(isObject) : undefined,
     grantTypes: strings(metadata['grant_types']),
   };
+}
+
+const read = new WeakMap<object, Pick<Admitted, 'jwks' | 'entitled'>>();
+
+/** Keys and entitlements of metadata, read once: a chain is used for many requests. */
+export function protocolOf(metadata: Readonly<Record<string, unknown>>): Pick<Admitted, 'jwks' | 'entitled'> {
+  const known = read.get(metadata);
+  if (known) return known;
+  const jwks = parseJwkSet(metadata['jwks'], 'jwks', { strict: false });
+  const found = { jwks: jwks.ok ? jwks.value : undefined, entitled: entitledBy(metadata) };
+  read.set(metadata, found);
+  return found;
 }

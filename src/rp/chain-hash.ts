@@ -1,18 +1,19 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
+type Statements = readonly { readonly compact: string; readonly claims: { readonly iss: string; readonly sub: string } }[];
+/** A chain is used for many requests. */
+const known = new WeakMap<Statements, string>();
+
 /**
  * What names a chain in logs on every side: SHA-256, hex, of its statements joined by line feeds, the subject's first and without
  * the Trust Anchor's own configuration, which may be left out of a chain (OpenID Federation 1.0 §4).
  */
-export const chainSha256 = (chain: readonly { readonly compact: string; readonly claims: { readonly iss: string; readonly sub: string } }[]): string =>
-  bytesToHex(
-    sha256(
-      utf8ToBytes(
-        chain
-          .filter(({ claims }, n) => n === 0 || claims.iss !== claims.sub)
-          .map(({ compact }) => compact)
-          .join('\n'),
-      ),
-    ),
-  );
+export function chainSha256(chain: Statements): string {
+  const before = known.get(chain);
+  if (before !== undefined) return before;
+  const compacts = chain.filter(({ claims }, n) => n === 0 || claims.iss !== claims.sub).map(({ compact }) => compact);
+  const hash = bytesToHex(sha256(utf8ToBytes(compacts.join('\n'))));
+  known.set(chain, hash);
+  return hash;
+}

@@ -12,7 +12,7 @@ import {
 } from '../federation/entry.js';
 import type { Outbound } from '../outbound/outbound.js';
 import { fetchedStatements } from '../resolver/source.js';
-import { type Admission, type AdmitOptions, type Admitted, entitledBy, type Refused } from './admission.js';
+import { type Admission, type AdmitOptions, type Admitted, protocolOf, type Refused } from './admission.js';
 import { type Clock, systemClock } from './clock.js';
 import { contextOf } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
@@ -117,7 +117,6 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         if (mark.state !== 'known')
           return refuse(entity, { error: 'invalid_client', findings: mark.findings, unavailable: mark.state === 'unavailable', chain });
       }
-      const jwks = parseJwkSet(metadata['jwks'], `metadata/${entityType}/jwks`, { strict: false });
       const admitted: Admitted = {
         admitted: true,
         entity,
@@ -125,8 +124,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         entityType,
         metadata,
         allMetadata: chain.metadata,
-        jwks: jwks.ok ? jwks.value : undefined,
-        entitled: entitledBy(metadata),
+        ...protocolOf(metadata),
         notBefore,
         chain,
         context: contextOf(entity, 'admitted', chain),

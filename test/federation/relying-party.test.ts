@@ -237,6 +237,15 @@ describe('a federation without status lists', () => {
   });
 });
 
+it('strict: a registry that never answers holds nobody up for long, and what is known serves', async () => {
+  const { told, federation, clock } = await world();
+  expect(await told()).toBe('read write');
+  federation.instead.set(`${OPERATOR}/status-lists/0`, () => new Promise(() => undefined));
+  expect(await told()).toBe('read write');
+  clock.seconds += 301;
+  expect(await told()).toMatch(/^unavailable temporarily_unavailable status_unknown/);
+});
+
 it('strict: requests that come while the registry is asked share the next question', async () => {
   const { told, federation } = await world();
   await told();

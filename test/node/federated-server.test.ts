@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRelyingParty, type RelyingParty, strict } from '../../src/rp/entry.node.js';
+import { memoryAdapter } from '../../src/rp/oidc-provider/memory-adapter.js';
 import { type JoseEntity, type JoseFederation, joseKey, type JoseKey, type JoseRecord } from '../support/jose-federation.js';
 import { federatedProvider, REDIRECT, RESOURCE } from '../support/node/federated-provider.js';
 import { joseServer } from '../support/node/jose-server.js';
@@ -121,7 +122,7 @@ describe('automatic registration', () => {
   });
 
   it('AR-11 a trust_chain header saves asking the client, in assertions and in Request Objects', async () => {
-    const { id, key, token, chain } = await agent({ type: 'openid_relying_party' });
+    const { id, token, chain } = await agent({ type: 'openid_relying_party' });
     federation.instead.set(`${id}/.well-known/openid-federation`, () => ({ status: 404, type: '', body: '' }));
     expect(await token({ scope: 'read' }), 'nothing is known of it').toMatchObject({ status: 401, error: 'invalid_client' });
     const trust_chain = await chain();
@@ -130,7 +131,6 @@ describe('automatic registration', () => {
     federation.instead.set(`${other.id}/.well-known/openid-federation`, () => ({ status: 404, type: '', body: '' }));
     const request = await server.requestObject(other.id, other.key, {}, { trust_chain: await other.chain() });
     expect(await server.authorize({ client_id: other.id, request })).toMatchObject({ status: 303 });
-    expect(id).not.toBe(key);
   });
 
   it('a client of the server itself is neither shadowed nor shadows', async () => {
@@ -184,14 +184,36 @@ describe('what running a relying server taught us', () => {
     expect(await server.userinfo(access)).toMatchObject({ status: 401, error: 'invalid_token' });
   });
 
-  it('R3 a denied identifier is never fetched, although the server takes metadata documents', async () => {
-    const { id, key, token, record } = await agent();
+  it('R3 a denied identifier is never fetched, although the server takes metadata documents and one lies there', async () => {
+    const key = await joseKey();
+    const id = 'https://agent.example.org/one';
+    const document = {
+      client_id: id,
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [key.jwk] },
+    };
+    const fetched: string[] = [];
+    const configuration = {
+      fetch: async (url: URL | string) => {
+        fetched.push(String(url));
+        return new Response(JSON.stringify(document), { headers: { 'content-type': 'application/json' } });
+      },
+    };
+    const context = { entity: id, decision: 'denied' as const };
+    const denying: RelyingParty = { ...party, admit: async () => ({ admitted: false, reason: 'denied', error: 'invalid_client', findings: [], context }) };
+    const guarded = await federatedProvider(denying, later, { configuration });
+    expect(await guarded.token(id, key)).toMatchObject({ status: 401, error: 'invalid_client' });
+    expect(fetched).toEqual([]);
+    const open = await federatedProvider(denying, later, { configuration, options: { isDocument: (one) => one === id } });
+    expect(await open.token(id, key), 'the document would have opened the door').toMatchObject({ status: 200 });
+    const { token, record } = await agent();
     record.state = 1;
-    const asked = federation.asked.length;
     expect(await token()).toMatchObject({ status: 401, error: 'invalid_client' });
     expect(await server.token(`${origin}/nobody`, key)).toMatchObject({ status: 401, error: 'invalid_client' });
     expect(server.fetched).toEqual([]);
-    expect(federation.asked.slice(asked).filter((url) => url === id)).toEqual([]);
   });
 
   it('R4 without a scope there is no access', async () => {
@@ -265,11 +287,25 @@ describe('what running a relying server taught us', () => {
     expect(await token({}, { exp: Math.floor(Date.now() / 1000) + 3600 })).toMatchObject({ status: 401 });
   });
 
-  it('R11 one assertion, sent twenty times at once, serves once', async () => {
+  it('R11 one assertion, and one Request Object, sent ten times at once serve once, where the store finds nothing yet', async () => {
+    const kept = memoryAdapter();
+    const adapter = (model: string) => {
+      const store = kept(model);
+      const late = async (id: string) => {
+        const found = await store.find(id);
+        await new Promise((done) => setTimeout(done, 50));
+        return found;
+      };
+      return model === 'ReplayDetection' ? { ...store, find: late } : store;
+    };
+    const slow = await federatedProvider(party, later, { configuration: { adapter } });
     const { id, key } = await agent();
-    const form = { grant_type: 'client_credentials', ...(await server.by(id, key)) };
-    const all = await Promise.all(Array.from({ length: 20 }, () => server.send('/token', form)));
+    const form = { grant_type: 'client_credentials', ...(await slow.by(id, key)) };
+    const all = await Promise.all(Array.from({ length: 10 }, () => slow.send('/token', form)));
     expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
+    const request = await slow.requestObject(id, key);
+    const led = await Promise.all(Array.from({ length: 10 }, () => slow.authorize({ client_id: id, request })));
+    expect(led.filter(({ location }) => location?.includes('/interaction'))).toHaveLength(1);
   });
 });
 

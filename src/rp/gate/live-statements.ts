@@ -15,6 +15,7 @@ import { BoundedMap } from '../bounded-map.js';
 import type { Clock } from '../clock.js';
 import type { Mode } from '../modes.js';
 import { isSilence } from './status-lists.js';
+import { keySetId } from './key-set-id.js';
 import { type Known, type Reply, type Watched, watched } from './watched.js';
 
 /** A statement that was seen serves for so long while its issuer does not answer (seconds): as long as a status list does. */
@@ -47,7 +48,7 @@ export function liveStatements({ outbound, source, mode, clock, development }: L
 
   /** Where a superior answers, by its configuration, which the keys of the chain verify. */
   async function endpointOf({ entityId, jwks, configuration }: Superior): Promise<Result<string>> {
-    const key = `${entityId} ${JSON.stringify(jwks)}`;
+    const key = `${entityId} ${keySetId(jwks)}`;
     const known = endpoints.get(key);
     if (known && clock.now() - known.at < ENDPOINT_SECONDS) return { ok: true, value: known.url };
     let own = configuration;
@@ -92,7 +93,7 @@ export function liveStatements({ outbound, source, mode, clock, development }: L
   }
 
   return (superior, subject, seconds) => {
-    const key = `${superior.entityId} ${subject} ${JSON.stringify(superior.jwks)}`;
+    const key = `${superior.entityId} ${subject} ${keySetId(superior.jwks)}`;
     const statement =
       statements.get(key) ??
       statements.set(

@@ -3,6 +3,7 @@ import type { Outbound, Reply } from '../../outbound/outbound.js';
 import { BoundedMap } from '../bounded-map.js';
 import type { Clock } from '../clock.js';
 import type { Mode } from '../modes.js';
+import { keySetId } from './key-set-id.js';
 import { type Known, type Reply as Said, type Watched, watched } from './watched.js';
 
 const MAX_LISTS = 1000;
@@ -32,7 +33,7 @@ export function statusLists({ outbound, mode, clock }: ListsOptions): (uri: stri
     return { kind: 'value', value: list.value, etag: reply.value.etag };
   };
   return (uri, jwks) => {
-    const key = `${uri} ${JSON.stringify(jwks)}`;
+    const key = `${uri} ${keySetId(jwks)}`;
     const list =
       lists.get(key) ??
       lists.set(

@@ -50,7 +50,6 @@ export function federatedClients(options: ClientsOptions): FederatedClients {
     const route = ctx?.oidc.route;
     const admission = await federation.admit(id, { requires: { entityType: entityTypes, marks }, trustChain: suppliedChain(ctx, id) });
     if (!admission.admitted) {
-      found.delete(id);
       log({ ...admission.context, route, reasons: admission.findings.map(({ code }) => code) });
       throw refusal(admission, ctx);
     }
