@@ -3,24 +3,9 @@ import { sameKey } from '../../federation/jwk-set.js';
 import { keysIn } from '../../federation/registration/metadata.js';
 import type { Admission, Admitted } from '../admission.js';
 import type { RelyingParty } from '../relying-party.js';
+import { NO_SCOPE } from './client-properties.js';
+import { invalidClient, OAuthError } from './oauth-error.js';
 import type { Properties, RegistrationAdapter } from './registration-types.js';
-
-/** A refusal as oidc-provider shows one that is thrown. */
-export class RegistrationError extends Error {
-  readonly expose = true;
-  readonly allow_redirect = false;
-  readonly statusCode: number;
-  constructor(
-    readonly status: number,
-    readonly error: string,
-    readonly error_description: string,
-    readonly error_detail?: string,
-  ) {
-    super(error);
-    this.name = 'RegistrationError';
-    this.statusCode = status;
-  }
-}
 
 /** Properties by which a stored client is one of the federation. */
 export const FEDERATION_ENTITY = 'federation_entity';
@@ -34,7 +19,7 @@ const wordsIn = (scope: unknown): readonly string[] => (typeof scope === 'string
 export interface RegisteredClients {
   /** The store of clients: who was registered by the federation is a client while it is in force, with what is left of what it was given. */
   over(store: RegistrationAdapter): RegistrationAdapter;
-  /** What the federation says of a registered client now; undefined: it is none. @throws RegistrationError when it is not in force */
+  /** What the federation says of a registered client now; undefined: it is none. @throws OAuthError when it is not in force */
   factsOf(clientId: string): Promise<{ readonly admitted: Admitted; readonly client: Properties } | undefined>;
 }
 
@@ -49,8 +34,8 @@ export function registeredClients({ federation }: { readonly federation: Relying
     const detail = admission.findings.map(({ code, where, detail: said }) => `${code} at ${where}: ${said}`).join('; ');
     // Thrown and never "not found": that would have the provider look for the client elsewhere.
     throw admission.reason === 'unavailable'
-      ? new RegistrationError(503, 'temporarily_unavailable', 'whether the client is in force cannot be found out', detail)
-      : new RegistrationError(401, 'invalid_client', 'client authentication failed', detail);
+      ? new OAuthError(503, 'temporarily_unavailable', 'whether the client is in force cannot be found out', detail)
+      : invalidClient(detail);
   }
   return {
     over(store) {
@@ -78,7 +63,7 @@ export function narrowed(client: Properties, { entitled, jwks }: Pick<Admitted, 
   const scope = wordsIn(client['scope']).filter((one) => entitled.scopes.includes(one) || one === NO_SCOPE);
   const keys = keysIn(client['jwks']).filter((key) => (jwks as JwkSet | undefined)?.keys.some((one) => sameKey(one, key)));
   const types = client['authorization_details_types'];
-  if (scope.length === 0 || keys.length === 0) throw new RegistrationError(401, 'invalid_client', 'client authentication failed', 'nothing of it is left');
+  if (scope.length === 0 || keys.length === 0) throw invalidClient('nothing of it is left');
   return {
     ...client,
     scope: scope.join(' '),
@@ -86,9 +71,6 @@ export function narrowed(client: Properties, { entitled, jwks }: Pick<Admitted, 
     ...(Array.isArray(types) && { authorization_details_types: types.filter((type) => entitled.authorizationDetailsTypes?.includes(String(type)) ?? true) }),
   };
 }
-
-/** The scope of a client that may have scopes of resources only: without one the provider gives every scope of the server. */
-export const NO_SCOPE = 'no_scope';
 
 /** The methods of an adapter that is a class, bound to it. */
 export function bound(adapter: RegistrationAdapter): RegistrationAdapter {

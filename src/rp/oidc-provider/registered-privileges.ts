@@ -1,4 +1,5 @@
-import { type RegisteredClients, RegistrationError } from './registered-clients.js';
+import { OAuthError } from './oauth-error.js';
+import type { RegisteredClients } from './registered-clients.js';
 import type { StoredToken } from './registration-types.js';
 
 type Clients = Pick<RegisteredClients, 'factsOf'>;
@@ -17,7 +18,7 @@ export function allowedOnly(given: Hook | undefined, clients: Clients): Hook {
       const facts = await clients.factsOf((token as StoredToken).clientId ?? '');
       return !facts || !isDead(token, facts.admitted.notBefore);
     } catch (error) {
-      if (error instanceof RegistrationError && error.status < 500) return false;
+      if (error instanceof OAuthError && error.status < 500) return false;
       throw error;
     }
   };
@@ -47,7 +48,7 @@ export function ownResources(given: Hook, clients: Clients): Hook {
     const registered = facts.client['allowed_resources'];
     const may = entitled.resources?.includes(resource) === true && (!Array.isArray(registered) || registered.includes(resource));
     const scope = wordsIn(info['scope']).filter((one) => entitled.scopes.includes(one) && wordsIn(facts.client['federation_scope']).includes(one));
-    if (!may || scope.length === 0) throw new RegistrationError(400, 'invalid_target', 'the client may not have that resource');
+    if (!may || scope.length === 0) throw new OAuthError(400, 'invalid_target', 'the client may not have that resource');
     const seconds = Math.min(Number(info['accessTokenTTL'] ?? MOST_SECONDS), MOST_SECONDS);
     return { ...info, scope: scope.join(' '), accessTokenTTL: seconds, accessTokenFormat: 'opaque' };
   };

@@ -4,7 +4,9 @@ import { admitRegistration, type AdmitRegistrationOptions, type AdmittedRegistra
 import { refusal, type RegistrationRefused } from '../registration/answer.js';
 import { type ReadOptions, readSigned, type SignedRegistration } from '../registration/read-signed.js';
 import type { Registry } from '../registration/registry.js';
-import { bound, FEDERATION_ANCHOR, FEDERATION_ENTITY, NO_SCOPE, registeredClients, RegistrationError } from './registered-clients.js';
+import { NO_SCOPE } from './client-properties.js';
+import { OAuthError } from './oauth-error.js';
+import { bound, FEDERATION_ANCHOR, FEDERATION_ENTITY, registeredClients } from './registered-clients.js';
 import { reservations } from './reservations.js';
 import { allowedOnly, deadTokens, ownResources } from './registered-privileges.js';
 import type {
@@ -128,12 +130,12 @@ export function registering<Configuration extends object>(given: Configuration, 
 
   async function policy(ctx: RegistrationContext, properties: Properties): Promise<void> {
     const signed = verified.get(ctx.req);
-    if (!signed) throw new RegistrationError(401, 'invalid_token', 'the registration was not verified');
+    if (!signed) throw new OAuthError(401, 'invalid_token', 'the registration was not verified');
     const admitted = await admitRegistration(signed, { gate, redeem });
     if (!admitted.ok) {
       log({ registration: 'refused', entity: signed.entity, error: admitted.error, detail: admitted.description });
       for (const [name, value] of Object.entries(admitted.headers)) ctx.set(name, value);
-      throw new RegistrationError(admitted.status, admitted.error, admitted.description);
+      throw new OAuthError(admitted.status, admitted.error, admitted.description);
     }
     const { client_id, client_id_issued_at } = properties;
     for (const name of Object.keys(properties)) delete properties[name];
