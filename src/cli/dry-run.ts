@@ -30,8 +30,6 @@ event erase
 audit rotate-key
 person add, grant, revoke-role, end
 approval approve, refuse
-software-statement issue, revoke
-initial-access-token issue, revoke
 agent-authority create, change, retire
 clock confirm
 restore confirm

@@ -49,6 +49,12 @@ const redeemBody = z
       .string()
       .regex(/^[\w-]{43}$/)
       .openapi({ description: 'SHA-256 of the registration request, base64url' }),
+    software_statement_jti: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .openapi({ description: 'The statement that is registered with: one that is not good any more uses nothing up (member_not_active)' }),
   })
   .openapi('Redemption');
 const redeemedSchema = z
@@ -232,8 +238,12 @@ function serving(app: JoinApp): void {
     },
     async (c) => {
       const asking = await memberOf(c);
-      const { initial_access_token: token, request_sha256: requestSha256 } = validJson<z.infer<typeof redeemBody>>(c);
-      const { issued, already } = await redeemToken(c.var.deployment, asking, { token, requestSha256 });
+      const {
+        initial_access_token: token,
+        request_sha256: requestSha256,
+        software_statement_jti: softwareStatementJti,
+      } = validJson<z.infer<typeof redeemBody>>(c);
+      const { issued, already } = await redeemToken(c.var.deployment, asking, { token, requestSha256, softwareStatementJti });
       const { row, of } = issued;
       const notBefore = Math.max(of?.notBefore ?? 0, of?.authorityNotBefore ?? 0);
       return answer(c, {

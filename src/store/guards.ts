@@ -1,6 +1,7 @@
 import type { Statement } from './database.js';
 import { onlyWhile } from './only-while.js';
 import type { KeyRole, MemberState } from './schema.js';
+import { standsAbove } from './stands-above.js';
 
 /**
  * What a decision has read outside its own chain and its commit asks again (only-while.ts). Each is named for what has to be
@@ -54,7 +55,7 @@ export const whileOneDecides = (chain: string, authorityId: string | null): Stat
 export const whileMemberActive = (chain: string, memberId: string): Statement =>
   onlyWhile(
     chain,
-    "EXISTS (SELECT 1 FROM member AS m JOIN authority AS a ON a.id = m.authority_id WHERE m.id = ? AND m.state = 'active' AND a.state = 'active')",
+    `EXISTS (SELECT 1 FROM member AS m JOIN authority AS a ON a.id = m.authority_id WHERE m.id = ? AND m.state = 'active' AND a.state = 'active' AND ${standsAbove('a')})`,
     memberId,
   );
 

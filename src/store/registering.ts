@@ -1,4 +1,5 @@
 import { and, count, desc, eq, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import { standing } from './agent-authorities.js';
 import { type Database, raw, type Statement } from './database.js';
 import { authority, clientRegistration, initialAccessToken, member, softwareStatement } from './schema.js';
 import { NUMBER } from './words.js';
@@ -19,10 +20,13 @@ const STANDING = {
   notBefore: member.notBefore,
   entitlementVersion: member.entitlementVersion,
   issuer: authority.entityId,
-  authorityState: authority.state,
+  /** Of one for agents it is that of what is above it as well. */
+  authorityState: sql<string>`CASE WHEN ${authority.state} = 'active' AND ${standing} = 0 THEN 'halted' ELSE ${authority.state} END`,
   authorityNotBefore: authority.notBefore,
-  /** As in what is signed now (`cutOf` and the member's): it only rises. */
-  cut: sql<number>`${member.cut} + ${authority.cut} + (SELECT count(*) FROM authority_key AS k WHERE k.authority_id = ${authority.id} AND k.revoked_reason = 'compromised')`,
+  /** Of whatever it stands and falls with; each of these only rises. */
+  cut: sql<number>`${member.cut} + ${authority.cut} + (SELECT count(*) FROM authority_key AS k WHERE k.authority_id = ${authority.id} AND k.revoked_reason = 'compromised')
+    + coalesce((SELECT above.cut + own.cut + holder.cut FROM authority AS above CROSS JOIN member AS own CROSS JOIN member AS holder
+        WHERE above.id = ${authority.agentsOf} AND own.id = ${authority.agentsAs} AND holder.id = ${authority.agentsBy}), 0)`,
 };
 export interface MemberStanding {
   readonly entityId: string;
@@ -56,6 +60,12 @@ export interface ReportedClient {
 
 /** Sums come as texts from some drivers. */
 const numbered = (of: MemberStanding | null): MemberStanding | null => (of?.entityId == null ? null : { ...of, cut: Number(of.cut) });
+
+/** How a member stands now. */
+export async function standingOf(db: Database, memberId: string): Promise<MemberStanding | undefined> {
+  const [row] = await db.select(STANDING).from(member).innerJoin(authority, eq(authority.id, member.authorityId)).where(eq(member.id, memberId)).limit(1);
+  return numbered((row as MemberStanding | undefined) ?? null) ?? undefined;
+}
 
 export async function statementsWhere(db: Database, where: SQL | undefined, limit: number): Promise<IssuedStatement[]> {
   const rows = await db

@@ -309,6 +309,7 @@ describe('registry §8.3: each check in its order, with the error of the standar
 
   it('i: once; where nobody can be asked, not now', async () => {
     expect(await errorOf({}, { redeem: () => 'used' })).toEqual([401, 'invalid_token']);
+    expect(await errorOf({}, { redeem: () => 'refused' })).toEqual([400, 'unapproved_software_statement']);
     expect(await errorOf({}, { redeem: () => 'unavailable' })).toEqual([503, 'temporarily_unavailable']);
     const seen = new Set<string>();
     const redeem: VerifyRegistrationOptions['redeem'] = ({ token }) => (seen.has(token.jti) ? 'used' : seen.add(token.jti) && 'redeemed');

@@ -3,10 +3,10 @@ import type { PublicJwk } from '../../federation/entry.js';
 import { keysIn } from '../../federation/registration/metadata.js';
 import { isObject, parseJson } from '../../federation/strict-json.js';
 import { servedAs } from '../../store/published.js';
+import { standingOf } from '../../store/registering.js';
 import { publishedNow } from '../../store/published-now.js';
 import type { Call } from '../call.js';
-import { cutOf } from '../artefacts/publish.js';
-import { type AuthorityRow, authorityKeys, findMember, type MemberRow } from '../registry.js';
+import { type AuthorityRow, findMember, type MemberRow } from '../registry.js';
 import { Refusal } from '../refusal.js';
 
 /** A key of a client, by its RFC 7638 thumbprint. */
@@ -48,6 +48,8 @@ export async function clientOf(call: Call, authority: AuthorityRow, id: string):
   const document = parseJson(served.bytes, 'document');
   if (!document.ok || !isObject(document.value)) throw new Refusal('member_not_active', none);
   const { client_id: _, ...metadata } = document.value;
+  const standing = await standingOf(db, member.id);
+  if (standing?.authorityState !== 'active') throw new Refusal('member_not_active', none);
   const keys = await Promise.all(
     keysIn(metadata['jwks']).map(async (jwk): Promise<ClientKey | undefined> => {
       const jkt = await calculateJwkThumbprint(jwk as never).catch(() => undefined);
@@ -60,6 +62,6 @@ export async function clientOf(call: Call, authority: AuthorityRow, id: string):
     member,
     metadata: { ...metadata, jwks: { keys: usable.map(({ jwk }) => jwk) } },
     keys: usable,
-    cut: member.cut + cutOf({ authority, keys: await authorityKeys(db, authority.id) }),
+    cut: standing.cut,
   };
 }

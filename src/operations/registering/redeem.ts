@@ -1,20 +1,22 @@
 import { eq } from 'drizzle-orm';
 import { sha256 } from '../../keys/random.js';
-import { type IssuedToken, tokensWhere } from '../../store/registering.js';
+import { type IssuedToken, statementsWhere, tokensWhere } from '../../store/registering.js';
 import { whileMemberActive } from '../../store/guards.js';
-import { initialAccessToken } from '../../store/schema.js';
+import { initialAccessToken, softwareStatement } from '../../store/schema.js';
 import { revokeStatusPlace } from '../../store/status-entries.js';
 import { change, type Deployment } from '../call.js';
 import { type AuthenticatedMember, callOfMember } from '../join/authenticate-member.js';
 import { Refusal } from '../refusal.js';
 import { findMember } from '../registry.js';
 import { isServerInForce } from './audience.js';
-import { tokenStates, unused } from './standing.js';
+import { statementStates, tokenStates, unused } from './standing.js';
 
 export interface RedeemAsked {
   readonly token: string;
   /** SHA-256 of the registration request, base64url: whoever asks again for the same one is told the same. */
   readonly requestSha256: string;
+  /** The statement that is registered with: then it is good too, or nothing is used up. */
+  readonly softwareStatementJti?: string | undefined;
 }
 export interface Redeemed {
   readonly issued: IssuedToken;
@@ -37,9 +39,13 @@ export async function tokenNamed({ store: { db } }: Deployment, token: string): 
 
 /**
  * Use a token up. Of any number that ask at once one makes it used: the chain of its authority is the lock.
- * @throws Refusal permission_denied, audience_mismatch, token_ended, already_redeemed
+ * @throws Refusal permission_denied, audience_mismatch, token_ended, already_redeemed, member_not_active
  */
-export async function redeemToken(deployment: Deployment, asking: AuthenticatedMember, { token, requestSha256 }: RedeemAsked): Promise<Redeemed> {
+export async function redeemToken(
+  deployment: Deployment,
+  asking: AuthenticatedMember,
+  { token, requestSha256, softwareStatementJti }: RedeemAsked,
+): Promise<Redeemed> {
   await expectServerAsks(deployment, asking);
   const { db } = deployment.store;
   const server = asking.member.entityId;
@@ -73,6 +79,12 @@ export async function redeemToken(deployment: Deployment, asking: AuthenticatedM
     },
   });
 
+  async function expectStatementGood(memberId: string, jti: string): Promise<void> {
+    const [issued] = await statementsWhere(db, eq(softwareStatement.jti, jti), 1);
+    const [state] = issued?.row.memberId === memberId ? await statementStates(db, [issued], deployment.now()) : [];
+    if (state !== 'valid') throw new Refusal('member_not_active', `this software statement is ${state?.replaceAll('_', ' ') ?? 'not of that member'}`);
+  }
+
   async function judge(): Promise<IssuedToken> {
     const issued = await tokenNamed(deployment, token);
     if (!issued) throw new Refusal('token_ended', 'no such initial access token is in force');
@@ -82,6 +94,7 @@ export async function redeemToken(deployment: Deployment, asking: AuthenticatedM
       throw new Refusal('already_redeemed', 'this initial access token was used for another registration request');
     const [state] = await tokenStates(db, [{ ...issued, row: unused(row) }], deployment.now());
     if (state !== 'valid') throw new Refusal('token_ended', `this initial access token is ${state?.replaceAll('_', ' ')}`);
+    if (softwareStatementJti !== undefined) await expectStatementGood(row.memberId, softwareStatementJti);
     return issued;
   }
 }

@@ -15,9 +15,10 @@ export interface AdmitRegistrationOptions {
   readonly gate: (signed: SignedRegistration) => MaybePromise<GateVerdict>;
   /**
    * Use the token and the request up: first here by a unique insert of both `jti`s, since of several at once one may go on, then at
-   * the registry, which is how it learns who has the client. `used`: somebody was first.
+   * the registry, which is how it learns who has the client. `used`: somebody was first; `refused`:
+   * it is not in force there.
    */
-  readonly redeem: (signed: SignedRegistration) => MaybePromise<'redeemed' | 'used' | 'unavailable'>;
+  readonly redeem: (signed: SignedRegistration) => MaybePromise<'redeemed' | 'used' | 'refused' | 'unavailable'>;
 }
 
 /** What this server remembers of a client beside its metadata. */
@@ -71,6 +72,7 @@ export async function admitRegistration(
   // i
   const redeemed = await redeem(signed);
   if (redeemed === 'used') return refusal('invalid_token', 'the initial access token was used');
+  if (redeemed === 'refused') return refusal('unapproved_software_statement', 'the software statement is not in force');
   if (redeemed !== 'redeemed') return refusal('temporarily_unavailable', 'the initial access token cannot be redeemed now');
   return { ok: true, metadata: merged.metadata, softwareStatement: signed.statement.compact, federation: factsOf(signed) };
 }
