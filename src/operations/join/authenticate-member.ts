@@ -1,6 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { parseClientAssertion, parseJws, verifyJws } from '../../federation/entry.js';
 import type { Inbox } from '../../store/inbox.js';
+import { standing } from '../../store/agent-authorities.js';
 import { authority, member } from '../../store/schema.js';
 import { unconfirmed } from '../../store/standing.js';
 import type { Call, Deployment } from '../call.js';
@@ -55,7 +56,7 @@ async function memberOf({ store: { db }, now }: Deployment, authorityId: string,
     .select({ authority, member })
     .from(member)
     .innerJoin(authority, eq(authority.id, member.authorityId))
-    .where(and(eq(authority.entityId, authorityId), eq(authority.state, 'active'), eq(member.entityId, entityId), eq(member.state, 'active')))
+    .where(and(eq(authority.entityId, authorityId), eq(authority.state, 'active'), eq(standing, 1), eq(member.entityId, entityId), eq(member.state, 'active')))
     .limit(1);
   return found && (endOfMember(found.member) ?? Number.POSITIVE_INFINITY) > now() ? found : undefined;
 }

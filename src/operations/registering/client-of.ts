@@ -2,6 +2,7 @@ import { calculateJwkThumbprint } from 'jose';
 import type { PublicJwk } from '../../federation/entry.js';
 import { keysIn } from '../../federation/registration/metadata.js';
 import { isObject, parseJson } from '../../federation/strict-json.js';
+import { aboveOf } from '../../store/agent-authorities.js';
 import { servedAs } from '../../store/published.js';
 import { publishedNow } from '../../store/published-now.js';
 import type { Call } from '../call.js';
@@ -60,6 +61,6 @@ export async function clientOf(call: Call, authority: AuthorityRow, id: string):
     member,
     metadata: { ...metadata, jwks: { keys: usable.map(({ jwk }) => jwk) } },
     keys: usable,
-    cut: member.cut + cutOf({ authority, keys: await authorityKeys(db, authority.id) }),
+    cut: member.cut + cutOf({ authority, keys: await authorityKeys(db, authority.id) }) + (await aboveOf(db, authority.id)).cut,
   };
 }
