@@ -98,3 +98,12 @@ export function agentsDue(memberIds: readonly string[], now: number): readonly S
   ].map((which) => raw(`UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0 WHERE ${which}`, now, ids, ids));
   return [...due, listsMoved(COMES_BACK, now, ids, ids)];
 }
+
+/** What is said above of agents got another ceiling: the statements about them are signed anew, soon. Chains are bounded by it at once. */
+export const agentStatementsDue = (membershipIds: readonly string[], now: number): Statement =>
+  raw(
+    `UPDATE artefact SET renew_at = ${NUMBER}, lease_until = 0 WHERE kind = 'statement' AND authority_id IN
+       (SELECT id FROM authority WHERE agents_of IS NOT NULL AND agents_as IN (SELECT value FROM json_each(?)))`,
+    now,
+    JSON.stringify(membershipIds),
+  );

@@ -151,6 +151,9 @@ describe('agents of a member (registry §12)', () => {
     // Then the member may be given another one.
     expect(await ok(d.admin('POST', `${A}/agent-authorities`, { member: HOLDER, slug: 'acme-2' }), 201)).toMatchObject({ stands: true });
     expect(await fsck(d.deployment)).toEqual([]);
+    await d.execute("UPDATE authority SET agents_by = 'mem_0' WHERE slug = 'acme-2'");
+    expect(await fsck(d.deployment)).toMatchObject([{ code: 'row_of_nobody', where: 'authority acme-2' }]);
+    expect((await d.public(`${ANCHOR}/acme-2/.well-known/openid-federation`)).status, 'and what cannot be is not served').toBe(404);
   });
 
   it('what was issued to an agent, and its place in the status list, fall with what is above; what comes back says since when', async () => {
