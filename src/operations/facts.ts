@@ -1,3 +1,4 @@
+import { agentListsMoved } from '../store/agent-authorities.js';
 import type { Statement } from '../store/database.js';
 import {
   allDue,
@@ -72,7 +73,7 @@ export function consequencesOf(authorityId: string, fact: Fact, now: number): re
     case 'authority stopped':
       return [dueElsewhere(authorityId, now)];
     case 'authority back':
-      return [dueUnderLocal(fact.entityId, now)];
+      return [dueUnderLocal(fact.entityId, now), agentListsMoved(authorityId, now)];
     case 'anchors changed':
       return [allDue(authorityId, now)];
     case 'anchor narrowed':

@@ -2,13 +2,23 @@ import { and, eq, isNotNull, ne, type SQL, sql } from 'drizzle-orm';
 import { type Database, raw, type Statement } from './database.js';
 import { onlyWhile } from './only-while.js';
 import { authority, member } from './schema.js';
-import { standsAbove } from './stands-above.js';
+import { backSince, cutAbove, standsAbove } from './stands-above.js';
 import { lasts, memberEnd, NEVER, NUMBER } from './words.js';
 
 /** Authorities for the agents of a member: while what is above them stands, so do they. */
 
 /** Whether what is above an authority stands, for typed queries: 1 or 0. */
 export const standing: SQL<number> = sql.raw(`CASE WHEN ${standsAbove('authority')} THEN 1 ELSE 0 END`) as SQL<number>;
+
+/** Of an authority: what is above it adds to the `cut` of what is issued, and when all of it was back last. */
+export async function aboveOf(db: Database, authorityId: string): Promise<{ readonly cut: number; readonly back: number | null }> {
+  const [row] = await db
+    .select({ cut: sql<number>`${sql.raw(cutAbove('authority'))}`, back: sql<number | null>`${sql.raw(backSince('authority'))}` })
+    .from(authority)
+    .where(eq(authority.id, authorityId))
+    .limit(1);
+  return { cut: Number(row?.cut ?? 0), back: row?.back == null ? null : Number(row.back) };
+}
 
 /** Whoever lives: it is in force, or may come to be, and its end has not come. Parameters: authority, the time. */
 const LIVING = `SELECT count(*) FROM member WHERE authority_id = ? AND state IN ('applied', 'vetting', 'approved', 'active', 'suspended') AND ${lasts(memberEnd())}`;
@@ -68,11 +78,32 @@ export const lapsedAgents = (db: Database, now: number, limit: number) =>
 
 const COMES_BACK = `agents_of IS NOT NULL AND (agents_as IN (SELECT value FROM json_each(?)) OR agents_by IN (SELECT value FROM json_each(?)))`;
 
+/** Lists of authorities for agents say who came back when: what was signed before is not served any more. */
+const listsMoved = (which: string, now: number, ...params: unknown[]): Statement =>
+  raw(
+    `UPDATE artefact SET withheld = 'status_moved', renew_at = ${NUMBER}, lease_until = 0 WHERE kind = 'status_list' AND authority_id IN (SELECT id FROM authority WHERE ${which})`,
+    now,
+    ...params,
+  );
+
+/** The authority above comes back. */
+export const agentListsMoved = (above: string, now: number): Statement => listsMoved('agents_of = ?', now, above);
+
 /** Members above come back: what was found about the agents that they answer for, here and above, is looked at anew, soon. */
-export const agentsDue = (memberIds: readonly string[], now: number): readonly Statement[] =>
-  [
+export function agentsDue(memberIds: readonly string[], now: number): readonly Statement[] {
+  const ids = JSON.stringify(memberIds);
+  const due = [
     `authority_id IN (SELECT id FROM authority WHERE ${COMES_BACK})`,
     `(authority_id, entity_id) IN (SELECT a.agents_of, m.entity_id FROM authority AS a JOIN member AS m ON m.authority_id = a.id AND m.state = 'active' WHERE ${COMES_BACK})`,
-  ].map((which) =>
-    raw(`UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0 WHERE ${which}`, now, JSON.stringify(memberIds), JSON.stringify(memberIds)),
+  ].map((which) => raw(`UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0 WHERE ${which}`, now, ids, ids));
+  return [...due, listsMoved(COMES_BACK, now, ids, ids)];
+}
+
+/** What is said above of agents got another ceiling: the statements about them are signed anew, soon. Chains are bounded by it at once. */
+export const agentStatementsDue = (membershipIds: readonly string[], now: number): Statement =>
+  raw(
+    `UPDATE artefact SET renew_at = ${NUMBER}, lease_until = 0 WHERE kind = 'statement' AND authority_id IN
+       (SELECT id FROM authority WHERE agents_of IS NOT NULL AND agents_as IN (SELECT value FROM json_each(?)))`,
+    now,
+    JSON.stringify(membershipIds),
   );

@@ -21,6 +21,9 @@ export const ROWS_OF_NOBODY = {
   barred_identifier: OF_NOBODY('barred_identifier', 'k.entity_id'),
   registration_event: sql`SELECT DISTINCT k.authority_id AS "authorityId", k.entity_id AS what FROM registration_event AS k
     WHERE NOT EXISTS (SELECT 1 FROM member AS m WHERE m.authority_id = k.authority_id AND m.entity_id = k.entity_id)`,
+  authority: sql`SELECT k.id AS "authorityId", k.slug AS what FROM authority AS k WHERE k.agents_of IS NOT NULL AND (
+    NOT EXISTS (SELECT 1 FROM member AS m WHERE m.id = k.agents_as AND m.authority_id = k.agents_of AND m.entity_id = k.entity_id)
+    OR NOT EXISTS (SELECT 1 FROM member AS m WHERE m.id = k.agents_by AND m.authority_id = k.agents_of))`,
   approval: sql`SELECT coalesce(p.authority_id, 'deployment') AS "authorityId", k.proposal_id AS what FROM approval AS k LEFT JOIN proposal AS p ON p.id = k.proposal_id
     WHERE p.id IS NULL OR p.decision_digest <> k.decision_digest`,
 } as const;

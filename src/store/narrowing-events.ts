@@ -7,6 +7,7 @@
 export const NARROWING_EVENTS = [
   'accreditation.verified',
   'accreditation.withdrawn',
+  'agent.renewed',
   'authority.admission_changed',
   'authority.binding_changed',
   'authority.changed',

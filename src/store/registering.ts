@@ -1,7 +1,7 @@
 import { and, count, desc, eq, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
-import { standing } from './agent-authorities.js';
 import { type Database, raw, type Statement } from './database.js';
 import { authority, clientRegistration, initialAccessToken, member, softwareStatement } from './schema.js';
+import { backSince, cutAbove, standsAbove } from './stands-above.js';
 import { NUMBER } from './words.js';
 
 /** Software statements, initial access tokens and the clients that came of them. */
@@ -20,13 +20,11 @@ const STANDING = {
   notBefore: member.notBefore,
   entitlementVersion: member.entitlementVersion,
   issuer: authority.entityId,
-  /** Of one for agents it is that of what is above it as well. */
-  authorityState: sql<string>`CASE WHEN ${authority.state} = 'active' AND ${standing} = 0 THEN 'halted' ELSE ${authority.state} END`,
-  authorityNotBefore: authority.notBefore,
-  /** Of whatever it stands and falls with; each of these only rises. */
-  cut: sql<number>`${member.cut} + ${authority.cut} + (SELECT count(*) FROM authority_key AS k WHERE k.authority_id = ${authority.id} AND k.revoked_reason = 'compromised')
-    + coalesce((SELECT above.cut + own.cut + holder.cut FROM authority AS above CROSS JOIN member AS own CROSS JOIN member AS holder
-        WHERE above.id = ${authority.agentsOf} AND own.id = ${authority.agentsAs} AND holder.id = ${authority.agentsBy}), 0)`,
+  // Of one for agents nothing is good while what is above it does not stand.
+  authorityState: sql<string | null>`CASE WHEN ${sql.raw(standsAbove('authority'))} THEN ${authority.state} ELSE 'stopped' END`,
+  authorityNotBefore: sql<number | null>`${sql.raw(backSince('authority'))}`,
+  /** As in what is signed now (`cutOf` and the member's): it only rises. */
+  cut: sql<number>`${member.cut} + ${authority.cut} + (SELECT count(*) FROM authority_key AS k WHERE k.authority_id = ${authority.id} AND k.revoked_reason = 'compromised') + ${sql.raw(cutAbove('authority'))}`,
 };
 export interface MemberStanding {
   readonly entityId: string;

@@ -11,3 +11,14 @@ export const standsAbove = (of: string): string => `(${of}.agents_of IS NULL OR 
 /** Under whom the document of a client is evaluated: the authority above that of an agent, which says what agents may ask for at most. */
 export const documentAnchor = (of: string): string =>
   `coalesce((SELECT above.entity_id FROM authority AS above WHERE above.id = ${of}.agents_of), ${of}.entity_id)`;
+
+/** What an authority and a member above raise with each cut, of an authority for agents; of others 0. It only rises. */
+export const cutAbove = (
+  of: string,
+): string => `coalesce((SELECT above.cut + own.cut + holder.cut FROM authority AS above CROSS JOIN member AS own CROSS JOIN member AS holder
+  WHERE above.id = ${of}.agents_of AND own.id = ${of}.agents_as AND holder.id = ${of}.agents_by), 0)`;
+
+/** When an authority came back last, or what is above one for agents did; null: it never was away. */
+export const backSince = (of: string): string => `(SELECT max(came.back) FROM (SELECT ${of}.not_before AS back
+  UNION ALL SELECT above.not_before FROM authority AS above WHERE above.id = ${of}.agents_of
+  UNION ALL SELECT kin.not_before FROM member AS kin WHERE kin.id IN (${of}.agents_as, ${of}.agents_by)) AS came)`;

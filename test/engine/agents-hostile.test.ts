@@ -87,6 +87,10 @@ describe('whoever asks for agents that are not his, or for more than he may', ()
       'of nobody': await assertion(d, { entityId: 'https://nobody.example', key: acme.key }),
     };
     for (const [why, token] of Object.entries(bad)) await refused(list(token), UNKNOWN, why);
+    // However often somebody tries in its name, the member itself is let in.
+    const forged = { entityId: HOLDER, key: other.key };
+    for (let n = 0; n < 70; n++) await list(await assertion(d, forged));
+    expect((await list(await assertion(d, acme))).status).toBe(200);
     // An agent is a member of that authority, and keeps nobody.
     const itself = { entityId: `${AGENTS}/agents/mine`, key: keys.federation };
     await refused(list(await assertion(d, itself, { aud: AGENTS })), [404, 'not_found'], 'of an agent');

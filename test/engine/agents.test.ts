@@ -1,10 +1,12 @@
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
+import { NOT_BEFORE } from '../../src/federation/entry.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
-import { AGENTS, agentKeys, askAs, DAY, HOLDER, makeAgent, SLUG, withAgents } from '../support/agents.js';
+import { AGENTS, agentKeys, askAs, assertion, DAY, HOLDER, makeAgent, SLUG, withAgents } from '../support/agents.js';
 import { ANCHOR, type Answer, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { askJoin } from '../support/join.js';
 import { twoDecide } from '../support/people.js';
 
 const A = '/authorities/main';
@@ -149,6 +151,41 @@ describe('agents of a member (registry §12)', () => {
     // Then the member may be given another one.
     expect(await ok(d.admin('POST', `${A}/agent-authorities`, { member: HOLDER, slug: 'acme-2' }), 201)).toMatchObject({ stands: true });
     expect(await fsck(d.deployment)).toEqual([]);
+    await d.execute("UPDATE authority SET agents_by = 'mem_0' WHERE slug = 'acme-2'");
+    expect(await fsck(d.deployment)).toMatchObject([{ code: 'row_of_nobody', where: 'authority acme-2' }]);
+    expect((await d.public(`${ANCHOR}/acme-2/.well-known/openid-federation`)).status, 'and what cannot be is not served').toBe(404);
+  });
+
+  it('what was issued to an agent, and its place in the status list, fall with what is above; what comes back says since when', async () => {
+    const d = await testDeployment();
+    const acme = await withAgents(d);
+    const keys = await agentKeys();
+    const agent = await ok(makeAgent(d, acme, 'a', { keys, body: { scopes: ['tools:read', 'tools:call'] } }), 201);
+    await turn(d);
+    const S = `/authorities/${SLUG}/software-statements`;
+    const issued = await ok(d.admin('POST', `/authorities/${SLUG}/members/${agent.id}/software-statements`, {}), 201);
+    const state = async () => (await ok(d.admin('GET', S))).items.find(({ jti }: { jti: string }) => jti === issued.jti).state;
+    const listed = async () => {
+      const { status, text } = await d.public(`${AGENTS}/status-lists/0`);
+      return status === 200 ? (decodeJwt(text)[NOT_BEFORE] ?? {}) : status;
+    };
+    expect([await state(), await listed()]).toEqual(['valid', {}]);
+    await ok(d.admin('POST', `${A}/organizations/Acme%20AB/halt`, { reason: 'incident' }));
+    await backgroundTurn(d.deployment, { more: () => true });
+    expect([await state(), await listed()]).toEqual(['not_in_force', 404]);
+    d.clock += 30;
+    await ok(d.admin('POST', `${A}/organizations/Acme%20AB/resume`, { reason: 'over' }));
+    for (let n = 0; n < 3; n++) await turn(d);
+    expect([await state(), await listed()], 'nothing of before lives again').toEqual(['not_in_force', { '*': NOW + 30 }]);
+    const next = await ok(d.admin('POST', `/authorities/${SLUG}/members/${agent.id}/software-statements`, {}), 201);
+    await ok(d.admin('PUT', `${A}/members/${encodeURIComponent(AGENTS)}/entitlements`, { entitlements: [{ kind: 'scope', value: 'tools:read' }] }));
+    expect((await ok(d.admin('GET', S))).items.find(({ jti }: { jti: string }) => jti === next.jti).state, 'less above').toBe('not_in_force');
+    // The agent is a member of its authority as long as what is above that stands.
+    const itself = async () =>
+      code(await askJoin(d, 'GET', '/agents', undefined, { token: await assertion(d, { entityId: agent.entity_id, key: keys.federation }, { aud: AGENTS }) }));
+    expect(await itself()).toEqual([404, 'not_found']);
+    await ok(d.admin('POST', `${A}/members/${encodeURIComponent(HOLDER)}/suspend`, { reason: 'incident' }));
+    expect(await itself()).toEqual([401, 'unauthenticated']);
   });
 
   it('what agents may ask for at most is said above: less there reaches the next document, and a halted agent counts as one that lives', async () => {

@@ -28,7 +28,7 @@ describe('agents from the command line, over the wire', () => {
     const operator = (...args: readonly string[]) => command(args, server.env);
     const given = ['agent-authority', 'create', ACME, '--slug', 'acme', '--max-agents', '1', '--max-life', '7d'];
     expect(await operator(...given), 'nothing limits it').toMatchObject({ code: 2, stderr: expect.stringContaining('scopes') });
-    expect((await operator(...given, '--scope', 'tools:read', '--dry-run')).stderr).toContain('nothing was made');
+    expect((await operator(...given, '--scope', 'tools:read', '--dry-run')).stderr).toContain('Dry run');
     const made = await operator(...given, '--scope', 'tools:read');
     expect(made.stdout, made.stderr).toContain('0 of 1');
     const { entity_id: at } = JSON.parse((await operator('authority', 'show', 'main', '--json')).stdout);

@@ -2,6 +2,7 @@ import { and, eq } from 'drizzle-orm';
 import { parseClientAssertion, parseJws, verifyJws } from '../../federation/entry.js';
 import { standing } from '../../store/agent-authorities.js';
 import type { Inbox } from '../../store/inbox.js';
+import { standing } from '../../store/agent-authorities.js';
 import { authority, member } from '../../store/schema.js';
 import { unconfirmed } from '../../store/standing.js';
 import type { Call, Deployment } from '../call.js';
@@ -45,9 +46,11 @@ export async function authenticateMember(deployment: Deployment, inbox: Spend | 
   const { iss, jti, exp } = jws.value.claims;
   const found = await memberOf(deployment, audience, iss);
   if (!found) throw new NotAuthenticated();
-  await paceMember(deployment, found.member.id);
   const verified = await verifyJws(jws.value, found.member.jwks);
-  if (!verified.ok || !(await inbox.spend(iss, jti, exp))) throw new NotAuthenticated();
+  if (!verified.ok) throw new NotAuthenticated();
+  // What others sign in its name is not counted against it: nobody keeps a member from ending something.
+  await paceMember(deployment, found.member.id);
+  if (!(await inbox.spend(iss, jti, exp))) throw new NotAuthenticated();
   return found;
 }
 
@@ -56,7 +59,7 @@ async function memberOf({ store: { db }, now }: Deployment, authorityId: string,
     .select({ authority, member, standing })
     .from(member)
     .innerJoin(authority, eq(authority.id, member.authorityId))
-    .where(and(eq(authority.entityId, authorityId), eq(authority.state, 'active'), eq(member.entityId, entityId), eq(member.state, 'active')))
+    .where(and(eq(authority.entityId, authorityId), eq(authority.state, 'active'), eq(standing, 1), eq(member.entityId, entityId), eq(member.state, 'active')))
     .limit(1);
   if (!found || Number(found.standing) !== 1 || (endOfMember(found.member) ?? Number.POSITIVE_INFINITY) <= now()) return undefined;
   return { authority: found.authority, member: found.member };

@@ -6,7 +6,7 @@ import { jsonEqual } from '../../federation/strict-json.js';
 import type { Database, Statement } from '../../store/database.js';
 import { whileNoneHalted } from '../../store/guards.js';
 import { dropStandings, dropStandingsOf, endChallenges, forgetProofsOf, forgetResumingOf } from '../../store/key-standing.js';
-import { agentsDue } from '../../store/agent-authorities.js';
+import { agentsDue, agentStatementsDue } from '../../store/agent-authorities.js';
 import { dropWatches } from '../../store/member-watches.js';
 import { ENDED_STATES } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
@@ -201,6 +201,10 @@ function seenBelow(writes: readonly MemberWrite[], rows: readonly MemberRow[]): 
     statements.push(...consequencesOf(authorityId, { fact: 'members came or went' }, now));
   const back = rows.flatMap((row, n) => (active(row) && writes[n]?.before && !active(writes[n]?.before) ? [row.id] : []));
   if (back.length) statements.push(...agentsDue(back, now));
+  const limited = rows.flatMap((row, n) =>
+    row.intermediate && (writes[n]?.before?.entitlementVersion ?? row.entitlementVersion) !== row.entitlementVersion ? [row.id] : [],
+  );
+  if (limited.length) statements.push(agentStatementsDue(limited, now));
   const superiors = rows.filter((row) => active(row) && row.intermediate);
   for (const authorityId of new Set(superiors.map((row) => row.authorityId))) {
     const entityIds = superiors.filter((row) => row.authorityId === authorityId).map(({ entityId }) => entityId);

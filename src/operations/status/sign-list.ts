@@ -1,4 +1,5 @@
 import { limits, mediaTypes, NOT_BEFORE, compressStatuses, packStatuses, signStatusList, STATUS_LIST_BITS, STATUS_LIST_SIZE } from '../../federation/entry.js';
+import { aboveOf } from '../../store/agent-authorities.js';
 import type { NewArtefact } from '../../store/bulk.js';
 import { statusSlice } from '../../store/status-lists.js';
 import { artefactOf, type Issuer } from '../artefacts/publish.js';
@@ -25,7 +26,8 @@ export async function signedStatusList(deployment: Deployment, issuer: Issuer, l
   const iat = deployment.now();
   const { values, back, until, seq } = await readPlaces(deployment, authority.id, Number(list), iat);
   const since = iat - limits.MAX_STATEMENT_LIFETIME;
-  const all = authority.notBefore !== null && authority.notBefore >= since ? [['*', authority.notBefore] as const] : [];
+  const { back: whole } = await aboveOf(deployment.store.db, authority.id);
+  const all = whole !== null && whole >= since ? [['*', whole] as const] : [];
   const came = back.length > MOST_BACK ? [['*', Math.max(...back.map(([, at]) => at))] as const] : back.map(([idx, at]) => [String(idx), at] as const);
   const told = [...all, ...came];
   const exp = Math.min(iat + LIST_LASTS, until ?? Number.POSITIVE_INFINITY);
