@@ -12,6 +12,18 @@ export const renewable = (now: number) => and(ne(artefact.kind, 'hosted'), or(is
 /** Is a row among these? */
 const among = (ids: readonly number[]): SQL => sql`id IN (SELECT CAST(value AS NUMERIC) FROM json_each(${JSON.stringify(ids)}))`;
 
+/** Status lists that are due: found by their places, however much else is. */
+export const dueStatusLists = (db: Database, now: number, limit: number): Promise<(typeof artefact.$inferSelect)[]> =>
+  db
+    .select()
+    .from(artefact)
+    .where(
+      sql`id IN (SELECT l.id FROM authority AS a CROSS JOIN artefact AS l WHERE l.authority_id = a.id AND l.kind = 'status_list')
+        AND +renew_at <= ${now} AND +lease_until <= ${now}`,
+    )
+    .orderBy(artefact.id)
+    .limit(limit);
+
 /** Whoever signs these has the time until then. */
 export const leaseArtefacts = (db: Database, ids: readonly number[], leaseUntil: number): Statement =>
   db.update(artefact).set({ leaseUntil }).where(among(ids));

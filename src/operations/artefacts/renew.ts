@@ -1,8 +1,8 @@
-import { and, eq, isNotNull, isNull, lte, type SQL } from 'drizzle-orm';
+import { and, eq, isNotNull, isNull, lte, ne, type SQL } from 'drizzle-orm';
 import { type NewArtefact, putArtefacts, type Read, renewArtefacts, whileLastEvent } from '../../store/bulk.js';
 import { readHead } from '../../store/change.js';
 import type { Statement } from '../../store/database.js';
-import { countOverdue, countWithheld, leaseArtefacts, renewable, restWhileHalted } from '../../store/due-artefacts.js';
+import { countOverdue, countWithheld, dueStatusLists, leaseArtefacts, renewable, restWhileHalted } from '../../store/due-artefacts.js';
 import { inLot } from '../../store/lots.js';
 import { putRenewedMarks } from '../../store/mark-rows.js';
 import { artefact, authority, member, trustMarkGrant, trustMarkType } from '../../store/schema.js';
@@ -56,7 +56,8 @@ function rememberUnsigned(store: object, { id, kind, key }: Due, why: string | u
 const inWords = ({ message, findings: [first] }: Refusal): string => (first ? `${message}: ${first.where} ${first.detail}` : message);
 
 /**
- * Sign again what is due, in one slice: first what is withheld and so not served, then what has been due for longest, among
+ * Sign again what is due, in one slice: first status lists, without which nobody is known to be in force and which last for minutes,
+ * whatever else is due; then what is withheld and so not served, then what has been due for longest, among
  * that the shortest life. Renewal changes no content: no event, no lock. Rows are
  * leased, so what cannot be signed now is left until its lease runs out.
  * @returns how many rows were taken; 0 means nothing is due, or another process is at it
@@ -65,8 +66,10 @@ const inWords = ({ message, findings: [first] }: Refusal): string => (first ? `$
 export async function renewSlice(deployment: Deployment, limit = SLICE, tell: TellUnsigned = () => undefined): Promise<number> {
   const { db } = deployment.store;
   const now = deployment.now();
-  const first = await dueOf(deployment, isNotNull(artefact.withheld), limit);
-  const due = first.length < limit ? [...first, ...(await dueOf(deployment, isNull(artefact.withheld), limit - first.length))] : first;
+  const lists = await dueStatusLists(db, now, limit);
+  const rest = async (which: SQL, taken: number) => (taken < limit ? dueOf(deployment, and(which, ne(artefact.kind, 'status_list')) as SQL, limit - taken) : []);
+  const first = [...lists, ...(await rest(isNotNull(artefact.withheld), lists.length))];
+  const due = [...first, ...(await rest(isNull(artefact.withheld), first.length))];
   if (due.length === 0 || !(await deployment.turns.claim(deployment, 'renewal'))) return 0;
   const leaseUntil = now + LEASE_SECONDS;
   await deployment.store.write([leaseArtefacts(db, idsOf(due), leaseUntil)]);
@@ -257,7 +260,7 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
     case 'mark_status':
       return resignedStatus(deployment, issuer, row);
     case 'status_list':
-      return signedStatusList(deployment, issuer, row.key);
+      return signedStatusList(deployment, issuer, row.key, row.iat);
     case 'resolve':
       return resignedResponse(deployment, issuer, row);
     case 'statement': {
