@@ -137,7 +137,7 @@ export async function change<T>(call: Call<T>, request: Changing<T>): Promise<T>
     .catch((error: unknown) => {
       throw error instanceof Overtaken ? new Refusal('version_conflict', error.message) : error;
     });
-  if (committed && committed.moved.length + committed.placed.length > 0) await call.afterCommit(call, committed);
+  if (committed && !call.rehearsal && committed.moved.length + committed.placed.length > 0) await call.afterCommit(call, committed);
   if (result instanceof Waiting) throw result;
   return result;
 }

@@ -28,12 +28,22 @@ export interface Resolver {
   readonly jwks?: JwkSet;
 }
 
-export interface FindOptions {
+/** What is known of whoever is looked for. */
+export interface SearchHints {
+  /** A chain that came with the request: it shows a way and saves the subject's configuration, no more. */
+  readonly trustChain?: readonly string[] | undefined;
+  /** `iat` of the newest of its configurations that was seen: whoever sends an older one would bring back keys it has replaced. */
+  readonly newest?: number | undefined;
+  /** It was looked for a moment ago, with this end; it is not again, whatever was sent along. */
+  readonly missed?: NotFound | undefined;
+  /** Told of the end of a search in vain. */
+  miss?(answer: NotFound): void;
+}
+
+export interface FindOptions extends SearchHints {
   /** The Trust Anchors that may be the end. */
   readonly anchors: Readonly<Record<string, JwkSet>>;
   readonly resolver: Resolver | undefined;
-  /** A chain that came with the request: it shows a way and saves the subject's configuration, no more. */
-  readonly trustChain?: readonly string[] | undefined;
   readonly outbound: Outbound;
   readonly source: StatementSource;
   readonly live: LiveStatements;
@@ -58,7 +68,8 @@ export type Found = { readonly ok: true; readonly chain: TrustChain } | NotFound
 export async function findChain(entity: string, options: FindOptions): Promise<Found> {
   const along = options.trustChain && (await alongChain(entity, options.trustChain, options));
   if (along?.ok) return along;
-  const found = options.resolver ? await fromResolver(entity, options.resolver, options) : await byWalking(entity, options);
+  const found = options.missed ?? (options.resolver ? await fromResolver(entity, options.resolver, options) : await byWalking(entity, options));
+  if (!found.ok && !options.missed) options.miss?.(found);
   if (found.ok || !along) return found;
   // What is wrong with the chain that was sent is said, unless it could not be found out.
   return along.unavailable || (found.unavailable && !found.findings.length) ? found : { ...along, unavailable: found.unavailable };
@@ -69,6 +80,8 @@ async function alongChain(entity: string, supplied: readonly string[], options: 
   const validate = (chain: readonly string[]) => validateTrustChain(chain, { ...chainOptions(options), subject: entity });
   const given = await validate(supplied);
   if (!given.ok) return notFound(errorOf(given.findings), given.findings);
+  if ((given.value.statements[0]?.claims.iat ?? 0) < (options.newest ?? 0))
+    return notFound('invalid_trust_chain', [finding('configuration_replayed', entity, 'its own configuration in the chain is older than one seen already')]);
   const links = linksOf(given.value, options.anchors);
   const today = await Promise.all(links.map(({ superior, statement }) => options.live(superior, statement.claims.sub, 1)));
   const compacts = given.value.statements.map(({ compact }) => compact);

@@ -80,8 +80,8 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     development,
     keyCache,
     check: (chain) => checkChain(chain, { anchors, mode, lists, statements: live }),
-    search: (entity, anchor, trustChain) =>
-      findChain(entity, { anchors: only(anchors, anchor), resolver, trustChain, outbound, source, live, clock, development, keyCache }),
+    search: (entity, anchor, hints) =>
+      findChain(entity, { anchors: only(anchors, anchor), resolver, ...hints, outbound, source, live, clock, development, keyCache }),
   });
 
   async function stand(entity: string, anchor?: string, trustChain?: readonly string[]): Promise<Standing> {

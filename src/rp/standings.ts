@@ -1,7 +1,7 @@
 import { type Finding, finding, type JwkSet, type KeyCache, notBeforeOf, type TrustChain, validateTrustChain } from '../federation/entry.js';
 import { BoundedMap } from './bounded-map.js';
 import type { Clock } from './clock.js';
-import type { Found, NotFound } from './find-chain.js';
+import type { Found, NotFound, SearchHints } from './find-chain.js';
 import type { GateAnswer } from './gate/gate.js';
 
 const KEEP_SECONDS = 600;
@@ -19,15 +19,15 @@ export interface StandingsOptions {
   readonly clock: Clock;
   readonly development: boolean;
   readonly keyCache: KeyCache;
-  search(entity: string, anchor: string | undefined, trustChain: readonly string[] | undefined): Promise<Found>;
+  /** @param hints.missed it was looked for a moment ago: only a chain that was sent is looked at */
+  search(entity: string, anchor: string | undefined, hints: SearchHints): Promise<Found>;
   check(chain: TrustChain): Promise<GateAnswer>;
 }
 
 interface Entry {
-  chain?: TrustChain;
-  /** When it was found, and when it was last looked for in vain (seconds). */
+  chain: TrustChain;
+  /** When it was found (seconds). */
   found: number;
-  missed?: { readonly at: number; readonly answer: NotFound };
   /** When it was seen to be cut off: whatever was issued until then is dead. */
   cutSeen?: number;
 }
@@ -38,6 +38,8 @@ interface Entry {
  */
 export function createStandings({ anchors, clock, development, keyCache, search, check }: StandingsOptions) {
   const entries = new BoundedMap<string, Entry>(MAX_STANDINGS);
+  // Apart: whoever asks for many that are nobody drives out nobody who is known.
+  const misses = new BoundedMap<string, { readonly at: number; readonly answer: NotFound }>(MAX_STANDINGS);
   const looking = new Map<string, Promise<Found>>();
   const keyOf = (entity: string, anchor: string | undefined): string => `${anchor ?? '*'} ${entity}`;
   const missing = (error: NotFound['error'], findings: readonly Finding[], unavailable = false): NotFound => ({ ok: false, error, findings, unavailable });
@@ -45,18 +47,22 @@ export function createStandings({ anchors, clock, development, keyCache, search,
   /** Look for a chain: once at a time for each entity, and for so many entities. */
   async function look(entity: string, anchor: string | undefined, trustChain: readonly string[] | undefined): Promise<Found> {
     const key = keyOf(entity, anchor);
-    const entry = entries.get(key) ?? entries.set(key, { found: 0 });
-    const { missed } = entry;
-    if (!trustChain && missed && clock.now() - missed.at < NEGATIVE_SECONDS) return missed.answer;
+    const miss = misses.get(key);
+    const missed = miss && clock.now() - miss.at < NEGATIVE_SECONDS ? miss.answer : undefined;
+    if (!trustChain && missed) return missed;
     const flight = `${key} ${trustChain?.join('\n') ?? ''}`;
     const under = looking.get(flight);
     if (under) return under;
     if (looking.size >= IN_FLIGHT)
       return missing('temporarily_unavailable', [finding('budget_exceeded', entity, `${IN_FLIGHT} entities are being looked for`, true)], true);
-    const searching = search(entity, anchor, trustChain)
+    const newest = entries.get(key)?.chain.statements[0]?.claims.iat;
+    const searching = search(entity, anchor, { trustChain, missed, newest, miss: (answer) => void misses.set(key, { at: clock.now(), answer }) })
       .then((found) => {
-        if (found.ok) Object.assign(entry, { chain: found.chain, found: clock.now(), missed: undefined });
-        else if (!trustChain) entry.missed = { at: clock.now(), answer: found };
+        if (!found.ok) return found;
+        misses.delete(key);
+        const known = entries.get(key);
+        if (known) Object.assign(known, { chain: found.chain, found: clock.now() });
+        else entries.set(key, { chain: found.chain, found: clock.now() });
         return found;
       })
       .finally(() => looking.delete(flight));
@@ -72,14 +78,14 @@ export function createStandings({ anchors, clock, development, keyCache, search,
         ...missing(answer.state === 'denied' ? 'invalid_client' : 'temporarily_unavailable', answer.findings, answer.state === 'unavailable'),
         chain,
       };
-    if (answer.chain.every((compact, n) => compact === chain.statements[n]?.compact)) return { ok: true, chain };
+    if (answer.chain.every((compact, n) => compact === chain.statements[n]?.compact)) return { ok: true, chain, notBefore: answer.notBefore };
     const today = await validateTrustChain(answer.chain, { anchors, now: clock.now(), subject: chain.subject, development, keyCache });
-    return today.ok ? { ok: true, chain: today.value } : { ...missing('invalid_client', today.findings), chain };
+    return today.ok ? { ok: true, chain: today.value, notBefore: answer.notBefore } : { ...missing('invalid_client', today.findings), chain };
   }
 
   async function find(entity: string, entry: Entry | undefined, anchor: string | undefined, trustChain: readonly string[] | undefined): Promise<Standing> {
     const now = clock.now();
-    const known = entry?.chain && entry.chain.exp > now ? entry.chain : undefined;
+    const known = entry && entry.chain.exp > now ? entry.chain : undefined;
     if (known && now - (entry?.found ?? 0) < KEEP_SECONDS) {
       const standing = await through(known);
       if (standing.ok || standing.unavailable) return standing;
@@ -102,9 +108,11 @@ export function createStandings({ anchors, clock, development, keyCache, search,
       const entry = entries.get(key) ?? before;
       if (standing.ok && entry) entry.chain = standing.chain;
       // Whoever was cut off and is let in again has nothing of what was issued before. In the same second it may have been before.
-      if (!standing.ok && !standing.unavailable && entry?.chain) entry.cutSeen = clock.now() + 1;
+      if (!standing.ok && !standing.unavailable && entry) entry.cutSeen = clock.now() + 1;
       if (!standing.ok) return standing;
-      const ends = [entry?.cutSeen, ...standing.chain.statements.map(({ claims }) => notBeforeOf(claims))].filter((one) => one !== undefined);
+      const ends = [entry?.cutSeen, standing.notBefore, ...standing.chain.statements.map(({ claims }) => notBeforeOf(claims))].filter(
+        (one) => one !== undefined,
+      );
       return { ...standing, notBefore: ends.length ? Math.max(...ends) : undefined };
     },
   };

@@ -7,7 +7,8 @@ import { NUMBER } from './words.js';
 
 /**
  * The list, asked for with the events since. So one that says of somebody that he is valid is not served after the commit that
- * cut him off, whoever made that, and whoever signs what from older rows. Takes the authority and the number.
+ * cut him off, whoever made that, and whoever signs what from older rows. Of an authority for agents there is none while what is
+ * above it does not stand. Takes the authority and the number.
  */
 export const STATUS_LIST = `SELECT bytes, media_type, sha256, exp, cap, (withheld IS NOT NULL OR ${NARROWED_SINCE('artefact')}) AS withheld FROM artefact
   JOIN authority AS a ON a.id = artefact.authority_id AND a.state = 'active' AND ${standsAbove('a')}

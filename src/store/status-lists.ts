@@ -1,5 +1,5 @@
 import { and, asc, count, eq, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
-import { STATUS_TYPES } from '../federation/entry.js';
+import { limits, STATUS_TYPES } from '../federation/entry.js';
 import { type Database, raw, type Statement } from './database.js';
 import { inLot, overList, readByList } from './lots.js';
 import { MOVED_SINCE } from './narrowing-events.js';
@@ -20,10 +20,20 @@ export interface StatusSlice {
 }
 
 /**
+ * The times that it hangs on are numbers: SQLite orders text behind them, so a damaged cell would be no end at all, and one that
+ * stands in the list would have it refused by whoever reads it, for everybody.
+ */
+const LEGIBLE = [
+  ...['valid_until', 'keys_until', 'accredited_until', 'reattest_by'].map((column) => `coalesce(m.${column}, 0) <= ${NEVER}`),
+  `coalesce(m.not_before, 0) <= ${limits.MAX_TIME}`,
+  `e.created_at <= ${NEVER}`,
+].join(' AND ');
+
+/**
  * What a place is worth. Whoever is not in force is invalid, and so is all that was issued to it, whatever that is itself; what was
  * taken back by itself, and what names a key that was halted since, is so too. Whoever is suspended is that, with all of it.
  */
-const VALUE = `CASE WHEN m.id IS NULL THEN ${STATUS_TYPES.invalid}
+const VALUE = `CASE WHEN m.id IS NULL OR NOT (${LEGIBLE}) THEN ${STATUS_TYPES.invalid}
   WHEN m.state = 'suspended' AND e.revoked_at IS NULL THEN ${STATUS_TYPES.suspended}
   WHEN m.state = 'active' AND e.revoked_at IS NULL AND ${memberEnd('m.')} > ${NUMBER} AND (e.kind = 'member' OR NOT EXISTS (
     SELECT 1 FROM status_entry_key AS k JOIN halted_key AS h ON h.thumbprint = k.thumbprint AND h.authority_id IN (e.authority_id, 'deployment') AND h.halted_at >= e.created_at

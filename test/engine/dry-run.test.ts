@@ -1,3 +1,4 @@
+import { compactVerify, createLocalJWKSet, decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import type { Custody } from '../../src/keys/custody.js';
 import { createKey } from '../../src/operations/keys/create-key.js';
@@ -216,6 +217,24 @@ describe('a dry run', () => {
       expect(text).not.toMatch(/hf_[0-9a-z]{8}_|hfj_/);
     }
     expect(await kept(d)).toEqual(before);
+  });
+
+  it('signs nothing that verifies: a mark that was granted in a rehearsal is none, and stands nowhere', async () => {
+    const { d, enrol } = await enrolled();
+    await enrol();
+    const type = 'https://anchor.example.org/mark';
+    expect((await d.admin('POST', `${A}/mark-types`, { trust_mark_type: type })).status).toBe(201);
+    const keys = (decodeJwt((await d.public('/.well-known/openid-federation')).text)['jwks'] as { keys: never[] }).keys;
+    const verified = (mark: string) =>
+      compactVerify(mark, createLocalJWKSet({ keys })).then(
+        () => true,
+        () => false,
+      );
+    const grant = (query: string) => d.admin('POST', `${A}/marks${query}`, { trust_mark_type: type, member: RP });
+    const dry = await grant('?dry_run=true');
+    expect([dry.status, decodeJwt(dry.json.trust_mark).sub, await verified(dry.json.trust_mark)]).toEqual([200, RP, false]);
+    const real = await grant('');
+    expect([real.status, await verified(real.json.trust_mark)]).toEqual([201, true]);
   });
 
   it('is refused what is refused while the clock is not trusted; a cut is told of', async () => {

@@ -2,7 +2,6 @@ import { and, eq } from 'drizzle-orm';
 import { parseClientAssertion, parseJws, verifyJws } from '../../federation/entry.js';
 import { standing } from '../../store/agent-authorities.js';
 import type { Inbox } from '../../store/inbox.js';
-import { standing } from '../../store/agent-authorities.js';
 import { authority, member } from '../../store/schema.js';
 import { unconfirmed } from '../../store/standing.js';
 import type { Call, Deployment } from '../call.js';
@@ -61,7 +60,7 @@ async function memberOf({ store: { db }, now }: Deployment, authorityId: string,
     .innerJoin(authority, eq(authority.id, member.authorityId))
     .where(and(eq(authority.entityId, authorityId), eq(authority.state, 'active'), eq(standing, 1), eq(member.entityId, entityId), eq(member.state, 'active')))
     .limit(1);
-  if (!found || Number(found.standing) !== 1 || (endOfMember(found.member) ?? Number.POSITIVE_INFINITY) <= now()) return undefined;
+  if (!found || (endOfMember(found.member) ?? Number.POSITIVE_INFINITY) <= now()) return undefined;
   return { authority: found.authority, member: found.member };
 }
 

@@ -20,17 +20,19 @@ const MOST_BACK = 4000;
  * those that it calls valid ends by itself, so nobody is ever valid beyond its own end, whatever the background does. What was committed while
  * it was read is in the chain after `cut`: then it is not served (store/narrowing-events.ts), so several slices are as good as one.
  * @param list its number
+ * @param before `iat` of the one it replaces: whoever has seen that takes no older one, and the clock of who signed it may be ahead of ours
  */
-export async function signedStatusList(deployment: Deployment, issuer: Issuer, list: string): Promise<NewArtefact> {
+export async function signedStatusList(deployment: Deployment, issuer: Issuer, list: string, before: number): Promise<NewArtefact> {
   const { authority, signer } = issuer;
-  const iat = deployment.now();
+  const now = deployment.now();
+  const iat = Math.max(now, Math.min(before, now + limits.CLOCK_SKEW_SECONDS));
   const { values, back, until, seq } = await readPlaces(deployment, authority.id, Number(list), iat);
   const since = iat - limits.MAX_STATEMENT_LIFETIME;
   const { back: whole } = await aboveOf(deployment.store.db, authority.id);
   const all = whole !== null && whole >= since ? [['*', whole] as const] : [];
   const came = back.length > MOST_BACK ? [['*', Math.max(...back.map(([, at]) => at))] as const] : back.map(([idx, at]) => [String(idx), at] as const);
   const told = [...all, ...came];
-  const exp = Math.min(iat + LIST_LASTS, until ?? Number.POSITIVE_INFINITY);
+  const exp = Math.max(iat + 1, Math.min(iat + LIST_LASTS, Math.floor(until ?? Number.POSITIVE_INFINITY)));
   const bytes = await signStatusList(
     {
       iss: authority.entityId,
@@ -61,8 +63,8 @@ async function readPlaces({ store: { db } }: Deployment, authorityId: string, li
   for (let from = 0; from < STATUS_LIST_SIZE; from += AT_ONCE) {
     const started = performance.now();
     const slice = await statusSlice(db, { authorityId, list, from, to: from + AT_ONCE, now, since: now - limits.MAX_STATEMENT_LIFETIME });
-    for (const one of slice.values) values.push(one);
-    for (const one of slice.cameBack) back.push(one);
+    for (const one of slice.values) if (Number.isInteger(one[0])) values.push(one);
+    for (const [idx, at] of slice.cameBack) back.push([idx, Math.ceil(at)]);
     until = slice.until === null ? until : Math.min(until ?? slice.until, slice.until);
     seq = Math.min(seq, slice.seq);
     // SQLite reads on the event loop.

@@ -39,7 +39,7 @@ async function signBehind(deployment: Deployment, authorityId: string): Promise<
   for (let n = 0; n < MOST_TRIES; n++) {
     const rows = await listsBehind(db, authorityId, deployment.now());
     if (rows.length === 0) return;
-    for (const row of rows) await replace(deployment, row, await signedStatusList(deployment, issuer, row.key));
+    for (const row of rows) await replace(deployment, row, await signedStatusList(deployment, issuer, row.key, row.iat));
   }
 }
 

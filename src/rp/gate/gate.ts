@@ -10,14 +10,17 @@ import {
   type TrustChain,
 } from '../../federation/entry.js';
 import type { Mode } from '../modes.js';
-import type { LiveStatements, Superior } from './live-statements.js';
+import { isOlder, type LiveStatements, type Superior } from './live-statements.js';
 import { statusPlace } from './status-claim.js';
 import type { Known } from './watched.js';
 
 /** Is a chain in force now? */
 export type GateAnswer =
-  /** `chain`: the chain with what its issuers state today; it has to be validated again where a statement is another one. */
-  | { readonly state: 'in_force'; readonly chain: readonly string[] }
+  /**
+   * `chain`: the chain with what its issuers state today; it has to be validated again where a statement is another one.
+   * `notBefore`: what was issued before is dead, by the lists, which know it before the statements do.
+   */
+  | { readonly state: 'in_force'; readonly chain: readonly string[]; readonly notBefore?: number | undefined }
   | { readonly state: 'denied'; readonly findings: readonly Finding[] }
   | { readonly state: 'unavailable'; readonly findings: readonly Finding[] };
 
@@ -62,21 +65,26 @@ export async function checkChain(chain: TrustChain, { anchors, mode, lists, stat
     if (listed && listed.state !== 'in_force') return { place, ...listed };
     if (live.state !== 'known') return { place, ...live };
     // An older one than that of the chain would undo what was changed since.
-    const today = live.value.claims.iat < statement.claims.iat ? statement.compact : live.value.compact;
-    return { place, state: 'in_force' as const, compact: today };
+    const today = isOlder(live.value.claims, statement.claims) ? statement.compact : live.value.compact;
+    return { place, state: 'in_force' as const, compact: today, notBefore: listed?.notBefore };
   });
   const answers = await Promise.all(checks);
   const refused = answers.find(({ state }) => state === 'denied') ?? answers.find(({ state }) => state === 'unavailable');
   if (refused && refused.state !== 'in_force') return { state: refused.state, findings: at(refused.place, refused.findings) };
   const compacts = chain.statements.map(({ compact }) => compact);
-  for (const one of answers) if (one.state === 'in_force') compacts[one.place] = one.compact;
-  return { state: 'in_force', chain: compacts };
+  const back: number[] = [];
+  for (const one of answers) {
+    if (one.state !== 'in_force') continue;
+    compacts[one.place] = one.compact;
+    if (one.notBefore !== undefined) back.push(one.notBefore);
+  }
+  return { state: 'in_force', chain: compacts, notBefore: back.length ? Math.max(...back) : undefined };
 }
 
 function inList(list: Known<StatusList>, { uri, idx }: StatusReference, subject: string) {
   if (list.state !== 'known') return { state: 'unavailable' as const, findings: list.findings };
   const status = list.value.at(idx);
-  if (status === STATUS_TYPES.valid) return { state: 'in_force' as const };
+  if (status === STATUS_TYPES.valid) return { state: 'in_force' as const, notBefore: list.value.notBefore(idx) };
   const said = status === STATUS_TYPES.suspended ? 'it is suspended' : status === undefined ? `the list has no place ${idx}` : 'it is not valid any more';
   return { state: 'denied' as const, findings: [finding('not_in_force', uri, `${said}: ${subject}`)] };
 }

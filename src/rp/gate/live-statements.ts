@@ -22,6 +22,11 @@ import { type Known, type Reply, type Watched, watched } from './watched.js';
 const SILENCE_SECONDS = 300;
 const ENDPOINT_SECONDS = 600;
 const MAX_STATEMENTS = 10_000;
+/** By so much the clocks of those who sign for one authority differ (seconds). */
+const CLOCKS_DIFFER = 10;
+
+/** Is a statement of before another one? What was signed next on a machine whose clock is behind is not. */
+export const isOlder = (one: { readonly iat: number }, than: { readonly iat: number }): boolean => one.iat < than.iat - CLOCKS_DIFFER;
 
 export interface LiveOptions {
   readonly outbound: Outbound;
@@ -86,7 +91,7 @@ export function liveStatements({ outbound, source, mode, clock, development }: L
         kind: 'wrong',
         findings: [finding('issuer_mismatch', superior.entityId, 'it answered with a statement that is not its own about this subject')],
       };
-    if (known && read.value.claims.iat < known.value.claims.iat)
+    if (known && isOlder(read.value.claims, known.value.claims))
       return { kind: 'wrong', findings: [finding('status_unknown', superior.entityId, 'its statement is older than the one seen already', true)] };
     const verified = await verifyEntityStatement(read.value, superior.jwks);
     return verified.ok ? { kind: 'value', value: verified.value, etag: reply.value.etag } : { kind: 'wrong', findings: verified.findings };

@@ -44,36 +44,63 @@ const PAUSE_MILLISECONDS = 1000;
 /**
  * Something of the registry that is looked at again and again. While nobody answers, what is known serves until its end; an answer
  * that is not what it has to be refuses at once, since whoever can answer in the registry's place could otherwise keep an old
- * answer alive. Questions are shared: whoever comes while one is under way waits for the next, which is sent after it came.
+ * answer alive, and goes on refusing while nobody answers after it: silence takes no answer back. Questions are shared: whoever
+ * comes while one is under way waits for the next, which is sent after it came. An answer that comes late counts from then on.
  */
 export function watched<T>({ what, ask, until, ttl = () => undefined, milliseconds, clock }: WatchOptions<T>): Watched<T> {
   let known: { readonly value: T; readonly etag: string | undefined; readonly at: number; readonly confirmed: number } | undefined;
   let last: Exclude<Reply<T>, { readonly kind: 'value' | 'same' }> | undefined;
   let silentSince: number | undefined;
   let failedAt = 0;
+  /** Questions are numbered: of which one the answer is known. */
+  let asking = 0;
+  let answered = 0;
   let running: Promise<void> | undefined;
   let following: Promise<void> | undefined;
 
-  const note = (reply: Reply<T>): void => {
-    const [at, confirmed] = [clock.milliseconds(), clock.now()];
-    last = undefined;
+  const note = (reply: Reply<T>, at = clock.milliseconds()): void => {
+    const confirmed = clock.now();
     if (reply.kind === 'value') known = { value: reply.value, etag: reply.etag, at, confirmed };
     else if (reply.kind === 'same' && known) known = { ...known, at, confirmed };
     else {
-      last = reply.kind === 'same' ? { kind: 'wrong', findings: [unknown('it says that nothing has changed, and nothing is known')] } : reply;
       failedAt = at;
+      const said = reply.kind === 'same' ? { kind: 'wrong' as const, findings: [unknown('it says that nothing has changed, and nothing is known')] } : reply;
+      if (said.kind !== 'unreachable' || last === undefined || last.kind === 'unreachable') last = said;
+      return;
     }
+    last = undefined;
   };
   const unknown = (detail: string): Finding => finding('status_unknown', what, detail, true);
   const asked = (): Promise<Reply<T>> => ask(known).catch(() => ({ kind: 'wrong' as const, findings: [unknown('what it answers could not be read')] }));
+  /** By both clocks: one that is set back lengthens nothing. */
+  const holds = (): boolean => {
+    if (!known) return false;
+    const end = until(known.value, known.confirmed);
+    return clock.now() < end && clock.milliseconds() - known.at < 1000 * (end - known.confirmed);
+  };
   async function turn(): Promise<void> {
-    const patience = known ? milliseconds : Math.max(milliseconds, FIRST_MILLISECONDS);
+    const n = ++asking;
+    const since = clock.milliseconds();
+    // Where there is nothing to serve meanwhile, waiting is all there is.
+    const patience = holds() ? milliseconds : Math.max(milliseconds, FIRST_MILLISECONDS);
     const late = Symbol('late');
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const reply = await Promise.race([asked(), new Promise<typeof late>((done) => (timer = setTimeout(() => done(late), patience)))]);
+    const answer = asked();
+    const reply = await Promise.race([answer, new Promise<typeof late>((done) => (timer = setTimeout(() => done(late), patience)))]);
     clearTimeout(timer);
-    silentSince = reply === late ? clock.milliseconds() : undefined;
-    note(reply === late ? { kind: 'unreachable', findings: [unknown(`no answer within ${patience} ms`)] } : reply);
+    if (reply === late) {
+      silentSince = clock.milliseconds();
+      note({ kind: 'unreachable', findings: [unknown(`no answer within ${patience} ms`)] });
+      void answer.then((after) => {
+        if (n < answered || after.kind === 'unreachable') return;
+        answered = n;
+        note(after, since);
+      });
+      return;
+    }
+    silentSince = undefined;
+    answered = n;
+    note(reply);
   }
   function check(): Promise<void> {
     if (!running) {
@@ -92,14 +119,14 @@ export function watched<T>({ what, ask, until, ttl = () => undefined, millisecon
     const at = clock.milliseconds();
     if (silentSince !== undefined && at - silentSince < PAUSE_MILLISECONDS) return true;
     if (last) return seconds > 0 && at - failedAt < PAUSE_MILLISECONDS;
-    return known !== undefined && at - known.at < 1000 * Math.min(seconds, ttl(known.value) ?? seconds);
+    return known !== undefined && holds() && at - known.at < 1000 * Math.min(seconds, ttl(known.value) ?? seconds);
   }
   return {
     async get(seconds) {
       if (!isFresh(seconds)) await check();
       if (last?.kind === 'denied') return { state: 'denied', findings: last.findings };
       if (last?.kind === 'wrong') return { state: 'unavailable', findings: last.findings };
-      if (known && clock.now() < until(known.value, known.confirmed)) return { state: 'known', value: known.value };
+      if (known && holds()) return { state: 'known', value: known.value };
       return { state: 'unavailable', findings: last?.findings ?? [unknown('what is known of it has ended')] };
     },
   };
