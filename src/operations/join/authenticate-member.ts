@@ -55,13 +55,12 @@ export async function authenticateMember(deployment: Deployment, inbox: Spend | 
 
 async function memberOf({ store: { db }, now }: Deployment, authorityId: string, entityId: string): Promise<AuthenticatedMember | undefined> {
   const [found] = await db
-    .select({ authority, member, standing })
+    .select({ authority, member })
     .from(member)
     .innerJoin(authority, eq(authority.id, member.authorityId))
     .where(and(eq(authority.entityId, authorityId), eq(authority.state, 'active'), eq(standing, 1), eq(member.entityId, entityId), eq(member.state, 'active')))
     .limit(1);
-  if (!found || (endOfMember(found.member) ?? Number.POSITIVE_INFINITY) <= now()) return undefined;
-  return { authority: found.authority, member: found.member };
+  return found && (endOfMember(found.member) ?? Number.POSITIVE_INFINITY) > now() ? found : undefined;
 }
 
 /** A call of a member: it has no permission of an operator's, and is about that authority alone. */
