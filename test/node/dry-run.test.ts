@@ -180,6 +180,9 @@ async function everything(walk: Walk): Promise<void> {
   }
   await shows({ jwks: { keys: [third.jwk] } }, third);
 
+  const agents = await step(`POST ${A}/agent-authorities`, { at: {}, body: { member: RP, slug: 'rp-agents', scopes: ['read'] } });
+  await step(`PATCH ${A}/agent-limits`, { at: { slug: agents.slug }, body: { max_agents: 2 } });
+
   await certified(walk, id, organization.id);
   await clients(walk);
   await marked(walk);
@@ -416,6 +419,8 @@ const WITHOUT: Readonly<Record<string, string>> = {
   logout: 'it forgets a key of this machine',
   'context use': 'which server is spoken to from this machine',
   'apply prove': 'the challenge it answers would have to be made',
+  'agent renew': 'it moves the end of one agent of your own',
+  'agent retire': 'it ends one agent of your own, by name',
   'entity evaluate': 'entity explain asks the same and stores nothing',
 };
 
