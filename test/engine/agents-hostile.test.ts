@@ -1,3 +1,4 @@
+import { platform } from '#test-platform';
 import { calculateJwkThumbprint } from 'jose';
 import { describe, expect, it } from 'vitest';
 import {
@@ -22,6 +23,9 @@ import { testKey } from '../support/keys.js';
 const A = '/authorities/main';
 const code = ({ status, json }: Answer): readonly [number, string] => [status, json.code];
 const UNKNOWN = [401, 'unauthenticated'] as const;
+
+/** Read and refused before the store: the same on all engines, and on D1 each request costs several times as much. */
+const same = it.skipIf(platform === 'workers');
 
 describe('whoever asks for agents that are not his, or for more than he may', () => {
   let d: TestDeployment;
@@ -51,7 +55,7 @@ describe('whoever asks for agents that are not his, or for more than he may', ()
     return answer;
   }
 
-  it('agents of another organization are nobody, by id and by name; and only one’s own are listed', async () => {
+  same('agents of another organization are nobody, by id and by name; and only one’s own are listed', async () => {
     await setUp();
     for (const [method, path] of [
       ['GET', `/agents/${agent}`],
@@ -89,7 +93,7 @@ describe('whoever asks for agents that are not his, or for more than he may', ()
     for (const [why, token] of Object.entries(bad)) await refused(list(token), UNKNOWN, why);
     // However often somebody tries in its name, the member itself is let in.
     const forged = { entityId: HOLDER, key: other.key };
-    for (let n = 0; n < 70; n++) await list(await assertion(d, forged));
+    for (let n = 0; n < (platform === 'workers' ? 5 : 70); n++) await list(await assertion(d, forged));
     expect((await list(await assertion(d, acme))).status).toBe(200);
     // An agent is a member of that authority, and keeps nobody.
     const itself = { entityId: `${AGENTS}/agents/mine`, key: keys.federation };
@@ -107,7 +111,7 @@ describe('whoever asks for agents that are not his, or for more than he may', ()
     await refused(askAs(d, plain, 'POST', '/agents', { name: 'x', entity_configuration: 'x' }), [404, 'not_found'], 'none is given');
   });
 
-  it('names are one label, in one spelling', async () => {
+  same('names are one label, in one spelling', async () => {
     await setUp();
     const names = ['../x', '..', '.', 'a/b', '%2e%2e', 'a%2fb', 'A', 'Ä', 'ａ', 'аcme', 'a_b', 'a b', '-a', 'a-', 'a.b', 'a\u0000', 'a\n', 'x'.repeat(64), ''];
     for (const name of names) {
@@ -118,7 +122,7 @@ describe('whoever asks for agents that are not his, or for more than he may', ()
     expect((await d.public(`${AGENTS}/agents/Mine/.well-known/openid-federation`)).status).toBe(404);
   });
 
-  it('what an agent says of itself: signed by its own key, below its authority, of these types, with keys by value', async () => {
+  same('what an agent says of itself: signed by its own key, below its authority, of these types, with keys by value', async () => {
     await setUp();
     const client = clientOf('b', await agentKeys());
     const leaf = { federation_entity: { organization_name: 'Acme' } };
@@ -167,7 +171,7 @@ describe('whoever asks for agents that are not his, or for more than he may', ()
     expect(twice.map(({ status }) => status).sort()).toEqual([201, 422]);
   });
 
-  it('no wider scope than is said above, no longer life than is allowed, and no room by the sponsor or unknown members', async () => {
+  same('no wider scope than is said above, no longer life than is allowed, and no room by the sponsor or unknown members', async () => {
     await setUp();
     const wide = (body: object) => makeAgent(d, acme, 'w', { body });
     await refused(wide({ scopes: ['tools:read', 'admin'] }), [422, 'findings'], 'a scope beyond');

@@ -1,3 +1,4 @@
+import { platform } from '#test-platform';
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { NOT_BEFORE } from '../../src/federation/entry.js';
@@ -129,7 +130,8 @@ describe('agents of a member (registry §12)', () => {
       ['the member that keeps them', `${M(HOLDER)}/suspend`, `${M(HOLDER)}/resume`],
       ['the authority above', `${A}/halt`, `${A}/resume`],
     ] as const;
-    for (const [what, cut, resume] of cuts) {
+    // On D1 two of them: it is one condition in one place.
+    for (const [what, cut, resume] of platform === 'workers' ? cuts.slice(0, 2) : cuts) {
       await ok(d.admin('POST', cut, { reason: 'incident' }));
       expect(
         (await answers()).every((status) => status === 404 || status === 400),
