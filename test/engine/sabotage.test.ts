@@ -29,6 +29,7 @@ async function busy(): Promise<TestDeployment & { mark: string }> {
     d.network.set(`${id}/.well-known/openid-federation`, await one.configuration());
     await ok('POST', `${A}/members`, { entity_id: id, jwks: one.jwks, organization: `Owner of ${id}`, activate: true }, { 'idempotency-key': id });
   }
+  victim = String((await d.rows(`SELECT id FROM member WHERE entity_id = '${VICTIM}'`))[0]?.['id']);
   for (const slug of ['main', 'marks']) await ok('POST', `/authorities/${slug}/mark-types`, { trust_mark_type: TYPE });
   const { trust_mark: mark } = await ok('POST', `${A}/marks`, { trust_mark_type: TYPE, member: VICTIM });
   for (const member of [VICTIM, OTHER]) await ok('POST', '/authorities/marks/marks', { trust_mark_type: TYPE, member, member_of: 'main' });
@@ -52,13 +53,15 @@ async function busy(): Promise<TestDeployment & { mark: string }> {
 
 const suspend = (d: TestDeployment, id: string) => d.admin('POST', `${A}/members/${of(id)}/suspend`, { reason: 'fraud' });
 
+/** Our id of the victim: by it its place in the status list is found. */
+let victim = '';
+
 /** What the row of a suspension is found by, and who asks for it: without these nobody knows what is meant. */
 const NEEDED: Readonly<Record<string, (row: Readonly<Record<string, unknown>>) => boolean>> = {
   member: (row) => row['entity_id'] === VICTIM,
   authority: (row) => row['slug'] === 'main',
   api_key: (row) => row['name'] !== 'another',
-  // Where it stands in the status list.
-  status_entry: () => true,
+  status_entry: (row) => row['subject_id'] === victim,
 };
 
 /** Suspend the victim while a row is damaged; gives what went wrong. */
