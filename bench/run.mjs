@@ -21,6 +21,7 @@ import { failover } from './failover.mjs';
 import { halts } from './halts.mjs';
 import { growth } from './growth.mjs';
 import { postgres } from './postgres.mjs';
+import { statusList } from './status-list.mjs';
 import { strangers } from './strangers.mjs';
 import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
 
@@ -498,5 +499,6 @@ if (only === 'failover') await failover();
 if (only === 'halts') await halts();
 if (only === 'growth') await growth();
 if (only === 'postgres') await postgres();
+if (only === 'status-list') await statusList();
 console.log(`\n${goalsMissed() ? `${goalsMissed()} goal(s) missed` : 'every goal met'}`);
 process.exitCode = goalsMissed() ? 1 : 0;

@@ -22,3 +22,11 @@ export const setAccreditedEnds = (ends: readonly { readonly memberId: string; re
 /** It was told that somebody has to attest it anew, so many days before that end. */
 export const noteReattestTold = (memberId: string, reattestBy: number, days: number): Statement =>
   raw('UPDATE member SET reattest_told = CAST(? AS NUMERIC) WHERE id = ? AND reattest_by = CAST(? AS NUMERIC)', days, memberId, reattestBy);
+
+/** The rows of members say what is on record of their places in the status lists. */
+export const notePlaces = (memberIds: readonly string[]): Statement =>
+  overList(
+    `UPDATE member SET status_list = e.list, status_idx = e.idx FROM status_entry AS e
+     WHERE member.id IN (SELECT value FROM json_each(?)) AND e.authority_id = member.authority_id AND e.kind = 'member' AND e.subject_id = member.id`,
+    memberIds,
+  );

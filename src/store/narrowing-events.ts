@@ -1,3 +1,5 @@
+import { asNumber } from './words.js';
+
 /**
  * Events after which somebody may be worth less than before: a status list that was made from what was so before is not served
  * any more. Each is in the chain of the authority whose list it is, in the commit that did it, so a cut has nothing to do for it, whoever
@@ -45,7 +47,7 @@ export const PLACING_EVENTS = ['member.activated', 'member.enrolled', 'initial_a
 
 /**
  * Something narrowed since.
- * @param of what has an authority, and in `cut` the last event that it knows of
+ * @param of what has an authority, and in `cut` the last event that it knows of; a cell that holds no number knows of none
  * @param until and not later than that time; left out: until now
  */
 export const NARROWED_SINCE = (of: string, until?: string): string => movedSince(of, NARROWING_EVENTS, until);
@@ -54,5 +56,5 @@ export const NARROWED_SINCE = (of: string, until?: string): string => movedSince
 export const MOVED_SINCE = (of: string): string => movedSince(of, [...NARROWING_EVENTS, ...RESTORING_EVENTS]);
 
 const movedSince = (of: string, types: readonly string[], until?: string): string =>
-  `EXISTS (SELECT 1 FROM event AS narrowing WHERE narrowing.authority_id = ${of}.authority_id AND narrowing.seq > ${of}.cut
+  `EXISTS (SELECT 1 FROM event AS narrowing WHERE narrowing.authority_id = ${of}.authority_id AND narrowing.seq > ${asNumber(`${of}.cut`)}
     AND narrowing.type IN (${types.map((type) => `'${type}'`).join(', ')})${until === undefined ? '' : ` AND narrowing.at <= ${until}`})`;

@@ -4,7 +4,7 @@ import { type Database, raw, type Statement } from './database.js';
 import { inLot, overList, readByList } from './lots.js';
 import { MOVED_SINCE } from './narrowing-events.js';
 import { artefact, keptStatusList, member, statusEntry } from './schema.js';
-import { memberEnd, NEVER, NUMBER, number } from './words.js';
+import { asNumber, memberEnd, NEVER, NUMBER, number } from './words.js';
 
 /** Status lists as they are made from rows, and what is kept of those that went before. */
 
@@ -19,6 +19,11 @@ export interface StatusSlice {
   readonly cameBack: readonly (readonly [idx: number, at: number])[];
 }
 
+/** Something names a key that was halted since. Where none ever was nothing is looked up. */
+const NAMES_HALTED = `(EXISTS (SELECT 1 FROM halted_key) AND e.kind <> 'member' AND EXISTS (
+  SELECT 1 FROM status_entry_key AS k JOIN halted_key AS h ON h.thumbprint = k.thumbprint AND h.authority_id IN (e.authority_id, 'deployment') AND h.halted_at >= e.created_at
+  WHERE k.authority_id = e.authority_id AND k.list = e.list AND k.idx = e.idx))`;
+
 /**
  * The times that it hangs on are numbers: SQLite orders text behind them, so a damaged cell would be no end at all, and one that
  * stands in the list would have it refused by whoever reads it, for everybody.
@@ -31,34 +36,39 @@ const LEGIBLE = [
 
 /**
  * What a place is worth. Whoever is not in force is invalid, and so is all that was issued to it, whatever that is itself; what was
- * taken back by itself, and what names a key that was halted since, is so too. Whoever is suspended is that, with all of it.
+ * taken back by itself, was issued before its member came back, or names a key that was halted since, is so too. Whoever is suspended is that, with all of it.
  */
-const VALUE = `CASE WHEN m.id IS NULL OR NOT (${LEGIBLE}) THEN ${STATUS_TYPES.invalid}
-  WHEN m.state = 'suspended' AND e.revoked_at IS NULL THEN ${STATUS_TYPES.suspended}
-  WHEN m.state = 'active' AND e.revoked_at IS NULL AND ${memberEnd('m.')} > ${NUMBER} AND (e.kind = 'member' OR NOT EXISTS (
-    SELECT 1 FROM status_entry_key AS k JOIN halted_key AS h ON h.thumbprint = k.thumbprint AND h.authority_id IN (e.authority_id, 'deployment') AND h.halted_at >= e.created_at
-    WHERE k.authority_id = e.authority_id AND k.list = e.list AND k.idx = e.idx)) THEN ${STATUS_TYPES.valid}
-  ELSE ${STATUS_TYPES.invalid} END`;
+const VALUE = `CASE WHEN m.id IS NULL OR e.revoked_at IS NOT NULL OR NOT (${LEGIBLE}) THEN ${STATUS_TYPES.invalid} WHEN m.state = 'suspended' THEN ${STATUS_TYPES.suspended}
+  WHEN m.state = 'active' AND ${memberEnd('m.')} > ${NUMBER} AND (e.kind = 'member' OR e.created_at >= coalesce(m.not_before, 0))
+    AND NOT ${NAMES_HALTED} THEN ${STATUS_TYPES.valid} ELSE ${STATUS_TYPES.invalid} END`;
 
-/** In one statement, so that rows and the number of the event are of one moment, whichever server answers. */
-const SLICE = `WITH s AS MATERIALIZED (SELECT e.idx AS idx, ${VALUE} AS value, ${memberEnd('m.')} AS until, m.not_before AS back
-    FROM status_entry AS e LEFT JOIN member AS m ON m.id = e.member_id AND m.authority_id = e.authority_id
-    WHERE e.authority_id = ? AND e.list = ${NUMBER} AND e.idx >= ${NUMBER} AND e.idx < ${NUMBER})
-  SELECT 'all' AS what, (SELECT max(seq) FROM event WHERE authority_id = ?) AS idx, (SELECT min(until) FROM s WHERE value = ${STATUS_TYPES.valid}) AS n
-  UNION ALL SELECT 'value' AS what, idx, value AS n FROM s WHERE value <> ${STATUS_TYPES.valid}
-  UNION ALL SELECT 'back' AS what, idx, back AS n FROM s WHERE back >= ${NUMBER} AND value = ${STATUS_TYPES.valid}`;
+const ENDS = ['valid_until', 'keys_until', 'accredited_until', 'reattest_by'].map((column) => `m.${column} IS NOT NULL`).join(' OR ');
+
+/**
+ * Of a range of places those that may be something else than valid, that end, or came back; and the last event of the chain. In one
+ * statement, so that all is of one moment, whichever server answers. Most places are passed over by looking at their rows.
+ */
+const SLICE = `SELECT -1 AS idx, (SELECT max(seq) FROM event WHERE authority_id = ?) AS value, ${asNumber('NULL')} AS ends, ${asNumber('NULL')} AS back
+  UNION ALL SELECT e.idx, ${VALUE}, ${memberEnd('m.')}, m.not_before
+  FROM status_entry AS e LEFT JOIN member AS m ON m.id = e.member_id AND m.authority_id = e.authority_id
+  WHERE e.authority_id = ? AND e.list = ${NUMBER} AND e.idx >= ${NUMBER} AND e.idx < ${NUMBER}
+    AND (m.id IS NULL OR m.state <> 'active' OR e.revoked_at IS NOT NULL OR m.not_before >= ${NUMBER} OR ${ENDS} OR NOT (${LEGIBLE}) OR ${NAMES_HALTED})`;
 
 /** @param since who came back before that is not told */
 export async function statusSlice(
   db: Database,
   { authorityId, list, from, to, now, since }: { authorityId: string; list: number; from: number; to: number; now: number; since: number },
 ): Promise<StatusSlice> {
-  const text = boundSql(SLICE, [now, authorityId, list, from, to, authorityId, since]);
-  const rows = await db.all<{ what: string; idx: number | null; n: number | null }>(text);
-  const of = (what: string) => rows.filter((row) => row.what === what).map(({ idx, n }) => [Number(idx), Number(n)] as const);
-  const all = rows.find(({ what }) => what === 'all');
-  const until = all?.n === null || all?.n === undefined ? NEVER : Number(all.n);
-  return { values: of('value'), cameBack: of('back'), until: until >= NEVER ? null : until, seq: Number(all?.idx ?? 0) };
+  const rows = await db.all<Record<'idx' | 'value' | 'ends' | 'back', number | null>>(boundSql(SLICE, [authorityId, now, authorityId, list, from, to, since]));
+  const places = rows.filter(({ idx }) => Number(idx) >= 0).map((row) => ({ ...row, idx: Number(row.idx), value: Number(row.value) }));
+  const valid = places.filter(({ value }) => value === STATUS_TYPES.valid);
+  const until = valid.reduce((least, { ends }) => Math.min(least, Number(ends ?? NEVER)), NEVER);
+  return {
+    values: places.filter(({ value }) => value !== STATUS_TYPES.valid).map(({ idx, value }) => [idx, value] as const),
+    cameBack: valid.filter(({ back }) => back !== null && Number(back) >= since).map(({ idx, back }) => [idx, Number(back)] as const),
+    until: until >= NEVER ? null : until,
+    seq: Number(rows.find(({ idx }) => Number(idx) === -1)?.value ?? 0),
+  };
 }
 
 /** A text with question marks, and what stands for them. */
@@ -151,14 +161,6 @@ export const membersWithoutPlace = (db: Database, limit: number): Promise<{ id: 
     .where(and(isNull(member.statusIdx), sql`state = 'active'`))
     .orderBy(asc(member.id))
     .limit(limit);
-
-/** Their rows say what is on record of their places. */
-export const notePlaces = (memberIds: readonly string[]): Statement =>
-  overList(
-    `UPDATE member SET status_list = e.list, status_idx = e.idx FROM status_entry AS e
-     WHERE member.id IN (SELECT value FROM json_each(?)) AND e.authority_id = member.authority_id AND e.kind = 'member' AND e.subject_id = member.id`,
-    memberIds,
-  );
 
 /** Lists that nothing has moved since they were signed. */
 export const currentStatusLists = (db: Database, authorityId: string) =>

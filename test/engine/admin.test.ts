@@ -154,6 +154,7 @@ const MATRIX: Record<string, string> = {
   'POST /authorities/{slug}/explain': 'owner operator approver',
   'GET /authorities/{slug}/graph': ALL,
   'GET /authorities/{slug}/listings': ALL,
+  'GET /authorities/{slug}/status-lists': ALL,
   'POST /authorities/{slug}/crawls': 'owner operator',
   'GET /authorities/{slug}/events': ALL,
   'GET /authorities/{slug}/jobs': ALL,

@@ -32,7 +32,7 @@ describe('fsck names what is wrong', () => {
     [
       'a statement of a suspended member',
       "UPDATE member SET state = 'suspended' WHERE entity_id = 'https://b.example'",
-      ['artefact_orphan statement https://b.example', 'registration_events member https://b.example'],
+      ['artefact_orphan statement https://b.example', 'registration_events member https://b.example', 'status_list status list 0'],
     ],
     [
       'rows of nobody',
@@ -101,7 +101,13 @@ describe('fsck names what is wrong', () => {
     [
       'a member that is gone, and what it left',
       "DELETE FROM member WHERE entity_id = 'https://a.example'",
-      ['artefact_of_nobody statement https://a.example', 'key_index member mem_', 'row_of_nobody registration_event https://a.example'],
+      [
+        'artefact_of_nobody statement https://a.example',
+        'key_index member mem_',
+        'row_of_nobody registration_event https://a.example',
+        'row_of_nobody status_entry member mem_',
+        'status_list status list 0',
+      ],
     ],
   ])('%s', async (_title, sabotage, expected) => {
     const d = await populated();
@@ -138,7 +144,7 @@ describe('fsck names what is wrong', () => {
     expect(found).toContain('artefact_orphan statement https://b.example');
     expect(found).toContain('event_hash event 2');
     // The one key there is cannot be read, so no signature can be verified.
-    expect(found.filter((one) => one.startsWith('artefact_signature'))).toHaveLength(4);
+    expect(found.filter((one) => one.startsWith('artefact_signature'))).toHaveLength(5);
   });
   it('an index that is still being filled is no damage', async () => {
     const d = await populated();

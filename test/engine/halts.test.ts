@@ -350,6 +350,7 @@ describe('a cut of anything else by the same call', () => {
       { what: 'resolve', url: `${TWO}/resolve?sub=${of(shared.id)}&trust_anchor=${of(TWO)}`, status: 400 },
       { what: 'trust_mark', url: `${ANCHOR}/trust-mark?trust_mark_type=${of(TYPE)}&sub=${of(shared.id)}`, status: 404 },
       { what: 'client_metadata_document', url: expect.stringContaining(`${ANCHOR}/clients/mem_`), status: 404 },
+      { what: 'status_list', url: `${ANCHOR}/status-lists/0`, status: 200, value: 1 },
     ]);
     for (const { url, status } of done.receipt.answers) expect([url, (await d.public(url)).status], 'what the public plane says').toEqual([url, status]);
     const repeated = await ok(halt(d, body, key));
@@ -391,7 +392,7 @@ describe('a cut of anything else by the same call', () => {
     expect((await ok(halt(d, { level: 'mark_type', authority: 'main', type: TYPE }))).already).toBe(true);
     const anchor = await ok(halt(d, { level: 'authority', authority: 'two', reason_code: 'compromised' }));
     expect(anchor.receipt).toMatchObject({
-      answers: [{ status: 404 }, { status: 404 }],
+      answers: [{ status: 404 }, { status: 404 }, { what: 'status_list', status: 404 }],
       others_may_hold: { until: expect.any(Number) },
       event: { type: 'authority.halted' },
     });

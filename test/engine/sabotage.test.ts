@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { platform } from '#test-platform';
+import { parseJws, type StatusListClaim } from '../../src/federation/entry.js';
+import { statusAt, unpackStatuses } from '../../src/federation/status-list.js';
 import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
@@ -27,6 +29,7 @@ async function busy(): Promise<TestDeployment & { mark: string }> {
     d.network.set(`${id}/.well-known/openid-federation`, await one.configuration());
     await ok('POST', `${A}/members`, { entity_id: id, jwks: one.jwks, organization: `Owner of ${id}`, activate: true }, { 'idempotency-key': id });
   }
+  victim = String((await d.rows(`SELECT id FROM member WHERE entity_id = '${VICTIM}'`))[0]?.['id']);
   for (const slug of ['main', 'marks']) await ok('POST', `/authorities/${slug}/mark-types`, { trust_mark_type: TYPE });
   const { trust_mark: mark } = await ok('POST', `${A}/marks`, { trust_mark_type: TYPE, member: VICTIM });
   for (const member of [VICTIM, OTHER]) await ok('POST', '/authorities/marks/marks', { trust_mark_type: TYPE, member, member_of: 'main' });
@@ -50,11 +53,15 @@ async function busy(): Promise<TestDeployment & { mark: string }> {
 
 const suspend = (d: TestDeployment, id: string) => d.admin('POST', `${A}/members/${of(id)}/suspend`, { reason: 'fraud' });
 
+/** Our id of the victim: by it its place in the status list is found. */
+let victim = '';
+
 /** What the row of a suspension is found by, and who asks for it: without these nobody knows what is meant. */
 const NEEDED: Readonly<Record<string, (row: Readonly<Record<string, unknown>>) => boolean>> = {
   member: (row) => row['entity_id'] === VICTIM,
   authority: (row) => row['slug'] === 'main',
   api_key: (row) => row['name'] !== 'another',
+  status_entry: (row) => row['subject_id'] === victim,
 };
 
 /** Suspend the victim while a row is damaged; gives what went wrong. */
@@ -62,7 +69,17 @@ async function tryToSuspend(d: TestDeployment, what: string, own?: number): Prom
   const answer = await suspend(d, VICTIM);
   if (answer.status !== 200) return `${what}: suspended ${answer.status} ${answer.text}`;
   const fetched = await d.public(`/fetch?sub=${of(VICTIM)}`);
-  return fetched.status === 404 || fetched.status === own ? undefined : `${what}: fetched ${fetched.status} ${fetched.text}`;
+  if (fetched.status !== 404 && fetched.status !== own) return `${what}: fetched ${fetched.status} ${fetched.text}`;
+  const list = await d.public('/status-lists/0');
+  return list.status === 200 && (await saidOfVictim(d, list.text)) === 0 ? `${what}: the status list says that it is valid` : undefined;
+}
+
+/** What a list says of the victim, whatever it is worth besides. */
+async function saidOfVictim(d: TestDeployment, token: string): Promise<number | undefined> {
+  const [row] = await d.rows(`SELECT status_idx FROM member WHERE entity_id = '${VICTIM}'`);
+  const jws = parseJws(token, 'statuslist+jwt');
+  const list = jws.ok ? await unpackStatuses(jws.value.claims['status_list'] as StatusListClaim) : undefined;
+  return list === undefined || 'code' in list ? undefined : statusAt(list, Number(row?.['status_idx']));
 }
 
 async function resumed(d: TestDeployment, what: string): Promise<void> {

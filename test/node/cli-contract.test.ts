@@ -40,6 +40,7 @@ member enroll ${ID} --pem text --vetting --scope s --bundle b --entitlements {} 
 member enroll ${ID} --entity-configuration text
 member preflight ${ID} --profile base --entity-configuration text
 member show ${ID}
+status-list show
 member statement ${ID}
 member client ${ID}
 member history ${ID}

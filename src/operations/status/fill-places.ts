@@ -1,4 +1,5 @@
-import { membersWithoutPlace, notePlaces } from '../../store/status-lists.js';
+import { notePlaces } from '../../store/member-ends.js';
+import { membersWithoutPlace } from '../../store/status-lists.js';
 import type { Deployment } from '../call.js';
 import { giveStatusPlaces } from './give-places.js';
 
