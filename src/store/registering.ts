@@ -1,4 +1,5 @@
 import { and, count, desc, eq, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import { insertWith } from './bulk.js';
 import { type Database, raw, type Statement } from './database.js';
 import { authority, clientRegistration, initialAccessToken, member, softwareStatement } from './schema.js';
 import { backSince, cutAbove, standsAbove } from './stands-above.js';
@@ -102,13 +103,6 @@ export async function clientsWhere(db: Database, where: SQL | undefined, limit: 
   return rows.map(({ row, of }) => ({ row, of: numbered(of as MemberStanding | null) }));
 }
 
-/** What of an authority is listed, newest first; of one member, when it is named. */
-export interface RegisteringQuery {
-  readonly authorityId: string;
-  readonly memberId?: string | undefined;
-  readonly after?: string | undefined;
-}
-
 /** Of a table with `jti` and `createdAt`: rows after that one in the order of the list. */
 const afterRow = (table: typeof softwareStatement | typeof initialAccessToken, after: { readonly createdAt: number; readonly jti: string } | undefined) =>
   after && or(lt(table.createdAt, after.createdAt), and(eq(table.createdAt, after.createdAt), lt(table.jti, after.jti)));
@@ -164,6 +158,15 @@ export async function clientsOf(db: Database, memberId: string, server: string):
     .where(and(eq(clientRegistration.memberId, memberId), eq(clientRegistration.server, server), isNull(clientRegistration.endedAt)));
   return Number(row?.n ?? 0);
 }
+
+/** A client as its server says it is now, in the place of what it said before. */
+export const putClient = (row: ClientRegistrationRow): Statement =>
+  insertWith(
+    clientRegistration,
+    [row],
+    `ON CONFLICT (server, client_id, authority_id) DO UPDATE SET member_id = excluded.member_id, method = excluded.method,
+  software_statement_jti = excluded.software_statement_jti, registered_at = excluded.registered_at, ended_at = NULL`,
+  );
 
 /** How long rows stay after the end of what they are about (seconds): that it was issued stays in the event chain. */
 export const KEPT_AFTER_END = 30 * 86_400;

@@ -1,4 +1,3 @@
-import { decodeJwt } from 'jose';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { ANCHOR, type Answer, type TestDeployment, testDeployment, testMember, type TestMember } from './deployment.js';
 import { askJoin } from './join.js';
@@ -63,5 +62,3 @@ export const assertion = (d: TestDeployment, by: TestMember, claims: object = {}
 /** Ask the join API as a member. */
 export const asMember = async (d: TestDeployment, by: TestMember, method: string, path: string, body?: unknown): Promise<Answer> =>
   askJoin(d, method, path, body, { token: await assertion(d, by) });
-
-export const jtiOf = (compact: string): string => String(decodeJwt(compact).jti);

@@ -1,7 +1,14 @@
 import { and, eq } from 'drizzle-orm';
-import { insertWith } from '../../store/bulk.js';
 import { whileMemberActive } from '../../store/guards.js';
-import { type ClientRegistrationRow, clientsOf, clientsWhere, type MemberStanding, type ReportedClient, statementsWhere } from '../../store/registering.js';
+import {
+  type ClientRegistrationRow,
+  clientsOf,
+  clientsWhere,
+  type MemberStanding,
+  putClient,
+  type ReportedClient,
+  statementsWhere,
+} from '../../store/registering.js';
 import { clientRegistration, member, softwareStatement } from '../../store/schema.js';
 import { change, type Deployment } from '../call.js';
 import { type AuthenticatedMember, callOfMember } from '../join/authenticate-member.js';
@@ -19,9 +26,6 @@ export interface ClientReported {
 
 /** Clients that one server may have of one member. */
 const MAX_CLIENTS = 100;
-
-const UPSERT = `ON CONFLICT (server, client_id, authority_id) DO UPDATE SET member_id = excluded.member_id, method = excluded.method,
-  software_statement_jti = excluded.software_statement_jti, registered_at = excluded.registered_at, ended_at = NULL`;
 
 interface Whose {
   readonly authorityId: string;
@@ -95,7 +99,7 @@ export async function reportClient(deployment: Deployment, asking: Authenticated
             },
           },
         ],
-        statements: [whileMemberActive(authorityId, asking.member.id), insertWith(clientRegistration, [row], UPSERT)],
+        statements: [whileMemberActive(authorityId, asking.member.id), putClient(row)],
         result: null,
       };
     },
