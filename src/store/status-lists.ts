@@ -11,7 +11,7 @@ import { memberEnd, NEVER, NUMBER, number } from './words.js';
 /** What of a list is not 0, and until when that holds. */
 export interface StatusSlice {
   readonly values: readonly (readonly [idx: number, value: number])[];
-  /** When the first of those that are 0 ends by itself; null: none of them does. */
+  /** When the first of those that are 0 ends by itself; null: none of them does before the time that was asked for. */
   readonly until: number | null;
   /** The last event of the authority's chain that all of this was read with. */
   readonly seq: number;
@@ -40,25 +40,44 @@ const VALUE = `CASE WHEN m.id IS NULL OR NOT (${LEGIBLE}) THEN ${STATUS_TYPES.in
     WHERE k.authority_id = e.authority_id AND k.list = e.list AND k.idx = e.idx)) THEN ${STATUS_TYPES.valid}
   ELSE ${STATUS_TYPES.invalid} END`;
 
-/** In one statement, so that rows and the number of the event are of one moment, whichever server answers. */
-const SLICE = `WITH s AS MATERIALIZED (SELECT e.idx AS idx, ${VALUE} AS value, ${memberEnd('m.')} AS until, m.not_before AS back
+/**
+ * In one statement, so that rows and the number of the event are of one moment, whichever server answers. Of places of which there is
+ * nothing to say nothing comes, nor is anything kept of them on the way: it is read with each commit that moves a list.
+ */
+const SLICE = `SELECT (SELECT max(seq) FROM event WHERE authority_id = ?) AS idx, CAST(NULL AS NUMERIC) AS value, CAST(NULL AS NUMERIC) AS until, CAST(NULL AS NUMERIC) AS back
+  UNION ALL SELECT s.idx, s.value, s.until, s.back FROM (SELECT e.idx AS idx, ${VALUE} AS value, ${memberEnd('m.')} AS until, m.not_before AS back
     FROM status_entry AS e LEFT JOIN member AS m ON m.id = e.member_id AND m.authority_id = e.authority_id
-    WHERE e.authority_id = ? AND e.list = ${NUMBER} AND e.idx >= ${NUMBER} AND e.idx < ${NUMBER})
-  SELECT 'all' AS what, (SELECT max(seq) FROM event WHERE authority_id = ?) AS idx, (SELECT min(until) FROM s WHERE value = ${STATUS_TYPES.valid}) AS n
-  UNION ALL SELECT 'value' AS what, idx, value AS n FROM s WHERE value <> ${STATUS_TYPES.valid}
-  UNION ALL SELECT 'back' AS what, idx, back AS n FROM s WHERE back >= ${NUMBER} AND value = ${STATUS_TYPES.valid}`;
+    WHERE e.authority_id = ? AND e.list = ${NUMBER} AND e.idx >= ${NUMBER} AND e.idx < ${NUMBER}) AS s
+  WHERE s.value <> ${STATUS_TYPES.valid} OR s.until < ${NUMBER} OR s.back >= ${NUMBER}`;
 
-/** @param since who came back before that is not told */
-export async function statusSlice(
-  db: Database,
-  { authorityId, list, from, to, now, since }: { authorityId: string; list: number; from: number; to: number; now: number; since: number },
-): Promise<StatusSlice> {
-  const text = boundSql(SLICE, [now, authorityId, list, from, to, authorityId, since]);
-  const rows = await db.all<{ what: string; idx: number | null; n: number | null }>(text);
-  const of = (what: string) => rows.filter((row) => row.what === what).map(({ idx, n }) => [Number(idx), Number(n)] as const);
-  const all = rows.find(({ what }) => what === 'all');
-  const until = all?.n === null || all?.n === undefined ? NEVER : Number(all.n);
-  return { values: of('value'), cameBack: of('back'), until: until >= NEVER ? null : until, seq: Number(all?.idx ?? 0) };
+export interface SliceAsked {
+  readonly authorityId: string;
+  readonly list: number;
+  /** Places, the last one not among them. */
+  readonly from: number;
+  readonly to: number;
+  readonly now: number;
+  /** Who ends later is not told. */
+  readonly before: number;
+  /** Who came back before that is not told. */
+  readonly since: number;
+}
+
+export async function statusSlice(db: Database, { authorityId, list, from, to, now, before, since }: SliceAsked): Promise<StatusSlice> {
+  const text = boundSql(SLICE, [authorityId, now, authorityId, list, from, to, before, since]);
+  const rows = await db.all<{ idx: number | null; value: number | null; until: number | null; back: number | null }>(text);
+  const values: (readonly [number, number])[] = [];
+  const cameBack: (readonly [number, number])[] = [];
+  let [until, seq] = [NEVER, 0];
+  for (const row of rows) {
+    if (row.value === null) seq = Number(row.idx ?? 0);
+    else if (Number(row.value) !== STATUS_TYPES.valid) values.push([Number(row.idx), Number(row.value)]);
+    else {
+      until = Math.min(until, Number(row.until ?? NEVER));
+      if (row.back !== null && Number(row.back) >= since) cameBack.push([Number(row.idx), Number(row.back)]);
+    }
+  }
+  return { values, cameBack, until: until >= before ? null : until, seq };
 }
 
 /** A text with question marks, and what stands for them. */

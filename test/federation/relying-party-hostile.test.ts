@@ -173,7 +173,15 @@ it('what a request of a client is held to is what was found for that request, wh
   });
   const store = clients.over(memoryAdapter()('Client'));
   const one = ctx;
-  admission = { admitted: true, entity: id, entityType: 'oauth_client', metadata: oauth, allMetadata: { oauth_client: oauth }, entitled: { scopes: ['read'] }, context: {} };
+  admission = {
+    admitted: true,
+    entity: id,
+    entityType: 'oauth_client',
+    metadata: oauth,
+    allMetadata: { oauth_client: oauth },
+    entitled: { scopes: ['read'] },
+    context: {},
+  };
   await store.find(id);
   ctx = { oidc: { entities: {} } };
   admission = { ...admission, entitled: { scopes: [] } };

@@ -23,7 +23,7 @@ export async function checkStatusLists(db: Database, authorityId: string, add: A
       continue;
     }
     // Whoever ends by itself ends after the list does, so what the rows said when it was signed is what they say.
-    const { values } = await statusSlice(db, { authorityId, list: Number(key), from: 0, to: STATUS_LIST_SIZE, now: iat, since: iat });
+    const { values } = await statusSlice(db, { authorityId, list: Number(key), from: 0, to: STATUS_LIST_SIZE, now: iat, before: iat, since: iat });
     const wanted = new Map(values);
     let wrong = 0;
     for (let idx = 0; idx < STATUS_LIST_SIZE; idx++) if (statusAt(unpacked, idx) !== (wanted.get(idx) ?? 0)) wrong++;

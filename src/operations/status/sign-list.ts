@@ -62,7 +62,15 @@ async function readPlaces({ store: { db } }: Deployment, authorityId: string, li
   let seq = Number.POSITIVE_INFINITY;
   for (let from = 0; from < STATUS_LIST_SIZE; from += AT_ONCE) {
     const started = performance.now();
-    const slice = await statusSlice(db, { authorityId, list, from, to: from + AT_ONCE, now, since: now - limits.MAX_STATEMENT_LIFETIME });
+    const slice = await statusSlice(db, {
+      authorityId,
+      list,
+      from,
+      to: from + AT_ONCE,
+      now,
+      before: now + LIST_LASTS,
+      since: now - limits.MAX_STATEMENT_LIFETIME,
+    });
     for (const one of slice.values) if (Number.isInteger(one[0])) values.push(one);
     for (const [idx, at] of slice.cameBack) back.push([idx, Math.ceil(at)]);
     until = slice.until === null ? until : Math.min(until ?? slice.until, slice.until);
