@@ -52,7 +52,8 @@ const SLICE = `SELECT -1 AS idx, (SELECT max(seq) FROM event WHERE authority_id 
   UNION ALL SELECT e.idx, ${VALUE}, ${memberEnd('m.')}, m.not_before
   FROM status_entry AS e LEFT JOIN member AS m ON m.id = e.member_id AND m.authority_id = e.authority_id
   WHERE e.authority_id = ? AND e.list = ${NUMBER} AND e.idx >= ${NUMBER} AND e.idx < ${NUMBER}
-    AND (m.id IS NULL OR m.state <> 'active' OR e.revoked_at IS NOT NULL OR m.not_before >= ${NUMBER} OR ${ENDS} OR NOT (${LEGIBLE}) OR ${NAMES_HALTED})`;
+    AND (m.id IS NULL OR m.state <> 'active' OR e.revoked_at IS NOT NULL OR m.not_before >= ${NUMBER}
+      OR (e.kind <> 'member' AND e.created_at < m.not_before) OR ${ENDS} OR NOT (${LEGIBLE}) OR ${NAMES_HALTED})`;
 
 /** @param since who came back before that is not told */
 export async function statusSlice(
