@@ -270,8 +270,7 @@ it('the command line asks for everything of the admin API: each operation, each 
     // The example of an answer is not all that some commands show of it.
     const thin = [stderr, rehearsed.stderr].every((said) => said.includes('the answer is not what this version expects'));
     if (written.splice(0).length) dry.push(`${line} --dry-run writes`);
-    else if (!thin && !rehearsed.stderr.endsWith('Dry run: nothing was changed.\n'))
-      dry.push(`${line} --dry-run: ${rehearsed.code} ${rehearsed.stderr}`);
+    else if (!thin && !rehearsed.stderr.endsWith('Dry run: nothing was changed.\n')) dry.push(`${line} --dry-run: ${rehearsed.code} ${rehearsed.stderr}`);
   }
   expect(misread).toEqual([]);
   expect(dry).toEqual([]);
