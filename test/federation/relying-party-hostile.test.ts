@@ -3,6 +3,8 @@ import { createKeyCache, type JwkSet, NOT_BEFORE, type TrustChain } from '../../
 import { type Reply, watched } from '../../src/rp/gate/watched.js';
 import { cached, type Mode, strict } from '../../src/rp/modes.js';
 import { relyingPartyOver } from '../../src/rp/relying-party.js';
+import { federatedClients } from '../../src/rp/oidc-provider/federated-clients.js';
+import { memoryAdapter } from '../../src/rp/oidc-provider/memory-adapter.js';
 import { createStandings } from '../../src/rp/standings.js';
 import { JoseFederation, joseKey } from '../support/jose-federation.js';
 import { joseNetwork } from '../support/jose-network.js';
@@ -96,6 +98,26 @@ describe('what is asked again and again', () => {
     expect(await one.get(0)).toMatchObject({ state: 'denied' });
   });
 
+  it('who says "not now" is not silent: what is known serves no more, however late he says more', async () => {
+    const { clock } = watching(1);
+    let asked = 0;
+    const slow = watched<string>({
+      what: 'it',
+      ask: async () => {
+        asked++;
+        if (asked === 1) return { kind: 'value', value: 'old', etag: undefined };
+        if (asked === 2) return { kind: 'wrong', findings: [] };
+        return new Promise(() => undefined);
+      },
+      until: (_, confirmed) => confirmed + 60,
+      passes: ({ kind }) => kind === 'wrong',
+      milliseconds: 80,
+      clock,
+    });
+    expect(await slow.get(0)).toMatchObject({ value: 'old' });
+    expect([await slow.get(0), asked]).toEqual([{ state: 'unavailable', findings: [] }, 3]);
+  });
+
   it('an answer to an earlier question never takes the place of that to a later one', async () => {
     const { one, pass, answers, value, now } = watching(1);
     await now(value('first'));
@@ -125,6 +147,40 @@ describe('what is asked again and again', () => {
     clock.passed += 61;
     expect(await now({ kind: 'unreachable', findings: [] })).toMatchObject({ state: 'unavailable' });
   });
+});
+
+it('a list that is withheld for a quarter of a second, since it is being signed, refuses nobody', async () => {
+  const { told, clock, federation } = await world({ mode: cached(15) });
+  expect(await told()).toBe('admitted');
+  clock.seconds += 15;
+  let asked = 0;
+  federation.instead.set(LIST, (usual) => (++asked < 4 ? { status: 503, type: '', body: '' } : usual()));
+  expect(await told()).toBe('admitted');
+  expect(asked).toBe(4);
+});
+
+it('what a request of a client is held to is what was found for that request, whatever others find meanwhile', async () => {
+  const id = 'https://client.example';
+  const oauth = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [(await joseKey()).jwk] }, scope: 'read', client_name: 'x' };
+  let admission: object = {};
+  let ctx: object | undefined = { oidc: { entities: {} } };
+  const clients = federatedClients({
+    federation: { anchors: {}, development: false, admit: async () => admission } as never,
+    ability: { scopes: new Set(['read']), detailTypes: new Set() },
+    ...{ entityTypes: ['oauth_client'], marks: [], own: new Set<string>(), isDocument: () => false },
+    request: () => ctx as never,
+    log: () => undefined,
+  });
+  const store = clients.over(memoryAdapter()('Client'));
+  const one = ctx;
+  admission = { admitted: true, entity: id, entityType: 'oauth_client', metadata: oauth, allMetadata: { oauth_client: oauth }, entitled: { scopes: ['read'] }, context: {} };
+  await store.find(id);
+  ctx = { oidc: { entities: {} } };
+  admission = { ...admission, entitled: { scopes: [] } };
+  await store.find(id);
+  expect(clients.known(id)).toMatchObject({ entitled: { scopes: [] } });
+  ctx = one;
+  expect(clients.known(id)).toMatchObject({ entitled: { scopes: ['read'] } });
 });
 
 it('a list that ends early, since somebody in it ends, is asked for anew then, however fresh it is', async () => {

@@ -1,5 +1,5 @@
-import { createKeyCache, finding, type JwkSet, limits, mediaTypes, readStatusList, type Result, type StatusList } from '../../federation/entry.js';
-import type { Outbound, Reply } from '../../outbound/outbound.js';
+import { createKeyCache, finding, type JwkSet, limits, mediaTypes, readStatusList, type StatusList } from '../../federation/entry.js';
+import type { Outbound } from '../../outbound/outbound.js';
 import { BoundedMap } from '../bounded-map.js';
 import type { Clock } from '../clock.js';
 import type { Mode } from '../modes.js';
@@ -23,7 +23,7 @@ export function statusLists({ outbound, mode, clock }: ListsOptions): (uri: stri
     jwks: JwkSet,
     known: { readonly value: StatusList; readonly etag: string | undefined } | undefined,
   ): Promise<Said<StatusList>> => {
-    const reply = await twice(() => outbound.get({ url: uri, mediaType: mediaTypes.STATUS_LIST, maxBytes: limits.MAX_STATUS_LIST_BYTES, etag: known?.etag }));
+    const reply = await outbound.get({ url: uri, mediaType: mediaTypes.STATUS_LIST, maxBytes: limits.MAX_STATUS_LIST_BYTES, etag: known?.etag });
     if (!reply.ok) return { kind: isSilence(reply.findings) ? 'unreachable' : 'wrong', findings: reply.findings };
     if (reply.value.notModified) return { kind: 'same' };
     const list = await readStatusList(reply.value.body.trim(), { uri, jwks, now: clock.now(), cache });
@@ -43,6 +43,7 @@ export function statusLists({ outbound, mode, clock }: ListsOptions): (uri: stri
           ask: (known) => ask(uri, jwks, known),
           until: ({ exp }) => exp,
           ttl: ({ ttl }) => ttl,
+          passes: isWithheld,
           milliseconds: mode.milliseconds,
           clock,
         }),
@@ -56,11 +57,5 @@ export const isSilence = (findings: readonly { readonly code: string; readonly t
   findings.every(({ code, transient }) => transient && (code === 'fetch_failed' || code === 'budget_exceeded'));
 
 /** A list is withheld for the moment in which something was taken back and the new one is not signed yet: that passes. */
-async function twice(ask: () => Promise<Result<Reply>>): Promise<Result<Reply>> {
-  const reply = await ask();
-  if (reply.ok || !reply.findings.every(({ code, transient }) => transient && code === 'status_unexpected')) return reply;
-  await new Promise((done) => setTimeout(done, MOMENT));
-  return ask();
-}
-/** Milliseconds. */
-const MOMENT = 50;
+const isWithheld = (said: Said<unknown>): boolean =>
+  said.kind === 'wrong' && said.findings.length > 0 && said.findings.every(({ code, transient }) => transient && code === 'status_unexpected');

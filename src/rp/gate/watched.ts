@@ -26,6 +26,8 @@ export interface WatchOptions<T> {
   until(value: T, confirmed: number): number;
   /** For how long the value itself lets it be kept without asking (seconds). */
   ttl?(value: T): number | undefined;
+  /** An answer that passes by itself in a moment: it is asked again while the request waits. */
+  passes?(reply: Reply<T>): boolean;
   /** How long a request waits once something is known (milliseconds). */
   readonly milliseconds: number;
   readonly clock: Clock;
@@ -40,6 +42,8 @@ export interface Watched<T> {
 const FIRST_MILLISECONDS = 3000;
 /** Whoever does not answer is not asked again for so long (milliseconds), so that questions do not pile up. */
 const PAUSE_MILLISECONDS = 1000;
+/** Before what passes is asked again (milliseconds). */
+const MOMENTS = [50, 100, 200, 400, 800];
 
 /**
  * Something of the registry that is looked at again and again. While nobody answers, what is known serves until its end; an answer
@@ -47,7 +51,7 @@ const PAUSE_MILLISECONDS = 1000;
  * answer alive, and goes on refusing while nobody answers after it: silence takes no answer back. Questions are shared: whoever
  * comes while one is under way waits for the next, which is sent after it came. An answer that comes late counts from then on.
  */
-export function watched<T>({ what, ask, until, ttl = () => undefined, milliseconds, clock }: WatchOptions<T>): Watched<T> {
+export function watched<T>({ what, ask, until, ttl = () => undefined, passes = () => false, milliseconds, clock }: WatchOptions<T>): Watched<T> {
   let known: { readonly value: T; readonly etag: string | undefined; readonly at: number; readonly confirmed: number } | undefined;
   let last: Exclude<Reply<T>, { readonly kind: 'value' | 'same' }> | undefined;
   let silentSince: number | undefined;
@@ -85,12 +89,23 @@ export function watched<T>({ what, ask, until, ttl = () => undefined, millisecon
     const patience = holds() ? milliseconds : Math.max(milliseconds, FIRST_MILLISECONDS);
     const late = Symbol('late');
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const answer = asked();
+    /** What was answered meanwhile: who says "not now" is not silent, however late he says more. */
+    let said: Reply<T> | undefined;
+    const answer = (async () => {
+      let reply = await asked();
+      for (const moment of MOMENTS) {
+        if (!passes(reply)) break;
+        said = reply;
+        await new Promise((done) => setTimeout(done, moment));
+        reply = await asked();
+      }
+      return reply;
+    })();
     const reply = await Promise.race([answer, new Promise<typeof late>((done) => (timer = setTimeout(() => done(late), patience)))]);
     clearTimeout(timer);
     if (reply === late) {
-      silentSince = clock.milliseconds();
-      note({ kind: 'unreachable', findings: [unknown(`no answer within ${patience} ms`)] });
+      silentSince = said ? undefined : clock.milliseconds();
+      note(said ?? { kind: 'unreachable', findings: [unknown(`no answer within ${patience} ms`)] });
       void answer.then((after) => {
         if (n < answered || after.kind === 'unreachable') return;
         answered = n;

@@ -41,9 +41,30 @@ const MAX_KNOWN = 10_000;
 export function federatedClients(options: ClientsOptions): FederatedClients {
   const { federation, ability, entityTypes, marks, own, isDocument, request, log } = options;
   const found = new BoundedMap<string, Admitted>(MAX_KNOWN);
+  /** By request: what another one finds out meanwhile, or cannot find out, changes nothing of what this one is held to. */
+  const ofRequest = new WeakMap<object, Map<string, Admitted>>();
   let store: Adapter | undefined;
 
   const mayBeFederated = (id: string): boolean => !own.has(id) && isEntityId(id, { development: federation.development }) && !isDocument(id);
+
+  function keep(id: string, facts: Admitted): Admitted {
+    const ctx = request();
+    if (ctx) {
+      const own = ofRequest.get(ctx) ?? new Map<string, Admitted>();
+      ofRequest.set(ctx, own);
+      own.set(id, facts);
+    }
+    return found.set(id, facts);
+  }
+  function forget(id: string): void {
+    const ctx = request();
+    if (ctx) ofRequest.get(ctx)?.delete(id);
+    found.delete(id);
+  }
+  function knownTo(id: string): Admitted | undefined {
+    const ctx = request();
+    return (ctx && ofRequest.get(ctx)?.get(id)) ?? found.get(id);
+  }
 
   async function admitted(id: string): Promise<{ readonly facts: Admitted; readonly properties: Readonly<Record<string, unknown>> }> {
     const ctx = request();
@@ -59,7 +80,7 @@ export function federatedClients(options: ClientsOptions): FederatedClients {
       throw refusal({ reason: 'denied', error: 'invalid_metadata', findings: properties.findings }, ctx);
     }
     log({ ...admission.context, route });
-    return { facts: found.set(id, admission), properties: properties.value };
+    return { facts: keep(id, admission), properties: properties.value };
   }
 
   /** An authentication request proves that who sends it has a key of the client: by a Request Object, or by having been pushed (AR-04). */
@@ -70,7 +91,7 @@ export function federatedClients(options: ClientsOptions): FederatedClients {
   }
 
   return {
-    known: (id) => found.get(id),
+    known: knownTo,
     mayBeFederated,
     over(given) {
       store = given;
@@ -78,7 +99,7 @@ export function federatedClients(options: ClientsOptions): FederatedClients {
         ...bound(given),
         async find(id) {
           const mine = await given.find(id);
-          if (mine !== undefined) found.delete(id);
+          if (mine !== undefined) forget(id);
           if (mine !== undefined || !mayBeFederated(id)) return mine;
           requireProof(id);
           return (await admitted(id)).properties;
