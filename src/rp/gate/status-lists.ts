@@ -57,5 +57,5 @@ export const isSilence = (findings: readonly { readonly code: string; readonly t
   findings.every(({ code, transient }) => transient && (code === 'fetch_failed' || code === 'budget_exceeded'));
 
 /** A list is withheld for the moment in which something was taken back and the new one is not signed yet: that passes. */
-const isWithheld = (said: Said<unknown>): boolean =>
+const isWithheld = (said: Said<StatusList>): boolean =>
   said.kind === 'wrong' && said.findings.length > 0 && said.findings.every(({ code, transient }) => transient && code === 'status_unexpected');
