@@ -172,3 +172,11 @@ describe('what a member is told of others', () => {
     expect([told(known), known.text.replace(applying.id, '')]).toEqual([told(unknown), unknown.text.replace('https://nobody.example', '')]);
   });
 });
+
+it('an authority for agents is given to no member that keeps another one: it would keep either', async () => {
+  const d = await testDeployment();
+  await withAgents(d);
+  await withAgents(d, {}, { holder: 'https://second.example.com', slug: 'second' });
+  const given = await d.admin('PATCH', '/authorities/acme/agent-limits', { member: 'https://second.example.com' });
+  expect(told(given)).toEqual([409, 'already_exists']);
+});
