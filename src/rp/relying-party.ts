@@ -9,6 +9,7 @@ import {
   parseJwkSet,
   type SpokenName,
   type VouchedIssuer,
+  type TrustChain,
 } from '../federation/entry.js';
 import type { Outbound } from '../outbound/outbound.js';
 import { fetchedStatements } from '../resolver/source.js';
@@ -45,6 +46,8 @@ export interface GateResult {
   readonly inForce: boolean;
   readonly reason?: 'denied' | 'unavailable';
   readonly notBefore: number | undefined;
+  /** Of one in force: who states it, and who states that one, up to the Trust Anchor. Nobody else vouches for it. */
+  readonly superiors?: readonly string[];
   readonly findings: readonly Finding[];
 }
 
@@ -134,7 +137,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     async gate(entity, { anchor } = {}) {
       const standing = await stand(entity, anchor);
       return standing.ok
-        ? { inForce: true, notBefore: standing.notBefore, findings: [] }
+        ? { inForce: true, notBefore: standing.notBefore, superiors: superiorsIn(standing.chain), findings: [] }
         : { inForce: false, reason: standing.unavailable ? 'unavailable' : 'denied', notBefore: undefined, findings: standing.findings };
     },
     async mayAssert(entity, kind, name) {
@@ -149,6 +152,8 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
   };
   return party;
 }
+
+const superiorsIn = ({ statements }: TrustChain): readonly string[] => [...new Set(statements.slice(1).map(({ claims }) => claims.iss))];
 
 /** A chain as somebody sent it; what is longer than any chain is none, and is not looked at. */
 function within(trustChain: unknown): readonly string[] {

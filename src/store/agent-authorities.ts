@@ -2,7 +2,7 @@ import { and, eq, isNotNull, ne, type SQL, sql } from 'drizzle-orm';
 import { type Database, raw, type Statement } from './database.js';
 import { onlyWhile } from './only-while.js';
 import { authority, member } from './schema.js';
-import { backSince, cutAbove, standsAbove } from './stands-above.js';
+import { backSince, cutAbove, endAbove, standsAbove } from './stands-above.js';
 import { lasts, memberEnd, NEVER, NUMBER } from './words.js';
 
 /** Authorities for the agents of a member: while what is above them stands, so do they. */
@@ -10,14 +10,17 @@ import { lasts, memberEnd, NEVER, NUMBER } from './words.js';
 /** Whether what is above an authority stands, for typed queries: 1 or 0. */
 export const standing: SQL<number> = sql.raw(`CASE WHEN ${standsAbove('authority')} THEN 1 ELSE 0 END`) as SQL<number>;
 
-/** Of an authority: what is above it adds to the `cut` of what is issued, and when all of it was back last. */
-export async function aboveOf(db: Database, authorityId: string): Promise<{ readonly cut: number; readonly back: number | null }> {
+/** When what is above it ends by itself, for typed queries; `NEVER` where nothing is. */
+export const ends: SQL<number> = sql.raw(endAbove('authority')) as SQL<number>;
+
+/** Of an authority: what is above it adds to the `cut` of what is issued, when all of it was back last, and when that above ends by itself (`NEVER`: it does not). */
+export async function aboveOf(db: Database, authorityId: string): Promise<{ readonly cut: number; readonly back: number | null; readonly until: number }> {
   const [row] = await db
-    .select({ cut: sql<number>`${sql.raw(cutAbove('authority'))}`, back: sql<number | null>`${sql.raw(backSince('authority'))}` })
+    .select({ cut: sql<number>`${sql.raw(cutAbove('authority'))}`, back: sql<number | null>`${sql.raw(backSince('authority'))}`, until: ends })
     .from(authority)
     .where(eq(authority.id, authorityId))
     .limit(1);
-  return { cut: Number(row?.cut ?? 0), back: row?.back == null ? null : Number(row.back) };
+  return { cut: Number(row?.cut ?? 0), back: row?.back == null ? null : Number(row.back), until: Number(row?.until ?? NEVER) };
 }
 
 /** Whoever lives: it is in force, or may come to be, and its end has not come. Parameters: authority, the time. */
@@ -56,14 +59,14 @@ export async function countAgents(db: Database, authorityId: string, now: number
   return { living: Number(row?.living ?? 0), made: Number(row?.made ?? 0) };
 }
 
-/** The authority for the agents of a member that is not retired, and whether what is above it stands. */
-export async function agentAuthorityOf(db: Database, holderId: string) {
+/** The authority for the agents of a member that is not retired, and whether what is above it stands, and has not ended. */
+export async function agentAuthorityOf(db: Database, holderId: string, now: number) {
   const [found] = await db
-    .select({ row: authority, stands: standing })
+    .select({ row: authority, stands: standing, until: ends })
     .from(authority)
     .where(and(eq(authority.agentsBy, holderId), ne(authority.state, 'retired')))
     .limit(1);
-  return found && { row: found.row, stands: found.stands === 1 && found.row.state === 'active' };
+  return found && { row: found.row, stands: found.stands === 1 && Number(found.until) > now && found.row.state === 'active' };
 }
 
 /** Agents that are in force and whose time has come, of one authority or of several. */

@@ -2,8 +2,8 @@ import { and, count, desc, eq, gt, isNull, lt, or, type SQL, sql } from 'drizzle
 import { insertWith } from './bulk.js';
 import { type Database, raw, type Statement } from './database.js';
 import { authority, clientRegistration, initialAccessToken, member, softwareStatement } from './schema.js';
-import { backSince, cutAbove, standsAbove } from './stands-above.js';
-import { NUMBER } from './words.js';
+import { backSince, cutAbove, endAbove, standsAbove } from './stands-above.js';
+import { NEVER, NUMBER } from './words.js';
 
 /** Software statements, initial access tokens and the clients that came of them. */
 export type SoftwareStatementRow = typeof softwareStatement.$inferSelect;
@@ -26,6 +26,7 @@ const STANDING = {
   authorityNotBefore: sql<number | null>`${sql.raw(backSince('authority'))}`,
   /** As in what is signed now (`cutOf` and the member's): it only rises. */
   cut: sql<number>`${member.cut} + ${authority.cut} + (SELECT count(*) FROM authority_key AS k WHERE k.authority_id = ${authority.id} AND k.revoked_reason = 'compromised') + ${sql.raw(cutAbove('authority'))}`,
+  endAbove: sql<number>`${sql.raw(endAbove('authority'))}`,
 };
 export interface MemberStanding {
   readonly entityId: string;
@@ -41,6 +42,8 @@ export interface MemberStanding {
   readonly authorityState: string | null;
   readonly authorityNotBefore: number | null;
   readonly cut: number;
+  /** When what an authority for agents rests on ends by itself. */
+  readonly endAbove: number;
 }
 export interface IssuedStatement {
   readonly row: SoftwareStatementRow;
@@ -58,7 +61,8 @@ export interface ReportedClient {
 }
 
 /** Sums come as texts from some drivers. */
-const numbered = (of: MemberStanding | null): MemberStanding | null => (of?.entityId == null ? null : { ...of, cut: Number(of.cut) });
+const numbered = (of: MemberStanding | null): MemberStanding | null =>
+  of?.entityId == null ? null : { ...of, cut: Number(of.cut), endAbove: Number(of.endAbove ?? NEVER) };
 
 /** How a member stands now. */
 export async function standingOf(db: Database, memberId: string): Promise<MemberStanding | undefined> {

@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { limits, narrowMetadata } from '../../src/federation/entry.js';
 import type { GateVerdict } from '../../src/rp/registration/admit-registration.js';
+import { registrationGate } from '../../src/rp/registration/gate.js';
+import { strict } from '../../src/rp/modes.js';
 import { verifyRegistration, type VerifyRegistrationOptions } from '../../src/rp/registration/verify-registration.js';
 import { NOW } from '../support/chain.js';
 import { type TestKey, testKey } from '../support/keys.js';
@@ -133,6 +135,19 @@ describe('registry §8.3: a registration that holds', () => {
     const elsewhere = { ...of, statementHeader: header };
     expect(await errorOf(elsewhere, { anchors: { [OTHER]: { keys: [keys.stranger.jwk] } } }), 'chains that end elsewhere').toEqual([401, 'invalid_token']);
     expect(await errorOf(elsewhere, { now: NOW + 3600 })).toEqual([401, 'invalid_token']);
+    expect(await errorOf({ ...elsewhere, statement: { iss: BELOW, sub: BELOW }, token: { iss: BELOW, sub: BELOW } }), 'about itself').toEqual([
+      400,
+      'unapproved_software_statement',
+    ]);
+    const gate = (superiors?: readonly string[]) =>
+      registrationGate({
+        federation: { gate: async () => ({ inForce: true, notBefore: undefined, findings: [], ...(superiors && { superiors }) }) },
+        outbound: { get: () => Promise.reject(new Error('nobody is asked')) } as never,
+        mode: strict,
+        clock: { now: () => NOW, monotonic: () => 0 } as never,
+      });
+    for (const superiors of [[ANCHOR], [], undefined])
+      expect(await errorOf(elsewhere, { gate: gate(superiors) }), 'of who is not below it').toEqual([400, 'unapproved_software_statement']);
     const taken = [chain[0], await anchor.jwt({ iss: ANCHOR, sub: BELOW, ...times, jwks: { keys: [keys.second.jwk] } }), chain[2]];
     expect(await errorOf({ ...of, statementHeader: { trust_chain: taken } }), 'a key that was taken away above').toEqual([401, 'invalid_token']);
     expect(await errorOf(elsewhere, { accepts: (authority) => authority !== BELOW })).toEqual([400, 'unapproved_software_statement']);

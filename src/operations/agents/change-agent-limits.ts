@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm';
+import { agentAuthorityOf } from '../../store/agent-authorities.js';
 import { whileOneDecides } from '../../store/guards.js';
 import { authority } from '../../store/schema.js';
 import { allow, type Call, change } from '../call.js';
@@ -43,7 +44,11 @@ export async function changeAgentLimits(
       const above = await findAuthority(db, superior);
       const holder = member === undefined ? shown.holder : await findMember(db, above.id, member);
       const other = holder !== undefined && holder.id !== before.agentsBy;
-      if (other) expectSuccessor(holder, shown);
+      if (other) {
+        expectSuccessor(holder, shown);
+        const theirs = await agentAuthorityOf(db, holder.id, call.now());
+        if (theirs) throw new Refusal('already_exists', `${holder.entityId} has the authority ${theirs.row.slug} for its agents`);
+      }
       const widens = [...limitsWidened(was, is), ...(other ? ['member'] : [])];
       const words = { ...limitsInWords(is), ...(other && { member: holder.entityId }) };
       if (!other && JSON.stringify(was) === JSON.stringify(is)) return { events: [], statements: [], result: shown };

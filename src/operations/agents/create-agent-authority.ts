@@ -97,7 +97,7 @@ export async function createAgentAuthority(call: Call<AgentAuthority>, superior:
       const authority = await findAuthority(db, superior);
       if (authority.agentsOf !== null) throw new Refusal('wrong_state', `${superior} is for agents itself; nothing is below those`);
       const holder = await expectHolder(call, above.id, found.id);
-      const other = await agentAuthorityOf(db, holder.id);
+      const other = await agentAuthorityOf(db, holder.id, call.now());
       if (other) throw new Refusal('already_exists', `${holder.entityId} has the authority ${other.row.slug} for its agents`);
       await watch(prepared.id);
       const ground = await groundOf(call, authority, [enrolling], since, haltedSince);

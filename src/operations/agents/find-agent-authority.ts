@@ -1,5 +1,5 @@
 import { asc, eq, isNotNull } from 'drizzle-orm';
-import { countAgents, standing } from '../../store/agent-authorities.js';
+import { countAgents, ends, standing } from '../../store/agent-authorities.js';
 import { authority, member } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
 import { Refusal } from '../refusal.js';
@@ -33,14 +33,17 @@ async function whole({ store: { db }, now }: Call, row: AuthorityRow, stands: bo
   };
 }
 
+const standsAt = ({ now }: Call, { stands, until }: { readonly stands: number; readonly until: number }): boolean =>
+  Number(stands) === 1 && Number(until) > now();
+
 /** @throws Refusal not_found, permission_denied */
 export async function showAgentAuthority(call: Call, slug: string): Promise<AgentAuthority> {
   allow(call, 'read', slug);
   const { db } = call.store;
-  const [found] = await db.select({ row: authority, stands: standing }).from(authority).where(eq(authority.slug, slug)).limit(1);
+  const [found] = await db.select({ row: authority, stands: standing, until: ends }).from(authority).where(eq(authority.slug, slug)).limit(1);
   const [above] = found?.row.agentsOf ? await db.select({ slug: authority.slug }).from(authority).where(eq(authority.id, found.row.agentsOf)).limit(1) : [];
   if (!found || !above) throw new Refusal('not_found', `there is no authority ${slug.slice(0, 60)} that is for agents`);
-  return whole(call, found.row, found.stands === 1, above.slug);
+  return whole(call, found.row, standsAt(call, found), above.slug);
 }
 
 /** All of them below an authority, retired ones too. There are as many as organizations that have one. */
@@ -48,7 +51,11 @@ export async function listAgentAuthorities(call: Call, superior: string): Promis
   allow(call, 'read', superior);
   const { db } = call.store;
   const above = await findAuthority(db, superior);
-  const rows = await db.select({ row: authority, stands: standing }).from(authority).where(isNotNull(authority.agentsOf)).orderBy(asc(authority.slug));
+  const rows = await db
+    .select({ row: authority, stands: standing, until: ends })
+    .from(authority)
+    .where(isNotNull(authority.agentsOf))
+    .orderBy(asc(authority.slug));
   const below = rows.filter(({ row }) => row.agentsOf === above.id);
-  return Promise.all(below.map(({ row, stands }) => whole(call, row, stands === 1, superior)));
+  return Promise.all(below.map((one) => whole(call, one.row, standsAt(call, one), superior)));
 }

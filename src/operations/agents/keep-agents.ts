@@ -10,6 +10,7 @@ import { Refusal } from '../refusal.js';
 import type { AuthorityRow, MemberRow } from '../registry.js';
 import { agentAuthorityOf, countAgents, whileStanding } from '../../store/agent-authorities.js';
 import { type AgentConfiguration, readAgentConfiguration } from './agent-configuration.js';
+import { expectOwnKeys } from './agent-keys.js';
 import { limitsOf } from './agent-limits.js';
 import { agentIdOf } from './agent-name.js';
 import { type Agent, endOf } from './create-agent.js';
@@ -45,7 +46,7 @@ export interface KeptAgents {
 /** The agents of the member, those that have ended too, by identifier. */
 export async function listAgents({ call, holder }: Keeper, { limit, cursor }: PageRequest): Promise<KeptAgents> {
   const { db } = call.store;
-  const { row: authority, stands } = (await agentAuthorityOf(db, holder.id)) ?? noneHere();
+  const { row: authority, stands } = (await agentAuthorityOf(db, holder.id, call.now())) ?? noneHere();
   const rows = await db
     .select()
     .from(member)
@@ -88,7 +89,8 @@ export async function renewAgent(keeper: Keeper<Agent>, idOrName: string, { life
     async (before) => {
       const most = limitsOf(await expectKept(keeper as Keeper)).life;
       expectRenewable(before, call.now());
-      if (given) await expectSameKeys(before, given);
+      if (given) await expectSame(before, given);
+      const sound = given ? await expectOwnKeys(call, authority, before.entityId, given, before.id) : [];
       const exp = given?.exp ?? (await hostedEnd(keeper as Keeper, before));
       const validUntil = endOf(call.now(), most, life, { exp });
       const row = { ...before, validUntil };
@@ -102,7 +104,7 @@ export async function renewAgent(keeper: Keeper<Agent>, idOrName: string, { life
             detail: { entity_id: before.entityId, from: before.validUntil, to: validUntil, ...(given && { configuration: true }) },
           },
         ],
-        first: [whileStanding(authority.id), ...(given ? putArtefacts([await hostedArtefact(row, given.statement)]) : [])],
+        first: [whileStanding(authority.id), ...sound, ...(given ? putArtefacts([await hostedArtefact(row, given.statement)]) : [])],
       };
     },
     (row) => ({ row, authority }),
@@ -115,11 +117,14 @@ function expectRenewable({ state, validUntil }: MemberRow, now: number): void {
   if (validUntil !== null && validUntil <= now) throw new Refusal('wrong_state', 'the agent has ended, and does not come back; make another one');
 }
 
-/** @throws Refusal invalid_request */
-async function expectSameKeys(before: MemberRow, given: AgentConfiguration): Promise<void> {
+/** Of what it is nobody decides at a renewal: a client would be one that nobody said anything of. @throws Refusal invalid_request */
+async function expectSame(before: MemberRow, given: AgentConfiguration): Promise<void> {
   const [bound, shown] = [await thumbprintsOf(before.jwks), await thumbprintsOf(given.jwks)];
   if (bound.length !== shown.length || shown.some((one) => !bound.includes(one)))
     throw new Refusal('invalid_request', 'entity_configuration: it has other keys than the agent; an agent keeps its keys, so make another one');
+  const types = new Set(before.entityTypes);
+  if (types.size !== given.entityTypes.length || given.entityTypes.some((type) => !types.has(type)))
+    throw new Refusal('invalid_request', 'entity_configuration: it is of other types than the agent; an agent stays what it is, so make another one');
 }
 
 /** The end of the configuration that is served. @throws Refusal invalid_request */

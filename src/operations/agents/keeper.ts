@@ -20,7 +20,7 @@ export function noneHere(): never {
  * @throws Refusal not_found, wrong_state
  */
 export async function keeperOf<T>(deployment: Deployment, holder: MemberRow): Promise<Keeper<T>> {
-  const found = await agentAuthorityOf(deployment.store.db, holder.id);
+  const found = await agentAuthorityOf(deployment.store.db, holder.id, deployment.now());
   const { row: authority } = found ?? noneHere();
   const call: Call<T> = { ...deployment, actor: { id: holder.id, kind: 'member' }, role: 'agent_keeper', authorities: [authority.slug] };
   return { call, holder, authority };
@@ -28,7 +28,7 @@ export async function keeperOf<T>(deployment: Deployment, holder: MemberRow): Pr
 
 /** Whoever asks for more is asked again who it is and whether all above it stands, in the commit. @throws Refusal wrong_state */
 export async function expectKept({ call, holder, authority }: Keeper): Promise<AuthorityRow> {
-  const found = await agentAuthorityOf(call.store.db, holder.id);
+  const found = await agentAuthorityOf(call.store.db, holder.id, call.now());
   if (!found || found.row.id !== authority.id) throw new Refusal('wrong_state', 'another member keeps these agents by now');
   if (!found.stands) throw new Refusal('wrong_state', `the authority ${authority.entityId}, or what is above it, is not in force: no agent of it is served`);
   return found.row;

@@ -23,6 +23,7 @@ import { bundlesOf } from '../../store/bundles.js';
 import { AUTHORITY_ENDPOINTS, ENDPOINT_PATHS, ownTrustMark } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { expectTrustedClock } from '../clock/trusted-clock.js';
+import { aboveOf } from '../../store/agent-authorities.js';
 import { ceilingOf } from '../agents/ceiling.js';
 import { type Bundles, policyAbout, underCeiling } from '../entitlements/effective.js';
 import { fromCustody } from '../keys/from-custody.js';
@@ -42,6 +43,8 @@ export interface Issuer {
   readonly bundles: Bundles;
   /** What is said above of an authority for agents: no statement of it says more. Undefined: of others, or nothing limits it. */
   readonly ceiling?: readonly Entitlement[] | undefined;
+  /** Of an authority for agents: when something above it came back last. */
+  readonly cameBack?: number | null | undefined;
   readonly signer: Signer;
 }
 
@@ -65,8 +68,10 @@ export async function issuerOf(
   const signer = await fromCustody(deployment.custody).signer({ ...active, alg: active.alg as SigningAlgorithm });
   const { db } = deployment.store;
   const [policy, bundles] = await Promise.all([changed.policy ?? publishedPolicy(db, authority.id), bundlesOf(db, authority.id)]);
-  const ceiling = authority.agentsOf === null ? undefined : await ceilingOf(db, authority);
-  return { authority, keys, policy, bundles, ceiling, signer };
+  const forAgents = authority.agentsOf !== null;
+  const ceiling = forAgents ? await ceilingOf(db, authority) : undefined;
+  const cameBack = forAgents ? (await aboveOf(db, authority.id)).back : null;
+  return { authority, keys, policy, bundles, ceiling, cameBack, signer };
 }
 
 /**
@@ -219,7 +224,7 @@ const latest = (...times: readonly (number | null)[]): number | undefined => {
 };
 
 /** What of an authority stands in the statements about its members. */
-export interface StatementSources extends Pick<Issuer, 'authority' | 'bundles' | 'ceiling'> {
+export interface StatementSources extends Pick<Issuer, 'authority' | 'bundles' | 'ceiling' | 'cameBack'> {
   readonly policy: Pick<PolicyRow, 'policy' | 'crit' | 'constraints'> | undefined;
 }
 
@@ -227,7 +232,7 @@ export interface StatementSources extends Pick<Issuer, 'authority' | 'bundles' |
  * Claims of the statement about a member (§3.1); undefined ones are left out.
  * @throws Refusal findings when its entitlements contradict the policy
  */
-export function statementClaims({ authority, policy, bundles, ceiling }: StatementSources, member: MemberRow, iat: number) {
+export function statementClaims({ authority, policy, bundles, ceiling, cameBack = null }: StatementSources, member: MemberRow, iat: number) {
   const exp = Math.min(iat + (member.statementLifetime ?? authority.statementLifetime), endOfMember(member) ?? Number.POSITIVE_INFINITY);
   const rules = policyAbout(policy?.policy ?? {}, underCeiling(member, bundles, ceiling), bundles);
   if (!rules.ok) throw refuseFindings(`the statement about ${member.entityId} would not be valid, so it was not signed`, rules.findings);
@@ -247,7 +252,7 @@ export function statementClaims({ authority, policy, bundles, ceiling }: Stateme
     ec_location: locationOf(authority, member),
     status:
       member.statusIdx === null || member.statusList === null ? undefined : statusIn(authority.entityId, { list: member.statusList, idx: member.statusIdx }),
-    [NOT_BEFORE]: latest(member.notBefore, authority.notBefore),
+    [NOT_BEFORE]: latest(member.notBefore, authority.notBefore, cameBack),
     [VOUCHED_ISSUERS]: member.vouchedIssuers.length ? member.vouchedIssuers.map(({ id: _, ...said }) => said) : undefined,
   };
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;

@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { parseClientAssertion, parseJws, verifyJws } from '../../federation/entry.js';
-import { standing } from '../../store/agent-authorities.js';
+import { ends, standing } from '../../store/agent-authorities.js';
 import type { Inbox } from '../../store/inbox.js';
 import { authority, member } from '../../store/schema.js';
 import { unconfirmed } from '../../store/standing.js';
@@ -55,12 +55,12 @@ export async function authenticateMember(deployment: Deployment, inbox: Spend | 
 
 async function memberOf({ store: { db }, now }: Deployment, authorityId: string, entityId: string): Promise<AuthenticatedMember | undefined> {
   const [found] = await db
-    .select({ authority, member })
+    .select({ authority, member, until: ends })
     .from(member)
     .innerJoin(authority, eq(authority.id, member.authorityId))
     .where(and(eq(authority.entityId, authorityId), eq(authority.state, 'active'), eq(standing, 1), eq(member.entityId, entityId), eq(member.state, 'active')))
     .limit(1);
-  return found && (endOfMember(found.member) ?? Number.POSITIVE_INFINITY) > now() ? found : undefined;
+  return found && Math.min(endOfMember(found.member) ?? Number.POSITIVE_INFINITY, Number(found.until)) > now() ? found : undefined;
 }
 
 /** A call of a member: it has no permission of an operator's, and is about that authority alone. */

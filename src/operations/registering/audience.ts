@@ -1,9 +1,11 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, inArray } from 'drizzle-orm';
 import { parseEntityId } from '../../federation/entry.js';
 import { quote } from '../../federation/finding.js';
 import { spellingOf } from '../../federation/place.js';
 import { member, snapshot } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
+import type { AuthenticatedMember } from '../join/authenticate-member.js';
+import { shareKey } from '../members/domain-control.js';
 import { endOfMember } from '../members/member-end.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
@@ -28,7 +30,35 @@ export async function isServerInForce(deployment: Deployment, row: MemberRow): P
   return wasEvaluatedAsServer(deployment, row.authorityId, row.entityId);
 }
 
+/** States of whoever was taken into force, and is not any more by somebody's decision, or still is. */
+const DECIDED: readonly MemberRow['state'][] = ['active', 'suspended', 'revoked', 'archived'];
+
+/**
+ * What an authority says itself of a server that it has, or had, as a member; undefined: nothing. Whatever another authority of
+ * this deployment says, or was found out, a cut here holds for what is of here.
+ */
+async function ownServer({ store: { db } }: Deployment, authorityId: string, server: string): Promise<MemberRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(member)
+    .where(and(eq(member.authorityId, authorityId), eq(member.entityId, server), inArray(member.state, [...DECIDED])))
+    .limit(1);
+  return row;
+}
+
+/**
+ * Does a server that has shown who it is under one authority speak for itself under this one too? Not where that one has a
+ * member of this name itself which is not in force, or is somebody else: it has other keys.
+ */
+export async function speaksAt(deployment: Deployment, asking: AuthenticatedMember, authorityId: string): Promise<boolean> {
+  if (asking.authority.id === authorityId) return true;
+  const own = await ownServer(deployment, authorityId, asking.member.entityId);
+  return !own || ((await isServerInForce(deployment, own)) && (await shareKey(own.jwks, asking.member.jwks)));
+}
+
 async function isKnown(deployment: Deployment, authorityId: string, server: string): Promise<boolean> {
+  const own = await ownServer(deployment, authorityId, server);
+  if (own) return isServerInForce(deployment, own);
   const rows = await deployment.store.db
     .select()
     .from(member)

@@ -7,6 +7,7 @@ import { standingOf } from '../../store/registering.js';
 import { publishedNow } from '../../store/published-now.js';
 import type { Call } from '../call.js';
 import { type AuthorityRow, findMember, type MemberRow } from '../registry.js';
+import { endOfMember } from '../members/member-end.js';
 import { Refusal } from '../refusal.js';
 
 /** A key of a client, by its RFC 7638 thumbprint. */
@@ -22,6 +23,8 @@ export interface VouchedClient {
   readonly keys: readonly ClientKey[];
   /** What is signed about it now is good until this rises. */
   readonly cut: number;
+  /** When it is a member no longer, by itself (seconds since the epoch). */
+  readonly until: number;
 }
 
 /**
@@ -49,7 +52,7 @@ export async function clientOf(call: Call, authority: AuthorityRow, id: string):
   if (!document.ok || !isObject(document.value)) throw new Refusal('member_not_active', none);
   const { client_id: _, ...metadata } = document.value;
   const standing = await standingOf(db, member.id);
-  if (standing?.authorityState !== 'active') throw new Refusal('member_not_active', none);
+  if (standing?.authorityState !== 'active' || standing.endAbove <= now()) throw new Refusal('member_not_active', none);
   const keys = await Promise.all(
     keysIn(metadata['jwks']).map(async (jwk): Promise<ClientKey | undefined> => {
       const jkt = await calculateJwkThumbprint(jwk as never).catch(() => undefined);
@@ -63,5 +66,6 @@ export async function clientOf(call: Call, authority: AuthorityRow, id: string):
     metadata: { ...metadata, jwks: { keys: usable.map(({ jwk }) => jwk) } },
     keys: usable,
     cut: standing.cut,
+    until: Math.min(endOfMember(member) ?? Number.POSITIVE_INFINITY, standing.endAbove),
   };
 }

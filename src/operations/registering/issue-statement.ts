@@ -7,7 +7,6 @@ import { organization, softwareStatement } from '../../store/schema.js';
 import { eq } from 'drizzle-orm';
 import { issuerOf } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
-import { endOfMember } from '../members/member-end.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority, findMember } from '../registry.js';
 import { expectServer } from './audience.js';
@@ -111,7 +110,7 @@ export async function issueStatementTo(
     const keys = asked.kids ? asked.kids.map((name) => keyOf(client, name)) : client.keys;
     const metadata = narrowed(client, { ...asked.metadata, jwks: { keys: keys.map(({ jwk }) => jwk) } });
     const jti = newId('sst');
-    const exp = Math.min(now + lifetime, endOfMember(member) ?? Number.POSITIVE_INFINITY);
+    const exp = Math.min(now + lifetime, client.until);
     const software = { software_id: asked.softwareId, software_version: asked.softwareVersion };
     const said = { ...metadata, ...Object.fromEntries(Object.entries(software).filter(([, value]) => value !== undefined)) };
     const claims = {

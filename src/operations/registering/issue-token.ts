@@ -6,7 +6,6 @@ import { type InitialAccessTokenRow, openOf, statementsWhere } from '../../store
 import { initialAccessToken, softwareStatement, type TOKEN_FORMATS } from '../../store/schema.js';
 import { issuerOf } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
-import { endOfMember } from '../members/member-end.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority, findMember } from '../registry.js';
 import { expectServer } from './audience.js';
@@ -77,7 +76,7 @@ export async function issueTokenTo(call: Call<IssuedInitialAccessToken>, slug: s
     const { jkt } = keyOf(client, asked.kid);
     if (softwareStatementJti !== null) await expectStatement(call, client, softwareStatementJti, jkt, audience);
     const jti = newId('iat');
-    const exp = Math.min(now + lifetime, endOfMember(member) ?? Number.POSITIVE_INFINITY);
+    const exp = Math.min(now + lifetime, client.until);
     const claims = {
       ...{ sub: member.entityId, aud: audience, iat: now, exp, cnf: { jkt } },
       ...(softwareStatementJti !== null && { software_statement_jti: softwareStatementJti }),

@@ -8,7 +8,7 @@ import { change, type Deployment } from '../call.js';
 import { type AuthenticatedMember, callOfMember } from '../join/authenticate-member.js';
 import { Refusal } from '../refusal.js';
 import { findMember } from '../registry.js';
-import { isServerInForce } from './audience.js';
+import { isServerInForce, speaksAt } from './audience.js';
 import { statementStates, tokenStates, unused } from './standing.js';
 
 export interface RedeemAsked {
@@ -29,6 +29,12 @@ export async function expectServerAsks(deployment: Deployment, { authority, memb
   const row = await findMember(deployment.store.db, authority.id, member.id);
   if (!(await isServerInForce(deployment, row)))
     throw new Refusal('permission_denied', `${member.entityId} is no authorization server here: it is not in force, or was not taken in as one`);
+}
+
+/** It speaks for itself there too. @throws Refusal permission_denied */
+export async function expectSpeaksAt(deployment: Deployment, asking: AuthenticatedMember, authorityId: string): Promise<void> {
+  if (await speaksAt(deployment, asking, authorityId)) return;
+  throw new Refusal('permission_denied', `${asking.member.entityId} is no authorization server in force of the authority that this is of`);
 }
 
 /** By its hash: of a token that nobody issued nothing is known. */
@@ -90,6 +96,7 @@ export async function redeemToken(
     if (!issued) throw new Refusal('token_ended', 'no such initial access token is in force');
     const { row } = issued;
     if (row.audience !== server) throw new Refusal('audience_mismatch', 'this initial access token is for another authorization server');
+    await expectSpeaksAt(deployment, asking, row.authorityId);
     if (row.redeemedAt !== null && row.requestSha256 !== requestSha256)
       throw new Refusal('already_redeemed', 'this initial access token was used for another registration request');
     const [state] = await tokenStates(db, [{ ...issued, row: unused(row) }], deployment.now());
@@ -103,7 +110,7 @@ export async function redeemToken(
 export async function introspectToken(deployment: Deployment, asking: AuthenticatedMember, token: string): Promise<IssuedToken | undefined> {
   await expectServerAsks(deployment, asking);
   const issued = await tokenNamed(deployment, token);
-  if (!issued || issued.row.audience !== asking.member.entityId) return undefined;
+  if (!issued || issued.row.audience !== asking.member.entityId || !(await speaksAt(deployment, asking, issued.row.authorityId))) return undefined;
   const [state] = await tokenStates(deployment.store.db, [issued], deployment.now());
   return state === 'valid' ? issued : undefined;
 }

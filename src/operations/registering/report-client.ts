@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, or } from 'drizzle-orm';
 import { whileMemberActive } from '../../store/guards.js';
 import {
   type ClientRegistrationRow,
@@ -13,7 +13,8 @@ import { clientRegistration, member, softwareStatement } from '../../store/schem
 import { change, type Deployment } from '../call.js';
 import { type AuthenticatedMember, callOfMember } from '../join/authenticate-member.js';
 import { Refusal } from '../refusal.js';
-import { expectServerAsks } from './redeem.js';
+import { speaksAt } from './audience.js';
+import { expectServerAsks, expectSpeaksAt } from './redeem.js';
 
 export interface ClientReported {
   readonly clientId: string;
@@ -26,6 +27,9 @@ export interface ClientReported {
 
 /** Clients that one server may have of one member. */
 const MAX_CLIENTS = 100;
+
+/** Who applies, or was refused, is nobody's business; what was archived may have been either. */
+const wasInForce = or(inArray(member.state, ['active', 'suspended', 'revoked']), and(eq(member.state, 'archived'), isNotNull(member.statusIdx)));
 
 interface Whose {
   readonly authorityId: string;
@@ -44,7 +48,7 @@ async function whose({ store: { db } }: Deployment, { authority, member: server 
   const [row] = await db
     .select({ id: member.id })
     .from(member)
-    .where(and(eq(member.authorityId, authority.id), eq(member.entityId, client.entityId)))
+    .where(and(eq(member.authorityId, authority.id), eq(member.entityId, client.entityId), wasInForce))
     .limit(1);
   if (!row) throw new Refusal('not_found', 'this authority has no such member');
   return { authorityId: authority.id, memberId: row.id };
@@ -73,6 +77,7 @@ export async function reportClient(deployment: Deployment, asking: Authenticated
     scope: `${server} ${client.clientId}`,
     async decide() {
       await expectServerAsks(deployment, asking);
+      await expectSpeaksAt(deployment, asking, authorityId);
       const before = (await known(deployment, server, client.clientId)).find(({ row }) => row.authorityId === authorityId)?.row;
       const statement = client.softwareStatementJti ?? null;
       const nothing = { events: [], statements: [], result: null };
@@ -114,7 +119,10 @@ export async function endClient(deployment: Deployment, asking: AuthenticatedMem
   await expectServerAsks(deployment, asking);
   const server = asking.member.entityId;
   const all = await known(deployment, server, clientId);
-  const found = all.find(({ row }) => row.endedAt === null) ?? all[0];
+  const may = await Promise.all(all.map(({ row }) => speaksAt(deployment, asking, row.authorityId)));
+  const own = all.filter((_, n) => may[n]);
+  const found = own.find(({ row }) => row.endedAt === null) ?? own[0];
+  if (!found && all[0]) await expectSpeaksAt(deployment, asking, all[0].row.authorityId);
   if (!found) throw new Refusal('not_found', 'this authorization server has reported no such client');
   if (found.row.endedAt !== null) return found;
   const { authorityId, memberId } = found.row;

@@ -12,9 +12,13 @@ export type StatementState = (typeof STATEMENT_STATES)[number];
 export const TOKEN_STATES = ['valid', 'redeemed', 'expired', 'revoked', 'not_in_force'] as const;
 export type TokenState = (typeof TOKEN_STATES)[number];
 
-/** Is the member in force, and was nothing of it or of who vouches cut, narrowed or changed since that was signed? */
+/** Is the member in force, and was nothing of it, of who vouches, or of what an agent rests on cut, narrowed or changed since that was signed? */
 const holds = (of: MemberStanding | null, cut: number, now: number): boolean =>
-  of !== null && of.state === 'active' && of.authorityState === 'active' && of.cut === cut && (endOfMember(of) ?? Number.POSITIVE_INFINITY) > now;
+  of !== null &&
+  of.state === 'active' &&
+  of.authorityState === 'active' &&
+  of.cut === cut &&
+  Math.min(endOfMember(of) ?? Number.POSITIVE_INFINITY, of.endAbove) > now;
 
 /** A cell that cannot be read names keys that nobody knows. */
 function keysOf({ keys }: SoftwareStatementRow): readonly string[] | undefined {

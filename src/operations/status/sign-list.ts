@@ -4,6 +4,7 @@ import type { NewArtefact } from '../../store/bulk.js';
 import { statusSlice } from '../../store/status-lists.js';
 import { artefactOf, type Issuer } from '../artefacts/publish.js';
 import type { Deployment } from '../call.js';
+import { NEVER } from '../../store/words.js';
 import { statusListAt } from './status-claim.js';
 
 /** How long a list may be believed, and after how long it is to be asked for anew (seconds). */
@@ -26,13 +27,16 @@ export async function signedStatusList(deployment: Deployment, issuer: Issuer, l
   const { authority, signer } = issuer;
   const now = deployment.now();
   const iat = Math.max(now, Math.min(before, now + limits.CLOCK_SKEW_SECONDS));
-  const { values, back, until, seq } = await readPlaces(deployment, authority.id, Number(list), iat);
+  const above = await aboveOf(deployment.store.db, authority.id);
+  // Whoever rests on what has ended has ended too.
+  const ended = above.until <= iat;
+  const { values, back, until, seq } = await readPlaces(deployment, authority.id, Number(list), iat, ended ? NEVER : iat);
   const since = iat - limits.MAX_STATEMENT_LIFETIME;
-  const { back: whole } = await aboveOf(deployment.store.db, authority.id);
+  const { back: whole } = above;
   const all = whole !== null && whole >= since ? [['*', whole] as const] : [];
   const came = back.length > MOST_BACK ? [['*', Math.max(...back.map(([, at]) => at))] as const] : back.map(([idx, at]) => [String(idx), at] as const);
   const told = [...all, ...came];
-  const exp = Math.max(iat + 1, Math.min(iat + LIST_LASTS, Math.floor(until ?? Number.POSITIVE_INFINITY)));
+  const exp = Math.max(iat + 1, Math.min(iat + LIST_LASTS, Math.floor(Math.min(until ?? NEVER, ended ? NEVER : above.until))));
   const bytes = await signStatusList(
     {
       iss: authority.entityId,
@@ -55,14 +59,15 @@ function latestOf(told: readonly (readonly [string, number])[]): Readonly<Record
   return times;
 }
 
-async function readPlaces({ store: { db } }: Deployment, authorityId: string, list: number, now: number) {
+/** @param beyond a member that does not last longer than that is invalid */
+async function readPlaces({ store: { db } }: Deployment, authorityId: string, list: number, now: number, beyond: number) {
   const values: (readonly [number, number])[] = [];
   const back: (readonly [number, number])[] = [];
   let until: number | null = null;
   let seq = Number.POSITIVE_INFINITY;
   for (let from = 0; from < STATUS_LIST_SIZE; from += AT_ONCE) {
     const started = performance.now();
-    const slice = await statusSlice(db, { authorityId, list, from, to: from + AT_ONCE, now, since: now - limits.MAX_STATEMENT_LIFETIME });
+    const slice = await statusSlice(db, { authorityId, list, from, to: from + AT_ONCE, now: beyond, since: now - limits.MAX_STATEMENT_LIFETIME });
     for (const one of slice.values) if (Number.isInteger(one[0])) values.push(one);
     for (const [idx, at] of slice.cameBack) back.push([idx, Math.ceil(at)]);
     until = slice.until === null ? until : Math.min(until ?? slice.until, slice.until);

@@ -10,7 +10,7 @@ export interface RegistrationGateOptions extends ListsOptions {
 }
 
 /**
- * Check g: the member and everybody between it and the Trust Anchor are in force, by its chain; the statement, the token and the keys
+ * Check g: the member and everybody between it and the Trust Anchor are in force, by its chain, and who vouches is one of those; the statement, the token and the keys
  * that they name are, by the status list of whoever signed them. What names no place in a list cannot be taken back, and is not taken.
  */
 export function registrationGate({ federation, ...options }: RegistrationGateOptions): (signed: SignedRegistration) => Promise<GateVerdict> {
@@ -18,6 +18,9 @@ export function registrationGate({ federation, ...options }: RegistrationGateOpt
   return async ({ entity, authority, statement, token }) => {
     const member = await federation.gate(entity, { anchor: authority.anchor });
     if (!member.inForce) return { state: member.reason === 'unavailable' ? 'unavailable' : 'denied', findings: member.findings };
+    // Whoever leads to the Trust Anchor may sign what it likes: it vouches for those below it, and for nobody beside it or for itself.
+    if (!member.superiors?.includes(authority.entityId))
+      return { state: 'denied', findings: [finding('not_in_force', entity, `${authority.entityId} vouched for it, and is no superior of it`)] };
     // Of a token that the authority was asked about it has just said so.
     const signed = [statement.claims, ...(token.claims['active'] === true ? [] : [token.claims])];
     // Of before a halt: it does not live again with the member.

@@ -94,6 +94,7 @@ export async function readSigned(received: RegistrationReceived, options: ReadOp
   const statement = parseSoftwareStatement(compact, { now, audience });
   if (!statement.ok) return refusalOf('invalid_software_statement', 'the software statement is not valid', statement.findings);
   const { iss, sub } = statement.value.claims;
+  if (iss === sub) return refusal('unapproved_software_statement', 'nobody vouches for itself');
   const authority = await issuerKeys(iss, [statementChain], options);
   if (!authority) return refusal('unapproved_software_statement', 'the software statement was issued by nobody that is trusted here');
   const signed = await verifyJws(statement.value, authority.jwks, keyCache);
