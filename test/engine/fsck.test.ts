@@ -122,7 +122,7 @@ describe('fsck names what is wrong', () => {
     else await done;
     expect(await codes(d)).toEqual(
       // Of whom it cannot be told when he ends nobody says that he is valid, as the list that is served still does.
-      platform === 'postgres' ? [] : ['status_list status list 0', 'cell_unreadable member row 1 (https://a.example)'],
+      platform === 'postgres' ? [] : ['cell_unreadable member row 1 (https://a.example)', 'status_list status list 0'],
     );
   });
   it('a key that signed what lasts longer than is on record of it', async () => {
