@@ -34,7 +34,7 @@ export async function showStatusLists(call: Call, slug: string): Promise<readonl
       const now = call.now();
       const found = await published.statusList(of.id, String(list));
       const as = found ? servedAs(found, now) : 'gone';
-      const { values } = await statusSlice(db, { authorityId: of.id, list, from: 0, to: STATUS_LIST_SIZE, now, before: now, since: now });
+      const { values } = await statusSlice(db, { authorityId: of.id, list, from: 0, to: STATUS_LIST_SIZE, now, since: now });
       const having = (value: number) => values.filter((one) => one[1] === value).length;
       return {
         list,
@@ -59,6 +59,6 @@ export interface MemberStatus extends StatusPlace {
 export async function memberStatus({ store: { db }, now }: Call, authority: AuthorityRow, row: MemberRow): Promise<MemberStatus | null> {
   const { statusList: list, statusIdx: idx } = row;
   if (list === null || idx === null) return null;
-  const { values } = await statusSlice(db, { authorityId: authority.id, list, from: idx, to: idx + 1, now: now(), before: now(), since: now() });
+  const { values } = await statusSlice(db, { authorityId: authority.id, list, from: idx, to: idx + 1, now: now(), since: now() });
   return { list, idx, url: statusListAt(authority.entityId, list), value: values[0]?.[1] ?? STATUS_TYPES.valid };
 }
