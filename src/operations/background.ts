@@ -162,6 +162,8 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   });
   await attempt(async () => {
     for (let taken = 1; taken > 0 && more(); renewed += taken) {
+      // They last for minutes, which is less than this may take, and without them nobody is known to be in force.
+      await attempt(() => signDueLists(deployment));
       const started = performance.now();
       taken = await renewSlice(deployment, slice, tell);
       if (taken) await trackJobs(deployment);

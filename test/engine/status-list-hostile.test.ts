@@ -1,7 +1,9 @@
-import { decodeJwt } from 'jose';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { expect, it } from 'vitest';
 import { type JwkSet, readStatusList, statusReference } from '../../src/federation/entry.js';
-import { signDueLists } from '../../src/operations/status/sign-lists.js';
+import { fsck } from '../../src/operations/fsck.js';
+import { giveStatusPlaces } from '../../src/operations/status/give-places.js';
+import { statusSlice } from '../../src/store/status-lists.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { AGENTS, HOLDER, makeAgent, withAgents } from '../support/agents.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
@@ -44,18 +46,33 @@ it('an authority for agents says nothing of them while what is above it does not
     await act(d, 'POST', at(who, '/suspend'));
     expect(await asked(), who).toEqual([404, 404]);
     await act(d, 'POST', at(who, '/resume'));
-    // What came back above is told by another chain: the next turn of the background signs the list.
-    await signDueLists(d.deployment);
+    await backgroundTurn(d.deployment, { more: () => true });
     expect((await asked())[0], who).toBe(200);
   }
 });
 
-it('is signed before whatever else is due, however much that is and for how long', async () => {
+it('is signed when it is due in the middle of whatever else is, however long that takes', async () => {
   const { d } = await two();
   d.clock += 61;
-  await d.execute(`UPDATE artefact SET renew_at = ${NOW - 1000}, withheld = 'not_issued' WHERE kind <> 'status_list'`);
-  await signDueLists(d.deployment);
-  expect(await iatOf(d)).toBe(NOW + 61);
+  await d.execute(`UPDATE artefact SET renew_at = ${NOW - 1000} WHERE kind = 'statement'`);
+  const { custody } = d.deployment;
+  let signed = 0;
+  const slow = {
+    ...custody,
+    async signer(key: Parameters<typeof custody.signer>[0]) {
+      const real = await custody.signer(key);
+      const sign = (bytes: Uint8Array) => {
+        const { typ } = decodeProtectedHeader(`${new TextDecoder().decode(bytes)}.`);
+        if (typ === 'entity-statement+jwt' && signed++ < 2) d.clock += 200;
+        return real.sign(bytes);
+      };
+      return { ...real, sign };
+    },
+  };
+  await backgroundTurn({ ...d.deployment, custody: slow }, { more: () => true, slice: 1 });
+  expect(d.clock).toBe(NOW + 461);
+  const { iat, exp } = decodeJwt((await d.public(LIST)).text);
+  expect([(exp as number) > d.clock, (iat as number) > NOW + 161]).toEqual([true, true]);
 });
 
 it('is never older than the one it replaces, though the clock of who signs it is behind', async () => {
@@ -87,5 +104,25 @@ it('of a damaged row it says that it is not valid, or what can be read of it; ev
     await d.execute("UPDATE artefact SET withheld = 'not_issued', renew_at = 0, lease_until = 0 WHERE kind = 'status_list'");
     await backgroundTurn(d.deployment, { more: () => true }).catch(() => undefined);
     expect([set, await said()]).toEqual([set, [0, expected]]);
+  }
+});
+
+it('what was issued before its member came back is invalid, whoever reads the rows and however far back he asks', async () => {
+  const { d } = await two();
+  const [{ id, authority_id: authorityId } = {}] = (await d.rows(`SELECT id, authority_id FROM member WHERE entity_id = '${ONE}'`)) as Record<string, string>[];
+  const { db, write } = d.deployment.store;
+  const asked = { kind: 'software_statement', subjectId: 'jti_1', memberId: String(id), expiresAt: NOW + 3600 } as const;
+  const { statements, places } = await giveStatusPlaces(db, String(authorityId), [asked], NOW);
+  await write(statements);
+  d.clock += 10;
+  await act(d, 'POST', at(ONE, '/suspend'));
+  await act(d, 'POST', at(ONE, '/resume'));
+  d.clock += 61;
+  await backgroundTurn(d.deployment, { more: () => true });
+  const damage = (await fsck(d.deployment)).map(({ code }) => code);
+  expect(damage.filter((code) => code === 'status_list')).toEqual([]);
+  for (const since of [0, d.clock]) {
+    const { values } = await statusSlice(db, { authorityId: String(authorityId), list: 0, from: 0, to: 100_000, now: d.clock, since });
+    expect(values, `since ${since}`).toEqual([[places[0]?.idx, 1]]);
   }
 });
