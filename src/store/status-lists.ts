@@ -191,3 +191,12 @@ const authoritiesWith = async (db: Database, which: SQL): Promise<readonly strin
         WHERE a.state = 'active' AND ${which} ORDER BY a.id`,
     )
   ).map(({ id }) => id);
+
+/** Lists of authorities that are not active, and still count as due: resuming one makes its own due again. */
+export const listsOfStopped = async (db: Database): Promise<readonly number[]> =>
+  (
+    await db.all<{ id: number }>(
+      sql`SELECT l.id AS id FROM authority AS a CROSS JOIN artefact AS l
+        WHERE l.authority_id = a.id AND l.kind = 'status_list' AND a.state <> 'active' AND l.renew_at IS NOT NULL ORDER BY l.id`,
+    )
+  ).map(({ id }) => Number(id));

@@ -3,8 +3,17 @@ import { parseJws, limits, mediaTypes } from '../../federation/entry.js';
 import { sha256 } from '../../keys/random.js';
 import { type NewArtefact, renewArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
+import { restWhileHalted } from '../../store/due-artefacts.js';
 import { authority } from '../../store/schema.js';
-import { authoritiesBehind, authoritiesDue, keepReplaced, listsBehind, type StatusListRow, withStatusListsWithheld } from '../../store/status-lists.js';
+import {
+  authoritiesBehind,
+  authoritiesDue,
+  keepReplaced,
+  listsBehind,
+  listsOfStopped,
+  type StatusListRow,
+  withStatusListsWithheld,
+} from '../../store/status-lists.js';
 import { issuerOf } from '../artefacts/publish.js';
 import type { Deployment } from '../call.js';
 import { hurried } from '../keys/from-custody.js';
@@ -87,6 +96,8 @@ function inTurn(deployment: Deployment, authorityId: string): Promise<void> {
  */
 export async function signDueLists(deployment: Deployment): Promise<void> {
   const { db } = deployment.store;
+  const stopped = await listsOfStopped(db);
+  if (stopped.length > 0) await deployment.store.write([restWhileHalted(stopped)]);
   const behind = await authoritiesBehind(db);
   const due = (await authoritiesDue(db, deployment.now())).filter((id) => !behind.includes(id));
   const mine = due.length > 0 && (await deployment.turns.claim(deployment, 'renewal')) ? due : [];
