@@ -25,7 +25,9 @@ async function plansOf(d: TestDeployment, act: () => Promise<unknown>, least = 6
     }) as typeof client.prepare;
   }
   await act();
-  const asked = [...seen].filter((sql) => /^\s*(?:select|update|delete|insert|with)/i.test(sql));
+  const asks = (sql: string) => /^\s*(?:select|update|delete|insert|with)/i.test(sql);
+  // Status lists, of which an authority has one for 90 000 members, are looked for when the cut is committed.
+  const asked = [...seen].filter((sql) => asks(sql) && !sql.includes("kind\" = 'status_list'"));
   expect(asked.length).toBeGreaterThanOrEqual(least);
   return asked.flatMap((sql) => {
     const explained = reader.prepare(`EXPLAIN QUERY PLAN ${sql}`);

@@ -4,7 +4,7 @@ import { NARROWING_EVENTS, PLACING_EVENTS, RESTORING_EVENTS } from '../../src/st
 
 /** After these a status list that was made before says nothing that is not so: they add, or are about what no list says. */
 const HARMLESS =
-  /^(accreditation\.(added|ending)|anchor\.\w+|api_key\.\w+|application\.\w+|approval\.\w+|audit_key\.\w+|bundle\.\w+|clock\.\w+|crawl\.\w+|deployment\.(?!restored)\w+|event\.\w+|evidence\.\w+|import\.\w+|join_link\.\w+|members\.reindexing|own_trust_mark\.\w+|person\.\w+|policy\.\w+|proposal\.\w+|role\.\w+|seal_key\.\w+|trust_mark\w*\.\w+)$/;
+  /^(accreditation\.(added|ending)|anchor\.\w+|api_key\.\w+|application\.\w+|approval\.\w+|audit_key\.\w+|bundle\.\w+|client\.\w+|clock\.\w+|crawl\.\w+|deployment\.(?!restored)\w+|event\.\w+|evidence\.\w+|import\.\w+|join_link\.\w+|members\.reindexing|own_trust_mark\.\w+|person\.\w+|policy\.\w+|proposal\.\w+|role\.\w+|seal_key\.\w+|trust_mark\w*\.\w+)$/;
 const HARMLESS_HERE = [
   // Lists of an authority for agents are looked up with what is above it.
   'agent_authority.changed',
