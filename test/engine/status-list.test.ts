@@ -191,6 +191,17 @@ describe('a list that says of somebody who was cut that he is valid', () => {
     expect(await said(d, keys, other), 'a state that is none').toEqual([1]);
   });
 
+  it('an end that comes soon leaves nobody without a list: it outlives him by little, and what names his place has ended', async () => {
+    const { d, keys, one, other } = await two();
+    await act(d, 'PATCH', at(ONE), { valid_until: NOW + 30 });
+    expect(await list(d, keys)).toMatchObject({ exp: NOW + 90 });
+    d.clock += 30;
+    expect(await said(d, keys, other), 'whoever else is in it').toEqual([0]);
+    expect((await d.public(`/fetch?sub=${encodeURIComponent(ONE)}`)).status).not.toBe(200);
+    d.clock += 31;
+    await background(d);
+    expect(await said(d, keys, one, other)).toEqual([1, 0]);
+  });
   it('ends when he does, without any job; what ends sooner than it was signed for is signed anew', async () => {
     const { d, keys, one, other } = await two();
     await act(d, 'PATCH', at(ONE), { valid_until: NOW + 100 });

@@ -10,6 +10,11 @@ import { statusListAt } from './status-claim.js';
 /** How long a list may be believed, and after how long it is to be asked for anew (seconds). */
 export const LIST_LASTS = 300;
 const TTL = 15;
+/**
+ * A list outlives the end of somebody in it by so much at most (seconds): the background of a Worker has a turn a minute, and without
+ * a list nobody is known to be in force. What a place stands for has ended by its own `exp` then.
+ */
+const OUTLIVES = 90;
 /** Places that are read at once; what else this process does comes in between, when that takes long (milliseconds). */
 const AT_ONCE = 10_000;
 const LONG_MS = 5;
@@ -18,7 +23,7 @@ const MOST_BACK = 4000;
 
 /**
  * Make a list from what the rows say, and sign it. It is a function of them alone. Whoever reads it may rely on it until the first of
- * those that it calls valid ends by itself, so nobody is ever valid beyond its own end, whatever the background does. What was committed while
+ * those that it calls valid ends by itself, or for `OUTLIVES`, so nobody is valid long beyond its own end, whatever the background does. What was committed while
  * it was read is in the chain after `cut`: then it is not served (store/narrowing-events.ts), so several slices are as good as one.
  * @param list its number
  * @param before `iat` of the one it replaces: whoever has seen that takes no older one, and the clock of who signed it may be ahead of ours
@@ -36,7 +41,7 @@ export async function signedStatusList(deployment: Deployment, issuer: Issuer, l
   const all = whole !== null && whole >= since ? [['*', whole] as const] : [];
   const came = back.length > MOST_BACK ? [['*', Math.max(...back.map(([, at]) => at))] as const] : back.map(([idx, at]) => [String(idx), at] as const);
   const told = [...all, ...came];
-  const exp = Math.max(iat + 1, Math.min(iat + LIST_LASTS, Math.floor(Math.min(until ?? NEVER, ended ? NEVER : above.until))));
+  const exp = Math.max(iat + OUTLIVES, Math.min(iat + LIST_LASTS, Math.floor(Math.min(until ?? NEVER, ended ? NEVER : above.until))));
   const bytes = await signStatusList(
     {
       iss: authority.entityId,
