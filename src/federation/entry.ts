@@ -83,6 +83,7 @@ export {
   NOT_BEFORE,
   notBeforeOf,
   readStatusList,
+  readStatusReference,
   signStatusList,
   statusClaim,
   type StatusList,

@@ -20,12 +20,26 @@ export interface StatusReference {
 /** The claim `status` of what is to be looked up in a status list. */
 export const statusClaim = ({ uri, idx }: StatusReference) => ({ status_list: { idx, uri } });
 
-const reference = z.looseObject({ status_list: z.looseObject({ idx: z.number().int().min(0), uri: z.string().min(1).max(2048) }) });
+const reference = z.looseObject({
+  status_list: z.looseObject({ uri: z.string().min(1).max(2048), idx: z.int().min(0).max(100_000_000) }).optional(),
+});
 
-/** What the claim `status` says; undefined: there is none that this version knows, or it is none. */
-export function statusReference(status: unknown): StatusReference | undefined {
+/**
+ * What the claim `status` says. Undefined: it is not there, or names no list. One that cannot be read is a finding: who looks past it
+ * would take what was revoked for what has no status.
+ */
+export function readStatusReference(status: unknown): Result<StatusReference | undefined> {
+  if (status === undefined) return success(undefined);
   const parsed = reference.safeParse(status);
-  return parsed.success ? { uri: parsed.data.status_list.uri, idx: parsed.data.status_list.idx } : undefined;
+  if (!parsed.success) return refuse('claim_invalid', 'status', 'it is no reference to a status list: {"status_list":{"idx":…,"uri":…}}');
+  const { status_list: list } = parsed.data;
+  return success(list && { uri: list.uri, idx: list.idx });
+}
+
+/** The same for what is known to be sound; undefined where it is not, too. */
+export function statusReference(status: unknown): StatusReference | undefined {
+  const read = readStatusReference(status);
+  return read.ok ? read.value : undefined;
 }
 
 /**

@@ -122,6 +122,11 @@ const FUNCTIONS: Readonly<Record<string, (value: never) => unknown>> = {
     federation.statusReference({ status_list: v }),
     federation.statusReference({ status_list: { idx: v, uri: v } }),
   ],
+  readStatusReference: (v) => [
+    federation.readStatusReference(v),
+    federation.readStatusReference({ status_list: v }),
+    federation.readStatusReference({ status_list: { idx: v, uri: v } }),
+  ],
   uiInfosOf: (v) => [federation.uiInfosOf(v), federation.uiInfosOf({ oauth_client: v })],
   usableKeys: (v) => [federation.usableKeys(v), federation.usableKeys({ keys: v }), federation.usableKeys({ keys: [v] })],
   validateEntityConfiguration: (v) => federation.validateEntityConfiguration(v, { now: NOW }),

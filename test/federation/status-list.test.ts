@@ -8,6 +8,7 @@ import {
   readStatusList,
   signStatusList,
   statusClaim,
+  readStatusReference,
   statusReference,
 } from '../../src/federation/entry.js';
 import { placesIn, statusAt, type StatusBits, type StatusBytes, unpackStatuses } from '../../src/federation/status-list.js';
@@ -216,8 +217,12 @@ describe('a Status List Token ("Validation Rules")', () => {
       { status_list: { idx: 1.5, uri: URI } },
       { status_list: { idx: '1', uri: URI } },
       { status_list: { idx: 1, uri: '' } },
-    ])
+    ]) {
       expect(statusReference(status)).toBeUndefined();
+      // Of what is there and cannot be read it is said that it cannot: it is not taken for what has no status.
+      const namesNone = status === undefined || (status !== null && typeof status === 'object' && !('status_list' in status));
+      expect(readStatusReference(status).ok, JSON.stringify(status)).toBe(namesNone);
+    }
     expect([notBeforeOf({ [NOT_BEFORE]: NOW }), notBeforeOf({ [NOT_BEFORE]: 'x' }), notBeforeOf({}), notBeforeOf(null as never)]).toEqual([
       NOW,
       undefined,

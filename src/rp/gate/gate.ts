@@ -6,12 +6,12 @@ import {
   type JwkSet,
   STATUS_TYPES,
   type StatusList,
+  readStatusReference,
   type StatusReference,
   type TrustChain,
 } from '../../federation/entry.js';
 import type { Mode } from '../modes.js';
 import { isOlder, type LiveStatements, type Superior } from './live-statements.js';
-import { statusPlace } from './status-claim.js';
 import type { Known } from './watched.js';
 
 /** Is a chain in force now? */
@@ -55,7 +55,7 @@ export function linksOf({ statements }: Pick<TrustChain, 'statements'>, anchors:
  */
 export async function checkChain(chain: TrustChain, { anchors, mode, lists, statements }: GateOptions): Promise<GateAnswer> {
   const checks = linksOf(chain, anchors).map(async ({ place, statement, superior }) => {
-    const status = statusPlace(statement.claims);
+    const status = readStatusReference(statement.claims['status']);
     if (!status.ok) return { place, state: 'denied' as const, findings: status.findings };
     const listedAt = async (named: StatusReference | undefined) => named && inList(await lists(named.uri, superior.jwks), named, statement.claims.sub);
     const [listed, live] = await Promise.all([

@@ -1,6 +1,5 @@
-import { finding, type JwkSet, STATUS_TYPES } from '../../federation/entry.js';
+import { finding, type JwkSet, readStatusReference, STATUS_TYPES } from '../../federation/entry.js';
 import { type ListsOptions, statusLists } from '../gate/status-lists.js';
-import { statusPlace } from '../gate/status-claim.js';
 import type { RelyingParty } from '../relying-party.js';
 import type { GateVerdict } from './admit-registration.js';
 import type { SignedRegistration } from './read-signed.js';
@@ -33,7 +32,7 @@ export function registrationGate({ federation, ...options }: RegistrationGateOpt
 }
 
 async function standing(claims: Readonly<Record<string, unknown>>, jwks: JwkSet, lists: ReturnType<typeof statusLists>): Promise<GateVerdict> {
-  const place = statusPlace(claims);
+  const place = readStatusReference(claims['status']);
   if (!place.ok) return { state: 'denied', findings: place.findings };
   if (!place.value) return { state: 'denied', findings: [finding('not_in_force', 'status', 'it names no place in a status list')] };
   const list = await lists(place.value.uri, jwks);
