@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino';
-import { actorOf } from '../edge/actor-of.js';
+import { type Asking, actorOf } from '../edge/actor-of.js';
 
 /** JSON lines on stderr. Never a JWT, a token or a query string. */
 export const createLog = (level: string): Logger =>
@@ -11,18 +11,76 @@ const MAX_PATH = 300;
 /** Secrets of ours in a path: a join link whose `#` somebody has encoded, a token that was put where an id belongs. */
 const SECRET = /hf[a-z]?_[\w-]{16,}/g;
 
+/** How long lines of requests wait for each other (milliseconds): one write serves them all. */
+const TOGETHER_MS = 20;
+const TOGETHER_BYTES = 32 * 1024;
+
 /** One line a request: method, path without query, status, milliseconds; of a write by a key also whose it was. */
-export function logRequests(log: Logger, next: (request: Request, env?: object) => Response | Promise<Response>) {
-  if (!log.isLevelEnabled('info')) return next;
+export interface RequestLines {
+  /** @param path with a query or without @param since when the request came (`performance.now()`) */
+  add(method: string, path: string, status: number, since: number, actor?: Asking): void;
+  /** Write what waits. */
+  flush(): void;
+}
+
+const writerOf = (log: Logger) => {
+  const stream = (log as unknown as Record<symbol, { write(text: string): void }>)[pino.symbols.streamSym];
+  return (text: string) => void stream?.write(text);
+};
+
+/** Undefined where nobody wants to know. @param write where the log goes to, by default */
+export function requestLines(log: Logger, write: (text: string) => void = writerOf(log)): RequestLines | undefined {
+  if (!log.isLevelEnabled('info')) return undefined;
+  let waiting = '';
+  let timer: NodeJS.Timeout | undefined;
+  let at = 0;
+  let head = '';
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const lines = waiting;
+    waiting = '';
+    if (lines) write(lines);
+  };
+  return {
+    flush,
+    add(method, path, status, since, actor) {
+      const time = Date.now();
+      if (time !== at) {
+        at = time;
+        head = `{"level":30,"time":"${new Date(time).toISOString()}","method":`;
+      }
+      const ms = Math.round((performance.now() - since) * 10) / 10;
+      const whose = actor ? `,"actor":${JSON.stringify(actor.id)},"actor_name":${JSON.stringify(actor.name)}` : '';
+      waiting += `${head}${JSON.stringify(method)},"path":${JSON.stringify(shown(path))},"status":${status},"ms":${ms}${whose},"msg":"request"}\n`;
+      if (waiting.length > TOGETHER_BYTES) flush();
+      else timer ??= setTimeout(flush, TOGETHER_MS);
+    },
+  };
+}
+
+function bare(path: string): string {
+  const query = path.indexOf('?');
+  return query === -1 ? path : path.slice(0, query);
+}
+
+function shown(path: string): string {
+  const text = bare(path);
+  return (text.includes('hf') ? text.replace(SECRET, 'hf_…') : text).slice(0, MAX_PATH);
+}
+
+/** Whoever watches the process asks all the time. */
+const isWatch = (path: string): boolean => path === '/healthz' || path === '/readyz';
+
+export function logRequests(lines: RequestLines | undefined, next: (request: Request, env?: object) => Response | Promise<Response>) {
+  if (!lines) return next;
   return async (request: Request, env?: object): Promise<Response> => {
-    const start = performance.now();
+    const since = performance.now();
     const response = await next(request, env);
-    const path = request.url.slice(request.url.indexOf('/', 8)).split('?')[0]?.replace(SECRET, 'hf_…').slice(0, MAX_PATH);
-    if (path !== '/healthz' && path !== '/readyz') {
-      const actor = request.method === 'GET' || request.method === 'HEAD' ? undefined : actorOf(request);
-      const ms = Math.round((performance.now() - start) * 10) / 10;
-      log.info({ method: request.method, path, status: response.status, ms, ...(actor && { actor: actor.id, actor_name: actor.name }) }, 'request');
-    }
+    const path = request.url.slice(request.url.indexOf('/', 8));
+    if (isWatch(bare(path))) return response;
+    const actor = request.method === 'GET' || request.method === 'HEAD' ? undefined : actorOf(request);
+    lines.add(request.method, path, response.status, since, actor);
     return response;
   };
 }

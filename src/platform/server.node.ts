@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { createServer as createSocket } from 'node:net';
-import { serve } from '@hono/node-server';
+import { type AddressInfo, createServer as createSocket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { HotPath } from '../public/hot-path.node.js';
 import { ConfigError } from './config.js';
 
 /** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
@@ -45,20 +46,29 @@ function whyNot(error: NodeJS.ErrnoException, host: string, port: number, variab
 /** The address at the other end of the connection that a request came by. @param env what goes along with a request */
 export const peerOf = (env: object): string | undefined => (env as { readonly incoming?: IncomingMessage }).incoming?.socket.remoteAddress;
 
+/** What answers a listener. */
+export interface Answering {
+  fetch(request: Request, env?: object): Response | Promise<Response>;
+  /** Asked first. */
+  hot?: HotPath | undefined;
+}
+
 /** @throws Error when the port is taken or a TLS file cannot be read */
-export function listen(fetch: (request: Request, env?: object) => Response | Promise<Response>, { host, port, tls }: ListenOptions): Promise<Listening> {
+export function listen(answering: Answering, { host, port, tls }: ListenOptions): Promise<Listening> {
   const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES };
   return new Promise((resolve, reject) => {
-    const secure = tls && {
-      createServer: createTlsServer,
-      serverOptions: { ...limits, cert: pemOf('HOLDFAST_TLS_CERT', tls.cert), key: pemOf('HOLDFAST_TLS_KEY', tls.key) },
+    const behind = getRequestListener((request, env) => answering.fetch(request, env), { hostname: host });
+    const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      if (answering.hot?.(incoming, outgoing)) return;
+      closeWhenEarly(incoming, outgoing);
+      behind(incoming, outgoing);
     };
-    const server = serve({ fetch, hostname: host, port, ...(secure ?? { serverOptions: limits }) }, (info) =>
-      resolve({ port: info.port, stop: () => stop(server as Server) }),
-    ) as Server;
+    const server = tls
+      ? createTlsServer({ ...limits, cert: pemOf('HOLDFAST_TLS_CERT', tls.cert), key: pemOf('HOLDFAST_TLS_KEY', tls.key) }, answer)
+      : createPlainServer(limits, answer);
     server.maxConnections = MAX_CONNECTIONS;
-    server.prependListener('request', closeWhenEarly);
     server.once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, SERVICE)));
+    server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, stop: () => stop(server) }));
   });
 }
 

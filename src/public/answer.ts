@@ -5,11 +5,12 @@ import type { CallerContext } from './caller.js';
 import { isCanonical, type Pairs, type Spell } from './canonical.js';
 import { serveCollection } from './collection.js';
 import { serveExtendedList } from './extended-list.js';
+import { KEPT_BYTES } from './kept-answer.js';
 import { serveList } from './list.js';
 import { one } from './parameters.js';
 import { refuseResolution, resolveFromStore } from './resolve.js';
 import type { Route } from './routes.js';
-import { CLIENT_MAX_AGE, ready, SPELLED_BYTES, serveAgain, servePrivately, serveReady } from './serve-artefact.js';
+import { CLIENT_MAX_AGE, serveArtefact, servePrivately } from './serve-artefact.js';
 import { serveStatusList } from './status-list.js';
 import { serveMarkedEntities, serveMarkStatus } from './trust-marks.js';
 
@@ -36,13 +37,11 @@ export function answer(
   const authenticated = caller !== undefined;
   /** Let this URL lead to the answer the next time, when it is spelled as usual. */
   const spell: Spell = (held, again, questions) => {
-    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, SPELLED_BYTES);
+    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, KEPT_BYTES);
   };
   const give = (found: ServedArtefact, questions: readonly Pairs[], maxAge?: number): Response => {
     if (url === undefined) return servePrivately(c, found, time);
-    const fresh = ready(found, maxAge);
-    spell(found, serveAgain(fresh), questions);
-    return serveReady(c, fresh, time);
+    return serveArtefact(c, found, { now: time, maxAge, keep: (held, kept) => spell(held, kept, questions) });
   };
   const stored = (
     kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted' | 'head' | 'events',

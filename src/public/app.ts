@@ -7,9 +7,9 @@ import { AnyPathRouter } from './any-path-router.js';
 import { authenticate, type CallerContext } from './caller.js';
 import { readForm } from './form.js';
 import { type HomePlace, homeTable, serveHome, wantsPage } from './home.js';
+import type { KeptAnswer } from './kept-answer.js';
 import { MAX_URL, parametersOf, queryOf } from './parameters.js';
 import { placeOf, type PublicEndpoint, type Route, routeOf, routeTable } from './routes.js';
-import type { Spelled } from './serve-artefact.js';
 
 export type PublicContext = CallerContext;
 
@@ -53,7 +53,7 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
     const url = c.req.path;
     // The hot path: a usual spelling of the same question, nothing committed since. Everything from begin() to spell() is
     // synchronous on Node, so no commit can fall in between and leave an old answer behind.
-    const kept = published.spelled<Spelled>(url)?.(c, context.now());
+    const kept = published.spelled<KeptAnswer>(url)?.again(c, context.now());
     if (kept) return kept;
     if (url.length > MAX_URL) return tooLong(c);
     return andThen(find(c, context), (route) => {

@@ -1,12 +1,12 @@
 import { placeOf } from '../federation/place.js';
 import { queryOf } from './parameters.js';
-import type { Spelled } from './serve-artefact.js';
+import type { KeptAnswer } from './kept-answer.js';
 
 /** The parameters of a question that lead to an answer, in the order of the standard's examples. */
 export type Pairs = readonly (readonly [name: string, value: string])[];
 
 /** Let the URL that is being answered lead to an answer at once the next time, for as long as what it is made of is held. */
-export type Spell = (held: object, again: Spelled, questions: readonly Pairs[]) => void;
+export type Spell = (held: object, again: KeptAnswer, questions: readonly Pairs[]) => void;
 
 const written = (pairs: Pairs, spell: (text: string) => string): string => pairs.map(([name, value]) => `${name}=${spell(value)}`).join('&');
 

@@ -1,21 +1,14 @@
 import type { Context } from 'hono';
-import { conditional } from '../edge/conditional.js';
 import { etagOf } from '../edge/etag.js';
 import { andThen, bytesOf, type MaybePromise, type Page, type Published, type Share } from '../store/published.js';
 
-import { MAX_AGE, SPELLED_BYTES, type Spelled } from './serve-artefact.js';
+import { KEPT_BYTES, KeptAnswer } from './kept-answer.js';
+import { MAX_AGE } from './serve-artefact.js';
 
 /** Answers up to this size are whole, with an entity tag; longer ones are streamed page by page. */
 export const MAX_WHOLE_BYTES = 64 * 1024;
 const PUBLIC = { 'content-type': 'application/json', 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' };
 const PRIVATE = { 'content-type': 'application/json', 'cache-control': 'no-store', 'access-control-allow-origin': '*' };
-
-interface Kept {
-  /** Something that is counted ends then. */
-  readonly until: number | null;
-  readonly body: string;
-  readonly headers: typeof PUBLIC & { readonly etag: string };
-}
 
 /** Under which name an answer is kept until the next commit, or until something counted in it ends. */
 export interface Keep {
@@ -24,7 +17,7 @@ export interface Keep {
   /** Also when there is nothing in it: of questions that nothing answers there is no end. */
   readonly empty: boolean;
   /** Let the URL lead to it. */
-  readonly spell: (held: object, again: Spelled) => void;
+  readonly spell: (held: object, answer: KeptAnswer) => void;
 }
 
 export interface Identifiers {
@@ -42,8 +35,7 @@ const pause = () => new Promise((done) => setTimeout(done, 0));
 
 /** A plain JSON array of Entity Identifiers: whole when small, streamed when long; HEAD reads no rows. */
 export function serveIdentifiers(c: Context, published: Published, { page, keep, now, authenticated }: Identifiers): MaybePromise<Response> {
-  const kept = keep && published.remembered<Kept>(keep.as);
-  const again = kept && answerKept(kept)(c, now);
+  const again = keep && published.remembered<KeptAnswer>(keep.as)?.again(c, now);
   if (again) return again;
   const headers = authenticated ? PRIVATE : PUBLIC;
   if (c.req.method === 'HEAD') return c.body(null, 200, headers);
@@ -69,20 +61,15 @@ export function serveIdentifiers(c: Context, published: Published, { page, keep,
   function finish(ids: readonly string[], until: number | null): Response {
     const body = JSON.stringify(ids);
     if (authenticated || body.length > MAX_WHOLE_BYTES) return c.body(body, 200, headers);
-    const fresh: Kept = { until, body, headers: { ...PUBLIC, etag: etagOf(body) } };
+    const answer = new KeptAnswer(body, PUBLIC['content-type'], etagOf(body), until ?? Number.POSITIVE_INFINITY, MAX_AGE);
     // What was read across a commit is answered and not kept.
     if (keep && (keep.empty || ids.length > 0) && published.begin() === era) {
-      published.remember(keep.as, fresh, bytesOf(body) + SPELLED_BYTES, keep.share);
-      keep.spell(fresh, answerKept(fresh));
+      published.remember(keep.as, answer, bytesOf(body) + KEPT_BYTES, keep.share);
+      keep.spell(answer, answer);
     }
-    return conditional(c, body, fresh.headers);
+    return answer.send(c, now);
   }
 }
-
-const answerKept =
-  ({ until, body, headers }: Kept): Spelled =>
-  (c, now) =>
-    until === null || now < until ? conditional(c, body, headers) : undefined;
 
 /** As the identifiers are written: each in quotes, with a comma. */
 const sizeOf = (ids: readonly string[]): number => ids.reduce((sum, id) => sum + id.length + 3, 0);

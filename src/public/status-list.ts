@@ -3,7 +3,7 @@ import { federationError } from '../edge/federation-error.js';
 import { STATUS_LIST } from '../federation/media-types.js';
 import { andThen, type MaybePromise, type Published } from '../store/published.js';
 import type { Spell } from './canonical.js';
-import { ready, serveReady, type Spelled } from './serve-artefact.js';
+import { serveArtefact } from './serve-artefact.js';
 
 /** A Status List Token (draft-ietf-oauth-status-list-20, "Status List Request"), as it is now or, with `time`, as it was. */
 
@@ -21,17 +21,14 @@ const PAST_MAX_AGE = 3600;
 
 export function serveStatusList(c: Context, published: Published, { authorityId, list, parameters, now, spell }: Asked): MaybePromise<Response> {
   if (list === undefined) return federationError(c, 'not_found', NO_LIST);
-  const other = unacceptable(c);
-  if (other) return other;
+  const accept = c.req.raw.headers.get('accept');
+  if (accept !== null && !accepted(accept)) return federationError(c, 'invalid_request', `this is served as ${STATUS_LIST} alone`, {}, 406);
   const times = parameters.getAll('time');
   if (times.length > 0) return past(c, published, { authorityId, list, time: times.length === 1 ? times[0] : undefined, now });
   return andThen(published.statusList(authorityId, list), (found) => {
     if (!found) return federationError(c, 'not_found', NO_LIST);
     // Nobody keeps it without asking: whoever asks with the entity tag is told in a few bytes that it is still the one.
-    const fresh = ready(found, 0, 1);
-    const again: Spelled = (other, later) => unacceptable(other) ?? serveReady(other, fresh, later);
-    spell(found, again, [[]]);
-    return serveReady(c, fresh, now);
+    return serveArtefact(c, found, { now, maxAge: 0, retryAfter: 1, accepted, keep: (held, answer) => spell(held, answer, [[]]) });
   });
 }
 
@@ -45,19 +42,12 @@ function past(
   const at = Number(time);
   const none = () => federationError(c, 'not_found', 'no status list is on record for that time: lists are kept for a day');
   if (at > now) return none();
-  return andThen(published.statusListAt(authorityId, list, at), (found) => (found ? serveReady(c, ready(found, PAST_MAX_AGE), now) : none()));
-}
-
-/** RFC 9110 §12.5.1: there is the JWT format alone. */
-function unacceptable(c: Context): Response | undefined {
-  const accept = c.req.raw.headers.get('accept');
-  if (accept === null || accepts(accept)) return undefined;
-  return federationError(c, 'invalid_request', `this is served as ${STATUS_LIST} alone`, {}, 406);
+  return andThen(published.statusListAt(authorityId, list, at), (found) => (found ? serveArtefact(c, found, { now, maxAge: PAST_MAX_AGE }) : none()));
 }
 
 const RANGES: readonly string[] = [STATUS_LIST, 'application/*', '*/*'];
-/** The most specific range that is named decides; one of weight 0 says no. */
-function accepts(header: string): boolean {
+/** RFC 9110 §12.5.1: there is the JWT format alone. The most specific range that is named decides; one of weight 0 says no. */
+function accepted(header: string): boolean {
   const ranges = new Map(
     header
       .slice(0, 1000)

@@ -16,7 +16,7 @@ async function headOf(port: number, sent: string): Promise<string> {
 }
 
 it('an answer that comes before the whole request says that the connection ends (RFC 9112 §9.6)', async () => {
-  const server = await listen(() => Promise.resolve(new Response('no', { status: 401 })), { host: '127.0.0.1', port: 0 });
+  const server = await listen({ fetch: () => Promise.resolve(new Response('no', { status: 401 })) }, { host: '127.0.0.1', port: 0 });
   onTestFinished(() => server.stop());
   const post = 'POST /lines HTTP/1.1\r\nHost: localhost\r\n';
   for (const early of [`${post}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`, `${post}Content-Length: 100000\r\n\r\nhello`]) {

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createPublicApp } from '../../public/app.js';
+import { hotPath } from '../../public/hot-path.node.js';
 import { StoreUnreachable } from '../../store/database.js';
 import type { Inbox } from '../../store/inbox.js';
 import { openInbox } from '../../store/inbox.node.js';
@@ -14,7 +15,7 @@ import { publishedOnFile } from '../../store/published-file.node.js';
 import { type Config, ConfigError } from '../config.js';
 import { lockDatabase } from '../data-lock.node.js';
 import { databaseFile, inboxFile, seconds } from '../deployment.node.js';
-import { createLog, logRequests } from '../log.node.js';
+import { createLog, logRequests, requestLines } from '../log.node.js';
 import { createRoot } from '../root.js';
 import { type Listening, listen } from '../server.node.js';
 
@@ -43,7 +44,8 @@ export interface PublicServing {
 export async function startPublicOnly(config: Config): Promise<PublicServing> {
   if (config.sealKey !== undefined) throw new ConfigError('HOLDFAST_SEAL_KEY is set: a public-only process must not hold it; take it out of its environment');
   const { current, inbox, notice, close } = (config.readDatabase ?? config.database) ? await onPostgres(config) : onFile(config);
-  const publicApp = createPublicApp(() => ({ published: current(), inbox, now: seconds, development: config.development }));
+  const contextOf = () => ({ published: current(), inbox, now: seconds, development: config.development });
+  const publicApp = createPublicApp(contextOf);
   const ready = async () => {
     const published = current();
     published.begin();
@@ -55,12 +57,14 @@ export async function startPublicOnly(config: Config): Promise<PublicServing> {
     };
   };
   const root = createRoot({ admin: undefined, publicApp, readiness: ready });
-  const listening = await listen(logRequests(createLog(config.log), root), config);
+  const lines = requestLines(createLog(config.log));
+  const listening = await listen({ fetch: logRequests(lines, root), hot: hotPath(contextOf, config.tls ? 'https' : 'http', lines?.add) }, config);
   return {
     listening,
     notice,
     async stop() {
       await listening.stop();
+      lines?.flush();
       await close();
     },
   };

@@ -7,17 +7,18 @@ import { listAuthorities } from '../../operations/read.js';
 import { authorityKeys } from '../../operations/registry.js';
 import { backgroundTurn } from '../../operations/background.js';
 import { createPublicApp } from '../../public/app.js';
+import { hotPath, type Told } from '../../public/hot-path.node.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
 import { unconfirmed } from '../../store/standing.js';
 import type { Config } from '../config.js';
 import { groundOf, noteListening, type NodeDeployment, openAnswering } from '../deployment.node.js';
 import { openFirst } from '../open-first.node.js';
 import { readiness } from '../health.js';
-import { createLog, logRequests } from '../log.node.js';
+import { createLog, logRequests, requestLines } from '../log.node.js';
 import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
 import { createRoot } from '../root.js';
 import { clientAddress } from '../client-address.js';
-import { expectFree, type Listening, listen, peerOf } from '../server.node.js';
+import { type Answering, expectFree, type Listening, listen, peerOf } from '../server.node.js';
 import { startingRoot } from '../starting.js';
 import { type DiscoveryThread, discoveryThread, type ThreadLimits } from './discovery-thread.node.js';
 import { headMemory } from './head-memory.node.js';
@@ -50,19 +51,17 @@ export interface ServeOptions {
  */
 export async function startServer(config: Config, options: ServeOptions = {}): Promise<Serving> {
   if (config.metricsPort !== undefined) await expectFree(config.metricsHost, config.metricsPort);
-  let answer: Answer = startingRoot();
-  const listening = await listen((request, env) => answer(request, env), config);
+  const answering: Answering = { fetch: startingRoot() };
+  const listening = await listen(answering, config);
   try {
-    return await startBehind(config, options, listening, (root) => {
-      answer = root;
-    });
+    return await startBehind(config, options, listening, (ready) => Object.assign(answering, ready));
   } catch (error) {
     await listening.stop();
     throw error;
   }
 }
 
-async function startBehind(config: Config, { entityId, thread }: ServeOptions, listening: Listening, open: (root: Answer) => void): Promise<Serving> {
+async function startBehind(config: Config, { entityId, thread }: ServeOptions, listening: Listening, open: (ready: Answering) => void): Promise<Serving> {
   const log = createLog(config.log);
   const ground = await groundOf(config);
   const discovery = discoveryThread({ ground, discovery: config.discovery && config.turns, log, ...thread });
@@ -89,7 +88,15 @@ async function startBehind(config: Config, { entityId, thread }: ServeOptions, l
     readiness: () => readiness(deployment),
     tell: ({ ready, reasons }) => (ready ? log.info('ready again') : log.warn({ reasons }, 'not ready')),
   });
-  open(measure(logRequests(log, root), metrics));
+  const lines = requestLines(log);
+  const told: Told | undefined =
+    lines || metrics
+      ? (method, path, status, since) => {
+          lines?.add(method, path, status, since);
+          metrics?.request(method, 'public', status, (performance.now() - since) / 1000);
+        }
+      : undefined;
+  open({ fetch: measure(logRequests(lines, root), metrics), hot: hotPath(() => context, config.tls ? 'https' : 'http', told) });
   if (!config.development && !config.tls) noteListening(config.data, config.host, listening.port);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
@@ -103,6 +110,7 @@ async function startBehind(config: Config, { entityId, thread }: ServeOptions, l
     async stop() {
       metricsServer?.close();
       await Promise.all([listening.stop(), background.stop(), discovery.stop()]);
+      lines?.flush();
       // Whatever the thread had not finished in its grace is nobody's fault.
       await endLeases(deployment, false);
       await heads.end();

@@ -1,0 +1,67 @@
+// Servers as processes of their own, pinned where that can be done, and what they cost.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+
+const found = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
+export const canPin = process.platform === 'linux' && found('taskset', '--version');
+export const hasWrk = found('wrk', '-v');
+
+const pinned = (cpu, command) => (canPin ? ['taskset', '-c', String(cpu), ...command] : command);
+
+/** Start a server on processor 0. @param ready finds its port in what it has said; undefined: not yet */
+export async function server(name, command, { env = {}, ready, cwd }) {
+  const [program, ...args] = pinned(0, command);
+  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], cwd });
+  let said = '';
+  const port = await new Promise((resolve, reject) => {
+    const hear = (chunk) => {
+      said += chunk;
+      const port = ready(said);
+      if (port !== undefined) resolve(port);
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    child.once('close', () => reject(new Error(`${name} ended: ${said.slice(-2000)}`)));
+  });
+  return {
+    name,
+    port,
+    pid: child.pid,
+    /** Seconds of processor time that it took since it began. */
+    cpu: () => cpuOf(child.pid),
+    /** MB resident. */
+    memory: () => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1000,
+    async stop() {
+      child.kill('SIGTERM');
+      if (child.exitCode === null) await once(child, 'close');
+    },
+  };
+}
+
+const TICKS = 100;
+function cpuOf(pid) {
+  const after = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(after[11]) + Number(after[12])) / TICKS;
+}
+
+/** Run the generator against a port on processor 1. @returns requests a second, p99 in milliseconds, microseconds of the server's processor a request */
+export async function load(target, path, { seconds, connections = 32, host, script, headers = {} }) {
+  const url = `http://127.0.0.1:${target.port}${path}`;
+  const more = Object.entries({ Host: host, ...headers }).filter(([, value]) => value !== undefined).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+  const before = target.cpu();
+  const [program, ...args] = pinned(1, ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...more, ...(script ? ['-s', script] : []), url]);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  child.stdout.on('data', (chunk) => {
+    said += chunk;
+  });
+  await once(child, 'close');
+  const [, rate] = /Requests\/sec:\s+([\d.]+)/.exec(said) ?? [];
+  if (rate === undefined) throw new Error(`the generator said: ${said}`);
+  const [, number, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(said) ?? [];
+  const [, total] = /(\d+) requests in/.exec(said) ?? [];
+  const [, failed] = /Non-2xx or 3xx responses: (\d+)/.exec(said) ?? [];
+  if (failed !== undefined) throw new Error(`${target.name}${path}: ${failed} of ${total} answers were errors`);
+  return { rate: Number(rate), p99: Number(number) * { us: 0.001, ms: 1, s: 1000 }[unit], cpu: ((target.cpu() - before) * 1e6) / Number(total) };
+}

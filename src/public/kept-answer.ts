@@ -1,0 +1,48 @@
+import type { Context } from 'hono';
+import { conditional } from '../edge/conditional.js';
+
+/**
+ * An answer that everybody gets who asks by a usual spelling of its question, until the next commit or its own end. It is a value,
+ * so that whoever has the connection can send it without a framework in between.
+ */
+export class KeptAnswer {
+  readonly headers: Readonly<Record<string, string>> & { readonly etag: string };
+  /** What the platform has made of it to send it sooner; it goes when this goes. */
+  rendered: unknown;
+
+  constructor(
+    readonly body: string,
+    mediaType: string,
+    etag: string,
+    /** From then on it must be made anew (seconds since the epoch). */
+    readonly until: number,
+    /** How long anyone may keep it (seconds): never beyond `until`. */
+    readonly maxAge: number,
+    /** Whether it is of a type that a request accepts (RFC 9110 §12.5.1); undefined: there is one type, and it is not asked. */
+    readonly accepted?: (accept: string) => boolean,
+  ) {
+    this.headers = { 'content-type': mediaType, etag, 'cache-control': cacheFor(maxAge), 'access-control-allow-origin': '*' };
+  }
+
+  /** Send it again; nothing when it has to be made anew, or the request accepts no such thing. */
+  again(c: Context, now: number): Response | undefined {
+    if (now >= this.until) return undefined;
+    const accept = this.accepted && c.req.raw.headers.get('accept');
+    if (accept && !this.accepted?.(accept)) return undefined;
+    return this.send(c, now);
+  }
+
+  /** @param now before `until` (seconds) */
+  send(c: Context, now: number): Response {
+    // A cache never keeps a signed answer beyond its own end (SE-08), or the end of what it rests on. A configuration that a
+    // member signed may end at a fraction of a second; delta-seconds have none (RFC 9111 §1.2.2).
+    const left = Math.floor(this.until - now);
+    return conditional(c, this.body, left < this.maxAge ? { ...this.headers, 'cache-control': cacheFor(left) } : this.headers);
+  }
+}
+
+/** Bytes that it costs beside body, media type and entity tag: its headers, and what is rendered of them. */
+export const KEPT_BYTES = 800;
+
+/** What is asked for anew each time is not kept beyond that when nobody answers either (RFC 9111 §5.2.2.2). */
+export const cacheFor = (maxAge: number): string => (maxAge === 0 ? 'public, max-age=0, must-revalidate' : `public, max-age=${maxAge}`);
