@@ -48,7 +48,9 @@ function cpuOf(pid) {
 /** Run the generator against a port on processor 1. @returns requests a second, p99 in milliseconds, microseconds of the server's processor a request */
 export async function load(target, path, { seconds, connections = 32, host, script, headers = {} }) {
   const url = `http://127.0.0.1:${target.port}${path}`;
-  const more = Object.entries({ Host: host, ...headers }).filter(([, value]) => value !== undefined).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+  const more = Object.entries({ Host: host, ...headers })
+    .filter(([, value]) => value !== undefined)
+    .flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const before = target.cpu();
   const [program, ...args] = pinned(1, ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...more, ...(script ? ['-s', script] : []), url]);
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -10,7 +10,15 @@ const ROUNDS = 3;
 
 const holdfast = (d, env = {}) =>
   server('holdfast', [process.execPath, 'dist/platform/main.node.js', 'serve'], {
-    env: { HOLDFAST_DATA: d.folder, HOLDFAST_URL: ANCHOR, HOLDFAST_PORT: '8499', HOLDFAST_SEAL_KEY: d.seal, HOLDFAST_LOG: process.env.WIRE_LOG ?? 'warn', HOLDFAST_DISCOVERY: 'off', ...env },
+    env: {
+      HOLDFAST_DATA: d.folder,
+      HOLDFAST_URL: ANCHOR,
+      HOLDFAST_PORT: '8499',
+      HOLDFAST_SEAL_KEY: d.seal,
+      HOLDFAST_LOG: process.env.WIRE_LOG ?? 'warn',
+      HOLDFAST_DISCOVERY: 'off',
+      ...env,
+    },
     ready: (said) => (said.includes('ready after') ? 8499 : undefined),
   });
 const constant = (bytes) =>
@@ -45,7 +53,9 @@ export async function wire(members = 1000) {
   for (let round = 0; round < ROUNDS; round++) for (const [name, one] of Object.entries(cases)) runs[name].push(await one());
   const of = (name, what) => median(runs[name].map((run) => run[what]));
   for (const name of Object.keys(cases))
-    say(`${name}: ${of(name, 'rate').toFixed(0)}/s, ratio ${(of(name, 'rate') / of('constant', 'rate')).toFixed(2)}, by processor time ${(of('constant', 'cpu') / of(name, 'cpu')).toFixed(2)} (${of(name, 'cpu').toFixed(1)} µs), p99 ${of(name, 'p99').toFixed(2)} ms`);
+    say(
+      `${name}: ${of(name, 'rate').toFixed(0)}/s, ratio ${(of(name, 'rate') / of('constant', 'rate')).toFixed(2)}, by processor time ${(of('constant', 'cpu') / of(name, 'cpu')).toFixed(2)} (${of(name, 'cpu').toFixed(1)} µs), p99 ${of(name, 'p99').toFixed(2)} ms`,
+    );
   say(`memory ${ours.memory().toFixed(0)} MB`);
   await ours.stop();
   await small.stop();

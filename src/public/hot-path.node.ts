@@ -15,22 +15,51 @@ type Context = Pick<CallerContext, 'published' | 'now'>;
 interface Rendered {
   /** Names and values in turn. */
   readonly whole: string[];
+  readonly bodiless: string[];
   readonly unchanged: string[];
   /** One byte a character: written together with the head. */
   readonly ascii: boolean;
 }
 
+/** As the app behind it has them: in the order of their names, and the length as Node writes it. */
 function rendered(kept: KeptAnswer): Rendered {
-  const { 'content-type': type = '', ...rest } = kept.headers;
-  const common = Object.entries(rest).flat();
-  const length = String(Buffer.byteLength(kept.body));
+  const names = Object.keys(kept.headers).sort();
+  const pairs = (left: readonly string[]) => left.flatMap((name) => [name, kept.headers[name] as string]);
+  const bytes = Buffer.byteLength(kept.body);
   const made: Rendered = {
-    whole: ['content-type', type, ...common, 'content-length', length],
-    unchanged: common,
-    ascii: Number(length) === kept.body.length,
+    whole: [...pairs(names), 'Content-Length', String(bytes)],
+    bodiless: pairs(names),
+    unchanged: pairs(names.filter((name) => name !== 'content-type')),
+    ascii: bytes === kept.body.length,
   };
   kept.rendered = made;
   return made;
+}
+
+/** What an answer depends on beside the URL. Whoever sends a body has something unusual in mind. */
+type Header = 'host' | 'accept' | 'if-none-match' | 'content-length' | 'transfer-encoding';
+/** Which of them a name may be, by its length. */
+const BY_LENGTH: readonly (Header | undefined)[] = Array.from({ length: 18 }, (_, length) =>
+  (['host', 'accept', 'if-none-match', 'content-length', 'transfer-encoding'] as const).find((name) => name.length === length),
+);
+
+interface Asked {
+  host: string | undefined;
+  accept: string | undefined;
+  'if-none-match': string | undefined;
+}
+
+/** Undefined for what is unusual: a body, or one of these headers twice. */
+function read(rawHeaders: readonly string[]): Asked | undefined {
+  const asked: Asked = { host: undefined, accept: undefined, 'if-none-match': undefined };
+  for (let n = 0; n < rawHeaders.length; n += 2) {
+    const name = rawHeaders[n] as string;
+    const maybe = BY_LENGTH[name.length];
+    if (maybe === undefined || (name !== maybe && name.toLowerCase() !== maybe)) continue;
+    if (maybe === 'content-length' || maybe === 'transfer-encoding' || asked[maybe] !== undefined) return undefined;
+    asked[maybe] = rawHeaders[n + 1];
+  }
+  return asked;
 }
 
 /**
@@ -42,54 +71,27 @@ function rendered(kept: KeptAnswer): Rendered {
 export function hotPath(contextOf: () => Context, scheme: 'http' | 'https', told: Told | undefined): HotPath {
   const before = `${scheme}://`;
   return (incoming, outgoing) => {
-    const { method, url, rawHeaders } = incoming;
+    const { method, url } = incoming;
     if ((method !== 'GET' && method !== 'HEAD') || url === undefined) return false;
     const since = told ? performance.now() : 0;
-    let host: string | undefined;
-    let known: string | undefined;
-    let accept: string | undefined;
-    for (let n = 0; n < rawHeaders.length; n += 2) {
-      const name = rawHeaders[n] as string;
-      switch (name.length) {
-        case 4:
-          if (!is(name, 'host')) break;
-          if (host !== undefined) return false;
-          host = rawHeaders[n + 1];
-          break;
-        case 6:
-          if (!is(name, 'accept')) break;
-          if (accept !== undefined) return false;
-          accept = rawHeaders[n + 1];
-          break;
-        case 13:
-          if (!is(name, 'if-none-match')) break;
-          if (known !== undefined) return false;
-          known = rawHeaders[n + 1];
-          break;
-        // Whoever sends a body has something unusual in mind.
-        case 14:
-          if (is(name, 'content-length')) return false;
-          break;
-        case 17:
-          if (is(name, 'transfer-encoding')) return false;
-          break;
-      }
-    }
-    if (host === undefined) return false;
-    const kept = find(contextOf, `${before}${host}${url}`);
-    if (kept === undefined) return false;
-    if (kept.accepted && accept !== undefined && !kept.accepted(accept)) return false;
-    const { whole, unchanged, ascii } = (kept.rendered as Rendered | undefined) ?? rendered(kept);
+    const asked = read(incoming.rawHeaders);
+    if (asked?.host === undefined) return false;
+    const kept = find(contextOf, `${before}${asked.host}${url}`);
+    if (kept === undefined || (kept.accepted && asked.accept !== undefined && !kept.accepted(asked.accept))) return false;
+    const known = asked['if-none-match'];
     const status = known !== undefined && matches(known, kept.headers.etag) ? 304 : 200;
-    outgoing.writeHead(status, status === 304 ? unchanged : whole);
-    if (status === 304 || method === 'HEAD') outgoing.end();
-    else outgoing.end(kept.body, ascii ? 'latin1' : 'utf8');
+    send(outgoing, kept, status === 200 && method === 'HEAD' ? 'head' : status);
     told?.(method, url, status, since);
     return true;
   };
 }
 
-const is = (name: string, wanted: string): boolean => name === wanted || name.toLowerCase() === wanted;
+function send(outgoing: ServerResponse, kept: KeptAnswer, as: 200 | 304 | 'head'): void {
+  const { whole, bodiless, unchanged, ascii } = (kept.rendered as Rendered | undefined) ?? rendered(kept);
+  if (as === 304) outgoing.writeHead(304, unchanged).end();
+  else if (as === 'head') outgoing.writeHead(200, bodiless).end();
+  else outgoing.writeHead(200, whole).end(kept.body, ascii ? 'latin1' : 'utf8');
+}
 
 /** Nothing where its end is so near that the head says something else; a store that cannot be asked is the business of whoever answers then. */
 function find(contextOf: () => Context, url: string): KeptAnswer | undefined {
@@ -97,7 +99,9 @@ function find(contextOf: () => Context, url: string): KeptAnswer | undefined {
     const { published, now } = contextOf();
     published.begin();
     const kept = published.spelled<KeptAnswer>(url);
-    return kept !== undefined && now() + kept.maxAge <= kept.until ? kept : undefined;
+    if (kept === undefined) return undefined;
+    const left = kept.until - now();
+    return left > 0 && left >= kept.maxAge ? kept : undefined;
   } catch {
     return undefined;
   }

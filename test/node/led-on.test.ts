@@ -56,7 +56,14 @@ it('the log line of a write says whose it was, never the token; one of a read do
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as object);
-  expect(lines[0]).toMatchObject({ level: 30, time: expect.stringMatching(/Z$/), method: 'POST', path: '/admin/v1/clock/confirm', status: 200, msg: 'request' });
+  expect(lines[0]).toMatchObject({
+    level: 30,
+    time: expect.stringMatching(/Z$/),
+    method: 'POST',
+    path: '/admin/v1/clock/confirm',
+    status: 200,
+    msg: 'request',
+  });
   expect(lines[0]).toMatchObject({ actor: 'api_1', actor_name: 'night', ms: expect.any(Number) });
   expect(lines[1]).not.toHaveProperty('actor');
   expect(written).not.toContain('secret');

@@ -1,4 +1,4 @@
-import { freshStore } from '#test-platform';
+import { askingPublic, freshStore } from '#test-platform';
 import { mediaTypes } from '../../src/federation/entry.js';
 import { sealedCustody } from '../../src/keys/custody.js';
 import { newSealKey } from '../../src/keys/random.js';
@@ -94,7 +94,10 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
   const call = startingCall(deployment);
   await createAuthority(call, { slug: 'main', entityId: ANCHOR, ...authority });
   const context = { published: fresh.published, inbox: fresh.inbox, now, development: false };
-  const publicApp = createPublicApp(() => context);
+  const askPublic = askingPublic(
+    createPublicApp(() => context),
+    () => context,
+  );
   return {
     ...fresh,
     deployment,
@@ -122,7 +125,7 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
           ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
         }),
       ),
-    public: (path, init) => answer(Promise.resolve(publicApp.request(/^https?:/.test(path) ? path : `${ANCHOR}${path}`, init))),
+    public: (path, init) => answer(askPublic(/^https?:/.test(path) ? path : `${ANCHOR}${path}`, init)),
     tokenFor: async (role, authorities = null) => (await createApiKey(call, { name: role, role, authorities })).token as string,
   };
 }

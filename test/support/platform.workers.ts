@@ -18,6 +18,11 @@ declare global {
   }
 }
 
+/** There is one way to the public plane here. */
+export const askingPublic =
+  (app: { request(url: string, init?: RequestInit): Response | Promise<Response> }, _contextOf: () => unknown) =>
+  async (url: string, init?: RequestInit): Promise<Response> =>
+    app.request(url, init);
 export const platform: 'node' | 'workers' | 'postgres' = 'workers';
 
 /** What D1 takes of one value (bytes): the one that runs here takes more than the one that is offered. */

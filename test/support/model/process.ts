@@ -1,3 +1,4 @@
+import { askingPublic } from '#test-platform';
 import { askAdmin } from '../admin-app.js';
 import type { Custody } from '../../../src/keys/custody.js';
 import type { Deployment } from '../../../src/operations/call.js';
@@ -62,7 +63,8 @@ export function startProcess(name: string, { store, published, inbox }: ReturnTy
     fate = { left: 0, how: 'before', dead: false };
     return exploringDirectly({ ...parts, store: mortal(store, fate), clock: trustedClock(clock, { development: false }), development: false });
   };
-  const publicApp = createPublicApp(() => ({ published, inbox, now: clock.now, development: false }));
+  const contextOf = () => ({ published, inbox, now: clock.now, development: false });
+  const askPublic = askingPublic(createPublicApp(contextOf), contextOf);
   const process: Process = {
     name,
     deployment: started(),
@@ -80,7 +82,7 @@ export function startProcess(name: string, { store, published, inbox }: ReturnTy
     public(url, init) {
       // A process asks every few milliseconds whether another one has committed; nobody waits for that here.
       if ('changed' in published) (published.changed as () => void)();
-      return answer(Promise.resolve(publicApp.request(url, init)));
+      return answer(askPublic(url, init));
     },
     arm: (left, how) => void Object.assign(fate, { left, how }),
     ended() {

@@ -1,0 +1,64 @@
+import { expect } from 'vitest';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type HotPath, hotPath } from '../../src/public/hot-path.node.js';
+import type { PublicContext } from '../../src/public/app.js';
+
+type App = { request(url: string, init?: RequestInit): Response | Promise<Response> };
+export type Asking = (url: string, init?: RequestInit) => Promise<Response>;
+
+interface Sent {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+/** What the hot path sends for a request, with no connection in between; undefined: it leaves it to the app. */
+function sentBy(hot: HotPath, request: Request): Sent | undefined {
+  const { host, pathname, search } = new URL(request.url);
+  const rawHeaders = ['Host', host, ...[...request.headers].flat()];
+  let head: { status: number; raw: readonly string[] } | undefined;
+  let body = '';
+  const outgoing = {
+    writeHead(status: number, raw: readonly string[]) {
+      head = { status, raw };
+      return outgoing;
+    },
+    end: (text = '') => void (body = text),
+  };
+  const answered = hot(
+    { method: request.method, url: `${pathname}${search}`, rawHeaders } as unknown as IncomingMessage,
+    outgoing as unknown as ServerResponse,
+  );
+  if (!answered || !head) return undefined;
+  const headers: Record<string, string> = {};
+  for (let n = 0; n < head.raw.length; n += 2) headers[head.raw[n] as string] = head.raw[n + 1] as string;
+  return { status: head.status, headers, body };
+}
+
+/**
+ * The public plane as a Node process has it, the hot path before the app: whatever a test asks is asked of both, before the app
+ * has answered and after, and has to be the same.
+ */
+export function askingBoth(app: App, contextOf: () => PublicContext): Asking {
+  const paths = { 'http:': hotPath(contextOf, 'http', undefined), 'https:': hotPath(contextOf, 'https', undefined) };
+  return async (url, init) => {
+    const request = new Request(url, init);
+    const hot = paths[new URL(request.url).protocol as 'http:' | 'https:'];
+    const before = sentBy(hot, request);
+    const response = await app.request(url, init);
+    const after = sentBy(hot, request);
+    for (const sent of [before, after]) if (sent) await expectSame(sent, response.clone(), request);
+    return response;
+  };
+}
+
+async function expectSame(sent: Sent, response: Response, { method, url }: Request): Promise<void> {
+  const { 'Content-Length': length, ...headers } = sent.headers;
+  const body = method === 'HEAD' ? '' : await response.text();
+  expect({ status: sent.status, headers, body: sent.body }, `the hot path about ${method} ${url}`).toEqual({
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body,
+  });
+  if (sent.status === 200 && method === 'GET') expect(length, url).toBe(String(Buffer.byteLength(body)));
+}
