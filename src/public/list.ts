@@ -3,6 +3,7 @@ import { federationError } from '../edge/federation-error.js';
 import { LIST_PAGE, type ListFilter, type MaybePromise, type Published, type ServedAuthority } from '../store/published.js';
 import type { Spell } from './canonical.js';
 import { type Keep, serveIdentifiers } from './identifiers.js';
+import { GROUPS } from '../store/kept-keys.js';
 import { MAX_IDENTIFIER } from './parameters.js';
 
 export const MAX_TYPES = 20;
@@ -62,7 +63,7 @@ function keepList({ id }: ServedAuthority, { entityTypes, intermediate }: ListFi
   const several = Math.min(entityTypes.length, 2) as 0 | 1 | 2;
   return {
     as: `${id} list ${intermediate} ${entityTypes.join('\n')}`,
-    share: { of: `${id} list ${several}`, atMost: KEPT[several] },
+    share: { of: GROUPS.lists(id, several), atMost: KEPT[several] },
     empty: several === 0,
     spell: (held, again) => !intermediate && spell(held, again, [entityTypes.map((type) => ['entity_type', type] as const)]),
   };

@@ -1,12 +1,15 @@
-/** What an entry may belong to beside the whole: a kind of answer of which only so many are kept. */
+import type { Forget } from './kept-keys.js';
+
+/** What an entry may belong to beside the whole: a group that is dropped together, of which only so many are kept. */
 export interface Share {
   readonly of: string;
-  readonly atMost: number;
+  /** By default as many as there is room for. */
+  readonly atMost?: number;
 }
 
 export interface Cache {
   /**
-   * Called at the beginning of a request: drops everything when something was committed since the last one.
+   * Called at the beginning of a request: drops what was changed by commits since the last one, everything where nobody can tell.
    * @returns a number that changes whenever that happens
    */
   begin(): number;
@@ -14,7 +17,7 @@ export interface Cache {
   era(): number;
   get(key: string): unknown;
   /** @param bytes what the value costs; the key and the entry itself are added here */
-  set(key: string, value: unknown, bytes: number, share?: Share): void;
+  set(key: string, value: unknown, bytes: number, ...shares: readonly Share[]): void;
   /** What a URL stood for, as it was spelled. */
   spelled(url: string): unknown;
   /**
@@ -49,18 +52,17 @@ export const bytesOf = (text: string): number => (/[^\0-\xff]/.test(text) ? 2 : 
 interface Entry {
   readonly key: string;
   readonly value: unknown;
-  readonly share: string | undefined;
+  readonly shares: readonly string[];
   bytes: number;
   spellings: readonly string[];
 }
 
 /**
- * A cache bounded in bytes, dropped whole on every change: after a commit nothing old is ever served, and a read behind
- * it costs one prepared statement. What is put in is charged with its key and all that hangs on it, the oldest goes first,
- * and what replaces another gives its bytes back.
- * @param fresh asked once a request; false when something was committed since
+ * A cache bounded in bytes: after a commit nothing old is ever served, and a read behind it costs one prepared statement. What is
+ * put in is charged with its key and all that hangs on it, the oldest goes first, and what replaces another gives its bytes back.
+ * @param fresh asked once a request; false when something was committed since, or what of it is to be dropped
  */
-export function createCache(maxBytes: number, fresh: () => boolean): Cache {
+export function createCache(maxBytes: number, fresh: () => boolean | Forget): Cache {
   const entries = new Map<string, Entry>();
   const spellings = new Map<string, unknown>();
   const shares = new Map<string, Set<string>>();
@@ -73,10 +75,19 @@ export function createCache(maxBytes: number, fresh: () => boolean): Cache {
     total -= entry.bytes;
     for (const url of entry.spellings) spellings.delete(url);
     if (typeof entry.value === 'object' && entry.value !== null) holders.delete(entry.value);
-    if (entry.share === undefined) return;
-    const keys = shares.get(entry.share);
-    keys?.delete(entry.key);
-    if (keys?.size === 0) shares.delete(entry.share);
+    for (const share of entry.shares) {
+      const keys = shares.get(share);
+      keys?.delete(entry.key);
+      if (keys?.size === 0) shares.delete(share);
+    }
+  }
+
+  function forget({ keys, groups }: Forget): void {
+    const all = [...keys, ...groups.flatMap((group) => [...(shares.get(group) ?? [])])];
+    for (const key of all) {
+      const entry = entries.get(key);
+      if (entry) drop(entry);
+    }
   }
 
   function trim(): void {
@@ -87,7 +98,7 @@ export function createCache(maxBytes: number, fresh: () => boolean): Cache {
   }
 
   /** Make room among those of one share. */
-  function join({ of, atMost }: Share, key: string): void {
+  function join({ of, atMost = Number.POSITIVE_INFINITY }: Share, key: string): void {
     const keys = shares.get(of) ?? new Set();
     for (const oldest of keys) {
       if (keys.size < atMost) break;
@@ -99,7 +110,12 @@ export function createCache(maxBytes: number, fresh: () => boolean): Cache {
 
   return {
     begin() {
-      if (fresh()) return era;
+      const since = fresh();
+      if (since === true) return era;
+      if (since !== false) {
+        forget(since);
+        return ++era;
+      }
       entries.clear();
       spellings.clear();
       shares.clear();
@@ -109,13 +125,13 @@ export function createCache(maxBytes: number, fresh: () => boolean): Cache {
     },
     era: () => era,
     get: (key) => entries.get(key)?.value,
-    set(key, value, bytes, share) {
+    set(key, value, bytes, ...own) {
       const before = entries.get(key);
       if (before) drop(before);
       const all = bytes + bytesOf(key) + ENTRY_BYTES;
       if (all > maxBytes / 4) return;
-      if (share) join(share, key);
-      const entry: Entry = { key, value, share: share?.of, bytes: all, spellings: [] };
+      for (const share of own) join(share, key);
+      const entry: Entry = { key, value, shares: own.map(({ of }) => of), bytes: all, spellings: [] };
       entries.set(key, entry);
       if (typeof value === 'object' && value !== null) holders.set(value, entry);
       total += all;

@@ -1,5 +1,7 @@
 import type { SqliteDatabase, SqliteStatement } from './sqlite.node.js';
 import { createPublished, type Published, type Select } from './published.js';
+import { type Forget, forgetting } from './kept-keys.js';
+import { publicChanges } from './public-changes.node.js';
 import { createCache } from './published-cache.js';
 
 /** Other processes' commits are seen within this time; asking `data_version` costs 2 µs, a quarter of a request. */
@@ -20,14 +22,17 @@ export function publishedOnSqlite(reader: SqliteDatabase, { cacheBytes = CACHE_B
   const version = reader.prepare('PRAGMA data_version').pluck();
   let seen = version.get();
   let askAt = 0;
-  const fresh = (): boolean => {
+  const changes = publicChanges(reader);
+  const fresh = (): boolean | Forget => {
     const now = performance.now();
     if (now < askAt) return true;
     askAt = now + VERSION_EVERY_MS;
     const current = version.get();
-    const same = current === seen;
+    if (current === seen) return true;
     seen = current;
-    return same;
+    const changed = changes();
+    if (changed === 'all') return false;
+    return changed.length === 0 || forgetting(changed);
   };
   return {
     ...createPublished(select, createCache(cacheBytes, fresh)),

@@ -6,11 +6,13 @@ import type { ErrorCode } from '../federation/entry.js';
 import { COLLECTION, type CollectionLot, collectionLot, type CollectionPlace } from './collection.js';
 import { documentAnchor, standsAbove } from './stands-above.js';
 import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
+import { CLIENT_DOCUMENT, GROUPS, KEYS } from './kept-keys.js';
 import { bytesOf, type Cache, type Share } from './published-cache.js';
 import { readCell } from './json-cell.js';
 import { STATUS_LIST, STATUS_LIST_AT } from './served-status-lists.js';
 import { type ArtefactKind, AUTHORITY_ENDPOINTS, type ClientAuth, UNCONFIRMED } from './schema.js';
 
+export { CLIENT_DOCUMENT } from './kept-keys.js';
 export { bytesOf, createCache, type Share } from './published-cache.js';
 export type { CollectedEntity, CollectionLot, CollectionPlace } from './collection.js';
 export type { ExtendedFilter, ListFilter };
@@ -64,9 +66,6 @@ export const MAX_SINGLE_TYPES = 16;
 export const resolveVariant = (trustAnchor: string, types: readonly string[]): string =>
   base64url.encode(sha256(utf8ToBytes(`${trustAnchor}\n${[...types].sort().join(' ')}`)));
 
-/** Where the Client ID Metadata Document of a member lies among the resolve responses about it: it ends whenever they do. */
-export const CLIENT_DOCUMENT = 'client metadata document';
-
 export interface ListedEntity {
   readonly entityId: string;
   readonly registered: number;
@@ -113,7 +112,7 @@ export interface Published {
   /** A status list as it was served at a time (seconds since the epoch). */
   statusListAt(authorityId: string, list: string, time: number): MaybePromise<ServedArtefact | undefined>;
   /**
-   * Called at the beginning of a request: forgets everything when something was committed since the last one.
+   * Called at the beginning of a request: forgets what was changed by commits since the last one.
    * @returns a number that changes whenever that happens
    */
   begin(): number;
@@ -226,14 +225,19 @@ const artefactBytes = ({ bytes, mediaType, etag }: ServedArtefact): number => OB
  * what exists is kept, and once.
  */
 export function createPublished(select: Select, cache: Cache): Published {
-  /** Read what exists and keep it until the next commit. */
-  const keeping = <T extends object>(key: string, read: () => MaybePromise<T | undefined>, bytes: (found: T) => number): MaybePromise<T | undefined> => {
+  /** Read what exists and keep it until a commit changes it. */
+  const keeping = <T extends object>(
+    key: string,
+    read: () => MaybePromise<T | undefined>,
+    bytes: (found: T) => number,
+    ...groups: readonly string[]
+  ): MaybePromise<T | undefined> => {
     const known = cache.get(key);
     if (known) return known as T;
     const era = cache.era();
     return andThen(read(), (found) => {
       // Where reading takes time something may have been committed meanwhile.
-      if (found && cache.era() === era) cache.set(key, found, bytes(found));
+      if (found && cache.era() === era) cache.set(key, found, bytes(found), ...groups.map((of) => ({ of })));
       return found;
     });
   };
@@ -242,7 +246,7 @@ export function createPublished(select: Select, cache: Cache): Published {
     authorities: () =>
       andThen(
         keeping(
-          'authorities',
+          KEYS.authorities,
           () => andThen(select(AUTHORITIES, []), (rows) => rows.map(authorityOf)),
           (found) => found.reduce((sum, one) => sum + 3 * OBJECT_BYTES + bytesOf(one.id) + bytesOf(one.entityId), OBJECT_BYTES),
         ),
@@ -252,7 +256,7 @@ export function createPublished(select: Select, cache: Cache): Published {
     isActive: (authorityId) =>
       andThen(
         keeping(
-          `${authorityId} state`,
+          KEYS.state(authorityId),
           () => andThen(select(STATE, [authorityId]), ([row]) => row),
           () => OBJECT_BYTES,
         ),
@@ -260,21 +264,26 @@ export function createPublished(select: Select, cache: Cache): Published {
       ),
 
     artefact: (authorityId, kind, key) =>
-      keeping(`${authorityId} ${kind} ${key}`, () => andThen(select(ARTEFACT, [authorityId, kind, key, '']), ([row]) => row && servedOf(row)), artefactBytes),
+      keeping(
+        KEYS.artefact(authorityId, kind, key),
+        () => andThen(select(ARTEFACT, [authorityId, kind, key, '']), ([row]) => row && servedOf(row)),
+        artefactBytes,
+      ),
 
     checkpoint: (authorityId, seq) =>
       keeping(
-        `${authorityId} checkpoint ${seq ?? 'latest'}`,
+        KEYS.checkpoint(authorityId, seq),
         () =>
           andThen(seq === undefined ? select(LATEST, [authorityId]) : select(ABOUT, [authorityId, seq]), ([row]) =>
             row ? fixed(String(row['jws']), CHECKPOINT_TYPE, String(row['sha256'])) : undefined,
           ),
         artefactBytes,
+        GROUPS.checkpoints(authorityId),
       ),
 
     auditKeys: (authorityId) =>
       keeping(
-        `${authorityId} audit keys`,
+        KEYS.auditKeys(authorityId),
         () => andThen(select(AUDIT_KEYS, [authorityId]), (rows) => (rows.length ? jwkSetOf(rows) : undefined)),
         artefactBytes,
       ),
@@ -324,13 +333,13 @@ export function createPublished(select: Select, cache: Cache): Published {
 
     anchors: (authorityId) =>
       andThen(
-        keeping(`${authorityId} anchors`, () => andThen(select(ANCHORS, [authorityId]), (rows) => rows.map((row) => String(row['entity_id']))), texts),
+        keeping(KEYS.anchors(authorityId), () => andThen(select(ANCHORS, [authorityId]), (rows) => rows.map((row) => String(row['entity_id']))), texts),
         (found) => found ?? [],
       ),
 
     evaluation: (authorityId, subject, trustAnchor) =>
       keeping(
-        `${authorityId} evaluation ${subject}\n${trustAnchor}`,
+        KEYS.evaluation(authorityId, subject, trustAnchor),
         () => andThen(select(EVALUATION, [authorityId, subject, trustAnchor]), ([row]) => row && evaluationOf(row)),
         (found) => OBJECT_BYTES + (found.state === 'valid' ? texts(found.types) : 0),
       ),
@@ -338,21 +347,29 @@ export function createPublished(select: Select, cache: Cache): Published {
     resolved(authorityId, subject, trustAnchor, types) {
       const variant = resolveVariant(trustAnchor, types);
       return keeping(
-        `${authorityId} resolve ${subject}\n${variant}`,
+        KEYS.resolved(authorityId, subject, variant),
         () => andThen(select(RESOLVED, [trustAnchor, authorityId, subject, variant]), ([row]) => row && answerOf(row)),
         artefactBytes,
+        GROUPS.answers,
+        GROUPS.answersAbout(authorityId, subject),
       );
     },
 
     clientDocument: (authorityId, memberId) =>
       keeping(
-        `${authorityId} client ${memberId}`,
+        KEYS.client(authorityId, memberId),
         () => andThen(select(CLIENT, [authorityId, memberId, CLIENT_DOCUMENT]), ([row]) => row && answerOf(row)),
         artefactBytes,
+        GROUPS.clients,
       ),
 
     statusList: (authorityId, list) =>
-      keeping(`${authorityId} status list ${list}`, () => andThen(select(STATUS_LIST, [authorityId, list]), ([row]) => row && servedOf(row)), artefactBytes),
+      keeping(
+        KEYS.statusList(authorityId, list),
+        () => andThen(select(STATUS_LIST, [authorityId, list]), ([row]) => row && servedOf(row)),
+        artefactBytes,
+        GROUPS.statusLists,
+      ),
 
     statusListAt: (authorityId, list, time) =>
       andThen(select(STATUS_LIST_AT, [authorityId, list, authorityId, list, time, time, time, time, time]), ([row]) => row && servedOf(row)),

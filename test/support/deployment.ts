@@ -97,6 +97,7 @@ export async function testDeployment(authority: Partial<NewAuthority> = {}): Pro
   const askPublic = askingPublic(
     createPublicApp(() => context),
     () => context,
+    fresh.store.db,
   );
   return {
     ...fresh,

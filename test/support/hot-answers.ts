@@ -1,7 +1,9 @@
 import { expect } from 'vitest';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type HotPath, hotPath } from '../../src/public/hot-path.node.js';
-import type { PublicContext } from '../../src/public/app.js';
+import { createPublicApp, type PublicContext } from '../../src/public/app.js';
+import type { Database } from '../../src/store/database.js';
+import { publishedNow } from '../../src/store/published-now.js';
 
 type App = { request(url: string, init?: RequestInit): Response | Promise<Response> };
 export type Asking = (url: string, init?: RequestInit) => Promise<Response>;
@@ -23,7 +25,9 @@ function sentBy(hot: HotPath, request: Request): Sent | undefined {
       head = { status, raw };
       return outgoing;
     },
-    end: (text = '') => void (body = text),
+    end(text = '') {
+      body = text;
+    },
   };
   const answered = hot(
     { method: request.method, url: `${pathname}${search}`, rawHeaders } as unknown as IncomingMessage,
@@ -37,9 +41,10 @@ function sentBy(hot: HotPath, request: Request): Sent | undefined {
 
 /**
  * The public plane as a Node process has it, the hot path before the app: whatever a test asks is asked of both, before the app
- * has answered and after, and has to be the same.
+ * has answered and after, and of an app that keeps nothing; and has to be the same.
  */
-export function askingBoth(app: App, contextOf: () => PublicContext): Asking {
+export function askingAll(app: App, contextOf: () => PublicContext, db: Database): Asking {
+  const forgetful = createPublicApp(() => ({ ...contextOf(), published: publishedNow(db) }));
   const paths = { 'http:': hotPath(contextOf, 'http', undefined), 'https:': hotPath(contextOf, 'https', undefined) };
   return async (url, init) => {
     const request = new Request(url, init);
@@ -48,8 +53,31 @@ export function askingBoth(app: App, contextOf: () => PublicContext): Asking {
     const response = await app.request(url, init);
     const after = sentBy(hot, request);
     for (const sent of [before, after]) if (sent) await expectSame(sent, response.clone(), request);
+    if (request.method === 'GET')
+      return await expectFresh(
+        response,
+        forgetful,
+        async () => {
+          // Another process has committed, which is looked for every few milliseconds; or somebody while this was being asked.
+          (contextOf().published as { changed?: () => void }).changed?.();
+          return app.request(url, init);
+        },
+        url,
+        init,
+      );
     return response;
   };
+}
+
+const read = async (response: Response) => ({ status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() });
+
+async function expectFresh(response: Response, forgetful: App, again: () => Promise<Response>, url: string, init?: RequestInit): Promise<Response> {
+  const [kept, now] = [await read(response.clone()), await read(await forgetful.request(url, init))];
+  if (JSON.stringify(kept) !== JSON.stringify(now)) {
+    const [other, later] = [await read(await again()), await read(await forgetful.request(url, init))];
+    expect(other, `what is kept, against the store, about ${url}`).toEqual(later);
+  }
+  return response;
 }
 
 async function expectSame(sent: Sent, response: Response, { method, url }: Request): Promise<void> {

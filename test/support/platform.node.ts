@@ -8,7 +8,7 @@ import { openStore } from '../../src/store/store.node.js';
 import { GUARDS, unguarded } from './guards.js';
 import type { TestStore } from './platform.js';
 
-export { askingBoth as askingPublic } from './hot-answers.js';
+export { askingAll as askingPublic } from './hot-answers.js';
 export const platform: 'node' | 'workers' | 'postgres' = 'node';
 
 function opened(file: string, now: () => number) {

@@ -11,7 +11,7 @@ import { numbered } from '../../src/store/postgres/translate.js';
 import type { TestStore } from './platform.js';
 import { asOwner, createDatabase, onServer } from './postgres-database.js';
 
-export { askingBoth as askingPublic } from './hot-answers.js';
+export { askingAll as askingPublic } from './hot-answers.js';
 export const platform: 'node' | 'workers' | 'postgres' = 'postgres';
 
 const ROOT = String(process.env['HOLDFAST_TEST_POSTGRES']);

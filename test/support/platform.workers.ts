@@ -20,7 +20,7 @@ declare global {
 
 /** There is one way to the public plane here. */
 export const askingPublic =
-  (app: { request(url: string, init?: RequestInit): Response | Promise<Response> }, _contextOf: () => unknown) =>
+  (app: { request(url: string, init?: RequestInit): Response | Promise<Response> }, _contextOf: () => unknown, _db: unknown) =>
   async (url: string, init?: RequestInit): Promise<Response> =>
     app.request(url, init);
 export const platform: 'node' | 'workers' | 'postgres' = 'workers';

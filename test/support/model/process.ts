@@ -64,7 +64,7 @@ export function startProcess(name: string, { store, published, inbox }: ReturnTy
     return exploringDirectly({ ...parts, store: mortal(store, fate), clock: trustedClock(clock, { development: false }), development: false });
   };
   const contextOf = () => ({ published, inbox, now: clock.now, development: false });
-  const askPublic = askingPublic(createPublicApp(contextOf), contextOf);
+  const askPublic = askingPublic(createPublicApp(contextOf), contextOf, store.db);
   const process: Process = {
     name,
     deployment: started(),

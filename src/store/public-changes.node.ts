@@ -1,0 +1,168 @@
+import { getTableColumns } from 'drizzle-orm';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
+import type { PublicChange } from './kept-keys.js';
+import * as schema from './schema.js';
+import type { SqliteDatabase, SqliteStatement } from './sqlite.node.js';
+
+/**
+ * What a commit has changed of what the public plane keeps in memory, said by triggers in the same commit: whoever writes the file,
+ * an older version or a shell, cannot forget to say it. A commit that says nothing here costs readers nothing; one that does costs
+ * them what it is about. It is about one file and the processes on it, so it is no part of the schema that engines share, and
+ * nothing is lost when it is: then everything is read again.
+ */
+const TABLE = 'CREATE TABLE public_change (n INTEGER PRIMARY KEY, what TEXT NOT NULL, authority_id TEXT, kind TEXT, key TEXT, variant TEXT)';
+
+/** So many are kept, at least: who is further behind reads everything again. */
+const KEPT = 4000;
+/** More of them at once are taken for everything. */
+const MANY = 500;
+
+/** All columns but these, so that one that is added later is watched. */
+const columnsBut = (table: SQLiteTable, ...but: readonly string[]): string =>
+  Object.values(getTableColumns(table))
+    .map(({ name }) => name)
+    .filter((name) => !but.includes(name))
+    .join(', ');
+const differs = (...columns: readonly string[]): string => columns.map((one) => `OLD.${one} IS NOT NEW.${one}`).join(' OR ');
+
+interface Watch {
+  readonly on: string;
+  readonly when?: string;
+  /** `OLD` or `NEW`: the row that is told of. */
+  readonly row: 'OLD' | 'NEW';
+  readonly what: PublicChange['what'];
+  /** Expressions for authority, kind, key and variant. */
+  readonly says?: readonly (string | undefined)[];
+}
+
+const each = (table: string, one: (row: 'OLD' | 'NEW') => Omit<Watch, 'on' | 'row'>): readonly Watch[] =>
+  (['INSERT', 'UPDATE', 'DELETE'] as const).map((on) => {
+    const row = on === 'DELETE' ? 'OLD' : 'NEW';
+    return { on: `${on} ON ${table}`, row, ...one(row) };
+  });
+const place = (row: string) => [`${row}.authority_id`, `${row}.kind`, `${row}.key`, `${row}.variant`];
+/** Kinds that answers rest on (`snapshot_link`): all but answers themselves, and what nobody rests on. */
+const GROUND = (row: string) => `${row}.kind NOT IN ('resolve', 'status_list', 'head', 'events', 'hosted')`;
+const SHOWN = ['state', 'error', 'entity_types'] as const;
+
+const WATCHES: readonly Watch[] = [
+  { on: 'INSERT ON artefact', row: 'NEW', what: 'artefact', says: place('NEW') },
+  { on: 'DELETE ON artefact', row: 'OLD', what: 'artefact', says: place('OLD') },
+  {
+    on: 'UPDATE ON artefact',
+    row: 'NEW',
+    what: 'artefact',
+    says: place('NEW'),
+    when: differs('authority_id', 'kind', 'key', 'variant', 'media_type', 'bytes', 'sha256', 'exp', 'cap', 'cut', 'withheld'),
+  },
+  // A row that is given another place leaves one.
+  { on: 'UPDATE ON artefact', row: 'OLD', what: 'artefact', says: place('OLD'), when: differs('authority_id', 'kind', 'key', 'variant') },
+  { on: 'INSERT ON artefact', row: 'NEW', what: 'ground', when: GROUND('NEW') },
+  { on: 'DELETE ON artefact', row: 'OLD', what: 'ground', when: GROUND('OLD') },
+  {
+    on: 'UPDATE ON artefact',
+    row: 'NEW',
+    what: 'ground',
+    when: `(${GROUND('NEW')} OR ${GROUND('OLD')}) AND (${differs('authority_id', 'kind', 'key', 'variant', 'cap', 'cut', 'withheld')})`,
+  },
+  { on: 'INSERT ON member', row: 'NEW', what: 'member', says: ['NEW.authority_id'] },
+  { on: 'UPDATE ON member', row: 'NEW', what: 'member', says: ['NEW.authority_id'], when: 'OLD.state = NEW.state AND OLD.authority_id = NEW.authority_id' },
+  // Authorities of agents stand by the state of members above, and a cut reads nothing to find that out.
+  { on: 'UPDATE ON member', row: 'NEW', what: 'all', when: 'OLD.state <> NEW.state OR OLD.authority_id <> NEW.authority_id' },
+  { on: 'DELETE ON member', row: 'OLD', what: 'all' },
+  { on: 'INSERT ON snapshot', row: 'NEW', what: 'evaluation', says: ['NEW.authority_id', undefined, 'NEW.subject', 'NEW.trust_anchor'] },
+  { on: 'DELETE ON snapshot', row: 'OLD', what: 'evaluation', says: ['OLD.authority_id', undefined, 'OLD.subject', 'OLD.trust_anchor'] },
+  {
+    on: 'UPDATE ON snapshot',
+    row: 'NEW',
+    what: 'evaluation',
+    says: ['NEW.authority_id', undefined, 'NEW.subject', 'NEW.trust_anchor'],
+    when: differs(...SHOWN),
+  },
+  { on: 'UPDATE ON snapshot', row: 'NEW', what: 'all', when: differs('authority_id', 'subject', 'trust_anchor') },
+  ...each('snapshot_link', (row) => ({ what: 'links', says: [`${row}.authority_id`, undefined, `${row}.subject`] })),
+  ...each('anchor_pin', (row) => ({ what: 'anchors', says: [`${row}.authority_id`] })),
+  ...each('checkpoint', (row) => ({ what: 'checkpoints', says: [`${row}.authority_id`] })),
+  ...each('audit_key', (row) => ({ what: 'audit_keys', says: [`${row}.authority_id`] })),
+  { on: 'INSERT ON event', row: 'NEW', what: 'events' },
+  { on: 'INSERT ON authority', row: 'NEW', what: 'all' },
+  { on: 'DELETE ON authority', row: 'OLD', what: 'all' },
+  {
+    on: `UPDATE OF ${columnsBut(schema.authority, 'configuration_exp', 'generation', 'statements_changed_at', 'updated_at', 'v')} ON authority`,
+    row: 'NEW',
+    what: 'all',
+  },
+  ...each('setting', (row) => ({ what: 'all', when: `${row}.name = '${schema.UNCONFIRMED}'` })),
+];
+
+const TRIGGERS: readonly { readonly name: string; readonly sql: string }[] = [
+  ...WATCHES.map(({ on, when, what, says = [] }, n) => {
+    const values = [`'${what}'`, ...[0, 1, 2, 3].map((at) => says[at] ?? 'NULL')];
+    const name = `public_change_${n}`;
+    return {
+      name,
+      sql: `CREATE TRIGGER ${name} AFTER ${on} ${when ? `WHEN ${when} ` : ''}BEGIN INSERT INTO public_change (what, authority_id, kind, key, variant) VALUES (${values.join(', ')}); END`,
+    };
+  }),
+  {
+    name: 'public_change_purge',
+    sql: `CREATE TRIGGER public_change_purge AFTER INSERT ON public_change WHEN NEW.n % 1000 = 0 BEGIN DELETE FROM public_change WHERE n <= NEW.n - ${KEPT}; END`,
+  },
+];
+
+/** Tables that changes are told of. */
+export const WATCHED: readonly string[] = [...new Set(WATCHES.map(({ on }) => on.slice(on.lastIndexOf(' ') + 1)))];
+
+const WANTED = new Map([['public_change', TABLE], ...TRIGGERS.map(({ name, sql }) => [name, sql] as const)]);
+const STANDING = "SELECT type, name, sql FROM sqlite_master WHERE name LIKE 'public\\_change%' ESCAPE '\\'";
+const standing = (client: SqliteDatabase) => client.prepare(STANDING).all() as { readonly type: string; readonly name: string; readonly sql: string }[];
+/** Whether it is just these that stand there: another version may tell of less. */
+function areTold(client: SqliteDatabase): boolean {
+  const found = standing(client);
+  return found.length === WANTED.size && found.every(({ name, sql }) => WANTED.get(name) === sql);
+}
+
+/** Have changes told from now on; nothing is written where that is so already. */
+export function tellPublicChanges(writer: SqliteDatabase): void {
+  if (areTold(writer)) return;
+  writer
+    .transaction(() => {
+      if (areTold(writer)) return; // another process was first
+      for (const { type, name } of standing(writer)) if (type === 'trigger') writer.exec(`DROP TRIGGER ${name}`);
+      writer.exec('DROP TABLE IF EXISTS public_change');
+      for (const sql of WANTED.values()) writer.exec(sql);
+      // What was written before was told of by nobody, or by others.
+      writer.exec("INSERT INTO public_change (what) VALUES ('all')");
+    })
+    .immediate();
+}
+
+/**
+ * Reads on from where it stood: what was told since, or that everything may have changed. That is so whenever anything is not as it
+ * was left: the triggers are others, rows are missing, the table is not there.
+ */
+export function publicChanges(reader: SqliteDatabase): () => readonly PublicChange[] | 'all' {
+  const schemaVersion = reader.prepare('PRAGMA schema_version').pluck();
+  let since: SqliteStatement | undefined;
+  let seen: unknown;
+  /** The newest row that was read; undefined: nothing can be told. */
+  let at: number | undefined;
+  const begin = (): 'all' => {
+    seen = schemaVersion.get();
+    at = undefined;
+    if (!areTold(reader)) return 'all';
+    since = reader.prepare(`SELECT n, what, authority_id AS authorityId, kind, key, variant FROM public_change WHERE n >= ? ORDER BY n LIMIT ${MANY + 1}`);
+    at = (reader.prepare('SELECT max(n) FROM public_change').pluck().get() as number | null | undefined) ?? undefined;
+    return 'all';
+  };
+  begin();
+  return () => {
+    if (schemaVersion.get() !== seen) return begin();
+    if (at === undefined || !since) return 'all';
+    const rows = since.all(at) as (PublicChange & { readonly n: number })[];
+    if (rows.length > MANY || rows[0]?.n !== at) return begin();
+    at = rows.at(-1)?.n ?? at;
+    const told = rows.slice(1);
+    return told.some(({ what }) => what === 'all') ? 'all' : told;
+  };
+}
