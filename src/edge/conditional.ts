@@ -11,7 +11,11 @@ export const matches = (header: string, etag: string): boolean =>
  * The body, or 304 to whoever has it already: with what a 200 would have said about caching and who may read it, and
  * without what describes a body (RFC 9110 §15.4.5).
  */
-export function conditional(c: Context, body: string, headers: Readonly<Record<string, string>> & { readonly etag: string }): Response {
+export function conditional(
+  c: Context,
+  body: string | Uint8Array<ArrayBuffer>,
+  headers: Readonly<Record<string, string>> & { readonly etag: string },
+): Response {
   const known = c.req.raw.headers.get('if-none-match');
   if (known === null || !matches(known, headers.etag)) return c.body(body, 200, headers);
   const { 'content-type': _, ...rest } = headers;

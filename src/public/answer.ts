@@ -5,7 +5,7 @@ import type { CallerContext } from './caller.js';
 import { isCanonical, type Pairs, type Spell } from './canonical.js';
 import { serveCollection } from './collection.js';
 import { serveExtendedList } from './extended-list.js';
-import { KEPT_BYTES } from './kept-answer.js';
+import { keptBytes } from './kept-answer.js';
 import { serveList } from './list.js';
 import { one } from './parameters.js';
 import { refuseResolution, resolveFromStore } from './resolve.js';
@@ -37,7 +37,7 @@ export function answer(
   const authenticated = caller !== undefined;
   /** Let this URL lead to the answer the next time, when it is spelled as usual. */
   const spell: Spell = (held, again, questions) => {
-    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, KEPT_BYTES);
+    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, keptBytes(again));
   };
   const give = (found: ServedArtefact, questions: readonly Pairs[], maxAge?: number): Response => {
     if (url === undefined) return servePrivately(c, found, time);

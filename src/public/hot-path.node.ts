@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { matches } from '../edge/conditional.js';
 import type { CallerContext } from './caller.js';
-import type { KeptAnswer } from './kept-answer.js';
+import { type KeptAnswer, LARGE_BYTES } from './kept-answer.js';
 
 /** Told of each answer that went out here: method, path without query, status, and since when (`performance.now()`). */
 export type Told = (method: string, path: string, status: number, since: number) => void;
@@ -17,20 +17,23 @@ interface Rendered {
   readonly whole: string[];
   readonly bodiless: string[];
   readonly unchanged: string[];
-  /** One byte a character: written together with the head. */
-  readonly ascii: boolean;
+  /** A short text is written together with the head; a long one need not be copied for that. */
+  readonly body: string | Uint8Array;
+  readonly encoding: 'latin1' | 'utf8';
 }
 
 /** As the app behind it has them: in the order of their names, and the length as Node writes it. */
 function rendered(kept: KeptAnswer): Rendered {
   const names = Object.keys(kept.headers).sort();
   const pairs = (left: readonly string[]) => left.flatMap((name) => [name, kept.headers[name] as string]);
-  const bytes = Buffer.byteLength(kept.body);
+  const { body } = kept;
+  const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
   const made: Rendered = {
     whole: [...pairs(names), 'Content-Length', String(bytes)],
     bodiless: pairs(names),
     unchanged: pairs(names.filter((name) => name !== 'content-type')),
-    ascii: bytes === kept.body.length,
+    body: typeof body === 'string' && body.length > LARGE_BYTES ? Buffer.from(body) : body,
+    encoding: bytes === body.length ? 'latin1' : 'utf8',
   };
   kept.rendered = made;
   return made;
@@ -87,10 +90,10 @@ export function hotPath(contextOf: () => Context, scheme: 'http' | 'https', told
 }
 
 function send(outgoing: ServerResponse, kept: KeptAnswer, as: 200 | 304 | 'head'): void {
-  const { whole, bodiless, unchanged, ascii } = (kept.rendered as Rendered | undefined) ?? rendered(kept);
+  const { whole, bodiless, unchanged, body, encoding } = (kept.rendered as Rendered | undefined) ?? rendered(kept);
   if (as === 304) outgoing.writeHead(304, unchanged).end();
   else if (as === 'head') outgoing.writeHead(200, bodiless).end();
-  else outgoing.writeHead(200, whole).end(kept.body, ascii ? 'latin1' : 'utf8');
+  else outgoing.writeHead(200, whole).end(body, encoding);
 }
 
 /** Nothing where its end is so near that the head says something else; a store that cannot be asked is the business of whoever answers then. */

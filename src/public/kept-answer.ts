@@ -11,7 +11,7 @@ export class KeptAnswer {
   rendered: unknown;
 
   constructor(
-    readonly body: string,
+    readonly body: string | Uint8Array<ArrayBuffer>,
     mediaType: string,
     etag: string,
     /** From then on it must be made anew (seconds since the epoch). */
@@ -37,12 +37,15 @@ export class KeptAnswer {
     // A cache never keeps a signed answer beyond its own end (SE-08), or the end of what it rests on. A configuration that a
     // member signed may end at a fraction of a second; delta-seconds have none (RFC 9111 §1.2.2).
     const left = Math.floor(this.until - now);
-    return conditional(c, this.body, left < this.maxAge ? { ...this.headers, 'cache-control': cacheFor(left) } : this.headers);
+    return conditional(c, this.body, left < this.maxAge ? { ...this.headers, 'cache-control': `public, max-age=${left}` } : this.headers);
   }
 }
 
-/** Bytes that it costs beside body, media type and entity tag: its headers, and what is rendered of them. */
-export const KEPT_BYTES = 800;
+/** Bodies above this size are kept, and sent, as bytes: to be written together with the head they would have to be copied (bytes). */
+export const LARGE_BYTES = 4096;
+
+/** Bytes that it costs beside a body that is kept anyway: its headers, and what is rendered to be sent. */
+export const keptBytes = ({ body }: KeptAnswer): number => 800 + (typeof body === 'string' && body.length > LARGE_BYTES ? body.length : 0);
 
 /** What is asked for anew each time is not kept beyond that when nobody answers either (RFC 9111 §5.2.2.2). */
-export const cacheFor = (maxAge: number): string => (maxAge === 0 ? 'public, max-age=0, must-revalidate' : `public, max-age=${maxAge}`);
+const cacheFor = (maxAge: number): string => (maxAge === 0 ? 'public, max-age=0, must-revalidate' : `public, max-age=${maxAge}`);

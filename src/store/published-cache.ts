@@ -15,6 +15,8 @@ export interface Cache {
   begin(): number;
   /** The number `begin` gave last: what was read under another one is old. */
   era(): number;
+  /** The same of one group: it changes whenever something was to be dropped from it. Undefined where nothing is kept. */
+  stamp(group: string): string | undefined;
   get(key: string): unknown;
   /** @param bytes what the value costs; the key and the entry itself are added here */
   set(key: string, value: unknown, bytes: number, ...shares: readonly Share[]): void;
@@ -33,6 +35,7 @@ export interface Cache {
 export const NO_CACHE: Cache = {
   begin: () => 0,
   era: () => 0,
+  stamp: () => undefined,
   get: () => undefined,
   set: () => undefined,
   spelled: () => undefined,
@@ -67,8 +70,11 @@ export function createCache(maxBytes: number, fresh: () => boolean | Forget): Ca
   const spellings = new Map<string, unknown>();
   const shares = new Map<string, Set<string>>();
   let holders = new WeakMap<object, Entry>();
+  /** How often each group was dropped, of those that somebody reads for. */
+  const dropped = new Map<string, number>();
   let total = 0;
   let era = 0;
+  let cleared = 0;
 
   function drop(entry: Entry): void {
     entries.delete(entry.key);
@@ -83,6 +89,7 @@ export function createCache(maxBytes: number, fresh: () => boolean | Forget): Ca
   }
 
   function forget({ keys, groups }: Forget): void {
+    for (const group of groups) if (dropped.has(group)) dropped.set(group, (dropped.get(group) ?? 0) + 1);
     const all = [...keys, ...groups.flatMap((group) => [...(shares.get(group) ?? [])])];
     for (const key of all) {
       const entry = entries.get(key);
@@ -119,11 +126,17 @@ export function createCache(maxBytes: number, fresh: () => boolean | Forget): Ca
       entries.clear();
       spellings.clear();
       shares.clear();
+      dropped.clear();
+      cleared++;
       holders = new WeakMap();
       total = 0;
       return ++era;
     },
     era: () => era,
+    stamp(group) {
+      if (!dropped.has(group)) dropped.set(group, 0);
+      return `${cleared} ${dropped.get(group)}`;
+    },
     get: (key) => entries.get(key)?.value,
     set(key, value, bytes, ...own) {
       const before = entries.get(key);

@@ -116,7 +116,9 @@ export interface Published {
    * @returns a number that changes whenever that happens
    */
   begin(): number;
-  /** Something that holds until the next commit; undefined when it must be asked for again. */
+  /** The same of one group of what is remembered; undefined where nothing is remembered. */
+  stamp(group: string): string | undefined;
+  /** Something that holds until a commit changes it; undefined when it must be asked for again. */
   remembered<T>(key: string): T | undefined;
   remember(key: string, value: unknown, bytes: number, share: Share): void;
   /** What a URL led to, in just this spelling. */
@@ -375,6 +377,7 @@ export function createPublished(select: Select, cache: Cache): Published {
       andThen(select(STATUS_LIST_AT, [authorityId, list, authorityId, list, time, time, time, time, time]), ([row]) => row && servedOf(row)),
 
     begin: () => cache.begin(),
+    stamp: (group) => cache.stamp(group),
     remembered: <T>(key: string) => cache.get(key) as T | undefined,
     remember: (key, value, bytes, share) => cache.set(key, value, bytes, share),
     spelled: <T>(url: string) => cache.spelled(url) as T | undefined,

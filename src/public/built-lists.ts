@@ -1,0 +1,133 @@
+import { etagOf } from '../edge/etag.js';
+import { bytesOf, type MaybePromise, type Page, type Published, type Share } from '../store/published.js';
+import { KeptAnswer, keptBytes, LARGE_BYTES } from './kept-answer.js';
+
+/** Lists up to this size are whole, with an entity tag; what is longer is streamed page by page (bytes). */
+const MAX_WHOLE_BYTES = 64 * 1024;
+/** The same where what is read once is kept. */
+const MAX_KEPT_BYTES = 8 * 1024 * 1024;
+export const maxWholeBytes = (published: Published): number => (published.stamp('') === undefined ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES);
+/** Lists that are built at the same time; whoever asks for another one meanwhile has it streamed. */
+const MAX_BUILDS = 2;
+
+/** Under which name an answer is kept until a commit changes it, or until something counted in it ends. */
+export interface Keep {
+  readonly as: string;
+  readonly share: Share;
+  /** Also when there is nothing in it: of questions that nothing answers there is no end. */
+  readonly empty: boolean;
+  /** Let the URL lead to it. */
+  readonly spell: (held: object, answer: KeptAnswer) => void;
+}
+
+/** As far as a list was read when it turned out to be too long: it goes on after `next`, if at all. */
+export interface Begun {
+  readonly parts: readonly Uint8Array[];
+  readonly next: string | undefined;
+}
+type Built = KeptAnswer | Begun;
+
+export interface Reading {
+  readonly first: Page;
+  readonly page: (after: string) => MaybePromise<Page>;
+  /** Of the group before the first page was read. */
+  readonly stamp: string | undefined;
+  readonly maxAge: number;
+  /** Undefined: it is kept by nobody. */
+  readonly keep: Keep | undefined;
+}
+
+/** Let other requests in between pages: SQLite answers synchronously. */
+const later: (act: () => void) => void =
+  (globalThis as { setImmediate?: (act: () => void) => void }).setImmediate ?? ((act: () => void) => void setTimeout(act, 0));
+export const pause = (): Promise<void> => new Promise((done) => later(done));
+
+const builds = new WeakMap<Published, Map<string, Promise<Built>>>();
+const tooLong = new WeakMap<Published, Set<string>>();
+const MAX_NOTED = 1000;
+
+const of = <T>(map: WeakMap<Published, T>, published: Published, make: () => T): T => {
+  const found = map.get(published) ?? make();
+  map.set(published, found);
+  return found;
+};
+
+export const listAnswer = (body: string | Uint8Array<ArrayBuffer>, until: number | null, maxAge: number): KeptAnswer => {
+  const bytes = typeof body === 'string' && body.length > LARGE_BYTES ? new TextEncoder().encode(body) : body;
+  return new KeptAnswer(bytes, 'application/json', etagOf(bytes), until ?? Number.POSITIVE_INFINITY, maxAge);
+};
+
+/** Keep what was read since the group had that stamp; what was read across a change of it is answered and not kept. */
+export function keep(published: Published, { as, share, empty, spell }: Keep, answer: KeptAnswer, stamp: string | undefined): void {
+  published.begin();
+  const { body } = answer;
+  if (stamp === undefined || published.stamp(share.of) !== stamp || (!empty && body.length <= 2)) return;
+  published.remember(as, answer, (typeof body === 'string' ? bytesOf(body) : body.byteLength) + keptBytes(answer), share);
+  spell(answer, answer);
+}
+
+/**
+ * A list of more than one page: built once, whoever asks for it meanwhile, and kept. Nobody is given one that was begun before a
+ * change that he may know of.
+ * @returns what is to be streamed where it is too long for one piece
+ */
+export function built(published: Published, reading: Reading): Promise<Built> | undefined {
+  const { keep: wanted, stamp } = reading;
+  if (!wanted || stamp === undefined) return build(published, reading);
+  if (of(tooLong, published, () => new Set<string>()).has(wanted.as)) return undefined;
+  const running = of(builds, published, () => new Map<string, Promise<Built>>());
+  const name = `${wanted.as} ${stamp}`;
+  const known = running.get(name);
+  if (known) return known;
+  if (running.size >= MAX_BUILDS) return undefined;
+  const own = build(published, reading).finally(() => running.delete(name));
+  running.set(name, own);
+  return own;
+}
+
+async function build(published: Published, { first, page, keep: wanted, stamp, maxAge }: Reading): Promise<Built> {
+  const most = stamp === undefined || !wanted ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES;
+  const parts: Uint8Array[] = [];
+  let length = 2;
+  let until: number | null = null;
+  for (let now: Page = first; ; now = await page(now.next)) {
+    const part = encoded(now.ids, parts.length > 0);
+    if (part.length) parts.push(part);
+    length += part.length;
+    until = earlier(until, now.until);
+    if (length > most) {
+      if (wanted && stamp !== undefined) note(published, wanted.as);
+      return { parts, next: now.next };
+    }
+    if (now.next === undefined) break;
+    await pause();
+  }
+  const answer = listAnswer(joined(parts, length), until, maxAge);
+  if (wanted) keep(published, wanted, answer, stamp);
+  return answer;
+}
+
+/** Some of the members of a JSON array. */
+export const encoded = (ids: readonly string[], more: boolean): Uint8Array =>
+  new TextEncoder().encode(ids.length === 0 ? '' : `${more ? ',' : ''}${ids.map((id) => JSON.stringify(id)).join(',')}`);
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(length);
+  let at = 1;
+  for (const part of parts) {
+    body.set(part, at);
+    at += part.length;
+  }
+  body[0] = 0x5b;
+  body[length - 1] = 0x5d;
+  return body;
+}
+
+/** The next time it is streamed from the beginning. */
+function note(published: Published, as: string): void {
+  const noted = of(tooLong, published, () => new Set<string>());
+  if (noted.size >= MAX_NOTED) noted.clear();
+  noted.add(as);
+}
+
+const earlier = (one: number | null, other: number | null): number | null => (one === null || other === null ? (one ?? other) : Math.min(one, other));
