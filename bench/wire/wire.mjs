@@ -1,8 +1,8 @@
 // npm run bench wire: every public endpoint over HTTP, as ratios to a bare Hono constant of the same run.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ANCHOR, deployment, memberId, populate } from '../setup.mjs';
-import { judge, median, say, title } from '../measure.mjs';
+import { ANCHOR, deployment, populate } from '../setup.mjs';
+import { median, say, title } from '../measure.mjs';
 import { canPin, hasWrk, load, server } from './processes.mjs';
 
 const SECONDS = Number(process.env.WIRE_SECONDS ?? 2);

@@ -4,9 +4,16 @@ import type { Context } from 'hono';
 import { base64url } from 'jose';
 import { federationError } from '../edge/federation-error.js';
 import { andThen, LIST_PAGE, type MaybePromise, type Page, type Published, type ServedAuthority } from '../store/published.js';
+import { KEYS } from '../store/kept-keys.js';
 import { serveIdentifiers } from './identifiers.js';
 import { one } from './parameters.js';
 import { servePrivately } from './serve-artefact.js';
+
+/** What a mark's bytes hash to: hashing costs more than all else that is done to answer. */
+interface Hashed {
+  readonly hash: string;
+}
+const HASHED_BYTES = 200;
 
 /**
  * The status of a mark by its very bytes (OpenID Federation 1.0 §8.4). A mark whose exact bytes we did not issue, a forged
@@ -15,8 +22,12 @@ import { servePrivately } from './serve-artefact.js';
 export function serveMarkStatus(c: Context, published: Published, authority: ServedAuthority, form: URLSearchParams, now: number): MaybePromise<Response> {
   const mark = one(form, 'trust_mark', Number.POSITIVE_INFINITY);
   if (!mark.ok) return federationError(c, 'invalid_request', mark.description);
-  const hash = base64url.encode(sha256(utf8ToBytes(mark.value)));
+  const known = KEYS.markHash(mark.value);
+  const kept = published.remembered<Hashed>(known);
+  const hash = kept?.hash ?? base64url.encode(sha256(utf8ToBytes(mark.value)));
   return andThen(published.markStatus(authority.id, hash, now), (found) => {
+    // Of those that were issued only: strangers could ask for ever new ones.
+    if (found !== undefined && !kept) published.remember(known, { hash } satisfies Hashed, HASHED_BYTES);
     if (found === undefined) return federationError(c, 'not_found', 'this entity issued no such trust mark');
     if (found === 'due') return federationError(c, 'temporarily_unavailable', 'the answer is being signed; try again shortly', { 'retry-after': '10' });
     return servePrivately(c, found, now);

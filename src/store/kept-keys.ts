@@ -15,6 +15,7 @@ export const KEYS = {
   evaluation: (authorityId: string, subject: string, trustAnchor: string) => `${authorityId} evaluation ${subject}\n${trustAnchor}`,
   resolved: (authorityId: string, subject: string, variant: string) => `${authorityId} resolve ${subject}\n${variant}`,
   client: (authorityId: string, memberId: string) => `${authorityId} client ${memberId}`,
+  markHash: (mark: string) => `hash of ${mark}`,
   statusList: (authorityId: string, list: string) => `${authorityId} status list ${list}`,
 };
 

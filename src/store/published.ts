@@ -120,7 +120,7 @@ export interface Published {
   stamp(group: string): string | undefined;
   /** Something that holds until a commit changes it; undefined when it must be asked for again. */
   remembered<T>(key: string): T | undefined;
-  remember(key: string, value: unknown, bytes: number, share: Share): void;
+  remember(key: string, value: unknown, bytes: number, share?: Share): void;
   /** What a URL led to, in just this spelling. */
   spelled<T>(url: string): T | undefined;
   /** Let a URL lead to an answer for as long as what it is made of is kept; never for something that is not. */
@@ -326,12 +326,17 @@ export function createPublished(select: Select, cache: Cache): Published {
     },
 
     markStatus: (authorityId, hash, now) =>
-      andThen(select(MARK_STATUS, [authorityId, hash]), (rows): MaybePromise<ServedArtefact | 'due' | undefined> => {
-        const of = (variant: string) => rows.find((row) => row['variant'] === variant);
-        const active = of('active');
-        const row = of('revoked') ?? (active && Number(active['cap']) > now ? active : of('expired'));
-        return row ? servedOf(row) : andThen(select(ISSUED, [authorityId, hash]), ([issued]) => (issued ? 'due' : undefined));
-      }),
+      andThen(
+        keeping(
+          KEYS.artefact(authorityId, 'mark_status', hash),
+          () => andThen(select(MARK_STATUS, [authorityId, hash]), (rows) => (rows.length ? statusesOf(rows) : undefined)),
+          (found) => Object.values(found).reduce((sum, one) => sum + artefactBytes(one), OBJECT_BYTES),
+        ),
+        (found): MaybePromise<ServedArtefact | 'due' | undefined> => {
+          const answer = found?.['revoked'] ?? (found?.['active'] && Number(found['active'].cap) > now ? found['active'] : found?.['expired']);
+          return answer ?? andThen(select(ISSUED, [authorityId, hash]), ([issued]) => (issued ? 'due' : undefined));
+        },
+      ),
 
     anchors: (authorityId) =>
       andThen(
@@ -379,12 +384,15 @@ export function createPublished(select: Select, cache: Cache): Published {
     begin: () => cache.begin(),
     stamp: (group) => cache.stamp(group),
     remembered: <T>(key: string) => cache.get(key) as T | undefined,
-    remember: (key, value, bytes, share) => cache.set(key, value, bytes, share),
+    remember: (key, value, bytes, share) => cache.set(key, value, bytes, ...(share ? [share] : [])),
     spelled: <T>(url: string) => cache.spelled(url) as T | undefined,
     spell: (url, held, answer, bytes) => cache.spell(url, held, answer, bytes),
     kept: () => cache.size(),
   };
 }
+
+const statusesOf = (rows: readonly Row[]): Readonly<Record<string, ServedArtefact>> =>
+  Object.fromEntries(rows.map((row) => [String(row['variant']), servedOf(row)]));
 
 const authorityOf = (row: Row): ServedAuthority => ({
   id: String(row['id']),
