@@ -47,7 +47,9 @@ export function askingAll(app: App, contextOf: () => PublicContext, db: Database
   const forgetful = createPublicApp(() => ({ ...contextOf(), published: publishedNow(db) }));
   const paths = { 'http:': hotPath(contextOf, 'http', undefined), 'https:': hotPath(contextOf, 'https', undefined) };
   return async (url, init) => {
-    const request = new Request(url, init);
+    const { method, headers } = init ?? {};
+    // Without the body: it may be a stream, and is the app's to read.
+    const request = new Request(url, { ...(method !== undefined && { method }), ...(headers && { headers }) });
     const hot = paths[new URL(request.url).protocol as 'http:' | 'https:'];
     const before = sentBy(hot, request);
     const response = await app.request(url, init);
@@ -71,7 +73,7 @@ export function askingAll(app: App, contextOf: () => PublicContext, db: Database
 
 /** By POST what anybody may ask as often as he likes (§8.4). */
 const asksForStatus = (url: string, init: RequestInit = {}): boolean =>
-  init.method === 'POST' && url.endsWith('/trust-mark-status') && !String(init.body).includes('client_assertion');
+  init.method === 'POST' && url.endsWith('/trust-mark-status') && typeof init.body === 'string' && !init.body.includes('client_assertion');
 
 /** Of a list of many pages only who keeps it has a tag. */
 async function read(response: Response) {
