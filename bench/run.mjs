@@ -23,6 +23,7 @@ import { growth } from './growth.mjs';
 import { postgres } from './postgres.mjs';
 import { statusList } from './status-list.mjs';
 import { strangers } from './strangers.mjs';
+import { wire } from './wire/wire.mjs';
 import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
 
 const only = process.argv[2];
@@ -500,5 +501,6 @@ if (only === 'halts') await halts();
 if (only === 'growth') await growth();
 if (only === 'postgres') await postgres();
 if (only === 'status-list') await statusList();
+if (only === 'wire') await wire();
 console.log(`\n${goalsMissed() ? `${goalsMissed()} goal(s) missed` : 'every goal met'}`);
 process.exitCode = goalsMissed() ? 1 : 0;

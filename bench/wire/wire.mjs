@@ -1,64 +1,125 @@
-// npm run bench wire: every public endpoint over HTTP, as ratios to a bare Hono constant of the same run.
+// npm run bench wire: every public endpoint over HTTP, as ratios to a bare Hono constant of the same run. Servers are processes of
+// their own on processor 0, the generator (wrk) is on processor 1, and what is compared takes turns.
+//   WIRE_MEMBERS   how many members, one run each (default 1000; the issue's figures want 1000,100000,1000000)
+//   WIRE_SECONDS   how long each is asked, three times (default 3)
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ANCHOR, deployment, populate } from '../setup.mjs';
-import { median, say, title } from '../measure.mjs';
+import { judge, median, say, title } from '../measure.mjs';
+import { ANCHOR, populate } from '../setup.mjs';
 import { canPin, hasWrk, load, server } from './processes.mjs';
+import { federation } from './federation.mjs';
 
-const SECONDS = Number(process.env.WIRE_SECONDS ?? 2);
+const SECONDS = Number(process.env.WIRE_SECONDS ?? 3);
+const MEMBERS = (process.env.WIRE_MEMBERS ?? '1000').split(',').map(Number);
 const ROUNDS = 3;
+const PORT = 8499;
+const host = new URL(ANCHOR).host;
 
 const holdfast = (d, env = {}) =>
   server('holdfast', [process.execPath, 'dist/platform/main.node.js', 'serve'], {
-    env: {
-      HOLDFAST_DATA: d.folder,
-      HOLDFAST_URL: ANCHOR,
-      HOLDFAST_PORT: '8499',
-      HOLDFAST_SEAL_KEY: d.seal,
-      HOLDFAST_LOG: process.env.WIRE_LOG ?? 'warn',
-      HOLDFAST_DISCOVERY: 'off',
-      ...env,
-    },
-    ready: (said) => (said.includes('ready after') ? 8499 : undefined),
+    env: { HOLDFAST_DATA: d.folder, HOLDFAST_URL: ANCHOR, HOLDFAST_PORT: String(PORT), HOLDFAST_SEAL_KEY: d.seal, HOLDFAST_DISCOVERY: 'off', ...env },
+    ready: (said) => (said.includes('ready after') ? PORT : undefined),
   });
 const constant = (bytes) =>
   server('constant', [process.execPath, 'bench/wire/constant.mjs', String(bytes)], { ready: (said) => /"port":(\d+)/.exec(said)?.[1] });
 
-/** A script of the generator that asks for random members. */
-function random(d, members) {
-  const file = join(d.folder, `random-${members}.lua`);
-  writeFileSync(
-    file,
-    `math.randomseed(1)\nrequest = function() return wrk.format("GET", string.format("/fetch?sub=https%%3A%%2F%%2Fm%06d.example.org", math.random(0, ${members - 1}))) end\n`,
-  );
+/** A script of the generator: what it asks each time. */
+function script(d, name, lua) {
+  const file = join(d.folder, `${name}.lua`);
+  writeFileSync(file, `math.randomseed(1)\n${lua}\n`);
   return file;
 }
+const member = (most) => `string.format("https%%3A%%2F%%2Fm%06d.example.org", math.random(0, ${most - 1}))`;
+const get = (path) => `request = function() return wrk.format("GET", ${path}) end`;
 
-export async function wire(members = 1000) {
-  if (!hasWrk) return say('wire: the generator wrk is not installed (apt install wrk, brew install wrk): nothing was measured');
+/** Ask all in turn. @returns by name the medians of rate (a second), p99 (ms) and processor time a request (µs) */
+async function inTurns(cases) {
+  const runs = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
+  for (const one of Object.values(cases)) await one(1);
+  for (let round = 0; round < ROUNDS; round++) for (const [name, one] of Object.entries(cases)) runs[name].push(await one(SECONDS));
+  const of = (name) => Object.fromEntries(['rate', 'p99', 'cpu'].map((what) => [what, median(runs[name].map((run) => run[what]))]));
+  return Object.fromEntries(Object.keys(cases).map((name) => [name, of(name)]));
+}
+
+function print(found, name, against = 'constant') {
+  const [one, other] = [found[name], found[against]];
+  say(
+    `${name}: ${one.rate.toFixed(0)}/s, p99 ${one.p99.toFixed(2)} ms, ${one.cpu.toFixed(1)} µs of processor time; of ${against} ${(one.rate / other.rate).toFixed(2)} by requests, ${(other.cpu / one.cpu).toFixed(2)} by processor time`,
+  );
+  return one.rate / other.rate;
+}
+
+async function withMembers(d, members, before) {
   title(`Over the wire, ${members} members${canPin ? '' : ' (taskset is not there: nothing is pinned)'}`);
-  const d = await deployment();
-  await populate(d, 0, members);
-  const host = new URL(ANCHOR).host;
   const small = await constant(1200);
   const ours = await holdfast(d);
-  const cases = {
-    constant: () => load(small, '/', { seconds: SECONDS }),
-    configuration: () => load(ours, '/.well-known/openid-federation', { seconds: SECONDS, host }),
-    fetch: () => load(ours, '', { seconds: SECONDS, host, script: random(d, members) }),
-    list: () => load(ours, '/list', { seconds: SECONDS, host }),
-  };
-  const runs = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
-  for (const one of Object.values(cases)) await one(); // warm
-  for (let round = 0; round < ROUNDS; round++) for (const [name, one] of Object.entries(cases)) runs[name].push(await one());
-  const of = (name, what) => median(runs[name].map((run) => run[what]));
-  for (const name of Object.keys(cases))
-    say(
-      `${name}: ${of(name, 'rate').toFixed(0)}/s, ratio ${(of(name, 'rate') / of('constant', 'rate')).toFixed(2)}, by processor time ${(of('constant', 'cpu') / of(name, 'cpu')).toFixed(2)} (${of(name, 'cpu').toFixed(1)} µs), p99 ${of(name, 'p99').toFixed(2)} ms`,
-    );
-  say(`memory ${ours.memory().toFixed(0)} MB`);
+  const list = await (await fetch(`http://127.0.0.1:${PORT}/list`, { headers: { host } })).arrayBuffer().catch(() => new ArrayBuffer(0));
+  const same = await constant(Math.max(list.byteLength, 30 * members));
+  const at =
+    (target, path, more = {}) =>
+    (seconds) =>
+      load(target, path, { seconds, host, ...more });
+  const form = `wrk.method = "POST"\nwrk.body = "trust_mark=${d.marks[0]}"\nwrk.headers["Content-Type"] = "application/x-www-form-urlencoded"`;
+  const found = await inTurns({
+    constant: at(small, '/'),
+    configuration: at(ours, '/.well-known/openid-federation'),
+    fetch: at(ours, '', { script: script(d, `fetch-${members}`, get(`"/fetch?sub=" .. ${member(members)}`)) }),
+    resolve: at(ours, '', { script: script(d, 'resolve', get(`"/resolve?sub=" .. ${member(d.evaluated)} .. "&trust_anchor=${encodeURIComponent(ANCHOR)}"`)) }),
+    'mark status': at(ours, '/trust-mark-status', { script: script(d, 'status', form) }),
+    'constant of the same bytes': at(same, '/'),
+    list: at(ours, '/list'),
+  });
+  say(`constant: ${found.constant.rate.toFixed(0)}/s, p99 ${found.constant.p99.toFixed(2)} ms, ${found.constant.cpu.toFixed(1)} µs of processor time`);
+  const few = members <= 1000;
+  judge('entity configuration, of a constant', print(found, 'configuration'), { atLeast: 1.15 });
+  judge('fetch of random members, of a constant', print(found, 'fetch'), { atLeast: few ? 1.15 : 0.6 });
+  if (before) judge('p99 of fetch, against that among the fewest members', found.fetch.p99 / before.fetch.p99, { atMost: 1.2 });
+  judge('resolve, of fetch', print(found, 'resolve', 'fetch'), { atLeast: 0.95 });
+  judge('mark status, of a constant', print(found, 'mark status'), { atLeast: 0.7 });
+  const ofSame = print(found, 'list', 'constant of the same bytes');
+  if (few) judge('list, of a constant of the same bytes', ofSame, { atLeast: 0.9 });
+  judge('memory (MB resident)', ours.memory(), { atMost: members > 100_000 ? 600 : 250 });
+  await ours.stop();
+  await same.stop();
+  await small.stop();
+  return found;
+}
+
+/** What all of it costs while nobody that is looked for answers. */
+async function besideDiscovery(d, quiet) {
+  title('The same with discovery on: 1 000 members that nobody answers for');
+  const small = await constant(1200);
+  const ours = await holdfast(d, { HOLDFAST_DISCOVERY: 'on' });
+  const at =
+    (target, path, more = {}) =>
+    (seconds) =>
+      load(target, path, { seconds, host, ...more });
+  const found = await inTurns({
+    constant: at(small, '/'),
+    configuration: at(ours, '/.well-known/openid-federation'),
+    fetch: at(ours, '', { script: script(d, 'beside', get(`"/fetch?sub=" .. ${member(1000)}`)) }),
+    list: at(ours, '/list'),
+  });
+  for (const name of ['configuration', 'fetch', 'list']) {
+    const ratio = (all) => all[name].rate / all.constant.rate;
+    print(found, name);
+    judge(`${name} with discovery, of without`, ratio(found) / ratio(quiet), { atLeast: 0.9 });
+  }
   await ours.stop();
   await small.stop();
+}
+
+export async function wire() {
+  if (!hasWrk) return say('over the wire nothing was measured: the generator wrk is not installed (apt install wrk, brew install wrk)');
+  const d = await federation();
+  let [have, before, quiet] = [d.evaluated, undefined, undefined];
+  for (const members of MEMBERS) {
+    await populate(d, have, members);
+    have = members;
+    const found = await withMembers(d, members, before);
+    before ??= found;
+    if (members === 1000) quiet = found;
+    if (quiet === found) await besideDiscovery(d, found);
+  }
   d.close();
 }
-if (process.argv[1]?.endsWith('wire.mjs')) await wire(Number(process.argv[2] ?? 1000));

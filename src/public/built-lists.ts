@@ -53,7 +53,7 @@ const of = <T>(map: WeakMap<Published, T>, published: Published, make: () => T):
 };
 
 export const listAnswer = (body: string | Uint8Array<ArrayBuffer>, until: number | null, maxAge: number): KeptAnswer => {
-  const bytes = typeof body === 'string' && body.length > LARGE_BYTES ? new TextEncoder().encode(body) : body;
+  const bytes = typeof body === 'string' && body.length > LARGE_BYTES ? (new TextEncoder().encode(body) as Uint8Array<ArrayBuffer>) : body;
   return new KeptAnswer(bytes, 'application/json', etagOf(bytes), until ?? Number.POSITIVE_INFINITY, maxAge);
 };
 

@@ -1,10 +1,9 @@
 import type { Context } from 'hono';
 import { federationError } from '../edge/federation-error.js';
-import { LIST_PAGE, type ListFilter, type MaybePromise, type Published, type ServedAuthority } from '../store/published.js';
+import { GROUPS, LIST_PAGE, type ListFilter, type MaybePromise, type Published, type ServedAuthority } from '../store/published.js';
 import type { Spell } from './canonical.js';
 import type { Keep } from './built-lists.js';
 import { serveIdentifiers } from './identifiers.js';
-import { GROUPS } from '../store/kept-keys.js';
 import { MAX_IDENTIFIER } from './parameters.js';
 
 export const MAX_TYPES = 20;

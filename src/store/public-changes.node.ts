@@ -128,13 +128,18 @@ export function tellPublicChanges(writer: SqliteDatabase): void {
   writer
     .transaction(() => {
       if (areTold(writer)) return; // another process was first
-      for (const { type, name } of standing(writer)) if (type === 'trigger') writer.exec(`DROP TRIGGER ${name}`);
+      tellNothing(writer);
       writer.exec('DROP TABLE IF EXISTS public_change');
       for (const sql of WANTED.values()) writer.exec(sql);
       // What was written before was told of by nobody, or by others.
       writer.exec("INSERT INTO public_change (what) VALUES ('all')");
     })
     .immediate();
+}
+
+/** A migration may make a table anew, or take a column away that one of these looks at. */
+export function tellNothing(writer: SqliteDatabase): void {
+  for (const { type, name } of standing(writer)) if (type === 'trigger') writer.exec(`DROP TRIGGER ${name}`);
 }
 
 /**

@@ -12,7 +12,7 @@ import { readCell } from './json-cell.js';
 import { STATUS_LIST, STATUS_LIST_AT } from './served-status-lists.js';
 import { type ArtefactKind, AUTHORITY_ENDPOINTS, type ClientAuth, UNCONFIRMED } from './schema.js';
 
-export { CLIENT_DOCUMENT } from './kept-keys.js';
+export { CLIENT_DOCUMENT, GROUPS, KEYS } from './kept-keys.js';
 export { bytesOf, createCache, type Share } from './published-cache.js';
 export type { CollectedEntity, CollectionLot, CollectionPlace } from './collection.js';
 export type { ExtendedFilter, ListFilter };

@@ -12,7 +12,7 @@ import * as schema from './schema.js';
 import { type Database, isDuplicate, piecesOf, type Statement, storeError, StoreFull } from './database.js';
 import { patiently } from './patience.node.js';
 import { noReserve } from './reserve.node.js';
-import { tellPublicChanges } from './public-changes.node.js';
+import { tellNothing, tellPublicChanges } from './public-changes.node.js';
 import { NEWER, schemaAge } from './schema-age.node.js';
 import { DORMANT, saidOf, StoreDormant } from './dormant.js';
 import type { Store } from './store.js';
@@ -71,8 +71,10 @@ function openBoth(file: string, migrations: string): { readonly writer: SqliteDa
     // What was erased, or stood in a row before, is overwritten where that costs no writing more.
     writer.pragma('secure_delete = FAST');
     writer.pragma('wal_autocheckpoint = 4000'); // 16 MB: bulk writes checkpoint less often
+    if (age === 'older') tellNothing(writer);
     migrate(drizzle(writer, { schema }), { migrationsFolder: migrations });
-    tellPublicChanges(writer);
+    // Of a schema that this version does not serve nobody reads.
+    if (migrations === MIGRATIONS) tellPublicChanges(writer);
     writer.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     const reader = open(file);
     reader.pragma('query_only = ON');
