@@ -23,7 +23,7 @@ import { openStore } from '../../src/store/store.node.js';
 import { newDatabase, onServer } from '../support/postgres-database.js';
 import { startPostgres } from '../support/postgres-server.js';
 import { command } from '../support/node/command.js';
-import { MAIN, run, startProcess, tempFolder } from '../support/process.js';
+import { freePort, MAIN, run, startProcess, tempFolder } from '../support/process.js';
 import { inFolder, sabotage, served, cellOf, wholeStore } from '../support/whole-store.js';
 
 // Each of them runs commands one after another.
@@ -98,7 +98,7 @@ describe('there and back', () => {
     ).toBe(false);
     await store.close();
 
-    const refused = await run(['serve'], { HOLDFAST_DATA: folder });
+    const refused = await run(['serve'], { HOLDFAST_DATA: folder, HOLDFAST_PORT: String(await freePort()) });
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/was moved at 20.*postgres:.*holdfast store reopen/) });
     expect(
       (await servedFrom(file)).filter((one) => / 200 /.test(one)),
