@@ -172,7 +172,7 @@ describe('the MCP server', () => {
   it('answers without a token, with one for another resource, and with too little scope as RFC 6750 and 9728 have it, whatever is sent', async () => {
     const { file, client_id, client_key } = await agent('invoices-4', 'tools:read', 'tools:write');
     const one = await asAgent(file, { DOOR: 'document' });
-    const metadata = new URL(service.resource).origin + '/.well-known/oauth-protected-resource/mcp';
+    const metadata = `${new URL(service.resource).origin}/.well-known/oauth-protected-resource/mcp`;
     expect(await (await fetch(metadata)).json()).toMatchObject({
       resource: service.resource,
       authorization_servers: [stock.ready['url'], federation.ready['url']],
