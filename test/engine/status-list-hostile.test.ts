@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { type JwkSet, readStatusList, statusReference } from '../../src/federation/entry.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { giveStatusPlaces } from '../../src/operations/status/give-places.js';
-import { statusSlice } from '../../src/store/status-lists.js';
+import { statusSlice } from '../../src/store/status-places.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { AGENTS, HOLDER, makeAgent, withAgents } from '../support/agents.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';

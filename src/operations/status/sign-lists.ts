@@ -18,6 +18,7 @@ import { issuerOf } from '../artefacts/publish.js';
 import type { Deployment } from '../call.js';
 import { hurried } from '../keys/from-custody.js';
 import { patienceOf } from '../keys/patience.js';
+import { forgetPlaces } from './known-places.js';
 import { LIST_LASTS, signedStatusList } from './sign-list.js';
 
 /** Lists that others change while they are signed are signed once more, so often. */
@@ -101,6 +102,8 @@ export async function signDueLists(deployment: Deployment): Promise<void> {
   const behind = await authoritiesBehind(db);
   const due = (await authoritiesDue(db, deployment.now())).filter((id) => !behind.includes(id));
   const mine = due.length > 0 && (await deployment.turns.claim(deployment, 'renewal')) ? due : [];
+  // What is signed here is read whole: once a minute, wherever somebody is in it.
+  for (const id of [...behind, ...mine]) forgetPlaces(deployment, id);
   const done = await Promise.allSettled([...behind, ...mine].map((id) => inTurn(deployment, id)));
   for (const one of done) if (one.status === 'rejected') throw one.reason;
 }
