@@ -3,6 +3,7 @@ import { type Database, raw, type Statement } from './database.js';
 import { inLot, overList, readByList } from './lots.js';
 import { MOVED_SINCE } from './narrowing-events.js';
 import { artefact, keptStatusList, member, statusEntry } from './schema.js';
+import { standsAbove } from './stands-above.js';
 import { NUMBER, number } from './words.js';
 
 /** Status lists as they stand and are due, and what is kept of those that went before. */
@@ -30,6 +31,17 @@ export const withStatusListsWithheld = async (db: Database, authorityIds: readon
       .where(and(IS_LIST, isNotNull(artefact.withheld), which));
   return (authorityIds === null ? await withheld() : await readByList(authorityIds, (lot) => withheld(inLot(artefact.authorityId, lot)))).map(({ id }) => id);
 };
+
+/** Authorities for agents, below these, that stand and some list of which is withheld until it is signed: something above them came back. */
+export const agentsListsWithheld = async (db: Database, above: readonly string[]): Promise<readonly string[]> =>
+  (
+    await readByList(above, (lot) =>
+      db.all<{ id: string }>(
+        sql`SELECT DISTINCT a.id AS id FROM authority AS a JOIN artefact AS l ON l.authority_id = a.id AND l.kind = 'status_list'
+          WHERE a.agents_of IN (SELECT value FROM json_each(${lot})) AND a.state = 'active' AND l.withheld IS NOT NULL AND ${sql.raw(standsAbove('a'))} ORDER BY a.id`,
+      ),
+    )
+  ).map(({ id }) => id);
 
 /** A list that is replaced, and a digest of what it says beside when. */
 export interface Replaced {

@@ -6,6 +6,7 @@ import type { Statement } from '../../store/database.js';
 import { restWhileHalted } from '../../store/due-artefacts.js';
 import { authority } from '../../store/schema.js';
 import {
+  agentsListsWithheld,
   authoritiesBehind,
   authoritiesDue,
   keepReplaced,
@@ -110,10 +111,13 @@ export async function signDueLists(deployment: Deployment): Promise<void> {
 
 /**
  * Sign the lists that a commit has moved, before whoever asked for it is answered. That it cannot be done now is no failure of what
- * was done: it is waited for a moment, what has to be is not served meanwhile, and the background goes on trying.
+ * was done: it is waited for a moment, what has to be is not served meanwhile, and the background goes on trying. Lists of
+ * agents' authorities say when what is above came back, so those that its commit withheld are signed with it.
  */
 export const signMovedLists: Deployment['afterCommit'] = async (deployment, { moved, placed }) => {
   const patience = patienceOf();
-  const due = async () => [...new Set([...moved, ...(placed.length ? await withStatusListsWithheld(deployment.store.db, placed) : [])])];
-  await patience(due().then((ids) => Promise.allSettled(ids.map((id) => inTurn(deployment, id)))));
+  const { db } = deployment.store;
+  const due = async () =>
+    new Set([...moved, ...(placed.length ? await withStatusListsWithheld(db, placed) : []), ...(await agentsListsWithheld(db, [...moved, ...placed]))]);
+  await patience(due().then((ids) => Promise.allSettled([...ids].map((id) => inTurn(deployment, id)))));
 };
