@@ -15,7 +15,7 @@ import type { Outbound } from '../outbound/outbound.js';
 import { fetchedStatements } from '../resolver/source.js';
 import { type Admission, type AdmitOptions, type Admitted, protocolOf, type Refused } from './admission.js';
 import { type Clock, systemClock } from './clock.js';
-import { contextOf } from './context.js';
+import { contextOf, type FederationContext } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
 import { checkChain } from './gate/gate.js';
 import { liveStatements } from './gate/live-statements.js';
@@ -49,6 +49,8 @@ export interface GateResult {
   /** Of one in force: who states it, and who states that one, up to the Trust Anchor. Nobody else vouches for it. */
   readonly superiors?: readonly string[];
   readonly findings: readonly Finding[];
+  /** What it was found by, for logs. */
+  readonly context?: FederationContext;
 }
 
 /** One relying party's view of its federations: made once, asked with every request. */
@@ -95,9 +97,9 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     return standings.stand(entity, anchor, trustChain && within(trustChain));
   }
 
-  const refuse = (entity: string, { error, findings, unavailable, chain }: Omit<Standing & { ok: false }, 'ok'>): Refused => {
+  const refuse = (entity: string, { error, findings, unavailable, chain, statusSeq }: Omit<Standing & { ok: false }, 'ok'>): Refused => {
     const reason = unavailable ? 'unavailable' : 'denied';
-    return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain) };
+    return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain, statusSeq) };
   };
 
   const party: RelyingParty = {
@@ -107,18 +109,18 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     async admit(entity, { anchor, requires, trustChain }) {
       const standing = await stand(entity, anchor, trustChain);
       if (!standing.ok) return refuse(entity, standing);
-      const { chain, notBefore } = standing;
+      const { chain, notBefore, statusSeq } = standing;
       const types = typeof requires.entityType === 'string' ? [requires.entityType] : requires.entityType;
       const entityType = types.find((type) => Object.hasOwn(chain.metadata, type));
       const metadata = entityType === undefined ? undefined : chain.metadata[entityType];
       if (entityType === undefined || metadata === undefined) {
         const unmet = finding('requirement_unmet', 'metadata', `it is none of ${types.join(', ')}`);
-        return refuse(entity, { error: 'invalid_metadata', findings: [unmet], unavailable: false, chain });
+        return refuse(entity, { error: 'invalid_metadata', findings: [unmet], unavailable: false, chain, statusSeq });
       }
       for (const type of requires.marks ?? []) {
         const mark = await marks(chain, type);
         if (mark.state !== 'known')
-          return refuse(entity, { error: 'invalid_client', findings: mark.findings, unavailable: mark.state === 'unavailable', chain });
+          return refuse(entity, { error: 'invalid_client', findings: mark.findings, unavailable: mark.state === 'unavailable', chain, statusSeq });
       }
       const admitted: Admitted = {
         admitted: true,
@@ -130,15 +132,21 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         ...protocolOf(metadata),
         notBefore,
         chain,
-        context: contextOf(entity, 'admitted', chain),
+        context: contextOf(entity, 'admitted', chain, statusSeq),
       };
       return admitted;
     },
     async gate(entity, { anchor } = {}) {
       const standing = await stand(entity, anchor);
       return standing.ok
-        ? { inForce: true, notBefore: standing.notBefore, superiors: superiorsIn(standing.chain), findings: [] }
-        : { inForce: false, reason: standing.unavailable ? 'unavailable' : 'denied', notBefore: undefined, findings: standing.findings };
+        ? {
+            inForce: true,
+            notBefore: standing.notBefore,
+            superiors: superiorsIn(standing.chain),
+            findings: [],
+            context: contextOf(entity, 'admitted', standing.chain, standing.statusSeq),
+          }
+        : { ...refusedGate(refuse(entity, standing)), notBefore: undefined };
     },
     async mayAssert(entity, kind, name) {
       const standing = await stand(entity);
@@ -152,6 +160,8 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
   };
   return party;
 }
+
+const refusedGate = ({ reason, findings, context }: Refused) => ({ inForce: false, reason, findings, context });
 
 const superiorsIn = ({ statements }: TrustChain): readonly string[] => [...new Set(statements.slice(1).map(({ claims }) => claims.iss))];
 

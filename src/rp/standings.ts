@@ -11,8 +11,8 @@ const IN_FLIGHT = 32;
 const MAX_STANDINGS = 5000;
 
 export type Standing =
-  | { readonly ok: true; readonly chain: TrustChain; readonly notBefore?: number | undefined }
-  | (NotFound & { readonly chain?: TrustChain | undefined });
+  | { readonly ok: true; readonly chain: TrustChain; readonly notBefore?: number | undefined; readonly statusSeq?: number | undefined }
+  | (NotFound & { readonly chain?: TrustChain | undefined; readonly statusSeq?: number | undefined });
 
 export interface StandingsOptions {
   readonly anchors: Readonly<Record<string, JwkSet>>;
@@ -73,14 +73,18 @@ export function createStandings({ anchors, clock, development, keyCache, search,
   /** The gate, and the chain with what its issuers state today. */
   async function through(chain: TrustChain): Promise<Standing> {
     const answer = await check(chain);
+    const { statusSeq } = answer;
     if (answer.state !== 'in_force')
       return {
         ...missing(answer.state === 'denied' ? 'invalid_client' : 'temporarily_unavailable', answer.findings, answer.state === 'unavailable'),
         chain,
+        statusSeq,
       };
-    if (answer.chain.every((compact, n) => compact === chain.statements[n]?.compact)) return { ok: true, chain, notBefore: answer.notBefore };
+    if (answer.chain.every((compact, n) => compact === chain.statements[n]?.compact)) return { ok: true, chain, notBefore: answer.notBefore, statusSeq };
     const today = await validateTrustChain(answer.chain, { anchors, now: clock.now(), subject: chain.subject, development, keyCache });
-    return today.ok ? { ok: true, chain: today.value, notBefore: answer.notBefore } : { ...missing('invalid_client', today.findings), chain };
+    return today.ok
+      ? { ok: true, chain: today.value, notBefore: answer.notBefore, statusSeq }
+      : { ...missing('invalid_client', today.findings), chain, statusSeq };
   }
 
   async function find(entity: string, entry: Entry | undefined, anchor: string | undefined, trustChain: readonly string[] | undefined): Promise<Standing> {

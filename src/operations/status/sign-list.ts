@@ -1,4 +1,4 @@
-import { compressStatuses, limits, mediaTypes, NOT_BEFORE, signStatusList } from '../../federation/entry.js';
+import { compressStatuses, limits, mediaTypes, NOT_BEFORE, signStatusList, STATUS_SEQ } from '../../federation/entry.js';
 import { aboveOf } from '../../store/agent-authorities.js';
 import type { NewArtefact } from '../../store/bulk.js';
 import { artefactOf, type Issuer } from '../artefacts/publish.js';
@@ -47,6 +47,7 @@ export async function signedStatusList(deployment: Deployment, issuer: Issuer, l
       exp,
       ttl: TTL,
       status_list: await compressStatuses(packed),
+      [STATUS_SEQ]: seq,
       ...(told.length > 0 && { [NOT_BEFORE]: latestOf(told) }),
     },
     signer,

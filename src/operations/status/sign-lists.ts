@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm';
-import { parseJws, limits, mediaTypes } from '../../federation/entry.js';
+import { parseJws, limits, mediaTypes, STATUS_SEQ } from '../../federation/entry.js';
 import { sha256 } from '../../keys/random.js';
 import { type NewArtefact, renewArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
@@ -29,7 +29,7 @@ const MOST_TRIES = 5;
 function saidIn(compact: string): string {
   const jws = parseJws(compact, mediaTypes.typOf(mediaTypes.STATUS_LIST), limits.MAX_STATUS_LIST_BYTES);
   if (!jws.ok) return '';
-  const { iat, exp, ...said } = jws.value.claims;
+  const { iat, exp, [STATUS_SEQ]: _, ...said } = jws.value.claims;
   return JSON.stringify([said, Number(exp) - Number(iat) === LIST_LASTS ? null : exp]);
 }
 

@@ -158,7 +158,7 @@ function faultOf({ active, exp, iss, aud }: z.infer<typeof answer>, resource: st
 }
 
 const NAMES = ['organization', 'authority', 'anchor', 'chain_sha256'] as const;
-const NUMBERS = ['statement_exp', 'entitlement_version'] as const;
+const NUMBERS = ['statement_exp', 'entitlement_version', 'policy_version', 'status_seq'] as const;
 
 /** The context that the authorization server put into the token: what of it has the form. */
 function contextOf(vouched: Readonly<Record<string, unknown>> | undefined, clientId: string): FederationContext {
