@@ -98,6 +98,8 @@ export interface StatusList {
   readonly ttl: number | undefined;
   /** How many places it has. */
   readonly size: number;
+  /** What it takes in memory, about (bytes). */
+  readonly weight: number;
   /** The last event of its issuer's chain that it says all of; undefined: it does not say. */
   readonly seq: number | undefined;
   /** The value at a place; undefined out of bounds, which is not valid. */
@@ -146,7 +148,16 @@ export async function readStatusList(compact: unknown, { now, uri, jwks, time, c
   const unpacked = await unpackStatuses(list as { bits: StatusBits; lst: string });
   if ('code' in unpacked) return failure(unpacked);
   const seq = numberIn(jws.value.claims, STATUS_SEQ);
-  return success({ iat, exp, ttl, seq, size: placesIn(unpacked), at: (idx: number) => statusAt(unpacked, idx), notBefore });
+  return success({
+    iat,
+    exp,
+    ttl,
+    seq,
+    size: placesIn(unpacked),
+    weight: unpacked.bytes.length + jws.value.compact.length,
+    at: (idx: number) => statusAt(unpacked, idx),
+    notBefore,
+  });
   function notBefore(idx: number): number | undefined {
     const times = ['*', String(idx)].flatMap((name) => (Object.hasOwn(back, name) ? (back[name] ?? []) : []));
     return times.length ? Math.max(...times) : undefined;

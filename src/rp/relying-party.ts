@@ -84,6 +84,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     clock,
     development,
     keyCache,
+    walks: resolver === undefined,
     check: (chain) => checkChain(chain, { anchors, mode, lists, statements: live }),
     search: (entity, anchor, hints) =>
       findChain(entity, { anchors: only(anchors, anchor), resolver, ...hints, outbound, source, live, clock, development, keyCache }),
