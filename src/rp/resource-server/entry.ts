@@ -10,3 +10,4 @@ export {
   type ResourceServer,
   type ResourceServerOptions,
 } from './resource-server.js';
+export { type JwtAccessTokenOptions, jwtAccessTokens } from './jwt-access-tokens.js';
