@@ -49,6 +49,8 @@ export interface GateResult {
   /** Of one in force: who states it, and who states that one, up to the Trust Anchor. Nobody else vouches for it. */
   readonly superiors?: readonly string[];
   readonly findings: readonly Finding[];
+  /** Of one in force: its chain, with what its superiors state today. */
+  readonly chain?: TrustChain;
   /** What it was found by, for logs. */
   readonly context?: FederationContext;
 }
@@ -144,6 +146,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
             inForce: true,
             notBefore: standing.notBefore,
             superiors: superiorsIn(standing.chain),
+            chain: standing.chain,
             findings: [],
             context: contextOf(entity, 'admitted', standing.chain, standing.statusSeq),
           }
