@@ -2,6 +2,7 @@ import {
   createKeyCache,
   type Finding,
   finding,
+  isEntityId,
   type JwkSet,
   limits,
   maySpeakFor,
@@ -21,6 +22,9 @@ import { checkChain } from './gate/gate.js';
 import { liveStatements } from './gate/live-statements.js';
 import { statusLists } from './gate/status-lists.js';
 import { createMarks } from './marks.js';
+import type { GateVerdict } from './registration/admit-registration.js';
+import { registrationGate } from './registration/gate.js';
+import type { SignedRegistration } from './registration/read-signed.js';
 import { cached, type Mode } from './modes.js';
 import { createStandings, type Standing } from './standings.js';
 import { type VerifiedResource, verifyResource, type VerifyResourceOptions } from './verify-resource.js';
@@ -59,6 +63,8 @@ export interface RelyingParty {
   admit(entity: string, options: AdmitOptions): Promise<Admission>;
   /** Is it in force now: it and everybody between it and the Trust Anchor? */
   gate(entity: string, options?: Pick<AdmitOptions, 'anchor'>): Promise<GateResult>;
+  /** Are the member, the statement and the token of a signed registration in force now (check g)? */
+  gateRegistration(signed: SignedRegistration): Promise<GateVerdict>;
   /** May a token be sent to a resource (RFC 9728), and where is it asked for? */
   verifyResource(url: string, options?: VerifyResourceOptions): Promise<VerifiedResource>;
   /** By which of its issuers of a kind may an entity make assertions about a name? None: by none. */
@@ -149,6 +155,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         ? { issuers, findings: [] }
         : { issuers, findings: [finding('requirement_unmet', entity, `no superior vouches for an issuer ${kind} of it for ${name.type} ${name.value}`)] };
     },
+    gateRegistration: registrationGate({ federation: { gate: (entity, how) => party.gate(entity, how) }, outbound, mode, clock }),
   };
   return party;
 }
@@ -170,6 +177,10 @@ function requireAnchors(anchors: unknown, development: boolean): void {
   if (typeof anchors !== 'object' || anchors === null || Object.keys(anchors).length === 0) throw new TypeError('anchors: pin one Trust Anchor at least');
   for (const [id, jwks] of Object.entries(anchors)) {
     const found = [parseEntityId(id, { development }), parseJwkSet(jwks, `anchors/${id}`, { strict: false })].flatMap((one) => (one.ok ? [] : one.findings));
-    if (found[0]) throw new TypeError(`anchors: ${found[0].where}: ${found[0].detail}. ${found[0].fix}`);
+    if (found[0]) throw new TypeError(`anchors: ${found[0].where}: ${found[0].detail}. ${found[0].fix}${hint(id, development)}`);
   }
 }
+
+/** Whoever tries this out on one machine meets it first. */
+const hint = (anchor: string, development: boolean): string =>
+  !development && isEntityId(anchor, { development: true }) ? ' On one machine, to try it: `development: true` accepts http at loopback.' : '';

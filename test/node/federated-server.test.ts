@@ -324,6 +324,28 @@ describe('least privilege', () => {
     expect(await token({ scope: 'read' }), 'nothing left is no access').toMatchObject({ status: 401, error: 'invalid_client' });
   });
 
+  it('a refresh token is good for the key of its client alone, as often as it is asked for; a client without a key is none', async () => {
+    const [one, other] = [await agent({ type: 'openid_relying_party' }), await agent({ type: 'openid_relying_party' })];
+    const { refresh } = await server.userTokens(one.id, 'openid offline_access read');
+    const again = async ({ id, key }: typeof one) =>
+      server.send('/token', { grant_type: 'refresh_token', refresh_token: refresh, ...(await server.by(id, key)) });
+    for (const _ of [1, 2]) expect(await again(one)).toMatchObject({ status: 200, refresh_token: refresh });
+    expect(await again(other), 'stolen by another client').toMatchObject({ status: 400, error: 'invalid_grant' });
+    expect(await server.send('/token', { grant_type: 'refresh_token', refresh_token: refresh, client_id: one.id }), 'without the key').toMatchObject({
+      status: 401,
+      error: 'invalid_client',
+    });
+    const open = await agent({ type: 'openid_relying_party', metadata: { token_endpoint_auth_method: 'none' } });
+    expect(await server.par(open.id, open.key)).toMatchObject({ status: 400, error: 'invalid_metadata' });
+  });
+
+  it('a client that this server makes none of is told so as any that is refused, and the log does not say that it was admitted', async () => {
+    const { id, key, token } = await agent({ metadata: { grant_types: ['urn:example:grant'] } });
+    expect(await token()).toMatchObject({ status: 401, error: 'invalid_client' });
+    expect(await server.par(id, key)).toMatchObject({ status: 400, error: 'invalid_metadata' });
+    expect(server.told.at(-1)).toMatchObject({ entity: id, decision: 'denied', reasons: ['requirement_unmet'] });
+  });
+
   it('R8 details are within a template of the client', async () => {
     const { id, key } = await agent({ type: 'openid_relying_party' });
     const asked = (detail: object) =>

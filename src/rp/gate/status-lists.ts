@@ -1,7 +1,7 @@
 import { createKeyCache, finding, type JwkSet, limits, mediaTypes, readStatusList, type StatusList } from '../../federation/entry.js';
 import type { Outbound } from '../../outbound/outbound.js';
 import { BoundedMap } from '../bounded-map.js';
-import type { Clock } from '../clock.js';
+import { type Clock, systemClock } from '../clock.js';
 import type { Mode } from '../modes.js';
 import { keySetId } from './key-set-id.js';
 import { type Known, type Reply as Said, type Watched, watched } from './watched.js';
@@ -11,11 +11,11 @@ const MAX_LISTS = 1000;
 export interface ListsOptions {
   readonly outbound: Outbound;
   readonly mode: Mode;
-  readonly clock: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** The status lists that chains name, each watched with the keys that it was verified with. */
-export function statusLists({ outbound, mode, clock }: ListsOptions): (uri: string, jwks: JwkSet) => Promise<Known<StatusList>> {
+export function statusLists({ outbound, mode, clock = systemClock }: ListsOptions): (uri: string, jwks: JwkSet) => Promise<Known<StatusList>> {
   const lists = new BoundedMap<string, Watched<StatusList>>(MAX_LISTS);
   const cache = createKeyCache(100);
   const ask = async (

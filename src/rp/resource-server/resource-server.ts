@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { FederationContext } from '../context.js';
 import type { RelyingParty } from '../relying-party.js';
 import { protectedResourceUrl } from '../verify-resource.js';
+import { type BoundRequest, dpopProofs } from './dpop.js';
+import { SIGNING_ALGORITHMS } from '../../federation/entry.js';
 import { readUrl } from '../../federation/read-url.js';
 
 /** What a token is asked about with (RFC 7662): form in, JSON text out; the caller authenticates itself there. */
@@ -60,11 +62,12 @@ const answer = z.looseObject({
   iat: z.number().optional(),
   exp: z.number().optional(),
   authorization_details: z.array(z.unknown()).max(100).optional(),
+  cnf: z.unknown().optional(),
   federation: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** RFC 6750 §2.1 b64token. */
-const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,8192}=*)$/i;
+/** RFC 6750 §2.1, RFC 9449 §7.1: both schemes carry a b64token or a token68, which are the same. */
+const CREDENTIALS = /^(Bearer|DPoP) +([A-Za-z0-9._~+/-]{1,8192}=*)$/i;
 
 /** A server of one protected resource. */
 export interface ResourceServer {
@@ -72,10 +75,10 @@ export interface ResourceServer {
   readonly metadataUrl: string;
   readonly metadata: Readonly<Record<string, unknown>>;
   /**
-   * May the bearer of this `Authorization` header do something that needs these scopes? Asks the authorization server about the token
-   * and the federation about its client, now.
+   * May whoever sends this `Authorization` header do something that needs these scopes? Asks the authorization server about the token
+   * and the federation about its client, now. A token that is bound to a key is good with a proof of it only (RFC 9449).
    */
-  check(authorization: string | undefined, scopes?: readonly string[]): Promise<Checked>;
+  check(authorization: string | undefined, scopes?: readonly string[], request?: BoundRequest): Promise<Checked>;
 }
 
 /** @throws TypeError for a resource that is no URL */
@@ -84,6 +87,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
   const place = readUrl(resource);
   if (!place || resource.includes('#')) throw new TypeError('resource: an absolute URL without fragment (RFC 8707 §2)');
   const metadataUrl = protectedResourceUrl(place);
+  const proofFault = dpopProofs(place);
   const quoted = (text: string): string => text.replace(/["\\\p{C}]/gu, '');
 
   function refuse(
@@ -92,8 +96,10 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     description: string,
     about: Partial<CallContext>,
     scopes: readonly string[] = [],
+    scheme: 'Bearer' | 'DPoP' = 'Bearer',
   ): Checked {
     const parts = [
+      ...(scheme === 'DPoP' ? [`algs="${SIGNING_ALGORITHMS.join(' ')}"`] : []),
       ...(error === undefined ? [] : [`error="${error}"`, `error_description="${quoted(description)}"`]),
       ...(scopes.length > 0 ? [`scope="${quoted(scopes.join(' '))}"`] : []),
       `resource_metadata="${quoted(metadataUrl)}"`,
@@ -103,7 +109,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     return {
       ok: false,
       status,
-      headers: { 'cache-control': 'no-store', ...(status === 503 ? { 'retry-after': '5' } : { 'www-authenticate': `Bearer ${parts.join(', ')}` }) },
+      headers: { 'cache-control': 'no-store', ...(status === 503 ? { 'retry-after': '5' } : { 'www-authenticate': `${scheme} ${parts.join(', ')}` }) },
       body: { error: error ?? 'unauthorized', error_description: description },
     };
   }
@@ -115,12 +121,13 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       resource,
       authorization_servers: authorizationServers,
       bearer_methods_supported: ['header'],
+      dpop_signing_alg_values_supported: SIGNING_ALGORITHMS,
       ...(scopesSupported && { scopes_supported: scopesSupported }),
     },
-    async check(authorization, scopes = []) {
+    async check(authorization, scopes = [], request) {
       // Without a token there is no error to tell (RFC 6750 §3.1).
       if (authorization === undefined || authorization === '') return refuse(401, undefined, 'a token is needed', {}, scopes);
-      const token = BEARER.exec(authorization)?.[1];
+      const [, scheme = '', token] = CREDENTIALS.exec(authorization) ?? [];
       if (token === undefined) return refuse(401, 'invalid_token', 'it is no bearer token', {});
       const said = await introspect(new URLSearchParams({ token, token_type_hint: 'access_token' })).then(
         (json) => answer.safeParse(json).data,
@@ -132,6 +139,13 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       const fault = faultOf(said, resource, authorizationServers);
       if (fault !== undefined || clientId === undefined) return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', about);
       const context = contextOf(vouched, clientId);
+      // Whoever stole a bound token has not its key; and one that is bound to nothing proves nothing by a proof.
+      const isProved = scheme.toLowerCase() === 'dpop';
+      if (said.cnf !== undefined && !isProved)
+        return refuse(401, 'invalid_token', 'the token is bound to a key, and no bearer token', { ...context, ...about }, [], 'DPoP');
+      if (said.cnf === undefined && isProved) return refuse(401, 'invalid_token', 'the token is bound to no key', { ...context, ...about });
+      const unproved = isProved ? await proofFault(token, said.cnf, request) : undefined;
+      if (unproved !== undefined) return refuse(401, 'invalid_dpop_proof', unproved, { ...context, ...about }, [], 'DPoP');
       const gate = vouched === undefined && otherClients ? undefined : await federation.gate(clientId);
       if (gate && !gate.inForce)
         return gate.reason === 'unavailable'
