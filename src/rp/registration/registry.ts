@@ -11,8 +11,7 @@ export interface RegistryOptions {
   readonly entityId: string;
   /** Signs with a Federation Entity Key of this server. */
   readonly signer: Signer;
-  /** The platform's own when left out: the registry is one that you chose. */
-  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** Seconds since the epoch. */
   readonly now?: () => number;
 }
@@ -34,7 +33,7 @@ const MILLISECONDS = 5000;
 type Body = { readonly json: object } | { readonly form: URLSearchParams };
 
 /** What an authorization server asks and tells its registry, as a member of it: by `private_key_jwt` under its federation key. */
-export function registryAt({ authority, joinApi, entityId, signer, fetch: ask = fetch, now = systemClock.now }: RegistryOptions): Registry {
+export function registryAt({ authority, joinApi, entityId, signer, fetch: ask, now = systemClock.now }: RegistryOptions): Registry {
   const base = (joinApi ?? `${new URL(authority).origin}/join/v1`).replace(/\/$/, '');
   async function call(method: string, path: string, body?: Body): Promise<Response | undefined> {
     const iat = now();

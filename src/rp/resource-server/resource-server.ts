@@ -139,13 +139,8 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       const fault = faultOf(said, resource, authorizationServers);
       if (fault !== undefined || clientId === undefined) return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', about);
       const context = contextOf(vouched, clientId);
-      // Whoever stole a bound token has not its key; and one that is bound to nothing proves nothing by a proof.
-      const isProved = scheme.toLowerCase() === 'dpop';
-      if (said.cnf !== undefined && !isProved)
-        return refuse(401, 'invalid_token', 'the token is bound to a key, and no bearer token', { ...context, ...about }, [], 'DPoP');
-      if (said.cnf === undefined && isProved) return refuse(401, 'invalid_token', 'the token is bound to no key', { ...context, ...about });
-      const unproved = isProved ? await proofFault(token, said.cnf, request) : undefined;
-      if (unproved !== undefined) return refuse(401, 'invalid_dpop_proof', unproved, { ...context, ...about }, [], 'DPoP');
+      const unproved = await possessionFault(proofFault, scheme, token, said.cnf, request);
+      if (unproved) return refuse(401, unproved.error, unproved.why, { ...context, ...about }, [], unproved.scheme);
       const gate = vouched === undefined && otherClients ? undefined : await federation.gate(clientId);
       if (gate && !gate.inForce)
         return gate.reason === 'unavailable'
@@ -161,6 +156,16 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       return { ok: true, call: { clientId, subject: sub, scopes: held, authorizationDetails: details, context: told } };
     },
   };
+}
+
+/** Whoever stole a token that is bound to a key has not the key; and a proof proves nothing of one that is bound to none (RFC 9449 §7). */
+async function possessionFault(proofFault: ReturnType<typeof dpopProofs>, scheme: string, token: string, cnf: unknown, request: BoundRequest | undefined) {
+  const isProved = scheme.toLowerCase() === 'dpop';
+  if (cnf === undefined && !isProved) return undefined;
+  if (cnf === undefined) return { error: 'invalid_token', why: 'the token is bound to no key', scheme: 'Bearer' } as const;
+  if (!isProved) return { error: 'invalid_token', why: 'the token is bound to a key, and no bearer token', scheme: 'DPoP' } as const;
+  const why = await proofFault(token, cnf, request);
+  return why === undefined ? undefined : ({ error: 'invalid_dpop_proof', why, scheme: 'DPoP' } as const);
 }
 
 /** What is wrong with a token by what its authorization server says. */
