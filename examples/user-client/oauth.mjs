@@ -4,7 +4,8 @@ import * as openid from 'openid-client';
 export async function oauthClient({ id, server, key, resource, scope, details }) {
   const insecure = server.startsWith('http:') ? { execute: [openid.allowInsecureRequests] } : {};
   // The audience is the issuer alone: what is for two is replayed by the other one.
-  const authentication = openid.PrivateKeyJwt({ key: key.key, kid: key.kid }, { [openid.modifyAssertion]: (_header, payload) => void (payload.aud = server) });
+  const forIssuer = (_header, payload) => Object.assign(payload, { aud: server });
+  const authentication = openid.PrivateKeyJwt({ key: key.key, kid: key.kid }, { [openid.modifyAssertion]: forIssuer });
   const config = await openid.discovery(new URL(server), id, { token_endpoint_auth_method: 'private_key_jwt' }, authentication, insecure);
   const DPoP = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair('ES256'));
   let target = resource ? { resource } : {};

@@ -135,7 +135,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       );
       if (!said) return refuse(503, 'temporarily_unavailable', 'the authorization server does not say whether the token is active', {});
       const { client_id: clientId, sub, jti, scope = '', iat, authorization_details: details, federation: vouched } = said;
-      const about = { ...(clientId !== undefined && { client_id: clientId }), ...(sub !== undefined && { sub }), ...(jti !== undefined && { jti }) };
+      const about = present({ client_id: clientId, sub, jti });
       const fault = faultOf(said, resource, authorizationServers);
       if (fault !== undefined || clientId === undefined) return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', about);
       const context = contextOf(vouched, clientId);
@@ -157,6 +157,10 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     },
   };
 }
+
+/** The members that are there. */
+const present = (members: Readonly<Record<'client_id' | 'sub' | 'jti', string | undefined>>): { client_id?: string; sub?: string; jti?: string } =>
+  Object.fromEntries(Object.entries(members).filter(([, one]) => one !== undefined));
 
 /** Whoever stole a token that is bound to a key has not the key; and a proof proves nothing of one that is bound to none (RFC 9449 §7). */
 async function possessionFault(proofFault: ReturnType<typeof dpopProofs>, scheme: string, token: string, cnf: unknown, request: BoundRequest | undefined) {
