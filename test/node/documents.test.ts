@@ -51,6 +51,19 @@ it('every block of JavaScript on the page for relying parties is run: by its she
   }
 });
 
+it('every test that docs/proofs.md names exists, and each of its promises has one', () => {
+  const sections = readFileSync('docs/proofs.md', 'utf8').split(/^## /m).slice(1);
+  expect(sections.length).toBeGreaterThan(12);
+  const missing: string[] = [];
+  for (const section of sections) {
+    const [title = '', ...lines] = section.split('\n');
+    const named = lines.flatMap((line) => [...line.matchAll(/^- `(test\/[\w/.-]+)`: (.+)$/g)]);
+    if (named.length === 0) missing.push(title);
+    for (const [, file = '', name = ''] of named) if (!readFileSync(file, 'utf8').includes(`it('${name}'`)) missing.push(`${file}: ${name}`);
+  }
+  expect(missing).toEqual([]);
+});
+
 it('of every table it is said what ends it', () => {
   const said = readFileSync('docs/growth.md', 'utf8');
   expect(TABLES.map(getTableName).filter((name) => !said.includes(`\`${name}\``))).toEqual([]);
