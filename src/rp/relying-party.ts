@@ -19,6 +19,7 @@ import { type Clock, systemClock } from './clock.js';
 import { contextOf } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
 import { checkChain } from './gate/gate.js';
+import type { GateResult } from './gate/gate-result.js';
 import { liveStatements } from './gate/live-statements.js';
 import { statusLists } from './gate/status-lists.js';
 import { createMarks } from './marks.js';
@@ -44,15 +45,6 @@ export interface RelyingPartySettings {
 export interface RelyingPartyPlatform {
   readonly outbound: Outbound;
   readonly clock?: Clock;
-}
-
-export interface GateResult {
-  readonly inForce: boolean;
-  readonly reason?: 'denied' | 'unavailable';
-  readonly notBefore: number | undefined;
-  /** Of one in force: who states it, and who states that one, up to the Trust Anchor. Nobody else vouches for it. */
-  readonly superiors?: readonly string[];
-  readonly findings: readonly Finding[];
 }
 
 /** One relying party's view of its federations: made once, asked with every request. */

@@ -11,6 +11,7 @@ import { admin, type Server, shared, startProcess, tempFolder } from '../support
  * A second authorization server that takes metadata documents and has no line of ours in it: `@cloudflare/workers-oauth-provider`, as it
  * is published, in workerd. Between it and the anchor stands what is for TLS: the anchor answers to its https name.
  */
+const require = createRequire(import.meta.url);
 const { later, end } = shared();
 afterAll(end);
 
@@ -76,7 +77,7 @@ beforeAll(async () => {
       {
         type: 'ESModule',
         path: 'oauth-provider.js',
-        contents: readFileSync(createRequire(import.meta.url).resolve('@cloudflare/workers-oauth-provider'), 'utf8'),
+        contents: readFileSync(require.resolve('@cloudflare/workers-oauth-provider'), 'utf8'),
       },
     ],
     compatibilityDate: '2026-01-01',

@@ -1,11 +1,11 @@
 import { finding, type JwkSet, readStatusReference, STATUS_TYPES } from '../../federation/entry.js';
 import { type ListsOptions, statusLists } from '../gate/status-lists.js';
-import type { RelyingParty } from '../relying-party.js';
+import type { Gate } from '../gate/gate-result.js';
 import type { GateVerdict } from './admit-registration.js';
 import type { SignedRegistration } from './read-signed.js';
 
 export interface RegistrationGateOptions extends ListsOptions {
-  readonly federation: Pick<RelyingParty, 'gate'>;
+  readonly federation: { readonly gate: Gate };
 }
 
 /**
