@@ -8,7 +8,7 @@ import { NO_SCOPE } from './client-properties.js';
 import { OAuthError } from './oauth-error.js';
 import { bound, FEDERATION_ANCHOR, FEDERATION_ENTITY, registeredClients } from './registered-clients.js';
 import { reservations } from './reservations.js';
-import { allowedOnly, deadTokens, ownResources } from './registered-privileges.js';
+import { allowedOnly, briefTokensOf, deadTokens, ownAudience, ownResources, vouchedTokens } from './registered-privileges.js';
 import type {
   Middleware,
   Properties,
@@ -23,7 +23,7 @@ export interface RegistrationOptions {
   readonly federation: RelyingParty;
   /** The issuer of this server: what requests and tokens are for. */
   readonly issuer: string;
-  /** Check g; that of the federation when left out. */
+  /** Check g; that of the federation (registration/gate.ts) when left out. */
   readonly gate?: AdmitRegistrationOptions['gate'];
   /** The registry, where this server is a member of it: tokens are redeemed there, and clients reported. */
   readonly registry?: Registry | undefined;
@@ -68,15 +68,8 @@ const USUAL_SCOPES = ['openid', 'offline_access'];
  */
 export function registering<Configuration extends object>(given: Configuration, options: RegistrationOptions): Registering<Configuration> {
   const configuration = given as RegistrationConfiguration;
-  const {
-    federation,
-    issuer,
-    gate = federation.gateRegistration,
-    registry,
-    path = '/reg',
-    now = () => Math.floor(Date.now() / 1000),
-    log = () => undefined,
-  } = options;
+  const { federation, issuer, registry, path = '/reg', now = () => Math.floor(Date.now() / 1000), log = () => undefined } = options;
+  const gate = options.gate ?? ((signed) => federation.gateRegistration(signed));
   const scopes = configuration.scopes ?? USUAL_SCOPES;
   const taken = reservations(options.reserve);
   const clients = registeredClients({ federation });
@@ -157,6 +150,9 @@ export function registering<Configuration extends object>(given: Configuration, 
     adapter: (model) => (model === 'Client' ? clients.over(store(model)) : model === 'InitialAccessToken' ? knowing(store(model), tokens) : store(model)),
     extraClientMetadata: { ...configuration.extraClientMetadata, properties: [...(configuration.extraClientMetadata?.properties ?? []), ...EXTRA] },
     ...(configuration.findAccount && { findAccount: deadTokens(configuration.findAccount, clients) }),
+    ttl: { ...configuration.ttl, ...briefTokensOf(configuration.ttl) },
+    extraTokenClaims: vouchedTokens(configuration.extraTokenClaims, clients),
+    assertJwtClientAuthClaimsAndHeader: ownAudience(configuration.assertJwtClientAuthClaimsAndHeader, issuer),
     features: {
       ...features,
       registration: {
