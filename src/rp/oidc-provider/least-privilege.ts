@@ -78,10 +78,22 @@ export function narrowedDetails({ factsOf }: PrivilegeOptions, type: string, giv
   };
 }
 
-/** A type without a template is limited by the list of types alone. */
-function hasTemplate({ authorizationDetailsTemplates }: Entitled, type: unknown, detail: unknown): boolean {
+export type EntitledDetails = Pick<Entitled, 'authorizationDetailsTypes' | 'authorizationDetailsTemplates'>;
+
+/** Where there are templates a detail is within one of its type; one that says no more than the type lets it say anything. */
+export function hasTemplate({ authorizationDetailsTemplates }: EntitledDetails, type: unknown, detail: unknown): boolean {
   const templates = authorizationDetailsTemplates?.filter((one) => one['type'] === type);
   return !templates || templates.some((one) => Object.keys(one).length === 1 || fits(detail, one));
+}
+
+/** Of details that were agreed to those that a client may have; undefined: none. */
+export function detailsWithin(entitled: EntitledDetails, details: unknown): unknown {
+  if (!Array.isArray(details)) return details;
+  const { authorizationDetailsTypes: types } = entitled;
+  const kept = (details as readonly { readonly type?: unknown }[]).filter(
+    (one) => (types?.includes(String(one.type)) ?? true) && hasTemplate(entitled, one.type, one),
+  );
+  return kept.length > 0 ? kept : undefined;
 }
 
 /** What was agreed to stays with a grant: of that a token has, when it is issued and when it is asked about, what its client may have by then. */
@@ -89,12 +101,7 @@ export function keptDetails({ known }: PrivilegeOptions, given: DetailsOf): Deta
   return async (ctx, token, ...more) => {
     const details = await given(ctx, token, ...more);
     const facts = known(token.clientId ?? ctx.oidc.client?.clientId ?? '');
-    if (!facts || !Array.isArray(details)) return details;
-    const { authorizationDetailsTypes: types } = facts.entitled;
-    const kept = (details as readonly { readonly type?: unknown }[]).filter(
-      (one) => (types?.includes(String(one.type)) ?? true) && hasTemplate(facts.entitled, one.type, one),
-    );
-    return kept.length > 0 ? kept : undefined;
+    return facts ? detailsWithin(facts.entitled, details) : details;
   };
 }
 
