@@ -20,7 +20,6 @@ import { type Clock, systemClock } from './clock.js';
 import { contextOf } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
 import { checkChain } from './gate/gate.js';
-import type { GateResult } from './gate/gate-result.js';
 import { liveStatements } from './gate/live-statements.js';
 import type { GateResult } from './gate/gate-result.js';
 import { statusLists } from './gate/status-lists.js';
