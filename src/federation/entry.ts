@@ -5,7 +5,7 @@
 export { CLIENT_ASSERTION_TYPE, type ClientAssertion, parseClientAssertion } from './client-assertion.js';
 export { allowEntityTypes, checkConstraints, type ConstraintOptions, type Constraints, parseConstraints } from './constraints.js';
 export { type Entitlement, ENTITLEMENT_KINDS, type EntitlementKind, parseEntitlements } from './entitlements/entitlement.js';
-export { clientMetadataDocument } from './client-metadata-document.js';
+export { clientMetadataDocument, DOCUMENT_ENTITY } from './client-metadata-document.js';
 export { CLIENT_TYPES, entitlementPolicy, type EntitlementPolicy, withEntitlements } from './entitlements/express.js';
 export { entitlementsNarrow } from './entitlements/narrower.js';
 export { type EntityId, entityConfigurationUrl, isEntityId, parseEntityId } from './entity-id.js';
@@ -78,6 +78,7 @@ export { checkRegistrationPolicy, isRegistrationPolicy, type RegistrationPolicyR
 export { missingParameters } from './required-parameters.js';
 export { type ResolveResponseClaims, type ResolveResponseOptions, signResolveResponse, validateResolveResponse } from './resolve-response.js';
 export { resolveMetadata } from './resolve-metadata.js';
+export { ENTITLEMENT_VERSION, numberIn, POLICY_VERSION, STATUS_SEQ } from './decided-by.js';
 export { compressStatuses, packStatuses, STATUS_LIST_BITS, STATUS_LIST_SIZE, STATUS_TYPES, type StatusListClaim } from './status-list.js';
 export {
   NOT_BEFORE,

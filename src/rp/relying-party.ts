@@ -2,6 +2,7 @@ import {
   createKeyCache,
   type Finding,
   finding,
+  isEntityId,
   type JwkSet,
   limits,
   maySpeakFor,
@@ -14,14 +15,19 @@ import {
 import type { Outbound } from '../outbound/outbound.js';
 import { fetchedStatements } from '../resolver/source.js';
 import { type Admission, type AdmitOptions, type Admitted, protocolOf, type Refused } from './admission.js';
+import { authorityOfDocument, clientDocuments, keysWithin } from './client-documents.js';
 import { type Clock, systemClock } from './clock.js';
 import { contextOf } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
 import { checkChain } from './gate/gate.js';
 import { liveStatements } from './gate/live-statements.js';
+import type { GateResult } from './gate/gate-result.js';
 import { statusLists } from './gate/status-lists.js';
 import { createMarks } from './marks.js';
 import { cached, type Mode } from './modes.js';
+import type { GateVerdict } from './registration/admit-registration.js';
+import { registrationGate } from './registration/gate.js';
+import type { SignedRegistration } from './registration/read-signed.js';
 import { createStandings, type Standing } from './standings.js';
 import { type VerifiedResource, verifyResource, type VerifyResourceOptions } from './verify-resource.js';
 
@@ -42,23 +48,21 @@ export interface RelyingPartyPlatform {
   readonly clock?: Clock;
 }
 
-export interface GateResult {
-  readonly inForce: boolean;
-  readonly reason?: 'denied' | 'unavailable';
-  readonly notBefore: number | undefined;
-  /** Of one in force: who states it, and who states that one, up to the Trust Anchor. Nobody else vouches for it. */
-  readonly superiors?: readonly string[];
-  readonly findings: readonly Finding[];
-}
-
 /** One relying party's view of its federations: made once, asked with every request. */
 export interface RelyingParty {
   readonly anchors: Readonly<Record<string, JwkSet>>;
   readonly development: boolean;
   /** May this entity get in, as what, with which keys and for what? Never by its own word. */
   admit(entity: string, options: AdmitOptions): Promise<Admission>;
+  /**
+   * The client that somebody else knows by a client id: an entity, by its identifier, or by the Client ID Metadata Document that its
+   * authority serves. That one has to be served now, by somebody above it.
+   */
+  admitClient(clientId: string, options: AdmitOptions): Promise<Admission>;
   /** Is it in force now: it and everybody between it and the Trust Anchor? */
   gate(entity: string, options?: Pick<AdmitOptions, 'anchor'>): Promise<GateResult>;
+  /** Are the member, the statement and the token of a signed registration in force now (check g)? */
+  gateRegistration(signed: SignedRegistration): Promise<GateVerdict>;
   /** May a token be sent to a resource (RFC 9728), and where is it asked for? */
   verifyResource(url: string, options?: VerifyResourceOptions): Promise<VerifiedResource>;
   /** By which of its issuers of a kind may an entity make assertions about a name? None: by none. */
@@ -76,12 +80,14 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
   const keyCache = createKeyCache(1000);
   const lists = statusLists({ outbound, mode, clock });
   const live = liveStatements({ outbound, source, mode, clock, development });
+  const documents = clientDocuments({ outbound, mode, clock, development });
   const marks = createMarks({ anchors, outbound, source, mode, clock, development });
   const standings = createStandings({
     anchors,
     clock,
     development,
     keyCache,
+    walks: resolver === undefined,
     check: (chain) => checkChain(chain, { anchors, mode, lists, statements: live }),
     search: (entity, anchor, hints) =>
       findChain(entity, { anchors: only(anchors, anchor), resolver, ...hints, outbound, source, live, clock, development, keyCache }),
@@ -95,10 +101,14 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     return standings.stand(entity, anchor, trustChain && within(trustChain));
   }
 
-  const refuse = (entity: string, { error, findings, unavailable, chain }: Omit<Standing & { ok: false }, 'ok'>): Refused => {
+  const refuse = (entity: string, { error, findings, unavailable, chain, statusSeq }: Omit<Standing & { ok: false }, 'ok'>): Refused => {
     const reason = unavailable ? 'unavailable' : 'denied';
-    return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain) };
+    return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain, statusSeq) };
   };
+
+  /** A pinned Trust Anchor is in force. */
+  const gateOf = async (id: string): Promise<Pick<GateResult, 'inForce' | 'reason' | 'findings'>> =>
+    Object.hasOwn(anchors, id) ? { inForce: true, findings: [] } : party.gate(id);
 
   const party: RelyingParty = {
     anchors,
@@ -107,18 +117,18 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     async admit(entity, { anchor, requires, trustChain }) {
       const standing = await stand(entity, anchor, trustChain);
       if (!standing.ok) return refuse(entity, standing);
-      const { chain, notBefore } = standing;
+      const { chain, notBefore, statusSeq } = standing;
       const types = typeof requires.entityType === 'string' ? [requires.entityType] : requires.entityType;
       const entityType = types.find((type) => Object.hasOwn(chain.metadata, type));
       const metadata = entityType === undefined ? undefined : chain.metadata[entityType];
       if (entityType === undefined || metadata === undefined) {
         const unmet = finding('requirement_unmet', 'metadata', `it is none of ${types.join(', ')}`);
-        return refuse(entity, { error: 'invalid_metadata', findings: [unmet], unavailable: false, chain });
+        return refuse(entity, { error: 'invalid_metadata', findings: [unmet], unavailable: false, chain, statusSeq });
       }
       for (const type of requires.marks ?? []) {
         const mark = await marks(chain, type);
         if (mark.state !== 'known')
-          return refuse(entity, { error: 'invalid_client', findings: mark.findings, unavailable: mark.state === 'unavailable', chain });
+          return refuse(entity, { error: 'invalid_client', findings: mark.findings, unavailable: mark.state === 'unavailable', chain, statusSeq });
       }
       const admitted: Admitted = {
         admitted: true,
@@ -130,15 +140,48 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         ...protocolOf(metadata),
         notBefore,
         chain,
-        context: contextOf(entity, 'admitted', chain),
+        context: { ...contextOf(entity, 'admitted', chain, statusSeq), ...(requires.marks?.length && { marks: requires.marks }) },
       };
       return admitted;
+    },
+    async admitClient(clientId, options) {
+      const authority = authorityOfDocument(clientId, development);
+      const was = documents.was(clientId);
+      // Nothing is fetched from an authority that nobody knows; and there are entities that are called like documents.
+      const above = authority === undefined || was !== undefined ? undefined : await gateOf(authority);
+      if (authority === undefined || above?.inForce === false) {
+        const itself = await party.admit(clientId, options);
+        if (itself.admitted || above?.reason !== 'unavailable') return itself;
+        return refuse(clientId, { error: 'temporarily_unavailable', findings: above.findings, unavailable: true });
+      }
+      const document = await documents.get(clientId);
+      const itself = document.state === 'denied' ? await party.admit(clientId, options) : undefined;
+      if (itself?.admitted) return itself;
+      if (document.state !== 'known') {
+        const chain = was === undefined ? undefined : standings.known(was);
+        const unavailable = document.state === 'unavailable';
+        return refuse(was ?? clientId, { error: 'invalid_client', findings: document.findings, unavailable, ...(chain && { chain }) });
+      }
+      const admission = await party.admit(document.value.entity, options);
+      if (!admission.admitted || superiorsIn(admission.chain).includes(authority)) return admission;
+      // Of a member of two authorities the chain may lead by the other one. Nobody else says who somebody is.
+      const other = keysWithin(document.value.jwks, admission.jwks) ? await gateOf(authority) : undefined;
+      if (other?.inForce) return admission;
+      const strange = finding('requirement_unmet', clientId, `it says that it is ${admission.entity}, and its authority is not above that one`);
+      return refuse(clientId, { error: 'invalid_client', findings: [strange], unavailable: other?.reason === 'unavailable', chain: admission.chain });
     },
     async gate(entity, { anchor } = {}) {
       const standing = await stand(entity, anchor);
       return standing.ok
-        ? { inForce: true, notBefore: standing.notBefore, superiors: superiorsIn(standing.chain), findings: [] }
-        : { inForce: false, reason: standing.unavailable ? 'unavailable' : 'denied', notBefore: undefined, findings: standing.findings };
+        ? {
+            inForce: true,
+            notBefore: standing.notBefore,
+            superiors: superiorsIn(standing.chain),
+            chain: standing.chain,
+            findings: [],
+            context: contextOf(entity, 'admitted', standing.chain, standing.statusSeq),
+          }
+        : { ...refusedGate(refuse(entity, standing)), notBefore: undefined };
     },
     async mayAssert(entity, kind, name) {
       const standing = await stand(entity);
@@ -149,9 +192,13 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         ? { issuers, findings: [] }
         : { issuers, findings: [finding('requirement_unmet', entity, `no superior vouches for an issuer ${kind} of it for ${name.type} ${name.value}`)] };
     },
+    gateRegistration: (signed) => gateRegistration(signed),
   };
+  const gateRegistration = registrationGate({ federation: party, outbound, mode, clock });
   return party;
 }
+
+const refusedGate = ({ reason, findings, context }: Refused) => ({ inForce: false, reason, findings, context });
 
 const superiorsIn = ({ statements }: TrustChain): readonly string[] => [...new Set(statements.slice(1).map(({ claims }) => claims.iss))];
 
@@ -170,6 +217,10 @@ function requireAnchors(anchors: unknown, development: boolean): void {
   if (typeof anchors !== 'object' || anchors === null || Object.keys(anchors).length === 0) throw new TypeError('anchors: pin one Trust Anchor at least');
   for (const [id, jwks] of Object.entries(anchors)) {
     const found = [parseEntityId(id, { development }), parseJwkSet(jwks, `anchors/${id}`, { strict: false })].flatMap((one) => (one.ok ? [] : one.findings));
-    if (found[0]) throw new TypeError(`anchors: ${found[0].where}: ${found[0].detail}. ${found[0].fix}`);
+    if (found[0]) throw new TypeError(`anchors: ${found[0].where}: ${found[0].detail}. ${found[0].fix}${hint(id, development)}`);
   }
 }
+
+/** Whoever tries this out on one machine meets it first. */
+const hint = (anchor: string, development: boolean): string =>
+  !development && isEntityId(anchor, { development: true }) ? ' On one machine, to try it: `development: true` accepts http at loopback.' : '';
