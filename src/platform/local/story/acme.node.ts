@@ -89,8 +89,14 @@ export interface Agent {
   readonly clientKey: JWK;
 }
 
+/** What an agent may ask for, and whom for. */
+export interface Wanted {
+  readonly scopes: readonly string[];
+  readonly resource: string;
+}
+
 /** What `holdfast agent create` does: keys are made here, the agent signs what it says of itself, and is in force at once. */
-export async function createAgent(acme: Acme, operator: Holdfast, folder: string, name: string, scopes: readonly string[]): Promise<Agent> {
+export async function createAgent(acme: Acme, operator: Holdfast, folder: string, name: string, { scopes, resource }: Wanted): Promise<Agent> {
   const { authority } = await askAs<{ readonly authority: string }>(acme, operator, 'GET', '/agents?limit=1');
   const [federation_key, client_key] = [await newPrivateKey(), await newPrivateKey()];
   const own: AgentFile = {

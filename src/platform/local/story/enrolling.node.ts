@@ -3,7 +3,10 @@ import { type Acme, type Agent, apply, createAgent, foundAcme } from './acme.nod
 import type { Narrator } from './narrator.js';
 import type { Holdfast, Stage } from './stage.node.js';
 
+/** What the MCP server knows. */
 export const SCOPES = ['tools:read', 'tools:write'] as const;
+/** What Acme is vetted for. */
+export const VETTED = ['tools:read'] as const;
 const SLUG = 'acme';
 
 export const main = (...more: readonly string[]): string => ['/authorities/main', ...more.map(encodeURIComponent)].join('/');
@@ -48,12 +51,12 @@ export interface Enrolled {
 }
 
 /** Apply by a link, vetted by a person, in force: nobody has typed in a key. */
-export async function applyAndVet(tell: Narrator, stage: Stage, { anchor, operator }: Registries): Promise<Enrolled> {
+export async function applyAndVet(tell: Narrator, stage: Stage, { anchor, operator }: Registries, resource: string): Promise<Enrolled> {
   const acme = await foundAcme(await stage.place(), operator.url);
   const application = await tell.step('Acme AB applies to the operator, by a join link and with no account', async (say) => {
     const { url: link } = await operator.admin.send<{ url: string }>('POST', main('join-links'), { uses: 1, note: 'Acme AB, as agreed' });
-    say.sent(`POST /join/v1/applications: ${acme.id}, oauth_client, scope ${SCOPES.join(' ')}`);
-    const sent = await apply(acme, link, operator, SCOPES);
+    say.sent(`POST /join/v1/applications: ${acme.id}, oauth_client, scope ${VETTED.join(' ')}`);
+    const sent = await apply(acme, link, operator, VETTED);
     say.checked(
       `what it publishes at its identifier: ${sent.findings.length === 0 ? 'no findings' : sent.findings.map(({ code }) => code).join(', ')}; it signed a challenge with its federation key`,
     );
@@ -68,12 +71,13 @@ export async function applyAndVet(tell: Narrator, stage: Stage, { anchor, operat
     for (const verb of ['approve', 'activate']) await operator.admin.send('POST', main('members', id, verb), {});
     say.sent('applications/{id}/take, members/{id}/approve, members/{id}/activate');
     say.got('a member in force: a signed statement about its keys and what it may ask for');
-    await operator.admin.send('POST', main('agent-authorities'), { member: acme.id, slug: SLUG, max_agents: 20, scopes: [...SCOPES] });
+    const entitlements = [{ kind: 'resource', value: resource }];
+    await operator.admin.send('POST', main('agent-authorities'), { member: acme.id, slug: SLUG, max_agents: 20, scopes: [...VETTED], entitlements });
     // What it signs for its agents to register by carries its chain to the anchor.
     const { entity_id: below } = await operator.admin.get<{ entity_id: string }>(agents());
     await operator.admin.send('POST', agents('anchors'), { entity_id: anchor.url, jwks: await anchor.keys() });
     await operator.admin.send('POST', agents('entities', below, 'evaluate'), {});
-    say.got('and an authority for its agents below the operator’s: at most 20, with no other scopes');
+    say.got('and an authority for its agents below the operator’s: at most 20, with that scope at most');
     return id;
   });
   return { acme, member };
@@ -85,10 +89,10 @@ export interface Documented extends Agent {
 }
 
 /** What a server that knows no federations reads. */
-export async function makeAgent(tell: Narrator, stage: Stage, { operator }: Registries, { acme }: Enrolled, name: string): Promise<Documented> {
+export async function makeAgent(tell: Narrator, stage: Stage, { operator }: Registries, { acme }: Enrolled, resource: string, name: string): Promise<Documented> {
   return tell.step(`Acme makes an agent itself: ${name}`, async (say) => {
-    const agent = await createAgent(acme, operator, stage.folder, name, SCOPES);
-    say.sent(`POST /join/v1/agents by private_key_jwt under Acme’s federation key: ${name}, scope ${SCOPES.join(' ')}`);
+    const agent = await createAgent(acme, operator, stage.folder, name, { scopes: VETTED, resource });
+    say.sent(`POST /join/v1/agents by private_key_jwt under Acme’s federation key: ${name}, scope ${VETTED.join(' ')}`);
     say.checked('the assertion is Acme’s, used once; the configuration is signed by the agent; its scopes are within those of the authority');
     say.got(`entity    ${agent.entity}`);
     await operator.admin.send('POST', agents('entities', agent.entity, 'evaluate'), {});

@@ -1,0 +1,60 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Child, Said } from './child.node.js';
+import { agents, type Documented, type Registries } from './enrolling.node.js';
+import type { Services } from './services.node.js';
+import type { Stage } from './stage.node.js';
+
+export const DOORS = ['document', 'automatic', 'statement'] as const;
+export type Door = (typeof DOORS)[number];
+
+/** The agent as a process that goes through one door. */
+export interface AgentProcess {
+  readonly door: Door;
+  readonly child: Child;
+  /** One command, and what came of it: `token`, `tool_call` or `refused`. */
+  act(command: { readonly do: 'token' | 'call'; readonly tool?: string }): Promise<Said & { readonly took: number }>;
+}
+
+const OUTCOMES = ['token', 'tool_call', 'refused'];
+
+function agentProcess(door: Door, child: Child): AgentProcess {
+  return {
+    door,
+    child,
+    async act(command) {
+      const from = child.said.length;
+      const began = performance.now();
+      child.tell(command);
+      const wanted = command.do === 'call' ? OUTCOMES.slice(1) : OUTCOMES;
+      const said = await child.until(({ event }) => wanted.includes(event), `it has done ${JSON.stringify(command)}`, from);
+      return { ...said, took: performance.now() - began };
+    },
+  };
+}
+
+/** What it registers with at a server that knows neither documents nor federations: a software statement, and leave to use it once. */
+async function lettersFor({ operator }: Registries, { federation }: Services, agent: Documented, folder: string) {
+  const of = (what: string): string => agents('members', agent.member, what);
+  const { software_statement } = await operator.admin.send<{ software_statement: string }>('POST', of('software-statements'), { audience: [federation.url] });
+  const { initial_access_token } = await operator.admin.send<{ initial_access_token: string }>('POST', of('initial-access-tokens'), {
+    audience: federation.url,
+    kid: agent.clientKey.kid,
+  });
+  const [STATEMENT, TOKEN] = [join(folder, 'statement.jwt'), join(folder, 'initial-access-token')] as const;
+  writeFileSync(STATEMENT, software_statement, { mode: 0o600 });
+  writeFileSync(TOKEN, initial_access_token, { mode: 0o600 });
+  return { STATEMENT, TOKEN };
+}
+
+/** The same agent, as a process for each door. */
+export async function startAgents(stage: Stage, registries: Registries, services: Services, agent: Documented): Promise<Readonly<Record<Door, AgentProcess>>> {
+  const letters = await lettersFor(registries, services, agent, stage.folder);
+  const start = async (door: Door): Promise<AgentProcess> => {
+    const server = door === 'document' ? services.stock.url : services.federation.url;
+    const env = { AGENT: agent.file, DOOR: door, MCP: services.resource, AUTHORIZATION_SERVER: server, ...(door === 'statement' && letters) };
+    return agentProcess(door, await stage.party(`agent (${door})`, 'agent', env));
+  };
+  const [document, automatic, statement] = await Promise.all(DOORS.map(start));
+  return { document, automatic, statement } as Readonly<Record<Door, AgentProcess>>;
+}

@@ -1,0 +1,83 @@
+import type { AgentProcess, Door } from './agents.node.js';
+import { DOORS } from './agents.node.js';
+import type { Child, Said } from './child.node.js';
+import { type Narrator, took } from './narrator.js';
+import type { Services } from './services.node.js';
+
+/** What came of one door. */
+export interface DoorUsed {
+  readonly door: Door;
+  readonly clientId: string;
+  readonly scope: string;
+  /** Milliseconds, as the agent sees them: from nothing to a token, and for a call of a tool. */
+  readonly tokenMs: number;
+  readonly callMs: number;
+  /** What the MCP server, and the authorization server where it knows of chains, wrote down. */
+  readonly chain: string;
+  readonly chainAtServer: string | undefined;
+  /** A tool that it was not vetted for. */
+  readonly beyond: Said;
+}
+
+const TITLES: Readonly<Record<Door, string>> = {
+  document: 'First door, at the server that knows no federations: the agent’s document',
+  automatic: 'Second door: the agent calls itself by its entity identifier',
+  statement: 'Third door: it registers by a software statement, a token and a signed request',
+};
+const CHECKS: Readonly<Record<Door, string>> = {
+  document: 'by the server: the document lies where it may, is about that URL, and the assertion is by a key in it',
+  automatic: 'by the server: a chain to the pinned anchor, its policies, the status lists, and the assertion by a key that the chain vouches for',
+  statement: 'by the server: who signed the statement and the token, whether both and the member are in force, that the request is by the key the token names, and asks for no more; then the token is used up',
+};
+
+export const serverOf = (door: Door, { stock, federation }: Services): Child => (door === 'document' ? stock : federation).child;
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/** Wait for what a party writes down of something that was answered already. */
+const written = (child: Child, event: string, from: number, matches: (said: Said) => boolean = () => true): Promise<Said> =>
+  child.until((one) => one.event === event && matches(one), `it has written down ${event}`, from, 10);
+
+/** Through each door once: a token, a tool, and a tool that it was not vetted for. */
+export async function useDoors(tell: Narrator, services: Services, processes: Readonly<Record<Door, AgentProcess>>): Promise<readonly DoorUsed[]> {
+  const used: DoorUsed[] = [];
+  for (const door of DOORS) used.push(await useDoor(tell, services, processes[door]));
+  return used;
+}
+
+async function useDoor(tell: Narrator, services: Services, agent: AgentProcess): Promise<DoorUsed> {
+  const { door } = agent;
+  const { child: mcp } = services.mcp;
+  const server = serverOf(door, services);
+  return tell.step(TITLES[door], async (say) => {
+    const fromServer = server.said.length;
+    const token = await agent.act({ do: 'token' });
+    if (token.event !== 'token') throw new Error(`no token: ${JSON.stringify(token)}`);
+    if (door === 'statement') {
+      const made = await written(server, 'registered', fromServer);
+      say.sent('POST /reg with the initial access token, as application/jwt signed by the agent');
+      say.got(`client  ${text(made['client_id'])}, without a secret`);
+    }
+    const clientId = text(token['client_id']);
+    say.sent(`POST /token, client_id ${clientId}, private_key_jwt, resource ${services.resource}`);
+    say.checked(CHECKS[door]);
+    say.got(`a token for scope ${text(token['scope'])}, ${String(token['expires_in'])} s, after ${took(token.took)}`);
+
+    const fromMcp = mcp.said.length;
+    const call = await agent.act({ do: 'call', tool: 'read_invoice' });
+    if (call.event !== 'tool_call') throw new Error(`the tool was not called: ${JSON.stringify(call)}`);
+    const logged = await written(mcp, 'tool_call', fromMcp);
+    say.sent('MCP tools/call read_invoice, with that token');
+    say.checked('by the MCP server: the token at its issuer, and the agent in the federation, now');
+    say.got(`${text(call['result']).slice(0, 120)} (${took(call.took)})`);
+    const chain = text(logged['chain_sha256']);
+    say.got(`its log: chain ${chain}`);
+
+    const beyond = await agent.act({ do: 'call', tool: 'pay_invoice' });
+    if (beyond.event !== 'refused') throw new Error(`a tool was called that the agent was not vetted for: ${JSON.stringify(beyond)}`);
+    say.refused(`pay_invoice: ${String(beyond['status'])} ${text(beyond['error'])}`);
+    const decision = server.said.slice(fromServer).find((one) => one.event === 'decision' && one['decision'] === 'admitted');
+    const scope = text(token['scope']);
+    const chainAtServer = decision && text(decision['chain_sha256']);
+    return { door, clientId, scope, tokenMs: token.took, callMs: call.took, chain, chainAtServer, beyond };
+  });
+}
