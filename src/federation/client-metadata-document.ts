@@ -7,14 +7,17 @@ import { isObject } from './strict-json.js';
 const TYPES = ['openid_relying_party', 'oauth_client'] as const;
 /**
  * What a document does not say: secrets (draft §4.1), keys by reference, because the keys of the document are those that were
- * vouched for, what is about registration in a federation or by a software statement, and how it authenticates at other
- * endpoints, where the method of the token endpoint is meant.
+ * vouched for, what is about registration in a federation or by a software statement, how it authenticates at other
+ * endpoints, where the method of the token endpoint is meant, and who it is in a federation: that is not the client's to say.
  */
 const LEFT_OUT = new Set([
   ...['client_id', 'client_secret', 'client_secret_expires_at', 'client_id_issued_at', 'registration_access_token', 'registration_client_uri'],
   ...['jwks_uri', 'signed_jwks_uri', 'software_statement', 'client_registration_types'],
   ...['introspection_endpoint_auth_method', 'revocation_endpoint_auth_method'],
+  ...['federation_entity', 'federation_anchor', 'federation_authority', 'federation_scope', 'software_statement_jti'],
 ]);
+/** The member of a document that names the entity it is about. Of nobody's registry: whoever knows no federations passes over it. */
+export const DOCUMENT_ENTITY = 'federation_entity';
 /** Authentication that a key of the document proves. */
 const BY_KEY = ['private_key_jwt', 'self_signed_tls_client_auth'];
 /** With such a key anybody could be the client: a secret that everybody reads, or one that can be worked out. */
@@ -33,8 +36,14 @@ export const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$
  * @param metadata Resolved Metadata (OpenID Federation 1.0 §6.1.4)
  * @param clientId where the document is served: https, with a path
  * @param vetted the Entity Types it was taken in with; empty: nobody said
+ * @param entity whom it is about: said by the authority that serves it, so that a server of resources finds out whether that one is in force
  */
-export function clientMetadataDocument(metadata: Metadata, clientId: string, vetted: readonly string[] = []): Result<Readonly<Record<string, unknown>>> {
+export function clientMetadataDocument(
+  metadata: Metadata,
+  clientId: string,
+  vetted: readonly string[] = [],
+  entity?: string,
+): Result<Readonly<Record<string, unknown>>> {
   const declared = TYPES.filter((one) => metadata?.[one] !== undefined);
   const type = declared.find((one) => vetted.length === 0 || vetted.includes(one));
   const of = type && metadata[type];
@@ -58,7 +67,8 @@ export function clientMetadataDocument(metadata: Metadata, clientId: string, vet
     findings.push(no(at('response_types'), 'it gets tokens without proving a key', 'Use the authorization code: response_types without "token".'));
   if (!keys.ok || findings.length > 0) return { ok: false, findings };
   const rest = Object.fromEntries(Object.entries(of).filter(([name]) => !LEFT_OUT.has(name)));
-  return { ok: true, value: { client_id: clientId, ...withoutRedirects(rest), ...rest, jwks: { keys: keys.value }, token_endpoint_auth_method: method } };
+  const named = { client_id: clientId, ...(entity !== undefined && { [DOCUMENT_ENTITY]: entity }) };
+  return { ok: true, value: { ...named, ...withoutRedirects(rest), ...rest, jwks: { keys: keys.value }, token_endpoint_auth_method: method } };
 }
 
 /** The keys by value, without where to find others (`x5u`). None where one of them would let anybody in. */

@@ -5,7 +5,7 @@
 export { CLIENT_ASSERTION_TYPE, type ClientAssertion, parseClientAssertion } from './client-assertion.js';
 export { allowEntityTypes, checkConstraints, type ConstraintOptions, type Constraints, parseConstraints } from './constraints.js';
 export { type Entitlement, ENTITLEMENT_KINDS, type EntitlementKind, parseEntitlements } from './entitlements/entitlement.js';
-export { clientMetadataDocument } from './client-metadata-document.js';
+export { clientMetadataDocument, DOCUMENT_ENTITY } from './client-metadata-document.js';
 export { CLIENT_TYPES, entitlementPolicy, type EntitlementPolicy, withEntitlements } from './entitlements/express.js';
 export { entitlementsNarrow } from './entitlements/narrower.js';
 export { type EntityId, entityConfigurationUrl, isEntityId, parseEntityId } from './entity-id.js';

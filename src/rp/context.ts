@@ -14,6 +14,8 @@ export interface FederationContext {
   /** When the Immediate Superior's statement ends (seconds since the epoch). */
   readonly statement_exp?: number;
   readonly entitlement_version?: number;
+  /** The types of the Trust Marks that were required of it, and that it bears. */
+  readonly marks?: readonly string[];
 }
 
 /** The context of a decision; without a chain all that is known is whom it was about. */

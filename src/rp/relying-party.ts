@@ -14,6 +14,7 @@ import {
 import type { Outbound } from '../outbound/outbound.js';
 import { fetchedStatements } from '../resolver/source.js';
 import { type Admission, type AdmitOptions, type Admitted, protocolOf, type Refused } from './admission.js';
+import { authorityOfDocument, clientDocuments, keysWithin } from './client-documents.js';
 import { type Clock, systemClock } from './clock.js';
 import { contextOf } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
@@ -22,6 +23,9 @@ import { liveStatements } from './gate/live-statements.js';
 import { statusLists } from './gate/status-lists.js';
 import { createMarks } from './marks.js';
 import { cached, type Mode } from './modes.js';
+import type { GateVerdict } from './registration/admit-registration.js';
+import { registrationGate } from './registration/gate.js';
+import type { SignedRegistration } from './registration/read-signed.js';
 import { createStandings, type Standing } from './standings.js';
 import { type VerifiedResource, verifyResource, type VerifyResourceOptions } from './verify-resource.js';
 
@@ -57,12 +61,19 @@ export interface RelyingParty {
   readonly development: boolean;
   /** May this entity get in, as what, with which keys and for what? Never by its own word. */
   admit(entity: string, options: AdmitOptions): Promise<Admission>;
+  /**
+   * The client that somebody else knows by a client id: an entity, by its identifier, or by the Client ID Metadata Document that its
+   * authority serves. That one has to be served now, by somebody above it.
+   */
+  admitClient(clientId: string, options: AdmitOptions): Promise<Admission>;
   /** Is it in force now: it and everybody between it and the Trust Anchor? */
   gate(entity: string, options?: Pick<AdmitOptions, 'anchor'>): Promise<GateResult>;
   /** May a token be sent to a resource (RFC 9728), and where is it asked for? */
   verifyResource(url: string, options?: VerifyResourceOptions): Promise<VerifiedResource>;
   /** By which of its issuers of a kind may an entity make assertions about a name? None: by none. */
   mayAssert(entity: string, kind: string, name: SpokenName): Promise<{ readonly issuers: readonly VouchedIssuer[]; readonly findings: readonly Finding[] }>;
+  /** Check g of a registration by software statement (registration/gate.ts). */
+  gateRegistration(signed: SignedRegistration): Promise<GateVerdict>;
 }
 
 /**
@@ -76,6 +87,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
   const keyCache = createKeyCache(1000);
   const lists = statusLists({ outbound, mode, clock });
   const live = liveStatements({ outbound, source, mode, clock, development });
+  const documents = clientDocuments({ outbound, mode, clock, development });
   const marks = createMarks({ anchors, outbound, source, mode, clock, development });
   const standings = createStandings({
     anchors,
@@ -130,9 +142,26 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         ...protocolOf(metadata),
         notBefore,
         chain,
-        context: contextOf(entity, 'admitted', chain),
+        context: { ...contextOf(entity, 'admitted', chain), ...(requires.marks?.length && { marks: requires.marks }) },
       };
       return admitted;
+    },
+    async admitClient(clientId, options) {
+      const authority = authorityOfDocument(clientId, development);
+      const document = authority === undefined ? undefined : await documents(clientId);
+      if (!document || authority === undefined) return party.admit(clientId, options);
+      // There are entities that are called like documents.
+      const itself = document.state === 'denied' ? await party.admit(clientId, options) : undefined;
+      if (itself?.admitted) return itself;
+      if (document.state !== 'known')
+        return refuse(clientId, { error: 'invalid_client', findings: document.findings, unavailable: document.state === 'unavailable' });
+      const admission = await party.admit(document.value.entity, options);
+      if (!admission.admitted || superiorsIn(admission.chain).includes(authority)) return admission;
+      // Of a member of two authorities the chain may lead by the other one. Nobody else says who somebody is.
+      const other = keysWithin(document.value.jwks, admission.jwks) ? await party.gate(authority) : undefined;
+      if (other?.inForce || (other && Object.hasOwn(anchors, authority))) return admission;
+      const strange = finding('requirement_unmet', clientId, `it says that it is ${admission.entity}, and its authority is not above that one`);
+      return refuse(clientId, { error: 'invalid_client', findings: [strange], unavailable: other?.reason === 'unavailable', chain: admission.chain });
     },
     async gate(entity, { anchor } = {}) {
       const standing = await stand(entity, anchor);
@@ -149,7 +178,9 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         ? { issuers, findings: [] }
         : { issuers, findings: [finding('requirement_unmet', entity, `no superior vouches for an issuer ${kind} of it for ${name.type} ${name.value}`)] };
     },
+    gateRegistration: (signed) => gateRegistration(signed),
   };
+  const gateRegistration = registrationGate({ federation: party, outbound, mode, clock });
   return party;
 }
 

@@ -59,6 +59,7 @@ describe('the Client ID Metadata Document of a member (draft -03 §4)', () => {
     expect(status).toBe(200);
     expect(json).toEqual({
       client_id: `${ANCHOR}/clients/${id}`,
+      federation_entity: AGENT,
       redirect_uris: [],
       response_types: [],
       client_name: 'Agent',

@@ -49,6 +49,7 @@ describe('what no Client ID Metadata Document says (draft -03 §4)', () => {
       revocation_endpoint_auth_method: 'none',
       signed_jwks_uri: 'https://evil.example/keys',
       client_secret: 'x',
+      federation_entity: 'https://somebody-else.example',
     });
     expect(document.ok && JSON.parse(JSON.stringify(document.value))).toEqual({
       client_id: 'https://a.example/clients/1',

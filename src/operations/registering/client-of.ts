@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint } from 'jose';
-import type { PublicJwk } from '../../federation/entry.js';
+import { DOCUMENT_ENTITY, type PublicJwk } from '../../federation/entry.js';
 import { keysIn } from '../../federation/registration/metadata.js';
 import { isObject, parseJson } from '../../federation/strict-json.js';
 import { servedAs } from '../../store/published.js';
@@ -50,7 +50,8 @@ export async function clientOf(call: Call, authority: AuthorityRow, id: string):
     );
   const document = parseJson(served.bytes, 'document');
   if (!document.ok || !isObject(document.value)) throw new Refusal('member_not_active', none);
-  const { client_id: _, ...metadata } = document.value;
+  // Whom it is about a statement says by its own `sub`.
+  const { client_id: _, [DOCUMENT_ENTITY]: __, ...metadata } = document.value;
   const standing = await standingOf(db, member.id);
   if (standing?.authorityState !== 'active' || standing.endAbove <= now()) throw new Refusal('member_not_active', none);
   const keys = await Promise.all(

@@ -64,7 +64,7 @@ export async function clientDocument(
     .where(and(eq(member.authorityId, authorityId), eq(member.entityId, subject)))
     .limit(1);
   // Of a row that cannot be read nobody knows as what it was taken in.
-  const document = row && Array.isArray(row.entityTypes) ? clientMetadataDocument(metadata, clientIdOf(entityId, row.id), row.entityTypes) : undefined;
+  const document = row && Array.isArray(row.entityTypes) ? clientMetadataDocument(metadata, clientIdOf(entityId, row.id), row.entityTypes, subject) : undefined;
   if (!row || !document?.ok || (await haltedKeysOf(db, authorityId, document.value)).length > 0) return [];
   const place = { key: subject, variant: CLIENT_DOCUMENT, mediaType: mediaTypes.JSON_TYPE };
   const made = await evaluatedArtefact(issuer, place, JSON.stringify(document.value), now(), exp);

@@ -47,7 +47,7 @@ export function federated<Configuration extends object>(given: Configuration, op
   const now = (): number => Math.floor(Date.now() / 1000);
   const clients = federatedClients({
     federation,
-    ability: { scopes: new Set(scopes), detailTypes: new Set(Object.keys(details?.types ?? {})) },
+    ability: { scopes: new Set(scopes.filter((one) => one !== NO_SCOPE)), detailTypes: new Set(Object.keys(details?.types ?? {})) },
     entityTypes: options.entityTypes ?? ['openid_relying_party', 'oauth_client'],
     marks: options.marks ?? [],
     own: new Set((configuration.clients ?? []).map(({ client_id }) => client_id)),
@@ -61,7 +61,7 @@ export function federated<Configuration extends object>(given: Configuration, op
 
   const result: ProviderConfiguration = {
     ...configuration,
-    scopes: [...scopes, NO_SCOPE],
+    scopes: [...new Set([...scopes, NO_SCOPE])],
     adapter: (model: string) => (model === 'Client' ? clients.over(store(model)) : store(model)),
     discovery: { client_registration_types_supported: ['automatic'], ...configuration.discovery },
     ttl: {

@@ -1,5 +1,6 @@
-import { OAuthError } from './oauth-error.js';
-import type { RegisteredClients } from './registered-clients.js';
+import { MAX_TOKEN_SECONDS } from './least-privilege.js';
+import { invalidClient, OAuthError } from './oauth-error.js';
+import { FEDERATION_ENTITY, type RegisteredClients } from './registered-clients.js';
 import type { StoredToken } from './registration-types.js';
 
 type Clients = Pick<RegisteredClients, 'factsOf'>;
@@ -33,7 +34,6 @@ export function deadTokens(given: Hook, clients: Clients): Hook {
 }
 
 const wordsIn = (scope: unknown): readonly string[] => (typeof scope === 'string' ? scope.split(' ').filter(Boolean) : []);
-const MOST_SECONDS = 300;
 
 /**
  * The provider does not hold scopes of a resource against those of the client (R5): a registered client gets of a resource that it
@@ -49,7 +49,41 @@ export function ownResources(given: Hook, clients: Clients): Hook {
     const may = entitled.resources?.includes(resource) === true && (!Array.isArray(registered) || registered.includes(resource));
     const scope = wordsIn(info['scope']).filter((one) => entitled.scopes.includes(one) && wordsIn(facts.client['federation_scope']).includes(one));
     if (!may || scope.length === 0) throw new OAuthError(400, 'invalid_target', 'the client may not have that resource');
-    const seconds = Math.min(Number(info['accessTokenTTL'] ?? MOST_SECONDS), MOST_SECONDS);
+    const seconds = Math.min(Number(info['accessTokenTTL'] ?? MAX_TOKEN_SECONDS), MAX_TOKEN_SECONDS);
     return { ...info, scope: scope.join(' '), accessTokenTTL: seconds, accessTokenFormat: 'opaque' };
+  };
+}
+
+type Client = { readonly clientId?: string; readonly [FEDERATION_ENTITY]?: unknown } | undefined;
+const isRegistered = (client: Client): boolean => typeof client?.[FEDERATION_ENTITY] === 'string';
+/** As the provider has them when the configuration says nothing (seconds). */
+const USUAL_SECONDS = { AccessToken: 3600, ClientCredentials: 600 } as const;
+
+/** Tokens that are for no resource live no longer than those that are (R7). */
+export function briefTokensOf(given: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
+  const brief = (name: keyof typeof USUAL_SECONDS) => (ctx: unknown, token: { readonly resourceServer?: { accessTokenTTL?: number } }, client: Client) => {
+    const own = given[name];
+    const seconds = typeof own === 'function' ? Number(own(ctx, token, client)) : Number(own ?? token.resourceServer?.accessTokenTTL ?? USUAL_SECONDS[name]);
+    return isRegistered(client) ? Math.min(seconds, MAX_TOKEN_SECONDS) : seconds;
+  };
+  return { AccessToken: brief('AccessToken'), ClientCredentials: brief('ClientCredentials') };
+}
+
+/** Whose client it is and why it was let in goes with the token to the resource (the claim `federation` at introspection). */
+export function vouchedTokens(given: Hook | undefined, clients: Clients): Hook {
+  return async (ctx, token: StoredToken) => {
+    const more = (await (given as ((...all: unknown[]) => unknown) | undefined)?.(ctx, token)) as object | undefined;
+    const facts = token.clientId === undefined ? undefined : await clients.factsOf(token.clientId);
+    return facts ? { ...more, federation: facts.admitted.context } : more;
+  };
+}
+
+/** An assertion that is for others as well is replayed by one of them (R10). */
+export function ownAudience(given: Hook | undefined, issuer: string): Hook {
+  return async (ctx, claims: { readonly aud?: unknown }, header, client: Client) => {
+    await (given as ((...all: unknown[]) => unknown) | undefined)?.(ctx, claims, header, client);
+    const { aud } = claims;
+    if (isRegistered(client) && aud !== issuer && !(Array.isArray(aud) && aud.length === 1 && aud[0] === issuer))
+      throw invalidClient('aud is not the issuer alone');
   };
 }

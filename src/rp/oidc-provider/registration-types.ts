@@ -13,7 +13,7 @@ export interface RegistrationContext {
 export type Middleware = (ctx: RegistrationContext, next: () => Promise<unknown>) => Promise<unknown>;
 
 export interface StoredToken {
-  readonly clientId?: string;
+  readonly clientId?: string | undefined;
   readonly iat?: number;
 }
 
@@ -41,6 +41,9 @@ export interface RegistrationConfiguration {
     readonly [feature: string]: unknown;
   };
   readonly findAccount?: Hook;
+  readonly ttl?: Readonly<Record<string, unknown>>;
+  readonly extraTokenClaims?: Hook;
+  readonly assertJwtClientAuthClaimsAndHeader?: Hook;
   readonly [member: string]: unknown;
 }
 

@@ -8,7 +8,7 @@ import { NO_SCOPE } from './client-properties.js';
 import { OAuthError } from './oauth-error.js';
 import { bound, FEDERATION_ANCHOR, FEDERATION_ENTITY, registeredClients } from './registered-clients.js';
 import { reservations } from './reservations.js';
-import { allowedOnly, deadTokens, ownResources } from './registered-privileges.js';
+import { allowedOnly, briefTokensOf, deadTokens, ownAudience, ownResources, vouchedTokens } from './registered-privileges.js';
 import type {
   Middleware,
   Properties,
@@ -23,8 +23,8 @@ export interface RegistrationOptions {
   readonly federation: RelyingParty;
   /** The issuer of this server: what requests and tokens are for. */
   readonly issuer: string;
-  /** Check g (registration/gate.ts). */
-  readonly gate: AdmitRegistrationOptions['gate'];
+  /** Check g; that of the federation (registration/gate.ts) when left out. */
+  readonly gate?: AdmitRegistrationOptions['gate'];
   /** The registry, where this server is a member of it: tokens are redeemed there, and clients reported. */
   readonly registry?: Registry | undefined;
   /** Whom this server takes clients of; left out: every authority that leads to a pinned anchor. */
@@ -62,13 +62,14 @@ const USUAL_SCOPES = ['openid', 'offline_access'];
  * (RFC 7591, registry §8.3). An unsigned registration is refused. Whoever registered so is a client while it is in force, with what is
  * left of its entitlements, looked at with each use.
  * @example
- * const { configuration, attach } = registering(given, { federation, issuer, gate, registry });
+ * const { configuration, attach } = registering(given, { federation, issuer, registry });
  * const provider = new Provider(issuer, configuration);
  * attach(provider);
  */
 export function registering<Configuration extends object>(given: Configuration, options: RegistrationOptions): Registering<Configuration> {
   const configuration = given as RegistrationConfiguration;
-  const { federation, issuer, gate, registry, path = '/reg', now = () => Math.floor(Date.now() / 1000), log = () => undefined } = options;
+  const { federation, issuer, registry, path = '/reg', now = () => Math.floor(Date.now() / 1000), log = () => undefined } = options;
+  const gate = options.gate ?? ((signed) => federation.gateRegistration(signed));
   const scopes = configuration.scopes ?? USUAL_SCOPES;
   const taken = reservations(options.reserve);
   const clients = registeredClients({ federation });
@@ -149,6 +150,9 @@ export function registering<Configuration extends object>(given: Configuration, 
     adapter: (model) => (model === 'Client' ? clients.over(store(model)) : model === 'InitialAccessToken' ? knowing(store(model), tokens) : store(model)),
     extraClientMetadata: { ...configuration.extraClientMetadata, properties: [...(configuration.extraClientMetadata?.properties ?? []), ...EXTRA] },
     ...(configuration.findAccount && { findAccount: deadTokens(configuration.findAccount, clients) }),
+    ttl: { ...configuration.ttl, ...briefTokensOf(configuration.ttl) },
+    extraTokenClaims: vouchedTokens(configuration.extraTokenClaims, clients),
+    assertJwtClientAuthClaimsAndHeader: ownAudience(configuration.assertJwtClientAuthClaimsAndHeader, issuer),
     features: {
       ...features,
       registration: {

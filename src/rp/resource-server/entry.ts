@@ -6,7 +6,7 @@ export {
   type CallContext,
   type Checked,
   createResourceServer,
-  type Introspect,
   type ResourceServer,
   type ResourceServerOptions,
 } from './resource-server.js';
+export type { Introspect } from './introspection.js';

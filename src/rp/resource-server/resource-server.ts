@@ -1,11 +1,12 @@
-import { z } from 'zod';
+import { isEntityId } from '../../federation/entry.js';
+import type { Admission } from '../admission.js';
 import type { FederationContext } from '../context.js';
 import type { RelyingParty } from '../relying-party.js';
 import { protectedResourceUrl } from '../verify-resource.js';
+import { type Introspect, type Introspected, introspection } from './introspection.js';
 import { readUrl } from '../../federation/read-url.js';
 
-/** What a token is asked about with (RFC 7662): form in, JSON text out; the caller authenticates itself there. */
-export type Introspect = (form: URLSearchParams) => Promise<unknown>;
+const CLIENT_TYPES = ['openid_relying_party', 'oauth_client'];
 
 export interface ResourceServerOptions {
   readonly federation: RelyingParty;
@@ -14,9 +15,12 @@ export interface ResourceServerOptions {
   /** The issuers of tokens for it. */
   readonly authorizationServers: readonly string[];
   readonly scopesSupported?: readonly string[];
+  /** Types of Trust Marks that each client has to bear, with each call. */
+  readonly marks?: readonly string[];
   /** Further members of the metadata. */
   readonly metadata?: Readonly<Record<string, unknown>>;
-  readonly introspect: Introspect;
+  /** Who is asked about a token: one for all, or one for each issuer. */
+  readonly introspect: Introspect | Readonly<Record<string, Introspect>>;
   /** Clients that are no Entity Identifiers have no gate; refused when left out. */
   readonly otherClients?: boolean;
   /** Told of each decision. */
@@ -49,20 +53,6 @@ export type Checked =
       readonly body: Readonly<Record<string, string>>;
     };
 
-const answer = z.looseObject({
-  active: z.boolean(),
-  client_id: z.string().max(2048).optional(),
-  sub: z.string().max(2048).optional(),
-  jti: z.string().max(512).optional(),
-  scope: z.string().max(16_384).optional(),
-  aud: z.union([z.string(), z.array(z.string()).max(100)]).optional(),
-  iss: z.string().optional(),
-  iat: z.number().optional(),
-  exp: z.number().optional(),
-  authorization_details: z.array(z.unknown()).max(100).optional(),
-  federation: z.record(z.string(), z.unknown()).optional(),
-});
-
 /** RFC 6750 §2.1 b64token. */
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,8192}=*)$/i;
 
@@ -78,9 +68,10 @@ export interface ResourceServer {
   check(authorization: string | undefined, scopes?: readonly string[]): Promise<Checked>;
 }
 
-/** @throws TypeError for a resource that is no URL */
+/** @throws TypeError for a resource that is no URL, and for an issuer that nobody is asked at */
 export function createResourceServer(options: ResourceServerOptions): ResourceServer {
-  const { federation, resource, authorizationServers, scopesSupported, introspect, otherClients = false, log = () => undefined } = options;
+  const { federation, resource, authorizationServers, scopesSupported, marks, otherClients = false, log = () => undefined } = options;
+  const ask = introspection(options.introspect, authorizationServers);
   const place = readUrl(resource);
   if (!place || resource.includes('#')) throw new TypeError('resource: an absolute URL without fragment (RFC 8707 §2)');
   const metadataUrl = protectedResourceUrl(place);
@@ -108,6 +99,18 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     };
   }
 
+  /** The client of a token, now; undefined: one that no federation knows, where such are let in. */
+  async function clientOf(clientId: string, entity: unknown): Promise<Admission | undefined> {
+    const requires = { entityType: CLIENT_TYPES, ...(marks && { marks }) };
+    const isUrl = isEntityId(clientId, { development: federation.development });
+    if (!isUrl && otherClients && entity === undefined) return undefined;
+    // What a server gave a client for a name when that registered: which entity it is, it says itself.
+    if (!isUrl && typeof entity === 'string') return federation.admit(entity, { requires });
+    const client = await federation.admitClient(clientId, { requires });
+    if (!client.admitted || entity === undefined || entity === client.entity) return client;
+    return { ...client, admitted: false, reason: 'denied', error: 'invalid_client', findings: [], context: { ...client.context, decision: 'denied' } };
+  }
+
   return {
     metadataUrl,
     metadata: {
@@ -121,24 +124,21 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       // Without a token there is no error to tell (RFC 6750 §3.1).
       if (authorization === undefined || authorization === '') return refuse(401, undefined, 'a token is needed', {}, scopes);
       const token = BEARER.exec(authorization)?.[1];
-      if (token === undefined) return refuse(401, 'invalid_token', 'it is no bearer token', {});
-      const said = await introspect(new URLSearchParams({ token, token_type_hint: 'access_token' })).then(
-        (json) => answer.safeParse(json).data,
-        () => undefined,
-      );
-      if (!said) return refuse(503, 'temporarily_unavailable', 'the authorization server does not say whether the token is active', {});
+      if (token === undefined) return refuse(401, 'invalid_token', 'it is no bearer token', {}, scopes);
+      const said = await ask(token);
+      if (!said) return refuse(503, 'temporarily_unavailable', 'no authorization server says whether the token is active', {});
       const { client_id: clientId, sub, jti, scope = '', iat, authorization_details: details, federation: vouched } = said;
       const about = { ...(clientId !== undefined && { client_id: clientId }), ...(sub !== undefined && { sub }), ...(jti !== undefined && { jti }) };
       const fault = faultOf(said, resource, authorizationServers);
-      if (fault !== undefined || clientId === undefined) return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', about);
-      const context = contextOf(vouched, clientId);
-      const gate = vouched === undefined && otherClients ? undefined : await federation.gate(clientId);
-      if (gate && !gate.inForce)
-        return gate.reason === 'unavailable'
+      if (fault !== undefined || clientId === undefined) return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', about, scopes);
+      const client = await clientOf(clientId, vouched?.['entity']);
+      const context = contextOf(vouched, client?.context ?? { entity: clientId, decision: 'admitted' });
+      if (client && !client.admitted)
+        return client.reason === 'unavailable'
           ? refuse(503, 'temporarily_unavailable', 'whether the client is in force cannot be found out', { ...context, ...about })
-          : refuse(401, 'invalid_token', 'the client is not in force', { ...context, ...about });
-      if (gate?.notBefore !== undefined && !(iat !== undefined && iat >= gate.notBefore))
-        return refuse(401, 'invalid_token', 'the token was issued before its client came back', { ...context, ...about });
+          : refuse(401, 'invalid_token', 'the client is not in force', { ...context, ...about }, scopes);
+      if (client?.notBefore !== undefined && !(iat !== undefined && iat >= client.notBefore))
+        return refuse(401, 'invalid_token', 'the token was issued before its client came back', { ...context, ...about }, scopes);
       const held = scope.split(' ').filter(Boolean);
       if (scopes.some((one) => !held.includes(one)))
         return refuse(403, 'insufficient_scope', 'the token has not all the scopes', { ...context, ...about }, scopes);
@@ -150,7 +150,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
 }
 
 /** What is wrong with a token by what its authorization server says. */
-function faultOf({ active, exp, iss, aud }: z.infer<typeof answer>, resource: string, issuers: readonly string[]): string | undefined {
+function faultOf({ active, exp, iss, aud }: Introspected, resource: string, issuers: readonly string[]): string | undefined {
   if (!active) return 'the token is not active';
   if (exp !== undefined && exp <= Date.now() / 1000) return 'the token has ended';
   if (iss !== undefined && !issuers.includes(iss)) return 'the token is of another issuer';
@@ -160,12 +160,12 @@ function faultOf({ active, exp, iss, aud }: z.infer<typeof answer>, resource: st
 const NAMES = ['organization', 'authority', 'anchor', 'chain_sha256'] as const;
 const NUMBERS = ['statement_exp', 'entitlement_version'] as const;
 
-/** The context that the authorization server put into the token: what of it has the form. */
-function contextOf(vouched: Readonly<Record<string, unknown>> | undefined, clientId: string): FederationContext {
+/** What a call rests on: what the authorization server put into the token (what of it has the form), else what is known of the client now. */
+function contextOf(vouched: Readonly<Record<string, unknown>> | undefined, now: FederationContext): FederationContext {
   const kept = Object.entries(vouched ?? {}).filter(
     ([name, value]) =>
       ((NAMES as readonly string[]).includes(name) && typeof value === 'string' && value.length <= 2048) ||
       ((NUMBERS as readonly string[]).includes(name) && typeof value === 'number'),
   );
-  return { ...Object.fromEntries(kept), entity: clientId, decision: 'admitted' };
+  return { ...now, ...Object.fromEntries(kept) };
 }
