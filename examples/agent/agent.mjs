@@ -2,7 +2,6 @@
 // calls tools. Settings are in README.md. Commands come on standard input, one JSON object a line; so does what happened go out.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import {
   auth,
@@ -14,8 +13,9 @@ import {
 } from '@modelcontextprotocol/client';
 import { signJws } from 'holdfast/federation';
 import { entityConfiguration, keysIn, publicHalf, signerOf } from './entity.mjs';
+import { listening } from './listening.mjs';
 
-const { PORT = '0', PUBLIC_URL, AGENT, KEY = 'agent.keys.json', AUTHORITY, CLIENT_ID } = process.env;
+const { AGENT, KEY = 'agent.keys.json', AUTHORITY, CLIENT_ID } = process.env;
 const { DOOR = 'document', MCP = '', SCOPE = 'tools:read', STATEMENT = '', TOKEN = '' } = process.env;
 const say = (event, said) => console.log(JSON.stringify({ event, at: new Date().toISOString(), ...said }));
 
@@ -24,12 +24,10 @@ const self = AGENT ? JSON.parse(readFileSync(AGENT, 'utf8')) : await published()
 
 async function published() {
   const keys = await keysIn(KEY);
-  const http = createServer();
-  await new Promise((listening) => http.listen(Number(PORT), '127.0.0.1', listening));
-  const entityId = PUBLIC_URL ?? `http://127.0.0.1:${http.address().port}`;
+  const { server, url: entityId } = await listening('0');
   const client = { client_name: 'Agent', grant_types: ['client_credentials'], token_endpoint_auth_method: 'private_key_jwt' };
   const metadata = { oauth_client: { ...client, jwks: { keys: [publicHalf(keys.client_key)] } } };
-  http.on('request', async (request, response) => {
+  server.on('request', async (request, response) => {
     if (request.url !== '/.well-known/openid-federation') return response.writeHead(404).end();
     const body = await entityConfiguration({ entityId, superior: AUTHORITY ?? '', keys, metadata });
     return response.writeHead(200, { 'content-type': 'application/entity-statement+jwt' }).end(body);

@@ -2,23 +2,21 @@
 // client of it, by its Entity Identifier (automatic registration) or by a software statement. Nobody types in a client id.
 // Settings are in README.md. Standard output has one JSON object a line.
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { cached, createRelyingParty, registryAt, strict } from 'holdfast/rp';
 import { federated, memoryAdapter, registering } from 'holdfast/rp/oidc-provider';
 import Provider, { errors } from 'oidc-provider';
 import { entityConfiguration, keysIn, signerOf } from './entity.mjs';
+import { listening } from './listening.mjs';
 
 // oidc-provider asks for Node 22; this is all that it misses on Node 20.
 URL.parse ??= (text, base) => (URL.canParse(text, base) ? new URL(text, base) : null);
 
-const { PORT = '7151', PUBLIC_URL, ANCHOR = '', ANCHOR_KEYS = '', AUTHORITY = ANCHOR, KEY = 'federation-server.keys.json' } = process.env;
+const { ANCHOR = '', ANCHOR_KEYS = '', AUTHORITY = ANCHOR, KEY = 'federation-server.keys.json' } = process.env;
 const { RESOURCE = '', SCOPES = 'tools:read tools:write', RESOLVER, FRESH = 'strict' } = process.env;
 const say = (event, said) => console.log(JSON.stringify({ event, at: new Date().toISOString(), ...said }));
 const loopback = ['localhost', '127.0.0.1'].includes(new URL(ANCHOR).hostname);
 
-const http = createServer();
-await new Promise((listening) => http.listen(Number(PORT), '127.0.0.1', listening));
-const issuer = PUBLIC_URL ?? `http://127.0.0.1:${http.address().port}`;
+const { server, url: issuer, proxied } = await listening('7151');
 const keys = await keysIn(KEY);
 
 // Whom it trusts: one Trust Anchor, by keys that came out of band. Everybody else by a chain to it, looked at with every request.
@@ -64,7 +62,7 @@ const provider = new Provider(
   }),
 );
 registered.attach(provider);
-if (PUBLIC_URL) provider.proxy = true;
+if (proxied) provider.proxy = true;
 
 // What it answers, for people who watch.
 const SHOWN = { token: 'token', introspection: 'introspection', registration: 'registered', pushed_authorization_request: 'pushed' };
@@ -80,16 +78,14 @@ provider.use(async (ctx, next) => {
 
 // It is an entity itself: what it says of itself is what it answers at RFC 8414, signed.
 async function configuration() {
-  const answer = await fetch(`http://127.0.0.1:${http.address().port}/.well-known/oauth-authorization-server`, { headers: forwarded });
+  const answer = await fetch(`${issuer}/.well-known/oauth-authorization-server`);
   const metadata = { ...(await answer.json()), organization_name: 'Federation server' };
   return entityConfiguration({ entityId: issuer, superior: AUTHORITY, keys, metadata: { oauth_authorization_server: metadata } });
 }
-const forwarded = PUBLIC_URL ? { 'x-forwarded-proto': new URL(issuer).protocol.slice(0, -1), 'x-forwarded-host': new URL(issuer).host } : {};
-
 const answer = provider.callback();
-http.on('request', async (request, response) => {
+
+server.on('request', async (request, response) => {
   if (request.url !== '/.well-known/openid-federation') return answer(request, response);
   response.writeHead(200, { 'content-type': 'application/entity-statement+jwt' }).end(await configuration());
 });
-process.on('SIGTERM', () => process.exit(0));
 say('ready', { url: issuer, entity: issuer, doors: ['automatic', 'statement'], resources });

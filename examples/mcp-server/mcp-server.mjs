@@ -2,23 +2,21 @@
 // the federation itself: as the resource that others look up before they send it a token, and as the client that asks authorization
 // servers about tokens. Settings are in README.md. Standard output has one JSON object a line.
 import { readFileSync } from 'node:fs';
-import { serve } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { Hono } from 'hono';
 import { cached, createRelyingParty, strict } from 'holdfast/rp';
 import { createResourceServer, honoMetadata } from 'holdfast/rp/resource-server';
 import * as z from 'zod';
 import { clientAssertion, entityConfiguration, keysIn, publicHalf } from './entity.mjs';
+import { listening } from './listening.mjs';
 
-const { PORT = '7150', PUBLIC_URL, ANCHOR = '', ANCHOR_KEYS = '', AUTHORITY = ANCHOR, KEY = 'mcp-server.keys.json' } = process.env;
+const { ANCHOR = '', ANCHOR_KEYS = '', AUTHORITY = ANCHOR, KEY = 'mcp-server.keys.json' } = process.env;
 const { AUTHORIZATION_SERVERS = '', CLIENT_ID, MARKS = '', RESOLVER, FRESH = 'strict' } = process.env;
 const say = (event, said) => console.log(JSON.stringify({ event, at: new Date().toISOString(), ...said }));
 const words = (text) => text.split(' ').filter(Boolean);
 
-const app = new Hono();
-const http = serve({ fetch: app.fetch, port: Number(PORT), hostname: '127.0.0.1' });
-await new Promise((listening) => http.on('listening', listening));
-const entityId = PUBLIC_URL ?? `http://127.0.0.1:${http.address().port}`;
+const { server, url: entityId } = await listening('7150');
 const resource = `${entityId}/mcp`;
 const authorizationServers = words(AUTHORIZATION_SERVERS);
 const keys = await keysIn(KEY);
@@ -69,18 +67,19 @@ function introspectionAt(issuer) {
 const scopesFor = (request) => [(request?.method === 'tools/call' && Object.hasOwn(TOOLS, request.params?.name) && TOOLS[request.params.name].scope) || 'tools:read'];
 
 const mcp = createMcpHandler(({ authInfo }) => {
-  const server = new McpServer({ name: 'invoices', version: '1.0.0' });
+  const invoices = new McpServer({ name: 'invoices', version: '1.0.0' });
   for (const [name, { description, run }] of Object.entries(TOOLS))
-    server.registerTool(name, { description, inputSchema: z.object({ invoice: z.string().max(100) }) }, async (given) => {
+    invoices.registerTool(name, { description, inputSchema: z.object({ invoice: z.string().max(100) }) }, async (given) => {
       // Who called, and why it was let in: the chain, the marks, and the version of what it may, by which it was admitted.
       const { context, began } = authInfo.extra;
       say('tool_call', { tool: name, ...context, scopes: authInfo.scopes, checked: CHECKED, ms: Math.round(performance.now() - began) });
       return { content: [{ type: 'text', text: run(given) }] };
     });
-  return server;
+  return invoices;
 });
 const CHECKED = ['the token, at its authorization server', 'that it is for this resource', 'its client, in force now', 'the scope of the tool'];
 
+const app = new Hono();
 app.get('/.well-known/openid-federation', async (c) => {
   const metadata = {
     federation_entity: { organization_name: 'Invoices Ltd' },
@@ -102,5 +101,5 @@ app.all('/mcp', async (c) => {
   return mcp.fetch(c.req.raw, { authInfo: { token: 'checked', clientId, scopes, extra: { context, began } }, ...(parsedBody && { parsedBody }) });
 });
 
-process.on('SIGTERM', () => process.exit(0));
+server.on('request', getRequestListener(app.fetch));
 say('ready', { url: resource, entity: entityId, metadata: tools.metadataUrl, authorization_servers: authorizationServers });

@@ -1,17 +1,15 @@
 // An authorization server that has never heard of federations: oidc-provider as it is published, without a line of ours. It takes
 // the Client ID Metadata Documents that an authority serves, and so everybody whom that authority vouches for.
 // Settings are in README.md. Standard output has one JSON object a line.
-import { createServer } from 'node:http';
 import Provider, { errors } from 'oidc-provider';
+import { listening } from './listening.mjs';
 
 // oidc-provider asks for Node 22; this is all that it misses on Node 20.
 URL.parse ??= (text, base) => (URL.canParse(text, base) ? new URL(text, base) : null);
 
-const { PORT = '7152', PUBLIC_URL, DOCUMENTS = '', RESOURCE = '', SCOPE = 'tools:read tools:write', CACHE } = process.env;
+const { DOCUMENTS = '', RESOURCE = '', SCOPE = 'tools:read tools:write', CACHE } = process.env;
 const say = (event, said) => console.log(JSON.stringify({ event, at: new Date().toISOString(), ...said }));
-const http = createServer();
-await new Promise((listening) => http.listen(Number(PORT), '127.0.0.1', listening));
-const issuer = PUBLIC_URL ?? `http://127.0.0.1:${http.address().port}`;
+const { server, url: issuer, proxied } = await listening('7152');
 const places = DOCUMENTS.split(' ').filter(Boolean);
 if (places.length === 0 || !places.every((one) => one.endsWith('/'))) throw new Error('DOCUMENTS: where documents may lie; each ends in a slash');
 const loopback = places.every((one) => ['localhost', '127.0.0.1'].includes(new URL(one).hostname));
@@ -42,7 +40,7 @@ const provider = new Provider(issuer, {
     },
   },
 });
-if (PUBLIC_URL) provider.proxy = true;
+if (proxied) provider.proxy = true;
 
 // What it answers, for people who watch.
 const SHOWN = { token: 'token', introspection: 'introspection' };
@@ -55,6 +53,5 @@ provider.use(async (ctx, next) => {
   const said = { client_id: ctx.oidc.client?.clientId ?? ctx.oidc.params?.client_id, error, error_description, scope, expires_in, active };
   say(ctx.status < 400 ? event : 'refused', { route: ctx.oidc.route, status: ctx.status, ...said, ms: Math.round(performance.now() - began) });
 });
-http.on('request', provider.callback());
-process.on('SIGTERM', () => process.exit(0));
+server.on('request', provider.callback());
 say('ready', { url: issuer, documents: places, resources });
