@@ -121,6 +121,7 @@ export async function createAgent(acme: Acme, operator: Holdfast, folder: string
     name,
     entity_configuration,
     scopes,
+    entitlements: [{ kind: 'resource', value: resource }],
     life,
   });
   const file = join(folder, `${name}.agent.json`);

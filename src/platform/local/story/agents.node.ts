@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Child, Said } from './child.node.js';
-import { agents, type Documented, type Registries } from './enrolling.node.js';
+import { agents, type Documented, type Registries, VETTED } from './enrolling.node.js';
 import type { Services } from './services.node.js';
 import type { Stage } from './stage.node.js';
 
@@ -12,11 +12,13 @@ export type Door = (typeof DOORS)[number];
 export interface AgentProcess {
   readonly door: Door;
   readonly child: Child;
-  /** One command, and what came of it: `token`, `tool_call` or `refused`. */
-  act(command: { readonly do: 'token' | 'call'; readonly tool?: string }): Promise<Said & { readonly took: number }>;
+  /** One command, and what came of it: `token_done`, `tool_call`, `answer` (to `raw`), or `refused`. */
+  act(command: Command): Promise<Said & { readonly took: number }>;
 }
 
-const OUTCOMES = ['token', 'tool_call', 'refused'];
+/** What each command ends with; before that a party says more of what it did. */
+const ENDS = { token: 'token_done', call: 'tool_call', raw: 'answer' } as const;
+type Command = { readonly do: keyof typeof ENDS; readonly tool?: string };
 
 function agentProcess(door: Door, child: Child): AgentProcess {
   return {
@@ -26,8 +28,7 @@ function agentProcess(door: Door, child: Child): AgentProcess {
       const from = child.said.length;
       const began = performance.now();
       child.tell(command);
-      const wanted = command.do === 'call' ? OUTCOMES.slice(1) : OUTCOMES;
-      const said = await child.until(({ event }) => wanted.includes(event), `it has done ${JSON.stringify(command)}`, from);
+      const said = await child.until(({ event }) => event === ENDS[command.do] || event === 'refused', `it has done ${JSON.stringify(command)}`, from);
       return { ...said, took: performance.now() - began };
     },
   };
@@ -51,8 +52,7 @@ async function lettersFor({ operator }: Registries, { federation }: Services, ag
 export async function startAgents(stage: Stage, registries: Registries, services: Services, agent: Documented): Promise<Readonly<Record<Door, AgentProcess>>> {
   const letters = await lettersFor(registries, services, agent, stage.folder);
   const start = async (door: Door): Promise<AgentProcess> => {
-    const server = door === 'document' ? services.stock.url : services.federation.url;
-    const env = { AGENT: agent.file, DOOR: door, MCP: services.resource, AUTHORIZATION_SERVER: server, ...(door === 'statement' && letters) };
+    const env = { AGENT: agent.file, DOOR: door, MCP: services.resource, SCOPE: VETTED.join(' '), ...(door === 'statement' && letters) };
     return agentProcess(door, await stage.party(`agent (${door})`, 'agent', env));
   };
   const [document, automatic, statement] = await Promise.all(DOORS.map(start));

@@ -27,7 +27,8 @@ const TITLES: Readonly<Record<Door, string>> = {
 const CHECKS: Readonly<Record<Door, string>> = {
   document: 'by the server: the document lies where it may, is about that URL, and the assertion is by a key in it',
   automatic: 'by the server: a chain to the pinned anchor, its policies, the status lists, and the assertion by a key that the chain vouches for',
-  statement: 'by the server: who signed the statement and the token, whether both and the member are in force, that the request is by the key the token names, and asks for no more; then the token is used up',
+  statement:
+    'by the server: who signed the statement and the token, whether both and the member are in force, that the request is by the key the token names, and asks for no more; then the token is used up',
 };
 
 export const serverOf = (door: Door, { stock, federation }: Services): Child => (door === 'document' ? stock : federation).child;
@@ -50,8 +51,10 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
   const server = serverOf(door, services);
   return tell.step(TITLES[door], async (say) => {
     const fromServer = server.said.length;
-    const token = await agent.act({ do: 'token' });
-    if (token.event !== 'token') throw new Error(`no token: ${JSON.stringify(token)}`);
+    const fromAgent = agent.child.said.length;
+    const done = await agent.act({ do: 'token' });
+    const token = agent.child.said.slice(fromAgent).find(({ event }) => event === 'token');
+    if (done.event !== 'token_done' || !token) throw new Error(`no token: ${JSON.stringify(done)}`);
     if (door === 'statement') {
       const made = await written(server, 'registered', fromServer);
       say.sent('POST /reg with the initial access token, as application/jwt signed by the agent');
@@ -60,7 +63,7 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
     const clientId = text(token['client_id']);
     say.sent(`POST /token, client_id ${clientId}, private_key_jwt, resource ${services.resource}`);
     say.checked(CHECKS[door]);
-    say.got(`a token for scope ${text(token['scope'])}, ${String(token['expires_in'])} s, after ${took(token.took)}`);
+    say.got(`a token for scope ${text(token['scope'])}, ${String(token['expires_in'])} s, after ${took(done.took)}`);
 
     const fromMcp = mcp.said.length;
     const call = await agent.act({ do: 'call', tool: 'read_invoice' });
@@ -68,7 +71,7 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
     const logged = await written(mcp, 'tool_call', fromMcp);
     say.sent('MCP tools/call read_invoice, with that token');
     say.checked('by the MCP server: the token at its issuer, and the agent in the federation, now');
-    say.got(`${text(call['result']).slice(0, 120)} (${took(call.took)})`);
+    say.got(`${text(call['text']).slice(0, 120)} (${took(call.took)})`);
     const chain = text(logged['chain_sha256']);
     say.got(`its log: chain ${chain}`);
 
@@ -78,6 +81,6 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
     const decision = server.said.slice(fromServer).find((one) => one.event === 'decision' && one['decision'] === 'admitted');
     const scope = text(token['scope']);
     const chainAtServer = decision && text(decision['chain_sha256']);
-    return { door, clientId, scope, tokenMs: token.took, callMs: call.took, chain, chainAtServer, beyond };
+    return { door, clientId, scope, tokenMs: done.took, callMs: call.took, chain, chainAtServer, beyond };
   });
 }

@@ -89,7 +89,14 @@ export interface Documented extends Agent {
 }
 
 /** What a server that knows no federations reads. */
-export async function makeAgent(tell: Narrator, stage: Stage, { operator }: Registries, { acme }: Enrolled, resource: string, name: string): Promise<Documented> {
+export async function makeAgent(
+  tell: Narrator,
+  stage: Stage,
+  { operator }: Registries,
+  { acme }: Enrolled,
+  resource: string,
+  name: string,
+): Promise<Documented> {
   return tell.step(`Acme makes an agent itself: ${name}`, async (say) => {
     const agent = await createAgent(acme, operator, stage.folder, name, { scopes: VETTED, resource });
     say.sent(`POST /join/v1/agents by private_key_jwt under Acme’s federation key: ${name}, scope ${VETTED.join(' ')}`);

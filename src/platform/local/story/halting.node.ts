@@ -57,7 +57,7 @@ export async function haltAgent(
   fresh: Freshness,
 ): Promise<Halted> {
   const { receipt, at, since } = await tell.step('In the middle of these sessions the operator halts the agent', async (say) => {
-    const body = { level: 'member', authority: 'acme', member: agent.entity, reason: 'incident 7', reason_code: 'incident' };
+    const body = { level: 'member', authority: 'acme', member: agent.entity, reason: 'incident 7', reason_code: 'security_incident' };
     say.sent(`POST /admin/v1/halts: ${agent.entity}`);
     const answer = await operator.admin.send<{ receipt: Receipt }>('POST', '/halts', body);
     const done = { receipt: answer.receipt, at: new Date().toISOString(), since: performance.now() };
@@ -78,8 +78,12 @@ export async function haltAgent(
     const closed = await Promise.all(DOORS.map((door) => shut(processes[door], since, services)));
     for (const one of closed) {
       const asks = one.door === 'document' ? `it keeps the document ${fresh.document} s here, 60 s where nothing is set` : mode(fresh.federation);
-      say.refused(`${one.door}: call ${String(one.call['status'])} ${String(one.call['error'])} after ${took(one.callRefusedMs)} (MCP server, ${mode(fresh.resource)})`);
-      say.refused(`${' '.repeat(one.door.length)}  token ${String(one.token['status'])} ${String(one.token['error'])} after ${took(one.tokenRefusedMs)} (${asks})`);
+      say.refused(
+        `${one.door}: call ${String(one.call['status'])} ${String(one.call['error'])} after ${took(one.callRefusedMs)} (MCP server, ${mode(fresh.resource)})`,
+      );
+      say.refused(
+        `${' '.repeat(one.door.length)}  token ${String(one.token['status'])} ${String(one.token['error'])} after ${took(one.tokenRefusedMs)} (${asks})`,
+      );
     }
     const tries = closed.reduce((sum, one) => sum + one.tries, 0);
     const admitted = closed.reduce((sum, one) => sum + one.admitted, 0);

@@ -29,6 +29,11 @@ export interface Narrator {
 export function wrapped(text: string, width: number): readonly string[] {
   const all: string[] = [];
   for (const part of text.split('\n')) {
+    // What fits stays as it was written, columns and all.
+    if (part.length <= width) {
+      all.push(part);
+      continue;
+    }
     let line = '';
     for (const word of part.split(' ')) {
       if (line !== '' && line.length + 1 + word.length > width) {

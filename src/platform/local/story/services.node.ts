@@ -13,6 +13,9 @@ export interface Freshness {
   readonly document: number;
 }
 
+/** What the consortium says of services that it has looked at. */
+export const VETTED_SERVICE = 'https://consortium.example/marks/vetted-service';
+
 export interface Service {
   readonly url: string;
   readonly child: Child;
@@ -58,8 +61,18 @@ export async function startServices(tell: Narrator, stage: Stage, { anchor, oper
   const federated = { ANCHOR: anchor.url, ANCHOR_KEYS: anchorKeys };
   const documents = [`${operator.url}/acme/clients/`, `${anchor.url}/clients/`];
 
+  const mcpSettings = {
+    ...federated,
+    AUTHORITY: anchor.url,
+    AUTHORIZATION_SERVERS: `${stockAt.url} ${federationAt.url}`,
+    FRESH: fresh.resource,
+    TRUST_MARKS: VETTED_SERVICE,
+    KEY: join(stage.folder, 'mcp-server.json'),
+  };
+  const startMcp = (more: NodeJS.ProcessEnv = {}): Promise<Child> => stage.party('MCP server', 'mcp-server', { ...mcpSettings, ...more }, mcpAt);
+
   return tell.step('Three services of three other organizations start', async (say) => {
-    const [stock, federation, mcp] = await Promise.all([
+    const [stock, federation, first] = await Promise.all([
       stage.party(
         'stock authorization server',
         'stock-server',
@@ -79,29 +92,27 @@ export async function startServices(tell: Narrator, stage: Stage, { anchor, oper
         },
         federationAt,
       ),
-      stage.party(
-        'MCP server',
-        'mcp-server',
-        {
-          ...federated,
-          AUTHORITY: anchor.url,
-          AUTHORIZATION_SERVERS: `${stockAt.url} ${federationAt.url}`,
-          FRESH: fresh.resource,
-          KEY: join(stage.folder, 'mcp-server.json'),
-        },
-        mcpAt,
-      ),
+      startMcp(),
     ]);
     say.got(`stock       ${stockAt.url}`);
-    say.note(`oidc-provider as it is published; told ${documents.map((one) => `${one}…`).join(' and ')}`);
-    say.note(`it keeps a document for ${fresh.document} s here; the document allows 60 s`);
+    say.note(`oidc-provider as it is published; it takes documents of ${documents.join(' and ')}`);
+    say.note(`it keeps a document for ${fresh.document} s here, 60 s where it is told nothing`);
     say.got(`federation  ${federationAt.url}`);
-    say.note(`oidc-provider with holdfast/rp; told ${anchor.url} and its keys`);
+    say.note(`oidc-provider with holdfast/rp; it knows ${anchor.url} and its keys`);
     say.got(`MCP server  ${resource}`);
     await enrol(operator, federationAt.url, 'Gate Inc', { types: ['oauth_authorization_server'] });
     const mcpMember = await enrol(anchor, mcpAt.url, 'Ledger Ltd', { types: ['oauth_resource', 'oauth_client'], scopes: ['introspect'] });
-    await anchor.admin.send('POST', main('entities', mcpAt.url, 'evaluate'), {});
     say.checked('pre-flight of what the last two publish; the operator enrols the one, the anchor the other');
+    await anchor.admin.send('POST', main('mark-types'), { trust_mark_type: VETTED_SERVICE });
+    await anchor.admin.send('PUT', main('mark-types', VETTED_SERVICE, 'recognition'), { issuers: [anchor.url] });
+    await anchor.admin.send('POST', main('marks'), { trust_mark_type: VETTED_SERVICE, member: mcpAt.url });
+    say.got(`a trust mark for the MCP server: ${VETTED_SERVICE}`);
+    await anchor.admin.send('POST', main('entities', mcpAt.url, 'evaluate'), {});
+    // It asks both servers about tokens: at the one that knows no federations by its own document.
+    const { client_id } = await anchor.admin.get<{ client_id: string }>(main('members', mcpMember, 'client-metadata-document'));
+    await first.stop();
+    const mcp = await startMcp({ CLIENT_ID: client_id });
+    say.note(`who asks the stock server about tokens is vouched for too: ${client_id}`);
     return {
       stock: { url: stockAt.url, child: stock },
       federation: { url: federationAt.url, child: federation },
