@@ -39,11 +39,23 @@ export async function clientAssertion(clientId, audience, clientKey) {
 
 /**
  * The Entity Configuration, signed anew each time: served at `<entity id>/.well-known/openid-federation`.
- * @param {{ entityId: string, superior: string, keys: { federation_key: object }, metadata: object }} entity
+ * @param {{ entityId: string, superior: string, keys: { federation_key: object }, metadata: object, trust_marks?: object[] }} entity
  */
-export async function entityConfiguration({ entityId, superior, keys, metadata }) {
+export async function entityConfiguration({ entityId, superior, keys, metadata, trust_marks = [] }) {
   const iat = Math.floor(Date.now() / 1000);
   const jwks = { keys: [publicHalf(keys.federation_key)] };
-  const claims = { iss: entityId, sub: entityId, iat, exp: iat + DAY, jwks, authority_hints: [superior], metadata };
+  const claims = { iss: entityId, sub: entityId, iat, exp: iat + DAY, jwks, authority_hints: [superior], metadata, ...(trust_marks.length && { trust_marks }) };
   return signJws('entity-statement+jwt', claims, await signerOf(keys.federation_key));
+}
+
+/** The Trust Marks that an authority has issued about an entity (§8.6): those of these types that there are by now. */
+export async function marksOf(authority, entityId, types) {
+  if (types.length === 0) return [];
+  const configuration = await (await fetch(`${authority}/.well-known/openid-federation`)).text();
+  const { metadata } = JSON.parse(Buffer.from(configuration.split('.')[1], 'base64url').toString());
+  const marks = types.map(async (trust_mark_type) => {
+    const answer = await fetch(`${metadata.federation_entity.federation_trust_mark_endpoint}?${new URLSearchParams({ trust_mark_type, sub: entityId })}`);
+    return answer.ok ? [{ trust_mark_type, trust_mark: (await answer.text()).trim() }] : [];
+  });
+  return (await Promise.all(marks)).flat();
 }

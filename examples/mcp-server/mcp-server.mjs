@@ -8,11 +8,11 @@ import { Hono } from 'hono';
 import { cached, createRelyingParty, strict } from 'holdfast/rp';
 import { createResourceServer, honoMetadata } from 'holdfast/rp/resource-server';
 import * as z from 'zod';
-import { clientAssertion, entityConfiguration, keysIn, publicHalf } from './entity.mjs';
+import { clientAssertion, entityConfiguration, keysIn, marksOf, publicHalf } from './entity.mjs';
 import { listening } from './listening.mjs';
 
 const { ANCHOR = '', ANCHOR_KEYS = '', AUTHORITY = ANCHOR, KEY = 'mcp-server.keys.json' } = process.env;
-const { AUTHORIZATION_SERVERS = '', CLIENT_ID, MARKS = '', RESOLVER, FRESH = 'strict' } = process.env;
+const { AUTHORIZATION_SERVERS = '', CLIENT_ID, MARKS = '', TRUST_MARKS = '', RESOLVER, FRESH = 'strict' } = process.env;
 const say = (event, said) => console.log(JSON.stringify({ event, at: new Date().toISOString(), ...said }));
 const words = (text) => text.split(' ').filter(Boolean);
 
@@ -89,7 +89,8 @@ app.get('/.well-known/openid-federation', async (c) => {
       ...{ jwks: { keys: [publicHalf(keys.client_key)] }, scope: 'introspect' },
     },
   };
-  return c.body(await entityConfiguration({ entityId, superior: AUTHORITY, keys, metadata }), 200, { 'content-type': 'application/entity-statement+jwt' });
+  const trust_marks = await marksOf(AUTHORITY, entityId, words(TRUST_MARKS));
+  return c.body(await entityConfiguration({ entityId, superior: AUTHORITY, keys, metadata, trust_marks }), 200, { 'content-type': 'application/entity-statement+jwt' });
 });
 app.get(new URL(tools.metadataUrl).pathname, honoMetadata(tools));
 app.all('/mcp', async (c) => {

@@ -92,10 +92,26 @@ beforeAll(async () => {
   };
 });
 
-it('by automatic registration', async () => {
-  const file = await agent('one');
-  const one = await startParty('agent', { ...env, AGENT: file, DOOR: 'automatic', MCP: mcp.ready['url'] }, later);
+it('stmt', async () => {
+  const file = await agent('three', ['--scope', 'tools:read', '--scope', 'tools:write']);
+  const { entity_id, client_id, client_key } = JSON.parse(readFileSync(file, 'utf8'));
+  await new Promise((r) => setTimeout(r, 3000));
+  const at = `acme/members/${client_id.split('/').at(-1)}`;
+  const st = await api('POST', `${at}/software-statements`, { audience: [federation.ready['url']] });
+  const tk = await api('POST', `${at}/initial-access-tokens`, { audience: federation.ready['url'], kid: client_key.kid });
+  writeFileSync(join(folder, 's.jwt'), st.software_statement);
+  writeFileSync(join(folder, 't.txt'), tk.initial_access_token);
+  const one = await startParty('agent', { ...env, AGENT: file, DOOR: 'statement', MCP: mcp.ready['url'], STATEMENT: join(folder, 's.jwt'), TOKEN: join(folder, 't.txt') }, later);
   console.log(await one.ask({ do: 'call', tool: 'read_invoice' }));
   console.log(await one.ask({ do: 'call', tool: 'pay_invoice' }));
   console.log(one.told, federation.told.slice(-8), mcp.told.slice(-8));
+  const args = ['agent', 'retire', 'three', '--reason', 'x', '--as', ACME, '--at', anchor.url, '--key', join(folder, 'acme.json'), '--url', anchor.url];
+  console.log(await run(args, { NODE_EXTRA_CA_CERTS: env['NODE_EXTRA_CA_CERTS'] ?? '' }));
+  console.log('HALTED', await one.ask({ do: 'call', tool: 'read_invoice' }));
+  console.log(mcp.told.slice(-4));
+});
+it('chat', async () => {
+  const bot = await startParty('chatbot', { ...env, SERVICE: mcp.ready['url'], AGENT: await agent('four') }, later);
+  console.log(await bot.ask({}));
+  console.log(bot.told);
 });

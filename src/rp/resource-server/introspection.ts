@@ -7,7 +7,8 @@ import { BoundedMap } from '../bounded-map.js';
 /** What a token is asked about with (RFC 7662): form in, JSON text out; the caller authenticates itself there. */
 export type Introspect = (form: URLSearchParams) => Promise<unknown>;
 
-const MAX_REMEMBERED = 10_000;
+/** Tokens that something is remembered of, by their hash. */
+export const MAX_REMEMBERED = 10_000;
 const MAX_TOKEN = 8192;
 
 const answer = z.looseObject({
@@ -24,6 +25,8 @@ const answer = z.looseObject({
   federation: z.record(z.string(), z.unknown()).optional(),
 });
 export type Introspected = z.infer<typeof answer>;
+
+export const tokenHash = (token: string): string => bytesToHex(sha256(utf8ToBytes(token)));
 
 /** Ask about a token; undefined: whoever could say does not. */
 export type Ask = (token: string) => Promise<Introspected | undefined>;
@@ -51,7 +54,7 @@ export function introspection(introspect: Introspect | Readonly<Record<string, I
   });
   const known = new BoundedMap<string, string>(MAX_REMEMBERED);
   return async (token) => {
-    const hash = bytesToHex(sha256(utf8ToBytes(token)));
+    const hash = tokenHash(token);
     const issuer = known.get(hash) ?? issuerIn(token);
     let silent = asked.length === 0;
     for (const server of asked) {

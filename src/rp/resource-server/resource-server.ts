@@ -1,9 +1,10 @@
 import { isEntityId } from '../../federation/entry.js';
 import type { Admission } from '../admission.js';
+import { BoundedMap } from '../bounded-map.js';
 import type { FederationContext } from '../context.js';
 import type { RelyingParty } from '../relying-party.js';
 import { protectedResourceUrl } from '../verify-resource.js';
-import { type Introspect, type Introspected, introspection } from './introspection.js';
+import { type Introspect, type Introspected, introspection, MAX_REMEMBERED, tokenHash } from './introspection.js';
 import { readUrl } from '../../federation/read-url.js';
 
 const CLIENT_TYPES = ['openid_relying_party', 'oauth_client'];
@@ -34,6 +35,8 @@ export interface CallContext extends FederationContext {
   readonly sub?: string;
   readonly jti?: string;
   readonly status: number;
+  /** Why it was refused, as the caller is told. */
+  readonly reason?: string;
 }
 
 export interface Call {
@@ -72,6 +75,7 @@ export interface ResourceServer {
 export function createResourceServer(options: ResourceServerOptions): ResourceServer {
   const { federation, resource, authorizationServers, scopesSupported, marks, otherClients = false, log = () => undefined } = options;
   const ask = introspection(options.introspect, authorizationServers);
+  const known = new BoundedMap<string, CallContext>(MAX_REMEMBERED);
   const place = readUrl(resource);
   if (!place || resource.includes('#')) throw new TypeError('resource: an absolute URL without fragment (RFC 8707 §2)');
   const metadataUrl = protectedResourceUrl(place);
@@ -90,7 +94,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       `resource_metadata="${quoted(metadataUrl)}"`,
     ];
     const decision = status === 503 ? ('unavailable' as const) : ('denied' as const);
-    log({ entity: about.client_id ?? '', ...about, decision, resource, status });
+    log({ entity: about.client_id ?? '', ...about, decision, resource, status, reason: description });
     return {
       ok: false,
       status,
@@ -130,7 +134,9 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       const { client_id: clientId, sub, jti, scope = '', iat, authorization_details: details, federation: vouched } = said;
       const about = { ...(clientId !== undefined && { client_id: clientId }), ...(sub !== undefined && { sub }), ...(jti !== undefined && { jti }) };
       const fault = faultOf(said, resource, authorizationServers);
-      if (fault !== undefined || clientId === undefined) return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', about, scopes);
+      // Of a token that is not active any more nobody says whose it is: for the log it is whose it was.
+      const before = said.active ? {} : known.get(tokenHash(token));
+      if (fault !== undefined || clientId === undefined) return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', { ...before, ...about }, scopes);
       const client = await clientOf(clientId, vouched?.['entity']);
       const context = contextOf(vouched, client?.context ?? { entity: clientId, decision: 'admitted' });
       if (client && !client.admitted)
@@ -143,6 +149,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       if (scopes.some((one) => !held.includes(one)))
         return refuse(403, 'insufficient_scope', 'the token has not all the scopes', { ...context, ...about }, scopes);
       const told: CallContext = { ...context, ...about, decision: 'admitted', resource, status: 200 };
+      known.set(tokenHash(token), told);
       log(told);
       return { ok: true, call: { clientId, subject: sub, scopes: held, authorizationDetails: details, context: told } };
     },
