@@ -61,7 +61,8 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
       say.got(`client  ${text(made['client_id'])}, without a secret`);
     }
     const clientId = text(token['client_id']);
-    say.sent(`POST /token, client_id ${clientId}, private_key_jwt, resource ${services.resource}`);
+    say.sent(`POST /token by private_key_jwt, resource ${services.resource}, client_id`);
+    say.more(clientId);
     say.checked(CHECKS[door]);
     say.got(`a token for scope ${text(token['scope'])}, ${String(token['expires_in'])} s, after ${took(done.took)}`);
 
@@ -73,7 +74,8 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
     say.checked('by the MCP server: the token at its issuer, and the agent in the federation, now');
     say.got(`${text(call['text']).slice(0, 120)} (${took(call.took)})`);
     const chain = text(logged['chain_sha256']);
-    say.got(`its log: chain ${chain}`);
+    say.got('in its log, why it was let in: the chain');
+    say.more(chain);
 
     const beyond = await agent.act({ do: 'call', tool: 'pay_invoice' });
     if (beyond.event !== 'refused') throw new Error(`a tool was called that the agent was not vetted for: ${JSON.stringify(beyond)}`);

@@ -37,6 +37,7 @@ export async function startRegistries(tell: Narrator, stage: Stage): Promise<Reg
       metadata: { federation_entity: { organization_name: 'Operator' } },
     });
     await anchor.admin.send('POST', main('members'), { entity_id: operator.url, activate: true });
+    say.sent('POST members, at the anchor: the operator');
     say.checked('pre-flight: the operator publishes a configuration, names the anchor in it, has keys of its own');
     say.got(`the anchor signs a statement about the operator; policy version ${version}: clients prove themselves by a key`);
     await operator.admin.send('POST', main('anchors'), { entity_id: anchor.url, jwks: await anchor.keys() });
@@ -101,12 +102,13 @@ export async function makeAgent(
     const agent = await createAgent(acme, operator, stage.folder, name, { scopes: VETTED, resource });
     say.sent(`POST /join/v1/agents by private_key_jwt under Acme’s federation key: ${name}, scope ${VETTED.join(' ')}`);
     say.checked('the assertion is Acme’s, used once; the configuration is signed by the agent; its scopes are within those of the authority');
-    say.got(`entity    ${agent.entity}`);
+    say.got(`entity   ${agent.entity}`);
     await operator.admin.send('POST', agents('entities', agent.entity, 'evaluate'), {});
     const { status, headers, text } = await operator.look(agent.clientId);
     if (status !== 200) throw new Error(`${agent.clientId} answers ${status}: ${text.slice(0, 200)}`);
     const { scope, jwks } = JSON.parse(text) as { readonly scope?: string; readonly jwks?: { readonly keys: readonly unknown[] } };
-    say.got(`document  ${agent.clientId}`);
+    say.got('document, for servers that know no federations:');
+    say.more(agent.clientId);
     say.note(`its keys by value (${jwks?.keys.length}), scope ${scope}; ${headers['cache-control']}`);
     return { ...agent, documentSha256: createHash('sha256').update(text).digest('hex') };
   });

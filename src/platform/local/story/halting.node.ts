@@ -6,16 +6,23 @@ import type { Documented, Registries } from './enrolling.node.js';
 import { type Narrator, took } from './narrator.js';
 import type { Freshness, Services } from './services.node.js';
 
-/** What came of the halt at one door. */
-export interface DoorClosed {
+/** The first refusal after the halt, and when it came (milliseconds from the answer to the halt). */
+export interface Refused {
+  readonly said: Said;
+  readonly ms: number;
+}
+
+interface Shut {
   readonly door: Door;
-  /** Milliseconds from the halt's answer to the first refusal: of a call with the token it had, and of another token. */
-  readonly callRefusedMs: number;
-  readonly tokenRefusedMs: number;
-  readonly call: Said;
-  readonly token: Said;
-  /** Calls and tokens that were let through between the halt and that refusal. */
+  /** Of a tool, with the token it had; and of another token. */
+  readonly call: Refused;
+  readonly token: Refused;
+  /** Calls and tokens that were let through between the halt and these. */
   readonly late: number;
+}
+
+/** What came of the halt at one door. */
+export interface DoorClosed extends Shut {
   /** How many more tries there were after both refusals, and how many of them were let in: none. */
   readonly tries: number;
   readonly admitted: number;
@@ -24,6 +31,8 @@ export interface DoorClosed {
 export interface Halted {
   /** When the halt was answered (ISO 8601). */
   readonly at: string;
+  /** When every door had refused once. */
+  readonly shutAt: string;
   readonly receipt: Receipt;
   readonly doors: readonly DoorClosed[];
   /** What the authority answers about it now, by URL. */
@@ -32,7 +41,7 @@ export interface Halted {
 
 export interface Receipt {
   readonly event: { readonly seq: number; readonly type: string; readonly hash: string };
-  readonly answers: readonly { readonly what: string; readonly url: string; readonly status: number; readonly value?: number }[];
+  readonly answers: readonly { readonly what: string; readonly url: string; readonly status: number; readonly listed?: boolean; readonly value?: number }[];
   readonly registrations: { readonly clients: number; readonly servers: readonly { readonly server: string; readonly clients: number }[] };
 }
 
@@ -40,12 +49,7 @@ const PAUSE_MS = 200;
 const MOST_MS = 45_000;
 const TRIES = 5;
 
-/** A kind of request, tried until it is refused. */
-interface Trying {
-  readonly act: () => Promise<Said>;
-  refused?: { readonly said: Said; readonly ms: number };
-  late: number;
-}
+const ACTS = { call: { do: 'call', tool: 'read_invoice' }, token: { do: 'token' } } as const;
 
 /** In the middle of three sessions the operator halts the agent. Each door is tried until it is shut, and then some more. */
 export async function haltAgent(
@@ -63,7 +67,7 @@ export async function haltAgent(
     const done = { receipt: answer.receipt, at: new Date().toISOString(), since: performance.now() };
     const { event, answers, registrations } = done.receipt;
     say.got(`one commit, event ${event.seq} ${event.type}; no signature was needed for it`);
-    for (const one of answers) say.got(`${one.what}: ${one.value === undefined ? one.status : `${one.status}, says ${one.value}`}`);
+    say.checked(`what is answered about it now: ${answers.map(answered).join(', ')}`);
     say.got(
       registrations.clients === 0
         ? 'nobody reported a client of it'
@@ -74,59 +78,64 @@ export async function haltAgent(
   const gone = await Promise.all(
     [agent.clientId, `${agent.entity}/.well-known/openid-federation`].map(async (what) => ({ what, status: (await operator.look(what)).status })),
   );
-  const doors = await tell.step('Refused: at the tool mid-session, and at each of the three doors', async (say) => {
-    const closed = await Promise.all(DOORS.map((door) => shut(processes[door], since, services)));
-    for (const one of closed) {
-      const asks = one.door === 'document' ? `it keeps the document ${fresh.document} s here, 60 s where nothing is set` : mode(fresh.federation);
-      say.refused(
-        `${one.door}: call ${String(one.call['status'])} ${String(one.call['error'])} after ${took(one.callRefusedMs)} (MCP server, ${mode(fresh.resource)})`,
-      );
-      say.refused(
-        `${' '.repeat(one.door.length)}  token ${String(one.token['status'])} ${String(one.token['error'])} after ${took(one.tokenRefusedMs)} (${asks})`,
-      );
+  const { doors, shutAt } = await tell.step('Refused: at the tool mid-session, and at each of the three doors', async (say) => {
+    const shuts = await Promise.all(DOORS.map((door) => shut(processes[door], since)));
+    const shutAt = new Date().toISOString();
+    for (const { door, call, token } of shuts) {
+      const asks = door === 'document' ? `keeps a document ${fresh.document} s` : mode(fresh.federation);
+      say.refused(line(door, 'call', call, mode(fresh.resource)));
+      say.more(line('', 'token', token, asks));
     }
-    const tries = closed.reduce((sum, one) => sum + one.tries, 0);
-    const admitted = closed.reduce((sum, one) => sum + one.admitted, 0);
-    say.checked(`${tries} more tries of every kind: ${admitted} let in`);
+    say.note('measured from the answer to the halt; a document itself allows 60 s');
+    const doors: DoorClosed[] = [];
+    for (const one of shuts) doors.push(await tryAgain(one, processes[one.door], services, agent));
+    const [tries, admitted] = [sum(doors.map((one) => one.tries)), sum(doors.map((one) => one.admitted))];
+    say.checked(`${tries} more calls and tokens asked for: ${admitted} let in`);
     if (admitted > 0) throw new Error('somebody was let in after the halt');
-    return closed;
+    return { doors, shutAt };
   });
-  return { at, receipt, doors, gone };
+  return { at, shutAt, receipt, doors, gone };
 }
 
-const mode = (fresh: string): string => (fresh === 'strict' ? 'asks with each request' : `asks every ${fresh} s`);
+/** What the receipt says of one public URL. */
+const answered = ({ what, status, listed, value }: Receipt['answers'][number]): string => {
+  const name = what.replaceAll('_', ' ');
+  if (listed !== undefined) return `${name} ${listed ? 'names it' : 'without it'}`;
+  return value === undefined ? `${name} ${status}` : `${name} says ${STATES[value] ?? value}`;
+};
+const STATES: Readonly<Record<number, string>> = { 0: 'valid', 1: 'revoked', 2: 'suspended' };
 
-async function shut(agent: AgentProcess, since: number, services: Services): Promise<DoorClosed> {
+const sum = (all: readonly number[]): number => all.reduce((one, other) => one + other, 0);
+const mode = (fresh: string): string => (fresh === 'strict' ? 'asks each time' : `asks every ${fresh} s`);
+const line = (door: string, what: string, { said, ms }: Refused, why: string): string =>
+  `${door.padEnd(10)} ${what.padEnd(5)} ${String(said['status'])} ${String(said['error']).padEnd(14)} ${took(ms).padStart(6)}  ${why}`;
+
+/** Both kinds of request at one door, in turns, until each was refused. */
+async function shut(agent: AgentProcess, since: number): Promise<Shut> {
   const { door } = agent;
-  const call: Trying = { act: () => agent.act({ do: 'call', tool: 'read_invoice' }), late: 0 };
-  const token: Trying = { act: () => agent.act({ do: 'token' }), late: 0 };
-  while (!call.refused || !token.refused) {
-    for (const one of [call, token]) {
-      if (one.refused) continue;
-      const said = await one.act();
+  const refused: { call?: Refused; token?: Refused } = {};
+  let late = 0;
+  while (!refused.call || !refused.token) {
+    for (const what of ['call', 'token'] as const) {
+      if (refused[what]) continue;
+      const said = await agent.act(ACTS[what]);
       const ms = performance.now() - since;
-      if (said.event === 'refused') one.refused = { said, ms };
-      else one.late++;
+      if (said.event === 'refused') refused[what] = { said, ms };
+      else late++;
       if (ms > MOST_MS) throw new Error(`${door}: still let in ${took(ms)} after the halt`);
     }
     await after(PAUSE_MS);
   }
-  const [server, mcp] = [serverOf(door, services), services.mcp.child];
+  return { door, call: refused.call, token: refused.token, late };
+}
+
+/** Some more of each. What the services themselves wrote down counts as well. */
+async function tryAgain(closed: Shut, process: AgentProcess, services: Services, agent: Documented): Promise<DoorClosed> {
+  const [server, mcp] = [serverOf(closed.door, services), services.mcp.child];
   const [fromServer, fromMcp] = [server.said.length, mcp.said.length];
   let admitted = 0;
-  for (let n = 0; n < TRIES; n++) for (const one of [call, token]) if ((await one.act()).event !== 'refused') admitted++;
-  // What the services themselves wrote down counts as well.
-  const about = (one: Said): boolean => one['client_id'] === call.refused?.said['client_id'];
-  admitted += server.said.slice(fromServer).filter((one) => one.event === 'token' && about(one)).length;
-  admitted += mcp.said.slice(fromMcp).filter((one) => one.event === 'tool_call' && about(one)).length;
-  return {
-    door,
-    callRefusedMs: call.refused.ms,
-    tokenRefusedMs: token.refused.ms,
-    call: call.refused.said,
-    token: token.refused.said,
-    late: call.late + token.late,
-    tries: 2 * TRIES,
-    admitted,
-  };
+  for (let n = 0; n < TRIES; n++) for (const what of ['call', 'token'] as const) if ((await process.act(ACTS[what])).event !== 'refused') admitted++;
+  admitted += server.said.slice(fromServer).filter(({ event }) => event === 'token').length;
+  admitted += mcp.said.slice(fromMcp).filter(({ event, entity }) => event === 'tool_call' && entity === agent.entity).length;
+  return { ...closed, tries: 2 * TRIES, admitted };
 }

@@ -1,4 +1,4 @@
-import { clean, composed, dim, green, lines, red, yellow } from '../../../cli/output.js';
+import { clean, composed, dim, green, lines, red } from '../../../cli/output.js';
 
 const WIDTH = 80;
 const LABEL = 9;
@@ -14,6 +14,8 @@ export interface Saying {
   got(text: string): void;
   /** What was refused, and with what. */
   refused(text: string): void;
+  /** More of what was said last. */
+  more(text: string): void;
   note(text: string): void;
 }
 
@@ -66,7 +68,8 @@ export function createNarrator(print: (text: string) => void): Narrator {
     checked: labelled('checked', dim),
     got: labelled('got', green),
     refused: labelled('refused', red),
-    note: labelled('', yellow),
+    more: labelled('', dim),
+    note: labelled('', dim),
   };
   return {
     say: (text) => {

@@ -112,7 +112,8 @@ export async function startServices(tell: Narrator, stage: Stage, { anchor, oper
     const { client_id } = await anchor.admin.get<{ client_id: string }>(main('members', mcpMember, 'client-metadata-document'));
     await first.stop();
     const mcp = await startMcp({ CLIENT_ID: client_id });
-    say.note(`who asks the stock server about tokens is vouched for too: ${client_id}`);
+    say.note('it asks both servers about tokens, at the stock one as');
+    say.more(client_id);
     return {
       stock: { url: stockAt.url, child: stock },
       federation: { url: federationAt.url, child: federation },

@@ -29,6 +29,8 @@ export interface Holdfast {
   readonly url: string;
   readonly child: Child;
   readonly admin: Client;
+  /** The owner's token. */
+  readonly token: string;
   /** Where it listens itself. */
   readonly local: string;
   /** What it answers at a public URL of its own. */
@@ -110,7 +112,7 @@ export async function openStage(scripts: Scripts): Promise<Stage> {
         const { items } = await admin.get<{ items: { state: string; jwk: JwkSet['keys'][number] }[] }>('/authorities/main/keys');
         return { keys: items.filter(({ state }) => state === 'active').map(({ jwk }) => jwk) };
       };
-      return { url, child, admin, local, keys, look: (asked) => look(port, asked) };
+      return { url, child, admin, token, local, keys, look: (asked) => look(port, asked) };
     },
     async party(name, party, env, at) {
       const script = join(scripts.examples, party, `${party}.mjs`);
