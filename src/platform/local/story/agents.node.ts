@@ -48,13 +48,19 @@ async function lettersFor({ operator }: Registries, { federation }: Services, ag
   return { STATEMENT, TOKEN };
 }
 
+/** The agent at the doors: a process for each. */
+export interface Agents extends Readonly<Record<Door, AgentProcess>> {
+  /** Another one with the same statement and token, which are used up by then. */
+  again(): Promise<AgentProcess>;
+}
+
 /** The same agent, as a process for each door. */
-export async function startAgents(stage: Stage, registries: Registries, services: Services, agent: Documented): Promise<Readonly<Record<Door, AgentProcess>>> {
+export async function startAgents(stage: Stage, registries: Registries, services: Services, agent: Documented): Promise<Agents> {
   const letters = await lettersFor(registries, services, agent, stage.folder);
   const start = async (door: Door): Promise<AgentProcess> => {
     const env = { AGENT: agent.file, DOOR: door, MCP: services.resource, SCOPE: VETTED.join(' '), ...(door === 'statement' && letters) };
     return agentProcess(door, await stage.party(`agent (${door})`, 'agent', env));
   };
-  const [document, automatic, statement] = await Promise.all(DOORS.map(start));
-  return { document, automatic, statement } as Readonly<Record<Door, AgentProcess>>;
+  const [document, automatic, statement] = await Promise.all([start('document'), start('automatic'), start('statement')]);
+  return { document, automatic, statement, again: () => start('statement') };
 }

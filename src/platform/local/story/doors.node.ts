@@ -1,5 +1,4 @@
-import type { AgentProcess, Door } from './agents.node.js';
-import { DOORS } from './agents.node.js';
+import { type AgentProcess, type Agents, type Door, DOORS } from './agents.node.js';
 import type { Child, Said } from './child.node.js';
 import { type Narrator, took } from './narrator.js';
 import type { Services } from './services.node.js';
@@ -34,12 +33,18 @@ const CHECKS: Readonly<Record<Door, string>> = {
 export const serverOf = (door: Door, { stock, federation }: Services): Child => (door === 'document' ? stock : federation).child;
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
+/** What was refused until the agent gave up: at the resource, and then at the authorization server that it asked for more. */
+export const refusals = (said: Said): readonly Readonly<Record<string, unknown>>[] => [
+  ...((said['before'] as readonly Readonly<Record<string, unknown>>[] | undefined) ?? []),
+  said,
+];
+
 /** Wait for what a party writes down of something that was answered already. */
 const written = (child: Child, event: string, from: number, matches: (said: Said) => boolean = () => true): Promise<Said> =>
   child.until((one) => one.event === event && matches(one), `it has written down ${event}`, from, 10);
 
 /** Through each door once: a token, a tool, and a tool that it was not vetted for. */
-export async function useDoors(tell: Narrator, services: Services, processes: Readonly<Record<Door, AgentProcess>>): Promise<readonly DoorUsed[]> {
+export async function useDoors(tell: Narrator, services: Services, processes: Agents): Promise<readonly DoorUsed[]> {
   const used: DoorUsed[] = [];
   for (const door of DOORS) used.push(await useDoor(tell, services, processes[door]));
   return used;
@@ -79,10 +84,24 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
 
     const beyond = await agent.act({ do: 'call', tool: 'pay_invoice' });
     if (beyond.event !== 'refused') throw new Error(`a tool was called that the agent was not vetted for: ${JSON.stringify(beyond)}`);
-    say.refused(`pay_invoice: ${String(beyond['status'])} ${text(beyond['error'])}`);
+    say.sent('MCP tools/call pay_invoice, which takes tools:write');
+    for (const one of refusals(beyond)) say.refused(`by the ${text(one['by'])}: ${String(one['status'])} ${text(one['error'])}`);
     const decision = server.said.slice(fromServer).find((one) => one.event === 'decision' && one['decision'] === 'admitted');
     const scope = text(token['scope']);
     const chainAtServer = decision && text(decision['chain_sha256']);
     return { door, clientId, scope, tokenMs: done.took, callMs: call.took, chain, chainAtServer, beyond };
+  });
+}
+
+/** Who has read the agent's letters tries them too: each is for one registration. */
+export async function useAgain(tell: Narrator, processes: Agents): Promise<Said> {
+  return tell.step('The same statement and the same token once more', async (say) => {
+    const again = await processes.again();
+    const refused = await again.act({ do: 'token' });
+    say.sent('POST /reg with another request, signed by the same key');
+    if (refused.event !== 'refused') throw new Error(`a token was used twice: ${JSON.stringify(refused)}`);
+    say.refused(`${text(refused['error'])}: ${text(refused['why'])}`);
+    await again.child.stop();
+    return refused;
   });
 }

@@ -18,7 +18,7 @@ interface Shut {
   readonly call: Refused;
   readonly token: Refused;
   /** Calls and tokens that were let through between the halt and these. */
-  readonly late: number;
+  readonly late: Readonly<Record<What, number>>;
 }
 
 /** What came of the halt at one door. */
@@ -50,6 +50,7 @@ const MOST_MS = 45_000;
 const TRIES = 5;
 
 const ACTS = { call: { do: 'call', tool: 'read_invoice' }, token: { do: 'token' } } as const;
+type What = keyof typeof ACTS;
 
 /** In the middle of three sessions the operator halts the agent. Each door is tried until it is shut, and then some more. */
 export async function haltAgent(
@@ -114,14 +115,14 @@ const line = (door: string, what: string, { said, ms }: Refused, why: string): s
 async function shut(agent: AgentProcess, since: number): Promise<Shut> {
   const { door } = agent;
   const refused: { call?: Refused; token?: Refused } = {};
-  let late = 0;
+  const late = { call: 0, token: 0 };
   while (!refused.call || !refused.token) {
     for (const what of ['call', 'token'] as const) {
       if (refused[what]) continue;
       const said = await agent.act(ACTS[what]);
       const ms = performance.now() - since;
       if (said.event === 'refused') refused[what] = { said, ms };
-      else late++;
+      else late[what]++;
       if (ms > MOST_MS) throw new Error(`${door}: still let in ${took(ms)} after the halt`);
     }
     await after(PAUSE_MS);

@@ -59,16 +59,13 @@ export interface Stage {
 
 /** The same in each run, where no other program has them. */
 const PORTS = [7110, 7120, 7130, 7140, 7150, 7160, 7170];
-/** oidc-provider asks for Node 22; Node 20 lacks one function of what it uses. */
-const URL_PARSE = 'URL.parse??=(t,b)=>{try{return new URL(t,b)}catch{return null}}';
-
 export async function openStage(scripts: Scripts): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-demo-'));
   const ports = [...PORTS];
   const certificate = await localhostCertificate(folder);
   const front = startFront(certificate);
   const children: Child[] = [];
-  const common = { NODE_EXTRA_CA_CERTS: certificate.file, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(URL_PARSE)}` };
+  const common = { NODE_EXTRA_CA_CERTS: certificate.file };
   let closed: Promise<void> | undefined;
 
   function begin(name: string, script: string, how: Parameters<typeof startChild>[2]): Child {

@@ -1,17 +1,20 @@
 import { startAgents } from './agents.node.js';
 import { type Chosen, chooseService } from './chatbot.node.js';
-import { type DoorUsed, useDoors } from './doors.node.js';
+import type { Said } from './child.node.js';
+import { type DoorUsed, useAgain, useDoors } from './doors.node.js';
 import { applyAndVet, type Documented, makeAgent, startRegistries } from './enrolling.node.js';
 import { type Halted, haltAgent } from './halting.node.js';
 import { type Narrator, took } from './narrator.js';
-import { type Freshness, startServices } from './services.node.js';
+import { type Freshness, type Services, startServices } from './services.node.js';
 import type { Stage } from './stage.node.js';
 import { keepChain, showTrail, type Trail } from './trail.node.js';
 
 /** What came of it, as data. */
 export interface Told {
+  readonly services: Services;
   readonly agent: Documented;
   readonly used: readonly DoorUsed[];
+  readonly again: Said;
   readonly halted: Halted;
   readonly chosen: Chosen;
   readonly trail: Trail;
@@ -43,6 +46,7 @@ export async function story(tell: Narrator, stage: Stage, fresh: Freshness = FRE
   const kept = await keepChain(registries, agent);
   const processes = await startAgents(stage, registries, services, agent);
   const used = await useDoors(tell, services, processes);
+  const again = await useAgain(tell, processes);
   const halted = await haltAgent(tell, registries, services, processes, agent, fresh);
   const chatbot = await makeAgent(tell, stage, registries, enrolled, services.resource, 'chatbot-1');
   const chosen = await chooseService(tell, stage, registries, services, chatbot);
@@ -52,5 +56,5 @@ export async function story(tell: Narrator, stage: Stage, fresh: Freshness = FRE
   tell.say(
     `Done in ${took(performance.now() - began)}: ${stage.children.length} processes. An agent that nobody typed in was let in by three doors, did what it was vetted for, and was out ${took(slowest)} after the halt at the last of them.`,
   );
-  return { agent, used, halted, chosen, trail };
+  return { services, agent, used, again, halted, chosen, trail };
 }
