@@ -81,7 +81,15 @@ class Door extends PrivateKeyJwtProvider {
   saveTokens(tokens) {
     super.saveTokens(tokens);
     const { token_type, scope, expires_in, issuer } = tokens;
-    say('token', { issuer, client_id: this.clientInformation().client_id, door: DOOR, sent: 'client assertion (private_key_jwt), resource', token_type, scope, expires_in });
+    say('token', {
+      issuer,
+      client_id: this.clientInformation().client_id,
+      door: DOOR,
+      sent: 'client assertion (private_key_jwt), resource',
+      token_type,
+      scope,
+      expires_in,
+    });
   }
 }
 
@@ -107,9 +115,19 @@ let refused = [];
 async function watched(url, init) {
   const answer = await fetch(url, init);
   if (answer.status >= 400) {
-    const { error, error_description } = await answer.clone().json().catch(() => ({}));
+    const { error, error_description } = await answer
+      .clone()
+      .json()
+      .catch(() => ({}));
     const by = String(url) === MCP ? 'resource' : 'authorization server';
-    refused.push({ by, url: String(url), status: answer.status, error, error_description, www_authenticate: answer.headers.get('www-authenticate') ?? undefined });
+    refused.push({
+      by,
+      url: String(url),
+      status: answer.status,
+      error,
+      error_description,
+      www_authenticate: answer.headers.get('www-authenticate') ?? undefined,
+    });
   }
   return answer;
 }
@@ -152,7 +170,14 @@ for await (const line of createInterface({ input: process.stdin })) {
   } catch (error) {
     // What refused it last is what counts; the rest is how it came to that.
     const last = refused.at(-1);
-    say('refused', { did: line.slice(0, 500), ...last, error: last?.error ?? error.code, why: error.message, ...(refused.length > 1 && { before: refused.slice(0, -1) }), ms: ms() });
+    say('refused', {
+      did: line.slice(0, 500),
+      ...last,
+      error: last?.error ?? error.code,
+      why: error.message,
+      ...(refused.length > 1 && { before: refused.slice(0, -1) }),
+      ms: ms(),
+    });
   }
 }
 process.exit(0);

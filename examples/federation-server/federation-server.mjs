@@ -13,6 +13,7 @@ URL.parse ??= (text, base) => (URL.canParse(text, base) ? new URL(text, base) : 
 
 const { ANCHOR = '', ANCHOR_KEYS = '', AUTHORITY = ANCHOR, KEY = 'federation-server.keys.json' } = process.env;
 const { RESOURCE = '', SCOPES = 'tools:read tools:write', RESOLVER, FRESH = 'strict' } = process.env;
+console.info = console.error; // notices of the provider are for people
 const say = (event, said) => console.log(JSON.stringify({ event, at: new Date().toISOString(), ...said }));
 const loopback = ['localhost', '127.0.0.1'].includes(new URL(ANCHOR).hostname);
 

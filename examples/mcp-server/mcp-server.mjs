@@ -58,18 +58,29 @@ function introspectionAt(issuer) {
     const began = performance.now();
     const answer = await fetch(known.introspection_endpoint, { method: 'POST', body: form });
     const said = await answer.json();
-    say('introspection', { issuer, client_id: clientId, status: answer.status, active: said.active, error: said.error, ms: Math.round(performance.now() - began) });
+    say('introspection', {
+      issuer,
+      client_id: clientId,
+      status: answer.status,
+      active: said.active,
+      error: said.error,
+      ms: Math.round(performance.now() - began),
+    });
     return said;
   };
 }
 
-/** What a JSON-RPC request needs: the scope of the tool that it calls, and to read for everything else. */
-const scopesFor = (request) => [(request?.method === 'tools/call' && Object.hasOwn(TOOLS, request.params?.name) && TOOLS[request.params.name].scope) || 'tools:read'];
+/** What JSON-RPC requests need: the scopes of the tools that they call, and to read for everything else. */
+function scopesFor(requests) {
+  const scopeOf = ({ method, params } = {}) => (method === 'tools/call' && Object.hasOwn(TOOLS, params?.name) ? TOOLS[params.name].scope : 'tools:read');
+  return [...new Set([requests].flat().map((one) => scopeOf(one ?? {})))];
+}
 
 const mcp = createMcpHandler(({ authInfo }) => {
   const invoices = new McpServer({ name: 'invoices', version: '1.0.0' });
-  for (const [name, { description, run }] of Object.entries(TOOLS))
+  for (const [name, { description, scope, run }] of Object.entries(TOOLS))
     invoices.registerTool(name, { description, inputSchema: z.object({ invoice: z.string().max(100) }) }, async (given) => {
+      if (!authInfo.scopes.includes(scope)) throw new Error(`${name} needs the scope ${scope}`);
       // Who called, and why it was let in: the chain, the marks, and the version of what it may, by which it was admitted.
       const { context, began } = authInfo.extra;
       say('tool_call', { tool: name, ...context, scopes: authInfo.scopes, checked: CHECKED, ms: Math.round(performance.now() - began) });
@@ -90,7 +101,9 @@ app.get('/.well-known/openid-federation', async (c) => {
     },
   };
   const trust_marks = await marksOf(AUTHORITY, entityId, words(TRUST_MARKS));
-  return c.body(await entityConfiguration({ entityId, superior: AUTHORITY, keys, metadata, trust_marks }), 200, { 'content-type': 'application/entity-statement+jwt' });
+  return c.body(await entityConfiguration({ entityId, superior: AUTHORITY, keys, metadata, trust_marks }), 200, {
+    'content-type': 'application/entity-statement+jwt',
+  });
 });
 app.get(new URL(tools.metadataUrl).pathname, honoMetadata(tools));
 app.all('/mcp', async (c) => {

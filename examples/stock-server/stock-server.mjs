@@ -8,6 +8,7 @@ import { listening } from './listening.mjs';
 URL.parse ??= (text, base) => (URL.canParse(text, base) ? new URL(text, base) : null);
 
 const { DOCUMENTS = '', RESOURCE = '', SCOPE = 'tools:read tools:write', CACHE } = process.env;
+console.info = console.error; // notices of the provider are for people
 const say = (event, said) => console.log(JSON.stringify({ event, at: new Date().toISOString(), ...said }));
 const { server, url: issuer, proxied } = await listening('7152');
 const places = DOCUMENTS.split(' ').filter(Boolean);

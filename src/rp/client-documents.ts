@@ -31,10 +31,11 @@ export const keysWithin = ({ keys }: JwkSet, of: JwkSet | undefined): boolean =>
 
 /**
  * The documents that authorities serve of their members (draft-ietf-oauth-client-id-metadata-document), watched: with the commit of a
- * halt one is gone, and is looked for as often as the mode says.
+ * halt one is gone, and is looked for as often as the mode says. `was`: whom it was about when it was there last, for logs.
  */
 export function clientDocuments({ outbound, mode, clock, development }: { outbound: Outbound; mode: Mode; clock: Clock; development: boolean }) {
   const documents = new BoundedMap<string, Watched<ClientDocument>>(MAX_DOCUMENTS);
+  const seen = new BoundedMap<string, string>(MAX_DOCUMENTS);
 
   async function ask(clientId: string, etag: string | undefined): Promise<Reply<ClientDocument>> {
     const reply = await outbound.get({ url: clientId, mediaType: mediaTypes.JSON_TYPE, maxBytes: MAX_BYTES, etag });
@@ -51,10 +52,11 @@ export function clientDocuments({ outbound, mode, clock, development }: { outbou
     if (named !== clientId) return no('its client_id is not where it is served');
     if (!keys.ok) return no('it has no keys by value');
     if (typeof entity !== 'string' || !isEntityId(entity, { development })) return no('it does not say which entity it is about');
+    seen.set(clientId, entity);
     return { kind: 'value', value: { entity, jwks: keys.value }, etag: reply.value.etag };
   }
 
-  return (clientId: string): Promise<Known<ClientDocument>> => {
+  return async (clientId: string): Promise<Known<ClientDocument> & { readonly was: string | undefined }> => {
     const document =
       documents.get(clientId) ??
       documents.set(
@@ -67,6 +69,7 @@ export function clientDocuments({ outbound, mode, clock, development }: { outbou
           clock,
         }),
       );
-    return document.get(mode.seconds);
+    const known = await document.get(mode.seconds);
+    return { ...known, was: seen.get(clientId) };
   };
 }

@@ -153,8 +153,11 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
       // There are entities that are called like documents.
       const itself = document.state === 'denied' ? await party.admit(clientId, options) : undefined;
       if (itself?.admitted) return itself;
-      if (document.state !== 'known')
-        return refuse(clientId, { error: 'invalid_client', findings: document.findings, unavailable: document.state === 'unavailable' });
+      if (document.state !== 'known') {
+        const chain = document.was === undefined ? undefined : standings.known(document.was);
+        const unavailable = document.state === 'unavailable';
+        return refuse(document.was ?? clientId, { error: 'invalid_client', findings: document.findings, unavailable, ...(chain && { chain }) });
+      }
       const admission = await party.admit(document.value.entity, options);
       if (!admission.admitted || superiorsIn(admission.chain).includes(authority)) return admission;
       // Of a member of two authorities the chain may lead by the other one. Nobody else says who somebody is.

@@ -100,6 +100,8 @@ export function createStandings({ anchors, clock, development, keyCache, search,
   }
 
   return {
+    /** The chain that it had last, for logs: nobody is let in by it. */
+    known: (entity: string): TrustChain | undefined => entries.get(keyOf(entity, undefined))?.chain,
     /** Where an entity stands now. */
     async stand(entity: string, anchor?: string, trustChain?: readonly string[]): Promise<Standing> {
       const key = keyOf(entity, anchor);

@@ -136,7 +136,8 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       const fault = faultOf(said, resource, authorizationServers);
       // Of a token that is not active any more nobody says whose it is: for the log it is whose it was.
       const before = said.active ? {} : known.get(tokenHash(token));
-      if (fault !== undefined || clientId === undefined) return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', { ...before, ...about }, scopes);
+      if (fault !== undefined || clientId === undefined)
+        return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', { ...before, ...about }, scopes);
       const client = await clientOf(clientId, vouched?.['entity']);
       const context = contextOf(vouched, client?.context ?? { entity: clientId, decision: 'admitted' });
       if (client && !client.admitted)

@@ -12,13 +12,13 @@ export interface Told {
 export interface Party {
   readonly ready: Told;
   readonly told: readonly Told[];
-  /** The next line of one of these events. */
-  next(...events: readonly string[]): Promise<Told>;
   /** A command on standard input, and what came of it. */
   ask(command: object): Promise<Told>;
   stop(): Promise<number | null>;
 }
 
+/** Lines that answer a command. */
+const ANSWERS = ['tool_call', 'token_done', 'tools', 'answer', 'refused'];
 const EXAMPLES = fileURLToPath(new URL('../../../examples/', import.meta.url));
 
 /** A party of `examples/` as whoever copies its folder runs it. */
@@ -32,17 +32,17 @@ export async function startParty(name: string, env: Record<string, string>, late
   child.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
   const told: Told[] = [];
-  const waiting: { readonly events: readonly string[]; readonly found: (one: Told) => void }[] = [];
+  const waiting: { readonly is: (one: Told) => boolean; readonly found: (one: Told) => void }[] = [];
   if (!child.stdout) throw new Error('no standard output');
   createInterface({ input: child.stdout }).on('line', (line) => {
     const one = JSON.parse(line) as Told;
     told.push(one);
-    const at = waiting.findIndex(({ events }) => events.includes(one.event));
+    const at = waiting.findIndex(({ is }) => is(one));
     if (at >= 0) waiting.splice(at, 1)[0]?.found(one);
   });
-  const next = (...events: readonly string[]): Promise<Told> =>
+  const next = (is: (one: Told) => boolean): Promise<Told> =>
     Promise.race([
-      new Promise<Told>((found) => waiting.push({ events, found })),
+      new Promise<Told>((found) => waiting.push({ is, found })),
       ended.then((code) => Promise.reject(new Error(`${name} ended with ${code}: ${errors}`))),
     ]);
   const stop = () => {
@@ -50,13 +50,12 @@ export async function startParty(name: string, env: Record<string, string>, late
     return ended;
   };
   later(async () => void (await stop()));
-  const ready = await next('ready');
+  const ready = await next(({ event }) => event === 'ready');
   return {
     ready,
     told,
-    next,
     async ask(command) {
-      const answer = next('tool_call', 'token_done', 'tools', 'answer', 'refused');
+      const answer = next((one) => ANSWERS.includes(one.event) || (one.event === 'verify_resource' && one['trusted'] === false));
       child.stdin?.write(`${JSON.stringify(command)}\n`);
       return answer;
     },
