@@ -62,6 +62,7 @@ say('operator', { entity: OPERATOR, below: ANCHOR });
 
 // 4. Services that the anchor looked at: the MCP server with its mark, and the authorization server.
 await anchor('POST', '/mark-types', { trust_mark_type: MARK, lifetime: 30 * 86_400 });
+await anchor('PUT', `/mark-types/${encodeURIComponent(MARK)}/recognition`, { issuers: [ANCHOR] });
 if (SERVICE) {
   await published(SERVICE);
   const types = ['oauth_resource', 'oauth_client'];
@@ -82,7 +83,12 @@ const file = join(FOLDER, 'partner.keys.json');
 const known = existsSync(file);
 const keys = await keysIn(file);
 const { server, url: partner } = await listening('0');
-const partnerEntity = { entityId: partner, superior: OPERATOR, keys, metadata: { openid_relying_party: { client_name: 'Partner', redirect_uris: [`${partner}/callback`] } } };
+const partnerEntity = {
+  entityId: partner,
+  superior: OPERATOR,
+  keys,
+  metadata: { openid_relying_party: { client_name: 'Partner', redirect_uris: [`${partner}/callback`] } },
+};
 server.on('request', async (request, response) => {
   const found = request.url === '/.well-known/openid-federation';
   response.writeHead(found ? 200 : 404, { 'content-type': 'application/entity-statement+jwt' }).end(found ? await entityConfiguration(partnerEntity) : '');
@@ -113,7 +119,9 @@ else {
   writeFileSync(join(FOLDER, 'partner.json'), JSON.stringify(keys.federation_key), { mode: 0o600 });
   writeFileSync(join(FOLDER, 'resources.json'), JSON.stringify(resources));
   const as = `--as ${partner} --at ${OPERATOR} --key ${join(FOLDER, 'partner.json')}`;
-  const may = `${SCOPES.split(' ').map((one) => `--scope ${one}`).join(' ')} --entitlements ${join(FOLDER, 'resources.json')}`;
+  const may = `${SCOPES.split(' ')
+    .map((one) => `--scope ${one}`)
+    .join(' ')} --entitlements ${join(FOLDER, 'resources.json')}`;
   say('partner', { entity: partner, member, agents: `${OPERATOR}/partner`, next: `holdfast agent create invoices-7 ${may} --life 1d ${as}` });
 }
 process.exit(0);
