@@ -101,6 +101,7 @@ it('both sides tell the same: one chain hash in every log, each statement of it 
     'member.suspended',
   ]);
   expect(trail.verified.map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(trail.calls, 'admitted after every door had refused').toBe(0);
 });
 
 it('it is told in lines of 80, each step with what was sent and how long it took', () => {

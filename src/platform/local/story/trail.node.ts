@@ -140,7 +140,10 @@ function atTheServices(say: Saying, services: Services, agent: Documented, used:
   const ids = new Set(used.map(({ clientId }) => clientId));
   const parties = { 'stock server': services.stock.child, 'federation server': services.federation.child, 'MCP server': services.mcp.child };
   for (const [name, { said }] of Object.entries(parties)) {
-    const about = said.filter(({ entity, client_id }) => entity === agent.entity || ids.has(String(client_id)));
+    // Who is refused before a server knows who it is, is nobody to it: here nobody else was.
+    const isAbout = ({ event, entity, client_id: id }: Said): boolean =>
+      entity === agent.entity || ids.has(String(id)) || (event === 'refused' && entity === undefined && id === undefined);
+    const about = said.filter(isAbout);
     const admitted = about.filter(({ event }) => event === 'token' || event === 'tool_call');
     const refused = about.filter(({ event }) => event === 'refused');
     const span = (some: readonly Said[]): string => (some.length === 0 ? '' : ` ${clock(String(some[0]?.['at']))} to ${clock(String(some.at(-1)?.['at']))}`);
