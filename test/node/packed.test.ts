@@ -44,7 +44,9 @@ it('the packed package alone says what the whole story needs, runs the short one
   });
   const said = stdout.replaceAll('\r\n', '\n');
   expect(status, said).toBe(0);
-  expect(said).toContain('Missing here: oidc-provider, @modelcontextprotocol/server, @modelcontextprotocol/client; install them beside this package: npm install');
+  expect(said).toContain(
+    'Missing here: oidc-provider, @modelcontextprotocol/server, @modelcontextprotocol/client; install them beside this package: npm install',
+  );
   expect(said, 'nothing is broken on its way to the terminal').not.toMatch(/\uFFFD/);
   expect(said, 'nothing that differs from run to run').not.toMatch(/\d{4}-\d\d-\d\dT|(?<![\w-])[\w-]{43}(?![\w-])/);
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');

@@ -159,8 +159,8 @@ async function register(body: string, token?: string, type = 'application/jwt') 
 }
 
 /** A token of the client's own: client credentials with a key of the client. */
-async function tokenOf(clientId: string, form: Record<string, string> = {}, key = r.client) {
-  const assertion = await new SignJWT({ iss: clientId, sub: clientId, aud: SERVER, jti: crypto.randomUUID() })
+async function tokenOf(clientId: string, form: Record<string, string> = {}, key = r.client, aud: string | string[] = SERVER) {
+  const assertion = await new SignJWT({ iss: clientId, sub: clientId, aud, jti: crypto.randomUUID() })
     .setProtectedHeader({ alg: 'ES256', kid: key.kid })
     .setIssuedAt(r.d.clock)
     .setExpirationTime(r.d.clock + 60)
@@ -236,6 +236,14 @@ describe('registry §8.3 at oidc-provider 9 (R6, R11): a client by software stat
       const { items } = (await r.d.admin('GET', `${A}/registrations`)).json;
       expect(items).toMatchObject([{ server: SERVER, client_id: id, entity_id: AGENT, method: 'software_statement' }]);
     });
+    const plain = (await tokenOf(id, { scope: 'read' })).json;
+    expect(plain, 'R7').toMatchObject({ expires_in: 300 });
+    expect((await introspect(plain['access_token'])).json, 'the resource is told which entity it is').toMatchObject({
+      active: true,
+      client_id: id,
+      federation: { entity: AGENT, anchor: ANCHOR, chain_sha256: expect.any(String) },
+    });
+    expect((await tokenOf(id, {}, r.client, [SERVER, 'https://other.example'])).json['error'], 'R10').toBe('invalid_client');
     // R5: scopes of a resource are the client's, whatever the server would give.
     const resource = (await tokenOf(id, { resource: RESOURCE, scope: 'read mcp:admin' })).json;
     expect(resource).toMatchObject({ scope: 'read', expires_in: 300 });
