@@ -13,10 +13,14 @@ export interface Chosen {
   readonly tokensAsked: number;
 }
 
-async function choose(chatbot: Child, service: string): Promise<{ readonly verdict: Said; readonly end: Said }> {
+const MOST_TRIES = 5;
+
+async function choose(chatbot: Child, service: string, tries = 1): Promise<{ readonly verdict: Said; readonly end: Said }> {
   const from = chatbot.said.length;
   chatbot.tell({ service });
   const verdict = await chatbot.until(({ event }) => event === 'verify_resource' || event === 'refused', 'it has looked at the service', from);
+  // Nobody could say: on a machine that is very busy.
+  if (verdict['unavailable'] === true && tries < MOST_TRIES) return choose(chatbot, service, tries + 1);
   if (verdict.event === 'refused' || verdict['trusted'] !== true) return { verdict, end: verdict };
   return { verdict, end: await chatbot.until(({ event }) => event === 'tool_call' || event === 'refused', 'it has used the service', from) };
 }

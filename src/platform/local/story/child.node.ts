@@ -34,7 +34,7 @@ export class ChildFailed extends Error {
 
 const MAX_NOTES = 16_000;
 const MAX_LINE = 1_000_000;
-const SECONDS = 30;
+const SECONDS = 60;
 const GRACE_MS = 3000;
 
 function parsed(line: string): Said | undefined {

@@ -57,7 +57,7 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
   return tell.step(TITLES[door], async (say) => {
     const fromServer = server.said.length;
     const fromAgent = agent.child.said.length;
-    const done = await agent.act({ do: 'token' });
+    const done = await agent.insist({ do: 'token' });
     const token = agent.child.said.slice(fromAgent).find(({ event }) => event === 'token');
     if (done.event !== 'token_done' || !token) throw new Error(`no token: ${JSON.stringify(done)}`);
     if (door === 'statement') {
@@ -72,7 +72,7 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
     say.got(`a token for scope ${text(token['scope'])}, ${String(token['expires_in'])} s, after ${took(done.took)}`);
 
     const fromMcp = mcp.said.length;
-    const call = await agent.act({ do: 'call', tool: 'read_invoice' });
+    const call = await agent.insist({ do: 'call', tool: 'read_invoice' });
     if (call.event !== 'tool_call') throw new Error(`the tool was not called: ${JSON.stringify(call)}`);
     const logged = await written(mcp, 'tool_call', fromMcp);
     say.sent('MCP tools/call read_invoice, with that token');
@@ -82,7 +82,7 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
     say.got('in its log, why it was let in: the chain');
     say.more(chain);
 
-    const beyond = await agent.act({ do: 'call', tool: 'pay_invoice' });
+    const beyond = await agent.insist({ do: 'call', tool: 'pay_invoice' });
     if (beyond.event !== 'refused') throw new Error(`a tool was called that the agent was not vetted for: ${JSON.stringify(beyond)}`);
     say.sent('MCP tools/call pay_invoice, which takes tools:write');
     for (const one of refusals(beyond)) say.refused(`by the ${text(one['by'])}: ${String(one['status'])} ${text(one['error'])}`);
@@ -97,11 +97,26 @@ async function useDoor(tell: Narrator, services: Services, agent: AgentProcess):
 export async function useAgain(tell: Narrator, processes: Agents): Promise<Said> {
   return tell.step('The same statement and the same token once more', async (say) => {
     const again = await processes.again();
-    const refused = await again.act({ do: 'token' });
+    const refused = await again.insist({ do: 'token' });
     say.sent('POST /reg with another request, signed by the same key');
     if (refused.event !== 'refused') throw new Error(`a token was used twice: ${JSON.stringify(refused)}`);
     say.refused(`${text(refused['error'])}: ${text(refused['why'])}`);
     await again.child.stop();
+    return refused;
+  });
+}
+
+/** Whom nobody has vetted is nobody, whatever it calls itself. */
+export async function tryAsStranger(tell: Narrator, processes: Agents): Promise<readonly Said[]> {
+  return tell.step('A stranger with keys of its own, under names that nobody was given', async (say) => {
+    const doors = ['document', 'automatic'] as const;
+    const strangers = await Promise.all(doors.map((door) => processes.stranger(door)));
+    const refused = await Promise.all(strangers.map((one) => one.insist({ do: 'token' })));
+    for (const [n, one] of refused.entries()) {
+      if (one.event !== 'refused') throw new Error(`a stranger was let in: ${JSON.stringify(one)}`);
+      say.refused(`${String(doors[n]).padEnd(10)} token ${String(one['status'])} ${text(one['error'])}`);
+    }
+    await Promise.all(strangers.map((one) => one.child.stop()));
     return refused;
   });
 }

@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { type AgentProcess, type Door, DOORS } from './agents.node.js';
+import { type AgentProcess, type Door, DOORS, isAway } from './agents.node.js';
 import type { Said } from './child.node.js';
-import { serverOf } from './doors.node.js';
+import { refusals, serverOf } from './doors.node.js';
 import type { Documented, Registries } from './enrolling.node.js';
 import { type Narrator, took } from './narrator.js';
 import type { Freshness, Services } from './services.node.js';
@@ -87,7 +87,9 @@ export async function haltAgent(
       say.refused(line(door, 'call', call, mode(fresh.resource)));
       say.more(line('', 'token', token, asks));
     }
-    say.note('measured from the answer to the halt; a document itself allows 60 s');
+    const [calls, tokens] = [sum(shuts.map(({ late }) => late.call)), sum(shuts.map(({ late }) => late.token))];
+    say.more('measured from the answer to the halt; a document itself allows 60 s');
+    say.note(`until then, by those that had not asked again: ${calls} calls and ${tokens} tokens`);
     const doors: DoorClosed[] = [];
     for (const one of shuts) doors.push(await tryAgain(one, processes[one.door], services, agent));
     const [tries, admitted] = [sum(doors.map((one) => one.tries)), sum(doors.map((one) => one.admitted))];
@@ -108,8 +110,11 @@ const STATES: Readonly<Record<number, string>> = { 0: 'valid', 1: 'revoked', 2: 
 
 const sum = (all: readonly number[]): number => all.reduce((one, other) => one + other, 0);
 const mode = (fresh: string): string => (fresh === 'strict' ? 'asks each time' : `asks every ${fresh} s`);
-const line = (door: string, what: string, { said, ms }: Refused, why: string): string =>
-  `${door.padEnd(10)} ${what.padEnd(5)} ${String(said['status'])} ${String(said['error']).padEnd(14)} ${took(ms).padStart(6)}  ${why}`;
+/** Who refused it first: of a call that is the resource, and then the server where the agent asked for another token. */
+const line = (door: string, what: string, { said, ms }: Refused, why: string): string => {
+  const { status, error } = refusals(said)[0] ?? said;
+  return `${door.padEnd(10)} ${what.padEnd(5)} ${String(status)} ${String(error).padEnd(14)} ${took(ms).padStart(6)}  ${why}`;
+};
 
 /** Both kinds of request at one door, in turns, until each was refused. */
 async function shut(agent: AgentProcess, since: number): Promise<Shut> {
@@ -121,8 +126,8 @@ async function shut(agent: AgentProcess, since: number): Promise<Shut> {
       if (refused[what]) continue;
       const said = await agent.act(ACTS[what]);
       const ms = performance.now() - since;
-      if (said.event === 'refused') refused[what] = { said, ms };
-      else late[what]++;
+      if (said.event !== 'refused') late[what]++;
+      else if (!isAway(said)) refused[what] = { said, ms };
       if (ms > MOST_MS) throw new Error(`${door}: still let in ${took(ms)} after the halt`);
     }
     await after(PAUSE_MS);

@@ -76,7 +76,14 @@ export async function openStage(scripts: Scripts): Promise<Stage> {
   }
   async function place(): Promise<Place> {
     const port = await freePort(ports);
-    return { url: `https://localhost:${port}`, answers: await front.open(port) };
+    const url = (at: number) => `https://localhost:${at}`;
+    try {
+      return { url: url(port), answers: await front.open(port) };
+    } catch {
+      // Somebody else was quicker, or has it at another address of this machine.
+      const other = await freePort([]);
+      return { url: url(other), answers: await front.open(other) };
+    }
   }
 
   return {

@@ -1,7 +1,7 @@
 import { startAgents } from './agents.node.js';
 import { type Chosen, chooseService } from './chatbot.node.js';
 import type { Said } from './child.node.js';
-import { type DoorUsed, useAgain, useDoors } from './doors.node.js';
+import { type DoorUsed, tryAsStranger, useAgain, useDoors } from './doors.node.js';
 import { applyAndVet, type Documented, makeAgent, startRegistries } from './enrolling.node.js';
 import { type Halted, haltAgent } from './halting.node.js';
 import { type Narrator, took } from './narrator.js';
@@ -15,6 +15,7 @@ export interface Told {
   readonly agent: Documented;
   readonly used: readonly DoorUsed[];
   readonly again: Said;
+  readonly strangers: readonly Said[];
   readonly halted: Halted;
   readonly chosen: Chosen;
   readonly trail: Trail;
@@ -47,6 +48,7 @@ export async function story(tell: Narrator, stage: Stage, fresh: Freshness = FRE
   const processes = await startAgents(stage, registries, services, agent);
   const used = await useDoors(tell, services, processes);
   const again = await useAgain(tell, processes);
+  const strangers = await tryAsStranger(tell, processes);
   const halted = await haltAgent(tell, registries, services, processes, agent, fresh);
   const chatbot = await makeAgent(tell, stage, registries, enrolled, services.resource, 'chatbot-1');
   const chosen = await chooseService(tell, stage, registries, services, chatbot);
@@ -56,5 +58,5 @@ export async function story(tell: Narrator, stage: Stage, fresh: Freshness = FRE
   tell.say(
     `Done in ${took(performance.now() - began)}: ${stage.children.length} processes. An agent that nobody typed in was let in by three doors, did what it was vetted for, and was out ${took(slowest)} after the halt at the last of them.`,
   );
-  return { services, agent, used, again, halted, chosen, trail };
+  return { services, agent, used, again, strangers, halted, chosen, trail };
 }
