@@ -20,6 +20,7 @@ import { contextOf } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
 import { checkChain } from './gate/gate.js';
 import { liveStatements } from './gate/live-statements.js';
+import type { GateResult } from './gate/gate-result.js';
 import { statusLists } from './gate/status-lists.js';
 import { createMarks } from './marks.js';
 import { cached, type Mode } from './modes.js';
@@ -44,15 +45,6 @@ export interface RelyingPartySettings {
 export interface RelyingPartyPlatform {
   readonly outbound: Outbound;
   readonly clock?: Clock;
-}
-
-export interface GateResult {
-  readonly inForce: boolean;
-  readonly reason?: 'denied' | 'unavailable';
-  readonly notBefore: number | undefined;
-  /** Of one in force: who states it, and who states that one, up to the Trust Anchor. Nobody else vouches for it. */
-  readonly superiors?: readonly string[];
-  readonly findings: readonly Finding[];
 }
 
 /** One relying party's view of its federations: made once, asked with every request. */
@@ -94,6 +86,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     clock,
     development,
     keyCache,
+    walks: resolver === undefined,
     check: (chain) => checkChain(chain, { anchors, mode, lists, statements: live }),
     search: (entity, anchor, hints) =>
       findChain(entity, { anchors: only(anchors, anchor), resolver, ...hints, outbound, source, live, clock, development, keyCache }),
@@ -107,9 +100,9 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     return standings.stand(entity, anchor, trustChain && within(trustChain));
   }
 
-  const refuse = (entity: string, { error, findings, unavailable, chain }: Omit<Standing & { ok: false }, 'ok'>): Refused => {
+  const refuse = (entity: string, { error, findings, unavailable, chain, statusSeq }: Omit<Standing & { ok: false }, 'ok'>): Refused => {
     const reason = unavailable ? 'unavailable' : 'denied';
-    return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain) };
+    return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain, statusSeq) };
   };
 
   const party: RelyingParty = {
@@ -119,18 +112,18 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     async admit(entity, { anchor, requires, trustChain }) {
       const standing = await stand(entity, anchor, trustChain);
       if (!standing.ok) return refuse(entity, standing);
-      const { chain, notBefore } = standing;
+      const { chain, notBefore, statusSeq } = standing;
       const types = typeof requires.entityType === 'string' ? [requires.entityType] : requires.entityType;
       const entityType = types.find((type) => Object.hasOwn(chain.metadata, type));
       const metadata = entityType === undefined ? undefined : chain.metadata[entityType];
       if (entityType === undefined || metadata === undefined) {
         const unmet = finding('requirement_unmet', 'metadata', `it is none of ${types.join(', ')}`);
-        return refuse(entity, { error: 'invalid_metadata', findings: [unmet], unavailable: false, chain });
+        return refuse(entity, { error: 'invalid_metadata', findings: [unmet], unavailable: false, chain, statusSeq });
       }
       for (const type of requires.marks ?? []) {
         const mark = await marks(chain, type);
         if (mark.state !== 'known')
-          return refuse(entity, { error: 'invalid_client', findings: mark.findings, unavailable: mark.state === 'unavailable', chain });
+          return refuse(entity, { error: 'invalid_client', findings: mark.findings, unavailable: mark.state === 'unavailable', chain, statusSeq });
       }
       const admitted: Admitted = {
         admitted: true,
@@ -142,7 +135,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         ...protocolOf(metadata),
         notBefore,
         chain,
-        context: { ...contextOf(entity, 'admitted', chain), ...(requires.marks?.length && { marks: requires.marks }) },
+        context: { ...contextOf(entity, 'admitted', chain, statusSeq), ...(requires.marks?.length && { marks: requires.marks }) },
       };
       return admitted;
     },
@@ -169,8 +162,15 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     async gate(entity, { anchor } = {}) {
       const standing = await stand(entity, anchor);
       return standing.ok
-        ? { inForce: true, notBefore: standing.notBefore, superiors: superiorsIn(standing.chain), findings: [] }
-        : { inForce: false, reason: standing.unavailable ? 'unavailable' : 'denied', notBefore: undefined, findings: standing.findings };
+        ? {
+            inForce: true,
+            notBefore: standing.notBefore,
+            superiors: superiorsIn(standing.chain),
+            chain: standing.chain,
+            findings: [],
+            context: contextOf(entity, 'admitted', standing.chain, standing.statusSeq),
+          }
+        : { ...refusedGate(refuse(entity, standing)), notBefore: undefined };
     },
     async mayAssert(entity, kind, name) {
       const standing = await stand(entity);
@@ -186,6 +186,8 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
   const gateRegistration = registrationGate({ federation: party, outbound, mode, clock });
   return party;
 }
+
+const refusedGate = ({ reason, findings, context }: Refused) => ({ inForce: false, reason, findings, context });
 
 const superiorsIn = ({ statements }: TrustChain): readonly string[] => [...new Set(statements.slice(1).map(({ claims }) => claims.iss))];
 
