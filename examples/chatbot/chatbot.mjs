@@ -11,7 +11,7 @@ import { listening } from './listening.mjs';
 const { ANCHOR = '', ANCHOR_KEYS = '', AUTHORITY = ANCHOR, AGENT, KEY = 'chatbot.keys.json' } = process.env;
 const { SERVICE, MARKS = '', SCOPE = 'tools:read', RESOLVER, FRESH = 'strict' } = process.env;
 const say = (event, said) => console.log(JSON.stringify({ event, at: new Date().toISOString(), ...said }));
-const marks = MARKS.split(' ').filter(Boolean);
+const MARKED = MARKS.split(' ').filter(Boolean);
 
 const federation = createRelyingParty({
   anchors: { [ANCHOR]: JSON.parse(readFileSync(ANCHOR_KEYS, 'utf8')) },
@@ -36,7 +36,7 @@ async function published() {
   return { entity_id: entityId, ...keys };
 }
 
-const CHECKED = [
+const checkedWith = (marks) => [
   'what the service publishes of itself (RFC 9728), a claim only',
   'its entity: chain to the Trust Anchor, status lists, what each superior states now',
   'that its federation metadata is about that very resource and lists the authorization server',
@@ -45,7 +45,7 @@ const CHECKED = [
 ];
 
 /** A tool of a service, if that is to be trusted. No byte of a token leaves before. */
-async function use(service, tool = 'read_invoice', given = { invoice: '2026-17' }) {
+async function use({ service = SERVICE, marks = MARKED, tool = 'read_invoice', arguments: given = { invoice: '2026-17' } }) {
   const began = performance.now();
   const ms = () => Math.round(performance.now() - began);
   const verified = await federation.verifyResource(service, { marks });
@@ -54,7 +54,7 @@ async function use(service, tool = 'read_invoice', given = { invoice: '2026-17' 
     return say('verify_resource', { service, trusted: false, ...verified.context, findings: why, unavailable: verified.unavailable, ms: ms() });
   }
   const { issuer } = verified.authorizationServer;
-  say('verify_resource', { service, trusted: true, ...verified.context, authorization_server: issuer, checked: CHECKED, ms: ms() });
+  say('verify_resource', { service, trusted: true, ...verified.context, authorization_server: issuer, checked: checkedWith(marks), ms: ms() });
   // The server that the federation named, and no other: what the service says when it is called changes nothing.
   const discovered = { authorizationServerUrl: issuer, authorizationServerMetadata: await discoverAuthorizationServerMetadata(issuer) };
   const authProvider = new PrivateKeyJwtProvider({
@@ -69,15 +69,14 @@ async function use(service, tool = 'read_invoice', given = { invoice: '2026-17' 
 }
 
 async function attempt(command) {
-  const { service = SERVICE, tool, arguments: given } = command;
   try {
-    await use(service, tool, given);
+    await use(command);
   } catch (error) {
-    say('refused', { service, error: error.code, why: error.message });
+    say('refused', { service: command.service ?? SERVICE, error: error.code, why: error.message });
   }
 }
 
 process.on('SIGTERM', () => process.exit(0));
-say('ready', { url: AGENT ? null : self.entity_id, entity: self.entity_id, service: SERVICE ?? null, marks });
+say('ready', { url: AGENT ? null : self.entity_id, entity: self.entity_id, service: SERVICE ?? null, marks: MARKED });
 for await (const line of createInterface({ input: process.stdin })) await attempt(JSON.parse(line));
 process.exit(0);

@@ -78,6 +78,7 @@ export { checkRegistrationPolicy, isRegistrationPolicy, type RegistrationPolicyR
 export { missingParameters } from './required-parameters.js';
 export { type ResolveResponseClaims, type ResolveResponseOptions, signResolveResponse, validateResolveResponse } from './resolve-response.js';
 export { resolveMetadata } from './resolve-metadata.js';
+export { ENTITLEMENT_VERSION, numberIn, POLICY_VERSION, STATUS_SEQ } from './decided-by.js';
 export { compressStatuses, packStatuses, STATUS_LIST_BITS, STATUS_LIST_SIZE, STATUS_TYPES, type StatusListClaim } from './status-list.js';
 export {
   NOT_BEFORE,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { numberIn, STATUS_SEQ } from './decided-by.js';
 import { failure, finding, quote, refuse, type Result, success } from './finding.js';
 import type { JwkSet } from './jwk-set.js';
 import { checkTimes, type KeyCache, parseJws, type Signer, signJws, verifyJws } from './jws.js';
@@ -66,6 +67,7 @@ export interface StatusListInput {
   readonly status_list: StatusListClaim;
   /** Index, or `*` for all of them, to when it came back: for as long as a statement may be around that does not say so itself. */
   readonly [NOT_BEFORE]?: Readonly<Record<string, number>> | undefined;
+  readonly [STATUS_SEQ]?: number;
 }
 
 /** Sign a list. @throws TypeError for a time that is not a whole number of seconds */
@@ -96,6 +98,10 @@ export interface StatusList {
   readonly ttl: number | undefined;
   /** How many places it has. */
   readonly size: number;
+  /** What it takes in memory, about (bytes). */
+  readonly weight: number;
+  /** The last event of its issuer's chain that it says all of; undefined: it does not say. */
+  readonly seq: number | undefined;
   /** The value at a place; undefined out of bounds, which is not valid. */
   readonly at: (idx: number) => number | undefined;
   /**
@@ -141,7 +147,17 @@ export async function readStatusList(compact: unknown, { now, uri, jwks, time, c
   if (!key.ok) return key;
   const unpacked = await unpackStatuses(list as { bits: StatusBits; lst: string });
   if ('code' in unpacked) return failure(unpacked);
-  return success({ iat, exp, ttl, size: placesIn(unpacked), at: (idx: number) => statusAt(unpacked, idx), notBefore });
+  const seq = numberIn(jws.value.claims, STATUS_SEQ);
+  return success({
+    iat,
+    exp,
+    ttl,
+    seq,
+    size: placesIn(unpacked),
+    weight: unpacked.bytes.length + jws.value.compact.length,
+    at: (idx: number) => statusAt(unpacked, idx),
+    notBefore,
+  });
   function notBefore(idx: number): number | undefined {
     const times = ['*', String(idx)].flatMap((name) => (Object.hasOwn(back, name) ? (back[name] ?? []) : []));
     return times.length ? Math.max(...times) : undefined;

@@ -35,15 +35,21 @@ export interface StatusBytes {
  * @throws RangeError for a place or a value that does not fit
  */
 export function packStatuses(size: number, bits: StatusBits, values: Iterable<readonly [idx: number, value: number]>): StatusBytes {
-  const bytes = new Uint8Array(Math.ceil((size * bits) / 8));
-  const most = 2 ** bits - 1;
+  const packed = { bits, bytes: new Uint8Array(Math.ceil((size * bits) / 8)) };
   for (const [idx, value] of values) {
     if (!Number.isInteger(idx) || idx < 0 || idx >= size) throw new RangeError(`a status list of ${size} places has no place ${idx}`);
-    if (!Number.isInteger(value) || value < 0 || value > most) throw new RangeError(`${value} does not fit into ${bits} bits`);
-    const at = idx * bits;
-    bytes[at >> 3] = ((bytes[at >> 3] ?? 0) & ~(most << (at & 7))) | (value << (at & 7));
+    putStatus(packed, idx, value);
   }
-  return { bits, bytes };
+  return packed;
+}
+
+/** Write one place. @throws RangeError for a place or a value that does not fit */
+export function putStatus({ bits, bytes }: StatusBytes, idx: number, value: number): void {
+  const most = 2 ** bits - 1;
+  const at = idx * bits;
+  if (!Number.isInteger(idx) || idx < 0 || at >> 3 >= bytes.length) throw new RangeError(`a byte array of ${bytes.length} bytes has no place ${idx}`);
+  if (!Number.isInteger(value) || value < 0 || value > most) throw new RangeError(`${value} does not fit into ${bits} bits`);
+  bytes[at >> 3] = ((bytes[at >> 3] ?? 0) & ~(most << (at & 7))) | (value << (at & 7));
 }
 
 /** How many places a byte array has. */

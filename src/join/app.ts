@@ -11,6 +11,7 @@ import { agentEndpoints } from './agents.js';
 import { joinEndpoints } from './applications.js';
 import { type JoinApp, type JoinEnv, NoSecret } from './context.js';
 import { FORM, INTROSPECTION, registeringEndpoints } from './registering.js';
+import { paceRead } from '../operations/join/pace-reads.js';
 import { TAGS } from './wire.js';
 
 export const JOIN_BASE = '/join/v1';
@@ -67,9 +68,11 @@ export function createJoinApp({ deploymentOf, addressOf, inboxOf }: JoinSide): J
     c.set('inbox', inboxOf?.(c.env));
     return next();
   });
-  // Whatever it is that is written, and however wrong: guessing is asking too.
+  // Whatever it is that is asked, and however wrong: guessing is asking too.
   app.use(async function pace(c, next) {
-    if (!isRead(c.req.method)) await paceAddress(c.var.deployment, addressOf(c.req.raw, c.env));
+    const address = addressOf(c.req.raw, c.env);
+    if (isRead(c.req.method)) paceRead(c.var.deployment, address);
+    else await paceAddress(c.var.deployment, address);
     return next();
   });
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => problem(c, 413, 'payload_too_large', `a body has at most ${MAX_BODY_BYTES} bytes`) }));

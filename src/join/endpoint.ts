@@ -69,8 +69,8 @@ export function endpoint(app: JoinApp, one: Endpoint, handler: (c: JoinContext) 
       ...(writes && {
         409: problemOf('The state does not permit it'),
         422: problemOf('What was sent does not hold'),
-        429: problemOf('Too many requests; with Retry-After'),
       }),
+      429: problemOf('Too many requests; with Retry-After'),
       default: problemOf('Any other failure; with Retry-After when it may pass (503)'),
     },
   });

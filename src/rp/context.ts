@@ -1,4 +1,4 @@
-import type { TrustChain } from '../federation/entry.js';
+import { ENTITLEMENT_VERSION, numberIn, POLICY_VERSION, type TrustChain } from '../federation/entry.js';
 import { chainSha256 } from './chain-hash.js';
 
 /** What a decision rests on: for logs on both sides of a border, with the members' names as they stand in tokens. */
@@ -13,23 +13,31 @@ export interface FederationContext {
   readonly chain_sha256?: string;
   /** When the Immediate Superior's statement ends (seconds since the epoch). */
   readonly statement_exp?: number;
+  /** Of the record of `authority` about it, of the policy of `authority`, and its last event that the status list said all of: by these numbers it finds what it decided by. */
   readonly entitlement_version?: number;
+  readonly policy_version?: number;
+  readonly status_seq?: number;
   /** The types of the Trust Marks that were required of it, and that it bears. */
   readonly marks?: readonly string[];
 }
 
 /** The context of a decision; without a chain all that is known is whom it was about. */
-export function contextOf(entity: string, decision: FederationContext['decision'], chain?: TrustChain, entitlementVersion?: number): FederationContext {
+export function contextOf(entity: string, decision: FederationContext['decision'], chain?: TrustChain, statusSeq?: number): FederationContext {
   const about = chain?.statements[1]?.claims;
   const named = chain && organizationIn(chain);
   return {
     entity,
     decision,
     ...(named !== undefined && { organization: named }),
-    ...(about && about.sub === entity && { authority: about.iss, statement_exp: about.exp }),
+    ...(about && about.sub === entity && { authority: about.iss, statement_exp: about.exp, ...madeFrom(about) }),
     ...(chain && { anchor: chain.trustAnchor, chain_sha256: chainSha256(chain.statements) }),
-    ...(entitlementVersion !== undefined && { entitlement_version: entitlementVersion }),
+    ...(chain && statusSeq !== undefined && { status_seq: statusSeq }),
   };
+}
+
+function madeFrom(claims: object): Pick<FederationContext, 'entitlement_version' | 'policy_version'> {
+  const [entitlement, policy] = [numberIn(claims, ENTITLEMENT_VERSION), numberIn(claims, POLICY_VERSION)];
+  return { ...(entitlement !== undefined && { entitlement_version: entitlement }), ...(policy !== undefined && { policy_version: policy }) };
 }
 
 function organizationIn({ metadata }: TrustChain): string | undefined {

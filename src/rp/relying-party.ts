@@ -87,6 +87,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     clock,
     development,
     keyCache,
+    walks: resolver === undefined,
     check: (chain) => checkChain(chain, { anchors, mode, lists, statements: live }),
     search: (entity, anchor, hints) =>
       findChain(entity, { anchors: only(anchors, anchor), resolver, ...hints, outbound, source, live, clock, development, keyCache }),
@@ -100,9 +101,9 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     return standings.stand(entity, anchor, trustChain && within(trustChain));
   }
 
-  const refuse = (entity: string, { error, findings, unavailable, chain }: Omit<Standing & { ok: false }, 'ok'>): Refused => {
+  const refuse = (entity: string, { error, findings, unavailable, chain, statusSeq }: Omit<Standing & { ok: false }, 'ok'>): Refused => {
     const reason = unavailable ? 'unavailable' : 'denied';
-    return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain) };
+    return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain, statusSeq) };
   };
 
   const party: RelyingParty = {
@@ -112,18 +113,18 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     async admit(entity, { anchor, requires, trustChain }) {
       const standing = await stand(entity, anchor, trustChain);
       if (!standing.ok) return refuse(entity, standing);
-      const { chain, notBefore } = standing;
+      const { chain, notBefore, statusSeq } = standing;
       const types = typeof requires.entityType === 'string' ? [requires.entityType] : requires.entityType;
       const entityType = types.find((type) => Object.hasOwn(chain.metadata, type));
       const metadata = entityType === undefined ? undefined : chain.metadata[entityType];
       if (entityType === undefined || metadata === undefined) {
         const unmet = finding('requirement_unmet', 'metadata', `it is none of ${types.join(', ')}`);
-        return refuse(entity, { error: 'invalid_metadata', findings: [unmet], unavailable: false, chain });
+        return refuse(entity, { error: 'invalid_metadata', findings: [unmet], unavailable: false, chain, statusSeq });
       }
       for (const type of requires.marks ?? []) {
         const mark = await marks(chain, type);
         if (mark.state !== 'known')
-          return refuse(entity, { error: 'invalid_client', findings: mark.findings, unavailable: mark.state === 'unavailable', chain });
+          return refuse(entity, { error: 'invalid_client', findings: mark.findings, unavailable: mark.state === 'unavailable', chain, statusSeq });
       }
       const admitted: Admitted = {
         admitted: true,
@@ -135,7 +136,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
         ...protocolOf(metadata),
         notBefore,
         chain,
-        context: { ...contextOf(entity, 'admitted', chain), ...(requires.marks?.length && { marks: requires.marks }) },
+        context: { ...contextOf(entity, 'admitted', chain, statusSeq), ...(requires.marks?.length && { marks: requires.marks }) },
       };
       return admitted;
     },
@@ -162,8 +163,15 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     async gate(entity, { anchor } = {}) {
       const standing = await stand(entity, anchor);
       return standing.ok
-        ? { inForce: true, notBefore: standing.notBefore, superiors: superiorsIn(standing.chain), findings: [] }
-        : { inForce: false, reason: standing.unavailable ? 'unavailable' : 'denied', notBefore: undefined, findings: standing.findings };
+        ? {
+            inForce: true,
+            notBefore: standing.notBefore,
+            superiors: superiorsIn(standing.chain),
+            chain: standing.chain,
+            findings: [],
+            context: contextOf(entity, 'admitted', standing.chain, standing.statusSeq),
+          }
+        : { ...refusedGate(refuse(entity, standing)), notBefore: undefined };
     },
     async mayAssert(entity, kind, name) {
       const standing = await stand(entity);
@@ -179,6 +187,8 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
   const gateRegistration = registrationGate({ federation: party, outbound, mode, clock });
   return party;
 }
+
+const refusedGate = ({ reason, findings, context }: Refused) => ({ inForce: false, reason, findings, context });
 
 const superiorsIn = ({ statements }: TrustChain): readonly string[] => [...new Set(statements.slice(1).map(({ claims }) => claims.iss))];
 

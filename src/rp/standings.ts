@@ -2,6 +2,7 @@ import { type Finding, finding, type JwkSet, type KeyCache, notBeforeOf, type Tr
 import { BoundedMap } from './bounded-map.js';
 import type { Clock } from './clock.js';
 import type { Found, NotFound, SearchHints } from './find-chain.js';
+import { searchSlots } from './search-slots.js';
 import type { GateAnswer } from './gate/gate.js';
 
 const KEEP_SECONDS = 600;
@@ -11,14 +12,16 @@ const IN_FLIGHT = 32;
 const MAX_STANDINGS = 5000;
 
 export type Standing =
-  | { readonly ok: true; readonly chain: TrustChain; readonly notBefore?: number | undefined }
-  | (NotFound & { readonly chain?: TrustChain | undefined });
+  | { readonly ok: true; readonly chain: TrustChain; readonly notBefore?: number | undefined; readonly statusSeq?: number | undefined }
+  | (NotFound & { readonly chain?: TrustChain | undefined; readonly statusSeq?: number | undefined });
 
 export interface StandingsOptions {
   readonly anchors: Readonly<Record<string, JwkSet>>;
   readonly clock: Clock;
   readonly development: boolean;
   readonly keyCache: KeyCache;
+  /** Searches walk to the hosts that entities name, each as long as that lets it wait: no domain takes all of them. */
+  readonly walks?: boolean;
   /** @param hints.missed it was looked for a moment ago: only a chain that was sent is looked at */
   search(entity: string, anchor: string | undefined, hints: SearchHints): Promise<Found>;
   check(chain: TrustChain): Promise<GateAnswer>;
@@ -36,11 +39,12 @@ interface Entry {
  * Who stands where: the chain of each entity that was asked about, found once, used for ten minutes at most, and gone through the
  * gate with each question. Who is not found is not looked for again for five seconds.
  */
-export function createStandings({ anchors, clock, development, keyCache, search, check }: StandingsOptions) {
+export function createStandings({ anchors, clock, development, keyCache, walks = false, search, check }: StandingsOptions) {
   const entries = new BoundedMap<string, Entry>(MAX_STANDINGS);
   // Apart: whoever asks for many that are nobody drives out nobody who is known.
   const misses = new BoundedMap<string, { readonly at: number; readonly answer: NotFound }>(MAX_STANDINGS);
   const looking = new Map<string, Promise<Found>>();
+  const slots = searchSlots(IN_FLIGHT, walks);
   const keyOf = (entity: string, anchor: string | undefined): string => `${anchor ?? '*'} ${entity}`;
   const missing = (error: NotFound['error'], findings: readonly Finding[], unavailable = false): NotFound => ({ ok: false, error, findings, unavailable });
 
@@ -53,8 +57,8 @@ export function createStandings({ anchors, clock, development, keyCache, search,
     const flight = `${key} ${trustChain?.join('\n') ?? ''}`;
     const under = looking.get(flight);
     if (under) return under;
-    if (looking.size >= IN_FLIGHT)
-      return missing('temporarily_unavailable', [finding('budget_exceeded', entity, `${IN_FLIGHT} entities are being looked for`, true)], true);
+    const free = slots.take(entity);
+    if (!free) return missing('temporarily_unavailable', [finding('budget_exceeded', entity, 'too many entities are being looked for', true)], true);
     const newest = entries.get(key)?.chain.statements[0]?.claims.iat;
     const searching = search(entity, anchor, { trustChain, missed, newest, miss: (answer) => void misses.set(key, { at: clock.now(), answer }) })
       .then((found) => {
@@ -65,7 +69,10 @@ export function createStandings({ anchors, clock, development, keyCache, search,
         else entries.set(key, { chain: found.chain, found: clock.now() });
         return found;
       })
-      .finally(() => looking.delete(flight));
+      .finally(() => {
+        free();
+        looking.delete(flight);
+      });
     looking.set(flight, searching);
     return searching;
   }
@@ -73,14 +80,18 @@ export function createStandings({ anchors, clock, development, keyCache, search,
   /** The gate, and the chain with what its issuers state today. */
   async function through(chain: TrustChain): Promise<Standing> {
     const answer = await check(chain);
+    const { statusSeq } = answer;
     if (answer.state !== 'in_force')
       return {
         ...missing(answer.state === 'denied' ? 'invalid_client' : 'temporarily_unavailable', answer.findings, answer.state === 'unavailable'),
         chain,
+        statusSeq,
       };
-    if (answer.chain.every((compact, n) => compact === chain.statements[n]?.compact)) return { ok: true, chain, notBefore: answer.notBefore };
+    if (answer.chain.every((compact, n) => compact === chain.statements[n]?.compact)) return { ok: true, chain, notBefore: answer.notBefore, statusSeq };
     const today = await validateTrustChain(answer.chain, { anchors, now: clock.now(), subject: chain.subject, development, keyCache });
-    return today.ok ? { ok: true, chain: today.value, notBefore: answer.notBefore } : { ...missing('invalid_client', today.findings), chain };
+    return today.ok
+      ? { ok: true, chain: today.value, notBefore: answer.notBefore, statusSeq }
+      : { ...missing('invalid_client', today.findings), chain, statusSeq };
   }
 
   async function find(entity: string, entry: Entry | undefined, anchor: string | undefined, trustChain: readonly string[] | undefined): Promise<Standing> {

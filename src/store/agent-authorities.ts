@@ -31,17 +31,19 @@ const MADE = `SELECT count(*) FROM member WHERE authority_id = ?
 
 const DAY = 86_400;
 
-/** One more may be made, by what the authority's own row allows then. */
-export const whileRoomForAgents = (authorityId: string, now: number): Statement =>
+/** So many more may be made, by what the authority's own row allows then. */
+export const whileRoomForAgents = (authorityId: string, now: number, more: number): Statement =>
   onlyWhile(
     authorityId,
-    `(${LIVING}) < (SELECT agents_living FROM authority WHERE id = ?) AND (${MADE}) < (SELECT agents_per_day FROM authority WHERE id = ?)`,
+    `(${LIVING}) + ${NUMBER} <= (SELECT agents_living FROM authority WHERE id = ?) AND (${MADE}) + ${NUMBER} <= (SELECT agents_per_day FROM authority WHERE id = ?)`,
     authorityId,
     now,
+    more,
     authorityId,
     authorityId,
     now - DAY,
     now - DAY,
+    more,
     authorityId,
   );
 

@@ -18,6 +18,9 @@ export const ROWS_OF_NOBODY = {
   key_standing: OF_NOBODY('key_standing', "k.member_id || ' ' || k.thumbprint", NOR_APPLICANT),
   key_challenge: OF_NOBODY('key_challenge', 'k.id', NOR_APPLICANT),
   status_entry: OF_NOBODY('status_entry', "k.kind || ' ' || k.subject_id"),
+  software_statement: OF_NOBODY('software_statement', 'k.jti'),
+  initial_access_token: OF_NOBODY('initial_access_token', 'k.jti'),
+  client_registration: OF_NOBODY('client_registration', "k.client_id || ' ' || k.server"),
   barred_identifier: OF_NOBODY('barred_identifier', 'k.entity_id'),
   registration_event: sql`SELECT DISTINCT k.authority_id AS "authorityId", k.entity_id AS what FROM registration_event AS k
     WHERE NOT EXISTS (SELECT 1 FROM member AS m WHERE m.authority_id = k.authority_id AND m.entity_id = k.entity_id)`,

@@ -1,85 +1,12 @@
 import { and, asc, count, eq, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
-import { limits, STATUS_TYPES } from '../federation/entry.js';
 import { type Database, raw, type Statement } from './database.js';
 import { inLot, overList, readByList } from './lots.js';
 import { MOVED_SINCE } from './narrowing-events.js';
 import { artefact, keptStatusList, member, statusEntry } from './schema.js';
-import { asNumber, memberEnd, NEVER, NUMBER, number } from './words.js';
+import { standsAbove } from './stands-above.js';
+import { NUMBER, number } from './words.js';
 
-/** Status lists as they are made from rows, and what is kept of those that went before. */
-
-/** What of a list is not 0, and until when that holds. */
-export interface StatusSlice {
-  readonly values: readonly (readonly [idx: number, value: number])[];
-  /** When the first of those that are 0 ends by itself; null: none of them does. */
-  readonly until: number | null;
-  /** The last event of the authority's chain that all of this was read with. */
-  readonly seq: number;
-  /** Who came back since a time, and when. */
-  readonly cameBack: readonly (readonly [idx: number, at: number])[];
-}
-
-/** Something names a key that was halted since. Where none ever was nothing is looked up. */
-const NAMES_HALTED = `(EXISTS (SELECT 1 FROM halted_key) AND e.kind <> 'member' AND EXISTS (
-  SELECT 1 FROM status_entry_key AS k JOIN halted_key AS h ON h.thumbprint = k.thumbprint AND h.authority_id IN (e.authority_id, 'deployment') AND h.halted_at >= e.created_at
-  WHERE k.authority_id = e.authority_id AND k.list = e.list AND k.idx = e.idx))`;
-
-/**
- * The times that it hangs on are numbers: SQLite orders text behind them, so a damaged cell would be no end at all, and one that
- * stands in the list would have it refused by whoever reads it, for everybody.
- */
-const LEGIBLE = [
-  ...['valid_until', 'keys_until', 'accredited_until', 'reattest_by'].map((column) => `coalesce(m.${column}, 0) <= ${NEVER}`),
-  `coalesce(m.not_before, 0) <= ${limits.MAX_TIME}`,
-  `e.created_at <= ${NEVER}`,
-].join(' AND ');
-
-/**
- * What a place is worth. Whoever is not in force is invalid, and so is all that was issued to it, whatever that is itself; what was
- * taken back by itself, was issued before its member came back, or names a key that was halted since, is so too. Whoever is suspended is that, with all of it.
- */
-const VALUE = `CASE WHEN m.id IS NULL OR e.revoked_at IS NOT NULL OR NOT (${LEGIBLE}) THEN ${STATUS_TYPES.invalid} WHEN m.state = 'suspended' THEN ${STATUS_TYPES.suspended}
-  WHEN m.state = 'active' AND ${memberEnd('m.')} > ${NUMBER} AND (e.kind = 'member' OR e.created_at >= coalesce(m.not_before, 0))
-    AND NOT ${NAMES_HALTED} THEN ${STATUS_TYPES.valid} ELSE ${STATUS_TYPES.invalid} END`;
-
-const ENDS = ['valid_until', 'keys_until', 'accredited_until', 'reattest_by'].map((column) => `m.${column} IS NOT NULL`).join(' OR ');
-
-/**
- * Of a range of places those that may be something else than valid, that end, or came back; and the last event of the chain. In one
- * statement, so that all is of one moment, whichever server answers. Most places are passed over by looking at their rows.
- */
-const SLICE = `SELECT -1 AS idx, (SELECT max(seq) FROM event WHERE authority_id = ?) AS value, ${asNumber('NULL')} AS ends, ${asNumber('NULL')} AS back
-  UNION ALL SELECT e.idx, ${VALUE}, ${memberEnd('m.')}, m.not_before
-  FROM status_entry AS e LEFT JOIN member AS m ON m.id = e.member_id AND m.authority_id = e.authority_id
-  WHERE e.authority_id = ? AND e.list = ${NUMBER} AND e.idx >= ${NUMBER} AND e.idx < ${NUMBER}
-    AND (m.id IS NULL OR m.state <> 'active' OR e.revoked_at IS NOT NULL OR m.not_before >= ${NUMBER}
-      OR (e.kind <> 'member' AND e.created_at < m.not_before) OR ${ENDS} OR NOT (${LEGIBLE}) OR ${NAMES_HALTED})`;
-
-/** @param since who came back before that is not told */
-export async function statusSlice(
-  db: Database,
-  { authorityId, list, from, to, now, since }: { authorityId: string; list: number; from: number; to: number; now: number; since: number },
-): Promise<StatusSlice> {
-  const rows = await db.all<Record<'idx' | 'value' | 'ends' | 'back', number | null>>(boundSql(SLICE, [authorityId, now, authorityId, list, from, to, since]));
-  const places = rows.filter(({ idx }) => Number(idx) >= 0).map((row) => ({ ...row, idx: Number(row.idx), value: Number(row.value) }));
-  const valid = places.filter(({ value }) => value === STATUS_TYPES.valid);
-  const until = valid.reduce((least, { ends }) => Math.min(least, Number(ends ?? NEVER)), NEVER);
-  return {
-    values: places.filter(({ value }) => value !== STATUS_TYPES.valid).map(({ idx, value }) => [idx, value] as const),
-    cameBack: valid.filter(({ back }) => back !== null && Number(back) >= since).map(({ idx, back }) => [idx, Number(back)] as const),
-    until: until >= NEVER ? null : until,
-    seq: Number(rows.find(({ idx }) => Number(idx) === -1)?.value ?? 0),
-  };
-}
-
-/** A text with question marks, and what stands for them. */
-function boundSql(text: string, params: readonly unknown[]): SQL {
-  const parts = text.split('?');
-  return sql.join(
-    parts.flatMap((part, n) => (n < params.length ? [sql.raw(part), sql`${params[n]}`] : [sql.raw(part)])),
-    sql``,
-  );
-}
+/** Status lists as they stand and are due, and what is kept of those that went before. */
 
 /** Written out: there are few of them, whatever else the authority has, and whoever looks at query plans sees that. */
 const IS_LIST = sql`${artefact.kind} = 'status_list'`;
@@ -104,6 +31,17 @@ export const withStatusListsWithheld = async (db: Database, authorityIds: readon
       .where(and(IS_LIST, isNotNull(artefact.withheld), which));
   return (authorityIds === null ? await withheld() : await readByList(authorityIds, (lot) => withheld(inLot(artefact.authorityId, lot)))).map(({ id }) => id);
 };
+
+/** Authorities for agents, below these, that stand and some list of which is withheld until it is signed: something above them came back. */
+export const agentsListsWithheld = async (db: Database, above: readonly string[]): Promise<readonly string[]> =>
+  (
+    await readByList(above, (lot) =>
+      db.all<{ id: string }>(
+        sql`SELECT DISTINCT a.id AS id FROM authority AS a JOIN artefact AS l ON l.authority_id = a.id AND l.kind = 'status_list'
+          WHERE a.agents_of IN (SELECT value FROM json_each(${lot})) AND a.state = 'active' AND l.withheld IS NOT NULL AND ${sql.raw(standsAbove('a'))} ORDER BY a.id`,
+      ),
+    )
+  ).map(({ id }) => id);
 
 /** A list that is replaced, and a digest of what it says beside when. */
 export interface Replaced {

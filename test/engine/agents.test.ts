@@ -8,6 +8,7 @@ import { fsck } from '../../src/operations/fsck.js';
 import { AGENTS, agentKeys, askAs, assertion, DAY, HOLDER, makeAgent, SLUG, withAgents } from '../support/agents.js';
 import { ANCHOR, type Answer, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { askJoin } from '../support/join.js';
+import { testKey } from '../support/keys.js';
 import { twoDecide } from '../support/people.js';
 
 const A = '/authorities/main';
@@ -229,6 +230,33 @@ describe('how many agents there may be', () => {
     expect(code(await makeAgent(d, acme, 'g'))).toEqual([409, 'agents_exhausted']);
     await ok(askAs(d, acme, 'POST', `/agents/${living[2]}/retire`));
     await ok(makeAgent(d, acme, 'g'), 201);
+  });
+  it('whoever brings them in: an operator and an import get no further than the member; who is counted already is not one more', async () => {
+    const d = await testDeployment();
+    const acme = await withAgents(d, { max_agents: 3 });
+    await ok(makeAgent(d, acme, 'a'), 201);
+    const OPERATED = `/authorities/${SLUG}/members`;
+    const enrol = async (name: string, more: object = {}) =>
+      d.admin('POST', OPERATED, { entity_id: `${AGENTS}/x/${name}`, jwks: { keys: [(await testKey()).jwk] }, entity_types: ['oauth_client'], ...more });
+    expect((await enrol('b')).status, 'who has only applied is counted').toBe(201);
+    const { id } = await ok(d.admin('POST', `/authorities/${SLUG}/imports`, {}), 201);
+    const line = async (name: string) =>
+      JSON.stringify({ entity_id: `${AGENTS}/x/${name}`, jwks: { keys: [(await testKey()).jwk] }, entity_types: ['oauth_client'] });
+    const sent = await d.admin('POST', `/authorities/${SLUG}/imports/${id}/lines`, `${await line('c')}\n${await line('d')}\n`, {
+      headers: { 'content-type': 'application/x-ndjson' },
+    });
+    expect([sent.status, sent.json.refused], sent.text).toEqual([200, 1]);
+    expect(await d.rows('SELECT code FROM job_refusal')).toEqual([{ code: 'agents_exhausted' }]);
+    expect(code(await enrol('e'))).toEqual([409, 'agents_exhausted']);
+    expect(code(await makeAgent(d, acme, 'f'))).toEqual([409, 'agents_exhausted']);
+    expect(await ok(askAs(d, acme, 'GET', '/agents'))).toMatchObject({ agents: 3, max_agents: 3 });
+    await ok(d.admin('POST', `${OPERATED}/${encodeURIComponent(`${AGENTS}/x/c`)}/refuse`, { reason: 'x' }));
+    const answers = await Promise.all([enrol('g'), enrol('h'), makeAgent(d, acme, 'i', { deployment: d.restarted() })]);
+    expect(answers.map(({ status }) => status).sort(), 'one place').toEqual([201, 409, 409]);
+    expect(
+      (await d.admin('POST', `${A}/members`, { entity_id: 'https://plain.example.com', jwks: { keys: [(await testKey()).jwk] } })).status,
+      'nothing limits others',
+    ).toBe(201);
   });
   it('within a day, those that were retired too', async () => {
     const d = await testDeployment();

@@ -1,5 +1,6 @@
+import { decodeJwt } from 'jose';
 import { expect, it } from 'vitest';
-import { parseJws } from '../../src/federation/entry.js';
+import { ENTITLEMENT_VERSION, parseJws, POLICY_VERSION, STATUS_SEQ } from '../../src/federation/entry.js';
 import { createAdminApp } from '../../src/admin/app.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { restateEntitled } from '../../src/operations/entitlements/restate.js';
@@ -28,6 +29,28 @@ async function served(d: TestDeployment, id: string, type = 'oauth_client') {
   return jws.ok ? ((jws.value.claims['metadata_policy'] as Record<string, Record<string, unknown>> | undefined)?.[type] ?? null) : jws.findings;
 }
 const background = (d: TestDeployment) => backgroundTurn(d.deployment, { more: () => true });
+
+it('§12 the statement says by which version of the record and of the policy, and the list up to which event; nobody sets that', async () => {
+  const d = await testDeployment();
+  const C = 'https://client.example';
+  const id = await client(d, C, { entitlements: [scope('read')] });
+  const said = async (path = `/fetch?sub=${C}`) => {
+    const claims = decodeJwt((await d.public(path)).text);
+    return [ENTITLEMENT_VERSION, POLICY_VERSION, STATUS_SEQ].map((name) => claims[name]);
+  };
+  expect(await said()).toEqual([1, undefined, undefined]);
+  await d.admin('POST', `${A}/policies`, { metadata_policy: { oauth_client: { scope: { subset_of: ['read', 'list'] } } } });
+  await d.admin('POST', `${A}/policies/1/publish`, {});
+  await background(d);
+  expect(await said()).toEqual([1, 1, undefined]);
+  expect((await d.admin('PUT', `${MEMBERS}/${id}/entitlements`, { entitlements: [scope('list')] })).status).toBe(200);
+  expect(await said()).toEqual([2, 1, undefined]);
+  await d.admin('POST', `${MEMBERS}/${id}/suspend`, { reason: 'x' });
+  const [{ seq } = {}] = await d.rows("SELECT max(seq) AS seq FROM event WHERE type = 'member.suspended'");
+  expect(await said('/status-lists/0')).toEqual([undefined, undefined, Number(seq)]);
+  const { json } = await d.admin('PATCH', `${MEMBERS}/${id}`, { claims: { [ENTITLEMENT_VERSION]: 9 } });
+  expect(json.findings?.[0]?.code).toBe('claim_invalid');
+});
 
 it('what a member may ask for stands in its own statement, merged with the policy; a contradiction is refused when it is set', async () => {
   const d = await testDeployment();

@@ -1,3 +1,4 @@
+import { platform } from '#test-platform';
 import { describe, expect, it } from 'vitest';
 import { keyProofClaims, KEY_PROOF_TYP } from '../../src/federation/key-proof.js';
 import { fsck } from '../../src/operations/fsck.js';
@@ -358,6 +359,9 @@ describe('strangers', () => {
     expect(refused[0]?.json.code).toBe('rate_limited');
     expect(refused[0]?.headers.get('retry-after')).toBe('2');
     expect((await ask('203.0.113.8')).status, 'somebody else').toBe(400);
+    const guess = (from: string) => askJoin(d, 'GET', '/applications/apl_00000000000000000000000000', undefined, { from, token: 'x' });
+    const reads = platform === 'workers' ? [] : await Promise.all(Array.from({ length: 301 }, () => guess('203.0.113.6')));
+    if (reads.length) expect([new Set(reads.map(({ status }) => status)), (await guess('203.0.113.5')).status]).toEqual([new Set([404, 429]), 404]);
     d.clock += 2;
     expect([(await ask('203.0.113.7')).status, (await ask('203.0.113.7', there)).status]).toEqual([400, 429]);
     const kept = await d.rows('SELECT bucket FROM rate_limit');

@@ -1,9 +1,9 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { expect, it } from 'vitest';
-import { type JwkSet, readStatusList, statusReference } from '../../src/federation/entry.js';
+import { type JwkSet, NOT_BEFORE, readStatusList, statusReference } from '../../src/federation/entry.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { giveStatusPlaces } from '../../src/operations/status/give-places.js';
-import { statusSlice } from '../../src/store/status-lists.js';
+import { statusSlice } from '../../src/store/status-places.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { AGENTS, HOLDER, makeAgent, withAgents } from '../support/agents.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
@@ -41,14 +41,31 @@ it('an authority for agents says nothing of them while what is above it does not
   const acme = await withAgents(d);
   expect((await makeAgent(d, acme, 'invoices')).status).toBe(201);
   const asked = async () => [(await d.public(`${AGENTS}${LIST}`)).status, (await d.public(`${AGENTS}${LIST}?time=${NOW}`)).status];
+  const claim = async (name: string) => (decodeJwt((await d.public(`${AGENTS}${LIST}`)).text)[name] ?? {}) as object;
   expect(await asked(), 'what was cut above stands in another chain: of before nothing is told').toEqual([200, 404]);
   for (const who of [HOLDER, AGENTS]) {
     await act(d, 'POST', at(who, '/suspend'));
     expect(await asked(), who).toEqual([404, 404]);
+    d.clock += 10;
     await act(d, 'POST', at(who, '/resume'));
-    await backgroundTurn(d.deployment, { more: () => true });
-    expect((await asked())[0], who).toBe(200);
+    expect((await asked())[0], `${who}: with the answer, before any background`).toBe(200);
+    expect(Object.values(await claim(NOT_BEFORE)), 'who came back when').toEqual(expect.arrayContaining([d.clock]));
   }
+  for (const [level, body] of [
+    ['/organizations/Acme%20AB', {}],
+    ['', {}],
+  ] as const) {
+    await act(d, 'POST', `${A}${level}/halt`, { reason: 'x', ...body });
+    expect(await asked(), level).toEqual([404, 404]);
+    d.clock += 10;
+    await act(d, 'POST', `${A}${level}/resume`);
+    expect((await asked())[0], level).toBe(200);
+    expect(Object.values(await claim(NOT_BEFORE))).toEqual(expect.arrayContaining([d.clock]));
+  }
+  await act(d, 'POST', at(HOLDER, '/suspend'));
+  await act(d, 'POST', at(AGENTS, '/suspend'));
+  await act(d, 'POST', at(AGENTS, '/resume'));
+  expect(await asked(), 'one of two that it rests on is away still').toEqual([404, 404]);
 });
 
 it('is signed when it is due in the middle of whatever else is, however long that takes', async () => {

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { type JwkSet, notBeforeOf, readStatusList, statusReference } from '../../src/federation/entry.js';
+import { type JwkSet, notBeforeOf, readStatusList, STATUS_SEQ, statusReference } from '../../src/federation/entry.js';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { type Call, startingCall } from '../../src/operations/call.js';
 import { fsck } from '../../src/operations/fsck.js';
@@ -53,7 +53,15 @@ describe('the status list of an authority (Token Status List)', () => {
     const { status, headers, text } = await d.public(LIST);
     expect(status, text).toBe(200);
     expect(decodeProtectedHeader(text)).toMatchObject({ typ: 'statuslist+jwt', alg: 'ES256' });
-    expect(decodeJwt(text)).toEqual({ iss: ANCHOR, sub: URI, iat: NOW, exp: NOW + 300, ttl: 15, status_list: { bits: 2, lst: expect.any(String) } });
+    expect(decodeJwt(text)).toEqual({
+      iss: ANCHOR,
+      sub: URI,
+      iat: NOW,
+      exp: NOW + 300,
+      ttl: 15,
+      status_list: { bits: 2, lst: expect.any(String) },
+      [STATUS_SEQ]: expect.any(Number),
+    });
     expect(headers.get('content-type')).toBe('application/statuslist+jwt');
     expect([headers.get('cache-control'), headers.get('access-control-allow-origin')]).toEqual(['public, max-age=0, must-revalidate', '*']);
     const etag = headers.get('etag') ?? '';

@@ -104,6 +104,7 @@ const FUNCTIONS: Readonly<Record<string, (value: never) => unknown>> = {
   ],
   missingParameters: (v) => federation.missingParameters(v),
   notBeforeOf: (v) => [federation.notBeforeOf(v), federation.notBeforeOf({ [federation.NOT_BEFORE]: v })],
+  numberIn: (v) => [federation.numberIn(v, 'a'), federation.numberIn({ a: v }, 'a')],
   parseClientAssertion: (v) => federation.parseClientAssertion(v, { audience: TA, now: NOW }),
   parseConstraints: (v) => [federation.parseConstraints(v), federation.parseConstraints(v, 'constraints', { strict: false })],
   parseEntityId: (v) => federation.parseEntityId(v),

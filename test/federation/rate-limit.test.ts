@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseBlocks } from '../../src/outbound/address-guard.js';
+import type { TooMany } from '../../src/operations/join/pace.js';
+import { paceRead } from '../../src/operations/join/pace-reads.js';
 import { clientAddress } from '../../src/platform/client-address.js';
 import { admit } from '../../src/store/gcra.js';
+import { NOW } from '../support/chain.js';
 
 describe('the rate of strangers', () => {
   it('so many at once, then one in each interval; whoever is refused is told when to come again', () => {
@@ -51,4 +54,26 @@ it('an asker is who the last proxy that is known has named; what anybody can wri
   expect(clientAddress('10.0.0.1', '1.2.3.4, unknown', proxies)).toBe('10.0.0.1');
   expect(clientAddress('2001:db8:1::1', '[2001:db8:9:1:2:3:4:5]:99', proxies), 'a /64 is one').toBe(clientAddress('2001:db8:9:1::1', null, []));
   expect(() => parseBlocks('HOLDFAST_TRUSTED_PROXIES', '10.0.0.1')).toThrow('HOLDFAST_TRUSTED_PROXIES');
+});
+
+describe('reads of the join API', () => {
+  it('are paced by address: nobody guesses without end, and nobody keeps others out', () => {
+    let clock = NOW;
+    const deployment = { store: {}, now: () => clock } as never;
+    const read = (address?: string) => {
+      try {
+        return paceRead(deployment, address) ?? 0;
+      } catch (error) {
+        return (error as TooMany).retryAfter;
+      }
+    };
+    expect(Array.from({ length: 301 }, () => read('203.0.113.7')).filter((wait) => wait > 0)).toEqual([1]);
+    expect([read('203.0.113.8'), read(), read('203.0.113.7')], 'others, and whoever is not known').toEqual([0, 0, 1]);
+    clock += 1;
+    expect([read('203.0.113.7'), read('203.0.113.7'), read('203.0.113.7')]).toEqual([0, 0, 1]);
+    for (let n = 0; n < 10_050; n++) read(`198.51.100.${n}`);
+    clock += 3600;
+    expect([read('203.0.113.7'), read('198.51.100.1')]).toEqual([0, 0]);
+    expect(paceRead({ store: {}, now: () => NOW } as never, 'x'), 'of another deployment').toBeUndefined();
+  });
 });

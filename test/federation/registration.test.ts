@@ -153,6 +153,78 @@ describe('registry §8.3: a registration that holds', () => {
     expect(await errorOf(elsewhere, { accepts: (authority) => authority !== BELOW })).toEqual([400, 'unapproved_software_statement']);
   });
 
+  it('§6 an intermediate gives no client what its superiors do not allow: their policies and constraints hold for what it vouches for', async () => {
+    const { anchor, below } = keys;
+    const chainWith = async (claims: object) => [
+      await below.jwt({ iss: BELOW, sub: BELOW, ...times, jwks: { keys: [below.jwk] }, authority_hints: [ANCHOR], metadata: { federation_entity: {} } }),
+      await anchor.jwt({ iss: ANCHOR, sub: BELOW, ...times, jwks: { keys: [below.jwk] }, ...claims }),
+    ];
+    const of = async (claims: object, statement: object = {}): Promise<Parts> => ({
+      ...{ statement: { iss: BELOW, ...statement }, statementKey: below, statementHeader: { trust_chain: await chainWith(claims) } },
+      ...{ token: { iss: BELOW, status: { status_list: { uri: `${BELOW}/status-lists/0`, idx: 2 } } }, tokenKey: below },
+    });
+    const left = async (claims: object, statement: object = {}, request: object = {}) => {
+      const { result } = await verified({ ...(await of(claims, statement)), request });
+      return result.ok ? result.metadata : [result.status, result.error];
+    };
+    const client = (rules: object) => ({ metadata_policy: { oauth_client: rules } });
+    const unapproved = [400, 'unapproved_software_statement'];
+    expect(await left(client({ scope: { subset_of: ['read', 'list'] }, grant_types: { subset_of: ['client_credentials'] } }))).toMatchObject({
+      ...{ scope: 'read', grant_types: ['client_credentials'], client_name: 'Agent' },
+    });
+    expect(await left(client({ scope: { subset_of: ['read'] } }), {}, { scope: 'write' }), 'asked for what is cut').toEqual([400, 'invalid_client_metadata']);
+    expect(await left(client({ tos_uri: { value: `${ANCHOR}/tos` }, client_name: { value: null } }))).toMatchObject({ tos_uri: `${ANCHOR}/tos` });
+    expect(await left(client({ client_name: { value: null } }))).not.toHaveProperty('client_name');
+    expect(await left({ metadata_policy: { openid_relying_party: { scope: { subset_of: ['openid'] } } } }), 'of another type').toMatchObject({
+      scope: 'read write',
+    });
+    for (const [what, claims, statement] of [
+      ['nothing is left of the scope, which would be every scope', client({ scope: { subset_of: ['list'] } })],
+      ['a parameter that is needed', client({ contacts: { essential: true } })],
+      ['a value that is none of them', client({ token_endpoint_auth_method: { one_of: ['self_signed_tls_client_auth'] } })],
+      ['more scope than was vouched for', client({ scope: { add: ['admin'] } })],
+      ['more grants than were vouched for', client({ grant_types: { add: ['implicit'] } })],
+      ['another address', client({ redirect_uris: { value: ['https://evil.example/cb'] } })],
+      ['other keys', client({ jwks: { value: { keys: [keys.stranger.jwk] } } })],
+      [
+        'as an OpenID Relying Party',
+        { metadata_policy: { openid_relying_party: { scope: { subset_of: ['openid'] }, contacts: { essential: true } } } },
+        { scope: 'openid admin' },
+      ],
+      ['no entity of that type', { constraints: { allowed_entity_types: ['oauth_resource'] } }],
+      ['a name outside of its space', { constraints: { naming_constraints: { permitted: ['.example.org'] } } }],
+      ['too far below', { constraints: { max_path_length: 0 } }],
+      ['a name that is excluded', { constraints: { naming_constraints: { excluded: ['agent.example.com'] } } }],
+    ] as const)
+      expect(await left(claims, statement ?? {}), what).toEqual(unapproved);
+    expect(await left({ constraints: { naming_constraints: { permitted: ['.example.com', '.example.org'] }, max_path_length: 1 } })).toMatchObject({
+      scope: 'read write',
+    });
+    for (const broken of [{ metadata_policy: 5 }, { ...client({ scope: { strange: 1 } }), metadata_policy_crit: ['strange'] }])
+      expect(await left(broken), 'a chain that is none').toEqual([401, 'invalid_token']);
+
+    // What came with the statement is of yesterday: the gate knows what the anchor states today.
+    const live = async (claims: object) => {
+      const jwts = [await keys.client.jwt({}), await below.jwt({ iss: BELOW, sub: AGENT }), ...(await chainWith(claims))];
+      const statements = jwts.map((compact) => ({
+        compact,
+        claims: JSON.parse(atob((compact.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'))) as object,
+      }));
+      statements.splice(2, 1);
+      return registrationGate({
+        federation: { gate: async () => ({ inForce: true, notBefore: undefined, findings: [], superiors: [BELOW, ANCHOR], chain: { statements } as never }) },
+        outbound: { get: () => Promise.reject(new Error('nobody is asked')) } as never,
+        mode: strict,
+        clock: { now: () => NOW, milliseconds: () => 0 },
+      });
+    };
+    const wide = await of(client({ scope: { subset_of: ['read', 'write'] } }));
+    expect(await errorOf(wide, { gate: await live(client({ scope: { subset_of: ['read'] } })) })).toEqual(unapproved);
+    expect(await errorOf(wide, { gate: await live(client({ contacts: { essential: true } })) })).toEqual(unapproved);
+    const { result } = await verified(wide, { gate: await live(client({ scope: { subset_of: ['read', 'write', 'list'] } })) });
+    expect(!result.ok && result.error, 'all that is left is to look the status up').toBe('temporarily_unavailable');
+  });
+
   it('may come with a token that says nothing, where the authority is asked about it (RFC 7662)', async () => {
     const said = { active: true, iss: ANCHOR, sub: AGENT, aud: SERVER, exp: NOW + 60, jti: 'iat_2', cnf: { jkt: keys.client.kid } };
     const opaque = { bearer: 'hfi_x' };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { JwkSet } from '../../src/federation/entry.js';
+import { ENTITLEMENT_VERSION, type JwkSet, POLICY_VERSION, STATUS_SEQ } from '../../src/federation/entry.js';
+import type { FederationContext } from '../../src/rp/context.js';
 import { cached, type Mode, strict } from '../../src/rp/modes.js';
 import { relyingPartyOver, type RelyingPartySettings } from '../../src/rp/relying-party.js';
 import { type JoseEntity, JoseFederation, joseKey } from '../support/jose-federation.js';
@@ -47,6 +48,32 @@ describe('admission', () => {
       context: { entity: AGENT, decision: 'admitted', authority: OPERATOR, anchor: ANCHOR, organization: 'Agents', statement_exp: START + 3600 },
     });
     expect(said.context.chain_sha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('§12 the context names the record, the policy and the event that it was decided by, of the Immediate Superior; what is no number is not told', async () => {
+    const { admit, party, federation, operator, record, clock } = await world();
+    const numbers = ({ entitlement_version, policy_version, status_seq }: FederationContext) => [entitlement_version, policy_version, status_seq];
+    expect(numbers((await admit()).context), 'a superior that says nothing').toEqual([undefined, undefined, undefined]);
+    federation.instead.set(`${OPERATOR}/status-lists/0`, async () => ({
+      ...{ status: 200, type: 'application/statuslist+jwt', body: await federation.list(operator, { [STATUS_SEQ]: seq }) },
+    }));
+    let seq: unknown = 41;
+    record.claims = { [ENTITLEMENT_VERSION]: 3, [POLICY_VERSION]: 7 };
+    clock.seconds += 1;
+    expect(numbers((await admit()).context)).toEqual([3, 7, 41]);
+    record.state = 2;
+    seq = 42;
+    clock.seconds += 1;
+    expect(numbers((await admit()).context), 'of a refusal too').toEqual([3, 7, 42]);
+    expect((await party.gate(AGENT)).context).toMatchObject({ decision: 'denied', status_seq: 42, authority: OPERATOR });
+    record.state = 0;
+    for (const wrong of ['x', -1, 1.5, { a: 1 }, null]) {
+      seq = wrong;
+      record.claims = { [ENTITLEMENT_VERSION]: wrong, [POLICY_VERSION]: wrong };
+      clock.seconds += 700;
+      const said = await admit();
+      expect([said.admitted, ...numbers(said.context)], String(wrong)).toEqual([true, undefined, undefined, undefined]);
+    }
   });
 
   it('what is required and not there is a finding', async () => {

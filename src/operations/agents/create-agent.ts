@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import type { Entitlement } from '../../federation/entry.js';
-import { countAgents, whileRoomForAgents, whileStanding } from '../../store/agent-authorities.js';
+import { whileStanding } from '../../store/agent-authorities.js';
 import { readHead } from '../../store/change.js';
 import { member, type Sponsor } from '../../store/schema.js';
 import { change, DEPLOYMENT } from '../call.js';
@@ -12,6 +12,7 @@ import { type AuthorityRow, findOrganization, type MemberRow } from '../registry
 import { type AgentConfiguration, readAgentConfiguration } from './agent-configuration.js';
 import { expectOwnKeys } from './agent-keys.js';
 import { limitsOf } from './agent-limits.js';
+import { expectRoom, roomIn } from './room.js';
 import { agentIdOf } from './agent-name.js';
 import { ceilingOf, withinCeiling } from './ceiling.js';
 import { expectKept, type Keeper } from './keeper.js';
@@ -71,7 +72,8 @@ export async function createAgent(keeper: Keeper<Agent>, asked: NewAgent): Promi
     async decide() {
       const now = await expectKept(keeper as Keeper);
       await expectNewName(keeper as Keeper, entityId, asked.name);
-      await expectRoom(keeper as Keeper, now);
+      // Before anything is looked at that costs more.
+      expectRoom(now, await roomIn(db, now, call.now()));
       const sound = await expectOwnKeys(call, now, entityId, given);
       const ground = await groundOf(call, now, [prepared], since, haltedSince);
       const enrolled = await decideEnrollment(call, ground, prepared);
@@ -79,7 +81,7 @@ export async function createAgent(keeper: Keeper<Agent>, asked: NewAgent): Promi
       const last = events.length - 1;
       return {
         events: events.map((one, n) => (n === last ? { ...one, detail: { ...one.detail, agent_of: holder.entityId, valid_until: validUntil } } : one)),
-        statements: [whileStanding(now.id), whileRoomForAgents(now.id, call.now()), ...sound, ...statements],
+        statements: [whileStanding(now.id), ...sound, ...statements],
         result: { row: rows[0] as MemberRow, authority: now },
       };
     },
@@ -111,12 +113,4 @@ async function expectNewName({ call, authority }: Keeper, entityId: string, name
     .limit(1);
   if (before)
     throw new Refusal('already_exists', `there ${before.state === 'active' ? 'is' : 'was'} an agent ${name}; a name is given once, so choose another`);
-}
-
-/** @throws Refusal wrong_state */
-async function expectRoom({ call }: Keeper, authority: AuthorityRow): Promise<void> {
-  const { living, made } = await countAgents(call.store.db, authority.id, call.now());
-  const most = limitsOf(authority);
-  if (living >= most.living) throw new Refusal('agents_exhausted', `${living} agents live, and ${most.living} may at once; retire some, or ask for more`);
-  if (made >= most.perDay) throw new Refusal('agents_exhausted', `${made} agents were made within a day, and ${most.perDay} may be; come again later`);
 }

@@ -2,11 +2,13 @@ import { eq } from 'drizzle-orm';
 import {
   type Constraints,
   type Entitlement,
+  ENTITLEMENT_VERSION,
   entityConfigurationUrl,
   limits,
   mediaTypes,
   type Metadata,
   NOT_BEFORE,
+  POLICY_VERSION,
   type Result,
   signEntityConfiguration,
   signHistoricalKeys,
@@ -225,7 +227,7 @@ const latest = (...times: readonly (number | null)[]): number | undefined => {
 
 /** What of an authority stands in the statements about its members. */
 export interface StatementSources extends Pick<Issuer, 'authority' | 'bundles' | 'ceiling' | 'cameBack'> {
-  readonly policy: Pick<PolicyRow, 'policy' | 'crit' | 'constraints'> | undefined;
+  readonly policy: (Pick<PolicyRow, 'policy' | 'crit' | 'constraints'> & Partial<Pick<PolicyRow, 'version'>>) | undefined;
 }
 
 /**
@@ -253,6 +255,8 @@ export function statementClaims({ authority, policy, bundles, ceiling, cameBack 
     status:
       member.statusIdx === null || member.statusList === null ? undefined : statusIn(authority.entityId, { list: member.statusList, idx: member.statusIdx }),
     [NOT_BEFORE]: latest(member.notBefore, authority.notBefore, cameBack),
+    [ENTITLEMENT_VERSION]: member.entitlementVersion > 0 ? member.entitlementVersion : undefined,
+    [POLICY_VERSION]: policy?.version,
     [VOUCHED_ISSUERS]: member.vouchedIssuers.length ? member.vouchedIssuers.map(({ id: _, ...said }) => said) : undefined,
   };
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as typeof claims;

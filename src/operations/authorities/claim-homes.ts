@@ -1,12 +1,15 @@
 import { STANDARD_CLAIMS } from '../../federation/entity-statement.js';
-import { NOT_BEFORE, VOUCHED_ISSUERS } from '../../federation/entry.js';
+import { ENTITLEMENT_VERSION, NOT_BEFORE, POLICY_VERSION, STATUS_SEQ, VOUCHED_ISSUERS } from '../../federation/entry.js';
 
 /**
  * Claims that nobody sets as extra ones: those the standard defines for Entity Statements, those that Holdfast adds, and two of RFC 7519 that the standard
  * leaves to applications (OpenID Federation 1.0 §3.1). A value that stands in a member's or authority's description comes again in
  * each renewal: as `jti` it would name many statements (RFC 7519 §4.1.7), as `nbf` it would keep them from being signed or say nothing.
  */
-export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([...STANDARD_CLAIMS, 'nbf', 'jti', 'status', NOT_BEFORE, VOUCHED_ISSUERS]);
+export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
+  ...STANDARD_CLAIMS,
+  ...['nbf', 'jti', 'status', NOT_BEFORE, VOUCHED_ISSUERS, ENTITLEMENT_VERSION, POLICY_VERSION, STATUS_SEQ],
+]);
 
 /**
  * Where each of them is set instead, or why it is not. One table, so that a message never sends anybody to a field that does not exist.
@@ -30,7 +33,10 @@ const JTI: ClaimHome = { fix: 'Each renewal would have the same one, and a "jti"
 const VOUCHED: ClaimHome = { fix: 'It stands in the statement about the member whose issuers they are: holdfast issuer add.' };
 const STATUS: ClaimHome = { fix: 'Holdfast says there where the status of a member is looked up (Token Status List): leave it out.' };
 const RESUMED: ClaimHome = { fix: 'It is when a member, or its authority, came back last: Holdfast says it in the statement.' };
+const VERSIONS: ClaimHome = { fix: 'Holdfast says there which version of its record, policy and events something was made from: leave it out.' };
 const SET: ClaimHome = { fix: 'Holdfast sets it: leave it out.' };
+
+const MADE_FROM = { [ENTITLEMENT_VERSION]: VERSIONS, [POLICY_VERSION]: VERSIONS, [STATUS_SEQ]: VERSIONS };
 
 /** Of an authority's Entity Configuration. */
 const OF_AUTHORITY: Readonly<Record<string, ClaimHome>> = {
@@ -56,10 +62,12 @@ const OF_AUTHORITY: Readonly<Record<string, ClaimHome>> = {
   [VOUCHED_ISSUERS]: VOUCHED,
   [NOT_BEFORE]: RESUMED,
   status: STATUS,
+  ...MADE_FROM,
 };
 
 /** Of the statement about a member. */
 const OF_MEMBER: Readonly<Record<string, ClaimHome>> = {
+  ...MADE_FROM,
   [NOT_BEFORE]: RESUMED,
   status: STATUS,
   [VOUCHED_ISSUERS]: VOUCHED,

@@ -37,6 +37,8 @@ export const REMEDIES = {
   barred_and_living: 'revoke the member, and ask how it came there; only an approver takes a barred identifier back (member enroll --readmit)',
   halted_and_bound: 'say so again, which takes it from whoever has it: holdfast halt key <key> --reason …',
   decided_by_too_few: FOREIGN,
+  registered_otherwise:
+    'revoke it (holdfast software-statement revoke, holdfast initial-access-token revoke), or have its server end the client; then ask who wrote to the database',
   registration_events: 'the running deployment puts it right, within an hour at 10 000 members',
   evidence_missing: 'bring the file back from a backup of the folder of evidence; nothing that is served depends on it',
   evidence_changed: 'something else has written to the folder of evidence: bring the file back from a backup of it; nothing that is served depends on it',

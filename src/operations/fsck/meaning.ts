@@ -1,5 +1,6 @@
 import type { Database } from '../../store/database.js';
 import { BARRED_AND_LIVING, bundleNames, contradictions, DECIDED_BY_TOO_FEW, HALTED_AND_BOUND, ROWS_OF_NOBODY, withBundles } from '../../store/meaning.js';
+import { REGISTERED_OTHERWISE } from '../../store/meaning-registering.js';
 import type { Add } from './damage.js';
 
 const MOST = 1000;
@@ -19,6 +20,8 @@ export async function checkMeaning(db: Database, addTo: (authorityId: string) =>
     addTo(authorityId)('halted_and_bound', `member ${what.split(' ')[0]}`, `its key ${what.split(' ')[1]} was halted, and nobody waived that`);
   for (const { authorityId, what } of await contradictions(db, DECIDED_BY_TOO_FEW, MOST))
     addTo(authorityId)('decided_by_too_few', `approval ${what}`, 'fewer persons have approved it than it says');
+  for (const [detail, rule] of REGISTERED_OTHERWISE)
+    for (const { authorityId, what } of await contradictions(db, rule, MOST)) addTo(authorityId)('registered_otherwise', what, detail);
   await checkBundles(db, addTo);
 }
 

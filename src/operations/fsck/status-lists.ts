@@ -1,7 +1,8 @@
 import { limits, mediaTypes, parseJws, STATUS_LIST_SIZE, type StatusListClaim } from '../../federation/entry.js';
 import { statusAt, unpackStatuses } from '../../federation/status-list.js';
 import type { Database } from '../../store/database.js';
-import { currentStatusLists, misplacedMembers, statusSlice } from '../../store/status-lists.js';
+import { currentStatusLists, misplacedMembers } from '../../store/status-lists.js';
+import { statusSlice } from '../../store/status-places.js';
 import type { Add } from './damage.js';
 
 const MOST = 1000;

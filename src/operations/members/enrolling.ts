@@ -21,6 +21,7 @@ import { expectEntitled } from '../entitlements/check-entitled.js';
 import type { Bundles, Entitled } from '../entitlements/effective.js';
 import { issuersInWords } from '../issuers/edit-issuers.js';
 import { expectNamespacesFree } from '../issuers/free-namespaces.js';
+import { expectRoom, isCounted, type Room, roomIn, whileThereIsRoom } from '../agents/room.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
 import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollment.js';
@@ -63,6 +64,8 @@ export interface Ground {
   /** What entitlements are judged by. */
   readonly policy: PolicyRow | undefined;
   readonly bundles: Bundles;
+  /** In an authority for agents: how many more there may be. */
+  readonly room: Room | undefined;
   /** The caller may decide about the content alone. */
   readonly approver: boolean;
   /** The caller may say that somebody may come back; with quorum 2 two persons approve it all the same. */
@@ -129,6 +132,7 @@ export async function groundOf(call: Call, authority: AuthorityRow, all: readonl
     ),
     spellings,
     vouching: [],
+    room: await roomIn(call.store.db, authority, call.now()),
     policy: await publishedPolicy(call.store.db, authority.id),
     bundles: await bundlesOf(call.store.db, authority.id),
     haltedMeanwhile: haltedSince !== undefined && (await keyCutSince(call, authority.id, all, since, haltedSince)),
@@ -173,6 +177,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const { authority } = ground;
   const before = ground.former.get(input.entityId);
   expectMayCome(before, input, ground);
+  if (!isCounted(before)) expectRoom(authority, ground.room);
   const others = otherSpellings(ground.spellings, input.entityId);
   const certificates = await certificateFaults(keys.jwks.keys, authority.certificateRoots, call.now());
   const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? []), ...asErrors(certificates)];
@@ -211,6 +216,10 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId: input.entityId, state }]);
   const organizationId = ground.organizations.idOf(input.organization) ?? before?.organizationId ?? null;
   if (state === 'active') await expectNoneHalted(call.store.db, { organizationId, entityId: input.entityId });
+  if (ground.room && !isCounted(before)) {
+    ground.room.living++;
+    ground.room.made++;
+  }
   const waived = [...new Set([...keys.waived, ...found.filter(isError).map(({ code }) => code)])];
   return {
     prepared,
@@ -340,6 +349,7 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
     rows: written.rows,
     events: [...organizations.events, ...written.events, ...all.map((one, n) => eventOf(one, statements.get(written.rows[n]?.id ?? '')))],
     statements: [
+      ...whileThereIsRoom(authority, all.filter(({ before }) => !isCounted(before)).length, call.now()),
       ...ground.sound,
       ...all.flatMap(({ holds }) => holds),
       ...all.flatMap(({ before, after }) => (before && ground.bars.has(before.entityId) ? [readmit(call.store.db, before, after.updatedAt)] : [])),

@@ -1,10 +1,10 @@
-import { limits, mediaTypes, NOT_BEFORE, compressStatuses, packStatuses, signStatusList, STATUS_LIST_BITS, STATUS_LIST_SIZE } from '../../federation/entry.js';
+import { compressStatuses, limits, mediaTypes, NOT_BEFORE, signStatusList, STATUS_SEQ } from '../../federation/entry.js';
 import { aboveOf } from '../../store/agent-authorities.js';
 import type { NewArtefact } from '../../store/bulk.js';
-import { statusSlice } from '../../store/status-lists.js';
 import { artefactOf, type Issuer } from '../artefacts/publish.js';
 import type { Deployment } from '../call.js';
 import { NEVER } from '../../store/words.js';
+import { placesNow } from './known-places.js';
 import { statusListAt } from './status-claim.js';
 
 /** How long a list may be believed, and after how long it is to be asked for anew (seconds). */
@@ -15,16 +15,13 @@ const TTL = 15;
  * a list nobody is known to be in force. What a place stands for has ended by its own `exp` then.
  */
 const OUTLIVES = 90;
-/** Places that are read at once; what else this process does comes in between, when that takes long (milliseconds). */
-const AT_ONCE = 10_000;
-const LONG_MS = 5;
 /** Of more than so many who came back lately it is said as if all had: what else lives loses some tokens, nothing gains any. */
 const MOST_BACK = 4000;
 
 /**
  * Make a list from what the rows say, and sign it. It is a function of them alone. Whoever reads it may rely on it until the first of
  * those that it calls valid ends by itself, or for `OUTLIVES`, so nobody is valid long beyond its own end, whatever the background does. What was committed while
- * it was read is in the chain after `cut`: then it is not served (store/narrowing-events.ts), so several slices are as good as one.
+ * it was read is in the chain after `cut`: then it is not served (store/narrowing-events.ts), so what was read piece by piece is as good as one piece.
  * @param list its number
  * @param before `iat` of the one it replaces: whoever has seen that takes no older one, and the clock of who signed it may be ahead of ours
  */
@@ -35,7 +32,7 @@ export async function signedStatusList(deployment: Deployment, issuer: Issuer, l
   const above = await aboveOf(deployment.store.db, authority.id);
   // Whoever rests on what has ended has ended too.
   const ended = above.until <= iat;
-  const { values, back, until, seq } = await readPlaces(deployment, authority.id, Number(list), iat, ended ? NEVER : iat);
+  const { packed, back, until, seq } = await placesNow(deployment, authority.id, Number(list), ended ? NEVER : iat);
   const since = iat - limits.MAX_STATEMENT_LIFETIME;
   const { back: whole } = above;
   const all = whole !== null && whole >= since ? [['*', whole] as const] : [];
@@ -49,7 +46,8 @@ export async function signedStatusList(deployment: Deployment, issuer: Issuer, l
       iat,
       exp,
       ttl: TTL,
-      status_list: await compressStatuses(packStatuses(STATUS_LIST_SIZE, STATUS_LIST_BITS, values)),
+      status_list: await compressStatuses(packed),
+      [STATUS_SEQ]: seq,
       ...(told.length > 0 && { [NOT_BEFORE]: latestOf(told) }),
     },
     signer,
@@ -62,23 +60,4 @@ function latestOf(told: readonly (readonly [string, number])[]): Readonly<Record
   const times: Record<string, number> = {};
   for (const [name, at] of told) times[name] = Math.max(times[name] ?? 0, at);
   return times;
-}
-
-/** @param beyond a member that does not last longer than that is invalid */
-async function readPlaces({ store: { db } }: Deployment, authorityId: string, list: number, now: number, beyond: number) {
-  const values: (readonly [number, number])[] = [];
-  const back: (readonly [number, number])[] = [];
-  let until: number | null = null;
-  let seq = Number.POSITIVE_INFINITY;
-  for (let from = 0; from < STATUS_LIST_SIZE; from += AT_ONCE) {
-    const started = performance.now();
-    const slice = await statusSlice(db, { authorityId, list, from, to: from + AT_ONCE, now: beyond, since: now - limits.MAX_STATEMENT_LIFETIME });
-    for (const one of slice.values) if (Number.isInteger(one[0])) values.push(one);
-    for (const [idx, at] of slice.cameBack) back.push([idx, Math.ceil(at)]);
-    until = slice.until === null ? until : Math.min(until ?? slice.until, slice.until);
-    seq = Math.min(seq, slice.seq);
-    // SQLite reads on the event loop.
-    if (performance.now() - started > LONG_MS) await new Promise((done) => setTimeout(done, 0));
-  }
-  return { values, back, until, seq };
 }

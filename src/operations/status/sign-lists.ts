@@ -1,11 +1,12 @@
 import { eq } from 'drizzle-orm';
-import { parseJws, limits, mediaTypes } from '../../federation/entry.js';
+import { parseJws, limits, mediaTypes, STATUS_SEQ } from '../../federation/entry.js';
 import { sha256 } from '../../keys/random.js';
 import { type NewArtefact, renewArtefacts } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import { restWhileHalted } from '../../store/due-artefacts.js';
 import { authority } from '../../store/schema.js';
 import {
+  agentsListsWithheld,
   authoritiesBehind,
   authoritiesDue,
   keepReplaced,
@@ -18,6 +19,7 @@ import { issuerOf } from '../artefacts/publish.js';
 import type { Deployment } from '../call.js';
 import { hurried } from '../keys/from-custody.js';
 import { patienceOf } from '../keys/patience.js';
+import { forgetPlaces } from './known-places.js';
 import { LIST_LASTS, signedStatusList } from './sign-list.js';
 
 /** Lists that others change while they are signed are signed once more, so often. */
@@ -27,7 +29,7 @@ const MOST_TRIES = 5;
 function saidIn(compact: string): string {
   const jws = parseJws(compact, mediaTypes.typOf(mediaTypes.STATUS_LIST), limits.MAX_STATUS_LIST_BYTES);
   if (!jws.ok) return '';
-  const { iat, exp, ...said } = jws.value.claims;
+  const { iat, exp, [STATUS_SEQ]: _, ...said } = jws.value.claims;
   return JSON.stringify([said, Number(exp) - Number(iat) === LIST_LASTS ? null : exp]);
 }
 
@@ -101,16 +103,21 @@ export async function signDueLists(deployment: Deployment): Promise<void> {
   const behind = await authoritiesBehind(db);
   const due = (await authoritiesDue(db, deployment.now())).filter((id) => !behind.includes(id));
   const mine = due.length > 0 && (await deployment.turns.claim(deployment, 'renewal')) ? due : [];
+  // What is signed here is read whole: once a minute, wherever somebody is in it.
+  for (const id of [...behind, ...mine]) forgetPlaces(deployment, id);
   const done = await Promise.allSettled([...behind, ...mine].map((id) => inTurn(deployment, id)));
   for (const one of done) if (one.status === 'rejected') throw one.reason;
 }
 
 /**
  * Sign the lists that a commit has moved, before whoever asked for it is answered. That it cannot be done now is no failure of what
- * was done: it is waited for a moment, what has to be is not served meanwhile, and the background goes on trying.
+ * was done: it is waited for a moment, what has to be is not served meanwhile, and the background goes on trying. Lists of
+ * agents' authorities say when what is above came back, so those that its commit withheld are signed with it.
  */
 export const signMovedLists: Deployment['afterCommit'] = async (deployment, { moved, placed }) => {
   const patience = patienceOf();
-  const due = async () => [...new Set([...moved, ...(placed.length ? await withStatusListsWithheld(deployment.store.db, placed) : [])])];
-  await patience(due().then((ids) => Promise.allSettled(ids.map((id) => inTurn(deployment, id)))));
+  const { db } = deployment.store;
+  const due = async () =>
+    new Set([...moved, ...(placed.length ? await withStatusListsWithheld(db, placed) : []), ...(await agentsListsWithheld(db, [...moved, ...placed]))]);
+  await patience(due().then((ids) => Promise.allSettled([...ids].map((id) => inTurn(deployment, id)))));
 };

@@ -18,11 +18,11 @@ import type { Known } from './watched.js';
 export type GateAnswer =
   /**
    * `chain`: the chain with what its issuers state today; it has to be validated again where a statement is another one.
-   * `notBefore`: what was issued before is dead, by the lists, which know it before the statements do.
+   * `notBefore`: what was issued before is dead, by the lists, which know it before the statements do. `statusSeq`: the last event that
+   * the list of the Immediate Superior said all of.
    */
-  | { readonly state: 'in_force'; readonly chain: readonly string[]; readonly notBefore?: number | undefined }
-  | { readonly state: 'denied'; readonly findings: readonly Finding[] }
-  | { readonly state: 'unavailable'; readonly findings: readonly Finding[] };
+  | { readonly state: 'in_force'; readonly chain: readonly string[]; readonly notBefore?: number | undefined; readonly statusSeq?: number | undefined }
+  | { readonly state: 'denied' | 'unavailable'; readonly findings: readonly Finding[]; readonly statusSeq?: number | undefined };
 
 export interface GateOptions {
   readonly anchors: Readonly<Record<string, JwkSet>>;
@@ -56,21 +56,23 @@ export function linksOf({ statements }: Pick<TrustChain, 'statements'>, anchors:
 export async function checkChain(chain: TrustChain, { anchors, mode, lists, statements }: GateOptions): Promise<GateAnswer> {
   const checks = linksOf(chain, anchors).map(async ({ place, statement, superior }) => {
     const status = readStatusReference(statement.claims['status']);
-    if (!status.ok) return { place, state: 'denied' as const, findings: status.findings };
+    if (!status.ok) return { place, state: 'denied' as const, seq: undefined, findings: status.findings };
     const listedAt = async (named: StatusReference | undefined) => named && inList(await lists(named.uri, superior.jwks), named, statement.claims.sub);
     const [listed, live] = await Promise.all([
       listedAt(status.value),
       statements(superior, statement.claims.sub, status.value ? mode.seconds : mode.statementSeconds),
     ]);
+    const seq = listed?.seq;
     if (listed && listed.state !== 'in_force') return { place, ...listed };
-    if (live.state !== 'known') return { place, ...live };
+    if (live.state !== 'known') return { place, seq, ...live };
     // An older one than that of the chain would undo what was changed since.
     const today = isOlder(live.value.claims, statement.claims) ? statement.compact : live.value.compact;
-    return { place, state: 'in_force' as const, compact: today, notBefore: listed?.notBefore };
+    return { place, state: 'in_force' as const, compact: today, seq, notBefore: listed?.notBefore };
   });
   const answers = await Promise.all(checks);
   const refused = answers.find(({ state }) => state === 'denied') ?? answers.find(({ state }) => state === 'unavailable');
-  if (refused && refused.state !== 'in_force') return { state: refused.state, findings: at(refused.place, refused.findings) };
+  const statusSeq = answers[0] && 'seq' in answers[0] ? answers[0].seq : undefined;
+  if (refused && refused.state !== 'in_force') return { state: refused.state, findings: at(refused.place, refused.findings), statusSeq };
   const compacts = chain.statements.map(({ compact }) => compact);
   const back: number[] = [];
   for (const one of answers) {
@@ -78,15 +80,16 @@ export async function checkChain(chain: TrustChain, { anchors, mode, lists, stat
     compacts[one.place] = one.compact;
     if (one.notBefore !== undefined) back.push(one.notBefore);
   }
-  return { state: 'in_force', chain: compacts, notBefore: back.length ? Math.max(...back) : undefined };
+  return { state: 'in_force', chain: compacts, notBefore: back.length ? Math.max(...back) : undefined, statusSeq };
 }
 
 function inList(list: Known<StatusList>, { uri, idx }: StatusReference, subject: string) {
-  if (list.state !== 'known') return { state: 'unavailable' as const, findings: list.findings };
+  if (list.state !== 'known') return { state: 'unavailable' as const, seq: undefined, findings: list.findings };
+  const { seq } = list.value;
   const status = list.value.at(idx);
-  if (status === STATUS_TYPES.valid) return { state: 'in_force' as const, notBefore: list.value.notBefore(idx) };
+  if (status === STATUS_TYPES.valid) return { state: 'in_force' as const, seq, notBefore: list.value.notBefore(idx) };
   const said = status === STATUS_TYPES.suspended ? 'it is suspended' : status === undefined ? `the list has no place ${idx}` : 'it is not valid any more';
-  return { state: 'denied' as const, findings: [finding('not_in_force', uri, `${said}: ${subject}`)] };
+  return { state: 'denied' as const, seq, findings: [finding('not_in_force', uri, `${said}: ${subject}`)] };
 }
 
 const at = (place: number, findings: readonly Finding[]): readonly Finding[] => findings.map((one) => ({ ...one, where: `ES[${place}] ${one.where}`.trim() }));

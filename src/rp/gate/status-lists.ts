@@ -7,16 +7,24 @@ import { keySetId } from './key-set-id.js';
 import { type Known, type Reply as Said, type Watched, watched } from './watched.js';
 
 const MAX_LISTS = 1000;
+/** Of all lists that are kept (bytes): one may have a megabyte. Those that were not asked for longest go, and are fetched again when they are. */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 export interface ListsOptions {
   readonly outbound: Outbound;
   readonly mode: Mode;
   readonly clock?: Clock | undefined;
+  readonly maxBytes?: number;
 }
 
 /** The status lists that chains name, each watched with the keys that it was verified with. */
-export function statusLists({ outbound, mode, clock = systemClock }: ListsOptions): (uri: string, jwks: JwkSet) => Promise<Known<StatusList>> {
-  const lists = new BoundedMap<string, Watched<StatusList>>(MAX_LISTS);
+export function statusLists({
+  outbound,
+  mode,
+  clock = systemClock,
+  maxBytes = MAX_BYTES,
+}: ListsOptions): (uri: string, jwks: JwkSet) => Promise<Known<StatusList>> {
+  const lists = new BoundedMap<string, Watched<StatusList>>(MAX_LISTS, maxBytes);
   const cache = createKeyCache(100);
   const ask = async (
     uri: string,
@@ -30,10 +38,11 @@ export function statusLists({ outbound, mode, clock = systemClock }: ListsOption
     if (!list.ok) return { kind: 'wrong', findings: list.findings };
     if (known && list.value.iat < known.value.iat)
       return { kind: 'wrong', findings: [finding('status_unknown', uri, `the list was issued at ${list.value.iat}, before the one seen already`, true)] };
+    lists.weigh(keyOf(uri, jwks), list.value.weight);
     return { kind: 'value', value: list.value, etag: reply.value.etag };
   };
   return (uri, jwks) => {
-    const key = `${uri} ${keySetId(jwks)}`;
+    const key = keyOf(uri, jwks);
     const list =
       lists.get(key) ??
       lists.set(
@@ -51,6 +60,8 @@ export function statusLists({ outbound, mode, clock = systemClock }: ListsOption
     return list.get(mode.seconds);
   };
 }
+
+const keyOf = (uri: string, jwks: JwkSet): string => `${uri} ${keySetId(jwks)}`;
 
 /** Did nobody answer? What answers is judged by what it says. */
 export const isSilence = (findings: readonly { readonly code: string; readonly transient: boolean }[]): boolean =>

@@ -1,12 +1,12 @@
 import { type JwkSet, limits, parseJws, verifyJws } from '../../federation/entry.js';
 import type { Admitted } from '../admission.js';
+import { spentOnce } from '../spent.js';
 import { invalidClient, OAuthError } from './oauth-error.js';
 import type { ProofHook, ProviderContext } from './provider-types.js';
 
 /** A Request Object lives no longer (seconds), so that its `jti` need not be remembered for ever. */
 const MAX_REQUEST_SECONDS = 3600;
 const MAX_JTI = 256;
-const MAX_SPENT = 100_000;
 const OBJECT_TYPES = ['jwt', 'oauth-authz-req+jwt'];
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -17,18 +17,6 @@ const isFor = (issuer: string, { aud }: Claims): boolean => aud === issuer || (A
 /** A `jti` that can be remembered. */
 const jtiOf = ({ jti }: Claims): string | undefined => (typeof jti === 'string' && jti.length > 0 && jti.length <= MAX_JTI ? jti : undefined);
 
-/** Remembers what was used in this process; two requests at the same moment both find nothing in a store. */
-function spending(now: () => number) {
-  const spent = new Map<string, number>();
-  return (key: string, exp: number): boolean => {
-    if (spent.has(key)) return false;
-    if (spent.size >= MAX_SPENT) for (const [old, end] of spent) if (end < now()) spent.delete(old);
-    if (spent.size >= MAX_SPENT) return false;
-    spent.set(key, exp + limits.CLOCK_SKEW_SECONDS);
-    return true;
-  };
-}
-
 export interface ProofOptions {
   readonly known: (clientId: string) => Admitted | undefined;
   readonly now: () => number;
@@ -36,7 +24,9 @@ export interface ProofOptions {
 
 /** What clients of a federation prove their key with, beyond what the provider looks at. Other clients are none of its business. */
 export function proofHooks({ known, now }: ProofOptions): { readonly assertion: ProofHook; readonly requestObject: ProofHook } {
-  const spend = spending(now);
+  // In this process: two requests at the same moment both find nothing in a store.
+  const spent = spentOnce();
+  const spend = (clientId: string, name: string, exp: number) => spent.take(clientId, name, exp + limits.CLOCK_SKEW_SECONDS, now());
   return {
     assertion(ctx, claims, _header, { clientId }) {
       if (!known(clientId)) return;
@@ -45,7 +35,7 @@ export function proofHooks({ known, now }: ProofOptions): { readonly assertion: 
       if (!(exp <= now() + limits.MAX_ASSERTION_LIFETIME + limits.CLOCK_SKEW_SECONDS)) throw invalidClient('the assertion lives too long');
       if (claims['sub'] !== clientId) throw invalidClient('sub is not the client');
       const jti = jtiOf(claims);
-      if (jti === undefined || !spend(`assertion ${clientId} ${jti}`, exp)) throw invalidClient('the assertion was used before');
+      if (jti === undefined || !spend(clientId, `assertion ${clientId} ${jti}`, exp)) throw invalidClient('the assertion was used before');
     },
     async requestObject(ctx, claims, _header, { clientId }) {
       const facts = known(clientId);
@@ -62,7 +52,8 @@ export function proofHooks({ known, now }: ProofOptions): { readonly assertion: 
       // A jti is spent by who has the key, and by nobody else; a signature that does not hold is the provider's to refuse.
       if (!(await isSigned(ctx, facts.metadata))) return;
       const key = `request ${clientId}`;
-      const fresh = spend(`${key} ${jti}`, exp) && (await ctx.oidc.provider.ReplayDetection.unique(key, jti, Math.ceil(exp) + limits.CLOCK_SKEW_SECONDS));
+      const fresh =
+        spend(clientId, `${key} ${jti}`, exp) && (await ctx.oidc.provider.ReplayDetection.unique(key, jti, Math.ceil(exp) + limits.CLOCK_SKEW_SECONDS));
       if (!fresh) throw no('the Request Object was used before');
     },
   };

@@ -122,7 +122,7 @@ export function registering<Configuration extends object>(given: Configuration, 
 
   async function redeem({ token, initialAccessToken, entity, statement, request, requestSha256 }: SignedRegistration) {
     const names = [`initial_access_token ${token.iss} ${token.jti}`, `registration_request ${entity} ${request.claims.jti}`] as const;
-    for (const [n, until] of [token.exp, request.claims.exp].entries()) if (!(await taken.take(names[n] as string, until, now()))) return 'used';
+    for (const [n, until] of [token.exp, request.claims.exp].entries()) if (!(await taken.take(entity, names[n] as string, until, now()))) return 'used';
     const redeemed = (await registry?.redeem(initialAccessToken, requestSha256, statement.claims.jti)) ?? 'redeemed';
     // Nothing was used up: the same request may come again.
     if (redeemed === 'unavailable' || redeemed === 'refused') for (const name of names) taken.giveBack(name);

@@ -46,17 +46,6 @@ export interface AdmittedRegistration {
 
 /** A client proves a key of the statement; with anything else the keys would be for nothing. */
 const BY_KEY = ['private_key_jwt', 'self_signed_tls_client_auth'];
-/** What only the server may say of a client, or what would let others in. */
-const NEVER = [
-  'client_id',
-  'client_secret',
-  'client_secret_expires_at',
-  'client_id_issued_at',
-  'registration_access_token',
-  'registration_client_uri',
-  'jwks_uri',
-];
-
 /** Checks g to i, in that order; the first that fails answers. Only the last one changes anything. */
 export async function admitRegistration(
   signed: SignedRegistration,
@@ -77,8 +66,7 @@ export async function admitRegistration(
   return { ok: true, metadata: merged.metadata, softwareStatement: signed.statement.compact, federation: factsOf(signed) };
 }
 
-function mergedMetadata({ statement, request }: SignedRegistration): { readonly ok: true; readonly metadata: ClientMetadata } | RegistrationRefused {
-  const vouched = Object.fromEntries(Object.entries(clientMetadataIn(statement.claims)).filter(([name]) => !NEVER.includes(name)));
+function mergedMetadata({ vouched, request }: SignedRegistration): { readonly ok: true; readonly metadata: ClientMetadata } | RegistrationRefused {
   const narrowed = narrowMetadata(vouched, clientMetadataIn(request.claims));
   if (!narrowed.ok) {
     const { parameter, detail } = narrowed.wider;

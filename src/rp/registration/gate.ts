@@ -1,11 +1,12 @@
-import { finding, type JwkSet, readStatusReference, STATUS_TYPES } from '../../federation/entry.js';
+import { finding, type JwkSet, narrowMetadata, readStatusReference, STATUS_TYPES } from '../../federation/entry.js';
 import { type ListsOptions, statusLists } from '../gate/status-lists.js';
-import type { Gate } from '../gate/gate-result.js';
+import type { GateResult } from '../gate/gate-result.js';
 import type { GateVerdict } from './admit-registration.js';
 import type { SignedRegistration } from './read-signed.js';
+import { underSuperiors } from './superior-policy.js';
 
 export interface RegistrationGateOptions extends ListsOptions {
-  readonly federation: { readonly gate: Gate };
+  readonly federation: { readonly development?: boolean; gate(entity: string, options: { readonly anchor: string }): Promise<GateResult> };
 }
 
 /**
@@ -14,12 +15,19 @@ export interface RegistrationGateOptions extends ListsOptions {
  */
 export function registrationGate({ federation, ...options }: RegistrationGateOptions): (signed: SignedRegistration) => Promise<GateVerdict> {
   const lists = statusLists(options);
-  return async ({ entity, authority, statement, token }) => {
+  return async ({ entity, authority, statement, token, vouched }) => {
     const member = await federation.gate(entity, { anchor: authority.anchor });
     if (!member.inForce) return { state: member.reason === 'unavailable' ? 'unavailable' : 'denied', findings: member.findings };
     // Whoever leads to the Trust Anchor may sign what it likes: it vouches for those below it, and for nobody beside it or for itself.
     if (!member.superiors?.includes(authority.entityId))
       return { state: 'denied', findings: [finding('not_in_force', entity, `${authority.entityId} vouched for it, and is no superior of it`)] };
+    // The chain that came with the statement may be of before its superiors allowed less.
+    const above = member.chain?.statements.map(({ claims }) => claims) ?? [];
+    const from = above.findIndex(({ iss, sub }) => iss !== sub && sub === authority.entityId);
+    const today = underSuperiors(statement, from === -1 ? [] : above.slice(from), federation.development);
+    const wider = today.ok ? narrowMetadata(today.value, vouched) : undefined;
+    if (!today.ok) return { state: 'denied', findings: today.findings };
+    if (!wider?.ok) return { state: 'denied', findings: [finding('policy_violation', entity, `the superiors of ${authority.entityId} allow less today`)] };
     // Of a token that the authority was asked about it has just said so.
     const signed = [statement.claims, ...(token.claims['active'] === true ? [] : [token.claims])];
     // Of before a halt: it does not live again with the member.

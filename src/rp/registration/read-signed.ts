@@ -2,6 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { base64url, calculateJwkThumbprint } from 'jose';
 import {
+  type ClientMetadata,
   INITIAL_ACCESS_TOKEN,
   type KeyCache,
   limits,
@@ -18,6 +19,7 @@ import {
 } from '../../federation/entry.js';
 import { type IssuerOptions, issuerKeys, type KnownIssuer } from './issuer-keys.js';
 import { refusal, refusalOf, type RegistrationRefused } from './answer.js';
+import { underSuperiors } from './superior-policy.js';
 
 /** A registration as it came in. */
 export interface RegistrationReceived {
@@ -61,6 +63,8 @@ export interface SignedRegistration {
   /** As it came in: what is redeemed. */
   readonly initialAccessToken: string;
   readonly statement: SoftwareStatement;
+  /** What it vouches for, under the superiors of who vouches. */
+  readonly vouched: ClientMetadata;
   /** The key of the client that signed the request. */
   readonly key: PublicJwk;
   readonly request: RegistrationRequest;
@@ -101,6 +105,8 @@ export async function readSigned(received: RegistrationReceived, options: ReadOp
   if (!signed.ok) return refusalOf('invalid_software_statement', 'the software statement is not valid', signed.findings);
   if (options.accepts && !(await options.accepts(iss, authority.anchor)))
     return refusal('unapproved_software_statement', 'this authorization server takes no clients of that authority');
+  const metadata = underSuperiors(statement.value, authority.above, options.development);
+  if (!metadata.ok) return refusalOf('unapproved_software_statement', 'the superiors of who vouches do not allow it', metadata.findings);
   // e
   const { facts } = token;
   if (facts.iss !== iss || facts.sub !== sub) return refusal('invalid_token', 'the initial access token is not for whom the software statement is about');
@@ -122,6 +128,7 @@ export async function readSigned(received: RegistrationReceived, options: ReadOp
     token: facts,
     initialAccessToken: received.initialAccessToken ?? '',
     statement: statement.value,
+    vouched: metadata.value,
     key,
     request: request.value,
     requestSha256: base64url.encode(sha256(utf8ToBytes(received.body))),

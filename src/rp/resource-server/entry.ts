@@ -11,3 +11,4 @@ export {
   type ResourceServerOptions,
 } from './resource-server.js';
 export type { Introspect } from './introspection.js';
+export { type JwtAccessTokenOptions, jwtAccessTokens } from './jwt-access-tokens.js';

@@ -187,7 +187,7 @@ function faultOf({ active, exp, iss, aud }: Introspected, resource: string, issu
 }
 
 const NAMES = ['organization', 'authority', 'anchor', 'chain_sha256'] as const;
-const NUMBERS = ['statement_exp', 'entitlement_version'] as const;
+const NUMBERS = ['statement_exp', 'entitlement_version', 'policy_version', 'status_seq'] as const;
 
 /** What a call rests on: what the authorization server put into the token (what of it has the form), else what is known of the client now. */
 function contextOf(vouched: Readonly<Record<string, unknown>> | undefined, now: FederationContext): FederationContext {
