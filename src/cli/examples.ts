@@ -5,6 +5,8 @@ const LINES = `
 serve
 serve --port 9000 --data ./federation
 serve --public-only
+demo
+demo --short
 init --entity-id https://federation.example.org --organization-name "Example Federation"
 config show --sources
 config check

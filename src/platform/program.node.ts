@@ -145,10 +145,19 @@ function localCommands(program: Command): void {
   });
   program
     .command('demo')
-    .description('build a small federation on loopback, verify it with a script of jose alone, cut a member')
-    .action(async () => {
+    .description('the whole story on loopback, narrated: an agent nobody typed in gets in, does one thing, and is out')
+    .option('--short', 'the federation alone: build it, verify it with a script of jose alone, cut a member')
+    .action(async ({ short }: { short?: boolean }) => {
+      const { runStory, whyShort } = await import('./local/story/run.node.js');
+      const print = (text: string) => process.stdout.write(`${text}\n`);
+      const why = short ? undefined : whyShort();
+      if (!short && why === undefined) {
+        process.exitCode = await runStory(print);
+        return;
+      }
+      if (why !== undefined) talk(why);
       const { demo } = await import('./local/demo.node.js');
-      process.exitCode = await demo((text) => process.stdout.write(`${text}\n`));
+      process.exitCode = await demo(print);
     });
   configCommands(program, configOf);
   fsckCommand(program, configOf);

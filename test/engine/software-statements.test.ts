@@ -112,6 +112,33 @@ describe('registry §8.1: software statements', () => {
     const valid = await validateTrustChain(chain, { anchors, now: d.clock, subject: BELOW });
     expect(valid.ok && valid.value.trustAnchor).toBe(ANCHOR);
   });
+
+  it('of an authority two below the anchor carry the chain to that one, though the operator in between is an anchor to it too', async () => {
+    const { d, client } = await registering();
+    const place = (slug: string) => `https://${slug}.example.org`;
+    const superiors = { between: ANCHOR, agents: place('between') };
+    for (const [slug, superior] of Object.entries(superiors)) {
+      await d.admin('POST', '/authorities', { slug, entity_id: place(slug), organization_name: slug, authority_hints: [superior] });
+      const { jwks } = decodeJwt((await d.public(`${place(slug)}/.well-known/openid-federation`)).text);
+      const above = superior === ANCHOR ? A : '/authorities/between';
+      made(
+        await d.admin('POST', `${above}/members`, { entity_id: place(slug), jwks, entity_types: ['federation_entity'], intermediate: true, activate: true }),
+      );
+    }
+    const leaf = 'https://leaf.example.com';
+    const one = await testMember(leaf);
+    const metadata = { oauth_client: { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [client.jwk] }, scope: 'read' } };
+    d.network.set(`${leaf}/.well-known/openid-federation`, await one.configuration({ authority_hints: [place('agents')], metadata }));
+    made(await d.admin('POST', '/authorities/agents/members', { entity_id: leaf, jwks: one.jwks, entity_types: ['oauth_client'], activate: true }));
+    for (const anchor of [place('between'), ANCHOR]) await d.admin('POST', '/authorities/agents/anchors', { entity_id: anchor });
+    await backgroundTurn(d.deployment, { more: () => true });
+    for (const id of [leaf, place('agents')]) await d.admin('POST', `/authorities/agents/entities/${encodeURIComponent(id)}/evaluate`, {});
+    const issued = made(await d.admin('POST', `/authorities/agents/members/${encodeURIComponent(leaf)}/software-statements`, {}));
+    const { trust_chain: chain } = decodeProtectedHeader(String(issued.software_statement)) as { trust_chain: string[] };
+    const anchors = { [ANCHOR]: decodeJwt((await d.public('/.well-known/openid-federation')).text)['jwks'] as JwkSet };
+    const valid = await validateTrustChain(chain, { anchors, now: d.clock, subject: place('agents') });
+    expect(valid.ok && valid.value.trustAnchor, JSON.stringify(issued.findings)).toBe(ANCHOR);
+  });
 });
 
 describe('registry §8.1: initial access tokens', () => {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -15,8 +15,8 @@ beforeAll(() => {
   app = installed();
 });
 
-/** The package as it is published, installed in a folder that has nothing else. */
-function installed(): string {
+/** The package as it is published, installed in a folder that has nothing else. @param keeps which dependencies are there; all when left out */
+function installed(keeps?: (dependency: { readonly name: string }) => boolean): string {
   const folder = tempFolder(later);
   execFileSync('npm', ['pack', '--ignore-scripts', '--offline', '--silent', '--pack-destination', folder], { cwd: ROOT });
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
@@ -24,20 +24,29 @@ function installed(): string {
   const app = join(folder, 'app');
   mkdirSync(join(app, 'node_modules', '.bin'), { recursive: true });
   renameSync(join(folder, 'package'), join(app, 'node_modules', 'holdfast'));
-  symlinkSync(join(ROOT, 'node_modules'), join(app, 'node_modules', 'holdfast', 'node_modules'));
+  const dependencies = join(app, 'node_modules', 'holdfast', 'node_modules');
+  if (keeps) {
+    mkdirSync(dependencies);
+    for (const one of readdirSync(join(ROOT, 'node_modules'), { withFileTypes: true }))
+      if (keeps(one)) symlinkSync(join(ROOT, 'node_modules', one.name), join(dependencies, one.name));
+  } else symlinkSync(join(ROOT, 'node_modules'), dependencies);
   symlinkSync('../holdfast/dist/platform/main.node.js', join(app, 'node_modules', '.bin', 'holdfast'));
   return app;
 }
 
-it('the packed package runs the demo in a terminal, and says what the README prints', () => {
+it('the packed package alone says what the whole story needs, runs the short one in a terminal, and says what the README prints', () => {
+  const bare = installed(({ name }) => name !== 'oidc-provider' && name !== '@modelcontextprotocol');
   const { status, stdout } = spawnSync('script', ['-qec', 'node_modules/.bin/holdfast demo', '/dev/null'], {
-    cwd: app,
-    env: { PATH: process.env['PATH'] ?? '', HOME: app, TERM: 'xterm-256color' },
+    cwd: bare,
+    env: { PATH: process.env['PATH'] ?? '', HOME: bare, TERM: 'xterm-256color' },
     encoding: 'utf8',
     timeout: 120_000,
   });
   const said = stdout.replaceAll('\r\n', '\n');
   expect(status, said).toBe(0);
+  expect(said).toContain(
+    'Missing here: oidc-provider, @modelcontextprotocol/server, @modelcontextprotocol/client; install them beside this package: npm install',
+  );
   expect(said, 'nothing is broken on its way to the terminal').not.toMatch(/\uFFFD/);
   expect(said, 'nothing that differs from run to run').not.toMatch(/\d{4}-\d\d-\d\dT|(?<![\w-])[\w-]{43}(?![\w-])/);
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');

@@ -47,7 +47,8 @@ async function chainOf(
   const anchors = await anchorsOf(call, authority);
   const others = Object.keys(anchors).filter((id) => id !== authority.entityId);
   const chains = await keptChains(call, authority.id, authority.entityId, others);
-  for (const chain of chains.values()) {
+  // The longest first: an operator in between is an anchor to its own authorities too, and whoever is outside pins the one above it.
+  for (const chain of [...chains.values()].sort((one, other) => other.length - one.length)) {
     const valid = await validateTrustChain(chain, { anchors, now: call.now(), subject: authority.entityId, development: call.development });
     const own = valid.ok ? valid.value.statements[0]?.claims.jwks.keys : undefined;
     const names = await Promise.all((own ?? []).map((key) => calculateJwkThumbprint(key as never).catch(() => key.kid)));

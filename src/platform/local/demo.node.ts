@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { type AddressInfo, createServer as createSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +11,7 @@ import { newSealKey } from '../../keys/random.js';
 import { importSealKey } from '../../keys/seal.js';
 import { readConfig } from '../config.js';
 import { seconds } from '../deployment.node.js';
+import { freePort } from './free-port.node.js';
 import { startServer } from './serve.node.js';
 
 const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), '../../../examples');
@@ -24,21 +24,6 @@ interface Running {
 
 /** Each run has the same ports, and so says the same, unless another program has one of them. */
 const PORTS = [7110, 7120, 7130, 7140, 7150];
-
-const isFree = (port: number): Promise<number | undefined> =>
-  new Promise((resolve) => {
-    const probe = createSocket().once('error', () => resolve(undefined));
-    probe.listen(port, '127.0.0.1', () => {
-      const { port: bound } = probe.address() as AddressInfo;
-      probe.close(() => resolve(bound));
-    });
-  });
-
-async function freePort(ports: number[]): Promise<number> {
-  const port = (await isFree(ports.shift() ?? 0)) ?? (await isFree(0));
-  if (port === undefined) throw new Error('no port of 127.0.0.1 is free');
-  return port;
-}
 
 /** A deployment that the demo works with, reached as its operator reaches it. */
 export interface DemoDeployment extends Running {
