@@ -1,3 +1,4 @@
+import { withinGrants } from './client-grants.js';
 import { type Finding, finding, quote, type Result } from './finding.js';
 import { keyFault } from './jwk-set.js';
 import type { Metadata } from './metadata.js';
@@ -46,7 +47,7 @@ export function clientMetadataDocument(
 ): Result<Readonly<Record<string, unknown>>> {
   const declared = TYPES.filter((one) => metadata?.[one] !== undefined);
   const type = declared.find((one) => vetted.length === 0 || vetted.includes(one));
-  const of = type && metadata[type];
+  const of = type && withinGrants(metadata[type]);
   if (!of || typeof of !== 'object')
     return declared.length === 0
       ? refused('metadata', 'it is no client', `Declare ${TYPES.join(' or ')}.`)

@@ -56,7 +56,9 @@ export interface Refused {
 
 export type Admission = Admitted | Refused;
 
-const strings = (value: unknown): readonly string[] | undefined => (Array.isArray(value) ? value.filter((one) => typeof one === 'string') : undefined);
+/** What is there and no list is one of nothing: nobody is let into more by what cannot be read. */
+const strings = (value: unknown): readonly string[] | undefined =>
+  value === undefined ? undefined : Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** What metadata with every policy applied lets a client ask for. */
@@ -66,7 +68,7 @@ function entitledBy(metadata: Readonly<Record<string, unknown>>): Entitled {
     scopes: typeof scope === 'string' ? scope.split(' ').filter(Boolean) : [],
     resources: strings(metadata['allowed_resources']),
     authorizationDetailsTypes: strings(metadata['authorization_details_types']),
-    authorizationDetailsTemplates: Array.isArray(templates) ? templates.filter(isObject) : undefined,
+    authorizationDetailsTemplates: templates === undefined ? undefined : Array.isArray(templates) ? templates.filter(isObject) : [],
     grantTypes: strings(metadata['grant_types']),
   };
 }

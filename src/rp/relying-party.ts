@@ -20,6 +20,7 @@ import { type Clock, systemClock } from './clock.js';
 import { contextOf } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
 import { checkChain } from './gate/gate.js';
+import type { GateResult } from './gate/gate-result.js';
 import { liveStatements } from './gate/live-statements.js';
 import { statusLists } from './gate/status-lists.js';
 import { createMarks } from './marks.js';

@@ -1,62 +1,38 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { base64url } from 'jose';
-import { CHECKPOINT_TYPE, digestOf } from '../audit/checkpoint.js';
-import type { ErrorCode } from '../federation/entry.js';
+import { CHECKPOINT_TYPE } from '../audit/checkpoint.js';
 import { COLLECTION, type CollectionLot, collectionLot, type CollectionPlace } from './collection.js';
-import { documentAnchor, standsAbove } from './stands-above.js';
 import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
 import { CLIENT_DOCUMENT, GROUPS, KEYS } from './kept-keys.js';
 import { bytesOf, type Cache, type Share } from './published-cache.js';
-import { readCell } from './json-cell.js';
 import { STATUS_LIST, STATUS_LIST_AT } from './served-status-lists.js';
-import { type ArtefactKind, AUTHORITY_ENDPOINTS, type ClientAuth, UNCONFIRMED } from './schema.js';
+import type { ArtefactKind } from './schema.js';
+import {
+  ARTEFACT,
+  AUTHORITIES,
+  LATEST,
+  ABOUT,
+  AUDIT_KEYS,
+  STATE,
+  MARK_STATUS,
+  ISSUED,
+  MARKED,
+  ANCHORS,
+  ALL_CHANGED,
+  EVALUATION,
+  RESOLVED,
+  CLIENT,
+} from './published-sql.js';
+import { servedOf, fixed, jwkSetOf, OBJECT_BYTES, artefactBytes, authorityOf, answerOf, pageOf, evaluationOf, statusesOf } from './published-rows.js';
+import type { ServedArtefact, ServedAuthority, Evaluation, ResolveAnswer, Page } from './published-types.js';
 
 export { CLIENT_DOCUMENT, GROUPS, KEYS } from './kept-keys.js';
 export { bytesOf, createCache, type Share } from './published-cache.js';
 export type { CollectedEntity, CollectionLot, CollectionPlace } from './collection.js';
 export type { ExtendedFilter, ListFilter };
-
-/** Read-only view for the public plane: artefacts, the list of subordinates, where authorities answer. It knows no key. */
-export interface ServedArtefact {
-  readonly bytes: string;
-  readonly mediaType: string;
-  /** Quoted SHA-256. */
-  readonly etag: string;
-  readonly exp: number | null;
-  readonly cap: number | null;
-  /** Not served until it is signed anew, whatever its end. */
-  readonly withheld: boolean;
-}
-/**
- * How stored bytes are answered: past its cap an entity does not publish them any more, and what is withheld or late for
- * renewal is not served until it is signed anew.
- */
-export function servedAs({ cap, exp, withheld }: Pick<ServedArtefact, 'cap' | 'exp' | 'withheld'>, now: number): 'served' | 'gone' | 'late' {
-  if (cap !== null && cap <= now) return 'gone';
-  return withheld || (exp !== null && exp <= now) ? 'late' : 'served';
-}
-
-export interface ServedAuthority {
-  readonly id: string;
-  readonly entityId: string;
-  readonly clientAuth: ClientAuth;
-  /** A restored history that nobody has confirmed: nothing of it is served. */
-  readonly withheld: boolean;
-}
-/** What is on record about one subject under one anchor. `types` are the subject's, in order. */
-export type Evaluation =
-  | { readonly state: 'valid'; readonly types: readonly string[] }
-  | { readonly state: 'invalid'; readonly error: ErrorCode }
-  | { readonly state: 'unreachable' };
-
-/**
- * A stored resolve response: served, or held back because something it rests on was cut off (`gone`) or has changed and is
- * being evaluated anew (`changed`).
- */
-export interface ResolveAnswer extends ServedArtefact {
-  readonly rests: 'sound' | 'changed' | 'gone';
-}
+export { servedAs } from './published-types.js';
+export type { Evaluation, Page, ResolveAnswer, ServedArtefact, ServedAuthority } from './published-types.js';
 
 /** Up to this many Entity Types every subset has a stored response; above, the whole and each single one; of still more, the whole. */
 export const MAX_SUBSET_TYPES = 4;
@@ -129,98 +105,11 @@ export interface Published {
   kept(): ReturnType<Cache['size']>;
 }
 
-/** Some of a list of identifiers. */
-export interface Page {
-  readonly ids: readonly string[];
-  /** Where the next page begins; undefined after the last one. */
-  readonly next: string | undefined;
-  /** When the first of these ends; null when none has an end. */
-  readonly until: number | null;
-}
-
 export const LIST_PAGE = 1000;
 
 export const isPromise = <T>(value: MaybePromise<T>): value is Promise<T> => value instanceof Promise;
 export const andThen = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> =>
   isPromise(value) ? value.then(next) : next(value);
-
-/**
- * What is published is served while its authority is active, and each look-up asks that itself: a halt is one row, and the
- * next request sees it, whatever else is stored or remembered. Of a retired authority the former keys stay (§8.7): what it
- * signed in its time can still be judged. And a head that was signed since it stopped: it says so.
- */
-const ACTIVE = `a.state = 'active' AND ${standsAbove('a')}`;
-const SERVED = `JOIN authority AS a ON a.id = artefact.authority_id AND ${ACTIVE}`;
-const BYTES = 'bytes, media_type, sha256, exp, cap, withheld IS NOT NULL AS withheld';
-const ARTEFACT = `SELECT ${BYTES} FROM artefact JOIN authority AS a ON a.id = artefact.authority_id
-  AND ((${ACTIVE}) OR (a.state = 'retired' AND artefact.kind = 'historical_keys') OR (artefact.kind = 'head' AND artefact.cut = a.cut)) WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?`;
-/** Halted and retired ones too: their places stay theirs, and answer that there is nothing. */
-const AUTHORITIES = `SELECT id, entity_id, client_auth, EXISTS (SELECT 1 FROM setting WHERE name = '${UNCONFIRMED}') AS withheld FROM authority ORDER BY created_at, rowid`;
-const CHECKPOINT = 'SELECT jws, sha256 FROM checkpoint WHERE authority_id = ?';
-const LATEST = `${CHECKPOINT} ORDER BY n DESC LIMIT 1`;
-const ABOUT = `${CHECKPOINT} AND seq = ? ORDER BY n DESC LIMIT 1`;
-const AUDIT_KEYS = 'SELECT jwk, created_at, retired_at FROM audit_key WHERE authority_id = ? ORDER BY created_at, id';
-const STATE = `SELECT state FROM authority AS a WHERE id = ? AND ${standsAbove('a')}`;
-const MARK_STATUS = `SELECT variant, ${BYTES} FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC`;
-const ISSUED = `SELECT 1 AS yes FROM trust_mark AS t JOIN authority AS a ON a.id = t.authority_id AND ${ACTIVE} WHERE t.authority_id = ? AND t.sha256 = ?`;
-/** Until its own end, and until what it rests on ends: a membership that was shortened ends its marks (`cap`). */
-const MARKED = `SELECT substr(key, ?) AS entity_id, withheld IS NULL AND min(exp, coalesce(cap, exp)) > ? AS passes FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?`;
-const ANCHORS = 'SELECT entity_id FROM anchor_pin WHERE authority_id = ?';
-/** When the last change was made that reaches every statement. */
-const ALL_CHANGED = 'SELECT statements_changed_at AS at FROM authority WHERE id = ?';
-const EVALUATION = `SELECT s.state, s.error, s.entity_types FROM snapshot AS s JOIN authority AS a ON a.id = s.authority_id AND ${ACTIVE}
-  WHERE s.authority_id = ? AND s.subject = ? AND s.trust_anchor = ?`;
-/**
- * A cut statement under it, or a superior that is not active, makes an answer vanish (2); anything else that is not as it
- * was makes it wait (1): a mark of an issuer that is halted, say, or a member whose end was moved to before that of the answer.
- */
-const STOPPED = `(i.state IS DISTINCT FROM 'active' OR NOT ${standsAbove('i')})`;
-const RESTS = (anchor: string): string => `(
-  SELECT max(CASE WHEN (s.id IS NULL AND l.kind = 'statement') OR (${STOPPED} AND l.kind IN ('statement', 'entity_configuration')) THEN 2
-    WHEN s.id IS NULL OR ${STOPPED} OR s.cut <> l.cut OR s.withheld IS NOT NULL OR (l.kind = 'statement' AND s.cap < artefact.exp) THEN 1 ELSE 0 END)
-  FROM snapshot_link AS l LEFT JOIN authority AS i ON i.id = l.issuer_id
-  LEFT JOIN artefact AS s ON s.authority_id = l.issuer_id AND s.kind = l.kind AND s.key = l.key AND s.variant = l.variant
-  WHERE l.authority_id = artefact.authority_id AND l.subject = artefact.key AND l.trust_anchor = ${anchor}
-) AS disarmed`;
-const RESOLVED = `SELECT ${BYTES}, ${RESTS('?')} FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'resolve' AND key = ? AND variant = ?`;
-/** The document of a client rests on the chain of the member to its own authority; that of an agent on the chain to the one above. */
-const CLIENT = `SELECT ${BYTES}, ${RESTS(documentAnchor('a'))} FROM artefact ${SERVED}
-  JOIN member AS m ON m.authority_id = artefact.authority_id AND m.entity_id = artefact.key AND m.state = 'active'
-  WHERE artefact.authority_id = ? AND artefact.kind = 'resolve' AND m.id = ? AND artefact.variant = ?`;
-
-type Row = Readonly<Record<string, unknown>>;
-const servedOf = (row: Row): ServedArtefact => ({
-  bytes: String(row['bytes']),
-  mediaType: String(row['media_type']),
-  etag: `"${String(row['sha256'])}"`,
-  exp: row['exp'] as number | null,
-  cap: row['cap'] as number | null,
-  withheld: Number(row['withheld']) === 1,
-});
-
-/** What never ends and is never withheld. */
-const fixed = (bytes: string, mediaType: string, digest: string): ServedArtefact => ({
-  bytes,
-  mediaType,
-  etag: `"${digest}"`,
-  exp: null,
-  cap: null,
-  withheld: false,
-});
-
-function jwkSetOf(rows: readonly Row[]): ServedArtefact {
-  const keys = rows.map((row) => ({
-    ...(readCell('jwk', row['jwk']) as object),
-    iat: row['created_at'],
-    ...(row['retired_at'] !== null && { exp: row['retired_at'] }),
-  }));
-  const text = JSON.stringify({ keys });
-  return fixed(text, 'application/jwk-set+json', digestOf(text));
-}
-
-/** Bytes that an object costs beside its texts. */
-const OBJECT_BYTES = 150;
-const artefactBytes = ({ bytes, mediaType, etag }: ServedArtefact): number => OBJECT_BYTES + bytesOf(bytes) + bytesOf(mediaType) + bytesOf(etag);
 
 /**
  * What is kept lies under its place in the store, never under what somebody asked: however many questions there are, only
@@ -389,49 +278,4 @@ export function createPublished(select: Select, cache: Cache): Published {
     spell: (url, held, answer, bytes) => cache.spell(url, held, answer, bytes),
     kept: () => cache.size(),
   };
-}
-
-const statusesOf = (rows: readonly Row[]): Readonly<Record<string, ServedArtefact>> =>
-  Object.fromEntries(rows.map((row) => [String(row['variant']), servedOf(row)]));
-
-const authorityOf = (row: Row): ServedAuthority => ({
-  id: String(row['id']),
-  entityId: String(row['entity_id']),
-  clientAuth: clientAuthOf(row['client_auth']),
-  withheld: Number(row['withheld']) === 1,
-});
-
-/** Where it cannot be read whom an authority answers, it asks everybody who he is, and the others go on. */
-function clientAuthOf(held: unknown): ClientAuth {
-  try {
-    const modes: unknown = JSON.parse(String(held));
-    if (typeof modes === 'object' && modes !== null) return modes;
-  } catch {
-    // damaged
-  }
-  return Object.fromEntries(AUTHORITY_ENDPOINTS.map((endpoint) => [endpoint, 'required' as const]));
-}
-
-const answerOf = (row: Row): ResolveAnswer => ({
-  ...servedOf(row),
-  rests: (['sound', 'changed', 'gone'] as const)[Number(row['disarmed'] ?? 0)] ?? 'gone',
-});
-
-function pageOf(rows: readonly Row[], limit: number): Page {
-  const passing = rows.filter((row) => row['passes'] === 1);
-  const ends = passing.map((row) => row['ends'] as number | null | undefined).filter((at) => typeof at === 'number');
-  return {
-    ids: passing.map((row) => String(row['entity_id'])),
-    next: rows.length < limit ? undefined : String(rows.at(-1)?.['entity_id']),
-    until: ends.length ? Math.min(...ends) : null,
-  };
-}
-
-function evaluationOf(row: Row): Evaluation {
-  if (row['state'] === 'valid') {
-    const types = readCell('entity_types', row['entity_types']);
-    // What cannot be read is evaluated anew.
-    return Array.isArray(types) ? { state: 'valid', types: types.map(String) } : { state: 'unreachable' };
-  }
-  return row['state'] === 'invalid' ? { state: 'invalid', error: String(row['error']) as ErrorCode } : { state: 'unreachable' };
 }

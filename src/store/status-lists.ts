@@ -37,8 +37,9 @@ export const agentsListsWithheld = async (db: Database, above: readonly string[]
   (
     await readByList(above, (lot) =>
       db.all<{ id: string }>(
-        sql`SELECT DISTINCT a.id AS id FROM authority AS a JOIN artefact AS l ON l.authority_id = a.id AND l.kind = 'status_list'
-          WHERE a.agents_of IN (SELECT value FROM json_each(${lot})) AND a.state = 'active' AND l.withheld IS NOT NULL AND ${sql.raw(standsAbove('a'))} ORDER BY a.id`,
+        sql`SELECT DISTINCT a.id AS id FROM authority AS a CROSS JOIN artefact AS l
+          WHERE a.agents_of IN (SELECT value FROM json_each(${lot})) AND a.state = 'active' AND ${sql.raw(standsAbove('a'))}
+            AND l.authority_id = a.id AND l."kind" = 'status_list' AND l.withheld IS NOT NULL ORDER BY a.id`,
       ),
     )
   ).map(({ id }) => id);

@@ -1,4 +1,5 @@
 import type { JwkSet } from '../../federation/entry.js';
+import { withinGrants } from '../../federation/client-grants.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { keysIn } from '../../federation/registration/metadata.js';
 import type { Admission, Admitted } from '../admission.js';
@@ -64,12 +65,14 @@ export function narrowed(client: Properties, { entitled, jwks }: Pick<Admitted, 
   const keys = keysIn(client['jwks']).filter((key) => (jwks as JwkSet | undefined)?.keys.some((one) => sameKey(one, key)));
   const types = client['authorization_details_types'];
   if (scope.length === 0 || keys.length === 0) throw invalidClient('nothing of it is left');
-  return {
+  const grants = Array.isArray(client['grant_types']) ? client['grant_types'] : ['authorization_code'];
+  return withinGrants({
     ...client,
+    ...(entitled.grantTypes && { grant_types: grants.filter((one) => entitled.grantTypes?.includes(String(one))) }),
     scope: scope.join(' '),
     jwks: { keys },
     ...(Array.isArray(types) && { authorization_details_types: types.filter((type) => entitled.authorizationDetailsTypes?.includes(String(type)) ?? true) }),
-  };
+  });
 }
 
 /** The methods of an adapter that is a class, bound to it. */

@@ -1,4 +1,5 @@
 import { clientMetadataIn, type ClientMetadata, type Finding, narrowMetadata, parseJwkSet } from '../../federation/entry.js';
+import { withinGrants } from '../../federation/client-grants.js';
 import { refusal, type RegistrationRefused } from './answer.js';
 import type { SignedRegistration } from './read-signed.js';
 
@@ -72,7 +73,7 @@ function mergedMetadata({ vouched, request }: SignedRegistration): { readonly ok
     const { parameter, detail } = narrowed.wider;
     return refusal(parameter === 'redirect_uris' ? 'invalid_redirect_uri' : 'invalid_client_metadata', `${parameter}: ${detail}`);
   }
-  const metadata: Record<string, unknown> = { token_endpoint_auth_method: BY_KEY[0], ...narrowed.value };
+  const metadata: Record<string, unknown> = withinGrants({ token_endpoint_auth_method: BY_KEY[0], ...narrowed.value });
   if (!BY_KEY.includes(String(metadata['token_endpoint_auth_method'])))
     return refusal('invalid_client_metadata', 'token_endpoint_auth_method: the client proves a key, and has no secret');
   const keys = parseJwkSet(metadata['jwks'], 'jwks', { strict: false });
