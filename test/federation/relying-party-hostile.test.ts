@@ -163,7 +163,8 @@ it('what a request of a client is held to is what was found for that request, wh
   const id = 'https://client.example';
   const oauth = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [(await joseKey()).jwk] }, scope: 'read', client_name: 'x' };
   let admission: object = {};
-  let ctx: object | undefined = { oidc: { entities: {} } };
+  const provider = { Client: { validate: async () => undefined } };
+  let ctx: object | undefined = { oidc: { entities: {}, provider } };
   const clients = federatedClients({
     federation: { anchors: {}, development: false, admit: async () => admission } as never,
     ability: { scopes: new Set(['read']), detailTypes: new Set() },
@@ -183,7 +184,7 @@ it('what a request of a client is held to is what was found for that request, wh
     context: {},
   };
   await store.find(id);
-  ctx = { oidc: { entities: {} } };
+  ctx = { oidc: { entities: {}, provider } };
   admission = { ...admission, entitled: { scopes: [] } };
   await store.find(id);
   expect(clients.known(id)).toMatchObject({ entitled: { scopes: [] } });
