@@ -59,9 +59,11 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
   return new Promise((resolve, reject) => {
     const behind = getRequestListener((request, env) => answering.fetch(request, env), { hostname: host });
     const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
-      if (answering.hot?.(incoming, outgoing)) return;
-      closeWhenEarly(incoming, outgoing);
-      behind(incoming, outgoing);
+      const rest = () => {
+        closeWhenEarly(incoming, outgoing);
+        behind(incoming, outgoing);
+      };
+      if (!answering.hot?.(incoming, outgoing, rest)) rest();
     };
     const server = tls
       ? createTlsServer({ ...limits, cert: pemOf('HOLDFAST_TLS_CERT', tls.cert), key: pemOf('HOLDFAST_TLS_KEY', tls.key) }, answer)

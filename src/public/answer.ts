@@ -22,6 +22,8 @@ export interface Asked {
   readonly parameters: URLSearchParams;
   /** Of a GET. */
   readonly url?: string;
+  /** Of a POST to which everybody gets the same answer. */
+  readonly posted?: string;
   /** Who authenticated. */
   readonly caller?: string;
 }
@@ -31,7 +33,7 @@ export function answer(
   c: Context,
   { published, inbox, now, development }: CallerContext,
   { authority, endpoint, seq, member, list, agent }: Route,
-  { parameters, url, caller }: Asked,
+  { parameters, url, posted, caller }: Asked,
 ): MaybePromise<Response> {
   const time = now();
   const authenticated = caller !== undefined;
@@ -122,6 +124,9 @@ export function answer(
     case 'trust_mark_list':
       return listed(() => serveMarkedEntities(c, published, authority, parameters, time, authenticated));
     case 'trust_mark_status':
-      return serveMarkStatus(c, published, authority, parameters, time);
+      return serveMarkStatus(c, published, authority, parameters, {
+        now: time,
+        posted: posted !== undefined && isCanonical(posted, [], development) ? posted : undefined,
+      });
   }
 }

@@ -81,7 +81,7 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
     if (!(form instanceof URLSearchParams)) return federationError(c, 'invalid_request', form.description, form.headers, form.status);
     if (byPost && (mode === 'none' || (mode === 'optional' && !form.has('client_assertion')))) {
       context.published.begin();
-      return answer(c, context, route, { parameters: form });
+      return answer(c, context, route, { parameters: form, posted: c.req.path });
     }
     const caller = await authenticate(context, route.authority, form);
     if (!caller.ok) return federationError(c, caller.error, caller.description, caller.error === 'temporarily_unavailable' ? { 'retry-after': '60' } : {});

@@ -1,13 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { matches } from '../edge/conditional.js';
 import type { CallerContext } from './caller.js';
-import { type KeptAnswer, LARGE_BYTES } from './kept-answer.js';
+import { aboutMark, type KeptAnswer, LARGE_BYTES } from './kept-answer.js';
 
 /** Told of each answer that went out here: method, path without query, status, and since when (`performance.now()`). */
 export type Told = (method: string, path: string, status: number, since: number) => void;
 
-/** Answers a request if it can at once. @returns false: nothing was done, whoever is behind answers */
-export type HotPath = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean;
+/**
+ * Answers a request if it can at once.
+ * @param behind answers what only turns out later to be unusual, with what was read of it as `rawBody`
+ * @returns false: nothing was done, whoever is behind answers
+ */
+export type HotPath = (incoming: IncomingMessage, outgoing: ServerResponse, behind: () => void) => boolean;
 
 type Context = Pick<CallerContext, 'published' | 'now'>;
 
@@ -73,16 +77,18 @@ function read(rawHeaders: readonly string[]): Asked | undefined {
  */
 export function hotPath(contextOf: () => Context, scheme: 'http' | 'https', told: Told | undefined): HotPath {
   const before = `${scheme}://`;
-  return (incoming, outgoing) => {
+  return (incoming, outgoing, behind) => {
     const { method, url } = incoming;
-    if ((method !== 'GET' && method !== 'HEAD') || url === undefined) return false;
+    if (url === undefined) return false;
+    if (method === 'POST') return isStatusQuestion(incoming) && statusAnswered(incoming, outgoing, { before, contextOf, told, behind });
+    if (method !== 'GET' && method !== 'HEAD') return false;
     const since = told ? performance.now() : 0;
     const asked = read(incoming.rawHeaders);
     if (asked?.host === undefined) return false;
     const kept = find(contextOf, `${before}${asked.host}${url}`);
     if (kept === undefined || (kept.accepted && asked.accept !== undefined && !kept.accepted(asked.accept))) return false;
     const known = asked['if-none-match'];
-    const status = known !== undefined && matches(known, kept.headers.etag) ? 304 : 200;
+    const status = known !== undefined && kept.etag !== undefined && matches(known, kept.etag) ? 304 : 200;
     send(outgoing, kept, status === 200 && method === 'HEAD' ? 'head' : status);
     told?.(method, url, status, since);
     return true;
@@ -108,4 +114,55 @@ function find(contextOf: () => Context, url: string): KeptAnswer | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A mark, and the name of the parameter. */
+const MAX_STATUS_BODY = 8 * 1024;
+const STATUS_BODY = 'trust_mark=';
+
+/** The status of a mark is asked for (OpenID Federation 1.0 §8.4.1), in a form of known length, by the usual headers. */
+function isStatusQuestion({ url, headers }: IncomingMessage): boolean {
+  const length = Number(headers['content-length']);
+  return (
+    url?.endsWith('/trust-mark-status') === true &&
+    headers['content-type'] === 'application/x-www-form-urlencoded' &&
+    length > 0 &&
+    length <= MAX_STATUS_BODY &&
+    ['transfer-encoding', 'content-encoding', 'expect', 'upgrade'].every((name) => headers[name] === undefined)
+  );
+}
+
+interface Posted {
+  readonly before: string;
+  readonly contextOf: () => Context;
+  readonly told: Told | undefined;
+  readonly behind: () => void;
+}
+
+/** Read the form, which is short, and answer what is kept; whoever is behind gets what was read. Of one that breaks off nobody hears. */
+function statusAnswered(incoming: IncomingMessage, outgoing: ServerResponse, { before, contextOf, told, behind }: Posted): true {
+  const since = performance.now();
+  const read: Buffer[] = [];
+  incoming.on('data', (chunk: Buffer) => void read.push(chunk));
+  incoming.once('end', () => {
+    const body = read.length === 1 ? (read[0] as Buffer) : Buffer.concat(read);
+    const mark = plainMark(body.toString('latin1'));
+    const { host = '' } = incoming.headers;
+    const kept = mark === undefined ? undefined : find(contextOf, aboutMark(`${before}${host}${incoming.url}`, mark));
+    if (kept === undefined) {
+      (incoming as IncomingMessage & { rawBody?: Buffer }).rawBody = body;
+      behind();
+      return;
+    }
+    send(outgoing, kept, 200);
+    told?.('POST', incoming.url ?? '', 200, since);
+  });
+  return true;
+}
+
+/** A form with nothing but a mark, in which nothing is escaped. */
+function plainMark(body: string): string | undefined {
+  if (!body.startsWith(STATUS_BODY)) return undefined;
+  const mark = body.slice(STATUS_BODY.length);
+  return /^[\w.-]+$/.test(mark) ? mark : undefined;
 }

@@ -6,14 +6,15 @@ import { conditional } from '../edge/conditional.js';
  * so that whoever has the connection can send it without a framework in between.
  */
 export class KeptAnswer {
-  readonly headers: Readonly<Record<string, string>> & { readonly etag: string };
+  readonly headers: Readonly<Record<string, string>>;
   /** What the platform has made of it to send it sooner; it goes when this goes. */
   rendered: unknown;
 
   constructor(
     readonly body: string | Uint8Array<ArrayBuffer>,
     mediaType: string,
-    etag: string,
+    /** Undefined: whoever asks is the only one who may keep it, and he asks by POST. */
+    readonly etag: string | undefined,
     /** From then on it must be made anew (seconds since the epoch). */
     readonly until: number,
     /** How long anyone may keep it (seconds): never beyond `until`. */
@@ -21,7 +22,12 @@ export class KeptAnswer {
     /** Whether it is of a type that a request accepts (RFC 9110 §12.5.1); undefined: there is one type, and it is not asked. */
     readonly accepted?: (accept: string) => boolean,
   ) {
-    this.headers = { 'content-type': mediaType, etag, 'cache-control': cacheFor(maxAge), 'access-control-allow-origin': '*' };
+    this.headers = {
+      'content-type': mediaType,
+      ...(etag !== undefined && { etag }),
+      'cache-control': etag === undefined ? 'no-store' : cacheFor(maxAge),
+      'access-control-allow-origin': '*',
+    };
   }
 
   /** Send it again; nothing when it has to be made anew, or the request accepts no such thing. */
@@ -34,10 +40,12 @@ export class KeptAnswer {
 
   /** @param now before `until` (seconds) */
   send(c: Context, now: number): Response {
+    const { etag } = this;
+    if (etag === undefined) return c.body(this.body, 200, this.headers);
     // A cache never keeps a signed answer beyond its own end (SE-08), or the end of what it rests on. A configuration that a
     // member signed may end at a fraction of a second; delta-seconds have none (RFC 9111 §1.2.2).
     const left = Math.floor(this.until - now);
-    return conditional(c, this.body, left < this.maxAge ? { ...this.headers, 'cache-control': `public, max-age=${left}` } : this.headers);
+    return conditional(c, this.body, { ...this.headers, etag, ...(left < this.maxAge && { 'cache-control': `public, max-age=${left}` }) });
   }
 }
 
@@ -49,3 +57,6 @@ export const keptBytes = ({ body }: KeptAnswer): number => 800 + (typeof body ==
 
 /** What is asked for anew each time is not kept beyond that when nobody answers either (RFC 9111 §5.2.2.2). */
 const cacheFor = (maxAge: number): string => (maxAge === 0 ? 'public, max-age=0, must-revalidate' : `public, max-age=${maxAge}`);
+
+/** How a question by POST about a mark is spelled: no URL has a line break. */
+export const aboutMark = (url: string, mark: string): string => `${url}\n${mark}`;

@@ -28,8 +28,7 @@ interface Serving {
 export function serveArtefact(c: Context, artefact: ServedArtefact, { now, maxAge = MAX_AGE, retryAfter, accepted, keep }: Serving): Response {
   const away = unavailable(c, artefact, now, retryAfter);
   if (away) return away;
-  const { bytes, mediaType, etag, exp, cap } = artefact;
-  const answer = new KeptAnswer(bytes, mediaType, etag, Math.min(exp ?? Number.POSITIVE_INFINITY, cap ?? Number.POSITIVE_INFINITY), maxAge, accepted);
+  const answer = new KeptAnswer(artefact.bytes, artefact.mediaType, artefact.etag, untilOf(artefact), maxAge, accepted);
   keep?.(artefact, answer);
   return answer.send(c, now);
 }
@@ -42,8 +41,13 @@ function unavailable(c: Context, artefact: ServedArtefact, now: number, retryAft
   return undefined;
 }
 
-/** Stored bytes to whoever asked by POST: nobody else may cache them. */
-export function servePrivately(c: Context, artefact: ServedArtefact, now: number): Response {
-  const headers = { 'content-type': artefact.mediaType, 'cache-control': 'no-store', 'access-control-allow-origin': '*' };
-  return unavailable(c, artefact, now) ?? c.body(artefact.bytes, 200, headers);
+/** Stored bytes to whoever asked by POST: nobody else may cache them. @param keep for who asks the same */
+export function servePrivately(c: Context, artefact: ServedArtefact, now: number, keep?: (answer: KeptAnswer) => void): Response {
+  const away = unavailable(c, artefact, now);
+  if (away) return away;
+  const answer = new KeptAnswer(artefact.bytes, artefact.mediaType, undefined, untilOf(artefact), 0);
+  keep?.(answer);
+  return answer.send(c, now);
 }
+
+const untilOf = ({ exp, cap }: ServedArtefact): number => Math.min(exp ?? Number.POSITIVE_INFINITY, cap ?? Number.POSITIVE_INFINITY);

@@ -6,6 +6,7 @@ import { federationError } from '../edge/federation-error.js';
 import { KEYS, andThen, LIST_PAGE, type MaybePromise, type Page, type Published, type ServedAuthority } from '../store/published.js';
 import { serveIdentifiers } from './identifiers.js';
 import { one } from './parameters.js';
+import { aboutMark, keptBytes } from './kept-answer.js';
 import { servePrivately } from './serve-artefact.js';
 
 /** What a mark's bytes hash to: hashing costs more than all else that is done to answer. */
@@ -18,7 +19,13 @@ const HASHED_BYTES = 200;
  * The status of a mark by its very bytes (OpenID Federation 1.0 §8.4). A mark whose exact bytes we did not issue, a forged
  * one included, is 404: signing over a stranger's bytes would make us a signing oracle.
  */
-export function serveMarkStatus(c: Context, published: Published, authority: ServedAuthority, form: URLSearchParams, now: number): MaybePromise<Response> {
+export function serveMarkStatus(
+  c: Context,
+  published: Published,
+  authority: ServedAuthority,
+  form: URLSearchParams,
+  { now, posted }: { readonly now: number; readonly posted: string | undefined },
+): MaybePromise<Response> {
   const mark = one(form, 'trust_mark', Number.POSITIVE_INFINITY);
   if (!mark.ok) return federationError(c, 'invalid_request', mark.description);
   const known = KEYS.markHash(mark.value);
@@ -29,7 +36,9 @@ export function serveMarkStatus(c: Context, published: Published, authority: Ser
     if (found !== undefined && !kept) published.remember(known, { hash } satisfies Hashed, HASHED_BYTES);
     if (found === undefined) return federationError(c, 'not_found', 'this entity issued no such trust mark');
     if (found === 'due') return federationError(c, 'temporarily_unavailable', 'the answer is being signed; try again shortly', { 'retry-after': '10' });
-    return servePrivately(c, found, now);
+    return servePrivately(c, found, now, (answer) => {
+      if (posted !== undefined) published.spell(aboutMark(posted, mark.value), KEYS.artefact(authority.id, 'mark_status', hash), answer, keptBytes(answer));
+    });
   });
 }
 

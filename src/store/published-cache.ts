@@ -23,10 +23,10 @@ export interface Cache {
   /** What a URL stood for, as it was spelled. */
   spelled(url: string): unknown;
   /**
-   * Let a spelling of a question lead to an answer at once. It lives and dies with `value`, which must be held under a key,
+   * Let a spelling of a question lead to an answer at once. It lives and dies with `value`, which must be held under a key, or be that key,
    * is charged to that entry, and of one value only a few are held.
    */
-  spell(url: string, value: object, answer: unknown, bytes: number): void;
+  spell(url: string, value: object | string, answer: unknown, bytes: number): void;
   /** For tests and for whoever watches memory. */
   size(): { readonly entries: number; readonly spellings: number; readonly bytes: number };
 }
@@ -152,7 +152,7 @@ export function createCache(maxBytes: number, fresh: () => boolean | Forget): Ca
     },
     spelled: (url) => spellings.get(url),
     spell(url, value, answer, bytes) {
-      const entry = holders.get(value);
+      const entry = typeof value === 'string' ? entries.get(value) : holders.get(value);
       if (!entry || entry.spellings.length >= MAX_SPELLINGS || spellings.has(url)) return;
       const all = bytes + bytesOf(url) + SPELLING_BYTES;
       spellings.set(url, answer);

@@ -100,7 +100,7 @@ export interface Published {
   /** What a URL led to, in just this spelling. */
   spelled<T>(url: string): T | undefined;
   /** Let a URL lead to an answer for as long as what it is made of is kept; never for something that is not. */
-  spell(url: string, held: object, answer: unknown, bytes: number): void;
+  spell(url: string, held: object | string, answer: unknown, bytes: number): void;
   /** What is kept in memory. */
   kept(): ReturnType<Cache['size']>;
 }

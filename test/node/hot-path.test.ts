@@ -87,6 +87,63 @@ it('on the connection the hot path sends what the app behind it sends: heads, bo
   expect(told.filter(([, path]) => String(path).includes('&x=1'))).toEqual([]);
 });
 
+it('the status of a mark: what is asked in a plain form and is kept; everything else is read by the app', async () => {
+  const { d, id, told, port, plain } = await federation();
+  const { host } = new URL(ANCHOR);
+  const type = `${ANCHOR}/marks/x`;
+  await d.admin('POST', '/authorities/main/mark-types', { trust_mark_type: type });
+  const { json } = await d.admin('POST', '/authorities/main/marks', { trust_mark_type: type, member: id });
+  const mark: string = json.trust_mark;
+  expect(mark).toMatch(/^ey/);
+  const post = (body: string, ...more: string[]) =>
+    [`POST /trust-mark-status HTTP/1.1`, `Host: ${host}`, 'Content-Type: application/x-www-form-urlencoded', ...more, 'Connection: close', '', body].join(
+      '\r\n',
+    );
+  const sized = (body: string, ...more: string[]) => post(body, `Content-Length: ${Buffer.byteLength(body)}`, ...more);
+  const first = await raw(plain, sized(`trust_mark=${mark}`));
+  expect(first).toMatch(/^HTTP\/1\.1 200 /);
+  const requests = [
+    sized(`trust_mark=${mark}`),
+    sized(`trust_mark=${mark}`, 'If-None-Match: *'),
+    sized(`trust_mark=${mark.replaceAll('.', '%2E')}`),
+    sized(`trust_mark=${mark}&trust_mark=${mark}`),
+    sized(`trust_mark=${mark}&x=1`),
+    sized(`trust_mark=${mark} `),
+    sized(`trust_mark=${mark.slice(0, -2)}xx`),
+    sized(`trust_mark=${mark}`, 'Content-Encoding: gzip'),
+    sized(`x=${'y'.repeat(9000)}`),
+    post(`${(Buffer.byteLength(`trust_mark=${mark}`)).toString(16)}\r\ntrust_mark=${mark}\r\n0\r\n\r\n`, 'Transfer-Encoding: chunked'),
+    sized('trust_mark='),
+    sized(`trust_mark=${mark}`).replace('/trust-mark-status', '/trust-mark-status?x=1'),
+    sized(`trust_mark=${mark}`).replace('/trust-mark-status', '/elsewhere/trust-mark-status'),
+  ];
+  for (const text of requests) expect(await raw(port, text), text.slice(0, 300)).toBe(await raw(plain, text));
+  expect(told).toEqual([
+    ['POST', '/trust-mark-status', 200],
+    ['POST', '/trust-mark-status', 200],
+  ]);
+  await d.admin('POST', `/authorities/main/members/${encodeURIComponent(id)}/suspend`, { reason: 'cut' });
+  const after = await raw(port, sized(`trust_mark=${mark}`));
+  expect(after).not.toBe(first);
+  expect(after).toBe(await raw(plain, sized(`trust_mark=${mark}`)));
+});
+
+it('a form that comes in pieces, or breaks off', async () => {
+  const { port } = await federation();
+  const { host } = new URL(ANCHOR);
+  const head = `POST /trust-mark-status HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 20\r\n\r\n`;
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  onTestFinished(() => void socket.destroy());
+  const answers = socket[Symbol.asyncIterator]() as AsyncIterator<string>;
+  socket.write(`${head}trust_mark`);
+  await new Promise((done) => setTimeout(done, 20));
+  socket.write('=abcdefghi');
+  expect((await answers.next()).value).toMatch(/^HTTP\/1\.1 404 /);
+  socket.write(`${head}trust_mark=`);
+  socket.destroy();
+  expect(await raw(port, `GET /list HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`), 'and nobody else notices').toMatch(/^HTTP\/1\.1 200 /);
+});
+
 it('several requests on one connection, sent at once, are answered in their order', async () => {
   const { id, port, plain, told } = await federation();
   const { host } = new URL(ANCHOR);

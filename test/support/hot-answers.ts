@@ -30,8 +30,9 @@ function sentBy(hot: HotPath, request: Request): Sent | undefined {
     },
   };
   const answered = hot(
-    { method: request.method, url: `${pathname}${search}`, rawHeaders } as unknown as IncomingMessage,
+    { method: request.method, url: `${pathname}${search}`, rawHeaders, headers: {} } as unknown as IncomingMessage,
     outgoing as unknown as ServerResponse,
+    () => undefined,
   );
   if (!answered || !head) return undefined;
   const headers: Record<string, string> = {};
