@@ -109,7 +109,8 @@ app.get(new URL(tools.metadataUrl).pathname, honoMetadata(tools));
 app.all('/mcp', async (c) => {
   const began = performance.now();
   const parsedBody = c.req.method === 'POST' ? await c.req.json().catch(() => undefined) : undefined;
-  const checked = await tools.check(c.req.header('authorization'), scopesFor(parsedBody));
+  const { method, path } = c.req;
+  const checked = await tools.check(c.req.header('authorization'), scopesFor(parsedBody), { method, path, proof: c.req.header('dpop') });
   if (!checked.ok) return Response.json(checked.body, { status: checked.status, headers: checked.headers });
   const { clientId, scopes, context } = checked.call;
   return mcp.fetch(c.req.raw, { authInfo: { token: 'checked', clientId, scopes, extra: { context, began } }, ...(parsedBody && { parsedBody }) });

@@ -94,7 +94,7 @@ export function lookCommands(member: Command): void {
         if (!one.document) talk(yellow('There is none:'));
         else {
           out(one.client_id);
-          out(JSON.stringify(one.document, null, 2));
+          for (const line of JSON.stringify(one.document, null, 2).split('\n')) out(line);
           talk(
             `Made anew before ${one.exp === null ? 'its end' : when(one.exp)}. A server that allows documents below ${one.client_id.replace(/[^/]*$/, '')} knows every client in force here.`,
           );

@@ -2,6 +2,7 @@ import {
   createKeyCache,
   type Finding,
   finding,
+  isEntityId,
   type JwkSet,
   limits,
   maySpeakFor,
@@ -19,8 +20,8 @@ import { type Clock, systemClock } from './clock.js';
 import { contextOf } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
 import { checkChain } from './gate/gate.js';
-import { liveStatements } from './gate/live-statements.js';
 import type { GateResult } from './gate/gate-result.js';
+import { liveStatements } from './gate/live-statements.js';
 import { statusLists } from './gate/status-lists.js';
 import { createMarks } from './marks.js';
 import { cached, type Mode } from './modes.js';
@@ -60,12 +61,12 @@ export interface RelyingParty {
   admitClient(clientId: string, options: AdmitOptions): Promise<Admission>;
   /** Is it in force now: it and everybody between it and the Trust Anchor? */
   gate(entity: string, options?: Pick<AdmitOptions, 'anchor'>): Promise<GateResult>;
+  /** Are the member, the statement and the token of a signed registration in force now (check g)? */
+  gateRegistration(signed: SignedRegistration): Promise<GateVerdict>;
   /** May a token be sent to a resource (RFC 9728), and where is it asked for? */
   verifyResource(url: string, options?: VerifyResourceOptions): Promise<VerifiedResource>;
   /** By which of its issuers of a kind may an entity make assertions about a name? None: by none. */
   mayAssert(entity: string, kind: string, name: SpokenName): Promise<{ readonly issuers: readonly VouchedIssuer[]; readonly findings: readonly Finding[] }>;
-  /** Check g of a registration by software statement (registration/gate.ts). */
-  gateRegistration(signed: SignedRegistration): Promise<GateVerdict>;
 }
 
 /**
@@ -206,6 +207,10 @@ function requireAnchors(anchors: unknown, development: boolean): void {
   if (typeof anchors !== 'object' || anchors === null || Object.keys(anchors).length === 0) throw new TypeError('anchors: pin one Trust Anchor at least');
   for (const [id, jwks] of Object.entries(anchors)) {
     const found = [parseEntityId(id, { development }), parseJwkSet(jwks, `anchors/${id}`, { strict: false })].flatMap((one) => (one.ok ? [] : one.findings));
-    if (found[0]) throw new TypeError(`anchors: ${found[0].where}: ${found[0].detail}. ${found[0].fix}`);
+    if (found[0]) throw new TypeError(`anchors: ${found[0].where}: ${found[0].detail}. ${found[0].fix}${hint(id, development)}`);
   }
 }
+
+/** Whoever tries this out on one machine meets it first. */
+const hint = (anchor: string, development: boolean): string =>
+  !development && isEntityId(anchor, { development: true }) ? ' On one machine, to try it: `development: true` accepts http at loopback.' : '';

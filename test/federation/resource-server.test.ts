@@ -1,3 +1,4 @@
+import { base64url, calculateJwkThumbprint, type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { expect, it } from 'vitest';
 import type { JwkSet } from '../../src/federation/entry.js';
 import { strict } from '../../src/rp/modes.js';
@@ -105,4 +106,58 @@ it('both forms of middleware answer, and hand the call on', async () => {
     });
   };
   expect([await express(), await express('Bearer good')]).toEqual([401, AGENT]);
+});
+
+/** A key that tokens are bound to, and proofs by it. */
+async function holder() {
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+  const jwk = await exportJWK(publicKey);
+  const ath = async (token: string) => base64url.encode(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))));
+  const prove = async (token: string, claims: object = {}, header: object = {}, key: CryptoKey = privateKey) =>
+    new SignJWT({ jti: crypto.randomUUID(), htm: 'POST', htu: MCP, iat: Math.floor(Date.now() / 1000), ath: await ath(token), ...claims })
+      .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk, ...header })
+      .sign(key);
+  return { jkt: await calculateJwkThumbprint(jwk), privateKey, jwk, prove };
+}
+
+it('CA a token that is bound to a key is good with a proof of it, for this request and once; never as a bearer token (RFC 9449)', async () => {
+  const { server, tokens, sound } = await world();
+  const [key, thief] = [await holder(), await holder()];
+  tokens.set('bound', { ...sound, cnf: { jkt: key.jkt } });
+  tokens.set('by-certificate', { ...sound, cnf: { 'x5t#S256': key.jkt } });
+  const ask = async (authorization: string, proof: string | undefined, path = '/mcp?x=1') => {
+    const checked = await server.check(authorization, ['call'], { method: 'POST', path, proof });
+    return checked.ok ? 'ok' : `${checked.status} ${checked.body['error']}`;
+  };
+  const proof = await key.prove('bound');
+  expect(await ask('DPoP bound', proof)).toBe('ok');
+  expect(await ask('DPoP bound', proof), 'used before').toBe('401 invalid_dpop_proof');
+  const plain = await server.check('Bearer bound', ['call'], { method: 'POST', path: '/mcp', proof: await key.prove('bound') });
+  expect(plain).toMatchObject({ status: 401, body: { error: 'invalid_token' }, headers: { 'www-authenticate': expect.stringMatching(/^DPoP algs="ES256 /) } });
+  expect(await ask('DPoP good', await key.prove('good')), 'bound to nothing').toBe('401 invalid_token');
+  expect(await ask('DPoP by-certificate', await key.prove('by-certificate')), 'bound in a way that is not looked at').toBe('401 invalid_dpop_proof');
+  const { d } = await exportJWK(key.privateKey);
+  for (const [what, hostile] of [
+    ['no proof', undefined],
+    ['none that is one', 'x.y.z'],
+    ['two in one header', `${await key.prove('bound')}, ${await key.prove('bound')}`],
+    ['of another key', await thief.prove('bound')],
+    ['by another key in the name of this one', await thief.prove('bound', {}, { jwk: key.jwk })],
+    ['with the private key in it', await key.prove('bound', {}, { jwk: { ...key.jwk, d } })],
+    ['for another token', await key.prove('bound', { ath: 'x'.repeat(43) })],
+    ['for no token', await key.prove('bound', { ath: undefined })],
+    ['for another method', await key.prove('bound', { htm: 'GET' })],
+    ['for another host', await key.prove('bound', { htu: 'https://elsewhere.example/mcp' })],
+    ['for another path', await key.prove('bound', { htu: 'https://tools.example/other' })],
+    ['for no URL', await key.prove('bound', { htu: 'mcp' })],
+    ['of yesterday', await key.prove('bound', { iat: Math.floor(Date.now() / 1000) - 86_400 })],
+    ['of tomorrow', await key.prove('bound', { iat: Math.floor(Date.now() / 1000) + 86_400 })],
+    ['without a jti', await key.prove('bound', { jti: undefined })],
+    ['of another type', await key.prove('bound', {}, { typ: 'JWT' })],
+    ['too large', await key.prove('bound', { more: 'x'.repeat(9000) })],
+  ] as const)
+    expect(await ask('DPoP bound', hostile), what).toBe('401 invalid_dpop_proof');
+  expect(await ask('DPoP bound', await key.prove('bound'), '//elsewhere.example/mcp'), 'a path that is a host').toBe('401 invalid_dpop_proof');
+  expect(await server.check('DPoP bound', ['call']), 'a caller that hands no request on').toMatchObject({ status: 401 });
+  expect(await ask('DPoP bound', await key.prove('bound'))).toBe('ok');
 });

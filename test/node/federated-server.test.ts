@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRelyingParty, type RelyingParty, strict } from '../../src/rp/entry.node.js';
 import { memoryAdapter } from '../../src/rp/oidc-provider/memory-adapter.js';
 import { type JoseEntity, type JoseFederation, joseKey, type JoseKey, type JoseRecord } from '../support/jose-federation.js';
+import { docBlock, runBlock } from '../support/node/doc-blocks.js';
 import { federatedProvider, REDIRECT, RESOURCE } from '../support/node/federated-provider.js';
 import { joseServer } from '../support/node/jose-server.js';
 import { shared } from '../support/process.js';
@@ -324,6 +325,28 @@ describe('least privilege', () => {
     expect(await token({ scope: 'read' }), 'nothing left is no access').toMatchObject({ status: 401, error: 'invalid_client' });
   });
 
+  it('a refresh token is good for the key of its client alone, as often as it is asked for; a client without a key is none', async () => {
+    const [one, other] = [await agent({ type: 'openid_relying_party' }), await agent({ type: 'openid_relying_party' })];
+    const { refresh } = await server.userTokens(one.id, 'openid offline_access read');
+    const again = async ({ id, key }: typeof one) =>
+      server.send('/token', { grant_type: 'refresh_token', refresh_token: refresh, ...(await server.by(id, key)) });
+    for (const _ of [1, 2]) expect(await again(one)).toMatchObject({ status: 200, refresh_token: refresh });
+    expect(await again(other), 'stolen by another client').toMatchObject({ status: 400, error: 'invalid_grant' });
+    expect(await server.send('/token', { grant_type: 'refresh_token', refresh_token: refresh, client_id: one.id }), 'without the key').toMatchObject({
+      status: 401,
+      error: 'invalid_client',
+    });
+    const open = await agent({ type: 'openid_relying_party', metadata: { token_endpoint_auth_method: 'none' } });
+    expect(await server.par(open.id, open.key)).toMatchObject({ status: 400, error: 'invalid_metadata' });
+  });
+
+  it('a client that this server makes none of is told so as any that is refused, and the log does not say that it was admitted', async () => {
+    const { id, key, token } = await agent({ metadata: { grant_types: ['urn:example:grant'] } });
+    expect(await token()).toMatchObject({ status: 401, error: 'invalid_client' });
+    expect(await server.par(id, key)).toMatchObject({ status: 400, error: 'invalid_metadata' });
+    expect(server.told.at(-1)).toMatchObject({ entity: id, decision: 'denied', reasons: ['requirement_unmet'] });
+  });
+
   it('R8 details are within a template of the client', async () => {
     const { id, key } = await agent({ type: 'openid_relying_party' });
     const asked = (detail: object) =>
@@ -337,6 +360,47 @@ describe('least privilege', () => {
     expect(within, within.text).toMatchObject({ status: 201 });
     for (const detail of [{ actions: ['refund'] }, { limit: 101 }, { actions: ['read'], locations: ['https://elsewhere'] }])
       expect(await asked(detail), JSON.stringify(detail)).toMatchObject({ status: 400, error: 'invalid_authorization_details' });
+  });
+});
+
+describe('before a token is sent', () => {
+  it('a resource that bears the mark, and whose authorization server is a member: the lines of the document', async () => {
+    const MARK = `${origin}/marks/vetted`;
+    const marking = await federation.entity(`${origin}/marking-anchor`, { ...anchor.metadata }, [], {
+      trust_mark_issuers: { [MARK]: [`${origin}/marking-anchor`] },
+    });
+    Object.assign(marking, {
+      metadata: { federation_entity: { federation_fetch_endpoint: `${marking.id}/fetch`, federation_list_endpoint: `${marking.id}/list` } },
+    });
+    const [resource, issuer] = [`${origin}/service`, `${origin}/as`];
+    const iat = Math.floor(Date.now() / 1000);
+    const mark = await marking.key.sign('trust-mark+jwt', { iss: marking.id, sub: resource, iat, exp: iat + 3600, trust_mark_type: MARK });
+    const published = { resource, authorization_servers: [issuer] };
+    const service = await federation.entity(resource, { oauth_resource: published }, [marking.id], {
+      trust_marks: [{ trust_mark_type: MARK, trust_mark: mark }],
+    });
+    const as = await federation.entity(issuer, { oauth_authorization_server: { issuer } }, [marking.id]);
+    const record = federation.enroll(marking, service, {}, 1);
+    federation.enroll(marking, as, {}, 2);
+    federation.instead.set(`${origin}/.well-known/oauth-protected-resource/service`, () => ({
+      status: 200,
+      type: 'application/json',
+      body: JSON.stringify(published),
+    }));
+    const asker = createRelyingParty({ anchors: federation.anchors(marking), mode: strict, development: true });
+    later(() => asker.close());
+    const lines = (type = MARK) =>
+      docBlock('docs/relying-party.md', 'federation.verifyResource(')
+        .replaceAll('https://tools.example.com/mcp', resource)
+        .replaceAll('https://federation.example.org/marks/vetted', type);
+    const run = (type?: string) => runBlock(lines(type), { federation: asker }, 'service');
+    expect(await run()).toMatchObject({ trusted: true, entity: resource, authorizationServer: { issuer } });
+    await expect(run(`${MARK}/other`)).rejects.toThrow('it bears no Trust Mark of this type');
+    const admit = (marks: string[]) => asker.admit(resource, { requires: { entityType: 'oauth_resource', marks } });
+    expect(await admit([MARK])).toMatchObject({ admitted: true });
+    expect(await admit([MARK, `${MARK}/other`])).toMatchObject({ admitted: false, reason: 'denied' });
+    record.state = 2;
+    await expect(run(), 'suspended').rejects.toThrow('suspended');
   });
 });
 

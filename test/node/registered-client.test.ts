@@ -6,13 +6,12 @@ import { mediaTypes } from '../../src/federation/entry.js';
 import type { Outbound } from '../../src/outbound/outbound.js';
 import { relyingPartyOver } from '../../src/rp/relying-party.js';
 import { strict } from '../../src/rp/modes.js';
-import { registering as registeringProvider } from '../../src/rp/oidc-provider/registration.js';
-import type { ProviderLike } from '../../src/rp/oidc-provider/registration-types.js';
-import { registrationGate } from '../../src/rp/registration/gate.js';
+import { type RegistrationOptions, registering as registeringProvider } from '../../src/rp/oidc-provider/registration.js';
 import { registryAt } from '../../src/rp/registration/registry.js';
 import { ANCHOR, NOW } from '../support/deployment.js';
 import { askJoin } from '../support/join.js';
 import { type TestKey, testKey } from '../support/keys.js';
+import { docBlock, runBlock } from '../support/node/doc-blocks.js';
 import { freePort } from '../support/process.js';
 import { A, AGENT, asMember, evaluate, type Registering, registering, SERVER } from '../support/registering.js';
 
@@ -70,17 +69,18 @@ beforeEach(async () => {
   const clock = { now: () => d.clock, milliseconds: () => performance.now() };
   const anchors = { [ANCHOR]: { keys: (await keysOf()).map((key) => key as never) } };
   const federation = relyingPartyOver({ anchors, mode: strict }, { outbound, clock });
-  const registry = registryAt({
-    ...{ authority: ANCHOR, entityId: SERVER, signer: server.key, now: () => d.clock },
-    async fetch(url, { method = 'GET', headers, body }) {
-      if (!reachable) throw new Error('nobody answers');
-      const answer = askJoin(d, method, url.slice(`${ANCHOR}/join/v1`.length), body ?? (method === 'DELETE' ? '' : undefined), {
-        headers: headers as Record<string, string>,
-      });
-      const { status, text } = await answer.finally(() => (reported += method === 'PUT' ? 1 : 0));
-      return new Response(text, { status });
-    },
-  });
+  const askRegistry = async (url: string, { method = 'GET', headers, body }: RequestInit) => {
+    if (!reachable) throw new Error('nobody answers');
+    const answer = askJoin(d, method, url.slice(`${ANCHOR}/join/v1`.length), (body as string | undefined) ?? (method === 'DELETE' ? '' : undefined), {
+      headers: headers as Record<string, string>,
+    });
+    const { status, text } = await answer.finally(() => (reported += method === 'PUT' ? 1 : 0));
+    return new Response(text, { status });
+  };
+  const { privateKey, kid } = server.key;
+  const given = { registryAt, anchor: ANCHOR, issuer: SERVER, privateKey, kid, fetch: askRegistry };
+  // The lines that the document says: here, and where the provider is made.
+  const registry = await runBlock(docBlock('docs/relying-party.md', 'registryAt({'), given, 'registry');
   const memory = new Map<string, Map<string, unknown>>();
   const adapter = (model: string) => {
     const rows = model === 'Client' ? stored : (memory.get(model) ?? memory.set(model, new Map()).get(model) ?? new Map());
@@ -94,28 +94,33 @@ beforeEach(async () => {
       revokeByGrantId: async () => undefined,
     };
   };
-  const { configuration, attach } = registeringProvider(
-    {
-      adapter,
-      scopes: ['read', 'write', 'admin'],
-      clients: [{ client_id: 'resource-server', client_secret: 'secret-of-the-resource-server', grant_types: [], redirect_uris: [], response_types: [] }],
-      features: {
-        devInteractions: { enabled: false },
-        clientCredentials: { enabled: true },
-        introspection: { enabled: true },
-        resourceIndicators: {
-          enabled: true,
-          useGrantedResource: () => true,
-          defaultResource: () => undefined,
-          getResourceServerInfo: () => ({ scope: 'read write admin mcp:admin', accessTokenTTL: 3600 }),
-        },
+  const configuration = {
+    adapter,
+    scopes: ['read', 'write', 'admin'],
+    clients: [{ client_id: 'resource-server', client_secret: 'secret-of-the-resource-server', grant_types: [], redirect_uris: [], response_types: [] }],
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      introspection: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        useGrantedResource: () => true,
+        defaultResource: () => undefined,
+        getResourceServerInfo: () => ({ scope: 'read write admin mcp:admin', accessTokenTTL: 3600 }),
       },
     },
-    { federation, issuer: SERVER, gate: registrationGate({ federation, outbound, mode: strict, clock }), registry, log: (one) => told.push(one) },
-  );
-  const provider = new Provider(SERVER, configuration);
+  };
+  const block = docBlock('docs/relying-party.md', 'door.attach(provider)');
+  const named = {
+    configuration,
+    federation,
+    issuer: SERVER,
+    registry,
+    Provider,
+    registering: (given: object, how: RegistrationOptions) => registeringProvider(given, { ...how, log: (one) => told.push(one) }),
+  };
+  const provider = (await runBlock(block, named, 'provider')) as InstanceType<typeof Provider>;
   (provider as unknown as { proxy: boolean }).proxy = true;
-  attach(provider as unknown as ProviderLike);
   const port = await freePort();
   const http = createServer(provider.callback()).listen(port, 'localhost');
   close = () => {

@@ -6,6 +6,7 @@ import { SignJWT } from 'jose';
 import { Agent, fetch as undiciFetch } from 'undici';
 import { expect, it, onTestFinished } from 'vitest';
 import { type TestKey, testKey } from '../support/keys.js';
+import { docBlock, runBlock } from '../support/node/doc-blocks.js';
 import { freePort, localhostCertificate, startProcess, tempFolder } from '../support/process.js';
 
 /** oidc-provider asks for Node 22 and runs on 20 but for this. */
@@ -58,18 +59,16 @@ async function anchor() {
 async function stockServer(anchorUrl: string, dispatcher: Agent) {
   const issuer = `http://localhost:${await freePort()}`;
   const fetched: string[] = [];
+  // The lines that the document says.
+  const lines = docBlock('docs/relying-party.md', 'clientIdMetadataDocument: {').replaceAll('https://federation.example.org', anchorUrl);
+  const { clientIdMetadataDocument } = (await runBlock(`const features = {${lines}};`, {}, 'features')) as Record<string, object>;
   const provider = new Provider(issuer, {
     scopes: ['read', 'write', 'admin'],
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
-      clientIdMetadataDocument: {
-        enabled: true,
-        ack: 'draft-02',
-        allowFetch: (_ctx: unknown, id: string) => id.startsWith(`${anchorUrl}/clients/`),
-        // Its own default is what the answer says, 60 s.
-        cacheDuration: { min: 0, max: 1 },
-      },
+      // Its own default is what the answer says, 60 s.
+      clientIdMetadataDocument: { ...clientIdMetadataDocument, cacheDuration: { min: 0, max: 1 } },
     },
     // The certificate is of the test.
     fetch: (url: URL | string, init: object) => {

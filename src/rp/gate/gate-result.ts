@@ -14,3 +14,6 @@ export interface GateResult {
   /** What it was found by, for logs. */
   readonly context?: FederationContext;
 }
+
+/** Is an entity in force now, by an anchor? */
+export type Gate = (entity: string, options?: { readonly anchor?: string }) => Promise<GateResult>;

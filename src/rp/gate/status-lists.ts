@@ -1,7 +1,7 @@
 import { createKeyCache, finding, type JwkSet, limits, mediaTypes, readStatusList, type StatusList } from '../../federation/entry.js';
 import type { Outbound } from '../../outbound/outbound.js';
 import { BoundedMap } from '../bounded-map.js';
-import type { Clock } from '../clock.js';
+import { type Clock, systemClock } from '../clock.js';
 import type { Mode } from '../modes.js';
 import { keySetId } from './key-set-id.js';
 import { type Known, type Reply as Said, type Watched, watched } from './watched.js';
@@ -13,12 +13,17 @@ const MAX_BYTES = 64 * 1024 * 1024;
 export interface ListsOptions {
   readonly outbound: Outbound;
   readonly mode: Mode;
-  readonly clock: Clock;
+  readonly clock?: Clock | undefined;
   readonly maxBytes?: number;
 }
 
 /** The status lists that chains name, each watched with the keys that it was verified with. */
-export function statusLists({ outbound, mode, clock, maxBytes = MAX_BYTES }: ListsOptions): (uri: string, jwks: JwkSet) => Promise<Known<StatusList>> {
+export function statusLists({
+  outbound,
+  mode,
+  clock = systemClock,
+  maxBytes = MAX_BYTES,
+}: ListsOptions): (uri: string, jwks: JwkSet) => Promise<Known<StatusList>> {
   const lists = new BoundedMap<string, Watched<StatusList>>(MAX_LISTS, maxBytes);
   const cache = createKeyCache(100);
   const ask = async (

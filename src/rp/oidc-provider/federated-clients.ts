@@ -1,4 +1,4 @@
-import { isEntityId } from '../../federation/entry.js';
+import { finding, type Finding, isEntityId } from '../../federation/entry.js';
 import type { Admitted } from '../admission.js';
 import { BoundedMap } from '../bounded-map.js';
 import type { FederationContext } from '../context.js';
@@ -37,12 +37,15 @@ export interface FederatedClients {
 }
 
 const MAX_KNOWN = 10_000;
+const MAX_FIT = 1000;
 
 export function federatedClients(options: ClientsOptions): FederatedClients {
   const { federation, ability, entityTypes, marks, own, isDocument, request, log } = options;
   const found = new BoundedMap<string, Admitted>(MAX_KNOWN);
   /** By request: what another one finds out meanwhile, or cannot find out, changes nothing of what this one is held to. */
   const ofRequest = new WeakMap<object, Map<string, Admitted>>();
+  /** The metadata that the provider took last, by client. */
+  const fit = new BoundedMap<string, string>(MAX_FIT);
   let store: Adapter | undefined;
 
   const mayBeFederated = (id: string): boolean => !own.has(id) && isEntityId(id, { development: federation.development }) && !isDocument(id);
@@ -66,6 +69,22 @@ export function federatedClients(options: ClientsOptions): FederatedClients {
     return (ctx && ofRequest.get(ctx)?.get(id)) ?? found.get(id);
   }
 
+  /** Metadata that this provider makes no client of, a grant type that it does not have for one: what it would say of them itself is no answer to a client. */
+  async function unfit(id: string, properties: Readonly<Record<string, unknown>>): Promise<readonly Finding[]> {
+    const ctx = request();
+    const metadata = JSON.stringify(properties);
+    if (!ctx || fit.get(id) === metadata) return [];
+    try {
+      await ctx.oidc.provider.Client.validate(properties);
+    } catch (error) {
+      const { error: code, error_description: said } = error as { readonly error?: string; readonly error_description?: string };
+      if (code !== 'invalid_client_metadata' && code !== 'invalid_redirect_uri') throw error;
+      return [finding('requirement_unmet', 'metadata', `this server takes no such client: ${said ?? code}`)];
+    }
+    fit.set(id, metadata);
+    return [];
+  }
+
   async function admitted(id: string): Promise<{ readonly facts: Admitted; readonly properties: Readonly<Record<string, unknown>> }> {
     const ctx = request();
     const route = ctx?.oidc.route;
@@ -75,9 +94,10 @@ export function federatedClients(options: ClientsOptions): FederatedClients {
       throw refusal(admission, ctx);
     }
     const properties = clientProperties(admission, ability);
-    if (!properties.ok) {
-      log({ ...admission.context, decision: 'denied', route, reasons: properties.findings.map(({ code }) => code) });
-      throw refusal({ reason: 'denied', error: 'invalid_metadata', findings: properties.findings }, ctx);
+    const findings = properties.ok ? await unfit(id, properties.value) : properties.findings;
+    if (!properties.ok || findings.length > 0) {
+      log({ ...admission.context, decision: 'denied', route, reasons: findings.map(({ code }) => code) });
+      throw refusal({ reason: 'denied', error: 'invalid_metadata', findings }, ctx);
     }
     log({ ...admission.context, route });
     return { facts: keep(id, admission), properties: properties.value };

@@ -1,7 +1,7 @@
 import type { Admitted } from '../admission.js';
 import type { RelyingParty } from '../relying-party.js';
 import { bound, federatedClients, type Told } from './federated-clients.js';
-import { briefTokens, narrowedDetails, narrowedResources } from './least-privilege.js';
+import { briefTokens, keptDetails, narrowedDetails, narrowedResources } from './least-privilege.js';
 import { memoryAdapter } from './memory-adapter.js';
 import { OAuthError } from './oauth-error.js';
 import { proofHooks } from './proofs.js';
@@ -85,6 +85,12 @@ export function federated<Configuration extends object>(given: Configuration, op
         richAuthorizationRequests: {
           ...details,
           types: Object.fromEntries(Object.entries(details.types).map(([type, one]) => [type, narrowedDetails(privileges, type, one)])),
+          ...(details.authorizationDetailsForAccessToken && {
+            authorizationDetailsForAccessToken: keptDetails(privileges, details.authorizationDetailsForAccessToken),
+          }),
+          ...(details.authorizationDetailsForIntrospection && {
+            authorizationDetailsForIntrospection: keptDetails(privileges, details.authorizationDetailsForIntrospection),
+          }),
         },
       }),
     },

@@ -1,6 +1,6 @@
 import type { Admitted, Entitled } from '../admission.js';
 import { OAuthError } from './oauth-error.js';
-import type { DetailType, ProviderClient, ProviderConfiguration, ProviderToken, TimeToLive } from './provider-types.js';
+import type { DetailsOf, DetailType, ProviderClient, ProviderConfiguration, ProviderToken, TimeToLive } from './provider-types.js';
 
 /** Tokens of federated clients live no longer (seconds): nothing else ends one that a server of resources never asks about. */
 export const MAX_TOKEN_SECONDS = 300;
@@ -71,12 +71,37 @@ export function narrowedDetails({ factsOf }: PrivilegeOptions, type: string, giv
     ...given,
     async validate(ctx, detail, client: ProviderClient) {
       const facts = await factsOf(client.clientId);
-      const templates = facts?.entitled.authorizationDetailsTemplates?.filter((one) => one['type'] === type);
-      // A type without a template is limited by the list of types alone, which the provider looks at.
-      if (templates && !templates.some((one) => Object.keys(one).length === 1 || fits(detail, one)))
+      if (facts && !hasTemplate(facts.entitled, type, detail))
         throw new OAuthError(400, 'invalid_authorization_details', `the client may not ask for this ${type}`);
       return given.validate(ctx, detail, client);
     },
+  };
+}
+
+export type EntitledDetails = Pick<Entitled, 'authorizationDetailsTypes' | 'authorizationDetailsTemplates'>;
+
+/** Where there are templates a detail is within one of its type; one that says no more than the type lets it say anything. */
+export function hasTemplate({ authorizationDetailsTemplates }: EntitledDetails, type: unknown, detail: unknown): boolean {
+  const templates = authorizationDetailsTemplates?.filter((one) => one['type'] === type);
+  return !templates || templates.some((one) => Object.keys(one).length === 1 || fits(detail, one));
+}
+
+/** Of details that were agreed to those that a client may have; undefined: none. */
+export function detailsWithin(entitled: EntitledDetails, details: unknown): unknown {
+  if (!Array.isArray(details)) return details;
+  const { authorizationDetailsTypes: types } = entitled;
+  const kept = (details as readonly { readonly type?: unknown }[]).filter(
+    (one) => (types?.includes(String(one.type)) ?? true) && hasTemplate(entitled, one.type, one),
+  );
+  return kept.length > 0 ? kept : undefined;
+}
+
+/** What was agreed to stays with a grant: of that a token has, when it is issued and when it is asked about, what its client may have by then. */
+export function keptDetails({ known }: PrivilegeOptions, given: DetailsOf): DetailsOf {
+  return async (ctx, token, ...more) => {
+    const details = await given(ctx, token, ...more);
+    const facts = known(token.clientId ?? ctx.oidc.client?.clientId ?? '');
+    return facts ? detailsWithin(facts.entitled, details) : details;
   };
 }
 

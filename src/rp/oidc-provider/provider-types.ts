@@ -1,5 +1,7 @@
 /** What is used of oidc-provider 9, by shape: the library does not import it. */
 
+type Claims = Readonly<Record<string, unknown>>;
+
 export interface ProviderClient {
   readonly clientId: string;
   readonly clientAuthMethod?: string;
@@ -21,12 +23,15 @@ export interface ProviderContext {
     readonly body?: Readonly<Record<string, unknown>>;
     readonly client?: ProviderClient;
     readonly entities: Readonly<Record<string, unknown>>;
-    readonly provider: { readonly ReplayDetection: { unique(issuer: string, jti: string, exp: number): Promise<boolean> } };
+    readonly provider: {
+      readonly ReplayDetection: { unique(issuer: string, jti: string, exp: number): Promise<boolean> };
+      /** Throws for metadata that the provider makes no client of. */
+      readonly Client: { validate(metadata: Claims): Promise<void> };
+    };
   };
   set?(name: string, value: string): void;
 }
 
-type Claims = Readonly<Record<string, unknown>>;
 export type ProofHook = (ctx: ProviderContext, claims: Claims, header: Claims, client: ProviderClient) => unknown;
 
 export interface ResourceServerInfo {
@@ -60,6 +65,9 @@ export interface DetailType {
   readonly [member: string]: unknown;
 }
 
+/** Which details a token has: the policy of the server. */
+export type DetailsOf = (ctx: ProviderContext, token: ProviderToken, ...more: readonly unknown[]) => unknown;
+
 /** What `federated` reads and writes of a configuration; everything else passes. */
 export interface ProviderConfiguration {
   readonly adapter?: AdapterFactory;
@@ -74,7 +82,11 @@ export interface ProviderConfiguration {
     readonly resourceIndicators?: Feature & {
       readonly getResourceServerInfo?: (ctx: ProviderContext, resource: string, client: ProviderClient) => ResourceServerInfo | Promise<ResourceServerInfo>;
     };
-    readonly richAuthorizationRequests?: Feature & { readonly types?: Readonly<Record<string, DetailType>> };
+    readonly richAuthorizationRequests?: Feature & {
+      readonly types?: Readonly<Record<string, DetailType>>;
+      readonly authorizationDetailsForAccessToken?: DetailsOf;
+      readonly authorizationDetailsForIntrospection?: DetailsOf;
+    };
     readonly [feature: string]: unknown;
   };
   readonly assertJwtClientAuthClaimsAndHeader?: ProofHook;

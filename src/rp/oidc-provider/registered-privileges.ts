@@ -1,10 +1,9 @@
-import { MAX_TOKEN_SECONDS } from './least-privilege.js';
+import { detailsWithin, type EntitledDetails, hasTemplate, MAX_TOKEN_SECONDS } from './least-privilege.js';
 import { invalidClient, OAuthError } from './oauth-error.js';
 import { FEDERATION_ENTITY, type RegisteredClients } from './registered-clients.js';
-import type { StoredToken } from './registration-types.js';
+import type { Hook, RichRequests, RichType, StoredToken } from './registration-types.js';
 
 type Clients = Pick<RegisteredClients, 'factsOf'>;
-type Hook = (ctx: unknown, ...more: never[]) => unknown;
 
 /** Was it issued before its client came back from a halt? */
 const isDead = ({ iat }: StoredToken, notBefore: number | undefined): boolean => notBefore !== undefined && !(typeof iat === 'number' && iat >= notBefore);
@@ -54,17 +53,75 @@ export function ownResources(given: Hook, clients: Clients): Hook {
   };
 }
 
-type Client = { readonly clientId?: string; readonly [FEDERATION_ENTITY]?: unknown } | undefined;
+/** As it was registered: what the record allows now does not widen it. */
+const registeredDetails = (client: Readonly<Record<string, unknown>>): EntitledDetails => ({
+  authorizationDetailsTypes: listIn(client['authorization_details_types']),
+  authorizationDetailsTemplates: listIn(client['authorization_details_templates']),
+});
+const listIn = <T>(value: unknown): readonly T[] | undefined => (Array.isArray(value) ? (value as readonly T[]) : undefined);
+
+/** Details have to be within a template that the client was registered with, and within one that its record has now. */
+function ownDetails(given: NonNullable<RichRequests['types']>, clients: Clients): NonNullable<RichRequests['types']> {
+  const within = (type: string, one: RichType): RichType => ({
+    ...one,
+    async validate(ctx, detail, client: { readonly clientId: string }) {
+      const facts = await clients.factsOf(client.clientId);
+      if (facts && ![facts.admitted.entitled, registeredDetails(facts.client)].every((entitled) => hasTemplate(entitled, type, detail)))
+        throw new OAuthError(400, 'invalid_authorization_details', `the client may not ask for this ${type}`);
+      return (one.validate as (...all: unknown[]) => unknown)(ctx, detail, client);
+    },
+  });
+  return Object.fromEntries(Object.entries(given).map(([type, one]) => [type, within(type, one)]));
+}
+
+/** `features.richAuthorizationRequests`, held to what registered clients may have. */
+export const ownRichRequests = (given: RichRequests, clients: Clients): RichRequests => ({
+  ...given,
+  ...(given.types && { types: ownDetails(given.types, clients) }),
+  ...(given.authorizationDetailsForAccessToken && {
+    authorizationDetailsForAccessToken: ownKeptDetails(given.authorizationDetailsForAccessToken, clients),
+  }),
+  ...(given.authorizationDetailsForIntrospection && {
+    authorizationDetailsForIntrospection: ownKeptDetails(given.authorizationDetailsForIntrospection, clients),
+  }),
+});
+
+/** Of what was agreed to a token has what its client may have when it is issued, and when it is asked about. */
+function ownKeptDetails(given: Hook, clients: Clients): Hook {
+  return async (ctx, token: StoredToken, ...more) => {
+    const details = await (given as (...all: unknown[]) => unknown)(ctx, token, ...more);
+    const facts = token.clientId === undefined ? undefined : await clients.factsOf(token.clientId);
+    return facts ? detailsWithin(registeredDetails(facts.client), detailsWithin(facts.admitted.entitled, details)) : details;
+  };
+}
+
+type Client = { readonly clientId?: string; readonly scope?: unknown; readonly [FEDERATION_ENTITY]?: unknown } | undefined;
 const isRegistered = (client: Client): boolean => typeof client?.[FEDERATION_ENTITY] === 'string';
 /** As the provider has them when the configuration says nothing (seconds). */
 const USUAL_SECONDS = { AccessToken: 3600, ClientCredentials: 600 } as const;
 
-/** Tokens that are for no resource live no longer than those that are (R7). */
+interface Issued {
+  scope?: string | undefined;
+  readonly resourceServer?: { readonly accessTokenTTL?: number };
+}
+
+/**
+ * Tokens that are for no resource live no longer than those that are (R7). The provider asks this before it stores one, so here is where
+ * one that a refresh would give more scope than its client has by now is cut to what that is.
+ */
 export function briefTokensOf(given: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
-  const brief = (name: keyof typeof USUAL_SECONDS) => (ctx: unknown, token: { readonly resourceServer?: { accessTokenTTL?: number } }, client: Client) => {
+  const brief = (name: keyof typeof USUAL_SECONDS) => (ctx: unknown, token: Issued, client: Client) => {
     const own = given[name];
     const seconds = typeof own === 'function' ? Number(own(ctx, token, client)) : Number(own ?? token.resourceServer?.accessTokenTTL ?? USUAL_SECONDS[name]);
-    return isRegistered(client) ? Math.min(seconds, MAX_TOKEN_SECONDS) : seconds;
+    if (!isRegistered(client)) return seconds;
+    if (!token.resourceServer && typeof token.scope === 'string') {
+      const has = wordsIn(client?.scope);
+      token.scope =
+        wordsIn(token.scope)
+          .filter((one) => has.includes(one))
+          .join(' ') || undefined;
+    }
+    return Math.min(seconds, MAX_TOKEN_SECONDS);
   };
   return { AccessToken: brief('AccessToken'), ClientCredentials: brief('ClientCredentials') };
 }

@@ -27,8 +27,17 @@ interface Feature {
   readonly enabled?: boolean;
   readonly [member: string]: unknown;
 }
-type Hook = (ctx: unknown, ...more: never[]) => unknown;
+export type Hook = (ctx: unknown, ...more: never[]) => unknown;
 
+export interface RichType {
+  readonly validate: Hook;
+  readonly [member: string]: unknown;
+}
+export interface RichRequests extends Feature {
+  readonly types?: Readonly<Record<string, RichType>>;
+  readonly authorizationDetailsForAccessToken?: Hook;
+  readonly authorizationDetailsForIntrospection?: Hook;
+}
 /** What is read and written of a configuration; everything else passes. */
 export interface RegistrationConfiguration {
   readonly adapter?: RegistrationAdapterFactory;
@@ -38,6 +47,7 @@ export interface RegistrationConfiguration {
     readonly registration?: Feature & { readonly policies?: Readonly<Record<string, unknown>> };
     readonly introspection?: Feature & { readonly allowedPolicy?: Hook };
     readonly resourceIndicators?: Feature & { readonly getResourceServerInfo?: Hook };
+    readonly richAuthorizationRequests?: RichRequests;
     readonly [feature: string]: unknown;
   };
   readonly findAccount?: Hook;

@@ -8,7 +8,7 @@ import { NO_SCOPE } from './client-properties.js';
 import { OAuthError } from './oauth-error.js';
 import { bound, FEDERATION_ANCHOR, FEDERATION_ENTITY, registeredClients } from './registered-clients.js';
 import { reservations } from './reservations.js';
-import { allowedOnly, briefTokensOf, deadTokens, ownAudience, ownResources, vouchedTokens } from './registered-privileges.js';
+import { allowedOnly, briefTokensOf, deadTokens, ownAudience, ownResources, vouchedTokens, ownRichRequests } from './registered-privileges.js';
 import type {
   Middleware,
   Properties,
@@ -166,6 +166,7 @@ export function registering<Configuration extends object>(given: Configuration, 
       ...(features.resourceIndicators?.getResourceServerInfo && {
         resourceIndicators: { ...features.resourceIndicators, getResourceServerInfo: ownResources(features.resourceIndicators.getResourceServerInfo, clients) },
       }),
+      ...(features.richAuthorizationRequests?.types && { richAuthorizationRequests: ownRichRequests(features.richAuthorizationRequests, clients) }),
     },
   };
   return {

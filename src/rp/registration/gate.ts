@@ -1,12 +1,12 @@
 import { finding, type JwkSet, narrowMetadata, readStatusReference, STATUS_TYPES } from '../../federation/entry.js';
 import { type ListsOptions, statusLists } from '../gate/status-lists.js';
-import type { GateResult } from '../gate/gate-result.js';
+import type { Gate } from '../gate/gate-result.js';
 import type { GateVerdict } from './admit-registration.js';
 import type { SignedRegistration } from './read-signed.js';
 import { underSuperiors } from './superior-policy.js';
 
 export interface RegistrationGateOptions extends ListsOptions {
-  readonly federation: { readonly development?: boolean; gate(entity: string, options: { readonly anchor: string }): Promise<GateResult> };
+  readonly federation: { readonly development?: boolean; readonly gate: Gate };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type Signer, signJws } from '../../federation/entry.js';
+import { systemClock } from '../clock.js';
 
 /** The join API of the authority that this server is a member of. */
 export interface RegistryOptions {
@@ -12,7 +13,7 @@ export interface RegistryOptions {
   readonly signer: Signer;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** Seconds since the epoch. */
-  readonly now: () => number;
+  readonly now?: () => number;
 }
 
 export interface Registry {
@@ -32,7 +33,7 @@ const MILLISECONDS = 5000;
 type Body = { readonly json: object } | { readonly form: URLSearchParams };
 
 /** What an authorization server asks and tells its registry, as a member of it: by `private_key_jwt` under its federation key. */
-export function registryAt({ authority, joinApi, entityId, signer, fetch: ask, now }: RegistryOptions): Registry {
+export function registryAt({ authority, joinApi, entityId, signer, fetch: ask, now = systemClock.now }: RegistryOptions): Registry {
   const base = (joinApi ?? `${new URL(authority).origin}/join/v1`).replace(/\/$/, '');
   async function call(method: string, path: string, body?: Body): Promise<Response | undefined> {
     const iat = now();

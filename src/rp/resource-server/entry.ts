@@ -1,4 +1,5 @@
 /** `holdfast/rp/resource-server`: the check of a protected resource, for Hono- and Express-style servers. */
+export type { BoundRequest } from './dpop.js';
 export { type ExpressRequest, type ExpressResponse, expressGuard, expressMetadata } from './express.js';
 export { type HonoContext, honoGuard, honoMetadata } from './hono.js';
 export {

@@ -2,7 +2,11 @@ import type { Call, ResourceServer } from './resource-server.js';
 
 /** What is used of a request and a response of Express, by shape. */
 export interface ExpressRequest {
-  readonly headers: { readonly authorization?: string | undefined };
+  readonly headers: { readonly authorization?: string | undefined; readonly dpop?: string | readonly string[] | undefined };
+  readonly method?: string;
+  /** As it came in; what is mounted sees less in `url`. */
+  readonly originalUrl?: string;
+  readonly url?: string;
   call?: Call;
 }
 export interface ExpressResponse {
@@ -15,7 +19,9 @@ export interface ExpressResponse {
 export const expressGuard =
   (server: ResourceServer, scopes: readonly string[] = []) =>
   (request: ExpressRequest, response: ExpressResponse, next: (error?: unknown) => void): void => {
-    server.check(request.headers.authorization, scopes).then((checked) => {
+    const { method = '', originalUrl, url = '', headers } = request;
+    const proof = typeof headers.dpop === 'string' ? headers.dpop : undefined;
+    server.check(headers.authorization, scopes, { method, path: originalUrl ?? url, proof }).then((checked) => {
       if (checked.ok) {
         request.call = checked.call;
         return next();

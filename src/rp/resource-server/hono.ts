@@ -2,7 +2,7 @@ import type { Call, ResourceServer } from './resource-server.js';
 
 /** What is used of a context of Hono, by shape. */
 export interface HonoContext {
-  readonly req: { header(name: string): string | undefined };
+  readonly req: { readonly method?: string; readonly path?: string; header(name: string): string | undefined };
   set(name: 'call', value: Call): void;
 }
 
@@ -10,7 +10,8 @@ export interface HonoContext {
 export const honoGuard =
   (server: ResourceServer, scopes: readonly string[] = []) =>
   async (c: HonoContext, next: () => Promise<void>): Promise<Response | undefined> => {
-    const checked = await server.check(c.req.header('authorization'), scopes);
+    const { method = '', path = '' } = c.req;
+    const checked = await server.check(c.req.header('authorization'), scopes, { method, path, proof: c.req.header('dpop') });
     if (!checked.ok) return Response.json(checked.body, { status: checked.status, headers: checked.headers });
     c.set('call', checked.call);
     await next();

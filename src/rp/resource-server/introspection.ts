@@ -22,6 +22,8 @@ const answer = z.looseObject({
   iat: z.number().optional(),
   exp: z.number().optional(),
   authorization_details: z.array(z.unknown()).max(100).optional(),
+  /** What the token is bound to (RFC 9449 §6.2, RFC 8705 §3.2). */
+  cnf: z.unknown().optional(),
   federation: z.record(z.string(), z.unknown()).optional(),
 });
 export type Introspected = z.infer<typeof answer>;

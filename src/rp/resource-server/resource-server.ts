@@ -1,9 +1,10 @@
-import { isEntityId } from '../../federation/entry.js';
+import { isEntityId, SIGNING_ALGORITHMS } from '../../federation/entry.js';
 import type { Admission } from '../admission.js';
 import { BoundedMap } from '../bounded-map.js';
 import type { FederationContext } from '../context.js';
 import type { RelyingParty } from '../relying-party.js';
 import { protectedResourceUrl } from '../verify-resource.js';
+import { type BoundRequest, dpopProofs } from './dpop.js';
 import { type Introspect, type Introspected, introspection, MAX_REMEMBERED, tokenHash } from './introspection.js';
 import { readUrl } from '../../federation/read-url.js';
 
@@ -56,8 +57,8 @@ export type Checked =
       readonly body: Readonly<Record<string, string>>;
     };
 
-/** RFC 6750 §2.1 b64token. */
-const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,8192}=*)$/i;
+/** RFC 6750 §2.1, RFC 9449 §7.1: both schemes carry a b64token or a token68, which are the same. */
+const CREDENTIALS = /^(Bearer|DPoP) +([A-Za-z0-9._~+/-]{1,8192}=*)$/i;
 
 /** A server of one protected resource. */
 export interface ResourceServer {
@@ -65,10 +66,10 @@ export interface ResourceServer {
   readonly metadataUrl: string;
   readonly metadata: Readonly<Record<string, unknown>>;
   /**
-   * May the bearer of this `Authorization` header do something that needs these scopes? Asks the authorization server about the token
-   * and the federation about its client, now.
+   * May whoever sends this `Authorization` header do something that needs these scopes? Asks the authorization server about the token
+   * and the federation about its client, now. A token that is bound to a key is good with a proof of it only (RFC 9449).
    */
-  check(authorization: string | undefined, scopes?: readonly string[]): Promise<Checked>;
+  check(authorization: string | undefined, scopes?: readonly string[], request?: BoundRequest): Promise<Checked>;
 }
 
 /** @throws TypeError for a resource that is no URL, and for an issuer that nobody is asked at */
@@ -79,6 +80,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
   const place = readUrl(resource);
   if (!place || resource.includes('#')) throw new TypeError('resource: an absolute URL without fragment (RFC 8707 §2)');
   const metadataUrl = protectedResourceUrl(place);
+  const proofFault = dpopProofs(place);
   const quoted = (text: string): string => text.replace(/["\\\p{C}]/gu, '');
 
   function refuse(
@@ -87,8 +89,10 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     description: string,
     about: Partial<CallContext>,
     scopes: readonly string[] = [],
+    scheme: 'Bearer' | 'DPoP' = 'Bearer',
   ): Checked {
     const parts = [
+      ...(scheme === 'DPoP' ? [`algs="${SIGNING_ALGORITHMS.join(' ')}"`] : []),
       ...(error === undefined ? [] : [`error="${error}"`, `error_description="${quoted(description)}"`]),
       ...(scopes.length > 0 ? [`scope="${quoted(scopes.join(' '))}"`] : []),
       `resource_metadata="${quoted(metadataUrl)}"`,
@@ -98,7 +102,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     return {
       ok: false,
       status,
-      headers: { 'cache-control': 'no-store', ...(status === 503 ? { 'retry-after': '5' } : { 'www-authenticate': `Bearer ${parts.join(', ')}` }) },
+      headers: { 'cache-control': 'no-store', ...(status === 503 ? { 'retry-after': '5' } : { 'www-authenticate': `${scheme} ${parts.join(', ')}` }) },
       body: { error: error ?? 'unauthorized', error_description: description },
     };
   }
@@ -122,17 +126,18 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       resource,
       authorization_servers: authorizationServers,
       bearer_methods_supported: ['header'],
+      dpop_signing_alg_values_supported: SIGNING_ALGORITHMS,
       ...(scopesSupported && { scopes_supported: scopesSupported }),
     },
-    async check(authorization, scopes = []) {
+    async check(authorization, scopes = [], request) {
       // Without a token there is no error to tell (RFC 6750 §3.1).
       if (authorization === undefined || authorization === '') return refuse(401, undefined, 'a token is needed', {}, scopes);
-      const token = BEARER.exec(authorization)?.[1];
+      const [, scheme = '', token] = CREDENTIALS.exec(authorization) ?? [];
       if (token === undefined) return refuse(401, 'invalid_token', 'it is no bearer token', {}, scopes);
       const said = await ask(token);
       if (!said) return refuse(503, 'temporarily_unavailable', 'no authorization server says whether the token is active', {});
       const { client_id: clientId, sub, jti, scope = '', iat, authorization_details: details, federation: vouched } = said;
-      const about = { ...(clientId !== undefined && { client_id: clientId }), ...(sub !== undefined && { sub }), ...(jti !== undefined && { jti }) };
+      const about = present({ client_id: clientId, sub, jti });
       const fault = faultOf(said, resource, authorizationServers);
       // Of a token that is not active any more nobody says whose it is: for the log it is whose it was.
       const before = said.active ? {} : known.get(tokenHash(token));
@@ -140,6 +145,8 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
         return refuse(401, 'invalid_token', fault ?? 'the token is of nobody', { ...before, ...about }, scopes);
       const client = await clientOf(clientId, vouched?.['entity']);
       const context = contextOf(vouched, client?.context ?? { entity: clientId, decision: 'admitted' });
+      const unproved = await possessionFault(proofFault, scheme, token, said.cnf, request);
+      if (unproved) return refuse(401, unproved.error, unproved.why, { ...context, ...about }, scopes, unproved.scheme);
       if (client && !client.admitted)
         return client.reason === 'unavailable'
           ? refuse(503, 'temporarily_unavailable', 'whether the client is in force cannot be found out', { ...context, ...about })
@@ -155,6 +162,20 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       return { ok: true, call: { clientId, subject: sub, scopes: held, authorizationDetails: details, context: told } };
     },
   };
+}
+
+/** The members that are there. */
+const present = (members: Readonly<Record<'client_id' | 'sub' | 'jti', string | undefined>>): { client_id?: string; sub?: string; jti?: string } =>
+  Object.fromEntries(Object.entries(members).filter(([, one]) => one !== undefined));
+
+/** Whoever stole a token that is bound to a key has not the key; and a proof proves nothing of one that is bound to none (RFC 9449 §7). */
+async function possessionFault(proofFault: ReturnType<typeof dpopProofs>, scheme: string, token: string, cnf: unknown, request: BoundRequest | undefined) {
+  const isProved = scheme.toLowerCase() === 'dpop';
+  if (cnf === undefined && !isProved) return undefined;
+  if (cnf === undefined) return { error: 'invalid_token', why: 'the token is bound to no key', scheme: 'Bearer' } as const;
+  if (!isProved) return { error: 'invalid_token', why: 'the token is bound to a key, and no bearer token', scheme: 'DPoP' } as const;
+  const why = await proofFault(token, cnf, request);
+  return why === undefined ? undefined : ({ error: 'invalid_dpop_proof', why, scheme: 'DPoP' } as const);
 }
 
 /** What is wrong with a token by what its authorization server says. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -18,6 +18,8 @@ export interface Walk {
   /** Folders outside the working folder, as the document has them; others are used for them. */
   readonly folders: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The folder is that of a project that has the package installed, and not a clone of ours. */
+  readonly installed?: boolean;
 }
 
 export interface Walked {
@@ -30,11 +32,12 @@ export interface Walked {
  * Walk a document as its reader would: every block of shell in it, in order, in a folder of its own, with a real server. What the
  * reader calls `holdfast` answers from this process, which is as the command line is, and quicker; a server is a process.
  */
-export async function walk(document: string, { ports, folders, env = {} }: Walk): Promise<Walked> {
+export async function walk(document: string, { ports, folders, env = {}, installed = false }: Walk): Promise<Walked> {
   const base = tempFolder();
   const folder = join(base, 'clone');
   mkdirSync(folder);
-  for (const name of ['node_modules', 'examples', 'package.json', 'dist']) symlinkSync(join(ROOT, name), join(folder, name));
+  if (installed) install(folder);
+  else for (const name of ['node_modules', 'examples', 'package.json', 'dist']) symlinkSync(join(ROOT, name), join(folder, name));
   const mapped: (readonly [there: string, here: string])[] = [];
   for (const port of ports) mapped.push([String(port), String(await freePort())]);
   for (const one of folders) mapped.push([one, join(base, 'machine', one)]);
@@ -69,6 +72,15 @@ export async function walk(document: string, { ports, folders, env = {} }: Walk)
     if (fault !== undefined) stumbles.push(`${document}:${step.line}: ${step.command}\n${fault}`);
   }
   return { commands: steps.length, stumbles };
+}
+
+/** A project with the packages that we have, and ours. */
+function install(folder: string): void {
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'a-project', private: true, dependencies: { holdfast: '*' } }));
+  const modules = join(folder, 'node_modules');
+  mkdirSync(modules);
+  for (const name of readdirSync(join(ROOT, 'node_modules'))) if (!name.startsWith('.')) symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+  if (!existsSync(join(modules, 'holdfast'))) symlinkSync(ROOT, join(modules, 'holdfast'));
 }
 
 function start(text: string, cwd: string, env: Record<string, string>) {

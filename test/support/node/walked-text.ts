@@ -11,11 +11,14 @@ export interface Step {
 
 /** Said in a block that no test can run, with the reason behind it. */
 const NOT_RUN = '# not run by the tests: ';
+/** The first line of a block that is a file. */
+export const FILE = /^\/\/ ([\w-]+\.mjs)$/;
 const EXITS = / # exits with (\d)$/;
 
 /**
  * The commands of a document. A block of `sh` is one step, which ends at the first command that fails; in a block of `console`
- * each line that begins with `$ ` is one, and the lines below are what it answers.
+ * each line that begins with `$ ` is one, and the lines below are what it answers. A block of `js` that begins with the name of a
+ * file is written to it.
  */
 export function stepsOf(markdown: string): Step[] {
   const steps: Step[] = [];
@@ -29,6 +32,11 @@ export function stepsOf(markdown: string): Step[] {
     const block = lines.slice(begin, n).map((one) => (one.startsWith(indent) ? one.slice(indent.length) : one));
     if (block.some((one) => one.includes(NOT_RUN))) continue;
     if (language === 'sh') steps.push({ line: begin + 1, command: ['set -e', ...block].join('\n'), code: 0, background: false, answer: undefined });
+    const file = language === 'js' ? FILE.exec(block[0] ?? '')?.[1] : undefined;
+    if (file !== undefined) {
+      const command = [`cat > ${file} <<'END OF FILE'`, ...block, 'END OF FILE'].join('\n');
+      steps.push({ line: begin + 1, command, code: 0, background: false, answer: undefined });
+    }
     if (language === 'console') steps.push(...sessionOf(block, begin + 1));
   }
   return steps;
