@@ -56,7 +56,7 @@ export function clientDocuments({ outbound, mode, clock, development }: { outbou
     return { kind: 'value', value: { entity, jwks: keys.value }, etag: reply.value.etag };
   }
 
-  return async (clientId: string): Promise<Known<ClientDocument> & { readonly was: string | undefined }> => {
+  async function get(clientId: string): Promise<Known<ClientDocument>> {
     const document =
       documents.get(clientId) ??
       documents.set(
@@ -69,7 +69,7 @@ export function clientDocuments({ outbound, mode, clock, development }: { outbou
           clock,
         }),
       );
-    const known = await document.get(mode.seconds);
-    return { ...known, was: seen.get(clientId) };
-  };
+    return document.get(mode.seconds);
+  }
+  return { get, was: (clientId: string): string | undefined => seen.get(clientId) };
 }

@@ -20,7 +20,6 @@ import { type Clock, systemClock } from './clock.js';
 import { contextOf } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
 import { checkChain } from './gate/gate.js';
-import type { GateResult } from './gate/gate-result.js';
 import { liveStatements } from './gate/live-statements.js';
 import { statusLists } from './gate/status-lists.js';
 import { createMarks } from './marks.js';
@@ -106,6 +105,10 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     return { admitted: false, reason, error, findings, context: contextOf(entity, reason, chain, statusSeq) };
   };
 
+  /** A pinned Trust Anchor is in force. */
+  const gateOf = async (id: string): Promise<Pick<GateResult, 'inForce' | 'reason' | 'findings'>> =>
+    Object.hasOwn(anchors, id) ? { inForce: true, findings: [] } : party.gate(id);
+
   const party: RelyingParty = {
     anchors,
     development,
@@ -142,21 +145,27 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
     },
     async admitClient(clientId, options) {
       const authority = authorityOfDocument(clientId, development);
-      const document = authority === undefined ? undefined : await documents(clientId);
-      if (!document || authority === undefined) return party.admit(clientId, options);
-      // There are entities that are called like documents.
+      const was = documents.was(clientId);
+      // Nothing is fetched from an authority that nobody knows; and there are entities that are called like documents.
+      const above = authority === undefined || was !== undefined ? undefined : await gateOf(authority);
+      if (authority === undefined || above?.inForce === false) {
+        const itself = await party.admit(clientId, options);
+        if (itself.admitted || above?.reason !== 'unavailable') return itself;
+        return refuse(clientId, { error: 'temporarily_unavailable', findings: above.findings, unavailable: true });
+      }
+      const document = await documents.get(clientId);
       const itself = document.state === 'denied' ? await party.admit(clientId, options) : undefined;
       if (itself?.admitted) return itself;
       if (document.state !== 'known') {
-        const chain = document.was === undefined ? undefined : standings.known(document.was);
+        const chain = was === undefined ? undefined : standings.known(was);
         const unavailable = document.state === 'unavailable';
-        return refuse(document.was ?? clientId, { error: 'invalid_client', findings: document.findings, unavailable, ...(chain && { chain }) });
+        return refuse(was ?? clientId, { error: 'invalid_client', findings: document.findings, unavailable, ...(chain && { chain }) });
       }
       const admission = await party.admit(document.value.entity, options);
       if (!admission.admitted || superiorsIn(admission.chain).includes(authority)) return admission;
       // Of a member of two authorities the chain may lead by the other one. Nobody else says who somebody is.
-      const other = keysWithin(document.value.jwks, admission.jwks) ? await party.gate(authority) : undefined;
-      if (other?.inForce || (other && Object.hasOwn(anchors, authority))) return admission;
+      const other = keysWithin(document.value.jwks, admission.jwks) ? await gateOf(authority) : undefined;
+      if (other?.inForce) return admission;
       const strange = finding('requirement_unmet', clientId, `it says that it is ${admission.entity}, and its authority is not above that one`);
       return refuse(clientId, { error: 'invalid_client', findings: [strange], unavailable: other?.reason === 'unavailable', chain: admission.chain });
     },

@@ -104,6 +104,7 @@ it('a document is no word of its own: who is no authority above the entity says 
     const name = what.replaceAll(' ', '-');
     token(name, STOCK, url);
     expect(await status(name), what).toBe(expected);
+    if (url.startsWith(STRANGER)) expect(federation.asked, 'it is never asked').not.toContain(url);
     if (expected !== 'ok') expect(told.at(-1)?.reason, what).toBe('the client is not in force');
   }
   // A second authority of the federation, which the chain does not lead by: with the keys of the entity it is believed.
@@ -112,6 +113,10 @@ it('a document is no word of its own: who is no authority above the entity says 
   token('second', STOCK, serve(second, 'mem_2').url);
   token('thief', STOCK, serve(second, 'mem_3', { jwks: { keys: [client.jwk, other.jwk] } }).url);
   expect([await status('second'), await status('thief')]).toEqual(['ok', '401 invalid_token']);
+  const { network: silent, ...late } = await world();
+  late.token('late', STOCK, late.serve(late.operator, 'mem_1').url);
+  silent.down.add('https://');
+  expect(await late.status('late'), 'nobody can say who that authority is').toBe('503 temporarily_unavailable');
   secondRecord.state = 1;
   expect(await status('second'), 'it is out itself').toBe('401 invalid_token');
   operatorRecord.state = 1;
