@@ -21,6 +21,7 @@ import { contextOf } from './context.js';
 import { findChain, type Resolver } from './find-chain.js';
 import { checkChain } from './gate/gate.js';
 import { liveStatements } from './gate/live-statements.js';
+import type { GateResult } from './gate/gate-result.js';
 import { statusLists } from './gate/status-lists.js';
 import { createMarks } from './marks.js';
 import { cached, type Mode } from './modes.js';
