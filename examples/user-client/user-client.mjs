@@ -10,7 +10,7 @@ import { browseAs } from './browser.mjs';
 import { configurationOf, keysIn } from './identity.mjs';
 import { oauthClient } from './oauth.mjs';
 
-const { PORT = '7001', KEY = 'user-client-keys.json', AUTHORITY = '', SERVER = '', RESOURCE, SCOPE = 'openid', DETAILS } = process.env;
+const { PORT = '7001', PUBLIC_URL, KEY = 'user-client-keys.json', AUTHORITY = '', SERVER = '', RESOURCE, SCOPE = 'openid', DETAILS } = process.env;
 const SENT = ['PAR', 'PKCE S256', 'private_key_jwt', 'DPoP'];
 const keys = await keysIn(KEY);
 const named = process.argv.slice(2);
@@ -37,7 +37,7 @@ const server = createServer(async (request, response) => {
   }
 });
 if (named.length === 0) await new Promise((listening) => server.listen(Number(PORT), '127.0.0.1', listening));
-const id = `http://127.0.0.1:${server.address()?.port ?? PORT}`;
+const id = PUBLIC_URL ?? `http://127.0.0.1:${server.address()?.port ?? PORT}`;
 
 let made;
 const client = () =>

@@ -86,6 +86,13 @@ describe('an agent that nobody typed in', () => {
   });
 });
 
+it('a person lets a client act by openid-client (PAR, PKCE, DPoP), and the halt of that client ends it: token, refresh, new requests', () => {
+  const { token, refused, late } = told.user;
+  expect(token).toMatchObject({ event: 'token', token_type: 'dpop', scope: 'tools:read', sub: 'ada' });
+  for (const act of ['refresh', 'push'] as const) expect(refused[act].said, act).toMatchObject({ event: 'refused', status: 401, error: 'invalid_client' });
+  expect(late, 'with the next request').toBe(0);
+});
+
 it('a chatbot uses the service that the consortium vouches for, and sends no token to it once that is suspended', () => {
   const { good, call, suspended, tokensAsked } = told.chosen;
   expect(good).toMatchObject({ trusted: true, authorization_server: told.services.federation.url });

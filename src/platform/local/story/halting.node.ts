@@ -33,6 +33,8 @@ export interface Halted {
   readonly at: string;
   /** When every door had refused once. */
   readonly shutAt: string;
+  /** When the last try after that was answered. */
+  readonly triedAt: string;
   readonly receipt: Receipt;
   readonly doors: readonly DoorClosed[];
   /** What the authority answers about it now, by URL. */
@@ -97,7 +99,7 @@ export async function haltAgent(
     if (admitted > 0) throw new Error('somebody was let in after the halt');
     return { doors, shutAt };
   });
-  return { at, shutAt, receipt, doors, gone };
+  return { at, shutAt, triedAt: new Date().toISOString(), receipt, doors, gone };
 }
 
 /** What the receipt says of one public URL. */

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** What the parties are made of that Holdfast itself is not, as npm calls it. */
-const PACKAGES = ['oidc-provider', '@modelcontextprotocol/server', '@modelcontextprotocol/client'] as const;
-const PARTIES = ['stock-server', 'federation-server', 'mcp-server', 'agent', 'chatbot'] as const;
+const PACKAGES = ['oidc-provider', '@modelcontextprotocol/server', '@modelcontextprotocol/client', 'openid-client'] as const;
+const PARTIES = ['stock-server', 'federation-server', 'mcp-server', 'agent', 'chatbot', 'user-client'] as const;
 
 function isInstalled(name: string, from: string): boolean {
   for (let folder = from; ; folder = dirname(folder)) {

@@ -58,7 +58,7 @@ export interface Stage {
 }
 
 /** The same in each run, where no other program has them. */
-const PORTS = [7110, 7120, 7130, 7140, 7150, 7160, 7170];
+const PORTS = [7110, 7120, 7130, 7140, 7150, 7160, 7170, 7180];
 export async function openStage(scripts: Scripts): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-demo-'));
   const ports = [...PORTS];

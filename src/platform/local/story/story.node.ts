@@ -7,6 +7,7 @@ import { type Halted, haltAgent } from './halting.node.js';
 import { type Narrator, took } from './narrator.js';
 import { type Freshness, type Services, startServices } from './services.node.js';
 import type { Stage } from './stage.node.js';
+import { actForUser, type ForUser } from './user.node.js';
 import { keepChain, showTrail, type Trail } from './trail.node.js';
 
 /** What came of it, as data. */
@@ -17,6 +18,7 @@ export interface Told {
   readonly again: Said;
   readonly strangers: readonly Said[];
   readonly halted: Halted;
+  readonly user: ForUser;
   readonly chosen: Chosen;
   readonly trail: Trail;
 }
@@ -50,6 +52,7 @@ export async function story(tell: Narrator, stage: Stage, fresh: Freshness = FRE
   const again = await useAgain(tell, processes);
   const strangers = await tryAsStranger(tell, processes);
   const halted = await haltAgent(tell, registries, services, processes, agent, fresh);
+  const user = await actForUser(tell, stage, registries, services);
   const chatbot = await makeAgent(tell, stage, registries, enrolled, services.resource, 'chatbot-1');
   const chosen = await chooseService(tell, stage, registries, services, chatbot);
   const trail = await showTrail(tell, stage, registries, services, { acme: enrolled.acme, agent, used, halted, kept });
@@ -58,5 +61,5 @@ export async function story(tell: Narrator, stage: Stage, fresh: Freshness = FRE
   tell.say(
     `Done in ${took(performance.now() - began)}: ${stage.children.length} processes. An agent that nobody typed in was let in by three doors, did what it was vetted for, and was out ${took(slowest)} after the halt at the last of them.`,
   );
-  return { services, agent, used, again, strangers, halted, chosen, trail };
+  return { services, agent, used, again, strangers, halted, user, chosen, trail };
 }

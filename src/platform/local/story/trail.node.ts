@@ -103,7 +103,7 @@ export async function showTrail(
     ['first owner', 'the operator'],
   ]);
   const { events, recorded } = await tell.step('The trail of the agent at the registry', (say) => atTheRegistry(say, registries, { agent, kept, names }));
-  const written = await tell.step('The trail of the agent at the services', async (say) => atTheServices(say, services, agent, used));
+  const written = await tell.step('The trail of the agent at the services', async (say) => atTheServices(say, services, { agent, used, halted }));
   const chains = [kept.sha256, ...used.map(({ chain }) => chain), ...Object.values(written).flat()];
   const verified = await tell.step('Both sides tell the same, and nobody has changed it since', async (say) => {
     const each = await verifyAll(stage, registries);
@@ -136,13 +136,18 @@ async function atTheRegistry(
   return { events, recorded };
 }
 
-function atTheServices(say: Saying, services: Services, agent: Documented, used: readonly DoorUsed[]): Trail['written'] {
+function atTheServices(
+  say: Saying,
+  services: Services,
+  { agent, used, halted }: { readonly agent: Documented; readonly used: readonly DoorUsed[]; readonly halted: Halted },
+): Trail['written'] {
   const ids = new Set(used.map(({ clientId }) => clientId));
   const parties = { 'stock server': services.stock.child, 'federation server': services.federation.child, 'MCP server': services.mcp.child };
   for (const [name, { said }] of Object.entries(parties)) {
-    // Who is refused before a server knows who it is, is nobody to it: here nobody else was.
-    const isAbout = ({ event, entity, client_id: id }: Said): boolean =>
-      entity === agent.entity || ids.has(String(id)) || (event === 'refused' && entity === undefined && id === undefined);
+    // Whoever is refused before a server knows who it is, is nobody to it: while the doors were tried nobody else was there.
+    const isNameless = ({ event, at, entity, client_id: id }: Said): boolean =>
+      event === 'refused' && entity === undefined && id === undefined && String(at) > halted.at && String(at) < halted.triedAt;
+    const isAbout = (one: Said): boolean => one['entity'] === agent.entity || ids.has(String(one['client_id'])) || isNameless(one);
     const about = said.filter(isAbout);
     const admitted = about.filter(({ event }) => event === 'token' || event === 'tool_call');
     const refused = about.filter(({ event }) => event === 'refused');
