@@ -10,7 +10,7 @@ import { createPublicApp } from '../../src/public/app.js';
 import { createMetrics } from '../../src/platform/metrics.node.js';
 import { insertRows } from '../../src/store/bulk.js';
 import { publishedOnSqlite } from '../../src/store/published.node.js';
-import { setting } from '../../src/store/schema.js';
+import { setting, UNCONFIRMED } from '../../src/store/schema.js';
 import { type NodeStore, openReader } from '../../src/store/store.node.js';
 import { NOW, testDeployment } from '../support/deployment.js';
 
@@ -79,7 +79,7 @@ describe('what anyone may ask of the process itself', () => {
     for (let n = 0; n < 100; n++) await readiness(deployment);
     expect(probes).toBe(1);
   });
-  it('readiness drops nothing that is kept of what is published, here or in another process; a commit still does', async () => {
+  it('readiness drops nothing that is kept of what is published, here or in another process; a commit of something public still does', async () => {
     const d = await prepared();
     const other = publishedOnSqlite(openReader(d.store.writer.name));
     const later = () => new Promise((done) => setTimeout(done, 25)); // data_version is asked for again
@@ -95,6 +95,9 @@ describe('what anyone may ask of the process itself', () => {
     expect(await d.rows("SELECT name FROM setting WHERE name = 'readyz'")).toEqual([]);
     const before = [d.published.begin(), other.begin()];
     await d.deployment.store.write([insertRows(setting, [{ name: 'x', value: 'y' }])]);
+    await later();
+    expect([d.published.begin(), other.begin()]).toEqual(before);
+    await d.deployment.store.write([insertRows(setting, [{ name: UNCONFIRMED, value: 'y' }])]);
     await later();
     expect([d.published.begin(), other.begin()]).toEqual(before.map((era) => era + 1));
   });
