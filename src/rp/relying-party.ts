@@ -166,7 +166,7 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
       if (!admission.admitted || superiorsIn(admission.chain).includes(authority)) return admission;
       // Of a member of two authorities the chain may lead by the other one: it names both itself. Nobody else says who somebody is, and
       // keys that are public prove nothing.
-      const named = admission.chain.statements[0]?.claims.authority_hints?.includes(authority) === true;
+      const named = admission.chain.statements[0]?.claims.authority_hints?.some((hint) => hint === authority) === true;
       const other = named && keysWithin(document.value.jwks, admission.jwks) ? await gateOf(authority) : undefined;
       if (other?.inForce) return admission;
       const strange = finding('requirement_unmet', clientId, `it says that it is ${admission.entity}, and its authority is not above that one`);
