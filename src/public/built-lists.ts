@@ -35,6 +35,8 @@ export interface Reading {
   readonly maxAge: number;
   /** Undefined: it is kept by nobody. */
   readonly keep: Keep | undefined;
+  /** Whoever asked has gone. */
+  readonly isGone: () => boolean;
 }
 
 /** Let other requests in between pages: SQLite answers synchronously. */
@@ -42,7 +44,12 @@ const later: (act: () => void) => void =
   (globalThis as { setImmediate?: (act: () => void) => void }).setImmediate ?? ((act: () => void) => void setTimeout(act, 0));
 export const pause = (): Promise<void> => new Promise((done) => later(done));
 
-const builds = new WeakMap<Published, Map<string, Promise<Built>>>();
+/** One that is under way, and whether those who wait for it have gone. */
+interface Build {
+  readonly answer: Promise<Built>;
+  readonly waiting: (() => boolean)[];
+}
+const builds = new WeakMap<Published, Map<string, Build>>();
 const tooLong = new WeakMap<Published, Set<string>>();
 const MAX_NOTED = 1000;
 
@@ -68,24 +75,29 @@ export function keep(published: Published, { as, share, empty, spell }: Keep, an
 
 /**
  * A list of more than one page: built once, whoever asks for it meanwhile, and kept. Nobody is given one that was begun before a
- * change that he may know of.
+ * change that he may know of. When everybody who waits for it has gone, nothing is read any more.
  * @returns what is to be streamed where it is too long for one piece
  */
 export function built(published: Published, reading: Reading): Promise<Built> | undefined {
-  const { keep: wanted, stamp } = reading;
-  if (!wanted || stamp === undefined) return build(published, reading);
+  const { keep: wanted, stamp, isGone } = reading;
+  if (!wanted || stamp === undefined) return build(published, reading, [isGone]);
   if (of(tooLong, published, () => new Set<string>()).has(wanted.as)) return undefined;
-  const running = of(builds, published, () => new Map<string, Promise<Built>>());
+  const running = of(builds, published, () => new Map<string, Build>());
   const name = `${wanted.as} ${stamp}`;
   const known = running.get(name);
-  if (known) return known;
-  if (running.size >= MAX_BUILDS) return undefined;
-  const own = build(published, reading).finally(() => running.delete(name));
-  running.set(name, own);
-  return own;
+  // One that is about to be given up may be begun anew by whoever comes then.
+  if (known && !known.waiting.every((gone) => gone())) {
+    known.waiting.push(isGone);
+    return known.answer;
+  }
+  if (known || running.size >= MAX_BUILDS) return undefined;
+  const waiting = [isGone];
+  const answer = build(published, reading, waiting).finally(() => running.delete(name));
+  running.set(name, { answer, waiting });
+  return answer;
 }
 
-async function build(published: Published, { first, page, keep: wanted, stamp, maxAge }: Reading): Promise<Built> {
+async function build(published: Published, { first, page, keep: wanted, stamp, maxAge }: Reading, waiting: readonly (() => boolean)[]): Promise<Built> {
   const most = stamp === undefined || !wanted ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES;
   const parts: Uint8Array[] = [];
   let length = 2;
@@ -101,6 +113,7 @@ async function build(published: Published, { first, page, keep: wanted, stamp, m
     }
     if (now.next === undefined) break;
     await pause();
+    if (waiting.every((gone) => gone())) return { parts, next: now.next };
   }
   const answer = listAnswer(joined(parts, length), until, maxAge);
   if (wanted) keep(published, wanted, answer, stamp);

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, validateHeaderValue } from 'node:http';
 import { matches } from '../edge/conditional.js';
 import type { CallerContext } from './caller.js';
 import { aboutMark, type KeptAnswer, LARGE_BYTES } from './kept-answer.js';
@@ -26,9 +26,26 @@ interface Rendered {
   readonly encoding: 'latin1' | 'utf8';
 }
 
-/** As the app behind it has them: in the order of their names, and the length as Node writes it. */
-function rendered(kept: KeptAnswer): Rendered {
+function canBeSent(name: string, value: string): boolean {
+  try {
+    validateHeaderValue(name, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * As the app behind it has them: in the order of their names, and the length as Node writes it. Undefined where one cannot be sent, of a
+ * row that was damaged: here nobody would catch it, and all other requests would end with it.
+ */
+function rendered(kept: KeptAnswer): Rendered | undefined {
+  if (kept.rendered !== undefined) return (kept.rendered as Rendered | null) ?? undefined;
   const names = Object.keys(kept.headers).sort();
+  if (!names.every((name) => canBeSent(name, kept.headers[name] as string))) {
+    kept.rendered = null;
+    return undefined;
+  }
   const pairs = (left: readonly string[]) => left.flatMap((name) => [name, kept.headers[name] as string]);
   const { body } = kept;
   const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
@@ -69,6 +86,17 @@ function read(rawHeaders: readonly string[]): Asked | undefined {
   return asked;
 }
 
+const SLASH = 0x2f;
+const HOST = /^[\w.-]+(?::\d{1,5})?$/;
+/** Most ask for the same one. */
+let usual = '';
+function isHost(host: string): boolean {
+  if (host === usual) return true;
+  if (!HOST.test(host)) return false;
+  usual = host;
+  return true;
+}
+
 /**
  * In front of the framework: a request by GET or HEAD whose URL, spelled as usual, leads to a kept answer is answered with one
  * look-up and nothing awaited. It answers what the app behind it would, byte for byte; whatever is unusual about a request is left
@@ -85,18 +113,20 @@ export function hotPath(contextOf: () => Context, scheme: 'http' | 'https', told
     const since = told ? performance.now() : 0;
     const asked = read(incoming.rawHeaders);
     if (asked?.host === undefined) return false;
+    // Put together they say what they say apart only when each is what it has to be.
+    if (url.charCodeAt(0) !== SLASH || !isHost(asked.host)) return false;
     const kept = find(contextOf, `${before}${asked.host}${url}`);
-    if (kept === undefined || (kept.accepted && asked.accept !== undefined && !kept.accepted(asked.accept))) return false;
+    const ready = kept && rendered(kept);
+    if (kept === undefined || ready === undefined || (kept.accepted && asked.accept !== undefined && !kept.accepted(asked.accept))) return false;
     const known = asked['if-none-match'];
     const status = known !== undefined && kept.etag !== undefined && matches(known, kept.etag) ? 304 : 200;
-    send(outgoing, kept, status === 200 && method === 'HEAD' ? 'head' : status);
+    send(outgoing, ready, status === 200 && method === 'HEAD' ? 'head' : status);
     told?.(method, url, status, since);
     return true;
   };
 }
 
-function send(outgoing: ServerResponse, kept: KeptAnswer, as: 200 | 304 | 'head'): void {
-  const { whole, bodiless, unchanged, body, encoding } = (kept.rendered as Rendered | undefined) ?? rendered(kept);
+function send(outgoing: ServerResponse, { whole, bodiless, unchanged, body, encoding }: Rendered, as: 200 | 304 | 'head'): void {
   if (as === 304) outgoing.writeHead(304, unchanged).end();
   else if (as === 'head') outgoing.writeHead(200, bodiless).end();
   else outgoing.writeHead(200, whole).end(body, encoding);
@@ -124,7 +154,10 @@ const STATUS_BODY = 'trust_mark=';
 function isStatusQuestion({ url, headers }: IncomingMessage): boolean {
   const length = Number(headers['content-length']);
   return (
-    url?.endsWith('/trust-mark-status') === true &&
+    url?.charCodeAt(0) === SLASH &&
+    headers.host !== undefined &&
+    isHost(headers.host) &&
+    url.endsWith('/trust-mark-status') &&
     headers['content-type'] === 'application/x-www-form-urlencoded' &&
     length > 0 &&
     length <= MAX_STATUS_BODY &&
@@ -149,12 +182,13 @@ function statusAnswered(incoming: IncomingMessage, outgoing: ServerResponse, { b
     const mark = plainMark(body.toString('latin1'));
     const { host = '' } = incoming.headers;
     const kept = mark === undefined ? undefined : find(contextOf, aboutMark(`${before}${host}${incoming.url}`, mark));
-    if (kept === undefined) {
+    const ready = kept && rendered(kept);
+    if (ready === undefined) {
       (incoming as IncomingMessage & { rawBody?: Buffer }).rawBody = body;
       behind();
       return;
     }
-    send(outgoing, kept, 200);
+    send(outgoing, ready, 200);
     told?.('POST', incoming.url ?? '', 200, since);
   });
   return true;

@@ -38,7 +38,7 @@ export function serveIdentifiers(c: Context, published: Published, { page, keep,
       return answer.send(c, now);
     }
     if (authenticated) return streamed(undefined);
-    const whole = built(published, { first, page, keep, stamp, maxAge: MAX_AGE });
+    const whole = built(published, { first, page, keep, stamp, maxAge: MAX_AGE, isGone: () => c.req.raw.signal.aborted });
     if (!whole) return streamed(undefined);
     return whole.then((answer) => (answer instanceof KeptAnswer ? answer.send(c, now) : streamed(answer)));
   });

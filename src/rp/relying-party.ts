@@ -164,8 +164,10 @@ export function relyingPartyOver(settings: RelyingPartySettings, { outbound, clo
       }
       const admission = await party.admit(document.value.entity, options);
       if (!admission.admitted || superiorsIn(admission.chain).includes(authority)) return admission;
-      // Of a member of two authorities the chain may lead by the other one. Nobody else says who somebody is.
-      const other = keysWithin(document.value.jwks, admission.jwks) ? await gateOf(authority) : undefined;
+      // Of a member of two authorities the chain may lead by the other one: it names both itself. Nobody else says who somebody is, and
+      // keys that are public prove nothing.
+      const named = admission.chain.statements[0]?.claims.authority_hints?.some((hint) => hint === authority) === true;
+      const other = named && keysWithin(document.value.jwks, admission.jwks) ? await gateOf(authority) : undefined;
       if (other?.inForce) return admission;
       const strange = finding('requirement_unmet', clientId, `it says that it is ${admission.entity}, and its authority is not above that one`);
       return refuse(clientId, { error: 'invalid_client', findings: [strange], unavailable: other?.reason === 'unavailable', chain: admission.chain });

@@ -68,12 +68,15 @@ export function forgetting(changes: readonly PublicChange[]): Forget {
         break;
       case 'evaluation':
         keys.add(KEYS.evaluation(authority, String(key), String(variant)));
+        // What leads to an answer at once was led to it by the evaluation, and by the anchors.
+        groups.add(GROUPS.answersAbout(authority, String(key)));
         break;
       case 'links':
         groups.add(GROUPS.answersAbout(authority, String(key))).add(GROUPS.clients);
         break;
       case 'anchors':
         keys.add(KEYS.anchors(authority));
+        groups.add(GROUPS.answers);
         break;
       case 'checkpoints':
         groups.add(GROUPS.checkpoints(authority));

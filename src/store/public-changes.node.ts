@@ -10,7 +10,8 @@ import type { SqliteDatabase, SqliteStatement } from './sqlite.node.js';
  * them what it is about. It is about one file and the processes on it, so it is no part of the schema that engines share, and
  * nothing is lost when it is: then everything is read again.
  */
-const TABLE = 'CREATE TABLE public_change (n INTEGER PRIMARY KEY, what TEXT NOT NULL, authority_id TEXT, kind TEXT, key TEXT, variant TEXT)';
+// No number is given twice: one that was read and taken away would come again, and say something else.
+const TABLE = 'CREATE TABLE public_change (n INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL, authority_id TEXT, kind TEXT, key TEXT, variant TEXT)';
 
 /** So many are kept, at least: who is further behind reads everything again. */
 const KEPT = 4000;
@@ -35,14 +36,20 @@ interface Watch {
   readonly says?: readonly (string | undefined)[];
 }
 
-const each = (table: string, one: (row: 'OLD' | 'NEW') => Omit<Watch, 'on' | 'row'>): readonly Watch[] =>
-  (['INSERT', 'UPDATE', 'DELETE'] as const).map((on) => {
-    const row = on === 'DELETE' ? 'OLD' : 'NEW';
-    return { on: `${on} ON ${table}`, row, ...one(row) };
-  });
+/** All that happens to the rows of a table. One that is another one from now on is told of as it was, too. */
+const each = (table: string, names: readonly string[], one: (row: 'OLD' | 'NEW') => Omit<Watch, 'on' | 'row'>): readonly Watch[] => {
+  const { when, ...old } = one('OLD');
+  return [
+    { on: `INSERT ON ${table}`, row: 'NEW', ...one('NEW') },
+    { on: `UPDATE ON ${table}`, row: 'NEW', ...one('NEW') },
+    { on: `UPDATE ON ${table}`, row: 'OLD', ...old, when: `${when === undefined ? '' : `${when} AND `}(${differs(...names)})` },
+    { on: `DELETE ON ${table}`, row: 'OLD', ...one('OLD') },
+  ];
+};
 const place = (row: string) => [`${row}.authority_id`, `${row}.kind`, `${row}.key`, `${row}.variant`];
 /** Kinds that answers rest on (`snapshot_link`): all but answers themselves, and what nobody rests on. */
 const GROUND = (row: string) => `${row}.kind NOT IN ('resolve', 'status_list', 'head', 'events', 'hosted')`;
+const STANDS = ['id', 'authority_id', 'state'] as const;
 const SHOWN = ['state', 'error', 'entity_types'] as const;
 
 const WATCHES: readonly Watch[] = [
@@ -66,9 +73,9 @@ const WATCHES: readonly Watch[] = [
     when: `(${GROUND('NEW')} OR ${GROUND('OLD')}) AND (${differs('authority_id', 'kind', 'key', 'variant', 'cap', 'cut', 'withheld')})`,
   },
   { on: 'INSERT ON member', row: 'NEW', what: 'member', says: ['NEW.authority_id'] },
-  { on: 'UPDATE ON member', row: 'NEW', what: 'member', says: ['NEW.authority_id'], when: 'OLD.state = NEW.state AND OLD.authority_id = NEW.authority_id' },
+  { on: 'UPDATE ON member', row: 'NEW', what: 'member', says: ['NEW.authority_id'], when: `NOT (${differs(...STANDS)})` },
   // Authorities of agents stand by the state of members above, and a cut reads nothing to find that out.
-  { on: 'UPDATE ON member', row: 'NEW', what: 'all', when: 'OLD.state <> NEW.state OR OLD.authority_id <> NEW.authority_id' },
+  { on: 'UPDATE ON member', row: 'NEW', what: 'all', when: differs(...STANDS) },
   { on: 'DELETE ON member', row: 'OLD', what: 'all' },
   { on: 'INSERT ON snapshot', row: 'NEW', what: 'evaluation', says: ['NEW.authority_id', undefined, 'NEW.subject', 'NEW.trust_anchor'] },
   { on: 'DELETE ON snapshot', row: 'OLD', what: 'evaluation', says: ['OLD.authority_id', undefined, 'OLD.subject', 'OLD.trust_anchor'] },
@@ -80,10 +87,15 @@ const WATCHES: readonly Watch[] = [
     when: differs(...SHOWN),
   },
   { on: 'UPDATE ON snapshot', row: 'NEW', what: 'all', when: differs('authority_id', 'subject', 'trust_anchor') },
-  ...each('snapshot_link', (row) => ({ what: 'links', says: [`${row}.authority_id`, undefined, `${row}.subject`] })),
-  ...each('anchor_pin', (row) => ({ what: 'anchors', says: [`${row}.authority_id`] })),
-  ...each('checkpoint', (row) => ({ what: 'checkpoints', says: [`${row}.authority_id`] })),
-  ...each('audit_key', (row) => ({ what: 'audit_keys', says: [`${row}.authority_id`] })),
+  ...each('snapshot_link', ['authority_id', 'subject'], (row) => ({ what: 'links', says: [`${row}.authority_id`, undefined, `${row}.subject`] })),
+  // When one was looked at is nobody's business.
+  { on: 'INSERT ON anchor_pin', row: 'NEW', what: 'anchors', says: ['NEW.authority_id'] },
+  { on: 'DELETE ON anchor_pin', row: 'OLD', what: 'anchors', says: ['OLD.authority_id'] },
+  ...(['NEW', 'OLD'] as const).map(
+    (row): Watch => ({ on: 'UPDATE ON anchor_pin', row, what: 'anchors', says: [`${row}.authority_id`], when: differs('authority_id', 'entity_id') }),
+  ),
+  ...each('checkpoint', ['authority_id'], (row) => ({ what: 'checkpoints', says: [`${row}.authority_id`] })),
+  ...each('audit_key', ['authority_id'], (row) => ({ what: 'audit_keys', says: [`${row}.authority_id`] })),
   { on: 'INSERT ON event', row: 'NEW', what: 'events' },
   { on: 'INSERT ON authority', row: 'NEW', what: 'all' },
   { on: 'DELETE ON authority', row: 'OLD', what: 'all' },
@@ -92,7 +104,7 @@ const WATCHES: readonly Watch[] = [
     row: 'NEW',
     what: 'all',
   },
-  ...each('setting', (row) => ({ what: 'all', when: `${row}.name = '${schema.UNCONFIRMED}'` })),
+  ...each('setting', ['name'], (row) => ({ what: 'all', when: `${row}.name = '${schema.UNCONFIRMED}'` })),
 ];
 
 const TRIGGERS: readonly { readonly name: string; readonly sql: string }[] = [

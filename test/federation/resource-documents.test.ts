@@ -9,6 +9,7 @@ import { joseNetwork } from '../support/jose-network.js';
 const [ANCHOR, OPERATOR, STRANGER, AGENT, MCP] = [
   ...['https://anchor.example', 'https://anchor.example/operator', 'https://stranger.example', 'https://agent.example', 'https://tools.example/mcp'],
 ] as const;
+const SECOND = 'https://second.example';
 const [STOCK, FEDERATED] = ['https://stock.example', 'https://as.example'];
 const now = () => Math.floor(Date.now() / 1000);
 type Document = Record<string, unknown>;
@@ -20,7 +21,7 @@ async function world(more: Partial<ResourceServerOptions> = {}) {
   const operator = await federation.superior(OPERATOR, [ANCHOR]);
   const stranger = await federation.superior(STRANGER);
   const client = await joseKey();
-  const agent = await federation.entity(AGENT, { oauth_client: { scope: 'call', jwks: { keys: [client.jwk] } } }, [OPERATOR]);
+  const agent = await federation.entity(AGENT, { oauth_client: { scope: 'call', jwks: { keys: [client.jwk] } } }, [OPERATOR, SECOND]);
   const operatorRecord = federation.enroll(anchor, operator, {}, 1);
   const record = federation.enroll(operator, agent, {}, 2);
   const network = joseNetwork(federation);
@@ -108,11 +109,19 @@ it('a document is no word of its own: who is no authority above the entity says 
     if (expected !== 'ok') expect(told.at(-1)?.reason, what).toBe('the client is not in force');
   }
   // A second authority of the federation, which the chain does not lead by: with the keys of the entity it is believed.
-  const second = await federation.superior('https://second.example', [ANCHOR]);
+  const second = await federation.superior(SECOND, [ANCHOR]);
   const secondRecord = federation.enroll(anchor, second, {}, 3);
   token('second', STOCK, serve(second, 'mem_2').url);
   token('thief', STOCK, serve(second, 'mem_3', { jwks: { keys: [client.jwk, other.jwk] } }).url);
   expect([await status('second'), await status('thief')]).toEqual(['ok', '401 invalid_token']);
+  // Who is in force and no authority of the entity would get in as that one, with its public keys: a leaf, or somebody else's superior.
+  const leaf = await federation.entity('https://leaf.example', { oauth_client: { scope: 'call' } }, [OPERATOR]);
+  federation.enroll(operator, leaf, {}, 5);
+  const elsewhere = await federation.superior('https://elsewhere.example', [ANCHOR]);
+  federation.enroll(anchor, elsewhere, {}, 6);
+  token('leaf', STOCK, serve(leaf, 'mem_4').url);
+  token('elsewhere', STOCK, serve(elsewhere, 'mem_5').url);
+  expect([await status('leaf'), await status('elsewhere')]).toEqual(['401 invalid_token', '401 invalid_token']);
   const { network: silent, ...late } = await world();
   late.token('late', STOCK, late.serve(late.operator, 'mem_1').url);
   silent.down.add('https://');

@@ -73,6 +73,8 @@ it('on the connection the hot path sends what the app behind it sends: heads, bo
     [`POST ${fetchPath} HTTP/1.1`, `Host: ${host}`],
     [`OPTIONS ${fetchPath} HTTP/1.1`, `Host: ${host}`],
     [`GET /../fetch?sub=${id} HTTP/1.1`, `Host: ${host}`],
+    ['GET //rp.example.com HTTP/1.1', `Host: ${host}/fetch?sub=https:`],
+    [`GET ${fetchPath} HTTP/1.1`, `Host: x@${host}`],
   ];
   for (const clock of [0, 86_390, 86_399, 86_400, 90_000]) {
     d.clock += clock - (d.clock - 1_800_000_000);
@@ -142,6 +144,17 @@ it('a form that comes in pieces, or breaks off', async () => {
   socket.write(`${head}trust_mark=`);
   socket.destroy();
   expect(await raw(port, `GET /list HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`), 'and nobody else notices').toMatch(/^HTTP\/1\.1 200 /);
+});
+
+it('of a row that was damaged there is no answer, and the process goes on', async () => {
+  const { d, id, port, plain } = await federation();
+  await d.execute("UPDATE artefact SET media_type = 'x' || char(10) || 'y' WHERE kind = 'statement'");
+  const text = `GET /fetch?sub=${id} HTTP/1.1\r\nHost: ${new URL(ANCHOR).host}\r\nConnection: close\r\n\r\n`;
+  for (let n = 0; n < 3; n++) {
+    const answer = await raw(port, text);
+    expect(answer).toMatch(/^HTTP\/1\.1 500 /);
+    expect(answer).toBe(await raw(plain, text));
+  }
 });
 
 it('several requests on one connection, sent at once, are answered in their order', async () => {

@@ -2,10 +2,10 @@ import { expect, it } from 'vitest';
 import { moveMember } from '../../src/operations/members/move-member.js';
 
 import type { NodeStore } from '../../src/store/store.node.js';
-import { createPublished, type Select } from '../../src/store/published.js';
+import { createPublished, resolveVariant, type Select } from '../../src/store/published.js';
 import { NO_CACHE } from '../../src/store/published-cache.js';
 import { WATCHED } from '../../src/store/public-changes.node.js';
-import { ANCHOR, testDeployment, testMember } from '../support/deployment.js';
+import { ANCHOR, NOW, testDeployment, testMember } from '../support/deployment.js';
 
 const A = 'https://a.example.com';
 const B = 'https://b.example.com';
@@ -65,8 +65,32 @@ it('a cut drops everything, and its own rows are not what says so', async () => 
   expect((await fetch(A)).status).toBe(404);
 });
 
+it('an anchor that is taken away, and an evaluation that ends otherwise, end the answers that they led to at once', async () => {
+  const { d, writer, left } = await federation();
+  const [subject, other] = ['https://subject.example', 'https://other.example'];
+  writer.exec(`INSERT INTO anchor_pin (authority_id, entity_id, created_by, created_at) SELECT id, '${other}', 'x', 1 FROM authority;
+    INSERT INTO snapshot (authority_id, subject, trust_anchor, state, entity_types, path, trust_mark_types, findings, evaluated_at)
+      SELECT id, '${subject}', '${other}', 'valid', '["oauth_client"]', '[]', '[]', '[]', 1 FROM authority;
+    INSERT INTO artefact (authority_id, kind, key, variant, media_type, bytes, sha256, iat, exp, kid, generation)
+      SELECT id, 'resolve', '${subject}', '${resolveVariant(other, ['oauth_client'])}', 'x/y', 'answer', 'hash', 1, ${NOW + 1000}, 'k', 1 FROM authority`);
+  const status = async () => (await d.public(`/resolve?sub=${encodeURIComponent(subject)}&trust_anchor=${encodeURIComponent(other)}`)).status;
+  const after = async (sql: string) => {
+    writer.exec(sql);
+    left();
+    return [await status(), await status()];
+  };
+  expect([await status(), await status()]).toEqual([200, 200]);
+  expect(await after("UPDATE snapshot SET state = 'unreachable'")).toEqual([503, 503]);
+  expect(await after("UPDATE snapshot SET state = 'valid'")).toEqual([200, 200]);
+  expect(await after('DELETE FROM anchor_pin')).toEqual([404, 404]);
+});
+
 it.each([
   ['a row is missing', "DELETE FROM public_change WHERE n = (SELECT max(n) FROM public_change); INSERT INTO lease (name, holder, until) VALUES ('x', 'y', 1)"],
+  [
+    'a row is and its number would come again',
+    "DELETE FROM public_change WHERE n = (SELECT max(n) FROM public_change); UPDATE artefact SET bytes = 'other' WHERE kind = 'statement'",
+  ],
   ['all rows are', "DELETE FROM public_change; INSERT INTO lease (name, holder, until) VALUES ('x', 'y', 1)"],
   ['another version tells of less', "DROP TRIGGER public_change_1; UPDATE artefact SET bytes = 'other' WHERE kind = 'statement'"],
 ])('when %s, everything may have changed', async (_, sql) => {
@@ -78,6 +102,32 @@ it.each([
   await warm();
   writer.exec("INSERT INTO setting (name, value) VALUES ('x', 'y')");
   expect(left().entries, 'with each commit, as long as it is so').toBe(0);
+});
+
+it('a row that is given another place is told of at both', async () => {
+  const { writer, warm, left, has } = await federation();
+  writer.exec(
+    `INSERT INTO snapshot_link (authority_id, subject, trust_anchor, issuer_id, kind, key, cut) SELECT id, 's', 't', id, 'statement', 's', 0 FROM authority`,
+  );
+  left();
+  const told = (sql: string) => {
+    writer.exec('DELETE FROM public_change');
+    writer.exec(sql);
+    return writer.prepare('SELECT what, authority_id, key FROM public_change ORDER BY authority_id, key').raw().all();
+  };
+  const id = String(writer.prepare('SELECT id FROM authority').pluck().get());
+  expect(told("UPDATE audit_key SET authority_id = 'b'")).toEqual([
+    ['audit_keys', id, null],
+    ['audit_keys', 'b', null],
+  ]);
+  expect(told("UPDATE snapshot_link SET subject = 't'")).toEqual([
+    ['links', id, 's'],
+    ['links', id, 't'],
+  ]);
+  expect(told("UPDATE member SET id = 'other'")).toEqual([['all', null, null]]);
+  left();
+  await warm();
+  expect(has('/list')).toBe(true);
 });
 
 it('what tells of changes is put right when the store is opened', async () => {

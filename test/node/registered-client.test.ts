@@ -30,6 +30,8 @@ let ask: (path: string, init?: RequestInit) => Promise<{ status: number; headers
 let close: () => void;
 /** What is stored of clients. */
 const stored = new Map<string, unknown>();
+/** What is stored of all else, by model. */
+const kept = new Map<string, Map<string, unknown>>();
 /** Whether the registry answers. */
 let reachable = true;
 const told: unknown[] = [];
@@ -81,7 +83,8 @@ beforeEach(async () => {
   const given = { registryAt, anchor: ANCHOR, issuer: SERVER, privateKey, kid, fetch: askRegistry };
   // The lines that the document says: here, and where the provider is made.
   const registry = await runBlock(docBlock('docs/relying-party.md', 'registryAt({'), given, 'registry');
-  const memory = new Map<string, Map<string, unknown>>();
+  kept.clear();
+  const memory = kept;
   const adapter = (model: string) => {
     const rows = model === 'Client' ? stored : (memory.get(model) ?? memory.set(model, new Map()).get(model) ?? new Map());
     return {
@@ -254,6 +257,15 @@ describe('registry §8.3 at oidc-provider 9 (R6, R11): a client by software stat
     expect(resource).toMatchObject({ scope: 'read', expires_in: 300 });
     expect((await tokenOf(id, { resource: RESOURCE, scope: 'read' })).json).toMatchObject({ scope: 'read', expires_in: 300 });
     expect((await tokenOf(id, { resource: 'https://other.example', scope: 'read' })).json['error']).toBe('invalid_target');
+  });
+
+  it('nor by another spelling of the path, which the provider takes as well, with a token of the server itself', async () => {
+    kept.set('InitialAccessToken', new Map([['own-token', { jti: 'own-token', kind: 'InitialAccessToken', exp: NOW + 600 }]]));
+    const body = JSON.stringify({ redirect_uris: [`${AGENT}/cb`], scope: 'admin', federation_entity: AGENT, token_endpoint_auth_method: 'none' });
+    const headers = { 'content-type': 'application/json', authorization: 'Bearer own-token' };
+    for (const path of ['/reg', '/REG', '/re%67', '/reg/', '//reg'])
+      expect((await ask(path, { method: 'POST', body, headers })).status, path).toBeGreaterThanOrEqual(400);
+    expect(stored.size).toBe(0);
   });
 
   it('twenty at once with one token: one client (R11)', async () => {

@@ -203,13 +203,16 @@ function propertiesOf({ metadata, softwareStatement, federation }: AdmittedRegis
   };
 }
 
-/** Of tokens that came with a verified request the provider is told that they are known; whether one is used says the policy. */
+/**
+ * Of tokens that came with a verified request the provider is told that they are known; whether one is used says the policy. It is told
+ * of no others, whatever is stored: the provider takes its path in other spellings than the door does, and would register without a signature.
+ */
 function knowing(store: RegistrationAdapter, tokens: ReadonlyMap<string, { readonly exp: number }>): RegistrationAdapter {
   return {
     ...bound(store),
     async find(id) {
       const known = tokens.get(id);
-      return known ? { jti: id, kind: 'InitialAccessToken', exp: known.exp, policies: [POLICY] } : store.find(id);
+      return known && { jti: id, kind: 'InitialAccessToken', exp: known.exp, policies: [POLICY] };
     },
   };
 }

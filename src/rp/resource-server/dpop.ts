@@ -1,6 +1,7 @@
 import { base64url, calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { limits, SIGNING_ALGORITHMS } from '../../federation/entry.js';
+import { type Spent, spentOnce } from '../spent.js';
 
 /** What of a request a token that is bound to a key is looked at with (RFC 9449). */
 export interface BoundRequest {
@@ -14,7 +15,6 @@ export interface BoundRequest {
 /** A proof is for now (seconds), so that its `jti` need not be remembered for longer. */
 const MAX_AGE_SECONDS = 60;
 const MAX_PROOF = 8192;
-const MAX_SEEN = 100_000;
 
 const claims = z.looseObject({ jti: z.string().min(1).max(256), htm: z.string(), htu: z.string().max(2048), iat: z.number(), ath: z.string() });
 /** What a token is bound to in another way cannot be looked at here, and is not taken. */
@@ -23,17 +23,10 @@ const confirmation = z.strictObject({ jkt: z.string().length(43) });
 /**
  * Proofs of possession at one resource (RFC 9449 §4.3, §7.1): signed by the key that the token is bound to, for this method and URL
  * and this very token, now, and not seen before in this process.
+ * @param spent by key: whoever proves his own without end shuts out nobody else
  * @returns what is wrong with one; undefined when nothing is
  */
-export function dpopProofs(resource: URL, now: () => number = () => Date.now() / 1000) {
-  const seen = new Map<string, number>();
-  function isFresh(key: string): boolean {
-    if (seen.has(key)) return false;
-    if (seen.size >= MAX_SEEN) for (const [old, end] of seen) if (end < now()) seen.delete(old);
-    if (seen.size >= MAX_SEEN) return false;
-    seen.set(key, now() + MAX_AGE_SECONDS + 2 * limits.CLOCK_SKEW_SECONDS);
-    return true;
-  }
+export function dpopProofs(resource: URL, now: () => number = () => Date.now() / 1000, spent: Spent = spentOnce()) {
   return async (token: string, cnf: unknown, request: BoundRequest | undefined): Promise<string | undefined> => {
     const bound = confirmation.safeParse(cnf).data;
     if (!bound) return 'the token is bound to what is not looked at here';
@@ -49,7 +42,9 @@ export function dpopProofs(resource: URL, now: () => number = () => Date.now() /
       if (said.ath !== base64url.encode(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token)))))
         return 'the proof is for another token';
       if ((await calculateJwkThumbprint(protectedHeader.jwk)) !== bound.jkt) return 'the proof is of another key';
-      return isFresh(`${bound.jkt} ${said.jti}`) ? undefined : 'the proof was used before';
+      // Until it is none any more, which is later for one that says a time to come.
+      const until = said.iat + MAX_AGE_SECONDS + limits.CLOCK_SKEW_SECONDS + 1;
+      return spent.take(bound.jkt, `${bound.jkt} ${said.jti}`, until, now()) ? undefined : 'the proof was used before';
     } catch {
       return 'the proof is none, or its signature does not hold';
     }
