@@ -20,8 +20,9 @@ import { serveMarkedEntities, serveMarkStatus } from './trust-marks.js';
  */
 export interface Asked {
   readonly parameters: URLSearchParams;
-  /** Of a GET. */
+  /** Of a GET: its URL, and what `begin` said when it came. */
   readonly url?: string;
+  readonly era?: number;
   /** Who authenticated. */
   readonly caller?: string;
 }
@@ -31,17 +32,20 @@ export function answer(
   c: Context,
   { published, inbox, now, development }: CallerContext,
   { authority, endpoint, seq, member, list, agent }: Route,
-  { parameters, url, caller }: Asked,
+  { parameters, url, era, caller }: Asked,
 ): MaybePromise<Response> {
   const time = now();
   const authenticated = caller !== undefined;
+  // Where reading takes time something may have been committed since: then the way to the answer may be another one.
+  const isSettled = () => url !== undefined && published.begin() === era;
+  const wasSettled = isSettled();
   /** Let this URL lead to the answer the next time, when it is spelled as usual. */
   const spell: Spell = (held, again, questions) => {
-    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, keptBytes(again));
+    if (wasSettled && url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, keptBytes(again));
   };
   const give = (found: ServedArtefact, questions: readonly Pairs[], maxAge?: number): Response => {
     if (url === undefined) return servePrivately(c, found, time);
-    return serveArtefact(c, found, { now: time, maxAge, keep: (held, kept) => spell(held, kept, questions) });
+    return serveArtefact(c, found, { now: time, maxAge, keep: (held, kept) => isSettled() && spell(held, kept, questions) });
   };
   const stored = (
     kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted' | 'head' | 'events',

@@ -49,7 +49,7 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
 
   function get(c: Context, context: PublicContext): MaybePromise<Response> {
     const { published } = context;
-    published.begin();
+    const era = published.begin();
     const url = c.req.path;
     // The hot path: a usual spelling of the same question, nothing committed since. Everything from begin() to spell() is
     // synchronous on Node, so no commit can fall in between and leave an old answer behind.
@@ -64,7 +64,7 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
         return federationError(c, 'invalid_client', 'this endpoint asks for client authentication: POST a private_key_jwt assertion');
       const parameters = parametersOf(queryOf(url));
       if (typeof parameters === 'string') return federationError(c, 'invalid_request', parameters);
-      return answer(c, context, route, { parameters, url });
+      return answer(c, context, route, { parameters, url, era });
     });
   }
 

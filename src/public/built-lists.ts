@@ -97,11 +97,7 @@ export function built(published: Published, reading: Reading): Promise<Built> | 
   return answer;
 }
 
-async function build(
-  published: Published,
-  { first, page, keep: wanted, stamp, maxAge }: Reading,
-  waiting: readonly (() => boolean)[],
-): Promise<Built> {
+async function build(published: Published, { first, page, keep: wanted, stamp, maxAge }: Reading, waiting: readonly (() => boolean)[]): Promise<Built> {
   const most = stamp === undefined || !wanted ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES;
   const parts: Uint8Array[] = [];
   let length = 2;
