@@ -5,6 +5,7 @@ import { type AddressInfo, createServer as createSocket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { HotPath } from '../public/hot-path.node.js';
 import { ConfigError } from './config.js';
+import { inPieces } from './in-pieces.node.js';
 
 /** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -59,6 +60,7 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
   return new Promise((resolve, reject) => {
     const behind = getRequestListener((request, env) => answering.fetch(request, env), { hostname: host });
     const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      if (tls) inPieces(outgoing);
       const rest = () => {
         closeWhenEarly(incoming, outgoing);
         behind(incoming, outgoing);

@@ -20,9 +20,10 @@ import { serveMarkedEntities, serveMarkStatus } from './trust-marks.js';
  */
 export interface Asked {
   readonly parameters: URLSearchParams;
-  /** Of a GET. */
+  /** Of a GET: its URL, and what `begin` said when it came. */
   readonly url?: string;
-  /** Of a POST to which everybody gets the same answer. */
+  readonly era?: number;
+  /** Of a POST to which everybody gets the same answer: its URL. */
   readonly posted?: string;
   /** Who authenticated. */
   readonly caller?: string;
@@ -33,17 +34,20 @@ export function answer(
   c: Context,
   { published, inbox, now, development }: CallerContext,
   { authority, endpoint, seq, member, list, agent }: Route,
-  { parameters, url, posted, caller }: Asked,
+  { parameters, url, era, posted, caller }: Asked,
 ): MaybePromise<Response> {
   const time = now();
   const authenticated = caller !== undefined;
+  // Where reading takes time something may have been committed since: then the way to the answer may be another one.
+  const isSettled = () => published.begin() === era;
+  const wasSettled = isSettled();
   /** Let this URL lead to the answer the next time, when it is spelled as usual. */
   const spell: Spell = (held, again, questions) => {
-    if (url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, keptBytes(again));
+    if (wasSettled && url !== undefined && questions.some((pairs) => isCanonical(url, pairs, development))) published.spell(url, held, again, keptBytes(again));
   };
   const give = (found: ServedArtefact, questions: readonly Pairs[], maxAge?: number): Response => {
     if (url === undefined) return servePrivately(c, found, time);
-    return serveArtefact(c, found, { now: time, maxAge, keep: (held, kept) => spell(held, kept, questions) });
+    return serveArtefact(c, found, { now: time, maxAge, keep: (held, kept) => isSettled() && spell(held, kept, questions) });
   };
   const stored = (
     kind: 'entity_configuration' | 'historical_keys' | 'statement' | 'mark' | 'hosted' | 'head' | 'events',
@@ -126,7 +130,7 @@ export function answer(
     case 'trust_mark_status':
       return serveMarkStatus(c, published, authority, parameters, {
         now: time,
-        posted: posted !== undefined && isCanonical(posted, [], development) ? posted : undefined,
+        posted: () => (posted !== undefined && isCanonical(posted, [], development) && isSettled() ? posted : undefined),
       });
   }
 }

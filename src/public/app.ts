@@ -49,7 +49,7 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
 
   function get(c: Context, context: PublicContext): MaybePromise<Response> {
     const { published } = context;
-    published.begin();
+    const era = published.begin();
     const url = c.req.path;
     // The hot path: a usual spelling of the same question, nothing committed since. Everything from begin() to spell() is
     // synchronous on Node, so no commit can fall in between and leave an old answer behind.
@@ -64,12 +64,12 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
         return federationError(c, 'invalid_client', 'this endpoint asks for client authentication: POST a private_key_jwt assertion');
       const parameters = parametersOf(queryOf(url));
       if (typeof parameters === 'string') return federationError(c, 'invalid_request', parameters);
-      return answer(c, context, route, { parameters, url });
+      return answer(c, context, route, { parameters, url, era });
     });
   }
 
   async function post(c: Context, context: PublicContext): Promise<Response> {
-    context.published.begin();
+    const era = context.published.begin();
     if (c.req.path.length > MAX_URL) return tooLong(c);
     const route = await find(c, context);
     if (route instanceof Response) return route;
@@ -81,7 +81,7 @@ export function createPublicApp<Bindings extends object>(contextOf: (bindings: B
     if (!(form instanceof URLSearchParams)) return federationError(c, 'invalid_request', form.description, form.headers, form.status);
     if (byPost && (mode === 'none' || (mode === 'optional' && !form.has('client_assertion')))) {
       context.published.begin();
-      return answer(c, context, route, { parameters: form, posted: c.req.path });
+      return answer(c, context, route, { parameters: form, posted: c.req.path, era });
     }
     const caller = await authenticate(context, route.authority, form);
     if (!caller.ok) return federationError(c, caller.error, caller.description, caller.error === 'temporarily_unavailable' ? { 'retry-after': '60' } : {});

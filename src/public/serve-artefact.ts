@@ -21,7 +21,7 @@ interface Serving {
   /** See `KeptAnswer`. */
   readonly accepted?: (accept: string) => boolean;
   /** Let the URL lead to it. */
-  readonly keep?: (held: ServedArtefact, answer: KeptAnswer) => void;
+  readonly keep?: (held: ServedArtefact, answer: KeptAnswer) => unknown;
 }
 
 /** Stored bytes as they are, to anyone. */

@@ -24,7 +24,7 @@ export function serveMarkStatus(
   published: Published,
   authority: ServedAuthority,
   form: URLSearchParams,
-  { now, posted }: { readonly now: number; readonly posted: string | undefined },
+  { now, posted }: { readonly now: number /** The URL that may lead to the answer, as things are by then. */; readonly posted: () => string | undefined },
 ): MaybePromise<Response> {
   const mark = one(form, 'trust_mark', Number.POSITIVE_INFINITY);
   if (!mark.ok) return federationError(c, 'invalid_request', mark.description);
@@ -37,7 +37,8 @@ export function serveMarkStatus(
     if (found === undefined) return federationError(c, 'not_found', 'this entity issued no such trust mark');
     if (found === 'due') return federationError(c, 'temporarily_unavailable', 'the answer is being signed; try again shortly', { 'retry-after': '10' });
     return servePrivately(c, found, now, (answer) => {
-      if (posted !== undefined) published.spell(aboutMark(posted, mark.value), KEYS.artefact(authority.id, 'mark_status', hash), answer, keptBytes(answer));
+      const url = posted();
+      if (url !== undefined) published.spell(aboutMark(url, mark.value), KEYS.artefact(authority.id, 'mark_status', hash), answer, keptBytes(answer));
     });
   });
 }

@@ -130,6 +130,27 @@ it('the status of a mark: what is asked in a plain form and is kept; everything 
   expect(after).toBe(await raw(plain, sized(`trust_mark=${mark}`)));
 });
 
+it('the endpoint is closed while a form is on its way: that one is answered, and no other', async () => {
+  const { d, id, port, told } = await federation();
+  const { host } = new URL(ANCHOR);
+  const type = `${ANCHOR}/marks/x`;
+  await d.admin('POST', '/authorities/main/mark-types', { trust_mark_type: type });
+  const mark: string = (await d.admin('POST', '/authorities/main/marks', { trust_mark_type: type, member: id })).json.trust_mark;
+  const body = `trust_mark=${mark}`;
+  const head = `POST /trust-mark-status HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n`;
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  // In pieces, so that the app has its head before the rest.
+  socket.write(`${head}Transfer-Encoding: chunked\r\n\r\n5\r\n${body.slice(0, 5)}\r\n`);
+  await new Promise((done) => setTimeout(done, 50));
+  await d.execute(`UPDATE authority SET client_auth = '{"trust_mark_status":"required"}'`);
+  socket.write(`${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\n\r\n`);
+  let got = '';
+  for await (const chunk of socket) got += String(chunk);
+  expect(got).toMatch(/^HTTP\/1\.1 (200|401) /);
+  for (let n = 0; n < 2; n++) expect(await raw(port, `${head}Content-Length: ${body.length}\r\n\r\n${body}`)).toMatch(/^HTTP\/1\.1 401 /);
+  expect(told).toEqual([]);
+});
+
 it('a form that comes in pieces, or breaks off', async () => {
   const { port } = await federation();
   const { host } = new URL(ANCHOR);

@@ -1,0 +1,27 @@
+import type { ServerResponse } from 'node:http';
+
+/** Bytes that are given to a connection at once. */
+const PIECE = 64 * 1024;
+
+/**
+ * A long answer goes to a connection by TLS a piece at a time, each when the one before was taken. Node encrypts what it is given at
+ * once, whoever reads slowly or not at all: a list of several megabytes would lie in memory as often as strangers ask for it.
+ */
+export function inPieces(outgoing: ServerResponse): void {
+  const end = outgoing.end.bind(outgoing) as (...args: unknown[]) => ServerResponse;
+  const inTurn = (body: Uint8Array, rest: readonly unknown[]): ServerResponse => {
+    let at = 0;
+    const more = (): void => {
+      while (!outgoing.destroyed) {
+        const piece = body.subarray(at, at + PIECE);
+        at += piece.length;
+        if (at >= body.length) return void end(piece, ...rest);
+        if (!outgoing.write(piece)) return void outgoing.once('drain', more);
+      }
+    };
+    more();
+    return outgoing;
+  };
+  outgoing.end = ((body?: unknown, ...rest: unknown[]) =>
+    body instanceof Uint8Array && body.length > PIECE && outgoing.headersSent ? inTurn(body, rest) : end(body, ...rest)) as typeof outgoing.end;
+}

@@ -1,0 +1,54 @@
+import type { ServerResponse } from 'node:http';
+import { connect } from 'node:tls';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { listen } from '../../src/platform/server.node.js';
+import { hotPath } from '../../src/public/hot-path.node.js';
+import { KeptAnswer } from '../../src/public/kept-answer.js';
+import type { Published } from '../../src/store/published.js';
+import { localhostCertificate, tempFolder } from '../support/process.js';
+
+const LENGTH = 6 * 1024 * 1024;
+const body = Uint8Array.from({ length: LENGTH }, (_, n) => 97 + (n % 26));
+
+/** A long list, by TLS: of the hot path at `/list`, of the app elsewhere. */
+async function listening() {
+  const kept = new KeptAnswer(body, 'application/json', '"x"', 1e12, 5);
+  const published = { begin: () => 0, spelled: (url: string) => (url.endsWith('/list') ? kept : undefined) } as unknown as Published;
+  const hot = hotPath(() => ({ published, now: () => 5 }), 'https', undefined);
+  const sent: ServerResponse[] = [];
+  const server = await listen(
+    { fetch: () => new Response(body, { headers: { 'content-type': 'application/json' } }), hot: (one, other) => sent.push(other) > 0 && hot(one, other) },
+    { host: '127.0.0.1', port: 0, tls: await localhostCertificate(tempFolder()) },
+  );
+  onTestFinished(() => server.stop());
+  const open = (request: string) => {
+    const socket = connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false });
+    onTestFinished(() => void socket.destroy());
+    socket.write(request);
+    return socket;
+  };
+  return { open, sent };
+}
+const asks = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
+
+it.each(['/list', '/other'])('%s: whoever does not read it holds no more of it in memory than is on its way', async (path) => {
+  const { open, sent } = await listening();
+  open(asks(path)).pause();
+  await vi.waitFor(() => expect(sent[0]?.writableLength).toBeGreaterThan(0));
+  expect(sent[0]?.writableLength).toBeLessThan(512 * 1024);
+});
+
+it('all of it arrives, one after the other, at whoever reads', async () => {
+  const { open } = await listening();
+  const chunks: Buffer[] = [];
+  for await (const chunk of open(asks('/list') + asks('/other') + asks('/list', 'Connection: close\r\n'))) chunks.push(chunk as Buffer);
+  let rest = Buffer.concat(chunks);
+  for (let n = 0; n < 3; n++) {
+    const head = rest.subarray(0, rest.indexOf('\r\n\r\n') + 4);
+    expect(head.toString()).toMatch(new RegExp(`^HTTP/1.1 200 [^]*content-length: ${LENGTH}`, 'i'));
+    rest = rest.subarray(head.length);
+    expect(Buffer.compare(rest.subarray(0, LENGTH), body)).toBe(0);
+    rest = rest.subarray(LENGTH);
+  }
+  expect(rest.length).toBe(0);
+});
