@@ -17,7 +17,10 @@ async function listening() {
   const hot = hotPath(() => ({ published, now: () => 5 }), 'https', undefined);
   const sent: ServerResponse[] = [];
   const server = await listen(
-    { fetch: () => new Response(body, { headers: { 'content-type': 'application/json' } }), hot: (one, other) => sent.push(other) > 0 && hot(one, other) },
+    {
+      fetch: () => new Response(body, { headers: { 'content-type': 'application/json' } }),
+      hot: (one, other, behind) => sent.push(other) > 0 && hot(one, other, behind),
+    },
     { host: '127.0.0.1', port: 0, tls: await localhostCertificate(tempFolder()) },
   );
   onTestFinished(() => server.stop());
