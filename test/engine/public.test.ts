@@ -244,7 +244,7 @@ describe('list', () => {
       expect(await d.public(`/list?${query}`)).toMatchObject({ status: 400, json: { error: 'invalid_request' } });
     expect((await d.public('/list?unknown=x')).json).toHaveLength(4);
   });
-  it('2 500 subordinates are streamed whole, in order, without repetition; HEAD reads no rows', async () => {
+  it('2 500 subordinates are given whole, in order, without repetition; HEAD reads no rows', async () => {
     const d = await testDeployment();
     const { jwks } = await testMember(RP);
     const [owner] = await d.rows('SELECT id FROM authority');
@@ -268,7 +268,6 @@ describe('list', () => {
     for (let at = 0; at < rows.length; at += 500) await d.deployment.store.write([insertRows(member, rows.slice(at, at + 500))]);
     const answer = await d.public('/list');
     expect(answer.json).toEqual(rows.map(({ entityId }) => entityId));
-    expect(answer.headers.get('etag')).toBeNull();
     expect((await d.public('/list', { method: 'HEAD' })).text).toBe('');
     await d.execute("UPDATE member SET state = 'suspended' WHERE id = 'mem_1999'");
     await d.deployment.store.write([]);
