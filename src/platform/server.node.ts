@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { HotPath } from '../public/hot-path.node.js';
 import { ConfigError } from './config.js';
 import { inPieces } from './in-pieces.node.js';
+import { isTooFarAhead } from './pipelined.node.js';
 
 /** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -60,6 +61,7 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
   return new Promise((resolve, reject) => {
     const behind = getRequestListener((request, env) => answering.fetch(request, env), { hostname: host });
     const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      if (isTooFarAhead(incoming, outgoing)) return;
       if (tls) inPieces(outgoing);
       const rest = () => {
         closeWhenEarly(incoming, outgoing);

@@ -7,7 +7,10 @@ const MAX_WHOLE_BYTES = 64 * 1024;
 /** The same where what is read once is kept. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 export const maxWholeBytes = (published: Published): number => (published.stamp('') === undefined ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES);
-/** Lists that are built at the same time; whoever asks for another one meanwhile has it streamed. */
+/**
+ * Lists that are built at the same time, and one more of all members; whoever asks for another one meanwhile has it streamed. Of filters
+ * there is no end, so strangers could keep the others busy.
+ */
 const MAX_BUILDS = 2;
 
 /** Under which name an answer is kept until a commit changes it, or until something counted in it ends. */
@@ -90,7 +93,7 @@ export function built(published: Published, reading: Reading): Promise<Built> | 
     known.waiting.push(isGone);
     return known.answer;
   }
-  if (known || running.size >= MAX_BUILDS) return undefined;
+  if (known || running.size >= (wanted.empty ? MAX_BUILDS + 1 : MAX_BUILDS)) return undefined;
   const waiting = [isGone];
   const answer = build(published, reading, waiting).finally(() => running.delete(name));
   running.set(name, { answer, waiting });

@@ -33,3 +33,24 @@ it.each([[true], [false]])('a list that nobody waits for any more is not read on
   expect(pages()).toBe(left);
   for (const one of await Promise.all(answers)) await one.body?.cancel();
 });
+
+it('strangers who ask with ever new filters leave the list of all members to be built', async () => {
+  const published = { begin: () => 1, stamp: () => '1', remembered: () => undefined, remember: () => undefined } as unknown as Published;
+  let open: () => void = () => undefined;
+  const door = new Promise<void>((done) => {
+    open = done;
+  });
+  const page = async (after: string): Promise<Page> => {
+    if (after !== '') await door;
+    return { ids: [`https://a${after}.example`], next: after === '' ? 'x' : undefined, until: null };
+  };
+  const app = new Hono().get('/:as', (c) => {
+    const as = c.req.param('as');
+    const keep = { as, share: { of: 'y' }, empty: as === 'all', spell: () => undefined };
+    return serveIdentifiers(c, published, { page, keep, now: 1, authenticated: false });
+  });
+  const asked = ['one', 'two', 'three', 'all'].map((as) => app.request(`/${as}`));
+  setTimeout(open, 20);
+  const answers = await Promise.all(asked.map(async (one) => (await one).headers.has('etag')));
+  expect(answers, 'built, or streamed').toEqual([true, true, false, true]);
+});

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { listen } from '../../src/platform/server.node.js';
 import { createPublicApp } from '../../src/public/app.js';
 import { hotPath } from '../../src/public/hot-path.node.js';
@@ -187,6 +187,25 @@ it('several requests on one connection, sent at once, are answered in their orde
   told.length = 0;
   expect(await raw(port, all)).toBe(await raw(plain, all));
   expect(told).toHaveLength(4);
+});
+
+it('of thousands that are sent ahead only so many are kept; whoever goes on sending a few at a time is answered', async () => {
+  const { port, plain } = await federation();
+  const one = `GET /list HTTP/1.1\r\nHost: ${new URL(ANCHOR).host}\r\n\r\n`;
+  for (const at of [port, plain]) {
+    const socket = connect(at, '127.0.0.1').setEncoding('utf8');
+    let got = '';
+    socket.on('data', (text: string) => (got += text));
+    const answers = () => got.split('HTTP/1.1 200 ').length - 1;
+    for (let n = 1; n <= 8; n++) {
+      socket.write(one.repeat(40));
+      await vi.waitFor(() => expect(answers()).toBe(40 * n));
+    }
+    const closed = new Promise((done) => socket.on('error', () => undefined).once('close', done));
+    socket.write(one.repeat(5000));
+    await closed;
+    expect(answers()).toBeLessThan(40 * 8 + 5000);
+  }
 });
 
 it('after a cut the next request on the same connection is refused', async () => {

@@ -1,0 +1,27 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** Requests of one connection that wait behind another one. */
+const MAX_WAITING = 100;
+const WAITING = Symbol('waiting');
+
+/**
+ * Node reads all the requests that come in one piece, some thousand, and keeps each with its answer until those before it were taken.
+ * So a connection on which more wait than anybody honest sends ahead is cut (RFC 9112 §9.3.2 lets a server close at any time).
+ * @returns true: it was, and nobody is to answer
+ */
+export function isTooFarAhead(incoming: IncomingMessage, outgoing: ServerResponse): boolean {
+  // Only one that waits has no connection yet.
+  if (outgoing.socket) return false;
+  const socket = incoming.socket as Socket & { [WAITING]?: number };
+  const waiting = (socket[WAITING] ?? 0) + 1;
+  socket[WAITING] = waiting;
+  if (waiting > MAX_WAITING) {
+    socket.destroy();
+    return true;
+  }
+  outgoing.once('close', () => {
+    socket[WAITING] = (socket[WAITING] ?? 1) - 1;
+  });
+  return false;
+}
