@@ -107,7 +107,11 @@ export function createStandings({ anchors, clock, development, keyCache, walks =
     const found = await look(entity, anchor, trustChain);
     if (found.ok) return through(found.chain);
     // What is known serves to its end while nobody can be asked for a newer one; the gate is asked all the same.
-    return found.unavailable && known ? through(known) : found;
+    if (!found.unavailable || !entry) return found;
+    if (known) return through(known);
+    // By one that has ended nobody is let in; but what its issuers say about it today may be a clear no, whatever nobody can say of another chain.
+    const { state, findings, statusSeq } = { findings: [], ...(await check(entry.chain)) };
+    return state === 'denied' ? { ...missing('invalid_client', findings), chain: entry.chain, statusSeq } : found;
   }
 
   return {

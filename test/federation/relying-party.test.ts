@@ -308,6 +308,17 @@ describe('a resolver is a cache, not an authority', () => {
     expect(federation.asked.some((url) => url.startsWith(AGENT))).toBe(false);
   });
 
+  it('one that cannot say lets nobody in whose chain has ended; that the superior states it no more is a clear no all the same', async () => {
+    const { told, federation, record, clock } = await resolving();
+    expect(await told()).toBe('read write');
+    federation.instead.set(RESOLVE, () => ({ status: 503, type: 'application/json', body: '{}' }));
+    clock.seconds += 3600;
+    expect(await told(), 'in force, by no chain that is known').toBe('unavailable invalid_trust_chain status_unexpected');
+    record.state = 1;
+    clock.seconds += 1;
+    expect(await told()).toBe('denied invalid_client not_in_force');
+  });
+
   it('metadata that its chain does not give, a chain of somebody else, and one that does not hold are refused', async () => {
     const wider = await resolving((claims) => ({ ...claims, metadata: { oauth_client: { scope: 'read write admin' } } }));
     expect(await wider.told()).toMatch(/^denied invalid_metadata/);
