@@ -49,6 +49,8 @@ const each = (table: string, names: readonly string[], one: (row: 'OLD' | 'NEW')
 const place = (row: string) => [`${row}.authority_id`, `${row}.kind`, `${row}.key`, `${row}.variant`];
 /** Kinds that answers rest on (`snapshot_link`): all but answers themselves, and what nobody rests on. */
 const GROUND = (row: string) => `${row}.kind NOT IN ('resolve', 'status_list', 'head', 'events', 'hosted')`;
+/** What becomes of others is nobody's business: of strangers who apply and think better of it there is no end. */
+const WAS_OR_IS_ACTIVE = "(OLD.state = 'active' OR NEW.state = 'active')";
 const STANDS = ['id', 'authority_id', 'state'] as const;
 const SHOWN = ['state', 'error', 'entity_types'] as const;
 
@@ -73,9 +75,9 @@ const WATCHES: readonly Watch[] = [
     when: `(${GROUND('NEW')} OR ${GROUND('OLD')}) AND (${differs('authority_id', 'kind', 'key', 'variant', 'cap', 'cut', 'withheld')})`,
   },
   { on: 'INSERT ON member', row: 'NEW', what: 'member', says: ['NEW.authority_id'] },
-  { on: 'UPDATE ON member', row: 'NEW', what: 'member', says: ['NEW.authority_id'], when: `NOT (${differs(...STANDS)})` },
+  { on: 'UPDATE ON member', row: 'NEW', what: 'member', says: ['NEW.authority_id'], when: `${WAS_OR_IS_ACTIVE} AND NOT (${differs(...STANDS)})` },
   // Authorities of agents stand by the state of members above, and a cut reads nothing to find that out.
-  { on: 'UPDATE ON member', row: 'NEW', what: 'all', when: differs(...STANDS) },
+  { on: 'UPDATE ON member', row: 'NEW', what: 'all', when: `${WAS_OR_IS_ACTIVE} AND (${differs(...STANDS)})` },
   { on: 'DELETE ON member', row: 'OLD', what: 'all' },
   { on: 'INSERT ON snapshot', row: 'NEW', what: 'evaluation', says: ['NEW.authority_id', undefined, 'NEW.subject', 'NEW.trust_anchor'] },
   { on: 'DELETE ON snapshot', row: 'OLD', what: 'evaluation', says: ['OLD.authority_id', undefined, 'OLD.subject', 'OLD.trust_anchor'] },

@@ -35,8 +35,12 @@ async function federation() {
 
 it('a commit that changes nothing public drops nothing', async () => {
   const { d, writer, warm, left } = await federation();
+  writer.exec(`INSERT INTO member (id, authority_id, entity_id, state, entity_types, intermediate, jwks, metadata, constraints, claims, crit, cut, created_at, updated_at, v)
+    SELECT 'applicant', id, 'https://applicant.example', 'applied', '[]', 0, '{}', '{}', '{}', '{}', '[]', 0, 1, 1, 1 FROM authority`);
+  left();
   const before = await warm();
   expect(before.spellings).toBe(4);
+  writer.exec("UPDATE member SET claims = '{\"x\":1}' WHERE id = 'applicant'; UPDATE member SET state = 'withdrawn' WHERE id = 'applicant'");
   writer.exec("INSERT INTO lease (name, holder, until) VALUES ('x', 'y', 1)");
   writer.exec('UPDATE authority SET updated_at = updated_at + 1, v = v + 1');
   writer.exec('UPDATE artefact SET renew_at = renew_at + 1, lease_until = 5');
