@@ -6,7 +6,7 @@ import type { SqliteDatabase, SqliteStatement } from './sqlite.node.js';
 
 /**
  * What a commit has changed of what the public plane keeps in memory, said by triggers in the same commit: whoever writes the file,
- * an older version or a shell, cannot forget to say it. A commit that says nothing here costs readers nothing; one that does costs
+ * an older version or a shell, cannot forget to say it (but for a `REPLACE`, whose deletions fire none; nothing here uses it on these). A commit that says nothing here costs readers nothing; one that does costs
  * them what it is about. It is about one file and the processes on it, so it is no part of the schema that engines share, and
  * nothing is lost when it is: then everything is read again.
  */
