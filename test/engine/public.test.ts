@@ -2,6 +2,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createPublicApp } from '../../src/public/app.js';
 import { insertRows } from '../../src/store/bulk.js';
+import { raw } from '../../src/store/database.js';
 import { artefact, member, trustMarkGrant } from '../../src/store/schema.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
@@ -269,8 +270,7 @@ describe('list', () => {
     const answer = await d.public('/list');
     expect(answer.json).toEqual(rows.map(({ entityId }) => entityId));
     expect((await d.public('/list', { method: 'HEAD' })).text).toBe('');
-    await d.execute("UPDATE member SET state = 'suspended' WHERE id = 'mem_1999'");
-    await d.deployment.store.write([]);
+    await d.deployment.store.write([raw("UPDATE member SET state = 'suspended' WHERE id = 'mem_1999'")]);
     expect((await d.public('/list')).json).toHaveLength(2499);
   });
   it('exactly one full page ends properly', async () => {
