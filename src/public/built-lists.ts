@@ -1,6 +1,7 @@
 import { etagOf } from '../edge/etag.js';
 import { bytesOf, type MaybePromise, type Page, type Published, type Share } from '../store/published.js';
 import { KeptAnswer, keptBytes, LARGE_BYTES } from './kept-answer.js';
+import { MAX_AGE } from './serve-artefact.js';
 
 /** Lists up to this size are whole, with an entity tag; what is longer is streamed page by page (bytes). */
 const MAX_WHOLE_BYTES = 64 * 1024;
@@ -35,7 +36,6 @@ export interface Reading {
   readonly page: (after: string) => MaybePromise<Page>;
   /** Of the group before the first page was read. */
   readonly stamp: string | undefined;
-  readonly maxAge: number;
   /** Undefined: it is kept by nobody. */
   readonly keep: Keep | undefined;
   /** Whoever asked has gone. */
@@ -62,9 +62,9 @@ const of = <T>(map: WeakMap<Published, T>, published: Published, make: () => T):
   return found;
 };
 
-export const listAnswer = (body: string | Uint8Array<ArrayBuffer>, until: number | null, maxAge: number): KeptAnswer => {
+export const listAnswer = (body: string | Uint8Array<ArrayBuffer>, until: number | null): KeptAnswer => {
   const bytes = typeof body === 'string' && body.length > LARGE_BYTES ? (new TextEncoder().encode(body) as Uint8Array<ArrayBuffer>) : body;
-  return new KeptAnswer(bytes, 'application/json', etagOf(bytes), until ?? Number.POSITIVE_INFINITY, maxAge);
+  return new KeptAnswer(bytes, 'application/json', etagOf(bytes), until ?? Number.POSITIVE_INFINITY, MAX_AGE);
 };
 
 /** Keep what was read since the group had that stamp; what was read across a change of it is answered and not kept. */
@@ -100,7 +100,7 @@ export function built(published: Published, reading: Reading): Promise<Built> | 
   return answer;
 }
 
-async function build(published: Published, { first, page, keep: wanted, stamp, maxAge }: Reading, waiting: readonly (() => boolean)[]): Promise<Built> {
+async function build(published: Published, { first, page, keep: wanted, stamp }: Reading, waiting: readonly (() => boolean)[]): Promise<Built> {
   const most = stamp === undefined || !wanted ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES;
   const parts: Uint8Array[] = [];
   let length = 2;
@@ -118,7 +118,7 @@ async function build(published: Published, { first, page, keep: wanted, stamp, m
     await pause();
     if (waiting.every((gone) => gone())) return { parts, next: now.next };
   }
-  const answer = listAnswer(joined(parts, length), until, maxAge);
+  const answer = listAnswer(joined(parts, length), until);
   if (wanted) keep(published, wanted, answer, stamp);
   return answer;
 }

@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, validateHeaderValue } from 'node:http';
 import { matches } from '../edge/conditional.js';
 import type { CallerContext } from './caller.js';
+import { ENDPOINT_PATHS } from '../store/schema.js';
 import { aboutMark, type KeptAnswer, LARGE_BYTES } from './kept-answer.js';
 
 /** Told of each answer that went out here: method, path without query, status, and since when (`performance.now()`). */
@@ -149,6 +150,7 @@ function find(contextOf: () => Context, url: string): KeptAnswer | undefined {
 /** A mark, and the name of the parameter. */
 const MAX_STATUS_BODY = 8 * 1024;
 const STATUS_BODY = 'trust_mark=';
+const STATUS_PATH = `/${ENDPOINT_PATHS.trust_mark_status}`;
 
 /** The status of a mark is asked for (OpenID Federation 1.0 §8.4.1), in a form of known length, by the usual headers. */
 function isStatusQuestion({ url, headers }: IncomingMessage): boolean {
@@ -157,7 +159,7 @@ function isStatusQuestion({ url, headers }: IncomingMessage): boolean {
     url?.charCodeAt(0) === SLASH &&
     headers.host !== undefined &&
     isHost(headers.host) &&
-    url.endsWith('/trust-mark-status') &&
+    url.endsWith(STATUS_PATH) &&
     headers['content-type'] === 'application/x-www-form-urlencoded' &&
     length > 0 &&
     length <= MAX_STATUS_BODY &&

@@ -33,12 +33,12 @@ export function serveIdentifiers(c: Context, published: Published, { page, keep,
     if (first.next === undefined) {
       const body = JSON.stringify(first.ids);
       if (authenticated) return c.body(body, 200, headers);
-      const answer = listAnswer(body, first.until, MAX_AGE);
+      const answer = listAnswer(body, first.until);
       if (keep) keepAnswer(published, keep, answer, stamp);
       return answer.send(c, now);
     }
     if (authenticated) return streamed(undefined);
-    const whole = built(published, { first, page, keep, stamp, maxAge: MAX_AGE, isGone: () => c.req.raw.signal.aborted });
+    const whole = built(published, { first, page, keep, stamp, isGone: () => c.req.raw.signal.aborted });
     if (!whole) return streamed(undefined);
     return whole.then((answer) => (answer instanceof KeptAnswer ? answer.send(c, now) : streamed(answer)));
   });

@@ -6,8 +6,8 @@ import type { SqliteDatabase, SqliteStatement } from './sqlite.node.js';
 
 /**
  * What a commit has changed of what the public plane keeps in memory, said by triggers in the same commit: whoever writes the file,
- * an older version or a shell, cannot forget to say it (but for a `REPLACE`, whose deletions fire none; nothing here uses it on these). A commit that says nothing here costs readers nothing; one that does costs
- * them what it is about. It is about one file and the processes on it, so it is no part of the schema that engines share, and
+ * an older version or a shell, cannot forget to say it (but for a `REPLACE`, whose deletions fire none; nothing here uses it on
+ * these). A commit that says nothing here costs readers nothing; one that does costs them what it is about. It is about one file and the processes on it, so it is no part of the schema that engines share, and
  * nothing is lost when it is: then everything is read again.
  */
 // No number is given twice: one that was read and taken away would come again, and say something else.
@@ -29,21 +29,19 @@ const differs = (...columns: readonly string[]): string => columns.map((one) => 
 interface Watch {
   readonly on: string;
   readonly when?: string;
-  /** `OLD` or `NEW`: the row that is told of. */
-  readonly row: 'OLD' | 'NEW';
   readonly what: PublicChange['what'];
   /** Expressions for authority, kind, key and variant. */
   readonly says?: readonly (string | undefined)[];
 }
 
 /** All that happens to the rows of a table. One that is another one from now on is told of as it was, too. */
-const each = (table: string, names: readonly string[], one: (row: 'OLD' | 'NEW') => Omit<Watch, 'on' | 'row'>): readonly Watch[] => {
+const each = (table: string, names: readonly string[], one: (row: 'OLD' | 'NEW') => Omit<Watch, 'on'>): readonly Watch[] => {
   const { when, ...old } = one('OLD');
   return [
-    { on: `INSERT ON ${table}`, row: 'NEW', ...one('NEW') },
-    { on: `UPDATE ON ${table}`, row: 'NEW', ...one('NEW') },
-    { on: `UPDATE ON ${table}`, row: 'OLD', ...old, when: `${when === undefined ? '' : `${when} AND `}(${differs(...names)})` },
-    { on: `DELETE ON ${table}`, row: 'OLD', ...one('OLD') },
+    { on: `INSERT ON ${table}`, ...one('NEW') },
+    { on: `UPDATE ON ${table}`, ...one('NEW') },
+    { on: `UPDATE ON ${table}`, ...old, when: `${when === undefined ? '' : `${when} AND `}(${differs(...names)})` },
+    { on: `DELETE ON ${table}`, ...one('OLD') },
   ];
 };
 const place = (row: string) => [`${row}.authority_id`, `${row}.kind`, `${row}.key`, `${row}.variant`];
@@ -55,55 +53,55 @@ const STANDS = ['id', 'authority_id', 'state'] as const;
 const SHOWN = ['state', 'error', 'entity_types'] as const;
 
 const WATCHES: readonly Watch[] = [
-  { on: 'INSERT ON artefact', row: 'NEW', what: 'artefact', says: place('NEW') },
-  { on: 'DELETE ON artefact', row: 'OLD', what: 'artefact', says: place('OLD') },
+  { on: 'INSERT ON artefact', what: 'artefact', says: place('NEW') },
+  { on: 'DELETE ON artefact', what: 'artefact', says: place('OLD') },
   {
     on: 'UPDATE ON artefact',
-    row: 'NEW',
+
     what: 'artefact',
     says: place('NEW'),
     when: differs('authority_id', 'kind', 'key', 'variant', 'media_type', 'bytes', 'sha256', 'exp', 'cap', 'cut', 'withheld'),
   },
   // A row that is given another place leaves one.
-  { on: 'UPDATE ON artefact', row: 'OLD', what: 'artefact', says: place('OLD'), when: differs('authority_id', 'kind', 'key', 'variant') },
-  { on: 'INSERT ON artefact', row: 'NEW', what: 'ground', when: GROUND('NEW') },
-  { on: 'DELETE ON artefact', row: 'OLD', what: 'ground', when: GROUND('OLD') },
+  { on: 'UPDATE ON artefact', what: 'artefact', says: place('OLD'), when: differs('authority_id', 'kind', 'key', 'variant') },
+  { on: 'INSERT ON artefact', what: 'ground', when: GROUND('NEW') },
+  { on: 'DELETE ON artefact', what: 'ground', when: GROUND('OLD') },
   {
     on: 'UPDATE ON artefact',
-    row: 'NEW',
+
     what: 'ground',
     when: `(${GROUND('NEW')} OR ${GROUND('OLD')}) AND (${differs('authority_id', 'kind', 'key', 'variant', 'cap', 'cut', 'withheld')})`,
   },
-  { on: 'INSERT ON member', row: 'NEW', what: 'member', says: ['NEW.authority_id'] },
-  { on: 'UPDATE ON member', row: 'NEW', what: 'member', says: ['NEW.authority_id'], when: `${WAS_OR_IS_ACTIVE} AND NOT (${differs(...STANDS)})` },
+  { on: 'INSERT ON member', what: 'member', says: ['NEW.authority_id'] },
+  { on: 'UPDATE ON member', what: 'member', says: ['NEW.authority_id'], when: `${WAS_OR_IS_ACTIVE} AND NOT (${differs(...STANDS)})` },
   // Authorities of agents stand by the state of members above, and a cut reads nothing to find that out.
-  { on: 'UPDATE ON member', row: 'NEW', what: 'all', when: `${WAS_OR_IS_ACTIVE} AND (${differs(...STANDS)})` },
-  { on: 'DELETE ON member', row: 'OLD', what: 'all' },
-  { on: 'INSERT ON snapshot', row: 'NEW', what: 'evaluation', says: ['NEW.authority_id', undefined, 'NEW.subject', 'NEW.trust_anchor'] },
-  { on: 'DELETE ON snapshot', row: 'OLD', what: 'evaluation', says: ['OLD.authority_id', undefined, 'OLD.subject', 'OLD.trust_anchor'] },
+  { on: 'UPDATE ON member', what: 'all', when: `${WAS_OR_IS_ACTIVE} AND (${differs(...STANDS)})` },
+  { on: 'DELETE ON member', what: 'all' },
+  { on: 'INSERT ON snapshot', what: 'evaluation', says: ['NEW.authority_id', undefined, 'NEW.subject', 'NEW.trust_anchor'] },
+  { on: 'DELETE ON snapshot', what: 'evaluation', says: ['OLD.authority_id', undefined, 'OLD.subject', 'OLD.trust_anchor'] },
   {
     on: 'UPDATE ON snapshot',
-    row: 'NEW',
+
     what: 'evaluation',
     says: ['NEW.authority_id', undefined, 'NEW.subject', 'NEW.trust_anchor'],
     when: differs(...SHOWN),
   },
-  { on: 'UPDATE ON snapshot', row: 'NEW', what: 'all', when: differs('authority_id', 'subject', 'trust_anchor') },
+  { on: 'UPDATE ON snapshot', what: 'all', when: differs('authority_id', 'subject', 'trust_anchor') },
   ...each('snapshot_link', ['authority_id', 'subject'], (row) => ({ what: 'links', says: [`${row}.authority_id`, undefined, `${row}.subject`] })),
   // When one was looked at is nobody's business.
-  { on: 'INSERT ON anchor_pin', row: 'NEW', what: 'anchors', says: ['NEW.authority_id'] },
-  { on: 'DELETE ON anchor_pin', row: 'OLD', what: 'anchors', says: ['OLD.authority_id'] },
+  { on: 'INSERT ON anchor_pin', what: 'anchors', says: ['NEW.authority_id'] },
+  { on: 'DELETE ON anchor_pin', what: 'anchors', says: ['OLD.authority_id'] },
   ...(['NEW', 'OLD'] as const).map(
-    (row): Watch => ({ on: 'UPDATE ON anchor_pin', row, what: 'anchors', says: [`${row}.authority_id`], when: differs('authority_id', 'entity_id') }),
+    (row): Watch => ({ on: 'UPDATE ON anchor_pin', what: 'anchors', says: [`${row}.authority_id`], when: differs('authority_id', 'entity_id') }),
   ),
   ...each('checkpoint', ['authority_id'], (row) => ({ what: 'checkpoints', says: [`${row}.authority_id`] })),
   ...each('audit_key', ['authority_id'], (row) => ({ what: 'audit_keys', says: [`${row}.authority_id`] })),
-  { on: 'INSERT ON event', row: 'NEW', what: 'events' },
-  { on: 'INSERT ON authority', row: 'NEW', what: 'all' },
-  { on: 'DELETE ON authority', row: 'OLD', what: 'all' },
+  { on: 'INSERT ON event', what: 'events' },
+  { on: 'INSERT ON authority', what: 'all' },
+  { on: 'DELETE ON authority', what: 'all' },
   {
     on: `UPDATE OF ${columnsBut(schema.authority, 'configuration_exp', 'generation', 'statements_changed_at', 'updated_at', 'v')} ON authority`,
-    row: 'NEW',
+
     what: 'all',
   },
   ...each('setting', ['name'], (row) => ({ what: 'all', when: `${row}.name = '${schema.UNCONFIRMED}'` })),
