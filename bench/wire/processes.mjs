@@ -1,7 +1,8 @@
 // Servers as processes of their own, pinned where that can be done, and what they cost.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { devNull } from 'node:os';
 
 const found = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
 export const canPin = process.platform === 'linux' && found('taskset', '--version');
@@ -12,7 +13,10 @@ const pinned = (cpu, command) => (canPin ? ['taskset', '-c', String(cpu), ...com
 /** Start a server on processor 0. @param ready finds its port in what it has said; undefined: not yet */
 export async function server(name, command, { env = {}, ready, cwd }) {
   const [program, ...args] = pinned(0, command);
-  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], cwd });
+  // Its log goes where it costs nobody: read here, it would take the generator's processor.
+  const log = openSync(devNull, 'w');
+  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', log], cwd });
+  closeSync(log);
   let said = '';
   const port = await new Promise((resolve, reject) => {
     const hear = (chunk) => {
@@ -21,7 +25,6 @@ export async function server(name, command, { env = {}, ready, cwd }) {
       if (port !== undefined) resolve(port);
     };
     child.stdout.on('data', hear);
-    child.stderr.on('data', hear);
     child.once('close', () => reject(new Error(`${name} ended: ${said.slice(-2000)}`)));
   });
   return {
