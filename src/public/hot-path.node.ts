@@ -1,8 +1,6 @@
-import { type IncomingMessage, type ServerResponse, validateHeaderValue } from 'node:http';
-import { matches } from '../edge/conditional.js';
-import type { CallerContext } from './caller.js';
-import { ENDPOINT_PATHS } from '../store/schema.js';
-import { aboutMark, type KeptAnswer, LARGE_BYTES } from './kept-answer.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Asked, type HotContext, isKnown, isStatusForm, keptFor, keptStatus, placesOf } from './kept-for.js';
+import { type Rendered, rendered } from './rendered.node.js';
 
 /** Told of each answer that went out here: method, path without query, status, and since when (`performance.now()`). */
 export type Told = (method: string, path: string, status: number, since: number) => void;
@@ -14,53 +12,6 @@ export type Told = (method: string, path: string, status: number, since: number)
  */
 export type HotPath = (incoming: IncomingMessage, outgoing: ServerResponse, behind: () => void) => boolean;
 
-type Context = Pick<CallerContext, 'published' | 'now'>;
-
-/** What a kept answer is made of on the connection. */
-interface Rendered {
-  /** Names and values in turn. */
-  readonly whole: string[];
-  readonly bodiless: string[];
-  readonly unchanged: string[];
-  /** A short text is written together with the head; a long one need not be copied for that. */
-  readonly body: string | Uint8Array;
-  readonly encoding: 'latin1' | 'utf8';
-}
-
-function canBeSent(name: string, value: string): boolean {
-  try {
-    validateHeaderValue(name, value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * As the app behind it has them: in the order of their names, and the length as Node writes it. Undefined where one cannot be sent, of a
- * row that was damaged: here nobody would catch it, and all other requests would end with it.
- */
-function rendered(kept: KeptAnswer): Rendered | undefined {
-  if (kept.rendered !== undefined) return (kept.rendered as Rendered | null) ?? undefined;
-  const names = Object.keys(kept.headers).sort();
-  if (!names.every((name) => canBeSent(name, kept.headers[name] as string))) {
-    kept.rendered = null;
-    return undefined;
-  }
-  const pairs = (left: readonly string[]) => left.flatMap((name) => [name, kept.headers[name] as string]);
-  const { body } = kept;
-  const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
-  const made: Rendered = {
-    whole: [...pairs(names), 'Content-Length', String(bytes)],
-    bodiless: pairs(names),
-    unchanged: pairs(names.filter((name) => name !== 'content-type')),
-    body: typeof body === 'string' && body.length > LARGE_BYTES ? Buffer.from(body) : body,
-    encoding: bytes === body.length ? 'latin1' : 'utf8',
-  };
-  kept.rendered = made;
-  return made;
-}
-
 /** What an answer depends on beside the URL. Whoever sends a body has something unusual in mind. */
 type Header = 'host' | 'accept' | 'if-none-match' | 'content-length' | 'transfer-encoding';
 /** Which of them a name may be, by its length. */
@@ -68,15 +19,9 @@ const BY_LENGTH: readonly (Header | undefined)[] = Array.from({ length: 18 }, (_
   (['host', 'accept', 'if-none-match', 'content-length', 'transfer-encoding'] as const).find((name) => name.length === length),
 );
 
-interface Asked {
-  host: string | undefined;
-  accept: string | undefined;
-  'if-none-match': string | undefined;
-}
-
 /** Undefined for what is unusual: a body, or one of these headers twice. */
 function read(rawHeaders: readonly string[]): Asked | undefined {
-  const asked: Asked = { host: undefined, accept: undefined, 'if-none-match': undefined };
+  const asked: { -readonly [name in keyof Asked]: string | undefined } = { host: undefined, accept: undefined, 'if-none-match': undefined };
   for (let n = 0; n < rawHeaders.length; n += 2) {
     const name = rawHeaders[n] as string;
     const maybe = BY_LENGTH[name.length];
@@ -84,19 +29,10 @@ function read(rawHeaders: readonly string[]): Asked | undefined {
     if (maybe === 'content-length' || maybe === 'transfer-encoding' || asked[maybe] !== undefined) return undefined;
     asked[maybe] = rawHeaders[n + 1];
   }
-  return asked;
+  return asked.host === undefined ? undefined : (asked as Asked);
 }
 
-const SLASH = 0x2f;
-const HOST = /^[\w.-]+(?::\d{1,5})?$/;
-/** Most ask for the same one. */
-let usual = '';
-function isHost(host: string): boolean {
-  if (host === usual) return true;
-  if (!HOST.test(host)) return false;
-  usual = host;
-  return true;
-}
+const arePlace = placesOf();
 
 /**
  * In front of the framework: a request by GET or HEAD whose URL, spelled as usual, leads to a kept answer is answered with one
@@ -104,7 +40,7 @@ function isHost(host: string): boolean {
  * to that one. No commit can fall in between: the look-up and the answer are one synchronous step.
  * @param scheme of this listener
  */
-export function hotPath(contextOf: () => Context, scheme: 'http' | 'https', told: Told | undefined): HotPath {
+export function hotPath(contextOf: () => HotContext, scheme: 'http' | 'https', told: Told | undefined): HotPath {
   const before = `${scheme}://`;
   return (incoming, outgoing, behind) => {
     const { method, url } = incoming;
@@ -113,14 +49,12 @@ export function hotPath(contextOf: () => Context, scheme: 'http' | 'https', told
     if (method !== 'GET' && method !== 'HEAD') return false;
     const since = told ? performance.now() : 0;
     const asked = read(incoming.rawHeaders);
-    if (asked?.host === undefined) return false;
     // Put together they say what they say apart only when each is what it has to be.
-    if (url.charCodeAt(0) !== SLASH || !isHost(asked.host)) return false;
-    const kept = find(contextOf, `${before}${asked.host}${url}`);
+    if (asked === undefined || !arePlace(asked.host, url)) return false;
+    const kept = keptFor(contextOf, `${before}${asked.host}${url}`, asked);
     const ready = kept && rendered(kept);
-    if (kept === undefined || ready === undefined || (kept.accepted && asked.accept !== undefined && !kept.accepted(asked.accept))) return false;
-    const known = asked['if-none-match'];
-    const status = known !== undefined && kept.etag !== undefined && matches(known, kept.etag) ? 304 : 200;
+    if (kept === undefined || ready === undefined) return false;
+    const status = isKnown(kept, asked) ? 304 : 200;
     send(outgoing, ready, status === 200 && method === 'HEAD' ? 'head' : status);
     told?.(method, url, status, since);
     return true;
@@ -133,43 +67,20 @@ function send(outgoing: ServerResponse, { whole, bodiless, unchanged, body, enco
   else outgoing.writeHead(200, whole).end(body, encoding);
 }
 
-/** Nothing where its end is so near that the head says something else; a store that cannot be asked is the business of whoever answers then. */
-function find(contextOf: () => Context, url: string): KeptAnswer | undefined {
-  try {
-    const { published, now } = contextOf();
-    published.begin();
-    const kept = published.spelled<KeptAnswer>(url);
-    if (kept === undefined) return undefined;
-    const left = kept.until - now();
-    return left > 0 && left >= kept.maxAge ? kept : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A mark, and the name of the parameter. */
-const MAX_STATUS_BODY = 8 * 1024;
-const STATUS_BODY = 'trust_mark=';
-const STATUS_PATH = `/${ENDPOINT_PATHS.trust_mark_status}`;
-
-/** The status of a mark is asked for (OpenID Federation 1.0 §8.4.1), in a form of known length, by the usual headers. */
+/** The status of a mark is asked for by the usual headers. */
 function isStatusQuestion({ url, headers }: IncomingMessage): boolean {
-  const length = Number(headers['content-length']);
   return (
-    url?.charCodeAt(0) === SLASH &&
+    url !== undefined &&
     headers.host !== undefined &&
-    isHost(headers.host) &&
-    url.endsWith(STATUS_PATH) &&
-    headers['content-type'] === 'application/x-www-form-urlencoded' &&
-    length > 0 &&
-    length <= MAX_STATUS_BODY &&
+    arePlace(headers.host, url) &&
+    isStatusForm(url, headers['content-type'], Number(headers['content-length'])) &&
     ['transfer-encoding', 'content-encoding', 'expect', 'upgrade'].every((name) => headers[name] === undefined)
   );
 }
 
 interface Posted {
   readonly before: string;
-  readonly contextOf: () => Context;
+  readonly contextOf: () => HotContext;
   readonly told: Told | undefined;
   readonly behind: () => void;
 }
@@ -181,9 +92,8 @@ function statusAnswered(incoming: IncomingMessage, outgoing: ServerResponse, { b
   incoming.on('data', (chunk: Buffer) => void read.push(chunk));
   incoming.once('end', () => {
     const body = read.length === 1 ? (read[0] as Buffer) : Buffer.concat(read);
-    const mark = plainMark(body.toString('latin1'));
     const { host = '' } = incoming.headers;
-    const kept = mark === undefined ? undefined : find(contextOf, aboutMark(`${before}${host}${incoming.url}`, mark));
+    const kept = keptStatus(contextOf, `${before}${host}${incoming.url}`, body.toString('latin1'));
     const ready = kept && rendered(kept);
     if (ready === undefined) {
       (incoming as IncomingMessage & { rawBody?: Buffer }).rawBody = body;
@@ -194,11 +104,4 @@ function statusAnswered(incoming: IncomingMessage, outgoing: ServerResponse, { b
     told?.('POST', incoming.url ?? '', 200, since);
   });
   return true;
-}
-
-/** A form with nothing but a mark, in which nothing is escaped. */
-function plainMark(body: string): string | undefined {
-  if (!body.startsWith(STATUS_BODY)) return undefined;
-  const mark = body.slice(STATUS_BODY.length);
-  return /^[\w.-]+$/.test(mark) ? mark : undefined;
 }
