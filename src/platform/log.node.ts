@@ -35,6 +35,7 @@ export function requestLines(log: Logger, write: (text: string) => void = writer
   let timer: NodeJS.Timeout | undefined;
   let at = 0;
   let head = '';
+  const asked = askedTexts();
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
@@ -52,7 +53,7 @@ export function requestLines(log: Logger, write: (text: string) => void = writer
       }
       const ms = Math.round((performance.now() - since) * 10) / 10;
       const whose = actor ? `,"actor":${JSON.stringify(actor.id)},"actor_name":${JSON.stringify(actor.name)}` : '';
-      waiting += `${head}${JSON.stringify(method)},"path":${JSON.stringify(shown(path))},"status":${status},"ms":${ms}${whose},"msg":"request"}\n`;
+      waiting += `${head}${asked(method, bare(path))},"status":${status},"ms":${ms}${whose},"msg":"request"}\n`;
       if (waiting.length > TOGETHER_BYTES) flush();
       else timer ??= setTimeout(flush, TOGETHER_MS);
     },
@@ -64,9 +65,25 @@ function bare(path: string): string {
   return query === -1 ? path : path.slice(0, query);
 }
 
-function shown(path: string): string {
-  const text = bare(path);
-  return (text.includes('hf') ? text.replace(SECRET, 'hf_…') : text).slice(0, MAX_PATH);
+const shown = (path: string): string => (path.includes('hf') ? path.replace(SECRET, 'hf_…') : path).slice(0, MAX_PATH);
+
+/** Endpoints are few, and asked for again and again. */
+const MAX_KNOWN = 256;
+const MAX_KNOWN_PATH = 100;
+
+/** Method and path as they stand in a line. @returns takes a path without query */
+function askedTexts(): (method: string, path: string) => string {
+  const known = new Map<string, string>();
+  return (method, path) => {
+    const plain = known.get(path);
+    if (plain !== undefined && method === 'GET') return plain;
+    const text = `${JSON.stringify(method)},"path":${JSON.stringify(shown(path))}`;
+    if (method === 'GET' && path.length <= MAX_KNOWN_PATH) {
+      if (known.size >= MAX_KNOWN) known.clear();
+      known.set(path, text);
+    }
+    return text;
+  };
 }
 
 /** Whoever watches the process asks all the time. */

@@ -7,6 +7,18 @@ interface Fetcher {
   fetch(request: Request, env?: object): Response | Promise<Response>;
 }
 
+const isUnder = (url: string, path: string): boolean => {
+  const from = url.indexOf('/', 8);
+  return url.startsWith(path, from) && ['', '/', '?'].includes(url.charAt(from + path.length));
+};
+const NOT_PUBLIC = [ADMIN_BASE, JOIN_BASE, '/healthz', '/readyz'];
+
+/** The public plane, where `createRoot` would let it answer. */
+export const publicOf =
+  (publicApp: Fetcher) =>
+  (request: Request): Response | Promise<Response> | undefined =>
+    NOT_PUBLIC.some((path) => isUnder(request.url, path)) ? undefined : publicApp.fetch(request);
+
 /**
  * Which app answers a request. Plain string comparison in front of the apps: the public plane is the hot path.
  * @param tell why the process is not ready, and that it is again, whenever that changes: for the log, whoever asks is not told
@@ -36,8 +48,7 @@ export function createRoot({
   });
   return (request: Request, env: object = {}): Response | Promise<Response> => {
     const { url } = request;
-    const from = url.indexOf('/', 8);
-    const under = (path: string) => url.startsWith(path, from) && ['', '/', '?'].includes(url.charAt(from + path.length));
+    const under = (path: string) => isUnder(url, path);
     if (admin && under(ADMIN_BASE)) return admin.fetch(request, env);
     if (join && under(JOIN_BASE)) return join.fetch(request, env);
     if (under('/healthz') || under('/readyz')) return health.fetch(request, env);

@@ -4,7 +4,9 @@ import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createSocket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { HotPath } from '../public/hot-path.node.js';
+import type { PlainAnswers } from '../public/plain-answers.node.js';
 import { ConfigError } from './config.js';
+import { type Front, standBefore } from './front.node.js';
 import { inPieces } from './in-pieces.node.js';
 import { isTooFarAhead } from './pipelined.node.js';
 
@@ -14,6 +16,10 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_CONNECTIONS = 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
+/** On any other connection nothing is read or taken for so long at most: who never takes his answer does not hold a place for ever. */
+const STALLED_MS = 300_000;
+/** Of connections on which only plain requests have come: as Node closes its own, and who takes nothing of an answer is cut. */
+const FRONT = { firstMs: HEADERS_TIMEOUT_MS, idleMs: 6000, stalledMs: 60_000 };
 const GRACE_MS = 10_000;
 /** Requests already on their way are read before the listener closes: closing drops connections that look idle. */
 const LINGER_MS = 150;
@@ -53,6 +59,8 @@ export interface Answering {
   fetch(request: Request, env?: object): Response | Promise<Response>;
   /** Asked first. */
   hot?: HotPath | undefined;
+  /** Asked before everything else, about what is plain. */
+  plain?: PlainAnswers | undefined;
 }
 
 /** @throws Error when the port is taken or a TLS file cannot be read */
@@ -73,8 +81,10 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
       ? createTlsServer({ ...limits, cert: pemOf('HOLDFAST_TLS_CERT', tls.cert), key: pemOf('HOLDFAST_TLS_KEY', tls.key) }, answer)
       : createPlainServer(limits, answer);
     server.maxConnections = MAX_CONNECTIONS;
+    server.timeout = STALLED_MS;
+    const front = standBefore(server, (...asked) => answering.plain?.(...asked), FRONT);
     server.once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, SERVICE)));
-    server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, stop: () => stop(server) }));
+    server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, stop: () => stop(server, front) }));
   });
 }
 
@@ -110,17 +120,24 @@ export function expectFree(host: string, port: number): Promise<void> {
   });
 }
 
-async function stop(server: Server): Promise<void> {
+async function stop(server: Server, front: Front): Promise<void> {
   await new Promise((done) => setTimeout(done, LINGER_MS));
   return new Promise((done) => {
-    const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+    const force = setTimeout(() => {
+      server.closeAllConnections();
+      front.closeAll();
+    }, GRACE_MS);
+    const closeIdle = () => {
+      server.closeIdleConnections();
+      front.closeIdle();
+    };
     // A connection whose last answer has gone out is idle from then on, and would be kept alive for seconds.
-    const sweep = setInterval(() => server.closeIdleConnections(), LINGER_MS);
+    const sweep = setInterval(closeIdle, LINGER_MS);
     server.close(() => {
       clearTimeout(force);
       clearInterval(sweep);
       done();
     });
-    server.closeIdleConnections();
+    closeIdle();
   });
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Asked, type HotContext, isKnown, isStatusForm, keptFor, keptStatus, placesOf } from './kept-for.js';
+import { type Asked, type HotContext, isKnown, isStatusForm, type KeptAnswers, keptAnswers, placesOf } from './kept-for.js';
 import { type Rendered, rendered } from './rendered.node.js';
 
 /** Told of each answer that went out here: method, path without query, status, and since when (`performance.now()`). */
@@ -42,16 +42,17 @@ const arePlace = placesOf();
  */
 export function hotPath(contextOf: () => HotContext, scheme: 'http' | 'https', told: Told | undefined): HotPath {
   const before = `${scheme}://`;
+  const answers = keptAnswers(contextOf);
   return (incoming, outgoing, behind) => {
     const { method, url } = incoming;
     if (url === undefined) return false;
-    if (method === 'POST') return isStatusQuestion(incoming) && statusAnswered(incoming, outgoing, { before, contextOf, told, behind });
+    if (method === 'POST') return isStatusQuestion(incoming) && statusAnswered(incoming, outgoing, { before, answers, told, behind });
     if (method !== 'GET' && method !== 'HEAD') return false;
     const since = told ? performance.now() : 0;
     const asked = read(incoming.rawHeaders);
     // Put together they say what they say apart only when each is what it has to be.
     if (asked === undefined || !arePlace(asked.host, url)) return false;
-    const kept = keptFor(contextOf, `${before}${asked.host}${url}`, asked);
+    const kept = answers.get(`${before}${asked.host}${url}`, asked);
     const ready = kept && rendered(kept);
     if (kept === undefined || ready === undefined) return false;
     const status = isKnown(kept, asked) ? 304 : 200;
@@ -80,20 +81,20 @@ function isStatusQuestion({ url, headers }: IncomingMessage): boolean {
 
 interface Posted {
   readonly before: string;
-  readonly contextOf: () => HotContext;
+  readonly answers: KeptAnswers;
   readonly told: Told | undefined;
   readonly behind: () => void;
 }
 
 /** Read the form, which is short, and answer what is kept; whoever is behind gets what was read. Of one that breaks off nobody hears. */
-function statusAnswered(incoming: IncomingMessage, outgoing: ServerResponse, { before, contextOf, told, behind }: Posted): true {
+function statusAnswered(incoming: IncomingMessage, outgoing: ServerResponse, { before, answers, told, behind }: Posted): true {
   const since = performance.now();
   const read: Buffer[] = [];
   incoming.on('data', (chunk: Buffer) => void read.push(chunk));
   incoming.once('end', () => {
     const body = read.length === 1 ? (read[0] as Buffer) : Buffer.concat(read);
     const { host = '' } = incoming.headers;
-    const kept = keptStatus(contextOf, `${before}${host}${incoming.url}`, body.toString('latin1'));
+    const kept = answers.status(`${before}${host}${incoming.url}`, body.toString('latin1'));
     const ready = kept && rendered(kept);
     if (ready === undefined) {
       (incoming as IncomingMessage & { rawBody?: Buffer }).rawBody = body;

@@ -7,8 +7,9 @@ import { conditional } from '../edge/conditional.js';
  */
 export class KeptAnswer {
   readonly headers: Readonly<Record<string, string>>;
-  /** What the platform has made of it to send it sooner; it goes when this goes. */
+  /** What the platform has made of it to send it sooner, by a server and by a bare connection; it goes when this goes. */
   rendered: unknown;
+  written: unknown;
 
   constructor(
     readonly body: string | Uint8Array<ArrayBuffer>,

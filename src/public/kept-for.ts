@@ -2,8 +2,9 @@ import { matches } from '../edge/conditional.js';
 import { ENDPOINT_PATHS } from '../store/schema.js';
 import type { CallerContext } from './caller.js';
 import { aboutMark, type KeptAnswer } from './kept-answer.js';
+import { straightFetch } from './straight.js';
 
-export type HotContext = Pick<CallerContext, 'published' | 'now'>;
+export type HotContext = Pick<CallerContext, 'published' | 'now' | 'development'>;
 
 /** What an answer depends on beside method and URL. */
 export interface Asked {
@@ -28,28 +29,42 @@ export function placesOf(): (host: string, target: string) => boolean {
   };
 }
 
-/** Nothing where its end is so near that the head says something else; a store that cannot be asked is the business of whoever answers then. */
-function find(contextOf: () => HotContext, url: string): KeptAnswer | undefined {
-  try {
-    const { published, now } = contextOf();
-    published.begin();
-    const kept = published.spelled<KeptAnswer>(url);
-    if (kept === undefined) return undefined;
-    const left = kept.until - now();
-    return left > 0 && left >= kept.maxAge ? kept : undefined;
-  } catch {
-    return undefined;
-  }
+export interface KeptAnswers {
+  /**
+   * The answer to a question by GET, spelled as usual; undefined where another one may be due.
+   * @param url absolute
+   */
+  get(url: string, asked: Asked): KeptAnswer | undefined;
+  /** The kept answer to a form in which the status of a mark is asked for. @param body one character a byte */
+  status(url: string, body: string): KeptAnswer | undefined;
 }
 
-/**
- * The kept answer to a question by GET, spelled as usual, whose freshness is looked up in the same synchronous step; undefined where
- * another one may be due.
- * @param url absolute
- */
-export function keptFor(contextOf: () => HotContext, url: string, { accept }: Asked): KeptAnswer | undefined {
-  const kept = find(contextOf, url);
-  return kept?.accepted && accept !== undefined && !kept.accepted(accept) ? undefined : kept;
+/** Answers that can be given at once. No commit can fall in between: the look-up and the answer are one synchronous step. */
+export function keptAnswers(contextOf: () => HotContext): KeptAnswers {
+  const straight = straightFetch();
+  /** Nothing where its end is so near that the head says something else; a store that cannot be asked is the business of whoever answers then. */
+  const find = (url: string, byGet: boolean): KeptAnswer | undefined => {
+    try {
+      const context = contextOf();
+      context.published.begin();
+      const kept = context.published.spelled<KeptAnswer>(url) ?? (byGet ? straight(context, url) : undefined);
+      if (kept === undefined) return undefined;
+      const left = kept.until - context.now();
+      return left > 0 && left >= kept.maxAge ? kept : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  return {
+    get(url, { accept }) {
+      const kept = find(url, true);
+      return kept?.accepted && accept !== undefined && !kept.accepted(accept) ? undefined : kept;
+    },
+    status(url, body) {
+      const mark = markIn(body);
+      return mark === undefined ? undefined : find(aboutMark(url, mark), false);
+    },
+  };
 }
 
 /** Whoever asks has it already (RFC 9110 §13.1.2). */
@@ -64,9 +79,8 @@ const STATUS_PATH = `/${ENDPOINT_PATHS.trust_mark_status}`;
 export const isStatusForm = (target: string, contentType: string | undefined, length: number): boolean =>
   target.endsWith(STATUS_PATH) && contentType === 'application/x-www-form-urlencoded' && length > 0 && length <= MAX_STATUS_BODY;
 
-/** The kept answer to such a form, with nothing in it but a mark, in which nothing is escaped. @param body one character a byte */
-export function keptStatus(contextOf: () => HotContext, url: string, body: string): KeptAnswer | undefined {
-  if (!body.startsWith(STATUS_BODY)) return undefined;
+/** The mark of a form that has nothing else in it, and in which nothing is escaped. */
+export function markIn(body: string): string | undefined {
   const mark = body.slice(STATUS_BODY.length);
-  return /^[\w.-]+$/.test(mark) ? find(contextOf, aboutMark(url, mark)) : undefined;
+  return body.startsWith(STATUS_BODY) && /^[\w.-]+$/.test(mark) ? mark : undefined;
 }

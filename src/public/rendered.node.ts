@@ -22,26 +22,77 @@ function canBeSent(name: string, value: string): boolean {
 }
 
 /**
- * As the app behind it has them: in the order of their names, and the length as Node writes it. Undefined where one cannot be sent, of a
- * row that was damaged: here nobody would catch it, and all other requests would end with it.
+ * Its fields as the app behind it has them, in the order of their names. Undefined where one cannot be sent, of a row that was damaged:
+ * here nobody would catch it, and all other requests would end with it.
  */
+function fieldsOf({ headers }: KeptAnswer): readonly (readonly [name: string, value: string])[] | undefined {
+  const fields = Object.entries(headers).sort(([one], [other]) => (one < other ? -1 : 1));
+  return fields.every(([name, value]) => canBeSent(name, value)) ? fields : undefined;
+}
+
+const lengthOf = ({ body }: KeptAnswer): number => (typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+const bodyOf = ({ body }: KeptAnswer): string | Uint8Array => (typeof body === 'string' && body.length > LARGE_BYTES ? Buffer.from(body) : body);
+/** A 304 says nothing about a body (RFC 9110 §15.4.5). */
+const isOfBody = (name: string): boolean => name === 'content-type';
+
+/** For a server of Node: the length as Node writes it. Undefined where it cannot be sent. */
 export function rendered(kept: KeptAnswer): Rendered | undefined {
   if (kept.rendered !== undefined) return (kept.rendered as Rendered | null) ?? undefined;
-  const names = Object.keys(kept.headers).sort();
-  if (!names.every((name) => canBeSent(name, kept.headers[name] as string))) {
-    kept.rendered = null;
-    return undefined;
-  }
-  const pairs = (left: readonly string[]) => left.flatMap((name) => [name, kept.headers[name] as string]);
-  const { body } = kept;
-  const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
-  const made: Rendered = {
-    whole: [...pairs(names), 'Content-Length', String(bytes)],
-    bodiless: pairs(names),
-    unchanged: pairs(names.filter((name) => name !== 'content-type')),
-    body: typeof body === 'string' && body.length > LARGE_BYTES ? Buffer.from(body) : body,
-    encoding: bytes === body.length ? 'latin1' : 'utf8',
+  const fields = fieldsOf(kept);
+  const bytes = lengthOf(kept);
+  const made: Rendered | undefined = fields && {
+    whole: [...fields.flat(), 'Content-Length', String(bytes)],
+    bodiless: fields.flat(),
+    unchanged: fields.filter(([name]) => !isOfBody(name)).flat(),
+    body: bodyOf(kept),
+    encoding: bytes === kept.body.length ? 'latin1' : 'utf8',
   };
-  kept.rendered = made;
+  kept.rendered = made ?? null;
   return made;
+}
+
+/** What is written to a bare connection, but for what a connection adds to a head: date, and how long it stays open. */
+export interface Written {
+  /** Status line and fields, each with its line break; one character a byte. */
+  readonly head: string;
+  readonly body: string | Uint8Array;
+  readonly encoding: 'latin1' | 'utf8';
+}
+
+interface BothWritten {
+  readonly whole: Written;
+  /** Made when it is first asked for. */
+  unchanged?: Written;
+}
+
+const headOf = (status: string, fields: readonly (readonly [string, string])[]): string =>
+  `HTTP/1.1 ${status}\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}`;
+
+/** For a bare connection, byte for byte what a server of Node writes. @param as `304`: whoever asks has it already */
+export function written(kept: KeptAnswer, as: 200 | 304): Written | undefined {
+  if (kept.written === null) return undefined;
+  let both = kept.written as BothWritten | undefined;
+  if (both === undefined) {
+    const fields = fieldsOf(kept);
+    const bytes = lengthOf(kept);
+    if (fields) {
+      const whole: Written = {
+        head: headOf('200 OK', [...fields, ['Content-Length', String(bytes)]]),
+        body: bodyOf(kept),
+        encoding: bytes === kept.body.length ? 'latin1' : 'utf8',
+      };
+      both = { whole };
+    }
+    kept.written = both ?? null;
+  }
+  if (both === undefined || as === 200) return both?.whole;
+  both.unchanged ??= {
+    head: headOf(
+      '304 Not Modified',
+      (fieldsOf(kept) ?? []).filter(([name]) => !isOfBody(name)),
+    ),
+    body: '',
+    encoding: 'latin1',
+  };
+  return both.unchanged;
 }

@@ -24,11 +24,15 @@ interface Serving {
   readonly keep?: (held: ServedArtefact, answer: KeptAnswer) => unknown;
 }
 
+/** What may be served, as an answer to anyone. */
+export const keptArtefact = (artefact: ServedArtefact, maxAge = MAX_AGE, accepted?: Serving['accepted']): KeptAnswer =>
+  new KeptAnswer(artefact.bytes, artefact.mediaType, artefact.etag, untilOf(artefact), maxAge, accepted);
+
 /** Stored bytes as they are, to anyone. */
 export function serveArtefact(c: Context, artefact: ServedArtefact, { now, maxAge = MAX_AGE, retryAfter, accepted, keep }: Serving): Response {
   const away = unavailable(c, artefact, now, retryAfter);
   if (away) return away;
-  const answer = new KeptAnswer(artefact.bytes, artefact.mediaType, artefact.etag, untilOf(artefact), maxAge, accepted);
+  const answer = keptArtefact(artefact, maxAge, accepted);
   keep?.(artefact, answer);
   return answer.send(c, now);
 }

@@ -219,7 +219,7 @@ it('after a cut the next request on the same connection is refused', async () =>
     return (await answers.next()).value as string;
   };
   for (let n = 0; n < 3; n++) expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
-  expect(told).toHaveLength(2);
+  expect(told).toHaveLength(3);
   await d.admin('POST', `/authorities/main/members/${encodeURIComponent(id)}/suspend`, { reason: 'cut' });
   expect(await ask()).toMatch(/^HTTP\/1\.1 404 /);
 });

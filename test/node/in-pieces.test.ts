@@ -14,7 +14,7 @@ const body = Uint8Array.from({ length: LENGTH }, (_, n) => 97 + (n % 26));
 async function listening() {
   const kept = new KeptAnswer(body, 'application/json', '"x"', 1e12, 5);
   const published = { begin: () => 0, spelled: (url: string) => (url.endsWith('/list') ? kept : undefined) } as unknown as Published;
-  const hot = hotPath(() => ({ published, now: () => 5 }), 'https', undefined);
+  const hot = hotPath(() => ({ published, now: () => 5, development: false }), 'https', undefined);
   const sent: ServerResponse[] = [];
   const server = await listen(
     {

@@ -2,6 +2,8 @@ import { expect } from 'vitest';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type HotPath, hotPath } from '../../src/public/hot-path.node.js';
 import { createPublicApp, type PublicContext } from '../../src/public/app.js';
+import { plainHeads } from '../../src/edge/request-head.js';
+import { type PlainAnswers, plainAnswers } from '../../src/public/plain-answers.node.js';
 import type { Database } from '../../src/store/database.js';
 import { publishedNow } from '../../src/store/published-now.js';
 
@@ -40,6 +42,21 @@ function sentBy(hot: HotPath, request: Request): Sent | undefined {
   return { status: head.status, headers, body };
 }
 
+const read = plainHeads();
+
+/** What is written to a bare connection for a request; undefined: it is left to the server behind. */
+function writtenBy(plain: PlainAnswers, request: Request): Sent | undefined {
+  if (request.method !== 'GET') return undefined;
+  const { host, pathname, search } = new URL(request.url);
+  const fields = [...request.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const head = read(`GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`);
+  const found = head && plain(head, '', 0);
+  if (found === undefined || found instanceof Promise) return undefined;
+  const [line = '', ...lines] = found.head.trimEnd().split('\r\n');
+  const headers = Object.fromEntries(lines.map((one) => [one.slice(0, one.indexOf(':')), one.slice(one.indexOf(':') + 2)]));
+  return { status: Number(line.split(' ')[1]), headers, body: typeof found.body === 'string' ? found.body : Buffer.from(found.body).toString() };
+}
+
 /**
  * The public plane as a Node process has it, the hot path before the app: whatever a test asks is asked of both, before the app
  * has answered and after, and of an app that keeps nothing; and has to be the same.
@@ -47,15 +64,18 @@ function sentBy(hot: HotPath, request: Request): Sent | undefined {
 export function askingAll(app: App, contextOf: () => PublicContext, db: Database): Asking {
   const forgetful = createPublicApp(() => ({ ...contextOf(), published: publishedNow(db) }));
   const paths = { 'http:': hotPath(contextOf, 'http', undefined), 'https:': hotPath(contextOf, 'https', undefined) };
+  const nobody = () => undefined;
+  const plains = { 'http:': plainAnswers(contextOf, 'http', undefined, nobody), 'https:': plainAnswers(contextOf, 'https', undefined, nobody) };
   return async (url, init) => {
     const { method, headers } = init ?? {};
     // Without the body: it may be a stream, and is the app's to read.
     const request = new Request(url, { ...(method !== undefined && { method }), ...(headers && { headers }) });
     const hot = paths[new URL(request.url).protocol as 'http:' | 'https:'];
-    const before = sentBy(hot, request);
+    const plain = plains[new URL(request.url).protocol as 'http:' | 'https:'];
+    const before = [sentBy(hot, request), writtenBy(plain, request)];
     const response = await app.request(url, init);
-    const after = sentBy(hot, request);
-    for (const sent of [before, after]) if (sent) await expectSame(sent, response.clone(), request);
+    const after = [sentBy(hot, request), writtenBy(plain, request)];
+    for (const sent of [...before, ...after]) if (sent) await expectSame(sent, response.clone(), request);
     if (request.method === 'GET' || asksForStatus(url, init))
       return await expectFresh(
         response,
@@ -77,15 +97,15 @@ const asksForStatus = (url: string, init: RequestInit = {}): boolean =>
   init.method === 'POST' && url.endsWith('/trust-mark-status') && typeof init.body === 'string' && !init.body.includes('client_assertion');
 
 /** Of a list of many pages only who keeps it has a tag. */
-async function read(response: Response) {
+async function whole(response: Response) {
   const { etag: _, ...headers } = Object.fromEntries(response.headers);
   return JSON.stringify({ status: response.status, headers, body: await response.text() });
 }
 
 async function expectFresh(response: Response, forgetful: App, again: () => Promise<Response>, url: string, init?: RequestInit): Promise<Response> {
-  const [kept, now] = [await read(response.clone()), await read(await forgetful.request(url, init))];
+  const [kept, now] = [await whole(response.clone()), await whole(await forgetful.request(url, init))];
   if (kept !== now) {
-    const [other, later] = [await read(await again()), await read(await forgetful.request(url, init))];
+    const [other, later] = [await whole(await again()), await whole(await forgetful.request(url, init))];
     expect(other, `what is kept, against the store, about ${url}`).toBe(later);
   }
   return response;

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createPublicApp } from '../../public/app.js';
+import { plainAnswers } from '../../public/plain-answers.node.js';
 import { hotPath } from '../../public/hot-path.node.js';
 import { StoreUnreachable } from '../../store/database.js';
 import type { Inbox } from '../../store/inbox.js';
@@ -16,7 +17,7 @@ import { type Config, ConfigError } from '../config.js';
 import { lockDatabase } from '../data-lock.node.js';
 import { databaseFile, inboxFile, seconds } from '../deployment.node.js';
 import { createLog, logRequests, requestLines } from '../log.node.js';
-import { createRoot } from '../root.js';
+import { createRoot, publicOf } from '../root.js';
 import { type Listening, listen } from '../server.node.js';
 
 /** What the public plane stands on where it holds no key. */
@@ -58,7 +59,11 @@ export async function startPublicOnly(config: Config): Promise<PublicServing> {
   };
   const root = createRoot({ admin: undefined, publicApp, readiness: ready });
   const lines = requestLines(createLog(config.log));
-  const listening = await listen({ fetch: logRequests(lines, root), hot: hotPath(contextOf, config.tls ? 'https' : 'http', lines?.add) }, config);
+  const scheme = config.tls ? 'https' : 'http';
+  const listening = await listen(
+    { fetch: logRequests(lines, root), hot: hotPath(contextOf, scheme, lines?.add), plain: plainAnswers(contextOf, scheme, lines?.add, publicOf(publicApp)) },
+    config,
+  );
   return {
     listening,
     notice,

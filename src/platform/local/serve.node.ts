@@ -7,6 +7,7 @@ import { listAuthorities } from '../../operations/read.js';
 import { authorityKeys } from '../../operations/registry.js';
 import { backgroundTurn } from '../../operations/background.js';
 import { createPublicApp } from '../../public/app.js';
+import { plainAnswers } from '../../public/plain-answers.node.js';
 import { hotPath, type Told } from '../../public/hot-path.node.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
 import { unconfirmed } from '../../store/standing.js';
@@ -16,7 +17,7 @@ import { openFirst } from '../open-first.node.js';
 import { readiness } from '../health.js';
 import { createLog, logRequests, requestLines } from '../log.node.js';
 import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
-import { createRoot } from '../root.js';
+import { createRoot, publicOf } from '../root.js';
 import { clientAddress } from '../client-address.js';
 import { type Answering, expectFree, type Listening, listen, peerOf } from '../server.node.js';
 import { startingRoot } from '../starting.js';
@@ -96,7 +97,12 @@ async function startBehind(config: Config, { entityId, thread }: ServeOptions, l
           metrics?.request(method, 'public', status, (performance.now() - since) / 1000);
         }
       : undefined;
-  open({ fetch: measure(logRequests(lines, root), metrics), hot: hotPath(() => context, config.tls ? 'https' : 'http', told) });
+  const scheme = config.tls ? 'https' : 'http';
+  open({
+    fetch: measure(logRequests(lines, root), metrics),
+    hot: hotPath(() => context, scheme, told),
+    plain: plainAnswers(() => context, scheme, told, publicOf(publicApp)),
+  });
   if (!config.development && !config.tls) noteListening(config.data, config.host, listening.port);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
