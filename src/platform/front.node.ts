@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { MAX_PLAIN_HEAD, plainHeads } from '../edge/request-head.js';
+import { WHOLE_BYTES } from '../public/kept-answer.js';
 import type { PlainAnswers } from '../public/plain-answers.node.js';
 import type { Written } from '../public/rendered.node.js';
 
@@ -112,13 +113,33 @@ export function standBefore(server: Server, answers: PlainAnswers, limits: Front
 /** As Node answers who says nothing (RFC 9110 §15.5.9). */
 const TOO_LATE = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
 
-function write(socket: Socket, { head, body, encoding }: Written, rest: string): void {
-  if (typeof body === 'string' && encoding === 'latin1') return void socket.write(head + rest + body, 'latin1');
+/**
+ * One write of one piece costs least, and nothing is copied for it where that piece is there. An answer is made one only when it is
+ * asked for twice in a second: among a million hardly any is.
+ * @param added to its head by the connection: the very same text for a second
+ */
+function write(socket: Socket, answer: Written, added: string): void {
+  const { head, body, encoding, last } = answer;
+  if (last?.added === added && answer.bytes <= WHOLE_BYTES) {
+    last.whole ??= wholeOf(answer, added);
+    return void socket.write(last.whole);
+  }
+  answer.last = { added };
+  if (typeof body === 'string' && encoding === 'latin1') return void socket.write(head + added + body, 'latin1');
   socket.cork();
-  socket.write(head + rest, 'latin1');
+  socket.write(head + added, 'latin1');
   if (typeof body === 'string') socket.write(body, encoding);
   else socket.write(body);
   socket.uncork();
+}
+
+/** Of its own: a piece of a shared slab would keep the slab. */
+function wholeOf({ head, body, encoding, bytes }: Written, added: string): Uint8Array {
+  const whole = Buffer.allocUnsafeSlow(head.length + added.length + bytes);
+  const at = whole.write(head + added, 'latin1');
+  if (typeof body === 'string') whole.write(body, at, encoding);
+  else whole.set(body, at);
+  return whole;
 }
 
 /** What Node ends a head with. @param keepAliveTimeout milliseconds */

@@ -53,8 +53,14 @@ export class KeptAnswer {
 /** Bodies above this size are kept, and sent, as bytes: to be written together with the head they would have to be copied (bytes). */
 export const LARGE_BYTES = 4096;
 
+/** Up to this size an answer that is asked for again and again is kept as it goes out, too (bytes). */
+export const WHOLE_BYTES = 256 * 1024;
+
 /** Bytes that it costs beside a body that is kept anyway: its headers, and what is rendered to be sent. */
-export const keptBytes = ({ body }: KeptAnswer): number => 800 + (typeof body === 'string' && body.length > LARGE_BYTES ? body.length : 0);
+export function keptBytes({ body }: KeptAnswer): number {
+  const { length } = body;
+  return 1200 + (length <= WHOLE_BYTES ? length : 0) + (typeof body === 'string' && length > LARGE_BYTES ? length : 0);
+}
 
 /** What is asked for anew each time is not kept beyond that when nobody answers either (RFC 9111 §5.2.2.2). */
 const cacheFor = (maxAge: number): string => (maxAge === 0 ? 'public, max-age=0, must-revalidate' : `public, max-age=${maxAge}`);

@@ -31,7 +31,7 @@ function fieldsOf({ headers }: KeptAnswer): readonly (readonly [name: string, va
 }
 
 const lengthOf = ({ body }: KeptAnswer): number => (typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
-const bodyOf = ({ body }: KeptAnswer): string | Uint8Array => (typeof body === 'string' && body.length > LARGE_BYTES ? Buffer.from(body) : body);
+const bodyOf = ({ body }: KeptAnswer, together: number): string | Uint8Array => (typeof body === 'string' && body.length > together ? Buffer.from(body) : body);
 /** A 304 says nothing about a body (RFC 9110 §15.4.5). */
 const isOfBody = (name: string): boolean => name === 'content-type';
 
@@ -44,12 +44,15 @@ export function rendered(kept: KeptAnswer): Rendered | undefined {
     whole: [...fields.flat(), 'Content-Length', String(bytes)],
     bodiless: fields.flat(),
     unchanged: fields.filter(([name]) => !isOfBody(name)).flat(),
-    body: bodyOf(kept),
+    body: bodyOf(kept, LARGE_BYTES),
     encoding: bytes === kept.body.length ? 'latin1' : 'utf8',
   };
   kept.rendered = made ?? null;
   return made;
 }
+
+/** Up to here it costs less to copy a body once more, behind its head, than to give both to the system (bytes). */
+const TOGETHER = 32 * 1024;
 
 /** What is written to a bare connection, but for what a connection adds to a head: date, and how long it stays open. */
 export interface Written {
@@ -57,6 +60,10 @@ export interface Written {
   readonly head: string;
   readonly body: string | Uint8Array;
   readonly encoding: 'latin1' | 'utf8';
+  /** Of the body. */
+  readonly bytes: number;
+  /** All of it with what the connection added last, when it was written with that before; it stays the same for a second. */
+  last?: { readonly added: string; whole?: Uint8Array };
 }
 
 interface BothWritten {
@@ -78,8 +85,9 @@ export function written(kept: KeptAnswer, as: 200 | 304): Written | undefined {
     if (fields) {
       const whole: Written = {
         head: headOf('200 OK', [...fields, ['Content-Length', String(bytes)]]),
-        body: bodyOf(kept),
+        body: bodyOf(kept, TOGETHER),
         encoding: bytes === kept.body.length ? 'latin1' : 'utf8',
+        bytes,
       };
       both = { whole };
     }
@@ -93,6 +101,7 @@ export function written(kept: KeptAnswer, as: 200 | 304): Written | undefined {
     ),
     body: '',
     encoding: 'latin1',
+    bytes: 0,
   };
   return both.unchanged;
 }

@@ -211,7 +211,7 @@ it('while the store is asked, nothing else of a connection is read; what comes m
 /** A front whose answers are all this one. */
 async function frontOf(body: string | Uint8Array, limits = {}) {
   const server = createServer((_, response) => response.end('behind'));
-  const front = standBefore(server, () => ({ head: `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n`, body, encoding: 'latin1' }), {
+  const front = standBefore(server, () => ({ head: `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n`, body, encoding: 'latin1', bytes: body.length }), {
     firstMs: 10_000,
     idleMs: 10_000,
     stalledMs: 10_000,
