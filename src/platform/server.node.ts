@@ -11,9 +11,10 @@ import { isTooFarAhead } from './pipelined.node.js';
 /** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Of a whole request; an import of many lines is sent in several. */
-const REQUEST_TIMEOUT_MS = 60_000;
-const MAX_CONNECTIONS = 1024;
-const MAX_HEADER_BYTES = 16 * 1024;
+export const REQUEST_TIMEOUT_MS = 60_000;
+/** Of each process that listens. */
+export const MAX_CONNECTIONS = 1024;
+export const MAX_HEADER_BYTES = 16 * 1024;
 const GRACE_MS = 10_000;
 /** Requests already on their way are read before the listener closes: closing drops connections that look idle. */
 const LINGER_MS = 150;
@@ -45,8 +46,14 @@ function whyNot(error: NodeJS.ErrnoException, host: string, port: number, variab
   return error;
 }
 
+/** Requests that another process of this service has passed on, and who sent them to it. */
+export const passedOnFor = new WeakMap<IncomingMessage, string>();
+
 /** The address at the other end of the connection that a request came by. @param env what goes along with a request */
-export const peerOf = (env: object): string | undefined => (env as { readonly incoming?: IncomingMessage }).incoming?.socket.remoteAddress;
+export function peerOf(env: object): string | undefined {
+  const { incoming } = env as { readonly incoming?: IncomingMessage };
+  return incoming && (passedOnFor.get(incoming) ?? incoming.socket.remoteAddress);
+}
 
 /** What answers a listener. */
 export interface Answering {
@@ -74,7 +81,7 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
       : createPlainServer(limits, answer);
     server.maxConnections = MAX_CONNECTIONS;
     server.once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, SERVICE)));
-    server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, stop: () => stop(server) }));
+    server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, stop: () => stopListening(server) }));
   });
 }
 
@@ -86,7 +93,7 @@ const isSmall = ({ headers }: IncomingMessage): boolean => headers['transfer-enc
  * thrown away for half a second and the connection cut then, so a client that used it for its next request would see that one
  * fail. What is small is on its way with its head, and has come by then.
  */
-function closeWhenEarly(incoming: IncomingMessage, outgoing: ServerResponse): void {
+export function closeWhenEarly(incoming: IncomingMessage, outgoing: ServerResponse): void {
   const writeHead = outgoing.writeHead.bind(outgoing) as (...args: unknown[]) => ServerResponse;
   outgoing.writeHead = (...args: unknown[]) => {
     if (!incoming.complete && !isSmall(incoming)) outgoing.shouldKeepAlive = false;
@@ -110,7 +117,8 @@ export function expectFree(host: string, port: number): Promise<void> {
   });
 }
 
-async function stop(server: Server): Promise<void> {
+/** Take no more connections; what is in flight has ten seconds. */
+export async function stopListening(server: Server): Promise<void> {
   await new Promise((done) => setTimeout(done, LINGER_MS));
   return new Promise((done) => {
     const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);
