@@ -3,29 +3,18 @@ import { Hono } from 'hono';
 import { and, count, eq, isNotNull, lt, min } from 'drizzle-orm';
 import type { DiscoveryThread } from './local/discovery-thread.node.js';
 import { activeMembers } from './active-members.node.js';
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { overdue, withheldNow } from '../operations/artefacts/renew.js';
 import type { Deployment } from '../operations/call.js';
 import { artefact, job } from '../store/schema.js';
 import { unconfirmed } from '../store/standing.js';
 import type { ServingStore } from './opened.node.js';
-
-/** How requests are counted, by every process that answers them. */
-export interface Requests {
-  readonly requests: Registry;
-  request(method: string, plane: string, status: number, seconds: number): void;
-}
+import { type Counts, countRequests, countsOf, registryOf, type Requests } from './request-counts.node.js';
 
 export interface Metrics extends Requests {
   readonly registry: Registry;
   renewed(n: number): void;
 }
-
-/** Some counts as plain values: of one process, or of several together. */
-export type Counts = readonly MetricObjectWithValues<MetricValue<string>>[];
-const registryOf = (all: readonly Counts[]): Registry => AggregatorRegistry.aggregate(all as MetricObjectWithValues<MetricValue<string>>[][]);
-export const countsOf = ({ requests }: Requests): Promise<Counts> => requests.getMetricsAsJSON();
-export const together = (...all: readonly Counts[]): Promise<Counts> => registryOf(all).getMetricsAsJSON();
 
 /** What workers do, where there are any. */
 export interface Workers {
@@ -42,30 +31,6 @@ export interface Measured {
   /** Seconds that what is served is old, where it can be. */
   readonly age?: (() => number) | undefined;
   readonly workers?: Workers | undefined;
-}
-
-export function countRequests(): Requests {
-  const requests = new Registry();
-  const answered = new Counter({
-    name: 'holdfast_requests_total',
-    help: 'Requests answered',
-    labelNames: ['method', 'plane', 'status'],
-    registers: [requests],
-  });
-  const took = new Histogram({
-    name: 'holdfast_request_seconds',
-    help: 'Time to answer',
-    labelNames: ['plane'],
-    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
-    registers: [requests],
-  });
-  return {
-    requests,
-    request(method, plane, status, time) {
-      answered.inc({ method, plane, status });
-      took.observe({ plane }, time);
-    },
-  };
 }
 
 export function createMetrics(deployment: Deployment, store: ServingStore, { discovery = { restarts: 0, setAside: 0 }, age, workers }: Measured = {}): Metrics {

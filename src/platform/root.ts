@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
-import { ADMIN_BASE } from '../admin/app.js';
-import { JOIN_BASE } from '../join/app.js';
+import { ADMIN_BASE } from '../admin/base.js';
+import { JOIN_BASE } from '../join/base.js';
 import { chain, onChange, type Readiness } from './health.js';
 
 interface Fetcher {

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { ConfigError } from '../config.js';
 import type { PublicSettings } from '../local/serve-public.node.js';
-import { type Counts, together, type Workers } from '../metrics.node.js';
+import type { Workers } from '../metrics.node.js';
+import { type Counts, together } from '../request-counts.node.js';
 import { readFromWorker, type FromWorker, type ToWorker } from './messages.node.js';
 import type { Door } from './private-listener.node.js';
 import { workerEnvironment } from './worker-environment.js';
@@ -14,6 +15,9 @@ const ENTRY = fileURLToPath(new URL('./worker-entry.node.js', import.meta.url));
 const PAUSES = { first: 100, most: 30_000, forgottenAfter: 60_000 };
 /** Milliseconds. One that does not say in time that it has seen a commit is ended: it may not answer from what was before. */
 const SEEN_WITHIN = 3000;
+/** Milliseconds between two times that each is asked whether it hears, and how many of them one may leave unanswered. */
+const ASKED_EVERY = 10_000;
+const UNANSWERED = 3;
 /** Milliseconds for what is in flight (ten seconds) and for ending. */
 const ENDS_WITHIN = 12_000;
 
@@ -23,6 +27,8 @@ interface Post {
   state: 'starting' | 'listening' | 'open';
   /** Up to which commit it has looked. */
   seen: number;
+  /** How often it was asked since it said anything. */
+  unanswered: number;
   failures: number;
   startedAt: number;
   counts: Counts | undefined;
@@ -65,7 +71,7 @@ export async function startCrew({ workers, settings, door, log, counts = false }
   const environment = workerEnvironment(process.env, { signs: door !== undefined });
   const posts = Array.from(
     { length: workers },
-    (_, n): Post => ({ number: n + 1, worker: undefined, state: 'starting', seen: 0, failures: 0, startedAt: 0, counts: undefined }),
+    (_, n): Post => ({ number: n + 1, worker: undefined, state: 'starting', seen: 0, unanswered: 0, failures: 0, startedAt: 0, counts: undefined }),
   );
   const timers = new Set<NodeJS.Timeout>();
   let { port } = settings;
@@ -134,9 +140,10 @@ export async function startCrew({ workers, settings, door, log, counts = false }
 
   function start(post: Post): void {
     const worker = cluster.fork(environment);
-    Object.assign(post, { worker, state: 'starting', seen: commits, startedAt: performance.now() });
+    Object.assign(post, { worker, state: 'starting', seen: commits, unanswered: 0, startedAt: performance.now() });
     worker.on('message', (said: unknown) => {
       const message = readFromWorker(said);
+      post.unanswered = 0;
       if (message) hear(post, message);
       else log.warn({ worker: post.number }, 'a worker said something that nobody understands');
     });
@@ -206,8 +213,19 @@ export async function startCrew({ workers, settings, door, log, counts = false }
     });
   }
 
+  const asking = setInterval(() => {
+    for (const post of posts.filter(({ worker, state }) => worker !== undefined && state !== 'starting')) {
+      if (post.unanswered++ < UNANSWERED) send(post, { tell: 'changed', commits });
+      else {
+        log.error({ worker: post.number }, 'a worker hears nothing: it is ended');
+        post.worker?.process.kill('SIGKILL');
+      }
+    }
+  }, ASKED_EVERY);
+
   async function stop(): Promise<void> {
     stopping = true;
+    clearInterval(asking);
     for (const timer of timers) clearTimeout(timer);
     const late = setTimeout(() => {
       for (const { worker } of posts) worker?.process.kill('SIGKILL');
@@ -231,6 +249,7 @@ export async function startCrew({ workers, settings, door, log, counts = false }
     await listening;
   } catch (error) {
     stopping = true;
+    clearInterval(asking);
     for (const { worker } of posts) worker?.process.kill('SIGKILL');
     throw error;
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { PublicSettings } from '../local/serve-public.node.js';
 import type { Door } from './private-listener.node.js';
-import type { Counts } from '../metrics.node.js';
+import type { Counts } from '../request-counts.node.js';
 
 /** What the process that starts workers tells one of them. */
 export type ToWorker =

@@ -1,16 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import { ADMIN_BASE } from '../../admin/app.js';
-import { JOIN_BASE } from '../../join/app.js';
+import { ADMIN_BASE } from '../../admin/base.js';
+import { JOIN_BASE } from '../../join/base.js';
 import { createPublicApp } from '../../public/app.js';
 import { type HotPath, hotPath } from '../../public/hot-path.node.js';
 import type { Inbox } from '../../store/inbox.js';
-import { seconds } from '../deployment.node.js';
+import { seconds } from '../seconds.js';
 import { openPlane, type Plane } from '../local/public-plane.node.js';
 import type { PublicSettings } from '../local/serve-public.node.js';
 import { createLog, logRequests, requestLines } from '../log.node.js';
-import { type Counts, countRequests, countsOf } from '../metrics.node.js';
+import { type Counts, countRequests, countsOf } from '../request-counts.node.js';
 import { type Listening, listen } from '../server.node.js';
-import { startingRoot } from '../starting.js';
 import { passOnTo } from './pass-on.node.js';
 import type { Door } from './private-listener.node.js';
 
@@ -76,7 +75,6 @@ export async function startPassing(settings: PublicSettings, { number, door, tel
   };
   const kept: HotPath = hotPath(contextOf, settings.tls ? 'https' : 'http', lines || counting ? told : undefined);
   const away = new WeakSet<IncomingMessage>();
-  const nobody = startingRoot(AWAY);
   const counted = async (request: Request, env?: object) => {
     const since = performance.now();
     const response = await publicApp.fetch(request, env);
@@ -98,9 +96,12 @@ export async function startPassing(settings: PublicSettings, { number, door, tel
     if (!plane || !kept(incoming, outgoing, otherwise)) otherwise();
     return true;
   };
-  const fetch = (request: Request, env?: object) => {
+  const fetch = async (request: Request, env?: object) => {
     const { incoming } = env as { readonly incoming: IncomingMessage };
-    return away.has(incoming) ? nobody(request, env) : logged(request, env);
+    if (!away.has(incoming)) return logged(request, env);
+    // It knows the words of everybody who might have answered, and is seldom needed.
+    const { startingRoot } = await import('../starting.js');
+    return startingRoot(AWAY)(request, env);
   };
   const listening = await listen({ fetch, hot }, settings);
   const report = tell && counting ? async () => tell(await countsOf(counting)) : undefined;

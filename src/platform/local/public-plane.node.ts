@@ -3,11 +3,6 @@ import { dirname } from 'node:path';
 import { StoreUnreachable } from '../../store/database.js';
 import type { Inbox } from '../../store/inbox.js';
 import { openInbox } from '../../store/inbox.node.js';
-import { Follower } from '../../store/postgres/follower.node.js';
-import { inboxOnPostgres } from '../../store/postgres/inbox.postgres.node.js';
-import { Pool } from '../../store/postgres/pool.node.js';
-import { publishedOnPostgres } from '../../store/postgres/published.postgres.node.js';
-import { serversOf } from '../../store/postgres/servers.node.js';
 import type { Published } from '../../store/published.js';
 import { publishedOnFile } from '../../store/published-file.node.js';
 import { type Config, ConfigError } from '../config.js';
@@ -67,6 +62,13 @@ function onFile({ data }: Where, { spends }: Options): Plane {
 async function onPostgres({ database, readDatabase, staleness }: Where, { spends }: Options): Promise<Plane> {
   const from = readDatabase ?? database;
   if (!from) throw new ConfigError('neither HOLDFAST_READ_DATABASE nor HOLDFAST_DATABASE is set');
+  const [{ Follower }, { inboxOnPostgres }, { Pool }, { publishedOnPostgres }, { serversOf }] = await Promise.all([
+    import('../../store/postgres/follower.node.js'),
+    import('../../store/postgres/inbox.postgres.node.js'),
+    import('../../store/postgres/pool.node.js'),
+    import('../../store/postgres/published.postgres.node.js'),
+    import('../../store/postgres/servers.node.js'),
+  ]);
   const follower = new Follower(serversOf(from.url, from.password), { role: 'any', staleness, wall: Date.now });
   // Whoever starts it learns at once what is wrong with the address; a server that is away may come.
   await follower.look().catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import { createPublicApp } from '../../public/app.js';
 import { hotPath } from '../../public/hot-path.node.js';
 import { type Config, ConfigError } from '../config.js';
-import { seconds } from '../deployment.node.js';
+import { seconds } from '../seconds.js';
 import { createLog, logRequests, requestLines } from '../log.node.js';
 import { createRoot } from '../root.js';
 import { type Listening, listen } from '../server.node.js';

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { ADMIN_BASE, createAdminApp } from '../../admin/app.js';
+import { createAdminApp } from '../../admin/app.js';
+import { ADMIN_BASE } from '../../admin/base.js';
 import { createJoinApp } from '../../join/app.js';
 import { systemCall } from '../../operations/call.js';
 import { whyWithheld } from '../../operations/artefacts/expect-confirmed.js';
