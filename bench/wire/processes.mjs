@@ -10,9 +10,13 @@ export const hasWrk = found('wrk', '-v');
 
 const pinned = (cpu, command) => (canPin ? ['taskset', '-c', String(cpu), ...command] : command);
 
-/** Start a server on processor 0. @param ready finds its port in what it has said; undefined: not yet */
-export async function server(name, command, { env = {}, ready, cwd }) {
-  const [program, ...args] = pinned(0, command);
+/**
+ * Start a server on processor 0.
+ * @param ready finds its port in what it has said; undefined: not yet
+ * @param anywhere on whichever processor is free
+ */
+export async function server(name, command, { env = {}, ready, cwd, anywhere = false }) {
+  const [program, ...args] = anywhere ? command : pinned(0, command);
   // Its log goes where it costs nobody: read here, it would take the generator's processor.
   const log = openSync(devNull, 'w');
   const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', log], cwd });
@@ -31,10 +35,11 @@ export async function server(name, command, { env = {}, ready, cwd }) {
     name,
     port,
     pid: child.pid,
-    /** Seconds of processor time that it took since it began. */
-    cpu: () => cpuOf(child.pid),
-    /** MB resident. */
-    memory: () => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1000,
+    anywhere,
+    /** Seconds of processor time that it and its workers took since they began. */
+    cpu: () => sum(family(child.pid).map(cpuOf)),
+    /** MB resident, in all. */
+    memory: () => sum(family(child.pid).map((pid) => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1000)),
     async stop() {
       child.kill('SIGTERM');
       if (child.exitCode === null) await once(child, 'close');
@@ -42,20 +47,24 @@ export async function server(name, command, { env = {}, ready, cwd }) {
   };
 }
 
+const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
+const family = (pid) => [pid, ...(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g) ?? [])];
+
 const TICKS = 100;
 function cpuOf(pid) {
   const after = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(after[11]) + Number(after[12])) / TICKS;
 }
 
-/** Run the generator against a port on processor 1. @returns requests a second, p99 in milliseconds, microseconds of the server's processor a request */
+/** Run the generator against a port, on processor 1 where the server is on 0. @returns requests a second, p99 in milliseconds, microseconds of the server's processor a request */
 export async function load(target, path, { seconds, connections = 32, host, script, headers = {} }) {
   const url = `http://127.0.0.1:${target.port}${path}`;
   const more = Object.entries({ Host: host, ...headers })
     .filter(([, value]) => value !== undefined)
     .flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const before = target.cpu();
-  const [program, ...args] = pinned(1, ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...more, ...(script ? ['-s', script] : []), url]);
+  const generator = ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...more, ...(script ? ['-s', script] : []), url];
+  const [program, ...args] = target.anywhere ? generator : pinned(1, generator);
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.on('data', (chunk) => {

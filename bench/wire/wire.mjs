@@ -3,6 +3,7 @@
 //   WIRE_MEMBERS   how many members, one run each (default 1000; the issue's figures want 1000,100000,1000000)
 //   WIRE_SECONDS   how long each is asked, three times (default 3)
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { judge, median, say, title } from '../measure.mjs';
 import { ANCHOR, populate } from '../setup.mjs';
@@ -15,8 +16,9 @@ const ROUNDS = 3;
 const PORT = 8499;
 const host = new URL(ANCHOR).host;
 
-const holdfast = (d, env = {}) =>
-  server('holdfast', [process.execPath, 'dist/platform/main.node.js', 'serve'], {
+const holdfast = (d, env = {}, { args = [], anywhere = false } = {}) =>
+  server('holdfast', [process.execPath, 'dist/platform/main.node.js', 'serve', ...args], {
+    anywhere,
     env: { HOLDFAST_DATA: d.folder, HOLDFAST_URL: ANCHOR, HOLDFAST_PORT: String(PORT), HOLDFAST_SEAL_KEY: d.seal, HOLDFAST_DISCOVERY: 'off', ...env },
     ready: (said) => (said.includes('ready after') ? PORT : undefined),
   });
@@ -109,6 +111,36 @@ async function besideDiscovery(d, quiet) {
   await small.stop();
 }
 
+const WORKERS = 2;
+
+/** One process and several, on all processors, one after the other because they listen on one port. */
+async function bySeveral(d, members) {
+  const cores = availableParallelism();
+  title(`The same by ${WORKERS} workers, nothing pinned, ${cores} processors`);
+  say(
+    cores > WORKERS
+      ? 'the generator has a processor of its own'
+      : 'the generator takes a processor from the workers: by requests this says what is left of it, by processor time what an answer costs',
+  );
+  const runs = {};
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [name, args] of Object.entries({ 'one process': [], workers: ['--workers', String(WORKERS)] })) {
+      const ours = await holdfast(d, {}, { args, anywhere: true });
+      const ask = (seconds) => load(ours, '', { seconds, host, connections: 64, script: script(d, 'several', get(`"/fetch?sub=" .. ${member(members)}`)) });
+      await ask(1);
+      runs[name] = [...(runs[name] ?? []), { ...(await ask(SECONDS)), memory: ours.memory() }];
+      await ours.stop();
+    }
+  const of = (name, what) => median(runs[name].map((run) => run[what]));
+  for (const name of Object.keys(runs))
+    say(
+      `fetch by ${name}: ${of(name, 'rate').toFixed(0)}/s, p99 ${of(name, 'p99').toFixed(2)} ms, ${of(name, 'cpu').toFixed(1)} µs of processor time, ${of(name, 'memory').toFixed(0)} MB in all`,
+    );
+  const gained = of('workers', 'rate') / of('one process', 'rate');
+  if (cores > WORKERS) judge(`fetch by ${WORKERS} workers, of one process`, gained, { atLeast: 1.7 });
+  else say(`fetch by ${WORKERS} workers, of one process: ${gained.toFixed(2)} (not judged with ${cores} processors)`);
+}
+
 export async function wire() {
   if (!hasWrk) return say('over the wire nothing was measured: the generator wrk is not installed (apt install wrk, brew install wrk)');
   const d = await federation();
@@ -119,7 +151,10 @@ export async function wire() {
     const found = await withMembers(d, members, before);
     before ??= found;
     if (members === 1000) quiet = found;
-    if (quiet === found) await besideDiscovery(d, found);
+    if (quiet === found) {
+      await besideDiscovery(d, found);
+      await bySeveral(d, members);
+    }
   }
   d.close();
 }

@@ -39,8 +39,8 @@ import { watchingEndpoints } from './watching.js';
 import { madeOnce } from '../edge/made-once.js';
 import { withExamples } from './examples.js';
 import { SEARCH_SCRIPT_HASH, viewer } from './viewer.js';
+import { ADMIN_BASE } from './base.js';
 
-export const ADMIN_BASE = '/admin/v1';
 const MAX_BODY_BYTES = 512 * 1024;
 const IMPORT_LINES = /\/imports\/[^/]+\/lines$/;
 /** Read as they arrive, each with a limit of its own. */

@@ -13,8 +13,8 @@ import { type JoinApp, type JoinEnv, NoSecret } from './context.js';
 import { FORM, INTROSPECTION, registeringEndpoints } from './registering.js';
 import { paceRead } from '../operations/join/pace-reads.js';
 import { TAGS } from './wire.js';
+import { JOIN_BASE } from './base.js';
 
-export const JOIN_BASE = '/join/v1';
 const MAX_BODY_BYTES = 128 * 1024;
 
 const ABOUT = {

@@ -3,7 +3,7 @@ import { EXIT } from '../cli/exit-codes.js';
 import { lines, out, printJson, table, talk, yellow } from '../cli/output.js';
 import { show } from '../cli/shell.js';
 import type { Config } from './config.js';
-import { expectStartable, strayVariables } from './start-check.node.js';
+import { expectStartable, moreThanCores, strayVariables } from './start-check.node.js';
 
 const isJson = (command: Command): boolean => command.optsWithGlobals<{ json?: boolean }>().json === true;
 
@@ -35,7 +35,7 @@ export function configCommands(program: Command, configOf: (command: Command) =>
         ...(database ? [`HOLDFAST_DATABASE: ${await checkDatabase('HOLDFAST_DATABASE', database, 'primary')}`] : []),
         ...(readDatabase ? [`HOLDFAST_READ_DATABASE: ${await checkDatabase('HOLDFAST_READ_DATABASE', readDatabase, 'any')}`] : []),
       ];
-      const warnings = strayVariables(process.env);
+      const warnings = [...strayVariables(process.env), ...moreThanCores(config)];
       show(isJson(command), { ok: warnings.length === 0, databases, warnings }, () => {
         out(lines(['The configuration holds.', ...databases]));
         for (const warning of warnings) talk(`${yellow('warning')} ${warning}`);

@@ -35,6 +35,14 @@ export const SETTINGS: readonly Setting[] = [
   },
   { name: 'port', env: 'HOLDFAST_PORT', flag: 'port', fallback: '8080', about: 'port to listen on' },
   { name: 'host', env: 'HOLDFAST_HOST', flag: 'host', fallback: '127.0.0.1', about: 'address to listen on' },
+  {
+    name: 'workers',
+    env: 'HOLDFAST_WORKERS',
+    flag: 'workers',
+    fallback: '0',
+    about:
+      'processes that answer what is public, on this one port and on as many cores; they hold no key. 0: this process answers everything itself. On PostgreSQL they read HOLDFAST_READ_DATABASE',
+  },
   { name: 'data', env: 'HOLDFAST_DATA', flag: 'data', fallback: './data', about: 'folder of the database' },
   {
     name: 'sealKey',
@@ -118,7 +126,7 @@ export const SETTINGS: readonly Setting[] = [
     env: 'HOLDFAST_READ_DATABASE',
     flag: 'read-database',
     fallback: undefined,
-    about: 'with --public-only: the URL of standbys nearby to read from, with a user that may only read',
+    about: 'with --public-only or --workers: the URL of standbys nearby to read from, with a user that may only read',
   },
   {
     name: 'readDatabasePassword',
@@ -158,6 +166,8 @@ export interface Config {
   readonly organizationName: string | undefined;
   readonly port: number;
   readonly host: string;
+  /** Processes that answer what is public; 0: none apart from this one. */
+  readonly workers: number;
   readonly data: string;
   readonly sealKey: string | undefined;
   readonly adminToken: string | undefined;
@@ -172,7 +182,7 @@ export interface Config {
   readonly log: string;
   /** Undefined: a file in the data folder. */
   readonly database: DatabaseAddress | undefined;
-  /** Where a public-only process reads, when it is not `database`. */
+  /** Where processes read that hold no key, when it is not `database`. */
   readonly readDatabase: DatabaseAddress | undefined;
   /** Seconds. */
   readonly staleness: number;
@@ -233,6 +243,7 @@ export function readConfig(
     return text === 'on';
   };
   const port = portOf('port', 'HOLDFAST_PORT');
+  const workers = workersOf(get('workers') ?? '0', faults);
   const url = get('url') === 'http://localhost:<port>' ? `http://localhost:${port}` : (get('url') ?? '');
   const parsed = readUrl(url);
   const development = parsed?.protocol === 'http:' && isLoopbackHost(parsed.hostname);
@@ -270,6 +281,7 @@ export function readConfig(
     organizationName,
     port,
     host: get('host') ?? '127.0.0.1',
+    workers,
     data: get('data') ?? './data',
     sealKey,
     adminToken,
@@ -293,6 +305,13 @@ export function readConfig(
       value: setting.name === 'url' ? url : setting.secret && value !== undefined ? '(set, not shown)' : value,
     })),
   };
+}
+
+const MOST_WORKERS = 64;
+function workersOf(text: string, faults: string[]): number {
+  const workers = /^\d{1,2}$/.test(text) ? Number(text) : MOST_WORKERS + 1;
+  if (workers > MOST_WORKERS) faults.push(`HOLDFAST_WORKERS: "${text.slice(0, 20)}" is no whole number from 0 to ${MOST_WORKERS}`);
+  return workers;
 }
 
 function durationOf(variable: string, text: string, [least, most]: readonly [number, number], words: string, faults: string[]): number {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Connection, isGone, type Server } from '../store/postgres/connection.node.js';
 import { migratePostgres } from '../store/postgres/migrate.node.js';
+import { tellOnPostgres } from '../store/postgres/public-changes.node.js';
 import { serversOf } from '../store/postgres/servers.node.js';
 import { MIGRATIONS } from '../store/store.node.js';
 import type { DatabaseAddress } from './config.js';
@@ -21,6 +22,7 @@ export async function firstOnPostgres<T>({ url, password }: DatabaseAddress, wor
   const on = await patiently(servers);
   try {
     await migratePostgres(servers, POSTGRES_MIGRATIONS);
+    await tellOnPostgres(servers);
     await on.script('SET lock_timeout = 0; SET statement_timeout = 0');
     await on.query('SELECT pg_advisory_lock($1)', [LOCK]);
     // Nobody knows whether others run: leases end by themselves.

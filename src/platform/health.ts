@@ -11,8 +11,11 @@ export interface Readiness {
   /** Why checks fail, for the log of the operator: whoever asks is not told. */
   readonly reasons?: Readonly<Record<string, string>>;
 }
-/** `not confirmed`: a restored history, of which nothing is signed and served before a person has confirmed it. */
-type Check = 'ok' | 'failing' | 'not confirmed';
+/**
+ * `not confirmed`: a restored history, of which nothing is signed and served before a person has confirmed it. `missing`: some of
+ * several processes; the others answer, so it is ready.
+ */
+export type Check = 'ok' | 'failing' | 'not confirmed' | 'missing';
 
 /** Anyone may ask as often as he likes; the checks write and read, so their outcome is kept for this long. */
 const KEEP_SECONDS = 5;

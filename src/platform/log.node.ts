@@ -1,9 +1,18 @@
 import { type Logger, pino } from 'pino';
 import { type Asking, actorOf } from '../edge/actor-of.js';
 
-/** JSON lines on stderr. Never a JWT, a token or a query string. */
-export const createLog = (level: string): Logger =>
-  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: ['token', 'authorization'] }, pino.destination({ fd: 2, sync: false }));
+/** What a pipe takes at once, and never mixes with what another process writes into it (POSIX: `PIPE_BUF`). */
+const UNMIXED_BYTES = 4096;
+
+/**
+ * JSON lines on stderr. Never a JWT, a token or a query string.
+ * @param of which of several processes that write into the same log; 0: the one that signs; undefined: there is one alone
+ */
+export const createLog = (level: string, of?: number): Logger =>
+  pino(
+    { level, base: of ? { worker: of } : null, timestamp: pino.stdTimeFunctions.isoTime, redact: ['token', 'authorization'] },
+    pino.destination({ fd: 2, sync: false, ...(of !== undefined && { maxWrite: UNMIXED_BYTES }) }),
+  );
 
 /** Characters of a path in a line: a stranger does not choose how long our log is. */
 const MAX_PATH = 300;
@@ -28,9 +37,15 @@ const writerOf = (log: Logger) => {
   return (text: string) => void stream?.write(text);
 };
 
-/** Undefined where nobody wants to know. @param write where the log goes to, by default */
-export function requestLines(log: Logger, write: (text: string) => void = writerOf(log)): RequestLines | undefined {
+/**
+ * Undefined where nobody wants to know.
+ * @param write where the log goes to, by default
+ * @param of as with `createLog`
+ */
+export function requestLines(log: Logger, write: (text: string) => void = writerOf(log), of?: number): RequestLines | undefined {
   if (!log.isLevelEnabled('info')) return undefined;
+  const atMost = of === undefined ? TOGETHER_BYTES : UNMIXED_BYTES;
+  const whichOne = of ? `"worker":${of},` : '';
   let waiting = '';
   let timer: NodeJS.Timeout | undefined;
   let at = 0;
@@ -49,11 +64,13 @@ export function requestLines(log: Logger, write: (text: string) => void = writer
       const time = Date.now();
       if (time !== at) {
         at = time;
-        head = `{"level":30,"time":"${new Date(time).toISOString()}","method":`;
+        head = `{"level":30,"time":"${new Date(time).toISOString()}",${whichOne}"method":`;
       }
       const ms = Math.round((performance.now() - since) * 10) / 10;
       const whose = actor ? `,"actor":${JSON.stringify(actor.id)},"actor_name":${JSON.stringify(actor.name)}` : '';
-      waiting += `${head}${asked(method, bare(path))},"status":${status},"ms":${ms}${whose},"msg":"request"}\n`;
+      const line = `${head}${asked(method, bare(path))},"status":${status},"ms":${ms}${whose},"msg":"request"}\n`;
+      if (waiting.length + line.length > atMost) flush();
+      waiting += line;
       if (waiting.length > TOGETHER_BYTES) flush();
       else timer ??= setTimeout(flush, TOGETHER_MS);
     },

@@ -3,17 +3,26 @@ import { Hono } from 'hono';
 import { and, count, eq, isNotNull, lt, min } from 'drizzle-orm';
 import type { DiscoveryThread } from './local/discovery-thread.node.js';
 import { activeMembers } from './active-members.node.js';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { overdue, withheldNow } from '../operations/artefacts/renew.js';
 import type { Deployment } from '../operations/call.js';
 import { artefact, job } from '../store/schema.js';
 import { unconfirmed } from '../store/standing.js';
 import type { ServingStore } from './opened.node.js';
+import { type Counts, countRequests, countsOf, registryOf, type Requests } from './request-counts.node.js';
 
-export interface Metrics {
+export interface Metrics extends Requests {
   readonly registry: Registry;
-  request(method: string, plane: string, status: number, seconds: number): void;
   renewed(n: number): void;
+}
+
+/** What workers do, where there are any. */
+export interface Workers {
+  readonly wanted: number;
+  readonly there: () => number;
+  readonly restarts: () => number;
+  /** What they have answered, those that are gone too. */
+  readonly counted: () => Promise<Counts>;
 }
 
 export interface Measured {
@@ -21,24 +30,12 @@ export interface Measured {
   readonly discovery?: DiscoveryThread['counts'] | undefined;
   /** Seconds that what is served is old, where it can be. */
   readonly age?: (() => number) | undefined;
+  readonly workers?: Workers | undefined;
 }
 
-export function createMetrics(deployment: Deployment, store: ServingStore, { discovery = { restarts: 0, setAside: 0 }, age }: Measured = {}): Metrics {
+export function createMetrics(deployment: Deployment, store: ServingStore, { discovery = { restarts: 0, setAside: 0 }, age, workers }: Measured = {}): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const requests = new Counter({
-    name: 'holdfast_requests_total',
-    help: 'Requests answered',
-    labelNames: ['method', 'plane', 'status'],
-    registers: [registry],
-  });
-  const seconds = new Histogram({
-    name: 'holdfast_request_seconds',
-    help: 'Time to answer',
-    labelNames: ['plane'],
-    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
-    registers: [registry],
-  });
   const renewals = new Counter({ name: 'holdfast_renewed_total', help: 'Artefacts signed again', registers: [registry] });
   const gauge = (name: string, help: string, read: () => Promise<number> | number) =>
     new Gauge({
@@ -88,6 +85,10 @@ export function createMetrics(deployment: Deployment, store: ServingStore, { dis
       'Age of what is read from the database, by the last beat of the primary; above HOLDFAST_STALENESS nothing is served',
       age,
     );
+  if (workers) {
+    gauge('holdfast_workers_missing', 'Workers that do not listen, of those wanted', () => workers.wanted - workers.there());
+    counted('holdfast_worker_restarts_total', 'Times a worker ended and was started again', workers.restarts);
+  }
   const { settled, resent } = store.counts;
   if (settled !== undefined && resent !== undefined) {
     counted('holdfast_commits_settled_total', 'Commits whose answer was lost and was found in the event chain', () => store.counts.settled ?? 0);
@@ -101,17 +102,18 @@ export function createMetrics(deployment: Deployment, store: ServingStore, { dis
   );
   return {
     registry,
-    request(method, plane, status, time) {
-      requests.inc({ method, plane, status });
-      seconds.observe({ plane }, time);
-    },
+    ...countRequests(),
     renewed: (n) => renewals.inc(n),
   };
 }
 
 /** Metrics have a listener of their own: they are nobody else's business. */
-export function serveMetrics({ registry }: Metrics, host: string, port: number) {
+export function serveMetrics(metrics: Metrics, host: string, port: number, workers?: Workers) {
+  const { registry } = metrics;
   const app = new Hono();
-  app.get('/metrics', async (c) => c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }));
+  app.get('/metrics', async (c) => {
+    const answered = registryOf([await countsOf(metrics), ...(workers ? [await workers.counted()] : [])]);
+    return c.body(`${await registry.metrics()}\n${await answered.metrics()}`, 200, { 'content-type': registry.contentType });
+  });
   return serve({ fetch: app.fetch, hostname: host, port });
 }

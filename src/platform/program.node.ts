@@ -49,7 +49,7 @@ import { calledAs } from './called-as.node.js';
 import { type Config, readConfig, SETTINGS } from './config.js';
 import { databaseFile } from './files.node.js';
 import { configCommands } from './config-commands.node.js';
-import { expectStartable, strayVariables } from './start-check.node.js';
+import { expectStartable, moreThanCores, strayVariables } from './start-check.node.js';
 import { report } from './report.js';
 import { fsckCommand } from './fsck-command.node.js';
 import { secretsOfFiles } from './secret-files.node.js';
@@ -82,7 +82,7 @@ function configOf(command: Command): Config {
 async function serve(options: { readonly publicOnly?: boolean; readonly entityId?: string }, command: Command): Promise<void> {
   const config = configOf(command);
   expectStartable(config, { publicOnly: options.publicOnly === true });
-  for (const stray of strayVariables(process.env)) talk(`warning: ${stray}`);
+  for (const stray of [...strayVariables(process.env), ...moreThanCores(config)]) talk(`warning: ${stray}`);
   // Heard from the beginning: as the first process of a container it would not be ended by a signal that nobody hears.
   let stop: (() => Promise<void>) | undefined;
   let stopping = false;
@@ -112,9 +112,11 @@ async function everything(config: Config, entityId: string | undefined) {
 }
 
 async function publicOnly(config: Config) {
-  const { startPublicOnly } = await import('./local/serve-public.node.js');
-  const { listening, notice, stop } = await startPublicOnly(config);
-  const said = `Holdfast public plane at ${config.url}, listening on ${config.host}:${listening.port}; it holds no key.${notice === undefined ? '' : ` ${notice}`}`;
+  const start =
+    config.workers > 0 ? (await import('./cores/by-workers.node.js')).startPublicWorkers : (await import('./local/serve-public.node.js')).startPublicOnly;
+  const { listening, notice, stop } = await start(config);
+  const by = config.workers > 0 ? ` by ${config.workers} workers` : '';
+  const said = `Holdfast public plane at ${config.url}, listening on ${config.host}:${listening.port}${by}; it holds no key.${notice === undefined ? '' : ` ${notice}`}`;
   return { stop, said };
 }
 

@@ -1,23 +1,25 @@
 import { Hono } from 'hono';
-import { ADMIN_BASE } from '../admin/app.js';
-import { JOIN_BASE } from '../join/app.js';
+import { ADMIN_BASE } from '../admin/base.js';
+import { JOIN_BASE } from '../join/base.js';
 import { chain, onChange, type Readiness } from './health.js';
 
 interface Fetcher {
   fetch(request: Request, env?: object): Response | Promise<Response>;
 }
 
-const isUnder = (url: string, path: string): boolean => {
-  const from = url.indexOf('/', 8);
-  return url.startsWith(path, from) && ['', '/', '?'].includes(url.charAt(from + path.length));
-};
+/** Where a path begins in an absolute URL. */
+const pathFrom = (url: string): number => url.indexOf('/', 8);
+const isUnder = (url: string, path: string, from: number): boolean => url.startsWith(path, from) && ['', '/', '?'].includes(url.charAt(from + path.length));
 const NOT_PUBLIC = [ADMIN_BASE, JOIN_BASE, '/healthz', '/readyz'];
+
+/** Whether something else than the public plane answers there. @param from where the path begins */
+export const isElsewhere = (url: string, from = 0): boolean => NOT_PUBLIC.some((path) => isUnder(url, path, from));
 
 /** The public plane, where `createRoot` would let it answer. */
 export const publicOf =
   (publicApp: Fetcher) =>
   (request: Request): Response | Promise<Response> | undefined =>
-    NOT_PUBLIC.some((path) => isUnder(request.url, path)) ? undefined : publicApp.fetch(request);
+    isElsewhere(request.url, pathFrom(request.url)) ? undefined : publicApp.fetch(request);
 
 /**
  * Which app answers a request. Plain string comparison in front of the apps: the public plane is the hot path.
@@ -48,7 +50,8 @@ export function createRoot({
   });
   return (request: Request, env: object = {}): Response | Promise<Response> => {
     const { url } = request;
-    const under = (path: string) => isUnder(url, path);
+    const from = pathFrom(url);
+    const under = (path: string) => isUnder(url, path, from);
     if (admin && under(ADMIN_BASE)) return admin.fetch(request, env);
     if (join && under(JOIN_BASE)) return join.fetch(request, env);
     if (under('/healthz') || under('/readyz')) return health.fetch(request, env);

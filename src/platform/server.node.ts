@@ -13,9 +13,10 @@ import { isTooFarAhead } from './pipelined.node.js';
 /** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Of a whole request; an import of many lines is sent in several. */
-const REQUEST_TIMEOUT_MS = 60_000;
-const MAX_CONNECTIONS = 1024;
-const MAX_HEADER_BYTES = 16 * 1024;
+export const REQUEST_TIMEOUT_MS = 60_000;
+/** Of each process that listens. */
+export const MAX_CONNECTIONS = 1024;
+export const MAX_HEADER_BYTES = 16 * 1024;
 /** On any other connection nothing is read or taken for so long at most: who never takes his answer does not hold a place for ever. */
 const STALLED_MS = 300_000;
 /** Of connections on which only plain requests have come: as Node closes its own, and who takes nothing of an answer is cut. */
@@ -51,8 +52,14 @@ function whyNot(error: NodeJS.ErrnoException, host: string, port: number, variab
   return error;
 }
 
+/** Requests that another process of this service has passed on, and who sent them to it. */
+export const passedOnFor = new WeakMap<IncomingMessage, string>();
+
 /** The address at the other end of the connection that a request came by. @param env what goes along with a request */
-export const peerOf = (env: object): string | undefined => (env as { readonly incoming?: IncomingMessage }).incoming?.socket.remoteAddress;
+export function peerOf(env: object): string | undefined {
+  const { incoming } = env as { readonly incoming?: IncomingMessage };
+  return incoming && (passedOnFor.get(incoming) ?? incoming.socket.remoteAddress);
+}
 
 /** What answers a listener. */
 export interface Answering {
@@ -84,7 +91,7 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
     server.timeout = STALLED_MS;
     const front = standBefore(server, (...asked) => answering.plain?.(...asked), FRONT);
     server.once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, SERVICE)));
-    server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, stop: () => stop(server, front) }));
+    server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, stop: () => stopListening(server, front) }));
   });
 }
 
@@ -96,7 +103,7 @@ const isSmall = ({ headers }: IncomingMessage): boolean => headers['transfer-enc
  * thrown away for half a second and the connection cut then, so a client that used it for its next request would see that one
  * fail. What is small is on its way with its head, and has come by then.
  */
-function closeWhenEarly(incoming: IncomingMessage, outgoing: ServerResponse): void {
+export function closeWhenEarly(incoming: IncomingMessage, outgoing: ServerResponse): void {
   const writeHead = outgoing.writeHead.bind(outgoing) as (...args: unknown[]) => ServerResponse;
   outgoing.writeHead = (...args: unknown[]) => {
     if (!incoming.complete && !isSmall(incoming)) outgoing.shouldKeepAlive = false;
@@ -120,16 +127,17 @@ export function expectFree(host: string, port: number): Promise<void> {
   });
 }
 
-async function stop(server: Server, front: Front): Promise<void> {
+/** Take no more connections; what is in flight has ten seconds. */
+export async function stopListening(server: Server, front?: Front): Promise<void> {
   await new Promise((done) => setTimeout(done, LINGER_MS));
   return new Promise((done) => {
     const force = setTimeout(() => {
       server.closeAllConnections();
-      front.closeAll();
+      front?.closeAll();
     }, GRACE_MS);
     const closeIdle = () => {
       server.closeIdleConnections();
-      front.closeIdle();
+      front?.closeIdle();
     };
     // A connection whose last answer has gone out is idle from then on, and would be kept alive for seconds.
     const sweep = setInterval(closeIdle, LINGER_MS);

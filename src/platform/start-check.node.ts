@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { didYouMean } from '../federation/nearest.js';
@@ -45,6 +46,13 @@ function portFault({ port, metricsPort, host, metricsHost }: Config): string | u
     : undefined;
 }
 
+/** A worker is given no password of somebody who may write. */
+function workersFault({ workers, database, readDatabase }: Config): string | undefined {
+  return workers > 0 && database && !readDatabase
+    ? 'HOLDFAST_WORKERS: on PostgreSQL workers read with a user that may only read; name the database and that user in HOLDFAST_READ_DATABASE (a standby, or the same servers)'
+    : undefined;
+}
+
 function sealFault(config: Config): string | undefined {
   try {
     expectSealKey(config);
@@ -60,7 +68,12 @@ function sealFault(config: Config): string | undefined {
  * @throws ConfigError naming every fault
  */
 export function expectStartable(config: Config, { publicOnly = false } = {}): void {
-  const faults = [publicOnly ? undefined : sealFault(config), tlsFault(config), portFault(config), publicOnly ? undefined : folderFault(config)];
+  const faults = [
+    publicOnly ? undefined : sealFault(config),
+    tlsFault(config),
+    portFault(config),
+    ...(publicOnly ? [] : [folderFault(config), workersFault(config)]),
+  ];
   const found = faults.filter((one) => one !== undefined);
   if (found.length) throw new ConfigError(found.join('\n'));
 }
@@ -73,3 +86,7 @@ export const strayVariables = (env: Readonly<Record<string, string | undefined>>
     .filter((name) => name.startsWith('HOLDFAST_') && !KNOWN.includes(name))
     .sort()
     .map((name) => `${name} is no setting${didYouMean(name, KNOWN)}`);
+
+/** More workers than there are cores make nothing faster: they take turns. */
+export const moreThanCores = ({ workers }: Config, cores = availableParallelism()): readonly string[] =>
+  workers > cores ? [`HOLDFAST_WORKERS: ${workers} workers on ${cores} ${cores === 1 ? 'core' : 'cores'}: more than there are cores make nothing faster`] : [];

@@ -1,4 +1,5 @@
-import { ADMIN_BASE, createAdminApp } from '../admin/app.js';
+import { createAdminApp } from '../admin/app.js';
+import { ADMIN_BASE } from '../admin/base.js';
 import { createJoinApp } from '../join/app.js';
 import { clientAddress } from './client-address.js';
 import { sealedCustody } from '../keys/custody.js';

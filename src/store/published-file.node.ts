@@ -11,6 +11,8 @@ const LOOK_EVERY_MS = 20;
 export interface PublishedFile {
   /** @throws StoreUnreachable while there is no file that can be read */
   current(): Published;
+  /** Another process has committed: the next request looks at once. */
+  changed(): void;
   close(): void;
 }
 
@@ -53,6 +55,7 @@ export function publishedOnFile(file: string, now: () => number = () => performa
       if (!opened) throw new StoreUnreachable(TROUBLES.unreachable.says);
       return opened.published;
     },
+    changed: () => opened?.published.changed(),
     close: () => opened?.reader.close(),
   };
 }

@@ -2,7 +2,8 @@ import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { SEARCH_SCRIPT } from '../../src/admin/viewer.js';
 import type { z } from '@hono/zod-openapi';
-import { ADMIN_BASE, createAdminApp } from '../../src/admin/app.js';
+import { createAdminApp } from '../../src/admin/app.js';
+import { ADMIN_BASE } from '../../src/admin/base.js';
 
 interface Content {
   readonly example?: unknown;

@@ -147,4 +147,4 @@ it('HOLDFAST_TURNS=off leaves the background work to the others: a mark is issue
 
 /** What a user needs that public-only processes read with: `docs/high-availability.md` says the same. */
 const GRANTS = `GRANT USAGE ON SCHEMA public, holdfast_words TO reader;
-GRANT SELECT ON artefact, authority, anchor_pin, member, setting, snapshot, snapshot_link, store_state, store_beat, trust_mark, trust_mark_grant TO reader;`;
+GRANT SELECT ON artefact, authority, anchor_pin, member, public_change, public_told, setting, snapshot, snapshot_link, store_state, store_beat, trust_mark, trust_mark_grant TO reader;`;

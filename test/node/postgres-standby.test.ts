@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { onServer } from '../support/postgres-database.js';
 import { enrol, FETCH, MEMBER, newDatabase, type Process, processOn, publicOnly, statusOf, SUBJECT, until } from '../support/postgres-processes.js';
@@ -25,23 +26,26 @@ async function waitsFor(names: string): Promise<void> {
   await onServer(primary.url('postgres'), (on) => on.script('SELECT pg_reload_conf()'));
   await until(() => onServer(primary.url('postgres'), async (on) => (await on.query('SHOW synchronous_standby_names')).rows[0]?.[0] === names));
 }
-async function bothRun(): Promise<void> {
-  signing = await processOn(url);
+async function bothRun(workers = 0): Promise<void> {
+  signing = await processOn(url, { env: { HOLDFAST_WORKERS: String(workers), HOLDFAST_READ_DATABASE: there() } });
   onStandby = await publicOnly('', { HOLDFAST_READ_DATABASE: there(), HOLDFAST_STALENESS: '3s' });
   await enrol(signing, SUBJECT);
   await until(async () => (await statusOf(onStandby, FETCH)) === 200);
 }
 const turn = async (verb: 'suspend' | 'resume') => expect((await admin(signing, 'POST', `${MEMBER}/${verb}`, { reason: 'test' })).status).toBe(200);
 
-it('a member whose suspension was answered is served by no process on the synchronous standby, asked at once, whatever was remembered there', async () => {
+it('a member whose suspension was answered is served by no process and no worker on the synchronous standby, asked at once, whatever was remembered there', async () => {
   await waitsFor(`FIRST 1 (${STANDBY})`);
-  await bothRun();
+  await bothRun(2);
+  const workers = (await readFile(`/proc/${signing.child.pid}/task/${signing.child.pid}/children`, 'utf8')).trim().split(' ');
+  for (const pid of workers) expect(await readFile(`/proc/${pid}/environ`, 'latin1')).not.toContain('HOLDFAST');
   let served = 0;
   for (let round = 0; round < 20; round++) {
     await turn('suspend');
-    if ((await statusOf(onStandby, FETCH)) !== 404) served++;
+    const found = await Promise.all([onStandby, signing, signing, signing].map((one) => statusOf(one, FETCH)));
+    if (found.some((status) => status !== 404)) served++;
     await turn('resume');
-    await until(async () => (await statusOf(onStandby, FETCH)) === 200);
+    for (const one of [onStandby, signing]) await until(async () => (await statusOf(one, FETCH)) === 200);
     // It is remembered there by now.
     for (let n = 0; n < 5; n++) expect(await statusOf(onStandby, FETCH)).toBe(200);
   }

@@ -4,7 +4,7 @@ import { moveMember } from '../../src/operations/members/move-member.js';
 import type { NodeStore } from '../../src/store/store.node.js';
 import { createPublished, resolveVariant, type Select } from '../../src/store/published.js';
 import { NO_CACHE } from '../../src/store/published-cache.js';
-import { WATCHED } from '../../src/store/public-changes.node.js';
+import { WATCHED } from '../../src/store/public-watches.js';
 import { ANCHOR, NOW, testDeployment, testMember } from '../support/deployment.js';
 
 const A = 'https://a.example.com';

@@ -5,6 +5,7 @@ import { migratePostgres } from '../../src/store/postgres/migrate.node.js';
 import { objectsOf } from '../../src/store/postgres/pool.node.js';
 import type { Connection } from '../../src/store/postgres/connection.node.js';
 import { publishedOnPostgres } from '../../src/store/postgres/published.postgres.node.js';
+import { areTold, tellOnPostgres } from '../../src/store/postgres/public-changes.node.js';
 import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { openPostgres } from '../../src/store/postgres/store.postgres.node.js';
 import { numbered } from '../../src/store/postgres/translate.js';
@@ -22,8 +23,8 @@ let made = 0;
 /** Rows are few, so taking them away costs less than TRUNCATE, which makes new files for each table and index. */
 const EMPTIED = `SET session_replication_role = replica;
 DO $$ DECLARE made record; filled boolean; BEGIN
-  FOR made IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE NOT tgisinternal AND tgname !~ '_(kept|stays|stays_all)$' LOOP EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.of); END LOOP;
-  FOR made IN SELECT tablename AS of FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state', 'store_beat') LOOP
+  FOR made IN SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE NOT tgisinternal AND tgname !~ '_(kept|stays|stays_all)$' AND tgname !~ '^public_change' LOOP EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.of); END LOOP;
+  FOR made IN SELECT tablename AS of FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('holdfast_migration', 'store_state', 'store_beat', 'public_told') LOOP
     EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', made.of) INTO filled;
     IF filled THEN EXECUTE format('DELETE FROM %I', made.of); END IF;
   END LOOP;
@@ -53,10 +54,16 @@ async function takeLeft(name: string): Promise<boolean> {
 async function database(): Promise<string> {
   const known = free.pop();
   const name = known ?? `t_${process.pid}_${made++}`;
-  if (known !== undefined || (await takeLeft(name))) await onServer(urlOf(name), (on) => on.script(EMPTIED));
-  else {
+  if (known !== undefined || (await takeLeft(name))) {
+    const told = await onServer(urlOf(name), async (on) => {
+      await on.script(EMPTIED);
+      return areTold(on);
+    });
+    if (!told) await tellOnPostgres(serversOf(asOwner(urlOf(name))));
+  } else {
     await createDatabase(ROOT, name);
     await migratePostgres(serversOf(asOwner(urlOf(name))), 'drizzle/postgres');
+    await tellOnPostgres(serversOf(asOwner(urlOf(name))));
   }
   return name;
 }

@@ -1,35 +1,12 @@
-import { accessSync, constants, existsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { createPublicApp } from '../../public/app.js';
 import { plainAnswers } from '../../public/plain-answers.node.js';
 import { hotPath } from '../../public/hot-path.node.js';
-import { StoreUnreachable } from '../../store/database.js';
-import type { Inbox } from '../../store/inbox.js';
-import { openInbox } from '../../store/inbox.node.js';
-import { Follower } from '../../store/postgres/follower.node.js';
-import { inboxOnPostgres } from '../../store/postgres/inbox.postgres.node.js';
-import { Pool } from '../../store/postgres/pool.node.js';
-import { publishedOnPostgres } from '../../store/postgres/published.postgres.node.js';
-import { serversOf } from '../../store/postgres/servers.node.js';
-import type { Published } from '../../store/published.js';
-import { publishedOnFile } from '../../store/published-file.node.js';
 import { type Config, ConfigError } from '../config.js';
-import { lockDatabase } from '../data-lock.node.js';
-import { databaseFile, inboxFile, seconds } from '../deployment.node.js';
+import { seconds } from '../seconds.js';
 import { createLog, logRequests, requestLines } from '../log.node.js';
 import { createRoot, publicOf } from '../root.js';
 import { type Listening, listen } from '../server.node.js';
-
-/** What the public plane stands on where it holds no key. */
-interface Plane {
-  /** Asked for at each request. @throws StoreUnreachable while nothing can be read */
-  current(): Published;
-  /** Where assertions are spent; undefined where they cannot be. */
-  readonly inbox: Inbox | undefined;
-  /** Said at the start, where something is left out. */
-  readonly notice: string | undefined;
-  close(): Promise<void>;
-}
+import { openPlane } from './public-plane.node.js';
 
 export interface PublicServing {
   readonly listening: Listening;
@@ -37,14 +14,31 @@ export interface PublicServing {
   stop(): Promise<void>;
 }
 
+/** What it needs of the configuration: plain values, so that another process can be given them. */
+export type PublicSettings = Pick<
+  Config,
+  'sealKey' | 'url' | 'host' | 'port' | 'data' | 'tls' | 'log' | 'database' | 'readDatabase' | 'staleness' | 'development'
+>;
+
+/** Where it is one of several that listen on one port: which one it is, and whether others are missing. */
+export interface OneOfSeveral {
+  readonly number: number;
+  readonly missing: () => boolean;
+}
+
+/** @throws ConfigError */
+export function expectNoKey({ sealKey }: Pick<Config, 'sealKey'>): void {
+  if (sealKey !== undefined) throw new ConfigError('HOLDFAST_SEAL_KEY is set: a public-only process must not hold it; take it out of its environment');
+}
+
 /**
  * The public plane alone: no seal key in its environment, the database read-only. It answers the same bytes as the
  * process that signs.
  * @throws ConfigError when the database is not there, or cannot be read without write access
  */
-export async function startPublicOnly(config: Config): Promise<PublicServing> {
-  if (config.sealKey !== undefined) throw new ConfigError('HOLDFAST_SEAL_KEY is set: a public-only process must not hold it; take it out of its environment');
-  const { current, inbox, notice, close } = (config.readDatabase ?? config.database) ? await onPostgres(config) : onFile(config);
+export async function startPublicOnly(config: PublicSettings, worker?: OneOfSeveral): Promise<PublicServing> {
+  expectNoKey(config);
+  const { current, inbox, notice, close } = await openPlane(config, { spends: true });
   const contextOf = () => ({ published: current(), inbox, now: seconds, development: config.development });
   const publicApp = createPublicApp(contextOf);
   const ready = async () => {
@@ -54,11 +48,15 @@ export async function startPublicOnly(config: Config): Promise<PublicServing> {
     const withheld = found.some((one) => one.withheld);
     return {
       ready: found.length > 0 && !withheld,
-      checks: { store: found.length > 0 ? ('ok' as const) : ('failing' as const), ...(withheld && { restored: 'not confirmed' as const }) },
+      checks: {
+        store: found.length > 0 ? ('ok' as const) : ('failing' as const),
+        ...(withheld && { restored: 'not confirmed' as const }),
+        ...(worker && { workers: worker.missing() ? ('missing' as const) : ('ok' as const) }),
+      },
     };
   };
   const root = createRoot({ admin: undefined, publicApp, readiness: ready });
-  const lines = requestLines(createLog(config.log));
+  const lines = requestLines(createLog(config.log, worker?.number), undefined, worker?.number);
   const scheme = config.tls ? 'https' : 'http';
   const listening = await listen(
     { fetch: logRequests(lines, root), hot: hotPath(contextOf, scheme, lines?.add), plain: plainAnswers(contextOf, scheme, lines?.add, publicOf(publicApp)) },
@@ -73,60 +71,4 @@ export async function startPublicOnly(config: Config): Promise<PublicServing> {
       await close();
     },
   };
-}
-
-function onFile({ data }: Config): Plane {
-  const file = databaseFile(data);
-  if (!existsSync(file)) throw new ConfigError(`there is no database ${file}; start the signing process first`);
-  const writable = isWritable(dirname(file));
-  if (!existsSync(`${file}-shm`) && !writable)
-    throw new ConfigError(`${file}-shm is missing and its folder is not writable: start the signing process first, or make the folder writable`);
-  const lock = writable ? lockDatabase(file) : undefined;
-  const database = publishedOnFile(file);
-  const inbox = writable ? openInbox(inboxFile(data)) : undefined;
-  return {
-    current: () => database.current(),
-    inbox,
-    notice: inbox ? undefined : 'The data folder is not writable: requests with client authentication get 503.',
-    async close() {
-      database.close();
-      inbox?.close();
-      lock?.release();
-    },
-  };
-}
-
-/**
- * Read from a server nearby, spend assertions on the primary: one is good once, whichever of the processes is asked
- * (RFC 7523 §3, `jti`), so without a primary none is taken.
- */
-async function onPostgres({ database, readDatabase, staleness }: Config): Promise<Plane> {
-  const from = readDatabase ?? database;
-  if (!from) throw new ConfigError('neither HOLDFAST_READ_DATABASE nor HOLDFAST_DATABASE is set');
-  const follower = new Follower(serversOf(from.url, from.password), { role: 'any', staleness, wall: Date.now });
-  // Whoever starts it learns at once what is wrong with the address; a server that is away may come.
-  await follower.look().catch((error: unknown) => {
-    if (!(error instanceof StoreUnreachable)) throw error;
-  });
-  const published = publishedOnPostgres(follower);
-  const primary = database ? new Pool(serversOf(database.url, database.password), 'primary', INBOX_CONNECTIONS) : undefined;
-  return {
-    current: () => published,
-    inbox: primary && inboxOnPostgres(primary),
-    notice: primary ? undefined : 'HOLDFAST_DATABASE is not set, so no primary is known: requests with client authentication get 503.',
-    async close() {
-      await follower.end();
-      await primary?.end();
-    },
-  };
-}
-const INBOX_CONNECTIONS = 2;
-
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { ADMIN_BASE, createAdminApp } from '../../admin/app.js';
+import { createAdminApp } from '../../admin/app.js';
+import { ADMIN_BASE } from '../../admin/base.js';
 import { createJoinApp } from '../../join/app.js';
 import { systemCall } from '../../operations/call.js';
 import { whyWithheld } from '../../operations/artefacts/expect-confirmed.js';
@@ -12,9 +13,10 @@ import { hotPath, type Told } from '../../public/hot-path.node.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
 import { unconfirmed } from '../../store/standing.js';
 import type { Config } from '../config.js';
+import type { Crew } from '../cores/crew.node.js';
 import { groundOf, noteListening, type NodeDeployment, openAnswering } from '../deployment.node.js';
 import { openFirst } from '../open-first.node.js';
-import { readiness } from '../health.js';
+import { type Readiness, readiness } from '../health.js';
 import { createLog, logRequests, requestLines } from '../log.node.js';
 import { createMetrics, type Metrics, serveMetrics } from '../metrics.node.js';
 import { createRoot, publicOf } from '../root.js';
@@ -53,17 +55,24 @@ export interface ServeOptions {
 export async function startServer(config: Config, options: ServeOptions = {}): Promise<Serving> {
   if (config.metricsPort !== undefined) await expectFree(config.metricsHost, config.metricsPort);
   const answering: Answering = { fetch: startingRoot() };
-  const listening = await listen(answering, config);
+  const log = createLog(config.log, config.workers > 0 ? 0 : undefined);
+  const listening: Listening & { readonly crew?: Crew } =
+    config.workers > 0 ? await (await import('../cores/by-workers.node.js')).listenByWorkers(answering, config, log) : await listen(answering, config);
   try {
-    return await startBehind(config, options, listening, (ready) => Object.assign(answering, ready));
+    return await startBehind(config, options, { listening, log }, (ready) => Object.assign(answering, ready));
   } catch (error) {
     await listening.stop();
     throw error;
   }
 }
 
-async function startBehind(config: Config, { entityId, thread }: ServeOptions, listening: Listening, open: (ready: Answering) => void): Promise<Serving> {
-  const log = createLog(config.log);
+interface Before {
+  readonly listening: Listening & { readonly crew?: Crew };
+  readonly log: Logger;
+}
+
+async function startBehind(config: Config, { entityId, thread }: ServeOptions, { listening, log }: Before, open: (ready: Answering) => void): Promise<Serving> {
+  const { crew } = listening;
   const ground = await groundOf(config);
   const discovery = discoveryThread({ ground, discovery: config.discovery && config.turns, log, ...thread });
   const { deployment, token, notice } = await openFirst(config, () => openAnswering(ground, discovery.explorer), entityId);
@@ -81,15 +90,17 @@ async function startBehind(config: Config, { entityId, thread }: ServeOptions, l
     inboxOf: () => inbox,
   });
   const metrics =
-    config.metricsPort === undefined ? undefined : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age });
+    config.metricsPort === undefined
+      ? undefined
+      : createMetrics(deployment, deployment.store, { discovery: discovery.counts, age: answering.age, workers: crew?.metrics });
   const root = createRoot({
     admin,
     join,
     publicApp,
-    readiness: () => readiness(deployment),
+    readiness: async () => withWorkers(await readiness(deployment), crew),
     tell: ({ ready, reasons }) => (ready ? log.info('ready again') : log.warn({ reasons }, 'not ready')),
   });
-  const lines = requestLines(log);
+  const lines = requestLines(log, undefined, crew && 0);
   const told: Told | undefined =
     lines || metrics
       ? (method, path, status, since) => {
@@ -97,14 +108,18 @@ async function startBehind(config: Config, { entityId, thread }: ServeOptions, l
           metrics?.request(method, 'public', status, (performance.now() - since) / 1000);
         }
       : undefined;
+  if (crew) {
+    deployment.store.onCommit(crew.changed);
+    await crew.open();
+  }
   const scheme = config.tls ? 'https' : 'http';
   open({
-    fetch: measure(logRequests(lines, root), metrics),
+    fetch: behindWorkers(measure(logRequests(lines, root), metrics), crew),
     hot: hotPath(() => context, scheme, told),
     plain: plainAnswers(() => context, scheme, told, publicOf(publicApp)),
   });
   if (!config.development && !config.tls) noteListening(config.data, config.host, listening.port);
-  const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
+  const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort, crew?.metrics) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
   discovery.start();
   return {
@@ -125,6 +140,19 @@ async function startBehind(config: Config, { entityId, thread }: ServeOptions, l
     },
   };
 }
+
+/** Whoever is answered that something was changed, or cut, finds it so at every worker. */
+const behindWorkers = (next: Answer, crew: Crew | undefined): Answer =>
+  crew
+    ? async (request, env) => {
+        const response = await next(request, env);
+        await crew.seen();
+        return response;
+      }
+    : next;
+
+const withWorkers = (found: Readiness, crew: Crew | undefined): Readiness =>
+  crew ? { ...found, checks: { ...found.checks, workers: crew.missing() > 0 ? 'missing' : 'ok' } } : found;
 
 function measure(next: Answer, metrics: Metrics | undefined): Answer {
   if (!metrics) return next;
@@ -178,6 +206,7 @@ export async function banner({ deployment, token, notice }: Serving, config: Con
     `  database             ${deployment.opened.name}`,
   );
   if (config.outboundAllow.length) lines.push(`  outbound allowed     ${config.sources.find(({ setting }) => setting.name === 'outboundAllow')?.value}`);
+  if (config.workers > 0) lines.push(`  workers              ${config.workers}, which answer what is public`);
   if (config.metricsPort !== undefined) lines.push(`  metrics              http://${config.metricsHost}:${config.metricsPort}/metrics`);
   if (token !== undefined) lines.push('', '  First owner API key, shown once (the CLI finds it in the data folder):', `    ${token}`);
   lines.push(

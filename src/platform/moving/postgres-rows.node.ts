@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Connection } from '../../store/postgres/connection.node.js';
-import { ageOfPostgres, MIGRATING } from '../../store/postgres/migrate.node.js';
+import { ageOfPostgres } from '../../store/postgres/migrate.node.js';
+import { MIGRATING } from '../../store/postgres/migrating.js';
 import type { Session } from '../../store/postgres/session.node.js';
 import { MIGRATIONS } from '../../store/store.node.js';
 import { type MovedTable, type Row, selected } from './tables.node.js';

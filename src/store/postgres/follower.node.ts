@@ -1,7 +1,8 @@
 import { StoreUnreachable } from '../database.js';
 import { TROUBLES } from '../trouble.js';
-import { Connection, type Rows, type Server, type ServerRole } from './connection.node.js';
+import { Connection, isGone, type Rows, type Server, type ServerRole } from './connection.node.js';
 import { named } from './errors.node.js';
+import { changesSince, type Told } from './public-changes.node.js';
 
 /** Another process's commit is seen within about this time (milliseconds); an answer that is older than twice that is asked for first. */
 const LOOK_EVERY_MS = 20;
@@ -11,6 +12,24 @@ const IDLE_MS = 5000;
 const CONNECTIONS = 4;
 const QUERY_MS = 3000;
 const STATE = 'SELECT s.version, greatest(s.beat_ms, b.beat_ms) FROM store_state AS s CROSS JOIN store_beat AS b';
+
+/** Milliseconds after which it is tried again to read what was changed, where that could not be read. */
+const TRIED_EVERY_MS = 60_000;
+/** More changes that nobody takes are taken for everything. */
+const MANY = 2000;
+
+interface State {
+  readonly version: number;
+  readonly beat: number;
+  /** Since the state before. */
+  readonly told: Told;
+}
+interface Opened {
+  readonly number: number;
+  readonly all: readonly Connection[];
+}
+
+const merged = (before: Told, told: Told): Told => (before === 'all' || told === 'all' || before.length + told.length > MANY ? 'all' : [...before, ...told]);
 
 export interface FollowerOptions {
   readonly role: ServerRole;
@@ -28,10 +47,17 @@ export interface FollowerOptions {
  * The age is that of the beat, which the primary's clock writes: clocks are to agree within a second.
  */
 export class Follower {
-  #connections: Promise<readonly Connection[]> | undefined;
+  #connections: Promise<Opened> | undefined;
   #next = 0;
   #version: string | undefined;
+  /** What `#version` is made of: which opening, and how many commits were seen on it. */
+  #seen: { readonly opened: number; readonly commits: number } | undefined;
   #opened = 0;
+  /** What has changed since it was taken the last time. */
+  #told: Told = 'all';
+  /** On which opening changes cannot be read, and until when (`performance.now()`) it is not tried again. */
+  #untold = { opened: 0, until: 0 };
+  #expired = 0;
   #beat = 0;
   /** When the look began whose answer is the newest. */
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -57,6 +83,19 @@ export class Follower {
     this.#askedAt = now;
     this.#watch();
     return now - this.#lookedAt <= KNOWN_MS ? this.#version : undefined;
+  }
+
+  /** What the commits have changed that lie between the versions that its one reader knew when it took them; `all` where nobody can tell. */
+  takeChanges(): Told {
+    const told = this.#told;
+    this.#told = [];
+    return told;
+  }
+
+  /** There was a commit: what was looked at before, or is being looked at, is old. */
+  expire(): void {
+    this.#expired++;
+    this.#lookedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** @throws StoreUnreachable when the server is further behind than it may be */
@@ -88,44 +127,68 @@ export class Follower {
   async end(): Promise<void> {
     this.#ended = true;
     clearTimeout(this.#timer);
-    for (const one of (await this.#connections?.catch(() => undefined)) ?? []) await one.close();
+    for (const one of (await this.#connections?.catch(() => undefined))?.all ?? []) await one.close();
   }
 
   async #look(): Promise<void> {
     const began = performance.now();
+    const expired = this.#expired;
     try {
-      const { rows } = await this.#ask((on) => on.query(STATE));
-      this.#version = `${this.#opened} ${rows[0]?.[0]}`;
-      this.#beat = Number(rows[0]?.[1]);
-      this.#lookedAt = began;
+      const [{ version, beat, told }, opened] = await this.#ask(async (on, at) => [await this.#state(on, at), at] as const);
+      // Whoever reads does so elsewhere meanwhile.
+      if (opened !== this.#opened) return await this.#look();
+      this.#told = merged(this.#told, told);
+      this.#seen = { opened, commits: version };
+      this.#version = `${opened} ${version}`;
+      this.#beat = beat;
+      if (expired === this.#expired) this.#lookedAt = began;
     } catch (error) {
       this.#lookedAt = Number.NEGATIVE_INFINITY;
       throw error;
     }
   }
 
-  async #ask<T>(question: (on: Connection) => Promise<T>): Promise<T> {
+  /** How far the server is, and what was changed since it was looked at. */
+  async #state(on: Connection, opened: number): Promise<State> {
+    const { rows } = await on.query(STATE);
+    const [version, beat] = (rows[0] ?? []).map(Number) as [number, number];
+    const seen = this.#seen;
+    if (seen?.opened !== opened || version < seen.commits) return { version, beat, told: 'all' };
+    if (version === seen.commits) return { version, beat, told: [] };
+    const { opened: untold, until } = this.#untold;
+    if (untold === opened && performance.now() < until) return { version, beat, told: 'all' };
     try {
-      const all = await this.#open();
-      return await question(all[this.#next++ % all.length] as Connection);
+      return await changesSince(on, seen.commits);
+    } catch (error) {
+      if (isGone(error)) throw error;
+      // An older version made the tables, or this role may not read them.
+      this.#untold = { opened, until: performance.now() + TRIED_EVERY_MS };
+      return { version, beat, told: 'all' };
+    }
+  }
+
+  async #ask<T>(question: (on: Connection, opened: number) => Promise<T>): Promise<T> {
+    try {
+      const { number, all } = await this.#open();
+      return await question(all[this.#next++ % all.length] as Connection, number);
     } catch (error) {
       throw named(error);
     }
   }
 
   /** All to one server. When one has died all are made anew, perhaps to another server. */
-  async #open(): Promise<readonly Connection[]> {
+  async #open(): Promise<Opened> {
     const current = this.#connections;
     if (current) {
       const there = await current.catch(() => undefined);
-      if (there?.every(({ dead }) => !dead)) return there;
+      if (there?.all.every(({ dead }) => !dead)) return there;
       if (this.#connections !== current) return this.#open();
-      for (const one of there ?? []) one.destroy();
+      for (const one of there?.all ?? []) one.destroy();
     }
     if (this.#ended) throw new StoreUnreachable(TROUBLES.unreachable.says);
     this.#lookedAt = Number.NEGATIVE_INFINITY;
-    this.#opened++;
-    const made = this.#connect();
+    const number = ++this.#opened;
+    const made = this.#connect().then((all): Opened => ({ number, all }));
     this.#connections = made;
     made.catch(() => {
       if (this.#connections === made) this.#connections = undefined;

@@ -5,6 +5,8 @@ import { DORMANT, saidOf, StoreDormant } from '../dormant.js';
 import { Connection, type Server } from './connection.node.js';
 import { named } from './errors.node.js';
 import { WORDS } from './functions.js';
+import { MIGRATING } from './migrating.js';
+import { tellNothing } from './public-changes.node.js';
 
 /**
  * One row: how many commits there were, which is the lock of writers too, and when the last one was (milliseconds). And the beat
@@ -18,8 +20,6 @@ INSERT INTO store_beat VALUES (1, 0);
 `;
 /** A large table may take its time. */
 const PATIENCE_MS = 120_000;
-/** Any number that is ours: of several processes that start, one migrates. */
-export const MIGRATING = 7_236_001;
 
 const migrationsOf = (folder: string): readonly string[] =>
   readdirSync(folder)
@@ -63,7 +63,9 @@ export async function migratePostgres(servers: readonly Server[], folder: string
     if (done.size > 0) await expectInForce(on);
     await on.script(WORDS);
     if (done.size === 0) await on.script(STATE);
-    for (const name of all.filter((one) => !done.has(one))) {
+    const missing = all.filter((one) => !done.has(one));
+    if (done.size > 0 && missing.length > 0) await tellNothing(on);
+    for (const name of missing) {
       await on.script(readFileSync(join(folder, name), 'utf8'));
       await on.query('INSERT INTO holdfast_migration (name) VALUES ($1)', [name]);
     }

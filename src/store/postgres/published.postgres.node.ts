@@ -1,3 +1,4 @@
+import { forgetting } from '../kept-keys.js';
 import { createPublished, type Published } from '../published.js';
 import { type Cache, createCache } from '../published-cache.js';
 import { askedFor } from './connection.node.js';
@@ -10,16 +11,16 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 /** The public view on PostgreSQL, with bytes in memory in front of it. */
 export function publishedOnPostgres(follower: Follower, { cacheBytes = CACHE_BYTES } = {}): Published & { changed(): void } {
   let kept: string | undefined;
-  let changed = false;
   /** Where it was not looked just now nobody knows: then nothing kept is used, and nothing is dropped. */
-  const known = () => !changed && follower.version() === kept && kept !== undefined;
+  const known = () => kept !== undefined && follower.version() === kept;
   const cache = createCache(cacheBytes, () => {
     const version = follower.version();
     if (version !== undefined) follower.expectFresh();
-    if (!changed && (version === undefined || version === kept)) return true;
-    kept = changed ? undefined : version;
-    changed = false;
-    return false;
+    if (version === undefined || version === kept) return true;
+    kept = version;
+    const told = follower.takeChanges();
+    if (told === 'all') return false;
+    return told.length === 0 || forgetting(told);
   });
   const guarded: Cache = {
     ...cache,
@@ -28,9 +29,7 @@ export function publishedOnPostgres(follower: Follower, { cacheBytes = CACHE_BYT
   };
   return {
     ...createPublished(async (text, params) => objectsOf(await follower.read(numbered(text), params.map(askedFor))), guarded),
-    /** This process has committed: what is kept is served no more. */
-    changed() {
-      changed = true;
-    },
+    /** This process has committed: what is kept is served again when it was looked what that has changed. */
+    changed: () => follower.expire(),
   };
 }

@@ -1,0 +1,2 @@
+/** Where strangers apply. */
+export const JOIN_BASE = '/join/v1';
