@@ -23,10 +23,11 @@ import { finishRotation } from './finish-rotation.node.js';
 import { evidenceIn, sweepPartial } from '../store/evidence-files.node.js';
 import { cliFile, databaseFile, evidenceFolder, nextSealKeyFile, sealKeyFile } from './files.node.js';
 import { type OpenedStore, openPlace, type ServingStore, type StorePlace } from './opened.node.js';
+import { seconds } from './seconds.js';
 
 export { databaseFile, inboxFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
+export { seconds } from './seconds.js';
 
-export const seconds = (): number => Math.floor(Date.now() / 1000);
 /** The machine's; its uptime counts on while it sleeps. */
 const CLOCK: Clock = { now: seconds, elapsed: uptime };
 

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { didYouMean } from '../federation/nearest.js';
 import { type Config, ConfigError, SETTINGS } from './config.js';
+import { bunFault } from './on-bun.node.js';
 import { expectSealKey } from './seal-key-needed.js';
 
 const causeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
@@ -60,7 +61,13 @@ function sealFault(config: Config): string | undefined {
  * @throws ConfigError naming every fault
  */
 export function expectStartable(config: Config, { publicOnly = false } = {}): void {
-  const faults = [publicOnly ? undefined : sealFault(config), tlsFault(config), portFault(config), publicOnly ? undefined : folderFault(config)];
+  const faults = [
+    publicOnly ? undefined : sealFault(config),
+    tlsFault(config),
+    portFault(config),
+    bunFault(config),
+    publicOnly ? undefined : folderFault(config),
+  ];
   const found = faults.filter((one) => one !== undefined);
   if (found.length) throw new ConfigError(found.join('\n'));
 }

@@ -14,9 +14,10 @@ import type { Published } from '../../store/published.js';
 import { publishedOnFile } from '../../store/published-file.node.js';
 import { type Config, ConfigError } from '../config.js';
 import { lockDatabase } from '../data-lock.node.js';
-import { databaseFile, inboxFile, seconds } from '../deployment.node.js';
+import { databaseFile, inboxFile } from '../files.node.js';
 import { createLog, logRequests, requestLines } from '../log.node.js';
 import { createRoot } from '../root.js';
+import { seconds } from '../seconds.js';
 import { type Listening, listen } from '../server.node.js';
 
 /** What the public plane stands on where it holds no key. */

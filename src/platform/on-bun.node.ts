@@ -1,0 +1,15 @@
+import type { Command } from 'commander';
+import { ON_BUN } from '../store/bun-sqlite.node.js';
+import { type Config, ConfigError } from './config.js';
+
+/** Bun carries out one command alone: the one that opens no file with the native driver, and signs nothing. @throws ConfigError for every other one */
+export function expectRunsHere(command: Command): void {
+  if (!ON_BUN || (command.name() === 'serve' && command.opts<{ publicOnly?: boolean }>().publicOnly === true)) return;
+  throw new ConfigError('on Bun only holdfast serve --public-only runs: run this with Node 20.19 or later');
+}
+
+/** What cannot be served from here. */
+export const bunFault = ({ database, readDatabase }: Config): string | undefined =>
+  ON_BUN && (database ?? readDatabase)
+    ? `${readDatabase ? 'HOLDFAST_READ_DATABASE' : 'HOLDFAST_DATABASE'}: on Bun the public plane reads the file of a data folder, and no PostgreSQL; run it with Node`
+    : undefined;

@@ -1,0 +1,2 @@
+/** Now, since the epoch. */
+export const seconds = (): number => Math.floor(Date.now() / 1000);
