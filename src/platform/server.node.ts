@@ -3,6 +3,7 @@ import { createServer as createPlainServer, type IncomingMessage, type Server, t
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createSocket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { ON_BUN } from '../store/bun-sqlite.node.js';
 import type { HotPath } from '../public/hot-path.node.js';
 import { ConfigError } from './config.js';
 import { inPieces } from './in-pieces.node.js';
@@ -62,7 +63,7 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
     const behind = getRequestListener((request, env) => answering.fetch(request, env), { hostname: host });
     const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
       if (isTooFarAhead(incoming, outgoing)) return;
-      if (tls) inPieces(outgoing);
+      if (tls || ON_BUN) inPieces(outgoing);
       const rest = () => {
         closeWhenEarly(incoming, outgoing);
         behind(incoming, outgoing);
