@@ -87,7 +87,8 @@ const BUN_FLAGS = ['--no-env-file', '--no-install'];
 /** Bun, with what is put in front of a script. @throws Error where it is not there */
 export function bun(): readonly string[] {
   const found = findBun();
-  if (found === undefined) throw new Error('Bun is not there: npm ci brings it with the optional packages (not with --omit=optional), or HOLDFAST_BUN names one');
+  if (found === undefined)
+    throw new Error('Bun is not there: npm ci brings it with the optional packages (not with --omit=optional), or HOLDFAST_BUN names one');
   return [found, ...BUN_FLAGS];
 }
 
