@@ -9,6 +9,7 @@ import { judge, median, say, title } from '../measure.mjs';
 import { ANCHOR, populate } from '../setup.mjs';
 import { canPin, hasWrk, load, server } from './processes.mjs';
 import { federation } from './federation.mjs';
+import { findBun } from '../../test/support/find-bun.mjs';
 
 const SECONDS = Number(process.env.WIRE_SECONDS ?? 3);
 const MEMBERS = (process.env.WIRE_MEMBERS ?? '1000').split(',').map(Number);
@@ -141,6 +142,39 @@ async function bySeveral(d, members) {
   else say(`fetch by ${WORKERS} workers, of one process: ${gained.toFixed(2)} (not judged with ${cores} processors)`);
 }
 
+/** The public plane alone, on Bun, beside the same constant on Node. */
+async function onBun(d, members) {
+  const bun = findBun();
+  if (bun === undefined) return say('Bun is not there (HOLDFAST_BUN names one): the public plane was not measured on it');
+  title(`The public plane on Bun, ${members} members`);
+  const small = await constant(1200);
+  const there = await server('holdfast on Bun', [bun, '--no-env-file', '--no-install', 'dist/platform/main.node.js', 'serve', '--public-only'], {
+    env: { HOLDFAST_DATA: d.folder, HOLDFAST_URL: ANCHOR, HOLDFAST_PORT: String(PORT) },
+    ready: (said) => (said.includes('it holds no key') ? PORT : undefined),
+  });
+  const at =
+    (target, path, more = {}) =>
+    (seconds) =>
+      load(target, path, { seconds, host, ...more });
+  const form = `wrk.method = "POST"\nwrk.body = "trust_mark=${d.marks[0]}"\nwrk.headers["Content-Type"] = "application/x-www-form-urlencoded"`;
+  const found = await inTurns({
+    constant: at(small, '/'),
+    configuration: at(there, '/.well-known/openid-federation'),
+    fetch: at(there, '', { script: script(d, `bun-fetch-${members}`, get(`"/fetch?sub=" .. ${member(members)}`)) }),
+    resolve: at(there, '', {
+      script: script(d, 'bun-resolve', get(`"/resolve?sub=" .. ${member(d.evaluated)} .. "&trust_anchor=${encodeURIComponent(ANCHOR)}"`)),
+    }),
+    'mark status': at(there, '/trust-mark-status', { script: script(d, 'bun-status', form) }),
+    list: at(there, '/list'),
+  });
+  judge('entity configuration on Bun, of a constant on Node', print(found, 'configuration'), { atLeast: 1.8 });
+  judge('fetch of random members on Bun, of a constant on Node', print(found, 'fetch'), members <= 1000 ? { atLeast: 1.8 } : {});
+  for (const name of ['resolve', 'mark status', 'list']) print(found, name);
+  judge('memory on Bun (MB resident)', there.memory(), { atMost: members > 100_000 ? 600 : 250 });
+  await there.stop();
+  await small.stop();
+}
+
 export async function wire() {
   if (!hasWrk) return say('over the wire nothing was measured: the generator wrk is not installed (apt install wrk, brew install wrk)');
   const d = await federation();
@@ -155,6 +189,7 @@ export async function wire() {
       await besideDiscovery(d, found);
       await bySeveral(d, members);
     }
+    await onBun(d, members);
   }
   d.close();
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { openSqlite, type SqliteDatabase } from '../store/sqlite.node.js';
+import type { LightDatabase } from '../store/light-database.js';
+import { openLight } from '../store/light-sqlite.node.js';
 
 /**
  * Who has a database open, as a lock of the operating system on a file beside it: it ends with the process that holds it,
@@ -19,7 +20,7 @@ const isBusy = (error: unknown): boolean => (error as { code?: string }).code?.s
  */
 export function lockDatabase(database: string, { alone = false } = {}): DataLock {
   // SQLite's own locks on an otherwise empty file: a read transaction is the shared lock, an exclusive one the other.
-  const client = openSqlite(lockFile(database));
+  const client = openLight(lockFile(database));
   try {
     client.pragma('busy_timeout = 1000');
     client.exec(alone ? 'BEGIN EXCLUSIVE' : 'BEGIN');
@@ -52,7 +53,7 @@ const FIRST_START_MS = 60_000;
  * @param work told whether no other process had the database open when it began
  */
 export async function oneAtATime<T>(database: string, work: (alone: boolean) => Promise<T>): Promise<T> {
-  const client = openSqlite(lockFile(database));
+  const client = openLight(lockFile(database));
   try {
     return await work(await itsTurn(client, database));
   } finally {
@@ -61,7 +62,7 @@ export async function oneAtATime<T>(database: string, work: (alone: boolean) => 
 }
 
 /** @returns whether no other process had the database open */
-async function itsTurn(client: SqliteDatabase, database: string): Promise<boolean> {
+async function itsTurn(client: LightDatabase, database: string): Promise<boolean> {
   client.pragma('busy_timeout = 0');
   const until = performance.now() + FIRST_START_MS;
   for (;;) {
@@ -80,7 +81,7 @@ async function itsTurn(client: SqliteDatabase, database: string): Promise<boolea
 }
 
 /** A moment of the exclusive lock, which nobody gets beside another process. */
-function nobodyElse(client: SqliteDatabase): boolean {
+function nobodyElse(client: LightDatabase): boolean {
   try {
     client.exec('BEGIN EXCLUSIVE; ROLLBACK');
     return true;

@@ -5,7 +5,8 @@ const PIECE = 64 * 1024;
 
 /**
  * A long answer goes to a connection by TLS a piece at a time, each when the one before was taken. Node encrypts what it is given at
- * once, whoever reads slowly or not at all: a list of several megabytes would lie in memory as often as strangers ask for it.
+ * once, whoever reads slowly or not at all: a list of several megabytes would lie in memory as often as strangers ask for it. Bun copies
+ * what the system does not take, by TLS or not.
  */
 export function inPieces(outgoing: ServerResponse): void {
   const end = outgoing.end.bind(outgoing) as (...args: unknown[]) => ServerResponse;

@@ -50,6 +50,7 @@ import { type Config, readConfig, SETTINGS } from './config.js';
 import { databaseFile } from './files.node.js';
 import { configCommands } from './config-commands.node.js';
 import { expectStartable, moreThanCores, strayVariables } from './start-check.node.js';
+import { expectRunsHere } from './on-bun.node.js';
 import { report } from './report.js';
 import { fsckCommand } from './fsck-command.node.js';
 import { secretsOfFiles } from './secret-files.node.js';
@@ -202,6 +203,7 @@ export function createProgram(): Command {
     .addHelpText('after', `\n${EXIT_HELP}`)
     .exitOverride()
     .hook('preAction', (_program, command) => {
+      expectRunsHere(command);
       showWide(command.optsWithGlobals<{ wide?: boolean }>().wide === true);
       beginDryRun(command);
     })

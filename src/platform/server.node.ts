@@ -3,10 +3,12 @@ import { createServer as createPlainServer, type IncomingMessage, type Server, t
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createSocket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { ON_BUN } from '../store/bun-sqlite.node.js';
 import type { HotPath } from '../public/hot-path.node.js';
 import type { PlainAnswers } from '../public/plain-answers.node.js';
 import { ConfigError } from './config.js';
 import { type Front, standBefore } from './front.node.js';
+import { ON_BUN } from '../store/bun-sqlite.node.js';
 import { inPieces } from './in-pieces.node.js';
 import { isTooFarAhead } from './pipelined.node.js';
 
@@ -77,7 +79,7 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
     const behind = getRequestListener((request, env) => answering.fetch(request, env), { hostname: host });
     const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
       if (isTooFarAhead(incoming, outgoing)) return;
-      if (tls) inPieces(outgoing);
+      if (tls || ON_BUN) inPieces(outgoing);
       const rest = () => {
         closeWhenEarly(incoming, outgoing);
         behind(incoming, outgoing);
@@ -89,7 +91,8 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
       : createPlainServer(limits, answer);
     server.maxConnections = MAX_CONNECTIONS;
     server.timeout = STALLED_MS;
-    const front = standBefore(server, (...asked) => answering.plain?.(...asked), FRONT);
+    // Bun reads requests itself, and gives nobody a connection before.
+    const front = ON_BUN ? undefined : standBefore(server, (...asked) => answering.plain?.(...asked), FRONT);
     server.once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, SERVICE)));
     server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, stop: () => stopListening(server, front) }));
   });

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { didYouMean } from '../federation/nearest.js';
 import { type Config, ConfigError, SETTINGS } from './config.js';
+import { bunFault } from './on-bun.node.js';
 import { expectSealKey } from './seal-key-needed.js';
 
 const causeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
@@ -72,6 +73,7 @@ export function expectStartable(config: Config, { publicOnly = false } = {}): vo
     publicOnly ? undefined : sealFault(config),
     tlsFault(config),
     portFault(config),
+    bunFault(config),
     ...(publicOnly ? [] : [folderFault(config), workersFault(config)]),
   ];
   const found = faults.filter((one) => one !== undefined);

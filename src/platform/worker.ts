@@ -24,6 +24,7 @@ import { readConfig } from './config.js';
 import { firstStart } from './first-start.js';
 import { readiness } from './health.js';
 import { createRoot } from './root.js';
+import { seconds } from './seconds.js';
 
 /** Holdfast on Workers: D1, cron, secrets. The same apps as on Node over another store and another door. */
 export interface Bindings {
@@ -43,7 +44,6 @@ interface Instance {
   deployment(): Promise<Deployment>;
 }
 
-const seconds = (): number => Math.floor(Date.now() / 1000);
 /** Here both come from the platform, which sets neither while an isolate lives. */
 const CLOCK: Clock = { now: seconds, elapsed: () => performance.now() / 1000 };
 /**

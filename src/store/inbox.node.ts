@@ -1,5 +1,6 @@
 import { chmodSync, existsSync } from 'node:fs';
-import { openSqlite, type SqliteDatabase } from './sqlite.node.js';
+import type { LightDatabase } from './light-database.js';
+import { openLight } from './light-sqlite.node.js';
 import { FORGET_SPENT, FORGET_WISHES, type Inbox, SPEND, WANT, WISH_SECONDS } from './inbox.js';
 import { patiently } from './patience.node.js';
 
@@ -14,7 +15,7 @@ const OPENING_TIMEOUT_MS = 5000;
 const BUSY_TIMEOUT_MS = 20;
 const BUSY_PATIENCE_MS = 1000;
 
-export function inboxOnSqlite(writer: SqliteDatabase): Inbox {
+export function inboxOnSqlite(writer: LightDatabase): Inbox {
   const [forgetSpent, spend] = [writer.prepare(FORGET_SPENT), writer.prepare(SPEND)];
   const [forgetWishes, want] = [writer.prepare(FORGET_WISHES), writer.prepare(WANT)];
   const both = <T>(work: () => T): Promise<T> => patiently(() => writer.transaction(work).immediate(), BUSY_PATIENCE_MS);
@@ -38,7 +39,7 @@ export function inboxOnSqlite(writer: SqliteDatabase): Inbox {
  */
 export function openInbox(file: string): Inbox & { close(): void } {
   const isNew = !existsSync(file);
-  const client = openSqlite(file, { timeout: OPENING_TIMEOUT_MS });
+  const client = openLight(file, { timeout: OPENING_TIMEOUT_MS });
   if (isNew) chmodSync(file, 0o600);
   client.pragma('journal_mode = WAL');
   client.pragma('synchronous = FULL');
@@ -61,7 +62,7 @@ export interface Wish {
  */
 export function readInbox(file: string, since: number, now: number): readonly Wish[] {
   if (!existsSync(file)) return [];
-  const client = openSqlite(file);
+  const client = openLight(file);
   try {
     client.exec(TABLES);
     client.prepare('DELETE FROM used_assertion WHERE exp < ?').run(now - 120);

@@ -1,6 +1,6 @@
 import type { PublicChange } from './kept-keys.js';
 import { WATCHES } from './public-watches.js';
-import type { SqliteDatabase, SqliteStatement } from './sqlite.node.js';
+import type { LightDatabase, LightStatement } from './light-database.js';
 
 /**
  * What a commit has changed of what the public plane keeps in memory, said by triggers in the same commit: whoever writes the file,
@@ -33,15 +33,15 @@ const TRIGGERS: readonly { readonly name: string; readonly sql: string }[] = [
 
 const WANTED = new Map([['public_change', TABLE], ...TRIGGERS.map(({ name, sql }) => [name, sql] as const)]);
 const STANDING = "SELECT type, name, sql FROM sqlite_master WHERE name LIKE 'public\\_change%' ESCAPE '\\'";
-const standing = (client: SqliteDatabase) => client.prepare(STANDING).all() as { readonly type: string; readonly name: string; readonly sql: string }[];
+const standing = (client: LightDatabase) => client.prepare(STANDING).all() as { readonly type: string; readonly name: string; readonly sql: string }[];
 /** Whether it is just these that stand there: another version may tell of less. */
-function areTold(client: SqliteDatabase): boolean {
+function areTold(client: LightDatabase): boolean {
   const found = standing(client);
   return found.length === WANTED.size && found.every(({ name, sql }) => WANTED.get(name) === sql);
 }
 
 /** Have changes told from now on; nothing is written where that is so already. */
-export function tellPublicChanges(writer: SqliteDatabase): void {
+export function tellPublicChanges(writer: LightDatabase): void {
   if (areTold(writer)) return;
   writer
     .transaction(() => {
@@ -56,7 +56,7 @@ export function tellPublicChanges(writer: SqliteDatabase): void {
 }
 
 /** A migration may make a table anew, or take a column away that one of these looks at. */
-export function tellNothing(writer: SqliteDatabase): void {
+export function tellNothing(writer: LightDatabase): void {
   for (const { type, name } of standing(writer)) if (type === 'trigger') writer.exec(`DROP TRIGGER ${name}`);
 }
 
@@ -64,9 +64,9 @@ export function tellNothing(writer: SqliteDatabase): void {
  * Reads on from where it stood: what was told since, or that everything may have changed. That is so whenever anything is not as it
  * was left: the triggers are others, rows are missing, the table is not there.
  */
-export function publicChanges(reader: SqliteDatabase): () => readonly PublicChange[] | 'all' {
+export function publicChanges(reader: LightDatabase): () => readonly PublicChange[] | 'all' {
   const schemaVersion = reader.prepare('PRAGMA schema_version').pluck();
-  let since: SqliteStatement | undefined;
+  let since: LightStatement | undefined;
   let seen: unknown;
   /** The newest row that was read; undefined: nothing can be told. */
   let at: number | undefined;

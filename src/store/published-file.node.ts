@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { StoreUnreachable } from './database.js';
 import type { Published } from './published.js';
 import { publishedOnSqlite } from './published.node.js';
-import { openReader } from './store.node.js';
+import { openReader } from './light-sqlite.node.js';
 import { TROUBLES } from './trouble.js';
 
 /** How often it is looked at which file lies there (milliseconds): one look costs as much as a cached answer. */

@@ -1,4 +1,4 @@
-import type { SqliteDatabase, SqliteStatement } from './sqlite.node.js';
+import type { LightDatabase, LightStatement } from './light-database.js';
 import { createPublished, type Published, type Select } from './published.js';
 import { type Forget, forgetting } from './kept-keys.js';
 import { publicChanges } from './public-changes.node.js';
@@ -9,8 +9,8 @@ const VERSION_EVERY_MS = 20;
 const CACHE_BYTES = 64 * 1024 * 1024;
 
 /** The public view on a SQLite connection, with bytes in memory in front of it. */
-export function publishedOnSqlite(reader: SqliteDatabase, { cacheBytes = CACHE_BYTES } = {}): Published & { changed(): void } {
-  const prepared = new Map<string, SqliteStatement>();
+export function publishedOnSqlite(reader: LightDatabase, { cacheBytes = CACHE_BYTES } = {}): Published & { changed(): void } {
+  const prepared = new Map<string, LightStatement>();
   const select: Select = (sql, params) => {
     let ready = prepared.get(sql);
     if (!ready) {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import Sqlite from 'better-sqlite3';
+import type Sqlite from 'better-sqlite3';
 
 export type SqliteDatabase = Sqlite.Database;
 export type SqliteStatement = Sqlite.Statement;
@@ -39,11 +39,13 @@ export function whyNoDriver(cause: unknown, runtime: Runtime = RUNTIME): Error {
 
 let driver: typeof Sqlite | undefined;
 
-/** Its native part is loaded by the first connection, so that one is made: what cannot be loaded is told apart from a bad file. */
+/**
+ * Its native part is loaded by the first connection, so that one is made: what cannot be loaded is told apart from a bad file. None is
+ * loaded before somebody opens a file with it: 12 is optional, where 13 runs nobody needs a compiler for it, and Bun needs neither.
+ */
 function load(): typeof Sqlite {
   try {
-    // 12 is optional: where 13 runs, nobody needs a compiler for it.
-    const one = driverFor(RUNTIME) === 13 ? Sqlite : (createRequire(import.meta.url)('better-sqlite3-12') as typeof Sqlite);
+    const one = createRequire(import.meta.url)(driverFor(RUNTIME) === 13 ? 'better-sqlite3' : 'better-sqlite3-12') as typeof Sqlite;
     new one(':memory:').close();
     return one;
   } catch (error) {

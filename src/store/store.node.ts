@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
-import { openSqlite, type SqliteDatabase, type SqliteOptions, type SqliteStatement } from './sqlite.node.js';
+import { openSqlite, type SqliteDatabase, type SqliteStatement } from './sqlite.node.js';
 import { createChanges, type Decided, type Engine, HeadMoved, type Outcome } from './change.js';
 import { chainEvents, EMPTY_HEAD, type Head, insertEvents } from './event.js';
 import type { KnownHeads } from './known-heads.js';
@@ -44,8 +44,8 @@ const PROBE_BYTES = 256 * 1024;
 const PROBE_PAGES = 8;
 const TAKE_BACK = new Error('taken back');
 
-function open(file: string, options: SqliteOptions = {}): SqliteDatabase {
-  const client = openSqlite(file, options);
+function open(file: string): SqliteDatabase {
+  const client = openSqlite(file);
   client.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   client.pragma('foreign_keys = OFF');
   return client;
@@ -244,11 +244,4 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
 function expectInForce(client: SqliteDatabase): void {
   const value = client.prepare('SELECT value FROM setting WHERE name = ?').pluck().get(DORMANT);
   if (value !== undefined) throw new StoreDormant(saidOf(String(value)));
-}
-
-/** The database for a public plane that may run without write access and without any key. */
-export function openReader(file: string): SqliteDatabase {
-  const reader = open(file, { readonly: true, fileMustExist: true });
-  reader.pragma('query_only = ON');
-  return reader;
 }

@@ -11,7 +11,8 @@ import { createMetrics } from '../../src/platform/metrics.node.js';
 import { insertRows } from '../../src/store/bulk.js';
 import { publishedOnSqlite } from '../../src/store/published.node.js';
 import { setting, UNCONFIRMED } from '../../src/store/schema.js';
-import { type NodeStore, openReader } from '../../src/store/store.node.js';
+import { openReader } from '../../src/store/light-sqlite.node.js';
+import type { NodeStore } from '../../src/store/store.node.js';
 import { NOW, testDeployment } from '../support/deployment.js';
 
 async function prepared() {

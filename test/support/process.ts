@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { onTestFinished } from 'vitest';
+import { findBun } from './find-bun.mjs';
 
 export const MAIN = new URL('../../dist/platform/main.node.js', import.meta.url).pathname;
 export const VERIFIER = new URL('../../examples/verify-chain.mjs', import.meta.url).pathname;
@@ -59,9 +60,9 @@ export interface Finished {
 }
 
 /** Run a script of ours (or the verifier) to its end. Nothing of the surrounding environment's HOLDFAST_* leaks in. */
-export function run(args: readonly string[], env: Record<string, string> = {}, script = MAIN): Promise<Finished> {
+export function run(args: readonly string[], env: Record<string, string> = {}, script = MAIN, program = process.execPath): Promise<Finished> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [script, ...args], { env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env } });
+    const child = spawn(program, [script, ...args], { env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env } });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
@@ -80,10 +81,30 @@ export interface Server {
   kill(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** A real server process, ready to answer. */
+/** Flags in front of the script: Bun reads a `.env` and fetches packages that are missing, unless it is told not to. */
+const BUN_FLAGS = ['--no-env-file', '--no-install'];
+
+/** Bun, with what is put in front of a script. @throws Error where it is not there */
+export function bun(): readonly string[] {
+  const found = findBun();
+  if (found === undefined)
+    throw new Error('Bun is not there: npm ci brings it with the optional packages (not with --omit=optional), or HOLDFAST_BUN names one');
+  return [found, ...BUN_FLAGS];
+}
+
+/** `npm run test:bun`: every public plane of its own that a test starts runs on Bun. */
+const PUBLIC_ON_BUN = process.env['PUBLIC_PLANE'] === 'bun';
+
+/** A real server process, ready to answer. @param on what runs the program, by default this Node */
 export async function startProcess(
   folder: string,
-  { port, args = [], env = {}, later = onTestFinished }: { port?: number; args?: readonly string[]; env?: Record<string, string>; later?: Later } = {},
+  {
+    port,
+    args = [],
+    env = {},
+    later = onTestFinished,
+    on = PUBLIC_ON_BUN && args.includes('--public-only') ? bun() : [process.execPath],
+  }: { port?: number; args?: readonly string[]; env?: Record<string, string>; later?: Later; on?: readonly string[] } = {},
 ): Promise<Server> {
   const number = port ?? (await freePort());
   const url = `http://localhost:${number}`;
@@ -95,7 +116,8 @@ export async function startProcess(
     HOLDFAST_DISCOVERY: 'off',
     ...env,
   };
-  const child = spawn(process.execPath, [MAIN, 'serve', ...args], { env: all });
+  const [program, ...flags] = on as readonly [string, ...string[]];
+  const child = spawn(program, [...flags, MAIN, 'serve', ...args], { env: all });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
