@@ -8,7 +8,6 @@ import type { HotPath } from '../public/hot-path.node.js';
 import type { PlainAnswers } from '../public/plain-answers.node.js';
 import { ConfigError } from './config.js';
 import { type Front, standBefore } from './front.node.js';
-import { ON_BUN } from '../store/bun-sqlite.node.js';
 import { inPieces } from './in-pieces.node.js';
 import { isTooFarAhead } from './pipelined.node.js';
 

@@ -1,10 +1,9 @@
 import { matches } from '../edge/conditional.js';
 import { ENDPOINT_PATHS } from '../store/schema.js';
-import type { CallerContext } from './caller.js';
 import { aboutMark, type KeptAnswer } from './kept-answer.js';
-import { straightFetch } from './straight.js';
+import { type HotContext, straightFetch } from './straight.js';
 
-export type HotContext = Pick<CallerContext, 'published' | 'now' | 'development'>;
+export type { HotContext } from './straight.js';
 
 /** What an answer depends on beside method and URL. */
 export interface Asked {

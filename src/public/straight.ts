@@ -1,11 +1,13 @@
 import { ENDPOINT_PATHS } from '../store/schema.js';
 import { isPromise, type Published, servedAs, type ServedAuthority } from '../store/published.js';
 import { isCanonical } from './canonical.js';
-import type { HotContext } from './kept-for.js';
+import type { CallerContext } from './caller.js';
 import { type KeptAnswer, keptBytes } from './kept-answer.js';
 import { MAX_IDENTIFIER, MAX_URL } from './parameters.js';
 import { placeOf, type Route, routeTable } from './routes.js';
 import { keptArtefact } from './serve-artefact.js';
+
+export type HotContext = Pick<CallerContext, 'published' | 'now' | 'development'>;
 
 /** Locations whose routes are remembered: of all authorities together. */
 const MAX_LOCATIONS = 256;
