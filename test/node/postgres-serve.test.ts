@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { tellOnPostgres } from '../../src/store/postgres/public-changes.node.js';
+import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { asOwner, createDatabase, onServer } from '../support/postgres-database.js';
 import { enrol, FETCH, MEMBER, newDatabase, type Process, processOn, publicOnly, SEAL, statusOf, SUBJECT, until } from '../support/postgres-processes.js';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.js';
@@ -52,6 +54,16 @@ it('what one process cuts the other one and a public-only process serve no more,
   expect((await admin(a, 'POST', `${MEMBER}/resume`, { reason: 'test' })).status).toBe(200);
   for (const of of [a, b, c, d]) await until(async () => (await statusOf(of, FETCH)) === 200);
   expect(await statusOf(d, '/readyz')).toBe(200);
+  // Who may not read what was changed drops all of it with each commit.
+  await onServer(url, (on) => on.script('REVOKE SELECT ON public_change FROM reader'));
+  expect((await admin(b, 'POST', `${MEMBER}/suspend`, { reason: 'test' })).status).toBe(200);
+  for (const of of [a, c, d]) await until(async () => (await statusOf(of, FETCH)) === 404);
+  // Made anew, by another version, it may be read by whoever may read the number of commits.
+  await onServer(url, (on) => on.script("UPDATE public_told SET digest = 'other'"));
+  await tellOnPostgres(serversOf(url));
+  expect(await onServer(url, async (on) => (await on.query("SELECT has_table_privilege('reader', 'public_change', 'SELECT')")).rows[0]?.[0])).toBe(1);
+  expect((await admin(a, 'POST', `${MEMBER}/resume`, { reason: 'test' })).status).toBe(200);
+  for (const of of [a, b, c, d]) await until(async () => (await statusOf(of, FETCH)) === 200);
   await expect(
     onServer(reading, (on) => on.script('SELECT 1 FROM api_key')),
     'nor may it read what it does not serve',

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { changesSince } from '../../src/store/postgres/public-changes.node.js';
 import { onServer } from '../support/postgres-database.js';
 import { enrol, FETCH, MEMBER, newDatabase, type Process, processOn, publicOnly, statusOf, SUBJECT, until } from '../support/postgres-processes.js';
 import { type PostgresServer, STANDBY, startPostgres, startStandby } from '../support/postgres-server.js';
@@ -50,6 +51,12 @@ it('a member whose suspension was answered is served by no process and no worker
     for (let n = 0; n < 5; n++) expect(await statusOf(onStandby, FETCH)).toBe(200);
   }
   expect(served).toBe(0);
+  // What was changed is told there too, and by what stands in the catalog of the primary.
+  await onServer(there(), async (on) => {
+    const { version, told } = await changesSince(on, 0);
+    expect(told).toBe('all');
+    expect((await changesSince(on, version)).told).toEqual([]);
+  });
 });
 
 it('a standby that shows nothing new is 503 once it is older than it may be, also when it has lagged all along; what was cut meanwhile is 404 when it has caught up', async () => {

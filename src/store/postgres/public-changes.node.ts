@@ -24,17 +24,20 @@ const MANY = 500;
 /** Those of them that are about no one thing. */
 const OF_ALL = "('ground', 'events')";
 
+/** Whoever may write a table need not be allowed to write what tells of it. */
 const FUNCTION = `LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS`;
+/** Called by those alone, and as they run. */
+const INNER = 'LANGUAGE plpgsql AS';
 
 /** `since`: from this commit on all is told. `digest` and `catalog`: by which version, and what stood in the catalog when it was made. */
 const TABLES = `
 CREATE TABLE public_change (version bigint NOT NULL, what text NOT NULL, authority_id text, kind text, key text, variant text);
-CREATE INDEX public_change_version ON public_change (version, what);
+CREATE INDEX public_change_version ON public_change (version);
 CREATE TABLE public_told (one bigint PRIMARY KEY CHECK (one = 1), digest text NOT NULL, catalog text NOT NULL, since bigint NOT NULL);
 `;
 
 /** The number of this commit. What is written behind the lock of writers' back takes it here. */
-const VERSION = `CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.public_change_version() RETURNS bigint ${FUNCTION} $$
+const VERSION = `CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.public_change_version() RETURNS bigint ${INNER} $$
 DECLARE found bigint; own boolean;
 BEGIN
   SELECT version, xmin = pg_current_xact_id()::xid INTO found, own FROM public.store_state;
@@ -42,18 +45,31 @@ BEGIN
   RETURN found;
 END $$`;
 
-const TELL = `CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.public_change_tell(says text, authority text, of_kind text, of_key text, of_variant text) RETURNS void ${FUNCTION} $$
-DECLARE now_at bigint := ${WORDS_SCHEMA}.public_change_version();
+/**
+ * What this transaction has told already stands in a setting that ends with it, or with the part of it that is taken back: which
+ * transaction, how many rows, and what needs to be said once; `all` when there is nothing more to say.
+ */
+const TELL = `CREATE OR REPLACE FUNCTION ${WORDS_SCHEMA}.public_change_tell(says text, authority text, of_kind text, of_key text, of_variant text) RETURNS void ${INNER} $$
+DECLARE
+  own text := pg_current_xact_id()::text;
+  told text[] := string_to_array(current_setting('holdfast.told', true), ' ');
+  now_at bigint;
 BEGIN
+  IF told[1] IS DISTINCT FROM own THEN told := ARRAY[own, '0'];
+  ELSIF told[2] = 'all' OR says = ANY (told[3:]) THEN RETURN;
+  END IF;
   -- Whoever dropped it shall stop no cut; whoever reads takes that for everything.
   IF to_regclass('public.public_change') IS NULL OR to_regclass('public.public_told') IS NULL THEN RETURN; END IF;
-  IF EXISTS (SELECT 1 FROM public.public_change WHERE version = now_at AND what = 'all') THEN RETURN; END IF;
-  IF says IN ${OF_ALL} AND EXISTS (SELECT 1 FROM public.public_change WHERE version = now_at AND what = says) THEN RETURN; END IF;
+  now_at := ${WORDS_SCHEMA}.public_change_version();
+  IF told[2]::int = ${MANY} THEN says := 'all'; END IF;
   INSERT INTO public.public_change VALUES (now_at, says, authority, of_kind, of_key, of_variant);
-  IF now_at % ${SWEPT} = 0 THEN
+  IF told[2] = '0' AND now_at % ${SWEPT} = 0 THEN
     UPDATE public.public_told SET since = now_at - ${KEPT} WHERE since < now_at - ${KEPT};
     DELETE FROM public.public_change WHERE version < now_at - ${KEPT};
   END IF;
+  told[2] := CASE says WHEN 'all' THEN says ELSE (told[2]::int + 1)::text END;
+  IF says IN ${OF_ALL} THEN told := told || says; END IF;
+  PERFORM set_config('holdfast.told', array_to_string(told, ' '), true);
 END $$`;
 
 /** What was told and is there no more, or says something else now. */
