@@ -3,6 +3,7 @@ import { createServer as createPlainServer, type IncomingMessage, type Server, t
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createSocket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { ON_BUN } from '../store/bun-sqlite.node.js';
 import type { HotPath } from '../public/hot-path.node.js';
 import type { PlainAnswers } from '../public/plain-answers.node.js';
 import { ConfigError } from './config.js';
