@@ -12,7 +12,7 @@ import { sealedCustody } from '../dist/keys/custody.js';
 import { newSealKey } from '../dist/keys/random.js';
 import { importSealKey } from '../dist/keys/seal.js';
 import { backgroundTurn } from '../dist/operations/background.js';
-import { evaluateDue } from '../dist/operations/resolving/evaluate-entities.js';
+import { evaluateDue } from '../dist/operations/resolving/evaluate-due.js';
 import { evaluate } from '../dist/resolver/evaluate.js';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
 import { audit } from './audit.mjs';

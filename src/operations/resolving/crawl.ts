@@ -7,7 +7,8 @@ import type { Statement } from '../../store/database.js';
 import { authority, crawlEntity, job } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
-import { AGAIN_AFTER_ERROR, type DueOptions, evaluateNow } from './evaluate-entities.js';
+import type { DueOptions } from './evaluate-due.js';
+import { evaluateNow } from './evaluate-entities.js';
 import type { JobRow } from '../jobs/jobs.js';
 import { type Issuer, issuerOf } from '../artefacts/publish.js';
 import { noteFinding, type Share, shareOf } from './listed-share.js';
@@ -15,7 +16,7 @@ import { fetchListing, localMembers, MAX_CRAWL_ENTITIES } from './read-listing.j
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
 import { type Evaluated, storeEvaluation } from './store-evaluation.js';
-import { evaluateTogether, knowEntities, putBack, setAside, sortOut, STRANGERS_AT_ONCE, take } from './take-entities.js';
+import { AGAIN_AFTER_ERROR, evaluateTogether, knowEntities, putBack, setAside, sortOut, take } from './take-entities.js';
 
 const MAX_DEPTH = 10;
 const CRAWL_EVERY = 24 * 60 * 60;
@@ -143,7 +144,7 @@ async function look(
   }
   const passedOver = [...stopped, ...resting];
   if (passedOver.length) await write(passedOver.map((known) => setCrawled(of(known), 'failed')));
-  const left = together.length - (await evaluateTogether(deployment, together, STRANGERS_AT_ONCE, one));
+  const left = together.length - (await evaluateTogether(deployment, together, one));
   for (const known of alone) for (const taken of await take(deployment, [known], 'alone')) await one(taken);
   return queued.length - left;
 }

@@ -100,6 +100,7 @@ async function startBehind(config: Config, { entityId, thread }: ServeOptions, l
   if (!config.development && !config.tls) noteListening(config.data, config.host, listening.port);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
+  deployment.store.onCommit(discovery.wake);
   discovery.start();
   return {
     deployment,
