@@ -4,7 +4,8 @@ import type { KnownEntity } from '../../store/known-entities.js';
 import { insertRows } from '../../store/bulk.js';
 import { dropCrawls, hasFound, queueBelow, setCrawled } from '../../store/crawls.js';
 import type { Statement } from '../../store/database.js';
-import { authority, crawlEntity, job } from '../../store/schema.js';
+import { inLot, readByList } from '../../store/lots.js';
+import { authority, crawlEntity, job, LINES, snapshot } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
 import type { DueOptions } from './evaluate-due.js';
@@ -20,6 +21,9 @@ import { AGAIN_AFTER_ERROR, evaluateTogether, knowEntities, putBack, setAside, s
 
 const MAX_DEPTH = 10;
 const CRAWL_EVERY = 24 * 60 * 60;
+
+/** Who starts the daily ones. */
+const BY_ITSELF = 'system';
 
 type Found = typeof crawlEntity.$inferSelect;
 
@@ -137,16 +141,39 @@ async function look(
       await putBack(deployment, [known], AGAIN_AFTER_ERROR);
       await write([setCrawled(of(known), 'failed')]);
     });
-  const { together, alone, stopped, resting } = sortOut(await knowEntities(deployment, row.id, [...found.keys()], 'crawl'), deployment.now());
+  const known = await knowEntities(deployment, row.id, [...found.keys()], 'crawl');
+  // Who did not answer is asked in its own time, unless a person wants to know.
+  const silent = crawl.createdBy === BY_ITSELF ? await silentOf(deployment, known) : [];
+  const { together, alone, stopped, resting } = sortOut(
+    known.filter((one_) => !silent.includes(one_)),
+    deployment.now(),
+  );
   for (const known of stopped) {
     await setAside(deployment, row, known);
     onSetAside?.(known.entityId);
   }
-  const passedOver = [...stopped, ...resting];
+  const passedOver = [...stopped, ...resting, ...silent];
   if (passedOver.length) await write(passedOver.map((known) => setCrawled(of(known), 'failed')));
   const left = together.length - (await evaluateTogether(deployment, together, one));
   for (const known of alone) for (const taken of await take(deployment, [known], 'alone')) await one(taken);
   return queued.length - left;
+}
+
+/** Those of these that had no answer when they were asked last, have none that is served, and are not due. */
+async function silentOf({ store: { db }, now }: Deployment, known: readonly KnownEntity[]): Promise<readonly KnownEntity[]> {
+  const waiting = known.filter(({ attempts, line, dueAt, leaseUntil }) => attempts > 0 && line === LINES.rest && dueAt > now() && leaseUntil === 0);
+  const [first] = waiting;
+  if (!first) return [];
+  const valid = await readByList(
+    waiting.map(({ entityId }) => entityId),
+    (ids) =>
+      db
+        .select({ subject: snapshot.subject })
+        .from(snapshot)
+        .where(and(eq(snapshot.authorityId, first.authorityId), eq(snapshot.state, 'valid'), inLot(snapshot.subject, ids))),
+  );
+  const served = new Set(valid.map(({ subject }) => subject));
+  return waiting.filter(({ entityId }) => !served.has(entityId));
 }
 
 async function visit(
