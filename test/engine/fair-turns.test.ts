@@ -87,7 +87,7 @@ describe('§18.1: those that do not answer, or slowly, are waited for by nobody 
     expect(await d.rows(`SELECT 1 FROM known_entity WHERE due_at <= ${d.clock}`)).toHaveLength(60 - taken);
     await startCrawl(d.call, 'main', ANCHOR);
     await d.execute(`INSERT INTO crawl_entity (job_id, entity_id, superior, depth, state)
-      SELECT j.id, k.entity_id, NULL, 1, 'queued' FROM job AS j, known_entity AS k WHERE j.kind = 'crawl' AND j.state = 'running' AND k.entity_id LIKE 'https://slow%'`);
+      SELECT j.id, k.entity_id, NULL, 1, 'queued' FROM job AS j, known_entity AS k WHERE j.kind = 'crawl' AND j.state = 'running' AND k.entity_id LIKE 'https://slow%' AND k.attempts = 0`);
     expect(await crawlSlice(deployment), 'in two lots of four').toBe(8);
   });
   it('all that one evaluation fetches is asked for by one asker, and no other evaluation is the same', async () => {

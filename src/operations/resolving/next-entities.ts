@@ -8,7 +8,7 @@ import type { AuthorityRow } from '../registry.js';
 import { type Evaluating, keyOf } from './evaluating.js';
 import { type Line, SHARES } from './places.js';
 
-/** Who came within this counts as come just now (seconds). */
+/** Who came within this counts as come just now (seconds). The fewer places are left for those, the shorter ago it has to be: a second for the last one. */
 const JUST_NOW = 10;
 /** Read beyond what there is room for: some of them wait for their hosts. */
 const MORE = 16;
@@ -36,8 +36,6 @@ function roomIn(line: Line, { busy }: Evaluating, careful: boolean): { readonly 
   const all = Math.max(0, (careful ? places : asked) - under);
   return { all, recent: careful ? 0 : Math.min(all, recent) };
 }
-
-const isRecent = ({ dueAt }: KnownEntity, now: number): boolean => dueAt > now - JUST_NOW;
 
 /** Of a line who waits for longest, and where there are more than there is room for, who came just now. */
 async function inLine({ store: { db }, now }: Deployment, line: Line, state: Evaluating, { most, careful }: Wanted): Promise<Next[]> {
@@ -76,7 +74,7 @@ export async function nextEntities(
         kept.push(one);
         break;
       }
-      if (room.recent === room.all && !isRecent(known, now)) {
+      if (room.recent === room.all && now - known.dueAt > Math.min(room.all, JUST_NOW)) {
         kept.push(one);
         continue;
       }
