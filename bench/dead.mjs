@@ -43,7 +43,15 @@ async function living(d) {
   const base = () => `http://127.0.0.1:${listener.address().port}`;
   const listener = createHttp(async (request, response) => {
     const id = `${base()}${request.url.replace('/.well-known/openid-federation', '')}`;
-    const claims = { iss: id, sub: id, iat: seconds() - 5, exp: seconds() + 80_000, jwks: d.jwks, authority_hints: [ANCHOR], metadata: { openid_relying_party: { client_name: 'new' } } };
+    const claims = {
+      iss: id,
+      sub: id,
+      iat: seconds() - 5,
+      exp: seconds() + 80_000,
+      jwks: d.jwks,
+      authority_hints: [ANCHOR],
+      metadata: { openid_relying_party: { client_name: 'new' } },
+    };
     response.writeHead(200, { 'content-type': 'application/entity-statement+jwt' }).end(await signJws('entity-statement+jwt', claims, signer));
   }).listen(0, '127.0.0.1');
   await once(listener, 'listening');
@@ -81,7 +89,14 @@ async function several(d, alive, from, count, between) {
 
 const start = (d) =>
   server('holdfast', [process.execPath, 'dist/platform/main.node.js', 'serve'], {
-    env: { HOLDFAST_DATA: d.folder, HOLDFAST_URL: ANCHOR, HOLDFAST_PORT: String(PORT), HOLDFAST_SEAL_KEY: d.seal, HOLDFAST_DISCOVERY: 'on', HOLDFAST_LOG: 'silent' },
+    env: {
+      HOLDFAST_DATA: d.folder,
+      HOLDFAST_URL: ANCHOR,
+      HOLDFAST_PORT: String(PORT),
+      HOLDFAST_SEAL_KEY: d.seal,
+      HOLDFAST_DISCOVERY: 'on',
+      HOLDFAST_LOG: 'silent',
+    },
     ready: (said) => (said.includes('ready after') ? PORT : undefined),
   });
 
@@ -117,7 +132,8 @@ export async function dead() {
   await ours.stop();
 
   say('all of them looked at before, and due at once:');
-  const later = "UPDATE known_entity SET line = 3, attempts = 11, evaluated_at = 1, lease_until = 0 WHERE entity_id LIKE 'http://127.%' AND entity_id NOT LIKE '%/new%'";
+  const later =
+    "UPDATE known_entity SET line = 3, attempts = 11, evaluated_at = 1, lease_until = 0 WHERE entity_id LIKE 'http://127.%' AND entity_id NOT LIKE '%/new%'";
   d.store.writer.exec(later);
   d.store.writer.exec('UPDATE known_entity SET due_at = 1 WHERE line = 3');
   ours = await start(d);

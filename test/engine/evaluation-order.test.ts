@@ -13,7 +13,12 @@ const rowOf = async (d: TestDeployment, id: string) => (await d.rows(`SELECT * F
 const ALL = { lines: IN_ORDER, most: 1000, careful: false };
 
 /** Entities that are known, as many as that, each on a host of its own. */
-async function known(d: TestDeployment, name: string, count: number, { source = 'member', line = 0, dueAt = d.clock - 60, evaluatedAt = 'NULL' } = {}): Promise<void> {
+async function known(
+  d: TestDeployment,
+  name: string,
+  count: number,
+  { source = 'member', line = 0, dueAt = d.clock - 60, evaluatedAt = 'NULL' } = {},
+): Promise<void> {
   await d.execute(`INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at, evaluated_at, line)
     SELECT a.id, 'https://${name}' || j.value || '.example.com', '${source}', '[]', '{}', '[]', ${dueAt}, ${evaluatedAt}, ${line} FROM authority AS a, json_each('${JSON.stringify(
       Array.from({ length: count }, (_, n) => n),
@@ -38,7 +43,12 @@ function hanging(d: TestDeployment, name: string): { readonly deployment: TestDe
 describe('who is evaluated when (OpenID Federation 1.0 §18.1, SE-02): those that do not answer are waited for by nobody', () => {
   it('RE-03: a member that is new has its answer while everyone else who is due hangs, however many, in every line', async () => {
     const d = await testDeployment();
-    for (const [line, source] of [[0, 'member'], [1, 'member'], [2, 'crawl'], [3, 'crawl']] as const)
+    for (const [line, source] of [
+      [0, 'member'],
+      [1, 'member'],
+      [2, 'crawl'],
+      [3, 'crawl'],
+    ] as const)
       await known(d, `dead${line}x`, 80, { line, source });
     const world = hanging(d, 'dead');
     const state = createEvaluating();
@@ -80,7 +90,9 @@ describe('who is evaluated when (OpenID Federation 1.0 §18.1, SE-02): those tha
     }
     d.network.set(wellKnown(rp.id), await rp.configuration({ iat: d.clock - 5, exp: d.clock + 4 * HOUR }));
     await backgroundTurn(d.deployment, { more: () => true }); // days have passed: our statements are signed anew
-    expect((await d.admin('POST', `/authorities/main/entities/${encodeURIComponent(rp.id)}/evaluate`)).json.snapshots[0].state, 'by name: at once').toBe('valid');
+    expect((await d.admin('POST', `/authorities/main/entities/${encodeURIComponent(rp.id)}/evaluate`)).json.snapshots[0].state, 'by name: at once').toBe(
+      'valid',
+    );
     expect(await rowOf(d, rp.id)).toMatchObject({ attempts: 0, line: 1 });
     expect((await resolve(d, rp.id)).status).toBe(200);
   });
@@ -157,7 +169,11 @@ describe('who is evaluated when (OpenID Federation 1.0 §18.1, SE-02): those tha
     await known(d, 'dead', 12, { line: 3, source: 'crawl' });
     let writes = 0;
     const { store } = d.deployment;
-    const deployment = { ...d.deployment, store: { ...store, write: (...all: Parameters<typeof store.write>) => (writes++, store.write(...all)) } };
+    const write: typeof store.write = (...all) => {
+      writes++;
+      return store.write(...all);
+    };
+    const deployment = { ...d.deployment, store: { ...store, write } };
     const round = async () => {
       const state = createEvaluating();
       while ((await beginDue(deployment, state, ALL)).taken > 0 || state.running.size > 0) await Promise.all(state.running);
@@ -178,7 +194,9 @@ describe('who is evaluated when (OpenID Federation 1.0 §18.1, SE-02): those tha
   it('one that cannot be written with the others is put back; they are written', async () => {
     const d = await testDeployment();
     await known(d, 'dead', 5, { line: 3, source: 'crawl' });
-    await d.execute(`CREATE TRIGGER sabotage BEFORE INSERT ON snapshot WHEN NEW.subject = 'https://dead3.example.com' BEGIN SELECT RAISE(ABORT, 'sabotage'); END`);
+    await d.execute(
+      `CREATE TRIGGER sabotage BEFORE INSERT ON snapshot WHEN NEW.subject = 'https://dead3.example.com' BEGIN SELECT RAISE(ABORT, 'sabotage'); END`,
+    );
     const state = createEvaluating();
     await beginDue(d.deployment, state, ALL);
     await Promise.all(state.running);

@@ -17,7 +17,7 @@ import { fetchListing, localMembers, MAX_CRAWL_ENTITIES } from './read-listing.j
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
 import { type Evaluated, storeEvaluation } from './store-evaluation.js';
-import { AGAIN_AFTER_ERROR, evaluateTogether, knowEntities, putBack, setAside, sortOut, take } from './take-entities.js';
+import { AGAIN_AFTER_ERROR, evaluateAlone, evaluateTogether, knowEntities, putBack, setAside, sortOut } from './take-entities.js';
 
 const MAX_DEPTH = 10;
 const CRAWL_EVERY = 24 * 60 * 60;
@@ -92,7 +92,7 @@ export async function scheduleCrawls(deployment: Deployment): Promise<void> {
  * @returns how many entities were looked at; 0 means no crawl is running
  * @throws the first error about an entity that could not be stored, after the slice is done
  */
-export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAside }: DueOptions = {}): Promise<number> {
+export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAside, places }: DueOptions = {}): Promise<number> {
   const { db } = deployment.store;
   let taken = 0;
   const errors: unknown[] = [];
@@ -110,7 +110,7 @@ export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAsid
       .where(and(eq(crawlEntity.jobId, one.job.id), eq(crawlEntity.state, 'queued')))
       .orderBy(asc(crawlEntity.id))
       .limit(limit);
-    taken += await look(deployment, one, queued, { errors, onSetAside });
+    taken += await look(deployment, one, queued, { errors, onSetAside, places });
     await progress(deployment, one.job, queued.length === 0);
   }
   if (errors.length) throw errors[0];
@@ -127,7 +127,7 @@ async function look(
   deployment: Deployment,
   { job: crawl, row }: Crawling,
   queued: readonly Found[],
-  { errors, onSetAside }: Pick<DueOptions, 'onSetAside'> & { readonly errors: unknown[] },
+  { errors, onSetAside, places }: Pick<DueOptions, 'onSetAside' | 'places'> & { readonly errors: unknown[] },
 ): Promise<number> {
   const { write } = deployment.store;
   const issuer = await issuerOf(deployment, row);
@@ -154,8 +154,8 @@ async function look(
   }
   const passedOver = [...stopped, ...resting, ...silent];
   if (passedOver.length) await write(passedOver.map((known) => setCrawled(of(known), 'failed')));
-  const left = together.length - (await evaluateTogether(deployment, together, one));
-  for (const known of alone) for (const taken of await take(deployment, [known], 'alone')) await one(taken);
+  const left = together.length - (await evaluateTogether(deployment, together, one, places));
+  for (const each of alone) await evaluateAlone(deployment, each, one, places);
   return queued.length - left;
 }
 

@@ -12,7 +12,7 @@ import { anchorsOf } from './anchors.js';
 import { evaluateNow, type Reading, superiorsOf } from './evaluate-entities.js';
 import { createEvaluating, type Evaluating, keyOf } from './evaluating.js';
 import { type Next, nextEntities, type Wanted } from './next-entities.js';
-import { type How, IN_ORDER } from './places.js';
+import { type How, IN_ORDER, type Places } from './places.js';
 import { type Evaluated, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
 import { AGAIN_AFTER_ERROR, putBack, setAside, sortOut, STEP_MS } from './take-entities.js';
 
@@ -30,6 +30,8 @@ export interface DueOptions {
   readonly limit?: number | undefined;
   /** Told of every entity that is set aside: it has stopped whoever evaluated it. */
   readonly onSetAside?: ((entityId: string) => void) | undefined;
+  /** Where others read beside it, that somebody may be alone. */
+  readonly places?: Places | undefined;
 }
 
 /**
@@ -111,7 +113,9 @@ export async function evaluateOnward(deployment: Deployment, state: Evaluating, 
       await expectTrustedClock(deployment, { signing: false });
       // What is found could not be signed before a restored history is confirmed.
       if (all) confirmed = !(await unconfirmed(deployment.store.db));
-      const begun: Begun = !confirmed ? NOTHING : await beginDue(deployment, state, { lines: all ? IN_ORDER : ['changed'], most: AT_A_TIME, careful: careful(), onSetAside });
+      const begun: Begun = !confirmed
+        ? NOTHING
+        : await beginDue(deployment, state, { lines: all ? IN_ORDER : ['changed'], most: AT_A_TIME, careful: careful(), onSetAside });
       if (begun.taken) taken(begun.taken);
       if (all) waiting = begun.taken > 0 || begun.moved;
       await state.write(deployment, false);
@@ -125,7 +129,7 @@ export async function evaluateOnward(deployment: Deployment, state: Evaluating, 
     await state.rest(LOOK_MS);
   }
   // Whoever has not answered yet has cost nothing, and is asked again.
-  state.places.close();
+  state.stopped = true;
   while (state.places.taken > 0) await state.rest(LOOK_MS);
   await state.write(deployment, true);
 }
@@ -186,6 +190,10 @@ async function evaluateInTurn(deployment: Deployment, state: Evaluating, { line,
   const open = async (): Promise<void> => {
     const begun = performance.now();
     done = await state.places.enter(line, how);
+    if (state.stopped) {
+      done();
+      await new Promise(() => {});
+    }
     taken = await state.lease(deployment, known, how);
     waited += performance.now() - begun;
   };

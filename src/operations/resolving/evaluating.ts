@@ -23,6 +23,8 @@ export interface Evaluating {
   readonly busy: Map<string, Line>;
   readonly running: Set<Promise<void>>;
   readonly errors: unknown[];
+  /** Nothing more is read: whoever has not been answered yet never is. */
+  stopped: boolean;
   /** Lease one; those that come in the same moment share a commit. */
   lease(deployment: Deployment, known: KnownEntity, how: How): Promise<KnownEntity>;
   /** Write this with what others leave in the next moment. */
@@ -74,6 +76,7 @@ export function createEvaluating(): Evaluating {
     busy,
     running: new Set(),
     errors,
+    stopped: false,
     lease: (deployment, known, how) =>
       new Promise((done, failed) => {
         wanted[how].push({ known, done, failed });

@@ -39,7 +39,13 @@ export interface HostStanding {
   end(host: string, now: number, answered: boolean | undefined, seconds: number): void;
 }
 
-export function createHostStanding({ remembered = REMEMBERED, random = Math.random }: { readonly remembered?: number; readonly random?: () => number } = {}): HostStanding {
+export function createHostStanding({
+  remembered = REMEMBERED,
+  random = Math.random,
+}: {
+  readonly remembered?: number;
+  readonly random?: () => number;
+} = {}): HostStanding {
   const hosts = new Map<string, Host>();
   const later = (seconds: number): number => Math.ceil(seconds * (1 + random() / 10));
   /** Whoever was used last stands last, so that the first are forgotten. */

@@ -26,34 +26,31 @@ export const IN_ORDER: readonly Line[] = ['changed', 'held', 'found', 'rest'];
 
 export type How = 'together' | 'alone';
 
-/** Where evaluations read what others have sent. */
+/** Where what others have sent is read: by evaluations, and by the turns of discovery beside them. */
 export interface Places {
-  /** Waits for a place; call what it gives when done. One that is alone is so among all lines. */
-  enter(line: Line, how: How): Promise<() => void>;
+  /** Waits for a place; call what it gives when done. One that is alone is so among all lines, and the turns. */
+  enter(line: Line | 'turn', how: How): Promise<() => void>;
   /** Places that are taken. */
   readonly taken: number;
-  /** Nobody comes in any more: whoever waits does so for ever. */
-  close(): void;
 }
 
 export function createPlaces(shares: Readonly<Record<Line, Pick<Share, 'places'>>> = SHARES): Places {
-  const running = new Map<Line, number>();
-  const waiting = new Map<Line, (() => void)[]>();
+  const running = new Map<Line | 'turn', number>();
+  const waiting = new Map<Line | 'turn', (() => void)[]>();
   const alone: (() => void)[] = [];
   let all = 0;
   let isAlone = false;
-  let closed = false;
   /** Whose turn it is when both wait: those who may be together, after each one that was alone. */
   let together = true;
-  const count = (line: Line, by: number) => {
+  const count = (line: Line | 'turn', by: number) => {
     running.set(line, (running.get(line) ?? 0) + by);
     all += by;
   };
   const letIn = (): void => {
-    if (isAlone || closed) return;
+    if (isAlone) return;
     if (together || alone.length === 0)
       for (const [line, queue] of waiting)
-        while (queue.length && (running.get(line) ?? 0) < shares[line].places) {
+        while (queue.length && (running.get(line) ?? 0) < (line === 'turn' ? 1 : shares[line].places)) {
           count(line, 1);
           queue.shift()?.();
         }
@@ -82,8 +79,15 @@ export function createPlaces(shares: Readonly<Record<Line, Pick<Share, 'places'>
     get taken() {
       return all + Number(isAlone);
     },
-    close() {
-      closed = true;
-    },
   };
+}
+
+/** Do the reading of a turn of discovery, in its place. */
+export async function inPlace<T>(places: Places | undefined, how: How, work: () => Promise<T>): Promise<T> {
+  const leave = await places?.enter('turn', how);
+  try {
+    return await work();
+  } finally {
+    leave?.();
+  }
 }

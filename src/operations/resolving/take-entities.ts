@@ -9,6 +9,7 @@ import { knownEntity, snapshot } from '../../store/schema.js';
 import { dropAllLinks, dropAnswers, putSnapshots } from '../../store/snapshots.js';
 import { anchorsOf } from './anchors.js';
 import type { Deployment } from '../call.js';
+import { inPlace, type Places } from './places.js';
 import type { AuthorityRow } from '../registry.js';
 import { LEASE_SECONDS } from './store-evaluation.js';
 
@@ -57,7 +58,7 @@ export async function take({ store, now }: Deployment, known: readonly KnownEnti
 /** An entity whose evaluation could not be stored is due again after this (seconds). */
 export const AGAIN_AFTER_ERROR = 5 * 60;
 /** So many that none waits for the door because of what its neighbors ask for: that might end its evaluation. */
-export const STRANGERS_AT_ONCE = Math.floor(PARALLEL_PER_PROCESS / MAX_PARALLEL);
+const STRANGERS_AT_ONCE = Math.floor(PARALLEL_PER_PROCESS / MAX_PARALLEL);
 /** Begin with no further ones after this (milliseconds): how long one takes is the strangers' to say, and others wait. */
 export const STEP_MS = 20_000;
 
@@ -69,16 +70,23 @@ export async function evaluateTogether(
   deployment: Deployment,
   known: readonly KnownEntity[],
   one: (taken: KnownEntity) => Promise<void>,
+  places?: Places,
 ): Promise<number> {
   const until = performance.now() + STEP_MS;
   let taken = 0;
   while (taken < known.length && (taken === 0 || performance.now() < until)) {
     const lot = known.slice(taken, taken + STRANGERS_AT_ONCE);
-    await Promise.all((await take(deployment, lot, 'together')).map(one));
+    await inPlace(places, 'together', async () => Promise.all((await take(deployment, lot, 'together')).map(one)));
     taken += lot.length;
   }
   return taken;
 }
+
+/** Evaluate one that is alone. */
+export const evaluateAlone = (deployment: Deployment, known: KnownEntity, one: (taken: KnownEntity) => Promise<void>, places?: Places): Promise<void> =>
+  inPlace(places, 'alone', async () => {
+    for (const taken of await take(deployment, [known], 'alone')) await one(taken);
+  });
 
 /** Give these back without a result: something of ours failed. They are due again in `wait` seconds, unless a halt made them due meanwhile. */
 export const putBack = ({ store, now }: Deployment, known: readonly KnownEntity[], wait: number): Promise<void> => store.write([giveBack(known, now() + wait)]);

@@ -67,7 +67,7 @@ interface Discovering {
 /** The turns, and the evaluations beside them: these wait neither for a crawl nor for a listing. */
 function discover(deployment: NodeDeployment, { state, after, ended, send, say }: Discovering) {
   const onSetAside = (entityId: string) => send({ kind: 'set aside', entityId });
-  const turns = inTurns({ info: say('info'), error: say('error') }, 'discovery', DISCOVERY_EVERY_MS, discoverer(deployment, onSetAside), after);
+  const turns = inTurns({ info: say('info'), error: say('error') }, 'discovery', DISCOVERY_EVERY_MS, discoverer(deployment, state, onSetAside), after);
   const careful = performance.now() + after + CAREFUL_FOR_MS;
   let stopping = false;
   let taken = 0;
@@ -98,14 +98,14 @@ function discover(deployment: NodeDeployment, { state, after, ended, send, say }
   };
 }
 
-function discoverer(deployment: NodeDeployment, onSetAside: (entityId: string) => void) {
+function discoverer(deployment: NodeDeployment, { places }: Evaluating, onSetAside: (entityId: string) => void) {
   let wishesSince = 0;
   return async (more: () => boolean) => {
     const now = deployment.now();
     await noteWishes(deployment, deployment.opened.wishes(wishesSince, now));
     wishesSince = now - 1; // the second that is running may get more
     await scheduleCrawls(deployment);
-    const { crawled, listings } = await discoveryTurn(deployment, { more, evaluates: false, onSetAside });
+    const { crawled, listings } = await discoveryTurn(deployment, { more, evaluates: false, places, onSetAside });
     return crawled || listings ? { crawled, listings } : undefined;
   };
 }
