@@ -12,7 +12,7 @@ import { createMarkType } from '../dist/operations/marks/mark-types.js';
 import { moveMember } from '../dist/operations/members/move-member.js';
 import { startImport } from '../dist/operations/members/import-job.js';
 import { importSlice } from '../dist/operations/members/import-members.js';
-import { evaluateDue } from '../dist/operations/resolving/evaluate-entities.js';
+import { evaluateDue } from '../dist/operations/resolving/evaluate-due.js';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
 import { judge, median, say, title } from './measure.mjs';
 

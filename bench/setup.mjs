@@ -23,26 +23,26 @@ export const seconds = () => Math.floor(Date.now() / 1000);
 export const memberId = (n) => `https://m${String(n).padStart(6, '0')}.example.org`;
 
 /** What a process over the file of a deployment works with. */
-export async function attach(folder, seal) {
+export async function attach(folder, seal, development = false) {
   const store = openStore(join(folder, 'holdfast.db'), seconds);
   const custody = sealedCustody(await importSealKey(seal));
-  const clock = trustedClock({ now: seconds, elapsed: () => performance.now() / 1000 }, { development: false });
-  const parts = exploringDirectly({ store, custody, outbound: closedDoor('a benchmark'), clock, development: false });
+  const clock = trustedClock({ now: seconds, elapsed: () => performance.now() / 1000 }, { development });
+  const parts = exploringDirectly({ store, custody, outbound: closedDoor('a benchmark'), clock, development });
   return { ...parts, call: startingCall(parts) };
 }
 
 /** A deployment on a real file, as the server builds it. */
-export async function deployment() {
+export async function deployment({ entityId = ANCHOR, development = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   const seal = newSealKey();
-  const all = await attach(folder, seal);
+  const all = await attach(folder, seal, development);
   const { store, custody, call } = all;
   const token = await ensureOwner(all, undefined);
-  await createAuthority(call, { slug: 'main', entityId: ANCHOR });
+  await createAuthority(call, { slug: 'main', entityId });
   const key = await custody.generate('bench', 'ES256');
   const published = publishedOnSqlite(store.reader);
   store.onCommit(() => published.changed());
-  const context = { published, inbox: inboxOnSqlite(store.writer), now: seconds, development: false };
+  const context = { published, inbox: inboxOnSqlite(store.writer), now: seconds, development };
   return {
     ...all,
     folder,
@@ -61,12 +61,12 @@ export async function deployment() {
 }
 
 /** Import members from..to-1, active. */
-export async function populate(d, from, to) {
+export async function populate(d, from, to, idOf = memberId) {
   const job = await startImport(d.call, 'main', { dryRun: false });
   for (let at = from; at < to; at += 500) {
     const lines = Array.from({ length: Math.min(500, to - at) }, (_, n) => ({
       line: at - from + n + 1,
-      input: { entityId: memberId(at + n), jwks: d.jwks, entityTypes: ['openid_relying_party'], activate: true },
+      input: { entityId: idOf(at + n), jwks: d.jwks, entityTypes: ['openid_relying_party'], activate: true },
     }));
     await importSlice(d.call, 'main', job.id, lines);
   }

@@ -3,7 +3,7 @@ import { signJws } from '../../dist/federation/entry.js';
 import { exploringDirectly } from '../../dist/operations/explore-directly.js';
 import { grantMark } from '../../dist/operations/marks/grant-mark.js';
 import { createMarkType } from '../../dist/operations/marks/mark-types.js';
-import { evaluateDue } from '../../dist/operations/resolving/evaluate-entities.js';
+import { evaluateDue } from '../../dist/operations/resolving/evaluate-due.js';
 import { ANCHOR, deployment, memberId, populate, seconds } from '../setup.mjs';
 
 const TYPE = `${ANCHOR}/marks/certified`;

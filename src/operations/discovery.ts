@@ -2,7 +2,8 @@ import { unconfirmed } from '../store/standing.js';
 import type { Deployment } from './call.js';
 import { expectTrustedClock } from './clock/trusted-clock.js';
 import { crawlSlice } from './resolving/crawl.js';
-import { evaluateDue } from './resolving/evaluate-entities.js';
+import { inPlace, type Places } from './resolving/places.js';
+import { evaluateDue } from './resolving/evaluate-due.js';
 import { lookAtListings } from './resolving/look-at-listings.js';
 import { noteAllSuperiors } from './keys/note-superiors.js';
 import { refreshOwnMarks } from './marks/own-marks.js';
@@ -23,6 +24,10 @@ export interface DiscoveryOptions {
   readonly step?: number;
   /** Steps of each kind of work. */
   readonly steps?: number;
+  /** False: whoever is due is evaluated beside these turns (resolving/evaluate-due.ts). */
+  readonly evaluates?: boolean;
+  /** Where what strangers send is read then. */
+  readonly places?: Places;
   /** Told of every entity that is set aside because it stops whoever evaluates it. */
   readonly onSetAside?: (entityId: string) => void;
 }
@@ -36,7 +41,10 @@ const STEPS_FOR_MS = 30_000;
  * never wait for a stranger's server. One kind of work that fails does not hold up the others.
  * @throws the first error, after everything had its turn; at once while the clock is not trusted
  */
-export async function discoveryTurn(deployment: Deployment, { more, step, steps: most = STEPS_PER_TURN, onSetAside }: DiscoveryOptions): Promise<Discovered> {
+export async function discoveryTurn(
+  deployment: Deployment,
+  { more, step, steps: most = STEPS_PER_TURN, evaluates = true, places, onSetAside }: DiscoveryOptions,
+): Promise<Discovered> {
   // What is found could not be signed before a restored history is confirmed.
   if (await unconfirmed(deployment.store.db)) return { evaluated: 0, crawled: 0, listings: 0 };
   await expectTrustedClock(deployment, { signing: false });
@@ -57,15 +65,15 @@ export async function discoveryTurn(deployment: Deployment, { more, step, steps:
   await attempt(() => takeWishes(deployment));
   // Before the evaluations: whoever is new in a listing is evaluated in the same turn.
   await attempt(async () => {
-    listings = await lookAtListings(deployment, { limit: step });
+    listings = await inPlace(places, 'together', () => lookAtListings(deployment, { limit: step }));
   });
   await attempt(async () => {
-    evaluated = await steps(() => evaluateDue(deployment, { limit: step, onSetAside }));
+    if (evaluates) evaluated = await steps(() => evaluateDue(deployment, { limit: step, onSetAside }));
   });
-  await attempt(() => refreshOwnMarks(deployment));
-  await attempt(() => noteAllSuperiors(deployment));
+  await attempt(() => inPlace(places, 'together', () => refreshOwnMarks(deployment)));
+  await attempt(() => inPlace(places, 'together', () => noteAllSuperiors(deployment)));
   await attempt(async () => {
-    crawled = await steps(() => crawlSlice(deployment, { limit: step, onSetAside }));
+    crawled = await steps(() => crawlSlice(deployment, { limit: step, onSetAside, places }));
   });
   if (errors.length) throw errors[0];
   return { evaluated, crawled, listings };

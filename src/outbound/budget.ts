@@ -1,6 +1,6 @@
 import type { Result } from '../federation/entry.js';
 import { type Budget, type BudgetLimits, createBudget } from './evaluation-budget.js';
-import { MAX_WAITING, PARALLEL_PER_HOST, PARALLEL_PER_PROCESS } from './limits.js';
+import { MAX_WAITING, PARALLEL_AHEAD, PARALLEL_PER_HOST, PARALLEL_PER_PROCESS } from './limits.js';
 import type { FetchRequest, Outbound, PostRequest, Reply } from './outbound.js';
 import { fetchFinding } from './read-reply.js';
 import { createTurns, type Turns } from './turns.js';
@@ -15,21 +15,26 @@ const around = (outbound: Outbound, wrap: (request: FetchRequest, go: Exchange) 
 });
 
 /** The host without its port: one machine behind many ports is one machine. */
-const hostOf = (url: string): string => readUrl(url)?.hostname.replace(/\.$/, '') ?? '';
+export const hostOf = (url: string): string => readUrl(url)?.hostname.replace(/\.$/, '') ?? '';
 
 /**
  * Bound what the whole process asks of the world: fetches at once, in all and per host, so that politeness does not depend
  * on how many walks there are. A host that answers slowly holds up itself only; who asks for much waits for its own requests,
  * and the others take turns with it.
  */
-export function perProcess(outbound: Outbound, { parallel = PARALLEL_PER_PROCESS, perHost = PARALLEL_PER_HOST, waiting = MAX_WAITING } = {}): Outbound {
-  const all = createTurns(parallel);
+export function perProcess(
+  outbound: Outbound,
+  { parallel = PARALLEL_PER_PROCESS, ahead = PARALLEL_AHEAD, perHost = PARALLEL_PER_HOST, waiting = MAX_WAITING } = {},
+): Outbound {
+  const others = createTurns(parallel);
+  const first = createTurns(ahead);
   const hosts = new Map<string, { readonly turns: Turns; users: number }>();
   /** Who waits for a turn of its host, whichever that is. */
   let behindHosts = 0;
   return around(outbound, async (request, go) => {
     const host = hostOf(request.url);
     const own = hosts.get(host) ?? { turns: createTurns(perHost), users: 0 };
+    const all = request.ahead ? first : others;
     if (behindHosts + all.waiting >= waiting) return fetchFinding('budget_exceeded', request.url, 'too many requests are waiting', true);
     hosts.set(host, own);
     own.users++;
@@ -55,8 +60,18 @@ export function perProcess(outbound: Outbound, { parallel = PARALLEL_PER_PROCESS
   });
 }
 
-/** The same door, everything fetched for one asker. */
-export const askedBy = (outbound: Outbound, asker: object): Outbound => around(outbound, (request, go) => go({ ...request, asker }));
+/** The same door, everything fetched for one asker. @param ahead it goes through the gate of those whom nobody else may hold up */
+export const askedBy = (outbound: Outbound, asker: object, ahead = false): Outbound =>
+  around(outbound, (request, go) => go({ ...request, asker, ...(ahead && { ahead }) }));
+
+/** The same door; somebody looks at each answer before anybody reads it. @param milliseconds how long it took to come */
+export const lookedAt = (outbound: Outbound, look: (url: string, reply: Result<Reply>, milliseconds: number) => Promise<void>): Outbound =>
+  around(outbound, async (request, go) => {
+    const begun = performance.now();
+    const reply = await go(request);
+    await look(request.url, reply, performance.now() - begun);
+    return reply;
+  });
 
 /** The same door, every exchange paid for by the budget of an evaluation. */
 export const withinBudget = (outbound: Outbound, budget: Budget): Outbound =>

@@ -24,6 +24,8 @@ export interface FetchRequest {
   readonly bytes?: true;
   /** For whom it is fetched: those who wait for the door take turns. An evaluation is one, whatever it asks for. */
   readonly asker?: object;
+  /** It goes through a gate of its own, which those that do not answer cannot fill. */
+  readonly ahead?: boolean;
 }
 
 /** A POST of a form, for the few federation endpoints that want one (OpenID Federation 1.0 §8.4). */

@@ -22,6 +22,8 @@ export interface EvaluateOptions extends Omit<WalkOptions, 'gatherer'> {
   readonly markTypes?: readonly string[];
   /** By anchor, the chain of an answer that is on record: whether it may go on being used is found out when there is no new one. */
   readonly kept?: ReadonlyMap<string, readonly string[]>;
+  /** Awaited before what the issuers of such a chain state is asked for, which has a time of its own. */
+  readonly beforeKept?: () => Promise<void>;
 }
 
 /** What holds of a subject under one anchor. `unreachable` is no verdict: something failed that may pass. */
@@ -120,6 +122,7 @@ export async function issuerUnder(entityId: string, anchor: string, options: Wal
 async function withKept(verdict: Refused, anchor: string, { configuration }: Walk, options: Options): Promise<Verdict> {
   const chain = options.kept?.get(anchor);
   if (!chain) return verdict.state === 'invalid' ? verdict : { ...verdict, denied: false };
+  await options.beforeKept?.();
   const denied = await isDenied(chain, configuration, options);
   if (denied === 'unknown') return { state: 'unreachable', findings: verdict.findings, denied: false };
   return verdict.state === 'invalid' ? verdict : { ...verdict, denied };

@@ -1,7 +1,7 @@
 import { and, eq, isNotNull, ne, type SQL, sql } from 'drizzle-orm';
 import { type Database, raw, type Statement } from './database.js';
 import { onlyWhile } from './only-while.js';
-import { authority, member } from './schema.js';
+import { authority, LINES, member } from './schema.js';
 import { backSince, cutAbove, endAbove, standsAbove } from './stands-above.js';
 import { lasts, memberEnd, NEVER, NUMBER } from './words.js';
 
@@ -100,7 +100,7 @@ export function agentsDue(memberIds: readonly string[], now: number): readonly S
   const due = [
     `authority_id IN (SELECT id FROM authority WHERE ${COMES_BACK})`,
     `(authority_id, entity_id) IN (SELECT a.agents_of, m.entity_id FROM authority AS a JOIN member AS m ON m.authority_id = a.id AND m.state = 'active' WHERE ${COMES_BACK})`,
-  ].map((which) => raw(`UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0 WHERE ${which}`, now, ids, ids));
+  ].map((which) => raw(`UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0, line = ${LINES.changed} WHERE ${which}`, now, ids, ids));
   return [...due, listsMoved(COMES_BACK, now, ids, ids)];
 }
 

@@ -2,8 +2,8 @@ import { insertMissing, insertWith } from './bulk.js';
 import { raw, type Statement } from './database.js';
 import type { KnownEntity } from './known-entities.js';
 import { overList } from './lots.js';
-import { knownEntity } from './schema.js';
-import { NUMBER } from './words.js';
+import { knownEntity, LINES } from './schema.js';
+import { number, NUMBER } from './words.js';
 
 /** Who of the known entities is being evaluated: the lease, and how it was taken, which is the distance from `lease_until` to `due_at`. */
 
@@ -22,22 +22,24 @@ export const takeOrKnow = (row: KnownEntity): Statement =>
 /** Those that nobody knew are known from then on. */
 export const knowUnknown = (rows: readonly KnownEntity[]): Statement => insertMissing(knownEntity, rows);
 
-const PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)";
-const pairs = (known: readonly KnownEntity[]) => known.map(({ authorityId, entityId }) => [authorityId, entityId]);
+/** Rows as they were read: of one that was changed meanwhile nothing is taken, and it is as due as before. */
+const AS_READ = `(authority_id, entity_id, lease_until, due_at) IN
+   (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), ${number('value', '$[2]')}, ${number('value', '$[3]')} FROM json_each(?))`;
+const asRead = (known: readonly KnownEntity[]) => known.map(({ authorityId, entityId, leaseUntil, dueAt }) => [authorityId, entityId, leaseUntil, dueAt]);
 
 /** Each with one attempt more. */
 export const leaseTogether = (known: readonly KnownEntity[], leaseUntil: number): Statement =>
-  overList(
-    `UPDATE known_entity SET lease_until = ?, due_at = ?, attempts = attempts + 1 WHERE (authority_id, entity_id) IN (${PAIRS})`,
-    pairs(known),
-    (lot) => [leaseUntil, leaseUntil + TOGETHER, lot],
-  );
+  overList(`UPDATE known_entity SET lease_until = ?, due_at = ?, attempts = attempts + 1 WHERE ${AS_READ}`, asRead(known), (lot) => [
+    leaseUntil,
+    leaseUntil + TOGETHER,
+    lot,
+  ]);
 
 /** Failures of another kind say nothing about how often it was tried alone. */
 export const leaseAlone = (known: readonly KnownEntity[], leaseUntil: number): Statement =>
   overList(
-    `UPDATE known_entity SET lease_until = ?, due_at = ?, attempts = CASE WHEN due_at - lease_until = ? THEN attempts + 1 ELSE 1 END WHERE (authority_id, entity_id) IN (${PAIRS})`,
-    pairs(known),
+    `UPDATE known_entity SET lease_until = ?, due_at = ?, attempts = CASE WHEN due_at - lease_until = ? THEN attempts + 1 ELSE 1 END WHERE ${AS_READ}`,
+    asRead(known),
     (lot) => [leaseUntil, leaseUntil + ALONE, ASIDE, lot],
   );
 
@@ -53,7 +55,7 @@ export const giveBack = (known: readonly KnownEntity[], dueAt: number): Statemen
 /** Nobody evaluates it before then. */
 export const putAside = (authorityId: string, entityId: string, dueAt: number, now: number): Statement =>
   raw(
-    'UPDATE known_entity SET due_at = ?, lease_until = ?, evaluated_at = ? WHERE authority_id = ? AND entity_id = ?',
+    `UPDATE known_entity SET due_at = ?, lease_until = ?, evaluated_at = ?, line = ${LINES.rest} WHERE authority_id = ? AND entity_id = ?`,
     dueAt,
     dueAt - ASIDE,
     now,
@@ -84,22 +86,40 @@ export const endAllLeases = (blame: boolean, now: number, longest: number): Stat
 /** What an entity said of itself, where its configuration was read. */
 export type Said = Pick<KnownEntity, 'entityTypes' | 'about' | 'superiors'>;
 
-/** Evaluated, and looked at again then; nothing when a halt has made it due meanwhile: that took the lease away. */
-export function evaluatedNow(
-  { authorityId, entityId, leaseUntil }: KnownEntity,
-  { dueAt, attempts, now }: { readonly dueAt: number; readonly attempts: number; readonly now: number },
-  said: Said | undefined,
-): Statement {
+/** Where and when it is looked at again. */
+export interface Again {
+  readonly dueAt: number;
+  readonly attempts: number;
+  readonly line: number;
+  /** Seconds since the epoch. */
+  readonly now: number;
+}
+
+/** Evaluated, and looked at again then; nothing when a halt or a change has made it due meanwhile: that took the lease away, or set another time. */
+export function evaluatedNow({ authorityId, entityId, leaseUntil, dueAt: was }: KnownEntity, again: Again, said: Said | undefined): Statement {
+  const { dueAt, attempts, line, now } = again;
   const set = said ? { entity_types: JSON.stringify(said.entityTypes), about: JSON.stringify(said.about), superiors: JSON.stringify(said.superiors) } : {};
   const names = Object.keys(set);
   return raw(
-    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = ?, evaluated_at = ?${names.map((name) => `, ${name} = ?`).join('')} WHERE authority_id = ? AND entity_id = ? AND lease_until = ?`,
+    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = ?, evaluated_at = ?, line = ?${names.map((name) => `, ${name} = ?`).join('')}
+     WHERE authority_id = ? AND entity_id = ? AND lease_until = ? AND due_at = ?`,
     dueAt,
     attempts,
     now,
+    line,
     ...Object.values(set),
     authorityId,
     entityId,
     leaseUntil,
+    was,
   );
 }
+
+/** These wait until then, each for itself, unless something has made it due meanwhile. Nothing was asked. */
+export const putOff = (known: readonly (Pick<KnownEntity, 'authorityId' | 'entityId' | 'dueAt' | 'leaseUntil'> & { readonly until: number })[]): Statement =>
+  overList(
+    `UPDATE known_entity SET due_at = ${number('new.value', '$[4]')} FROM json_each(?) AS new
+     WHERE known_entity.authority_id = json_extract(new.value, '$[0]') AND known_entity.entity_id = json_extract(new.value, '$[1]')
+       AND known_entity.due_at = ${number('new.value', '$[2]')} AND known_entity.lease_until = ${number('new.value', '$[3]')}`,
+    known.map(({ authorityId, entityId, dueAt, leaseUntil, until }) => [authorityId, entityId, dueAt, leaseUntil, until]),
+  );

@@ -1,7 +1,7 @@
 import { HAVING_BUNDLE, namedInCell } from './bundles.js';
 import { raw, type Statement } from './database.js';
 import { overList } from './lots.js';
-import type { knownEntity } from './schema.js';
+import { type knownEntity, LINES } from './schema.js';
 import { unwatchListings } from './superior-listings.js';
 import { NUMBER } from './words.js';
 
@@ -15,6 +15,7 @@ export const newlyKnown = (of: Pick<KnownEntity, 'authorityId' | 'entityId' | 's
   superiors: [],
   attempts: 0,
   evaluatedAt: null,
+  line: of.source === 'member' ? LINES.changed : LINES.found,
 });
 
 /**
@@ -25,22 +26,25 @@ export const newlyKnown = (of: Pick<KnownEntity, 'authorityId' | 'entityId' | 's
 /** Evaluate these entities soon, as members of an authority. */
 export const knowMembers = (authorityId: string, entityIds: readonly string[], now: number): Statement =>
   overList(
-    `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at) SELECT ?, value, 'member', '[]', '{}', '[]', CAST(? AS NUMERIC) FROM json_each(?) WHERE true
-     ON CONFLICT (authority_id, entity_id) DO UPDATE SET source = 'member', due_at = excluded.due_at, lease_until = 0, attempts = 0`,
+    `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at, line) SELECT ?, value, 'member', '[]', '{}', '[]', CAST(? AS NUMERIC), ${LINES.changed} FROM json_each(?) WHERE true
+     ON CONFLICT (authority_id, entity_id) DO UPDATE SET source = 'member', due_at = excluded.due_at, lease_until = 0, attempts = 0, line = excluded.line`,
     entityIds,
     (lot) => [authorityId, now, lot],
   );
 
-const BELOW = `UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0 WHERE (authority_id, entity_id) IN
+const below = (line: number) => `UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0, line = ${line} WHERE (authority_id, entity_id) IN
   (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND key IN`;
 
-/** Evaluate anew, soon, everything that rests on our statements about members: the members themselves and what lies below them. */
-export const dueBelow = (authorityId: string, entityIds: readonly string[], now: number): readonly Statement[] =>
-  entityIds.length === 0 ? [] : [overList(`${BELOW} (SELECT value FROM json_each(?)))`, entityIds, (lot) => [now, authorityId, lot])];
+/**
+ * Evaluate anew, soon, everything that rests on our statements about members: the members themselves and what lies below them.
+ * @param line where they stand in line: what was changed goes before all others, what was cut has an answer to lose
+ */
+export const dueBelow = (authorityId: string, entityIds: readonly string[], now: number, line: number = LINES.changed): readonly Statement[] =>
+  entityIds.length === 0 ? [] : [overList(`${below(line)} (SELECT value FROM json_each(?)))`, entityIds, (lot) => [now, authorityId, lot])];
 
 /** The same for the statements about all members that have a bundle, by predicate. */
 export const dueBelowHolders = (authorityId: string, bundle: string, now: number): Statement =>
-  raw(`${BELOW} (SELECT entity_id FROM member WHERE ${HAVING_BUNDLE}))`, now, authorityId, authorityId, namedInCell(bundle));
+  raw(`${below(LINES.changed)} (SELECT entity_id FROM member WHERE ${HAVING_BUNDLE}))`, now, authorityId, authorityId, namedInCell(bundle));
 
 /**
  * Members are cut off: their own snapshots that rest on our statements go with their answers, and their authority knows them no
@@ -52,7 +56,7 @@ export const forgetMembers = (authorityId: string, entityIds: readonly string[],
   const own = `SELECT l.authority_id, l.subject FROM snapshot_link AS l WHERE l.issuer_id = ? AND l.kind = 'statement' AND l.subject = l.key AND l.key IN (${listed})`;
   const here = (sql: string) => overList(sql, entityIds, (lot) => [authorityId, lot]);
   return [
-    ...dueBelow(authorityId, entityIds, now),
+    ...dueBelow(authorityId, entityIds, now, LINES.held),
     here(`DELETE FROM artefact WHERE kind = 'resolve' AND (authority_id, key) IN (${own})`),
     here(`DELETE FROM snapshot WHERE (authority_id, subject) IN (${own})`),
     here(`DELETE FROM known_entity WHERE authority_id = ? AND entity_id IN (${listed})`),
@@ -80,7 +84,7 @@ export const dueResting = (authorityId: string, now: number): Statement =>
  */
 export const dueElsewhere = (authorityId: string, now: number): Statement =>
   raw(
-    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = 0 WHERE (authority_id, entity_id) IN
+    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = 0, line = ${LINES.held} WHERE (authority_id, entity_id) IN
      (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ? AND authority_id <> ?)`,
     now,
     authorityId,

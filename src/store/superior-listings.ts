@@ -1,6 +1,6 @@
 import { overList } from './lots.js';
 import { raw, type Statement } from './database.js';
-import type { superiorListing } from './schema.js';
+import { LINES, type superiorListing } from './schema.js';
 
 export type SuperiorListing = typeof superiorListing.$inferSelect;
 type Place = Pick<SuperiorListing, 'authorityId' | 'entityId'>;
@@ -51,7 +51,7 @@ export const listingsDue = (authorityId: string, entityIds: readonly string[], n
 /** Whose step to its superior is listed no more: everything that rests on it, first of all that is due. Who is set aside stays so. */
 const goneFirst = ({ authorityId, entityId }: Place, now: number): Statement =>
   raw(
-    `UPDATE known_entity SET due_at = 0, lease_until = 0, attempts = 0 WHERE authority_id = ? AND NOT (lease_until > ? AND due_at - lease_until = 2)
+    `UPDATE known_entity SET due_at = 0, lease_until = 0, attempts = 0, line = ${LINES.held} WHERE authority_id = ? AND NOT (lease_until > ? AND due_at - lease_until = 2)
      AND entity_id IN (SELECT s.subject FROM snapshot AS s, json_each(s.path) AS one, json_each(s.path) AS above
        WHERE s.authority_id = ? AND s.state = 'valid' AND above.key = one.key + 1 AND above.value = ?
        AND NOT EXISTS (SELECT 1 FROM listed_entity AS l WHERE l.authority_id = s.authority_id AND l.superior = above.value AND l.entity_id = one.value))`,
@@ -134,7 +134,7 @@ export const withholdThrough = (authorityId: string, trustAnchor: string, superi
       ...which,
     ),
     raw(
-      `UPDATE known_entity SET due_at = 0, lease_until = 0, attempts = 0 WHERE authority_id = ? AND entity_id IN (SELECT s.subject ${through})`,
+      `UPDATE known_entity SET due_at = 0, lease_until = 0, attempts = 0, line = ${LINES.held} WHERE authority_id = ? AND entity_id IN (SELECT s.subject ${through})`,
       authorityId,
       ...which,
     ),

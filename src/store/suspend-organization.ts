@@ -1,5 +1,6 @@
 import { raw, type Statement } from './database.js';
 import { forgetProofs } from './key-standing.js';
+import { LINES } from './schema.js';
 import { suspensionsOf } from './registration-events.js';
 
 /** The members that a halt of their organization suspends, while the rows still say so. Found through it: `+state` chooses no index (only.ts). */
@@ -24,7 +25,7 @@ export function suspendOrganization(authorityId: string, organizationId: string,
   return [
     raw(`DELETE FROM artefact WHERE member_id IN (${OF('id')}) AND kind <> 'mark_status'`, ...which),
     raw(
-      `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = 0 WHERE (authority_id, entity_id) IN
+      `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = 0, line = ${LINES.held} WHERE (authority_id, entity_id) IN
        (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ? AND kind = 'statement' AND key IN (${OF('entity_id')}))`,
       now,
       authorityId,

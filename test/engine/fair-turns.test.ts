@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { crawlSlice, startCrawl } from '../../src/operations/resolving/crawl.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
-import { evaluateDue } from '../../src/operations/resolving/evaluate-entities.js';
+import { evaluateDue } from '../../src/operations/resolving/evaluate-due.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
 const HONEST = 'https://honest.example.com';
@@ -9,7 +9,7 @@ const HOUR = 3600;
 const hostile = (n: number): string => `https://slow${n}.example.com`;
 const wellKnown = (id: string): string => `${id}/.well-known/openid-federation`;
 const askedOf = (d: TestDeployment, id: string): number => d.asked.filter((url) => url.startsWith(`${id}/`)).length;
-const dueOf = async (d: TestDeployment, id: string) => (await d.rows(`SELECT due_at, attempts FROM known_entity WHERE entity_id = '${id}'`))[0];
+const dueOf = async (d: TestDeployment, id: string) => (await d.rows(`SELECT due_at, attempts, line FROM known_entity WHERE entity_id = '${id}'`))[0];
 
 /** One member that has a verdict, then many others, some of them members, that are due sooner and do not answer. */
 async function crowd(members: number, crawled: number): Promise<TestDeployment> {
@@ -49,34 +49,46 @@ function slowly(d: TestDeployment, milliseconds: number) {
 }
 
 describe('§18.1: those that do not answer, or slowly, are waited for by nobody else', () => {
-  it('who has a verdict to lose is evaluated first, however many are due before it; of the others a few beside it, members too', async () => {
+  it('whatever the number: who has a verdict to lose, members that are new and what crawls have found are begun with together', async () => {
     const d = await crowd(20, 60);
-    expect(await evaluateDue(d.deployment, { limit: 16 })).toBe(9);
+    expect(await evaluateDue(d.deployment, { limit: 16 })).toBe(16);
     expect(askedOf(d, HONEST)).toBe(1);
     const asked = Array.from({ length: 80 }, (_, n) => askedOf(d, hostile(n)) > 0);
-    expect([asked.slice(0, 20).filter(Boolean).length, asked.slice(20).filter(Boolean).length], 'members, found by a crawl').toEqual([4, 4]);
+    const [members, found] = [asked.slice(0, 20), asked.slice(20)].map((some) => some.filter(Boolean).length);
+    expect([Number(members) >= 4, Number(found) >= 2, Number(members) + Number(found)], `${members} and ${found}`).toEqual([true, true, 15]);
     expect(await evaluateDue(d.deployment, { limit: 16 }), 'nobody else has one').toBe(16);
   });
-  it('a slow evaluation, though it ended well, comes after others the next time', async () => {
+  it('who is slow twice, though it ended well, stands among those that do not answer', async () => {
     const d = await crowd(0, 0);
     const slow = await testMember(hostile(0));
     d.network.set(wellKnown(slow.id), await slow.configuration({ exp: d.clock + 8 * HOUR }));
     await d.admin('POST', '/authorities/main/members', { entity_id: slow.id, jwks: slow.jwks, activate: true });
-    await evaluateDue(slowly(d, 6000));
-    expect([await dueOf(d, HONEST), await dueOf(d, slow.id)]).toMatchObject([{ attempts: 0 }, { attempts: 1 }]);
+    const deployment = slowly(d, 6000);
+    await evaluateDue(deployment);
+    expect(await dueOf(d, slow.id), 'it may have been because of others').toMatchObject({ attempts: 1, line: 1 });
     expect((await dueOf(d, slow.id))?.['due_at'], 'and not sooner').toBeGreaterThan(d.clock + HOUR);
+    await d.execute(`UPDATE known_entity SET due_at = ${d.clock} WHERE entity_id = '${slow.id}'`);
+    await evaluateDue(deployment);
+    expect(await dueOf(d, slow.id)).toMatchObject({ attempts: 2, line: 3 });
+    await d.execute(`UPDATE known_entity SET due_at = ${d.clock}`);
+    await evaluateDue(d.deployment);
+    expect([await dueOf(d, HONEST), await dueOf(d, slow.id)]).toMatchObject([
+      { attempts: 0, line: 1 },
+      { attempts: 0, line: 1 },
+    ]);
   });
   it('a step ends after its time and leaves the rest due; so does a slice of a crawl', async () => {
     const d = await crowd(0, 60);
     d.clock = NOW + 60;
     const deployment = slowly(d, 3000);
-    expect(await evaluateDue(deployment)).toBe(8);
-    d.clock += 60;
-    expect(await evaluateDue(deployment), 'in two lots of four').toBe(8);
+    const taken = await evaluateDue(deployment);
+    expect(taken).toBeGreaterThanOrEqual(7);
+    expect(taken).toBeLessThan(12);
+    expect(await d.rows(`SELECT 1 FROM known_entity WHERE due_at <= ${d.clock}`)).toHaveLength(60 - taken);
     await startCrawl(d.call, 'main', ANCHOR);
     await d.execute(`INSERT INTO crawl_entity (job_id, entity_id, superior, depth, state)
-      SELECT j.id, k.entity_id, NULL, 1, 'queued' FROM job AS j, known_entity AS k WHERE j.kind = 'crawl' AND j.state = 'running' AND k.entity_id LIKE 'https://slow%'`);
-    expect(await crawlSlice(deployment)).toBe(8);
+      SELECT j.id, k.entity_id, NULL, 1, 'queued' FROM job AS j, known_entity AS k WHERE j.kind = 'crawl' AND j.state = 'running' AND k.entity_id LIKE 'https://slow%' AND k.attempts = 0`);
+    expect(await crawlSlice(deployment), 'in two lots of four').toBe(8);
   });
   it('all that one evaluation fetches is asked for by one asker, and no other evaluation is the same', async () => {
     const d = await crowd(3, 3);

@@ -6,7 +6,7 @@ import { createAuthority } from '../../src/operations/authorities/authorities.js
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { overdue, renewSlice } from '../../src/operations/artefacts/renew.js';
-import { evaluateDue } from '../../src/operations/resolving/evaluate-entities.js';
+import { evaluateDue } from '../../src/operations/resolving/evaluate-due.js';
 import { grantMark } from '../../src/operations/marks/grant-mark.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember, whenSigning } from '../support/deployment.js';
 

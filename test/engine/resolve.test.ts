@@ -3,7 +3,7 @@ import { eq } from 'drizzle-orm';
 import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { type JwkSet, validateResolveResponse, validateTrustChain } from '../../src/federation/entry.js';
-import { evaluateDue } from '../../src/operations/resolving/evaluate-entities.js';
+import { evaluateDue } from '../../src/operations/resolving/evaluate-due.js';
 import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { checkAnchor, pinAnchor, unpinAnchor } from '../../src/operations/resolving/anchors.js';

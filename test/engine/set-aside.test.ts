@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { crawlSlice, startCrawl } from '../../src/operations/resolving/crawl.js';
 import { refreshOwnMarks } from '../../src/operations/marks/own-marks.js';
-import { evaluateDue } from '../../src/operations/resolving/evaluate-entities.js';
+import { evaluateDue } from '../../src/operations/resolving/evaluate-due.js';
 import { endLeases } from '../../src/operations/resolving/take-entities.js';
 import { ANCHOR, NOW, testDeployment, type TestDeployment, testMember } from '../support/deployment.js';
 

@@ -26,10 +26,24 @@ const ACTS = {
   never: () => new Promise(() => {}),
 };
 
+/** It happens when what came is read; `never` is one that does not even come. */
 await runDiscovery((door) => ({
   ...door,
   async get(request) {
-    await ACTS[new URL(request.url).pathname.split('/')[1]]?.();
-    return door.get(request);
+    const act = ACTS[new URL(request.url).pathname.split('/')[1]];
+    if (act === ACTS.never) await act();
+    const reply = await door.get(request);
+    if (!reply.ok || !act) return reply;
+    const { body } = reply.value;
+    return {
+      ok: true,
+      value: {
+        ...reply.value,
+        get body() {
+          act();
+          return body;
+        },
+      },
+    };
   },
 }));

@@ -4,10 +4,12 @@ import type { KnownEntity } from '../../store/known-entities.js';
 import { insertRows } from '../../store/bulk.js';
 import { dropCrawls, hasFound, queueBelow, setCrawled } from '../../store/crawls.js';
 import type { Statement } from '../../store/database.js';
-import { authority, crawlEntity, job } from '../../store/schema.js';
+import { inLot, readByList } from '../../store/lots.js';
+import { authority, crawlEntity, job, LINES, snapshot } from '../../store/schema.js';
 import { anchorsOf } from './anchors.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
-import { AGAIN_AFTER_ERROR, type DueOptions, evaluateNow } from './evaluate-entities.js';
+import type { DueOptions } from './evaluate-due.js';
+import { evaluateNow } from './evaluate-entities.js';
 import type { JobRow } from '../jobs/jobs.js';
 import { type Issuer, issuerOf } from '../artefacts/publish.js';
 import { noteFinding, type Share, shareOf } from './listed-share.js';
@@ -15,10 +17,13 @@ import { fetchListing, localMembers, MAX_CRAWL_ENTITIES } from './read-listing.j
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
 import { type Evaluated, storeEvaluation } from './store-evaluation.js';
-import { evaluateTogether, knowEntities, putBack, setAside, sortOut, STRANGERS_AT_ONCE, take } from './take-entities.js';
+import { AGAIN_AFTER_ERROR, evaluateAlone, evaluateTogether, knowEntities, putBack, setAside, sortOut } from './take-entities.js';
 
 const MAX_DEPTH = 10;
 const CRAWL_EVERY = 24 * 60 * 60;
+
+/** Who starts the daily ones. */
+const BY_ITSELF = 'system';
 
 type Found = typeof crawlEntity.$inferSelect;
 
@@ -87,7 +92,7 @@ export async function scheduleCrawls(deployment: Deployment): Promise<void> {
  * @returns how many entities were looked at; 0 means no crawl is running
  * @throws the first error about an entity that could not be stored, after the slice is done
  */
-export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAside }: DueOptions = {}): Promise<number> {
+export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAside, places }: DueOptions = {}): Promise<number> {
   const { db } = deployment.store;
   let taken = 0;
   const errors: unknown[] = [];
@@ -105,7 +110,7 @@ export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAsid
       .where(and(eq(crawlEntity.jobId, one.job.id), eq(crawlEntity.state, 'queued')))
       .orderBy(asc(crawlEntity.id))
       .limit(limit);
-    taken += await look(deployment, one, queued, { errors, onSetAside });
+    taken += await look(deployment, one, queued, { errors, onSetAside, places });
     await progress(deployment, one.job, queued.length === 0);
   }
   if (errors.length) throw errors[0];
@@ -122,7 +127,7 @@ async function look(
   deployment: Deployment,
   { job: crawl, row }: Crawling,
   queued: readonly Found[],
-  { errors, onSetAside }: Pick<DueOptions, 'onSetAside'> & { readonly errors: unknown[] },
+  { errors, onSetAside, places }: Pick<DueOptions, 'onSetAside' | 'places'> & { readonly errors: unknown[] },
 ): Promise<number> {
   const { write } = deployment.store;
   const issuer = await issuerOf(deployment, row);
@@ -136,16 +141,39 @@ async function look(
       await putBack(deployment, [known], AGAIN_AFTER_ERROR);
       await write([setCrawled(of(known), 'failed')]);
     });
-  const { together, alone, stopped, resting } = sortOut(await knowEntities(deployment, row.id, [...found.keys()], 'crawl'), deployment.now());
+  const known = await knowEntities(deployment, row.id, [...found.keys()], 'crawl');
+  // Who did not answer is asked in its own time, unless a person wants to know.
+  const silent = crawl.createdBy === BY_ITSELF ? await silentOf(deployment, known) : [];
+  const { together, alone, stopped, resting } = sortOut(
+    known.filter((one_) => !silent.includes(one_)),
+    deployment.now(),
+  );
   for (const known of stopped) {
     await setAside(deployment, row, known);
     onSetAside?.(known.entityId);
   }
-  const passedOver = [...stopped, ...resting];
+  const passedOver = [...stopped, ...resting, ...silent];
   if (passedOver.length) await write(passedOver.map((known) => setCrawled(of(known), 'failed')));
-  const left = together.length - (await evaluateTogether(deployment, together, STRANGERS_AT_ONCE, one));
-  for (const known of alone) for (const taken of await take(deployment, [known], 'alone')) await one(taken);
+  const left = together.length - (await evaluateTogether(deployment, together, one, places));
+  for (const each of alone) await evaluateAlone(deployment, each, one, places);
   return queued.length - left;
+}
+
+/** Those of these that had no answer when they were asked last, have none that is served, and are not due. */
+async function silentOf({ store: { db }, now }: Deployment, known: readonly KnownEntity[]): Promise<readonly KnownEntity[]> {
+  const waiting = known.filter(({ attempts, line, dueAt, leaseUntil }) => attempts > 0 && line === LINES.rest && dueAt > now() && leaseUntil === 0);
+  const [first] = waiting;
+  if (!first) return [];
+  const valid = await readByList(
+    waiting.map(({ entityId }) => entityId),
+    (ids) =>
+      db
+        .select({ subject: snapshot.subject })
+        .from(snapshot)
+        .where(and(eq(snapshot.authorityId, first.authorityId), eq(snapshot.state, 'valid'), inLot(snapshot.subject, ids))),
+  );
+  const served = new Set(valid.map(({ subject }) => subject));
+  return waiting.filter(({ entityId }) => !served.has(entityId));
 }
 
 async function visit(

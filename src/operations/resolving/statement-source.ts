@@ -30,6 +30,8 @@ export interface SourceOptions {
    * None other does: an authority speaks for its own members only.
    */
   readonly superiors?: readonly string[];
+  /** Awaited before something that a member wrote is given, though it lies here. */
+  readonly opened?: () => Promise<void>;
 }
 
 export interface LocalSource extends StatementSource {
@@ -95,6 +97,7 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
       )
       .limit(1);
     if (!row) return undefined;
+    await options.opened?.();
     options.local?.set(row.bytes, { issuerId: row.authorityId, kind: 'hosted', key: subject, variant: '', cut: row.cut });
     return { ok: true, value: row.bytes };
   }

@@ -1,12 +1,12 @@
 import { and, eq } from 'drizzle-orm';
-import { limits, type TrustChain, uiInfosOf } from '../../federation/entry.js';
+import { type Finding, limits, type TrustChain, uiInfosOf } from '../../federation/entry.js';
 import type { Evaluation, Verdict } from '../../resolver/evaluate.js';
 import { type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
 import { evaluatedNow, takeOrKnow } from '../../store/evaluation-leases.js';
 import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
 import { CLIENT_DOCUMENT, resolveVariant } from '../../store/published.js';
-import { knownEntity, snapshot, type snapshotLink } from '../../store/schema.js';
+import { knownEntity, LINES, snapshot, type snapshotLink } from '../../store/schema.js';
 import { dropAnswersBut, dropLinks, dropSnapshot, putLinks, putSnapshots } from '../../store/snapshots.js';
 import type { Deployment } from '../call.js';
 import type { Issuer } from '../artefacts/publish.js';
@@ -20,12 +20,19 @@ import type { LocalEvidence } from './statement-source.js';
 export type SnapshotRow = typeof snapshot.$inferSelect;
 type LinkRow = typeof snapshotLink.$inferInsert;
 
-/** When a subject is looked at again (seconds): never later than this, an invalid one after this, a failure first after this. */
+/** When a subject is looked at again (seconds): never later than this, an invalid one after this. */
 const AT_LATEST = 12 * 60 * 60;
 const INVALID_AGAIN = 30 * 60;
 const MARK_AGAIN = 5 * 60;
+/**
+ * A failure: first after this (seconds), then twice as long each time, so that whoever was away for a while is looked at again
+ * within about as long; as seldom at most as one that is well.
+ */
 const FAILED_AGAIN = 60;
-const FAILED_AT_LATEST = 60 * 60;
+const distance = (attempts: number): number => Math.min(AT_LATEST, FAILED_AGAIN * 2 ** Math.min(attempts - 1, 12));
+/** Who has an answer to lose stays among those that have, for so many failures in a row, or slow evaluations: one may have been slow because of others. */
+const FAILURES_AMONG_HELD = 3;
+const SLOW_AMONG_HELD = 1;
 
 /** How long an entity is somebody's to evaluate (seconds). */
 export const LEASE_SECONDS = 120;
@@ -90,9 +97,9 @@ export async function storeEvaluation(deployment: Deployment, issuer: Issuer, kn
   const anchors = [...under.keys()];
   const lost = before.filter((old) => old.state === 'valid' && !settled[anchors.indexOf(old.trustAnchor)]?.trusted).map(({ trustAnchor }) => trustAnchor);
   const standing = { trusted: settled.some(({ trusted }) => trusted), lost };
-  const attempts = failed ? known.attempts + 1 : evaluated.slow ? 1 : 0;
-  const retry = !failed ? AT_LATEST : Math.min(FAILED_AT_LATEST, FAILED_AGAIN * 2 ** Math.min(attempts - 1, 6));
-  const next = Math.min(now + retry, ...settled.map(({ again }) => again));
+  const attempts = failed || evaluated.slow ? known.attempts + 1 : 0;
+  const next = Math.min(now + (failed ? distance(attempts) : AT_LATEST), ...settled.map(({ again }) => again));
+  const line = standing.trusted && attempts <= (failed ? FAILURES_AMONG_HELD : SLOW_AMONG_HELD) ? LINES.held : LINES.rest;
   const put = settled.flatMap((one) => one.put);
   await deployment.store.write([
     ...settled.flatMap(({ statements }) => statements),
@@ -104,7 +111,7 @@ export async function storeEvaluation(deployment: Deployment, issuer: Issuer, kn
     ),
     ...(put.length ? [...putArtefacts(put, whileCurrent)] : []),
     ...(await noteSuperior(deployment, issuer.authority, subject, evaluated.evaluation, standing)),
-    knownNow(known, evaluated, { now, next, attempts }),
+    knownNow(known, evaluated, { now, next, attempts, line }),
   ]);
 }
 
@@ -130,6 +137,7 @@ async function settle(
       failed,
       trusted: true,
     };
+  if (failed && old && isAsBefore(old, verdict.findings)) return { statements: [], put: [], kept: [], again: now + AT_LATEST, failed, trusted: false };
   const answer = verdict.state === 'valid' ? await answers(deployment, issuer, verdict, evaluated) : verdict;
   const judged = 'put' in answer ? verdict : answer;
   const statements = [
@@ -147,6 +155,10 @@ async function settle(
     trusted: true,
   };
 }
+
+/** It was found out of reach before, with the same findings: nothing is to be written about it but when it is due. */
+const isAsBefore = (old: SnapshotRow, findings: readonly Finding[]): boolean =>
+  old.state === 'unreachable' && JSON.stringify(old.findings) === JSON.stringify(findings);
 
 /** The signed answers of a valid verdict and what they rest on; another verdict when they cannot be signed. */
 async function answers(
@@ -218,12 +230,18 @@ function snapshotRow(
 }
 
 /** When it is looked at again. */
-function knownNow(known: KnownEntity, { evaluation }: Evaluated, { now, next, attempts }: { now: number; next: number; attempts: number }): Statement {
+function knownNow(
+  known: KnownEntity,
+  { evaluation }: Evaluated,
+  { now, next, attempts, line }: { now: number; next: number; attempts: number; line: number },
+): Statement {
   const claims = evaluation.configuration?.claims;
-  const dueAt = next + Math.floor(Math.random() * Math.max(1, (next - now) / 10));
+  // Those that failed together do not come again together.
+  const spread = attempts > 0 ? 4 : 10;
+  const dueAt = next + Math.floor(Math.random() * Math.max(1, (next - now) / spread));
   return evaluatedNow(
     known,
-    { dueAt, attempts, now },
+    { dueAt, attempts, line, now },
     claims && {
       entityTypes: typesOf(claims.metadata),
       about: aboutOf(claims.metadata),

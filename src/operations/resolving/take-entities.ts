@@ -2,13 +2,14 @@ import { and, eq } from 'drizzle-orm';
 import { finding } from '../../federation/entry.js';
 import { MAX_PARALLEL } from '../../outbound/evaluation-budget.js';
 import { PARALLEL_PER_PROCESS } from '../../outbound/limits.js';
-import { ALONE, ASIDE, endAllLeases, giveBack, knowUnknown, leaseAlone, leaseTogether, putAside } from '../../store/evaluation-leases.js';
+import { ALONE, ASIDE, TOGETHER, endAllLeases, giveBack, knowUnknown, leaseAlone, leaseTogether, putAside } from '../../store/evaluation-leases.js';
 import { inLot, readByList } from '../../store/lots.js';
 import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
 import { knownEntity, snapshot } from '../../store/schema.js';
 import { dropAllLinks, dropAnswers, putSnapshots } from '../../store/snapshots.js';
 import { anchorsOf } from './anchors.js';
 import type { Deployment } from '../call.js';
+import { inPlace, type Places } from './places.js';
 import type { AuthorityRow } from '../registry.js';
 import { LEASE_SECONDS } from './store-evaluation.js';
 
@@ -50,35 +51,42 @@ function kindOf({ leaseUntil, dueAt }: KnownEntity, now: number): keyof Takings 
 export async function take({ store, now }: Deployment, known: readonly KnownEntity[], how: 'together' | 'alone'): Promise<readonly KnownEntity[]> {
   const leaseUntil = now() + LEASE_SECONDS;
   await store.write([how === 'alone' ? leaseAlone(known, leaseUntil) : leaseTogether(known, leaseUntil)]);
-  return known.map((one) => ({ ...one, leaseUntil }));
+  const dueAt = leaseUntil + (how === 'alone' ? ALONE : TOGETHER);
+  return known.map((one) => ({ ...one, leaseUntil, dueAt }));
 }
 
-/** Entities evaluated at once whose last evaluation was quick. */
-export const AT_ONCE = 8;
-/** Of others so many that none waits for the door because of what its neighbors ask for: that might end its evaluation. */
-export const STRANGERS_AT_ONCE = Math.floor(PARALLEL_PER_PROCESS / MAX_PARALLEL);
+/** An entity whose evaluation could not be stored is due again after this (seconds). */
+export const AGAIN_AFTER_ERROR = 5 * 60;
+/** So many that none waits for the door because of what its neighbors ask for: that might end its evaluation. */
+const STRANGERS_AT_ONCE = Math.floor(PARALLEL_PER_PROCESS / MAX_PARALLEL);
 /** Begin with no further ones after this (milliseconds): how long one takes is the strangers' to say, and others wait. */
-const STEP_MS = 20_000;
+export const STEP_MS = 20_000;
 
 /**
- * Evaluate these, so many at once, and at least the first ones; those there is no time for are left as they are.
+ * Evaluate these, a few at once, and at least the first ones; those there is no time for are left as they are.
  * @returns how many were taken
  */
 export async function evaluateTogether(
   deployment: Deployment,
   known: readonly KnownEntity[],
-  atOnce: number,
   one: (taken: KnownEntity) => Promise<void>,
+  places?: Places,
 ): Promise<number> {
   const until = performance.now() + STEP_MS;
   let taken = 0;
   while (taken < known.length && (taken === 0 || performance.now() < until)) {
-    const lot = known.slice(taken, taken + atOnce);
-    await Promise.all((await take(deployment, lot, 'together')).map(one));
+    const lot = known.slice(taken, taken + STRANGERS_AT_ONCE);
+    await inPlace(places, 'together', async () => Promise.all((await take(deployment, lot, 'together')).map(one)));
     taken += lot.length;
   }
   return taken;
 }
+
+/** Evaluate one that is alone. */
+export const evaluateAlone = (deployment: Deployment, known: KnownEntity, one: (taken: KnownEntity) => Promise<void>, places?: Places): Promise<void> =>
+  inPlace(places, 'alone', async () => {
+    for (const taken of await take(deployment, [known], 'alone')) await one(taken);
+  });
 
 /** Give these back without a result: something of ours failed. They are due again in `wait` seconds, unless a halt made them due meanwhile. */
 export const putBack = ({ store, now }: Deployment, known: readonly KnownEntity[], wait: number): Promise<void> => store.write([giveBack(known, now() + wait)]);

@@ -24,6 +24,8 @@ const STARTING = 30_000;
 /** A thread that ended sooner ended quickly; after several of those the next one discovers later and later (milliseconds). */
 const QUICK = 60_000;
 const LATEST = 60_000;
+/** What is written in the same moment wakes it once (milliseconds). */
+const WAKES_AFTER = 20;
 /** Looks at the beat within the silence allowed: each counts once, so that a process that was stopped blames nobody. */
 const LOOKS = 10;
 
@@ -33,6 +35,8 @@ export interface DiscoveryThread {
   readonly counts: { restarts: number; setAside: number };
   /** Begin to discover, when discovery is on. */
   start(): void;
+  /** Something was written here: somebody may be new. */
+  wake(): void;
   /** Finish the step in progress, within the grace. */
   stop(): Promise<void>;
 }
@@ -79,6 +83,7 @@ export function discoveryThread({
   let ended: Start['ended'];
   let again: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
   let stopping = false;
+  let woken: NodeJS.Timeout | undefined;
 
   /** @param wait before it discovers (milliseconds) */
   function begin(wait: number): Life {
@@ -162,6 +167,13 @@ export function discoveryThread({
     start() {
       if (discovery && !life) begin(0);
     },
+    wake() {
+      if (!discovery || woken) return;
+      woken = setTimeout(() => {
+        woken = undefined;
+        life?.worker.postMessage('wake' satisfies ToThread);
+      }, WAKES_AFTER).unref();
+    },
     explorer: {
       ask: (question, of) =>
         new Promise((resolve, reject) => {
@@ -177,6 +189,7 @@ export function discoveryThread({
     async stop() {
       stopping = true;
       clearTimeout(again?.timer);
+      clearTimeout(woken);
       const last = life;
       if (!last) return;
       last.worker.postMessage('stop' satisfies ToThread);

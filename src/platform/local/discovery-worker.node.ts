@@ -1,6 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { scheduleCrawls } from '../../operations/resolving/crawl.js';
 import { discoveryTurn } from '../../operations/discovery.js';
+import { evaluateOnward } from '../../operations/resolving/evaluate-due.js';
+import { createEvaluating, type Evaluating } from '../../operations/resolving/evaluating.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
 import { noteWishes } from '../../operations/resolving/wishes.js';
 import type { Outbound } from '../../outbound/outbound.js';
@@ -10,6 +12,10 @@ import { type FromThread, pack, type Start, type ToThread } from './thread-messa
 
 const DISCOVERY_EVERY_MS = 1000;
 const BEAT_EVERY_MS = 50;
+/** After an end over what was read, whoever is asked is noted before for so long (milliseconds): it may have been one that was not. */
+const CAREFUL_FOR_MS = 60_000;
+/** The log has a line of evaluations this often (milliseconds), when there were any. */
+const TOLD_EVERY_MS = 10_000;
 
 /**
  * The discovery thread: everything that reads what strangers send, with a database connection, a custody and a guarded
@@ -32,16 +38,15 @@ export async function runDiscovery(around?: (door: Outbound) => Outbound): Promi
   const beats = () => Atomics.add(count, 0, 1);
   beats();
   setInterval(beats, BEAT_EVERY_MS);
-  const loop =
-    discoverAfter === undefined
-      ? undefined
-      : inTurns({ info: say('info'), error: say('error') }, 'discovery', DISCOVERY_EVERY_MS, discoverer(deployment, send), discoverAfter);
+  const state = createEvaluating();
+  const loop = discoverAfter === undefined ? undefined : discover(deployment, { state, send, say, after: discoverAfter, ended: ended !== undefined });
   port.on('message', async (message: ToThread) => {
     if (message === 'stop') {
       await loop?.stop();
       await deployment.close();
       return process.exit(0); // the thread only
     }
+    if (message === 'wake') return state.wake();
     const { id, question, asked } = message;
     try {
       send({ kind: 'answer', id, answer: await deployment.explorer.ask(question, asked as never) });
@@ -51,14 +56,56 @@ export async function runDiscovery(around?: (door: Outbound) => Outbound): Promi
   });
 }
 
-function discoverer(deployment: NodeDeployment, send: (message: FromThread) => void) {
+interface Discovering {
+  readonly state: Evaluating;
+  readonly after: number;
+  readonly ended: boolean;
+  readonly send: (message: FromThread) => void;
+  readonly say: (level: 'info' | 'error') => Say;
+}
+
+/** The turns, and the evaluations beside them: these wait neither for a crawl nor for a listing. */
+function discover(deployment: NodeDeployment, { state, after, ended, send, say }: Discovering) {
+  const onSetAside = (entityId: string) => send({ kind: 'set aside', entityId });
+  const turns = inTurns({ info: say('info'), error: say('error') }, 'discovery', DISCOVERY_EVERY_MS, discoverer(deployment, state, onSetAside), after);
+  const careful = performance.now() + after + CAREFUL_FOR_MS;
+  let stopping = false;
+  let taken = 0;
+  const tell = () => {
+    if (taken) say('info')({ evaluated: taken }, 'discovery');
+    taken = 0;
+  };
+  const telling = setInterval(tell, TOLD_EVERY_MS);
+  const evaluating = new Promise((done) => setTimeout(done, after)).then(() =>
+    evaluateOnward(deployment, state, {
+      more: () => !stopping,
+      careful: () => ended && performance.now() < careful,
+      failed: (error) => say('error')({ error: error instanceof Error ? error.message : String(error) }, 'an evaluation failed; it is tried again'),
+      taken: (count) => {
+        taken += count;
+      },
+      onSetAside,
+    }),
+  );
+  return {
+    async stop() {
+      stopping = true;
+      state.wake();
+      await Promise.all([turns.stop(), evaluating]);
+      clearInterval(telling);
+      tell();
+    },
+  };
+}
+
+function discoverer(deployment: NodeDeployment, { places }: Evaluating, onSetAside: (entityId: string) => void) {
   let wishesSince = 0;
   return async (more: () => boolean) => {
     const now = deployment.now();
     await noteWishes(deployment, deployment.opened.wishes(wishesSince, now));
     wishesSince = now - 1; // the second that is running may get more
     await scheduleCrawls(deployment);
-    const done = await discoveryTurn(deployment, { more, onSetAside: (entityId) => send({ kind: 'set aside', entityId }) });
-    return done.evaluated || done.crawled || done.listings ? done : undefined;
+    const { crawled, listings } = await discoveryTurn(deployment, { more, evaluates: false, places, onSetAside });
+    return crawled || listings ? { crawled, listings } : undefined;
   };
 }

@@ -121,6 +121,7 @@ async function startBehind(config: Config, { entityId, thread }: ServeOptions, {
   if (!config.development && !config.tls) noteListening(config.data, config.host, listening.port);
   const metricsServer = metrics && config.metricsPort !== undefined ? serveMetrics(metrics, config.metricsHost, config.metricsPort, crew?.metrics) : undefined;
   const background = config.turns ? startBackground(deployment, log, metrics, heads.look) : startLooking(log, heads.look);
+  deployment.store.onCommit(discovery.wake);
   discovery.start();
   return {
     deployment,

@@ -16,7 +16,7 @@ export interface Start {
   readonly ended: { readonly blame: boolean } | undefined;
 }
 
-export type ToThread = { readonly id: number; readonly question: Question; readonly asked: Questions[Question]['asked'] } | 'stop';
+export type ToThread = { readonly id: number; readonly question: Question; readonly asked: Questions[Question]['asked'] } | 'stop' | 'wake';
 
 export type FromThread =
   | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }

@@ -27,6 +27,13 @@ export const anchorPin = sqliteTable(
 
 export const ENTITY_SOURCES = ['member', 'crawl', 'wish'] as const;
 
+/**
+ * Those that are due stand in lines, each of which is served by itself: members that are new, or that an operator has changed;
+ * those that have a verdict to lose; what was found or wished for and never looked at; those that did not answer, or have no
+ * verdict to lose.
+ */
+export const LINES = { changed: 0, held: 1, found: 2, rest: 3 } as const;
+
 /** An entity that an authority evaluates as a resolver. */
 export const knownEntity = sqliteTable(
   'known_entity',
@@ -42,10 +49,14 @@ export const knownEntity = sqliteTable(
     leaseUntil: integer('lease_until').notNull().default(0),
     attempts: integer('attempts').notNull().default(0),
     evaluatedAt: integer('evaluated_at'),
+    /** In which line it stands while it is due: a number of `LINES`. */
+    line: integer('line').notNull().default(LINES.found),
   },
   (t) => [
     primaryKey({ columns: [t.authorityId, t.entityId] }),
     index('known_entity_due').on(t.dueAt),
+    // Who is next in a line, however many are due in the others.
+    index('known_entity_line').on(t.line, t.dueAt),
     index('known_entity_id').on(t.entityId),
     // What was wished for is few among the many, and looked at in every turn.
     index('known_entity_wished').on(t.evaluatedAt).where(sql`source = 'wish'`),

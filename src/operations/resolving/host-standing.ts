@@ -1,0 +1,91 @@
+/** Subjects of one host that are asked at the same time; of one that is silent, one. */
+const AT_ONCE = 4;
+/** A host is silent when so many in a row had no answer: a path that hangs beside others that answer says nothing about those. */
+const SILENT_AFTER = 3;
+/** How long a silent host is left alone (seconds): twice as long each time, as seldom at most as anybody is looked at. */
+const SILENT_AT_FIRST = 30;
+const SILENT_AT_LATEST = 12 * 60 * 60;
+/** A new member is reason enough to ask its host again, but not sooner after the last time than this (seconds). */
+const EAGER_AFTER = 5;
+/** Whom a slow host keeps waiting is looked at again within this (seconds), however many wait. */
+const WAITS_AT_MOST = 15 * 60;
+/** A host that is done with one this soon keeps nobody waiting (seconds). */
+const QUICK = 0.2;
+/** Hosts that are remembered. */
+const REMEMBERED = 20_000;
+
+interface Host {
+  asked: number;
+  /** Times in a row that it did not answer, and since when. */
+  failures: number;
+  silentUntil: number;
+  failedAt: number;
+  /** How long one of its subjects takes, by the last ones (seconds). */
+  pace: number;
+  /** When the last one that waits has its turn. */
+  last: number;
+}
+
+/** How the hosts of subjects have answered, as this process has seen it: it decides who is asked when, and never what is found. */
+export interface HostStanding {
+  /**
+   * May a subject of this host be asked? `soon`: others are being asked and will be done in a moment; a number: not before then.
+   * @param now seconds since the epoch
+   * @param eager it is a new one
+   */
+  turnOf(host: string, now: number, eager: boolean): 'now' | 'soon' | number;
+  begin(host: string): void;
+  /** @param answered false: it did not; undefined: nobody asked it. @param seconds how long that took */
+  end(host: string, now: number, answered: boolean | undefined, seconds: number): void;
+}
+
+export function createHostStanding({
+  remembered = REMEMBERED,
+  random = Math.random,
+}: {
+  readonly remembered?: number;
+  readonly random?: () => number;
+} = {}): HostStanding {
+  const hosts = new Map<string, Host>();
+  const later = (seconds: number): number => Math.ceil(seconds * (1 + random() / 10));
+  /** Whoever was used last stands last, so that the first are forgotten. */
+  const use = (host: string): Host => {
+    const known = hosts.get(host) ?? { asked: 0, failures: 0, silentUntil: 0, failedAt: 0, pace: 0, last: 0 };
+    hosts.delete(host);
+    hosts.set(host, known);
+    for (const [name, { asked }] of hosts) {
+      if (hosts.size <= remembered) break;
+      if (asked === 0) hosts.delete(name);
+      else break;
+    }
+    return known;
+  };
+  return {
+    turnOf(host, now, eager) {
+      const of = hosts.get(host);
+      if (!of) return 'now';
+      if (of.silentUntil > now) {
+        const tried = of.asked > 0 || now - of.failedAt < EAGER_AFTER;
+        return eager && !tried ? 'now' : Math.max(now + EAGER_AFTER, of.silentUntil) + later((of.silentUntil - of.failedAt) / 10);
+      }
+      if (of.failures >= SILENT_AFTER) return of.asked === 0 ? 'now' : now + later(EAGER_AFTER);
+      if (of.asked < AT_ONCE) return 'now';
+      if (of.pace < QUICK) return 'soon';
+      of.last = Math.max(of.last, now) + of.pace / AT_ONCE;
+      return Math.min(Math.ceil(of.last), now + later(WAITS_AT_MOST));
+    },
+    begin(host) {
+      use(host).asked++;
+    },
+    end(host, now, answered, seconds) {
+      const of = use(host);
+      of.asked = Math.max(0, of.asked - 1);
+      if (answered === undefined) return;
+      of.pace = of.pace === 0 ? seconds : of.pace * 0.7 + seconds * 0.3;
+      of.failures = answered ? 0 : of.failures + 1;
+      if (!answered) of.failedAt = now;
+      const silent = SILENT_AT_FIRST * 2 ** Math.min(of.failures - SILENT_AFTER, 12);
+      of.silentUntil = of.failures < SILENT_AFTER ? 0 : now + Math.min(SILENT_AT_LATEST, silent);
+    },
+  };
+}

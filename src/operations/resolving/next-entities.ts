@@ -1,0 +1,100 @@
+import { hostOf } from '../../outbound/budget.js';
+import { dueInLine } from '../../store/due-entities.js';
+import { putOff } from '../../store/evaluation-leases.js';
+import type { KnownEntity } from '../../store/known-entities.js';
+import { LINES } from '../../store/schema.js';
+import type { Deployment } from '../call.js';
+import type { AuthorityRow } from '../registry.js';
+import { type Evaluating, keyOf } from './evaluating.js';
+import { type Line, SHARES } from './places.js';
+
+/** Who came within this counts as come just now (seconds). The fewer places are left for those, the shorter ago it has to be: a second for the last one. */
+const JUST_NOW = 10;
+/** Read beyond what there is room for: some of them wait for their hosts. */
+const MORE = 16;
+/** What each line has of a number that is given for all of them. What one leaves is for the others, in order. */
+const PART: Readonly<Record<Line, number>> = { changed: 1 / 2, held: 1 / 4, found: 1 / 8, rest: 1 / 8 };
+
+export interface Next {
+  readonly line: Line;
+  readonly known: KnownEntity;
+  readonly row: AuthorityRow;
+}
+
+export interface Wanted {
+  readonly lines: readonly Line[];
+  /** Of all lines together. */
+  readonly most: number;
+  /** Only so many are asked as are evaluated at the same time: each is noted before it is asked. */
+  readonly careful: boolean;
+}
+
+/** How many of a line may be begun, and of these how many only for who came just now. */
+function roomIn(line: Line, { busy }: Evaluating, careful: boolean): { readonly all: number; readonly recent: number } {
+  const { asked, recent, places } = SHARES[line];
+  const under = [...busy.values()].filter((one) => one === line).length;
+  const all = Math.max(0, (careful ? places : asked) - under);
+  return { all, recent: careful ? 0 : Math.min(all, recent) };
+}
+
+/** Of a line who waits for longest, and where there are more than there is room for, who came just now. */
+async function inLine({ store: { db }, now }: Deployment, line: Line, state: Evaluating, { most, careful }: Wanted): Promise<Next[]> {
+  const room = roomIn(line, state, careful);
+  if (Math.min(room.all, most) === 0) return [];
+  const under = [...state.busy.values()].filter((one) => one === line).length;
+  const some = Math.min(room.all, most) + under + MORE;
+  const oldest = await dueInLine(db, LINES[line], now(), some);
+  const newest = room.recent > 0 && oldest.length === some ? await dueInLine(db, LINES[line], now(), room.recent + under, { within: JUST_NOW }) : [];
+  const rows = new Map([...newest, ...oldest].map((one) => [keyOf(one.known), one]));
+  return [...rows].filter(([key]) => !state.busy.has(key)).map(([, { known, row }]) => ({ line, known, row }));
+}
+
+/**
+ * Who is next in these lines, as far as there is room. Whose host is silent, or busy with others, waits with it: that is noted,
+ * and nobody else waits for them.
+ * @returns those to begin with, marked as busy; `moved`: some were told to wait
+ */
+export async function nextEntities(
+  deployment: Deployment,
+  state: Evaluating,
+  wanted: Wanted,
+): Promise<{ readonly next: readonly Next[]; readonly moved: boolean }> {
+  const waiting: Next[][] = [];
+  for (const line of wanted.lines) waiting.push(await inLine(deployment, line, state, wanted));
+  const next: Next[] = [];
+  const off: (KnownEntity & { readonly until: number })[] = [];
+  const now = deployment.now();
+  const takeFrom = (queue: Next[], most: number): void => {
+    const kept: Next[] = [];
+    for (let n = 0; n < most && next.length < wanted.most && queue.length > 0; ) {
+      const one = queue.shift() as Next;
+      const { line, known } = one;
+      const room = roomIn(line, state, wanted.careful);
+      if (room.all === 0) {
+        kept.push(one);
+        break;
+      }
+      if (room.recent === room.all && now - known.dueAt > Math.min(room.all, JUST_NOW)) {
+        kept.push(one);
+        continue;
+      }
+      const host = hostOf(known.entityId);
+      const turn = state.hosts.turnOf(host, now, line === 'changed');
+      if (typeof turn === 'number') off.push({ ...known, until: turn });
+      if (turn !== 'now') continue;
+      state.hosts.begin(host);
+      state.busy.set(keyOf(known), line);
+      next.push(one);
+      n++;
+    }
+    queue.unshift(...kept);
+  };
+  for (const [n, queue] of waiting.entries()) takeFrom(queue, Math.ceil(wanted.most * PART[wanted.lines[n] as Line]));
+  for (const queue of waiting) {
+    takeFrom(queue, wanted.most);
+    // There is no room for it now: its part is not given away.
+    if (queue.length > 0) break;
+  }
+  if (off.length) await deployment.store.write([putOff(off)]);
+  return { next, moved: off.length > 0 };
+}
