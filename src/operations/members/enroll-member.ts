@@ -2,8 +2,9 @@ import { readHead } from '../../store/change.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import type { WithFindings } from '../judged.js';
 import { findAuthority, type MemberRow } from '../registry.js';
-import { decideEnrollment, groundOf, writeEnrollments } from './enrolling.js';
+import { decideEnrollment, writeEnrollments } from './enrolling.js';
 import { type Enrollment, prepare } from './enrollment.js';
+import { ENROLMENT, groundTogether } from './ground.js';
 
 /**
  * Enrol an entity: bind its keys, and, when asked and allowed, publish a statement about it in the same commit.
@@ -18,8 +19,9 @@ export async function enrollMember(call: Call<WithFindings<MemberRow>>, slug: st
   return change(call, {
     authorityId,
     scope: input.entityId,
-    async decide() {
-      const ground = await groundOf(call, await findAuthority(db, slug), [prepared], since, haltedSince);
+    brings: ENROLMENT.brings(prepared),
+    async decide(_watch, together) {
+      const ground = await groundTogether(call, slug, prepared, { since, haltedSince, together });
       const enrolled = await decideEnrollment(call, ground, prepared);
       const { rows, events, statements } = await writeEnrollments(call, ground, [enrolled]);
       return { events, statements, result: { ...(rows[0] as MemberRow), findings: enrolled.findings } };
