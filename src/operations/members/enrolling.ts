@@ -1,4 +1,3 @@
-
 import { unknownEntityTypes } from '../../federation/entity-types.js';
 import { spellingOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
@@ -9,7 +8,7 @@ import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
 import { type Issuer, published, signedStatement } from '../artefacts/publish.js';
 import { expectVouchable } from '../binding/key-rules.js';
-import { type Call, } from '../call.js';
+import type { Call } from '../call.js';
 import { certificateFaults } from '../../keys/certificates.js';
 import { asErrors, asWarnings, isError, type Judged } from '../judged.js';
 import { expectEntitled } from '../entitlements/check-entitled.js';
@@ -18,7 +17,7 @@ import { issuersInWords } from '../issuers/edit-issuers.js';
 import { expectNamespacesFree } from '../issuers/free-namespaces.js';
 import { expectRoom, isCounted, whileThereIsRoom } from '../agents/room.js';
 import { Refusal } from '../refusal.js';
-import { type MemberRow, } from '../registry.js';
+import type { MemberRow } from '../registry.js';
 import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollment.js';
 import type { Ground } from './ground.js';
 import { hostedArtefact } from './hosted-artefact.js';
@@ -27,7 +26,7 @@ import { bindKeys, namedKeys, takenAway, thumbprintsOf } from './key-binding.js'
 import { expectAdmitted } from '../accreditations/admitted.js';
 import { expectAuthorityActive, expectOrganizationActive } from './may-be-active.js';
 import { newMemberRow } from './member-input.js';
-import { isBarred, otherSpellings, type Respelled, respelledFindings, } from './respelled.js';
+import { isBarred, otherSpellings, type Respelled, respelledFindings } from './respelled.js';
 import { expectWaived } from './waivers.js';
 import { DOMAIN_CONTROL_NEEDED } from './domain-control.js';
 import { writeMembers } from './write-member.js';
