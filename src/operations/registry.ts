@@ -1,4 +1,5 @@
 import { and, desc, eq, or, placeholder } from 'drizzle-orm';
+import { type AskedOf, askedOf } from '../store/asked-of.js';
 import { built } from '../store/built.js';
 import { authority, authorityKey, member, metadataPolicy, organization } from '../store/schema.js';
 import type { Database } from '../store/database.js';
@@ -22,8 +23,17 @@ const bySlug = built((db) =>
 
 export async function findAuthority(db: Database, slug: string): Promise<AuthorityRow> {
   const [row] = await bySlug(db).all({ slug });
-  if (!row) throw new Refusal('not_found', `there is no authority ${slug.slice(0, 60)}`);
+  if (!row) throw noAuthority(slug);
   return row;
+}
+
+const noAuthority = (slug: string): Refusal => new Refusal('not_found', `there is no authority ${slug.slice(0, 60)}`);
+
+/** An authority as it is when something is asked of it, and where its chain and that of the deployment end. */
+export async function findAsked(db: Database, slug: string): Promise<AskedOf> {
+  const found = await askedOf(db, slug);
+  if (!found) throw noAuthority(slug);
+  return found;
 }
 
 const memberNamed = built((db) =>

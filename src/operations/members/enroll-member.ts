@@ -1,7 +1,6 @@
-import { readHead } from '../../store/change.js';
-import { allow, type Call, change, DEPLOYMENT } from '../call.js';
+import { allow, type Call, change } from '../call.js';
 import type { WithFindings } from '../judged.js';
-import { findAuthority, type MemberRow } from '../registry.js';
+import { findAsked, type MemberRow } from '../registry.js';
 import { decideEnrollment, writeEnrollments } from './enrolling.js';
 import { type Enrollment, prepare } from './enrollment.js';
 import { ENROLMENT, groundTogether } from './ground.js';
@@ -12,12 +11,10 @@ import { ENROLMENT, groundTogether } from './ground.js';
  */
 export async function enrollMember(call: Call<WithFindings<MemberRow>>, slug: string, input: Enrollment): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
-  const { db } = call.store;
-  const { id: authorityId } = await findAuthority(db, slug);
-  const [{ seq: since }, { seq: haltedSince }] = [await readHead(db, authorityId), await readHead(db, DEPLOYMENT)];
-  const prepared = await prepare(call, await findAuthority(db, slug), input, false);
+  const { row: authority, since, haltedSince } = await findAsked(call.store.db, slug);
+  const prepared = await prepare(call, authority, input, false);
   return change(call, {
-    authorityId,
+    authorityId: authority.id,
     scope: input.entityId,
     brings: ENROLMENT.brings(prepared),
     async decide(_watch, together) {

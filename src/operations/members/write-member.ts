@@ -57,6 +57,7 @@ export interface Known {
  */
 export async function writeMembers(db: Database, writes: readonly MemberWrite[], { authorities, places }: Known = {}): Promise<WrittenMembers> {
   const accredited = await accreditedEnds(db, writes, authorities);
+  const fresh = new Set(writes.flatMap(({ before, after }) => (before ? [] : [after.id])));
   const { rows, statements: placing } = await placed(
     db,
     await Promise.all(
@@ -68,7 +69,7 @@ export async function writeMembers(db: Database, writes: readonly MemberWrite[],
         ...((endsAnew || !jsonEqual(before?.jwks, after.jwks)) && { keysUntil: await certifiedEnd(db, after) }),
       })),
     ),
-    { places, fresh: new Set(writes.flatMap(({ before, after }) => (before ? [] : [after.id]))) },
+    { places, fresh },
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
@@ -78,7 +79,7 @@ export async function writeMembers(db: Database, writes: readonly MemberWrite[],
     statements: [
       ...statements,
       ...placing,
-      ...putMembers(rows, keys),
+      ...putMembers(rows, keys, fresh),
       ...endWatch(rows),
       ...barring(writes, rows),
       ...resting(writes, rows),
