@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdminApp } from '../dist/admin/app.js';
 import { sealedCustody } from '../dist/keys/custody.js';
+import { byNode } from '../dist/keys/open-key.node.js';
 import { newSealKey } from '../dist/keys/random.js';
 import { importSealKey } from '../dist/keys/seal.js';
 import { ensureOwner } from '../dist/operations/access/api-keys.js';
@@ -25,7 +26,7 @@ export const memberId = (n) => `https://m${String(n).padStart(6, '0')}.example.o
 /** What a process over the file of a deployment works with. */
 export async function attach(folder, seal, development = false) {
   const store = openStore(join(folder, 'holdfast.db'), seconds);
-  const custody = sealedCustody(await importSealKey(seal));
+  const custody = sealedCustody(await importSealKey(seal), byNode);
   const clock = trustedClock({ now: seconds, elapsed: () => performance.now() / 1000 }, { development });
   const parts = exploringDirectly({ store, custody, outbound: closedDoor('a benchmark'), clock, development });
   return { ...parts, call: startingCall(parts) };

@@ -2,7 +2,7 @@ import type { EntityIdOptions } from './entity-id.js';
 import { type EntityStatementClaims, parseStatementClaims } from './entity-statement.js';
 import { failure, finding, type Finding, type Result, success } from './finding.js';
 import { keyFault, parseJwkSet } from './jwk-set.js';
-import { type Signer, signJws } from './jws.js';
+import { type Signer, signJws, signJwsOf } from './jws.js';
 import { MAX_STATEMENT_BYTES, MAX_STATEMENT_LIFETIME } from './limits.js';
 import { ENTITY_STATEMENT, JWK_SET_JWT, typOf } from './media-types.js';
 import { checkMetadata, type Metadata } from './metadata.js';
@@ -54,9 +54,10 @@ async function issue(claims: EntityStatementClaims, findings: Finding[], options
   if (!checked.ok) findings.push(...checked.findings);
   if (claims.exp - claims.iat > MAX_STATEMENT_LIFETIME) findings.push(finding('claim_invalid', 'exp', `a lifetime over ${MAX_STATEMENT_LIFETIME} s`));
   if (findings.length) return failure(...findings);
-  const read = readable(JSON.stringify(claims));
+  const text = JSON.stringify(claims);
+  const read = readable(text);
   if (!read.ok) return read;
-  const compact = await signJws(typOf(ENTITY_STATEMENT), claims, options.signer);
+  const compact = await signJwsOf(typOf(ENTITY_STATEMENT), text, options.signer);
   return compact.length > MAX_STATEMENT_BYTES
     ? failure(finding('too_large', 'statement', `${compact.length} bytes, more than ${MAX_STATEMENT_BYTES}`))
     : success(compact);

@@ -181,8 +181,12 @@ async function importPoint(crv = '', x = '', y = ''): Promise<CryptoKey> {
 }
 
 /** Sign claims as a compact JWS with `typ`, `alg` and `kid` in the header. @param more other members of the header */
-export async function signJws(typ: string, claims: object, signer: Signer, more: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  const input = `${base64url.encode(JSON.stringify({ ...more, typ, alg: signer.alg, kid: signer.kid }))}.${base64url.encode(JSON.stringify(claims))}`;
+export const signJws = (typ: string, claims: object, signer: Signer, more: Readonly<Record<string, unknown>> = {}): Promise<string> =>
+  signJwsOf(typ, JSON.stringify(claims), signer, more);
+
+/** The same of claims that are a JSON text already. */
+export async function signJwsOf(typ: string, claims: string, signer: Signer, more: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const input = `${base64url.encode(JSON.stringify({ ...more, typ, alg: signer.alg, kid: signer.kid }))}.${base64url.encode(claims)}`;
   return `${input}.${base64url.encode(await signer.sign(encoder.encode(input)))}`;
 }
 

@@ -33,8 +33,17 @@ function signParameters(alg: SigningAlgorithm) {
   return alg.startsWith('RS') ? { name: 'RSASSA-PKCS1-v1_5' } : { name: 'Ed25519' };
 }
 
-/** Private keys as PKCS#8, sealed with AES-256-GCM; opened ones stay in memory as non-extractable CryptoKeys. */
-export function sealedCustody(sealKey: CryptoKey): Custody {
+/** Open a private key (PKCS#8 PEM) for signing with it. @throws when it is none for that algorithm */
+export type OpenKey = (pem: string, alg: SigningAlgorithm) => Promise<Signer['sign']>;
+
+/** As a non-extractable CryptoKey: it signs in a thread of the engine. */
+export const byWebCrypto: OpenKey = async (pem, alg) => {
+  const key = await importPKCS8(pem, alg);
+  return async (bytes) => new Uint8Array(await crypto.subtle.sign(signParameters(alg), key as never, bytes as Uint8Array<ArrayBuffer>));
+};
+
+/** Private keys as PKCS#8, sealed with AES-256-GCM; opened ones stay in memory. */
+export function sealedCustody(sealKey: CryptoKey, open: OpenKey = byWebCrypto): Custody {
   const opened = new Map<string, Promise<Signer>>();
 
   async function keep(id: string, privateKey: CryptoKey, alg: SigningAlgorithm): Promise<Result<NewKey>> {
@@ -78,14 +87,8 @@ export function sealedCustody(sealKey: CryptoKey): Custody {
       let signer = opened.get(cacheKey);
       if (!signer) {
         signer = unseal(sealKey, id, sealed)
-          .then((pem) => importPKCS8(pem, alg))
-          .then(
-            (key): Signer => ({
-              kid,
-              alg,
-              sign: async (bytes) => new Uint8Array(await crypto.subtle.sign(signParameters(alg), key as never, bytes as Uint8Array<ArrayBuffer>)),
-            }),
-          );
+          .then((pem) => open(pem, alg))
+          .then((sign): Signer => ({ kid, alg, sign }));
         signer.catch(() => opened.delete(cacheKey));
         opened.set(cacheKey, signer);
       }

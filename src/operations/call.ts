@@ -9,7 +9,8 @@ import { NARROWING_EVENTS, PLACING_EVENTS, RESTORING_EVENTS } from '../store/nar
 import { authority, type KeyRole } from '../store/schema.js';
 import type { EvidenceFiles } from '../store/evidence-files.js';
 import type { Store } from '../store/store.js';
-import { expectInForce } from './access/in-force.js';
+import type { Together } from '../store/together.js';
+import { expectInForce, letInWith } from './access/in-force.js';
 import { clockWords, type TrustedClock } from './clock/trusted-clock.js';
 import { Waiting } from './deciding/waiting.js';
 import type { Explorer } from './explorer.js';
@@ -35,7 +36,7 @@ export interface Deployment {
   /** How long what waits for a second person waits (seconds); left out: deciding/proposal-end.ts. */
   readonly approvalsLast?: number | undefined;
   /** What is signed because of a commit, before whoever asked for it is answered. Never fails. */
-  readonly afterCommit: (deployment: Deployment, committed: Committed) => Promise<void>;
+  readonly afterCommit: (deployment: Deployment, committed: Committed, together: Together) => Promise<void>;
   /** Loopback http identifiers are allowed (architecture §8). */
   readonly development: boolean;
 }
@@ -106,7 +107,7 @@ export const may = (call: Call, permission: Permission, slug: string | null): bo
 const IDEMPOTENCY_SECONDS = 24 * 60 * 60;
 
 interface Changing<T> extends Omit<ChangeRequest<T>, 'actor' | 'decide'> {
-  decide(watch: Watch): Promise<Decision<T> | Decision<Waiting>>;
+  decide(watch: Watch, together: Together): Promise<Decision<T> | Decision<Waiting>>;
 }
 
 /**
@@ -119,25 +120,25 @@ interface Changing<T> extends Omit<ChangeRequest<T>, 'actor' | 'decide'> {
  */
 export async function change<T>(call: Call<T>, request: Changing<T>): Promise<T> {
   const clock = request.authorityId === DEPLOYMENT ? undefined : await doubtOf(call);
-  let committed: Committed | undefined;
+  let committed: (Committed & { readonly together: Together }) | undefined;
   if (clock !== undefined && !request.urgent) throw new Refusal('temporarily_unavailable', clock);
   const result = await call.store
     .change<T | Waiting>({
       ...request,
       actor: call.actor,
-      decide: async (watch) => {
-        const inForce = await expectInForce(call, request.authorityId);
-        if (!request.urgent) await expectNotRetired(call, request.authorityId);
-        const decision: Decision<T | Waiting> = await request.decide(watch);
+      decide: async (watch, together) => {
+        const inForce = await together.once(`in force ${letInWith(call)}`, () => expectInForce(call, request.authorityId));
+        if (!request.urgent) await together.once('not retired', () => expectNotRetired(call, request.authorityId));
+        const decision: Decision<T | Waiting> = await request.decide(watch, together);
         const more = { ...(clock !== undefined && { clock }), ...(call.actor.key !== undefined && { api_key: call.actor.key }) };
-        committed = committedBy(request.authorityId, decision);
+        committed = { ...committedBy(request.authorityId, decision), together };
         return telling(more, holding(inForce, remember(call, decision)));
       },
     })
     .catch((error: unknown) => {
       throw error instanceof Overtaken ? new Refusal('version_conflict', error.message) : error;
     });
-  if (committed && !call.rehearsal && committed.moved.length + committed.placed.length > 0) await call.afterCommit(call, committed);
+  if (committed && !call.rehearsal && committed.moved.length + committed.placed.length > 0) await call.afterCommit(call, committed, committed.together);
   if (result instanceof Waiting) throw result;
   return result;
 }

@@ -1,4 +1,6 @@
-import { and, desc, eq, or } from 'drizzle-orm';
+import { and, desc, eq, or, placeholder } from 'drizzle-orm';
+import { type AskedOf, askedOf } from '../store/asked-of.js';
+import { built } from '../store/built.js';
 import { authority, authorityKey, member, metadataPolicy, organization } from '../store/schema.js';
 import type { Database } from '../store/database.js';
 import { overtaken } from './overtaken.js';
@@ -10,32 +12,68 @@ export type AuthorityKeyRow = typeof authorityKey.$inferSelect;
 export type MemberRow = typeof member.$inferSelect;
 export type PolicyRow = typeof metadataPolicy.$inferSelect;
 
+const bySlug = built((db) =>
+  db
+    .select()
+    .from(authority)
+    .where(eq(authority.slug, placeholder('slug')))
+    .limit(1)
+    .prepare(),
+);
+
 export async function findAuthority(db: Database, slug: string): Promise<AuthorityRow> {
-  const [row] = await db.select().from(authority).where(eq(authority.slug, slug)).limit(1);
-  if (!row) throw new Refusal('not_found', `there is no authority ${slug.slice(0, 60)}`);
+  const [row] = await bySlug(db).all({ slug });
+  if (!row) throw noAuthority(slug);
   return row;
 }
 
-/** A member by our id or by its entity identifier, always under the authority named. */
-export async function findMember(db: Database, authorityId: string, id: string): Promise<MemberRow> {
-  const [row] = await db
+const noAuthority = (slug: string): Refusal => new Refusal('not_found', `there is no authority ${slug.slice(0, 60)}`);
+
+/** An authority as it is when something is asked of it, and where its chain and that of the deployment end. */
+export async function findAsked(db: Database, slug: string): Promise<AskedOf> {
+  const found = await askedOf(db, slug);
+  if (!found) throw noAuthority(slug);
+  return found;
+}
+
+const memberNamed = built((db) =>
+  db
     .select()
     .from(member)
-    .where(and(eq(member.authorityId, authorityId), or(eq(member.id, id), eq(member.entityId, id))))
-    .limit(1);
+    .where(and(eq(member.authorityId, placeholder('authorityId')), or(eq(member.id, placeholder('id')), eq(member.entityId, placeholder('id')))))
+    .limit(1)
+    .prepare(),
+);
+
+/** A member by our id or by its entity identifier, always under the authority named. */
+export async function findMember(db: Database, authorityId: string, id: string): Promise<MemberRow> {
+  const [row] = await memberNamed(db).all({ authorityId, id });
   if (!row) throw new Refusal('not_found', 'this authority has no such member');
   return row;
 }
 
-export const authorityKeys = (db: Database, authorityId: string): Promise<AuthorityKeyRow[]> =>
-  db.select().from(authorityKey).where(eq(authorityKey.authorityId, authorityId)).orderBy(authorityKey.createdAt);
+const keysOf = built((db) =>
+  db
+    .select()
+    .from(authorityKey)
+    .where(eq(authorityKey.authorityId, placeholder('authorityId')))
+    .orderBy(authorityKey.createdAt)
+    .prepare(),
+);
 
-export async function publishedPolicy(db: Database, authorityId: string): Promise<PolicyRow | undefined> {
-  const [row] = await db
+export const authorityKeys = async (db: Database, authorityId: string): Promise<AuthorityKeyRow[]> => keysOf(db).all({ authorityId });
+
+const policyInForce = built((db) =>
+  db
     .select()
     .from(metadataPolicy)
-    .where(and(eq(metadataPolicy.authorityId, authorityId), eq(metadataPolicy.state, 'published')))
-    .limit(1);
+    .where(and(eq(metadataPolicy.authorityId, placeholder('authorityId')), eq(metadataPolicy.state, 'published')))
+    .limit(1)
+    .prepare(),
+);
+
+export async function publishedPolicy(db: Database, authorityId: string): Promise<PolicyRow | undefined> {
+  const [row] = await policyInForce(db).all({ authorityId });
   return row;
 }
 

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, w
 import { uptime } from 'node:os';
 import type { CryptoKey } from 'jose';
 import { sealedCustody } from '../keys/custody.js';
+import { byNode } from '../keys/open-key.node.js';
 import { parseJson } from '../federation/strict-json.js';
 import { newId, newSealKey } from '../keys/random.js';
 import { importSealKey } from '../keys/seal.js';
@@ -75,7 +76,7 @@ export function openAnswering(ground: Ground, explorer: Explorer): NodeDeploymen
   return {
     store: opened.store,
     opened,
-    custody: sealedCustody(sealKey),
+    custody: sealedCustody(sealKey, byNode),
     outbound,
     explorer,
     clock,
@@ -101,7 +102,7 @@ export function openExploring(ground: Ground, around: (door: Outbound) => Outbou
   const outbound = around(perProcess(door));
   return {
     ...exploringDirectly(
-      { store, custody: sealedCustody(sealKey), outbound, clock: trustedClock(CLOCK, { development }), approvalsLast, development, dnsResolver },
+      { store, custody: sealedCustody(sealKey, byNode), outbound, clock: trustedClock(CLOCK, { development }), approvalsLast, development, dnsResolver },
       createTurns(holder),
     ),
     store,

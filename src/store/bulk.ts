@@ -16,32 +16,65 @@ export const insertRows = <T extends SQLiteTable>(table: T, rows: readonly T['$i
 export const insertMissing = <T extends SQLiteTable>(table: T, rows: readonly T['$inferInsert'][]): Statement =>
   insertWith(table, rows, 'ON CONFLICT DO NOTHING');
 
-/**
- * Insert any number of rows, by one statement with one parameter for each lot: rows travel as JSON and `json_each` unpacks
- * them. The text of the statement is the same for one row and for five hundred, so it stays prepared. A row that is larger than
- * a lot by itself travels column by column: as JSON in JSON it could be twice as large as it will stand there.
- * @param tail an ON CONFLICT clause
- */
-export function insertWith<T extends SQLiteTable>(table: T, rows: readonly T['$inferInsert'][], tail = '', only: PerRow = () => 'true'): Statement {
+/** What does not change from one insertion into a table to the next. */
+interface Shape {
+  readonly encode: (row: object) => unknown[];
+  /** The rows of a lot, out of one parameter. */
+  readonly together: (only: PerRow) => string;
+  /** One row, a parameter for each column. */
+  readonly apart: (only: PerRow) => string;
+  readonly columns: number;
+}
+
+function shapeOf(table: SQLiteTable, tail: string): Shape {
   const columns = Object.entries(getTableColumns(table)).filter(([, column]) => !(column.primary && column.columnType === 'SQLiteInteger'));
   const names = columns.map(([, { name }]) => `"${name}"`).join(', ');
   const into = `INSERT INTO "${getTableName(table)}" (${names})`;
   const at = (name: string) => columns.findIndex(([, column]) => column.name === name);
-  const encode = (row: T['$inferInsert']) =>
-    columns.map(([property, column]) => {
-      const value = (row as Record<string, unknown>)[property] ?? (column.hasDefault ? column.default : null);
-      return value === null || value === undefined ? null : column.mapToDriverValue(value);
-    });
   // r.v: inside a condition's subquery a plain v may be a column of another table.
   const cell = (n: number, value: string) => asType(columns[n]?.[1].getSQLType() ?? 'text', value);
   const extracted = (name: string) => cell(at(name), `json_extract(r.v, '$[${at(name)}]')`);
   // MATERIALIZED: json_each writes its value out anew at every mention, once a row is enough.
-  const together = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) ${into} SELECT ${columns.map((_, n) => cell(n, `json_extract(v, '$[${n}]')`)).join(', ')} FROM r WHERE ${only(extracted)} ${tail}`;
-  const apart = () =>
-    `WITH r AS (SELECT ${columns.map((_, n) => `${cell(n, '?')} AS c${n}`).join(', ')}) ${into} SELECT ${columns.map((_, n) => `c${n}`).join(', ')} FROM r WHERE ${only((name) => `r.c${at(name)}`)} ${tail}`;
-  return inPieces(
-    lotsOf(rows, encode).map((lot) => (lot.bytes > LOT_BYTES ? raw(apart(), ...encode(lot.rows[0] as T['$inferInsert'])) : raw(together, lot.json))),
-  );
+  const lot = `WITH r AS MATERIALIZED (SELECT value AS v FROM json_each(?)) ${into} SELECT ${columns.map((_, n) => cell(n, `json_extract(v, '$[${n}]')`)).join(', ')} FROM r WHERE`;
+  const row = `WITH r AS (SELECT ${columns.map((_, n) => `${cell(n, '?')} AS c${n}`).join(', ')}) ${into} SELECT ${columns.map((_, n) => `c${n}`).join(', ')} FROM r WHERE`;
+  return {
+    columns: columns.length,
+    encode: (one) =>
+      columns.map(([property, column]) => {
+        const value = (one as Record<string, unknown>)[property] ?? (column.hasDefault ? column.default : null);
+        return value === null || value === undefined ? null : column.mapToDriverValue(value);
+      }),
+    together: (only) => `${lot} ${only(extracted)} ${tail}`,
+    apart: (only) => `${row} ${only((name) => `r.c${at(name)}`)} ${tail}`,
+  };
+}
+
+const shapes = new WeakMap<SQLiteTable, Map<string, Shape>>();
+/** By table and tail, of which there are a few in the code. */
+function knownShape(table: SQLiteTable, tail: string): Shape {
+  const known = shapes.get(table) ?? new Map<string, Shape>();
+  shapes.set(table, known);
+  const shape = known.get(tail) ?? shapeOf(table, tail);
+  known.set(tail, shape);
+  return shape;
+}
+
+const ALWAYS: PerRow = () => 'true';
+/** D1 binds at most a hundred values a statement. */
+const MOST_BOUND = 100;
+
+/**
+ * Insert any number of rows, by one statement with one parameter for each lot: rows travel as JSON and `json_each` unpacks
+ * them. The text of the statement is the same for two rows and for five hundred, so it stays prepared. One row alone travels
+ * column by column, which takes half as long, and has no limit but that of a value.
+ * @param tail an ON CONFLICT clause, one of those in the code
+ */
+export function insertWith<T extends SQLiteTable>(table: T, rows: readonly T['$inferInsert'][], tail = '', only: PerRow = ALWAYS): Statement {
+  const { encode, together, apart, columns } = knownShape(table, tail);
+  const alone = (row: T['$inferInsert']) => raw(apart(only), ...encode(row));
+  const [first] = rows;
+  if (first && rows.length === 1 && columns <= MOST_BOUND) return inPieces([alone(first)]);
+  return inPieces(lotsOf(rows, encode).map((lot) => (lot.bytes > LOT_BYTES ? alone(lot.rows[0] as T['$inferInsert']) : raw(together(only), lot.json))));
 }
 
 export type NewArtefact = typeof artefact.$inferInsert;

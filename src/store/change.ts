@@ -1,5 +1,6 @@
 import { type ChainTurns, chainTurns } from './chain-turns.js';
 import { urgentHolds } from './urgent-holds.js';
+import { type Brought, type Together, togetherOf } from './together.js';
 import type { Actor, Head, NewEvent } from './event.js';
 import { headToDecideOn, type KnownHeads } from './known-heads.js';
 import { ChangeConflict, type Database, isDuplicate, Overtaken, type Statement } from './database.js';
@@ -34,8 +35,10 @@ export interface ChangeRequest<T> {
   /** Everything that cuts: it goes to the head of the queue, and is committed on a full disk from what is kept for it. */
   readonly urgent?: boolean;
   readonly actor: Actor;
+  /** What those that share a transaction read by together. */
+  readonly brings?: Brought | undefined;
   /** Read, decide, sign. Runs again on fresh state when another writer came first, so it has no effect of its own. */
-  decide(watch: Watch): Promise<Decision<T>>;
+  decide(watch: Watch, together: Together): Promise<Decision<T>>;
 }
 
 /** One decided operation, as the engine gets it. */
@@ -217,11 +220,12 @@ async function runGroup(
   putBack: (again: readonly Waiting[]) => void,
 ): Promise<'lost' | 'done' | 'ended'> {
   const watched = group.map(() => new Map<string, Head>());
+  const together = togetherOf(group.map(({ request }) => request));
   const decisions = await Promise.allSettled(
     group.map((one, n) =>
       one.request.decide(async (other) => {
         if (other !== authorityId && !watched[n]?.has(other)) watched[n]?.set(other, await headOf(other));
-      }),
+      }, together),
     ),
   );
   const lost: Waiting[] = [];

@@ -12,10 +12,20 @@ export interface Statement {
   toSQL(): Pick<Query, 'sql' | 'params'>;
   /** Of one that binds a list (lots.ts): what is carried out in its place. */
   readonly pieces?: readonly Statement[];
+  /** One statement that does what this one and the next one do; undefined: there is none. */
+  and?(next: Statement): Statement | undefined;
 }
 
 /** Statements as they are carried out, each one of SQL. */
-export const piecesOf = (statements: readonly Statement[]): readonly Statement[] => statements.flatMap((one) => one.pieces ?? one);
+export function piecesOf(statements: readonly Statement[]): readonly Statement[] {
+  const pieces: Statement[] = [];
+  for (const one of statements.flatMap((each) => each.pieces ?? each)) {
+    const both = pieces.at(-1)?.and?.(one);
+    if (both) pieces[pieces.length - 1] = both;
+    else pieces.push(one);
+  }
+  return pieces;
+}
 
 const messages = (error: unknown): string => (error instanceof Error ? `${error.message} ${messages(error.cause)}` : '');
 

@@ -1,4 +1,5 @@
-import { and, desc, eq, sql } from 'drizzle-orm';
+import { and, desc, eq, placeholder, sql } from 'drizzle-orm';
+import { built } from './built.js';
 import type { Database } from './database.js';
 import { EMPTY_HEAD, type Head } from './event.js';
 import { event } from './schema.js';
@@ -8,8 +9,18 @@ import { HistoryLost, TROUBLES } from './trouble.js';
 /** The newest head of each chain that this process was told of by a commit: whoever asked for it was told that it is done. */
 export type KnownHeads = Map<string, Head>;
 
+const lastEvent = built((db) =>
+  db
+    .select({ seq: event.seq, hash: event.hash })
+    .from(event)
+    .where(eq(event.authorityId, placeholder('authorityId')))
+    .orderBy(desc(event.seq))
+    .limit(1)
+    .prepare(),
+);
+
 export async function readHead(db: Database, authorityId: string): Promise<Head> {
-  const [last] = await db.select({ seq: event.seq, hash: event.hash }).from(event).where(eq(event.authorityId, authorityId)).orderBy(desc(event.seq)).limit(1);
+  const [last] = await lastEvent(db).all({ authorityId });
   return last ?? EMPTY_HEAD;
 }
 

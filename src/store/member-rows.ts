@@ -33,8 +33,9 @@ const keyRows = (keys: readonly KeysOf[]) =>
 /**
  * Insert members, or write them over the rows that bear their ids.
  * @param keys of those whose keys are new or other ones now
+ * @param fresh whose ids were made for this: of them nothing can be kept yet
  */
-export const putMembers = (rows: readonly MemberRow[], keys: readonly KeysOf[]): readonly Statement[] =>
+export const putMembers = (rows: readonly MemberRow[], keys: readonly KeysOf[], fresh: ReadonlySet<string>): readonly Statement[] =>
   rows.length === 0
     ? []
     : [
@@ -43,7 +44,7 @@ export const putMembers = (rows: readonly MemberRow[], keys: readonly KeysOf[]):
           ? [
               overList(
                 'DELETE FROM member_key WHERE member_id IN (SELECT value FROM json_each(?))',
-                keys.map(({ memberId }) => memberId),
+                keys.flatMap(({ memberId }) => (fresh.has(memberId) ? [] : [memberId])),
               ),
               insertRows(memberKey, keyRows(keys)),
             ]

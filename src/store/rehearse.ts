@@ -1,5 +1,6 @@
 import { type ChangeRequest, elsewhereOf, type Engine, HeadMoved } from './change.js';
 import { ChangeConflict } from './database.js';
+import { togetherOf } from './together.js';
 import type { Head } from './event.js';
 import { headToDecideOn, type KnownHeads } from './known-heads.js';
 
@@ -14,14 +15,18 @@ const MAX_TRIES = 5;
  */
 export function createRehearsals(engine: Pick<Engine, 'db' | 'headAgain'>, known: KnownHeads): <T>(request: ChangeRequest<T>) => Promise<T> {
   const headOf = (authorityId: string) => headToDecideOn(engine.db, known, authorityId, engine.headAgain);
-  return async function rehearse<T>({ authorityId, decide }: ChangeRequest<T>): Promise<T> {
+  return async function rehearse<T>(request: ChangeRequest<T>): Promise<T> {
+    const { authorityId } = request;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       await headOf(authorityId);
       const watched = new Map<string, Head>();
       try {
-        const decision = await decide(async (other) => {
-          if (other !== authorityId && !watched.has(other)) watched.set(other, await headOf(other));
-        });
+        const decision = await request.decide(
+          async (other) => {
+            if (other !== authorityId && !watched.has(other)) watched.set(other, await headOf(other));
+          },
+          togetherOf([request]),
+        );
         if (decision.events.length > 0) elsewhereOf(decision, watched);
         return decision.result;
       } catch (error) {

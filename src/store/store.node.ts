@@ -10,6 +10,7 @@ import type { KnownHeads } from './known-heads.js';
 import { createRehearsals } from './rehearse.js';
 import * as schema from './schema.js';
 import { type Database, isDuplicate, piecesOf, type Statement, storeError, StoreFull } from './database.js';
+import { preparedReads } from './prepared-reads.node.js';
 import { patiently } from './patience.node.js';
 import { noReserve } from './reserve.node.js';
 import { tellNothing, tellPublicChanges } from './public-changes.node.js';
@@ -95,7 +96,7 @@ function openBoth(file: string, migrations: string): { readonly writer: SqliteDa
 export function openStore(file: string, now: () => number, { migrations = MIGRATIONS, reserve = noReserve } = {}): NodeStore {
   const { writer, reader } = openBoth(file, migrations);
   // The only cast: a synchronous query awaited is the same value, so the async type is true of it.
-  const db = drizzle(reader, { schema }) as unknown as Database;
+  const db = drizzle(preparedReads(reader), { schema }) as unknown as Database;
 
   const prepared = new Map<string, SqliteStatement>();
   const run = (statement: Statement) => {

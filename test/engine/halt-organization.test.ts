@@ -181,8 +181,8 @@ describe('halting an organization', () => {
     const counting: typeof change = (request) =>
       change({
         ...request,
-        async decide(watch) {
-          const decision = await request.decide(watch);
+        async decide(watch, together) {
+          const decision = await request.decide(watch, together);
           statements = decision.statements.length;
           return decision;
         },

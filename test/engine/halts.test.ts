@@ -207,8 +207,8 @@ describe('a key of members', () => {
     const change: typeof d.store.change = (request) =>
       d.store.change({
         ...request,
-        async decide(watch) {
-          const decision = await request.decide(watch);
+        async decide(watch, together) {
+          const decision = await request.decide(watch, together);
           statements = decision.statements.length;
           return decision;
         },

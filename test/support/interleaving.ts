@@ -9,8 +9,8 @@ export function afterDeciding(call: Call<unknown>, act: () => Promise<unknown>):
     change: (request) =>
       call.store.change({
         ...request,
-        async decide(watch) {
-          const decision = await request.decide(watch);
+        async decide(watch, together) {
+          const decision = await request.decide(watch, together);
           if (!happened) {
             happened = true;
             await act();

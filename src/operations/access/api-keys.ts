@@ -1,6 +1,7 @@
-import { and, count, eq, gt, isNull, ne, or } from 'drizzle-orm';
+import { and, count, eq, gt, isNull, ne, or, placeholder } from 'drizzle-orm';
 import { newApiKey, newId, sha256, tokenDigest } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
+import { built } from '../../store/built.js';
 import type { Database } from '../../store/database.js';
 import { whileOneDecides } from '../../store/guards.js';
 import { quorumOf } from '../../store/people.js';
@@ -161,8 +162,6 @@ export async function recoverOwner(
   });
 }
 
-const usable = (now: number) => and(isNull(apiKey.revokedAt), or(isNull(apiKey.expiresAt), gt(apiKey.expiresAt, now)));
-
 /** End an API key at once. The last way to grant anything stays: one that expires is none for long. @throws Refusal last_owner */
 export async function revokeApiKey(call: Call<ApiKeyRow>, id: string): Promise<ApiKeyRow> {
   allow(call, 'administer', null);
@@ -185,14 +184,19 @@ export async function revokeApiKey(call: Call<ApiKeyRow>, id: string): Promise<A
   });
 }
 
+const withDigest = built((db) =>
+  db
+    .select()
+    .from(apiKey)
+    .where(and(eq(apiKey.sha256, placeholder('digest')), isNull(apiKey.revokedAt), or(isNull(apiKey.expiresAt), gt(apiKey.expiresAt, placeholder('now')))))
+    .limit(1)
+    .prepare(),
+);
+
 /** The API key a token stands for; undefined when unknown, expired or revoked. */
 export async function findApiKey({ store: { db }, now }: Deployment, token: string): Promise<ApiKeyRow | undefined> {
   if (token.length < 16 || token.length > 512) return undefined;
-  const [row] = await db
-    .select()
-    .from(apiKey)
-    .where(and(eq(apiKey.sha256, await sha256(token)), usable(now())))
-    .limit(1);
+  const [row] = await withDigest(db).all({ digest: await sha256(token), now: now() });
   return row;
 }
 

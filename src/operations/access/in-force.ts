@@ -44,6 +44,10 @@ interface Asking {
 const LESS = 'this API key was ended, or changed, while the request was running; nothing more was done under it';
 const FEWER = 'what you may do was changed while the request was running; nothing more was done';
 
+/** What a call was let in with, as a text: whoever was let in with the same is in force alike. */
+export const letInWith = ({ actor, role, authorities, person: caller }: Asking): string =>
+  JSON.stringify([actor.kind, actor.id, actor.key ?? null, role, authorities, caller?.roles.map(({ id }) => id) ?? null]);
+
 /**
  * Is what the call was let in with still so?
  * @returns what goes into the batch: it may end while this is decided

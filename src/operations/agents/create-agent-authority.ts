@@ -8,7 +8,8 @@ import { decideAuthority, prepareAuthority } from '../authorities/new-authority.
 import { endpointOf } from '../artefacts/publish.js';
 import { byChain } from '../by-chain.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
-import { decideEnrollment, groundOf, writeEnrollments } from '../members/enrolling.js';
+import { decideEnrollment, writeEnrollments } from '../members/enrolling.js';
+import { groundOf } from '../members/ground.js';
 import { type Enrollment, prepare } from '../members/enrollment.js';
 import { Refusal } from '../refusal.js';
 import { findAuthority, findMember, findOrganization, type MemberRow } from '../registry.js';

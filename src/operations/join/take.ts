@@ -2,7 +2,8 @@ import { type ApplicationRow, type ApplicationWithMember, moveStandings } from '
 import { readHead } from '../../store/change.js';
 import { allow, type Call, change, DEPLOYMENT } from '../call.js';
 import type { Judged } from '../judged.js';
-import { decideEnrollment, type Ground, groundOf, writeEnrollments } from '../members/enrolling.js';
+import { decideEnrollment, writeEnrollments } from '../members/enrolling.js';
+import { type Ground, groundOf } from '../members/ground.js';
 import { type Enrollment, type Prepared, prepare } from '../members/enrollment.js';
 import { waivedOf } from '../members/waivers.js';
 import { registering } from '../organizations/name-organization.js';

@@ -1,151 +1,35 @@
-import { barRevoked } from './bar-revoked.js';
-import { and, eq } from 'drizzle-orm';
 import { unknownEntityTypes } from '../../federation/entity-types.js';
 import { spellingOf } from '../../federation/place.js';
 import { newId } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
-import { appliedInVain, barredAmong, type BarredRow, formerKeysOf, readmit } from '../../store/barred.js';
-import { bundlesOf } from '../../store/bundles.js';
-import { revokedSince, wasCutSince } from '../../store/cut-since.js';
-import { inLot, readByList } from '../../store/lots.js';
+import { readmit } from '../../store/barred.js';
 import { dropWatches } from '../../store/member-watches.js';
 import type { Statement } from '../../store/database.js';
 import type { NewEvent } from '../../store/event.js';
-import { member } from '../../store/schema.js';
-import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
+import { type Issuer, published, signedStatement } from '../artefacts/publish.js';
 import { expectVouchable } from '../binding/key-rules.js';
-import { type Call, DEPLOYMENT, may } from '../call.js';
+import type { Call } from '../call.js';
 import { certificateFaults } from '../../keys/certificates.js';
 import { asErrors, asWarnings, isError, type Judged } from '../judged.js';
 import { expectEntitled } from '../entitlements/check-entitled.js';
-import type { Bundles, Entitled } from '../entitlements/effective.js';
+import type { Entitled } from '../entitlements/effective.js';
 import { issuersInWords } from '../issuers/edit-issuers.js';
 import { expectNamespacesFree } from '../issuers/free-namespaces.js';
-import { expectRoom, isCounted, type Room, roomIn, whileThereIsRoom } from '../agents/room.js';
+import { expectRoom, isCounted, whileThereIsRoom } from '../agents/room.js';
 import { Refusal } from '../refusal.js';
-import { type AuthorityRow, type MemberRow, type PolicyRow, publishedPolicy } from '../registry.js';
+import type { MemberRow } from '../registry.js';
 import { type BoundKeys, DECIDED, type Prepared, TWO_APPROVE } from './enrollment.js';
+import type { Ground } from './ground.js';
 import { hostedArtefact } from './hosted-artefact.js';
 import { expectLocatable, expectUnassigned } from './identifier-uniqueness.js';
 import { bindKeys, namedKeys, takenAway, thumbprintsOf } from './key-binding.js';
 import { expectAdmitted } from '../accreditations/admitted.js';
-import { expectNoneHalted } from './may-be-active.js';
+import { expectAuthorityActive, expectOrganizationActive } from './may-be-active.js';
 import { newMemberRow } from './member-input.js';
-import { type Organizations, organizationsNamed } from './organizations.js';
-import { isBarred, otherSpellings, type Respelled, respelledFindings, spellingsOf } from './respelled.js';
-import { sharedKeys, whileNoneHaltedMeanwhile } from './shared-keys.js';
+import { isBarred, otherSpellings, type Respelled, respelledFindings } from './respelled.js';
 import { expectWaived } from './waivers.js';
 import { DOMAIN_CONTROL_NEEDED } from './domain-control.js';
 import { writeMembers } from './write-member.js';
-
-/** What enrolments are decided on, read once for one of them or for five hundred. */
-export interface Ground {
-  readonly authority: AuthorityRow;
-  /** Their bars, by Entity Identifier, and every key that these had. */
-  readonly bars: ReadonlyMap<string, BarredRow>;
-  readonly formerKeys: ReadonlyMap<string, readonly string[]>;
-  /** Archived ones that were never let in: they are not barred. */
-  readonly inVain: ReadonlySet<string>;
-  /** No key of theirs was halted meanwhile. */
-  readonly sound: readonly Statement[];
-  /** Who was here before, by Entity Identifier; those in another spelling too. */
-  readonly former: ReadonlyMap<string, MemberRow>;
-  readonly organizations: Organizations;
-  /** What keys they share with others, by Entity Identifier. */
-  readonly shared: ReadonlyMap<string, readonly Judged[]>;
-  /** Who bears the identifiers in another spelling; grows with what is decided. */
-  readonly spellings: Map<string, readonly Respelled[]>;
-  /** Who was revoked since the enrolments were asked for: whoever asked did not know of it. */
-  readonly revokedMeanwhile: ReadonlySet<string>;
-  /** A key of theirs was halted since then: whoever waives that did not know of it. */
-  readonly haltedMeanwhile: boolean;
-  /** Who is to speak for whom, of those that were decided already. */
-  readonly vouching: MemberRow[];
-  /** What entitlements are judged by. */
-  readonly policy: PolicyRow | undefined;
-  readonly bundles: Bundles;
-  /** In an authority for agents: how many more there may be. */
-  readonly room: Room | undefined;
-  /** The caller may decide about the content alone. */
-  readonly approver: boolean;
-  /** The caller may say that somebody may come back; with quorum 2 two persons approve it all the same. */
-  readonly readmits: boolean;
-}
-
-/**
- * @param since the number of the authority's last event when they were asked for
- * @param haltedSince that of the deployment; left out where nothing is waived
- */
-export async function groundOf(call: Call, authority: AuthorityRow, all: readonly Prepared[], since: number, haltedSince?: number): Promise<Ground> {
-  const spellings = new Map(
-    await spellingsOf(
-      call.store.db,
-      authority.id,
-      all.map(({ input }) => input.entityId),
-    ),
-  );
-  const asked = all.map(({ input }) => input.entityId);
-  const alike = asked.flatMap((id) => otherSpellings(spellings, id).map(({ entityId }) => entityId));
-  const rows = await readByList([...new Set([...asked, ...alike])], (ids) =>
-    call.store.db
-      .select()
-      .from(member)
-      .where(and(eq(member.authorityId, authority.id), inLot(member.entityId, ids))),
-  );
-  await barRevoked(
-    call,
-    rows.filter(({ state }) => RETURN_BY_DECISION.includes(state)).map(({ id }) => id),
-  );
-  const bars = await barredAmong(
-    call.store.db,
-    authority.id,
-    rows.map(({ entityId }) => entityId),
-  );
-  const returning = all.flatMap(({ input: { entityId, readmit } }) => [
-    ...(readmit === undefined ? [] : [entityId]),
-    ...otherSpellings(spellings, entityId).map((other) => other.entityId),
-  ]);
-  return {
-    authority,
-    bars: new Map(bars.map((one) => [one.entityId, one])),
-    formerKeys: await formerKeysOf(
-      call.store.db,
-      authority.id,
-      bars.map(({ memberId }) => memberId),
-    ),
-    inVain: await appliedInVain(
-      call.store.db,
-      authority.id,
-      rows.filter(({ id, state }) => state === 'archived' && !bars.some(({ memberId }) => memberId === id)).map(({ id }) => id),
-    ),
-    sound: await whileNoneHaltedMeanwhile(call.store.db, authority.id, ...all.map(({ keys }) => keys.jwks)),
-    former: new Map(rows.map((row) => [row.entityId, row])),
-    organizations: await organizationsNamed(
-      call,
-      authority.id,
-      all.map(({ input }) => input.organization),
-    ),
-    shared: await sharedKeys(
-      call.store.db,
-      authority,
-      all.map(({ input, keys }) => ({ entityId: input.entityId, jwks: keys.jwks })),
-    ),
-    spellings,
-    vouching: [],
-    room: await roomIn(call.store.db, authority, call.now()),
-    policy: await publishedPolicy(call.store.db, authority.id),
-    bundles: await bundlesOf(call.store.db, authority.id),
-    haltedMeanwhile: haltedSince !== undefined && (await keyCutSince(call, authority.id, all, since, haltedSince)),
-    revokedMeanwhile: await revokedSince(call.store.db, authority.id, since, returning),
-    approver: may(call, 'approve', authority.slug) && authority.quorum < 2,
-    readmits: may(call, 'approve', authority.slug),
-  };
-}
-
-async function keyCutSince({ store: { db } }: Call, authorityId: string, all: readonly Prepared[], since: number, haltedSince: number): Promise<boolean> {
-  const thumbprints = (await Promise.all(all.map(({ keys }) => thumbprintsOf(keys.jwks)))).flat();
-  return (await wasCutSince(db, authorityId, since, thumbprints)) || (await wasCutSince(db, DEPLOYMENT, haltedSince, thumbprints));
-}
 
 /** An enrolment that was decided. */
 export interface Enrolled {
@@ -182,7 +66,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const certificates = await certificateFaults(keys.jwks.keys, authority.certificateRoots, call.now());
   const found = [...respelledFindings(others), ...(ground.shared.get(input.entityId) ?? []), ...asErrors(certificates)];
   expectWaived(found, input.waive ?? [], 'it is, or has, what is somebody else’s');
-  expectMayWaive(ground, input.entityId, others, found);
+  await expectMayWaive(ground, input.entityId, others, found);
   for (const { entityId } of others) await expectOtherKeys(ground.former.get(entityId), keys, ground);
   const now = call.now();
   if (DECIDED.includes(state)) await expectDecidable(call, ground, prepared, before, now);
@@ -208,14 +92,16 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   const unassigned = prepared.hosted ? [await expectUnassigned(call, row, prepared.elsewhere)] : [];
   if (prepared.hosted && !row.domainControl) throw new Refusal('invalid_request', DOMAIN_CONTROL_NEEDED);
   const given = new Set(keys.provenBy === 'operator' ? (input.removedKeys ?? []) : []);
-  if (state === 'active') await expectNoneHalted(call.store.db, { organizationId: null, entityId: input.entityId });
+  if (state === 'active') expectAuthorityActive(ground.halted.get(input.entityId));
   if (DECIDED.includes(state))
-    await expectAdmitted(call.store.db, { ...row, organizationId: ground.organizations.known(input.organization) ?? before?.organizationId ?? null }, now);
+    await expectAdmitted(call.store.db, { ...row, organizationId: ground.organizations.known(input.organization) ?? before?.organizationId ?? null }, now, [
+      authority,
+    ]);
   // The organization last: nothing may be refused once a new one is made.
   const spelling = spellingOf(input.entityId);
   ground.spellings.set(spelling, [...(ground.spellings.get(spelling) ?? []), { entityId: input.entityId, state }]);
   const organizationId = ground.organizations.idOf(input.organization) ?? before?.organizationId ?? null;
-  if (state === 'active') await expectNoneHalted(call.store.db, { organizationId, entityId: input.entityId });
+  if (state === 'active') await expectOrganizationActive(call.store.db, organizationId);
   if (ground.room && !isCounted(before)) {
     ground.room.living++;
     ground.room.made++;
@@ -257,10 +143,10 @@ async function expectDecidable(call: Call, { authority }: Ground, { input, keys 
 const typed = ({ entityTypes, metadata }: Prepared['input']) => asWarnings(unknownEntityTypes([...(entityTypes ?? []), ...Object.keys(metadata ?? {})]));
 
 /** May the caller waive what was found, and could he know of it? @throws Refusal permission_denied, version_conflict */
-function expectMayWaive(ground: Ground, entityId: string, others: readonly Respelled[], found: readonly Judged[]): void {
+async function expectMayWaive(ground: Ground, entityId: string, others: readonly Respelled[], found: readonly Judged[]): Promise<void> {
   if (found.some(({ code }) => code === 'key_halted') && !ground.readmits)
     throw new Refusal('permission_denied', 'a key of it was halted; only an approver gives one back');
-  if (found.some(({ code }) => code === 'key_halted') && ground.haltedMeanwhile)
+  if (found.some(({ code }) => code === 'key_halted') && (await ground.haltedMeanwhile()))
     throw new Refusal('version_conflict', 'a key of it was halted since this was asked for; look at it and decide again');
   if (isBarred(others) && !ground.readmits)
     throw new Refusal('permission_denied', `${others[0]?.entityId} is barred; only an approver takes it back, under whatever spelling`);
@@ -339,9 +225,10 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
   const written = await writeMembers(
     call.store.db,
     all.map(({ before, after }) => ({ before, after, decided: ground.approver })),
+    { authorities: [authority], places: ground.places },
   );
   const active = written.rows.filter(({ state }) => state === 'active');
-  const statements = active.length ? await signAll(call, await issuerOf(call, authority), active) : new Map<string, NewArtefact>();
+  const statements = active.length ? await signAll(call, await ground.issuer(), active) : new Map<string, NewArtefact>();
   const hosted = await Promise.all(all.flatMap(({ prepared }, n) => (prepared.hosted ? [hostedArtefact(written.rows[n] as MemberRow, prepared.hosted)] : [])));
   const organizations = ground.organizations.made();
   const returned = all.flatMap(({ before }) => (before ? [before.id] : []));

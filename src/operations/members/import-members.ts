@@ -11,7 +11,8 @@ import { findJob, type JobRow } from '../jobs/jobs.js';
 import type { Judged } from '../judged.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority } from '../registry.js';
-import { decideEnrollment, type Enrolled, groundOf, writeEnrollments } from './enrolling.js';
+import { decideEnrollment, type Enrolled, writeEnrollments } from './enrolling.js';
+import { groundOf } from './ground.js';
 import { type Enrollment, type Prepared, prepare } from './enrollment.js';
 
 /** Before the code of a line that was taken all the same. */

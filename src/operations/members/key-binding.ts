@@ -1,5 +1,5 @@
-import { calculateJwkThumbprint } from 'jose';
 import type { JwkSet, PublicJwk } from '../../federation/entry.js';
+import { thumbprintOf } from '../../keys/thumbprint.js';
 import { sameKey } from '../../federation/jwk-set.js';
 import { jsonEqual } from '../../federation/strict-json.js';
 import type { MemberRow } from '../registry.js';
@@ -21,8 +21,7 @@ export interface KeyDifference {
 }
 
 /** The keys of a set, each by its name and its thumbprint. */
-export const namedKeys = ({ keys }: JwkSet): Promise<NamedKey[]> =>
-  Promise.all(keys.map(async (key) => ({ kid: key.kid, jkt: await calculateJwkThumbprint(key) })));
+export const namedKeys = ({ keys }: JwkSet): Promise<NamedKey[]> => Promise.all(keys.map(async (key) => ({ kid: key.kid, jkt: await thumbprintOf(key) })));
 const without = (some: readonly NamedKey[], others: readonly NamedKey[]) => some.filter(({ jkt }) => !others.some((other) => other.jkt === jkt));
 
 /** The thumbprints of a key set. */

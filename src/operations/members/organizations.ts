@@ -18,7 +18,11 @@ export interface Organizations {
 }
 
 /** Find organizations, to make in the same commit those that are new. */
-export async function organizationsNamed(call: Call, authorityId: string, names: readonly (string | undefined)[]): Promise<Organizations> {
+export const organizationsNamed = async (call: Call, authorityId: string, names: readonly (string | undefined)[]): Promise<Organizations> =>
+  organizationsFrom(call, authorityId, await namesKnown(call, authorityId, names));
+
+/** The ids of organizations that stand, by id and by legal name. */
+export async function namesKnown(call: Call, authorityId: string, names: readonly (string | undefined)[]): Promise<ReadonlyMap<string, string>> {
   const wanted = [...new Set(names.filter((name) => name !== undefined))];
   const ids = new Map<string, string>();
   const found = await readByList(wanted, (list) =>
@@ -28,20 +32,27 @@ export async function organizationsNamed(call: Call, authorityId: string, names:
       .where(and(eq(organization.authorityId, authorityId), or(inLot(organization.legalName, list), inLot(organization.id, list)))),
   );
   for (const { id, legalName } of found) ids.set(legalName, id).set(id, id);
+  return ids;
+}
+
+/** @param standing from `namesKnown` */
+export function organizationsFrom(call: Call, authorityId: string, standing: ReadonlyMap<string, string>): Organizations {
+  const made = new Map<string, string>();
+  const idNamed = (idOrName: string): string | undefined => made.get(idOrName) ?? standing.get(idOrName);
   const now = call.now();
   const rows: (typeof organization.$inferInsert)[] = [];
   return {
     idOf(idOrName) {
       if (idOrName === undefined) return null;
-      const known = ids.get(idOrName);
+      const known = idNamed(idOrName);
       if (known !== undefined) return known;
       if (idOrName.startsWith('org_')) throw new Refusal('not_found', `there is no organization ${idOrName}`);
       const row = { id: newId('org'), authorityId, legalName: idOrName, createdAt: now, updatedAt: now, v: 1 };
       rows.push(row);
-      ids.set(row.legalName, row.id);
+      made.set(row.legalName, row.id);
       return row.id;
     },
-    known: (idOrName) => (idOrName === undefined ? undefined : ids.get(idOrName)),
+    known: (idOrName) => (idOrName === undefined ? undefined : idNamed(idOrName)),
     made: () => ({
       events: rows.map(({ id, legalName }) => ({
         type: 'organization.created',

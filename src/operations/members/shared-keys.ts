@@ -14,19 +14,18 @@ export interface Holder {
   readonly jwks: JwkSet;
 }
 
-/**
- * Keys that are somebody else's too: of another member anywhere in this deployment, or of an authority of it. One compromise
- * is then the end of two. The same identifier under another authority is the same entity.
- * @returns by Entity Identifier; the key of the authority itself is an error, and one that was called compromised here, which
- *   cannot be waived, or halted; everything else is a warning
- */
-export async function sharedKeys(db: Database, superior: { readonly id: string }, all: readonly Holder[]): Promise<ReadonlyMap<string, readonly Judged[]>> {
-  const held = await Promise.all(all.map(async ({ entityId, jwks }) => ({ entityId, jwks, thumbprints: await thumbprintsOf(jwks) })));
-  const holders = await holdersOf(db, [...new Set(held.flatMap(({ thumbprints }) => thumbprints))]);
-  for (const { entityId, thumbprints } of held)
-    for (const one of thumbprints) holders.set(one, [...new Set([...(holders.get(one) ?? []), entityId])].slice(0, NAMED + 2));
-  const halted = await haltedAmong(db, superior.id, [...new Set(held.flatMap(({ thumbprints }) => thumbprints))]);
-  const ours = await db
+/** What is on record of some keys. */
+export interface KeysKnown {
+  /** Those of this deployment's authorities. */
+  readonly ours: ReadonlyMap<string | undefined, OwnKey>;
+  /** Entity Identifiers of a few members that have each, by thumbprint. */
+  readonly holders: ReadonlyMap<string, readonly string[]>;
+  /** Thumbprints of those that were halted. */
+  readonly halted: ReadonlySet<string>;
+}
+
+const keysOfAuthorities = (db: Database) =>
+  db
     .select({
       id: authority.id,
       slug: authority.slug,
@@ -37,7 +36,45 @@ export async function sharedKeys(db: Database, superior: { readonly id: string }
     })
     .from(authorityKey)
     .innerJoin(authority, eq(authority.id, authorityKey.authorityId));
-  const byNumber = new Map(ours.map((one) => [one.jwk.x ?? one.jwk.n, one]));
+type OwnKey = Awaited<ReturnType<typeof keysOfAuthorities>>[number];
+
+/** Read what is on record of keys, anywhere in this deployment; those that are halted, at an authority. */
+export async function keysKnown(db: Database, superior: { readonly id: string }, all: readonly JwkSet[]): Promise<KeysKnown> {
+  const thumbprints = [...new Set((await Promise.all(all.map(thumbprintsOf))).flat())];
+  return {
+    holders: await holdersOf(db, thumbprints),
+    halted: await haltedAmong(db, superior.id, thumbprints),
+    ours: new Map((await keysOfAuthorities(db)).map((one) => [one.jwk.x ?? one.jwk.n, one])),
+  };
+}
+
+/**
+ * Keys that are somebody else's too: of another member anywhere in this deployment, or of an authority of it. One compromise
+ * is then the end of two. The same identifier under another authority is the same entity.
+ * @returns by Entity Identifier; the key of the authority itself is an error, and one that was called compromised here, which
+ *   cannot be waived, or halted; everything else is a warning
+ */
+export const sharedKeys = async (db: Database, superior: { readonly id: string }, all: readonly Holder[]): Promise<ReadonlyMap<string, readonly Judged[]>> =>
+  sharedAmong(
+    await keysKnown(
+      db,
+      superior,
+      all.map(({ jwks }) => jwks),
+    ),
+    superior,
+    all,
+  );
+
+/** @param known of their keys */
+export async function sharedAmong(
+  { ours: byNumber, holders: known, halted }: KeysKnown,
+  superior: { readonly id: string },
+  all: readonly Holder[],
+): Promise<ReadonlyMap<string, readonly Judged[]>> {
+  const held = await Promise.all(all.map(async ({ entityId, jwks }) => ({ entityId, jwks, thumbprints: await thumbprintsOf(jwks) })));
+  const holders = new Map<string, readonly string[]>();
+  for (const { entityId, thumbprints } of held)
+    for (const one of thumbprints) holders.set(one, [...new Set([...(holders.get(one) ?? known.get(one) ?? []), entityId])].slice(0, NAMED + 2));
   return new Map(
     held.map(({ entityId, jwks, thumbprints }) => {
       const findings: Judged[] = [];
@@ -64,8 +101,19 @@ export async function sharedKeys(db: Database, superior: { readonly id: string }
   );
 }
 
-/** A key may be halted while it is being bound, in another chain than this one: the commit asks again. */
-export async function whileNoneHaltedMeanwhile(db: Database, authorityId: string, ...all: readonly JwkSet[]): Promise<readonly Statement[]> {
+/** A key may be halted while it is being bound, in another chain than this one: the commit asks again. @param known of these keys */
+export async function whileNoneHaltedSince(
+  { halted }: Pick<KeysKnown, 'halted'>,
+  authorityId: string,
+  ...all: readonly JwkSet[]
+): Promise<readonly Statement[]> {
   const thumbprints = (await Promise.all(all.map(thumbprintsOf))).flat();
-  return thumbprints.length ? [whileNoOtherHalted(authorityId, thumbprints, [...(await haltedAmong(db, authorityId, thumbprints))])] : [];
+  const known = thumbprints.filter((one) => halted.has(one));
+  return thumbprints.length ? [whileNoOtherHalted(authorityId, thumbprints, [...new Set(known)])] : [];
+}
+
+/** The same, with what is halted now. */
+export async function whileNoneHaltedMeanwhile(db: Database, authorityId: string, jwks: JwkSet): Promise<readonly Statement[]> {
+  const thumbprints = await thumbprintsOf(jwks);
+  return thumbprints.length ? whileNoneHaltedSince({ halted: await haltedAmong(db, authorityId, thumbprints) }, authorityId, jwks) : [];
 }

@@ -12,9 +12,9 @@ import { ENDED_STATES } from '../../store/schema.js';
 import type { NewEvent } from '../../store/event.js';
 import { type KeysOf, putMembers } from '../../store/member-rows.js';
 import { keepRegistrationEvents } from '../../store/registration-events.js';
-import { giveStatusPlaces } from '../status/give-places.js';
+import { type FreePlaces, giveStatusPlaces } from '../status/give-places.js';
 import { revokeNaming, type StatusPlace } from '../../store/status-entries.js';
-import { accreditedEnds } from '../accreditations/admitted.js';
+import { accreditedEnds, type Admitting } from '../accreditations/admitted.js';
 import { keepVouched } from '../../store/vouched-issuers.js';
 import { consequencesOf } from '../facts.js';
 import { whileNotCompromised } from '../keys/not-compromised.js';
@@ -44,12 +44,20 @@ export interface WrittenMembers {
   readonly events: readonly NewEvent[];
 }
 
+/** What whoever writes has read already, behind the same lock. */
+export interface Known {
+  readonly authorities?: readonly Admitting[];
+  /** Of the one authority under which all of them are written. */
+  readonly places?: FreePlaces;
+}
+
 /**
  * Write members: every verb goes through here, so what has to be kept with a member's row is kept whatever the verb is.
  * @throws Refusal wrong_state when something would be published that nobody approved, accreditation_not_in_force
  */
-export async function writeMembers(db: Database, writes: readonly MemberWrite[]): Promise<WrittenMembers> {
-  const accredited = await accreditedEnds(db, writes);
+export async function writeMembers(db: Database, writes: readonly MemberWrite[], { authorities, places }: Known = {}): Promise<WrittenMembers> {
+  const accredited = await accreditedEnds(db, writes, authorities);
+  const fresh = new Set(writes.flatMap(({ before, after }) => (before ? [] : [after.id])));
   const { rows, statements: placing } = await placed(
     db,
     await Promise.all(
@@ -61,6 +69,7 @@ export async function writeMembers(db: Database, writes: readonly MemberWrite[])
         ...((endsAnew || !jsonEqual(before?.jwks, after.jwks)) && { keysUntil: await certifiedEnd(db, after) }),
       })),
     ),
+    { places, fresh },
   );
   const rebound = rows.filter(({ jwks }, n) => !jsonEqual(writes[n]?.before?.jwks, jwks));
   const keys = await Promise.all(rebound.map(async ({ id, authorityId, jwks }) => ({ memberId: id, authorityId, thumbprints: await thumbprintsOf(jwks) })));
@@ -70,7 +79,7 @@ export async function writeMembers(db: Database, writes: readonly MemberWrite[])
     statements: [
       ...statements,
       ...placing,
-      ...putMembers(rows, keys),
+      ...putMembers(rows, keys, fresh),
       ...endWatch(rows),
       ...barring(writes, rows),
       ...resting(writes, rows),
@@ -83,14 +92,18 @@ export async function writeMembers(db: Database, writes: readonly MemberWrite[])
 }
 
 /** Whoever is in force has a place in a status list of its authority, from the first time on and for good. */
-async function placed(db: Database, rows: readonly MemberRow[]): Promise<Omit<WrittenMembers, 'events'>> {
+async function placed(
+  db: Database,
+  rows: readonly MemberRow[],
+  from: { readonly places?: FreePlaces | undefined; readonly fresh: ReadonlySet<string> },
+): Promise<Omit<WrittenMembers, 'events'>> {
   const without = rows.filter(({ state, statusIdx }) => state === 'active' && statusIdx === null);
   const places = new Map<string, StatusPlace>();
   const statements: Statement[] = [];
   for (const authorityId of new Set(without.map((row) => row.authorityId))) {
     const own = without.filter((row) => row.authorityId === authorityId);
     const asked = own.map(({ id }) => ({ kind: 'member' as const, subjectId: id, memberId: id }));
-    const given = await giveStatusPlaces(db, authorityId, asked, Math.max(...own.map(({ updatedAt }) => updatedAt)));
+    const given = await giveStatusPlaces(db, authorityId, asked, Math.max(...own.map(({ updatedAt }) => updatedAt)), from);
     for (const [n, { id }] of own.entries()) places.set(id, given.places[n] as StatusPlace);
     statements.push(...given.statements);
   }

@@ -114,10 +114,12 @@ export async function signDueLists(deployment: Deployment): Promise<void> {
  * was done: it is waited for a moment, what has to be is not served meanwhile, and the background goes on trying. Lists of
  * agents' authorities say when what is above came back, so those that its commit withheld are signed with it.
  */
-export const signMovedLists: Deployment['afterCommit'] = async (deployment, { moved, placed }) => {
+export const signMovedLists: Deployment['afterCommit'] = async (deployment, { moved, placed }, together) => {
   const patience = patienceOf();
   const { db } = deployment.store;
   const due = async () =>
     new Set([...moved, ...(placed.length ? await withStatusListsWithheld(db, placed) : []), ...(await agentsListsWithheld(db, [...moved, ...placed]))]);
-  await patience(due().then((ids) => Promise.allSettled([...ids].map((id) => inTurn(deployment, id)))));
+  // Those of one transaction have moved the same lists, most of them.
+  const which = together.once(`lists to sign ${JSON.stringify([moved, placed])}`, due);
+  await patience(which.then((ids) => Promise.allSettled([...ids].map((id) => inTurn(deployment, id)))));
 };

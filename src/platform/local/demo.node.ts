@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Client, createClient } from '../../cli/client.js';
 import { entityConfigurationUrl, type Finding, type JwkSet, type Metadata, signEntityConfiguration } from '../../federation/entry.js';
 import { sealedCustody } from '../../keys/custody.js';
+import { byNode } from '../../keys/open-key.node.js';
 import { newSealKey } from '../../keys/random.js';
 import { importSealKey } from '../../keys/seal.js';
 import { readConfig } from '../config.js';
@@ -49,7 +50,7 @@ interface Leaf extends Running {
 /** A leaf: a few lines of HTTP that publish a configuration signed with a key of its own. */
 async function leaf(superior: string, ports: number[], metadataOf: (id: string) => Metadata): Promise<Leaf> {
   const id = `http://127.0.0.1:${await freePort(ports)}`;
-  const custody = sealedCustody(await importSealKey(newSealKey()));
+  const custody = sealedCustody(await importSealKey(newSealKey()), byNode);
   const key = await custody.generate('leaf', 'ES256');
   const signer = await custody.signer({ id: 'leaf', ...key });
   const marks: Leaf['marks'] = [];

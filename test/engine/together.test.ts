@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { enrollMember } from '../../src/operations/members/enroll-member.js';
+import { togetherOf } from '../../src/store/together.js';
+import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+
+const A = '/authorities/main';
+const idOf = (n: number) => `https://rp${n}.example.com`;
+const of = encodeURIComponent;
+
+async function enrolAtOnce(d: TestDeployment, count: number, more: (n: number) => object = () => ({})) {
+  const keys = await Promise.all(Array.from({ length: count }, async (_, n) => (await testMember(idOf(n))).jwks));
+  return Promise.all(keys.map((jwks, n) => d.admin('POST', `${A}/members`, { entity_id: idOf(n), jwks, activate: true, ...more(n) })));
+}
+
+describe('enrolments that are decided together', () => {
+  it('have a place in the status list each, and one organization that they all name', async () => {
+    const d = await testDeployment();
+    const answers = await enrolAtOnce(d, 12, () => ({ organization: 'Bank' }));
+    expect(answers.map(({ status }) => status)).toEqual(Array(12).fill(201));
+    const places = await d.rows("SELECT DISTINCT idx FROM status_entry WHERE kind = 'member'");
+    expect(places).toHaveLength(12);
+    expect(await d.rows('SELECT legal_name FROM organization')).toEqual([{ legal_name: 'Bank' }]);
+    expect(await d.rows('SELECT DISTINCT organization_id FROM member')).toHaveLength(1);
+    for (const n of [0, 11]) expect((await d.public(`/fetch?sub=${of(idOf(n))}`)).status).toBe(200);
+  });
+
+  it('are refused each for itself: what stands already, what names a key of the authority, what is no key', async () => {
+    const d = await testDeployment();
+    const own = JSON.parse(String((await d.rows('SELECT jwk FROM authority_key'))[0]?.['jwk'])) as object;
+    await d.admin('POST', `${A}/members`, { entity_id: idOf(1), jwks: (await testMember(idOf(1))).jwks });
+    const answers = await enrolAtOnce(d, 6, (n) => (n === 3 ? { jwks: { keys: [own] } } : n === 4 ? { jwks: { keys: [] } } : {}));
+    expect(answers.map(({ status }) => status)).toEqual([201, 409, 201, 422, 422, 201]);
+    expect(await d.rows("SELECT entity_id FROM member WHERE state = 'active' ORDER BY entity_id")).toEqual([0, 2, 5].map((n) => ({ entity_id: idOf(n) })));
+  });
+
+  it('one whose former keys cannot be read keeps none of the others', async () => {
+    const d = await testDeployment();
+    await d.admin('POST', `${A}/members`, { entity_id: idOf(2), jwks: (await testMember('https://x.example')).jwks, activate: true });
+    await d.admin('POST', `${A}/members/${of(idOf(2))}/revoke`, { reason: 'x' });
+    await d.execute("UPDATE event SET detail = '{' WHERE type = 'member.enrolled'");
+    const answers = await enrolAtOnce(d, 4, (n) => (n === 2 ? { readmit: 'it was a mistake' } : {}));
+    expect(answers.map(({ status }) => status === 201)).toEqual([true, true, false, true]);
+  });
+
+  it('an API key that has ended takes nobody else’s enrolment with it', async () => {
+    const d = await testDeployment();
+    const { jwks } = await testMember(idOf(0));
+    const other = (await d.admin('POST', '/api-keys', { name: 'other', role: 'owner' })).json;
+    const call = { ...d.deployment, role: 'owner' as const, authorities: null };
+    const under = (id: string) => ({ ...call, actor: { id, kind: 'api_key' as const } });
+    const [mine] = await d.rows(`SELECT id FROM api_key WHERE id <> '${other.id}'`);
+    expect((await d.admin('POST', `/api-keys/${other.id}/revoke`)).status).toBe(200);
+    const enrol = (id: string, n: number) => enrollMember(under(id), 'main', { entityId: idOf(n), jwks, activate: true });
+    const done = await Promise.allSettled([enrol(other.id, 0), enrol(String(mine?.['id']), 1), enrol(other.id, 2)]);
+    expect(done.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
+    expect(await d.rows('SELECT entity_id FROM member')).toEqual([{ entity_id: idOf(1) }]);
+  });
+});
+
+describe('what is read together', () => {
+  it('is read once under each name, and failing fails all that asked', async () => {
+    const together = togetherOf([]);
+    let reads = 0;
+    const read = async () => ++reads;
+    expect(await Promise.all([together.once('a', read), together.once('a', read), together.once('b', read)])).toEqual([1, 1, 2]);
+    const fail = () => Promise.reject(new Error('unreadable'));
+    const both = await Promise.allSettled([together.once('c', fail), together.once('c', read)]);
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  });
+});
