@@ -1,5 +1,5 @@
 import { ENDPOINT_PATHS } from '../store/schema.js';
-import { isPromise, type Published, servedAs, type ServedAuthority } from '../store/published.js';
+import { isPromise, type MaybePromise, servedAs, type ServedAuthority } from '../store/published.js';
 import { isCanonical } from './canonical.js';
 import type { CallerContext } from './caller.js';
 import { type KeptAnswer, keptBytes } from './kept-answer.js';
@@ -23,6 +23,14 @@ export function straightFetch(): (context: HotContext, url: string) => KeptAnswe
   let of: readonly ServedAuthority[] | undefined;
   let table: ReadonlyMap<string, Route> = new Map();
   const locations = new Map<string, ServedAuthority | undefined>();
+  /** The store answers later: nothing of it is straight, and what was asked here is nobody's to wait for, or to fail with. */
+  let answersLater = false;
+  const isLater = <T>(found: MaybePromise<T>): found is Promise<T> => {
+    if (!isPromise(found)) return false;
+    answersLater = true;
+    found.catch(() => undefined);
+    return true;
+  };
 
   /** Whose fetch endpoint, open to everybody, is at a location spelled as usual. */
   function authorityAt(location: string, authorities: readonly ServedAuthority[], development: boolean): ServedAuthority | undefined {
@@ -42,14 +50,17 @@ export function straightFetch(): (context: HotContext, url: string) => KeptAnswe
 
   return ({ published, now, development }, url) => {
     const at = url.indexOf(SUB);
-    if (at === -1 || url.length > MAX_URL || !url.startsWith(FETCH, at - FETCH.length)) return undefined;
+    if (answersLater || at === -1 || url.length > MAX_URL || !url.startsWith(FETCH, at - FETCH.length)) return undefined;
     const authorities = published.authorities();
-    if (isPromise(authorities)) return undefined;
+    if (isLater(authorities)) return undefined;
     const authority = authorityAt(url.slice(0, at), authorities, development);
     const subject = authority && subjectOf(url.slice(at + SUB.length));
-    return authority === undefined || subject === undefined || subject === authority.entityId
-      ? undefined
-      : look(published, authority.id, subject, { url, now: now() });
+    if (authority === undefined || subject === undefined || subject === authority.entityId) return undefined;
+    const found = published.artefact(authority.id, 'statement', subject);
+    if (found === undefined || isLater(found) || servedAs(found, now()) !== 'served') return undefined;
+    const kept = keptArtefact(found);
+    published.spell(url, found, kept, keptBytes(kept));
+    return kept;
   };
 }
 
@@ -61,17 +72,4 @@ function subjectOf(escaped: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function look(
-  published: Published,
-  authorityId: string,
-  subject: string,
-  { url, now }: { readonly url: string; readonly now: number },
-): KeptAnswer | undefined {
-  const found = published.artefact(authorityId, 'statement', subject);
-  if (found === undefined || isPromise(found) || servedAs(found, now) !== 'served') return undefined;
-  const kept = keptArtefact(found);
-  published.spell(url, found, kept, keptBytes(kept));
-  return kept;
 }
