@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdminApp } from '../dist/admin/app.js';
@@ -33,8 +33,8 @@ export async function attach(folder, seal, development = false) {
 }
 
 /** A deployment on a real file, as the server builds it. */
-export async function deployment({ entityId = ANCHOR, development = false } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+export async function deployment({ entityId = ANCHOR, development = false, folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-')) } = {}) {
+  mkdirSync(folder, { recursive: true });
   const seal = newSealKey();
   const all = await attach(folder, seal, development);
   const { store, custody, call } = all;

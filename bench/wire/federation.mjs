@@ -1,16 +1,49 @@
-// A deployment whose first members have been evaluated and bear a mark.
+// A deployment whose first members have been evaluated and bear a mark. To enrol a million takes a quarter of an hour, so one may be kept.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { signJws } from '../../dist/federation/entry.js';
 import { exploringDirectly } from '../../dist/operations/explore-directly.js';
 import { grantMark } from '../../dist/operations/marks/grant-mark.js';
 import { createMarkType } from '../../dist/operations/marks/mark-types.js';
 import { evaluateDue } from '../../dist/operations/resolving/evaluate-due.js';
-import { ANCHOR, deployment, memberId, populate, seconds } from '../setup.mjs';
+import { say } from '../measure.mjs';
+import { ANCHOR, attach, deployment, memberId, populate, seconds } from '../setup.mjs';
 
 const TYPE = `${ANCHOR}/marks/certified`;
 const EVALUATED = 200;
 
-export async function federation() {
-  const d = await deployment();
+/** Said at least as often, in members, while many are enrolled. */
+const LOT = 50_000;
+
+/** @param folder of a deployment that is kept; one of its own, and gone at the end, by default */
+export async function federation(folder) {
+  const notes = folder && join(folder, 'wire.json');
+  const known = notes && existsSync(notes) ? JSON.parse(readFileSync(notes, 'utf8')) : undefined;
+  const d = known ? { ...(await attach(folder, known.seal)), folder, ...known } : await begun(folder);
+  const note = () => notes && writeFileSync(notes, JSON.stringify({ seal: d.seal, jwks: d.jwks, marks: d.marks, evaluated: d.evaluated, members: d.members }));
+  note();
+  return {
+    ...d,
+    /** Enrol members until there are so many; of a kept deployment there may be more. */
+    async grow(members) {
+      const began = performance.now();
+      while (d.members < members) {
+        const to = Math.min(members, d.members + LOT);
+        await populate(d, d.members, to);
+        d.members = to;
+        note();
+        if (members > LOT) say(`${to} of ${members} members enrolled after ${((performance.now() - began) / 1000).toFixed(0)} s`);
+      }
+    },
+    close() {
+      if (folder) d.store.close();
+      else d.close();
+    },
+  };
+}
+
+async function begun(folder) {
+  const d = await deployment({ folder });
   const signer = await d.keyCustody.signer({ id: 'bench', ...d.key });
   const outbound = {
     async get({ url }) {
@@ -25,5 +58,5 @@ export async function federation() {
   while ((await evaluateDue(live)) > 0);
   await createMarkType(d.call, 'main', TYPE, {});
   const marks = [(await grantMark(d.call, 'main', { type: TYPE, member: memberId(0) })).mark.bytes];
-  return { ...d, marks, evaluated: EVALUATED };
+  return { ...d, marks, evaluated: EVALUATED, members: EVALUATED };
 }

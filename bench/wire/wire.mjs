@@ -1,12 +1,13 @@
 // npm run bench wire: every public endpoint over HTTP, as ratios to a bare Hono constant of the same run. Servers are processes of
 // their own on processor 0, the generator (wrk) is on processor 1, and what is compared takes turns.
 //   WIRE_MEMBERS   how many members, one run each (default 1000; the figures want 1000,100000,1000000)
+//   WIRE_DATA      folder where the deployment is kept and grows, so that a million is enrolled once (default: none)
 //   WIRE_SECONDS   how long each is asked, three times (default 3)
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { judge, median, say, title } from '../measure.mjs';
-import { ANCHOR, populate } from '../setup.mjs';
+import { ANCHOR } from '../setup.mjs';
 import { canPin, hasWrk, load, server } from './processes.mjs';
 import { federation } from './federation.mjs';
 import { findBun } from '../../test/support/find-bun.mjs';
@@ -177,11 +178,10 @@ async function onBun(d, members) {
 
 export async function wire() {
   if (!hasWrk) return say('over the wire nothing was measured: the generator wrk is not installed (apt install wrk, brew install wrk)');
-  const d = await federation();
-  let [have, before, quiet] = [d.evaluated, undefined, undefined];
+  const d = await federation(process.env.WIRE_DATA);
+  let [before, quiet] = [undefined, undefined];
   for (const members of MEMBERS) {
-    await populate(d, have, members);
-    have = members;
+    await d.grow(members);
     const found = await withMembers(d, members, before);
     before ??= found;
     if (members === 1000) quiet = found;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -18,6 +18,15 @@ describe('the first start', () => {
     for (const said of [first.url, `${first.url}/admin/v1/docs`, 'key thumbprint', 'member enroll', first.token]) expect(first.banner).toContain(said);
     expect((statSync(join(folder, 'seal.key')).mode & 0o777).toString(8)).toBe('600');
     expect((statSync(join(folder, 'cli.json')).mode & 0o777).toString(8)).toBe('600');
+    if (process.platform === 'linux') {
+      const nice = (file: string) => Number(readFileSync(file, 'utf8').split(') ')[1]?.split(' ')[16]);
+      const threads = readdirSync(`/proc/${first.child.pid}/task`).map((thread) => nice(`/proc/${first.child.pid}/task/${thread}/stat`));
+      const own = nice(`/proc/${first.child.pid}/stat`);
+      expect(
+        threads.filter((one) => one !== own),
+        'what reads strangers gives way to those that answer, nothing else does',
+      ).toEqual([Math.min(own + 10, 19)]);
+    }
     await enrol(first, 'https://rp.example.com');
     const before = [await text(`${first.url}/.well-known/openid-federation`), await text(`${first.url}/list`)];
     expect(await first.kill('SIGTERM')).toBe(0);
