@@ -43,7 +43,7 @@ function roomIn(line: Line, { busy }: Evaluating, careful: boolean): { readonly 
 async function inLine({ store: { db }, now }: Deployment, line: Line, state: Evaluating, { most, careful }: Wanted): Promise<Next[]> {
   const room = roomIn(line, state, careful);
   if (Math.min(room.all, most) === 0) return [];
-  const under = [...state.busy.values()].filter((one) => one === line).length;
+  const under = state.busy.size;
   const some = Math.min(room.all, most) + under + MORE;
   const oldest = await dueInLine(db, LINES[line], now(), some);
   const newest = room.recent > 0 && oldest.length === some ? await dueInLine(db, LINES[line], now(), room.recent + under, { within: JUST_NOW }) : [];
