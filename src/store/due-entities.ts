@@ -6,7 +6,7 @@ import { authority, knownEntity } from './schema.js';
 export type Which = { readonly within?: number | undefined };
 
 /**
- * Those of a line that are due, with their authorities. Read from one end of an index, so that it costs the same however many
+ * Those of a line that are due, with their authorities, whichever state these are in. Read from one end of an index, so that it costs the same however many
  * are due in the others, or stand behind these.
  * @param now seconds since the epoch
  */
@@ -21,7 +21,6 @@ export const dueInLine = (db: Database, line: number, now: number, limit: number
         lte(knownEntity.dueAt, now),
         within === undefined ? undefined : gt(knownEntity.dueAt, now - within),
         lte(knownEntity.leaseUntil, now),
-        eq(authority.state, 'active'),
       ),
     )
     .orderBy(within === undefined ? asc(knownEntity.dueAt) : desc(knownEntity.dueAt))

@@ -226,4 +226,16 @@ describe('who is evaluated when (OpenID Federation 1.0 §18.1, SE-02): those tha
     await state.write(deployment, true);
     expect(await rowOf(d, 'https://dead0.example.com')).toMatchObject({ line: 0, due_at: d.clock });
   });
+
+  it('what a halted authority knows is passed over once, and due again with its return', async () => {
+    const d = await testDeployment();
+    await known(d, 'dead', 30, { line: 3, source: 'crawl' });
+    expect((await d.admin('POST', '/authorities/main/halt', { reason: 'test' })).status).toBe(200);
+    await evaluateDue(d.deployment);
+    expect(d.asked).toEqual([]);
+    expect(await d.rows(`SELECT 1 FROM known_entity WHERE due_at <= ${d.clock}`), 'nobody stands in the way').toEqual([]);
+    expect((await d.admin('POST', '/authorities/main/resume', { reason: 'test' })).status).toBe(200);
+    await evaluateDue(d.deployment);
+    expect(d.asked.length).toBe(30);
+  });
 });

@@ -21,6 +21,8 @@ import { AGAIN_AFTER_ERROR, evaluateAlone, evaluateTogether, knowEntities, putBa
 
 const MAX_DEPTH = 10;
 const CRAWL_EVERY = 24 * 60 * 60;
+/** Entities that a commit queues. */
+const QUEUED_AT_ONCE = 1000;
 
 /** Who starts the daily ones. */
 const BY_ITSELF = 'system';
@@ -186,8 +188,12 @@ async function visit(
   // The list is a stranger's too: it is read before the lease is given back.
   const listed = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : { taken: [] };
   await storeEvaluation(deployment, issuer, known, evaluated);
+  // A long list is queued piece by piece, with others in between. Whoever is stopped among them begins anew with this superior.
+  for (let at = 0; at < listed.taken.length; at += QUEUED_AT_ONCE) {
+    await deployment.store.write([queueBelow(crawl.id, found, listed.taken.slice(at, at + QUEUED_AT_ONCE), MAX_CRAWL_ENTITIES)]);
+    await new Promise((done) => setTimeout(done, 0));
+  }
   await deployment.store.write([
-    queueBelow(crawl.id, found, listed.taken, MAX_CRAWL_ENTITIES),
     ...(listed.finding ? [noteFinding(crawl.id, listed.finding)] : []),
     setCrawled(found, evaluated.evaluation.configuration ? 'done' : 'failed'),
   ]);

@@ -21,6 +21,8 @@ const SLOW_MS = 5000;
 /** How often it is looked who is due while others are waited for (milliseconds). */
 const LOOK_MS = 250;
 const LOOK_AT_ALL_MS = 1000;
+/** Where more wait: so that those that are many, and dead, do not take a whole processor (milliseconds). */
+const LOOK_AGAIN_MS = 50;
 const TOGETHER_MS = 10;
 /** Begun at a time (all lines together have room for fewer). */
 const AT_A_TIME = 1000;
@@ -107,7 +109,7 @@ export async function evaluateOnward(deployment: Deployment, state: Evaluating, 
   let confirmed = false;
   while (more()) {
     const now = performance.now();
-    const all: boolean = waiting || now - lookedAt >= LOOK_AT_ALL_MS;
+    const all: boolean = now - lookedAt >= (waiting ? LOOK_AGAIN_MS : state.running.size > 0 ? LOOK_MS : LOOK_AT_ALL_MS);
     if (all) lookedAt = now;
     try {
       await expectTrustedClock(deployment, { signing: false });
@@ -126,7 +128,7 @@ export async function evaluateOnward(deployment: Deployment, state: Evaluating, 
     for (const error of state.errors.splice(0)) failed(error);
     // What happens in the same moment is looked at together.
     await new Promise((done) => setTimeout(done, TOGETHER_MS));
-    await state.rest(LOOK_MS);
+    await state.rest(waiting ? LOOK_AGAIN_MS : LOOK_MS);
   }
   // Whoever has not answered yet has cost nothing, and is asked again.
   state.stopped = true;

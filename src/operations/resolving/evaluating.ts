@@ -19,8 +19,8 @@ const WAITS_FOR_OTHERS_MS = 1000;
 export interface Evaluating {
   readonly places: Places;
   readonly hosts: HostStanding;
-  /** Those under way, and those whose result is not written yet, by `keyOf`. */
-  readonly busy: Map<string, Line>;
+  /** Those under way, in the room of their line, and those whose result is not written yet, in nobody's; by `keyOf`. */
+  readonly busy: Map<string, Line | 'unwritten'>;
   readonly running: Set<Promise<void>>;
   readonly errors: unknown[];
   /** Nothing more is read: whoever has not been answered yet never is. */
@@ -46,7 +46,7 @@ interface Wanted {
 }
 
 export function createEvaluating(): Evaluating {
-  const busy = new Map<string, Line>();
+  const busy: Evaluating['busy'] = new Map();
   const errors: unknown[] = [];
   let unwritten: Unwritten[] = [];
   let since = 0;
@@ -85,6 +85,7 @@ export function createEvaluating(): Evaluating {
     later(one) {
       if (unwritten.length === 0) since = performance.now();
       unwritten.push(one);
+      busy.set(keyOf(one.known), 'unwritten');
     },
     async write(deployment, now) {
       if (unwritten.length === 0 || !(now || unwritten.length >= WRITTEN_TOGETHER || performance.now() - since >= WAITS_FOR_OTHERS_MS)) return;

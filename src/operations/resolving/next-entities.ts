@@ -10,6 +10,8 @@ import { type Line, SHARES } from './places.js';
 
 /** Who came within this counts as come just now (seconds). The fewer places are left for those, the shorter ago it has to be: a second for the last one. */
 const JUST_NOW = 10;
+/** An authority that is halted evaluates nobody; its return makes all it knows due at once, and until then nobody passes over them again and again (seconds). */
+const WHILE_HALTED = 12 * 60 * 60;
 /** Read beyond what there is room for: some of them wait for their hosts. */
 const MORE = 16;
 /** What each line has of a number that is given for all of them. What one leaves is for the others, in order. */
@@ -41,7 +43,7 @@ function roomIn(line: Line, { busy }: Evaluating, careful: boolean): { readonly 
 async function inLine({ store: { db }, now }: Deployment, line: Line, state: Evaluating, { most, careful }: Wanted): Promise<Next[]> {
   const room = roomIn(line, state, careful);
   if (Math.min(room.all, most) === 0) return [];
-  const under = [...state.busy.values()].filter((one) => one === line).length;
+  const under = state.busy.size;
   const some = Math.min(room.all, most) + under + MORE;
   const oldest = await dueInLine(db, LINES[line], now(), some);
   const newest = room.recent > 0 && oldest.length === some ? await dueInLine(db, LINES[line], now(), room.recent + under, { within: JUST_NOW }) : [];
@@ -62,13 +64,14 @@ export async function nextEntities(
   const waiting: Next[][] = [];
   for (const line of wanted.lines) waiting.push(await inLine(deployment, line, state, wanted));
   const next: Next[] = [];
-  const off: (KnownEntity & { readonly until: number })[] = [];
   const now = deployment.now();
+  const off = waiting.flatMap((queue) => queue.filter(({ row }) => row.state !== 'active').map(({ known }) => ({ ...known, until: now + WHILE_HALTED })));
   const takeFrom = (queue: Next[], most: number): void => {
     const kept: Next[] = [];
     for (let n = 0; n < most && next.length < wanted.most && queue.length > 0; ) {
       const one = queue.shift() as Next;
-      const { line, known } = one;
+      const { line, known, row } = one;
+      if (row.state !== 'active') continue;
       const room = roomIn(line, state, wanted.careful);
       if (room.all === 0) {
         kept.push(one);
