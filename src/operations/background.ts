@@ -113,6 +113,9 @@ export interface TurnOptions {
   readonly tell?: TellUnsigned;
 }
 
+/** The progress of a job is brought up to date again after so many times as long as that took. */
+const TRACKING_SHARE = 10;
+
 /** Slices of the index of members a turn makes at most: less than half of what a tick on Workers does (platform/worker.ts). */
 const INDEX_SHARE = 8;
 
@@ -161,12 +164,18 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
     while (more() && (await passEndedPlaces(deployment, slice)) > 0);
   });
   await attempt(async () => {
+    let tracked = 0;
     for (let taken = 1; taken > 0 && more(); renewed += taken) {
       // They last for minutes, which is less than this may take, and without them nobody is known to be in force.
       await attempt(() => signDueLists(deployment));
       const started = performance.now();
       taken = await renewSlice(deployment, slice, tell);
-      if (taken) await trackJobs(deployment);
+      const signed = performance.now();
+      // How much is left is counted, row by row: it takes a tenth of the time at most, however much that is. The last look is below.
+      if (taken && signed >= tracked) {
+        await trackJobs(deployment);
+        tracked = signed + TRACKING_SHARE * (performance.now() - signed);
+      }
       // Bulk work leaves as much time to others as it took.
       if (taken) await new Promise((done) => setTimeout(done, performance.now() - started));
     }
