@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Socket, Server as SocketServer } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { MAX_PLAIN_HEAD, plainHeads } from '../edge/request-head.js';
 import { WHOLE_BYTES } from '../public/kept-answer.js';
@@ -33,15 +33,26 @@ export interface Front {
  * @param answers what is asked first
  */
 export function standBefore(server: Server, answers: PlainAnswers, limits: FrontLimits): Front {
-  const event = server instanceof TlsServer ? 'secureConnection' : 'connection';
+  const event = eventOf(server);
   // Its own listener: from here on it has the connections that it is given.
   const behind = server.listeners(event) as ((socket: Socket) => void)[];
   server.removeAllListeners(event);
+  return standAt(server, server.keepAliveTimeout, (socket) => behind.forEach((listener) => void listener.call(server, socket)), answers, limits);
+}
+
+const eventOf = (server: SocketServer): 'secureConnection' | 'connection' => (server instanceof TlsServer ? 'secureConnection' : 'connection');
+
+/**
+ * The same with a server of its own that has the port.
+ * @param keepAliveMs what the server behind says of its connections (milliseconds)
+ * @param giveTo the server behind
+ */
+export function standAt(server: SocketServer, keepAliveMs: number, giveTo: (socket: Socket) => void, answers: PlainAnswers, limits: FrontLimits): Front {
   const read = plainHeads();
-  const rest = restOfHead(server.keepAliveTimeout);
+  const rest = restOfHead(keepAliveMs);
   const open = new Map<Socket, () => boolean>();
 
-  server.on(event, (socket: Socket) => {
+  server.on(eventOf(server), (socket: Socket) => {
     const leave = (): void => {
       open.delete(socket);
       socket.off('data', onData).off('timeout', onTimeout).off('error', onError).off('close', leave).off('drain', onDrain).off('end', onEnd);
@@ -49,7 +60,7 @@ export function standBefore(server: Server, answers: PlainAnswers, limits: Front
     const giveOn = (chunk: Buffer): void => {
       leave();
       socket.setTimeout(0);
-      for (const listener of behind) listener.call(server, socket);
+      giveTo(socket);
       socket.unshift(chunk);
       socket.resume();
     };

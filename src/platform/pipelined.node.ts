@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { ON_BUN } from '../store/bun-sqlite.node.js';
 
 /** Requests of one connection that wait behind another one. */
 const MAX_WAITING = 100;
@@ -13,7 +12,7 @@ const WAITING = Symbol('waiting');
  */
 export function isTooFarAhead(incoming: IncomingMessage, outgoing: ServerResponse): boolean {
   // Only one that waits has no connection yet.
-  if (outgoing.socket) return ON_BUN && tooManyAtOnce(outgoing.socket);
+  if (outgoing.socket) return false;
   const socket = incoming.socket as Socket & { [WAITING]?: number };
   const waiting = (socket[WAITING] ?? 0) + 1;
   socket[WAITING] = waiting;
@@ -25,23 +24,4 @@ export function isTooFarAhead(incoming: IncomingMessage, outgoing: ServerRespons
     socket[WAITING] = (socket[WAITING] ?? 1) - 1;
   });
   return false;
-}
-
-let last: Socket | undefined;
-let inTurn = 0;
-
-/** On Bun one that is answered at once never waits: all that came in one piece are answered, and everybody else waits for that. */
-function tooManyAtOnce(socket: Socket): boolean {
-  if (socket !== last) {
-    last = socket;
-    inTurn = 0;
-    return false;
-  }
-  if (inTurn++ === 0)
-    setImmediate(() => {
-      last = undefined;
-    });
-  if (inTurn < MAX_WAITING) return false;
-  socket.destroy();
-  return true;
 }

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, createServer as createSocket } from 'node:net';
+import { type AddressInfo, createServer as createSocket, type Socket, type Server as SocketServer } from 'node:net';
+import { createServer as createTlsSocketServer } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import { ON_BUN } from '../store/bun-sqlite.node.js';
 import type { HotPath } from '../public/hot-path.node.js';
 import type { PlainAnswers } from '../public/plain-answers.node.js';
 import { ConfigError } from './config.js';
-import { type Front, standBefore } from './front.node.js';
+import { type Front, standAt, standBefore } from './front.node.js';
+import { inSlices, watchGivenOn } from './given-on.node.js';
 import { inPieces } from './in-pieces.node.js';
 import { isTooFarAhead } from './pipelined.node.js';
 
@@ -78,6 +80,7 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
     const behind = getRequestListener((request, env) => answering.fetch(request, env), { hostname: host });
     const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
       if (isTooFarAhead(incoming, outgoing)) return;
+      if (ON_BUN && isWithoutHost(incoming, outgoing)) return;
       if (tls || ON_BUN) inPieces(outgoing);
       const rest = () => {
         closeWhenEarly(incoming, outgoing);
@@ -85,16 +88,40 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
       };
       if (!answering.hot?.(incoming, outgoing, rest)) rest();
     };
-    const server = tls
-      ? createTlsServer({ ...limits, cert: pemOf('HOLDFAST_TLS_CERT', tls.cert), key: pemOf('HOLDFAST_TLS_KEY', tls.key) }, answer)
-      : createPlainServer(limits, answer);
-    server.maxConnections = MAX_CONNECTIONS;
+    const pair = tls && { cert: pemOf('HOLDFAST_TLS_CERT', tls.cert), key: pemOf('HOLDFAST_TLS_KEY', tls.key) };
+    const server = pair && !ON_BUN ? createTlsServer({ ...limits, ...pair }, answer) : createPlainServer(limits, answer);
     server.timeout = STALLED_MS;
-    // Bun reads requests itself, and gives nobody a connection before.
-    const front = ON_BUN ? undefined : standBefore(server, (...asked) => answering.plain?.(...asked), FRONT);
-    server.once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, SERVICE)));
-    server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, stop: () => stopListening(server, front) }));
+    const plain: PlainAnswers = (...asked) => answering.plain?.(...asked);
+    const { from, front } = ON_BUN ? inFrontOnBun(server, pair, plain) : { from: server, front: standBefore(server, plain, FRONT) };
+    from.maxConnections = MAX_CONNECTIONS;
+    from.once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, SERVICE)));
+    from.listen(port, host, () => resolve({ port: (from.address() as AddressInfo).port, stop: () => stopListening(server, front, from) }));
   });
+}
+
+/** An HTTP server of Bun that listens reads requests itself, and shows nobody a connection before: there another one has the port. */
+function inFrontOnBun(
+  server: Server,
+  pair: { readonly cert: Buffer; readonly key: Buffer } | undefined,
+  plain: PlainAnswers,
+): { from: SocketServer; front: Front } {
+  const from = pair ? createTlsSocketServer({ ...pair, ALPNProtocols: ['http/1.1'] }) : createSocket();
+  const given = watchGivenOn({ headMs: HEADERS_TIMEOUT_MS, idleMs: FRONT.idleMs, requestMs: REQUEST_TIMEOUT_MS, stalledMs: STALLED_MS });
+  server.prependListener('request', given.begun);
+  from.once('close', given.stop);
+  const giveTo = (socket: Socket) => {
+    given.watch(socket);
+    server.emit('connection', socket);
+    inSlices(socket);
+  };
+  return { from, front: standAt(from, server.keepAliveTimeout, giveTo, plain, FRONT) };
+}
+
+/** What Node answers (RFC 9112 §3.2), and Bun does on connections that it has taken itself. */
+function isWithoutHost({ httpVersion, headers }: IncomingMessage, outgoing: ServerResponse): boolean {
+  if (httpVersion !== '1.1' || headers.host !== undefined) return false;
+  outgoing.writeHead(400, ['Connection', 'close']).end();
+  return true;
 }
 
 const SMALL_BYTES = 64 * 1024;
@@ -130,7 +157,7 @@ export function expectFree(host: string, port: number): Promise<void> {
 }
 
 /** Take no more connections; what is in flight has ten seconds. */
-export async function stopListening(server: Server, front?: Front): Promise<void> {
+export async function stopListening(server: Server, front?: Front, from: SocketServer = server): Promise<void> {
   await new Promise((done) => setTimeout(done, LINGER_MS));
   return new Promise((done) => {
     const force = setTimeout(() => {
@@ -143,7 +170,7 @@ export async function stopListening(server: Server, front?: Front): Promise<void
     };
     // A connection whose last answer has gone out is idle from then on, and would be kept alive for seconds.
     const sweep = setInterval(closeIdle, LINGER_MS);
-    server.close(() => {
+    from.close(() => {
       clearTimeout(force);
       clearInterval(sweep);
       done();

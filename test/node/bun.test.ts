@@ -198,6 +198,8 @@ describe('a public plane on Bun answers what one on Node answers, byte for byte'
       `${to(`Content-Type: ${FORM}`, 'Content-Length: 5', 'Content-Length: 6')}x=abcd`,
       to('Transfer-Encoding: gzip, chunked', `Content-Type: ${FORM}`) + body,
       to('Transfer-Encoding: chunked, gzip', `Content-Type: ${FORM}`) + body,
+      to('Transfer-Encoding: identity', `Content-Type: ${FORM}`),
+      to('Transfer-Encoding: xchunked', `Content-Type: ${FORM}`) + body,
       to('Transfer-Encoding : chunked') + body,
       to(' Transfer-Encoding: chunked') + body,
       to('Transfer-Encoding:\x0bchunked') + body,
@@ -205,6 +207,12 @@ describe('a public plane on Bun answers what one on Node answers, byte for byte'
       `${to(...chunked)}5;a=b\r\nx=abc\r\n0\r\n\r\n`,
       `${to(...chunked)}5\r\nx=abc\r\n0\r\nX: y\r\n\r\n`,
       `${to(...chunked)}5\r\nx=abcd\r\n0\r\n\r\n`,
+      `${to(...chunked)}5\nx=abc\n0\n\n`,
+      `${to(...chunked)}zz\r\nx=abc\r\n0\r\n\r\n`,
+      `${to(`Content-Type: ${FORM}`, 'Content-Length: 5', 'Content-Length: 5')}x=abc`,
+      `${head('GET /list', 'Transfer-Encoding: chunked')}0\r\n\r\n`,
+      'OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET /list\r\n\r\n',
       'GET /list HTTP/1.1\nHost: x\n\n',
       head('GET /list', 'A: b', ' c'),
       head('GET /list', 'A: b\rc'),
@@ -220,23 +228,14 @@ describe('a public plane on Bun answers what one on Node answers, byte for byte'
     for (const shape of shapes) await expectSame(andThen(shape));
   });
 
-  it('docs/architecture.md: where Bun reads otherwise, it is stricter, or reads what RFC 9112 lets it read', async () => {
-    const form = (...headers: readonly string[]) => head('POST /trust-mark-status', `Content-Type: ${FORM}`, ...headers);
-    const status = async (text: string) => {
-      const both = await Promise.all(
-        [node, onBun].map(async (one) => [...(await raw(one, text)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => Number(code))),
-      );
-      return both;
-    };
-    const twice = `${form('Content-Length: 5', 'Content-Length: 5')}x=abc`;
-    expect(await status(andThen(twice)), 'the same length twice (§6.3: one may read it as one)').toEqual([[400], [400, 200]]);
-    expect(await status(ask('GET /list', ...Array.from({ length: 1500 }, () => 'A: b'))), 'so many headers').toEqual([[200], [431]]);
-    expect(await status('OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toEqual([[400], [400]]);
-    expect(await status('GET /list\r\n\r\n'), 'HTTP/0.9').toEqual([[200], [400]]);
-    expect(await status(andThen(`GET /list HTTP/1.0\r\nHost: ${host}\r\nConnection: keep-alive\r\n\r\n`)), 'HTTP/1.0 kept alive').toEqual([[200, 200], [200]]);
-    expect(await status(andThen(`${head('GET /list', 'Transfer-Encoding: chunked')}0\r\n\r\n`)), 'GET with a body').toEqual([[200, 200], [200]]);
-    expect(await status(andThen(`${form('Transfer-Encoding: xchunked')}5\r\nx=abc\r\n0\r\n\r\n`))).toEqual([[400], [400]]);
-    expect(await status(andThen(`${form('Transfer-Encoding: chunked')}zz\r\nx=abc\r\n0\r\n\r\n`))).toEqual([[400], [400]]);
+  it('docs/architecture.md: what Bun reads otherwise', async () => {
+    const status = (text: string) =>
+      Promise.all([node, onBun].map(async (one) => [...(await raw(one, text)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => code)));
+    expect(await status(ask('GET /list', ...Array.from({ length: 1500 }, () => 'A: b'))), 'so many headers').toEqual([['200'], ['431']]);
+    expect(await status(andThen(`GET /list HTTP/1.0\r\nHost: ${host}\r\nConnection: keep-alive\r\n\r\n`)), 'HTTP/1.0 is not kept alive').toEqual([
+      ['200', '200'],
+      ['200'],
+    ]);
   });
 
   it('several requests on one connection are answered in their order, and one that sends a hundred ahead is cut', async () => {
