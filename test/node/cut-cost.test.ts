@@ -4,6 +4,7 @@ import { withdrawGrant } from '../../src/operations/marks/grant-mark.js';
 import { passEndedPlaces } from '../../src/operations/marks/pass-places.js';
 import type { NodeStore } from '../../src/store/store.node.js';
 import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { carriedOut } from '../support/node/carried-out.js';
 
 const A = '/authorities/main';
 const RP = 'https://rp.example.com';
@@ -15,19 +16,11 @@ const LARGE = ['artefact', 'member', 'trust_mark', 'trust_mark_grant', 'known_en
 
 /** What SQLite does for each statement that `act` runs: the steps of its query plans. */
 async function plansOf(d: TestDeployment, act: () => Promise<unknown>, least = 6): Promise<readonly string[]> {
-  const { reader, writer } = d.store as NodeStore;
-  const seen = new Set<string>();
-  for (const client of [reader, writer]) {
-    const prepare = client.prepare.bind(client);
-    client.prepare = ((sql: string) => {
-      seen.add(sql);
-      return prepare(sql);
-    }) as typeof client.prepare;
-  }
-  await act();
+  const { reader } = d.store as NodeStore;
+  const seen = await carriedOut({ reader }, act);
   const asks = (sql: string) => /^\s*(?:select|update|delete|insert|with)/i.test(sql);
   // Status lists, of which an authority has one for 90 000 members, are looked for when the cut is committed.
-  const asked = [...seen].filter((sql) => asks(sql) && !sql.includes("kind\" = 'status_list'"));
+  const asked = seen.filter((sql) => asks(sql) && !sql.includes("kind\" = 'status_list'"));
   expect(asked.length).toBeGreaterThanOrEqual(least);
   return asked.flatMap((sql) => {
     const explained = reader.prepare(`EXPLAIN QUERY PLAN ${sql}`);

@@ -3,6 +3,7 @@ import { timeOf } from '../../src/cli/event.js';
 import { listEvents } from '../../src/operations/events/list-events.js';
 import type { NodeStore } from '../../src/store/store.node.js';
 import { NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { carriedOut } from '../support/node/carried-out.js';
 import { cliOn } from '../support/node/cli-on.js';
 
 const A = '/authorities/main';
@@ -11,19 +12,12 @@ const X = 'https://x.example.org';
 /** What SQLite does for the statements that look into events. */
 async function stepsOf(d: TestDeployment, act: () => Promise<unknown>): Promise<readonly string[]> {
   const { reader } = d.store as NodeStore;
-  const seen = new Set<string>();
-  const prepare = reader.prepare.bind(reader);
-  reader.prepare = ((sql: string) => {
-    seen.add(sql);
-    return prepare(sql);
-  }) as typeof reader.prepare;
-  await act();
-  reader.prepare = prepare;
-  return [...seen]
+  const seen = await carriedOut({ reader }, act);
+  return seen
     .filter((sql) => /from "?event"?/i.test(sql))
     .flatMap((sql) => {
       const nothing = Array.from({ length: (sql.match(/\?/g) ?? []).length }, () => 1);
-      return (prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...nothing) as { detail: string }[]).map(({ detail }) => detail);
+      return (reader.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...nothing) as { detail: string }[]).map(({ detail }) => detail);
     });
 }
 

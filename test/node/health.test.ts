@@ -14,28 +14,11 @@ import { setting, UNCONFIRMED } from '../../src/store/schema.js';
 import { openReader } from '../../src/store/light-sqlite.node.js';
 import type { NodeStore } from '../../src/store/store.node.js';
 import { NOW, testDeployment } from '../support/deployment.js';
+import { carriedOut } from '../support/node/carried-out.js';
 
 async function prepared() {
   const d = await testDeployment();
   return { ...d, store: d.deployment.store as NodeStore };
-}
-
-/** The statements that are prepared while something runs. */
-async function statementsOf({ reader, writer }: NodeStore, act: () => Promise<unknown>): Promise<readonly string[]> {
-  const seen: string[] = [];
-  const restore = [reader, writer].map((client) => {
-    const prepare = client.prepare.bind(client);
-    client.prepare = ((sql: string) => {
-      seen.push(sql);
-      return prepare(sql);
-    }) as typeof client.prepare;
-    return () => {
-      client.prepare = prepare;
-    };
-  });
-  await act();
-  for (const one of restore) one();
-  return seen;
 }
 
 const plan = ({ writer }: NodeStore, sql: string): readonly string[] =>
@@ -57,7 +40,7 @@ describe('what anyone may ask of the process itself', () => {
   it('readiness and metrics read by index, whatever there is: no statement of theirs scans events, artefacts or members', async () => {
     const { store, deployment } = await prepared();
     const metrics = createMetrics(deployment, store);
-    const seen = await statementsOf(store, async () => {
+    const seen = await carriedOut(store, async () => {
       expect((await readiness(deployment)).ready).toBe(true);
       await metrics.registry.metrics();
     });
@@ -157,7 +140,7 @@ describe('what anyone may ask of the process itself', () => {
   });
   it('renewal finds what is withheld, and what is due, in their order by index', async () => {
     const { store, deployment } = await prepared();
-    const seen = await statementsOf(store, () => renewSlice(deployment, 10));
+    const seen = await carriedOut(store, () => renewSlice(deployment, 10));
     const due = seen.filter((sql) => /^select .*from "artefact" where .*"renew_at" <= /.test(sql));
     expect(due.map((sql) => plan(store, sql).join('; '))).toEqual([
       expect.stringMatching(/^SEARCH artefact USING INDEX artefact_withheld \(renew_at<\?\)$/),
@@ -244,7 +227,7 @@ describe('what anyone may ask of the process itself', () => {
     clearInterval(ticking);
     expect(ticks, 'others had their turn').toBeGreaterThan(0);
     await d.execute("UPDATE member SET state = 'suspended'");
-    const seen = await statementsOf(d.store, async () => {
+    const seen = await carriedOut(d.store, async () => {
       clock = 59_999;
       expect(await count()).toBe(36_000);
     });
