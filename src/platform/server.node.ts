@@ -105,7 +105,9 @@ function inFrontOnBun(
   pair: { readonly cert: Buffer; readonly key: Buffer } | undefined,
   plain: PlainAnswers,
 ): { from: SocketServer; front: Front } {
-  const from = pair ? createTlsSocketServer({ ...pair, ALPNProtocols: ['http/1.1'] }) : createSocket();
+  const from = pair ? createTlsSocketServer({ ...pair, ALPNProtocols: ['http/1.1'], handshakeTimeout: HEADERS_TIMEOUT_MS }) : createSocket();
+  // As an HTTPS server of Node does; whoever never begins would hold his place for ever.
+  from.on('tlsClientError', (_: Error, socket: Socket) => socket.destroy());
   const given = watchGivenOn({ headMs: HEADERS_TIMEOUT_MS, idleMs: FRONT.idleMs, requestMs: REQUEST_TIMEOUT_MS, stalledMs: STALLED_MS });
   server.prependListener('request', given.begun);
   from.once('close', given.stop);

@@ -72,6 +72,27 @@ async function raw(on: Server, text: string, { tls = false, port = Number(on.env
   return got.replace(/\r\nDate: [^\r]+/g, '');
 }
 
+/** Requests on one connection, each when the one before was answered: plain ones are answered before the server, whatever is after them by it. */
+async function inTurn(on: Server, texts: readonly string[]): Promise<readonly string[]> {
+  const socket = connect(Number(on.env['HOLDFAST_PORT']), '127.0.0.1').setEncoding('latin1');
+  const answers: string[] = [];
+  for (const text of texts) {
+    socket.write(text, 'latin1');
+    let got = '';
+    const isWhole = () => {
+      const end = got.indexOf('\r\n\r\n');
+      const length = /^HTTP\/1\.1 304|^$/.test(got) ? 0 : Number(/\r\ncontent-length: (\d+)/i.exec(got.slice(0, end + 2))?.[1] ?? 0);
+      return end !== -1 && got.length >= end + 4 + length;
+    };
+    while (!isWhole())
+      got += await new Promise<string>((resolve, reject) => void socket.once('data', resolve).once('close', () => reject(new Error(`cut after ${got}`))));
+    socket.removeAllListeners('close');
+    answers.push(got.replace(/\r\nDate: [^\r]+/g, ''));
+  }
+  socket.destroy();
+  return answers;
+}
+
 const head = (line: string, ...more: readonly string[]) => `${[`${line} HTTP/1.1`, `Host: ${host}`, ...more].join('\r\n')}\r\n\r\n`;
 const LAST = 'Connection: close';
 const ask = (line: string, ...more: readonly string[]) => head(line, ...more, LAST);
@@ -124,6 +145,27 @@ describe('a public plane on Bun answers what one on Node answers, byte for byte'
       ['/admin/v1/whoami', 404],
     ]);
     await expectSame(ask('GET /', 'Accept: text/html'), 'the page');
+  });
+
+  it('plain requests on one connection, and what is not plain after them', async () => {
+    const etag = /\r\netag: ([^\r]+)/.exec(await raw(node, ask('GET /list')))?.[1];
+    const body = `trust_mark=${mark}`;
+    const status = `${head('POST /trust-mark-status', `Content-Type: ${FORM}`, `Content-Length: ${body.length}`)}${body}`;
+    const plain = [
+      head('GET /.well-known/openid-federation'),
+      head(`GET /fetch?sub=${e(MEMBER)}`),
+      head('GET /list'),
+      head('GET /list', `If-None-Match: ${etag}`),
+      status,
+      status,
+      head(`GET /resolve?sub=${e(signing.url)}&trust_anchor=${e(signing.url)}`, 'Accept: */*', 'Connection: keep-alive'),
+      head('GET /list'),
+    ];
+    const others = [head('GET /nowhere'), head('GET /list'), `${head('POST /trust-mark-status', 'Content-Length: 3')}abc`, head('GET /healthz'), ...plain];
+    const all = [...plain, ...plain, ...others];
+    const [one, other] = await Promise.all([inTurn(node, all), inTurn(onBun, all)]);
+    expect(other).toEqual(one);
+    expect(one.map((answer) => answer.slice(9, 12)).slice(0, 8)).toEqual(['200', '200', '200', '304', '200', '200', '200', '200']);
   });
 
   it('the status of a mark, an authenticated caller: spent at one, it is spent at the other', async () => {
