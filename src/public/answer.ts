@@ -90,7 +90,7 @@ export function answer(
     case 'list':
       return listed(() => serveList(c, published, authority, { query: parameters, now: time, authenticated, spell }));
     case 'extended_list':
-      return listed(() => serveExtendedList(c, published, authority, parameters, { now: time, authenticated, development }));
+      return listed(() => serveExtendedList(c, published, authority, parameters, { now: time, authenticated, development, spell }));
     case 'collection':
       return listed(() => serveCollection(c, published, authority, { query: parameters, now: time, authenticated, development }));
     case 'hosted': {

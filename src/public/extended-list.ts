@@ -1,7 +1,10 @@
 import type { Context } from 'hono';
 import { federationError } from '../edge/federation-error.js';
 import { parseEntityId, parseJws } from '../federation/entry.js';
-import { andThen, type ListedEntity, type MaybePromise, type Published, type ServedAuthority } from '../store/published.js';
+import { andThen, GROUPS, type ListedEntity, type MaybePromise, type Published, type ServedAuthority } from '../store/published.js';
+import { type Keep, keep, listAnswer } from './built-lists.js';
+import type { Spell } from './canonical.js';
+import type { KeptAnswer } from './kept-answer.js';
 import { listFilter } from './list.js';
 import { MAX_IDENTIFIER } from './parameters.js';
 import { MAX_AGE } from './serve-artefact.js';
@@ -68,7 +71,11 @@ function asked(query: URLSearchParams, development: boolean): Asked | Refused {
   };
 }
 
+/** Pages that are kept of one authority. */
+const KEPT = 64;
+
 export interface Listing {
+  readonly spell: Spell;
   /** Seconds since the epoch. */
   readonly now: number;
   readonly authenticated: boolean;
@@ -86,21 +93,44 @@ export function serveExtendedList(
   published: Published,
   authority: ServedAuthority,
   query: URLSearchParams,
-  { now, authenticated, development }: Listing,
+  { now, authenticated, development, spell }: Listing,
 ): MaybePromise<Response> {
   const filter = listFilter(query, MAX_MARK_TYPES);
   if (typeof filter === 'string') return federationError(c, 'invalid_request', filter);
   const ask = asked(query, development);
   if (!('limit' in ask)) return federationError(c, ...ask);
   const extended = { ...filter, updatedAfter: ask.after, updatedBefore: ask.before };
-  return andThen(published.extendedPage(authority.id, extended, ask.from, ask.limit + 1, now), (rows) => {
+  // Whether marks are still valid changes with time, and of sizes and moments there is no end.
+  const timeless = !filter.trustMarked && filter.trustMarkTypes.length === 0 && ask.after === undefined && ask.before === undefined && !authenticated;
+  const wanted = timeless && !query.has('limit') ? keepPage(authority, [filter.intermediate, filter.entityTypes], ask, spell) : undefined;
+  const again = wanted && published.remembered<KeptAnswer>(wanted.as)?.again(c, now);
+  if (again) return again;
+  const stamp = wanted && published.stamp(wanted.share.of);
+  return andThen(published.extendedPage(authority.id, extended, ask.from, ask.limit + 1, now), ({ entities: rows, until }) => {
     const next = rows.length > ask.limit ? rows[ask.limit]?.entityId : undefined;
     const entities = rows.slice(0, ask.limit).map((row) => entry(row, ask));
-    return c.json({ immediate_subordinate_entities: entities, ...(next !== undefined && { next, next_entity_id: next }) }, 200, {
+    const found = { immediate_subordinate_entities: entities, ...(next !== undefined && { next, next_entity_id: next }) };
+    if (wanted) {
+      const answer = listAnswer(JSON.stringify(found), until);
+      if (entities.length > 0) keep(published, wanted, answer, stamp);
+      return answer.send(c, now);
+    }
+    return c.json(found, 200, {
       'cache-control': authenticated ? 'no-store' : `public, max-age=${MAX_AGE}`,
       'access-control-allow-origin': '*',
     });
   });
+}
+
+/** By what is asked, however it was written; the URL leads to whole pages as `next` names them. */
+function keepPage({ id }: ServedAuthority, filters: readonly unknown[], { from, timestamps, claims }: Asked, spell: Spell): Keep {
+  const whole = !timestamps && claims.length === 0 && JSON.stringify(filters) === '[false,[]]';
+  return {
+    as: `${id} page ${JSON.stringify([...filters, from, timestamps, claims])}`,
+    share: { of: GROUPS.pages(id), atMost: KEPT },
+    empty: false,
+    spell: (held, again) => whole && spell(held, again, [from === '' ? [] : [['from', from]]]),
+  };
 }
 
 function entry(row: ListedEntity, { claims, timestamps }: Asked): Record<string, unknown> {

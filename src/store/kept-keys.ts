@@ -27,13 +27,15 @@ export const GROUPS = {
   clients: 'client documents',
   statusLists: 'status lists',
   checkpoints: (authorityId: string) => `${authorityId} checkpoints`,
+  /** Pages of the extended listing: they tell of members and their statements. */
+  pages: (authorityId: string) => `${authorityId} pages`,
   /** Lists of all members, of one Entity Type, of a union of several. */
   lists: (authorityId: string, types: 0 | 1 | 2) => `${authorityId} list ${types}`,
 };
 
 /** Something that a commit has changed of what is kept. */
 export interface PublicChange {
-  readonly what: 'all' | 'artefact' | 'ground' | 'member' | 'evaluation' | 'links' | 'anchors' | 'checkpoints' | 'audit_keys' | 'events';
+  readonly what: 'all' | 'artefact' | 'ground' | 'member' | 'evaluation' | 'links' | 'anchors' | 'checkpoints' | 'audit_keys' | 'events' | 'statements';
   readonly authorityId: string | null;
   readonly kind: ArtefactKind | null;
   readonly key: string | null;
@@ -58,13 +60,14 @@ export function forgetting(changes: readonly PublicChange[]): Forget {
         else if (kind === 'resolve') keys.add(KEYS.resolved(authority, String(key), String(variant)));
         else if (kind === 'status_list') keys.add(KEYS.statusList(authority, String(key)));
         else if (kind !== null) keys.add(KEYS.artefact(authority, kind, String(key)));
+        if (kind === 'statement') groups.add(GROUPS.pages(authority));
         break;
       case 'ground':
         groups.add(GROUPS.answers).add(GROUPS.clients);
         break;
       case 'member':
         for (const types of [0, 1, 2] as const) groups.add(GROUPS.lists(authority, types));
-        groups.add(GROUPS.clients);
+        groups.add(GROUPS.clients).add(GROUPS.pages(authority));
         break;
       case 'evaluation':
         keys.add(KEYS.evaluation(authority, String(key), String(variant)));
@@ -86,6 +89,9 @@ export function forgetting(changes: readonly PublicChange[]): Forget {
         break;
       case 'events':
         groups.add(GROUPS.statusLists);
+        break;
+      case 'statements':
+        groups.add(GROUPS.pages(authority));
         break;
       case 'all':
         throw new Error('everything has changed: there is nothing to pick');

@@ -83,7 +83,7 @@ export function extendedQuery({ updatedAfter: after, updatedBefore: before, ...f
   const more = where.map((one) => ` AND ${one}`).join('');
   // What changed since a moment is few among many: they are sorted, the others not even looked at.
   return {
-    sql: `SELECT member.entity_id, member.created_at, member.updated_at, s.bytes AS statement, s.exp, s.withheld FROM member ${since ? 'INDEXED BY member_updated' : ''}
+    sql: `SELECT member.entity_id, member.created_at, member.updated_at, nullif(${memberEnd('member.')}, ${NEVER}) AS ends, s.bytes AS statement, s.exp, s.withheld FROM member ${since ? 'INDEXED BY member_updated' : ''}
       JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
       WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND ${lasts(memberEnd('member.'))}${more} ORDER BY member.entity_id LIMIT ?`,
     params,

@@ -88,6 +88,8 @@ export const WATCHES: readonly Watch[] = [
   { on: 'INSERT ON event', what: 'events' },
   { on: 'INSERT ON authority', what: 'all' },
   { on: 'DELETE ON authority', what: 'all' },
+  // Pages tell when all statements changed last; each of these is told of when it is signed anew.
+  { on: 'UPDATE OF statements_changed_at ON authority', what: 'statements', says: ['NEW.id'], when: differs('statements_changed_at') },
   {
     on: `UPDATE OF ${columnsBut(schema.authority, 'configuration_exp', 'generation', 'statements_changed_at', 'updated_at', 'v')} ON authority`,
 

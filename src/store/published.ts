@@ -51,6 +51,12 @@ export interface ListedEntity {
   readonly statement: string | undefined;
 }
 
+export interface ListedEntities {
+  readonly entities: readonly ListedEntity[];
+  /** When the first of these ends that has not, or its statement; null when none does (seconds since the epoch). */
+  readonly until: number | null;
+}
+
 /** A value, or a promise of one: SQLite answers at once, D1 later. The hot path on Node awaits nothing. */
 export type MaybePromise<T> = T | Promise<T>;
 export type Select = (sql: string, params: readonly unknown[]) => MaybePromise<readonly Record<string, unknown>[]>;
@@ -68,7 +74,7 @@ export interface Published {
   /** Active subordinates that pass a filter, in byte order: of the `limit` members after `after`, whether they pass or not. */
   listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<Page>;
   /** The same with what the extended listing tells of each, from an identifier on, that one included. */
-  extendedPage(authorityId: string, filter: ExtendedFilter, from: string, limit: number, now: number): MaybePromise<readonly ListedEntity[]>;
+  extendedPage(authorityId: string, filter: ExtendedFilter, from: string, limit: number, now: number): MaybePromise<ListedEntities>;
   /** When what an authority collects under an anchor changed last; undefined: it publishes no collection. */
   collection(authorityId: string, trustAnchor: string): MaybePromise<{ readonly lastUpdated: number } | undefined>;
   /** Some of it, in byte order. */
@@ -104,6 +110,10 @@ export interface Published {
   /** What is kept in memory. */
   kept(): ReturnType<Cache['size']>;
 }
+
+/** The first of these that is still to come. */
+const soonest = (times: readonly unknown[], now: number): number | null =>
+  times.reduce<number | null>((first, one) => (typeof one === 'number' && one > now && (first === null || one < first) ? one : first), null);
 
 export const LIST_PAGE = 1000;
 
@@ -188,15 +198,19 @@ export function createPublished(select: Select, cache: Cache): Published {
       andThen(select(ALL_CHANGED, [authorityId]), ([row]) => {
         const all = Number(row?.['at'] ?? 0);
         const query = extendedQuery(filter, all, now);
-        if (!query) return [];
-        return andThen(select(query.sql, [authorityId, from, now, ...query.params, limit]), (rows) =>
-          rows.map((one) => ({
+        if (!query) return { entities: [], until: null };
+        return andThen(select(query.sql, [authorityId, from, now, ...query.params, limit]), (rows) => ({
+          entities: rows.map((one) => ({
             entityId: String(one['entity_id']),
             registered: Number(one['created_at']),
             updated: Math.max(Number(one['updated_at']), all),
             statement: one['withheld'] === null && Number(one['exp']) > now ? String(one['statement']) : undefined,
           })),
-        );
+          until: soonest(
+            rows.flatMap((one) => [one['ends'], one['exp']]),
+            now,
+          ),
+        }));
       }),
 
     collection: (authorityId, trustAnchor) =>

@@ -223,3 +223,55 @@ describe('extended listing: `updated` moves with whatever changes the statement'
     expect(await plan({ updatedBefore: 499 }), 'everything is later').toBe('nothing asked');
   });
 });
+
+describe('pages of the extended listing are kept until something on them changes', () => {
+  it('with an entity tag, for conditional requests; another page has another one', async () => {
+    const d = await testDeployment();
+    const { jwks } = await testMember(LEAF);
+    await d.admin('POST', `${A}/members`, { entity_id: LEAF, jwks, activate: true });
+    const first = await d.public('/extended-list');
+    const etag = first.headers.get('etag') ?? '';
+    expect(etag).toMatch(/^"[\w-]{43}"$/);
+    for (const query of ['', '?audit_timestamps=false', '?entity_type=']) expect((await d.public(`/extended-list${query}`)).status).toBe(200);
+    const again = await d.public('/extended-list', { headers: { 'if-none-match': etag } });
+    expect([again.status, again.text, again.headers.get('etag')]).toEqual([304, '', etag]);
+    const claims = await d.public('/extended-list?claims=subordinate_statement', { headers: { 'if-none-match': etag } });
+    expect(claims.status, 'which says something else').toBe(200);
+    expect(claims.headers.get('etag')).not.toBe(etag);
+  });
+  it('what is on them: members that come, go and end, statements that are signed anew, withheld, or run out', async () => {
+    const d = await testDeployment();
+    const asked = ['', '?claims=subordinate_statement', '?audit_timestamps=true', '?claims=metadata&audit_timestamps=true', '?entity_type=openid_provider'];
+    const pages = async () => Promise.all(asked.map(async (query) => (await d.public(`/extended-list${query}`)).text));
+    let before = await pages();
+    // What is kept is asked against an app that keeps nothing with each of these questions (hot-answers.ts).
+    const changes = async (all: boolean, change: () => Promise<unknown>) => {
+      await change();
+      const after = await pages();
+      expect(
+        after.some((one, n) => one !== before[n]),
+        String(change),
+      ).toBe(all);
+      before = after;
+    };
+    const { jwks } = await testMember(LEAF);
+    const other = 'https://a.example.com';
+    await changes(true, () => d.admin('POST', `${A}/members`, { entity_id: LEAF, jwks, entity_types: ['openid_provider'], activate: true }));
+    await changes(true, async () => d.admin('POST', `${A}/members`, { entity_id: other, jwks: (await testMember(other)).jwks, activate: true }));
+    d.clock += 10;
+    await changes(true, () => d.admin('PATCH', M, { metadata: { openid_provider: { client_name: 'x' } } }));
+    await changes(true, async () => {
+      await d.admin('POST', `${A}/policies`, { constraints: { max_path_length: 3 } });
+      await d.admin('POST', `${A}/policies/1/publish`, {});
+    });
+    await changes(true, () => backgroundTurn(d.deployment, { more: () => true }));
+    await changes(true, async () => {
+      d.clock += 2 * day;
+    });
+    await changes(true, () => backgroundTurn(d.deployment, { more: () => true }));
+    await changes(true, () => d.admin('POST', `${M}/suspend`, { reason: 'x' }));
+    await changes(true, () => d.admin('POST', `${M}/resume`));
+    await changes(true, () => d.admin('POST', `${A}/members/${encodeURIComponent(other)}/revoke`, { reason: 'x' }));
+    await changes(false, () => d.admin('POST', '/authorities', { slug: 'elsewhere', entity_id: 'https://elsewhere.example.org' }));
+  });
+});

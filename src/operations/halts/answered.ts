@@ -62,7 +62,9 @@ async function list({ published, now }: View, of: AuthorityRow, entityId: string
   const url = at(of, 'list');
   if (!(await published.isActive(of.id))) return { what: 'list', url, status: 404, listed: false };
   const everybody = { entityTypes: [], trustMarked: false, trustMarkTypes: [], intermediate: false, updatedAfter: undefined, updatedBefore: undefined };
-  const [first] = await published.extendedPage(of.id, everybody, entityId, 1, now);
+  const {
+    entities: [first],
+  } = await published.extendedPage(of.id, everybody, entityId, 1, now);
   return { what: 'list', url, status: 200, listed: first?.entityId === entityId };
 }
 
