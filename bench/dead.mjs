@@ -14,7 +14,7 @@ import { server } from './wire/processes.mjs';
 
 const DEAD = Number(process.env.DEAD ?? 100_000);
 const SECONDS = Number(process.env.DEAD_SECONDS ?? 60);
-const PORT = 8498;
+const PORT = 8497;
 const ANCHOR = `http://localhost:${PORT}`;
 const NEW_ONES = 9;
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
