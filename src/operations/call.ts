@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm';
+import { spellingOf } from '../federation/place.js';
 import type { Outbound } from '../outbound/outbound.js';
 import type { Custody } from '../keys/custody.js';
 import type { ChangeRequest, Decision, Watch } from '../store/change.js';
@@ -125,6 +126,8 @@ export async function change<T>(call: Call<T>, request: Changing<T>): Promise<T>
   const result = await call.store
     .change<T | Waiting>({
       ...request,
+      // Whoever is spelled alike sees what becomes of the other one.
+      ...(request.scope !== null && { apart: [spellingOf(request.scope), ...(request.apart ?? [])] }),
       actor: call.actor,
       decide: async (watch, together) => {
         const inForce = await together.once(`in force ${letInWith(call)}`, () => expectInForce(call, request.authorityId));

@@ -6,6 +6,15 @@ import { type Written, written } from './rendered.node.js';
 /** Node encrypts what it is given at once, whoever reads slowly: longer answers go out a piece at a time (bytes). */
 const MAX_ENCRYPTED = 64 * 1024;
 
+/** After asking the app in vain, how long it is not asked for what is like it (milliseconds): whoever is behind would ask it once more. */
+const VAIN_MS = 1000;
+/** Of a kind of which something was kept, it is asked for so long, whatever strangers ask beside (milliseconds). */
+const KEPT_MS = 10_000;
+const MAX_KINDS = 256;
+
+/** What questions of one kind have in common: all but the values of their parameters. */
+const kindOf = (target: string): string => target.replace(/=[^&]*/g, '=');
+
 /**
  * Answers a plain request at once, or as soon as it is known; undefined: the server behind has to.
  * @param body one character a byte
@@ -18,12 +27,27 @@ export type Behind = (request: Request) => Response | Promise<Response> | undefi
 
 /**
  * The hot path of a bare connection: what `hotPath` answers of GET and of POST, for whoever asks plainly. What is not kept, of a commit
- * just now, the app is asked for once; if that leads to nothing that is kept, the server behind answers as if nobody had been asked.
+ * just now, the app is asked for once; if that leads to nothing that is kept, the server behind answers as if nobody had been asked, and
+ * for a while the app is not asked twice for what is like it.
  */
 export function plainAnswers(contextOf: () => HotContext, scheme: 'http' | 'https', told: Told | undefined, behind: Behind): PlainAnswers {
   const before = `${scheme}://`;
   const arePlace = placesOf();
   const answers = keptAnswers(contextOf);
+  /** By kind of question, what came of asking: until when it is taken to be in vain, until when not (`performance.now()`). */
+  const kinds = new Map<string, { vain: number; kept: number }>();
+  const note = (kind: string, since: number, found: Written | undefined): Written | undefined => {
+    const of = kinds.get(kind) ?? { vain: 0, kept: 0 };
+    if (kinds.size >= MAX_KINDS) kinds.clear();
+    kinds.set(kind, of);
+    if (found) of.kept = since + KEPT_MS;
+    else of.vain = since + VAIN_MS;
+    return found;
+  };
+  const isInVain = (kind: string, since: number): boolean => {
+    const of = kinds.get(kind);
+    return of !== undefined && of.vain > since && of.kept <= since;
+  };
   return ({ method, target, fields }, body, since) => {
     if (!arePlace(fields.host, target)) return undefined;
     const url = `${before}${fields.host}${target}`;
@@ -38,7 +62,12 @@ export function plainAnswers(contextOf: () => HotContext, scheme: 'http' | 'http
       if (answer !== undefined) told?.(method, target, status, since);
       return answer;
     };
-    return look() ?? afterAsking(behind, questionOf(url, byGet ? undefined : body, fields.accept), look);
+    const known = look();
+    if (known !== undefined) return known;
+    const kind = kindOf(target);
+    if (isInVain(kind, since)) return undefined;
+    const found = afterAsking(behind, questionOf(url, byGet ? undefined : body, fields.accept), look);
+    return found instanceof Promise ? found.then((later) => note(kind, since, later)) : note(kind, since, found);
   };
 }
 

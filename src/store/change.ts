@@ -30,6 +30,8 @@ export interface ChangeRequest<T> {
   readonly authorityId: string;
   /** What it reads and writes: one member (its entity identifier), or the whole authority (null). */
   readonly scope: string | null;
+  /** What it reads of others, or writes for them to read, beside that: those that have one of these in common are not decided at one head. */
+  readonly apart?: readonly string[];
   /** What of an authority's own it moves, where `scope` is null: a cut of just that overtakes what waits for it. */
   readonly about?: string;
   /** Everything that cuts: it goes to the head of the queue, and is committed on a full disk from what is kept for it. */
@@ -190,19 +192,20 @@ function overtake(queue: Waiting[], subject: string | null): void {
   }
 }
 
-/** The next operations that may share a transaction; the order of operations on one member is kept. */
+/** The next operations that may share a transaction; the order of operations on one member, and of those to be apart, is kept. */
 function takeGroup(queue: Waiting[], size: number): Waiting[] {
   const group: Waiting[] = [];
-  const scopes = new Set<string>();
+  const taken = new Set<string>();
   for (let at = 0; at < queue.length && group.length < size; ) {
-    const { scope } = (queue[at] as Waiting).request;
+    const { scope, apart = [] } = (queue[at] as Waiting).request;
     if (scope === null) {
-      if (group.length === 0 && scopes.size === 0) return queue.splice(at, 1);
+      if (group.length === 0 && taken.size === 0) return queue.splice(at, 1);
       break;
     }
-    if (scopes.has(scope)) at++;
+    const own = [`scope ${scope}`, ...apart.map((one) => `apart ${one}`)];
+    if (own.some((one) => taken.has(one))) at++;
     else group.push(...queue.splice(at, 1));
-    scopes.add(scope);
+    for (const one of own) taken.add(one);
   }
   return group;
 }

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { beginDue, evaluateDue } from '../../src/operations/resolving/evaluate-due.js';
 import { createEvaluating } from '../../src/operations/resolving/evaluating.js';
+import { createHostStanding } from '../../src/operations/resolving/host-standing.js';
 import { IN_ORDER } from '../../src/operations/resolving/places.js';
 import { ANCHOR, NOW, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
@@ -162,6 +163,35 @@ describe('who is evaluated when (OpenID Federation 1.0 §18.1, SE-02): those tha
     expect(await rowOf(d, rp.id)).toMatchObject({ line: 1, attempts: 0 });
     d.clock = NOW + 2 * HOUR;
     expect((await resolve(d, rp.id)).status, 'fail closed').toBe(503);
+  });
+
+  it('strangers with a part of a host do not keep its members from being asked, however many of them hang or take their time', () => {
+    const host = 'shared.example.com';
+    const hosts = createHostStanding();
+    let now = NOW;
+    // There is always one that is due in the moment in which the host is asked again.
+    for (let n = 0; n < 20; n++) {
+      const turn = hosts.turnOf(host, now, 'other');
+      if (typeof turn === 'number') now += Math.ceil((turn - now) / 1.1);
+      hosts.begin(host);
+      hosts.end(host, now, false, 20);
+    }
+    expect(hosts.turnOf(host, now, 'other'), 'who is a stranger waits').toBeGreaterThan(now + 12 * HOUR);
+    for (const [reason, longest] of [
+      ['new', 6 * 60],
+      ['member', 6 * 60],
+      ['held', 17 * 60],
+    ] as const) {
+      const turn = Number(hosts.turnOf(host, now, reason));
+      expect(turn - now, reason).toBeLessThan(longest);
+      expect(hosts.turnOf(host, turn, reason), reason).toBe('now');
+    }
+    expect(hosts.turnOf(host, now + HOUR, 'other')).not.toBe('now');
+    hosts.begin(host);
+    expect(hosts.turnOf(host, now + HOUR, 'member'), 'one at a time').toBeGreaterThan(now + HOUR);
+    hosts.end(host, now + HOUR, true, 20);
+    while (hosts.turnOf(host, now, 'other') === 'now') hosts.begin(host);
+    expect(hosts.turnOf(host, now, 'held'), 'a place is left').toBe('now');
   });
 
   it('what came of those that do not answer is written together, and what is as before not at all', async () => {

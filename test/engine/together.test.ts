@@ -42,6 +42,22 @@ describe('enrolments that are decided together', () => {
     expect(answers.map(({ status }) => status === 201)).toEqual([true, true, false, true]);
   });
 
+  it('of those whose identifiers are spelled alike each sees what became of the others (OpenID Federation 1.0 §1.2)', async () => {
+    const d = await testDeployment();
+    const ids = [`${idOf(0)}/a`, `${idOf(0)}/a/`, 'https://RP0.example.com/a', `${idOf(0)}:443/a`, idOf(1)];
+    const { jwks } = await testMember(idOf(0));
+    const answers = await Promise.all(ids.map((entity_id) => d.admin('POST', `${A}/members`, { entity_id, jwks, activate: true })));
+    expect(
+      answers
+        .slice(0, 4)
+        .map(({ status }) => status)
+        .sort(),
+      'whoever comes first',
+    ).toEqual([201, 422, 422, 422]);
+    for (const { status, json } of answers.slice(0, 4)) expect(status === 201 || JSON.stringify(json).includes('identifier_respelled')).toBe(true);
+    expect(answers[4]?.status).toBe(201);
+  });
+
   it('an API key that has ended takes nobody else’s enrolment with it', async () => {
     const d = await testDeployment();
     const { jwks } = await testMember(idOf(0));

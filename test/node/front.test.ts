@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as later } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
+import { plainHeads } from '../../src/edge/request-head.js';
 import { standBefore } from '../../src/platform/front.node.js';
 import { listen } from '../../src/platform/server.node.js';
 import { createPublicApp } from '../../src/public/app.js';
@@ -206,6 +207,33 @@ it('while the store is asked, nothing else of a connection is read; what comes m
   gone.socket.destroy();
   await later(60);
   expect(await one.say(list)).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+it('what nobody keeps is asked of the app once, and then for a while by the server behind alone', async () => {
+  const { d } = await federation();
+  const context = { published: d.published, inbox: d.inbox, now: () => d.clock, development: false };
+  const app = createPublicApp(() => context);
+  const asked: string[] = [];
+  const answers = plainAnswers(
+    () => context,
+    'http',
+    undefined,
+    (request) => {
+      asked.push(new URL(request.url).search);
+      return app.fetch(request);
+    },
+  );
+  const read = plainHeads();
+  const at = async (target: string, since: number) => answers(read(ask(target)) as NonNullable<ReturnType<typeof read>>, '', since);
+  for (let n = 0; n < 9; n++) expect(await at(`/list?trust_marked=true&entity_type=t${n}`, n)).toBeUndefined();
+  expect(asked).toEqual(['?trust_marked=true&entity_type=t0']);
+  // It is asked for again by and by; and of a kind that is kept always, whatever strangers ask beside.
+  expect(await at('/list?trust_marked=true&entity_type=x', 2000)).toBeUndefined();
+  expect(asked.splice(0)).toHaveLength(2);
+  expect(await at('/list?entity_type=openid_relying_party', 10)).toBeDefined();
+  expect(await at('/list?entity_type=nothing', 20)).toBeUndefined();
+  expect(await at('/list?entity_type=openid_provider', 30)).toBeUndefined();
+  expect(asked).toEqual(['?entity_type=openid_relying_party', '?entity_type=nothing', '?entity_type=openid_provider']);
 });
 
 /** A front whose answers are all this one. */

@@ -64,6 +64,28 @@ it('a request arrives as it was sent, from the address it was sent from, whateve
   }
 });
 
+it('what is in a body is never taken for another request, whatever its sender says of how long it is (RFC 9112 §11.2)', async () => {
+  const seen: string[] = [];
+  signing.fetch = async (asked, env = {}) => {
+    const { incoming } = env as { incoming: IncomingMessage };
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    seen.push(`${incoming.method} ${incoming.url} ${Buffer.concat(chunks).length}`);
+    return new Response(asked.method);
+  };
+  const inside = 'GET /smuggled HTTP/1.1\r\nHost: x\r\nX: ';
+  for (const method of ['GET', 'DELETE', 'OPTIONS', 'POST', 'PUT']) {
+    seen.length = 0;
+    const head = `${method} /admin/one HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n`;
+    const body = `${inside.length.toString(16)}\r\n${inside}\r\n0\r\n\r\n`;
+    const next = 'GET /admin/two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+    expect(await answerTo(`${head}Connection: transfer-encoding, content-length\r\n\r\n${body}${next}`), method).toMatch(
+      new RegExp(`^HTTP/1\\.1 200 OK\r\n[^]*\r\n\r\n${method}HTTP/1\\.1 200 OK\r\n[^]*GET$`),
+    );
+    expect(seen).toEqual([`${method} /admin/one ${inside.length}`, 'GET /admin/two 0']);
+  }
+});
+
 it('whoever finds the socket and does not know the word is cut off', async () => {
   signing.fetch = () => new Response('secret');
   const asked = (...headers: string[]) => answerTo(`GET / HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`, door.path);

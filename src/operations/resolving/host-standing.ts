@@ -1,12 +1,19 @@
-/** Subjects of one host that are asked at the same time; of one that is silent, one. */
+/** Subjects of one host that are asked at the same time, of which one is no stranger; of one that is silent, one. */
 const AT_ONCE = 4;
 /** A host is silent when so many in a row had no answer: a path that hangs beside others that answer says nothing about those. */
 const SILENT_AFTER = 3;
 /** How long a silent host is left alone (seconds): twice as long each time, as seldom at most as anybody is looked at. */
 const SILENT_AT_FIRST = 30;
 const SILENT_AT_LATEST = 12 * 60 * 60;
-/** A new member is reason enough to ask its host again, but not sooner after the last time than this (seconds). */
-const EAGER_AFTER = 5;
+/** Who asks for a subject of a host: a member that is new, another member, somebody with an answer to lose, anybody else. */
+export type Reason = 'new' | 'member' | 'held' | 'other';
+/**
+ * How long after it had no answer a silent host is asked again for these (seconds). Of one host several may have a part, and one who
+ * hangs must not keep the others from being heard for as long as he likes; whoever is heard ends the silence for all.
+ */
+const AGAIN_AFTER: Readonly<Record<Reason, number>> = { new: 5, member: 5 * 60, held: 15 * 60, other: Number.POSITIVE_INFINITY };
+/** Nobody is told to wait for less (seconds). */
+const AT_LEAST = 5;
 /** Whom a slow host keeps waiting is looked at again within this (seconds), however many wait. */
 const WAITS_AT_MOST = 15 * 60;
 /** A host that is done with one this soon keeps nobody waiting (seconds). */
@@ -31,9 +38,8 @@ export interface HostStanding {
   /**
    * May a subject of this host be asked? `soon`: others are being asked and will be done in a moment; a number: not before then.
    * @param now seconds since the epoch
-   * @param eager it is a new one
    */
-  turnOf(host: string, now: number, eager: boolean): 'now' | 'soon' | number;
+  turnOf(host: string, now: number, reason: Reason): 'now' | 'soon' | number;
   begin(host: string): void;
   /** @param answered false: it did not; undefined: nobody asked it. @param seconds how long that took */
   end(host: string, now: number, answered: boolean | undefined, seconds: number): void;
@@ -61,15 +67,17 @@ export function createHostStanding({
     return known;
   };
   return {
-    turnOf(host, now, eager) {
+    turnOf(host, now, reason) {
       const of = hosts.get(host);
       if (!of) return 'now';
       if (of.silentUntil > now) {
-        const tried = of.asked > 0 || now - of.failedAt < EAGER_AFTER;
-        return eager && !tried ? 'now' : Math.max(now + EAGER_AFTER, of.silentUntil) + later((of.silentUntil - of.failedAt) / 10);
+        if (of.asked === 0 && now - of.failedAt >= AGAIN_AFTER[reason]) return 'now';
+        const after = of.silentUntil + later((of.silentUntil - of.failedAt) / 10);
+        const again = of.failedAt + later(AGAIN_AFTER[reason === 'new' ? 'member' : reason]);
+        return Math.max(now + AT_LEAST, Math.min(after, again));
       }
-      if (of.failures >= SILENT_AFTER) return of.asked === 0 ? 'now' : now + later(EAGER_AFTER);
-      if (of.asked < AT_ONCE) return 'now';
+      if (of.failures >= SILENT_AFTER) return of.asked === 0 ? 'now' : now + later(AT_LEAST);
+      if (of.asked < (reason === 'other' ? AT_ONCE - 1 : AT_ONCE)) return 'now';
       if (of.pace < QUICK) return 'soon';
       of.last = Math.max(of.last, now) + of.pace / AT_ONCE;
       return Math.min(Math.ceil(of.last), now + later(WAITS_AT_MOST));

@@ -6,6 +6,7 @@ import { LINES } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import type { AuthorityRow } from '../registry.js';
 import { type Evaluating, keyOf } from './evaluating.js';
+import type { Reason } from './host-standing.js';
 import { type Line, SHARES } from './places.js';
 
 /** Who came within this counts as come just now (seconds). The fewer places are left for those, the shorter ago it has to be: a second for the last one. */
@@ -51,6 +52,9 @@ async function inLine({ store: { db }, now }: Deployment, line: Line, state: Eva
   return [...rows].filter(([key]) => !state.busy.has(key)).map(([, { known, row }]) => ({ line, known, row }));
 }
 
+const reasonOf = ({ line, known: { source } }: Next): Reason =>
+  line === 'changed' ? 'new' : source === 'member' ? 'member' : line === 'held' ? 'held' : 'other';
+
 /**
  * Who is next in these lines, as far as there is room. Whose host is silent, or busy with others, waits with it: that is noted,
  * and nobody else waits for them.
@@ -82,7 +86,7 @@ export async function nextEntities(
         continue;
       }
       const host = hostOf(known.entityId);
-      const turn = state.hosts.turnOf(host, now, line === 'changed');
+      const turn = state.hosts.turnOf(host, now, reasonOf(one));
       if (typeof turn === 'number') off.push({ ...known, until: turn });
       if (turn !== 'now') continue;
       state.hosts.begin(host);

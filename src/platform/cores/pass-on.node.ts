@@ -9,8 +9,8 @@ const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trail
 function endToEnd({ rawHeaders, headers }: IncomingMessage, ...but: readonly string[]): string[] {
   const named = (headers.connection ?? '').toLowerCase().split(/[\s,]+/);
   const left = new Set([...HOP_BY_HOP, ...but, ...named]);
-  // How long a body is says its sender alone.
-  for (const name of ['content-length', 'host']) left.delete(name);
+  // How long a body is says its sender alone: of one that nothing is said of, whoever reads next takes what is in it for requests.
+  for (const name of ['content-length', 'transfer-encoding', 'host']) if (!but.includes(name)) left.delete(name);
   const kept: string[] = [];
   for (let n = 0; n < rawHeaders.length; n += 2) {
     const [name, value] = [rawHeaders[n] as string, rawHeaders[n + 1] as string];
