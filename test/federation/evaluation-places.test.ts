@@ -84,19 +84,19 @@ describe('hosts', () => {
   it('a host that did not answer three times in a row is left alone, twice as long each time, twelve hours at most', () => {
     const of = standing();
     fails(of, 2);
-    expect(of.turnOf('h', NOW, false), 'once may be anything').toBe('now');
+    expect(of.turnOf('h', NOW, 'other'), 'once may be anything').toBe('now');
     fails(of, 1);
-    expect(of.turnOf('h', NOW, false)).toBe(NOW + 30 + 3);
-    expect(of.turnOf('other', NOW, false)).toBe('now');
+    expect(of.turnOf('h', NOW, 'other')).toBe(NOW + 30 + 3);
+    expect(of.turnOf('other', NOW, 'other')).toBe('now');
     fails(of, 1);
-    expect(of.turnOf('h', NOW, false)).toBe(NOW + 60 + 6);
+    expect(of.turnOf('h', NOW, 'other')).toBe(NOW + 60 + 6);
     fails(of, 20);
-    expect(of.turnOf('h', NOW, false)).toBe(NOW + 43_200 + 4320);
-    expect(of.turnOf('h', NOW + 43_200, false), 'one is asked').toBe('now');
+    expect(of.turnOf('h', NOW, 'other')).toBe(NOW + 43_200 + 4320);
+    expect(of.turnOf('h', NOW + 43_200, 'other'), 'one is asked').toBe('now');
     of.begin('h');
-    expect(of.turnOf('h', NOW + 43_200, false), 'and the others wait for that').toBe(NOW + 43_200 + 5);
+    expect(of.turnOf('h', NOW + 43_200, 'other'), 'and the others wait for that').toBe(NOW + 43_200 + 5);
     of.end('h', NOW + 43_200, true, 0.1);
-    expect(of.turnOf('h', NOW + 43_200, false)).toBe('now');
+    expect(of.turnOf('h', NOW + 43_200, 'other')).toBe('now');
   });
   it('a path that hangs beside others that answer makes no host silent; nor does one that nobody asked', () => {
     const of = standing();
@@ -108,16 +108,16 @@ describe('hosts', () => {
     fails(of, 2);
     of.begin('h');
     of.end('h', NOW, undefined, 0);
-    expect(of.turnOf('h', NOW, false)).toBe('now');
+    expect(of.turnOf('h', NOW, 'other')).toBe('now');
   });
   it('a new member is reason to ask a silent host, five seconds after the last time, one at a time', () => {
     const of = standing();
     fails(of, 5);
-    expect(of.turnOf('h', NOW + 4, true)).toBeGreaterThan(NOW + 30);
-    expect(of.turnOf('h', NOW + 5, false)).toBeGreaterThan(NOW + 30);
-    expect(of.turnOf('h', NOW + 5, true)).toBe('now');
+    expect(of.turnOf('h', NOW + 4, 'new')).toBeGreaterThan(NOW + 30);
+    expect(of.turnOf('h', NOW + 5, 'other')).toBeGreaterThan(NOW + 30);
+    expect(of.turnOf('h', NOW + 5, 'new')).toBe('now');
     of.begin('h');
-    expect(of.turnOf('h', NOW + 5, true)).toBeGreaterThan(NOW + 30);
+    expect(of.turnOf('h', NOW + 5, 'new')).toBeGreaterThan(NOW + 30);
   });
   it('of a host that is slow four are asked, and the others one after another; of a quick one they come in a moment', () => {
     const of = standing();
@@ -127,15 +127,15 @@ describe('hosts', () => {
       for (let n = 0; n < 4; n++) of.begin('h');
     };
     busy(0.01);
-    expect(of.turnOf('h', NOW, false)).toBe('soon');
+    expect(of.turnOf('h', NOW, 'other')).toBe('soon');
     for (let n = 0; n < 4; n++) of.end('h', NOW, true, 4);
     busy(4);
-    const turns = Array.from({ length: 8 }, () => Number(of.turnOf('h', NOW, false)));
+    const turns = Array.from({ length: 8 }, () => Number(of.turnOf('h', NOW, 'other')));
     expect(turns[0]).toBe(NOW + 1);
     expect(turns).toEqual([...turns].sort((a, b) => a - b));
     expect(turns.at(-1)).toBeGreaterThan(NOW + 5);
-    for (let n = 0; n < 5000; n++) of.turnOf('h', NOW, false);
-    expect(of.turnOf('h', NOW, false)).toBeLessThanOrEqual(NOW + 900);
+    for (let n = 0; n < 5000; n++) of.turnOf('h', NOW, 'other');
+    expect(of.turnOf('h', NOW, 'other')).toBeLessThanOrEqual(NOW + 900);
   });
   it('it remembers so many, and forgets those that nobody asks', () => {
     const of = createHostStanding({ remembered: 3 });
@@ -144,6 +144,6 @@ describe('hosts', () => {
       of.begin(`x${n}`);
       of.end(`x${n}`, NOW, true, 0.1);
     }
-    expect(of.turnOf('h', NOW, false)).toBe('now');
+    expect(of.turnOf('h', NOW, 'other')).toBe('now');
   });
 });
