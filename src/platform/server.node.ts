@@ -1,7 +1,8 @@
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, createServer as createSocket } from 'node:net';
+import { type AddressInfo, createServer as createSocket, type Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { ON_BUN } from '../store/bun-sqlite.node.js';
 import type { HotPath } from '../public/hot-path.node.js';
@@ -88,12 +89,29 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
     const server = tls
       ? createTlsServer({ ...limits, cert: pemOf('HOLDFAST_TLS_CERT', tls.cert), key: pemOf('HOLDFAST_TLS_KEY', tls.key) }, answer)
       : createPlainServer(limits, answer);
-    server.maxConnections = MAX_CONNECTIONS;
+    if (cluster.isPrimary) server.maxConnections = MAX_CONNECTIONS;
     server.timeout = STALLED_MS;
     // Bun reads requests itself, and gives nobody a connection before.
     const front = ON_BUN ? undefined : standBefore(server, (...asked) => answering.plain?.(...asked), FRONT);
+    if (cluster.isWorker) closeBeyond(server, MAX_CONNECTIONS);
     server.once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, SERVICE)));
     server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, stop: () => stopListening(server, front) }));
+  });
+}
+
+/**
+ * As Node does itself beyond `maxConnections`. A worker that has so many would give the connection back, though, and when all of them
+ * have, it goes round among them for as long as that lasts, as fast as they and the process that started them can.
+ */
+export function closeBeyond(server: Server, most: number): void {
+  const behind = server.listeners('connection') as ((socket: Socket) => void)[];
+  server.removeAllListeners('connection');
+  let open = 0;
+  server.on('connection', (socket: Socket) => {
+    if (open >= most) return void socket.destroy();
+    open++;
+    socket.once('close', () => open--);
+    for (const listener of behind) listener.call(server, socket);
   });
 }
 
