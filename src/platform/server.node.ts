@@ -103,7 +103,7 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
  * As Node does itself beyond `maxConnections`. A worker that has so many would give the connection back, though, and when all of them
  * have, it goes round among them for as long as that lasts, as fast as they and the process that started them can.
  */
-export function closeBeyond(server: Server, most: number): void {
+function closeBeyond(server: Server, most: number): void {
   const behind = server.listeners('connection') as ((socket: Socket) => void)[];
   server.removeAllListeners('connection');
   let open = 0;
