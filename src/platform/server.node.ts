@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -93,7 +94,8 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
     server.timeout = STALLED_MS;
     const plain: PlainAnswers = (...asked) => answering.plain?.(...asked);
     const { from, front } = ON_BUN ? inFrontOnBun(server, pair, plain) : { from: server, front: standBefore(server, plain, FRONT) };
-    from.maxConnections = MAX_CONNECTIONS;
+    if (cluster.isWorker) closeBeyond(server, MAX_CONNECTIONS);
+    else from.maxConnections = MAX_CONNECTIONS;
     from.once('error', (error: NodeJS.ErrnoException) => reject(whyNot(error, host, port, SERVICE)));
     from.listen(port, host, () => resolve({ port: (from.address() as AddressInfo).port, stop: () => stopListening(server, front, from) }));
   });
@@ -124,6 +126,22 @@ function isWithoutHost({ httpVersion, headers }: IncomingMessage, outgoing: Serv
   if (httpVersion !== '1.1' || headers.host !== undefined) return false;
   outgoing.writeHead(400, ['Connection', 'close']).end();
   return true;
+}
+
+/**
+ * As Node does itself beyond `maxConnections`. A worker that has so many would give the connection back, though, and when all of them
+ * have, it goes round among them for as long as that lasts, as fast as they and the process that started them can.
+ */
+function closeBeyond(server: Server, most: number): void {
+  const behind = server.listeners('connection') as ((socket: Socket) => void)[];
+  server.removeAllListeners('connection');
+  let open = 0;
+  server.on('connection', (socket: Socket) => {
+    if (open >= most) return void socket.destroy();
+    open++;
+    socket.once('close', () => open--);
+    for (const listener of behind) listener.call(server, socket);
+  });
 }
 
 const SMALL_BYTES = 64 * 1024;

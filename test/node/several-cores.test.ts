@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readConfig } from '../../src/platform/config.js';
 import { expectStartable, moreThanCores } from '../../src/platform/start-check.node.js';
+import { MAX_CONNECTIONS } from '../../src/platform/server.node.js';
 import { workerEnvironment } from '../../src/platform/cores/worker-environment.js';
 import { testKey } from '../support/keys.js';
 import { admin, freePort, run, type Server, shared, startProcess, tempFolder } from '../support/process.js';
@@ -165,6 +166,19 @@ it('a worker that hangs holds up no cut for long, and serves nothing afterwards'
   await until(() => !isThere(first as number));
   await until(async () => (await ready()) === 'ok');
   expect(await statuses(FETCH)).toEqual(EACH.map(() => 404));
+});
+
+it('beyond what all workers hold a connection is closed at once: it does not go round among them', async () => {
+  const room = 2 * MAX_CONNECTIONS;
+  let closed = 0;
+  const sockets = Array.from({ length: room + 8 }, () => {
+    const socket = connect(portOf(several), '127.0.0.1', () => void socket.write('GET / HT'));
+    return socket.on('error', () => undefined).on('close', () => closed++);
+  });
+  await until(() => closed >= 8);
+  expect(sockets.length - closed, 'the others stay').toBeGreaterThan(MAX_CONNECTIONS);
+  for (const socket of sockets) socket.destroy();
+  await until(async () => (await answerTo(portOf(several), get('/healthz'))).startsWith('HTTP/1.1 200 '));
 });
 
 it('with SIGTERM all of them end, the exit code is 0, and the port is free', async () => {
