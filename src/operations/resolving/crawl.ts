@@ -151,8 +151,7 @@ async function look(
     deployment.now(),
   );
   for (const known of stopped) {
-    await setAside(deployment, row, known);
-    onSetAside?.(known.entityId);
+    if (await setAside(deployment, row, known)) onSetAside?.(known.entityId);
   }
   const passedOver = [...stopped, ...resting, ...silent];
   if (passedOver.length) await write(passedOver.map((known) => setCrawled(of(known), 'failed')));

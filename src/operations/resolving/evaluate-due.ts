@@ -151,11 +151,7 @@ async function beginUnder(deployment: Deployment, state: Evaluating, own: readon
   const { alone, stopped } = sortOut(known, deployment.now());
   // It cannot sign now.
   if (!issuer) await putBack(deployment, known, LEASE_SECONDS);
-  else
-    for (const one of stopped) {
-      await setAside(deployment, first.row, one);
-      onSetAside?.(one.entityId);
-    }
+  else for (const one of stopped) if (await setAside(deployment, first.row, one)) onSetAside?.(one.entityId);
   for (const one of own) {
     if (!issuer || stopped.includes(one.known)) {
       leave(deployment, state, one);

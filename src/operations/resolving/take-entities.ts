@@ -91,8 +91,34 @@ export const evaluateAlone = (deployment: Deployment, known: KnownEntity, one: (
 /** Give these back without a result: something of ours failed. They are due again in `wait` seconds, unless a halt made them due meanwhile. */
 export const putBack = ({ store, now }: Deployment, known: readonly KnownEntity[], wait: number): Promise<void> => store.write([giveBack(known, now() + wait)]);
 
-/** An entity is not evaluated for a day or more: its answers are withheld, and the reason stands where its evaluation would. */
-export async function setAside(deployment: Deployment, authority: AuthorityRow, { entityId, attempts }: KnownEntity): Promise<void> {
+/** Those that are being set aside: an evaluation and a crawl may find out about one at the same time. */
+const under = new WeakMap<Deployment['store'], Set<string>>();
+
+/**
+ * An entity is not evaluated for a day or more: its answers are withheld, and the reason stands where its evaluation would.
+ * @returns false: somebody else has seen to that
+ */
+export async function setAside(deployment: Deployment, authority: AuthorityRow, known: KnownEntity): Promise<boolean> {
+  const { store } = deployment;
+  const those = under.get(store) ?? new Set<string>();
+  under.set(store, those);
+  const key = `${known.authorityId} ${known.entityId}`;
+  if (those.has(key)) return false;
+  those.add(key);
+  try {
+    const [now] = await store.db
+      .select({ leaseUntil: knownEntity.leaseUntil, dueAt: knownEntity.dueAt })
+      .from(knownEntity)
+      .where(and(eq(knownEntity.authorityId, known.authorityId), eq(knownEntity.entityId, known.entityId)));
+    if (now?.leaseUntil !== known.leaseUntil || now.dueAt !== known.dueAt) return false;
+    await putItAside(deployment, authority, known);
+    return true;
+  } finally {
+    those.delete(key);
+  }
+}
+
+async function putItAside(deployment: Deployment, authority: AuthorityRow, { entityId, attempts }: KnownEntity): Promise<void> {
   const { store } = deployment;
   const now = deployment.now();
   const wait = Math.min(ASIDE_AT_MOST, ASIDE_AT_FIRST * 2 ** Math.min(10, Math.max(0, attempts - 1)));
