@@ -200,7 +200,7 @@ describe('a resolve response (§8.3)', () => {
     const answer = await d.public(resolveUrl(RP));
     expect([answer.status, answer.json.error, answer.headers.get('retry-after')]).toEqual([503, 'temporarily_unavailable', '10']);
     d.network.set(wellKnown(RP), configuration);
-    d.clock = NOW + 70;
+    d.clock = NOW + 80; // a minute, and a quarter of it at most
     await discover(d);
     expect((await d.public(resolveUrl(RP))).status).toBe(200);
     d.network.delete(wellKnown(RP));
