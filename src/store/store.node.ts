@@ -225,6 +225,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
   return {
     db,
     reader,
+    readsHere: true,
     writer,
     counts,
     change: createChanges(engine, acknowledged),

@@ -5,6 +5,8 @@ import type { KnownHeads } from './known-heads.js';
 export interface Store {
   /** For reading, and for building statements. */
   readonly db: Database;
+  /** It is read on the event loop: nothing else happens meanwhile. */
+  readonly readsHere?: boolean;
   /**
    * Decide and commit one operation: all or nothing, with its event (store/change.ts).
    * @throws whatever `decide` throws; `StoreBusy`, `StoreFull`, `ChangeConflict`, `HistoryLost`

@@ -32,9 +32,11 @@ interface Known {
 const KEPT = 16;
 /** So long after it was read whole it is read whole again (seconds), if the background did not do it before. */
 const LASTS = 600;
-/** Places that are read at once; what else this process does comes in between, when that takes long (milliseconds). */
+/** Places that are read at once: by a query elsewhere, and where this process does nothing else meanwhile. */
 const AT_ONCE = 10_000;
-const LONG_MS = 5;
+const AT_ONCE_HERE = 500;
+/** What reading here takes before whoever asks something else has as long for himself (milliseconds): at a million members it takes seconds. */
+const SPENT_MS = 5;
 
 const memory = new WeakMap<object, Map<string, Known>>();
 const keyOf = (authorityId: string, list: number): string => `${list} ${authorityId}`;
@@ -57,7 +59,7 @@ export async function placesNow(deployment: Pick<Deployment, 'store' | 'now'>, a
   const key = keyOf(authorityId, list);
   const kept = lists.get(key);
   const young = kept && now >= kept.readAt && now - kept.readAt < LASTS;
-  const known = young && (await catchUp(store.db, authorityId, list, kept)) ? kept : await readWhole(store.db, authorityId, list, now);
+  const known = young && (await catchUp(store.db, authorityId, list, kept)) ? kept : await readWhole(store, authorityId, list, now);
   lists.delete(key);
   // Without its event there is nothing to go on from.
   if (known.seen.hash !== '') lists.set(key, known);
@@ -77,18 +79,22 @@ async function catchUp(db: Database, authorityId: string, list: number, known: K
   return true;
 }
 
-async function readWhole(db: Database, authorityId: string, list: number, now: number): Promise<Known> {
+async function readWhole({ db, readsHere }: Pick<Deployment['store'], 'db' | 'readsHere'>, authorityId: string, list: number, now: number): Promise<Known> {
+  const atOnce = readsHere ? AT_ONCE_HERE : AT_ONCE;
   const values = packStatuses(STATUS_LIST_SIZE, STATUS_LIST_BITS, []);
   const known: Known = { seen: { seq: 0, hash: '' }, readAt: now, values, ends: undefined, back: undefined };
   let least = Number.POSITIVE_INFINITY;
-  for (let from = 0; from < STATUS_LIST_SIZE; from += AT_ONCE) {
+  let spent = 0;
+  for (let from = 0; from < STATUS_LIST_SIZE; from += atOnce) {
     const started = performance.now();
-    const { rows, seq } = await placesBetween(db, { authorityId, list, from, to: from + AT_ONCE, since: now - limits.MAX_STATEMENT_LIFETIME });
+    const { rows, seq } = await placesBetween(db, { authorityId, list, from, to: from + atOnce, since: now - limits.MAX_STATEMENT_LIFETIME });
     for (const row of rows) put(known, row);
     // What was committed while it was read is in the chain after that, and so is looked at again.
     least = Math.min(least, seq);
-    // SQLite reads on the event loop.
-    if (performance.now() - started > LONG_MS) await new Promise((done) => setTimeout(done, 0));
+    spent += performance.now() - started;
+    if (!readsHere || spent < SPENT_MS) continue;
+    await new Promise((done) => setTimeout(done, spent));
+    spent = 0;
   }
   known.seen = (await seenAt(db, authorityId, least)) ?? { seq: least, hash: '' };
   return known;
