@@ -37,6 +37,13 @@ function script(d, name, lua) {
 const member = (most) => `string.format("https%%3A%%2F%%2Fm%06d.example.org", math.random(0, ${most - 1}))`;
 const get = (path) => `request = function() return wrk.format("GET", ${path}) end`;
 
+const statusForm = (d) => `wrk.method = "POST"\nwrk.body = "trust_mark=${d.marks[0]}"\nwrk.headers["Content-Type"] = "application/x-www-form-urlencoded"`;
+/** What asks a server for so many seconds. */
+const at =
+  (target, path, more = {}) =>
+  (seconds) =>
+    load(target, path, { seconds, host, ...more });
+
 /** Ask all in turn. @returns by name the medians of rate (a second), p99 (ms) and processor time a request (µs) */
 async function inTurns(cases) {
   const runs = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
@@ -97,17 +104,12 @@ async function withMembers(d, members, before) {
   const ours = await holdfast(d);
   const few = members <= 1000;
   const same = few ? await constant((await wholeList()).bytes) : undefined;
-  const at =
-    (target, path, more = {}) =>
-    (seconds) =>
-      load(target, path, { seconds, host, ...more });
-  const form = `wrk.method = "POST"\nwrk.body = "trust_mark=${d.marks[0]}"\nwrk.headers["Content-Type"] = "application/x-www-form-urlencoded"`;
   const found = await inTurns({
     constant: at(small, '/'),
     configuration: at(ours, '/.well-known/openid-federation'),
     fetch: at(ours, '', { script: script(d, `fetch-${members}`, get(`"/fetch?sub=" .. ${member(members)}`)) }),
     resolve: at(ours, '', { script: script(d, 'resolve', get(`"/resolve?sub=" .. ${member(d.evaluated)} .. "&trust_anchor=${encodeURIComponent(ANCHOR)}"`)) }),
-    'mark status': at(ours, '/trust-mark-status', { script: script(d, 'status', form) }),
+    'mark status': at(ours, '/trust-mark-status', { script: script(d, 'status', statusForm(d)) }),
     ...(same && { 'constant of the same bytes': at(same, '/'), list: at(ours, '/list') }),
   });
   say(`constant: ${found.constant.rate.toFixed(0)}/s, p99 ${found.constant.p99.toFixed(2)} ms, ${found.constant.cpu.toFixed(1)} µs of processor time`);
@@ -130,10 +132,6 @@ async function besideDiscovery(d, quiet) {
   title('The same with discovery on: 1 000 members that nobody answers for');
   const small = await constant(1200);
   const ours = await holdfast(d, { HOLDFAST_DISCOVERY: 'on' });
-  const at =
-    (target, path, more = {}) =>
-    (seconds) =>
-      load(target, path, { seconds, host, ...more });
   const found = await inTurns({
     constant: at(small, '/'),
     configuration: at(ours, '/.well-known/openid-federation'),
@@ -189,11 +187,6 @@ async function onBun(d, members) {
     env: { HOLDFAST_DATA: d.folder, HOLDFAST_URL: ANCHOR, HOLDFAST_PORT: String(PORT) },
     ready: (said) => (said.includes('it holds no key') ? PORT : undefined),
   });
-  const at =
-    (target, path, more = {}) =>
-    (seconds) =>
-      load(target, path, { seconds, host, ...more });
-  const form = `wrk.method = "POST"\nwrk.body = "trust_mark=${d.marks[0]}"\nwrk.headers["Content-Type"] = "application/x-www-form-urlencoded"`;
   const found = await inTurns({
     constant: at(small, '/'),
     configuration: at(there, '/.well-known/openid-federation'),
@@ -201,7 +194,7 @@ async function onBun(d, members) {
     resolve: at(there, '', {
       script: script(d, 'bun-resolve', get(`"/resolve?sub=" .. ${member(d.evaluated)} .. "&trust_anchor=${encodeURIComponent(ANCHOR)}"`)),
     }),
-    'mark status': at(there, '/trust-mark-status', { script: script(d, 'bun-status', form) }),
+    'mark status': at(there, '/trust-mark-status', { script: script(d, 'bun-status', statusForm(d)) }),
     list: at(there, '/list'),
   });
   judge('entity configuration on Bun, of a constant on Node', print(found, 'configuration'), { atLeast: 1.8 });
