@@ -133,11 +133,12 @@ describe('an agent that nobody typed in', () => {
     ]);
     for (const [n, one] of doors.entries()) {
       const { entity_id: entity } = [document, automatic, statement][n] ?? { entity_id: '' };
-      expect(await one.ask({ do: 'call', tool: 'read_invoice' }), entity).toMatchObject({
-        event: 'tool_call',
-        ok: true,
-        before: [{ status: 401, by: 'resource' }],
+      const asked: Told[] = [];
+      await until(async () => {
+        asked.push(await one.ask({ do: 'call', tool: 'read_invoice' }));
+        expect(asked.at(-1), entity).toMatchObject({ event: 'tool_call', ok: true });
       });
+      expect(asked.flatMap(refusals)[0], 'the first time without a token').toMatchObject({ status: 401, by: 'resource' });
       expect(last(one, 'token')).toMatchObject({ issuer: n === 0 ? stock.ready['url'] : federation.ready['url'], scope: 'tools:read', expires_in: 300 });
       expect(last(service.party, 'tool_call'), 'with the chain that admitted it').toMatchObject({
         ...{ tool: 'read_invoice', entity, authority: `${url}/acme`, anchor: url, resource: service.resource, scopes: ['tools:read'] },
@@ -183,7 +184,8 @@ describe('the MCP server', () => {
     });
     const where = expect.stringContaining(`resource_metadata="${metadata}"`);
     expect(await ask()).toMatchObject({ status: 401, www_authenticate: where });
-    expect(await ask('nobody-gave-this')).toMatchObject({ status: 401, www_authenticate: expect.stringContaining('invalid_token') });
+    const unknown = { status: 401, www_authenticate: expect.stringContaining('invalid_token') };
+    await until(async () => expect(await ask('nobody-gave-this')).toMatchObject(unknown));
     const tokenFor = async (resource: string) => {
       const issuer = String(stock.ready['url']);
       const client_assertion = await new SignJWT({ iss: client_id, sub: client_id, aud: issuer, jti: crypto.randomUUID() })
