@@ -148,7 +148,8 @@ export const endingUntold = (db: Database, now: number, days: readonly number[],
     .from(accreditation)
     .where(
       and(
-        eq(accreditation.state, 'in_force'),
+        // As the condition of `accreditation_end` says it.
+        sql`${accreditation.state} = 'in_force'`,
         isNotNull(accreditation.validUntil),
         untold(accreditation.validUntil, accreditation.toldDays, days, now),
         authorityId === undefined ? undefined : eq(accreditation.authorityId, authorityId),

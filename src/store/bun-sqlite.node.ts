@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { LightDatabase, LightOptions, LightStatement } from './light-database.js';
+import { steady } from './steady-sql.js';
 
 /** Whether this process runs on Bun, which has an SQLite of its own and needs no native addon. */
 export const ON_BUN = process.versions['bun'] !== undefined;
@@ -46,7 +47,7 @@ export function openOnBun(file: string, { readonly = false, fileMustExist = fals
   const client = new Database(file, readonly ? { readonly } : { readwrite: true, create: !fileMustExist });
   client.exec(`PRAGMA busy_timeout = ${timeout}; PRAGMA cache_size = ${DEFAULTS.cache}`);
   return {
-    prepare: (sql) => spread(client.prepare(sql)),
+    prepare: (sql) => spread(client.prepare(steady(sql))),
     exec: (sql) => client.exec(sql),
     pragma: (source) => client.exec(`PRAGMA ${source}`),
     transaction: (work) => client.transaction(work),

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type Sqlite from 'better-sqlite3';
+import { steady } from './steady-sql.js';
 
 export type SqliteDatabase = Sqlite.Database;
 export type SqliteStatement = Sqlite.Statement;
@@ -60,5 +61,7 @@ function load(): typeof Sqlite {
  */
 export function openSqlite(file: string, options?: SqliteOptions): SqliteDatabase {
   driver ??= load();
-  return new driver(file, options);
+  const client = new driver(file, options);
+  const prepare = client.prepare.bind(client);
+  return Object.defineProperty(client, 'prepare', { value: (sql: string) => prepare(steady(sql)), configurable: true, writable: true });
 }
