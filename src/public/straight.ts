@@ -56,7 +56,7 @@ export function straightFetch(): (context: HotContext, url: string) => KeptAnswe
     const authority = authorityAt(url.slice(0, at), authorities, development);
     const subject = authority && subjectOf(url.slice(at + SUB.length));
     if (authority === undefined || subject === undefined || subject === authority.entityId) return undefined;
-    const found = published.artefact(authority.id, 'statement', subject);
+    const found = published.artefact(authority.id, 'statement', subject, true);
     if (found === undefined || isLater(found) || servedAs(found, now()) !== 'served') return undefined;
     const kept = keptArtefact(found);
     published.spell(url, found, kept, keptBytes(kept));

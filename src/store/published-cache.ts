@@ -20,6 +20,11 @@ export interface Cache {
   get(key: string): unknown;
   /** @param bytes what the value costs; the key and the entry itself are added here */
   set(key: string, value: unknown, bytes: number, ...shares: readonly Share[]): void;
+  /**
+   * Whether a key may push others out: while there is room each may, and then whoever is asked for a second time before many others
+   * were. So somebody who asks for a million things once each costs nobody anything, and a look-up of his is all that he costs.
+   */
+  admits(key: string): boolean;
   /** What a URL stood for, as it was spelled. */
   spelled(url: string): unknown;
   /**
@@ -38,6 +43,7 @@ export const NO_CACHE: Cache = {
   stamp: () => undefined,
   get: () => undefined,
   set: () => undefined,
+  admits: () => false,
   spelled: () => undefined,
   spell: () => undefined,
   size: () => ({ entries: 0, spellings: 0, bytes: 0 }),
@@ -51,6 +57,19 @@ const MAX_SPELLINGS = 12;
 
 /** Bytes that a text takes: engines keep two for every character as soon as one of them needs it. */
 export const bytesOf = (text: string): number => (/[^\0-\xff]/.test(text) ? 2 : 1) * text.length + 24;
+
+/** How many keys that were not admitted are remembered, each by 32 bits of it at a place that it shares with others. */
+const TURNED_AWAY = 1 << 15;
+
+/** From this part of its bytes on a cache is full: others soon have to go. */
+const FULL = 0.95;
+
+/** FNV-1a of 32 bits over the low bytes: who shares his with another is admitted one question early. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash >>> 0;
+}
 
 interface Entry {
   readonly key: string;
@@ -75,6 +94,7 @@ export function createCache(maxBytes: number, fresh: () => boolean | Forget): Ca
   let total = 0;
   let era = 0;
   let cleared = 0;
+  let turnedAway: Uint32Array | undefined;
 
   function drop(entry: Entry): void {
     entries.delete(entry.key);
@@ -149,6 +169,15 @@ export function createCache(maxBytes: number, fresh: () => boolean | Forget): Ca
       if (typeof value === 'object' && value !== null) holders.set(value, entry);
       total += all;
       trim();
+    },
+    admits(key) {
+      if (total < maxBytes * FULL) return true;
+      turnedAway ??= new Uint32Array(TURNED_AWAY);
+      const hash = hashOf(key);
+      const place = hash % TURNED_AWAY;
+      if (turnedAway[place] === hash) return true;
+      turnedAway[place] = hash;
+      return false;
     },
     spelled: (url) => spellings.get(url),
     spell(url, value, answer, bytes) {

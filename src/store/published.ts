@@ -66,7 +66,8 @@ export interface Published {
   authorities(): MaybePromise<readonly ServedAuthority[]>;
   /** Whether lists of an authority are served. What is signed is looked up by `artefact` and its like, which ask this themselves. */
   isActive(authorityId: string): MaybePromise<boolean>;
-  artefact(authorityId: string, kind: ArtefactKind, key: string): MaybePromise<ServedArtefact | undefined>;
+  /** @param oneOfMany kept only if others need not go for it, or it is asked for again */
+  artefact(authorityId: string, kind: ArtefactKind, key: string, oneOfMany?: boolean): MaybePromise<ServedArtefact | undefined>;
   /** A checkpoint of an authority, whatever its state: the newest one, or the newest one about an event. */
   checkpoint(authorityId: string, seq: number | undefined): MaybePromise<ServedArtefact | undefined>;
   /** The audit keys of an authority as a JWK Set; undefined while it has none. */
@@ -164,12 +165,12 @@ export function createPublished(select: Select, cache: Cache): Published {
         (row) => row?.['state'] === 'active',
       ),
 
-    artefact: (authorityId, kind, key) =>
-      keeping(
-        KEYS.artefact(authorityId, kind, key),
-        () => andThen(select(ARTEFACT, [authorityId, kind, key, '']), ([row]) => row && servedOf(row)),
-        artefactBytes,
-      ),
+    artefact(authorityId, kind, key, oneOfMany = false) {
+      const name = KEYS.artefact(authorityId, kind, key);
+      const read = () => andThen(select(ARTEFACT, [authorityId, kind, key, '']), ([row]) => row && servedOf(row));
+      const isTurnedAway = oneOfMany && cache.get(name) === undefined && !cache.admits(name);
+      return isTurnedAway ? read() : keeping(name, read, artefactBytes);
+    },
 
     checkpoint: (authorityId, seq) =>
       keeping(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createPublicApp } from '../../src/public/app.js';
 import { createCache, createPublished, type Published, type Select } from '../../src/store/published.js';
-import { bytesOf } from '../../src/store/published-cache.js';
+import { bytesOf, NO_CACHE } from '../../src/store/published-cache.js';
 
 const always = () => true;
 
@@ -56,6 +56,20 @@ describe('a cache bounded in bytes', () => {
       cache.set('k', 1, 10_000 - own + more);
       expect(cache.get('k') !== undefined, `${more}`).toBe(kept);
     }
+  });
+  it('while there is room lets everybody in; once it is full, whoever is asked for again soon, so that a walk through all there is moves nobody', () => {
+    const cache = createCache(100_000, always);
+    const asked = (key: string): void => {
+      if (cache.get(key) === undefined && cache.admits(key)) cache.set(key, {}, 1000);
+    };
+    asked('https://first.example');
+    expect(cache.get('https://first.example')).toBeDefined();
+    for (let n = 0; n < 10_000; n++) asked(`https://m${n}.example`);
+    expect(cache.get('https://first.example'), 'nobody had to go').toBeDefined();
+    for (let n = 0; n < 100; n++) asked('https://again.example');
+    expect(cache.get('https://again.example')).toBeDefined();
+    expect(cache.size().bytes).toBeLessThanOrEqual(100_000);
+    expect(NO_CACHE.admits('https://first.example')).toBe(false);
   });
   it('of one share only so many are kept, and they crowd nobody else out', () => {
     const cache = createCache(1_000_000, always);
