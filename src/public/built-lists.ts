@@ -1,6 +1,7 @@
 import { etagOf } from '../edge/etag.js';
-import { bytesOf, type MaybePromise, type Page, type Published, type Share } from '../store/published.js';
+import { bytesOf, type Page, type Published, type Share } from '../store/published.js';
 import { KeptAnswer, keptBytes, LARGE_BYTES } from './kept-answer.js';
+import { earlier, type ReadPage, readPiece } from './pieces.js';
 import { MAX_AGE } from './serve-artefact.js';
 
 /** Lists up to this size are whole, with an entity tag; what is longer is streamed page by page (bytes). */
@@ -28,12 +29,16 @@ export interface Keep {
 export interface Begun {
   readonly parts: readonly Uint8Array[];
   readonly next: string | undefined;
+  /** The first end in it. */
+  readonly until: number | null;
 }
 type Built = KeptAnswer | Begun;
 
 export interface Reading {
   readonly first: Page;
-  readonly page: (after: string) => MaybePromise<Page>;
+  readonly page: ReadPage;
+  /** Whether pages are read by this process while it does nothing else. */
+  readonly here: boolean;
   /** Of the group before the first page was read. */
   readonly stamp: string | undefined;
   /** Undefined: it is kept by nobody. */
@@ -41,11 +46,6 @@ export interface Reading {
   /** Whoever asked has gone. */
   readonly isGone: () => boolean;
 }
-
-/** Let other requests in between pages: SQLite answers synchronously. */
-const later: (act: () => void) => void =
-  (globalThis as { setImmediate?: (act: () => void) => void }).setImmediate ?? ((act: () => void) => void setTimeout(act, 0));
-export const pause = (): Promise<void> => new Promise((done) => later(done));
 
 /** One that is under way, and whether those who wait for it have gone. */
 interface Build {
@@ -100,32 +100,32 @@ export function built(published: Published, reading: Reading): Promise<Built> | 
   return answer;
 }
 
-async function build(published: Published, { first, page, keep: wanted, stamp }: Reading, waiting: readonly (() => boolean)[]): Promise<Built> {
+async function build(published: Published, { first, page, here, keep: wanted, stamp }: Reading, waiting: readonly (() => boolean)[]): Promise<Built> {
   const most = stamp === undefined || !wanted ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES;
   const parts: Uint8Array[] = [];
   let length = 2;
   let until: number | null = null;
-  for (let now: Page = first; ; now = await page(now.next)) {
-    const part = encoded(now.ids, parts.length > 0);
+  for (let now: Page = first; ; now = await readPiece(page, now.next, here)) {
+    const part = encoded(now.json, parts.length > 0);
     if (part.length) parts.push(part);
     length += part.length;
     until = earlier(until, now.until);
     if (length > most) {
       if (wanted && stamp !== undefined) note(published, wanted.as);
-      return { parts, next: now.next };
+      return { parts, next: now.next, until };
     }
     if (now.next === undefined) break;
-    await pause();
-    if (waiting.every((gone) => gone())) return { parts, next: now.next };
+    if (waiting.every((gone) => gone())) return { parts, next: now.next, until };
   }
   const answer = listAnswer(joined(parts, length), until);
   if (wanted) keep(published, wanted, answer, stamp);
   return answer;
 }
 
+const encoder = new TextEncoder();
+
 /** Some of the members of a JSON array. */
-export const encoded = (ids: readonly string[], more: boolean): Uint8Array =>
-  new TextEncoder().encode(ids.length === 0 ? '' : `${more ? ',' : ''}${ids.map((id) => JSON.stringify(id)).join(',')}`);
+export const encoded = (json: string, more: boolean): Uint8Array => encoder.encode(json !== '' && more ? `,${json}` : json);
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const body = new Uint8Array(length);
@@ -145,5 +145,3 @@ function note(published: Published, as: string): void {
   if (noted.size >= MAX_NOTED) noted.clear();
   noted.add(as);
 }
-
-const earlier = (one: number | null, other: number | null): number | null => (one === null || other === null ? (one ?? other) : Math.min(one, other));

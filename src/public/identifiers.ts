@@ -1,15 +1,16 @@
 import type { Context } from 'hono';
-import { andThen, type MaybePromise, type Page, type Published } from '../store/published.js';
-import { type Begun, built, encoded, type Keep, keep as keepAnswer, listAnswer, pause } from './built-lists.js';
+import { andThen, isPromise, type MaybePromise, type Page, type Published } from '../store/published.js';
+import { type Begun, built, encoded, type Keep, keep as keepAnswer, listAnswer } from './built-lists.js';
 import { KeptAnswer } from './kept-answer.js';
+import { earlier, type ReadPage, readPiece } from './pieces.js';
 import { MAX_AGE } from './serve-artefact.js';
+import { keepTag, tagOf } from './streamed-tags.js';
 
 const PUBLIC = { 'content-type': 'application/json', 'cache-control': `public, max-age=${MAX_AGE}`, 'access-control-allow-origin': '*' };
 const PRIVATE = { 'content-type': 'application/json', 'cache-control': 'no-store', 'access-control-allow-origin': '*' };
 
 export interface Identifiers {
-  /** Identifiers after one, in byte order. */
-  readonly page: (after: string) => MaybePromise<Page>;
+  readonly page: ReadPage;
   /** Undefined: never. */
   readonly keep?: Keep | undefined;
   readonly now: number;
@@ -24,53 +25,71 @@ export interface Identifiers {
 export function serveIdentifiers(c: Context, published: Published, { page, keep, now, authenticated }: Identifiers): MaybePromise<Response> {
   const again = keep && published.remembered<KeptAnswer>(keep.as)?.again(c, now);
   if (again) return again;
-  const headers = authenticated ? PRIVATE : PUBLIC;
+  const tag = keep && tagOf(published, keep, now);
+  const headers = authenticated ? PRIVATE : { ...PUBLIC, ...tag?.headers(now) };
+  if (tag?.isKnownTo(c.req.raw.headers.get('if-none-match'))) {
+    const { 'content-type': _, ...rest } = headers;
+    return c.body(null, 304, rest);
+  }
   if (c.req.method === 'HEAD') return c.body(null, 200, headers);
   published.begin();
   const stamp = keep && published.stamp(keep.share.of);
-  return andThen(page(''), (first) => {
-    const streamed = (from: Begun | undefined) => c.body(stream(from ?? { parts: [], next: '' }, page), 200, headers);
+  const read = page('');
+  const here = !isPromise(read);
+  return andThen(read, (first) => {
+    const begun: Begun = { parts: [encoded(first.json, false)], next: first.next, until: first.until };
+    const whole = (until: number | null) => keep && !tag && keepTag(published, keep, until, stamp);
+    const streamed = (from: Begun) => c.body(stream(from, page, here, whole), 200, headers);
     if (first.next === undefined) {
-      const body = JSON.stringify(first.ids);
+      const body = `[${first.json}]`;
       if (authenticated) return c.body(body, 200, headers);
       const answer = listAnswer(body, first.until);
       if (keep) keepAnswer(published, keep, answer, stamp);
       return answer.send(c, now);
     }
-    if (authenticated) return streamed(undefined);
-    const whole = built(published, { first, page, keep, stamp, isGone: () => c.req.raw.signal.aborted });
-    if (!whole) return streamed(undefined);
-    return whole.then((answer) => (answer instanceof KeptAnswer ? answer.send(c, now) : streamed(answer)));
+    if (authenticated) return streamed(begun);
+    const answer = built(published, { first, page, here, keep, stamp, isGone: () => c.req.raw.signal.aborted });
+    if (!answer) return streamed(begun);
+    return answer.then((made) => (made instanceof KeptAnswer ? made.send(c, now) : streamed(made)));
   });
 }
 
-/** Page by page, each read only when the one before was taken: memory stays one page, whoever reads slowly. */
-function stream({ parts, next: after }: Begun, page: (after: string) => MaybePromise<Page>): ReadableStream<Uint8Array> {
-  const waiting = [Uint8Array.of(OPEN), ...parts];
-  let begun = parts.length > 0;
+/**
+ * Piece by piece, each read only when the one before was taken: memory stays one piece, whoever reads slowly.
+ * @param whole told when all of it was read, with the first end in it
+ */
+function stream({ parts, next: after, until: first }: Begun, page: ReadPage, here: boolean, whole: (until: number | null) => void): ReadableStream<Uint8Array> {
+  const waiting = [Uint8Array.of(OPEN), ...parts.filter((part) => part.length > 0)];
+  let begun = waiting.length > 1;
   let next = after;
+  let until = first;
   let gone = false;
-  return new ReadableStream({
-    async pull(controller) {
-      const ready = waiting.shift();
-      if (ready) return controller.enqueue(ready);
-      // A page of which nothing passes the filter writes nothing, and then nobody would ask for the next one.
-      for (let wrote = false; !wrote && !gone && next !== undefined; ) {
-        await pause();
-        const now: Page = await page(next);
-        next = now.next;
-        const part = encoded(now.ids, begun);
-        wrote = part.length > 0;
-        if (wrote && !gone) controller.enqueue(part);
-        begun ||= wrote;
-      }
-      if (next !== undefined || gone) return;
-      controller.enqueue(Uint8Array.of(CLOSE));
-      controller.close();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const ready = waiting.shift();
+        if (ready) return controller.enqueue(ready);
+        // Pages of which nothing passes the filter write nothing, and then nobody would ask for the next one.
+        for (let wrote = false; !wrote && !gone && next !== undefined; ) {
+          const now: Page = await readPiece(page, next, here);
+          next = now.next;
+          until = earlier(until, now.until);
+          const part = encoded(now.json, begun);
+          wrote = part.length > 0;
+          if (wrote && !gone) controller.enqueue(part);
+          begun ||= wrote;
+        }
+        if (next !== undefined || gone) return;
+        whole(until);
+        controller.enqueue(Uint8Array.of(CLOSE));
+        controller.close();
+      },
+      cancel() {
+        gone = true;
+      },
     },
-    cancel() {
-      gone = true;
-    },
-  });
+    // Nothing is read ahead.
+    { highWaterMark: 0 },
+  );
 }
 const [OPEN, CLOSE] = [0x5b, 0x5d];

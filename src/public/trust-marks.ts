@@ -61,7 +61,7 @@ export function serveMarkedEntities(
     andThen(
       published.artefact(authority.id, 'mark', `${type.value}\n${id}`),
       (mark): Page => ({
-        ids: mark && !mark.withheld && Math.min(mark.exp ?? 0, mark.cap ?? Number.POSITIVE_INFINITY) > now ? [id] : [],
+        json: mark && !mark.withheld && Math.min(mark.exp ?? 0, mark.cap ?? Number.POSITIVE_INFINITY) > now ? JSON.stringify(id) : '',
         next: undefined,
         until: null,
       }),

@@ -76,8 +76,18 @@ export const lapsedAgents = (db: Database, now: number, limit: number) =>
   db
     .select({ id: member.id, authorityId: member.authorityId })
     .from(authority)
-    .innerJoin(member, and(eq(member.authorityId, authority.id), eq(member.state, 'active'), isNotNull(member.validUntil), sql`${member.validUntil} <= ${now}`))
-    .where(and(isNotNull(authority.agentsOf), ne(authority.state, 'retired')))
+    // In this order: members of other authorities are many, and most of them have no end.
+    .crossJoin(member)
+    .where(
+      and(
+        isNotNull(authority.agentsOf),
+        ne(authority.state, 'retired'),
+        eq(member.authorityId, authority.id),
+        eq(member.state, 'active'),
+        isNotNull(member.validUntil),
+        sql`${member.validUntil} <= ${now}`,
+      ),
+    )
     .orderBy(authority.id, member.entityId)
     .limit(limit);
 

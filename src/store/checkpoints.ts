@@ -11,7 +11,7 @@ export async function lastCheckpoints(db: Database): Promise<ReadonlyMap<string,
   const rows = await db
     .select()
     .from(checkpoint)
-    .where(sql`${checkpoint.n} = (SELECT max(last.n) FROM checkpoint AS last WHERE last.authority_id = ${checkpoint.authorityId})`);
+    .where(sql`(authority_id, n) IN (SELECT a.id, (SELECT max(last.n) FROM checkpoint AS last WHERE last.authority_id = a.id) FROM authority AS a)`);
   return new Map(rows.map((row) => [row.authorityId, row]));
 }
 

@@ -1,8 +1,8 @@
-import { and, desc, eq, placeholder, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, placeholder, sql } from 'drizzle-orm';
 import { built } from './built.js';
 import type { Database } from './database.js';
 import { EMPTY_HEAD, type Head } from './event.js';
-import { event } from './schema.js';
+import { artefact, authority, event } from './schema.js';
 import { confirmed, type SeenHead, unconfirmed } from './standing.js';
 import { HistoryLost, TROUBLES } from './trouble.js';
 
@@ -51,6 +51,13 @@ export const headsOf = (db: Database): Promise<readonly ChainHead[]> =>
     SELECT a.id AS "authorityId", a.slug AS slug, a.entity_id AS "entityId", e.seq AS seq, e.hash AS hash, e.at AS at
     FROM authority AS a JOIN event AS e ON e.authority_id = a.id AND e.seq = (SELECT max(seq) FROM event WHERE authority_id = a.id)
     ORDER BY a.created_at, a.rowid`);
+
+/** What is signed of the heads, by place: of other artefacts there are as many as members. */
+export const signedHeads = (db: Database): Promise<readonly (typeof artefact.$inferSelect)[]> =>
+  db
+    .select()
+    .from(artefact)
+    .where(and(inArray(artefact.authorityId, db.select({ id: authority.id }).from(authority)), eq(artefact.kind, 'head')));
 
 const isGivenUp = (all: readonly SeenHead[] | undefined, authorityId: string, { seq, hash }: Head): boolean =>
   all?.some((one) => one.authorityId === authorityId && one.seq === seq && one.hash === hash) ?? false;

@@ -50,18 +50,30 @@ function listConditions(
   return { where, params };
 }
 
+/** Most members have no end: that is asked first, since it costs least. */
+const ENDLESS = 'coalesce(valid_until, keys_until, accredited_until, reattest_by) IS NULL';
+
+/** A value of the rows that pass, null of the others. */
+export const passing = (conditions: string, value: string): string => (conditions === '' ? value : `CASE WHEN ${conditions} THEN ${value} END`);
+
+/**
+ * A page as one row: what is `listed`, as JSON, how far it goes, and when the first of it `ends`. A million rows that are made one by one into
+ * objects and then into text cost five times that.
+ * @param rows `entity_id`, `listed` or null, `ends` or null, in order
+ */
+export const pageQuery = (rows: string): string =>
+  `SELECT count(*) AS looked, max(entity_id) AS last, string_agg(json_quote(CAST(listed AS TEXT)), ',') FILTER (WHERE listed IS NOT NULL) AS json, min(ends) FILTER (WHERE listed IS NOT NULL) AS until FROM (${rows}) AS page`;
+
 /**
  * So many members and whether each passes: a filter that nobody passes reads a page, not the table. Parameters of the
  * conditions come first, then authority, `after`, the time and the number of members.
  */
 export function listQuery(filter: ListFilter, now: number) {
   const { where, params } = listConditions(filter, now);
-  return {
-    // Asked page by page: a list that is being streamed ends with a halt.
-    sql: `SELECT entity_id, nullif(${memberEnd()}, ${NEVER}) AS ends, ${where.join(' AND ') || '1'} AS passes FROM member
-      WHERE authority_id = (SELECT id FROM authority AS a WHERE id = ? AND state = 'active' AND ${standsAbove('a')}) AND state = 'active' AND entity_id > ? AND ${lasts(memberEnd())} ORDER BY entity_id LIMIT ?`,
-    params,
-  };
+  // Asked page by page: a list that is being streamed ends with a halt.
+  const rows = `SELECT entity_id, ${passing(where.join(' AND '), 'entity_id')} AS listed, CASE WHEN ${ENDLESS} THEN NULL ELSE ${memberEnd()} END AS ends FROM member
+      WHERE authority_id = (SELECT id FROM authority AS a WHERE id = ? AND state = 'active' AND ${standsAbove('a')}) AND state = 'active' AND entity_id > ? AND (${ENDLESS} OR ${memberEnd()} > ?) ORDER BY entity_id LIMIT ?`;
+  return { sql: pageQuery(rows), params };
 }
 
 /**

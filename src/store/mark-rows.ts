@@ -54,9 +54,9 @@ export const markInForce = (now: number): SQL<string> =>
     String,
   );
 
-/** What is said of the status of marks that ended before. Goes before the marks themselves. */
+/** What is said of the status of marks that ended before, which are few: they are looked up first. Goes before the marks themselves. */
 export const dropStatuses = (endedBefore: number): Statement =>
   raw(
-    "DELETE FROM artefact WHERE id IN (SELECT a.id FROM trust_mark AS t JOIN artefact AS a ON a.authority_id = t.authority_id AND a.kind = 'mark_status' AND a.key = t.sha256 WHERE t.exp < ?)",
+    "DELETE FROM artefact WHERE id IN (SELECT a.id FROM trust_mark AS t CROSS JOIN artefact AS a WHERE t.exp < ? AND a.authority_id = t.authority_id AND a.kind = 'mark_status' AND a.key = t.sha256)",
     endedBefore,
   );

@@ -64,15 +64,12 @@ export const answerOf = (row: Row): ResolveAnswer => ({
   rests: (['sound', 'changed', 'gone'] as const)[Number(row['disarmed'] ?? 0)] ?? 'gone',
 });
 
-export function pageOf(rows: readonly Row[], limit: number): Page {
-  const passing = rows.filter((row) => row['passes'] === 1);
-  const ends = passing.map((row) => row['ends'] as number | null | undefined).filter((at) => typeof at === 'number');
-  return {
-    ids: passing.map((row) => String(row['entity_id'])),
-    next: rows.length < limit ? undefined : String(rows.at(-1)?.['entity_id']),
-    until: ends.length ? Math.min(...ends) : null,
-  };
-}
+/** @param row of `pageQuery` */
+export const pageOf = (row: Row | undefined, limit: number): Page => ({
+  json: String(row?.['json'] ?? ''),
+  next: Number(row?.['looked'] ?? 0) < limit ? undefined : String(row?.['last']),
+  until: typeof row?.['until'] === 'number' ? row['until'] : null,
+});
 
 export function evaluationOf(row: Row): Evaluation {
   if (row['state'] === 'valid') {

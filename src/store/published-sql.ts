@@ -1,5 +1,7 @@
+import { pageQuery, passing } from './listing-query.js';
 import { UNCONFIRMED } from './schema.js';
 import { documentAnchor, standsAbove } from './stands-above.js';
+import { asNumber } from './words.js';
 
 /** How the public plane looks things up. */
 
@@ -23,7 +25,9 @@ export const STATE = `SELECT state FROM authority AS a WHERE id = ? AND ${stands
 export const MARK_STATUS = `SELECT variant, ${BYTES} FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark_status' AND key = ? ORDER BY variant DESC`;
 export const ISSUED = `SELECT 1 AS yes FROM trust_mark AS t JOIN authority AS a ON a.id = t.authority_id AND ${ACTIVE} WHERE t.authority_id = ? AND t.sha256 = ?`;
 /** Until its own end, and until what it rests on ends: a membership that was shortened ends its marks (`cap`). */
-export const MARKED = `SELECT substr(key, ?) AS entity_id, withheld IS NULL AND min(exp, coalesce(cap, exp)) > ? AS passes FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?`;
+export const MARKED = pageQuery(
+  `SELECT substr(key, ?) AS entity_id, ${passing('withheld IS NULL AND min(exp, coalesce(cap, exp)) > ?', 'substr(key, ?)')} AS listed, ${asNumber('NULL')} AS ends FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?`,
+);
 export const ANCHORS = 'SELECT entity_id FROM anchor_pin WHERE authority_id = ?';
 /** When the last change was made that reaches every statement. */
 export const ALL_CHANGED = 'SELECT statements_changed_at AS at FROM authority WHERE id = ?';

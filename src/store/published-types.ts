@@ -44,7 +44,8 @@ export interface ResolveAnswer extends ServedArtefact {
 
 /** Some of a list of identifiers. */
 export interface Page {
-  readonly ids: readonly string[];
+  /** As they stand in a JSON array, without its brackets. */
+  readonly json: string;
   /** Where the next page begins; undefined after the last one. */
   readonly next: string | undefined;
   /** When the first of these ends; null when none has an end. */

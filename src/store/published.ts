@@ -116,7 +116,8 @@ export interface Published {
 const soonest = (times: readonly unknown[], now: number): number | null =>
   times.reduce<number | null>((first, one) => (typeof one === 'number' && one > now && (first === null || one < first) ? one : first), null);
 
-export const LIST_PAGE = 1000;
+/** Of the longest identifiers so many are one text that D1 gives (2 MB). */
+export const LIST_PAGE = 900;
 
 export const isPromise = <T>(value: MaybePromise<T>): value is Promise<T> => value instanceof Promise;
 export const andThen = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> =>
@@ -192,7 +193,7 @@ export function createPublished(select: Select, cache: Cache): Published {
 
     listPage(authorityId, filter, after, limit, now) {
       const { sql, params } = listQuery(filter, now);
-      return andThen(select(sql, [...params, authorityId, after, now, limit]), (rows) => pageOf(rows, limit));
+      return andThen(select(sql, [...params, authorityId, after, now, limit]), ([row]) => pageOf(row, limit));
     },
 
     extendedPage: (authorityId, filter, from, limit, now) =>
@@ -225,8 +226,9 @@ export function createPublished(select: Select, cache: Cache): Published {
     markedPage(authorityId, type, after, limit, now) {
       const prefix = `${type}\n`;
       // All keys of a type lie between its line break and the character after it.
-      const params = [[...prefix].length + 1, now, authorityId, `${prefix}${after}`, `${type}\u000b`, limit];
-      return andThen(select(MARKED, params), (rows) => pageOf(rows, limit));
+      const from = [...prefix].length + 1;
+      const params = [from, now, from, authorityId, `${prefix}${after}`, `${type}\u000b`, limit];
+      return andThen(select(MARKED, params), ([row]) => pageOf(row, limit));
     },
 
     markStatus: (authorityId, hash, now) =>

@@ -134,7 +134,7 @@ function plane(cacheBytes = 8 * 1024 * 1024) {
     if (sql.includes("kind = 'resolve'")) return known ? [row] : [];
     if (sql.includes('FROM member')) {
       const types = sql.includes('json_each') ? String(params[0]) : '"openid_provider"';
-      return [{ entity_id: 'https://m1.example', valid_until: null, passes: types.includes('"openid_provider"') || types.includes('"oauth_client"') ? 1 : 0 }];
+      return [{ looked: 1, last: M1, json: types.includes('"openid_provider"') || types.includes('"oauth_client"') ? `"${M1}"` : null, until: null }];
     }
     if (sql.includes("kind = 'mark'")) return [];
     const [, kind, key] = params.map(String);

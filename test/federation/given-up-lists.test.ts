@@ -7,7 +7,7 @@ import type { Page, Published } from '../../src/store/published.js';
 function world(isKept: boolean) {
   let pages = 0;
   const published = { begin: () => 1, stamp: () => '1', remembered: () => undefined } as unknown as Published;
-  const page = async (after: string): Promise<Page> => ({ ids: [], next: pages++ < 10_000 ? `${after}x`.slice(-3) : undefined, until: null });
+  const page = async (after: string): Promise<Page> => ({ json: '', next: pages++ < Number.MAX_VALUE ? `${after}x`.slice(-3) : undefined, until: null });
   const keep = { as: 'x', share: { of: 'y' }, empty: false, spell: () => undefined };
   const app = new Hono().get('/', (c) => serveIdentifiers(c, published, { page, now: 1, authenticated: false, ...(isKept && { keep }) }));
   const ask = (signal?: AbortSignal) => app.request('/', signal ? { signal } : {});
@@ -42,7 +42,7 @@ it('strangers who ask with ever new filters leave the list of all members to be 
   });
   const page = async (after: string): Promise<Page> => {
     if (after !== '') await door;
-    return { ids: [`https://a${after}.example`], next: after === '' ? 'x' : undefined, until: null };
+    return { json: `"https://a${after}.example"`, next: after === '' ? 'x' : undefined, until: null };
   };
   const app = new Hono().get('/:as', (c) => {
     const as = c.req.param('as');

@@ -178,14 +178,14 @@ export async function answersAboutAuthority(view: View, of: AuthorityRow): Promi
 export async function answersAboutType(view: View, of: AuthorityRow, type: string): Promise<readonly Answered[]> {
   const url = at(of, 'trust_mark_list', { trust_mark_type: type });
   const active = await view.published.isActive(of.id);
-  const { ids } = await view.published.markedPage(of.id, type, '', 1, view.now);
+  const { json } = await view.published.markedPage(of.id, type, '', 1, view.now);
   const issued = await view.call.store.db
     .selectDistinct({ entityId: trustMark.entityId })
     .from(trustMark)
     .where(and(eq(trustMark.authorityId, of.id), eq(trustMark.trustMarkType, type)))
     .limit(5);
   return [
-    { what: 'trust_mark_list', url, status: active ? 200 : 404, listed: ids.length > 0 },
+    { what: 'trust_mark_list', url, status: active ? 200 : 404, listed: json !== '' },
     ...(await Promise.all(
       issued.map(
         async ({ entityId }): Promise<Answered> => ({

@@ -7,7 +7,7 @@ import { auditKeysOf } from '../../store/checkpoints.js';
 import type { Database } from '../../store/database.js';
 import { readHead } from '../../store/change.js';
 import type { Head } from '../../store/event.js';
-import { artefact, authority, AUTHORITY_STATES } from '../../store/schema.js';
+import { authority, AUTHORITY_STATES } from '../../store/schema.js';
 import { signedWithLastKey } from '../artefacts/last-keys.js';
 import { auditJwks } from '../audit/audit-keys.js';
 import { artefactOf, type Issuer, issuerOf } from '../artefacts/publish.js';
@@ -15,7 +15,7 @@ import { DEPLOYMENT, type Deployment } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, authorityKeys } from '../registry.js';
 import type { KnownHead } from './compare-heads.js';
-import { headsOf } from '../../store/known-heads.js';
+import { headsOf, signedHeads } from '../../store/known-heads.js';
 
 /** What we made ourselves: the standard knows no such thing. */
 const HEAD_TYP = 'holdfast-head+jwt';
@@ -86,7 +86,7 @@ export async function signHeads(deployment: Deployment): Promise<void> {
   const { store, now } = deployment;
   const { db } = store;
   const heads = new Map((await headsOf(db)).map((one) => [one.authorityId, one]));
-  const stored = new Map((await db.select().from(artefact).where(eq(artefact.kind, 'head'))).map((one) => [one.authorityId, one]));
+  const stored = new Map((await signedHeads(db)).map((one) => [one.authorityId, one]));
   const ofDeployment = await deploymentHead(db);
   const errors: unknown[] = [];
   for (const row of await db.select().from(authority)) {

@@ -1,0 +1,82 @@
+import { expect, it } from 'vitest';
+import { backgroundTurn } from '../../src/operations/background.js';
+import { listQuery } from '../../src/store/listing-query.js';
+import type { NodeStore } from '../../src/store/store.node.js';
+import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import { carriedOut } from '../support/node/carried-out.js';
+
+const A = '/authorities/main';
+const RP = 'https://rp.example';
+const TYPE = 'https://anchor.example.org/marks/certified';
+
+/** Tables of which a large federation has as many rows as members, or more, by all names that statements give them. */
+const LARGE = ['artefact', 'member', 'status_entry', 'trust_mark', 'trust_mark_grant', 'known_entity', 'snapshot', 'snapshot_link', 'event', 'checkpoint'];
+const LARGE_AS: readonly string[] = [...LARGE, 'a', 'm', 'e', 't', 'g', 's', 'l', 'k', 'mark', 'own', 'p', 'r'];
+/** Indexes that hold few of the rows, and tables that these letters name elsewhere. */
+const FEW =
+  /USING INDEX (?:member_unplaced|member_(?:accredited|reattest|suspended_with|entitled)|artefact_(?:withheld|mark_end)) ?|^SCAN a(?:uthority)?$|^SCAN a USING INDEX sqlite_autoindex_authority_1$|^SCAN r$/;
+/** Heads and status lists: one of an authority, and one for many thousands of its members. */
+const OF_KIND = /"kind" = \?|\.kind = 'status_list'/;
+
+/** What SQLite does for each statement: steps that read a large table whole, or all that belongs to one authority, with the statement. */
+async function wholeReads(d: TestDeployment, act: () => Promise<unknown>): Promise<readonly string[]> {
+  const { reader } = d.store as NodeStore;
+  const seen = await carriedOut({ reader }, act);
+  return seen.flatMap((sql) => {
+    if (!/^\s*(?:select|update|delete|insert|with)/i.test(sql)) return [];
+    const nothing = Array.from({ length: (sql.match(/\?/g) ?? []).length }, () => null);
+    const steps = (reader.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...nothing) as { detail: string }[]).map(({ detail }) => detail);
+    const tooMuch = (step: string): boolean => {
+      const table = /^(?:SCAN|SEARCH) (\w+)/.exec(step)?.[1] ?? '';
+      if (!LARGE_AS.includes(table) || FEW.test(step)) return false;
+      if (step.startsWith('SCAN')) return true;
+      return /\(authority_id=\?(?: AND state=\?)?\)$/.test(step) || (/\(authority_id=\? AND kind=\?\)$/.test(step) && !OF_KIND.test(sql));
+    };
+    return steps.filter(tooMuch).map((step) => `${step}: ${sql.replace(/\s+/g, ' ').slice(0, 300)}`);
+  });
+}
+
+async function marked(): Promise<TestDeployment> {
+  const d = await testDeployment();
+  const rp = await testMember(RP);
+  await d.admin('POST', `${A}/members`, { entity_id: RP, jwks: rp.jwks, entity_types: ['openid_relying_party'], activate: true });
+  await d.admin('POST', `${A}/mark-types`, { trust_mark_type: TYPE });
+  await d.admin('POST', `${A}/marks`, { trust_mark_type: TYPE, member: RP });
+  return d;
+}
+
+it('a turn of the background in which nothing is due reads no large table: it costs the same among a million members', async () => {
+  const d = await marked();
+  await backgroundTurn(d.deployment, { more: () => true });
+  // The ends of chains, by which it is seen that nothing moved, are read from one end of an index.
+  const atOneEnd = /max\(seq\)|order by "event"."seq" desc limit|max\(before\.n\)|max\(last\.n\)/;
+  // Of authorities for agents, whose agents end all the time.
+  const ofAgents = /from "authority" cross join "member" where \("authority"."agents_of" is not null/;
+  const read = await wholeReads(d, () => backgroundTurn(d.deployment, { more: () => true }));
+  expect(read.filter((step) => !atOneEnd.test(step) && !ofAgents.test(step))).toEqual([]);
+});
+
+it('a page of the list is read from an index alone, as one row, and places of members in force without a look at their rows', async () => {
+  const d = await marked();
+  const { reader } = d.store as NodeStore;
+  const [owner] = await d.rows('SELECT id FROM authority');
+  const { sql, params } = listQuery({ entityTypes: [], intermediate: false, trustMarked: false, trustMarkTypes: [] }, 1);
+  const steps = (reader.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...params, owner?.['id'], '', 1, 900) as { detail: string }[]).map(({ detail }) => detail);
+  expect(steps.filter((step) => /\bmember\b/.test(step))).toEqual([
+    'SEARCH member USING COVERING INDEX member_listed (authority_id=? AND state=? AND entity_id>?)',
+  ]);
+  expect(reader.prepare(sql).all(...params, owner?.['id'], '', 1, 900)).toEqual([{ looked: 1, last: RP, json: `"${RP}"`, until: null }]);
+  // The list is signed anew when this is forgotten: what the process remembers of it reads nothing at all.
+  const seen = await carriedOut({ reader }, async () => {
+    d.clock += 700;
+    await backgroundTurn(d.deployment, { more: () => true });
+  });
+  const places = seen.find((one) => one.includes('INDEXED BY member_placed'));
+  expect(places).toBeDefined();
+  const nothing = Array.from({ length: (places?.match(/\?/g) ?? []).length }, () => null);
+  const looked = (reader.prepare(`EXPLAIN QUERY PLAN ${places}`).all(...nothing) as { detail: string }[]).map(({ detail }) => detail);
+  expect(looked.filter((step) => /SEARCH [pm] /.test(step))).toEqual([
+    expect.stringMatching(/^SEARCH p USING COVERING INDEX member_placed/),
+    expect.stringMatching(/^SEARCH m USING INDEX sqlite_autoindex_member_1 \(id=\?\)/),
+  ]);
+});
