@@ -11,13 +11,15 @@ import { Refusal } from '../refusal.js';
 import { anchorsOf } from './anchors.js';
 import { evaluateNow, type Reading, superiorsOf } from './evaluate-entities.js';
 import { createEvaluating, type Evaluating, keyOf } from './evaluating.js';
-import { type Next, nextEntities, type Wanted } from './next-entities.js';
-import { type How, IN_ORDER, type Places } from './places.js';
+import { type Next, nextEntities, reasonOf, type Wanted } from './next-entities.js';
+import { type How, IN_ORDER, type Place, type Places } from './places.js';
 import { type Evaluated, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
 import { AGAIN_AFTER_ERROR, putBack, setAside, sortOut, STEP_MS } from './take-entities.js';
 
 /** An evaluation that takes longer is a slow one (milliseconds). */
 const SLOW_MS = 5000;
+/** Who has a place and has waited for others for so long gives it up until they have answered (milliseconds). */
+const AWAY_AFTER_MS = 200;
 /** How often it is looked who is due while others are waited for (milliseconds). */
 const LOOK_MS = 250;
 const LOOK_AT_ALL_MS = 1000;
@@ -92,6 +94,8 @@ export async function beginDue(deployment: Deployment, state: Evaluating, wanted
 
 export interface GoingOn extends Pick<DueOptions, 'onSetAside'> {
   more(): boolean;
+  /** Awaited before it is looked who is due: it may bring somebody, and asks nobody. */
+  before(): Promise<unknown>;
   /** Whoever read strangers before ended over it, a moment ago. */
   careful(): boolean;
   /** Told of what went wrong, and of how many were taken since it was told last. */
@@ -103,7 +107,7 @@ export interface GoingOn extends Pick<DueOptions, 'onSetAside'> {
  * Evaluate whoever is due for as long as there is more to do. Who is new is looked for several times a second, and at once when
  * somebody has woken `state`; the others once a second, and whenever there is room for some of whom it is known that they wait.
  */
-export async function evaluateOnward(deployment: Deployment, state: Evaluating, { more, careful, failed, taken, onSetAside }: GoingOn): Promise<void> {
+export async function evaluateOnward(deployment: Deployment, state: Evaluating, { more, before, careful, failed, taken, onSetAside }: GoingOn): Promise<void> {
   let lookedAt = Number.NEGATIVE_INFINITY;
   let waiting = false;
   let confirmed = false;
@@ -115,6 +119,7 @@ export async function evaluateOnward(deployment: Deployment, state: Evaluating, 
       await expectTrustedClock(deployment, { signing: false });
       // What is found could not be signed before a restored history is confirmed.
       if (all) confirmed = !(await unconfirmed(deployment.store.db));
+      if (confirmed) await before().catch(failed);
       const begun: Begun = !confirmed
         ? NOTHING
         : await beginDue(deployment, state, { lines: all ? IN_ORDER : ['changed'], most: AT_A_TIME, careful: careful(), onSetAside });
@@ -137,9 +142,9 @@ export async function evaluateOnward(deployment: Deployment, state: Evaluating, 
 }
 
 /** It was not asked after all. */
-function leave({ now }: Deployment, { busy, hosts }: Evaluating, { known }: Next): void {
-  busy.delete(keyOf(known));
-  hosts.end(hostOf(known.entityId), now(), undefined, 0);
+function leave({ now }: Deployment, { busy, hosts }: Evaluating, one: Next): void {
+  busy.delete(keyOf(one.known));
+  hosts.end(hostOf(one.known.entityId), reasonOf(one), now(), undefined, 0);
 }
 
 /** Begin with these, which one authority knows. */
@@ -177,27 +182,33 @@ interface InTurn {
  * Evaluate one, and store what was found. It has its place, and its lease, before anything is read that somebody else wrote.
  * Where nobody answers nothing is read: such a one takes nobody's place, and what there is to note of it is written with others.
  */
-async function evaluateInTurn(deployment: Deployment, state: Evaluating, { line, known, row }: Next, { issuer, anchors, how, careful }: InTurn): Promise<void> {
+async function evaluateInTurn(deployment: Deployment, state: Evaluating, next: Next, { issuer, anchors, how, careful }: InTurn): Promise<void> {
+  const { line, known, row } = next;
   const host = hostOf(known.entityId);
   let taken = known;
   let waited = 0;
-  let done: (() => void) | undefined;
+  let place: Place | undefined;
   let opening: Promise<void> | undefined;
   let answered: boolean | undefined;
   let took = 0;
   const open = async (): Promise<void> => {
     const begun = performance.now();
-    done = await state.places.enter(line, how);
+    place = await state.places.enter(line, how);
     if (state.stopped) {
-      done();
+      place.leave();
       await new Promise(() => {});
     }
     taken = await state.lease(deployment, known, how);
     waited += performance.now() - begun;
   };
+  const away = whileOthersAreAsked(() => place);
   const reading: Reading = {
     opened: () => (opening ??= open()),
     waited: () => waited,
+    asks: away.asks,
+    async came() {
+      waited += await away.came();
+    },
     heard(url, reply, milliseconds) {
       if (answered !== undefined || hostOf(url) !== host) return;
       answered = hasAnswered(reply);
@@ -222,10 +233,38 @@ async function evaluateInTurn(deployment: Deployment, state: Evaluating, { line,
     state.errors.push(error);
     await putBack(deployment, [taken], AGAIN_AFTER_ERROR).catch((again: unknown) => state.errors.push(again));
   } finally {
-    done?.();
+    away.over();
+    place?.leave();
     if (!unwritten) state.busy.delete(keyOf(known));
-    state.hosts.end(host, deployment.now(), answered, took);
+    state.hosts.end(host, reasonOf(next), deployment.now(), answered, took);
   }
+}
+
+/**
+ * Who waits for somebody else's answer, a superior's that is not there, holds up nobody: others have the place meanwhile.
+ * `came` gives how long it took to have one again (milliseconds).
+ */
+function whileOthersAreAsked(place: () => Place | undefined) {
+  let under = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const look = () => {
+    clearTimeout(timer);
+    timer = under > 0 && place() ? setTimeout(() => place()?.goAway(), AWAY_AFTER_MS) : undefined;
+  };
+  return {
+    asks() {
+      under++;
+      look();
+    },
+    async came(): Promise<number> {
+      under--;
+      look();
+      const begun = performance.now();
+      await place()?.comeBack();
+      return performance.now() - begun;
+    },
+    over: () => clearTimeout(timer),
+  };
 }
 
 async function store(deployment: Deployment, issuer: Issuer, taken: Next['known'], source: Next['known']['source'], evaluated: Evaluated): Promise<void> {

@@ -16,7 +16,7 @@ const WHILE_HALTED = 12 * 60 * 60;
 /** Read beyond what there is room for: some of them wait for their hosts. */
 const MORE = 16;
 /** What each line has of a number that is given for all of them. What one leaves is for the others, in order. */
-const PART: Readonly<Record<Line, number>> = { changed: 1 / 2, held: 1 / 4, found: 1 / 8, rest: 1 / 8 };
+const PART: Readonly<Record<Line, number>> = { changed: 1 / 2, held: 1 / 4, many: 1 / 8, found: 1 / 16, rest: 1 / 16 };
 
 export interface Next {
   readonly line: Line;
@@ -52,7 +52,7 @@ async function inLine({ store: { db }, now }: Deployment, line: Line, state: Eva
   return [...rows].filter(([key]) => !state.busy.has(key)).map(([, { known, row }]) => ({ line, known, row }));
 }
 
-const reasonOf = ({ line, known: { source } }: Next): Reason =>
+export const reasonOf = ({ line, known: { source } }: Pick<Next, 'line' | 'known'>): Reason =>
   line === 'changed' ? 'new' : source === 'member' ? 'member' : line === 'held' ? 'held' : 'other';
 
 /**
@@ -89,7 +89,7 @@ export async function nextEntities(
       const turn = state.hosts.turnOf(host, now, reasonOf(one));
       if (typeof turn === 'number') off.push({ ...known, until: turn });
       if (turn !== 'now') continue;
-      state.hosts.begin(host);
+      state.hosts.begin(host, reasonOf(one));
       state.busy.set(keyOf(known), line);
       next.push(one);
       n++;
