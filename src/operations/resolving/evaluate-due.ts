@@ -9,22 +9,23 @@ import { expectTrustedClock } from '../clock/trusted-clock.js';
 import { watchMember } from '../members/watch-members.js';
 import { Refusal } from '../refusal.js';
 import { anchorsOf } from './anchors.js';
+import { whileOthersAreAsked } from './away.js';
 import { evaluateNow, type Reading, superiorsOf } from './evaluate-entities.js';
 import { createEvaluating, type Evaluating, keyOf } from './evaluating.js';
-import { type Next, nextEntities, reasonOf, type Wanted } from './next-entities.js';
+import { type Next, nextEntities, type Wanted } from './next-entities.js';
 import { type How, IN_ORDER, type Place, type Places } from './places.js';
 import { type Evaluated, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
 import { AGAIN_AFTER_ERROR, putBack, setAside, sortOut, STEP_MS } from './take-entities.js';
 
 /** An evaluation that takes longer is a slow one (milliseconds). */
 const SLOW_MS = 5000;
-/** Who has a place and has waited for others for so long gives it up until they have answered (milliseconds). */
-const AWAY_AFTER_MS = 200;
 /** How often it is looked who is due while others are waited for (milliseconds). */
 const LOOK_MS = 250;
 const LOOK_AT_ALL_MS = 1000;
 /** Where more wait: so that those that are many, and dead, do not take a whole processor (milliseconds). */
 const LOOK_AGAIN_MS = 50;
+/** Of the time of whoever evaluates, looking who is due takes a fifth at most: the next look is so many times later than one has taken. */
+const LOOK_REST = 4;
 const TOGETHER_MS = 10;
 /** Begun at a time (all lines together have room for fewer). */
 const AT_A_TIME = 1000;
@@ -110,10 +111,11 @@ export interface GoingOn extends Pick<DueOptions, 'onSetAside'> {
 export async function evaluateOnward(deployment: Deployment, state: Evaluating, { more, before, careful, failed, taken, onSetAside }: GoingOn): Promise<void> {
   let lookedAt = Number.NEGATIVE_INFINITY;
   let waiting = false;
+  let looking = 0;
   let confirmed = false;
   while (more()) {
     const now = performance.now();
-    const all: boolean = now - lookedAt >= (waiting ? LOOK_AGAIN_MS : state.running.size > 0 ? LOOK_MS : LOOK_AT_ALL_MS);
+    const all: boolean = now - lookedAt >= nextLook(waiting, state.running.size, looking);
     if (all) lookedAt = now;
     try {
       await expectTrustedClock(deployment, { signing: false });
@@ -125,6 +127,7 @@ export async function evaluateOnward(deployment: Deployment, state: Evaluating, 
         : await beginDue(deployment, state, { lines: all ? IN_ORDER : ['changed'], most: AT_A_TIME, careful: careful(), onSetAside });
       if (begun.taken) taken(begun.taken);
       if (all) waiting = begun.taken > 0 || begun.moved;
+      if (all) looking = performance.now() - now;
       await state.write(deployment, false);
     } catch (error) {
       failed(error);
@@ -141,10 +144,16 @@ export async function evaluateOnward(deployment: Deployment, state: Evaluating, 
   await state.write(deployment, true);
 }
 
+/** Milliseconds from one look at all who are due to the next. @param looking how long the last one took */
+function nextLook(waiting: boolean, running: number, looking: number): number {
+  const every = waiting ? LOOK_AGAIN_MS : running > 0 ? LOOK_MS : LOOK_AT_ALL_MS;
+  return Math.min(LOOK_AT_ALL_MS, Math.max(every, looking * LOOK_REST));
+}
+
 /** It was not asked after all. */
 function leave({ now }: Deployment, { busy, hosts }: Evaluating, one: Next): void {
   busy.delete(keyOf(one.known));
-  hosts.end(hostOf(one.known.entityId), reasonOf(one), now(), undefined, 0);
+  hosts.end(hostOf(one.known.entityId), one.reason, now(), undefined, 0);
 }
 
 /** Begin with these, which one authority knows. */
@@ -236,35 +245,8 @@ async function evaluateInTurn(deployment: Deployment, state: Evaluating, next: N
     away.over();
     place?.leave();
     if (!unwritten) state.busy.delete(keyOf(known));
-    state.hosts.end(host, reasonOf(next), deployment.now(), answered, took);
+    state.hosts.end(host, next.reason, deployment.now(), answered, took);
   }
-}
-
-/**
- * Who waits for somebody else's answer, a superior's that is not there, holds up nobody: others have the place meanwhile.
- * `came` gives how long it took to have one again (milliseconds).
- */
-function whileOthersAreAsked(place: () => Place | undefined) {
-  let under = 0;
-  let timer: NodeJS.Timeout | undefined;
-  const look = () => {
-    clearTimeout(timer);
-    timer = under > 0 && place() ? setTimeout(() => place()?.goAway(), AWAY_AFTER_MS) : undefined;
-  };
-  return {
-    asks() {
-      under++;
-      look();
-    },
-    async came(): Promise<number> {
-      under--;
-      look();
-      const begun = performance.now();
-      await place()?.comeBack();
-      return performance.now() - begun;
-    },
-    over: () => clearTimeout(timer),
-  };
 }
 
 async function store(deployment: Deployment, issuer: Issuer, taken: Next['known'], source: Next['known']['source'], evaluated: Evaluated): Promise<void> {
