@@ -15,12 +15,12 @@ import { server } from './wire/processes.mjs';
 const DEAD = Number(process.env.DEAD ?? 100_000);
 const SECONDS = Number(process.env.DEAD_SECONDS ?? 60);
 const PORT = 8497;
-const ANCHOR = `http://localhost:${PORT}`;
+export const ANCHOR = `http://localhost:${PORT}`;
 const NEW_ONES = 9;
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Accepts connections on every loopback address and never says a word. */
-async function silence() {
+export async function silence() {
   const open = new Set();
   const listener = createServer((socket) => {
     open.add(socket);
@@ -37,57 +37,79 @@ async function silence() {
   };
 }
 
-/** Entities that answer, each at a path of its own. */
-async function living(d) {
+/**
+ * Entities that answer, each at a path of its own: `/new…` of any loopback address, and `/below…`, which name another superior first.
+ * Everything else there is not found.
+ * @param superior whom they name
+ */
+export async function living(d, { superior = ANCHOR, other } = {}) {
   const signer = await d.keyCustody.signer({ id: 'bench', ...d.key });
-  const base = () => `http://127.0.0.1:${listener.address().port}`;
   const listener = createHttp(async (request, response) => {
-    const id = `${base()}${request.url.replace('/.well-known/openid-federation', '')}`;
+    if (!/^\/(new|below)/.test(request.url)) return response.writeHead(404).end();
+    const id = `http://${request.headers.host}${request.url.replace('/.well-known/openid-federation', '')}`;
     const claims = {
       iss: id,
       sub: id,
       iat: seconds() - 5,
       exp: seconds() + 80_000,
       jwks: d.jwks,
-      authority_hints: [ANCHOR],
+      authority_hints: request.url.startsWith('/below') ? [other, superior] : [superior],
       metadata: { openid_relying_party: { client_name: 'new' } },
     };
     response.writeHead(200, { 'content-type': 'application/entity-statement+jwt' }).end(await signJws('entity-statement+jwt', claims, signer));
-  }).listen(0, '127.0.0.1');
+  }).listen(0, '0.0.0.0');
   await once(listener, 'listening');
-  return { id: (n) => `${base()}/new${n}`, close: () => listener.close() };
+  const { port } = listener.address();
+  return {
+    port,
+    id: (n, host = '127.0.0.1') => `http://${host}:${port}/new${n}`,
+    close() {
+      listener.close();
+      listener.closeAllConnections();
+    },
+  };
 }
 
-/** Milliseconds from the commit of an enrolment to the first answer about the member. */
-async function firstAnswer(d, id) {
-  const enrolled = await fetch(`${ANCHOR}/admin/v1/authorities/main/members`, {
+/** Ask the admin API for something new, by a value or lines. */
+export async function admin(d, path, body, type = 'application/json') {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const answer = await fetch(`${ANCHOR}/admin/v1${path}`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${d.token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ entity_id: id, jwks: d.jwks, activate: true }),
+    headers: { authorization: `Bearer ${d.token}`, 'content-type': type },
+    body: text,
   });
-  if (enrolled.status !== 201) throw new Error(await enrolled.text());
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}
+
+/**
+ * Milliseconds from the commit of an enrolment to the first answer about the member.
+ * @param at the authority that enrols it, by its place in the API, and where that resolves
+ */
+export async function firstAnswer(d, id, { slug = 'main', base = ANCHOR, patience = 120_000 } = {}) {
+  await admin(d, `/authorities/${slug}/members`, { entity_id: id, jwks: d.jwks, activate: true });
   const begun = performance.now();
   for (;;) {
-    const answer = await fetch(`${ANCHOR}/resolve?${new URLSearchParams({ sub: id, trust_anchor: ANCHOR })}`);
+    const answer = await fetch(`${base}/resolve?${new URLSearchParams({ sub: id, trust_anchor: ANCHOR })}`);
     await answer.arrayBuffer();
     const took = performance.now() - begun;
     if (answer.status === 200) return took;
-    if (took > 120_000) throw new Error(`no answer within 120 s: ${answer.status}`);
+    if (took > patience) return took;
     await pause(10);
   }
 }
 
-async function several(d, alive, from, count, between) {
+export async function several(d, alive, from, count, between, { host, ...options } = {}) {
   const took = [];
   for (let n = 0; n < count; n++) {
-    took.push(await firstAnswer(d, alive.id(from + n)));
+    took.push(await firstAnswer(d, alive.id(from + n, host), options));
     await pause(between);
   }
   say(`${count} new members, one after another: ${took.map((ms) => Math.round(ms)).join(', ')} ms`);
   return took;
 }
 
-const start = (d) =>
+export const start = (d, env = {}) =>
   server('holdfast', [process.execPath, 'dist/platform/main.node.js', 'serve'], {
     env: {
       HOLDFAST_DATA: d.folder,
@@ -96,9 +118,13 @@ const start = (d) =>
       HOLDFAST_SEAL_KEY: d.seal,
       HOLDFAST_DISCOVERY: 'on',
       HOLDFAST_LOG: 'silent',
+      ...env,
     },
     ready: (said) => (said.includes('ready after') ? PORT : undefined),
   });
+
+/** A loopback address of its own for each. */
+export const address = (n) => `127.${1 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`;
 
 /** Commits and processor time of so many seconds. */
 async function costs(file, ours) {
@@ -121,7 +147,6 @@ export async function dead() {
   const silent = await silence();
   const d = await deployment({ entityId: ANCHOR, development: true });
   const alive = await living(d);
-  const address = (n) => `127.${1 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`;
   await populate(d, 0, DEAD, (n) => `http://${address(n)}:${n % 2 === 0 ? 1 : silent.port}`);
   let ours = await start(d);
   await pause(3000);

@@ -40,6 +40,7 @@ export async function server(name, command, { env = {}, ready, cwd, anywhere = f
     cpu: () => sum(family(child.pid).map(cpuOf)),
     /** MB resident, in all. */
     memory: () => sum(family(child.pid).map((pid) => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1000)),
+    kill: () => child.kill('SIGKILL'),
     async stop() {
       child.kill('SIGTERM');
       if (child.exitCode === null) await once(child, 'close');

@@ -1,6 +1,6 @@
 import type { Result } from '../federation/entry.js';
 import { type Budget, type BudgetLimits, createBudget } from './evaluation-budget.js';
-import { MAX_WAITING, PARALLEL_AHEAD, PARALLEL_PER_HOST, PARALLEL_PER_PROCESS } from './limits.js';
+import { MAX_WAITING, PARALLEL_AHEAD, PARALLEL_AHEAD_PER_HOST, PARALLEL_PER_HOST, PARALLEL_PER_PROCESS } from './limits.js';
 import type { FetchRequest, Outbound, PostRequest, Reply } from './outbound.js';
 import { fetchFinding } from './read-reply.js';
 import { createTurns, type Turns } from './turns.js';
@@ -24,25 +24,27 @@ export const hostOf = (url: string): string => readUrl(url)?.hostname.replace(/\
  */
 export function perProcess(
   outbound: Outbound,
-  { parallel = PARALLEL_PER_PROCESS, ahead = PARALLEL_AHEAD, perHost = PARALLEL_PER_HOST, waiting = MAX_WAITING } = {},
+  { parallel = PARALLEL_PER_PROCESS, ahead = PARALLEL_AHEAD, perHost = PARALLEL_PER_HOST, aheadPerHost = PARALLEL_AHEAD_PER_HOST, waiting = MAX_WAITING } = {},
 ): Outbound {
   const others = createTurns(parallel);
   const first = createTurns(ahead);
-  const hosts = new Map<string, { readonly turns: Turns; users: number }>();
+  const hosts = new Map<string, { readonly turns: Turns; readonly ahead: Turns; users: number }>();
   /** Who waits for a turn of its host, whichever that is. */
   let behindHosts = 0;
   return around(outbound, async (request, go) => {
     const host = hostOf(request.url);
-    const own = hosts.get(host) ?? { turns: createTurns(perHost), users: 0 };
+    const own = hosts.get(host) ?? { turns: createTurns(perHost), ahead: createTurns(aheadPerHost), users: 0 };
     const all = request.ahead ? first : others;
     if (behindHosts + all.waiting >= waiting) return fetchFinding('budget_exceeded', request.url, 'too many requests are waiting', true);
     hosts.set(host, own);
     own.users++;
-    const before = own.turns.waiting;
-    const hostTurn = own.turns.take(request.asker);
+    // Others that do not answer there keep nobody waiting who is new.
+    const gate = request.ahead && own.turns.full ? own.ahead : own.turns;
+    const before = gate.waiting;
+    const hostTurn = gate.take(request.asker);
     let turn: ReturnType<Turns['take']> | undefined;
     // At once where nothing is in the way, so that whoever comes in the same moment finds it counted.
-    if (own.turns.waiting === before) turn = all.take(request.asker);
+    if (gate.waiting === before) turn = all.take(request.asker);
     else behindHosts++;
     const doneHost = await hostTurn;
     if (!turn) {

@@ -112,4 +112,22 @@ export function createBudget(milliseconds: () => number = () => performance.now(
   };
 }
 
+/** The same budget; somebody is told before each exchange, and looks at it before anybody reads what came. */
+export const watchedBudget = (budget: Budget, asks: () => void, came: () => Promise<void>): Budget => ({
+  get fetches() {
+    return budget.fetches;
+  },
+  exchange: (where, sizeOf, go) =>
+    budget.exchange(where, sizeOf, async () => {
+      asks();
+      try {
+        return await go();
+      } finally {
+        await came();
+      }
+    }),
+  take: (what) => budget.take(what),
+  read: (work) => budget.read(work),
+});
+
 const WORDS = { fetches: 'fetches', bytes: 'bytes', paths: 'paths upwards', chains: 'candidate chains' } as const;

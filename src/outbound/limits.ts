@@ -14,8 +14,9 @@ export const KEEP_ALIVE_MS = 1000;
 /** Fetches at the same time: to one host, of the whole process. */
 export const PARALLEL_PER_HOST = 4;
 export const PARALLEL_PER_PROCESS = 64;
-/** Besides those: fetches for who is new, so that nobody who does not answer is in the way. */
+/** Besides those: fetches for who is new, so that nobody who does not answer is in the way; of the process, and to one host. */
 export const PARALLEL_AHEAD = 32;
+export const PARALLEL_AHEAD_PER_HOST = 2;
 /** Requests that may wait for their turn; more are refused at once, so that a queue never grows without bound. */
 export const MAX_WAITING = 10_000;
 /** A subordinate listing of 100 000 entities is about 3 MB. */

@@ -2,7 +2,7 @@ import type { LookupFunction } from 'node:net';
 import { Agent, buildConnector, request as send } from 'undici';
 import { type GuardOptions, isReachable } from './address-guard.js';
 import { checkUrl } from './check-url.js';
-import { CONNECT_MS, FIRST_BYTE_MS, KEEP_ALIVE_MS, MAX_HEADER_BYTES, WHOLE_FETCH_MS } from './limits.js';
+import { CONNECT_MS, FIRST_BYTE_MS, KEEP_ALIVE_MS, MAX_HEADER_BYTES, PARALLEL_AHEAD_PER_HOST, PARALLEL_PER_HOST, WHOLE_FETCH_MS } from './limits.js';
 import type { Result } from '../federation/entry.js';
 import type { FetchRequest, Outbound, Reply } from './outbound.js';
 import { checkHead, conditionOf, fetchFinding, notModified, readBody, withEtag } from './read-reply.js';
@@ -32,7 +32,7 @@ export function safeFetch(options: SafeFetchOptions = {}): Outbound & { close():
       return how.all ? done(null, all) : done(null, all[0].address, all[0].family);
     });
   const agent = new Agent({
-    connections: 4,
+    connections: PARALLEL_PER_HOST + PARALLEL_AHEAD_PER_HOST,
     pipelining: 1,
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: FIRST_BYTE_MS,

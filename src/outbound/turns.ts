@@ -7,6 +7,8 @@ export interface Turns {
    */
   take(asker?: object): Promise<() => void>;
   readonly waiting: number;
+  /** Whoever comes now has to wait. */
+  readonly full: boolean;
 }
 
 export function createTurns(parallel: number): Turns {
@@ -42,6 +44,9 @@ export function createTurns(parallel: number): Turns {
     },
     get waiting() {
       return waiting;
+    },
+    get full() {
+      return running >= parallel;
     },
   };
 }

@@ -115,10 +115,13 @@ export function evaluatedNow({ authorityId, entityId, leaseUntil, dueAt: was }: 
   );
 }
 
-/** These wait until then, each for itself, unless something has made it due meanwhile. Nothing was asked. */
+/**
+ * These wait until then, each for itself, unless something has made it due meanwhile. Nothing was asked. Whoever was told to wait has
+ * come a while ago when its time is there: it does not stand before those that have just come.
+ */
 export const putOff = (known: readonly (Pick<KnownEntity, 'authorityId' | 'entityId' | 'dueAt' | 'leaseUntil'> & { readonly until: number })[]): Statement =>
   overList(
-    `UPDATE known_entity SET due_at = ${number('new.value', '$[4]')} FROM json_each(?) AS new
+    `UPDATE known_entity SET due_at = ${number('new.value', '$[4]')}, line = CASE WHEN line = ${LINES.changed} THEN ${LINES.many} ELSE line END FROM json_each(?) AS new
      WHERE known_entity.authority_id = json_extract(new.value, '$[0]') AND known_entity.entity_id = json_extract(new.value, '$[1]')
        AND known_entity.due_at = ${number('new.value', '$[2]')} AND known_entity.lease_until = ${number('new.value', '$[3]')}`,
     known.map(({ authorityId, entityId, dueAt, leaseUntil, until }) => [authorityId, entityId, dueAt, leaseUntil, until]),

@@ -79,8 +79,16 @@ const forgetGone = ({ authorityId }: Place, ids: readonly string[]): readonly St
   ),
 ];
 
+interface Looked {
+  readonly now: number;
+  /** Entities that all listings of an authority together bring. */
+  readonly most: number;
+  /** Where those stand that nobody knew. */
+  readonly line: number;
+}
+
 /** Whom it lists now: known, and evaluated soon unless they have a valid chain already, or are being evaluated, or are set aside. */
-const come = ({ authorityId, entityId }: Place, ids: readonly string[], now: number, most: number): readonly Statement[] => [
+const come = ({ authorityId, entityId }: Place, ids: readonly string[], { now, most, line }: Looked): readonly Statement[] => [
   overList(
     `INSERT INTO listed_entity (authority_id, superior, entity_id) SELECT ?, ?, value FROM json_each(?)
      WHERE (SELECT count(*) FROM listed_entity WHERE authority_id = ?) < ?
@@ -89,8 +97,8 @@ const come = ({ authorityId, entityId }: Place, ids: readonly string[], now: num
     (lot) => [authorityId, entityId, lot, authorityId, most, authorityId, entityId],
   ),
   overList(
-    `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at)
-     SELECT l.authority_id, l.entity_id, 'crawl', '[]', '{}', '[' || json_quote(l.superior) || ']', CAST(? AS NUMERIC) FROM json_each(?) AS one
+    `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at, line)
+     SELECT l.authority_id, l.entity_id, 'crawl', '[]', '{}', '[' || json_quote(l.superior) || ']', CAST(? AS NUMERIC), ${line} FROM json_each(?) AS one
      JOIN listed_entity AS l ON l.authority_id = ? AND l.superior = ? AND l.entity_id = one.value WHERE true
      ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(known_entity.due_at, excluded.due_at) WHERE known_entity.lease_until = 0 AND NOT EXISTS
        (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id AND s.state = 'valid')`,
@@ -99,12 +107,11 @@ const come = ({ authorityId, entityId }: Place, ids: readonly string[], now: num
   ),
 ];
 
-/** What a changed listing leads to. @param most entities that all listings of an authority together bring */
+/** What a changed listing leads to. */
 export function listingChanged(
   of: Place,
   { come: fresh, gone }: { readonly come: readonly string[]; readonly gone: readonly string[] },
-  now: number,
-  most: number,
+  looked: Looked,
 ): readonly Statement[] {
   return [
     overList('DELETE FROM listed_entity WHERE authority_id = ? AND superior = ? AND entity_id IN (SELECT value FROM json_each(?))', gone, (lot) => [
@@ -113,8 +120,8 @@ export function listingChanged(
       lot,
     ]),
     ...forgetGone(of, gone),
-    ...come(of, fresh, now, most),
-    ...(gone.length ? [goneFirst(of, now)] : []),
+    ...come(of, fresh, looked),
+    ...(gone.length ? [goneFirst(of, looked.now)] : []),
   ];
 }
 

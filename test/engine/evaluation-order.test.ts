@@ -173,12 +173,11 @@ describe('who is evaluated when (OpenID Federation 1.0 §18.1, SE-02): those tha
     for (let n = 0; n < 20; n++) {
       const turn = hosts.turnOf(host, now, 'other');
       if (typeof turn === 'number') now += Math.ceil((turn - now) / 1.1);
-      hosts.begin(host);
-      hosts.end(host, now, false, 20);
+      hosts.begin(host, 'other');
+      hosts.end(host, 'other', now, false, 20);
     }
     expect(hosts.turnOf(host, now, 'other'), 'who is a stranger waits').toBeGreaterThan(now + 12 * HOUR);
     for (const [reason, longest] of [
-      ['new', 6 * 60],
       ['member', 6 * 60],
       ['held', 17 * 60],
     ] as const) {
@@ -187,10 +186,10 @@ describe('who is evaluated when (OpenID Federation 1.0 §18.1, SE-02): those tha
       expect(hosts.turnOf(host, turn, reason), reason).toBe('now');
     }
     expect(hosts.turnOf(host, now + HOUR, 'other')).not.toBe('now');
-    hosts.begin(host);
+    hosts.begin(host, 'member');
     expect(hosts.turnOf(host, now + HOUR, 'member'), 'one at a time').toBeGreaterThan(now + HOUR);
-    hosts.end(host, now + HOUR, true, 20);
-    while (hosts.turnOf(host, now, 'other') === 'now') hosts.begin(host);
+    hosts.end(host, 'member', now + HOUR, true, 20);
+    while (hosts.turnOf(host, now, 'other') === 'now') hosts.begin(host, 'other');
     expect(hosts.turnOf(host, now, 'held'), 'a place is left').toBe('now');
   });
 

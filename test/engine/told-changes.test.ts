@@ -159,3 +159,46 @@ only('more than can be told one by one is everything; what is old is swept, and 
   const [told] = await d.rows('SELECT since FROM public_told');
   expect(Number(told?.['since'])).toBeGreaterThan(at);
 });
+
+only('a number that came back is not the one that was seen; nor is what is told under another lineage, as after a restore', async () => {
+  const { d, warm, all, left, has, commit } = await federation();
+  await warm();
+  const change = "UPDATE artefact SET bytes = bytes || 'x' WHERE kind = 'statement'";
+  await d.execute(`BEGIN; ${change}; DELETE FROM public_change WHERE what = 'artefact'; UPDATE store_state SET version = version - 1; COMMIT`);
+  expect(await all()).toBe(true);
+  await warm();
+  await d.execute(`${change}; UPDATE public_told SET lineage = 'another'; DELETE FROM public_change; UPDATE public_told SET since = 0`);
+  expect(await all()).toBe(true);
+  const before = await warm();
+  await commit();
+  expect(await left(), 'from there on all is told again').toEqual(before);
+  await d.execute(change);
+  await left();
+  expect(PATHS.map(has)).toEqual([true, true, true, false]);
+});
+
+only('where nothing says how many commits there are nothing is served', async () => {
+  const { d, warm, left, has, version } = await federation();
+  await warm();
+  const at = await version();
+  await d.execute('DELETE FROM store_state');
+  try {
+    for (let n = 0; n < 3; n++) {
+      (d.published as unknown as { changed(): void }).changed();
+      await expect((async () => d.published.isActive('nobody'))()).rejects.toThrow('its count of commits is not there');
+      d.published.begin();
+      expect(PATHS.map(has)).toEqual([false, false, false, false]);
+    }
+  } finally {
+    await d.execute(`INSERT INTO store_state VALUES (1, ${at}, (SELECT beat_ms FROM store_beat))`);
+  }
+  expect((await left()).entries, 'that row is another one').toBe(0);
+  expect((await d.public(PATHS[0] as string)).status).toBe(200);
+});
+
+only('what is written while triggers are switched off makes no commit, and is seen all the same', async () => {
+  const { d, warm, left } = await federation();
+  await warm();
+  await d.execute("ALTER TABLE artefact DISABLE TRIGGER USER; UPDATE artefact SET bytes = bytes || 'x' WHERE kind = 'statement'");
+  while ((await left()).entries > 0) await new Promise((done) => setTimeout(done, 100));
+});

@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, gt, ne } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gt, max, ne } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import type { KnownEntity } from '../../store/known-entities.js';
 import { insertRows } from '../../store/bulk.js';
@@ -112,8 +112,10 @@ export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAsid
       .where(and(eq(crawlEntity.jobId, one.job.id), eq(crawlEntity.state, 'queued')))
       .orderBy(asc(crawlEntity.id))
       .limit(limit);
+    const [last] = await db.select({ id: max(crawlEntity.id) }).from(crawlEntity);
     taken += await look(deployment, one, queued, { errors, onSetAside, places });
-    await progress(deployment, one.job, queued.length === 0);
+    if (queued.length) await progress(deployment, one.job, queued, last?.id ?? 0);
+    else await finish(deployment, one.job);
   }
   if (errors.length) throw errors[0];
   return taken;
@@ -210,19 +212,28 @@ async function subordinates(deployment: Deployment, { evaluation }: Evaluated, a
   return entityId === anchor ? { taken: ids } : shareOf(entityId, ids);
 }
 
-async function progress(deployment: Deployment, crawl: JobRow, finished: boolean): Promise<void> {
+/** How far it is: what this slice has added. Whatever the size of the crawl, that costs the same; the end counts all of it. */
+async function progress({ store: { db, write }, now }: Deployment, crawl: JobRow, slice: readonly Found[], last: number): Promise<void> {
+  const looked = await readByList(
+    slice.map(({ id }) => id),
+    (ids) => db.select({ state: crawlEntity.state }).from(crawlEntity).where(inLot(crawlEntity.id, ids)),
+  );
+  const [come] = await db.select({ n: count() }).from(crawlEntity).where(gt(crawlEntity.id, last));
+  const n = (state: Found['state']) => looked.filter((one) => one.state === state).length;
+  const failed = n('failed');
+  const set = { total: crawl.total + (come?.n ?? 0), done: crawl.done + n('done') + failed, refused: crawl.refused + failed, updatedAt: now() };
+  await write([db.update(job).set(set).where(stillRunning(crawl))]);
+}
+
+const stillRunning = ({ id }: JobRow) => and(eq(job.id, id), eq(job.state, 'running'));
+
+async function finish(deployment: Deployment, crawl: JobRow): Promise<void> {
   const { db } = deployment.store;
-  const now = deployment.now();
   const counts = await db.select({ state: crawlEntity.state, n: count() }).from(crawlEntity).where(eq(crawlEntity.jobId, crawl.id)).groupBy(crawlEntity.state);
   const n = (state: Found['state']) => counts.find((one) => one.state === state)?.n ?? 0;
   const done = n('done') + n('failed');
-  await deployment.store.write([
-    db
-      .update(job)
-      .set({ total: done + n('queued'), done, refused: n('failed'), updatedAt: now, state: finished ? 'done' : 'running' })
-      .where(and(eq(job.id, crawl.id), eq(job.state, 'running'))),
-    ...(finished ? await exchange(deployment, crawl) : []),
-  ]);
+  const set = { total: done + n('queued'), done, refused: n('failed'), updatedAt: deployment.now(), state: 'done' as const };
+  await deployment.store.write([db.update(job).set(set).where(stillRunning(crawl)), ...(await exchange(deployment, crawl))]);
 }
 
 /** The result of the crawl before goes, and with it the entities that only that one had found. */

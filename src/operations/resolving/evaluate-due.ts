@@ -9,10 +9,11 @@ import { expectTrustedClock } from '../clock/trusted-clock.js';
 import { watchMember } from '../members/watch-members.js';
 import { Refusal } from '../refusal.js';
 import { anchorsOf } from './anchors.js';
+import { whileOthersAreAsked } from './away.js';
 import { evaluateNow, type Reading, superiorsOf } from './evaluate-entities.js';
 import { createEvaluating, type Evaluating, keyOf } from './evaluating.js';
 import { type Next, nextEntities, type Wanted } from './next-entities.js';
-import { type How, IN_ORDER, type Places } from './places.js';
+import { type How, IN_ORDER, type Place, type Places } from './places.js';
 import { type Evaluated, LEASE_SECONDS, storeEvaluation } from './store-evaluation.js';
 import { AGAIN_AFTER_ERROR, putBack, setAside, sortOut, STEP_MS } from './take-entities.js';
 
@@ -23,6 +24,8 @@ const LOOK_MS = 250;
 const LOOK_AT_ALL_MS = 1000;
 /** Where more wait: so that those that are many, and dead, do not take a whole processor (milliseconds). */
 const LOOK_AGAIN_MS = 50;
+/** Of the time of whoever evaluates, looking who is due takes a fifth at most: the next look is so many times later than one has taken. */
+const LOOK_REST = 4;
 const TOGETHER_MS = 10;
 /** Begun at a time (all lines together have room for fewer). */
 const AT_A_TIME = 1000;
@@ -92,6 +95,8 @@ export async function beginDue(deployment: Deployment, state: Evaluating, wanted
 
 export interface GoingOn extends Pick<DueOptions, 'onSetAside'> {
   more(): boolean;
+  /** Awaited before it is looked who is due: it may bring somebody, and asks nobody. */
+  before(): Promise<unknown>;
   /** Whoever read strangers before ended over it, a moment ago. */
   careful(): boolean;
   /** Told of what went wrong, and of how many were taken since it was told last. */
@@ -103,23 +108,26 @@ export interface GoingOn extends Pick<DueOptions, 'onSetAside'> {
  * Evaluate whoever is due for as long as there is more to do. Who is new is looked for several times a second, and at once when
  * somebody has woken `state`; the others once a second, and whenever there is room for some of whom it is known that they wait.
  */
-export async function evaluateOnward(deployment: Deployment, state: Evaluating, { more, careful, failed, taken, onSetAside }: GoingOn): Promise<void> {
+export async function evaluateOnward(deployment: Deployment, state: Evaluating, { more, before, careful, failed, taken, onSetAside }: GoingOn): Promise<void> {
   let lookedAt = Number.NEGATIVE_INFINITY;
   let waiting = false;
+  let looking = 0;
   let confirmed = false;
   while (more()) {
     const now = performance.now();
-    const all: boolean = now - lookedAt >= (waiting ? LOOK_AGAIN_MS : state.running.size > 0 ? LOOK_MS : LOOK_AT_ALL_MS);
+    const all: boolean = now - lookedAt >= nextLook(waiting, state.running.size, looking);
     if (all) lookedAt = now;
     try {
       await expectTrustedClock(deployment, { signing: false });
       // What is found could not be signed before a restored history is confirmed.
       if (all) confirmed = !(await unconfirmed(deployment.store.db));
+      if (confirmed) await before().catch(failed);
       const begun: Begun = !confirmed
         ? NOTHING
         : await beginDue(deployment, state, { lines: all ? IN_ORDER : ['changed'], most: AT_A_TIME, careful: careful(), onSetAside });
       if (begun.taken) taken(begun.taken);
       if (all) waiting = begun.taken > 0 || begun.moved;
+      if (all) looking = performance.now() - now;
       await state.write(deployment, false);
     } catch (error) {
       failed(error);
@@ -136,10 +144,16 @@ export async function evaluateOnward(deployment: Deployment, state: Evaluating, 
   await state.write(deployment, true);
 }
 
+/** Milliseconds from one look at all who are due to the next. @param looking how long the last one took */
+function nextLook(waiting: boolean, running: number, looking: number): number {
+  const every = waiting ? LOOK_AGAIN_MS : running > 0 ? LOOK_MS : LOOK_AT_ALL_MS;
+  return Math.min(LOOK_AT_ALL_MS, Math.max(every, looking * LOOK_REST));
+}
+
 /** It was not asked after all. */
-function leave({ now }: Deployment, { busy, hosts }: Evaluating, { known }: Next): void {
-  busy.delete(keyOf(known));
-  hosts.end(hostOf(known.entityId), now(), undefined, 0);
+function leave({ now }: Deployment, { busy, hosts }: Evaluating, one: Next): void {
+  busy.delete(keyOf(one.known));
+  hosts.end(hostOf(one.known.entityId), one.reason, now(), undefined, 0);
 }
 
 /** Begin with these, which one authority knows. */
@@ -177,27 +191,33 @@ interface InTurn {
  * Evaluate one, and store what was found. It has its place, and its lease, before anything is read that somebody else wrote.
  * Where nobody answers nothing is read: such a one takes nobody's place, and what there is to note of it is written with others.
  */
-async function evaluateInTurn(deployment: Deployment, state: Evaluating, { line, known, row }: Next, { issuer, anchors, how, careful }: InTurn): Promise<void> {
+async function evaluateInTurn(deployment: Deployment, state: Evaluating, next: Next, { issuer, anchors, how, careful }: InTurn): Promise<void> {
+  const { line, known, row } = next;
   const host = hostOf(known.entityId);
   let taken = known;
   let waited = 0;
-  let done: (() => void) | undefined;
+  let place: Place | undefined;
   let opening: Promise<void> | undefined;
   let answered: boolean | undefined;
   let took = 0;
   const open = async (): Promise<void> => {
     const begun = performance.now();
-    done = await state.places.enter(line, how);
+    place = await state.places.enter(line, how);
     if (state.stopped) {
-      done();
+      place.leave();
       await new Promise(() => {});
     }
     taken = await state.lease(deployment, known, how);
     waited += performance.now() - begun;
   };
+  const away = whileOthersAreAsked(() => place);
   const reading: Reading = {
     opened: () => (opening ??= open()),
     waited: () => waited,
+    asks: away.asks,
+    async came() {
+      waited += await away.came();
+    },
     heard(url, reply, milliseconds) {
       if (answered !== undefined || hostOf(url) !== host) return;
       answered = hasAnswered(reply);
@@ -222,9 +242,10 @@ async function evaluateInTurn(deployment: Deployment, state: Evaluating, { line,
     state.errors.push(error);
     await putBack(deployment, [taken], AGAIN_AFTER_ERROR).catch((again: unknown) => state.errors.push(again));
   } finally {
-    done?.();
+    away.over();
+    place?.leave();
     if (!unwritten) state.busy.delete(keyOf(known));
-    state.hosts.end(host, deployment.now(), answered, took);
+    state.hosts.end(host, next.reason, deployment.now(), answered, took);
   }
 }
 

@@ -3,7 +3,7 @@ import { createKeyCache, type Result } from '../../federation/entry.js';
 import { sha256 } from '../../keys/random.js';
 import type { Outbound, Reply } from '../../outbound/outbound.js';
 import { askedBy, lookedAt, withinBudget } from '../../outbound/budget.js';
-import { createBudget } from '../../outbound/evaluation-budget.js';
+import { createBudget, watchedBudget } from '../../outbound/evaluation-budget.js';
 import { createStatementCache, type StatementCache } from '../../resolver/cached-source.js';
 import { withLocation } from '../../resolver/ec-location.js';
 import { evaluate } from '../../resolver/evaluate.js';
@@ -39,6 +39,9 @@ export interface Reading {
   opened(): Promise<void>;
   /** How long that took (milliseconds): nobody's time but ours. */
   waited(): number;
+  /** Told before something is asked for, from a cache of what was asked a moment ago too; and awaited when it came, or did not. */
+  asks(): void;
+  came(): Promise<void>;
   /** Told of each answer, or of none, and how long it took (milliseconds). */
   heard(url: string, reply: Result<Reply>, milliseconds: number): void;
   /** It is fetched through the gate of those who are new. */
@@ -59,7 +62,14 @@ export async function evaluateNow(
 ): Promise<Evaluated> {
   const { cache, keyCache } = toolsOf(deployment);
   const local = new Map<string, LocalEvidence>();
-  const budget = createBudget(() => performance.now() - (reading?.waited() ?? 0));
+  const own = createBudget(() => performance.now() - (reading?.waited() ?? 0));
+  const budget = reading
+    ? watchedBudget(
+        own,
+        () => reading.asks(),
+        () => reading.came(),
+      )
+    : own;
   const asked = askedBy(deployment.outbound, budget, reading?.ahead);
   const door = reading ? lookedAt(asked, (...answer) => opening(reading, ...answer)) : asked;
   const outbound = withinBudget(door, budget);

@@ -1,16 +1,18 @@
 import { and, eq } from 'drizzle-orm';
-import type { Finding, Result } from '../../federation/entry.js';
+import type { Finding } from '../../federation/entry.js';
 import { askedBy, withinBudget } from '../../outbound/budget.js';
 import { createBudget } from '../../outbound/evaluation-budget.js';
 import { standing } from '../../store/agent-authorities.js';
 import type { Statement } from '../../store/database.js';
-import { listingsDueNow } from '../../store/due-listings.js';
-import { authority, listedEntity, superiorListing } from '../../store/schema.js';
+import { listingsDueNow, type Whose } from '../../store/due-listings.js';
+import { lineOf } from '../../store/known-entities.js';
+import { type Change, localChange } from '../../store/local-listings.js';
+import { authority, LINES, listedEntity, superiorListing } from '../../store/schema.js';
 import { listingChanged, type SuperiorListing } from '../../store/superior-listings.js';
 import type { Deployment } from '../call.js';
 import { anchorsOf } from './anchors.js';
 import { shareOf } from './listed-share.js';
-import { fetchListing, type Listing, localMembers, MAX_CRAWL_ENTITIES } from './read-listing.js';
+import { fetchListing, MAX_CRAWL_ENTITIES } from './read-listing.js';
 
 /** A listing is looked at this often (seconds); one that cannot be read twice as seldom each time, this seldom at most. */
 export const LISTING_EVERY = 5 * 60;
@@ -33,8 +35,11 @@ type Taken = SuperiorListing & { readonly before: Pick<SuperiorListing, 'dueAt' 
  * @returns how many were looked at
  * @throws the first error about a listing that could not be stored, after the others had their turn
  */
-export async function lookAtListings(deployment: Deployment, { limit = LISTINGS_PER_TURN }: { readonly limit?: number | undefined } = {}): Promise<number> {
-  const due = await listingsDueNow(deployment.store.db, deployment.now(), PER_HOST, Math.min(limit, LISTINGS_PER_TURN));
+export async function lookAtListings(
+  deployment: Deployment,
+  { limit = LISTINGS_PER_TURN, whose }: { readonly limit?: number | undefined; readonly whose?: Whose | undefined } = {},
+): Promise<number> {
+  const due = await listingsDueNow(deployment.store.db, { now: deployment.now(), perHost: PER_HOST, limit: Math.min(limit, LISTINGS_PER_TURN), whose });
   if (due.length === 0 || !(await deployment.turns.claim(deployment, 'discovery'))) return 0;
   const taken = await take(deployment, due);
   const budget = createBudget(undefined, { fetches: LISTINGS_PER_TURN, bytes: BYTES_PER_TURN, milliseconds: MS_PER_TURN, parallel: AT_ONCE });
@@ -64,18 +69,22 @@ const set = (db: Deployment['store']['db'], { authorityId, entityId }: SuperiorL
 async function look(deployment: Deployment, one: Taken): Promise<void> {
   const { store } = deployment;
   const now = deployment.now();
-  const result =
-    one.url === null ? await localListing(deployment, one.entityId) : await fetchListing(deployment, one.url, { etag: one.etag, sha256: one.sha256 });
+  const dueIn = (every: number) => now + every + Math.floor((Math.random() * every) / 10);
+  if (one.url === null) {
+    const change = await localChange(store.db, one, await lists(deployment, one.entityId), { now, most: MAX_CRAWL_ENTITIES });
+    // An operator has made them members here: whoever comes alone stands before all others above, too.
+    return note(deployment, one, change, { line: lineOf(change.come.length), looked: { dueAt: dueIn(LOCAL_EVERY) } });
+  }
+  const result = await fetchListing(deployment, one.url, { etag: one.etag, sha256: one.sha256 });
   if (!result.ok) {
     // What was not asked for lack of means has not failed.
     const spent = result.findings.some(({ code }) => code === 'budget_exceeded');
     const values = spent ? { dueAt: now, failures: one.before.failures } : { checkedAt: now, problem: problemOf(result.findings) };
     return store.write([set(store.db, one, one.dueAt, values)]);
   }
-  const every = one.url === null ? LOCAL_EVERY : LISTING_EVERY;
   const { ids, etag, sha256 } = result.value;
-  const looked = { etag, sha256, failures: 0, problem: null, checkedAt: now, dueAt: now + every + Math.floor((Math.random() * every) / 10) };
-  if (!ids) return store.write([set(store.db, one, one.dueAt, looked)]);
+  const looked = { etag, sha256, dueAt: dueIn(LISTING_EVERY) };
+  if (!ids) return note(deployment, one, { come: [], gone: [] }, { line: LINES.found, looked });
   const { taken, finding } = await shareTaken(deployment, one, ids);
   const before = new Set(
     (
@@ -87,27 +96,40 @@ async function look(deployment: Deployment, one: Taken): Promise<void> {
   );
   const listed = new Set(taken);
   const change = { come: taken.filter((id) => !before.has(id)), gone: [...before].filter((id) => !listed.has(id)) };
+  return note(deployment, one, change, { line: LINES.found, looked: { ...looked, problem: finding ? problemOf([finding]) : null } });
+}
+
+interface Noted {
+  /** Where those stand that nobody knew. */
+  readonly line: number;
+  readonly looked: Partial<SuperiorListing>;
+}
+
+/** It was looked at, and this has changed. */
+async function note({ store, now }: Deployment, one: Taken, change: Change, { line, looked }: Noted): Promise<void> {
   const changed = change.come.length + change.gone.length > 0;
+  const values = { failures: 0, problem: null, checkedAt: now(), ...looked, ...(changed && { changedAt: now() }) };
   await store.write([
-    ...listingChanged(one, change, now, MAX_CRAWL_ENTITIES),
-    // First the row as it was found: a look that was overtaken leaves it due.
-    set(store.db, one, one.dueAt, { ...looked, ...(changed && { changedAt: now }), problem: finding ? problemOf([finding]) : null }),
+    ...(changed ? listingChanged(one, change, { now: now(), most: MAX_CRAWL_ENTITIES, line }) : []),
+    // Only the row as it was found: a look that was overtaken leaves it due.
+    set(store.db, one, one.dueAt, values),
   ]);
 }
 
 const problemOf = ([first]: readonly Finding[]): string | null => (first ? `${first.code}: ${first.detail}`.slice(0, 500) : null);
 
-async function localListing(deployment: Deployment, entityId: string): Promise<Result<Listing>> {
+/** The authority of this deployment that lists its members now. */
+async function lists(deployment: Deployment, entityId: string): Promise<string | undefined> {
   const [own] = await deployment.store.db
     .select({ id: authority.id })
     .from(authority)
     .where(and(eq(authority.entityId, entityId), eq(authority.state, 'active'), eq(standing, 1)));
-  return { ok: true, value: { ids: own ? await localMembers(deployment, own.id) : [], etag: null, sha256: null } };
+  return own?.id;
 }
 
-/** Of an anchor and of an authority of ours everything is taken: the operator has chosen both. */
-async function shareTaken(deployment: Deployment, { authorityId, entityId, url }: SuperiorListing, ids: readonly string[]) {
+/** Of an anchor everything is taken: the operator has chosen it. */
+async function shareTaken(deployment: Deployment, { authorityId, entityId }: SuperiorListing, ids: readonly string[]) {
   const [row] = await deployment.store.db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
-  const chosen = url === null || (row !== undefined && Object.hasOwn(await anchorsOf(deployment, row), entityId));
+  const chosen = row !== undefined && Object.hasOwn(await anchorsOf(deployment, row), entityId);
   return chosen ? { taken: ids, finding: undefined } : { finding: undefined, ...shareOf(entityId, ids) };
 }

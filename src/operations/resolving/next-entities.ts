@@ -1,5 +1,5 @@
 import { hostOf } from '../../outbound/budget.js';
-import { dueInLine } from '../../store/due-entities.js';
+import { authoritiesOf, dueInLine } from '../../store/due-entities.js';
 import { putOff } from '../../store/evaluation-leases.js';
 import type { KnownEntity } from '../../store/known-entities.js';
 import { LINES } from '../../store/schema.js';
@@ -11,17 +11,24 @@ import { type Line, SHARES } from './places.js';
 
 /** Who came within this counts as come just now (seconds). The fewer places are left for those, the shorter ago it has to be: a second for the last one. */
 const JUST_NOW = 10;
+/** Who came within this counts as new to its host (seconds). */
+const NEW_FOR = 60;
 /** An authority that is halted evaluates nobody; its return makes all it knows due at once, and until then nobody passes over them again and again (seconds). */
 const WHILE_HALTED = 12 * 60 * 60;
 /** Read beyond what there is room for: some of them wait for their hosts. */
 const MORE = 16;
 /** What each line has of a number that is given for all of them. What one leaves is for the others, in order. */
-const PART: Readonly<Record<Line, number>> = { changed: 1 / 2, held: 1 / 4, found: 1 / 8, rest: 1 / 8 };
+const PART: Readonly<Record<Line, number>> = { changed: 1 / 2, held: 1 / 4, many: 1 / 8, found: 1 / 16, rest: 1 / 16 };
 
-export interface Next {
+interface Waits {
   readonly line: Line;
   readonly known: KnownEntity;
+}
+interface Known extends Waits {
   readonly row: AuthorityRow;
+}
+export interface Next extends Known {
+  readonly reason: Reason;
 }
 
 export interface Wanted {
@@ -41,19 +48,25 @@ function roomIn(line: Line, { busy }: Evaluating, careful: boolean): { readonly 
 }
 
 /** Of a line who waits for longest, and where there are more than there is room for, who came just now. */
-async function inLine({ store: { db }, now }: Deployment, line: Line, state: Evaluating, { most, careful }: Wanted): Promise<Next[]> {
+async function inLine({ store: { db }, now }: Deployment, line: Line, state: Evaluating, { most, careful }: Wanted): Promise<readonly Waits[]> {
   const room = roomIn(line, state, careful);
   if (Math.min(room.all, most) === 0) return [];
-  const under = state.busy.size;
+  // These are due as well, as they stand in the store.
+  const under = [...state.busy.values()].filter((one) => one === line || one === 'unwritten').length;
   const some = Math.min(room.all, most) + under + MORE;
-  const oldest = await dueInLine(db, LINES[line], now(), some);
-  const newest = room.recent > 0 && oldest.length === some ? await dueInLine(db, LINES[line], now(), room.recent + under, { within: JUST_NOW }) : [];
-  const rows = new Map([...newest, ...oldest].map((one) => [keyOf(one.known), one]));
-  return [...rows].filter(([key]) => !state.busy.has(key)).map(([, { known, row }]) => ({ line, known, row }));
+  const full = room.all === room.recent;
+  const oldest = full ? [] : await dueInLine(db, LINES[line], now(), some);
+  const justNow = room.recent > 0 && (full || oldest.length === some);
+  const newest = justNow ? await dueInLine(db, LINES[line], now(), room.recent + under, { within: full ? within(room.all) : JUST_NOW }) : [];
+  const rows = new Map([...newest, ...oldest].map((known) => [keyOf(known), known]));
+  return [...rows].filter(([key]) => !state.busy.has(key)).map(([, known]) => ({ line, known }));
 }
 
-const reasonOf = ({ line, known: { source } }: Next): Reason =>
-  line === 'changed' ? 'new' : source === 'member' ? 'member' : line === 'held' ? 'held' : 'other';
+/** How long ago they may have come for whom so many places are left (seconds). */
+const within = (places: number): number => Math.min(places, JUST_NOW) + 1;
+
+const reasonOf = ({ line, known: { source, dueAt } }: Waits, now: number): Reason =>
+  line === 'changed' && now - dueAt <= NEW_FOR ? 'new' : source === 'member' ? 'member' : line === 'held' ? 'held' : 'other';
 
 /**
  * Who is next in these lines, as far as there is room. Whose host is silent, or busy with others, waits with it: that is noted,
@@ -65,15 +78,25 @@ export async function nextEntities(
   state: Evaluating,
   wanted: Wanted,
 ): Promise<{ readonly next: readonly Next[]; readonly moved: boolean }> {
-  const waiting: Next[][] = [];
-  for (const line of wanted.lines) waiting.push(await inLine(deployment, line, state, wanted));
+  const found: (readonly Waits[])[] = [];
+  for (const line of wanted.lines) found.push(await inLine(deployment, line, state, wanted));
+  const rows = await authoritiesOf(
+    deployment.store.db,
+    found.flatMap((some) => some.map(({ known }) => known)),
+  );
+  const waiting = found.map((some) =>
+    some.flatMap((one): Known[] => {
+      const row = rows.get(one.known.authorityId);
+      return row ? [{ ...one, row }] : [];
+    }),
+  );
   const next: Next[] = [];
   const now = deployment.now();
   const off = waiting.flatMap((queue) => queue.filter(({ row }) => row.state !== 'active').map(({ known }) => ({ ...known, until: now + WHILE_HALTED })));
-  const takeFrom = (queue: Next[], most: number): void => {
-    const kept: Next[] = [];
+  const takeFrom = (queue: Known[], most: number): void => {
+    const kept: Known[] = [];
     for (let n = 0; n < most && next.length < wanted.most && queue.length > 0; ) {
-      const one = queue.shift() as Next;
+      const one = queue.shift() as Known;
       const { line, known, row } = one;
       if (row.state !== 'active') continue;
       const room = roomIn(line, state, wanted.careful);
@@ -86,12 +109,14 @@ export async function nextEntities(
         continue;
       }
       const host = hostOf(known.entityId);
-      const turn = state.hosts.turnOf(host, now, reasonOf(one));
-      if (typeof turn === 'number') off.push({ ...known, until: turn });
+      const reason = reasonOf(one, now);
+      const turn = state.hosts.turnOf(host, now, reason);
+      // Who has just come is there for the next place, before all who came sooner.
+      if (typeof turn === 'number' && !(line === 'changed' && now - known.dueAt <= JUST_NOW)) off.push({ ...known, until: turn });
       if (turn !== 'now') continue;
-      state.hosts.begin(host);
+      state.hosts.begin(host, reason);
       state.busy.set(keyOf(known), line);
-      next.push(one);
+      next.push({ ...one, reason });
       n++;
     }
     queue.unshift(...kept);

@@ -76,7 +76,7 @@ export async function evaluateTogether(
   let taken = 0;
   while (taken < known.length && (taken === 0 || performance.now() < until)) {
     const lot = known.slice(taken, taken + STRANGERS_AT_ONCE);
-    await inPlace(places, 'together', async () => Promise.all((await take(deployment, lot, 'together')).map(one)));
+    await inPlace(places, 'together', async () => Promise.all((await take(deployment, lot, 'together')).map(one)), 'crawl');
     taken += lot.length;
   }
   return taken;
@@ -84,9 +84,14 @@ export async function evaluateTogether(
 
 /** Evaluate one that is alone. */
 export const evaluateAlone = (deployment: Deployment, known: KnownEntity, one: (taken: KnownEntity) => Promise<void>, places?: Places): Promise<void> =>
-  inPlace(places, 'alone', async () => {
-    for (const taken of await take(deployment, [known], 'alone')) await one(taken);
-  });
+  inPlace(
+    places,
+    'alone',
+    async () => {
+      for (const taken of await take(deployment, [known], 'alone')) await one(taken);
+    },
+    'crawl',
+  );
 
 /** Give these back without a result: something of ours failed. They are due again in `wait` seconds, unless a halt made them due meanwhile. */
 export const putBack = ({ store, now }: Deployment, known: readonly KnownEntity[], wait: number): Promise<void> => store.write([giveBack(known, now() + wait)]);

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { scheduleCrawls } from '../../operations/resolving/crawl.js';
-import { discoveryTurn } from '../../operations/discovery.js';
+import { crawlTurn, discoveryTurn, lookNear } from '../../operations/discovery.js';
 import { evaluateOnward } from '../../operations/resolving/evaluate-due.js';
 import { createEvaluating, type Evaluating } from '../../operations/resolving/evaluating.js';
 import { endLeases } from '../../operations/resolving/take-entities.js';
@@ -67,7 +67,9 @@ interface Discovering {
 /** The turns, and the evaluations beside them: these wait neither for a crawl nor for a listing. */
 function discover(deployment: NodeDeployment, { state, after, ended, send, say }: Discovering) {
   const onSetAside = (entityId: string) => send({ kind: 'set aside', entityId });
-  const turns = inTurns({ info: say('info'), error: say('error') }, 'discovery', DISCOVERY_EVERY_MS, discoverer(deployment, state, onSetAside), after);
+  const log = { info: say('info'), error: say('error') };
+  const turns = inTurns(log, 'discovery', DISCOVERY_EVERY_MS, discoverer(deployment, state, onSetAside), after);
+  const crawls = inTurns(log, 'crawls', DISCOVERY_EVERY_MS, crawler(deployment, state, onSetAside), after);
   const careful = performance.now() + after + CAREFUL_FOR_MS;
   let stopping = false;
   let taken = 0;
@@ -79,6 +81,7 @@ function discover(deployment: NodeDeployment, { state, after, ended, send, say }
   const evaluating = new Promise((done) => setTimeout(done, after)).then(() =>
     evaluateOnward(deployment, state, {
       more: () => !stopping,
+      before: nearby(deployment),
       careful: () => ended && performance.now() < careful,
       failed: (error) => say('error')({ error: error instanceof Error ? error.message : String(error) }, 'an evaluation failed; it is tried again'),
       taken: (count) => {
@@ -91,21 +94,37 @@ function discover(deployment: NodeDeployment, { state, after, ended, send, say }
     async stop() {
       stopping = true;
       state.wake();
-      await Promise.all([turns.stop(), evaluating]);
+      await Promise.all([turns.stop(), crawls.stop(), evaluating]);
       clearInterval(telling);
       tell();
     },
   };
 }
 
-function discoverer(deployment: NodeDeployment, { places }: Evaluating, onSetAside: (entityId: string) => void) {
-  let wishesSince = 0;
-  return async (more: () => boolean) => {
-    const now = deployment.now();
-    await noteWishes(deployment, deployment.opened.wishes(wishesSince, now));
-    wishesSince = now - 1; // the second that is running may get more
+const discoverer =
+  (deployment: NodeDeployment, { places }: Evaluating, onSetAside: (entityId: string) => void) =>
+  async (more: () => boolean) => {
+    const { listings } = await discoveryTurn(deployment, { more, alone: false, places, onSetAside });
+    return listings ? { listings } : undefined;
+  };
+
+const crawler =
+  (deployment: NodeDeployment, { places }: Evaluating, onSetAside: (entityId: string) => void) =>
+  async (more: () => boolean) => {
     await scheduleCrawls(deployment);
-    const { crawled, listings } = await discoveryTurn(deployment, { more, evaluates: false, places, onSetAside });
-    return crawled || listings ? { crawled, listings } : undefined;
+    const crawled = await crawlTurn(deployment, { more, places, onSetAside });
+    return crawled ? { crawled } : undefined;
+  };
+
+/** What may bring somebody who is new, without asking anybody; the wishes of other processes on this folder now and then. */
+function nearby(deployment: NodeDeployment) {
+  let wishesSince = 0;
+  return async () => {
+    const now = deployment.now();
+    if (now > wishesSince + 1) {
+      await noteWishes(deployment, deployment.opened.wishes(wishesSince, now));
+      wishesSince = now - 1; // the second that is running may get more
+    }
+    await lookNear(deployment);
   };
 }

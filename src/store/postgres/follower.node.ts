@@ -2,7 +2,7 @@ import { StoreUnreachable } from '../database.js';
 import { TROUBLES } from '../trouble.js';
 import { Connection, isGone, type Rows, type Server, type ServerRole } from './connection.node.js';
 import { named } from './errors.node.js';
-import { changesSince, type Told } from './public-changes.node.js';
+import { changesSince, type Since, stateOf, type Told } from './public-changes.node.js';
 
 /** Another process's commit is seen within about this time (milliseconds); an answer that is older than twice that is asked for first. */
 const LOOK_EVERY_MS = 20;
@@ -11,18 +11,19 @@ export const KNOWN_MS = 2.5 * LOOK_EVERY_MS;
 const IDLE_MS = 5000;
 const CONNECTIONS = 4;
 const QUERY_MS = 3000;
-const STATE = 'SELECT s.version, greatest(s.beat_ms, b.beat_ms) FROM store_state AS s CROSS JOIN store_beat AS b';
+/** What says of a process of the server that it is this one: of several behind one address each would be somewhere else. */
+const WHICH = "SELECT pg_postmaster_start_time()::text || ' ' || coalesce(host(inet_server_addr()), '') || ' ' || coalesce(inet_server_port(), 0)";
 
 /** Milliseconds after which it is tried again to read what was changed, where that could not be read. */
 const TRIED_EVERY_MS = 60_000;
+/** So often it is looked whether changes are told still, though there was no commit (milliseconds): what is written meanwhile makes none. */
+const CHECKED_EVERY_MS = 1000;
 /** More changes that nobody takes are taken for everything. */
 const MANY = 2000;
 
-interface State {
-  readonly version: number;
-  readonly beat: number;
-  /** Since the state before. */
-  readonly told: Told;
+/** What was seen last, on which opening. */
+interface Seen extends Since {
+  readonly opened: number;
 }
 interface Opened {
   readonly number: number;
@@ -50,8 +51,10 @@ export class Follower {
   #connections: Promise<Opened> | undefined;
   #next = 0;
   #version: string | undefined;
-  /** What `#version` is made of: which opening, and how many commits were seen on it. */
-  #seen: { readonly opened: number; readonly commits: number } | undefined;
+  #seen: Seen | undefined;
+  /** How often everything may have changed though there was no commit. */
+  #anew = 0;
+  #checkedAt = Number.NEGATIVE_INFINITY;
   #opened = 0;
   /** What has changed since it was taken the last time. */
   #told: Told = 'all';
@@ -101,7 +104,7 @@ export class Follower {
   /** @throws StoreUnreachable when the server is further behind than it may be */
   expectFresh(): void {
     const age = this.age();
-    if (age > this.options.staleness) throw new StoreUnreachable(`${TROUBLES.unreachable.says}: what can be read is ${Math.round(age)} s old`);
+    if (!(age <= this.options.staleness)) throw new StoreUnreachable(`${TROUBLES.unreachable.says}: what can be read is ${Math.round(age)} s old`);
   }
 
   /** Seconds since the last beat that the server shows; Infinity before the first look. */
@@ -134,12 +137,14 @@ export class Follower {
     const began = performance.now();
     const expired = this.#expired;
     try {
-      const [{ version, beat, told }, opened] = await this.#ask(async (on, at) => [await this.#state(on, at), at] as const);
+      const seen = await this.#ask(async (on, opened) => ({ ...(await this.#state(on, opened)), opened }));
+      const { opened, commits, by, told, beat } = seen;
       // Whoever reads does so elsewhere meanwhile.
       if (opened !== this.#opened) return await this.#look();
+      if (told === 'all') this.#anew++;
       this.#told = merged(this.#told, told);
-      this.#seen = { opened, commits: version };
-      this.#version = `${opened} ${version}`;
+      this.#seen = seen;
+      this.#version = `${opened} ${commits} ${by} ${this.#anew}`;
       this.#beat = beat;
       if (expired === this.#expired) this.#lookedAt = began;
     } catch (error) {
@@ -149,22 +154,25 @@ export class Follower {
   }
 
   /** How far the server is, and what was changed since it was looked at. */
-  async #state(on: Connection, opened: number): Promise<State> {
-    const { rows } = await on.query(STATE);
-    const [version, beat] = (rows[0] ?? []).map(Number) as [number, number];
-    const seen = this.#seen;
-    if (seen?.opened !== opened || version < seen.commits) return { version, beat, told: 'all' };
-    if (version === seen.commits) return { version, beat, told: [] };
+  async #state(on: Connection, opened: number): Promise<Since> {
+    const at = await stateOf(on);
+    const seen = this.#seen?.opened === opened ? this.#seen : undefined;
+    const same = seen?.commits === at.commits && seen.by === at.by;
+    const now = performance.now();
+    if (same && now - this.#checkedAt < CHECKED_EVERY_MS) return { ...seen, ...at, told: [] };
     const { opened: untold, until } = this.#untold;
-    if (untold === opened && performance.now() < until) return { version, beat, told: 'all' };
-    try {
-      return await changesSince(on, seen.commits);
-    } catch (error) {
-      if (isGone(error)) throw error;
-      // An older version made the tables, or this role may not read them.
-      this.#untold = { opened, until: performance.now() + TRIED_EVERY_MS };
-      return { version, beat, told: 'all' };
-    }
+    if (untold !== opened || now >= until)
+      try {
+        const since = await changesSince(on, seen);
+        this.#checkedAt = now;
+        // The same number by another transaction: the one that was seen is no part of what is there now.
+        return seen?.commits === since.commits && seen.by !== since.by ? { ...since, told: 'all' } : since;
+      } catch (error) {
+        if (isGone(error) || error instanceof StoreUnreachable) throw error;
+        // An older version made the tables, or this role may not read them.
+        this.#untold = { opened, until: now + TRIED_EVERY_MS };
+      }
+    return { ...at, lineage: undefined, told: same ? [] : 'all' };
   }
 
   async #ask<T>(question: (on: Connection, opened: number) => Promise<T>): Promise<T> {
@@ -203,7 +211,10 @@ export class Follower {
       Array.from({ length: (this.options.connections ?? CONNECTIONS) - 1 }, () => Connection.to(same, this.options.role, QUERY_MS)),
     );
     // One is enough: there may be no more of them to be had.
-    return [first, ...more.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))];
+    const all = [first, ...more.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))];
+    const which = await Promise.all(all.map(async (one) => String((await one.query(WHICH)).rows[0]?.[0])));
+    for (const [n, one] of all.entries()) if (which[n] !== which[0]) one.destroy();
+    return all.filter((_, n) => which[n] === which[0]);
   }
 
   /** While somebody asks it is looked again and again, so that his next question finds the answer there. */

@@ -3,6 +3,8 @@ import type { PublicChange } from '../kept-keys.js';
 import { WATCHED, WATCHES } from '../public-watches.js';
 import { Connection, type Server } from './connection.node.js';
 import { named } from './errors.node.js';
+import { StoreUnreachable } from '../database.js';
+import { TROUBLES } from '../trouble.js';
 import { WORDS_SCHEMA } from './functions.js';
 import { MIGRATING } from './migrating.js';
 
@@ -29,11 +31,14 @@ const FUNCTION = `LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
 /** Called by those alone, and as they run. */
 const INNER = 'LANGUAGE plpgsql AS';
 
-/** `since`: from this commit on all is told. `digest` and `catalog`: by which version, and what stood in the catalog when it was made. */
+/**
+ * `since`: from this commit on all is told. `digest` and `catalog`: by which version, and what stood in the catalog when it was made.
+ * `lineage`: another one whenever that was made anew, as after a restore: numbers of before say nothing then.
+ */
 const TABLES = `
 CREATE TABLE public_change (version bigint NOT NULL, what text NOT NULL, authority_id text, kind text, key text, variant text);
 CREATE INDEX public_change_version ON public_change (version);
-CREATE TABLE public_told (one bigint PRIMARY KEY CHECK (one = 1), digest text NOT NULL, catalog text NOT NULL, since bigint NOT NULL);
+CREATE TABLE public_told (one bigint PRIMARY KEY CHECK (one = 1), digest text NOT NULL, catalog text NOT NULL, since bigint NOT NULL, lineage text NOT NULL);
 `;
 
 /** The number of this commit. What is written behind the lock of writers' back takes it here. */
@@ -160,7 +165,7 @@ export async function tellOnPostgres(servers: readonly Server[]): Promise<void> 
     );
     await on.script(GRANTED);
     // What was written before was told of by nobody, or by others.
-    await on.query(`INSERT INTO public_told VALUES (1, $1, ${CATALOG}, $2)`, [DIGEST, since]);
+    await on.query(`INSERT INTO public_told VALUES (1, $1, ${CATALOG}, $2, gen_random_uuid()::text)`, [DIGEST, since]);
     await on.script('COMMIT');
   } catch (error) {
     throw named(error);
@@ -169,23 +174,55 @@ export async function tellOnPostgres(servers: readonly Server[]): Promise<void> 
   }
 }
 
+/** How many commits there are, which transaction wrote that, and the beat. A number that came back after a restore was written by another one. */
+const AT = 's.version, s.xmin::text, greatest(s.beat_ms, b.beat_ms)';
+const FROM = 'FROM store_state AS s CROSS JOIN store_beat AS b';
+const STATE = `SELECT ${AT} ${FROM}`;
 /**
- * Parameters: the commit that was seen, the digest. How many commits there are, the beat, and what those since have changed, as
- * they are at one moment; null: that everything may have. That is so whenever anything is not as it was left.
+ * Parameters: the commit that was seen, the digest. Beside `AT` the lineage, null where anything is not as it was left, and what the
+ * commits since have changed, as they are at one moment; null: that everything may have.
  */
-const SINCE = `SELECT s.version, greatest(s.beat_ms, b.beat_ms), CASE
-  WHEN EXISTS (SELECT 1 FROM public_told AS t WHERE t.digest = $2 AND t.since <= $1::bigint AND t.catalog = ${CATALOG})
+const SINCE = `SELECT ${AT}, t.lineage, CASE WHEN t.since <= $1::bigint
   THEN (SELECT coalesce(json_agg(json_build_array(c.what, c.authority_id, c.kind, c.key, c.variant)), '[]')::text
     FROM (SELECT * FROM public_change WHERE version > $1::bigint LIMIT ${MANY + 1}) AS c) END
-FROM store_state AS s CROSS JOIN store_beat AS b`;
+${FROM} LEFT JOIN public_told AS t ON t.digest = $2 AND t.catalog = ${CATALOG}`;
 
 export type Told = readonly PublicChange[] | 'all';
 
-/** @param seen the number of commits that was seen @throws whatever the server says: there may be no such table, or it may not be read */
-export async function changesSince(on: Connection, seen: number): Promise<{ readonly version: number; readonly beat: number; readonly told: Told }> {
-  const [row] = (await on.query(SINCE, [seen, DIGEST])).rows;
-  const [version, beat, text] = row as readonly [unknown, unknown, string | null];
-  const rows = text === null ? undefined : (JSON.parse(text) as (string | null)[][]);
+/** How far a server is. */
+export interface At {
+  readonly commits: number;
+  /** The transaction that wrote that number. */
+  readonly by: string;
+  /** Milliseconds since the epoch, by the primary's clock. */
+  readonly beat: number;
+}
+export interface Since extends At {
+  /** Undefined: nobody can tell what is changed. */
+  readonly lineage: string | undefined;
+  readonly told: Told;
+}
+
+/** @throws StoreUnreachable where the row that says so is not there: then nobody knows anything */
+function atOf(row: readonly unknown[] | undefined): At {
+  const [commits, by, beat] = row ?? [];
+  const at = { commits: Number(commits ?? Number.NaN), by: String(by), beat: Number(beat ?? Number.NaN) };
+  if (Number.isSafeInteger(at.commits) && Number.isFinite(at.beat)) return at;
+  throw new StoreUnreachable(`${TROUBLES.unreachable.says}: its count of commits is not there`);
+}
+
+export const stateOf = async (on: Connection): Promise<At> => atOf((await on.query(STATE)).rows[0]);
+
+/**
+ * @param seen what was seen; undefined: nothing of this server
+ * @throws whatever the server says: there may be no such table, or it may not be read
+ */
+export async function changesSince(on: Connection, seen: Pick<Since, 'commits' | 'lineage'> | undefined): Promise<Since> {
+  const [row] = (await on.query(SINCE, [seen?.commits ?? 0, DIGEST])).rows;
+  const at = atOf(row);
+  const [lineage, text] = (row?.slice(3) ?? [null, null]) as readonly (string | null)[];
+  const rows = typeof text !== 'string' || typeof lineage !== 'string' || seen?.lineage !== lineage ? undefined : (JSON.parse(text) as (string | null)[][]);
   const told = rows?.map(([what, authorityId, kind, key, variant]) => ({ what, authorityId, kind, key, variant }) as PublicChange);
-  return { version: Number(version), beat: Number(beat), told: !told || told.length > MANY || told.some(({ what }) => what === 'all') ? 'all' : told };
+  const all = !told || at.commits < (seen?.commits ?? 0) || told.length > MANY || told.some(({ what }) => what === 'all');
+  return { ...at, lineage: lineage ?? undefined, told: all ? 'all' : told };
 }

@@ -28,11 +28,11 @@ export const anchorPin = sqliteTable(
 export const ENTITY_SOURCES = ['member', 'crawl', 'wish'] as const;
 
 /**
- * Those that are due stand in lines, each of which is served by itself: members that are new, or that an operator has changed;
- * those that have a verdict to lose; what was found or wished for and never looked at; those that did not answer, or have no
- * verdict to lose.
+ * Those that are due stand in lines, each of which is served by itself: members that are new, or that an operator has changed,
+ * one by one; those that have a verdict to lose; what was found or wished for and never looked at; those that did not answer, or
+ * have no verdict to lose; members that came with many others, as by an import.
  */
-export const LINES = { changed: 0, held: 1, found: 2, rest: 3 } as const;
+export const LINES = { changed: 0, held: 1, found: 2, rest: 3, many: 4 } as const;
 
 /** An entity that an authority evaluates as a resolver. */
 export const knownEntity = sqliteTable(
