@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { devNull } from 'node:os';
+import { fileURLToPath } from 'node:url';
 
 const found = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
 export const canPin = process.platform === 'linux' && found('taskset', '--version');
@@ -79,4 +80,19 @@ export async function load(target, path, { seconds, connections = 32, host, scri
   const [, failed] = /Non-2xx or 3xx responses: (\d+)/.exec(said) ?? [];
   if (failed !== undefined) throw new Error(`${target.name}${path}: ${failed} of ${total} answers were errors`);
   return { rate: Number(rate), p99: Number(number) * { us: 0.001, ms: 1, s: 1000 }[unit], cpu: ((target.cpu() - before) * 1e6) / Number(total) };
+}
+
+/** Ask for random members at a steady rate, on processor 1 where the server is on 0 (paced.mjs). @returns p50, p99 and the worst in milliseconds */
+export async function paced(target, { host, rate, seconds, members }) {
+  const file = fileURLToPath(new URL('paced.mjs', import.meta.url));
+  const [program, ...args] = pinned(1, [process.execPath, file, target.port, host, rate, seconds, members].map(String));
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  child.stdout.on('data', (chunk) => {
+    said += chunk;
+  });
+  await once(child, 'close');
+  const found = JSON.parse(said);
+  if (found.failed) throw new Error(`${target.name}: ${found.failed} answers were errors`);
+  return found;
 }
