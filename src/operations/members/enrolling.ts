@@ -216,6 +216,8 @@ async function everyKeyOf(former: MemberRow, { formerKeys }: Ground): Promise<re
 export interface WrittenEnrollments {
   readonly rows: readonly MemberRow[];
   readonly events: readonly NewEvent[];
+  /** Of these those of each enrolment; before them come those of new organizations, and of what writing members did. */
+  readonly enrolled: readonly NewEvent[];
   readonly statements: readonly Statement[];
 }
 
@@ -232,9 +234,11 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
   const hosted = await Promise.all(all.flatMap(({ prepared }, n) => (prepared.hosted ? [hostedArtefact(written.rows[n] as MemberRow, prepared.hosted)] : [])));
   const organizations = ground.organizations.made();
   const returned = all.flatMap(({ before }) => (before ? [before.id] : []));
+  const enrolled = all.map((one, n) => eventOf(one, statements.get(written.rows[n]?.id ?? '')));
   return {
     rows: written.rows,
-    events: [...organizations.events, ...written.events, ...all.map((one, n) => eventOf(one, statements.get(written.rows[n]?.id ?? '')))],
+    enrolled,
+    events: [...organizations.events, ...written.events, ...enrolled],
     statements: [
       ...whileThereIsRoom(authority, all.filter(({ before }) => !isCounted(before)).length, call.now()),
       ...ground.sound,
