@@ -261,7 +261,10 @@ async function runGroup(
   } catch (error) {
     outcomes = parts.map(() => ({ ok: false, error }));
   }
-  const apart = [...broken, ...(outcomes === 'lost' ? [] : outcomes.flatMap((one, n) => (fallsApart(parts[n] ?? [], one, isMoved(one)) ? (parts[n] ?? []) : [])))];
+  const apart = [
+    ...broken,
+    ...(outcomes === 'lost' ? [] : outcomes.flatMap((one, n) => (fallsApart(parts[n] ?? [], one, isMoved(one)) ? (parts[n] ?? []) : []))),
+  ];
   for (const { waiting } of apart) waiting.alone = true;
   putBack(apart.map(({ waiting }) => waiting));
   const moved = outcomes === 'lost' ? parts.flat() : parts.flatMap((part, n) => (isMoved((outcomes as readonly Outcome[])[n]) ? part : []));
