@@ -34,10 +34,13 @@ function isPlain({ prepared: { input, hosted } }: Asked, { authority, former, sp
  * @returns undefined: by itself
  */
 export async function enrollTogether(call: Call, slug: string, asked: Asked, together: Together): Promise<Part | undefined> {
-  const those = ENROLMENT.joined(together).filter(({ as }) => as === asked.as);
-  if (those.length < 2 || !those.includes(asked)) return undefined;
-  // Whatever fails here is told by whoever meets it alone.
-  const parts = await together.once(`enrolled ${asked.as}`, () => writtenTogether(call, slug, those, together)).catch(() => undefined);
+  const parts = await together
+    .once(`enrolled ${asked.as}`, async () => {
+      const those = ENROLMENT.joined(together).filter(({ as }) => as === asked.as);
+      return those.length < 2 ? undefined : writtenTogether(call, slug, those, together);
+    })
+    // Whatever fails here is told by whoever meets it alone.
+    .catch(() => undefined);
   return parts?.get(asked);
 }
 
