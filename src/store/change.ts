@@ -52,6 +52,8 @@ export interface Decided {
   /** It may spend what the store keeps for cuts. */
   readonly urgent: boolean;
   readonly events: readonly NewEvent[];
+  /** How many operations it is, where it is more than one (units.ts). */
+  readonly operations?: number;
   /** Other chains it goes into, with the heads that were decided on. */
   readonly elsewhere: readonly (EventsOf & { readonly head: Head })[];
   readonly statements: readonly Statement[];

@@ -54,6 +54,7 @@ export function decidedOf(part: readonly Pending[], ending: readonly Statement[]
     actor,
     urgent,
     elsewhere,
+    operations: part.length,
     events: part.flatMap(({ decision }) => decision.events),
     statements: [...new Set(part.flatMap(({ decision }) => decision.statements)), ...ending],
   };

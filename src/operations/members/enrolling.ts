@@ -1,6 +1,6 @@
 import { unknownEntityTypes } from '../../federation/entity-types.js';
 import { spellingOf } from '../../federation/place.js';
-import { newId } from '../../keys/random.js';
+import { newIdInTime } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import { readmit } from '../../store/barred.js';
 import { dropWatches } from '../../store/member-watches.js';
@@ -72,7 +72,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   if (DECIDED.includes(state)) await expectDecidable(call, ground, prepared, before, now);
   const fresh = newMemberRow(
     {
-      id: before?.id ?? newId('mem'),
+      id: before?.id ?? newIdInTime('mem'),
       authorityId: authority.id,
       organizationId: null,
       entityId: input.entityId,
