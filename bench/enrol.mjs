@@ -134,6 +134,8 @@ export async function enrol() {
   });
   const many = (target, path) => () => {
     const bodies = Array.from({ length: ROUND }, () => JSON.stringify(body()));
+    // Meanwhile the server may have closed what was kept open, and nothing of that was read here yet.
+    agent.destroy();
     return measured(target, ROUND, () => manyAtOnce(ROUND, () => post(target.port, path, d.token, bodies.pop())));
   };
   const found = await inTurns({

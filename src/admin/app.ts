@@ -89,6 +89,7 @@ export function createAdminApp(deploymentOf: (bindings: object) => Promise<Deplo
   app.use(authenticate);
   app.use(async function refuseNul(c, next) {
     const [path = '', query = ''] = c.req.url.split('?', 2);
+    if (query === '' && !path.includes('%00')) return next();
     const [name] = [...new URLSearchParams(query)].find((one) => one.some((text) => text.includes('\0'))) ?? [];
     if (path.includes('%00') || name !== undefined)
       return problem(c, 400, 'invalid_request', `${name === undefined ? 'the path' : `the parameter ${quote(name)}`} holds U+0000, which no text here may`);

@@ -161,5 +161,8 @@ export function endpoint(
     if (rehearses && validQuery<{ readonly [DRY_RUN]?: string }>(c)[DRY_RUN] === 'true') rehearse(c, secrets);
     return handler(c);
   };
-  app.openapi(route, handle as never);
+  // What of a request is only described is not looked at: any parameter of a path, any header is a string.
+  const { params: _, headers: __, ...checked } = route.request;
+  app.openAPIRegistry.registerPath(route);
+  app.openapi({ ...route, request: checked, hide: true }, handle as never);
 }

@@ -1,6 +1,6 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
+import { hashed } from '../federation/sha256.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -53,7 +53,7 @@ export function eventHash(event: Omit<ChainedEvent, 'hash'>): string {
   const format = FORMATS[event.format];
   if (!format) throw new Error(`events of format ${event.format} are not known to this version`);
   const covered = Object.fromEntries(format.fields.map(([name, property]) => [name, event[property as keyof typeof event]]));
-  return bytesToHex(sha256(concatBytes(utf8ToBytes(format.prefix), hexToBytes(event.prevHash), utf8ToBytes(canonicalize(covered) as string))));
+  return hashed.hex(concatBytes(utf8ToBytes(format.prefix), hexToBytes(event.prevHash), utf8ToBytes(canonicalize(covered) as string)));
 }
 
 /** Why an event is not the one that was hashed; undefined: it is. What its format does not cover must not be there. */

@@ -1,6 +1,6 @@
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, randomBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
+import { hashed } from '../federation/sha256.js';
 
 /**
  * What of an event may be erased. It lies outside the chain, and the chain holds a salted commitment to it: without the salt
@@ -70,7 +70,7 @@ export function splitPrivate(
 }
 
 /** SHA-256(salt ‖ payload). */
-export const commitmentOf = ({ salt, payload }: Sealed): string => bytesToHex(sha256(concatBytes(hexToBytes(salt), utf8ToBytes(payload))));
+export const commitmentOf = ({ salt, payload }: Sealed): string => hashed.hex(concatBytes(hexToBytes(salt), utf8ToBytes(payload)));
 
 export const sealPart = (part: PrivatePart): Sealed => ({ salt: bytesToHex(randomBytes(32)), payload: canonicalize(part) as string });
 

@@ -1,3 +1,5 @@
+import { bytesToHex } from '@noble/hashes/utils.js';
+
 /** A curve y² = x³ − 3x + b over the field of the prime p (FIPS 186-4 D.1.2). */
 interface Curve {
   readonly p: bigint;
@@ -22,7 +24,7 @@ const CURVES: ReadonlyMap<string, Curve> = new Map([
   ],
 ]);
 
-const integer = (bytes: Uint8Array): bigint => BigInt(`0x${Array.from(bytes, (one) => one.toString(16).padStart(2, '0')).join('')}`);
+const integer = (bytes: Uint8Array): bigint => BigInt(`0x${bytesToHex(bytes)}`);
 
 /** Is this a point of the curve? Coordinates beyond the field are none: each point has one spelling. */
 export function isOnCurve(name: string, left: Uint8Array, right: Uint8Array): boolean {

@@ -1,6 +1,5 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { base64url, calculateJwkThumbprint, type JWK } from 'jose';
+import { calculateJwkThumbprint, type JWK } from 'jose';
+import { hashed } from '../federation/sha256.js';
 
 /** The members that make a key what it is, in the order of RFC 7638 §3.2. */
 const REQUIRED: Readonly<Record<string, readonly string[]>> = { EC: ['crv', 'kty', 'x', 'y'], OKP: ['crv', 'kty', 'x'], RSA: ['e', 'kty', 'n'] };
@@ -14,5 +13,5 @@ export async function thumbprintOf(jwk: JWK): Promise<string> {
   const values = required.map((name) => (jwk as Readonly<Record<string, unknown>>)[name]);
   if (values.length === 0 || !values.every((value) => typeof value === 'string' && value !== '')) return calculateJwkThumbprint(jwk);
   const text = `{${required.map((name, n) => `"${name}":${JSON.stringify(values[n])}`).join(',')}}`;
-  return base64url.encode(sha256(utf8ToBytes(text)));
+  return hashed.base64url(text);
 }

@@ -3,6 +3,8 @@ import { uptime } from 'node:os';
 import type { CryptoKey } from 'jose';
 import { sealedCustody } from '../keys/custody.js';
 import { byNode } from '../keys/open-key.node.js';
+import { NATIVE_SHA256 } from '../keys/native-sha256.node.js';
+import { hashWith } from '../federation/sha256.js';
 import { parseJson } from '../federation/strict-json.js';
 import { newId, newSealKey } from '../keys/random.js';
 import { importSealKey } from '../keys/seal.js';
@@ -28,6 +30,8 @@ import { seconds } from './seconds.js';
 
 export { databaseFile, inboxFile, nextSealKeyFile, sealKeyFile } from './files.node.js';
 export { seconds } from './seconds.js';
+
+hashWith(NATIVE_SHA256);
 
 /** The machine's; its uptime counts on while it sleeps. */
 const CLOCK: Clock = { now: seconds, elapsed: uptime };

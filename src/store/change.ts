@@ -1,6 +1,7 @@
 import { type ChainTurns, chainTurns } from './chain-turns.js';
 import { urgentHolds } from './urgent-holds.js';
 import { type Brought, type Together, togetherOf } from './together.js';
+import { decidedOf, fallsApart, type Pending, type Unit, unitsOf } from './units.js';
 import type { Actor, Head, NewEvent } from './event.js';
 import { headToDecideOn, type KnownHeads } from './known-heads.js';
 import { ChangeConflict, type Database, isDuplicate, Overtaken, type Statement } from './database.js';
@@ -12,6 +13,8 @@ export interface Decision<T> {
   readonly elsewhere?: readonly EventsOf[];
   readonly statements: readonly Statement[];
   readonly result: T;
+  /** It is written together with others: a statement that several of them have is carried out once. */
+  readonly unit?: Unit | undefined;
 }
 
 export interface EventsOf {
@@ -49,6 +52,8 @@ export interface Decided {
   /** It may spend what the store keeps for cuts. */
   readonly urgent: boolean;
   readonly events: readonly NewEvent[];
+  /** How many operations it is, where it is more than one (units.ts). */
+  readonly operations?: number;
   /** Other chains it goes into, with the heads that were decided on. */
   readonly elsewhere: readonly (EventsOf & { readonly head: Head })[];
   readonly statements: readonly Statement[];
@@ -79,6 +84,8 @@ export interface Engine {
 interface Waiting {
   readonly request: ChangeRequest<unknown>;
   tries: number;
+  /** It could not be written together with others, so it is by itself. */
+  alone: boolean;
   /** Of a cut: the chains that it watched and lost, and how each is given back. */
   readonly holding: Map<string, () => void>;
   resolve(value: unknown): void;
@@ -89,6 +96,8 @@ const MAX_TRIES = 50;
 /** A cut is not given up while others only win races against it. */
 const MAX_TRIES_OF_CUTS = 500;
 const MAX_DUPLICATES = 3;
+/** What lost so often with others of its unit is written by itself. */
+const LOST_TOGETHER = 2;
 
 /**
  * Group commit. Each authority has a queue; operations on different members, decided at the same head, share one
@@ -143,6 +152,7 @@ export function createChanges(engine: Engine, known: KnownHeads): <T>(request: C
       const waiting: Waiting = {
         request,
         tries: 0,
+        alone: false,
         holding: new Map(),
         resolve: (value) => void release(waiting).then(() => resolve(value as T)),
         reject: (error) => void release(waiting).then(() => reject(error)),
@@ -223,7 +233,7 @@ async function runGroup(
   putBack: (again: readonly Waiting[]) => void,
 ): Promise<'lost' | 'done' | 'ended'> {
   const watched = group.map(() => new Map<string, Head>());
-  const together = togetherOf(group.map(({ request }) => request));
+  const together = togetherOf(group.map(({ request: { brings }, alone }) => ({ brings, alone })));
   const decisions = await Promise.allSettled(
     group.map((one, n) =>
       one.request.decide(async (other) => {
@@ -232,50 +242,55 @@ async function runGroup(
     ),
   );
   const lost: Waiting[] = [];
-  const pending: { waiting: Waiting; decision: Decision<unknown>; elsewhere: Decided['elsewhere'] }[] = [];
+  const pending: (Pending & { readonly waiting: Waiting })[] = [];
   for (const [n, decision] of decisions.entries()) {
     const waiting = group[n] as Waiting;
+    const { actor, urgent = false } = waiting.request;
     if (decision.status === 'rejected' && decision.reason instanceof HeadMoved) lost.push(waiting);
     else if (decision.status === 'rejected') waiting.reject(decision.reason);
     else if (decision.value.events.length === 0) waiting.resolve(decision.value.result);
-    else pending.push({ waiting, decision: decision.value, elsewhere: elsewhereOf(decision.value, watched[n] ?? new Map()) });
+    else pending.push({ waiting, actor, urgent, decision: decision.value, elsewhere: elsewhereOf(decision.value, watched[n] ?? new Map()) });
   }
+  const { parts, broken } = unitsOf(pending);
   let outcomes: 'lost' | readonly Outcome[] = [];
   try {
-    if (pending.length)
+    if (parts.length)
       outcomes = await engine.commit(
         authorityId,
         head,
-        pending.map(({ waiting, decision, elsewhere }, n) => ({
-          actor: waiting.request.actor,
-          urgent: waiting.request.urgent ?? false,
-          events: decision.events,
-          elsewhere,
-          statements: n === pending.length - 1 ? [...decision.statements, ...ending] : decision.statements,
-        })),
+        parts.map((part, n) => decidedOf(part, n === parts.length - 1 ? ending : [])),
       );
   } catch (error) {
-    outcomes = pending.map(() => ({ ok: false, error }));
+    outcomes = parts.map(() => ({ ok: false, error }));
   }
-  const moved = outcomes === 'lost' ? pending : pending.filter((_, n) => isMoved((outcomes as readonly Outcome[])[n]));
-  lost.push(...moved.map(({ waiting }) => waiting));
+  const apart = [
+    ...broken,
+    ...(outcomes === 'lost' ? [] : outcomes.flatMap((one, n) => (fallsApart(parts[n] ?? [], one, isMoved(one)) ? (parts[n] ?? []) : []))),
+  ];
+  for (const { waiting } of apart) waiting.alone = true;
+  putBack(apart.map(({ waiting }) => waiting));
+  const moved = outcomes === 'lost' ? parts.flat() : parts.flatMap((part, n) => (isMoved((outcomes as readonly Outcome[])[n]) ? part : []));
+  lost.push(...moved.flatMap((one) => (apart.includes(one) ? [] : [one.waiting])));
+  // Where an engine says no more than that they lost, it may be because of one of them.
+  for (const waiting of lost) waiting.alone ||= waiting.tries >= LOST_TOGETHER;
   if (lost.length) {
     for (const one of lost) await hold(one, watched[group.indexOf(one)]?.keys() ?? []);
     await tryAgain(lost, putBack);
   }
   if (outcomes === 'lost') return 'lost';
   for (const [n, outcome] of outcomes.entries()) {
-    const { waiting, decision } = pending[n] as (typeof pending)[number];
     if (isMoved(outcome)) continue;
-    if (outcome.ok) {
-      note(known, outcome.heads);
-      waiting.resolve(decision.result);
+    if (outcome.ok) note(known, outcome.heads);
+    for (const one of parts[n] ?? []) {
+      const { waiting, decision } = one;
+      if (outcome.ok) waiting.resolve(decision.result);
+      else if (apart.includes(one)) continue;
+      // Two operations of one group made the same thing: on fresh state the second decides otherwise.
+      else if (isDuplicate(outcome.error, '') && ++waiting.tries < MAX_DUPLICATES) putBack([waiting]);
+      else waiting.reject(outcome.error);
     }
-    // Two operations of one group made the same thing: on fresh state the second decides otherwise.
-    else if (isDuplicate(outcome.error, '') && ++waiting.tries < MAX_DUPLICATES) putBack([waiting]);
-    else waiting.reject(outcome.error);
   }
-  if (moved.length && moved.length === pending.length) return 'lost';
+  if (moved.length && moved.length === pending.length && apart.length === 0) return 'lost';
   return outcomes.at(-1)?.ok ? 'ended' : 'done';
 }
 

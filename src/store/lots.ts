@@ -10,7 +10,8 @@ const LOT_ROWS = 500;
 export const LOT_BYTES = 1_000_000;
 
 const encoder = new TextEncoder();
-const bytesOf = (text: string): number => encoder.encode(text).length;
+const PLAIN = /^[\x20-\x7e]*$/;
+const bytesOf = (text: string): number => (PLAIN.test(text) ? text.length : encoder.encode(text).length);
 
 export interface Lot<T> {
   readonly rows: readonly T[];

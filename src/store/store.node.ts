@@ -162,7 +162,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
         if (!began.has(id)) began.set(id, readNow(id));
         return heads.get(id) ?? (began.get(id) as Head);
       };
-      return group.map(({ actor, events, elsewhere, statements }): Outcome => {
+      return group.map(({ actor, events, elsewhere, statements, operations = 1 }): Outcome => {
         const chained = [{ authorityId, events }, ...elsewhere].map((one) => ({
           id: one.authorityId,
           ...chainEvents(one.authorityId, headOf(one.authorityId), at, actor, one.events),
@@ -177,7 +177,7 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
           return { ok: false, error: isDuplicate(error, 'event.authority_id, event.seq') ? new HeadMoved() : storeError(error) };
         }
         for (const { id, head } of chained) heads.set(id, head);
-        counts.operations++;
+        counts.operations += operations;
         return { ok: true, heads: new Map(chained.map(({ id, head }) => [id, head])) };
       });
     });

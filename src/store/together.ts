@@ -10,14 +10,17 @@ export interface Brought {
  */
 export interface Together {
   readonly brought: readonly Brought[];
+  /** Of that what is to be written together, too (units.ts). */
+  readonly joined: readonly Brought[];
   /** Read by whoever asks first, behind the lock as anything else; the others are given the same. @param what a name for it */
   once<V>(what: string, read: () => Promise<V>): Promise<V>;
 }
 
-export function togetherOf(requests: readonly { readonly brings?: Brought | undefined }[]): Together {
+export function togetherOf(requests: readonly { readonly brings?: Brought | undefined; readonly alone?: boolean }[]): Together {
   const found = new Map<string, Promise<unknown>>();
   return {
     brought: requests.flatMap(({ brings }) => brings ?? []),
+    joined: requests.flatMap(({ brings, alone }) => (brings && !alone ? [brings] : [])),
     once<V>(what: string, read: () => Promise<V>): Promise<V> {
       const known = found.get(what) as Promise<V> | undefined;
       if (known) return known;
@@ -32,13 +35,17 @@ export function togetherOf(requests: readonly { readonly brings?: Brought | unde
 export interface Kind<T> {
   brings(one: T): Brought;
   of(together: Together): readonly T[];
+  /** Those that are to be written together. */
+  joined(together: Together): readonly T[];
 }
 
 /** @param name for whoever debugs */
 export function kindOf<T>(name: string): Kind<T> {
   const kind = Symbol(name);
+  const ofKind = (all: readonly Brought[]) => all.flatMap((each) => (each.kind === kind ? [each.one as T] : []));
   return {
     brings: (one) => ({ kind, one }),
-    of: ({ brought }) => brought.flatMap((each) => (each.kind === kind ? [each.one as T] : [])),
+    of: ({ brought }) => ofKind(brought),
+    joined: ({ joined }) => ofKind(joined),
   };
 }

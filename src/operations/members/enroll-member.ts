@@ -1,7 +1,9 @@
+import { letInWith } from '../access/in-force.js';
 import { allow, type Call, change } from '../call.js';
 import type { WithFindings } from '../judged.js';
 import { findAsked, type MemberRow } from '../registry.js';
 import { decideEnrollment, writeEnrollments } from './enrolling.js';
+import { enrollTogether } from './enroll-together.js';
 import { type Enrollment, prepare } from './enrollment.js';
 import { ENROLMENT, groundTogether } from './ground.js';
 
@@ -13,12 +15,15 @@ export async function enrollMember(call: Call<WithFindings<MemberRow>>, slug: st
   allow(call, 'enroll', slug);
   const { row: authority, since, haltedSince } = await findAsked(call.store.db, slug);
   const prepared = await prepare(call, authority, input, false);
+  const asked = { prepared, since, haltedSince, as: letInWith(call) };
   return change(call, {
     authorityId: authority.id,
     scope: input.entityId,
-    brings: ENROLMENT.brings(prepared),
+    brings: ENROLMENT.brings(asked),
     async decide(_watch, together) {
-      const ground = await groundTogether(call, slug, prepared, { since, haltedSince, together });
+      const written = await enrollTogether(call, slug, asked, together);
+      if (written) return written;
+      const ground = await groundTogether(call, slug, asked, together);
       const enrolled = await decideEnrollment(call, ground, prepared);
       const { rows, events, statements } = await writeEnrollments(call, ground, [enrolled]);
       return { events, statements, result: { ...(rows[0] as MemberRow), findings: enrolled.findings } };

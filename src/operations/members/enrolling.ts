@@ -1,6 +1,6 @@
 import { unknownEntityTypes } from '../../federation/entity-types.js';
 import { spellingOf } from '../../federation/place.js';
-import { newId } from '../../keys/random.js';
+import { newIdInTime } from '../../keys/random.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import { readmit } from '../../store/barred.js';
 import { dropWatches } from '../../store/member-watches.js';
@@ -72,7 +72,7 @@ export async function decideEnrollment(call: Call, ground: Ground, prepared: Pre
   if (DECIDED.includes(state)) await expectDecidable(call, ground, prepared, before, now);
   const fresh = newMemberRow(
     {
-      id: before?.id ?? newId('mem'),
+      id: before?.id ?? newIdInTime('mem'),
       authorityId: authority.id,
       organizationId: null,
       entityId: input.entityId,
@@ -216,6 +216,8 @@ async function everyKeyOf(former: MemberRow, { formerKeys }: Ground): Promise<re
 export interface WrittenEnrollments {
   readonly rows: readonly MemberRow[];
   readonly events: readonly NewEvent[];
+  /** Of these those of each enrolment; before them come those of new organizations, and of what writing members did. */
+  readonly enrolled: readonly NewEvent[];
   readonly statements: readonly Statement[];
 }
 
@@ -232,9 +234,11 @@ export async function writeEnrollments(call: Call, ground: Ground, all: readonly
   const hosted = await Promise.all(all.flatMap(({ prepared }, n) => (prepared.hosted ? [hostedArtefact(written.rows[n] as MemberRow, prepared.hosted)] : [])));
   const organizations = ground.organizations.made();
   const returned = all.flatMap(({ before }) => (before ? [before.id] : []));
+  const enrolled = all.map((one, n) => eventOf(one, statements.get(written.rows[n]?.id ?? '')));
   return {
     rows: written.rows,
-    events: [...organizations.events, ...written.events, ...all.map((one, n) => eventOf(one, statements.get(written.rows[n]?.id ?? '')))],
+    enrolled,
+    events: [...organizations.events, ...written.events, ...enrolled],
     statements: [
       ...whileThereIsRoom(authority, all.filter(({ before }) => !isCounted(before)).length, call.now()),
       ...ground.sound,

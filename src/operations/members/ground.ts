@@ -46,7 +46,7 @@ export interface Ground extends Pick<Found, 'authority' | 'bars' | 'formerKeys' 
 }
 
 /** Of that what is the same whoever asks, and nobody changes who decides on it. */
-interface Found {
+export interface Found {
   readonly authority: AuthorityRow;
   /** Their bars, by Entity Identifier, and every key that these had. */
   readonly bars: ReadonlyMap<string, BarredRow>;
@@ -172,23 +172,39 @@ async function groundFrom(call: Call, found: Found, those: readonly Prepared[], 
 export const groundOf = async (call: Call, authority: AuthorityRow, all: readonly Prepared[], since: number, haltedSince?: number): Promise<Ground> =>
   groundFrom(call, await foundFor(call, authority, all), all, since, haltedSince);
 
-/** Enrolments that share a transaction find together what they are decided on. */
-export const ENROLMENT = kindOf<Prepared>('enrolment');
-
-interface Asked {
+/** An enrolment as it was asked for. */
+export interface Asked {
+  readonly prepared: Prepared;
   readonly since: number;
   readonly haltedSince: number;
-  readonly together: Together;
+  /** What the caller was let in with. */
+  readonly as: string;
+}
+
+/** Enrolments that share a transaction find together what they are decided on. */
+export const ENROLMENT = kindOf<Asked>('enrolment');
+
+/** What all that share a transaction are decided on. */
+export async function foundTogether(call: Call, slug: string, together: Together): Promise<Found> {
+  const authority = await together.once('authority', () => findAuthority(call.store.db, slug));
+  return together.once('ground', () =>
+    foundFor(
+      call,
+      authority,
+      ENROLMENT.of(together).map(({ prepared }) => prepared),
+    ),
+  );
 }
 
 /** As `groundOf` for one of several. One whose row cannot be read keeps none of the others. */
-export async function groundTogether(call: Call, slug: string, one: Prepared, { since, haltedSince, together }: Asked): Promise<Ground> {
-  const { db } = call.store;
-  const authority = await together.once('authority', () => findAuthority(db, slug));
-  const others = ENROLMENT.of(together);
-  const found = await together.once('ground', () => foundFor(call, authority, others)).catch(() => foundFor(call, authority, [one]));
-  return groundFrom(call, found, [one], since, haltedSince);
+export async function groundTogether(call: Call, slug: string, { prepared, since, haltedSince }: Asked, together: Together): Promise<Ground> {
+  const authority = await together.once('authority', () => findAuthority(call.store.db, slug));
+  const found = await foundTogether(call, slug, together).catch(() => foundFor(call, authority, [prepared]));
+  return groundFrom(call, found, [prepared], since, haltedSince);
 }
+
+/** Of enrolments of which nobody was here before: what was cut since they were asked for is about none of them. */
+export const groundOfNew = (call: Call, found: Found, those: readonly Prepared[]): Promise<Ground> => groundFrom(call, found, those, 0, undefined);
 
 async function keyCutSince({ store: { db } }: Call, authorityId: string, all: readonly Prepared[], since: number, haltedSince: number): Promise<boolean> {
   const thumbprints = (await Promise.all(all.map(({ keys }) => thumbprintsOf(keys.jwks)))).flat();

@@ -229,7 +229,7 @@ export function openPostgres(
     const urgent = group.some((one) => one.urgent);
     const outcome = await surely(expect, mark, statements, urgent);
     if (outcome === 'moved') return outcome;
-    counts.operations += group.length;
+    for (const { operations = 1 } of group) counts.operations += operations;
     if (urgent) await forgotten();
     return heads;
   }
