@@ -10,6 +10,7 @@ import { type Change, localChange } from '../../store/local-listings.js';
 import { authority, LINES, listedEntity, superiorListing } from '../../store/schema.js';
 import { listingChanged, type SuperiorListing } from '../../store/superior-listings.js';
 import type { Deployment } from '../call.js';
+import { inPieces } from './in-pieces.js';
 import { anchorsOf } from './anchors.js';
 import { shareOf } from './listed-share.js';
 import { fetchListing, MAX_CRAWL_ENTITIES } from './read-listing.js';
@@ -25,6 +26,9 @@ const PER_HOST = 4;
 const BYTES_PER_TURN = 32 * 1024 * 1024;
 const MS_PER_TURN = 20_000;
 const AT_ONCE = 4;
+
+/** Entities that a commit notes as listed. */
+const NOTED_AT_ONCE = 500;
 
 type Taken = SuperiorListing & { readonly before: Pick<SuperiorListing, 'dueAt' | 'failures'> };
 
@@ -109,8 +113,14 @@ interface Noted {
 async function note({ store, now }: Deployment, one: Taken, change: Change, { line, looked }: Noted): Promise<void> {
   const changed = change.come.length + change.gone.length > 0;
   const values = { failures: 0, problem: null, checkedAt: now(), ...looked, ...(changed && { changedAt: now() }) };
+  const changing = (some: Change) => listingChanged(one, some, { now: now(), most: MAX_CRAWL_ENTITIES, line });
+  // Who has gone comes first; of many that have come each piece by itself, the last one with the row.
+  const last = change.come.slice(-NOTED_AT_ONCE);
+  const before = change.come.slice(0, -NOTED_AT_ONCE);
+  if (before.length) await store.write(changing({ come: [], gone: change.gone }));
+  await inPieces(before, NOTED_AT_ONCE, (come) => store.write(changing({ come, gone: [] })));
   await store.write([
-    ...(changed ? listingChanged(one, change, { now: now(), most: MAX_CRAWL_ENTITIES, line }) : []),
+    ...(changed ? changing({ come: last, gone: before.length ? [] : change.gone }) : []),
     // Only the row as it was found: a look that was overtaken leaves it due.
     set(store.db, one, one.dueAt, values),
   ]);

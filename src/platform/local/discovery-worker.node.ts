@@ -14,6 +14,8 @@ const DISCOVERY_EVERY_MS = 1000;
 const BEAT_EVERY_MS = 50;
 /** After an end over what was read, whoever is asked is noted before for so long (milliseconds): it may have been one that was not. */
 const CAREFUL_FOR_MS = 60_000;
+/** Evaluations wait for what is near for so long (milliseconds): a list of many is compared beside them. */
+const NEARBY_MS = 100;
 /** The log has a line of evaluations this often (milliseconds), when there were any. */
 const TOLD_EVERY_MS = 10_000;
 
@@ -78,12 +80,13 @@ function discover(deployment: NodeDeployment, { state, after, ended, send, say }
     taken = 0;
   };
   const telling = setInterval(tell, TOLD_EVERY_MS);
+  const failed = (error: unknown) => say('error')({ error: error instanceof Error ? error.message : String(error) }, 'an evaluation failed; it is tried again');
   const evaluating = new Promise((done) => setTimeout(done, after)).then(() =>
     evaluateOnward(deployment, state, {
       more: () => !stopping,
-      before: nearby(deployment),
+      before: nearby(deployment, state, failed),
       careful: () => ended && performance.now() < careful,
-      failed: (error) => say('error')({ error: error instanceof Error ? error.message : String(error) }, 'an evaluation failed; it is tried again'),
+      failed,
       taken: (count) => {
         taken += count;
       },
@@ -117,14 +120,28 @@ const crawler =
   };
 
 /** What may bring somebody who is new, without asking anybody; the wishes of other processes on this folder now and then. */
-function nearby(deployment: NodeDeployment) {
+function nearby(deployment: NodeDeployment, state: Evaluating, failed: (error: unknown) => void) {
   let wishesSince = 0;
-  return async () => {
+  let looking: Promise<void> | undefined;
+  const look = async () => {
     const now = deployment.now();
     if (now > wishesSince + 1) {
       await noteWishes(deployment, deployment.opened.wishes(wishesSince, now));
       wishesSince = now - 1; // the second that is running may get more
     }
     await lookNear(deployment);
+  };
+  return async () => {
+    looking ??= look()
+      .catch(failed)
+      .finally(() => {
+        looking = undefined;
+        if (late) state.wake();
+      });
+    let late = false;
+    const enough = new Promise<void>((done) => setTimeout(done, NEARBY_MS)).then(() => {
+      late = true;
+    });
+    await Promise.race([looking, enough]);
   };
 }
