@@ -10,7 +10,7 @@ import { anchorsOf } from './anchors.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
 import type { DueOptions } from './evaluate-due.js';
 import { evaluateNow } from './evaluate-entities.js';
-import { inPieces } from './in-pieces.js';
+import { inPieces } from '../../store/in-pieces.js';
 import type { JobRow } from '../jobs/jobs.js';
 import { type Issuer, issuerOf } from '../artefacts/publish.js';
 import { noteFinding, type Share, shareOf } from './listed-share.js';

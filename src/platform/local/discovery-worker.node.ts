@@ -16,6 +16,7 @@ const BEAT_EVERY_MS = 50;
 const CAREFUL_FOR_MS = 60_000;
 /** Evaluations wait for what is near for so long (milliseconds): a list of many is compared beside them. */
 const NEARBY_MS = 100;
+const LOOKS_AT_ONCE = 4;
 /** The log has a line of evaluations this often (milliseconds), when there were any. */
 const TOLD_EVERY_MS = 10_000;
 
@@ -119,10 +120,13 @@ const crawler =
     return crawled ? { crawled } : undefined;
   };
 
-/** What may bring somebody who is new, without asking anybody; the wishes of other processes on this folder now and then. */
+/**
+ * What may bring somebody who is new, without asking anybody; the wishes of other processes on this folder now and then. Of the looks
+ * that take long, a list of many being compared, a few go on beside the others.
+ */
 function nearby(deployment: NodeDeployment, state: Evaluating, failed: (error: unknown) => void) {
   let wishesSince = 0;
-  let looking: Promise<void> | undefined;
+  let looking = 0;
   const look = async () => {
     const now = deployment.now();
     if (now > wishesSince + 1) {
@@ -132,16 +136,18 @@ function nearby(deployment: NodeDeployment, state: Evaluating, failed: (error: u
     await lookNear(deployment);
   };
   return async () => {
-    looking ??= look()
+    if (looking >= LOOKS_AT_ONCE) return;
+    looking++;
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<'late'>((done) => {
+      timer = setTimeout(done, NEARBY_MS, 'late');
+    });
+    const done = look()
       .catch(failed)
       .finally(() => {
-        looking = undefined;
-        if (late) state.wake();
+        looking--;
+        clearTimeout(timer);
       });
-    let late = false;
-    const enough = new Promise<void>((done) => setTimeout(done, NEARBY_MS)).then(() => {
-      late = true;
-    });
-    await Promise.race([looking, enough]);
+    if ((await Promise.race([done, enough])) === 'late') void done.then(() => state.wake());
   };
 }
