@@ -60,7 +60,7 @@ async function made(silent) {
 }
 
 /** The intermediate is a member of the anchor, resolves under it too, and is trusted. */
-async function intermediate(d) {
+export async function intermediate(d) {
   const configuration = await (await fetch(`${ANCHOR}/inter/.well-known/openid-federation`)).text();
   const { jwks } = JSON.parse(Buffer.from(configuration.split('.')[1], 'base64url').toString());
   await admin(d, '/authorities/main/members', { entity_id: `${ANCHOR}/inter`, jwks, entity_types: ['federation_entity'], intermediate: true, activate: true });

@@ -10,13 +10,13 @@ type Found = typeof crawlEntity.$inferSelect;
 export const setCrawled = ({ id }: Found, state: Found['state']): Statement =>
   raw("UPDATE crawl_entity SET state = ? WHERE id = ? AND state = 'queued'", state, id);
 
-/** Those listed by one that was found, one step below it. @param most entities of a crawl */
-export const queueBelow = (jobId: string, { entityId, depth }: Found, below: readonly string[], most: number): Statement =>
+/** Those listed by one that was found, one step below it. */
+export const queueBelow = (jobId: string, { entityId, depth }: Found, below: readonly string[]): Statement =>
   overList(
     `INSERT INTO crawl_entity (job_id, entity_id, superior, depth, state) SELECT ?, value, ?, CAST(? AS NUMERIC), 'queued' FROM json_each(?)
-     WHERE (SELECT count(*) FROM crawl_entity WHERE job_id = ?) < ? ON CONFLICT DO NOTHING`,
+     WHERE true ON CONFLICT DO NOTHING`,
     below,
-    (lot) => [jobId, entityId, depth + 1, lot, jobId, most],
+    (lot) => [jobId, entityId, depth + 1, lot],
   );
 
 /** Note a finding in the job of a crawl, where its progress stands. @param finding as JSON. @param most findings of a job */

@@ -87,7 +87,11 @@ interface Looked {
   readonly line: number;
 }
 
-/** Whom it lists now: known, and evaluated soon unless they have a valid chain already, or are being evaluated, or are set aside. */
+/**
+ * Whom it lists now: known, and evaluated soon unless they have a valid chain already, or are being evaluated, or are set aside.
+ * `CROSS JOIN`: SQLite takes the tables in this order and finds each one by its key; left to itself it goes through all that the superior
+ * lists for each of them, and nobody else writes meanwhile.
+ */
 const come = ({ authorityId, entityId }: Place, ids: readonly string[], { now, most, line }: Looked): readonly Statement[] => [
   overList(
     `INSERT INTO listed_entity (authority_id, superior, entity_id) SELECT ?, ?, value FROM json_each(?)
@@ -99,7 +103,7 @@ const come = ({ authorityId, entityId }: Place, ids: readonly string[], { now, m
   overList(
     `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at, line)
      SELECT l.authority_id, l.entity_id, 'crawl', '[]', '{}', '[' || json_quote(l.superior) || ']', CAST(? AS NUMERIC), ${line} FROM json_each(?) AS one
-     JOIN listed_entity AS l ON l.authority_id = ? AND l.superior = ? AND l.entity_id = one.value WHERE true
+     CROSS JOIN listed_entity AS l WHERE l.authority_id = ? AND l.superior = ? AND l.entity_id = one.value
      ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(known_entity.due_at, excluded.due_at) WHERE known_entity.lease_until = 0 AND NOT EXISTS
        (SELECT 1 FROM snapshot AS s WHERE s.authority_id = known_entity.authority_id AND s.subject = known_entity.entity_id AND s.state = 'valid')`,
     ids,

@@ -6,6 +6,7 @@ import { evaluatedNow, giveBack, leaseAlone, leaseTogether, putOff } from '../..
 import { newlyKnown } from '../../src/store/known-entities.js';
 import { LINES } from '../../src/store/schema.js';
 import type { NodeStore } from '../../src/store/store.node.js';
+import { listingChanged } from '../../src/store/superior-listings.js';
 import { testDeployment } from '../support/deployment.js';
 
 it('what is forgotten in every turn is found by index: no scan, however many entities are known', async () => {
@@ -17,6 +18,23 @@ it('what is forgotten in every turn is found by index: no scan, however many ent
   });
   expect(steps.filter((step) => /^(SEARCH|SCAN) (known_entity|snapshot) USING/.test(step))).toHaveLength(2);
   expect(steps.filter((step) => /^SCAN (known_entity|snapshot|k|s)\b/.test(step))).toEqual([]);
+});
+
+it('whom a listing brings is found by its key, however many are listed: nobody else writes meanwhile', async () => {
+  const d = await testDeployment();
+  const { reader } = d.store as NodeStore;
+  const superior = { authorityId: 'a', entityId: 'b' };
+  const statements = listingChanged(superior, { come: ['x'], gone: ['y'] }, { now: 1, most: 5, line: LINES.found }).flatMap((one) =>
+    'pieces' in one ? (one.pieces as readonly Statement[]) : [one],
+  );
+  const steps = statements.flatMap((one) => {
+    const { sql, params } = one.toSQL();
+    return (reader.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...params) as { detail: string }[]).map(({ detail }) => detail);
+  });
+  expect(steps.filter((step) => /^SCAN (l|listed_entity|known_entity)\b/.test(step))).toEqual([]);
+  const found = steps.filter((step) => /^SEARCH l /.test(step));
+  expect(found.length).toBeGreaterThan(0);
+  for (const step of found) expect(step).toMatch(/entity_id=\?/);
 });
 
 it('who is next in a line is read from one end of an index, and what is noted of them by their keys, however many are due', async () => {

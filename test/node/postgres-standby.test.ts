@@ -1,6 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Follower } from '../../src/store/postgres/follower.node.js';
 import { changesSince } from '../../src/store/postgres/public-changes.node.js';
+import { serversOf } from '../../src/store/postgres/servers.node.js';
 import { onServer } from '../support/postgres-database.js';
 import { enrol, FETCH, MEMBER, newDatabase, type Process, processOn, publicOnly, statusOf, SUBJECT, until } from '../support/postgres-processes.js';
 import { type PostgresServer, STANDBY, startPostgres, startStandby } from '../support/postgres-server.js';
@@ -84,4 +90,27 @@ it('a primary whose synchronous standby is gone acknowledges no change, and goes
   await standby.startAgain();
   expect((await cut).status, 'and is carried out when it is back').toBe(200);
   expect(await statusOf(signing, FETCH)).toBe(404);
+});
+
+it('several servers behind one address: whoever follows one reads from it alone, though every other connection would lead elsewhere', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-spread-'));
+  let next = 0;
+  const spread = createServer((socket) => {
+    const { folder: to } = [primary, standby][next++ % 2] as PostgresServer;
+    const other = createConnection(join(to, '.s.PGSQL.5432'));
+    socket.on('error', () => other.destroy());
+    other.on('error', () => socket.destroy());
+    socket.pipe(other).pipe(socket);
+  }).listen(join(folder, '.s.PGSQL.5432'));
+  await once(spread, 'listening');
+  const follower = new Follower(serversOf(url.replace(encodeURIComponent(primary.folder), encodeURIComponent(folder))), {
+    role: 'any',
+    staleness: Number.MAX_SAFE_INTEGER,
+    wall: () => Date.now(),
+  });
+  const where = new Set<unknown>();
+  for (let n = 0; n < 12; n++) where.add((await follower.read('SELECT pg_is_in_recovery()', [])).rows[0]?.[0]);
+  expect([where.size, next], 'of those that were made some led elsewhere').toEqual([1, 4]);
+  await follower.end();
+  spread.close();
 });

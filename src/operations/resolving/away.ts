@@ -1,7 +1,7 @@
 import type { Place } from './places.js';
 
 /** Who has a place and has waited for others for so long gives it up until they have answered (milliseconds). */
-const AWAY_AFTER_MS = 200;
+const AWAY_AFTER_MS = 100;
 
 /**
  * Who waits for somebody else's answer, a superior's that is not there, holds up nobody: others have the place meanwhile.

@@ -10,6 +10,7 @@ import { anchorsOf } from './anchors.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
 import type { DueOptions } from './evaluate-due.js';
 import { evaluateNow } from './evaluate-entities.js';
+import { inPieces } from '../../store/in-pieces.js';
 import type { JobRow } from '../jobs/jobs.js';
 import { type Issuer, issuerOf } from '../artefacts/publish.js';
 import { noteFinding, type Share, shareOf } from './listed-share.js';
@@ -22,7 +23,7 @@ import { AGAIN_AFTER_ERROR, evaluateAlone, evaluateTogether, knowEntities, putBa
 const MAX_DEPTH = 10;
 const CRAWL_EVERY = 24 * 60 * 60;
 /** Entities that a commit queues. */
-const QUEUED_AT_ONCE = 1000;
+const QUEUED_AT_ONCE = 250;
 
 /** Who starts the daily ones. */
 const BY_ITSELF = 'system';
@@ -113,12 +114,19 @@ export async function crawlSlice(deployment: Deployment, { limit = 64, onSetAsid
       .orderBy(asc(crawlEntity.id))
       .limit(limit);
     const [last] = await db.select({ id: max(crawlEntity.id) }).from(crawlEntity);
-    taken += await look(deployment, one, queued, { errors, onSetAside, places });
-    if (queued.length) await progress(deployment, one.job, queued, last?.id ?? 0);
+    const seen: Seen = { done: 0, failed: 0 };
+    taken += await look(deployment, one, queued, { errors, onSetAside, places, seen });
+    if (queued.length) await progress(deployment, one.job, seen, last?.id ?? 0);
     else await finish(deployment, one.job);
   }
   if (errors.length) throw errors[0];
   return taken;
+}
+
+/** What a slice has looked at: those that were reached, and the others. */
+interface Seen {
+  done: number;
+  failed: number;
 }
 
 interface Crawling {
@@ -131,19 +139,21 @@ async function look(
   deployment: Deployment,
   { job: crawl, row }: Crawling,
   queued: readonly Found[],
-  { errors, onSetAside, places }: Pick<DueOptions, 'onSetAside' | 'places'> & { readonly errors: unknown[] },
+  { errors, onSetAside, places, seen }: Pick<DueOptions, 'onSetAside' | 'places'> & { readonly errors: unknown[]; readonly seen: Seen },
 ): Promise<number> {
   const { write } = deployment.store;
   const issuer = await issuerOf(deployment, row);
   const anchors = await anchorsOf(deployment, row);
+  const room = roomIn(deployment, crawl);
   const found = new Map(queued.map((one) => [one.entityId, one]));
   const of = (known: KnownEntity) => found.get(known.entityId) as Found;
   const one = (known: KnownEntity) =>
     // One entity that cannot be stored must not stall the crawl: it counts as not reached, and the error is told.
-    visit(deployment, { issuer, crawl, anchors }, of(known), known).catch(async (error: unknown) => {
+    visit(deployment, { issuer, crawl, anchors, room, seen }, of(known), known).catch(async (error: unknown) => {
       errors.push(error);
       await putBack(deployment, [known], AGAIN_AFTER_ERROR);
       await write([setCrawled(of(known), 'failed')]);
+      seen.failed++;
     });
   const known = await knowEntities(deployment, row.id, [...found.keys()], 'crawl');
   // Who did not answer is asked in its own time, unless a person wants to know.
@@ -157,6 +167,7 @@ async function look(
   }
   const passedOver = [...stopped, ...resting, ...silent];
   if (passedOver.length) await write(passedOver.map((known) => setCrawled(of(known), 'failed')));
+  seen.failed += passedOver.length;
   const left = together.length - (await evaluateTogether(deployment, together, one, places));
   for (const each of alone) await evaluateAlone(deployment, each, one, places);
   return queued.length - left;
@@ -179,25 +190,54 @@ async function silentOf({ store: { db }, now }: Deployment, known: readonly Know
   return waiting.filter(({ entityId }) => !served.has(entityId));
 }
 
-async function visit(
-  deployment: Deployment,
-  { issuer, crawl, anchors }: { readonly issuer: Issuer; readonly crawl: JobRow; readonly anchors: Awaited<ReturnType<typeof anchorsOf>> },
-  found: Found,
-  known: KnownEntity,
-): Promise<void> {
+interface Visiting {
+  readonly issuer: Issuer;
+  readonly crawl: JobRow;
+  readonly anchors: Awaited<ReturnType<typeof anchorsOf>>;
+  readonly room: Room;
+  readonly seen: Seen;
+}
+
+/** Room for entities that a crawl may still find; counted when it is needed, and when there seems to be none left. */
+interface Room {
+  /** Takes so many, or what is left. */
+  take(wanted: number): Promise<number>;
+  /** So many of those that were taken are in the store now: what was there already has taken none. */
+  used(taken: number): void;
+}
+
+function roomIn({ store: { db } }: Deployment, { id }: JobRow): Room {
+  let left = 0;
+  let under = 0;
+  return {
+    async take(wanted) {
+      if (left < wanted) {
+        const [found] = await db.select({ n: count() }).from(crawlEntity).where(eq(crawlEntity.jobId, id));
+        left = MAX_CRAWL_ENTITIES - (found?.n ?? 0) - under;
+      }
+      const taken = Math.max(0, Math.min(wanted, left));
+      left -= taken;
+      under += taken;
+      return taken;
+    },
+    used(taken) {
+      under -= taken;
+    },
+  };
+}
+
+async function visit(deployment: Deployment, { issuer, crawl, anchors, room, seen }: Visiting, found: Found, known: KnownEntity): Promise<void> {
   const evaluated = await evaluateNow(deployment, issuer.authority, found.entityId, anchors, found.superior === null ? [] : [found.superior]);
   // The list is a stranger's too: it is read before the lease is given back.
   const listed = found.depth < MAX_DEPTH ? await subordinates(deployment, evaluated, anchorOf(crawl), found.entityId) : { taken: [] };
   await storeEvaluation(deployment, issuer, known, evaluated);
   // A long list is queued piece by piece, with others in between. Whoever is stopped among them begins anew with this superior.
-  for (let at = 0; at < listed.taken.length; at += QUEUED_AT_ONCE) {
-    await deployment.store.write([queueBelow(crawl.id, found, listed.taken.slice(at, at + QUEUED_AT_ONCE), MAX_CRAWL_ENTITIES)]);
-    await new Promise((done) => setTimeout(done, 0));
-  }
-  await deployment.store.write([
-    ...(listed.finding ? [noteFinding(crawl.id, listed.finding)] : []),
-    setCrawled(found, evaluated.evaluation.configuration ? 'done' : 'failed'),
-  ]);
+  const queued = listed.taken.slice(0, listed.taken.length && (await room.take(listed.taken.length)));
+  await inPieces(queued, QUEUED_AT_ONCE, (piece) => deployment.store.write([queueBelow(crawl.id, found, piece)]));
+  room.used(queued.length);
+  const state = evaluated.evaluation.configuration ? 'done' : 'failed';
+  await deployment.store.write([...(listed.finding ? [noteFinding(crawl.id, listed.finding)] : []), setCrawled(found, state)]);
+  seen[state]++;
 }
 
 /** Whom a superior lists; nobody, unless it is the anchor or itself trusted under it. */
@@ -213,15 +253,9 @@ async function subordinates(deployment: Deployment, { evaluation }: Evaluated, a
 }
 
 /** How far it is: what this slice has added. Whatever the size of the crawl, that costs the same; the end counts all of it. */
-async function progress({ store: { db, write }, now }: Deployment, crawl: JobRow, slice: readonly Found[], last: number): Promise<void> {
-  const looked = await readByList(
-    slice.map(({ id }) => id),
-    (ids) => db.select({ state: crawlEntity.state }).from(crawlEntity).where(inLot(crawlEntity.id, ids)),
-  );
+async function progress({ store: { db, write }, now }: Deployment, crawl: JobRow, { done, failed }: Seen, last: number): Promise<void> {
   const [come] = await db.select({ n: count() }).from(crawlEntity).where(gt(crawlEntity.id, last));
-  const n = (state: Found['state']) => looked.filter((one) => one.state === state).length;
-  const failed = n('failed');
-  const set = { total: crawl.total + (come?.n ?? 0), done: crawl.done + n('done') + failed, refused: crawl.refused + failed, updatedAt: now() };
+  const set = { total: crawl.total + (come?.n ?? 0), done: crawl.done + done + failed, refused: crawl.refused + failed, updatedAt: now() };
   await write([db.update(job).set(set).where(stillRunning(crawl))]);
 }
 

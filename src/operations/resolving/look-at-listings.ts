@@ -10,6 +10,7 @@ import { type Change, localChange } from '../../store/local-listings.js';
 import { authority, LINES, listedEntity, superiorListing } from '../../store/schema.js';
 import { listingChanged, type SuperiorListing } from '../../store/superior-listings.js';
 import type { Deployment } from '../call.js';
+import { inPieces } from '../../store/in-pieces.js';
 import { anchorsOf } from './anchors.js';
 import { shareOf } from './listed-share.js';
 import { fetchListing, MAX_CRAWL_ENTITIES } from './read-listing.js';
@@ -26,6 +27,9 @@ const BYTES_PER_TURN = 32 * 1024 * 1024;
 const MS_PER_TURN = 20_000;
 const AT_ONCE = 4;
 
+/** Entities that a commit notes as listed. */
+const NOTED_AT_ONCE = 500;
+
 type Taken = SuperiorListing & { readonly before: Pick<SuperiorListing, 'dueAt' | 'failures'> };
 
 /**
@@ -40,12 +44,32 @@ export async function lookAtListings(
   { limit = LISTINGS_PER_TURN, whose }: { readonly limit?: number | undefined; readonly whose?: Whose | undefined } = {},
 ): Promise<number> {
   const due = await listingsDueNow(deployment.store.db, { now: deployment.now(), perHost: PER_HOST, limit: Math.min(limit, LISTINGS_PER_TURN), whose });
-  if (due.length === 0 || !(await deployment.turns.claim(deployment, 'discovery'))) return 0;
+  const lookingAt = notBefore.get(deployment.store) ?? new Map<string, number>();
+  notBefore.set(deployment.store, lookingAt);
+  const mine = due.filter((one) => !((lookingAt.get(keyOf(one)) ?? 0) > performance.now()));
+  if (mine.length === 0 || !(await deployment.turns.claim(deployment, 'discovery'))) return 0;
+  for (const one of mine) lookingAt.set(keyOf(one), Number.POSITIVE_INFINITY);
+  try {
+    return await lookAt(deployment, mine, lookingAt);
+  } finally {
+    for (const one of mine) if (lookingAt.get(keyOf(one)) === Number.POSITIVE_INFINITY) lookingAt.delete(keyOf(one));
+  }
+}
+
+/**
+ * Those that are being looked at: one that is due again meanwhile is looked at afterwards; one that has many, after ten times as long
+ * as that took (`performance.now()`).
+ */
+const notBefore = new WeakMap<Deployment['store'], Map<string, number>>();
+const REST = 10;
+const keyOf = ({ authorityId, entityId }: SuperiorListing): string => `${authorityId} ${entityId}`;
+
+async function lookAt(deployment: Deployment, due: readonly SuperiorListing[], lookingAt: Map<string, number>): Promise<number> {
   const taken = await take(deployment, due);
   const budget = createBudget(undefined, { fetches: LISTINGS_PER_TURN, bytes: BYTES_PER_TURN, milliseconds: MS_PER_TURN, parallel: AT_ONCE });
   const door = { ...deployment, outbound: withinBudget(askedBy(deployment.outbound, budget), budget) };
   const errors: unknown[] = [];
-  await Promise.all(taken.map((one) => look(door, one).catch((error: unknown) => errors.push(error))));
+  await Promise.all(taken.map((one) => look(door, one, lookingAt).catch((error: unknown) => errors.push(error))));
   if (errors.length) throw errors[0];
   return taken.length;
 }
@@ -66,14 +90,17 @@ const set = (db: Deployment['store']['db'], { authorityId, entityId }: SuperiorL
     .set(values)
     .where(and(eq(superiorListing.authorityId, authorityId), eq(superiorListing.entityId, entityId), eq(superiorListing.dueAt, dueAt)));
 
-async function look(deployment: Deployment, one: Taken): Promise<void> {
+async function look(deployment: Deployment, one: Taken, lookingAt: Map<string, number>): Promise<void> {
   const { store } = deployment;
   const now = deployment.now();
   const dueIn = (every: number) => now + every + Math.floor((Math.random() * every) / 10);
   if (one.url === null) {
+    const begun = performance.now();
     const change = await localChange(store.db, one, await lists(deployment, one.entityId), { now, most: MAX_CRAWL_ENTITIES });
     // An operator has made them members here: whoever comes alone stands before all others above, too.
-    return note(deployment, one, change, { line: lineOf(change.come.length), looked: { dueAt: dueIn(LOCAL_EVERY) } });
+    await note(deployment, one, change, { line: lineOf(change.come.length), looked: { dueAt: dueIn(LOCAL_EVERY) } });
+    if (change.many) lookingAt.set(keyOf(one), performance.now() + REST * (performance.now() - begun));
+    return;
   }
   const result = await fetchListing(deployment, one.url, { etag: one.etag, sha256: one.sha256 });
   if (!result.ok) {
@@ -109,8 +136,14 @@ interface Noted {
 async function note({ store, now }: Deployment, one: Taken, change: Change, { line, looked }: Noted): Promise<void> {
   const changed = change.come.length + change.gone.length > 0;
   const values = { failures: 0, problem: null, checkedAt: now(), ...looked, ...(changed && { changedAt: now() }) };
+  const changing = (some: Change) => listingChanged(one, some, { now: now(), most: MAX_CRAWL_ENTITIES, line });
+  // Who has gone comes first; of many that have come each piece by itself, the last one with the row.
+  const last = change.come.slice(-NOTED_AT_ONCE);
+  const before = change.come.slice(0, -NOTED_AT_ONCE);
+  if (before.length) await store.write(changing({ come: [], gone: change.gone }));
+  await inPieces(before, NOTED_AT_ONCE, (come) => store.write(changing({ come, gone: [] })));
   await store.write([
-    ...(changed ? listingChanged(one, change, { now: now(), most: MAX_CRAWL_ENTITIES, line }) : []),
+    ...(changed ? changing({ come: last, gone: before.length ? [] : change.gone }) : []),
     // Only the row as it was found: a look that was overtaken leaves it due.
     set(store.db, one, one.dueAt, values),
   ]);

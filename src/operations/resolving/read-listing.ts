@@ -6,6 +6,7 @@ import { MAX_LIST_BYTES } from '../../outbound/limits.js';
 import { memberLastsBeyond } from '../../store/conditions.js';
 import { member } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
+import { rest } from '../../store/in-pieces.js';
 
 /** A federation larger than this is crawled as far as this; one deeper has no valid chains anyway. */
 export const MAX_CRAWL_ENTITIES = 100_000;
@@ -54,6 +55,7 @@ export async function fetchListing(
 export async function localMembers({ store: { db }, now }: Pick<Deployment, 'store' | 'now'>, authorityId: string): Promise<readonly string[]> {
   const found: string[] = [];
   for (let after = ''; ; ) {
+    const begun = performance.now();
     const rows = await db
       .select({ id: member.entityId })
       .from(member)
@@ -63,5 +65,6 @@ export async function localMembers({ store: { db }, now }: Pick<Deployment, 'sto
     found.push(...rows.map(({ id }) => id));
     if (rows.length < LOCAL_PAGE || found.length >= MAX_CRAWL_ENTITIES) return found;
     after = rows.at(-1)?.id ?? '';
+    await rest(begun);
   }
 }

@@ -14,6 +14,9 @@ const DISCOVERY_EVERY_MS = 1000;
 const BEAT_EVERY_MS = 50;
 /** After an end over what was read, whoever is asked is noted before for so long (milliseconds): it may have been one that was not. */
 const CAREFUL_FOR_MS = 60_000;
+/** Evaluations wait for what is near for so long (milliseconds): a list of many is compared beside them. */
+const NEARBY_MS = 100;
+const LOOKS_AT_ONCE = 4;
 /** The log has a line of evaluations this often (milliseconds), when there were any. */
 const TOLD_EVERY_MS = 10_000;
 
@@ -78,12 +81,13 @@ function discover(deployment: NodeDeployment, { state, after, ended, send, say }
     taken = 0;
   };
   const telling = setInterval(tell, TOLD_EVERY_MS);
+  const failed = (error: unknown) => say('error')({ error: error instanceof Error ? error.message : String(error) }, 'an evaluation failed; it is tried again');
   const evaluating = new Promise((done) => setTimeout(done, after)).then(() =>
     evaluateOnward(deployment, state, {
       more: () => !stopping,
-      before: nearby(deployment),
+      before: nearby(deployment, state, failed),
       careful: () => ended && performance.now() < careful,
-      failed: (error) => say('error')({ error: error instanceof Error ? error.message : String(error) }, 'an evaluation failed; it is tried again'),
+      failed,
       taken: (count) => {
         taken += count;
       },
@@ -116,15 +120,34 @@ const crawler =
     return crawled ? { crawled } : undefined;
   };
 
-/** What may bring somebody who is new, without asking anybody; the wishes of other processes on this folder now and then. */
-function nearby(deployment: NodeDeployment) {
+/**
+ * What may bring somebody who is new, without asking anybody; the wishes of other processes on this folder now and then. Of the looks
+ * that take long, a list of many being compared, a few go on beside the others.
+ */
+function nearby(deployment: NodeDeployment, state: Evaluating, failed: (error: unknown) => void) {
   let wishesSince = 0;
-  return async () => {
+  let looking = 0;
+  const look = async () => {
     const now = deployment.now();
     if (now > wishesSince + 1) {
       await noteWishes(deployment, deployment.opened.wishes(wishesSince, now));
       wishesSince = now - 1; // the second that is running may get more
     }
     await lookNear(deployment);
+  };
+  return async () => {
+    if (looking >= LOOKS_AT_ONCE) return;
+    looking++;
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<'late'>((done) => {
+      timer = setTimeout(done, NEARBY_MS, 'late');
+    });
+    const done = look()
+      .catch(failed)
+      .finally(() => {
+        looking--;
+        clearTimeout(timer);
+      });
+    if ((await Promise.race([done, enough])) === 'late') void done.then(() => state.wake());
   };
 }
