@@ -8,7 +8,7 @@ import { type Moved, moveMember } from '../operations/members/move-member.js';
 import { preflight } from '../operations/members/preflight.js';
 import { organizationNames } from '../operations/organizations/name-organization.js';
 import type { MemberRow } from '../operations/registry.js';
-import { listMembers } from '../operations/read.js';
+import { listMembers } from '../operations/members/search-members.js';
 import { Refusal } from '../operations/refusal.js';
 import { statementOf } from '../operations/artefacts/statement-of.js';
 import { showMember } from '../operations/members/show-member.js';

@@ -22,6 +22,7 @@ import { reachOf, staleArtefacts } from './jobs/jobs.js';
 import { consequencesOf } from './facts.js';
 import { moveCertifiedEnds } from './members/certified-ends.js';
 import { indexMembers } from './members/index-members.js';
+import { othersTurn } from './others-turn.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreWaiting } from './members/restore-members.js';
 import { purgeEvidence } from './evidence/purge-evidence.js';
@@ -133,6 +134,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   const errors: unknown[] = [];
   const attempt = async (work: () => Promise<unknown>) => {
     if (more()) await work().catch((error: unknown) => errors.push(error));
+    await othersTurn();
   };
   // Enrolments wait for it, so it waits for nothing; in shares, so that what is withheld does not wait for it either.
   await attempt(async () => {

@@ -1,12 +1,10 @@
-import { and, asc, count, desc, eq, gt, inArray, lt, or } from 'drizzle-orm';
-import { hasBundle } from '../store/bundles.js';
-import { containsText, listHas } from '../store/conditions.js';
-import { ofOrganization, organizationHas } from '../store/member-query.js';
-import { apiKey, authority, job, jobRefusal, member, type MemberState, metadataPolicy, organization } from '../store/schema.js';
+import { and, asc, desc, eq, gt, lt, or } from 'drizzle-orm';
+import { containsText } from '../store/conditions.js';
+import { apiKey, authority, job, jobRefusal, metadataPolicy, organization } from '../store/schema.js';
 
 import { allow, type Call, may } from './call.js';
 import { Refusal } from './refusal.js';
-import { type AuthorityRow, findAuthority, type MemberRow } from './registry.js';
+import { type AuthorityRow, findAuthority } from './registry.js';
 
 /** A page and where the next one begins; keyset paging, so a page costs the same at row 10 and at row 100 000. */
 export interface Page<T> {
@@ -32,48 +30,6 @@ export const numeric = (cursor: string | undefined): number | undefined => {
 export async function listAuthorities(call: Call): Promise<readonly AuthorityRow[]> {
   const rows = await call.store.db.select().from(authority).orderBy(asc(authority.slug));
   return rows.filter(({ slug }) => may(call, 'read', slug));
-}
-
-export interface MemberFilter extends PageRequest {
-  readonly state?: readonly MemberState[] | undefined;
-  /** Part of the identifier or of the organization's name. */
-  readonly q?: string | undefined;
-  readonly entityType?: string | undefined;
-  readonly organization?: string | undefined;
-  readonly intermediate?: boolean | undefined;
-  /** Name of a bundle of entitlements that it has. */
-  readonly bundle?: string | undefined;
-}
-
-export async function listMembers(call: Call, slug: string, filter: MemberFilter): Promise<Page<MemberRow>> {
-  allow(call, 'read', slug);
-  const { db } = call.store;
-  const { id } = await findAuthority(db, slug);
-  const rows = await db
-    .select()
-    .from(member)
-    .where(
-      and(
-        eq(member.authorityId, id),
-        filter.cursor === undefined ? undefined : gt(member.entityId, filter.cursor),
-        filter.state?.length ? inArray(member.state, [...filter.state]) : undefined,
-        filter.q === undefined ? undefined : or(containsText(member.entityId, filter.q), organizationHas(id, filter.q)),
-        filter.entityType === undefined ? undefined : listHas(member.entityTypes, filter.entityType),
-        filter.organization === undefined ? undefined : ofOrganization(id, filter.organization),
-        filter.bundle === undefined ? undefined : hasBundle(filter.bundle),
-        filter.intermediate === undefined ? undefined : eq(member.intermediate, filter.intermediate),
-      ),
-    )
-    .orderBy(asc(member.entityId))
-    .limit(filter.limit + 1);
-  return page(rows, filter.limit, ({ entityId }) => entityId);
-}
-
-export async function countMembers(call: Call, slug: string): Promise<Readonly<Record<string, number>>> {
-  allow(call, 'read', slug);
-  const { id } = await findAuthority(call.store.db, slug);
-  const rows = await call.store.db.select({ state: member.state, n: count() }).from(member).where(eq(member.authorityId, id)).groupBy(member.state);
-  return Object.fromEntries(rows.map(({ state, n }) => [state, n]));
 }
 
 export async function listOrganizations(call: Call, slug: string, { limit, cursor, q }: PageRequest & { readonly q?: string | undefined }) {

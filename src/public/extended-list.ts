@@ -1,13 +1,24 @@
 import type { Context } from 'hono';
 import { federationError } from '../edge/federation-error.js';
 import { parseEntityId, parseJws } from '../federation/entry.js';
-import { andThen, GROUPS, type ListedEntity, type MaybePromise, type Published, type ServedAuthority } from '../store/published.js';
+import {
+  andThen,
+  GROUPS,
+  isPromise,
+  type ListedEntities,
+  type ListedEntity,
+  type MaybePromise,
+  type Published,
+  type ServedAuthority,
+} from '../store/published.js';
 import { type Keep, keep, listAnswer } from './built-lists.js';
 import type { Spell } from './canonical.js';
 import type { KeptAnswer } from './kept-answer.js';
 import { listFilter } from './list.js';
 import { MAX_IDENTIFIER } from './parameters.js';
+import { earlier } from './pieces.js';
 import { MAX_AGE } from './serve-artefact.js';
+import { breath, turn } from './turns.js';
 
 /** Entries a page has at most; fewer when they carry their statements. */
 const MAX_PAGE = 1000;
@@ -106,20 +117,61 @@ export function serveExtendedList(
   const again = wanted && published.remembered<KeptAnswer>(wanted.as)?.again(c, now);
   if (again) return again;
   const stamp = wanted && published.stamp(wanted.share.of);
-  return andThen(published.extendedPage(authority.id, extended, ask.from, ask.limit + 1, now), ({ entities: rows, until }) => {
-    const next = rows.length > ask.limit ? rows[ask.limit]?.entityId : undefined;
-    const entities = rows.slice(0, ask.limit).map((row) => entry(row, ask));
-    const found = { immediate_subordinate_entities: entities, ...(next !== undefined && { next, next_entity_id: next }) };
-    if (wanted) {
-      const answer = listAnswer(JSON.stringify(found), until);
-      if (entities.length > 0) keep(published, wanted, answer, stamp);
-      return answer.send(c, now);
-    }
-    return c.json(found, 200, {
-      'cache-control': authenticated ? 'no-store' : `public, max-age=${MAX_AGE}`,
-      'access-control-allow-origin': '*',
+  const isGone = () => c.req.raw.signal.aborted;
+  return andThen(
+    lookedAt(published, authority.id, (from, limit) => published.extendedPage(authority.id, extended, from, limit, now), ask, isGone),
+    (looked) => {
+      if (!looked) return federationError(c, 'not_found', 'this entity lists nobody');
+      const { entities: rows, until } = looked;
+      const next = rows.length > ask.limit ? rows[ask.limit]?.entityId : undefined;
+      const entities = rows.slice(0, ask.limit).map((row) => entry(row, ask));
+      const found = { immediate_subordinate_entities: entities, ...(next !== undefined && { next, next_entity_id: next }) };
+      if (wanted) {
+        const answer = listAnswer(JSON.stringify(found), until);
+        if (entities.length > 0) keep(published, wanted, answer, stamp);
+        return answer.send(c, now);
+      }
+      return c.json(found, 200, {
+        'cache-control': authenticated ? 'no-store' : `public, max-age=${MAX_AGE}`,
+        'access-control-allow-origin': '*',
+      });
+    },
+  );
+}
+
+interface Looked {
+  readonly entities: readonly ListedEntity[];
+  readonly until: number | null;
+}
+
+/**
+ * A page of those that pass: piece by piece where few do, and others have a turn in between. Of whoever has gone no more is looked for.
+ * @returns undefined: the authority was halted meanwhile
+ */
+function lookedAt(
+  published: Published,
+  authorityId: string,
+  read: (from: string, limit: number) => MaybePromise<ListedEntities>,
+  { from: first, limit }: Asked,
+  isGone: () => boolean,
+): MaybePromise<Looked | undefined> {
+  const found: ListedEntity[] = [];
+  let until: number | null = null;
+  const more = (from: string): MaybePromise<Looked | undefined> => {
+    const page = read(from, limit + 1 - found.length);
+    const rest = isPromise(page) ? breath : turn;
+    return andThen(page, (now) => {
+      found.push(...now.entities);
+      until = earlier(until, now.until);
+      const next = now.rest;
+      if (next === undefined || isGone()) return { entities: found, until };
+      return rest().then(async () => {
+        published.begin();
+        return (await published.isActive(authorityId)) ? more(next) : undefined;
+      });
     });
-  });
+  };
+  return more(first);
 }
 
 /** By what is asked, however it was written; the URL leads to whole pages as `next` names them. */

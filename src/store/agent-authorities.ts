@@ -109,7 +109,7 @@ export function agentsDue(memberIds: readonly string[], now: number): readonly S
   const ids = JSON.stringify(memberIds);
   const due = [
     `authority_id IN (SELECT id FROM authority WHERE ${COMES_BACK})`,
-    `(authority_id, entity_id) IN (SELECT a.agents_of, m.entity_id FROM authority AS a JOIN member AS m ON m.authority_id = a.id AND m.state = 'active' WHERE ${COMES_BACK})`,
+    `(authority_id, entity_id) IN (SELECT a.agents_of, m.entity_id FROM authority AS a CROSS JOIN member AS m WHERE ${COMES_BACK} AND m.authority_id = a.id AND m.state = 'active')`,
   ].map((which) => raw(`UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0, line = ${LINES.changed} WHERE ${which}`, now, ids, ids));
   return [...due, listsMoved(COMES_BACK, now, ids, ids)];
 }

@@ -1,4 +1,4 @@
-import { and, eq, gte, inArray, lte, max, min, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, inArray, lte, max, min, type SQL, sql } from 'drizzle-orm';
 import type { Database } from './database.js';
 import { event } from './schema.js';
 
@@ -43,6 +43,30 @@ export const oneOf = (column: Parameters<typeof inArray>[0], values: readonly st
   if (only === undefined) return undefined;
   return others.length ? inArray(column, [only, ...others]) : eq(column, only);
 };
+
+/** That it is one of several, by no index: another one tells more. */
+export const oneOfThese = (column: Parameters<typeof inArray>[0], values: readonly string[] | undefined): SQL | undefined =>
+  values === undefined || values.length < 2 ? oneOf(column, values) : sql`${column} || '' IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;
+
+/**
+ * Numbers of the first events of each of these ways to be meant. Together in one condition SQLite would read the chain from one end until
+ * enough are found, which of a member among a million is nearly all of it; apart, each is found by its index.
+ * @param ways each finds its events by an index that ends in the sequence number
+ * @param rest what holds of all of them
+ */
+export const firstOf = (db: Database, chain: string, ways: readonly (SQL | undefined)[], rest: SQL | undefined, newest: boolean, limit: number): SQL =>
+  sql`${event.seq} IN (${sql.join(
+    ways.map(
+      (way) =>
+        sql`SELECT seq FROM ${db
+          .select({ seq: event.seq })
+          .from(event)
+          .where(and(eq(event.authorityId, chain), way, rest))
+          .orderBy(newest ? desc(event.seq) : asc(event.seq))
+          .limit(limit)} AS way`,
+    ),
+    sql` UNION ALL `,
+  )})`;
 
 /** @returns null when nothing happened in that time */
 export async function stretchOf(db: Database, chain: string, times: Times): Promise<Stretch | null> {

@@ -76,28 +76,49 @@ export function listQuery(filter: ListFilter, now: number) {
   return { sql: pageQuery(rows), params };
 }
 
-/**
- * A page of the extended listing; undefined: nothing can be on it.
- * @param all when the last change was made that reaches every statement
- */
-export function extendedQuery({ updatedAfter: after, updatedBefore: before, ...filter }: ExtendedFilter, all: number, now: number) {
+/** Members that are looked at at once for a page that most of them are not on. */
+export const LOOKED_AT = 1000;
+const ACTIVE_FROM = `FROM member WHERE authority_id = ? AND state = 'active'`;
+/** Where so many active members end, from one on; that one, their number. */
+export const LOT_END = `SELECT entity_id ${ACTIVE_FROM} AND entity_id >= ? ORDER BY entity_id LIMIT 1 OFFSET ?`;
+/** How many have changed since, up to a number. */
+export const CHANGED = `SELECT count(*) AS n FROM (SELECT 1 AS one FROM member INDEXED BY member_updated WHERE authority_id = ? AND state = 'active' AND updated_at >= ? LIMIT ?) AS some`;
+
+/** What a page of the extended listing is looked up by; undefined: nothing can be on it. */
+export interface ExtendedQuery {
+  /** What changed since a moment; undefined: it is not asked, or everything has. */
+  readonly since: number | undefined;
+  /** Some of the members may not pass. */
+  readonly narrowed: boolean;
+  /** Parameters come in this order: authority, from, the time, `params`, how many; before the last one `to`, where it is bounded. */
+  readonly sql: (by: { readonly time: boolean; readonly bounded: boolean }) => string;
+  readonly params: readonly unknown[];
+}
+
+/** @param all when the last change was made that reaches every statement */
+export function extendedQuery({ updatedAfter: after, updatedBefore: before, ...filter }: ExtendedFilter, all: number, now: number): ExtendedQuery | undefined {
   if (before !== undefined && before < all) return undefined;
   const { where, params } = listConditions(filter, now);
-  const since = after !== undefined && after > all;
-  if (since) {
+  const since = after !== undefined && after > all ? after : undefined;
+  if (since !== undefined) {
     where.push('member.updated_at >= ?');
-    params.push(after);
+    params.push(since);
   }
   if (before !== undefined) {
     where.push('member.updated_at <= ?');
     params.push(before);
   }
   const more = where.map((one) => ` AND ${one}`).join('');
-  // What changed since a moment is few among many: they are sorted, the others not even looked at.
   return {
-    sql: `SELECT member.entity_id, member.created_at, member.updated_at, nullif(${memberEnd('member.')}, ${NEVER}) AS ends, s.bytes AS statement, s.exp, s.withheld FROM member ${since ? 'INDEXED BY member_updated' : ''}
+    since,
+    narrowed: where.length > 0,
+    // Where few have changed since a moment they are sorted, and the others not even looked at.
+    sql: ({
+      time,
+      bounded,
+    }) => `SELECT member.entity_id, member.created_at, member.updated_at, nullif(${memberEnd('member.')}, ${NEVER}) AS ends, s.bytes AS statement, s.exp, s.withheld FROM member ${time ? 'INDEXED BY member_updated' : ''}
       JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
-      WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND ${lasts(memberEnd('member.'))}${more} ORDER BY member.entity_id LIMIT ?`,
+      WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND ${lasts(memberEnd('member.'))}${more}${bounded ? ' AND member.entity_id < ?' : ''} ORDER BY member.entity_id LIMIT ?`,
     params,
   };
 }

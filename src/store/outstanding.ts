@@ -134,8 +134,8 @@ export async function hangingOn(db: Database, whom: Whom, readable: readonly str
       (SELECT count(*) FROM (
          SELECT l.subject AS entity FROM member AS m JOIN snapshot_link AS l ON l.issuer_id = m.authority_id AND l.kind = 'statement' AND l.key = m.entity_id
            WHERE m.id IN (${whom}) AND l.subject <> l.key
-         UNION SELECT x.entity_id FROM authority AS a JOIN member AS x ON x.authority_id = a.id AND x.state = 'active'
-           WHERE a.agents_of IS NOT NULL AND a.state = 'active' AND (a.agents_as IN (${whom}) OR a.agents_by IN (${whom}))) AS entities) AS below,
+         UNION SELECT x.entity_id FROM authority AS a CROSS JOIN member AS x
+           WHERE x.authority_id = a.id AND x.state = 'active' AND a.agents_of IS NOT NULL AND a.state = 'active' AND (a.agents_as IN (${whom}) OR a.agents_by IN (${whom}))) AS entities) AS below,
       (SELECT count(DISTINCT o.authority_id) FROM member AS m JOIN member AS o ON o.spelling = m.spelling AND o.entity_id = m.entity_id AND o.authority_id <> m.authority_id
          WHERE m.id IN (${whom}) AND o.state || '' = 'active' AND o.authority_id IN (SELECT value FROM json_each(${JSON.stringify(readable)}))) AS authorities`,
   );

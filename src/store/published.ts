@@ -2,8 +2,10 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { base64url } from 'jose';
 import { CHECKPOINT_TYPE } from '../audit/checkpoint.js';
+import { andThen, type MaybePromise, type Select } from './at-once.js';
 import { COLLECTION, type CollectionLot, collectionLot, type CollectionPlace } from './collection.js';
-import { type ExtendedFilter, extendedQuery, type ListFilter, listQuery } from './listing-query.js';
+import { extendedPage, type ListedEntities } from './extended-page.js';
+import { type ExtendedFilter, type ListFilter, listQuery } from './listing-query.js';
 import { CLIENT_DOCUMENT, GROUPS, KEYS } from './kept-keys.js';
 import { bytesOf, type Cache, type Share } from './published-cache.js';
 import { STATUS_LIST, STATUS_LIST_AT } from './served-status-lists.js';
@@ -19,7 +21,6 @@ import {
   ISSUED,
   MARKED,
   ANCHORS,
-  ALL_CHANGED,
   EVALUATION,
   RESOLVED,
   CLIENT,
@@ -27,9 +28,11 @@ import {
 import { servedOf, fixed, jwkSetOf, OBJECT_BYTES, artefactBytes, authorityOf, answerOf, pageOf, evaluationOf, statusesOf } from './published-rows.js';
 import type { ServedArtefact, ServedAuthority, Evaluation, ResolveAnswer, Page } from './published-types.js';
 
+export { andThen, isPromise, type MaybePromise, type Select } from './at-once.js';
 export { CLIENT_DOCUMENT, GROUPS, KEYS } from './kept-keys.js';
 export { bytesOf, createCache, type Share } from './published-cache.js';
 export type { CollectedEntity, CollectionLot, CollectionPlace } from './collection.js';
+export type { ListedEntities, ListedEntity } from './extended-page.js';
 export type { ExtendedFilter, ListFilter };
 export { servedAs } from './published-types.js';
 export type { Evaluation, Page, ResolveAnswer, ServedArtefact, ServedAuthority } from './published-types.js';
@@ -41,25 +44,6 @@ export const MAX_SINGLE_TYPES = 16;
 /** Where a resolve response lies among those of its subject. */
 export const resolveVariant = (trustAnchor: string, types: readonly string[]): string =>
   base64url.encode(sha256(utf8ToBytes(`${trustAnchor}\n${[...types].sort().join(' ')}`)));
-
-export interface ListedEntity {
-  readonly entityId: string;
-  readonly registered: number;
-  /** When the statement's content changed last: a change of the member's own, or one that reached every statement. */
-  readonly updated: number;
-  /** Its Subordinate Statement; undefined while that is being signed anew. */
-  readonly statement: string | undefined;
-}
-
-export interface ListedEntities {
-  readonly entities: readonly ListedEntity[];
-  /** When the first of these ends that has not, or its statement; null when none does (seconds since the epoch). */
-  readonly until: number | null;
-}
-
-/** A value, or a promise of one: SQLite answers at once, D1 later. The hot path on Node awaits nothing. */
-export type MaybePromise<T> = T | Promise<T>;
-export type Select = (sql: string, params: readonly unknown[]) => MaybePromise<readonly Record<string, unknown>[]>;
 
 export interface Published {
   /** Where authorities answer, the halted and retired ones among them. */
@@ -74,7 +58,7 @@ export interface Published {
   auditKeys(authorityId: string): MaybePromise<ServedArtefact | undefined>;
   /** Active subordinates that pass a filter, in byte order: of the `limit` members after `after`, whether they pass or not. */
   listPage(authorityId: string, filter: ListFilter, after: string, limit: number, now: number): MaybePromise<Page>;
-  /** The same with what the extended listing tells of each, from an identifier on, that one included. */
+  /** The same with what the extended listing tells of each, from an identifier on, that one included; as far as it looks at once. */
   extendedPage(authorityId: string, filter: ExtendedFilter, from: string, limit: number, now: number): MaybePromise<ListedEntities>;
   /** When what an authority collects under an anchor changed last; undefined: it publishes no collection. */
   collection(authorityId: string, trustAnchor: string): MaybePromise<{ readonly lastUpdated: number } | undefined>;
@@ -112,16 +96,8 @@ export interface Published {
   kept(): ReturnType<Cache['size']>;
 }
 
-/** The first of these that is still to come. */
-const soonest = (times: readonly unknown[], now: number): number | null =>
-  times.reduce<number | null>((first, one) => (typeof one === 'number' && one > now && (first === null || one < first) ? one : first), null);
-
 /** Of the longest identifiers so many are one text that D1 gives (2 MB). */
 export const LIST_PAGE = 900;
-
-export const isPromise = <T>(value: MaybePromise<T>): value is Promise<T> => value instanceof Promise;
-export const andThen = <T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> =>
-  isPromise(value) ? value.then(next) : next(value);
 
 /**
  * What is kept lies under its place in the store, never under what somebody asked: however many questions there are, only
@@ -196,24 +172,7 @@ export function createPublished(select: Select, cache: Cache): Published {
       return andThen(select(sql, [...params, authorityId, after, now, limit]), ([row]) => pageOf(row, limit));
     },
 
-    extendedPage: (authorityId, filter, from, limit, now) =>
-      andThen(select(ALL_CHANGED, [authorityId]), ([row]) => {
-        const all = Number(row?.['at'] ?? 0);
-        const query = extendedQuery(filter, all, now);
-        if (!query) return { entities: [], until: null };
-        return andThen(select(query.sql, [authorityId, from, now, ...query.params, limit]), (rows) => ({
-          entities: rows.map((one) => ({
-            entityId: String(one['entity_id']),
-            registered: Number(one['created_at']),
-            updated: Math.max(Number(one['updated_at']), all),
-            statement: one['withheld'] === null && Number(one['exp']) > now ? String(one['statement']) : undefined,
-          })),
-          until: soonest(
-            rows.flatMap((one) => [one['ends'], one['exp']]),
-            now,
-          ),
-        }));
-      }),
+    extendedPage: (authorityId, filter, from, limit, now) => extendedPage(select, { authorityId, filter, from, limit, now }),
 
     collection: (authorityId, trustAnchor) =>
       andThen(

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, eq, gte, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
 import { type Database, raw, type Statement } from './database.js';
 import { inLot, overList, readByList } from './lots.js';
 import { MOVED_SINCE } from './narrowing-events.js';
@@ -81,14 +81,25 @@ export const forgetStatusEntries = (before: number): readonly Statement[] => [
   raw(`DELETE FROM status_entry WHERE expires_at < ${NUMBER}`, before),
 ];
 
-/** How many places are taken, by what for, in each list of an authority. */
-export const statusCounts = (db: Database, authorityId: string) =>
+/** The first lists of an authority, by number: what each was begun with stands there, whether it has been signed yet or not. */
+export async function statusListsOf(db: Database, authorityId: string, most: number): Promise<readonly number[]> {
+  const rows = await db
+    .select({ list: sql<number>`CAST(${artefact.key} AS NUMERIC)` })
+    .from(artefact)
+    .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'status_list')))
+    .orderBy(sql`CAST(${artefact.key} AS NUMERIC)`)
+    .limit(most);
+  return rows.map(({ list }) => Number(list));
+}
+
+/** How many places of a range are taken, by what for, in a list of an authority. */
+export const statusCounts = (db: Database, authorityId: string, list: number, from: number, to: number) =>
   db
-    .select({ list: statusEntry.list, kind: statusEntry.kind, n: count() })
+    .select({ kind: statusEntry.kind, n: count() })
     .from(statusEntry)
-    .where(eq(statusEntry.authorityId, authorityId))
-    .groupBy(statusEntry.list, statusEntry.kind)
-    .orderBy(statusEntry.list, statusEntry.kind);
+    .where(and(eq(statusEntry.authorityId, authorityId), eq(statusEntry.list, list), gte(statusEntry.idx, from), lt(statusEntry.idx, to)))
+    .groupBy(statusEntry.kind)
+    .orderBy(statusEntry.kind);
 
 /** Members in force that have no place yet: an earlier version took them in. */
 export const membersWithoutPlace = (db: Database, limit: number): Promise<{ id: string; authorityId: string }[]> =>

@@ -8,7 +8,7 @@ import { published } from '../artefacts/publish.js';
 import { allow, type Call, change } from '../call.js';
 import { hurried } from '../keys/from-custody.js';
 import { Refusal } from '../refusal.js';
-import { countMembers } from '../read.js';
+import { countMembers } from '../members/search-members.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority } from '../registry.js';
 import { type MovedAuthority, moved } from './halt-authority.js';
 import { suspendMemberships } from './memberships.js';

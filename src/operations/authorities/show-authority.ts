@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { artefact } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
-import { countMembers } from '../read.js';
+import { countMembers } from '../members/search-members.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority, publishedPolicy } from '../registry.js';
 
 export interface ShownAuthority {

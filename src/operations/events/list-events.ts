@@ -1,5 +1,5 @@
-import { and, asc, desc, eq, inArray, or, type SQL } from 'drizzle-orm';
-import { betweenTimes, oneOf, stretchOf, within } from '../../store/event-query.js';
+import { and, asc, desc, eq, or, type SQL } from 'drizzle-orm';
+import { betweenTimes, firstOf, oneOfThese, stretchOf, within } from '../../store/event-query.js';
 import { joined, type JoinedEvent, onPrivate, WITH_PRIVATE } from '../../store/joined-event.js';
 import { apiKey, event, eventPrivate, member, organization, person } from '../../store/schema.js';
 import { allow, type Call, DEPLOYMENT, SYSTEM } from '../call.js';
@@ -26,8 +26,11 @@ export interface EventFilter extends PageRequest {
 /** What of an organization's history belongs to its members': its halts suspend them with one event for all. */
 const FOR_MEMBERS = ['organization.halted', 'organization.resumed'];
 
-const aboutMember = (of: MemberRow): SQL | undefined =>
-  or(eq(event.subjectId, of.id), and(eq(event.subjectId, of.organizationId ?? ''), inArray(event.type, FOR_MEMBERS)));
+/** Each by itself is found by an index. */
+const aboutMember = ({ id, organizationId }: MemberRow): readonly (SQL | undefined)[] => [
+  eq(event.subjectId, id),
+  ...(organizationId === null ? [] : FOR_MEMBERS.map((type) => and(eq(event.subjectId, organizationId), eq(event.type, type)))),
+];
 
 /** Events of an authority. @throws Refusal not_found, invalid_request */
 export async function listEvents(call: Call, slug: string, filter: EventFilter): Promise<Page<Named<JoinedEvent>>> {
@@ -48,30 +51,34 @@ export async function listDeploymentEvents(call: Call, filter: Omit<EventFilter,
  * In the order of the chain, whatever the clock did, so that whoever follows misses nothing. A time is looked up by index
  * first: it becomes a stretch of the chain, and every other index ends in the sequence number.
  */
-async function search(call: Call, chain: string, filter: EventFilter, about: SQL | undefined): Promise<Page<Named<JoinedEvent>>> {
+async function search(call: Call, chain: string, filter: EventFilter, about: readonly (SQL | undefined)[] | undefined): Promise<Page<Named<JoinedEvent>>> {
   const { db } = call.store;
   const newest = filter.newest === true;
   const cursor = numeric(filter.cursor);
   const stretch = filter.since === undefined && filter.until === undefined ? undefined : await stretchOf(db, chain, filter);
   if (stretch === null) return { items: [], next: null };
   const [actors, subjects] = [await actorsOf(call, filter.actor), await subjectsOf(call, chain, filter.subject)];
+  const limit = filter.limit + 1;
+  const place = and(within(newest, cursor, stretch), stretch && betweenTimes(filter));
+  const each = (column: typeof event.subjectId | typeof event.actorId | typeof event.type, values: readonly string[] = []) =>
+    values.map((value) => eq(column, value));
+  const [bySubject, byActor, byType] = [about ?? each(event.subjectId, subjects), each(event.actorId, actors), each(event.type, filter.type)];
+  // What is told by the first of these is looked up; the others are asked of what was found.
+  const ways = [bySubject, byActor, byType].find(({ length }) => length > 0) ?? [];
+  const rest = and(
+    place,
+    ways === bySubject ? oneOfThese(event.actorId, actors) : undefined,
+    about && oneOfThese(event.subjectId, subjects),
+    ways === byType ? undefined : oneOfThese(event.type, filter.type),
+  );
+  const meant = ways.length > 1 ? firstOf(db, chain, ways, rest, newest, limit) : and(ways[0], rest);
   const rows = await db
     .select(WITH_PRIVATE)
     .from(event)
     .leftJoin(eventPrivate, onPrivate())
-    .where(
-      and(
-        eq(event.authorityId, chain),
-        within(newest, cursor, stretch),
-        oneOf(event.actorId, actors),
-        oneOf(event.subjectId, subjects),
-        oneOf(event.type, filter.type),
-        about,
-        stretch && betweenTimes(filter),
-      ),
-    )
+    .where(and(eq(event.authorityId, chain), meant))
     .orderBy(newest ? desc(event.seq) : asc(event.seq))
-    .limit(filter.limit + 1);
+    .limit(limit);
   const found = page(rows.map(joined), filter.limit, ({ seq }) => seq);
   return { items: await withNames(call, found.items), next: found.next };
 }

@@ -2,7 +2,7 @@ import { and, eq } from 'drizzle-orm';
 import { decodeJwt } from 'jose';
 import { ERROR_STATUS, type JwkSet, type StatusListClaim } from '../../federation/entry.js';
 import { statusAt, unpackStatuses } from '../../federation/status-list.js';
-import { statusCounts } from '../../store/status-lists.js';
+import { statusListsOf } from '../../store/status-lists.js';
 import { statusListAt } from '../status/status-claim.js';
 import { type Published, type ServedArtefact, servedAs } from '../../store/published.js';
 import { ENDPOINT_PATHS, member, snapshot, trustMark, trustMarkGrant } from '../../store/schema.js';
@@ -159,18 +159,14 @@ export async function answersAboutAuthority(view: View, of: AuthorityRow): Promi
     { what: 'list', url: at(of, 'list'), status: (await view.published.isActive(of.id)) ? 200 : 404 },
     ...(await Promise.all(
       (
-        await statusCounts(view.call.store.db, of.id)
-      )
-        .map(({ list: n }) => n)
-        .filter((n, place, all) => all.indexOf(n) === place)
-        .slice(0, MOST)
-        .map(
-          async (n): Promise<Answered> => ({
-            what: 'status_list',
-            url: statusListAt(of.entityId, n),
-            status: statusOf(await view.published.statusList(of.id, String(n)), view.now),
-          }),
-        ),
+        await statusListsOf(view.call.store.db, of.id, MOST)
+      ).map(
+        async (n): Promise<Answered> => ({
+          what: 'status_list',
+          url: statusListAt(of.entityId, n),
+          status: statusOf(await view.published.statusList(of.id, String(n)), view.now),
+        }),
+      ),
     )),
   ];
 }

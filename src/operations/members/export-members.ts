@@ -4,7 +4,8 @@ import { artefact, organization } from '../../store/schema.js';
 import type { Call } from '../call.js';
 import { bundlesOf } from '../../store/bundles.js';
 import type { Entitled } from '../entitlements/effective.js';
-import { listMembers, type Page, type PageRequest } from '../read.js';
+import type { Page, PageRequest } from '../read.js';
+import { listMembers } from './search-members.js';
 import { findAuthority, type MemberRow } from '../registry.js';
 
 /** A member with everything that stands elsewhere: what an enrolment needs to make it again. */

@@ -1,6 +1,6 @@
-import { and, asc, eq, gt, or } from 'drizzle-orm';
+import { and, asc, eq, gt, lte, or } from 'drizzle-orm';
 import { containsText, listHas } from '../../store/conditions.js';
-import { hasSnapshot, type SnapshotFilter } from '../../store/entity-query.js';
+import { hasSnapshot, lotOfKnown, type SnapshotFilter } from '../../store/entity-query.js';
 import type { KnownEntity } from '../../store/known-entities.js';
 import { inLot, readByList } from '../../store/lots.js';
 import { crawlEntity, type ENTITY_SOURCES, knownEntity, type SNAPSHOT_STATES, snapshot } from '../../store/schema.js';
@@ -8,6 +8,7 @@ import { anchorsOf } from './anchors.js';
 import { allow, type Call } from '../call.js';
 import { shownCrawl } from './crawl.js';
 import type { Explanation } from '../explorer.js';
+import { readInLots } from '../paced.js';
 import { type Page, type PageRequest, page } from '../read.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { findAuthority } from '../registry.js';
@@ -31,21 +32,29 @@ export async function listEntities(call: Call, slug: string, filter: EntityFilte
   allow(call, 'read', slug);
   const { db } = call.store;
   const { id } = await findAuthority(db, slug);
-  const rows = await db
-    .select()
-    .from(knownEntity)
-    .where(
-      and(
-        eq(knownEntity.authorityId, id),
-        filter.cursor === undefined ? undefined : gt(knownEntity.entityId, filter.cursor),
-        filter.source === undefined ? undefined : eq(knownEntity.source, filter.source),
-        filter.entityType === undefined ? undefined : listHas(knownEntity.entityTypes, filter.entityType),
-        filter.q === undefined ? undefined : or(containsText(knownEntity.entityId, filter.q), containsText(knownEntity.about, filter.q)),
-        hasSnapshot(filter),
-      ),
-    )
-    .orderBy(asc(knownEntity.entityId))
-    .limit(filter.limit + 1);
+  const conditions = and(
+    filter.source === undefined ? undefined : eq(knownEntity.source, filter.source),
+    filter.entityType === undefined ? undefined : listHas(knownEntity.entityTypes, filter.entityType),
+    filter.q === undefined ? undefined : or(containsText(knownEntity.entityId, filter.q), containsText(knownEntity.about, filter.q)),
+    hasSnapshot(filter),
+  );
+  const between = (from: string | undefined, to: string | undefined, limit: number): Promise<KnownEntity[]> =>
+    db
+      .select()
+      .from(knownEntity)
+      .where(
+        and(
+          eq(knownEntity.authorityId, id),
+          from === undefined ? undefined : gt(knownEntity.entityId, from),
+          to === undefined ? undefined : lte(knownEntity.entityId, to),
+          conditions,
+        ),
+      )
+      .orderBy(asc(knownEntity.entityId))
+      .limit(limit);
+  const rows = conditions
+    ? await readInLots(call.store, { from: filter.cursor, most: filter.limit + 1 }, (from, size) => lotOfKnown(db, id, from, size), between)
+    : await between(filter.cursor, undefined, filter.limit + 1);
   const found = page(rows, filter.limit, ({ entityId }) => entityId);
   const snapshots = await readByList(
     found.items.map(({ entityId }) => entityId),

@@ -1,12 +1,15 @@
 import { STATUS_LIST_SIZE, STATUS_TYPES } from '../../federation/entry.js';
+import { statusAt } from '../../federation/status-list.js';
 import { servedAs } from '../../store/published.js';
 import { publishedNow } from '../../store/published-now.js';
 import type { StatusKind } from '../../store/schema.js';
-import type { StatusPlace } from '../../store/status-entries.js';
+import { lastStatusList, type StatusPlace } from '../../store/status-entries.js';
 import { statusCounts } from '../../store/status-lists.js';
 import { statusSlice } from '../../store/status-places.js';
 import { allow, type Call } from '../call.js';
+import { paced } from '../paced.js';
 import { type AuthorityRow, findAuthority, type MemberRow } from '../registry.js';
+import { placesNow } from './known-places.js';
 import { statusListAt } from './status-claim.js';
 
 /** A status list as it is answered now, and what its rows say. */
@@ -23,32 +26,45 @@ export interface StatusListView {
   readonly suspended: number;
 }
 
-/** The status lists of an authority. */
+/** Places that are counted at once. */
+const COUNTED = 2000;
+
+/** The status lists of an authority, one after the other: of a million members there are twelve, each of as many rows as it has places. */
 export async function showStatusLists(call: Call, slug: string): Promise<readonly StatusListView[]> {
   allow(call, 'read', slug);
   const { db } = call.store;
   const of = await findAuthority(db, slug);
-  const counts = await statusCounts(db, of.id);
   const published = publishedNow(db);
-  return Promise.all(
-    [...new Set(counts.map(({ list }) => list))].map(async (list) => {
-      const now = call.now();
-      const found = await published.statusList(of.id, String(list));
-      const as = found ? servedAs(found, now) : 'gone';
-      const { values } = await statusSlice(db, { authorityId: of.id, list, from: 0, to: STATUS_LIST_SIZE, now, since: now });
-      const having = (value: number) => values.filter((one) => one[1] === value).length;
-      return {
-        list,
-        url: statusListAt(of.entityId, list),
-        status: as === 'served' ? 200 : as === 'late' ? 503 : 404,
-        exp: as === 'served' ? (found?.exp ?? null) : null,
-        bytes: as === 'served' ? (found?.bytes.length ?? null) : null,
-        places: Object.fromEntries(counts.filter((one) => one.list === list).map(({ kind, n }) => [kind, n])),
-        invalid: having(STATUS_TYPES.invalid),
-        suspended: having(STATUS_TYPES.suspended),
-      };
-    }),
-  );
+  const read = paced(call.store);
+  const views: StatusListView[] = [];
+  const last = (await lastStatusList(db, of.id)) ?? -1;
+  for (let list = 0; list <= last; list++) {
+    const places: Partial<Record<StatusKind, number>> = {};
+    const atOnce = call.store.readsHere ? COUNTED : STATUS_LIST_SIZE;
+    for (let from = 0; from < STATUS_LIST_SIZE; from += atOnce)
+      for (const { kind, n } of await read(() => statusCounts(db, of.id, list, from, from + atOnce))) places[kind] = (places[kind] ?? 0) + n;
+    if (Object.keys(places).length === 0) continue;
+    const now = call.now();
+    const found = await published.statusList(of.id, String(list));
+    const as = found ? servedAs(found, now) : 'gone';
+    const { packed } = await placesNow(call, of.id, list, now);
+    const having = (value: number): number => {
+      let n = 0;
+      for (let idx = 0; idx < STATUS_LIST_SIZE; idx++) if (statusAt(packed, idx) === value) n++;
+      return n;
+    };
+    views.push({
+      list,
+      url: statusListAt(of.entityId, list),
+      status: as === 'served' ? 200 : as === 'late' ? 503 : 404,
+      exp: as === 'served' ? (found?.exp ?? null) : null,
+      bytes: as === 'served' ? (found?.bytes.length ?? null) : null,
+      places,
+      invalid: having(STATUS_TYPES.invalid),
+      suspended: having(STATUS_TYPES.suspended),
+    });
+  }
+  return views;
 }
 
 /** Where a member stands, and what its rows say of it now; null: it was never in force, or its place is still to be given. */
