@@ -1,5 +1,6 @@
 import { agentListsMoved } from '../store/agent-authorities.js';
 import type { Statement } from '../store/database.js';
+import { LINES } from '../store/schema.js';
 import {
   allDue,
   dropUnder,
@@ -22,8 +23,8 @@ import { listingsDue, localListingsDue } from '../store/superior-listings.js';
  * itself (members/write-member.ts). Nobody else uses the statements of `store/known-entities.ts`; a test looks for others.
  */
 export type Fact =
-  /** A statement about each stands from now on. */
-  | { readonly fact: 'members in force'; readonly entityIds: readonly string[] }
+  /** A statement about each stands from now on. `each`: an act of its own brought each of them about. */
+  | { readonly fact: 'members in force'; readonly entityIds: readonly string[]; readonly each?: boolean | undefined }
   /** Our statements about members say something else, or what they point at does. */
   | { readonly fact: 'statement changed'; readonly entityIds: readonly string[] }
   /** The statements about all that have a bundle say something else. */
@@ -53,7 +54,7 @@ export type Fact =
 export function consequencesOf(authorityId: string, fact: Fact, now: number): readonly Statement[] {
   switch (fact.fact) {
     case 'members in force':
-      return fact.entityIds.length ? [knowMembers(authorityId, fact.entityIds, now)] : [];
+      return fact.entityIds.length ? [knowMembers(authorityId, fact.entityIds, now, fact.each ? LINES.changed : undefined)] : [];
     case 'statement changed':
       return dueBelow(authorityId, fact.entityIds, now);
     case 'bundle changed':
