@@ -1,69 +1,17 @@
 import { type ChainTurns, chainTurns } from './chain-turns.js';
 import { urgentHolds } from './urgent-holds.js';
-import { type Brought, type Together, togetherOf } from './together.js';
-import { decidedOf, fallsApart, type Pending, type Unit, unitsOf } from './units.js';
-import type { Actor, Head, NewEvent } from './event.js';
+import { togetherOf } from './together.js';
+import { overtake, subjectOf, takeGroup, type Waiting } from './queue.js';
+import { decidedOf, fallsApart, type Pending, unitsOf } from './units.js';
+import type { ChangeRequest, Decided, Decision, Outcome } from './decision.js';
+import type { Head } from './event.js';
 import { headToDecideOn, type KnownHeads } from './known-heads.js';
-import { ChangeConflict, type Database, isDuplicate, Overtaken, type Statement } from './database.js';
-
-/** What an operation decided: events in order, the writes that go with them, the answer. No events: nothing to do. */
-export interface Decision<T> {
-  readonly events: readonly NewEvent[];
-  /** Events of other authorities whose state or artefacts change with it; each was watched. */
-  readonly elsewhere?: readonly EventsOf[];
-  readonly statements: readonly Statement[];
-  readonly result: T;
-  /** It is written together with others: a statement that several of them have is carried out once. */
-  readonly unit?: Unit | undefined;
-}
-
-export interface EventsOf {
-  readonly authorityId: string;
-  readonly events: readonly NewEvent[];
-}
-
-/**
- * Take another authority's event chain into the decision: call it before reading that authority's state. The commit then
- * fails, and the operation decides again, when that chain has moved meanwhile. An event has to go into it.
- */
-export type Watch = (authorityId: string) => Promise<void>;
-
-export interface ChangeRequest<T> {
-  /** Whose event chain it goes into. */
-  readonly authorityId: string;
-  /** What it reads and writes: one member (its entity identifier), or the whole authority (null). */
-  readonly scope: string | null;
-  /** What it reads of others, or writes for them to read, beside that: those that have one of these in common are not decided at one head. */
-  readonly apart?: readonly string[];
-  /** What of an authority's own it moves, where `scope` is null: a cut of just that overtakes what waits for it. */
-  readonly about?: string;
-  /** Everything that cuts: it goes to the head of the queue, and is committed on a full disk from what is kept for it. */
-  readonly urgent?: boolean;
-  readonly actor: Actor;
-  /** What those that share a transaction read by together. */
-  readonly brings?: Brought | undefined;
-  /** Read, decide, sign. Runs again on fresh state when another writer came first, so it has no effect of its own. */
-  decide(watch: Watch, together: Together): Promise<Decision<T>>;
-}
-
-/** One decided operation, as the engine gets it. */
-export interface Decided {
-  readonly actor: Actor;
-  /** It may spend what the store keeps for cuts. */
-  readonly urgent: boolean;
-  readonly events: readonly NewEvent[];
-  /** How many operations it is, where it is more than one (units.ts). */
-  readonly operations?: number;
-  /** Other chains it goes into, with the heads that were decided on. */
-  readonly elsewhere: readonly (EventsOf & { readonly head: Head })[];
-  readonly statements: readonly Statement[];
-}
-/** Done: where each chain stands that it went into. */
-export type Outcome = { readonly ok: true; readonly heads: ReadonlyMap<string, Head> } | { readonly ok: false; readonly error: unknown };
+import { ChangeConflict, type Database, isDuplicate, type Statement } from './database.js';
 
 /** What this operation read elsewhere is another thing by now: it decides again. `decide` may throw it as well. */
 export class HeadMoved extends Error {}
 
+export type { ChangeRequest, Decided, Decision, EventsOf, Outcome, Watch } from './decision.js';
 export { readHead } from './known-heads.js';
 
 export interface Engine {
@@ -79,17 +27,6 @@ export interface Engine {
   commit(authorityId: string, head: Head, group: readonly Decided[]): Promise<'lost' | readonly Outcome[]>;
   /** The head as a server has it that surely writes, where another one may have been read. */
   headAgain?(authorityId: string): Promise<Head>;
-}
-
-interface Waiting {
-  readonly request: ChangeRequest<unknown>;
-  tries: number;
-  /** It could not be written together with others, so it is by itself. */
-  alone: boolean;
-  /** Of a cut: the chains that it watched and lost, and how each is given back. */
-  readonly holding: Map<string, () => void>;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
 }
 
 const MAX_TRIES = 50;
@@ -185,39 +122,52 @@ async function headInTurn(headOf: HeadOf, turns: ChainTurns, authorityId: string
   return turn === 'at once' ? head : headOf(authorityId);
 }
 
-const subjectOf = ({ scope, about }: ChangeRequest<unknown>): string | null => scope ?? about ?? null;
-
-/**
- * A cut goes before what waits for the same member, organization, type, anchor or authority, and what waits was decided by
- * somebody who did not know of it: a resume that queued behind an import must not undo it, though the cut found nothing left
- * to cut. So it is refused, and whoever asked decides again.
- */
-function overtake(queue: Waiting[], subject: string | null): void {
-  if (subject === null) return;
-  for (let at = queue.length - 1; at >= 0; at--) {
-    const { request, reject } = queue[at] as Waiting;
-    if (subjectOf(request) !== subject || request.urgent) continue;
-    queue.splice(at, 1);
-    reject(new Overtaken('a cut of it came first; look at it and decide again'));
-  }
+/** A decision that was made, and whose it is. */
+interface Made extends Pending {
+  readonly waiting: Waiting;
 }
 
-/** The next operations that may share a transaction; the order of operations on one member, and of those to be apart, is kept. */
-function takeGroup(queue: Waiting[], size: number): Waiting[] {
-  const group: Waiting[] = [];
-  const taken = new Set<string>();
-  for (let at = 0; at < queue.length && group.length < size; ) {
-    const { scope, apart = [] } = (queue[at] as Waiting).request;
-    if (scope === null) {
-      if (group.length === 0 && taken.size === 0) return queue.splice(at, 1);
-      break;
-    }
-    const own = [`scope ${scope}`, ...apart.map((one) => `apart ${one}`)];
-    if (own.some((one) => taken.has(one))) at++;
-    else group.push(...queue.splice(at, 1));
-    for (const one of own) taken.add(one);
+/** Decide each. Whoever has nothing to commit is answered. @returns what has, and what lost to somebody else */
+async function decideEach(
+  authorityId: string,
+  group: readonly Waiting[],
+  headOf: HeadOf,
+  watched: readonly Map<string, Head>[],
+): Promise<{ readonly made: readonly Made[]; readonly lost: Waiting[] }> {
+  const together = togetherOf(group.map(({ request: { brings }, alone }) => ({ brings, alone })));
+  const decisions = await Promise.allSettled(
+    group.map((one, n) =>
+      one.request.decide(async (other) => {
+        if (other !== authorityId && !watched[n]?.has(other)) watched[n]?.set(other, await headOf(other));
+      }, together),
+    ),
+  );
+  const lost: Waiting[] = [];
+  const made: Made[] = [];
+  for (const [n, decision] of decisions.entries()) {
+    const waiting = group[n] as Waiting;
+    const { actor, urgent = false } = waiting.request;
+    if (decision.status === 'rejected' && decision.reason instanceof HeadMoved) lost.push(waiting);
+    else if (decision.status === 'rejected') waiting.reject(decision.reason);
+    else if (decision.value.events.length === 0) waiting.resolve(decision.value.result);
+    else made.push({ waiting, actor, urgent, decision: decision.value, elsewhere: elsewhereOf(decision.value, watched[n] ?? new Map()) });
   }
-  return group;
+  return { made, lost };
+}
+
+/** Commit what belongs together as one. @param ending goes with the last of it */
+async function commitParts(engine: Engine, authorityId: string, head: Head, parts: readonly (readonly Made[])[], ending: readonly Statement[]) {
+  if (parts.length === 0) return [];
+  const last = parts.length - 1;
+  try {
+    return await engine.commit(
+      authorityId,
+      head,
+      parts.map((part, n) => decidedOf(part, n === last ? ending : [])),
+    );
+  } catch (error) {
+    return parts.map((): Outcome => ({ ok: false, error }));
+  }
 }
 
 /**
@@ -233,44 +183,15 @@ async function runGroup(
   putBack: (again: readonly Waiting[]) => void,
 ): Promise<'lost' | 'done' | 'ended'> {
   const watched = group.map(() => new Map<string, Head>());
-  const together = togetherOf(group.map(({ request: { brings }, alone }) => ({ brings, alone })));
-  const decisions = await Promise.allSettled(
-    group.map((one, n) =>
-      one.request.decide(async (other) => {
-        if (other !== authorityId && !watched[n]?.has(other)) watched[n]?.set(other, await headOf(other));
-      }, together),
-    ),
-  );
-  const lost: Waiting[] = [];
-  const pending: (Pending & { readonly waiting: Waiting })[] = [];
-  for (const [n, decision] of decisions.entries()) {
-    const waiting = group[n] as Waiting;
-    const { actor, urgent = false } = waiting.request;
-    if (decision.status === 'rejected' && decision.reason instanceof HeadMoved) lost.push(waiting);
-    else if (decision.status === 'rejected') waiting.reject(decision.reason);
-    else if (decision.value.events.length === 0) waiting.resolve(decision.value.result);
-    else pending.push({ waiting, actor, urgent, decision: decision.value, elsewhere: elsewhereOf(decision.value, watched[n] ?? new Map()) });
-  }
-  const { parts, broken } = unitsOf(pending);
-  let outcomes: 'lost' | readonly Outcome[] = [];
-  try {
-    if (parts.length)
-      outcomes = await engine.commit(
-        authorityId,
-        head,
-        parts.map((part, n) => decidedOf(part, n === parts.length - 1 ? ending : [])),
-      );
-  } catch (error) {
-    outcomes = parts.map(() => ({ ok: false, error }));
-  }
-  const apart = [
-    ...broken,
-    ...(outcomes === 'lost' ? [] : outcomes.flatMap((one, n) => (fallsApart(parts[n] ?? [], one, isMoved(one)) ? (parts[n] ?? []) : []))),
-  ];
+  const { made, lost } = await decideEach(authorityId, group, headOf, watched);
+  const { parts, broken } = unitsOf(made);
+  const outcomes = await commitParts(engine, authorityId, head, parts, ending);
+  const isLost = (n: number) => outcomes === 'lost' || isMoved(outcomes[n]);
+  const apart = [...broken, ...parts.filter((part, n) => outcomes !== 'lost' && fallsApart(part, outcomes[n] as Outcome, isLost(n))).flat()];
   for (const { waiting } of apart) waiting.alone = true;
   putBack(apart.map(({ waiting }) => waiting));
-  const moved = outcomes === 'lost' ? parts.flat() : parts.flatMap((part, n) => (isMoved((outcomes as readonly Outcome[])[n]) ? part : []));
-  lost.push(...moved.flatMap((one) => (apart.includes(one) ? [] : [one.waiting])));
+  const moved = parts.filter((_, n) => isLost(n)).flat();
+  lost.push(...moved.filter((one) => !apart.includes(one)).map(({ waiting }) => waiting));
   // Where an engine says no more than that they lost, it may be because of one of them.
   for (const waiting of lost) waiting.alone ||= waiting.tries >= LOST_TOGETHER;
   if (lost.length) {
@@ -279,19 +200,18 @@ async function runGroup(
   }
   if (outcomes === 'lost') return 'lost';
   for (const [n, outcome] of outcomes.entries()) {
-    if (isMoved(outcome)) continue;
     if (outcome.ok) note(known, outcome.heads);
-    for (const one of parts[n] ?? []) {
-      const { waiting, decision } = one;
-      if (outcome.ok) waiting.resolve(decision.result);
-      else if (apart.includes(one)) continue;
-      // Two operations of one group made the same thing: on fresh state the second decides otherwise.
-      else if (isDuplicate(outcome.error, '') && ++waiting.tries < MAX_DUPLICATES) putBack([waiting]);
-      else waiting.reject(outcome.error);
-    }
+    for (const one of parts[n] ?? []) if (!isLost(n) && !apart.includes(one)) answer(one, outcome, putBack);
   }
-  if (moved.length && moved.length === pending.length && apart.length === 0) return 'lost';
+  if (moved.length && moved.length === made.length && apart.length === 0) return 'lost';
   return outcomes.at(-1)?.ok ? 'ended' : 'done';
+}
+
+function answer({ waiting, decision }: Made, outcome: Outcome, putBack: (again: readonly Waiting[]) => void): void {
+  if (outcome.ok) waiting.resolve(decision.result);
+  // Two operations of one group made the same thing: on fresh state the second decides otherwise.
+  else if (isDuplicate(outcome.error, '') && ++waiting.tries < MAX_DUPLICATES) putBack([waiting]);
+  else waiting.reject(outcome.error);
 }
 
 /** They decide anew on fresh state, in a moment: those of several processes would meet again. */

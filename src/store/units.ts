@@ -1,20 +1,7 @@
-import type { Decided, Decision, Outcome } from './change.js';
+import type { Decided, Decision, Outcome, Unit } from './decision.js';
 import type { Actor } from './event.js';
-import type { Statement } from './database.js';
-import { isDuplicate } from './database.js';
+import { isDuplicate, type Statement } from './database.js';
 import { troubleIn } from './trouble.js';
-
-/**
- * Operations of one kind that were decided together are written together as well: a few statements over all their rows, instead of
- * a few for each. Nothing of a unit is written when any part of it cannot be; then each of them is decided anew and written by
- * itself, so that one that fails takes no other with it.
- */
-export interface Unit {
-  /** Of how many decisions it is: where one of them is missing, nothing of it is written. */
-  readonly size: number;
-  /** Who does it: an event has one actor. */
-  readonly actor: Actor;
-}
 
 /** A decision that waits to be committed. */
 export interface Pending {

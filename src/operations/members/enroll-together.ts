@@ -2,7 +2,7 @@ import type { NewEvent } from '../../store/event.js';
 import { inPieces } from '../../store/lots.js';
 import { piecesOf, type Statement } from '../../store/database.js';
 import type { Together } from '../../store/together.js';
-import type { Unit } from '../../store/units.js';
+import type { Unit } from '../../store/decision.js';
 import type { Call } from '../call.js';
 import type { WithFindings } from '../judged.js';
 import type { MemberRow } from '../registry.js';
