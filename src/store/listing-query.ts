@@ -82,7 +82,7 @@ const ACTIVE_FROM = `FROM member WHERE authority_id = ? AND state = 'active'`;
 /** Where so many active members end, from one on; that one, their number. */
 export const LOT_END = `SELECT entity_id ${ACTIVE_FROM} AND entity_id >= ? ORDER BY entity_id LIMIT 1 OFFSET ?`;
 /** How many have changed since, up to a number. */
-export const CHANGED = `SELECT count(*) AS n FROM (SELECT 1 AS one FROM member INDEXED BY member_updated WHERE authority_id = ? AND state = 'active' AND updated_at >= ? LIMIT ?) AS some`;
+export const CHANGED = `SELECT count(*) AS n FROM (SELECT 1 AS one FROM member INDEXED BY member_updated WHERE authority_id = ? AND state = 'active' AND updated_at >= ? LIMIT ?) AS few`;
 
 /** What a page of the extended listing is looked up by; undefined: nothing can be on it. */
 export interface ExtendedQuery {
