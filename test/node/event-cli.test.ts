@@ -31,6 +31,7 @@ describe('the trail is searched by index, however long it is', () => {
     ],
     'an actor in a time': [{ actor: 'night', since: NOW + 1, until: NOW + 9 }, /INDEX event_actor \(authority_id=\? AND actor_id=\? AND seq>\?\)/],
     'a type': [{ type: ['member.suspended'] }, /INDEX event_type \(authority_id=\? AND type=\?\)/],
+    'several types, newest first': [{ type: ['member.suspended', 'member.revoked'], newest: true }, /INDEX event_type \(authority_id=\? AND type=\?\)/],
     'a subject': [{ subject: 'org_1' }, /INDEX event_subject \(authority_id=\? AND subject_id=\?\)/],
     'no filter': [{ newest: true }, /INDEX sqlite_autoindex_event_1 \(authority_id=\?\)/],
   };

@@ -1,6 +1,7 @@
 import { and, count, eq, gt, isNull, max, ne, or } from 'drizzle-orm';
 import { artefact, authority, member, snapshotLink, trustMark } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
+import { countMembers } from '../members/search-members.js';
 import { findAuthority } from '../registry.js';
 
 /** What a halt of an authority would reach. */
@@ -22,10 +23,7 @@ export async function authorityReach(call: Call, slug: string): Promise<Authorit
   const { id, entityId } = await findAuthority(db, slug);
   const now = call.now();
   const [members, marks, answers, superiors, last] = await Promise.all([
-    db
-      .select({ n: count() })
-      .from(member)
-      .where(and(eq(member.authorityId, id), eq(member.state, 'active'))),
+    countMembers(call, slug),
     db
       .select({ n: count() })
       .from(trustMark)
@@ -36,16 +34,17 @@ export async function authorityReach(call: Call, slug: string): Promise<Authorit
       .where(and(eq(snapshotLink.issuerId, id), ne(snapshotLink.authorityId, id))),
     db
       .select({ slug: authority.slug })
-      .from(member)
-      .innerJoin(authority, eq(authority.id, member.authorityId))
-      .where(and(eq(member.entityId, entityId), eq(member.state, 'active'))),
+      .from(authority)
+      // In this order it is one look-up an authority: by its identifier alone no index finds a member.
+      .crossJoin(member)
+      .where(and(eq(member.authorityId, authority.id), eq(member.entityId, entityId), eq(member.state, 'active'))),
     db
       .select({ exp: max(artefact.exp) })
       .from(artefact)
       .where(and(eq(artefact.authorityId, id), or(eq(artefact.kind, 'statement'), eq(artefact.kind, 'entity_configuration')))),
   ]);
   return {
-    members: members[0]?.n ?? 0,
+    members: members['active'] ?? 0,
     marks: marks[0]?.n ?? 0,
     answersElsewhere: answers.length,
     memberOf: superiors.map((one) => one.slug),
