@@ -62,6 +62,7 @@ async function writtenTogether(call: Call, slug: string, those: readonly Asked[]
     call,
     ground,
     accepted.map(({ enrolled }) => enrolled),
+    { apart: true },
   );
   const unit = { size: accepted.length, actor: call.actor };
   const statements = [inPieces(piecesOf(written.statements))];
