@@ -1,6 +1,5 @@
 import { agentListsMoved } from '../store/agent-authorities.js';
 import type { Statement } from '../store/database.js';
-import { LINES } from '../store/schema.js';
 import {
   allDue,
   dropUnder,
@@ -23,8 +22,8 @@ import { listingsDue, localListingsDue } from '../store/superior-listings.js';
  * itself (members/write-member.ts). Nobody else uses the statements of `store/known-entities.ts`; a test looks for others.
  */
 export type Fact =
-  /** A statement about each stands from now on. `each`: an act of its own brought each of them about. */
-  | { readonly fact: 'members in force'; readonly entityIds: readonly string[]; readonly each?: boolean | undefined }
+  /** A statement about each stands from now on. `apart`: each is an act of its own, written together with others. */
+  | { readonly fact: 'members in force'; readonly entityIds: readonly string[]; readonly apart?: boolean }
   /** Our statements about members say something else, or what they point at does. */
   | { readonly fact: 'statement changed'; readonly entityIds: readonly string[] }
   /** The statements about all that have a bundle say something else. */
@@ -54,7 +53,7 @@ export type Fact =
 export function consequencesOf(authorityId: string, fact: Fact, now: number): readonly Statement[] {
   switch (fact.fact) {
     case 'members in force':
-      return fact.entityIds.length ? [knowMembers(authorityId, fact.entityIds, now, fact.each ? LINES.changed : undefined)] : [];
+      return fact.entityIds.length ? [knowMembers(authorityId, fact.entityIds, now, fact.apart)] : [];
     case 'statement changed':
       return dueBelow(authorityId, fact.entityIds, now);
     case 'bundle changed':

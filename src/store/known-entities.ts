@@ -28,10 +28,10 @@ const FEW = 8;
 /** In which line those stand that come together. */
 export const lineOf = (count: number): number => (count > FEW ? LINES.many : LINES.changed);
 
-/** Evaluate these entities soon, as members of an authority. @param line in which they stand: by default as members that come in one act */
-export const knowMembers = (authorityId: string, entityIds: readonly string[], now: number, line = lineOf(entityIds.length)): Statement =>
+/** Evaluate these entities soon, as members of an authority. @param apart each came by itself, however many are written together */
+export const knowMembers = (authorityId: string, entityIds: readonly string[], now: number, apart = false): Statement =>
   overList(
-    `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at, line) SELECT ?, value, 'member', '[]', '{}', '[]', CAST(? AS NUMERIC), ${line} FROM json_each(?) WHERE true
+    `INSERT INTO known_entity (authority_id, entity_id, source, entity_types, about, superiors, due_at, line) SELECT ?, value, 'member', '[]', '{}', '[]', CAST(? AS NUMERIC), ${lineOf(apart ? 1 : entityIds.length)} FROM json_each(?) WHERE true
      ON CONFLICT (authority_id, entity_id) DO UPDATE SET source = 'member', due_at = excluded.due_at, lease_until = 0, attempts = 0, line = excluded.line`,
     entityIds,
     (lot) => [authorityId, now, lot],

@@ -1,6 +1,7 @@
 import type { Decided, Decision, Outcome, Unit } from './decision.js';
 import type { Actor } from './event.js';
-import { isDuplicate, type Statement } from './database.js';
+import { isDuplicate, piecesOf, type Statement } from './database.js';
+import { inPieces } from './lots.js';
 import { troubleIn } from './trouble.js';
 
 /** A decision that waits to be committed. */
@@ -46,6 +47,9 @@ export function decidedOf(part: readonly Pending[], ending: readonly Statement[]
     statements: [...new Set(part.flatMap(({ decision }) => decision.statements)), ...ending],
   };
 }
+
+/** What all of a unit write: each of them has it, and it is carried out once. */
+export const asOne = (statements: readonly Statement[]): Statement => inPieces(piecesOf(statements));
 
 /** Each of a unit is for itself now: something of it could not be written, or was overtaken. The store's own trouble is everybody's. */
 export const fallsApart = (part: readonly Pending[], outcome: Outcome, isMoved: boolean): boolean =>

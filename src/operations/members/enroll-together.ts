@@ -1,8 +1,8 @@
 import type { NewEvent } from '../../store/event.js';
-import { inPieces } from '../../store/lots.js';
-import { piecesOf, type Statement } from '../../store/database.js';
+import type { Statement } from '../../store/database.js';
 import type { Together } from '../../store/together.js';
 import type { Unit } from '../../store/decision.js';
+import { asOne } from '../../store/units.js';
 import type { Call } from '../call.js';
 import type { WithFindings } from '../judged.js';
 import type { MemberRow } from '../registry.js';
@@ -62,10 +62,10 @@ async function writtenTogether(call: Call, slug: string, those: readonly Asked[]
     call,
     ground,
     accepted.map(({ enrolled }) => enrolled),
-    true,
+    { apart: true },
   );
   const unit = { size: accepted.length, actor: call.actor };
-  const statements = [inPieces(piecesOf(written.statements))];
+  const statements = [asOne(written.statements)];
   const before = written.events.slice(0, written.events.length - written.enrolled.length);
   return new Map(
     accepted.map(({ asked, enrolled: { findings } }, n) => [

@@ -221,16 +221,13 @@ export interface WrittenEnrollments {
   readonly statements: readonly Statement[];
 }
 
-/**
- * What enrolments write: organizations, members, statements, configurations to serve, events.
- * @param each they share no more than the transaction: each of them was asked for by itself
- */
-export async function writeEnrollments(call: Call, ground: Ground, all: readonly Enrolled[], each = false): Promise<WrittenEnrollments> {
+/** What enrolments write: organizations, members, statements, configurations to serve, events. @param apart each was asked for by itself */
+export async function writeEnrollments(call: Call, ground: Ground, all: readonly Enrolled[], { apart = false } = {}): Promise<WrittenEnrollments> {
   const { authority } = ground;
   const written = await writeMembers(
     call.store.db,
     all.map(({ before, after }) => ({ before, after, decided: ground.approver })),
-    { authorities: [authority], places: ground.places, each },
+    { authorities: [authority], places: ground.places, apart },
   );
   const active = written.rows.filter(({ state }) => state === 'active');
   const statements = active.length ? await signAll(call, await ground.issuer(), active) : new Map<string, NewArtefact>();

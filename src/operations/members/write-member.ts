@@ -49,15 +49,15 @@ export interface Known {
   readonly authorities?: readonly Admitting[];
   /** Of the one authority under which all of them are written. */
   readonly places?: FreePlaces;
-  /** Each is written for somebody else, who asked for no other. */
-  readonly each?: boolean;
+  /** Each is an act of its own, though they are written together. */
+  readonly apart?: boolean;
 }
 
 /**
  * Write members: every verb goes through here, so what has to be kept with a member's row is kept whatever the verb is.
  * @throws Refusal wrong_state when something would be published that nobody approved, accreditation_not_in_force
  */
-export async function writeMembers(db: Database, writes: readonly MemberWrite[], { authorities, places, each }: Known = {}): Promise<WrittenMembers> {
+export async function writeMembers(db: Database, writes: readonly MemberWrite[], { authorities, places, apart = false }: Known = {}): Promise<WrittenMembers> {
   const accredited = await accreditedEnds(db, writes, authorities);
   const fresh = new Set(writes.flatMap(({ before, after }) => (before ? [] : [after.id])));
   const { rows, statements: placing } = await placed(
@@ -84,7 +84,7 @@ export async function writeMembers(db: Database, writes: readonly MemberWrite[],
       ...putMembers(rows, keys, fresh),
       ...endWatch(rows),
       ...barring(writes, rows),
-      ...resting(writes, rows, each),
+      ...resting(writes, rows, apart),
       ...seenBelow(writes, rows),
       ...told(writes, rows),
       ...vouching(writes, rows),
@@ -264,7 +264,7 @@ function endWatch(rows: readonly MemberRow[]): readonly Statement[] {
 }
 
 /** What rests on a member's being in force, and on what our statement about it says. */
-function resting(writes: readonly MemberWrite[], rows: readonly MemberRow[], each?: boolean): readonly Statement[] {
+function resting(writes: readonly MemberWrite[], rows: readonly MemberRow[], apart: boolean): readonly Statement[] {
   const was = new Set(writes.flatMap(({ before }) => (before?.state === 'active' ? [before.id] : [])));
   return [...new Set(rows.map(({ authorityId }) => authorityId))].flatMap((authorityId) => {
     const own = rows.filter((row) => row.authorityId === authorityId);
@@ -275,7 +275,7 @@ function resting(writes: readonly MemberWrite[], rows: readonly MemberRow[], eac
     const cut = own.filter(({ id, state }) => state !== 'active' && was.has(id));
     return [
       // One that stands already may have been found wanting before: it is looked at anew as well.
-      ...consequencesOf(authorityId, { fact: 'members in force', entityIds: named(active), each }, now),
+      ...consequencesOf(authorityId, { fact: 'members in force', entityIds: named(active), apart }, now),
       ...(changed.length ? consequencesOf(authorityId, { fact: 'statement changed', entityIds: named(changed) }, now) : []),
       ...(cut.length ? consequencesOf(authorityId, { fact: 'member cut', entityIds: named(cut) }, now) : []),
     ];
