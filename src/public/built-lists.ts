@@ -21,6 +21,11 @@ export interface Keep {
   readonly share: Share;
   /** Also when there is nothing in it: of questions that nothing answers there is no end. */
   readonly empty: boolean;
+  /**
+   * Strangers can make ever new questions that have this answer, and read each slowly or not at all: what is long is not put together for
+   * them in memory.
+   */
+  readonly endless?: boolean;
   /** Let the URL lead to it. */
   readonly spell: (held: object, answer: KeptAnswer) => void;
 }
@@ -101,7 +106,7 @@ export function built(published: Published, reading: Reading): Promise<Built> | 
 }
 
 async function build(published: Published, { first, page, here, keep: wanted, stamp }: Reading, waiting: readonly (() => boolean)[]): Promise<Built> {
-  const most = stamp === undefined || !wanted ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES;
+  const most = stamp === undefined || !wanted || wanted.endless ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES;
   const parts: Uint8Array[] = [];
   let length = 2;
   let until: number | null = null;

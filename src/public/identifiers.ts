@@ -50,7 +50,11 @@ export function serveIdentifiers(c: Context, published: Published, { page, keep,
     if (authenticated) return streamed(begun);
     const answer = built(published, { first, page, here, keep, stamp, isGone: () => c.req.raw.signal.aborted });
     if (!answer) return streamed(begun);
-    return answer.then((made) => (made instanceof KeptAnswer ? made.send(c, now) : streamed(made)));
+    return answer.then((made) => {
+      // Begun for somebody who came before an end in it: it is not the list of whoever comes after that.
+      if (made.until !== null && made.until <= now) return streamed(begun);
+      return made instanceof KeptAnswer ? made.send(c, now) : streamed(made);
+    });
   });
 }
 

@@ -65,6 +65,7 @@ function keepList({ id }: ServedAuthority, { entityTypes, intermediate }: ListFi
     as: `${id} list ${intermediate} ${entityTypes.join('\n')}`,
     share: { of: GROUPS.lists(id, several), atMost: KEPT[several] },
     empty: several === 0,
+    endless: several === 2,
     spell: (held, again) => !intermediate && spell(held, again, [entityTypes.map((type) => ['entity_type', type] as const)]),
   };
 }

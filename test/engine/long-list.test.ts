@@ -49,6 +49,31 @@ describe('a long list, read in pages of members whether they pass the filter or 
     expect(answer.headers.has('etag'), 'where it can be kept it has a tag').toBe(maxWholeBytes(d.published) > 200_000);
     expect(answer.json).toEqual([...Array.from({ length: 1500 }, (_, n) => name(n, tail)), name(4999, tail)]);
     expect((await d.public('/list')).json).toHaveLength(5500);
+    // Of unions there is no end: each that somebody reads slowly would be another copy in memory.
+    const union = await d.public('/list?entity_type=openid_provider&entity_type=nothing');
+    expect([union.headers.has('etag'), union.text === answer.text]).toEqual([false, true]);
+  });
+  it('LI-02: whoever asks after a member has ended does not get what is being put together for somebody who came before', async () => {
+    const d = await members(LIST_PAGE + 1, (n) => (n === 0 ? { validUntil: NOW + 10 } : {}));
+    const { listPage } = d.published;
+    let go = () => {};
+    const held = new Promise<void>((done) => {
+      go = done;
+    });
+    let pages = 0;
+    const slow: typeof listPage = (...asked) => {
+      const page = listPage(...asked);
+      return ++pages === 2 ? held.then(() => page) : page;
+    };
+    Object.assign(d.published, { listPage: slow });
+    const before = d.public('/list');
+    while (pages < 2) await new Promise((done) => setTimeout(done, 0));
+    d.clock = NOW + 10;
+    const later = d.public('/list');
+    while (pages < 3) await new Promise((done) => setTimeout(done, 0));
+    go();
+    expect([(await before).json.length, (await later).json.length]).toEqual([LIST_PAGE + 1, LIST_PAGE]);
+    expect((await later).headers.get('cache-control')).toMatch(/max-age=[1-9]/);
   });
   it.each([
     [0, true],

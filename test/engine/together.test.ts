@@ -33,6 +33,27 @@ describe('enrolments that are decided together', () => {
     expect(await d.rows("SELECT entity_id FROM member WHERE state = 'active' ORDER BY entity_id")).toEqual([0, 2, 5].map((n) => ({ entity_id: idOf(n) })));
   });
 
+  it('with the same key: whoever comes second is told of the first, whoever they are, and nobody is told of one that was refused (§3.1.1)', async () => {
+    const d = await testDeployment();
+    const other = await d.tokenFor('owner');
+    const [first, second, third] = [await testMember(idOf(0)), await testMember(idOf(2)), await testMember(idOf(4))];
+    const enrol = (n: number, jwks: object, token: string, more: object = {}) =>
+      d.admin('POST', `${A}/members`, { entity_id: idOf(n), jwks, ...more }, { token });
+    const answers = await Promise.all([
+      enrol(0, first.jwks, d.token),
+      enrol(1, first.jwks, d.token),
+      enrol(2, second.jwks, d.token),
+      enrol(3, second.jwks, other),
+      enrol(4, third.jwks, d.token, { organization: 'org_00000000000000000000000000' }),
+      enrol(5, third.jwks, d.token),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201, 404, 201]);
+    const told = answers.map(({ json }) => JSON.stringify(json.findings ?? []));
+    const shared = told.map((one) => one.includes('key_shared'));
+    expect([shared[0] !== shared[1], shared[2] !== shared[3], shared[5]], 'one of two').toEqual([true, true, false]);
+    expect(told.map((one) => [0, 1, 2, 3].filter((n) => one.includes(idOf(n)))).filter((named) => named.length)).toHaveLength(2);
+  });
+
   it('one whose former keys cannot be read keeps none of the others', async () => {
     const d = await testDeployment();
     await d.admin('POST', `${A}/members`, { entity_id: idOf(2), jwks: (await testMember('https://x.example')).jwks, activate: true });
