@@ -1,6 +1,7 @@
 import { HAVING_BUNDLE, namedInCell } from './bundles.js';
 import { raw, type Statement } from './database.js';
 import { overList } from './lots.js';
+import { lineOf } from './lines.js';
 import { type knownEntity, LINES } from './schema.js';
 import { unwatchListings } from './superior-listings.js';
 import { NUMBER } from './words.js';
@@ -22,11 +23,6 @@ export const newlyKnown = (of: Pick<KnownEntity, 'authorityId' | 'entityId' | 's
  * What an operation on a member does to the evaluations that rest on it, set-based and in the member's own batch. Answers
  * that rest on a changed statement are held back by `snapshot_link` at once; these statements see to the rest.
  */
-
-/** Members that come in one act; where there are more of them they do not stand before whoever comes alone. */
-const FEW = 8;
-/** In which line those stand that come together. */
-export const lineOf = (count: number): number => (count > FEW ? LINES.many : LINES.changed);
 
 /** Evaluate these entities soon, as members of an authority. @param apart each came by itself, however many are written together */
 export const knowMembers = (authorityId: string, entityIds: readonly string[], now: number, apart = false): Statement =>

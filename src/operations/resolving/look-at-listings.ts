@@ -5,7 +5,7 @@ import { createBudget } from '../../outbound/evaluation-budget.js';
 import { standing } from '../../store/agent-authorities.js';
 import type { Statement } from '../../store/database.js';
 import { listingsDueNow, type Whose } from '../../store/due-listings.js';
-import { lineOf } from '../../store/known-entities.js';
+import { lineOf } from '../../store/lines.js';
 import { type Change, localChange } from '../../store/local-listings.js';
 import { authority, LINES, listedEntity, superiorListing } from '../../store/schema.js';
 import { listingChanged, type SuperiorListing } from '../../store/superior-listings.js';
