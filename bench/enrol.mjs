@@ -9,7 +9,7 @@ import { generateKeyPairSync, sign as signSync, webcrypto } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { openSqlite } from '../dist/store/sqlite.node.js';
-import { judge, median, say, title } from './measure.mjs';
+import { judge, median, newKey, say, title } from './measure.mjs';
 import { ANCHOR, deployment, memberId } from './setup.mjs';
 import { canPin, server } from './wire/processes.mjs';
 
@@ -41,12 +41,6 @@ async function signatures() {
     node: await costOf(() => signSync('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' })),
     web: await costOf(() => webcrypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, pair.privateKey, data)),
   };
-}
-
-/** A key of nobody else's: one that many share is another matter. */
-function newKey() {
-  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return { ...publicKey.export({ format: 'jwk' }), kid: 'signing', alg: 'ES256', use: 'sig' };
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });

@@ -5,6 +5,7 @@ import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { enrollMember } from '../dist/operations/members/enroll-member.js';
 import { attachPostgres } from './failover-setup.mjs';
+import { newKey } from './measure.mjs';
 
 const [url, name, writers, log] = process.argv.slice(2);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -15,7 +16,6 @@ process.stdin.once('end', () => {
 });
 process.stdin.resume();
 const d = await attachPostgres(url, password, seal);
-const { jwk } = await d.custody.generate('bench', 'ES256');
 const out = createWriteStream(log, { flags: 'a' });
 const note = (line) => out.write(`${JSON.stringify({ ...line, at: Date.now() })}\n`);
 const say = (error) => `${error?.constructor?.name}: ${error?.message}`.slice(0, 200);
@@ -25,7 +25,7 @@ await Promise.all(
       const id = `https://${name}-${writer}-${n}.example.org`;
       note({ asked: id });
       try {
-        await enrollMember(d.call, 'main', { entityId: id, jwks: { keys: [jwk] }, activate: true });
+        await enrollMember(d.call, 'main', { entityId: id, jwks: { keys: [newKey()] }, activate: true });
         note({ done: id });
       } catch (error) {
         note({ failed: id, error: say(error) });

@@ -1,4 +1,6 @@
 // Ratios in one run, medians of three, the baseline beside: absolute figures depend on the machine, ratios much less.
+import { generateKeyPairSync } from 'node:crypto';
+
 export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Microseconds per call of each variant, interleaved in blocks so that a noisy neighbour hits all alike; the best block counts. */
@@ -33,3 +35,9 @@ export function judge(text, value, { atLeast, atMost }) {
   console.log(`  ${met ? 'met   ' : 'MISSED'}  ${text}: ${value.toFixed(2)} (goal ${atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`})`);
 }
 export const goalsMissed = () => missed;
+
+/** A key of nobody else's: those that bring one that another brings are enrolled one after the other. */
+export function newKey() {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { ...publicKey.export({ format: 'jwk' }), kid: 'signing', alg: 'ES256', use: 'sig' };
+}

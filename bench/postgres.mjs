@@ -14,7 +14,7 @@ import { migratePostgres } from '../dist/store/postgres/migrate.node.js';
 import { publishedOnPostgres } from '../dist/store/postgres/published.postgres.node.js';
 import { serversOf } from '../dist/store/postgres/servers.node.js';
 import { attachPostgres } from './failover-setup.mjs';
-import { interleaved, judge, say, thrice, title } from './measure.mjs';
+import { interleaved, judge, newKey, say, thrice, title } from './measure.mjs';
 import { startPair } from './postgres-server.mjs';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
 
@@ -43,7 +43,7 @@ async function enrolments(d, name) {
   let done = 0;
   const writer = async (_, w) => {
     for (let n = 0; performance.now() < until; n++) {
-      await enrollMember(d.call, 'main', { entityId: `https://${name}-${w}-${n}.example.org`, jwks: d.jwks, activate: true });
+      await enrollMember(d.call, 'main', { entityId: `https://${name}-${w}-${n}.example.org`, jwks: { keys: [newKey()] }, activate: true });
       if (performance.now() < until) done++;
     }
   };

@@ -29,7 +29,7 @@ import { relying } from './relying.mjs';
 import { statusList } from './status-list.mjs';
 import { strangers } from './strangers.mjs';
 import { wire } from './wire/wire.mjs';
-import { goalsMissed, interleaved, judge, median, say, thrice, title } from './measure.mjs';
+import { goalsMissed, interleaved, judge, median, newKey, say, thrice, title } from './measure.mjs';
 
 const only = process.argv[2];
 const wanted = (name) => !only || only === name;
@@ -159,7 +159,7 @@ async function enrolments() {
     const response = await d.admin.request('http://x/admin/v1/authorities/main/members', {
       method: 'POST',
       headers: { authorization: `Bearer ${d.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ entity_id: memberId(next++), jwks: d.jwks, activate: true }),
+      body: JSON.stringify({ entity_id: memberId(next++), jwks: { keys: [newKey()] }, activate: true }),
     });
     if (response.status !== 201) throw new Error(await response.text());
   };

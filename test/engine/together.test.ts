@@ -81,13 +81,13 @@ describe('enrolments that are decided together', () => {
 
   it('an API key that has ended takes nobody else’s enrolment with it', async () => {
     const d = await testDeployment();
-    const { jwks } = await testMember(idOf(0));
+    const keys = await Promise.all([0, 1, 2].map(async (n) => (await testMember(idOf(n))).jwks));
     const other = (await d.admin('POST', '/api-keys', { name: 'other', role: 'owner' })).json;
     const call = { ...d.deployment, role: 'owner' as const, authorities: null };
     const under = (id: string) => ({ ...call, actor: { id, kind: 'api_key' as const } });
     const [mine] = await d.rows(`SELECT id FROM api_key WHERE id <> '${other.id}'`);
     expect((await d.admin('POST', `/api-keys/${other.id}/revoke`)).status).toBe(200);
-    const enrol = (id: string, n: number) => enrollMember(under(id), 'main', { entityId: idOf(n), jwks, activate: true });
+    const enrol = (id: string, n: number) => enrollMember(under(id), 'main', { entityId: idOf(n), jwks: keys[n], activate: true });
     const done = await Promise.allSettled([enrol(other.id, 0), enrol(String(mine?.['id']), 1), enrol(other.id, 2)]);
     expect(done.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
     expect(await d.rows('SELECT entity_id FROM member')).toEqual([{ entity_id: idOf(1) }]);
