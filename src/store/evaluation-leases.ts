@@ -1,7 +1,8 @@
 import { insertMissing, insertWith } from './bulk.js';
-import { raw, type Statement } from './database.js';
+import { isDuplicate, raw, type Statement } from './database.js';
 import type { KnownEntity } from './known-entities.js';
 import { overList } from './lots.js';
+import { onlyWhile } from './only-while.js';
 import { knownEntity, LINES } from './schema.js';
 import { number, NUMBER } from './words.js';
 
@@ -94,6 +95,23 @@ export interface Again {
   /** Seconds since the epoch. */
   readonly now: number;
 }
+
+/**
+ * What an evaluation found is written only while nobody has taken the entity since, or made it due: whoever did that knows more, and one
+ * that began before, and found nobody, would take the answers of one that found somebody.
+ */
+export const whileAsTaken = ({ authorityId, entityId, leaseUntil, dueAt }: KnownEntity): Statement =>
+  onlyWhile(
+    authorityId,
+    'EXISTS (SELECT 1 FROM known_entity WHERE authority_id = ? AND entity_id = ? AND lease_until = ? AND due_at = ?)',
+    authorityId,
+    entityId,
+    leaseUntil,
+    dueAt,
+  );
+
+/** Whether that was why nothing was written. */
+export const isOvertaken = (error: unknown): boolean => isDuplicate(error, 'event.authority_id, event.seq');
 
 /** Evaluated, and looked at again then; nothing when a halt or a change has made it due meanwhile: that took the lease away, or set another time. */
 export function evaluatedNow({ authorityId, entityId, leaseUntil, dueAt: was }: KnownEntity, again: Again, said: Said | undefined): Statement {

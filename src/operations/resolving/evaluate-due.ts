@@ -250,8 +250,8 @@ async function evaluateInTurn(deployment: Deployment, state: Evaluating, next: N
 }
 
 async function store(deployment: Deployment, issuer: Issuer, taken: Next['known'], source: Next['known']['source'], evaluated: Evaluated): Promise<void> {
-  await storeEvaluation(deployment, issuer, taken, evaluated);
-  if (source === 'member') await watchMember(deployment, issuer.authority, taken.entityId, evaluated);
+  if ((await storeEvaluation(deployment, issuer, taken, evaluated)) && source === 'member')
+    await watchMember(deployment, issuer.authority, taken.entityId, evaluated);
 }
 
 /** What storing it would write. */

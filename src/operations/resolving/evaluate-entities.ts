@@ -127,14 +127,15 @@ async function isActive(
 export const superiorsOf = (issuer: Issuer, known: KnownEntity): readonly string[] =>
   known.source === 'member' ? [issuer.authority.entityId] : known.superiors.slice(0, MAX_SUPERIORS);
 
-/** Evaluate one, store what was found, and, of a member, look at what its configuration shows. */
+/** Evaluate one, store what was found, and, of a member, look at what its configuration shows. @returns false: somebody else has taken it since */
 export async function evaluateAndStore(
   deployment: Deployment,
   issuer: Issuer,
   known: KnownEntity,
   anchors?: Awaited<ReturnType<typeof anchorsOf>>,
-): Promise<void> {
+): Promise<boolean> {
   const evaluated = await evaluateNow(deployment, issuer.authority, known.entityId, anchors, superiorsOf(issuer, known));
-  await storeEvaluation(deployment, issuer, known, evaluated);
+  if (!(await storeEvaluation(deployment, issuer, known, evaluated))) return false;
   if (known.source === 'member') await watchMember(deployment, issuer.authority, known.entityId, evaluated);
+  return true;
 }

@@ -1,4 +1,5 @@
 import type { Statement } from '../../store/database.js';
+import { isOvertaken } from '../../store/evaluation-leases.js';
 import type { KnownEntity } from '../../store/known-entities.js';
 import { AGAIN_AFTER_ERROR, putBack, take } from './take-entities.js';
 import type { Deployment } from '../call.js';
@@ -93,6 +94,7 @@ export function createEvaluating(): Evaluating {
       unwritten = [];
       const one = async ({ known, statements }: Unwritten) => {
         await deployment.store.write(statements).catch(async (error: unknown) => {
+          if (isOvertaken(error)) return;
           errors.push(error);
           await putBack(deployment, [known], AGAIN_AFTER_ERROR);
         });

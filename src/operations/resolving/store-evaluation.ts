@@ -3,7 +3,7 @@ import { type Finding, limits, type TrustChain, uiInfosOf } from '../../federati
 import type { Evaluation, Verdict } from '../../resolver/evaluate.js';
 import { type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
-import { evaluatedNow, takeOrKnow } from '../../store/evaluation-leases.js';
+import { evaluatedNow, isOvertaken, takeOrKnow, whileAsTaken } from '../../store/evaluation-leases.js';
 import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
 import { CLIENT_DOCUMENT, resolveVariant } from '../../store/published.js';
 import { knownEntity, LINES, snapshot, type snapshotLink } from '../../store/schema.js';
@@ -77,8 +77,10 @@ interface Settled {
 /**
  * Write what an evaluation found, in one batch: a snapshot per anchor, the signed answers, what they rest on. What holds
  * still is served; what failed for now keeps what it had; what holds no more goes.
+ * @param known as it was taken
+ * @returns false: somebody has taken it since, or made it due, and nothing was written
  */
-export async function storeEvaluation(deployment: Deployment, issuer: Issuer, known: KnownEntity, evaluated: Evaluated): Promise<void> {
+export async function storeEvaluation(deployment: Deployment, issuer: Issuer, known: KnownEntity, evaluated: Evaluated): Promise<boolean> {
   const { db } = deployment.store;
   const now = deployment.now();
   const { authorityId, entityId: subject } = known;
@@ -101,8 +103,9 @@ export async function storeEvaluation(deployment: Deployment, issuer: Issuer, kn
   const next = Math.min(now + (failed ? distance(attempts) : AT_LATEST), ...settled.map(({ again }) => again));
   const line = standing.trusted && attempts <= (failed ? FAILURES_AMONG_HELD : SLOW_AMONG_HELD) ? LINES.held : LINES.rest;
   const put = settled.flatMap((one) => one.put);
-  await deployment.store.write([
-    ...settled.flatMap(({ statements }) => statements),
+  const statements = [
+    whileAsTaken(known),
+    ...settled.flatMap((one) => one.statements),
     ...gone.flatMap((anchor) => [dropSnapshot(authorityId, subject, anchor), dropLinks(authorityId, subject, anchor)]),
     dropAnswersBut(
       authorityId,
@@ -112,7 +115,14 @@ export async function storeEvaluation(deployment: Deployment, issuer: Issuer, kn
     ...(put.length ? [...putArtefacts(put, whileCurrent)] : []),
     ...(await noteSuperior(deployment, issuer.authority, subject, evaluated.evaluation, standing)),
     knownNow(known, evaluated, { now, next, attempts, line }),
-  ]);
+  ];
+  return deployment.store.write(statements).then(
+    () => true,
+    (error: unknown) => {
+      if (isOvertaken(error)) return false;
+      throw error;
+    },
+  );
 }
 
 async function settle(

@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { evaluateDue } from '../../src/operations/resolving/evaluate-due.js';
+import { piecesOf } from '../../src/store/database.js';
+import { ANCHOR, NOW, testDeployment, testMember } from '../support/deployment.js';
+
+const RP = 'https://rp.example.com';
+
+it('who began to look before and found nobody takes no answer away that somebody found since; what came late is written nowhere', async () => {
+  const d = await testDeployment();
+  const member = await testMember(RP);
+  await d.admin('POST', '/authorities/main/members', { entity_id: RP, jwks: member.jwks, activate: true });
+  let writes: () => void = () => {};
+  let go: () => void = () => {};
+  const writing = new Promise<void>((done) => (writes = done));
+  const gate = new Promise<void>((done) => (go = done));
+  const { store } = d.deployment;
+  const inTurn = evaluateDue({
+    ...d.deployment,
+    store: {
+      ...store,
+      async write(statements, how) {
+        // What was found, not that it is looked at.
+        if (piecesOf(statements).some((one) => /INTO [`"]?snapshot/i.test(one.toSQL().sql))) {
+          writes();
+          await gate;
+        }
+        return store.write(statements, how);
+      },
+    },
+  });
+  await writing;
+  d.network.set(`${RP}/.well-known/openid-federation`, await member.configuration({ exp: NOW + 86_400 }));
+  const asked = await d.admin('POST', `/authorities/main/entities/${encodeURIComponent(RP)}/evaluate`, {});
+  expect(asked.json).toMatchObject({ snapshots: [{ state: 'valid' }] });
+  const resolve = async () => (await d.public(`/resolve?${new URLSearchParams({ sub: RP, trust_anchor: ANCHOR })}`)).status;
+  expect(await resolve()).toBe(200);
+  const before = await d.rows('SELECT * FROM known_entity');
+  go();
+  await inTurn;
+  expect(await resolve()).toBe(200);
+  expect(await d.rows('SELECT state FROM snapshot')).toEqual([{ state: 'valid' }]);
+  expect(await d.rows('SELECT * FROM known_entity')).toEqual(before);
+});
