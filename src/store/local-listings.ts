@@ -1,7 +1,7 @@
 import { and, asc, count, eq, gt, lte, type SQL, sql } from 'drizzle-orm';
 import { memberLastsBeyond } from './conditions.js';
 import type { Database } from './database.js';
-import { rest } from './in-pieces.js';
+import { rest } from './piece-by-piece.js';
 import { listedEntity, member } from './schema.js';
 import type { SuperiorListing } from './superior-listings.js';
 

@@ -3,7 +3,8 @@ import { backgroundTurn } from '../../src/operations/background.js';
 import { withdrawGrant } from '../../src/operations/marks/grant-mark.js';
 import { passEndedPlaces } from '../../src/operations/marks/pass-places.js';
 import type { NodeStore } from '../../src/store/store.node.js';
-import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import type { TestDeployment } from '../support/deployment.js';
+import { marked } from '../support/marked.js';
 import { carriedOut } from '../support/node/carried-out.js';
 
 const A = '/authorities/main';
@@ -46,40 +47,31 @@ const tooMuch = (step: string): boolean => {
   return step.startsWith('SCAN') || /\((?:authority_id|issuer_id)=\?(?: AND (?:kind|state)=\?)?\)$/.test(step);
 };
 
-async function marked(): Promise<TestDeployment> {
-  const d = await testDeployment();
-  const rp = await testMember(RP);
-  await d.admin('POST', `${A}/members`, { entity_id: RP, jwks: rp.jwks, entity_types: ['openid_relying_party'], activate: true });
-  await d.admin('POST', `${A}/mark-types`, { trust_mark_type: TYPE });
-  await d.admin('POST', `${A}/marks`, { trust_mark_type: TYPE, member: RP });
-  return d;
-}
-
 it.each([
   ['suspend', `${A}/members/${of(RP)}/suspend`],
   ['revoke', `${A}/members/${of(RP)}/revoke`],
 ])('%s costs the same however many members, marks and answers there are', async (_verb, path) => {
-  const d = await marked();
+  const d = await marked(RP, TYPE);
   const steps = await plansOf(d, async () => expect((await d.admin('POST', path, { reason: 'fraud' })).status).toBe(200));
   expect(steps.filter(tooMuch)).toEqual([]);
 });
 
 it('so does the end of a grant', async () => {
-  const d = await marked();
+  const d = await marked(RP, TYPE);
   const [grant] = await d.rows('SELECT id FROM trust_mark_grant');
   const steps = await plansOf(d, () => withdrawGrant(d.call, 'main', String(grant?.['id']), 'no longer certified'));
   expect(steps.filter(tooMuch)).toEqual([]);
 });
 
 it('so does the halt of an organization, whose members are found through it', async () => {
-  const d = await marked();
+  const d = await marked(RP, TYPE);
   await d.admin('PATCH', `${A}/members/${of(RP)}`, { organization: 'Bank A' });
   const steps = await plansOf(d, async () => expect((await d.admin('POST', `${A}/organizations/${of('Bank A')}/halt`, { reason: 'fraud' })).status).toBe(200));
   expect(steps.filter(tooMuch)).toEqual([]);
 });
 
 it('the halt of an authority reads none of its members, marks and artefacts', async () => {
-  const d = await marked();
+  const d = await marked(RP, TYPE);
   const steps = await plansOf(d, async () => expect((await d.admin('POST', `${A}/halt`, { reason: 'fraud' })).status).toBe(200));
   // What other authorities know that rests on it is found by it, and is evaluated anew.
   expect(steps.filter((step) => tooMuch(step) && !step.includes('snapshot_link'))).toEqual([]);
@@ -93,7 +85,7 @@ it('the check sees a statement that reads all of an authority', () => {
 });
 
 it('places of marks that have ended by time are found by their index, and passed on by place', async () => {
-  const d = await marked();
+  const d = await marked(RP, TYPE);
   await d.admin('PATCH', `${A}/members/${of(RP)}`, { valid_until: d.clock + 100 });
   await backgroundTurn(d.deployment, { more: () => true });
   d.clock += 200;

@@ -2,10 +2,10 @@ import { expect, it } from 'vitest';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { listQuery } from '../../src/store/listing-query.js';
 import type { NodeStore } from '../../src/store/store.node.js';
-import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
+import type { TestDeployment } from '../support/deployment.js';
+import { marked } from '../support/marked.js';
 import { carriedOut } from '../support/node/carried-out.js';
 
-const A = '/authorities/main';
 const RP = 'https://rp.example';
 const TYPE = 'https://anchor.example.org/marks/certified';
 
@@ -36,17 +36,8 @@ async function wholeReads(d: TestDeployment, act: () => Promise<unknown>): Promi
   });
 }
 
-async function marked(): Promise<TestDeployment> {
-  const d = await testDeployment();
-  const rp = await testMember(RP);
-  await d.admin('POST', `${A}/members`, { entity_id: RP, jwks: rp.jwks, entity_types: ['openid_relying_party'], activate: true });
-  await d.admin('POST', `${A}/mark-types`, { trust_mark_type: TYPE });
-  await d.admin('POST', `${A}/marks`, { trust_mark_type: TYPE, member: RP });
-  return d;
-}
-
 it('a turn of the background in which nothing is due reads no large table: it costs the same among a million members', async () => {
-  const d = await marked();
+  const d = await marked(RP, TYPE);
   await backgroundTurn(d.deployment, { more: () => true });
   // The ends of chains, by which it is seen that nothing moved, are read from one end of an index.
   const atOneEnd = /max\(seq\)|order by "event"."seq" desc limit|max\(before\.n\)|max\(last\.n\)/;
@@ -57,7 +48,7 @@ it('a turn of the background in which nothing is due reads no large table: it co
 });
 
 it('others have a turn between two kinds of work of the background', async () => {
-  const d = await marked();
+  const d = await marked(RP, TYPE);
   let [turns, going] = [0, true];
   const count = (): void => {
     turns++;
@@ -70,7 +61,7 @@ it('others have a turn between two kinds of work of the background', async () =>
 });
 
 it('a page of the list is read from an index alone, as one row, and places of members in force without a look at their rows', async () => {
-  const d = await marked();
+  const d = await marked(RP, TYPE);
   const { reader } = d.store as NodeStore;
   const [owner] = await d.rows('SELECT id FROM authority');
   const { sql, params } = listQuery({ entityTypes: [], intermediate: false, trustMarked: false, trustMarkTypes: [] }, 1);

@@ -10,7 +10,7 @@ import { anchorsOf } from './anchors.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
 import type { DueOptions } from './evaluate-due.js';
 import { evaluateNow } from './evaluate-entities.js';
-import { inPieces } from '../../store/in-pieces.js';
+import { pieceByPiece } from '../../store/piece-by-piece.js';
 import type { JobRow } from '../jobs/jobs.js';
 import { type Issuer, issuerOf } from '../artefacts/publish.js';
 import { noteFinding, type Share, shareOf } from './listed-share.js';
@@ -233,7 +233,7 @@ async function visit(deployment: Deployment, { issuer, crawl, anchors, room, see
   await storeEvaluation(deployment, issuer, known, evaluated);
   // A long list is queued piece by piece, with others in between. Whoever is stopped among them begins anew with this superior.
   const queued = listed.taken.slice(0, listed.taken.length && (await room.take(listed.taken.length)));
-  await inPieces(queued, QUEUED_AT_ONCE, (piece) => deployment.store.write([queueBelow(crawl.id, found, piece)]));
+  await pieceByPiece(queued, QUEUED_AT_ONCE, (piece) => deployment.store.write([queueBelow(crawl.id, found, piece)]));
   room.used(queued.length);
   const state = evaluated.evaluation.configuration ? 'done' : 'failed';
   await deployment.store.write([...(listed.finding ? [noteFinding(crawl.id, listed.finding)] : []), setCrawled(found, state)]);

@@ -10,7 +10,7 @@ import { type Change, localChange } from '../../store/local-listings.js';
 import { authority, LINES, listedEntity, superiorListing } from '../../store/schema.js';
 import { listingChanged, type SuperiorListing } from '../../store/superior-listings.js';
 import type { Deployment } from '../call.js';
-import { inPieces } from '../../store/in-pieces.js';
+import { pieceByPiece } from '../../store/piece-by-piece.js';
 import { anchorsOf } from './anchors.js';
 import { shareOf } from './listed-share.js';
 import { fetchListing, MAX_CRAWL_ENTITIES } from './read-listing.js';
@@ -141,7 +141,7 @@ async function note({ store, now }: Deployment, one: Taken, change: Change, { li
   const last = change.come.slice(-NOTED_AT_ONCE);
   const before = change.come.slice(0, -NOTED_AT_ONCE);
   if (before.length) await store.write(changing({ come: [], gone: change.gone }));
-  await inPieces(before, NOTED_AT_ONCE, (come) => store.write(changing({ come, gone: [] })));
+  await pieceByPiece(before, NOTED_AT_ONCE, (come) => store.write(changing({ come, gone: [] })));
   await store.write([
     ...(changed ? changing({ come: last, gone: before.length ? [] : change.gone }) : []),
     // Only the row as it was found: a look that was overtaken leaves it due.

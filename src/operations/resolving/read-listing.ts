@@ -6,7 +6,7 @@ import { MAX_LIST_BYTES } from '../../outbound/limits.js';
 import { memberLastsBeyond } from '../../store/conditions.js';
 import { member } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
-import { rest } from '../../store/in-pieces.js';
+import { rest } from '../../store/piece-by-piece.js';
 
 /** A federation larger than this is crawled as far as this; one deeper has no valid chains anyway. */
 export const MAX_CRAWL_ENTITIES = 100_000;
