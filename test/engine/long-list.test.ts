@@ -1,10 +1,11 @@
 import { eq } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
+import { platform } from '#test-platform';
 import { maxWholeBytes } from '../../src/public/built-lists.js';
 import { insertRows } from '../../src/store/bulk.js';
 import { LIST_PAGE } from '../../src/store/published.js';
 import { member } from '../../src/store/schema.js';
-import { NOW, testDeployment } from '../support/deployment.js';
+import { type Answer, NOW, testDeployment } from '../support/deployment.js';
 
 const name = (n: number, tail = '') => `https://m${String(n).padStart(5, '0')}.example${tail}`;
 
@@ -90,24 +91,32 @@ describe('a long list, read in pages of members whether they pass the filter or 
     const answer = await e.public('/list');
     expect([answer.text.length, answer.json.length]).toEqual([most + more, count]);
     expect(answer.headers.has('etag')).toBe(whole);
-    const again = await e.public('/list');
-    const tag = again.headers.get('etag');
     const keeps = e.published.stamp('') !== undefined;
+    // On PostgreSQL, with a busy machine, nobody may have looked just now what has changed: what is read then goes without a tag.
+    const asked = async (holds: (answer: Answer) => boolean, how: Parameters<typeof e.public>[1] = {}): Promise<Answer> => {
+      for (let left = keeps && platform === 'postgres' ? 30 : 0; ; left--) {
+        const answered = await e.public('/list', how);
+        if (left === 0 || holds(answered)) return answered;
+      }
+    };
+    const tagged = ({ headers }: Answer) => headers.has('etag');
+    const again = await asked(tagged);
+    const tag = again.headers.get('etag');
     expect([tag !== null, tag?.startsWith('W/') ?? false, again.text === answer.text]).toEqual([whole || keeps, keeps && !whole, true]);
     if (whole || tag === null) return;
     // Of one that is too long to be kept there is a tag once it was read to its end, until something changes.
-    const known = () => e.public('/list', { headers: { 'if-none-match': tag } });
-    const same = await known();
+    const same = await asked(({ status }) => status === 304, { headers: { 'if-none-match': tag } });
     expect([same.status, same.text, same.headers.get('etag')]).toEqual([304, '', tag]);
-    expect((await e.public('/list', { method: 'HEAD' })).headers.get('etag')).toBe(tag);
+    expect((await asked(tagged, { method: 'HEAD' })).headers.get('etag')).toBe(tag);
     await e.deployment.store.write([
       e.deployment.store.db
         .update(member)
         .set({ validUntil: NOW + 100 })
         .where(eq(member.id, 'mem_1')),
     ]);
+    const known = () => e.public('/list', { headers: { 'if-none-match': tag } });
     expect([(await known()).status, (await e.public('/list')).headers.get('etag') === tag]).toEqual([200, false]);
-    const until = await e.public('/list');
+    const until = await asked(tagged);
     expect(until.headers.get('cache-control')).toMatch(/max-age=\d+$/);
     e.clock = NOW + 100;
     const later = await e.public('/list', { headers: { 'if-none-match': until.headers.get('etag') ?? '"x"' } });
