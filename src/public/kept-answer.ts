@@ -1,12 +1,35 @@
 import type { Context } from 'hono';
 import { conditional } from '../edge/conditional.js';
 
+/** What the heads of many answers have in common: it is put together, and looked at, once for all of them. */
+export interface CommonHead {
+  readonly headers: Readonly<Record<string, string>>;
+  /** What the platform has made of it. */
+  lines: unknown;
+}
+
+/** Media types are few, and how long something may be kept is one of a few. */
+const MAX_COMMON = 256;
+const commonHeads = new Map<string, CommonHead>();
+
+function commonHead(mediaType: string, cacheControl: string): CommonHead {
+  const of = `${cacheControl}\n${mediaType}`;
+  let common = commonHeads.get(of);
+  if (common === undefined) {
+    if (commonHeads.size >= MAX_COMMON) commonHeads.clear();
+    common = { headers: { 'access-control-allow-origin': '*', 'cache-control': cacheControl, 'content-type': mediaType }, lines: undefined };
+    commonHeads.set(of, common);
+  }
+  return common;
+}
+
 /**
  * An answer that everybody gets who asks by a usual spelling of its question, until the next commit or its own end. It is a value,
  * so that whoever has the connection can send it without a framework in between.
  */
 export class KeptAnswer {
-  readonly headers: Readonly<Record<string, string>>;
+  /** All of its head but the tag. */
+  readonly common: CommonHead;
   /** What the platform has made of it to send it sooner, by a server and by a bare connection; it goes when this goes. */
   rendered: unknown;
   written: unknown;
@@ -23,12 +46,11 @@ export class KeptAnswer {
     /** Whether it is of a type that a request accepts (RFC 9110 §12.5.1); undefined: there is one type, and it is not asked. */
     readonly accepted?: (accept: string) => boolean,
   ) {
-    this.headers = {
-      'content-type': mediaType,
-      ...(etag !== undefined && { etag }),
-      'cache-control': etag === undefined ? 'no-store' : cacheFor(maxAge),
-      'access-control-allow-origin': '*',
-    };
+    this.common = commonHead(mediaType, etag === undefined ? 'no-store' : cacheFor(maxAge));
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.etag === undefined ? this.common.headers : { ...this.common.headers, etag: this.etag };
   }
 
   /** Send it again; nothing when it has to be made anew, or the request accepts no such thing. */

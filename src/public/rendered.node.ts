@@ -1,5 +1,5 @@
 import { validateHeaderValue } from 'node:http';
-import { type KeptAnswer, LARGE_BYTES } from './kept-answer.js';
+import { type CommonHead, type KeptAnswer, LARGE_BYTES } from './kept-answer.js';
 
 /** What a kept answer is made of on the connection. */
 export interface Rendered {
@@ -25,7 +25,7 @@ function canBeSent(name: string, value: string): boolean {
  * Its fields as the app behind it has them, in the order of their names. Undefined where one cannot be sent, of a row that was damaged:
  * here nobody would catch it, and all other requests would end with it.
  */
-function fieldsOf({ headers }: KeptAnswer): readonly (readonly [name: string, value: string])[] | undefined {
+function fieldsOf(headers: KeptAnswer['headers']): readonly (readonly [name: string, value: string])[] | undefined {
   const fields = Object.entries(headers).sort(([one], [other]) => (one < other ? -1 : 1));
   return fields.every(([name, value]) => canBeSent(name, value)) ? fields : undefined;
 }
@@ -38,7 +38,7 @@ const isOfBody = (name: string): boolean => name === 'content-type';
 /** For a server of Node: the length as Node writes it. Undefined where it cannot be sent. */
 export function rendered(kept: KeptAnswer): Rendered | undefined {
   if (kept.rendered !== undefined) return (kept.rendered as Rendered | null) ?? undefined;
-  const fields = fieldsOf(kept);
+  const fields = fieldsOf(kept.headers);
   const bytes = lengthOf(kept);
   const made: Rendered | undefined = fields && {
     whole: [...fields.flat(), 'Content-Length', String(bytes)],
@@ -72,36 +72,54 @@ interface BothWritten {
   unchanged?: Written;
 }
 
-const headOf = (status: string, fields: readonly (readonly [string, string])[]): string =>
-  `HTTP/1.1 ${status}\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}`;
+interface Lines {
+  readonly whole: string;
+  /** A 304 says nothing about a body. */
+  readonly unchanged: string;
+}
+
+const linesOf = (fields: readonly (readonly [string, string])[]): string => fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+
+/** Of all of a head but the tag; undefined where it cannot be sent. */
+function commonLines(common: CommonHead): Lines | undefined {
+  if (common.lines === undefined) {
+    const fields = fieldsOf(common.headers);
+    common.lines = fields ? { whole: linesOf(fields), unchanged: linesOf(fields.filter(([name]) => !isOfBody(name))) } : null;
+  }
+  return (common.lines as Lines | null) ?? undefined;
+}
+
+/** Of what a tag may be (RFC 9110 §8.8.3) all that ours are made of. */
+const PLAIN_TAG = /^"[\x21\x23-\x7e]*"$/;
+
+/** By its name the last of the fields. Undefined where it cannot be sent. */
+function tagLine(etag: string | undefined): string | undefined {
+  if (etag === undefined) return '';
+  return PLAIN_TAG.test(etag) || canBeSent('etag', etag) ? `etag: ${etag}\r\n` : undefined;
+}
+
+/** Undefined where it cannot be sent. */
+function wholeOf(kept: KeptAnswer): Written | undefined {
+  const lines = commonLines(kept.common);
+  const tag = tagLine(kept.etag);
+  if (lines === undefined || tag === undefined) return undefined;
+  const bytes = lengthOf(kept);
+  const head = `HTTP/1.1 200 OK\r\n${lines.whole}${tag}Content-Length: ${bytes}\r\n`;
+  return { head, body: bodyOf(kept, TOGETHER), encoding: bytes === kept.body.length ? 'latin1' : 'utf8', bytes };
+}
+
+function unchangedOf({ common, etag }: KeptAnswer): Written {
+  return { head: `HTTP/1.1 304 Not Modified\r\n${commonLines(common)?.unchanged}${tagLine(etag)}`, body: '', encoding: 'latin1', bytes: 0 };
+}
 
 /** For a bare connection, byte for byte what a server of Node writes. @param as `304`: whoever asks has it already */
 export function written(kept: KeptAnswer, as: 200 | 304): Written | undefined {
-  if (kept.written === null) return undefined;
-  let both = kept.written as BothWritten | undefined;
-  if (both === undefined) {
-    const fields = fieldsOf(kept);
-    const bytes = lengthOf(kept);
-    if (fields) {
-      const whole: Written = {
-        head: headOf('200 OK', [...fields, ['Content-Length', String(bytes)]]),
-        body: bodyOf(kept, TOGETHER),
-        encoding: bytes === kept.body.length ? 'latin1' : 'utf8',
-        bytes,
-      };
-      both = { whole };
-    }
-    kept.written = both ?? null;
+  if (kept.written === undefined) {
+    const whole = wholeOf(kept);
+    kept.written = whole === undefined ? null : { whole };
   }
-  if (both === undefined || as === 200) return both?.whole;
-  both.unchanged ??= {
-    head: headOf(
-      '304 Not Modified',
-      (fieldsOf(kept) ?? []).filter(([name]) => !isOfBody(name)),
-    ),
-    body: '',
-    encoding: 'latin1',
-    bytes: 0,
-  };
+  const both = kept.written as BothWritten | null;
+  if (both === null || as === 200) return both?.whole;
+  both.unchanged ??= unchangedOf(kept);
   return both.unchanged;
 }

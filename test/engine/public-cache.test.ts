@@ -69,6 +69,15 @@ describe('a cache bounded in bytes', () => {
     for (let n = 0; n < 100; n++) asked('https://again.example');
     expect(cache.get('https://again.example')).toBeDefined();
     expect(cache.size().bytes).toBeLessThanOrEqual(100_000);
+    let [chance, letIn] = [1, 0];
+    for (let n = 0; n < 20_000; n++) {
+      chance = (chance * 48_271) % 2_147_483_647;
+      const key = `https://c${chance % 20_000}.example`;
+      if (cache.get(key) === undefined && cache.admits(key)) letIn++;
+      if (n % 1000 === 0) asked('https://now-and-then.example');
+    }
+    expect(letIn, 'of many that are asked for by chance').toBeLessThan(3000);
+    expect(cache.get('https://now-and-then.example'), 'once a thousand is often enough').toBeDefined();
     expect(NO_CACHE.admits('https://first.example')).toBe(false);
   });
   it('of one share only so many are kept, and they crowd nobody else out', () => {

@@ -2,6 +2,7 @@
 // with it.
 import { startPublicOnly } from '../local/serve-public.node.js';
 import { ConfigError } from '../config.js';
+import { holdHeap } from '../heap.node.js';
 import type { FromWorker, ToWorker } from './messages.node.js';
 import { startPassing } from './passing-worker.node.js';
 
@@ -12,6 +13,7 @@ interface Running {
 }
 
 process.umask(0o077);
+holdHeap();
 const say = (message: FromWorker) => void process.send?.(message);
 let running: Promise<Running> | undefined;
 let missing = false;
