@@ -2,6 +2,10 @@ import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose
 import { describe, expect, it } from 'vitest';
 import { backgroundTurn } from '../../src/operations/background.js';
 import { type JwkSet, validateTrustChain } from '../../src/federation/entry.js';
+import type { Explorer } from '../../src/operations/explorer.js';
+import { Refusal } from '../../src/operations/refusal.js';
+import { chainsAbove } from '../../src/operations/registering/carried-chain.js';
+import { findAuthority } from '../../src/operations/registry.js';
 import { ANCHOR, type Answer, NOW, testMember } from '../support/deployment.js';
 import { testKey } from '../support/keys.js';
 import { A, AGENT, evaluate, type Registering, registering, SERVER } from '../support/registering.js';
@@ -83,34 +87,65 @@ describe('registry §8.1: software statements', () => {
     ]);
   });
 
-  it('of an intermediate carry its chain to the anchor, with which whoever pins only that verifies them; where it is not known the answer says so', async () => {
+  it('of an intermediate carry its chain to the anchor, with which whoever pins only that verifies them: where none is known it is evaluated on the spot, and if that finds none the answer says so', async () => {
     const r = await registering();
     const { d, client } = r;
     const BELOW = 'https://below.example.org';
     await d.admin('POST', '/authorities', { slug: 'below', entity_id: BELOW, organization_name: 'Below', authority_hints: [ANCHOR] });
     const { jwks } = decodeJwt((await d.public(`${BELOW}/.well-known/openid-federation`)).text);
-    made(await d.admin('POST', `${A}/members`, { entity_id: BELOW, jwks, entity_types: ['federation_entity'], intermediate: true, activate: true }));
     const leaf = 'https://leaf.example.com';
     const one = await testMember(leaf);
     const metadata = { oauth_client: { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [client.jwk] }, scope: 'read' } };
     d.network.set(`${leaf}/.well-known/openid-federation`, await one.configuration({ authority_hints: [BELOW], metadata }));
     made(await d.admin('POST', '/authorities/below/members', { entity_id: leaf, jwks: one.jwks, entity_types: ['oauth_client'], activate: true }));
-    const anchored = await d.admin('POST', '/authorities/below/anchors', { entity_id: ANCHOR });
-    expect(anchored.status, anchored.text).toBeLessThan(300);
     await backgroundTurn(d.deployment, { more: () => true });
     const evaluating = (id: string) => d.admin('POST', `/authorities/below/entities/${encodeURIComponent(id)}/evaluate`, {});
     await evaluating(leaf);
-    const issued = async () => made(await d.admin('POST', `/authorities/below/members/${encodeURIComponent(leaf)}/software-statements`, {}));
+    const issuing = (query = '') => d.admin('POST', `/authorities/below/members/${encodeURIComponent(leaf)}/software-statements${query}`, {});
+    const issued = async () => made(await issuing());
+    const looked = async () => (await d.rows(`SELECT evaluated_at FROM known_entity WHERE entity_id = '${BELOW}'`)).map((row) => row['evaluated_at']);
+    const none = (detail: string) => [
+      { code: 'no_chain', where: 'header/trust_chain', detail: expect.stringContaining(detail), fix: expect.stringContaining(BELOW) },
+    ];
+    expect((await issued()).findings, 'nothing to look for').toMatchObject(none('is pinned'));
+    const anchored = await d.admin('POST', '/authorities/below/anchors', { entity_id: ANCHOR });
+    expect(anchored.status, anchored.text).toBeLessThan(300);
+    await evaluating(leaf);
+    expect(await looked(), 'known, and not evaluated').toEqual([null]);
     const before = await issued();
-    expect(before.findings).toMatchObject([{ code: 'no_chain', where: 'header/trust_chain' }]);
+    expect(before.findings, 'the anchor does not list it').toMatchObject(none('just now'));
     expect(decodeProtectedHeader(String(before.software_statement))).not.toHaveProperty('trust_chain');
-    await evaluating(BELOW);
-    const after = await issued();
-    expect(after.findings).toEqual([]);
+    expect(await looked()).toEqual([NOW]);
+    expect((await issued()).findings, 'nobody is asked again at once').toMatchObject(none('a moment ago'));
+    made(await d.admin('POST', `${A}/members`, { entity_id: BELOW, jwks, entity_types: ['federation_entity'], intermediate: true, activate: true }));
+    await d.execute(`DELETE FROM known_entity WHERE entity_id = '${BELOW}'`);
+    expect((await issuing('?dry_run=true')).json.findings, 'a rehearsal looks, and keeps nothing').toEqual([]);
+    expect(await looked()).toEqual([]);
+    const [after, other] = await Promise.all([issued(), issued()]);
+    expect([after.findings, other.findings]).toEqual([[], []]);
+    expect(await looked()).toEqual([NOW]);
     const { trust_chain: chain } = decodeProtectedHeader(String(after.software_statement)) as { trust_chain: string[] };
     const anchors = { [ANCHOR]: decodeJwt((await d.public('/.well-known/openid-federation')).text)['jwks'] as JwkSet };
     const valid = await validateTrustChain(chain, { anchors, now: d.clock, subject: BELOW });
     expect(valid.ok && valid.value.trustAnchor).toBe(ANCHOR);
+    // Who is asked to evaluate, and what becomes of an answer that does not come, or of a no.
+    const below = await findAuthority(d.deployment.store.db, 'below');
+    const asked: string[] = [];
+    const above = (now: number, answer: () => Promise<never>, allowed = async () => undefined as unknown) => {
+      const ask = (question: string) => {
+        asked.push(question);
+        return answer();
+      };
+      return chainsAbove({ ...d.call, now: () => now, explorer: { ask } as unknown as Explorer }, below, allowed, 5);
+    };
+    const ends = valid.ok ? valid.value.exp : 0;
+    const never = () => new Promise<never>(() => undefined);
+    expect([(await above(ends - 601, never)).chains.length, asked]).toEqual([1, []]);
+    expect(await above(ends - 300, never), 'it is about to end').toMatchObject({ chains: [{ exp: ends }], none: expect.stringContaining('still being') });
+    expect(await above(ends + 1, () => Promise.reject(new Refusal('wrong_state', 'why not')))).toEqual({ chains: [], none: 'why not' });
+    expect(asked).toEqual(['evaluate', 'evaluate']);
+    await expect(above(ends + 1, never, () => Promise.reject(new Error('not in force')))).rejects.toThrow('not in force');
+    expect(asked, 'of who gets nothing').toHaveLength(2);
   });
 
   it('of an authority two below the anchor carry the chain to that one, though the operator in between is an anchor to it too', async () => {

@@ -124,8 +124,6 @@ describe('an agent that nobody typed in', () => {
     const at = `acme/members/${statement.client_id.split('/').at(-1)}`;
     const audience = federation.ready['url'];
     const [STATEMENT, TOKEN] = [join(folder, 'statement.jwt'), join(folder, 'token.txt')];
-    // What is signed carries the chain of the authority, if that was evaluated before (`no_chain` says so, and what to do).
-    await api('POST', `acme/entities/${encodeURIComponent(`${url}/acme`)}/evaluate`, {});
     writeFileSync(STATEMENT, (await api('POST', `${at}/software-statements`, { audience: [audience] })).software_statement);
     writeFileSync(TOKEN, (await api('POST', `${at}/initial-access-tokens`, { audience, kid: statement.client_key.kid })).initial_access_token);
     const doors = await Promise.all([

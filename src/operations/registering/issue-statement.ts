@@ -10,6 +10,7 @@ import { allow, type Call, change } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority, findMember } from '../registry.js';
 import { expectServer } from './audience.js';
+import { chainsAbove } from './carried-chain.js';
 import { clientOf, type ClientKey, type VouchedClient } from './client-of.js';
 import { lifetimeOf, MAX_OPEN } from './lifetime.js';
 import { signForMember } from './sign.js';
@@ -95,10 +96,12 @@ export async function issueStatementTo(
   asked: StatementAsked,
 ): Promise<IssuedSoftwareStatement> {
   const { db } = call.store;
-  const { id: authorityId } = await findAuthority(db, slug);
+  const found = await findAuthority(db, slug);
+  const authorityId = found.id;
   const { entityId } = await findMember(db, authorityId, memberId);
   const lifetime = lifetimeOf(asked.lifetime);
   for (const one of asked.audience ?? []) await expectServer(call, authorityId, one);
+  const above = await chainsAbove(call, found, () => clientOf(call, found, memberId)); // before the lock: it may go over the network
   return change<IssuedSoftwareStatement>(call, { authorityId, scope: entityId, decide: async () => decide(await findAuthority(db, slug)) });
 
   async function decide(authority: AuthorityRow) {
@@ -129,6 +132,7 @@ export async function issueStatementTo(
       thumbprints: keys.map(({ jkt }) => jkt),
       claims,
       maxBytes: limits.MAX_SOFTWARE_STATEMENT_BYTES,
+      above,
     });
     const row: SoftwareStatementRow = {
       jti,

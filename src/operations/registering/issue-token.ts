@@ -9,6 +9,7 @@ import { allow, type Call, change } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findAuthority, findMember } from '../registry.js';
 import { expectServer } from './audience.js';
+import { chainsAbove, NO_CHAIN } from './carried-chain.js';
 import { clientOf, type VouchedClient } from './client-of.js';
 import { keyOf } from './issue-statement.js';
 import { lifetimeOf, MAX_OPEN } from './lifetime.js';
@@ -60,11 +61,14 @@ export async function issueToken(call: Call<IssuedInitialAccessToken>, slug: str
  */
 export async function issueTokenTo(call: Call<IssuedInitialAccessToken>, slug: string, memberId: string, asked: TokenAsked): Promise<IssuedInitialAccessToken> {
   const { db } = call.store;
-  const { id: authorityId } = await findAuthority(db, slug);
+  const found = await findAuthority(db, slug);
+  const authorityId = found.id;
   const { entityId } = await findMember(db, authorityId, memberId);
   const lifetime = lifetimeOf(asked.lifetime);
   const { audience, format = 'jwt', softwareStatementJti = null } = asked;
   await expectServer(call, authorityId, audience);
+  // Before the lock: it may go over the network.
+  const above = format === 'opaque' ? NO_CHAIN : await chainsAbove(call, found, () => clientOf(call, found, memberId));
   return change<IssuedInitialAccessToken>(call, { authorityId, scope: entityId, decide: async () => decide(await findAuthority(db, slug)) });
 
   async function decide(authority: AuthorityRow) {
@@ -92,6 +96,7 @@ export async function issueTokenTo(call: Call<IssuedInitialAccessToken>, slug: s
             thumbprints: [jkt],
             claims,
             maxBytes: limits.MAX_INITIAL_ACCESS_TOKEN_BYTES,
+            above,
           });
     const row: InitialAccessTokenRow = {
       jti,
