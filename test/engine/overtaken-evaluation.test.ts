@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { evaluateNamed } from '../../src/operations/resolving/evaluate-asked.js';
 import { evaluateDue } from '../../src/operations/resolving/evaluate-due.js';
 import { piecesOf } from '../../src/store/database.js';
 import { ANCHOR, NOW, testDeployment, testMember } from '../support/deployment.js';
@@ -40,4 +41,26 @@ it('who began to look before and found nobody takes no answer away that somebody
   expect(await resolve()).toBe(200);
   expect(await d.rows('SELECT state FROM snapshot')).toEqual([{ state: 'valid' }]);
   expect(await d.rows('SELECT * FROM known_entity')).toEqual(before);
+});
+
+it('one that is asked for by name is begun anew when it is overtaken; when it is each time, that is said and nothing is kept', async () => {
+  const d = await testDeployment();
+  const member = await testMember(RP);
+  d.network.set(`${RP}/.well-known/openid-federation`, await member.configuration());
+  await d.admin('POST', '/authorities/main/members', { entity_id: RP, jwks: member.jwks, activate: true });
+  const { store } = d.deployment;
+  /** So many times somebody takes it before what was found is written. */
+  const evaluate = (times: number) => {
+    let left = times;
+    const write: typeof store.write = async (statements, how) => {
+      if (piecesOf(statements).some((one) => /INTO [`"]?snapshot/i.test(one.toSQL().sql)) && left-- > 0)
+        await d.execute('UPDATE known_entity SET lease_until = lease_until + 1');
+      return store.write(statements, how);
+    };
+    return evaluateNamed({ ...d.deployment, store: { ...store, write } }, { slug: 'main', entityId: RP });
+  };
+  await expect(evaluate(1000)).rejects.toMatchObject({ code: 'temporarily_unavailable', message: expect.stringContaining('ask again') });
+  expect(await d.rows('SELECT state FROM snapshot')).toEqual([]);
+  await evaluate(4);
+  expect(await d.rows('SELECT state FROM snapshot')).toEqual([{ state: 'valid' }]);
 });
