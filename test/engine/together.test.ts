@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { enrollMember } from '../../src/operations/members/enroll-member.js';
 import { togetherOf } from '../../src/store/together.js';
+import { act, apply } from '../support/join.js';
 import { type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
 const A = '/authorities/main';
@@ -52,6 +53,34 @@ describe('enrolments that are decided together', () => {
     const shared = told.map((one) => one.includes('key_shared'));
     expect([shared[0] !== shared[1], shared[2] !== shared[3], shared[5]], 'one of two').toEqual([true, true, false]);
     expect(told.map((one) => [0, 1, 2, 3].filter((n) => one.includes(idOf(n)))).filter((named) => named.length)).toHaveLength(2);
+  });
+
+  it('the same key, whichever way each gets it: whoever comes later is told of those before, and nobody of one that was refused (§3.1.1)', async () => {
+    const d = await testDeployment();
+    const [replaced, adopting, stale] = [await testMember(idOf(10)), await testMember(idOf(11)), await testMember(idOf(12))];
+    for (const { id, jwks } of [replaced, adopting, stale]) await d.admin('POST', `${A}/members`, { entity_id: id, jwks, activate: true });
+    const applicant = await testMember(idOf(13));
+    const { key } = applicant;
+    d.network.set(`${applicant.id}/.well-known/openid-federation`, await applicant.configuration());
+    const application = await apply(d, applicant.id, { jwks: applicant.jwks });
+    const entity_configuration = await adopting.configuration({ jwks: { keys: [adopting.key.jwk, { ...key.jwk, kid: 'another-name' }] } });
+    const at = (id: string) => `${A}/members/${of(id)}/keys`;
+    const ways = {
+      [idOf(14)]: d.admin('POST', `${A}/members`, { entity_id: idOf(14), jwks: applicant.jwks, activate: true }),
+      [stale.id]: d.admin('PUT', at(stale.id), { jwks: applicant.jwks, reason: 'x', v: 1000 }),
+      [replaced.id]: d.admin('PUT', at(replaced.id), { jwks: applicant.jwks, reason: 'x' }),
+      [adopting.id]: d.admin('POST', `${at(adopting.id)}/adopt`, { entity_configuration }),
+      [applicant.id]: act(d, application.id, 'take'),
+    };
+    const told: string[][] = [];
+    for (const [id, answer] of Object.entries(ways)) {
+      const { status, json, text } = await answer;
+      expect(status < 300, `${id} ${text}`).toBe(id !== stale.id);
+      const found = (json.findings ?? []) as { code: string; detail: string }[];
+      if (id !== stale.id) told.push(Object.keys(ways).filter((one) => found.some(({ code, detail }) => code === 'key_shared' && detail.includes(one))));
+    }
+    expect(told.map(({ length }) => length).sort(), 'of each that came before').toEqual([0, 1, 2, 3]);
+    expect(told.flat()).not.toContain(stale.id);
   });
 
   it('one whose former keys cannot be read keeps none of the others', async () => {

@@ -8,6 +8,9 @@ import { refuseFindings } from '../refusal.js';
 import type { AuthorityRow } from '../registry.js';
 import type { AgentConfiguration } from './agent-configuration.js';
 
+/** Those of the agent, and those that it proves itself with as a client. */
+export const keysOf = ({ jwks, clientKeys }: AgentConfiguration): readonly JwkSet[] => [jwks, ...(clientKeys ? [clientKeys] : [])];
+
 /**
  * The keys of an agent are nobody else's: none of another member of this deployment, whether that has ended or not, of an
  * authority, or that somebody halted. So are those that it proves itself with as a client.
@@ -23,7 +26,7 @@ export async function expectOwnKeys(
   id?: string,
 ): Promise<readonly Statement[]> {
   const { db } = call.store;
-  const jwks: JwkSet = { keys: [...given.jwks.keys, ...(given.clientKeys?.keys ?? [])] };
+  const jwks: JwkSet = { keys: keysOf(given).flatMap(({ keys }) => keys) };
   const found = (await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? [];
   if (found.length) throw refuseFindings('an agent has keys of its own, which nobody had before', found);
   return [

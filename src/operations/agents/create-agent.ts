@@ -8,10 +8,11 @@ import { expectList } from '../entitlements/check-entitled.js';
 import { decideEnrollment, writeEnrollments } from '../members/enrolling.js';
 import { groundOf } from '../members/ground.js';
 import { prepare } from '../members/enrollment.js';
+import { apartByKeys } from '../members/key-binding.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, findOrganization, type MemberRow } from '../registry.js';
 import { type AgentConfiguration, readAgentConfiguration } from './agent-configuration.js';
-import { expectOwnKeys } from './agent-keys.js';
+import { expectOwnKeys, keysOf } from './agent-keys.js';
 import { limitsOf } from './agent-limits.js';
 import { expectRoom, roomIn } from './room.js';
 import { agentIdOf } from './agent-name.js';
@@ -70,6 +71,7 @@ export async function createAgent(keeper: Keeper<Agent>, asked: NewAgent): Promi
   return change<Agent>(call, {
     authorityId: authority.id,
     scope: entityId,
+    apart: await apartByKeys(...keysOf(given)),
     async decide() {
       const now = await expectKept(keeper as Keeper);
       await expectNewName(keeper as Keeper, entityId, asked.name);

@@ -10,7 +10,7 @@ import { Refusal } from '../refusal.js';
 import type { AuthorityRow, MemberRow } from '../registry.js';
 import { agentAuthorityOf, countAgents, whileStanding } from '../../store/agent-authorities.js';
 import { type AgentConfiguration, readAgentConfiguration } from './agent-configuration.js';
-import { expectOwnKeys } from './agent-keys.js';
+import { expectOwnKeys, keysOf } from './agent-keys.js';
 import { limitsOf } from './agent-limits.js';
 import { agentIdOf } from './agent-name.js';
 import { type Agent, endOf } from './create-agent.js';
@@ -108,6 +108,7 @@ export async function renewAgent(keeper: Keeper<Agent>, idOrName: string, { life
       };
     },
     (row) => ({ row, authority }),
+    given && keysOf(given),
   );
 }
 

@@ -5,6 +5,7 @@ import type { Judged } from '../judged.js';
 import { decideEnrollment, writeEnrollments } from '../members/enrolling.js';
 import { type Ground, groundOf } from '../members/ground.js';
 import { type Enrollment, type Prepared, prepare } from '../members/enrollment.js';
+import { apartByKeys } from '../members/key-binding.js';
 import { waivedOf } from '../members/waivers.js';
 import { registering } from '../organizations/name-organization.js';
 import { Refusal } from '../refusal.js';
@@ -73,6 +74,7 @@ export async function takeApplication(call: Call<Taken>, slug: string, id: strin
   return change<Taken>(call, {
     authorityId: authority.id,
     scope: seen.application.entityId,
+    apart: await apartByKeys(prepared.keys.jwks),
     async decide() {
       const found = await findApplication(db, authority.id, id);
       if (standsAt(found) === 'vetting') return { events: [], statements: [], result: { ...found, already: true, findings: [] } };

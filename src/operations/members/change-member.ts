@@ -10,7 +10,7 @@ import { expectNoneHalted } from './may-be-active.js';
 import { expectMemberInput, type MemberInput } from './member-input.js';
 import { bindKeys, certifiedAnew, takenAway, thumbprintsOf, toldDifference, withCertificates } from './key-binding.js';
 import { givenKeys } from './member-keys.js';
-import { isError, keysLeftOut, type WithFindings } from '../judged.js';
+import { isError, type Judged, keysLeftOut, type WithFindings } from '../judged.js';
 import { type ShownBy, showDomainControl } from './domain-control.js';
 import { expectLocatable, statedElsewhere } from './identifier-uniqueness.js';
 import { Refusal, refuseFindings } from '../refusal.js';
@@ -19,7 +19,7 @@ import { sameKey } from '../../federation/jwk-set.js';
 import { jsonEqual } from '../../federation/strict-json.js';
 import { bareKeys, certificatesOf } from '../binding/certificates-of.js';
 import { type KnownHalts, knownHalts, whileHaltedAsKnown } from './halted-since.js';
-import { sharedKeys, whileNoneHaltedMeanwhile } from './shared-keys.js';
+import { keysKnown, sharedAmong, whileNoneHaltedMeanwhile } from './shared-keys.js';
 import { expectWaived, waivedOf } from './waivers.js';
 import { type Rewrite, rewriteMember } from './rewrite-member.js';
 
@@ -104,6 +104,8 @@ async function keepHosting({ store: { db } }: Call, row: MemberRow): Promise<{ r
 }
 
 interface SoundKeys {
+  /** What is to be told of all the keys that it has then. */
+  readonly findings: readonly Judged[];
   readonly waived: readonly string[];
   readonly first: readonly Statement[];
 }
@@ -116,21 +118,27 @@ interface Waived {
 
 /**
  * Among keys that are not bound yet: what they share with others.
- * @returns codes that were waived, and what the commit asks again
+ * @returns what they share, codes that were waived, and what the commit asks again
  * @throws Refusal findings for the authority's own key, and for one that was halted
  */
 async function expectOwnKeys(call: Call, { authorityId, entityId, jwks }: MemberRow, fresh: JwkSet, waive: Waived): Promise<SoundKeys> {
   const keys = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key)));
   // What is known to be halted is read before it is judged: a halt in between is judged, or refused by the commit.
   const first = await whileNoneHaltedMeanwhile(call.store.db, authorityId, { keys });
-  const found = (await sharedKeys(call.store.db, { id: authorityId }, [{ entityId, jwks: { keys } }])).get(entityId) ?? [];
+  const known = await keysKnown(call.store.db, { id: authorityId }, [fresh]);
+  const among = async (some: JwkSet) => (await sharedAmong(known, { id: authorityId }, [{ entityId, jwks: some }])).get(entityId) ?? [];
+  const found = await among({ keys });
   // Also a key that stays is looked at when it comes with other certificates.
   const shown = fresh.keys.filter((key) => !jwks.keys.some((bound) => sameKey(bound, key) && jsonEqual(bound['x5c'], key['x5c'])));
   const certificates = await certificatesOf(call, authorityId, shown);
   const all = [...found, ...certificates];
   expectWaived(all, waive.codes, 'these keys cannot be bound');
   const halted = found.some(({ code }) => code === 'key_halted') && waive.known;
-  return { waived: all.filter(isError).map(({ code }) => code), first: halted ? [...first, await whileHaltedAsKnown(call, authorityId, halted)] : first };
+  return {
+    findings: await among(fresh),
+    waived: all.filter(isError).map(({ code }) => code),
+    first: halted ? [...first, await whileHaltedAsKnown(call, authorityId, halted)] : first,
+  };
 }
 
 /** Of a suspended member all is asked for when it comes back; with the end of a halt it comes back unasked. */
@@ -160,6 +168,7 @@ export async function bindByPerson(
   const hosting = await keepHosting(call, { ...row, waived: [...new Set([...waivedOf(row), ...sound.waived])] });
   return {
     row: hosting.row,
+    findings: sound.findings,
     first: [...sound.first, ...hosting.first],
     events: [
       {
@@ -191,13 +200,10 @@ export async function replaceMemberKeys(call: Call<WithFindings<MemberRow>>, slu
   const { jwks, ignored, told } = keys.value;
   const { db } = call.store;
   const known = await knownHalts(db, await thumbprintsOf(jwks)); // before the lock
-  const authority = await findAuthority(db, slug);
-  const { entityId } = await findMember(db, authority.id, id);
-  const shared = (await sharedKeys(db, authority, [{ entityId, jwks }])).get(entityId) ?? [];
   const waive = { codes: input.waive ?? [], known };
   const decide: Rewrite = (...rows) => bindByPerson(call, rows, jwks, input.reason, waive);
   const { digest, version, ...asked } = input;
-  return rewriteMember(call, slug, id, version, { request: { act: 'keys', ...given(asked) }, digest }, decide, [...keysLeftOut(ignored), ...told, ...shared]);
+  return rewriteMember(call, slug, id, version, { request: { act: 'keys', ...given(asked) }, digest }, decide, [...keysLeftOut(ignored), ...told], [jwks]);
 }
 
 /**
@@ -247,6 +253,7 @@ export async function adoptMemberKeys(
     const hosting = await keepHosting(call, followed ? { ...row, keysFollowedAt: call.now() } : row);
     return {
       row: hosting.row,
+      findings: sound.findings,
       first: [...sound.first, ...hosting.first],
       events: same
         ? []
@@ -265,5 +272,5 @@ export async function adoptMemberKeys(
           ],
     };
   };
-  return rewriteMember(call, slug, id, undefined, 'followed', decide, keysLeftOut(ignored));
+  return rewriteMember(call, slug, id, undefined, 'followed', decide, keysLeftOut(ignored), [shown.value.jwks]);
 }

@@ -3,7 +3,7 @@ import { allow, type Call, change } from '../call.js';
 import type { WithFindings } from '../judged.js';
 import { findAsked, type MemberRow } from '../registry.js';
 import { decideEnrollment, writeEnrollments } from './enrolling.js';
-import { thumbprintsOf } from './key-binding.js';
+import { apartByKeys } from './key-binding.js';
 import { enrollTogether } from './enroll-together.js';
 import { type Enrollment, prepare } from './enrollment.js';
 import { ENROLMENT, groundTogether } from './ground.js';
@@ -20,8 +20,7 @@ export async function enrollMember(call: Call<WithFindings<MemberRow>>, slug: st
   return change(call, {
     authorityId: authority.id,
     scope: input.entityId,
-    // Whoever brings a key that another one brings at the same moment sees what becomes of that one.
-    apart: (await thumbprintsOf(prepared.keys.jwks)).map((one) => `key ${one}`),
+    apart: await apartByKeys(prepared.keys.jwks),
     brings: ENROLMENT.brings(asked),
     async decide(_watch, together) {
       const written = await enrollTogether(call, slug, asked, together);

@@ -27,6 +27,13 @@ const without = (some: readonly NamedKey[], others: readonly NamedKey[]) => some
 /** The thumbprints of a key set. */
 export const thumbprintsOf = async (jwks: JwkSet): Promise<readonly string[]> => [...new Set((await namedKeys(jwks)).map(({ jkt }) => jkt))];
 
+/**
+ * Whoever gets a key that another one gets at the same moment sees what becomes of that one (`key_shared`, §3.1.1): by these names they are
+ * kept apart in the queue of their authority, by whatever way each gets it.
+ */
+export const apartByKeys = async (...all: readonly JwkSet[]): Promise<readonly string[]> =>
+  [...new Set((await Promise.all(all.map(thumbprintsOf))).flat())].map((one) => `key ${one}`);
+
 /** What changes between two key sets. */
 export async function keyDifference(before: JwkSet, after: JwkSet): Promise<KeyDifference> {
   const [old, fresh] = [await namedKeys(before), await namedKeys(after)];

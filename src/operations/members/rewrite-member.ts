@@ -1,3 +1,4 @@
+import type { JwkSet } from '../../federation/entry.js';
 import { type NewArtefact, putArtefacts } from '../../store/bulk.js';
 import { bundlesOf, entitledToLess } from '../../store/bundles.js';
 import type { Statement } from '../../store/database.js';
@@ -16,7 +17,7 @@ import { type AuthorityRow, expectVersion, findAuthority, findMember, type Membe
 import { bundleVersions, memberContent } from './decided-by.js';
 import { ENDED_STATES } from '../../store/schema.js';
 import { endOfMember } from './member-end.js';
-import { keyDifference } from './key-binding.js';
+import { apartByKeys, keyDifference } from './key-binding.js';
 import { moveEnd } from './move-end.js';
 import { contentChanged } from './vetted.js';
 import { writeMember } from './write-member.js';
@@ -28,7 +29,14 @@ import { writeMember } from './write-member.js';
 export type Rewrite = (
   before: MemberRow,
   seen: MemberRow,
-) => Promise<{ readonly row: MemberRow; readonly events: readonly NewEvent[]; readonly first?: readonly Statement[]; readonly last?: readonly Statement[] }>;
+) => Promise<{
+  readonly row: MemberRow;
+  readonly events: readonly NewEvent[];
+  readonly first?: readonly Statement[];
+  readonly last?: readonly Statement[];
+  /** What is worth knowing about it as it was decided. */
+  readonly findings?: readonly Judged[];
+}>;
 
 /**
  * How a change that widens an active member is proposed to a second person: what was asked for, to be carried out then.
@@ -43,8 +51,9 @@ export interface Asked {
 export type Widening = Asked | 'followed' | null;
 
 /**
- * Write a changed member, and answer with it. @throws what `rewrite` throws
- * @param findings what is told along with the answer
+ * Write a changed member, and answer with it and what `decide` found. @throws what `rewrite` throws
+ * @param findings what else is told along with the answer
+ * @param keys that it may get
  */
 export const rewriteMember = (
   call: Call<WithFindings<MemberRow>>,
@@ -54,11 +63,21 @@ export const rewriteMember = (
   widening: Widening,
   decide: Rewrite,
   findings: readonly Judged[] = [],
-): Promise<WithFindings<MemberRow>> => rewrite(call, slug, id, version, widening, decide, (row) => ({ ...row, findings }));
+  keys: readonly JwkSet[] = [],
+): Promise<WithFindings<MemberRow>> => {
+  let found: readonly Judged[] = [];
+  const deciding: Rewrite = async (...rows) => {
+    const decided = await decide(...rows);
+    found = decided.findings ?? [];
+    return decided;
+  };
+  return rewrite(call, slug, id, version, widening, deciding, (row) => ({ ...row, findings: [...findings, ...found] }), keys);
+};
 
 /**
  * Write a changed member; the statement of an active one is signed anew in the same commit, an approved one is vetted again.
  * @param answer what the caller is told, of the row as written; asked once `decide` has run
+ * @param keys that it may get
  */
 export async function rewrite<T>(
   call: Call<T>,
@@ -68,6 +87,7 @@ export async function rewrite<T>(
   widening: Widening,
   decide: Rewrite,
   answer: (row: MemberRow) => T,
+  keys: readonly JwkSet[] = [],
 ): Promise<T> {
   const { db } = call.store;
   const authorityId = (await findAuthority(db, slug)).id;
@@ -80,6 +100,7 @@ export async function rewrite<T>(
   return change<T>(call, {
     authorityId,
     scope: entityId,
+    apart: await apartByKeys(...keys),
     urgent: cuts,
     async decide() {
       const authority = await findAuthority(db, slug);

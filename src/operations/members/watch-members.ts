@@ -232,7 +232,7 @@ export async function decideHold(
   digest?: string,
 ): Promise<WatchRow> {
   allow(call, accept ? 'approve' : 'enroll', slug);
-  const { memberId, authorityId, entityId } = await getWatched(call, slug, id);
+  const { memberId, authorityId, entityId, hold: seenHold } = await getWatched(call, slug, id);
   const decided = async () => {
     const row = await getWatched(call, slug, id);
     const { hold } = row;
@@ -260,6 +260,7 @@ export async function decideHold(
       },
     });
   let written: WatchRow | undefined;
+  const keys = usableKeys(seenHold?.jwks);
   return rewrite(
     call,
     slug,
@@ -279,5 +280,6 @@ export async function decideHold(
       return { row, events: [event, ...events], first: [...first, put] };
     },
     () => written as WatchRow,
+    keys.ok ? [keys.value.jwks] : [],
   );
 }
