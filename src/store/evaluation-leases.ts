@@ -1,7 +1,8 @@
+import { sql } from 'drizzle-orm';
 import { insertMissing, insertWith } from './bulk.js';
-import { isDuplicate, raw, type Statement } from './database.js';
-import type { KnownEntity } from './known-entities.js';
-import { overList } from './lots.js';
+import { type Database, isDuplicate, raw, type Statement } from './database.js';
+import { type KnownEntity, keyOf } from './known-entities.js';
+import { overList, readByList } from './lots.js';
 import { onlyWhile } from './only-while.js';
 import { knownEntity, LINES } from './schema.js';
 import { number, NUMBER } from './words.js';
@@ -26,6 +27,7 @@ export const knowUnknown = (rows: readonly KnownEntity[]): Statement => insertMi
 /** Rows as they were read: of one that was changed meanwhile nothing is taken, and it is as due as before. */
 const AS_READ = `(authority_id, entity_id, lease_until, due_at) IN
    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), ${number('value', '$[2]')}, ${number('value', '$[3]')} FROM json_each(?))`;
+const [BEFORE_LOT = '', AFTER_LOT = ''] = AS_READ.split('?');
 const asRead = (known: readonly KnownEntity[]) => known.map(({ authorityId, entityId, leaseUntil, dueAt }) => [authorityId, entityId, leaseUntil, dueAt]);
 
 /** Each with one attempt more. */
@@ -109,6 +111,17 @@ export const whileAsTaken = ({ authorityId, entityId, leaseUntil, dueAt }: Known
     leaseUntil,
     dueAt,
   );
+
+/** Those of these that nobody has taken since, or made due, by `keyOf`. */
+export async function asTaken(db: Database, known: readonly KnownEntity[]): Promise<ReadonlySet<string>> {
+  const rows = await readByList(asRead(known), (lot) =>
+    db
+      .select({ authorityId: knownEntity.authorityId, entityId: knownEntity.entityId })
+      .from(knownEntity)
+      .where(sql`${sql.raw(BEFORE_LOT)}${lot}${sql.raw(AFTER_LOT)}`),
+  );
+  return new Set(rows.map(keyOf));
+}
 
 /** Whether that was why nothing was written. */
 export const isOvertaken = (error: unknown): boolean => isDuplicate(error, 'event.authority_id, event.seq');

@@ -1,6 +1,6 @@
 import type { Statement } from '../../store/database.js';
-import { isOvertaken } from '../../store/evaluation-leases.js';
-import type { KnownEntity } from '../../store/known-entities.js';
+import { asTaken, isOvertaken } from '../../store/evaluation-leases.js';
+import { type KnownEntity, keyOf } from '../../store/known-entities.js';
 import { AGAIN_AFTER_ERROR, putBack, take } from './take-entities.js';
 import type { Deployment } from '../call.js';
 import { createHostStanding, type HostStanding } from './host-standing.js';
@@ -37,8 +37,6 @@ export interface Evaluating {
   /** Until somebody wakes it, so long at most (milliseconds). */
   rest(milliseconds: number): Promise<void>;
 }
-
-export const keyOf = ({ authorityId, entityId }: Pick<KnownEntity, 'authorityId' | 'entityId'>): string => `${authorityId} ${entityId}`;
 
 interface Wanted {
   readonly known: KnownEntity;
@@ -99,10 +97,21 @@ export function createEvaluating(): Evaluating {
           await putBack(deployment, [known], AGAIN_AFTER_ERROR);
         });
       };
-      // Of what cannot be written together each is tried by itself.
-      await deployment.store.write(some.flatMap(({ statements }) => statements)).catch(async () => {
-        for (const each of some) await one(each).catch((error: unknown) => errors.push(error));
-      });
+      const together = (those: readonly Unwritten[]) => deployment.store.write(those.flatMap(({ statements }) => statements));
+      // One that somebody else has taken since keeps the others from being written together: those are, and each of what cannot be by itself.
+      await together(some)
+        .catch(async () => {
+          const left = await asTaken(
+            deployment.store.db,
+            some.map(({ known }) => known),
+          );
+          const those = some.filter(({ known }) => left.has(keyOf(known)));
+          if (those.length === some.length) throw new Error('none of them is overtaken');
+          if (those.length > 0) await together(those);
+        })
+        .catch(async () => {
+          for (const each of some) await one(each).catch((error: unknown) => errors.push(error));
+        });
       for (const { known } of some) busy.delete(keyOf(known));
     },
     wake() {

@@ -1,11 +1,11 @@
 import { hostOf } from '../../outbound/budget.js';
 import { authoritiesOf, dueInLine } from '../../store/due-entities.js';
 import { putOff } from '../../store/evaluation-leases.js';
-import type { KnownEntity } from '../../store/known-entities.js';
+import { type KnownEntity, keyOf } from '../../store/known-entities.js';
 import { LINES } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import type { AuthorityRow } from '../registry.js';
-import { type Evaluating, keyOf } from './evaluating.js';
+import type { Evaluating } from './evaluating.js';
 import type { Reason } from './host-standing.js';
 import { type Line, SHARES } from './places.js';
 
