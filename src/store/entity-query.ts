@@ -1,5 +1,4 @@
-import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
-import type { Database } from './database.js';
+import { type SQL, sql } from 'drizzle-orm';
 import { knownEntity, type SNAPSHOT_STATES } from './schema.js';
 
 /** What a snapshot of an entity has to be like. */
@@ -19,16 +18,4 @@ export function hasSnapshot({ trustAnchor, state, trustMarkType }: SnapshotFilte
   return under.length
     ? sql`EXISTS (SELECT 1 FROM snapshot AS s WHERE s.authority_id = ${knownEntity.authorityId} AND s.subject = ${knownEntity.entityId} AND ${sql.join(under, sql` AND `)})`
     : undefined;
-}
-
-/** Where so many entities end that come after one, by index; undefined: there are not more. */
-export async function lotOfKnown(db: Database, authorityId: string, from: string | undefined, size: number): Promise<string | undefined> {
-  const [row] = await db
-    .select({ entityId: knownEntity.entityId })
-    .from(knownEntity)
-    .where(and(eq(knownEntity.authorityId, authorityId), from === undefined ? undefined : gt(knownEntity.entityId, from)))
-    .orderBy(asc(knownEntity.entityId))
-    .limit(1)
-    .offset(size);
-  return row?.entityId;
 }

@@ -22,18 +22,6 @@ export const isOfOrganization = (which: SQL): SQL => sql`organization_id IN (SEL
 export const someOrganization = async (db: Database, which: SQL): Promise<boolean> =>
   (await db.select({ id: organization.id }).from(organization).where(which).limit(1)).length > 0;
 
-/** Where so many members end that come after an identifier, by index; undefined: there are not more. */
-export async function lotEnd(db: Database, authorityId: string, from: string | undefined, size: number): Promise<string | undefined> {
-  const [row] = await db
-    .select({ entityId: member.entityId })
-    .from(member)
-    .where(and(eq(member.authorityId, authorityId), from === undefined ? undefined : gt(member.entityId, from)))
-    .orderBy(asc(member.entityId))
-    .limit(1)
-    .offset(size);
-  return row?.entityId;
-}
-
 /** How many members an authority has in each state. */
 export async function membersByState(db: Database, authorityId: string): Promise<Readonly<Record<string, number>>> {
   const rows = await db.select({ state: member.state, n: count() }).from(member).where(eq(member.authorityId, authorityId)).groupBy(member.state);

@@ -1,12 +1,13 @@
-import { and, asc, eq, gt, inArray, lte, or } from 'drizzle-orm';
+import { and, eq, inArray, or } from 'drizzle-orm';
 import { hasBundle } from '../../store/bundles.js';
 import { containsText, listHas } from '../../store/conditions.js';
-import { countAfter, isOfOrganization, lotEnd, membersByState, ofOrganization, organizationHas, someOrganization } from '../../store/member-query.js';
+import { countAfter, isOfOrganization, membersByState, ofOrganization, organizationHas, someOrganization } from '../../store/member-query.js';
 import { member, MEMBER_STATES, type MemberState } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
-import { paced, readInLots } from '../paced.js';
-import { type Page, type PageRequest, page } from '../read.js';
+import { paced } from '../paced.js';
+import type { Page, PageRequest } from '../read.js';
 import { findAuthority, type MemberRow } from '../registry.js';
+import { searchByEntity } from '../search-by-entity.js';
 
 export interface MemberFilter extends PageRequest {
   readonly state?: readonly MemberState[] | undefined;
@@ -40,25 +41,8 @@ export async function listMembers(call: Call, slug: string, filter: MemberFilter
     filter.bundle === undefined ? undefined : hasBundle(filter.bundle),
     filter.intermediate === undefined ? undefined : eq(member.intermediate, filter.intermediate),
   );
-  const between = (from: string | undefined, to: string | undefined, limit: number): Promise<MemberRow[]> =>
-    db
-      .select()
-      .from(member)
-      .where(
-        and(
-          eq(member.authorityId, id),
-          from === undefined ? undefined : gt(member.entityId, from),
-          to === undefined ? undefined : lte(member.entityId, to),
-          conditions,
-        ),
-      )
-      .orderBy(asc(member.entityId))
-      .limit(limit);
   const isSearch = [q, filter.entityType, of, filter.intermediate].some((one) => one !== undefined);
-  const found = isSearch
-    ? await readInLots(store, { from: filter.cursor, most: filter.limit + 1 }, (from, size) => lotEnd(db, id, from, size), between)
-    : await between(filter.cursor, undefined, filter.limit + 1);
-  return page(found, filter.limit, ({ entityId }) => entityId);
+  return searchByEntity(store, 'member', { authorityId: id, conditions, isSearch }, filter);
 }
 
 /** How many members an authority has in each state. */

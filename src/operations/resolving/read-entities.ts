@@ -1,6 +1,6 @@
-import { and, asc, eq, gt, lte, or } from 'drizzle-orm';
+import { and, asc, eq, gt, or } from 'drizzle-orm';
 import { containsText, listHas } from '../../store/conditions.js';
-import { hasSnapshot, lotOfKnown, type SnapshotFilter } from '../../store/entity-query.js';
+import { hasSnapshot, type SnapshotFilter } from '../../store/entity-query.js';
 import type { KnownEntity } from '../../store/known-entities.js';
 import { inLot, readByList } from '../../store/lots.js';
 import { crawlEntity, type ENTITY_SOURCES, knownEntity, type SNAPSHOT_STATES, snapshot } from '../../store/schema.js';
@@ -8,10 +8,10 @@ import { anchorsOf } from './anchors.js';
 import { allow, type Call } from '../call.js';
 import { shownCrawl } from './crawl.js';
 import type { Explanation } from '../explorer.js';
-import { readInLots } from '../paced.js';
 import { type Page, type PageRequest, page } from '../read.js';
 import { Refusal, refuseFindings } from '../refusal.js';
 import { findAuthority } from '../registry.js';
+import { searchByEntity } from '../search-by-entity.js';
 import type { SnapshotRow } from './store-evaluation.js';
 import { parseEntityId } from '../../federation/entry.js';
 
@@ -38,24 +38,7 @@ export async function listEntities(call: Call, slug: string, filter: EntityFilte
     filter.q === undefined ? undefined : or(containsText(knownEntity.entityId, filter.q), containsText(knownEntity.about, filter.q)),
     hasSnapshot(filter),
   );
-  const between = (from: string | undefined, to: string | undefined, limit: number): Promise<KnownEntity[]> =>
-    db
-      .select()
-      .from(knownEntity)
-      .where(
-        and(
-          eq(knownEntity.authorityId, id),
-          from === undefined ? undefined : gt(knownEntity.entityId, from),
-          to === undefined ? undefined : lte(knownEntity.entityId, to),
-          conditions,
-        ),
-      )
-      .orderBy(asc(knownEntity.entityId))
-      .limit(limit);
-  const rows = conditions
-    ? await readInLots(call.store, { from: filter.cursor, most: filter.limit + 1 }, (from, size) => lotOfKnown(db, id, from, size), between)
-    : await between(filter.cursor, undefined, filter.limit + 1);
-  const found = page(rows, filter.limit, ({ entityId }) => entityId);
+  const found = await searchByEntity(call.store, 'knownEntity', { authorityId: id, conditions, isSearch: conditions !== undefined }, filter);
   const snapshots = await readByList(
     found.items.map(({ entityId }) => entityId),
     (ids) =>
