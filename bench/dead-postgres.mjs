@@ -6,10 +6,7 @@ import { join } from 'node:path';
 import { newSealKey } from '../dist/keys/random.js';
 import { createAuthority } from '../dist/operations/authorities/authorities.js';
 import { ensureOwner } from '../dist/operations/access/api-keys.js';
-import { Connection } from '../dist/store/postgres/connection.node.js';
-import { migratePostgres } from '../dist/store/postgres/migrate.node.js';
-import { serversOf } from '../dist/store/postgres/servers.node.js';
-import { attachPostgres } from './failover-setup.mjs';
+import { attachPostgres, makeDatabase } from './failover-setup.mjs';
 import { ANCHOR, address, admin, living, several, silence, start } from './dead.mjs';
 import { intermediate } from './dead-worlds.mjs';
 import { judge, say, title } from './measure.mjs';
@@ -18,12 +15,7 @@ const DEAD = Number(process.env.DEAD ?? 2000);
 const HOST = '127.200.1.1';
 
 async function deployed(pair) {
-  const root = await Connection.to(serversOf(pair.primary.url('postgres')), 'primary', 20_000);
-  await root.script('CREATE ROLE holdfast LOGIN');
-  await root.script("CREATE DATABASE holdfast OWNER holdfast TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'");
-  await root.close();
-  const url = pair.primary.url('holdfast', 'holdfast');
-  await migratePostgres(serversOf(url), 'drizzle/postgres');
+  const url = await makeDatabase(pair.primary.url);
   const seal = newSealKey();
   const { call, ...rest } = await attachPostgres(url, undefined, seal);
   const parts = { ...rest, development: true };

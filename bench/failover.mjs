@@ -6,11 +6,8 @@ import { join } from 'node:path';
 import { newSealKey } from '../dist/keys/random.js';
 import { createAuthority } from '../dist/operations/authorities/authorities.js';
 import { fsck } from '../dist/operations/fsck.js';
-import { Connection } from '../dist/store/postgres/connection.node.js';
-import { migratePostgres } from '../dist/store/postgres/migrate.node.js';
-import { serversOf } from '../dist/store/postgres/servers.node.js';
 import { programs, startCluster } from './cluster.mjs';
-import { attachPostgres } from './failover-setup.mjs';
+import { attachPostgres, makeDatabase } from './failover-setup.mjs';
 import { judge, say, title } from './measure.mjs';
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -22,13 +19,6 @@ const FROZEN_MS = 35_000;
 const QUIET_MS = 8000;
 /** Milliseconds: Patroni's ttl, its loop, a promotion. */
 const SILENCE = 40_000;
-
-async function databaseFor(cluster) {
-  const admin = await Connection.to(serversOf(cluster.url('postgres', 'postgres'), cluster.password), 'primary', 20_000);
-  await admin.script(`CREATE ROLE holdfast LOGIN PASSWORD '${cluster.password}'`);
-  await admin.script("CREATE DATABASE holdfast OWNER holdfast TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'");
-  await admin.close();
-}
 
 function writer(cluster, name, seal) {
   const log = join(cluster.folder, `${name}.jsonl`);
@@ -98,10 +88,9 @@ export async function failover() {
   process.once('SIGINT', abort).once('SIGTERM', abort);
   try {
     await cluster.whole();
-    await databaseFor(cluster);
+    const url = await makeDatabase(cluster.url, cluster.password);
     const seal = newSealKey();
-    await migratePostgres(serversOf(cluster.url('holdfast', 'holdfast'), cluster.password), 'drizzle/postgres');
-    const d = await attachPostgres(cluster.url('holdfast', 'holdfast'), cluster.password, seal);
+    const d = await attachPostgres(url, cluster.password, seal);
     await createAuthority(d.call, { slug: 'main', entityId: 'https://anchor.example.org' });
     for (let n = 0; n < PROCESSES; n++) writers.push(writer(cluster, `p${n}`, seal));
     const begun = Date.now();

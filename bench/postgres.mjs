@@ -7,13 +7,11 @@ import { createAuthority } from '../dist/operations/authorities/authorities.js';
 import { enrollMember } from '../dist/operations/members/enroll-member.js';
 import { moveMember } from '../dist/operations/members/move-member.js';
 import { createPublicApp } from '../dist/public/app.js';
-import { Connection } from '../dist/store/postgres/connection.node.js';
 import { Follower } from '../dist/store/postgres/follower.node.js';
 import { inboxOnPostgres } from '../dist/store/postgres/inbox.postgres.node.js';
-import { migratePostgres } from '../dist/store/postgres/migrate.node.js';
 import { publishedOnPostgres } from '../dist/store/postgres/published.postgres.node.js';
 import { serversOf } from '../dist/store/postgres/servers.node.js';
-import { attachPostgres } from './failover-setup.mjs';
+import { attachPostgres, makeDatabase } from './failover-setup.mjs';
 import { interleaved, judge, newKey, say, thrice, title } from './measure.mjs';
 import { startPair } from './postgres-server.mjs';
 import { ANCHOR, deployment, memberId, populate, seconds } from './setup.mjs';
@@ -24,12 +22,7 @@ const CUTS = 60;
 const MEMBERS = 1000;
 
 async function onPostgres(pair) {
-  const root = await Connection.to(serversOf(pair.primary.url('postgres')), 'primary', 20_000);
-  await root.script('CREATE ROLE holdfast LOGIN');
-  await root.script("CREATE DATABASE holdfast OWNER holdfast TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'");
-  await root.close();
-  const url = pair.primary.url('holdfast', 'holdfast');
-  await migratePostgres(serversOf(url), 'drizzle/postgres');
+  const url = await makeDatabase(pair.primary.url);
   const seal = newSealKey();
   const d = await attachPostgres(url, undefined, seal);
   await createAuthority(d.call, { slug: 'main', entityId: ANCHOR });
