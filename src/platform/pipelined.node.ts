@@ -25,3 +25,12 @@ export function isTooFarAhead(incoming: IncomingMessage, outgoing: ServerRespons
   });
   return false;
 }
+
+/**
+ * What is not answered at once is begun when those before it were taken: an answer that is made before would lie in memory, the first pieces
+ * of a list or a whole page, as often as one connection can ask without reading.
+ */
+export function inItsTurn(outgoing: ServerResponse, begin: () => void): void {
+  if (outgoing.socket) begin();
+  else outgoing.once('socket', begin);
+}

@@ -12,7 +12,7 @@ import { ConfigError } from './config.js';
 import { type Front, standAt, standBefore } from './front.node.js';
 import { inSlices, watchGivenOn } from './given-on.node.js';
 import { inPieces } from './in-pieces.node.js';
-import { isTooFarAhead } from './pipelined.node.js';
+import { inItsTurn, isTooFarAhead } from './pipelined.node.js';
 
 /** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -83,10 +83,11 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
       if (isTooFarAhead(incoming, outgoing)) return;
       if (ON_BUN && isWithoutHost(incoming, outgoing)) return;
       if (tls || ON_BUN) inPieces(outgoing);
-      const rest = () => {
-        closeWhenEarly(incoming, outgoing);
-        behind(incoming, outgoing);
-      };
+      const rest = () =>
+        inItsTurn(outgoing, () => {
+          closeWhenEarly(incoming, outgoing);
+          behind(incoming, outgoing);
+        });
       if (!answering.hot?.(incoming, outgoing, rest)) rest();
     };
     const pair = tls && { cert: pemOf('HOLDFAST_TLS_CERT', tls.cert), key: pemOf('HOLDFAST_TLS_KEY', tls.key) };

@@ -1,11 +1,11 @@
 import { etagOf } from '../edge/etag.js';
 import { bytesOf, type Page, type Published, type Share } from '../store/published.js';
 import { KeptAnswer, keptBytes, LARGE_BYTES } from './kept-answer.js';
-import { earlier, type ReadPage, readPiece } from './pieces.js';
+import { earlier, type Pages, readPiece } from './pieces.js';
 import { MAX_AGE } from './serve-artefact.js';
 
 /** Lists up to this size are whole, with an entity tag; what is longer is streamed page by page (bytes). */
-const MAX_WHOLE_BYTES = 64 * 1024;
+const MAX_WHOLE_BYTES = 96 * 1024;
 /** The same where what is read once is kept. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 export const maxWholeBytes = (published: Published): number => (published.stamp('') === undefined ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES);
@@ -30,7 +30,7 @@ export interface Keep {
   readonly spell: (held: object, answer: KeptAnswer) => void;
 }
 
-/** As far as a list was read when it turned out to be too long: it goes on after `next`, if at all. */
+/** The beginning of a list: it goes on after `next`, if at all. Each who reads it slowly holds that much of it. */
 export interface Begun {
   readonly parts: readonly Uint8Array[];
   readonly next: string | undefined;
@@ -39,9 +39,11 @@ export interface Begun {
 }
 type Built = KeptAnswer | Begun;
 
+export const begin = ({ json, next, until }: Page): Begun => ({ parts: [encoded(json, false)], next, until });
+
 export interface Reading {
   readonly first: Page;
-  readonly page: ReadPage;
+  readonly pages: Pages;
   /** Whether pages are read by this process while it does nothing else. */
   readonly here: boolean;
   /** Of the group before the first page was read. */
@@ -105,22 +107,23 @@ export function built(published: Published, reading: Reading): Promise<Built> | 
   return answer;
 }
 
-async function build(published: Published, { first, page, here, keep: wanted, stamp }: Reading, waiting: readonly (() => boolean)[]): Promise<Built> {
+async function build(published: Published, { first, pages, here, keep: wanted, stamp }: Reading, waiting: readonly (() => boolean)[]): Promise<Built> {
   const most = stamp === undefined || !wanted || wanted.endless ? MAX_WHOLE_BYTES : MAX_KEPT_BYTES;
   const parts: Uint8Array[] = [];
   let length = 2;
   let until: number | null = null;
-  for (let now: Page = first; ; now = await readPiece(page, now.next, here)) {
+  for (let now: Page = first; ; now = await readPiece(pages, now.next, here)) {
     const part = encoded(now.json, parts.length > 0);
     if (part.length) parts.push(part);
     length += part.length;
     until = earlier(until, now.until);
     if (length > most) {
       if (wanted && stamp !== undefined) note(published, wanted.as);
-      return { parts, next: now.next, until };
+      // What was put together is let go, where it is much: several who read it slowly would each hold it to its end.
+      return most === MAX_WHOLE_BYTES ? { parts, next: now.next, until } : begin(first);
     }
     if (now.next === undefined) break;
-    if (waiting.every((gone) => gone())) return { parts, next: now.next, until };
+    if (waiting.every((gone) => gone())) return begin(first);
   }
   const answer = listAnswer(joined(parts, length), until);
   if (wanted) keep(published, wanted, answer, stamp);

@@ -6,9 +6,10 @@ import { type ErrorCode, parseEntityId, UI_CLAIMS, VOUCHED_ISSUERS } from '../fe
 import type { CollectedEntity, CollectionLot, Published, ServedAuthority } from '../store/published.js';
 import { MAX_TYPES } from './list.js';
 import { MAX_IDENTIFIER } from './parameters.js';
+import { fitting } from './pieces.js';
 import { MAX_AGE } from './serve-artefact.js';
 
-/** Entities of a page at most, each of a few thousand characters. */
+/** Entities of a page at most; fewer where they are long (pieces.ts). */
 const MAX_PAGE = 200;
 /** Of so many at once is asked whether they pass, and of so many in all for one answer: a filter that nobody passes costs no more. */
 const LOT = 250;
@@ -143,11 +144,10 @@ export async function serveCollection(c: Context, published: Published, authorit
     return federationError(c, 'temporarily_unavailable', 'a great many are not in force until they were looked at anew; try again shortly', {
       'retry-after': '10',
     });
-  const body = JSON.stringify({
-    entities: found.entities.map((one) => infoOf(one, ask)),
-    ...(found.next !== undefined && { next_entity_id: found.next }),
-    last_updated: about.lastUpdated,
-  });
+  const entities = fitting(found.entities, (one) => JSON.stringify(infoOf(one, ask)));
+  const next = found.entities[entities.length]?.entityId ?? found.next;
+  const more = next === undefined ? '' : `,"next_entity_id":${JSON.stringify(next)}`;
+  const body = `{"entities":[${entities.join(',')}]${more},"last_updated":${about.lastUpdated}}`;
   const headers = { 'content-type': 'application/json', 'access-control-allow-origin': '*' };
   if (authenticated) return c.body(body, 200, { ...headers, 'cache-control': 'no-store' });
   return conditional(c, body, { ...headers, 'cache-control': `public, max-age=${MAX_AGE}`, etag: etagOf(body) });

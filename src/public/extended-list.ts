@@ -16,11 +16,11 @@ import type { Spell } from './canonical.js';
 import type { KeptAnswer } from './kept-answer.js';
 import { listFilter } from './list.js';
 import { MAX_IDENTIFIER } from './parameters.js';
-import { earlier } from './pieces.js';
+import { earlier, fitting } from './pieces.js';
 import { MAX_AGE } from './serve-artefact.js';
 import { breath, turn } from './turns.js';
 
-/** Entries a page has at most; fewer when they carry their statements. */
+/** Entries a page has at most; fewer when they carry their statements, or are long (pieces.ts). */
 const MAX_PAGE = 1000;
 const MAX_PAGE_WITH_CLAIMS = 100;
 const MAX_CLAIMS = 50;
@@ -123,15 +123,17 @@ export function serveExtendedList(
     (looked) => {
       if (!looked) return federationError(c, 'not_found', 'this entity lists nobody');
       const { entities: rows, until } = looked;
-      const next = rows.length > ask.limit ? rows[ask.limit]?.entityId : undefined;
-      const entities = rows.slice(0, ask.limit).map((row) => entry(row, ask));
-      const found = { immediate_subordinate_entities: entities, ...(next !== undefined && { next, next_entity_id: next }) };
+      const entities = fitting(rows.slice(0, ask.limit), (row) => JSON.stringify(entry(row, ask)));
+      const next = rows[entities.length]?.entityId;
+      const more = next === undefined ? '' : `,"next":${JSON.stringify(next)},"next_entity_id":${JSON.stringify(next)}`;
+      const found = `{"immediate_subordinate_entities":[${entities.join(',')}]${more}}`;
       if (wanted) {
-        const answer = listAnswer(JSON.stringify(found), until);
+        const answer = listAnswer(found, until);
         if (entities.length > 0) keep(published, wanted, answer, stamp);
         return answer.send(c, now);
       }
-      return c.json(found, 200, {
+      return c.body(found, 200, {
+        'content-type': 'application/json',
         'cache-control': authenticated ? 'no-store' : `public, max-age=${MAX_AGE}`,
         'access-control-allow-origin': '*',
       });

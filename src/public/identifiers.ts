@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import { andThen, isPromise, type MaybePromise, type Page, type Published } from '../store/published.js';
-import { type Begun, built, encoded, type Keep, keep as keepAnswer, listAnswer } from './built-lists.js';
+import { type Begun, begin, built, encoded, type Keep, keep as keepAnswer, listAnswer } from './built-lists.js';
 import { KeptAnswer } from './kept-answer.js';
-import { earlier, type ReadPage, readPiece } from './pieces.js';
+import { earlier, Pages, type ReadPage, readPiece } from './pieces.js';
 import { MAX_AGE } from './serve-artefact.js';
 import { keepTag, tagOf } from './streamed-tags.js';
 
@@ -34,12 +34,13 @@ export function serveIdentifiers(c: Context, published: Published, { page, keep,
   if (c.req.method === 'HEAD') return c.body(null, 200, headers);
   published.begin();
   const stamp = keep && published.stamp(keep.share.of);
-  const read = page('');
+  const pages = new Pages(page);
+  const read = pages.after('');
   const here = !isPromise(read);
   return andThen(read, (first) => {
-    const begun: Begun = { parts: [encoded(first.json, false)], next: first.next, until: first.until };
+    const begun = begin(first);
     const whole = (until: number | null) => keep && !tag && keepTag(published, keep, until, stamp);
-    const streamed = (from: Begun) => c.body(stream(from, page, here, whole), 200, headers);
+    const streamed = (from: Begun) => c.body(stream(from, pages, here, whole), 200, headers);
     if (first.next === undefined) {
       const body = `[${first.json}]`;
       if (authenticated) return c.body(body, 200, headers);
@@ -48,7 +49,7 @@ export function serveIdentifiers(c: Context, published: Published, { page, keep,
       return answer.send(c, now);
     }
     if (authenticated) return streamed(begun);
-    const answer = built(published, { first, page, here, keep, stamp, isGone: () => c.req.raw.signal.aborted });
+    const answer = built(published, { first, pages, here, keep, stamp, isGone: () => c.req.raw.signal.aborted });
     if (!answer) return streamed(begun);
     return answer.then((made) => {
       // Begun for somebody who came before an end in it: it is not the list of whoever comes after that.
@@ -59,10 +60,10 @@ export function serveIdentifiers(c: Context, published: Published, { page, keep,
 }
 
 /**
- * Piece by piece, each read only when the one before was taken: memory stays one piece, whoever reads slowly.
+ * Piece by piece, each read only when the one before was taken: memory stays a page and a piece, whoever reads slowly.
  * @param whole told when all of it was read, with the first end in it
  */
-function stream({ parts, next: after, until: first }: Begun, page: ReadPage, here: boolean, whole: (until: number | null) => void): ReadableStream<Uint8Array> {
+function stream({ parts, next: after, until: first }: Begun, pages: Pages, here: boolean, whole: (until: number | null) => void): ReadableStream<Uint8Array> {
   const waiting = [Uint8Array.of(OPEN), ...parts.filter((part) => part.length > 0)];
   let begun = waiting.length > 1;
   let next = after;
@@ -75,7 +76,7 @@ function stream({ parts, next: after, until: first }: Begun, page: ReadPage, her
         if (ready) return controller.enqueue(ready);
         // Pages of which nothing passes the filter write nothing, and then nobody would ask for the next one.
         for (let wrote = false; !wrote && !gone && next !== undefined; ) {
-          const now: Page = await readPiece(page, next, here);
+          const now: Page = await readPiece(pages, next, here);
           next = now.next;
           until = earlier(until, now.until);
           const part = encoded(now.json, begun);

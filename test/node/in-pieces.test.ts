@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { connect as connectPlainly } from 'node:net';
 import { connect } from 'node:tls';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { listen } from '../../src/platform/server.node.js';
@@ -54,4 +55,32 @@ it('all of it arrives, one after the other, at whoever reads', async () => {
     rest = rest.subarray(LENGTH);
   }
   expect(rest.length).toBe(0);
+});
+
+it('what is sent ahead is begun in its turn: whoever reads nothing has one answer made, and whoever reads has all of them', async () => {
+  const asked: string[] = [];
+  const server = await listen(
+    {
+      fetch: async (request) => {
+        asked.push(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`);
+        return new Response(body);
+      },
+    },
+    { host: '127.0.0.1', port: 0 },
+  );
+  onTestFinished(() => server.stop());
+  const open = () => {
+    const socket = connectPlainly(server.port, '127.0.0.1').on('error', () => undefined);
+    onTestFinished(() => void socket.destroy());
+    return socket;
+  };
+  const silent = open().pause();
+  silent.write(Array.from({ length: 50 }, (_, n) => asks(`/${n}`)).join(''));
+  await vi.waitFor(() => expect(asked).toEqual(['GET /0 ']));
+  const reading = open();
+  let got = 0;
+  reading.on('data', (chunk: Buffer) => (got += chunk.length));
+  reading.write(`${asks('/a')}POST /b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc${asks('/c')}`);
+  await vi.waitFor(() => expect(got).toBeGreaterThan(3 * LENGTH), { timeout: 20_000 });
+  expect(asked, 'none of the others').toEqual(['GET /0 ', 'GET /a ', 'POST /b abc', 'GET /c ']);
 });
