@@ -43,6 +43,7 @@ const heldSchema = z
     endless: z.boolean(),
   })
   .openapi('Held', { description: 'Until when others may hold what they have fetched: it verifies until then, whatever is cut' });
+const COUNTED = ['members', 'statements', 'marks', 'answers', 'intermediates', 'below', 'other_authorities'] as const;
 const reachSchema = z
   .object({
     members: z.number().int(),
@@ -52,6 +53,8 @@ const reachSchema = z
     intermediates: z.number().int(),
     below: z.number().int().openapi({ description: 'Entities whose chains go through what is cut, as evaluated here' }),
     other_authorities: z.number().int().openapi({ description: 'Other authorities here that have to do with it' }),
+    at_least: z.array(z.enum(COUNTED)).openapi({ description: 'Counts of which there may be more: not all is counted where there is a lot' }),
+    examples: z.array(z.string()).openapi({ description: 'Some of the members' }),
     others_may_hold: heldSchema,
     at_most_until: seconds
       .nullable()
@@ -224,11 +227,18 @@ export function cuttingEndpoints(app: AdminApp): void {
     { method: 'get', path: '/halts/reach', tag, summary: 'What a cut would reach, counted; changes nothing', query: reachQuery, response: reachSchema },
     async (c) => {
       const { everywhere: all, ...fields } = validQuery<z.infer<typeof reachQuery>>(c);
-      const { otherAuthorities, othersMayHold, atMostUntil, ...counts } = await haltReach(
+      const { otherAuthorities, othersMayHold, atMostUntil, atLeast, examples, ...counts } = await haltReach(
         c.var.call,
         targetOf({ ...fields, ...(all !== undefined && { everywhere: all === 'true' }) }),
       );
-      return c.json({ ...counts, other_authorities: otherAuthorities, others_may_hold: presentHeld(othersMayHold), at_most_until: atMostUntil });
+      return c.json({
+        ...counts,
+        other_authorities: otherAuthorities,
+        at_least: atLeast.map((name) => (name === 'otherAuthorities' ? 'other_authorities' : name)),
+        examples: [...examples],
+        others_may_hold: presentHeld(othersMayHold),
+        at_most_until: atMostUntil,
+      });
     },
   );
   for (const [path, of, where] of [

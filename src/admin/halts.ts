@@ -8,6 +8,8 @@ import { endpoint } from './endpoint.js';
 import { authoritySchema, presentAuthority, reason, seconds } from './wire.js';
 import { write } from './write.js';
 
+/** Said wherever something is counted before a cut. */
+const AT_LEAST = 'Counts of which there may be more: not all is counted where there is a lot';
 const reachSchema = z
   .object({
     members: z.number().int(),
@@ -15,6 +17,7 @@ const reachSchema = z
     answers_elsewhere: z.number().int().openapi({ description: 'Resolve answers of other authorities here that rest on it' }),
     member_of: z.array(z.string()).openapi({ description: 'Authorities of this deployment of which it is an active member' }),
     last_copy_until: seconds.nullable().openapi({ description: 'Until then a statement that somebody has fetched verifies, whatever is halted' }),
+    at_least: z.array(z.enum(['members', 'marks', 'answers_elsewhere'])).openapi({ description: AT_LEAST }),
   })
   .openapi('AuthorityReach');
 const body = z.strictObject({ reason }).openapi('AuthorityMove');
@@ -49,8 +52,15 @@ export function haltEndpoints(app: AdminApp): void {
     app,
     { method: 'get', path: '/authorities/{slug}/reach', tag, summary: 'What a halt would reach, counted; changes nothing', response: reachSchema },
     async (c) => {
-      const { members, marks, answersElsewhere, memberOf, lastCopyUntil } = await authorityReach(c.var.call, param(c, 'slug'));
-      return c.json({ members, marks, answers_elsewhere: answersElsewhere, member_of: [...memberOf], last_copy_until: lastCopyUntil });
+      const { members, marks, answersElsewhere, memberOf, lastCopyUntil, atLeast } = await authorityReach(c.var.call, param(c, 'slug'));
+      return c.json({
+        members,
+        marks,
+        answers_elsewhere: answersElsewhere,
+        member_of: [...memberOf],
+        last_copy_until: lastCopyUntil,
+        at_least: atLeast.map((name) => (name === 'answersElsewhere' ? 'answers_elsewhere' : name)),
+      });
     },
   );
   for (const [name, act, summary, description] of VERBS)

@@ -18,6 +18,8 @@ interface Reach {
   readonly intermediates: number;
   readonly below: number;
   readonly other_authorities: number;
+  readonly at_least: readonly string[];
+  readonly examples: readonly string[];
   readonly others_may_hold: Held;
   readonly at_most_until: number | null;
 }
@@ -70,12 +72,16 @@ const holding = ({ until, endless }: Held): string =>
       ? 'nobody holds anything that lasts still'
       : `others may hold copies until ${when(until)}`;
 
-const reachLines = (of: Reach): string =>
-  lines([
-    `members ${of.members}, statements ${of.statements}, marks ${of.marks}, resolve answers ${of.answers}`,
-    `intermediates ${of.intermediates}, entities below ${of.below}, other authorities here ${of.other_authorities}`,
+function reachLines(of: Reach): string {
+  const counted = (name: 'members' | 'statements' | 'marks' | 'answers' | 'intermediates' | 'below' | 'other_authorities'): string =>
+    of.at_least.includes(name) ? `at least ${of[name]}` : String(of[name]);
+  return lines([
+    `members ${counted('members')}, statements ${counted('statements')}, marks ${counted('marks')}, resolve answers ${counted('answers')}`,
+    `intermediates ${counted('intermediates')}, entities below ${counted('below')}, other authorities here ${counted('other_authorities')}`,
+    ...(of.examples.length > 0 && of.members > 1 ? [`such as ${of.examples.map(clean).join(', ')}`] : []),
     holding(of.others_may_hold),
   ]);
+}
 
 const AS_CUT = [404, 400, 410];
 function answerRow({ url, status, listed, lists_key: listsKey, value }: Receipt['answers'][number]): string[] {

@@ -18,11 +18,14 @@ interface AuthorityReach {
   readonly answers_elsewhere: number;
   readonly member_of: readonly string[];
   readonly last_copy_until: number | null;
+  readonly at_least: readonly string[];
 }
 
+const least = (of: AuthorityReach, name: 'members' | 'marks' | 'answers_elsewhere', one: string): string =>
+  `${of.at_least.includes(name) ? 'at least ' : ''}${n(of[name], one)}`;
 const reached = (slug: string, of: AuthorityReach): string =>
   lines([
-    `${slug}: ${n(of.members, 'active member')}, ${n(of.marks, 'mark')}, ${n(of.answers_elsewhere, 'answer')} of other authorities here rest on it`,
+    `${slug}: ${least(of, 'members', 'active member')}, ${least(of, 'marks', 'mark')}, ${least(of, 'answers_elsewhere', 'answer')} of other authorities here rest on it`,
     ...(of.member_of.length ? [`it is suspended as a member of ${of.member_of.join(', ')}`] : []),
     ...(of.last_copy_until === null ? [] : [`copies that others have fetched verify until ${when(of.last_copy_until)}`]),
   ]);

@@ -13,13 +13,9 @@ export const TOGETHER = 0;
 export const ALONE = 1;
 export const ASIDE = 2;
 
-/** Take one now, due or not; one nobody knew is known from then on. What it was known as stays. */
+/** Take one now, due or not; one nobody knew is known from then on. What it was known as stays. Its row says when the lease ends in both columns, as of all that are taken. */
 export const takeOrKnow = (row: KnownEntity): Statement =>
-  insertWith(
-    knownEntity,
-    [row],
-    'ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = min(known_entity.due_at, excluded.due_at), lease_until = excluded.lease_until',
-  );
+  insertWith(knownEntity, [row], 'ON CONFLICT (authority_id, entity_id) DO UPDATE SET due_at = excluded.due_at, lease_until = excluded.lease_until');
 
 /** Those that nobody knew are known from then on. */
 export const knowUnknown = (rows: readonly KnownEntity[]): Statement => insertMissing(knownEntity, rows);
@@ -68,18 +64,21 @@ export const putAside = (authorityId: string, entityId: string, dueAt: number, n
 
 /**
  * Whoever was evaluating has ended: its leases end now instead of running out.
+ * Whatever is taken is due when its lease ends (`due_at`), so they are found among those that are due within the length of one, however many
+ * others are known.
  * @param blame false where the end had another reason: nobody is held to have been alone then
  * @param longest how long a lease is at most (seconds)
  */
 export const endAllLeases = (blame: boolean, now: number, longest: number): Statement =>
   raw(
     `UPDATE known_entity SET lease_until = ? - CASE WHEN ? = 1 AND due_at - lease_until = ? THEN ${NUMBER} ELSE ${NUMBER} END, due_at = ?
-       WHERE due_at <= ? AND lease_until > ? AND due_at - lease_until <> ?`,
+       WHERE due_at > ? AND due_at <= ? AND lease_until > ? AND due_at - lease_until <> ?`,
     now,
     blame ? 1 : 0,
     ALONE,
     ALONE,
     TOGETHER,
+    now,
     now,
     now + longest + ALONE,
     now,

@@ -13,6 +13,8 @@ export interface HandedOut {
   readonly count: number;
   /** The latest `exp`; null where there is none. */
   readonly until: number | null;
+  /** There may be more: so many were looked at. */
+  readonly more?: boolean;
 }
 
 interface Row {
@@ -142,46 +144,12 @@ export async function hangingOn(db: Database, whom: Whom, readable: readonly str
   return { intermediates: Number(row?.intermediates ?? 0), below: Number(row?.below ?? 0), authorities: Number(row?.authorities ?? 0) };
 }
 
-/** The same of everything that an authority vouches for. */
-export async function hangingOnAuthority(db: Database, authorityId: string): Promise<Omit<Below, 'authorities'> & { readonly statements: number }> {
-  const [row] = await db.all<{ readonly intermediates: number; readonly below: number; readonly statements: number }>(
-    sql`SELECT
-      (SELECT count(*) FROM member WHERE authority_id = ${authorityId} AND state = 'active' AND intermediate = 1) AS intermediates,
-      (SELECT count(DISTINCT subject) FROM snapshot_link WHERE issuer_id = ${authorityId} AND kind = 'statement' AND subject <> key) AS below,
-      (SELECT count(*) FROM artefact WHERE authority_id = ${authorityId} AND kind = 'statement') AS statements`,
-  );
-  return { intermediates: Number(row?.intermediates ?? 0), below: Number(row?.below ?? 0), statements: Number(row?.statements ?? 0) };
-}
-
-/** Resolve responses that rest on an authority, its own among them. */
-export async function answersOfAuthority(db: Database, authorityId: string): Promise<HandedOut> {
-  const [row] = await db.all<Row>(
-    sql`SELECT count(*) AS n, max(exp) AS until FROM artefact WHERE kind = 'resolve' AND (authority_id = ${authorityId}
-      OR (authority_id, key) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ${authorityId}))`,
-  );
-  return handedOut(row);
-}
-
-/** Resolve responses that carry a mark of a type. */
-export async function answersWithMark(db: Database, authorityId: string, type: string): Promise<HandedOut> {
-  const [row] = await db.all<Row>(
-    sql`SELECT count(*) AS n, max(exp) AS until FROM artefact WHERE kind = 'resolve' AND (authority_id, key) IN
-      (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ${authorityId} AND kind = 'mark' AND key >= ${`${type}\n`} AND key < ${`${type}\u000b`})`,
-  );
-  return handedOut(row);
-}
-
 /** Statements that still stand there about the members of an organization. */
 export async function statementsOfOrganization(db: Database, authorityId: string, organizationId: string): Promise<number> {
   const [row] = await db.all<Row>(
     sql`SELECT count(*) AS n FROM artefact WHERE kind = 'statement' AND member_id IN
       (SELECT id FROM member WHERE authority_id = ${authorityId} AND organization_id = ${organizationId})`,
   );
-  return Number(row?.n ?? 0);
-}
-
-export async function countOf(db: Database, whom: Whom): Promise<number> {
-  const [row] = await db.all<Row>(sql`SELECT count(*) AS n FROM (${whom}) AS whom`);
   return Number(row?.n ?? 0);
 }
 

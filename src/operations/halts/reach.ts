@@ -1,33 +1,20 @@
-import {
-  activeOfOrganization,
-  answersOfAuthority,
-  answersResting,
-  answersWithMark,
-  countOf,
-  type HandedOut,
-  handedOutOf,
-  handedOutOfType,
-  hangingOn,
-  hangingOnAuthority,
-  latestOfAuthority,
-  membersNamed,
-  type Whom,
-} from '../../store/outstanding.js';
-import { authorityReach } from '../authorities/reach.js';
+import { answersResting, type Below, type HandedOut, handedOutOf, hangingOn, latestOfAuthority, membersNamed } from '../../store/outstanding.js';
+import { activeAmong, answersWithMark, marksOfType, type Some, someOfOrganization, someWithKey } from '../../store/reach-counts.js';
 import { authority } from '../../store/schema.js';
+import { countedOfAuthority } from '../authorities/reach.js';
 import { allow, type Call, may } from '../call.js';
-import { membersWith } from '../keys/members-with.js';
 import { findMarkType } from '../marks/mark-types.js';
 import { keyNamed } from '../members/halt-key.js';
 import { organizationOrRefuse } from '../organizations/find-organization.js';
 import { registerOf, rowsOf } from '../organizations/halt-everywhere.js';
+import { paced } from '../paced.js';
 import { findAuthority, findMember } from '../registry.js';
-import { type Held, held } from './held.js';
 import { earlierCuts } from './earlier-cuts.js';
+import { type Held, held } from './held.js';
 import { isEverywhere, type Target } from './target.js';
 
-/** The blast radius of a cut, counted before it. */
-export interface Reach {
+/** Counts of what a cut would reach. */
+export interface Counts {
   readonly members: number;
   readonly statements: number;
   readonly marks: number;
@@ -38,73 +25,95 @@ export interface Reach {
   readonly below: number;
   /** Other authorities here that have to do with it. */
   readonly otherAuthorities: number;
+}
+const NONE: Counts = { members: 0, statements: 0, marks: 0, answers: 0, intermediates: 0, below: 0, otherAuthorities: 0 };
+const NAMES = Object.keys(NONE) as (keyof Counts)[];
+
+/** The blast radius of a cut, counted before it. */
+export interface Reach extends Counts {
+  /** Of these there may be more: nobody waits in an emergency until a million are counted. */
+  readonly atLeast: readonly (keyof Counts)[];
+  /** Some of the members, by their identifiers. */
+  readonly examples: readonly string[];
   readonly othersMayHold: Held;
   /** Nothing that these authorities ever signed with their keys of today lasts longer; null where something has no end. */
   readonly atMostUntil: number | null;
 }
+
+/** Members that are looked at one by one. */
+const MEMBERS = 5000;
+const EXAMPLES = 5;
 
 /** Count what a cut would reach; changes nothing. @throws Refusal as the cut itself would */
 export async function haltReach(call: Call, target: Target): Promise<Reach> {
   allow(call, 'read', isEverywhere(target) ? null : (target.authority ?? null));
   const { db } = call.store;
   switch (target.level) {
-    case 'authority':
-      return ofAuthority(call, target.authority);
+    case 'authority': {
+      const { id } = await findAuthority(db, target.authority);
+      const { counts, atLeast, answers, examples } = await countedOfAuthority(call, target.authority);
+      const latest: HandedOut = { count: 0, until: await latestOfAuthority(db, id) };
+      return { ...counts, atLeast, examples, ...(await times(call, [id], [latest, answers], await earlierCuts(db, id, [id]))) };
+    }
     case 'mark_type': {
       const { id } = await findAuthority(db, target.authority);
       await findMarkType(call, id, target.type);
-      const [marks, answers] = [await handedOutOfType(db, id, target.type, call.now()), await answersWithMark(db, id, target.type)];
-      const none = { members: 0, statements: 0, intermediates: 0, below: 0, otherAuthorities: 0 };
-      return { ...none, marks: marks.count, answers: answers.count, ...(await times(call, [id], [marks, answers])) };
+      const [marks, answers] = [await marksOfType(db, id, target.type, call.now()), await answersWithMark(db, id, target.type)];
+      const atLeast = [...(marks.more ? (['marks'] as const) : []), ...(answers.more ? (['answers'] as const) : [])];
+      return { ...NONE, marks: marks.count, answers: answers.count, atLeast, examples: [], ...(await times(call, [id], [marks, answers])) };
     }
     case 'member': {
       const { id } = await findAuthority(db, target.authority);
       const row = await findMember(db, id, target.member);
       const before = await earlierCuts(db, id, [row.id, row.suspendedWith ?? '', row.organizationId ?? '']);
-      return ofMembers(call, [id], membersNamed([row.id]), row.state === 'active' ? 1 : 0, before);
+      return ofMembers(call, [id], { ids: [row.id], more: false }, before);
     }
     case 'organization': {
       const rows = isEverywhere(target)
         ? await rowsOf(call, await registerOf(call, target))
         : [await organizationOrRefuse(call, (await findAuthority(db, target.authority ?? '')).id, target.organization ?? '')];
-      const parts = await Promise.all(
-        rows.map(async ({ id, authorityId }) =>
-          ofMembers(call, [authorityId], activeOfOrganization(authorityId, id), undefined, await earlierCuts(db, authorityId, [id])),
-        ),
-      );
+      const parts: Reach[] = [];
+      for (const { id, authorityId } of rows)
+        parts.push(await ofMembers(call, [authorityId], await someOfOrganization(db, authorityId, id, MEMBERS), await earlierCuts(db, authorityId, [id])));
       return together(call, parts);
     }
     case 'key': {
       const of = target.authority === undefined ? undefined : await findAuthority(db, target.authority);
-      const rows = (await membersWith(call, await keyNamed(call, target))).filter(({ authorityId }) => of === undefined || authorityId === of.id);
-      const active = rows.filter(({ state }) => state === 'active');
-      return ofMembers(call, [...new Set(rows.map(({ authorityId }) => authorityId))], membersNamed(active.map(({ id }) => id)), active.length);
+      return ofMembers(call, undefined, await someWithKey(db, (await keyNamed(call, target)).thumbprint, of?.id, MEMBERS));
     }
   }
 }
 
 async function times(call: Call, authorityIds: readonly string[], all: readonly HandedOut[], before: readonly (number | null)[] = []) {
   const latest = await Promise.all(authorityIds.map((id) => latestOfAuthority(call.store.db, id)));
-  return { othersMayHold: held(call.now(), [...all.map(({ until }) => until), ...before]), atMostUntil: held(call.now(), latest).until };
+  // Of what was not looked at nothing lasts longer than all that was ever signed.
+  const ends = [...all.map(({ until }) => until), ...before, ...(all.some(({ more }) => more) ? latest : [])];
+  return { othersMayHold: held(call.now(), ends), atMostUntil: held(call.now(), latest).until };
 }
 
-async function ofMembers(call: Call, authorityIds: readonly string[], whom: Whom, counted?: number, before: readonly (number | null)[] = []): Promise<Reach> {
+/** @param of their authorities; undefined: those that they turn out to have */
+async function ofMembers(call: Call, of: readonly string[] | undefined, { ids, more }: Some, before: readonly (number | null)[] = []): Promise<Reach> {
   const { db } = call.store;
-  const [{ statements, hosted, marks, opening }, answers, hanging] = await Promise.all([
-    handedOutOf(db, whom, call.now()),
-    answersResting(db, whom),
-    readable(call).then((ids) => hangingOn(db, whom, ids)),
-  ]);
-  const members = counted ?? (await countOf(db, whom));
+  const read = paced(call.store);
+  const rows = await read(() => activeAmong(db, ids));
+  const active = rows.filter(({ state }) => state === 'active');
+  const whom = membersNamed(active.map(({ id }) => id));
+  const { statements, hosted, marks, opening } = await read(() => handedOutOf(db, whom, call.now()));
+  const answers = await read(() => answersResting(db, whom));
+  const all = await readable(call);
+  const hanging: Below = await read(() => hangingOn(db, whom, all));
+  const rest: HandedOut = { count: 0, until: null, more };
   return {
-    members,
+    members: active.length,
     statements: statements.count,
     marks: marks.count,
     answers: answers.count,
     intermediates: hanging.intermediates,
     below: hanging.below,
     otherAuthorities: hanging.authorities,
-    ...(await times(call, authorityIds, [statements, hosted, marks, answers, opening], before)),
+    atLeast: more ? NAMES : [],
+    examples: active.slice(0, EXAMPLES).map(({ entityId }) => entityId),
+    ...(await times(call, of ?? [...new Set(rows.map(({ authorityId }) => authorityId))], [statements, hosted, marks, answers, opening, rest], before)),
   };
 }
 
@@ -125,32 +134,12 @@ function together(call: Call, parts: readonly Reach[]): Reach {
     intermediates: sum((one) => one.intermediates),
     below: sum((one) => one.below),
     otherAuthorities: Math.max(0, ...parts.map((one) => one.otherAuthorities)),
+    atLeast: NAMES.filter((name) => parts.some(({ atLeast }) => atLeast.includes(name))),
+    examples: parts.flatMap(({ examples }) => examples).slice(0, EXAMPLES),
     othersMayHold: held(
       call.now(),
       parts.map(({ othersMayHold: { until, endless } }) => (endless ? Number.POSITIVE_INFINITY : until)),
     ),
     atMostUntil: parts.some(({ atMostUntil }) => atMostUntil === null) ? null : Math.max(...parts.map(({ atMostUntil }) => atMostUntil ?? 0)),
-  };
-}
-
-async function ofAuthority(call: Call, slug: string): Promise<Reach> {
-  const { db } = call.store;
-  const { id } = await findAuthority(db, slug);
-  const [{ members, marks, memberOf }, hanging, answers, before] = [
-    await authorityReach(call, slug),
-    await hangingOnAuthority(db, id),
-    await answersOfAuthority(db, id),
-    await earlierCuts(db, id, [id]),
-  ];
-  const latest: HandedOut = { count: 0, until: await latestOfAuthority(db, id) };
-  return {
-    members,
-    statements: hanging.statements,
-    marks,
-    answers: answers.count,
-    intermediates: hanging.intermediates,
-    below: hanging.below,
-    otherAuthorities: memberOf.length,
-    ...(await times(call, [id], [latest, answers], before)),
   };
 }

@@ -3,7 +3,7 @@ import { type Finding, limits, type TrustChain, uiInfosOf } from '../../federati
 import type { Evaluation, Verdict } from '../../resolver/evaluate.js';
 import { type NewArtefact, putArtefacts, whileCurrent } from '../../store/bulk.js';
 import type { Statement } from '../../store/database.js';
-import { evaluatedNow, isOvertaken, takeOrKnow, whileAsTaken } from '../../store/evaluation-leases.js';
+import { evaluatedNow, isOvertaken, takeOrKnow, TOGETHER, whileAsTaken } from '../../store/evaluation-leases.js';
 import { type KnownEntity, newlyKnown } from '../../store/known-entities.js';
 import { CLIENT_DOCUMENT, resolveVariant } from '../../store/published.js';
 import { knownEntity, LINES, snapshot, type snapshotLink } from '../../store/schema.js';
@@ -44,7 +44,8 @@ export async function takeEntity(
   entityId: string,
   source: KnownEntity['source'],
 ): Promise<KnownEntity> {
-  const row = newlyKnown({ authorityId, entityId, source, dueAt: now(), leaseUntil: now() + LEASE_SECONDS });
+  const leaseUntil = now() + LEASE_SECONDS;
+  const row = newlyKnown({ authorityId, entityId, source, dueAt: leaseUntil + TOGETHER, leaseUntil });
   await write([takeOrKnow(row)]);
   const [stored] = await db
     .select()
