@@ -45,21 +45,28 @@ export async function cutsOf(
   subjectIds: readonly string[],
   upTo?: number,
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  if (subjectIds.length === 0) return [];
-  const rows = await db
-    .select({ detail: event.detail })
-    .from(event)
-    .where(
-      and(
-        eq(event.authorityId, authorityId),
-        inArray(event.subjectId, [...subjectIds]),
-        inArray(event.type, CUTS),
-        upTo === undefined ? undefined : lte(event.seq, upTo),
-      ),
-    )
-    .orderBy(desc(event.seq))
-    .limit(NEWEST);
-  return rows.map(({ detail }) => detail);
+  const found: { readonly seq: number; readonly detail: Readonly<Record<string, unknown>> }[] = [];
+  // One by one: of several in that order SQLite would read the whole chain from its end.
+  for (const subjectId of new Set(subjectIds))
+    found.push(
+      ...(await db
+        .select({ seq: event.seq, detail: event.detail })
+        .from(event)
+        .where(
+          and(
+            eq(event.authorityId, authorityId),
+            eq(event.subjectId, subjectId),
+            inArray(event.type, CUTS),
+            upTo === undefined ? undefined : lte(event.seq, upTo),
+          ),
+        )
+        .orderBy(desc(event.seq))
+        .limit(NEWEST)),
+    );
+  return found
+    .sort((a, b) => b.seq - a.seq)
+    .slice(0, NEWEST)
+    .map(({ detail }) => detail);
 }
 
 /** Members of an authority that were revoked after an event of its chain, among these Entity Identifiers. By index. */
