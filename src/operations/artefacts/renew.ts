@@ -5,6 +5,7 @@ import type { Statement } from '../../store/database.js';
 import { countOverdue, countWithheld, leaseArtefacts, renewable, restWhileHalted } from '../../store/due-artefacts.js';
 import { inLot } from '../../store/lots.js';
 import { putRenewedMarks } from '../../store/mark-rows.js';
+import { only } from '../../store/only.js';
 import { artefact, authority, member, trustMarkGrant, trustMarkType } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import { type GrantRow, type IssuedMark, issueMark, markKey, type MarkTypeRow, resignedStatus } from '../marks/issue-mark.js';
@@ -161,7 +162,8 @@ async function signAll(deployment: Deployment, issuer: Issuer, rows: readonly Du
       await db
         .select()
         .from(member)
-        .where(and(eq(member.authorityId, issuer.authority.id), inLot(member.id, memberIds)))
+        // By their ids: SQLite would go through all of the authority for them.
+        .where(and(only(member.authorityId, issuer.authority.id), inLot(member.id, memberIds)))
     ).map((row) => [row.id, row]),
   );
   const grants = await grantsOf(deployment, issuer, rows);
@@ -223,7 +225,7 @@ async function grantsOf({ store: { db } }: Deployment, issuer: Issuer, rows: rea
     .innerJoin(member, eq(member.id, trustMarkGrant.memberId))
     .where(
       and(
-        eq(trustMarkGrant.authorityId, issuer.authority.id),
+        only(trustMarkGrant.authorityId, issuer.authority.id),
         inLot(trustMarkGrant.memberId, JSON.stringify(marked)),
         eq(trustMarkGrant.state, 'active'),
         eq(trustMarkType.state, 'active'),

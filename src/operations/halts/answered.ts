@@ -5,7 +5,8 @@ import { statusAt, unpackStatuses } from '../../federation/status-list.js';
 import { statusListsOf } from '../../store/status-lists.js';
 import { statusListAt } from '../status/status-claim.js';
 import { type Published, type ServedArtefact, servedAs } from '../../store/published.js';
-import { ENDPOINT_PATHS, member, snapshot, trustMark, trustMarkGrant } from '../../store/schema.js';
+import { only } from '../../store/only.js';
+import { authority, ENDPOINT_PATHS, member, snapshot, trustMark, trustMarkGrant } from '../../store/schema.js';
 import { endpointOf } from '../artefacts/publish.js';
 import { type Call, may } from '../call.js';
 import { thumbprintsOf } from '../members/key-binding.js';
@@ -117,8 +118,10 @@ export async function answersAboutMember(view: View, of: AuthorityRow, entityId:
   const { db } = call.store;
   const evaluated = await db
     .select({ id: snapshot.authorityId, anchor: snapshot.trustAnchor })
-    .from(snapshot)
-    .where(eq(snapshot.subject, entityId))
+    .from(authority)
+    // In this order it is one look-up an authority: by its subject alone no index finds a snapshot, nor a grant.
+    .crossJoin(snapshot)
+    .where(and(eq(snapshot.authorityId, authority.id), eq(snapshot.subject, entityId)))
     .limit(MOST);
   const pairs = new Map([[`${of.id} ${of.entityId}`, { by: of, anchor: of.entityId }]]);
   for (const { id, anchor } of evaluated) {
@@ -127,8 +130,9 @@ export async function answersAboutMember(view: View, of: AuthorityRow, entityId:
   }
   const grants = await db
     .select({ id: trustMarkGrant.authorityId, type: trustMarkGrant.trustMarkType })
-    .from(trustMarkGrant)
-    .where(and(eq(trustMarkGrant.memberAuthorityId, of.id), eq(trustMarkGrant.entityId, entityId)))
+    .from(authority)
+    .crossJoin(trustMarkGrant)
+    .where(and(eq(trustMarkGrant.authorityId, authority.id), eq(trustMarkGrant.entityId, entityId), only(trustMarkGrant.memberAuthorityId, of.id)))
     .limit(MOST);
   const marks = grants.flatMap(({ id, type }) => authorities.filter((one) => one.id === id && may(call, 'read', one.slug)).map((by) => ({ by, type })));
   return [
