@@ -12,7 +12,7 @@ import {
 } from '../../store/reach-counts.js';
 import { authority, member } from '../../store/schema.js';
 import { allow, type Call } from '../call.js';
-import type { Counts, Reach } from '../halts/reach.js';
+import type { Counts } from '../halts/counts.js';
 import { paced } from '../paced.js';
 import { findAuthority } from '../registry.js';
 
@@ -83,7 +83,7 @@ export async function authorityReach(call: Call, slug: string): Promise<Authorit
 export async function countedOfAuthority(
   call: Call,
   slug: string,
-): Promise<Pick<Reach, 'atLeast' | 'examples'> & { readonly counts: Counts; readonly answers: HandedOut }> {
+): Promise<{ readonly counts: Counts; readonly answers: HandedOut; readonly atLeast: readonly (keyof Counts)[]; readonly examples: readonly string[] }> {
   const { db } = call.store;
   const { id, entityId } = await findAuthority(db, slug);
   const members = await membersOf(call, id);

@@ -9,25 +9,10 @@ import { organizationOrRefuse } from '../organizations/find-organization.js';
 import { registerOf, rowsOf } from '../organizations/halt-everywhere.js';
 import { paced } from '../paced.js';
 import { findAuthority, findMember } from '../registry.js';
+import { COUNTS, type Counts, NONE } from './counts.js';
 import { earlierCuts } from './earlier-cuts.js';
 import { type Held, held } from './held.js';
 import { isEverywhere, type Target } from './target.js';
-
-/** Counts of what a cut would reach. */
-export interface Counts {
-  readonly members: number;
-  readonly statements: number;
-  readonly marks: number;
-  /** Resolve responses that fall, of whatever authority here. */
-  readonly answers: number;
-  readonly intermediates: number;
-  /** Entities whose chains go through what is cut. */
-  readonly below: number;
-  /** Other authorities here that have to do with it. */
-  readonly otherAuthorities: number;
-}
-const NONE: Counts = { members: 0, statements: 0, marks: 0, answers: 0, intermediates: 0, below: 0, otherAuthorities: 0 };
-const NAMES = Object.keys(NONE) as (keyof Counts)[];
 
 /** The blast radius of a cut, counted before it. */
 export interface Reach extends Counts {
@@ -111,7 +96,7 @@ async function ofMembers(call: Call, of: readonly string[] | undefined, { ids, m
     intermediates: hanging.intermediates,
     below: hanging.below,
     otherAuthorities: hanging.authorities,
-    atLeast: more ? NAMES : [],
+    atLeast: more ? COUNTS : [],
     examples: active.slice(0, EXAMPLES).map(({ entityId }) => entityId),
     ...(await times(call, of ?? [...new Set(rows.map(({ authorityId }) => authorityId))], [statements, hosted, marks, answers, opening, rest], before)),
   };
@@ -134,7 +119,7 @@ function together(call: Call, parts: readonly Reach[]): Reach {
     intermediates: sum((one) => one.intermediates),
     below: sum((one) => one.below),
     otherAuthorities: Math.max(0, ...parts.map((one) => one.otherAuthorities)),
-    atLeast: NAMES.filter((name) => parts.some(({ atLeast }) => atLeast.includes(name))),
+    atLeast: COUNTS.filter((name) => parts.some(({ atLeast }) => atLeast.includes(name))),
     examples: parts.flatMap(({ examples }) => examples).slice(0, EXAMPLES),
     othersMayHold: held(
       call.now(),
