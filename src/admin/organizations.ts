@@ -21,8 +21,9 @@ const fields = {
   updated_at: seconds,
 };
 const organizationSchema = z.object(fields).openapi('Organization');
+const atLeast = z.boolean().openapi({ description: 'There are more: not all is counted where there is a lot' });
 const countedSchema = z
-  .object({ ...fields, members: z.record(z.string(), z.number().int()).openapi({ description: 'Its members here, counted by state' }) })
+  .object({ ...fields, members: z.record(z.string(), z.number().int()).openapi({ description: 'Its members here, counted by state' }), at_least: atLeast })
   .openapi('OrganizationWithMembers');
 const movedSchema = z
   .object({
@@ -31,7 +32,7 @@ const movedSchema = z
     already: z.boolean().optional(),
   })
   .openapi('MovedOrganization');
-const reachSchema = z.object({ members: z.number().int(), marks: z.number().int() }).openapi('OrganizationReach');
+const reachSchema = z.object({ members: z.number().int(), marks: z.number().int(), at_least: atLeast }).openapi('OrganizationReach');
 const organizationQuery = pageQuery.extend({ q: z.string().min(1).max(200).optional().openapi({ description: 'Part of the legal name' }) });
 const body = z.strictObject({ reason }).openapi('OrganizationMove');
 const haltBody = z.strictObject({ reason, public_reason: publicReason }).openapi('OrganizationHalt');
@@ -123,13 +124,16 @@ export function organizationEndpoints(app: AdminApp): void {
     { method: 'get', path: `${base}/{organization}`, tag, summary: 'One organization, with its members counted by state', response: countedSchema },
     async (c) => {
       const row = await getOrganization(c.var.call, param(c, 'slug'), param(c, 'organization'));
-      return c.json({ ...present(row), members: row.members });
+      return c.json({ ...present(row), members: row.members, at_least: row.atLeast });
     },
   );
   endpoint(
     app,
     { method: 'get', path: `${base}/{organization}/reach`, tag, summary: 'What a halt would reach, counted; changes nothing', response: reachSchema },
-    async (c) => c.json(await organizationReach(c.var.call, param(c, 'slug'), param(c, 'organization'))),
+    async (c) => {
+      const { atLeast: more, ...counts } = await organizationReach(c.var.call, param(c, 'slug'), param(c, 'organization'));
+      return c.json({ ...counts, at_least: more });
+    },
   );
   const verb = { method: 'post', tag, response: movedSchema } as const;
   endpoint(

@@ -134,14 +134,14 @@ export function organizationCommands(program: Command): void {
     .description('one organization, by id or legal name, with its members counted')
     .action(async (id: string, _options: object, command: Command) => {
       const { client, authority, json } = globals(command);
-      const one = await client.get<OrganizationView & { members: Record<string, number> }>(base(authority, id));
+      const one = await client.get<OrganizationView & { members: Record<string, number>; at_least: boolean }>(base(authority, id));
       show(json, one, () => {
         out(`${clean(one.legal_name)}  ${state(one.state)}`);
         out(`  id       ${one.id}`);
         if (one.state_reason) out(`  reason   ${clean(one.state_reason)}`);
         if (one.registration_number) out(`  number   ${clean(one.registration_number)} (${one.jurisdiction})`);
         out(
-          `  members  ${
+          `  members  ${one.at_least ? 'at least ' : ''}${
             Object.entries(one.members)
               .map(([of, count]) => `${count} ${of}`)
               .join(', ') || 'none'
@@ -190,8 +190,8 @@ export function organizationCommands(program: Command): void {
     .action(async (id: string, options: OrganizationMove & { yes?: string }, command: Command) => {
       const { client, authority } = globals(command);
       if (options.yes !== id) {
-        const of = await client.get<{ members: number; marks: number }>(base(authority, id, 'reach'));
-        talk(`${id}: ${n(of.members, 'active member')}, ${n(of.marks, 'mark')}`);
+        const of = await client.get<{ members: number; marks: number; at_least: boolean }>(base(authority, id, 'reach'));
+        talk(`${id}: ${of.at_least ? 'at least ' : ''}${n(of.members, 'active member')}, ${n(of.marks, 'mark')}`);
       }
       await confirm(id, options.yes, `This suspends every active member of ${id}`);
       await move('halt', id, options, command);

@@ -24,8 +24,7 @@ const OF_KIND = /"kind" = \+?\?|\.kind = 'status_list'/;
 async function wholeReads(d: TestDeployment, act: () => Promise<unknown>): Promise<readonly string[]> {
   const { reader } = d.store as NodeStore;
   const seen = await carriedOut({ reader }, act);
-  return seen.flatMap((whole) => {
-    const sql = whole.replace(/\(SELECT count\(\*\) FROM \(SELECT 1 AS one .*? AS few_of_them\)/g, '0');
+  return seen.flatMap((sql) => {
     if (!/^\s*(?:select|update|delete|insert|with)/i.test(sql)) return [];
     const nothing = Array.from({ length: (sql.match(/\?/g) ?? []).length }, () => null);
     const steps = (reader.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...nothing) as { detail: string }[]).map(({ detail }) => detail);
