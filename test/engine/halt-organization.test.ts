@@ -59,7 +59,7 @@ describe('halting an organization', () => {
   it('suspends all its active members in one commit, with their marks everywhere; others are unmoved; a resume restores just those', async () => {
     const d = await banks();
     expect([await resolve(d, A1), await resolve(d, B1), await fetched(d, A1)]).toEqual([200, 200, 200]);
-    expect(await ok(d.admin('GET', `${ORG}/reach`))).toEqual({ members: 2, marks: 2 });
+    expect(await ok(d.admin('GET', `${ORG}/reach`))).toEqual({ members: 2, marks: 2, at_least: false });
     const before = Number((await d.rows("SELECT max(seq) AS n FROM event WHERE authority_id = (SELECT id FROM authority WHERE slug = 'main')"))[0]?.['n']);
     expect(await ok(d.admin('POST', `${ORG}/halt`, { reason: 'licence withdrawn' }))).toMatchObject({ legal_name: 'Bank A', state: 'halted', members: 2 });
     const after = Number((await d.rows("SELECT max(seq) AS n FROM event WHERE authority_id = (SELECT id FROM authority WHERE slug = 'main')"))[0]?.['n']);
