@@ -3,6 +3,7 @@ import { bytesOf, type Page, type Published, type Share } from '../store/publish
 import { KeptAnswer, keptBytes, LARGE_BYTES } from './kept-answer.js';
 import { earlier, type Pages, readPiece } from './pieces.js';
 import { MAX_AGE } from './serve-artefact.js';
+import { Superseded } from './superseded.js';
 
 /** Lists up to this size are whole, with an entity tag; what is longer is streamed page by page (bytes). */
 const MAX_WHOLE_BYTES = 96 * 1024;
@@ -61,6 +62,7 @@ interface Build {
 }
 const builds = new WeakMap<Published, Map<string, Build>>();
 const tooLong = new WeakMap<Published, Set<string>>();
+const supersededOf = new WeakMap<Published, Superseded>();
 const MAX_NOTED = 1000;
 
 const of = <T>(map: WeakMap<Published, T>, published: Published, make: () => T): T => {
@@ -101,8 +103,15 @@ export function built(published: Published, reading: Reading): Promise<Built> | 
     return known.answer;
   }
   if (known || running.size >= (wanted.empty ? MAX_BUILDS + 1 : MAX_BUILDS)) return undefined;
+  const superseded = of(supersededOf, published, () => new Superseded());
+  if (!wanted.endless && superseded.isFull(wanted.as)) return undefined;
   const waiting = [isGone];
-  const answer = build(published, reading, waiting).finally(() => running.delete(name));
+  const answer = build(published, reading, waiting)
+    .then((made) => {
+      if (!wanted.endless && made instanceof KeptAnswer) superseded.made(wanted.as, made.body);
+      return made;
+    })
+    .finally(() => running.delete(name));
   running.set(name, { answer, waiting });
   return answer;
 }
