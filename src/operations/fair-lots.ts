@@ -1,0 +1,77 @@
+import type { Deployment } from './call.js';
+import { othersTurn } from './others-turn.js';
+
+/** What a lot is to take (milliseconds): whoever comes while one is carried out waits for that. */
+const AIM_MS = 50;
+/** Rows of the first lot, of which nobody knows yet what it takes; and of the smallest: every commit has costs of its own, and a few members are new ones, not many (store/lines.ts). */
+const FIRST = 50;
+const LEAST = 10;
+/** A rest after a lot that something else held up is no longer than this (milliseconds). */
+const LONGEST_REST_MS = 250;
+
+/** Who a long job gives way to, as far as this process sees them. */
+type Beside = Pick<Deployment, 'pressed'> & { readonly store: Pick<Deployment['store'], 'readsHere' | 'waiting'> };
+
+interface Clock {
+  /** Milliseconds. */
+  readonly now: () => number;
+  readonly pause: (milliseconds: number) => Promise<void>;
+}
+
+export interface LotSettings {
+  /** Rows of a lot at most. */
+  readonly most: number;
+  /** What leaves half of the time to others, whoever they are; else it is left to those that are seen to wait. */
+  readonly always?: boolean;
+}
+const CLOCK: Clock = { now: () => performance.now(), pause: (milliseconds) => new Promise((done) => setTimeout(done, milliseconds)) };
+
+/** The lots of one long job. */
+export interface Lots {
+  /** Rows that the next one takes at most. */
+  size(): number;
+  /** Carry one out, of the size that was said; others have their turn before this resolves. */
+  carry<T>(lot: () => Promise<T>): Promise<T>;
+}
+
+/**
+ * A long job that commits in lots gives way. Where this process reads by itself (SQLite), a lot holds the process, and its commit
+ * everybody who writes, so lots are sized by what they take; and while somebody waits, or what reads strangers comes late to its
+ * turns, the job rests for as long as its last lot took. Elsewhere a lot waits for another machine most of the time, and is as large
+ * as may be: every commit is several requests there.
+ */
+export function fairLots({ store, pressed }: Beside, { most, always = false }: LotSettings, { now, pause } = CLOCK): Lots {
+  const held = store.readsHere === true;
+  let size = held ? Math.min(FIRST, most) : most;
+  return {
+    size: () => size,
+    async carry(lot) {
+      const begun = now();
+      const found = await lot();
+      const took = now() - begun;
+      // A lot that was quick by chance, or was the last and a small one, says little: it grows by steps.
+      if (held) size = Math.max(Math.min(LEAST, most), Math.min(most, size * 2, Math.floor((size * AIM_MS) / Math.max(took, 1))));
+      if (held) await othersTurn();
+      if (always) await pause(took);
+      else if (held && (store.waiting?.() || pressed?.())) await pause(Math.min(took, LONGEST_REST_MS));
+      return found;
+    },
+  };
+}
+
+/**
+ * A long job until nothing is left of it.
+ * @param more asked before every lot; false stops it
+ * @param one carries out a lot of at most so many rows and gives how many they were
+ * @returns how many there were together
+ */
+export async function lotByLot(
+  beside: Beside,
+  { more, ...settings }: LotSettings & { readonly more: (done: number) => boolean },
+  one: (size: number) => Promise<number>,
+): Promise<number> {
+  const lots = fairLots(beside, settings);
+  let done = 0;
+  for (let taken = 1; taken > 0 && more(done); done += taken) taken = await lots.carry(() => one(lots.size()));
+  return done;
+}
