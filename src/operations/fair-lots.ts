@@ -1,8 +1,12 @@
 import type { Deployment } from './call.js';
 import { othersTurn } from './others-turn.js';
 
-/** What a lot is to take (milliseconds): whoever comes while one is carried out waits for that. */
-const AIM_MS = 50;
+/** What a lot is to take (milliseconds): whoever comes while one is carried out waits for that. And what, while somebody waits. */
+const AIM_MS = 150;
+const BESIDE_OTHERS_MS = 50;
+/** How much of what a row is taken to cost the last lot says: where it was quicker, and where it was slower, which may have been by chance. */
+const QUICKER = 0.5;
+const SLOWER = 0.25;
 /** Rows of the first lot, of which nobody knows yet what it takes; and of the smallest: every commit has costs of its own, and a few members are new ones, not many (store/lines.ts). */
 const FIRST = 50;
 const LEAST = 10;
@@ -37,23 +41,30 @@ export interface Lots {
 /**
  * A long job that commits in lots gives way. Where this process reads by itself (SQLite), a lot holds the process, and its commit
  * everybody who writes, so lots are sized by what they take; and while somebody waits, or what reads strangers comes late to its
- * turns, the job rests for as long as its last lot took. Elsewhere a lot waits for another machine most of the time, and is as large
+ * turns, they are smaller, and the job rests for as long as its last lot took. Elsewhere a lot waits for another machine most of the time, and is as large
  * as may be: every commit is several requests there.
  */
 export function fairLots({ store, pressed }: Beside, { most, always = false }: LotSettings, { now, pause } = CLOCK): Lots {
   const held = store.readsHere === true;
   let size = held ? Math.min(FIRST, most) : most;
+  /** What a row costs (milliseconds). */
+  let cost: number | undefined;
+  const resize = (took: number, aim: number): void => {
+    const last = took / size;
+    cost = cost === undefined ? last : cost + (last - cost) * (last < cost ? QUICKER : SLOWER);
+    size = Math.max(Math.min(LEAST, most), Math.min(most, size * 4, Math.floor(aim / Math.max(cost, 0.001))));
+  };
   return {
     size: () => size,
     async carry(lot) {
       const begun = now();
       const found = await lot();
       const took = now() - begun;
-      // A lot that was quick by chance, or was the last and a small one, says little: it grows by steps.
-      if (held) size = Math.max(Math.min(LEAST, most), Math.min(most, size * 2, Math.floor((size * AIM_MS) / Math.max(took, 1))));
       if (held) await othersTurn();
+      const beside = held && (store.waiting?.() || pressed?.());
+      if (held) resize(took, beside ? BESIDE_OTHERS_MS : AIM_MS);
       if (always) await pause(took);
-      else if (held && (store.waiting?.() || pressed?.())) await pause(Math.min(took, LONGEST_REST_MS));
+      else if (beside) await pause(Math.min(took, LONGEST_REST_MS));
       return found;
     },
   };

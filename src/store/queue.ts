@@ -32,7 +32,7 @@ export function overtake(queue: Waiting[], subject: string | null): void {
 
 /** One after another comes within this, while several are on their way; and for so long they are waited for at most (milliseconds). */
 const NEXT_WITHIN_MS = 1;
-const GATHERED_FOR_MS = 8;
+const GATHERED_FOR_MS = 20;
 
 /**
  * Wait while others keep coming, for whoever shares a transaction shares what it costs: two dozen that are answered together ask

