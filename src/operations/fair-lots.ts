@@ -7,9 +7,12 @@ const BESIDE_OTHERS_MS = 50;
 /** How much of what a row is taken to cost the last lot says: where it was quicker, and where it was slower, which may have been by chance. */
 const QUICKER = 0.5;
 const SLOWER = 0.25;
-/** Rows of the first lot, of which nobody knows yet what it takes; and of the smallest: every commit has costs of its own, and a few members are new ones, not many (store/lines.ts). */
+/** Rows of the first lot, of which nobody knows yet what it takes. */
 const FIRST = 50;
-const LEAST = 10;
+/** Rows of the smallest while nobody waits: every commit has costs of its own, and on a busy machine all takes longer. */
+const LEAST = 100;
+/** And while somebody does: a few members are new ones, not many (store/lines.ts). */
+const LEAST_BESIDE_OTHERS = 10;
 /** A rest after a lot that something else held up is no longer than this (milliseconds). */
 const LONGEST_REST_MS = 250;
 
@@ -49,10 +52,10 @@ export function fairLots({ store, pressed }: Beside, { most, always = false }: L
   let size = held ? Math.min(FIRST, most) : most;
   /** What a row costs (milliseconds). */
   let cost: number | undefined;
-  const resize = (took: number, aim: number): void => {
+  const resize = (took: number, { aim, least }: { readonly aim: number; readonly least: number }): void => {
     const last = took / size;
     cost = cost === undefined ? last : cost + (last - cost) * (last < cost ? QUICKER : SLOWER);
-    size = Math.max(Math.min(LEAST, most), Math.min(most, size * 4, Math.floor(aim / Math.max(cost, 0.001))));
+    size = Math.max(Math.min(least, most), Math.min(most, size * 4, Math.floor(aim / Math.max(cost, 0.001))));
   };
   return {
     size: () => size,
@@ -62,7 +65,7 @@ export function fairLots({ store, pressed }: Beside, { most, always = false }: L
       const took = now() - begun;
       if (held) await othersTurn();
       const beside = held && (store.waiting?.() || pressed?.());
-      if (held) resize(took, beside ? BESIDE_OTHERS_MS : AIM_MS);
+      if (held) resize(took, beside ? { aim: BESIDE_OTHERS_MS, least: LEAST_BESIDE_OTHERS } : { aim: AIM_MS, least: LEAST });
       if (always) await pause(took);
       else if (beside) await pause(Math.min(took, LONGEST_REST_MS));
       return found;
