@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { MAX_ROW_BYTES } from '../edge/csv.js';
 import { exportMembers } from '../operations/members/export-members.js';
 import { finishImport, startImport } from '../operations/members/import-job.js';
+import { fairLots } from '../operations/fair-lots.js';
 import { IMPORT_SLICE, IMPORT_SLICE_BYTES, type ImportLine, importSlice } from '../operations/members/import-members.js';
 import { allow } from '../operations/call.js';
 import { findAuthority } from '../operations/registry.js';
@@ -87,17 +88,18 @@ export function importEndpoints(app: AdminApp): void {
       const body = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
       const lines = type === 'text/csv' ? csvLines(await csvText(body), first === 1 ? undefined : first) : jsonLines(body, first);
       let job = await importSlice(c.var.call, param(c, 'slug'), param(c, 'job'), []);
+      const lots = fairLots(c.var.call, { most: IMPORT_SLICE });
       let slice: ImportLine[] = [];
       let bytes = 0;
       const flush = async () => {
-        job = await importSlice(c.var.call, param(c, 'slug'), param(c, 'job'), slice);
+        job = await lots.carry(() => importSlice(c.var.call, param(c, 'slug'), param(c, 'job'), slice));
         slice = [];
         bytes = 0;
       };
       for await (const line of lines) {
         slice.push(line);
         bytes += line.bytes ?? 0;
-        if (slice.length === IMPORT_SLICE || bytes > IMPORT_SLICE_BYTES) await flush();
+        if (slice.length >= lots.size() || bytes > IMPORT_SLICE_BYTES) await flush();
       }
       if (slice.length) await flush();
       return c.json(presentJob(job));

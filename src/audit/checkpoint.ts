@@ -1,7 +1,6 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { z } from 'zod';
 import { type JwkSet, limits, parseJws, type PublicJwk, type Signer, signJws, verifyJws } from '../federation/entry.js';
+import { hashed } from '../federation/sha256.js';
 
 /** What we made ourselves: the standard knows no such thing. */
 export const CHECKPOINT_TYP = 'holdfast-checkpoint+jwt';
@@ -39,7 +38,7 @@ export interface AuditJwks {
   readonly keys: readonly AuditJwk[];
 }
 
-export const digestOf = (text: string): string => bytesToHex(sha256(utf8ToBytes(text)));
+export const digestOf = (text: string): string => hashed.hex(text);
 
 export const signCheckpoint = (claims: CheckpointClaims, signer: Signer): Promise<string> => signJws(CHECKPOINT_TYP, claims, signer);
 

@@ -54,14 +54,15 @@ export function splitPrivate(
   const taken: Record<string, unknown> = {};
   const isPrivate = (name: string) => PRIVATE.has(name) || (PRIVATE_OF[type]?.includes(name) ?? false);
   const kept = (value: unknown, at: string): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
     if (Array.isArray(value)) return value.map((one, n) => kept(one, `${at}/${n}`));
-    if (!isPlain(value)) return value;
-    const entries = Object.entries(value).flatMap(([name, one]): [string, unknown][] => {
-      const where = `${at}/${escaped(name)}`;
-      if (one === undefined || one === null || !isPrivate(name)) return [[name, kept(one, where)]];
-      taken[where] = one;
-      return [];
-    });
+    const entries: [string, unknown][] = [];
+    for (const [name, one] of Object.entries(value)) {
+      const leaves = one !== undefined && one !== null && isPrivate(name);
+      if (leaves) taken[`${at}/${escaped(name)}`] = one;
+      // Where it stands is asked of what others stand in.
+      else entries.push([name, typeof one === 'object' ? kept(one, `${at}/${escaped(name)}`) : one]);
+    }
     return Object.fromEntries(entries);
   };
   const left = kept(detail, '') as Readonly<Record<string, unknown>>;

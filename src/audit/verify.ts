@@ -1,5 +1,4 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { hashed } from '../federation/sha256.js';
 import type { AuditJwks } from './checkpoint.js';
 import { checkpointChecks } from './check-checkpoints.js';
 import { type ChainedEvent, EMPTY_HASH, whyChanged } from './event-hash.js';
@@ -22,10 +21,7 @@ export interface FileDigest {
   hex(): string;
 }
 
-function plainDigest(): FileDigest {
-  const hash = sha256.create();
-  return { update: (text) => hash.update(utf8ToBytes(text)), hex: () => bytesToHex(hash.digest()) };
-}
+const plainDigest = (): FileDigest => hashed.running();
 
 export interface AuditResult {
   readonly chain: string;

@@ -1,5 +1,6 @@
 import { quote, refuse, type Result, success } from './finding.js';
 import { MAX_ENTITY_ID_LENGTH } from './limits.js';
+import { keptTexts } from './kept-texts.js';
 import { readUrl } from './read-url.js';
 
 declare const entityIdBrand: unique symbol;
@@ -14,8 +15,17 @@ export interface EntityIdOptions {
 /** scheme, host (name, IPv4 or bracketed IPv6), optional port, optional path: RFC 3986 characters only. */
 const SHAPE = /^(https?):\/\/([A-Za-z0-9](?:[A-Za-z0-9._-]*)|\[[0-9a-fA-F:.]+\])(?::([0-9]{1,5}))?(\/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?$/;
 
+/** Those that are sound whatever the options; what is wrong with a text is found out anew. */
+const sound = keptTexts((text) => {
+  const read = readEntityId(text, {});
+  return read.ok ? read : undefined;
+});
+
 /** Check an Entity Identifier: an `https` URL with a host, optionally a port and a path (§1.2). */
-export function parseEntityId(text: unknown, options: EntityIdOptions = {}): Result<EntityId> {
+export const parseEntityId = (text: unknown, options: EntityIdOptions = {}): Result<EntityId> =>
+  (typeof text === 'string' ? sound(text) : undefined) ?? readEntityId(text, options);
+
+function readEntityId(text: unknown, options: EntityIdOptions): Result<EntityId> {
   const no = (detail: string) => refuse('entity_id_invalid', 'entity identifier', detail);
   if (typeof text !== 'string') return no('it is not a string');
   if (text === '') return no('it is empty');

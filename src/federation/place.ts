@@ -1,4 +1,5 @@
 import { entityConfigurationUrl, isLoopbackHost } from './entity-id.js';
+import { keptTexts } from './kept-texts.js';
 import { readUrl } from './read-url.js';
 
 /** Characters that mean the same escaped or not (RFC 3986 §2.3). */
@@ -41,14 +42,17 @@ function hostOf(authority: string, plain: boolean): string {
 /** Where an entity's configuration lies, the same for all spellings of its identifier: no two of a deployment may have one place. */
 export const homeOf = (entityId: string, development = false): string => placeOf(readUrl(entityConfigurationUrl(entityId))?.href ?? entityId, development);
 
+const spelling = keptTexts((entityId) =>
+  homeOf(entityId)
+    .replace(/\/{2,}/g, '/')
+    .replace(/^([^/:]*?)\.+(?=[:/]|$)/, '$1'),
+);
+
 /**
  * What all spellings of an identifier have in common, to people and to most servers: its home, with every run of slashes as one and
  * without the dots that end the host. Byte for byte they are different entities (§1.2), so this only finds who is confusingly alike.
  */
-export const spellingOf = (entityId: string): string =>
-  homeOf(entityId)
-    .replace(/\/{2,}/g, '/')
-    .replace(/^([^/:]*?)\.+(?=[:/]|$)/, '$1');
+export const spellingOf = (entityId: string): string => spelling(entityId) as string;
 
 /** Two identifiers of one place cannot both be served: they differ in case of the host, default port, a trailing dot or slash. */
 export const samePlace = (one: string, other: string, development = false): boolean => homeOf(one, development) === homeOf(other, development);

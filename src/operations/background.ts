@@ -5,6 +5,7 @@ import { sweepProposals } from '../store/proposals.js';
 import { lapsedBefore } from './deciding/proposal-end.js';
 import { dropStatuses } from '../store/mark-rows.js';
 import { forgetKeptLists, forgetStatusEntries, LISTS_KEPT } from '../store/status-lists.js';
+import { rest } from '../store/piece-by-piece.js';
 import { unconfirmed } from '../store/standing.js';
 import { authority, idempotency, job, trustMark, usedAssertion } from '../store/schema.js';
 import { lapseAgents } from './agents/lapse-agents.js';
@@ -22,6 +23,7 @@ import { reachOf, staleArtefacts } from './jobs/jobs.js';
 import { consequencesOf } from './facts.js';
 import { moveCertifiedEnds } from './members/certified-ends.js';
 import { indexMembers } from './members/index-members.js';
+import { fairLots, lotByLot } from './fair-lots.js';
 import { othersTurn } from './others-turn.js';
 import { impactRuns } from './policies/policy-impact.js';
 import { restoreWaiting } from './members/restore-members.js';
@@ -117,8 +119,13 @@ export interface TurnOptions {
 /** The progress of a job is brought up to date again after so many times as long as that took. */
 const TRACKING_SHARE = 10;
 
-/** Slices of the index of members a turn makes at most: less than half of what a tick on Workers does (platform/worker.ts). */
-const INDEX_SHARE = 8;
+/** Rows of a lot of what is noted about every member, and of how many a turn takes at most: less than half of what a tick on Workers does (platform/worker.ts). */
+const NOTED = { most: 250, share: 8 * 250 };
+/** Members that one commit suspends or ends. */
+const LAPSING = 100;
+const REMINDING = 200;
+/** Each is a file as well. */
+const PURGING = 50;
 
 /**
  * One turn of the background work that needs no network: keys by schedule, members that come back after a halt, artefacts
@@ -136,16 +143,13 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
     if (more()) await work().catch((error: unknown) => errors.push(error));
     await othersTurn();
   };
+  // Lot by lot, so that nobody who asks waits for long.
+  const inLots = (most: number, one: (size: number) => Promise<number>, share = Number.POSITIVE_INFINITY) =>
+    attempt(() => lotByLot(deployment, { most, more: (done) => done < share && more() }, one));
   // Enrolments wait for it, so it waits for nothing; in shares, so that what is withheld does not wait for it either.
-  await attempt(async () => {
-    for (let n = 0; n < INDEX_SHARE && more() && (await indexMembers(deployment)) > 0; n++);
-  });
-  await attempt(async () => {
-    for (let n = 0; n < INDEX_SHARE && more() && (await moveCertifiedEnds(deployment)) > 0; n++);
-  });
-  await attempt(async () => {
-    for (let n = 0; n < INDEX_SHARE && more() && (await fillStatusPlaces(deployment)) > 0; n++);
-  });
+  await inLots(NOTED.most, (size) => indexMembers(deployment, size), NOTED.share);
+  await inLots(NOTED.most, (size) => moveCertifiedEnds(deployment, size), NOTED.share);
+  await inLots(NOTED.most, (size) => fillStatusPlaces(deployment, size), NOTED.share);
   await attempt(() => retellMembers(deployment));
   await attempt(() => restateEntitled(deployment));
   await attempt(async () => {
@@ -153,38 +157,27 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   });
   await attempt(() => signDueLists(deployment));
   await attempt(() => restoreWaiting(systemCall(deployment), more));
-  await attempt(async () => {
-    while (more() && (await lapseMembers(deployment)) > 0);
-  });
-  await attempt(async () => {
-    while (more() && (await lapseAgents(deployment)) > 0);
-  });
-  await attempt(async () => {
-    while (more() && (await remind(deployment)) > 0);
-  });
-  await attempt(async () => {
-    while (more() && (await passEndedPlaces(deployment, slice)) > 0);
-  });
+  await inLots(LAPSING, (size) => lapseMembers(deployment, size));
+  await inLots(LAPSING, (size) => lapseAgents(deployment, size));
+  await inLots(REMINDING, (size) => remind(deployment, size));
+  await inLots(slice, (size) => passEndedPlaces(deployment, size));
   await attempt(async () => {
     let tracked = 0;
+    const lots = fairLots(deployment, { most: slice, always: true });
     for (let taken = 1; taken > 0 && more(); renewed += taken) {
       // They last for minutes, which is less than this may take, and without them nobody is known to be in force.
       await attempt(() => signDueLists(deployment));
-      const started = performance.now();
-      taken = await renewSlice(deployment, slice, tell);
+      taken = await lots.carry(() => renewSlice(deployment, lots.size(), tell));
       const signed = performance.now();
       // How much is left is counted, row by row: it takes a tenth of the time at most, however much that is. The last look is below.
       if (taken && signed >= tracked) {
         await trackJobs(deployment);
         tracked = signed + TRACKING_SHARE * (performance.now() - signed);
+        await rest(signed);
       }
-      // Bulk work leaves as much time to others as it took.
-      if (taken) await new Promise((done) => setTimeout(done, performance.now() - started));
     }
   });
-  await attempt(async () => {
-    while (more() && (await signDueStatuses(deployment, slice)) > 0);
-  });
+  await inLots(slice, (size) => signDueStatuses(deployment, size));
   await attempt(async () => {
     // What members declare is strangers' too.
     while (
@@ -197,9 +190,7 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await attempt(() => makeCheckpoints(deployment));
   await attempt(() => signHeads(deployment));
   await attempt(() => trackJobs(deployment));
-  await attempt(async () => {
-    while (more() && (await purgeEvidence(deployment)) > 0);
-  });
+  await inLots(PURGING, (size) => purgeEvidence(deployment, size));
   await attempt(() => purge(deployment));
   if (errors.length) throw errors[0];
   return { renewed, rotated };

@@ -38,6 +38,8 @@ export interface Deployment {
   readonly approvalsLast?: number | undefined;
   /** What is signed because of a commit, before whoever asked for it is answered. Never fails. */
   readonly afterCommit: (deployment: Deployment, committed: Committed, together: Together) => Promise<void>;
+  /** Does somebody wait for the processor whom this process can see? Long jobs ask between two lots (fair-lots.ts). */
+  readonly pressed?: (() => boolean) | undefined;
   /** Loopback http identifiers are allowed (architecture §8). */
   readonly development: boolean;
 }

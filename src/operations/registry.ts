@@ -3,6 +3,8 @@ import { type AskedOf, askedOf } from '../store/asked-of.js';
 import { built } from '../store/built.js';
 import { authority, authorityKey, member, metadataPolicy, organization } from '../store/schema.js';
 import type { Database } from '../store/database.js';
+import { keptUntilCommit } from '../store/kept-until-commit.js';
+import type { Store } from '../store/store.js';
 import { overtaken } from './overtaken.js';
 import { Refusal } from './refusal.js';
 
@@ -29,9 +31,11 @@ export async function findAuthority(db: Database, slug: string): Promise<Authori
 
 const noAuthority = (slug: string): Refusal => new Refusal('not_found', `there is no authority ${slug.slice(0, 60)}`);
 
+const asked = keptUntilCommit<AskedOf>();
+
 /** An authority as it is when something is asked of it, and where its chain and that of the deployment end. */
-export async function findAsked(db: Database, slug: string): Promise<AskedOf> {
-  const found = await askedOf(db, slug);
+export async function findAsked(store: Store, slug: string): Promise<AskedOf> {
+  const found = await asked(store.db, store, slug, () => askedOf(store.db, slug));
   if (!found) throw noAuthority(slug);
   return found;
 }

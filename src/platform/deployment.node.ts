@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
+import { askedSeldom } from './asked-seldom.node.js';
 import type { CryptoKey } from 'jose';
 import { sealedCustody } from '../keys/custody.js';
 import { byNode } from '../keys/open-key.node.js';
@@ -34,7 +35,7 @@ export { seconds } from './seconds.js';
 hashWith(NATIVE_SHA256);
 
 /** The machine's; its uptime counts on while it sleeps. */
-const CLOCK: Clock = { now: seconds, elapsed: uptime };
+const CLOCK: Clock = { now: seconds, elapsed: askedSeldom(uptime) };
 
 export interface NodeDeployment extends Deployment {
   readonly store: ServingStore;
@@ -71,8 +72,11 @@ function evidenceOf({ data, database }: Ground): Pick<Deployment, 'evidence'> {
   return { evidence: evidenceIn(evidenceFolder(data)) };
 }
 
-/** Everything that signs and writes, with the database open; what strangers send is read by `explorer`, never here. */
-export function openAnswering(ground: Ground, explorer: Explorer): NodeDeployment {
+/**
+ * Everything that signs and writes, with the database open; what strangers send is read by `explorer`, never here.
+ * @param pressed does whoever reads that wait for the processor?
+ */
+export function openAnswering(ground: Ground, explorer: Explorer, pressed?: () => boolean): NodeDeployment {
   const { sealKey, development, holder, approvalsLast } = ground;
   const opened = openPlace(ground, CLOCK.now);
   const outbound = closedDoor('what strangers send is read by the discovery thread alone');
@@ -87,6 +91,7 @@ export function openAnswering(ground: Ground, explorer: Explorer): NodeDeploymen
     now: clock.now,
     turns: createTurns(holder),
     approvalsLast,
+    pressed,
     afterCommit: signMovedLists,
     ...evidenceOf(ground),
     development,

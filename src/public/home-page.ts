@@ -1,8 +1,7 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { html } from 'hono/html';
 import { base64url } from 'jose';
 import { readUrl } from '../federation/read-url.js';
+import { hashed } from '../federation/sha256.js';
 
 export interface Home {
   /** Of the authority at this place; undefined where there are only others below it. */
@@ -33,7 +32,7 @@ summary{cursor:pointer}.note{border-left:4px solid #bf8700;padding:.25rem .75rem
 
 const standardBase64 = (bytes: Uint8Array): string => base64url.encode(bytes).replaceAll('-', '+').replaceAll('_', '/').padEnd(44, '=');
 /** For the policy of the page: this style and no other. */
-export const STYLE_HASH = `sha256-${standardBase64(sha256(utf8ToBytes(STYLE)))}`;
+export const STYLE_HASH = `sha256-${standardBase64(hashed.bytes(STYLE))}`;
 
 type Markup = ReturnType<typeof html>;
 type Value = Readonly<Record<string, unknown>>;

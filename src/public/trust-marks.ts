@@ -1,7 +1,5 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Context } from 'hono';
-import { base64url } from 'jose';
+import { hashed } from '../federation/sha256.js';
 import { federationError } from '../edge/federation-error.js';
 import { KEYS, andThen, LIST_PAGE, type MaybePromise, type Page, type Published, type ServedAuthority } from '../store/published.js';
 import { serveIdentifiers } from './identifiers.js';
@@ -30,7 +28,7 @@ export function serveMarkStatus(
   if (!mark.ok) return federationError(c, 'invalid_request', mark.description);
   const known = KEYS.markHash(mark.value);
   const kept = published.remembered<Hashed>(known);
-  const hash = kept?.hash ?? base64url.encode(sha256(utf8ToBytes(mark.value)));
+  const hash = kept?.hash ?? hashed.base64url(mark.value);
   return andThen(published.markStatus(authority.id, hash, now), (found) => {
     // Of those that were issued only: strangers could ask for ever new ones.
     if (found !== undefined && !kept) published.remember(known, { hash } satisfies Hashed, HASHED_BYTES);

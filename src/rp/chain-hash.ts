@@ -1,5 +1,4 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { hashed } from '../federation/sha256.js';
 
 type Statements = readonly { readonly compact: string; readonly claims: { readonly iss: string; readonly sub: string } }[];
 /** A chain is used for many requests. */
@@ -13,7 +12,7 @@ export function chainSha256(chain: Statements): string {
   const before = known.get(chain);
   if (before !== undefined) return before;
   const compacts = chain.filter(({ claims }, n) => n === 0 || claims.iss !== claims.sub).map(({ compact }) => compact);
-  const hash = bytesToHex(sha256(utf8ToBytes(compacts.join('\n'))));
+  const hash = hashed.hex(compacts.join('\n'));
   known.set(chain, hash);
   return hash;
 }

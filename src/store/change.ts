@@ -1,7 +1,7 @@
 import { type ChainTurns, chainTurns } from './chain-turns.js';
 import { urgentHolds } from './urgent-holds.js';
 import { togetherOf } from './together.js';
-import { overtake, subjectOf, takeGroup, type Waiting } from './queue.js';
+import { gathered, overtake, subjectOf, takeGroup, type Waiting } from './queue.js';
 import { decidedOf, fallsApart, type Pending, unitsOf } from './units.js';
 import type { ChangeRequest, Decided, Decision, Outcome } from './decision.js';
 import type { Head } from './event.js';
@@ -64,7 +64,8 @@ export function createChanges(engine: Engine, known: KnownHeads): <T>(request: C
 
   async function work(authorityId: string, queue: Waiting[]): Promise<void> {
     const hurried = () => queue.some(({ request }) => request.urgent);
-    while (queue.length) {
+    for (let before = 1; queue.length; before = 0) {
+      await gathered(queue, engine.groupSize, before);
       await holds.free(authorityId, hurried);
       const head = await headInTurn(headOf, turns, authorityId, hurried).catch((error: unknown) => {
         for (const one of queue.splice(0)) one.reject(error);

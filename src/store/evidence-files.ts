@@ -1,5 +1,4 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
+import { hashed } from '../federation/sha256.js';
 
 /** An upload had more bytes than one may have. */
 export class TooLarge extends Error {}
@@ -38,14 +37,14 @@ export interface EvidenceFiles {
 
 /** What bytes would be taken as; nothing is kept of them. @throws TooLarge, BrokenOff */
 export async function measured(body: AsyncIterable<Uint8Array>): Promise<TakenFile> {
-  const hash = sha256.create();
+  const hash = hashed.running();
   let bytes = 0;
   for await (const chunk of arriving(body)) {
     bytes += chunk.length;
     if (bytes > MAX_EVIDENCE_BYTES) throw new TooLarge(`more than ${MAX_EVIDENCE_BYTES} bytes`);
     hash.update(chunk);
   }
-  return { sha256: bytesToHex(hash.digest()), bytes };
+  return { sha256: hash.hex(), bytes };
 }
 
 /** What the sender fails at is told apart from what the disk does. */

@@ -1,6 +1,4 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { base64url } from 'jose';
+import { hashed } from '../federation/sha256.js';
 import { CHECKPOINT_TYPE } from '../audit/checkpoint.js';
 import { andThen, type MaybePromise, type Select } from './at-once.js';
 import { COLLECTION, type CollectionLot, collectionLot, type CollectionPlace } from './collection.js';
@@ -42,8 +40,7 @@ export const MAX_SUBSET_TYPES = 4;
 export const MAX_SINGLE_TYPES = 16;
 
 /** Where a resolve response lies among those of its subject. */
-export const resolveVariant = (trustAnchor: string, types: readonly string[]): string =>
-  base64url.encode(sha256(utf8ToBytes(`${trustAnchor}\n${[...types].sort().join(' ')}`)));
+export const resolveVariant = (trustAnchor: string, types: readonly string[]): string => hashed.base64url(`${trustAnchor}\n${[...types].sort().join(' ')}`);
 
 export interface Published {
   /** Where authorities answer, the halted and retired ones among them. */

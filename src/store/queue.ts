@@ -30,6 +30,25 @@ export function overtake(queue: Waiting[], subject: string | null): void {
   }
 }
 
+/** One after another comes within this, while several are on their way; and for so long they are waited for at most (milliseconds). */
+const NEXT_WITHIN_MS = 1;
+const GATHERED_FOR_MS = 20;
+
+/**
+ * Wait while others keep coming, for whoever shares a transaction shares what it costs: two dozen that are answered together ask
+ * together again, and not in the same turn of the event loop. Nobody is waited for who comes alone, and a cut waits for nobody.
+ * @param size of a group; where it is one there is nothing to share
+ * @param before how many there were a moment ago
+ */
+export async function gathered(queue: readonly Waiting[], size: number, before: number): Promise<void> {
+  const goesTogether = () => queue.length < size && queue.every(({ request: { urgent, scope } }) => !urgent && scope !== null);
+  const until = performance.now() + GATHERED_FOR_MS;
+  for (let seen = before; queue.length > seen && goesTogether() && performance.now() < until; ) {
+    seen = queue.length;
+    await new Promise((done) => setTimeout(done, NEXT_WITHIN_MS));
+  }
+}
+
 /** The next operations that may share a transaction; the order of operations on one member, and of those to be apart, is kept. */
 export function takeGroup(queue: Waiting[], size: number): Waiting[] {
   const group: Waiting[] = [];

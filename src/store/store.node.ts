@@ -221,6 +221,9 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
   }
   const acknowledged: KnownHeads = new Map();
   const engine: Engine = { db, write, groupSize: GROUP_SIZE, commit };
+  const version = reader.prepare('PRAGMA data_version').pluck();
+  const changes = createChanges(engine, acknowledged);
+  let asked = 0;
 
   return {
     db,
@@ -228,7 +231,12 @@ export function openStore(file: string, now: () => number, { migrations = MIGRAT
     readsHere: true,
     writer,
     counts,
-    change: createChanges(engine, acknowledged),
+    change(request) {
+      asked++;
+      return changes(request).finally(() => asked--);
+    },
+    waiting: () => asked > 0,
+    version: () => version.get() as number,
     rehearse: createRehearsals(engine, acknowledged),
     acknowledged,
     write,

@@ -7,6 +7,10 @@ export interface Store {
   readonly db: Database;
   /** It is read on the event loop: nothing else happens meanwhile. */
   readonly readsHere?: boolean;
+  /** Another number after every commit, of whichever process. Only where asking costs next to nothing. */
+  version?(): number;
+  /** Where it is written on the event loop: are there changes that this process was asked for and has not answered? */
+  waiting?(): boolean;
   /**
    * Decide and commit one operation: all or nothing, with its event (store/change.ts).
    * @throws whatever `decide` throws; `StoreBusy`, `StoreFull`, `ChangeConflict`, `HistoryLost`

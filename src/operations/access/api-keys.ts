@@ -3,6 +3,7 @@ import { newApiKey, newId, sha256, tokenDigest } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
 import { built } from '../../store/built.js';
 import type { Database } from '../../store/database.js';
+import { keptUntilCommit } from '../../store/kept-until-commit.js';
 import { whileOneDecides } from '../../store/guards.js';
 import { quorumOf } from '../../store/people.js';
 import { apiKey, authority, type KeyRole } from '../../store/schema.js';
@@ -193,11 +194,15 @@ const withDigest = built((db) =>
     .prepare(),
 );
 
+const known = keptUntilCommit<ApiKeyRow>();
+
 /** The API key a token stands for; undefined when unknown, expired or revoked. */
-export async function findApiKey({ store: { db }, now }: Deployment, token: string): Promise<ApiKeyRow | undefined> {
+export async function findApiKey({ store, now }: Deployment, token: string): Promise<ApiKeyRow | undefined> {
   if (token.length < 16 || token.length > 512) return undefined;
-  const [row] = await withDigest(db).all({ digest: await sha256(token), now: now() });
-  return row;
+  const at = now();
+  const digest = await sha256(token);
+  const row = await known(store.db, store, digest, async () => (await withDigest(store.db).all({ digest, now: at }))[0]);
+  return row && (row.expiresAt === null || row.expiresAt > at) ? row : undefined;
 }
 
 const ENVIRONMENT_KEY = 'HOLDFAST_ADMIN_TOKEN';

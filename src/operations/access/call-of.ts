@@ -1,11 +1,20 @@
 import { eq } from 'drizzle-orm';
 import { person } from '../../store/schema.js';
+import { keptUntilCommit } from '../../store/kept-until-commit.js';
 import type { Call, Deployment } from '../call.js';
 import { type ApiKeyRow, isOfEnvironment } from './api-keys.js';
 import { rolesOf } from './in-force.js';
 
+const known = keptUntilCommit<Call<unknown>>();
+
 /** A call under an API key: of the person whose it is, with what that person may now; of nobody, with what the key may. */
-export async function callOf(deployment: Deployment, key: ApiKeyRow): Promise<Call<unknown>> {
+export const callOf = async (deployment: Deployment, key: ApiKeyRow): Promise<Call<unknown>> =>
+  // Roles end by time as well.
+  (await known(deployment, deployment.store, JSON.stringify([key.id, key.personId === null ? null : deployment.now()]), () =>
+    made(deployment, key),
+  )) as Call<unknown>;
+
+async function made(deployment: Deployment, key: ApiKeyRow): Promise<Call<unknown>> {
   const limits = { ...deployment, role: key.role, authorities: key.authorities };
   if (key.personId === null) return { ...limits, actor: { id: key.id, kind: 'api_key' }, ...(isOfEnvironment(key) && { recovery: true }) };
   const { db } = deployment.store;

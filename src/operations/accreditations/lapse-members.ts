@@ -15,9 +15,9 @@ const hasLapsed = ({ accreditedUntil, reattestBy, state }: MemberRow, now: numbe
  * this says so in their state, so that they come back by a decision.
  * @returns how many were suspended; 0: nobody is left
  */
-export async function lapseMembers(deployment: Deployment): Promise<number> {
+export async function lapseMembers(deployment: Deployment, limit = SLICE): Promise<number> {
   const { db } = deployment.store;
-  const due = await lapsed(db, deployment.now(), SLICE);
+  const due = await lapsed(db, deployment.now(), limit);
   const [first] = due;
   if (!first || !(await deployment.turns.claim(deployment, 'renewal'))) return 0;
   const { authorityId } = first;

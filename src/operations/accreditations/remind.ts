@@ -19,9 +19,9 @@ interface Told {
 /** How many days before that end it is, of those at which it is told. */
 const daysBefore = (end: number, now: number): number => REMINDED.findLast((one) => end - now <= one * DAY) ?? REMINDED[0];
 
-async function dueReminders({ store: { db } }: Deployment, now: number, authorityId?: string): Promise<readonly Told[]> {
-  const accreditations = await endingUntold(db, now, REMINDED, SLICE, authorityId);
-  const members = await reattestUntold(db, now, REMINDED, SLICE, authorityId);
+async function dueReminders({ store: { db } }: Deployment, now: number, limit: number, authorityId?: string): Promise<readonly Told[]> {
+  const accreditations = await endingUntold(db, now, REMINDED, limit, authorityId);
+  const members = await reattestUntold(db, now, REMINDED, limit, authorityId);
   return [
     ...accreditations.map((row): Told => {
       const days = daysBefore(row.validUntil as number, now);
@@ -60,9 +60,9 @@ async function dueReminders({ store: { db } }: Deployment, now: number, authorit
  * for as long as it is so.
  * @returns how many were told
  */
-export async function remind(deployment: Deployment): Promise<number> {
+export async function remind(deployment: Deployment, limit = SLICE): Promise<number> {
   const now = deployment.now();
-  const due = await dueReminders(deployment, now);
+  const due = await dueReminders(deployment, now, limit);
   const [first] = due;
   if (!first || !(await deployment.turns.claim(deployment, 'renewal'))) return 0;
   return change<number>(systemCall(deployment) as never, {
@@ -70,7 +70,7 @@ export async function remind(deployment: Deployment): Promise<number> {
     scope: null,
     async decide() {
       // Behind the lock: another process may have told it.
-      const own = await dueReminders(deployment, now, first.authorityId);
+      const own = await dueReminders(deployment, now, limit, first.authorityId);
       return { events: own.map(({ event }) => event), statements: own.map(({ noted }) => noted), result: own.length };
     },
   });

@@ -12,9 +12,9 @@ const SLICE = 100;
  * their state, and makes room in the books.
  * @returns how many; 0: nobody is left
  */
-export async function lapseAgents(deployment: Deployment): Promise<number> {
+export async function lapseAgents(deployment: Deployment, limit = SLICE): Promise<number> {
   const { db } = deployment.store;
-  const due = await lapsedAgents(db, deployment.now(), SLICE);
+  const due = await lapsedAgents(db, deployment.now(), limit);
   const [first] = due;
   if (!first || !(await deployment.turns.claim(deployment, 'renewal'))) return 0;
   const { authorityId } = first;

@@ -1,5 +1,4 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { hashed } from '../../federation/sha256.js';
 import { EMPTY_HASH } from '../../audit/event-hash.js';
 import { eventLine, EXPORT_VERSION, type ExportHeader } from '../../audit/export-lines.js';
 import { auditKeysOf, type CheckpointRow, checkpointsAbout, lastCheckpoints } from '../../store/checkpoints.js';
@@ -69,10 +68,10 @@ async function ofAuthority(call: Call, slug: string) {
 }
 
 async function* lines(db: Database, header: ExportHeader, head: number, withPrivate: boolean): AsyncGenerator<string> {
-  const digest = sha256.create();
+  const digest = hashed.running();
   const line = (value: object): string => {
     const text = `${JSON.stringify(value)}\n`;
-    digest.update(utf8ToBytes(text));
+    digest.update(text);
     return text;
   };
   const { chain, to } = header;
@@ -96,5 +95,5 @@ async function* lines(db: Database, header: ExportHeader, head: number, withPriv
   }
   // What names events that are not there any more shows that they were.
   if (to === null) for await (const { jws } of about(db, chain, last + 1, Number.MAX_SAFE_INTEGER)) yield line({ checkpoint: jws });
-  yield `${JSON.stringify({ end: { seq, head: hash, events, sha256: bytesToHex(digest.digest()) } })}\n`;
+  yield `${JSON.stringify({ end: { seq, head: hash, events, sha256: digest.hex() } })}\n`;
 }

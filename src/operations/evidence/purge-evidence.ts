@@ -7,7 +7,7 @@ const SLICE = 50;
  * Evidence that is kept no longer goes: its bytes, where it lay and what it was called; that it was there, and its hash, stay.
  * @returns how many went
  */
-export async function purgeEvidence(deployment: Deployment): Promise<number> {
+export async function purgeEvidence(deployment: Deployment, limit = SLICE): Promise<number> {
   const { db } = deployment.store;
   const now = deployment.now();
   const [first] = await retainedNoLonger(db, now, 1);
@@ -16,7 +16,7 @@ export async function purgeEvidence(deployment: Deployment): Promise<number> {
     authorityId: first.authorityId,
     scope: null,
     async decide() {
-      const rows = (await retainedNoLonger(db, now, SLICE)).filter(({ authorityId }) => authorityId === first.authorityId);
+      const rows = (await retainedNoLonger(db, now, limit)).filter(({ authorityId }) => authorityId === first.authorityId);
       return {
         events: rows.map(({ id, subjectId, sha256 }) => ({
           type: 'evidence.purged',

@@ -14,7 +14,7 @@ import { ENROLMENT, groundTogether } from './ground.js';
  */
 export async function enrollMember(call: Call<WithFindings<MemberRow>>, slug: string, input: Enrollment): Promise<WithFindings<MemberRow>> {
   allow(call, 'enroll', slug);
-  const { row: authority, since, haltedSince } = await findAsked(call.store.db, slug);
+  const { row: authority, since, haltedSince } = await findAsked(call.store, slug);
   const prepared = await prepare(call, authority, input, false);
   const asked = { prepared, since, haltedSince, as: letInWith(call) };
   return change(call, {

@@ -19,7 +19,7 @@ import { type Enrollment, type Prepared, prepare } from './enrollment.js';
 export const WARNING = 'warning:';
 const MAX_DETAIL = 500;
 
-/** Lines decided, signed and committed together; a crash loses none of them or all of them. */
+/** Lines decided, signed and committed together at most; a crash loses none of them or all of them. */
 export const IMPORT_SLICE = 500;
 /** A slice of long lines is cut earlier, so that one commit stays small. */
 export const IMPORT_SLICE_BYTES = 256 * 1024;

@@ -8,6 +8,7 @@ import { authority } from '../../store/schema.js';
 import { type Issuer, issuerOf, published, signedStatement } from '../artefacts/publish.js';
 import { type Call, change } from '../call.js';
 import { reissueMarks } from '../marks/reissue-marks.js';
+import { fairLots } from '../fair-lots.js';
 import { Refusal } from '../refusal.js';
 import type { MemberRow } from '../registry.js';
 import { expectMayBeActive } from './may-be-active.js';
@@ -34,10 +35,12 @@ export async function restoreAll(call: Call, source: string): Promise<void> {
 export async function restoreWaiting(call: Call<unknown>, more: () => boolean, source?: string): Promise<void> {
   const passed: string[] = [];
   const failed: { readonly slug: string; readonly error: unknown }[] = [];
+  const lots = fairLots(call, { most: SLICE });
   while (more()) {
     const place = await nextWaiting(call, source, passed);
     if (!place) break;
-    const done = await restoreSlice(call, place, source).catch((error: unknown) => {
+    const slice = () => restoreSlice(call, place, lots.size(), source);
+    const done = await lots.carry(slice).catch((error: unknown) => {
       failed.push({ slug: place.slug, error });
       return 0;
     });
@@ -66,7 +69,7 @@ async function nextWaiting(call: Call, source: string | undefined, passed: reado
  * another organization now) stays suspended, as if by itself.
  * @returns how many were looked at; 0 means nobody is left
  */
-function restoreSlice(call: Call<number>, { authorityId }: Place, source: string | undefined): Promise<number> {
+function restoreSlice(call: Call<number>, { authorityId }: Place, limit: number, source: string | undefined): Promise<number> {
   const { db } = call.store;
   return change<number>(call, {
     authorityId,
@@ -74,7 +77,7 @@ function restoreSlice(call: Call<number>, { authorityId }: Place, source: string
     async decide(watch) {
       const [row] = await db.select().from(authority).where(eq(authority.id, authorityId)).limit(1);
       const back = await sourcesThatCameBack(db, source, at(authorityId));
-      const rows = row?.state !== 'active' || back.length === 0 ? [] : await suspendedWith(db, authorityId, back, SLICE);
+      const rows = row?.state !== 'active' || back.length === 0 ? [] : await suspendedWith(db, authorityId, back, limit);
       if (!row || rows.length === 0) return { events: [], statements: [], result: 0 };
       const issuer = await issuerOf(call, row);
       const tried = await Promise.all(rows.map((one) => restored(call, issuer, one)));

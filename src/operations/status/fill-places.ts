@@ -9,8 +9,8 @@ const SLICE = 250;
  * Members that an earlier version took into force get their places; the statement about each says so when it is signed next.
  * @returns how many were looked at
  */
-export async function fillStatusPlaces({ store, now }: Pick<Deployment, 'store' | 'now'>): Promise<number> {
-  const members = await membersWithoutPlace(store.db, SLICE);
+export async function fillStatusPlaces({ store, now }: Pick<Deployment, 'store' | 'now'>, limit = SLICE): Promise<number> {
+  const members = await membersWithoutPlace(store.db, limit);
   for (const authorityId of new Set(members.map((one) => one.authorityId))) {
     const asked = members.filter((one) => one.authorityId === authorityId).map(({ id }) => ({ kind: 'member' as const, subjectId: id, memberId: id }));
     const { statements } = await giveStatusPlaces(store.db, authorityId, asked, now());

@@ -3,7 +3,7 @@ import type { Explorer } from '../../operations/explorer.js';
 import { Refusal } from '../../operations/refusal.js';
 import type { Ground } from '../deployment.node.js';
 import type { Say } from './in-turns.node.js';
-import { type FromThread, type Start, type ToThread, unpack } from './thread-messages.node.js';
+import { BEAT_EVERY_MS, BEATS, type FromThread, LATE, type Start, type ToThread, unpack } from './thread-messages.node.js';
 
 export interface ThreadLimits {
   readonly script?: URL;
@@ -26,6 +26,8 @@ const QUICK = 60_000;
 const LATEST = 60_000;
 /** What is written in the same moment wakes it once (milliseconds). */
 const WAKES_AFTER = 20;
+/** It comes late to its turns by so much (milliseconds): something else has the processor, or the writer. */
+const LATE_MS = 20;
 /** Looks at the beat within the silence allowed: each counts once, so that a process that was stopped blames nobody. */
 const LOOKS = 10;
 
@@ -37,6 +39,8 @@ export interface DiscoveryThread {
   start(): void;
   /** Something was written here: somebody may be new. */
   wake(): void;
+  /** Does it come late to its turns? Whoever works for long beside it lets it (operations/fair-lots.ts). */
+  behind(): boolean;
   /** Finish the step in progress, within the grace. */
   stop(): Promise<void>;
 }
@@ -57,6 +61,7 @@ interface Life {
   readonly worker: Worker;
   readonly since: number;
   readonly exited: Promise<void>;
+  readonly beat: Int32Array;
   /** Why it was ended, when it was. */
   why: string | undefined;
 }
@@ -84,12 +89,13 @@ export function discoveryThread({
   let again: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
   let stopping = false;
   let woken: NodeJS.Timeout | undefined;
+  let seen = { beats: 0, at: 0 };
 
   /** @param wait before it discovers (milliseconds) */
   function begin(wait: number): Life {
     clearTimeout(again?.timer);
     again = undefined;
-    const beat = new SharedArrayBuffer(4);
+    const beat = new SharedArrayBuffer(8);
     const start: Start = { ground, discoverAfter: discovery ? wait : undefined, beat, ended };
     const worker = new Worker(script, {
       workerData: start,
@@ -99,6 +105,7 @@ export function discoveryThread({
     });
     const begun: Life = {
       worker,
+      beat: new Int32Array(beat),
       since: performance.now(),
       why: undefined,
       exited: new Promise((done) => {
@@ -109,7 +116,7 @@ export function discoveryThread({
         });
       }),
     };
-    const unwatch = watch(begun, new Int32Array(beat));
+    const unwatch = watch(begun);
     worker.on('message', hear);
     worker.on('error', (error: Error) => {
       begun.why ??= error.message;
@@ -118,11 +125,11 @@ export function discoveryThread({
     return begun;
   }
 
-  function watch(begun: Life, beat: Int32Array): () => void {
+  function watch(begun: Life): () => void {
     const every = limits.silence / LOOKS;
     let [last, looks] = [0, 0];
     const timer = setInterval(() => {
-      const now = Atomics.load(beat, 0);
+      const now = Atomics.load(begun.beat, BEATS);
       looks = now === last ? looks + 1 : 0;
       last = now;
       if (looks * every < (now === 0 ? STARTING : limits.silence) || begun.why !== undefined) return;
@@ -173,6 +180,13 @@ export function discoveryThread({
         woken = undefined;
         life?.worker.postMessage('wake' satisfies ToThread);
       }, WAKES_AFTER).unref();
+    },
+    behind() {
+      if (!life) return false;
+      const beats = Atomics.load(life.beat, BEATS);
+      const now = performance.now();
+      if (beats !== seen.beats) seen = { beats, at: now };
+      return beats > 0 && (Atomics.load(life.beat, LATE) >= LATE_MS || now - seen.at >= BEAT_EVERY_MS + LATE_MS);
     },
     explorer: {
       ask: (question, of) =>

@@ -8,10 +8,9 @@ import { noteWishes } from '../../operations/resolving/wishes.js';
 import type { Outbound } from '../../outbound/outbound.js';
 import { type NodeDeployment, openExploring } from '../deployment.node.js';
 import { inTurns, type Say } from './in-turns.node.js';
-import { type FromThread, pack, type Start, type ToThread } from './thread-messages.node.js';
+import { BEAT_EVERY_MS, BEATS, type FromThread, LATE, pack, type Start, type ToThread } from './thread-messages.node.js';
 
 const DISCOVERY_EVERY_MS = 1000;
-const BEAT_EVERY_MS = 50;
 /** After an end over what was read, whoever is asked is noted before for so long (milliseconds): it may have been one that was not. */
 const CAREFUL_FOR_MS = 60_000;
 /** Evaluations wait for what is near for so long (milliseconds): a list of many is compared beside them. */
@@ -29,7 +28,6 @@ export async function runDiscovery(around?: (door: Outbound) => Outbound): Promi
   const port = parentPort;
   if (!port) throw new Error('this runs in a worker thread');
   const { ground, discoverAfter, beat, ended } = workerData as Start;
-  const count = new Int32Array(beat);
   const send = (message: FromThread) => port.postMessage(message);
   const say =
     (level: 'info' | 'error'): Say =>
@@ -38,9 +36,7 @@ export async function runDiscovery(around?: (door: Outbound) => Outbound): Promi
   const deployment = openExploring(ground, around);
   if (ended) await endLeases(deployment, ended.blame);
   // Everything is open; from here on a stranger may be in the way, and the parent watches.
-  const beats = () => Atomics.add(count, 0, 1);
-  beats();
-  setInterval(beats, BEAT_EVERY_MS);
+  beatIn(new Int32Array(beat));
   const state = createEvaluating();
   const loop = discoverAfter === undefined ? undefined : discover(deployment, { state, send, say, after: discoverAfter, ended: ended !== undefined });
   port.on('message', async (message: ToThread) => {
@@ -57,6 +53,21 @@ export async function runDiscovery(around?: (door: Outbound) => Outbound): Promi
       send({ kind: 'failure', id, failure: pack(error) });
     }
   });
+}
+
+/** Tell the parent that the event loop turns, and how late. */
+function beatIn(told: Int32Array): void {
+  let [due, late] = [performance.now(), 0];
+  const beats = () => {
+    const now = performance.now();
+    // One that was late is not forgotten with the next.
+    late = Math.max(now - due, late / 2);
+    due = now + BEAT_EVERY_MS;
+    Atomics.store(told, LATE, late);
+    Atomics.add(told, BEATS, 1);
+  };
+  beats();
+  setInterval(beats, BEAT_EVERY_MS);
 }
 
 interface Discovering {

@@ -75,7 +75,7 @@ async function startBehind(config: Config, { entityId, thread }: ServeOptions, {
   const { crew } = listening;
   const ground = await groundOf(config);
   const discovery = discoveryThread({ ground, discovery: config.discovery && config.turns, log, ...thread });
-  const { deployment, token, notice } = await openFirst(config, () => openAnswering(ground, discovery.explorer), entityId);
+  const { deployment, token, notice } = await openFirst(config, () => openAnswering(ground, discovery.explorer, discovery.behind), entityId);
   const { opened } = deployment;
   const heads = headMemory(opened.memory, deployment);
   await heads.look();

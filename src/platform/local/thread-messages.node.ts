@@ -10,11 +10,15 @@ export interface Start {
   readonly ground: Ground;
   /** Discover in turns, beginning after so many milliseconds; undefined: answer questions only. */
   readonly discoverAfter: number | undefined;
-  /** One Int32, counted up by the thread while its event loop turns. */
+  /** Two Int32: counted up by the thread while its event loop turns, every `BEAT_EVERY_MS`; and how late it is with that (milliseconds). */
   readonly beat: SharedArrayBuffer;
   /** The thread before this one ended over its work; `blame`: over discovery, for nobody else had asked anything. */
   readonly ended: { readonly blame: boolean } | undefined;
 }
+
+export const BEAT_EVERY_MS = 50;
+export const BEATS = 0;
+export const LATE = 1;
 
 export type ToThread = { readonly id: number; readonly question: Question; readonly asked: Questions[Question]['asked'] } | 'stop' | 'wake';
 

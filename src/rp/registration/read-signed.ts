@@ -1,6 +1,5 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { base64url, calculateJwkThumbprint } from 'jose';
+import { calculateJwkThumbprint } from 'jose';
+import { hashed } from '../../federation/sha256.js';
 import {
   type ClientMetadata,
   INITIAL_ACCESS_TOKEN,
@@ -131,7 +130,7 @@ export async function readSigned(received: RegistrationReceived, options: ReadOp
     vouched: metadata.value,
     key,
     request: request.value,
-    requestSha256: base64url.encode(sha256(utf8ToBytes(received.body))),
+    requestSha256: hashed.base64url(received.body),
   };
 }
 

@@ -1,7 +1,6 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { z } from 'zod';
 import { parseJws } from '../../federation/entry.js';
+import { hashed } from '../../federation/sha256.js';
 import { BoundedMap } from '../bounded-map.js';
 
 /** What a token is asked about with (RFC 7662): form in, JSON text out; the caller authenticates itself there. */
@@ -28,7 +27,7 @@ const answer = z.looseObject({
 });
 export type Introspected = z.infer<typeof answer>;
 
-export const tokenHash = (token: string): string => bytesToHex(sha256(utf8ToBytes(token)));
+export const tokenHash = (token: string): string => hashed.hex(token);
 
 /** Ask about a token; undefined: whoever could say does not. */
 export type Ask = (token: string) => Promise<Introspected | undefined>;
