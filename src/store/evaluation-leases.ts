@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { insertMissing, insertWith } from './bulk.js';
 import { type Database, isDuplicate, raw, type Statement } from './database.js';
-import { type KnownEntity, keyOf } from './known-entities.js';
+import type { KnownEntity } from './known-entities.js';
 import { overList, readByList } from './lots.js';
 import { onlyWhile } from './only-while.js';
 import { knownEntity, LINES } from './schema.js';
@@ -110,6 +110,8 @@ export const whileAsTaken = ({ authorityId, entityId, leaseUntil, dueAt }: Known
     leaseUntil,
     dueAt,
   );
+
+export const keyOf = ({ authorityId, entityId }: Pick<KnownEntity, 'authorityId' | 'entityId'>): string => `${authorityId} ${entityId}`;
 
 /** Those of these that nobody has taken since, or made due, by `keyOf`. */
 export async function asTaken(db: Database, known: readonly KnownEntity[]): Promise<ReadonlySet<string>> {

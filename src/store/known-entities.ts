@@ -8,8 +8,6 @@ import { NUMBER } from './words.js';
 
 export type KnownEntity = typeof knownEntity.$inferSelect;
 
-export const keyOf = ({ authorityId, entityId }: Pick<KnownEntity, 'authorityId' | 'entityId'>): string => `${authorityId} ${entityId}`;
-
 /** The row of an entity of which nothing is known but its name, and how we came to know it. */
 export const newlyKnown = (of: Pick<KnownEntity, 'authorityId' | 'entityId' | 'source' | 'dueAt' | 'leaseUntil'>): KnownEntity => ({
   ...of,

@@ -2,7 +2,7 @@ import type { Result } from '../../federation/entry.js';
 import { hostOf } from '../../outbound/budget.js';
 import type { Reply } from '../../outbound/outbound.js';
 import type { Statement } from '../../store/database.js';
-import { keyOf } from '../../store/known-entities.js';
+import { keyOf } from '../../store/evaluation-leases.js';
 import { unconfirmed } from '../../store/standing.js';
 import { type Issuer, issuerOf } from '../artefacts/publish.js';
 import type { Deployment } from '../call.js';

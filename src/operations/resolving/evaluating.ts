@@ -1,6 +1,6 @@
 import type { Statement } from '../../store/database.js';
-import { asTaken, isOvertaken } from '../../store/evaluation-leases.js';
-import { type KnownEntity, keyOf } from '../../store/known-entities.js';
+import { asTaken, isOvertaken, keyOf } from '../../store/evaluation-leases.js';
+import type { KnownEntity } from '../../store/known-entities.js';
 import { AGAIN_AFTER_ERROR, putBack, take } from './take-entities.js';
 import type { Deployment } from '../call.js';
 import { createHostStanding, type HostStanding } from './host-standing.js';

@@ -1,7 +1,7 @@
 import { hostOf } from '../../outbound/budget.js';
 import { authoritiesOf, dueInLine } from '../../store/due-entities.js';
-import { putOff } from '../../store/evaluation-leases.js';
-import { type KnownEntity, keyOf } from '../../store/known-entities.js';
+import { keyOf, putOff } from '../../store/evaluation-leases.js';
+import type { KnownEntity } from '../../store/known-entities.js';
 import { LINES } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 import type { AuthorityRow } from '../registry.js';
