@@ -36,8 +36,19 @@ export function judge(text, value, { atLeast, atMost }) {
 }
 export const goalsMissed = () => missed;
 
-/** A key of nobody else's: those that bring one that another brings are enrolled one after the other. */
+/** Bytes of a coordinate. */
+const P256 = 32;
+
+/**
+ * A key of nobody else's: those that bring one that another brings are enrolled one after the other. It is read out of its DER, because Node
+ * 20 now and then waits for itself for ever in `export({ format: 'jwk' })` of a pair made like this (once in some ten thousand).
+ */
 export function newKey() {
-  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return { ...publicKey.export({ format: 'jwk' }), kid: 'signing', alg: 'ES256', use: 'sig' };
+  const { publicKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+  });
+  const [x, y] = [publicKey.subarray(-2 * P256, -P256), publicKey.subarray(-P256)].map((bytes) => bytes.toString('base64url'));
+  return { kty: 'EC', crv: 'P-256', x, y, kid: 'signing', alg: 'ES256', use: 'sig' };
 }
