@@ -273,7 +273,9 @@ describe('a public plane on Bun answers what one on Node answers, byte for byte'
   it('docs/architecture.md: what Bun reads otherwise', async () => {
     const status = (text: string) =>
       Promise.all([node, onBun].map(async (one) => [...(await raw(one, text)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => code)));
-    expect(await status(ask('GET /list', ...Array.from({ length: 1500 }, () => 'A: b'))), 'so many headers').toEqual([['200'], ['431']]);
+    const many = await status(ask('GET /list', ...Array.from({ length: 1500 }, () => 'A: b')));
+    // Late versions of Node 24 count them as well.
+    expect([['200', '431'].includes(many[0]?.[0] ?? ''), many[1]], 'so many headers').toEqual([true, ['431']]);
     expect(await status(andThen(`GET /list HTTP/1.0\r\nHost: ${host}\r\nConnection: keep-alive\r\n\r\n`)), 'HTTP/1.0 is not kept alive').toEqual([
       ['200', '200'],
       ['200'],
