@@ -2,6 +2,7 @@ import { failure, finding, type Finding, quote, refuse, type Result, success } f
 import { MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KID_LENGTH, MAX_RSA_BITS, MIN_RSA_BITS } from './limits.js';
 import { bytesOf } from './base64url.js';
 import { jsonLength } from './json-size.js';
+import { keptTexts } from './kept-texts.js';
 import { isOnCurve } from './on-curve.js';
 import { isObject } from './strict-json.js';
 
@@ -114,12 +115,21 @@ function materialFault(key: Record<string, unknown>, where: string): Finding | u
     if (x?.length !== 32) return no('"x" is not 32 bytes of base64url');
     return isSoundEd25519(x) ? undefined : finding('jwk_weak', where, '"x" is a point under which anybody can sign');
   }
-  const curve = String(key['crv']);
+  const { crv, x, y } = key;
+  if (typeof x === 'string' && typeof y === 'string' && isKnownPoint(`${String(crv)} ${x} ${y}`)) return undefined;
+  const curve = String(crv);
   const bytes = EC_ALGORITHMS[curve]?.[1] ?? 0;
-  const [x, y] = [bytesOf(key['x']), bytesOf(key['y'])];
-  if (x?.length !== bytes || y?.length !== bytes) return no(`"x" and "y" are not ${bytes} bytes of base64url`);
-  return isOnCurve(curve, x, y) ? undefined : no(`"x" and "y" are no point of ${curve}`);
+  const fits = [x, y].every((one) => bytesOf(one)?.length === bytes);
+  return no(fits ? `"x" and "y" are no point of ${curve}` : `"x" and "y" are not ${bytes} bytes of base64url`);
 }
+
+/** Is this a curve, and the base64url of a point of it? The same key is judged where it is bound, and in all that is said of it. */
+const isKnownPoint = keptTexts((text) => {
+  const [curve = '', ...coordinates] = text.split(' ');
+  const bytes = EC_ALGORITHMS[curve]?.[1];
+  const [x, y, ...more] = coordinates.map(bytesOf);
+  return (more.length === 0 && x?.length === bytes && y?.length === bytes && x && y && isOnCurve(curve, x, y)) || undefined;
+});
 
 /** RFC 7518 §6.3.1: integers without leading zero octets; an even modulus or exponent is no RSA key at all. */
 function rsaFault(n: Uint8Array | undefined, e: Uint8Array | undefined, where: string): Finding | undefined {

@@ -23,6 +23,17 @@ const modulus = (bits: number) => {
 };
 
 describe('JO-06 EV-02: a JWK Set of public signing keys', () => {
+  it('what was a point once is one again, and nothing else that is written alike', () => {
+    const [x, y] = [String(ec.x), String(ec.y)];
+    expect(codes(ec)).toBe('ok');
+    expect(codes(ec)).toBe('ok');
+    const no = 'jwks_invalid jwks/keys/0';
+    const others = [{ x: [x] }, { x: `${x} ${y}`, y: '' }, { x: '', y: `${x} ${y}` }, { x: `${x} `, y }, { x: y, y: x }, { x: null }, { y: undefined }];
+    for (const one of others) expect(codes({ ...ec, ...one }), JSON.stringify(one)).toBe(no);
+    for (const crv of ['P-384', 'P-256 ', `P-256 ${x}`, 'constructor']) expect(codes({ ...ec, crv }), crv).not.toBe('ok');
+    expect(codes(ec)).toBe('ok');
+  });
+
   it('accepts every supported kind together', async () => {
     const kinds = ['ES384', 'ES512', 'Ed25519', 'PS512'] as const;
     const keys = await Promise.all(kinds.map(async (alg, n) => (await testKey(alg, `k${n}`)).jwk));
