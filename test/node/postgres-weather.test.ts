@@ -113,7 +113,9 @@ async function untilCommitsWait(): Promise<void> {
   await onServer(server.url('postgres'), async (on) => {
     for (;;) {
       let made = false;
-      const commit = onServer(server.url('postgres'), (other) => other.script("SET application_name = 'trial'; SELECT pg_logical_emit_message(true, 'trial', '')")).then(() => {
+      const commit = onServer(server.url('postgres'), (other) =>
+        other.script("SET application_name = 'trial'; SELECT pg_logical_emit_message(true, 'trial', '')"),
+      ).then(() => {
         made = true;
       });
       const waits = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'trial'";
