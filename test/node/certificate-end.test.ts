@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createRelyingParty, strict } from '../../src/rp/entry.node.js';
@@ -44,6 +45,7 @@ async function agent(until: number) {
     port,
     'localhost',
   );
+  await once(host, 'listening');
   later(() => {
     host.closeAllConnections();
     host.close();

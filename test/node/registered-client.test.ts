@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 import { SignJWT } from 'jose';
@@ -126,6 +127,7 @@ beforeEach(async () => {
   (provider as unknown as { proxy: boolean }).proxy = true;
   const port = await freePort();
   const http = createServer(provider.callback()).listen(port, 'localhost');
+  await once(http, 'listening');
   close = () => {
     http.closeAllConnections();
     http.close();

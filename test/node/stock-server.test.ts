@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -77,6 +78,7 @@ async function stockServer(anchorUrl: string, dispatcher: Agent) {
     },
   });
   const server = createServer(provider.callback()).listen(Number(new URL(issuer).port), 'localhost');
+  await once(server, 'listening');
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
