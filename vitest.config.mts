@@ -8,6 +8,8 @@ const CORES = Math.max(2, availableParallelism());
 const ENGINES = { maxWorkers: Math.ceil(1.5 * CORES), sequence: { groupOrder: 2 } };
 /** By themselves: that would starve the tests that kill, freeze and cut off whole servers. */
 const PROCESSES = { maxWorkers: CORES, sequence: { groupOrder: 1 } };
+/** Until what hangs is given up (milliseconds); a busy machine, or a slow one, is no reason to. */
+const PATIENT = { testTimeout: 180_000, hookTimeout: 180_000 };
 
 /**
  * Five projects. federation: pure, no native addon, every Node. node: the shared suite on SQLite files. processes: what only
@@ -19,9 +21,9 @@ const PROCESSES = { maxWorkers: CORES, sequence: { groupOrder: 1 } };
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'federation', ...ENGINES, include: ['test/federation/*.test.ts'], testTimeout: 30_000, isolate: false } },
-      { test: { name: 'node', ...ENGINES, include: ['test/engine/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000, isolate: false } },
-      { test: { name: 'processes', ...PROCESSES, include: ['test/node/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000 } },
+      { test: { name: 'federation', ...ENGINES, include: ['test/federation/*.test.ts'], ...PATIENT, isolate: false } },
+      { test: { name: 'node', ...ENGINES, include: ['test/engine/*.test.ts'], ...PATIENT, isolate: false } },
+      { test: { name: 'processes', ...PROCESSES, include: ['test/node/*.test.ts'], ...PATIENT } },
       {
         resolve: { conditions: ['postgres'] },
         ssr: { resolve: { conditions: ['postgres'] } },
@@ -30,8 +32,7 @@ export default defineConfig({
           ...ENGINES,
           include: ['test/engine/*.test.ts'],
           globalSetup: ['test/support/postgres-global.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          ...PATIENT,
           isolate: false,
         },
       },
@@ -53,8 +54,7 @@ export default defineConfig({
           name: 'workers',
           ...ENGINES,
           include: ['test/federation/*.test.ts', 'test/engine/*.test.ts', 'test/workers/*.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          ...PATIENT,
           isolate: false,
         },
       },

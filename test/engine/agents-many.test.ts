@@ -23,7 +23,8 @@ it(`${MANY} agents are made, each is a client that servers can read, the next on
     code: 'agents_exhausted',
     detail: `${MANY} agents live, and ${MANY} may at once; retire some, or ask for more`,
   });
-  await discoveryTurn(d.deployment, { more: () => true });
+  // A turn ends after its time, on a busy machine before all of them were evaluated.
+  while ((await discoveryTurn(d.deployment, { more: () => true })).evaluated > 0);
   const answers = await Promise.all(clients.map(async (url) => (await d.public(url)).json));
   expect(answers.filter((one, n) => one?.client_id === clients[n] && one?.scope === 'tools:read')).toHaveLength(MANY);
   // Nobody and no job does anything, and their time comes.

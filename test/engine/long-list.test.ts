@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { platform } from '#test-platform';
 import { maxWholeBytes } from '../../src/public/built-lists.js';
 import { insertRows } from '../../src/store/bulk.js';
@@ -21,6 +21,17 @@ async function members(count: number, about: (n: number) => { readonly type?: st
   });
   for (let at = 0; at < rows.length; at += 500) await d.deployment.store.write([insertRows(member, rows.slice(at, at + 500))]);
   return d;
+}
+
+/**
+ * What is looked at on PostgreSQL is known for milliseconds, and a busy machine takes seconds for a list: by this clock it is known until
+ * somebody commits. No two moments of it are the same.
+ */
+function almostNoTimePasses(): void {
+  const begun = performance.now();
+  let moments = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => begun + ++moments / 1e6);
+  onTestFinished(() => clock.mockRestore());
 }
 
 describe('a long list, read in pages of members whether they pass the filter or not', () => {
@@ -79,47 +90,52 @@ describe('a long list, read in pages of members whether they pass the filter or 
   it.each([
     [0, true],
     [1, false],
-  ])('an answer of several pages that is as long as one may be, and %i more, has a tag: %s', async (more, whole) => {
-    const d = await members(0, () => ({}));
-    const most = maxWholeBytes(d.published);
-    const count = Math.max(LIST_PAGE + 1, Math.ceil(most / 2000));
-    // All of one length, quotes and comma counted, and the last as long as is left.
-    const each = Math.floor((most - 1) / count);
-    const last = most - 1 - each * (count - 1) + more;
-    const tail = (n: number) => `/${'x'.repeat((n === count - 1 ? last : each) - 3 - name(n).length - 1)}`;
-    const e = await members(count, (n) => ({ tail: tail(n) }));
-    const answer = await e.public('/list');
-    expect([answer.text.length, answer.json.length]).toEqual([most + more, count]);
-    expect(answer.headers.has('etag')).toBe(whole);
-    const keeps = e.published.stamp('') !== undefined;
-    // On PostgreSQL, with a busy machine, nobody may have looked just now what has changed: what is read then goes without a tag.
-    const asked = async (holds: (answer: Answer) => boolean, how: Parameters<typeof e.public>[1] = {}): Promise<Answer> => {
-      for (let left = keeps && platform === 'postgres' ? 30 : 0; ; left--) {
-        const answered = await e.public('/list', how);
-        if (left === 0 || holds(answered)) return answered;
-      }
-    };
-    const tagged = ({ headers }: Answer) => headers.has('etag');
-    const again = await asked(tagged);
-    const tag = again.headers.get('etag');
-    expect([tag !== null, tag?.startsWith('W/') ?? false, again.text === answer.text]).toEqual([whole || keeps, keeps && !whole, true]);
-    if (whole || tag === null) return;
-    // Of one that is too long to be kept there is a tag once it was read to its end, until something changes.
-    const same = await asked(({ status }) => status === 304, { headers: { 'if-none-match': tag } });
-    expect([same.status, same.text, same.headers.get('etag')]).toEqual([304, '', tag]);
-    expect((await asked(tagged, { method: 'HEAD' })).headers.get('etag')).toBe(tag);
-    await e.deployment.store.write([
-      e.deployment.store.db
-        .update(member)
-        .set({ validUntil: NOW + 100 })
-        .where(eq(member.id, 'mem_1')),
-    ]);
-    const known = () => e.public('/list', { headers: { 'if-none-match': tag } });
-    expect([(await known()).status, (await e.public('/list')).headers.get('etag') === tag]).toEqual([200, false]);
-    const until = await asked(tagged);
-    expect(until.headers.get('cache-control')).toMatch(/max-age=\d+$/);
-    e.clock = NOW + 100;
-    const later = await e.public('/list', { headers: { 'if-none-match': until.headers.get('etag') ?? '"x"' } });
-    expect([later.status, later.json.length], 'one of them ended').toEqual([200, count - 1]);
-  });
+  ])(
+    'an answer of several pages that is as long as one may be, and %i more, has a tag: %s',
+    async (more, whole) => {
+      const d = await members(0, () => ({}));
+      const most = maxWholeBytes(d.published);
+      const count = Math.max(LIST_PAGE + 1, Math.ceil(most / 2000));
+      // All of one length, quotes and comma counted, and the last as long as is left.
+      const each = Math.floor((most - 1) / count);
+      const last = most - 1 - each * (count - 1) + more;
+      const tail = (n: number) => `/${'x'.repeat((n === count - 1 ? last : each) - 3 - name(n).length - 1)}`;
+      const e = await members(count, (n) => ({ tail: tail(n) }));
+      if (platform === 'postgres') almostNoTimePasses();
+      const answer = await e.public('/list');
+      expect([answer.text.length, answer.json.length]).toEqual([most + more, count]);
+      expect(answer.headers.has('etag')).toBe(whole);
+      const keeps = e.published.stamp('') !== undefined;
+      // On PostgreSQL nobody may have looked yet what has changed: what is read then goes without a tag, and so does whoever is next.
+      const asked = async (holds: (answer: Answer) => boolean, how: Parameters<typeof e.public>[1] = {}): Promise<Answer> => {
+        for (let left = keeps && platform === 'postgres' ? 2 : 0; ; left--) {
+          const answered = await e.public('/list', how);
+          if (left === 0 || holds(answered)) return answered;
+        }
+      };
+      const tagged = ({ headers }: Answer) => headers.has('etag');
+      const again = await asked(tagged);
+      const tag = again.headers.get('etag');
+      expect([tag !== null, tag?.startsWith('W/') ?? false, again.text === answer.text]).toEqual([whole || keeps, keeps && !whole, true]);
+      if (whole || tag === null) return;
+      // Of one that is too long to be kept there is a tag once it was read to its end, until something changes.
+      const same = await asked(({ status }) => status === 304, { headers: { 'if-none-match': tag } });
+      expect([same.status, same.text, same.headers.get('etag')]).toEqual([304, '', tag]);
+      expect((await asked(tagged, { method: 'HEAD' })).headers.get('etag')).toBe(tag);
+      await e.deployment.store.write([
+        e.deployment.store.db
+          .update(member)
+          .set({ validUntil: NOW + 100 })
+          .where(eq(member.id, 'mem_1')),
+      ]);
+      const known = () => e.public('/list', { headers: { 'if-none-match': tag } });
+      expect([(await known()).status, (await e.public('/list')).headers.get('etag') === tag]).toEqual([200, false]);
+      const until = await asked(tagged);
+      expect(until.headers.get('cache-control')).toMatch(/max-age=\d+$/);
+      e.clock = NOW + 100;
+      const later = await e.public('/list', { headers: { 'if-none-match': until.headers.get('etag') ?? '"x"' } });
+      expect([later.status, later.json.length], 'one of them ended').toEqual([200, count - 1]);
+    },
+    600_000,
+  );
 });

@@ -79,26 +79,40 @@ describe('a cut and what else is going on', () => {
     const held = new Promise<void>((done) => {
       go = done;
     });
-    const busy = d.deployment.store.change({
-      authorityId: String(authority?.['id']),
-      scope: null,
-      actor: d.call.actor,
-      decide: async () => {
-        await held;
-        return { events: [], statements: [], result: null };
-      },
+    let busy: Promise<null> | undefined;
+    await new Promise<void>((begun) => {
+      busy = d.deployment.store.change({
+        authorityId: String(authority?.['id']),
+        scope: null,
+        actor: d.call.actor,
+        decide: async () => {
+          begun();
+          await held;
+          return { events: [], statements: [], result: null };
+        },
+      });
     });
-    await new Promise((done) => setTimeout(done, 20));
-    const resumed = moveMember(d.call, 'main', RP, 'resume').then(
-      () => 'resumed',
-      (error: { code: string }) => error.code,
+    /** Begin it, and wait until it stands in the queue. */
+    const queued = <T>(act: (call: Call<unknown>) => Promise<T>): Promise<{ readonly ends: Promise<T> }> =>
+      new Promise((stands) => {
+        const { store } = d.call;
+        const change: typeof store.change = (request) => {
+          const changed = store.change(request);
+          stands({ ends });
+          return changed;
+        };
+        const ends = act({ ...d.call, store: { ...store, change } });
+      });
+    const resumed = await queued((call) =>
+      moveMember(call, 'main', RP, 'resume').then(
+        () => 'resumed',
+        (error: { code: string }) => error.code,
+      ),
     );
-    await new Promise((done) => setTimeout(done, 20));
-    const cut = moveMember(d.call, 'main', RP, 'suspend', { reason: 'fraud' });
-    await new Promise((done) => setTimeout(done, 20));
+    const cut = await queued((call) => moveMember(call, 'main', RP, 'suspend', { reason: 'fraud' }));
     go();
     await busy;
-    expect([await resumed, (await cut).already]).toEqual(['version_conflict', true]);
+    expect([await resumed.ends, (await cut.ends).already]).toEqual(['version_conflict', true]);
     expect((await d.public(`/fetch?sub=${of(RP)}`)).status).toBe(404);
     expect((await d.admin('POST', `${A}/members/${of(RP)}/resume`, {})).status, 'asked anew, it is decided anew').toBe(200);
   });

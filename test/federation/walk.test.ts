@@ -166,7 +166,7 @@ describe('SE-01 §18.1: whatever graph a stranger makes, a walk ends inside its 
     );
     const walked = g.walk('leaf', ['ta'], { budget: createBudget(() => time) });
     // Everything but the slow one goes on; then the time is over, and its answer comes too late to be followed.
-    await expect.poll(() => g.asked.includes('ta>c')).toBe(true);
+    await expect.poll(() => g.asked.includes('ta>c'), { timeout: 20_000 }).toBe(true);
     time = 16_000;
     release();
     const { chains, steps } = await walked;

@@ -22,7 +22,7 @@ async function leaf(superior: string): Promise<string> {
   return id;
 }
 
-const CAP_MS = 60_000;
+const CAP_MS = 150_000;
 /** Ask until the answer is as wanted, up to the cap. */
 async function until(wanted: number, ask: () => Promise<number>): Promise<number> {
   const end = performance.now() + CAP_MS;
@@ -49,5 +49,5 @@ describe('two deployments, each with its own discovery', () => {
     const enrolled = await members(anchor, { entity_id: intermediate.url });
     expect([enrolled.status, enrolled.json.intermediate]).toEqual([201, true]);
     expect(await until(200, resolve(anchor, one))).toBe(200);
-  }, 120_000);
+  });
 });

@@ -88,7 +88,7 @@ describe('files: byte order marks, size, and JSON that says something twice', ()
       });
       expect((await cli('member', 'enroll', `https://j${n}.example`, '--entity-configuration', put('c.jwt', encode(`${configuration}\n`)))).code).toBe(0);
     }
-  }, 120_000);
+  }, 300_000);
   it('too large, twice the same member, no text: refused by what is wrong', async () => {
     const { cli, put, key } = await setUp();
     const at = async (content: string | Buffer) => cli('member', 'enroll', 'https://a.example', '--jwks', put('k.json', content));

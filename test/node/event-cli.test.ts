@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { timeOf } from '../../src/cli/event.js';
 import { listEvents } from '../../src/operations/events/list-events.js';
 import type { NodeStore } from '../../src/store/store.node.js';
@@ -105,20 +105,38 @@ describe('event list', () => {
   });
 });
 
+/** A server that may be away, and how often it was asked. */
+function door() {
+  const state = { away: false, asked: 0 };
+  const came = {
+    get it() {
+      state.asked++;
+      return state.away;
+    },
+  };
+  /** Until it was asked so many times more: what was asked before the last one has been answered by then. */
+  const asks = async (more: number) => {
+    const { asked } = state;
+    await vi.waitFor(() => expect(state.asked).toBeGreaterThanOrEqual(asked + more), 60_000);
+  };
+  return { state, came, asks };
+}
+/** Where the chain ends and its last events, and then, each time, whether the chain is the same and what is new. */
+const [BEGINNING, LOOK] = [2, 2];
+
 it('event tail shows the last events and then each as it happens, one a line, while the server is away too, and ends quietly', async () => {
   const d = await testDeployment();
-  const away = { it: false };
-  const cli = cliOn(d, {}, away);
+  const { state, came, asks } = door();
+  const cli = cliOn(d, {}, came);
   const ended = cli('--json', 'event', 'tail', '--last', '1', '--interval', '1');
-  const look = () => new Promise((done) => setTimeout(done, 1100));
-  await look();
+  await asks(BEGINNING + 1);
   await d.admin('POST', `${A}/members`, { entity_id: X, jwks: (await testMember(X)).jwks, activate: true });
-  await look();
-  away.it = true;
+  await asks(LOOK + 1);
+  state.away = true;
   await d.admin('POST', `${A}/members/${encodeURIComponent(X)}/suspend`, { reason: 'late fee' });
-  await look();
-  away.it = false;
-  await look();
+  await asks(1);
+  state.away = false;
+  await asks(LOOK + 1);
   expect(process.listenerCount('SIGTERM')).toBeGreaterThan(0);
   process.emit('SIGINT');
   const { code, stdout, stderr } = await ended;
@@ -136,8 +154,9 @@ it('event tail shows the last events and then each as it happens, one a line, wh
 it('event tail ends when the chain is another one: another server answers, or a backup was restored', async () => {
   const d = await testDeployment();
   for (const name of ['A', 'B']) await d.admin('POST', `${A}/organizations`, { legal_name: name });
-  const ended = cliOn(d)('event', 'tail', '--last', '0', '--interval', '1');
-  await new Promise((done) => setTimeout(done, 300));
+  const { came, asks } = door();
+  const ended = cliOn(d, {}, came)('event', 'tail', '--last', '0', '--interval', '1');
+  await asks(BEGINNING + 1);
   await d.execute("UPDATE event SET hash = 'another' WHERE seq = 3");
   await d.admin('POST', `${A}/organizations`, { legal_name: 'C' });
   expect(await ended).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('has another event chain than before: event 3') });

@@ -96,7 +96,7 @@ it('while it starts it is alive and not ready, each plane says so in its own wor
           ({ status }) => status,
           () => 0,
         ),
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     )
     .toBe(200);
   expect(await (await fetch(`${url}/readyz`)).json()).toEqual({ status: 'not ready', checks: {} });

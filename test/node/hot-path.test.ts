@@ -199,7 +199,7 @@ it('of thousands that are sent ahead only so many are kept; whoever goes on send
     const answers = () => got.split('HTTP/1.1 200 ').length - 1;
     for (let n = 1; n <= 8; n++) {
       socket.write(one.repeat(40));
-      await vi.waitFor(() => expect(answers()).toBe(40 * n));
+      await vi.waitFor(() => expect(answers()).toBe(40 * n), 60_000);
     }
     const closed = new Promise((done) => socket.on('error', () => undefined).once('close', done));
     socket.write(one.repeat(5000));

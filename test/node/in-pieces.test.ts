@@ -38,7 +38,7 @@ const asks = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: localho
 it.each(['/list', '/other'])('%s: whoever does not read it holds no more of it in memory than is on its way', async (path) => {
   const { open, sent } = await listening();
   open(asks(path)).pause();
-  await vi.waitFor(() => expect(sent[0]?.writableLength).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(sent[0]?.writableLength).toBeGreaterThan(0), 60_000);
   expect(sent[0]?.writableLength).toBeLessThan(512 * 1024);
 });
 
@@ -76,11 +76,11 @@ it('what is sent ahead is begun in its turn: whoever reads nothing has one answe
   };
   const silent = open().pause();
   silent.write(Array.from({ length: 50 }, (_, n) => asks(`/${n}`)).join(''));
-  await vi.waitFor(() => expect(asked).toEqual(['GET /0 ']));
+  await vi.waitFor(() => expect(asked).toEqual(['GET /0 ']), 60_000);
   const reading = open();
   let got = 0;
   reading.on('data', (chunk: Buffer) => (got += chunk.length));
   reading.write(`${asks('/a')}POST /b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc${asks('/c')}`);
-  await vi.waitFor(() => expect(got).toBeGreaterThan(3 * LENGTH), { timeout: 20_000 });
+  await vi.waitFor(() => expect(got).toBeGreaterThan(3 * LENGTH), 60_000);
   expect(asked, 'none of the others').toEqual(['GET /0 ', 'GET /a ', 'POST /b abc', 'GET /c ']);
 });

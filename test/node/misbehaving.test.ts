@@ -51,7 +51,7 @@ describe('bad neighbours, all at once, against a real server with discovery on',
     const entity = async (behaviour: string) =>
       (await admin(server, 'GET', `/authorities/main/entities/${encodeURIComponent(leaf.id(behaviour))}`)).json as Snapshots;
     const waiting = new Set(leaf.behaviours);
-    for (let tries = 0; waiting.size && tries < 400; tries++) {
+    for (let tries = 0; waiting.size && tries < 900; tries++) {
       answers.add((await fetch(good)).status);
       for (const behaviour of [...waiting].slice(0, 3)) if ((await entity(behaviour)).snapshots?.length) waiting.delete(behaviour);
       await new Promise((done) => setTimeout(done, 100));
@@ -67,11 +67,11 @@ describe('bad neighbours, all at once, against a real server with discovery on',
       ]);
       if (state === 'unreachable') expect(found?.findings.some(({ where }) => where.startsWith('http'))).toBe(true);
     }
-    // Nothing is asked again for a minute, so half a minute later what is left is what was leaked.
+    // Longer than anything may take. What was leaked stays; whoever is asked again by then, because all of it took so long, does not.
     await new Promise((done) => setTimeout(done, 30_000));
-    expect(await leaf.connections()).toBe(0);
+    await expect.poll(() => leaf.connections(), { timeout: 60_000, interval: 20 }).toBe(0);
     expect((await fetch(`${anchor}/readyz`)).status).toBe(200);
     expect((await fetch(`${anchor}/resolve?sub=${encodeURIComponent(leaf.id('good'))}&trust_anchor=${encodeURIComponent(anchor)}`)).status).toBe(200);
     expect(server.child.exitCode).toBe(null);
-  }, 120_000);
+  }, 240_000);
 });

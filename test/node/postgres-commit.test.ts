@@ -97,7 +97,7 @@ it('a connection that is cut before the server got it: sent again, decided once'
     expect(tries.n).toBe(1);
     expect(await events(store)).toEqual([n, n]);
     expect(store.counts.settled + store.counts.resent).toBe(n);
-    expect(n).toBeLessThan(20);
+    expect(n).toBeLessThan(500);
   }
 });
 
@@ -111,7 +111,7 @@ it('200 operations, two of three cut at some moment: 200 events', async () => {
   });
   for (let i = 0; i < 200; i++) expect(await act(store, `k${i}`)).toBe('done');
   expect(await events(store)).toEqual([200, 200]);
-}, 120_000);
+});
 
 it('the server stays away: that it may have been carried out, never that it was not', async () => {
   const store = await fresh({

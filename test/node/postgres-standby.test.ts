@@ -33,9 +33,10 @@ async function waitsFor(names: string): Promise<void> {
   await onServer(primary.url('postgres'), (on) => on.script('SELECT pg_reload_conf()'));
   await until(() => onServer(primary.url('postgres'), async (on) => (await on.query('SHOW synchronous_standby_names')).rows[0]?.[0] === names));
 }
-async function bothRun(workers = 0): Promise<void> {
+/** @param staleness where a standby that says nothing new is no matter here, as long as a machine may be busy */
+async function bothRun(workers = 0, staleness = '60s'): Promise<void> {
   signing = await processOn(url, { env: { HOLDFAST_WORKERS: String(workers), HOLDFAST_READ_DATABASE: there() } });
-  onStandby = await publicOnly('', { HOLDFAST_READ_DATABASE: there(), HOLDFAST_STALENESS: '3s' });
+  onStandby = await publicOnly('', { HOLDFAST_READ_DATABASE: there(), HOLDFAST_STALENESS: staleness });
   await enrol(signing, SUBJECT);
   await until(async () => (await statusOf(onStandby, FETCH)) === 200);
 }
@@ -67,7 +68,7 @@ it('a member whose suspension was answered is served by no process and no worker
 
 it('a standby that shows nothing new is 503 once it is older than it may be, also when it has lagged all along; what was cut meanwhile is 404 when it has caught up', async () => {
   await waitsFor('');
-  await bothRun();
+  await bothRun(0, '3s');
   await onServer(standby.url('postgres'), (on) => on.script('SELECT pg_wal_replay_pause()'));
   await turn('suspend');
   expect(await statusOf(signing, FETCH)).toBe(404);

@@ -90,7 +90,7 @@ describe('a server that goes away under sixteen writers', () => {
   });
   it('frozen for longer than anybody waits: everybody is told that it may have been carried out; what was is whole', async () => {
     const url = await migrated(server);
-    const store = opened(url, { answerMs: 300, patienceMs: 1500 });
+    const store = opened(url, { answerMs: 1000, patienceMs: 6000 });
     expect(await act(store, 'first')).toBe('done');
     server.freeze();
     const told = await Promise.allSettled(Array.from({ length: 16 }, (_, n) => act(store, `late ${n}`, { scope: `${n}` })));
@@ -102,11 +102,33 @@ describe('a server that goes away under sixteen writers', () => {
   });
   it('a statement that takes longer than a server may be silent is waited for: it lives', async () => {
     const url = await migrated(server);
-    const store = opened(url, { answerMs: 300 });
-    await store.write([{ toSQL: () => ({ sql: 'UPDATE store_state SET version = version FROM pg_sleep(1.5)', params: [] }) }]);
+    const store = opened(url, { answerMs: 2000 });
+    await store.write([{ toSQL: () => ({ sql: 'UPDATE store_state SET version = version FROM pg_sleep(4)', params: [] }) }]);
     expect(store.counts).toMatchObject({ transactions: 1, resent: 0 });
   });
 });
+
+/** Until the server has noticed that there is a standby to wait for: some time after it was told, by a process of its own. */
+async function untilCommitsWait(): Promise<void> {
+  await onServer(server.url('postgres'), async (on) => {
+    for (;;) {
+      let made = false;
+      const commit = onServer(server.url('postgres'), (other) =>
+        other.script("SET application_name = 'trial'; SELECT pg_logical_emit_message(true, 'trial', '')"),
+      ).then(() => {
+        made = true;
+      });
+      const waits = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'trial'";
+      while (!made) {
+        const [row] = (await on.query(waits)).rows;
+        // It does not wait for longer: it stands here.
+        if (row) await on.query(`SELECT pg_cancel_backend(${Number(row[0])})`);
+        if (row) return commit;
+        await pause(5);
+      }
+    }
+  });
+}
 
 describe('a commit that waits for standbys', () => {
   it('is not acknowledged when a time limit ends its wait, nor found to be made by looking; once a standby is there it is', async () => {
@@ -121,9 +143,9 @@ describe('a commit that waits for standbys', () => {
     const standbys = async (name: string) => {
       await onServer(server.url('postgres'), (on) => on.script(`ALTER SYSTEM SET synchronous_standby_names = '${name}'`));
       await onServer(server.url('postgres'), (on) => on.script('SELECT pg_reload_conf()'));
-      await pause(300);
     };
     await standbys('nobody');
+    await untilCommitsWait();
     onTestFinished(() => standbys(''));
     const waits = act(store, 'second').then(
       () => 'done',

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 import { SignJWT } from 'jose';
@@ -126,6 +127,7 @@ beforeEach(async () => {
   (provider as unknown as { proxy: boolean }).proxy = true;
   const port = await freePort();
   const http = createServer(provider.callback()).listen(port, 'localhost');
+  await once(http, 'listening');
   close = () => {
     http.closeAllConnections();
     http.close();
@@ -137,7 +139,7 @@ beforeEach(async () => {
   };
 });
 afterEach(async () => {
-  await vi.waitFor(() => expect(reported).toBe(made));
+  await vi.waitFor(() => expect(reported).toBe(made), 60_000);
   close();
   vi.useRealTimers();
 });
@@ -243,7 +245,7 @@ describe('registry §8.3 at oidc-provider 9 (R6, R11): a client by software stat
     await vi.waitFor(async () => {
       const { items } = (await r.d.admin('GET', `${A}/registrations`)).json;
       expect(items).toMatchObject([{ server: SERVER, client_id: id, entity_id: AGENT, method: 'software_statement' }]);
-    });
+    }, 60_000);
     const plain = (await tokenOf(id, { scope: 'read' })).json;
     expect(plain, 'R7').toMatchObject({ expires_in: 300 });
     expect((await introspect(plain['access_token'])).json, 'the resource is told which entity it is').toMatchObject({
@@ -300,7 +302,7 @@ describe('registry §8.3 at oidc-provider 9 (R6, R11): a client by software stat
     reachable = true;
     r.d.clock = NOW + 10;
     vi.setSystemTime(r.d.clock * 1000);
-    await vi.waitFor(async () => expect((await register(body, token)).status).toBe(201), { timeout: 10_000, interval: 300 });
+    await vi.waitFor(async () => expect((await register(body, token)).status).toBe(201), { timeout: 60_000, interval: 300 });
   });
 
   it('narrowed at the registry it is narrowed here; halted it is out with the next request, its tokens with it, and nobody registers', async () => {

@@ -45,15 +45,21 @@ describe('one assertion is accepted once, whichever process of a folder is asked
     const other = openSqlite(file);
     other.exec('BEGIN IMMEDIATE');
     const jwt = await assertion('locked');
-    let answered = false;
-    const held = ask(ports[0], jwt).finally(() => {
-      answered = true;
-    });
-    // Waiting for the lock keeps nobody else waiting: these come back while the first still waits.
-    const quick = await fetch(`http://localhost:${ports[0]}/.well-known/openid-federation`);
-    expect([quick.status, answered]).toEqual([200, false]);
-    const refused = await held;
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5']);
+    // Waiting for the lock keeps nobody else waiting: who comes meanwhile has his answer while the first still waits. (A busy machine
+    // may take longer for it than anybody waits for the lock: asked again, it is quick enough at some time.)
+    let before = false;
+    for (let tries = 0; !before && tries < 20; tries++) {
+      let answered = false;
+      const held = ask(ports[0], jwt).finally(() => {
+        answered = true;
+      });
+      const quick = await fetch(`http://localhost:${ports[0]}/.well-known/openid-federation`);
+      expect(quick.status).toBe(200);
+      before = !answered;
+      const refused = await held;
+      expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5']);
+    }
+    expect(before).toBe(true);
     other.exec('COMMIT');
     other.close();
     expect((await ask(ports[1], jwt)).status, 'it was not spent').toBe(200);

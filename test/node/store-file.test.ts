@@ -36,10 +36,9 @@ describe('the database file', () => {
     const other = openSqlite(file);
     other.exec('BEGIN IMMEDIATE');
     let ticks = 0;
-    const ticking = setInterval(() => ticks++, 10);
-    const patient = store.write([row('patient')]);
-    setTimeout(() => other.exec('COMMIT'), 300);
-    await patient;
+    // The other one gives it back only when the event loop has gone on for a while.
+    const ticking = setInterval(() => void (++ticks === 6 && other.exec('COMMIT')), 40);
+    await store.write([row('patient')]);
     expect(ticks, 'the event loop went on').toBeGreaterThan(5);
     other.exec('BEGIN IMMEDIATE');
     await expect(store.write([row('too late')])).rejects.toBeInstanceOf(StoreBusy);

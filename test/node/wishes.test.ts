@@ -42,7 +42,7 @@ describe('a public plane of its own', () => {
     expect([first.status, first.headers.get('retry-after')], await first.text()).toEqual([503, '10']);
     const anonymous = () => fetch(`http://localhost:${publicPort}/resolve?${new URLSearchParams({ sub: id, trust_anchor: anchor })}`);
     let answer = await anonymous();
-    for (let tries = 0; answer.status !== 400 && tries < 100; tries++) {
+    for (let tries = 0; answer.status !== 400 && tries < 600; tries++) {
       await new Promise((done) => setTimeout(done, 100));
       answer = await anonymous();
     }

@@ -122,4 +122,4 @@ it('a year of an operator goes by on the command line alone', async () => {
   // December: the proof.
   expect(await done('fsck')).toContain('nothing is wrong');
   expect(await done('event', 'list', '--limit', '200')).toContain('deployment.restored');
-}, 120_000);
+}, 300_000);

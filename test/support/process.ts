@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
@@ -12,13 +13,27 @@ export const VERIFIER = new URL('../../examples/verify-chain.mjs', import.meta.u
 
 export const RESOLVE_VERIFIER = new URL('../../examples/verify-resolve.mjs', import.meta.url).pathname;
 
-export const freePort = (): Promise<number> =>
+/** Below those that systems give away by themselves, to whoever listens at 0 and to connections that go out: none of them comes between. */
+const PORTS = { first: 20_000, count: 12_000 };
+/** Until this process ends no other test is given the number: its UDP port, which nobody here serves, is taken. */
+const reserved = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
+    const mark = createSocket('udp4').unref();
+    mark.once('error', () => resolve(false)).bind({ port, address: '127.0.0.1', exclusive: true }, () => resolve(true));
   });
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = createServer().once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+
+/** A port at which nobody listens, and that no other test is given. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    if ((await reserved(port)) && (await isFree(port))) return port;
+  }
+}
 
 /** When what a test began is ended: with the test, or by whoever shares it among several (`shared`). */
 type Later = (end: () => void | Promise<void>) => void;
@@ -36,7 +51,8 @@ export function shared(): { readonly later: Later; readonly end: () => Promise<v
 
 export function tempFolder(later: Later = onTestFinished): string {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-process-'));
-  later(() => rmSync(folder, { recursive: true, force: true }));
+  // Whoever was killed may have left a process that writes there for a moment more.
+  later(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   return folder;
 }
 

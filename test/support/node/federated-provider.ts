@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { SignJWT, type CryptoKey } from 'jose';
 import Provider from 'oidc-provider';
@@ -84,6 +85,7 @@ export async function federatedProvider(
     ),
   );
   const server = createServer(provider.callback()).listen(Number(new URL(issuer).port), 'localhost');
+  await once(server, 'listening');
   later(() => {
     server.closeAllConnections();
     server.close();

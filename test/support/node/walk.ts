@@ -10,7 +10,9 @@ import { command } from './command.js';
 import { differs, stepsOf } from './walked-text.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const STEP_MS = 30_000;
+const STEP_MS = 90_000;
+/** What a shell writes last, in each of its two streams: they come by other ways than the word that it has ended. */
+const END = '\x04';
 
 export interface Walk {
   /** Ports as the document has them; others are used for them. */
@@ -84,14 +86,15 @@ function install(folder: string): void {
 }
 
 function start(text: string, cwd: string, env: Record<string, string>) {
-  const script = `. "$WALK/prelude"; . "$WALK/env"\n${text}\ncode=$?; export -p | grep ' HOLDFAST_' > "$WALK/env"; exit $code`;
+  const script = `trap 'printf "\\004"; printf "\\004" >&2' EXIT; . "$WALK/prelude"; . "$WALK/env"\n${text}\ncode=$?; export -p | grep ' HOLDFAST_' > "$WALK/env"; exit $code`;
   const child = spawn('bash', ['-c', script], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const all = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => (all.out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (all.err += chunk.toString()));
+  const isWhole = () => all.out.includes(END) && all.err.includes(END);
   // Not `close`: what runs on in the background holds the pipes.
-  const ended = new Promise<number | null>((done) => child.once('exit', (code) => setTimeout(() => done(code), 20)));
-  return { child, ended, said: () => all };
+  const ended = new Promise<number | null>((done) => child.once('exit', (code) => void (code === null ? done(code) : until(isWhole).then(() => done(code)))));
+  return { child, ended, said: () => ({ out: all.out.replace(END, ''), err: all.err.replace(END, '') }) };
 }
 
 /** @returns what a command that is done exits with; undefined when it never came to that */
@@ -133,7 +136,7 @@ const PRELUDE = `
 set -o pipefail
 # A page for operators is about a deployment that has run for a while: its first checkpoint was signed.
 _checkpointed() {
-  for _ in $(seq 200); do
+  for _ in $(seq 600); do
     (cd "$WALK/clone" && node --input-type=module -e 'import { openSqlite } from "./dist/store/sqlite.node.js"; const d = openSqlite(process.argv[1], { readonly: true }); process.exit(d.prepare("SELECT 1 FROM checkpoint").get() ? 0 : 1)' "$HOLDFAST_DATA/holdfast.db" 2> /dev/null) && return
     sleep 0.1
   done
@@ -152,7 +155,7 @@ _serve() {
   setsid node "$WALK_MAIN" "$@" > "$log" 2>&1 < /dev/null &
   local pid=$!
   echo $pid >> "$WALK/serve.pids"
-  for _ in $(seq 600); do
+  for _ in $(seq 1800); do
     if grep -Eq 'ready after|holds no key' "$log"; then cat "$log"; return 0; fi
     if ! kill -0 $pid 2> /dev/null; then cat "$log" >&2; wait $pid; return $?; fi
     sleep 0.05
@@ -161,7 +164,7 @@ _serve() {
 }
 _stop() {
   local pid; pid=$(tail -n 1 "$WALK/serve.pids")
-  kill "$pid"; for _ in $(seq 300); do kill -0 "$pid" 2> /dev/null || return 0; sleep 0.05; done; return 1
+  kill "$pid"; for _ in $(seq 1800); do kill -0 "$pid" 2> /dev/null || return 0; sleep 0.05; done; return 1
 }
 npx() { [ "$1" = holdfast ] || return 99; shift; holdfast "$@"; }
 npm() { case "$1 $2" in "start ") holdfast serve;; "run demo") node "$WALK_MAIN" demo;; *) return 99;; esac; }
