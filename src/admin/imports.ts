@@ -88,7 +88,7 @@ export function importEndpoints(app: AdminApp): void {
       const body = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
       const lines = type === 'text/csv' ? csvLines(await csvText(body), first === 1 ? undefined : first) : jsonLines(body, first);
       let job = await importSlice(c.var.call, param(c, 'slug'), param(c, 'job'), []);
-      const lots = fairLots(c.var.call, { most: IMPORT_SLICE });
+      const lots = fairLots(c.var.call, { most: IMPORT_SLICE, inLine: true });
       let slice: ImportLine[] = [];
       let bytes = 0;
       const flush = async () => {
