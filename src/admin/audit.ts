@@ -7,6 +7,7 @@ import { type Erasure, eraseEvent } from '../operations/events/erase-event.js';
 import { type AdminApp, type AdminContext, param, validJson, validQuery } from './context.js';
 import { endpoint } from './endpoint.js';
 import { eventSchema, presentEvent } from './events.js';
+import { type Lines, streamed } from './streamed.js';
 import { pageOf, pageQuery, reason, seconds } from './wire.js';
 import { write } from './write.js';
 
@@ -71,26 +72,21 @@ const presentAnswered = ({ entityId, decidedBy, doubts, ...rest }: Awaited<Retur
 /** What is no number is that of no event. */
 const seqOf = (c: AdminContext): number => (/^[1-9]\d{0,14}$/.test(param(c, 'seq')) ? Number(param(c, 'seq')) : 0);
 
-/** Lines are made as they are read: whoever reads slowly holds nothing up but himself. */
-function streamed(c: AdminContext, lines: AsyncGenerator<string>): Response {
-  const encoder = new TextEncoder();
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      let text = '';
-      for (; text.length < 64 * 1024; ) {
-        const next = await lines.next();
-        if (next.done) {
-          if (text) controller.enqueue(encoder.encode(text));
-          return controller.close();
-        }
-        text += next.value;
-      }
-      controller.enqueue(encoder.encode(text));
-    },
-    cancel: () => void lines.return(undefined),
-  });
-  return c.body(body, 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-}
+/** Characters of a piece, at least. */
+const PIECE = 64 * 1024;
+
+const inPieces = (all: AsyncGenerator<string>): Lines => ({
+  async next() {
+    let text = '';
+    while (text.length < PIECE) {
+      const line = await all.next();
+      if (line.done) break;
+      text += line.value;
+    }
+    return text === '' ? undefined : text;
+  },
+  cancel: () => void all.return(undefined),
+});
 const asked = (c: AdminContext): AuditRange => {
   const query = validQuery<z.infer<typeof range>>(c);
   return { from: query.from, to: query.to, withPrivate: query.private === 'true' };
@@ -112,7 +108,7 @@ export function auditEndpoints(app: AdminApp): void {
       query: range,
       response: z.string(),
     },
-    async (c) => streamed(c, await exportAudit(c.var.call, param(c, 'slug'), asked(c))),
+    async (c) => streamed(c, inPieces(await exportAudit(c.var.call, param(c, 'slug'), asked(c)))),
   );
   endpoint(
     app,
@@ -125,7 +121,7 @@ export function auditEndpoints(app: AdminApp): void {
       query: range,
       response: z.string(),
     },
-    async (c) => streamed(c, await exportAudit(c.var.call, null, asked(c))),
+    async (c) => streamed(c, inPieces(await exportAudit(c.var.call, null, asked(c)))),
   );
   endpoint(
     app,

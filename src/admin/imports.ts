@@ -11,6 +11,7 @@ import { endpoint } from './endpoint.js';
 import { problem } from './errors.js';
 import { csvLines } from './csv-lines.js';
 import { csvText, jsonLines } from './import-body.js';
+import { type Lines, streamed } from './streamed.js';
 import { jobSchema, presentEnrollment, presentJob } from './wire.js';
 import { write } from './write.js';
 
@@ -88,7 +89,7 @@ export function importEndpoints(app: AdminApp): void {
       const body = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
       const lines = type === 'text/csv' ? csvLines(await csvText(body), first === 1 ? undefined : first) : jsonLines(body, first);
       let job = await importSlice(c.var.call, param(c, 'slug'), param(c, 'job'), []);
-      const lots = fairLots(c.var.call, { most: IMPORT_SLICE });
+      const lots = fairLots(c.var.call, { most: IMPORT_SLICE, inLine: true });
       let slice: ImportLine[] = [];
       let bytes = 0;
       const flush = async () => {
@@ -116,7 +117,7 @@ export function importEndpoints(app: AdminApp): void {
     async (c) => {
       allow(c.var.call, 'read', param(c, 'slug'));
       await findAuthority(c.var.call.store.db, param(c, 'slug'));
-      return c.body(exportStream(c), 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+      return streamed(c, exported(c));
     },
   );
 }
@@ -124,18 +125,16 @@ export function importEndpoints(app: AdminApp): void {
 /** Each may come with a configuration of a quarter of a megabyte. */
 const EXPORT_PAGE = 100;
 
-function exportStream(c: AdminContext): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
+function exported(c: AdminContext): Lines {
   const call = c.var.call;
   const slug = param(c, 'slug');
-  let cursor: string | undefined;
-  return new ReadableStream({
-    async pull(controller) {
+  let cursor: string | null | undefined;
+  return {
+    async next() {
+      if (cursor === null) return undefined;
       const page = await exportMembers(call, slug, { limit: EXPORT_PAGE, cursor });
-      const lines = page.items.map((one) => `${JSON.stringify(presentEnrollment(one))}\n`);
-      if (lines.length) controller.enqueue(encoder.encode(lines.join('')));
-      cursor = page.next ?? undefined;
-      if (page.next === null) controller.close();
+      cursor = page.next;
+      return page.items.map((one) => `${JSON.stringify(presentEnrollment(one))}\n`).join('');
     },
-  });
+  };
 }

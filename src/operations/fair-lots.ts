@@ -15,6 +15,8 @@ const LEAST = 100;
 const LEAST_BESIDE_OTHERS = 10;
 /** A rest after a lot that something else held up is no longer than this (milliseconds). */
 const LONGEST_REST_MS = 250;
+/** In line behind others a lot waits no longer than this: one of them may wait for somebody who does not answer (milliseconds). */
+const LONGEST_LINE_MS = 30_000;
 
 /** Who a long job gives way to, as far as this process sees them. */
 type Beside = Pick<Deployment, 'pressed'> & { readonly store: Pick<Deployment['store'], 'readsHere' | 'waiting'> };
@@ -30,8 +32,31 @@ export interface LotSettings {
   readonly most: number;
   /** What leaves half of the time to others, whoever they are; else it is left to those that are seen to wait. */
   readonly always?: boolean;
+  /** Somebody asked for it, and may ask for many: one lot of all of these is carried out at a time, however many there are. */
+  readonly inLine?: boolean;
 }
 const CLOCK: Clock = { now: () => performance.now(), pause: (milliseconds) => new Promise((done) => setTimeout(done, milliseconds)) };
+
+/** The lot that comes last in line, and its rest, by store. */
+const lines = new WeakMap<object, Promise<void>>();
+
+/** Done when all that came before is; whoever comes alone waits for nobody. */
+function inLine<T>(of: object, act: () => Promise<T>): Promise<T> {
+  const before = lines.get(of);
+  const acting = before ? atMost(before, LONGEST_LINE_MS).then(act) : act();
+  const last = acting.catch(() => undefined).then(() => void (lines.get(of) === last && lines.delete(of)));
+  lines.set(of, last);
+  return acting;
+}
+
+async function atMost(done: Promise<unknown>, milliseconds: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((over) => {
+    timer = setTimeout(over, milliseconds);
+  });
+  await Promise.race([done, late]);
+  clearTimeout(timer);
+}
 
 /** The lots of one long job. */
 export interface Lots {
@@ -47,7 +72,7 @@ export interface Lots {
  * turns, they are smaller, and the job rests for as long as its last lot took. Elsewhere a lot waits for another machine most of the time, and is as large
  * as may be: every commit is several requests there.
  */
-export function fairLots({ store, pressed }: Beside, { most, always = false }: LotSettings, { now, pause } = CLOCK): Lots {
+export function fairLots({ store, pressed }: Beside, { most, always = false, inLine: stands = false }: LotSettings, { now, pause } = CLOCK): Lots {
   const held = store.readsHere === true;
   let size = held ? Math.min(FIRST, most) : most;
   /** What a row costs (milliseconds). */
@@ -57,20 +82,18 @@ export function fairLots({ store, pressed }: Beside, { most, always = false }: L
     cost = cost === undefined ? last : cost + (last - cost) * (last < cost ? QUICKER : SLOWER);
     size = Math.max(Math.min(least, most), Math.min(most, size * 4, Math.floor(aim / Math.max(cost, 0.001))));
   };
-  return {
-    size: () => size,
-    async carry(lot) {
-      const begun = now();
-      const found = await lot();
-      const took = now() - begun;
-      if (held) await othersTurn();
-      const beside = held && (store.waiting?.() || pressed?.());
-      if (held) resize(took, beside ? { aim: BESIDE_OTHERS_MS, least: LEAST_BESIDE_OTHERS } : { aim: AIM_MS, least: LEAST });
-      if (always) await pause(took);
-      else if (beside) await pause(Math.min(took, LONGEST_REST_MS));
-      return found;
-    },
+  const carry = async <T>(lot: () => Promise<T>): Promise<T> => {
+    const begun = now();
+    const found = await lot();
+    const took = now() - begun;
+    if (held) await othersTurn();
+    const beside = held && (store.waiting?.() || pressed?.());
+    if (held) resize(took, beside ? { aim: BESIDE_OTHERS_MS, least: LEAST_BESIDE_OTHERS } : { aim: AIM_MS, least: LEAST });
+    if (always) await pause(took);
+    else if (beside) await pause(Math.min(took, LONGEST_REST_MS));
+    return found;
   };
+  return { size: () => size, carry: (lot) => (held && stands ? inLine(store, () => carry(lot)) : carry(lot)) };
 }
 
 /**

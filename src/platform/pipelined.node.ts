@@ -27,8 +27,9 @@ export function isTooFarAhead(incoming: IncomingMessage, outgoing: ServerRespons
 }
 
 /**
- * What is not answered at once is begun when those before it were taken: an answer that is made before would lie in memory, the first pieces
- * of a list or a whole page, as often as one connection can ask without reading.
+ * A request is looked at when the answers before it were taken. An answer that is made before lies in memory as often as one connection can
+ * ask without reading, at whichever process makes it; and what comes after a cut, on the same connection, is answered as things are then
+ * (RFC 9112 §9.3.2).
  */
 export function inItsTurn(outgoing: ServerResponse, begin: () => void): void {
   if (outgoing.socket) begin();

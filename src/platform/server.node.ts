@@ -83,12 +83,13 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
       if (isTooFarAhead(incoming, outgoing)) return;
       if (ON_BUN && isWithoutHost(incoming, outgoing)) return;
       if (tls || ON_BUN) inPieces(outgoing);
-      const rest = () =>
-        inItsTurn(outgoing, () => {
-          closeWhenEarly(incoming, outgoing);
-          behind(incoming, outgoing);
-        });
-      if (!answering.hot?.(incoming, outgoing, rest)) rest();
+      const rest = () => {
+        closeWhenEarly(incoming, outgoing);
+        behind(incoming, outgoing);
+      };
+      inItsTurn(outgoing, () => {
+        if (!answering.hot?.(incoming, outgoing, rest)) rest();
+      });
     };
     const pair = tls && { cert: pemOf('HOLDFAST_TLS_CERT', tls.cert), key: pemOf('HOLDFAST_TLS_KEY', tls.key) };
     const server = pair && !ON_BUN ? createTlsServer({ ...limits, ...pair }, answer) : createPlainServer(limits, answer);

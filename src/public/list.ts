@@ -62,7 +62,7 @@ export function serveList(
 function keepList({ id }: ServedAuthority, { entityTypes, intermediate }: ListFilter, spell: Spell): Keep {
   const several = Math.min(entityTypes.length, 2) as 0 | 1 | 2;
   return {
-    as: `${id} list ${intermediate} ${entityTypes.join('\n')}`,
+    as: `${id} list ${JSON.stringify([intermediate, ...entityTypes])}`,
     share: { of: GROUPS.lists(id, several), atMost: KEPT[several] },
     empty: several === 0,
     endless: several === 2,

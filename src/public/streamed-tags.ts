@@ -30,7 +30,8 @@ export class Tag {
 }
 
 const BYTES = 300;
-const nameOf = ({ as }: Keep): string => `${as} tag`;
+/** No list has such a name: that of one ends with what somebody asked. */
+const nameOf = ({ as }: Keep): string => `tag of ${as}`;
 
 export function tagOf(published: Published, keep: Keep, now: number): Tag | undefined {
   const tag = published.remembered<Tag>(nameOf(keep));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createApiKey, revokeApiKey } from '../../src/operations/access/api-keys.js';
+import { type ApiKeyRow, createApiKey, findApiKey, revokeApiKey } from '../../src/operations/access/api-keys.js';
+import { callOf } from '../../src/operations/access/call-of.js';
 import type { Call } from '../../src/operations/call.js';
 import { keptUntilCommit } from '../../src/store/kept-until-commit.js';
 import { testDeployment } from '../support/deployment.js';
@@ -25,6 +26,16 @@ describe('what is read once between two commits', () => {
     expect(await enrol()).toBe(201);
     await d.execute("UPDATE api_key SET role = 'auditor' WHERE role = 'operator'");
     expect(await enrol()).toBe(403);
+  });
+
+  it('whoever was let in just before a key was changed leaves nothing behind for whoever comes after', async () => {
+    const d = await testDeployment();
+    const token = await d.tokenFor('operator');
+    const before = (await findApiKey(d.deployment, token)) as ApiKeyRow;
+    await d.execute("UPDATE api_key SET role = 'auditor' WHERE role = 'operator'");
+    const roles = [];
+    for (const key of [before, (await findApiKey(d.deployment, token)) as ApiKeyRow]) roles.push((await callOf(d.deployment, key)).role);
+    expect(roles).toEqual(['operator', 'auditor']);
   });
 
   it('where a commit is not told of, and what was not found, is read every time', async () => {

@@ -102,6 +102,29 @@ describe('a long job gives way', () => {
     expect([m.sizes, m.rests]).toEqual([[500, 500, 500], []]);
   });
 
+  it('of many that somebody asked for one lot at a time is carried out, in turns; one that fails is the business of whose it is', async () => {
+    const store = { readsHere: true };
+    const said: string[] = [];
+    let [under, most] = [0, 0];
+    const job = async (name: string, { lots: count, inLine }: { lots: number; inLine: boolean }) => {
+      const lots = fairLots({ store }, { most: 10, inLine });
+      for (let n = 0; n < count; n++)
+        await lots
+          .carry(async () => {
+            most = Math.max(most, ++under);
+            await new Promise((done) => setTimeout(done, 1));
+            under--;
+            said.push(name);
+            if (name === 'b') throw new Error('no');
+          })
+          .catch((error: Error) => said.push(error.message));
+    };
+    await Promise.all(['a', 'b', 'c'].map((name) => job(name, { lots: 3, inLine: true })));
+    expect([most, said.join(' ')]).toEqual([1, 'a b no c a b no c a b no c']);
+    await Promise.all([job('mine', { lots: 2, inLine: true }), job('own', { lots: 2, inLine: false })]);
+    expect(most, 'what nobody asked for stands in no line').toBe(2);
+  });
+
   it('lot by lot until nothing is left, or enough was done; what fails ends it', async () => {
     const beside = { store: { readsHere: true } };
     const asked: number[] = [];

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { listen } from '../../src/platform/server.node.js';
 import { createPublicApp } from '../../src/public/app.js';
 import { hotPath } from '../../src/public/hot-path.node.js';
-import { ANCHOR, testDeployment, testMember } from '../support/deployment.js';
+import { ANCHOR, type TestDeployment, testDeployment, testMember } from '../support/deployment.js';
 
 /** All that comes back on a connection for a request, but for the date. */
 async function raw(port: number, request: string): Promise<string> {
@@ -14,9 +14,11 @@ async function raw(port: number, request: string): Promise<string> {
   return got.replace(/\r\nDate: [^\r]+/g, '');
 }
 
-async function federation() {
+const id = 'https://rp.example.com';
+
+/** @param other answers what is not for the public plane */
+async function federation(other: (request: Request, d: TestDeployment) => Promise<Response | undefined> = async () => undefined) {
   const d = await testDeployment();
-  const id = 'https://rp.example.com';
   const { jwks } = await testMember(id);
   await d.admin('POST', '/authorities/main/members', { entity_id: id, jwks, entity_types: ['openid_relying_party'], activate: true });
   const context = { published: d.published, inbox: d.inbox, now: () => d.clock, development: false };
@@ -28,7 +30,10 @@ async function federation() {
     (...one) => void told.push(one.slice(0, 3)),
   );
   const listener = async (on: boolean) => {
-    const server = await listen({ fetch: (request) => app.fetch(request), ...(on && { hot }) }, { host: '127.0.0.1', port: 0 });
+    const server = await listen(
+      { fetch: async (request) => (await other(request, d)) ?? app.fetch(request), ...(on && { hot }) },
+      { host: '127.0.0.1', port: 0 },
+    );
     onTestFinished(() => server.stop());
     return server.port;
   };
@@ -187,6 +192,24 @@ it('several requests on one connection, sent at once, are answered in their orde
   told.length = 0;
   expect(await raw(port, all)).toBe(await raw(plain, all));
   expect(told).toHaveLength(4);
+});
+
+it('what is sent ahead behind a cut is answered as things are after it (RFC 9112 §9.3.2)', async () => {
+  const { d, id, port, told } = await federation(async (request, d) => {
+    if (request.method !== 'POST') return undefined;
+    const { status } = await d.admin('POST', `/authorities/main/members/${encodeURIComponent(id)}/suspend`, { reason: 'cut' });
+    return new Response('cut', { status });
+  });
+  const line = (method: string, more = '') => `${method} /fetch?sub=${id} HTTP/1.1\r\nHost: ${new URL(ANCHOR).host}\r\n${more}\r\n`;
+  await raw(port, line('GET', 'Connection: close\r\n'));
+  told.length = 0;
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  socket.write(line('GET') + line('POST', 'Content-Length: 0\r\n') + line('GET') + line('HEAD', 'Connection: close\r\n'));
+  let answers = '';
+  for await (const chunk of socket) answers += String(chunk);
+  expect(answers.match(/(?<=^|HTTP\/1\.1 )\d\d\d /g)?.map(Number)).toEqual([200, 200, 404, 404]);
+  expect(told).toHaveLength(1);
+  expect((await d.public(`/fetch?sub=${id}`)).status).toBe(404);
 });
 
 it('of thousands that are sent ahead only so many are kept; whoever goes on sending a few at a time is answered', async () => {

@@ -164,6 +164,35 @@ it('a client that goes away takes its question along; one whose answer breaks of
   await expect(fetch(`http://127.0.0.1:${worker.port}/breaks`).then((answer) => answer.arrayBuffer())).rejects.toThrow();
 });
 
+it('of those that come ahead on one connection each is passed on in its turn: who takes no answer has one of them there', async () => {
+  const seen: string[] = [];
+  let [under, most] = [0, 0];
+  signing.fetch = async (asked) => {
+    most = Math.max(most, ++under);
+    seen.push(`${new URL(asked.url).pathname} ${await asked.text()}`);
+    await new Promise((done) => setTimeout(done, 5));
+    under--;
+    return new Response(asked.method);
+  };
+  const get = (n: number, more = '') => `GET /admin/${n} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+  const post = (n: number) => `POST /admin/${n} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello`;
+  const answer = await answerTo(`${get(0)}${post(1)}${get(2)}${post(3)}${get(4, 'Connection: close\r\n')}`);
+  expect([most, answer.match(/(?:GET|POST)(?=HTTP|$)/g)]).toEqual([1, ['GET', 'POST', 'GET', 'POST', 'GET']]);
+  expect(seen).toEqual(['/admin/0 ', '/admin/1 hello', '/admin/2 ', '/admin/3 hello', '/admin/4 ']);
+
+  seen.length = 0;
+  signing.fetch = (asked) => {
+    seen.push(asked.url);
+    return new Response(new Uint8Array(32 * 1024 * 1024));
+  };
+  const greedy = connect(worker.port, '127.0.0.1').pause();
+  greedy.write(get(1).repeat(90));
+  await expect.poll(() => seen.length).toBeGreaterThan(0);
+  await new Promise((done) => setTimeout(done, 100));
+  greedy.destroy();
+  expect(seen).toHaveLength(1);
+});
+
 it('when nobody is there who would answer the worker says so', async () => {
   signing.fetch = (_request, env) => {
     (env as unknown as { incoming: IncomingMessage }).incoming.socket.destroy();

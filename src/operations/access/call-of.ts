@@ -10,9 +10,11 @@ const known = keptUntilCommit<Call<unknown>>();
 /** A call under an API key: of the person whose it is, with what that person may now; of nobody, with what the key may. */
 export const callOf = async (deployment: Deployment, key: ApiKeyRow): Promise<Call<unknown>> =>
   // Roles end by time as well.
-  (await known(deployment, deployment.store, JSON.stringify([key.id, key.personId === null ? null : deployment.now()]), () =>
-    made(deployment, key),
-  )) as Call<unknown>;
+  (await known(deployment, deployment.store, nameOf(key, deployment.now()), () => made(deployment, key))) as Call<unknown>;
+
+/** All of a key that a call is made of: it was read before, and may have been changed since. */
+const nameOf = ({ id, prefix, role, authorities, personId }: ApiKeyRow, now: number): string =>
+  JSON.stringify([id, prefix, role, authorities, personId, personId === null ? null : now]);
 
 async function made(deployment: Deployment, key: ApiKeyRow): Promise<Call<unknown>> {
   const limits = { ...deployment, role: key.role, authorities: key.authorities };

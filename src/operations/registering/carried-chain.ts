@@ -7,7 +7,7 @@ import type { Call } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { type AuthorityRow, authorityKeys } from '../registry.js';
 import { anchorsOf } from '../resolving/anchors.js';
-import { keptChains } from '../resolving/kept-chains.js';
+import { servedChains } from '../resolving/served-chains.js';
 
 /** A chain that ends sooner is looked for anew (seconds). */
 const LASTS = 600;
@@ -48,6 +48,20 @@ async function soundOf(call: Call, { entityId }: AuthorityRow, anchors: Awaited<
   return sound.sort((one, other) => other.statements.length - one.statements.length);
 }
 
+/** Those that are served at this moment. */
+async function chainsServed(call: Call, authority: AuthorityRow, anchors: Awaited<ReturnType<typeof anchorsOf>>): Promise<readonly SoundChain[]> {
+  const above = Object.keys(anchors).filter((id) => id !== authority.entityId);
+  return soundOf(call, authority, anchors, await servedChains(call, authority.id, authority.entityId, above));
+}
+
+/** What was found before the lock, without what was cut since. */
+export async function stillServed(call: Call, authority: AuthorityRow, found: ChainsAbove): Promise<ChainsAbove> {
+  // What a rehearsal found stands nowhere.
+  if (found.chains.length === 0 || call.rehearsal) return found;
+  const chains = await chainsServed(call, authority, await anchorsOf(call, authority));
+  return { chains, none: found.none ?? 'it was cut, or changed, just now' };
+}
+
 /**
  * The chains of an intermediate to anchors above it, as they are signed along: with one whoever pins only the anchor verifies what the
  * intermediate signs, offline. Where none is known that lasts and shows its key, it is evaluated on the spot.
@@ -59,15 +73,15 @@ export async function chainsAbove(call: Call, authority: AuthorityRow, allowed: 
   const anchors = await anchorsOf(call, authority);
   const above = Object.keys(anchors).filter((id) => id !== authority.entityId);
   if (above.length === 0) return { chains: [], none: 'no trust anchor above it is pinned here' };
-  const kept = async () => soundOf(call, authority, anchors, (await keptChains(call, authority.id, authority.entityId, above)).values());
+  const served = () => chainsServed(call, authority, anchors);
   const active = (await authorityKeys(call.store.db, authority.id)).find(({ state }) => state === 'active')?.kid ?? '';
-  const chains = await kept();
+  const chains = await served();
   if (chains.some(({ keys, exp }) => keys.has(active) && exp >= call.now() + LASTS)) return { chains, none: undefined };
   if (await wasJustEvaluated(call.store.db, authority, call.now())) return { chains, none: 'it was evaluated a moment ago, and none was found' };
   await allowed();
   if (call.rehearsal) return { chains: await rehearsed(call, authority, anchors, above), none: 'it was evaluated just now, and none was found' };
   const why = await evaluated(call, authority, patience);
-  return { chains: await kept(), none: why ?? 'it was evaluated just now, and none was found' };
+  return { chains: await served(), none: why ?? 'it was evaluated just now, and none was found' };
 }
 
 async function wasJustEvaluated(db: Database, { id, entityId }: AuthorityRow, now: number): Promise<boolean> {

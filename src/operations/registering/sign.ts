@@ -9,7 +9,7 @@ import type { Call } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { giveStatusPlaces } from '../status/give-places.js';
 import { statusIn } from '../status/status-claim.js';
-import { carriedBy, type ChainsAbove } from './carried-chain.js';
+import { carriedBy, type ChainsAbove, stillServed } from './carried-chain.js';
 
 /** What is signed about a member for others to keep. */
 export interface SignedForMember {
@@ -48,7 +48,7 @@ export async function signForMember(
   const status = statusIn(authority.entityId, places[0] as StatusPlace);
   const said = Object.fromEntries(Object.entries({ iss: authority.entityId, jti, ...claims, status }).filter(([, value]) => value !== undefined));
   const bare = await signJws(typ, said, signer);
-  const { chain, findings } = carriedBy({ authority, kid: signer.kid }, above, decoded(maxBytes - bare.length) - 50);
+  const { chain, findings } = carriedBy({ authority, kid: signer.kid }, await stillServed(call, authority, above), decoded(maxBytes - bare.length) - 50);
   const compact = chain ? await signJws(typ, said, signer, { trust_chain: chain }) : bare;
   if (compact.length > maxBytes)
     throw new Refusal('payload_too_large', `it would have ${compact.length} bytes, more than the ${maxBytes} that are read; ask for less of it`);

@@ -4,9 +4,16 @@ import { resolveVariant } from '../../store/published.js';
 import { artefact, snapshot } from '../../store/schema.js';
 import type { Deployment } from '../call.js';
 
+/** The Trust Chain that a resolve response says. */
+export function chainIn(bytes: string): readonly string[] | undefined {
+  const jws = parseJws(bytes, mediaTypes.typOf(mediaTypes.RESOLVE_RESPONSE), limits.MAX_CHAIN_BYTES);
+  const chain = jws.ok ? jws.value.claims['trust_chain'] : undefined;
+  return Array.isArray(chain) ? (chain as readonly string[]) : undefined;
+}
+
 /**
- * The Trust Chains of the answers that are served about a subject, by anchor: what an evaluation that finds no chain compares
- * with what the issuers state today.
+ * The Trust Chains of the answers that are on record about a subject, by anchor: what an evaluation that finds no chain compares
+ * with what the issuers state today. Of what was cut since they show it still (served-chains.ts).
  */
 export async function keptChains(
   { store: { db }, now }: Deployment,
@@ -27,9 +34,8 @@ export async function keptChains(
     .where(and(eq(artefact.authorityId, authorityId), eq(artefact.kind, 'resolve'), eq(artefact.key, subject), inArray(artefact.variant, [...places.keys()])));
   return new Map(
     stored.flatMap(({ bytes, variant }) => {
-      const jws = parseJws(bytes, mediaTypes.typOf(mediaTypes.RESOLVE_RESPONSE), limits.MAX_CHAIN_BYTES);
-      const chain = jws.ok ? jws.value.claims['trust_chain'] : undefined;
-      return Array.isArray(chain) ? [[places.get(variant) ?? '', chain as readonly string[]] as const] : [];
+      const chain = chainIn(bytes);
+      return chain ? [[places.get(variant) ?? '', chain] as const] : [];
     }),
   );
 }
