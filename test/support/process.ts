@@ -19,7 +19,7 @@ const PORTS = { first: 20_000, count: 12_000 };
 const reserved = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const mark = createSocket('udp4').unref();
-    mark.once('error', () => resolve(false)).bind({ port, address: '127.0.0.1', exclusive: true }, () => resolve(true));
+    mark.once('error', () => mark.close(() => resolve(false))).bind({ port, address: '127.0.0.1', exclusive: true }, () => resolve(true));
   });
 const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
