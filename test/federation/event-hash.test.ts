@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
-import fc from 'fast-check';
+import { fc } from '../support/fuzz.js';
 import { describe, expect, it } from 'vitest';
 import { type ChainedEvent, eventHash, whyChanged } from '../../src/audit/event-hash.js';
 

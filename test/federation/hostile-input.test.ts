@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../support/fuzz.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   applyMetadataPolicy,

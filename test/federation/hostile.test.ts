@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../support/fuzz.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as federation from '../../src/federation/entry.js';
 import { INTERMEDIATE, LEAF, NOW, TA, type TestFederation, testFederation } from '../support/chain.js';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../support/fuzz.js';
 import { base64url } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../support/fuzz.js';
 import { describe, expect, it } from 'vitest';
 import { parseBlocks } from '../../src/outbound/address-guard.js';
 import type { TooMany } from '../../src/operations/join/pace.js';

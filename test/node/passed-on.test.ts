@@ -187,7 +187,7 @@ it('of those that come ahead on one connection each is passed on in its turn: wh
   };
   const greedy = connect(worker.port, '127.0.0.1').pause();
   greedy.write(get(1).repeat(90));
-  await expect.poll(() => seen.length).toBeGreaterThan(0);
+  await expect.poll(() => seen.length, { timeout: 60_000 }).toBeGreaterThan(0);
   await new Promise((done) => setTimeout(done, 100));
   greedy.destroy();
   expect(seen).toHaveLength(1);
