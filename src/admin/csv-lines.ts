@@ -9,14 +9,31 @@ const NAMES: Readonly<Record<string, string>> = { ',': 'commas', ';': 'semicolon
 const invalid = (detail: string) => new Refusal('invalid_request', detail);
 const short = (text: string): string => JSON.stringify(text.slice(0, 60));
 
+/** What is parsed at once: while that is done nobody else has a turn, and short rows take a hundred times their bytes in memory. */
+const MOST = { rows: 50_000, cells: 500_000 };
+
+function countOf(text: string, one: string): number {
+  let count = 0;
+  for (let at = text.indexOf(one); at !== -1; at = text.indexOf(one, at + 1)) count++;
+  return count;
+}
+
+/** @throws Refusal invalid_request */
+function expectFew(text: string, separator: string): void {
+  const rows = Math.max(countOf(text, '\n'), countOf(text, '\r'));
+  if (rows <= MOST.rows && countOf(text, separator) + rows <= MOST.cells) return;
+  throw invalid(`a CSV body has at most ${MOST.rows} lines and ${MOST.cells} cells; send the rows in several requests, each with the header and ?first_line=N`);
+}
+
 /**
- * The lines of a CSV text with a header row. They are numbered as a sheet numbers its rows: the header, rows without a word and
+ * The lines of a CSV text with a header row, each read when it is asked for. They are numbered as a sheet numbers its rows: the header, rows without a word and
  * cells of several lines are counted as there.
  * @param first the row of the first record, when this is not the beginning of the file
  * @throws Refusal invalid_request
  */
-export function csvLines(text: string, first?: number): ImportLine[] {
+export function csvLines(text: string, first?: number): Iterable<ImportLine> {
   const separator = separatorOf(text.slice(0, 64 * 1024).replace(/^\uFEFF/, ''));
+  expectFew(text, separator);
   let rows: string[][];
   try {
     rows = parse(text, csvOptions(separator)) as string[][];
@@ -25,9 +42,12 @@ export function csvLines(text: string, first?: number): ImportLine[] {
   }
   const at = rows.findIndex((row) => !isBlank(row));
   const names = columnsOf(rows[at] ?? [], NAMES[separator] ?? separator);
-  const before = first === undefined ? rows.slice(0, at + 1).map((_, n) => ({ line: n + 1 })) : [];
-  const from = first ?? at + 2;
-  return [...before, ...rows.slice(at + 1).map((row, n) => rowOf(names, row, from + n))];
+  return read(names, rows, at + 1, first);
+}
+
+function* read(names: readonly string[], rows: readonly (readonly string[])[], begin: number, first: number | undefined): Generator<ImportLine> {
+  for (let n = 1; first === undefined && n <= begin; n++) yield { line: n };
+  for (let n = begin; n < rows.length; n++) yield rowOf(names, rows[n] as readonly string[], (first ?? begin + 1) + n - begin);
 }
 
 /** The names of the columns, as the API writes them; nameless ones are those that a spreadsheet leaves behind. */

@@ -111,6 +111,8 @@ export function errorToProblem(c: Context, error: unknown): Response {
       console.error(JSON.stringify({ level: 'error', msg: says, path: c.req.path, error: saidOf(error) }));
     return problem(c, status, code, `${says}; ${change}`, [], { 'retry-after': String(retryAfter) });
   }
+  // Nothing of ours failed, and nobody reads the answer: of strangers who go away there is no end in the log.
+  if (isBrokenOff(error)) return problem(c, 400, 'invalid_request', 'the body broke off');
   const id = c.res.headers.get('x-request-id') ?? '';
   console.error(
     JSON.stringify({
@@ -123,3 +125,6 @@ export function errorToProblem(c: Context, error: unknown): Response {
   if (isDamage(error)) return problem(c, 500, 'storage_damaged', DAMAGED);
   return problem(c, 500, 'internal', `the request could not be carried out${id && ` (${id})`}`);
 }
+
+/** As Node says it of a request whose sender has gone. */
+const isBrokenOff = (error: unknown): boolean => error instanceof Error && error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET';

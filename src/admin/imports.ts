@@ -86,9 +86,10 @@ export function importEndpoints(app: AdminApp): void {
       const type = c.req.header('content-type')?.split(';')[0]?.trim();
       const { first_line: first } = validQuery<z.infer<typeof linesQuery>>(c);
       if (type !== 'application/x-ndjson' && type !== 'text/csv') return problem(c, 415, 'unsupported_media_type', 'send application/x-ndjson or text/csv');
+      // Nothing is read of who may not, or of a job that is over.
+      let job = await importSlice(c.var.call, param(c, 'slug'), param(c, 'job'), []);
       const body = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
       const lines = type === 'text/csv' ? csvLines(await csvText(body), first === 1 ? undefined : first) : jsonLines(body, first);
-      let job = await importSlice(c.var.call, param(c, 'slug'), param(c, 'job'), []);
       const lots = fairLots(c.var.call, { most: IMPORT_SLICE, inLine: true });
       let slice: ImportLine[] = [];
       let bytes = 0;

@@ -11,7 +11,7 @@ import type { PlainAnswers } from '../public/plain-answers.node.js';
 import { ConfigError } from './config.js';
 import { type Front, standAt, standBefore } from './front.node.js';
 import { inSlices, watchGivenOn } from './given-on.node.js';
-import { inPieces } from './in-pieces.node.js';
+import { asBytes, inPieces } from './in-pieces.node.js';
 import { inItsTurn, isTooFarAhead } from './pipelined.node.js';
 
 /** Limits of the listener: the library's defaults wait a minute for headers and take any number of connections. */
@@ -85,6 +85,7 @@ export function listen(answering: Answering, { host, port, tls }: ListenOptions)
       if (tls || ON_BUN) inPieces(outgoing);
       const rest = () => {
         closeWhenEarly(incoming, outgoing);
+        asBytes(outgoing);
         behind(incoming, outgoing);
       };
       inItsTurn(outgoing, () => {

@@ -88,7 +88,7 @@ export function answer(
         ? federationError(c, 'not_found', 'no entity of this deployment answers here')
         : stored('hosted', agent, [], 'there is no such agent');
     case 'list':
-      return listed(() => serveList(c, published, authority, { query: parameters, now: time, authenticated, spell }));
+      return listed(() => serveList(c, published, authority, { query: parameters, now, authenticated, spell }));
     case 'extended_list':
       return listed(() => serveExtendedList(c, published, authority, parameters, { now: time, authenticated, development, spell }));
     case 'collection':
@@ -126,7 +126,7 @@ export function answer(
       return stored('mark', `${type.value}\n${sub.value}`, question, 'that entity has no such trust mark from this one');
     }
     case 'trust_mark_list':
-      return listed(() => serveMarkedEntities(c, published, authority, parameters, time, authenticated));
+      return listed(() => serveMarkedEntities(c, published, authority, parameters, now, authenticated));
     case 'trust_mark_status':
       return serveMarkStatus(c, published, authority, parameters, {
         now: time,

@@ -13,7 +13,8 @@ export interface Identifiers {
   readonly page: ReadPage;
   /** Undefined: never. */
   readonly keep?: Keep | undefined;
-  readonly now: number;
+  /** Seconds since the epoch. A list that is read slowly goes on being read as things are by then. */
+  readonly now: () => number;
   /** The caller authenticated: nobody else may cache the answer. */
   readonly authenticated: boolean;
 }
@@ -23,10 +24,10 @@ export interface Identifiers {
  * where that is not to be had. HEAD reads no rows.
  */
 export function serveIdentifiers(c: Context, published: Published, { page, keep, now, authenticated }: Identifiers): MaybePromise<Response> {
-  const again = keep && published.remembered<KeptAnswer>(keep.as)?.again(c, now);
+  const again = keep && published.remembered<KeptAnswer>(keep.as)?.again(c, now());
   if (again) return again;
-  const tag = keep && tagOf(published, keep, now);
-  const headers = authenticated ? PRIVATE : { ...PUBLIC, ...tag?.headers(now) };
+  const tag = keep && tagOf(published, keep, now());
+  const headers = authenticated ? PRIVATE : { ...PUBLIC, ...tag?.headers(now()) };
   if (tag?.isKnownTo(c.req.raw.headers.get('if-none-match'))) {
     const { 'content-type': _, ...rest } = headers;
     return c.body(null, 304, rest);
@@ -46,15 +47,15 @@ export function serveIdentifiers(c: Context, published: Published, { page, keep,
       if (authenticated) return c.body(body, 200, headers);
       const answer = listAnswer(body, first.until);
       if (keep) keepAnswer(published, keep, answer, stamp);
-      return answer.send(c, now);
+      return answer.send(c, now());
     }
     if (authenticated) return streamed(begun);
     const answer = built(published, { first, pages, here, keep, stamp, isGone: () => c.req.raw.signal.aborted });
     if (!answer) return streamed(begun);
     return answer.then((made) => {
       // Begun for somebody who came before an end in it: it is not the list of whoever comes after that.
-      if (made.until !== null && made.until <= now) return streamed(begun);
-      return made instanceof KeptAnswer ? made.send(c, now) : streamed(made);
+      if (made.until !== null && made.until <= now()) return streamed(begun);
+      return made instanceof KeptAnswer ? made.send(c, now()) : streamed(made);
     });
   });
 }

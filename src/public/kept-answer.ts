@@ -61,13 +61,13 @@ export class KeptAnswer {
     return this.send(c, now);
   }
 
-  /** @param now before `until` (seconds) */
+  /** @param now before `until` (seconds), but for what was made within the same second */
   send(c: Context, now: number): Response {
     const { etag } = this;
     if (etag === undefined) return c.body(this.body, 200, this.headers);
     // A cache never keeps a signed answer beyond its own end (SE-08), or the end of what it rests on. A configuration that a
     // member signed may end at a fraction of a second; delta-seconds have none (RFC 9111 §1.2.2).
-    const left = Math.floor(this.until - now);
+    const left = Math.max(0, Math.floor(this.until - now));
     return conditional(c, this.body, { ...this.headers, etag, ...(left < this.maxAge && { 'cache-control': `public, max-age=${left}` }) });
   }
 }

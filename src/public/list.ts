@@ -34,7 +34,8 @@ export function listFilter(query: URLSearchParams, markTypes = 1): ListFilter | 
 
 export interface ListRequest {
   readonly query: URLSearchParams;
-  readonly now: number;
+  /** Seconds since the epoch. */
+  readonly now: () => number;
   readonly authenticated: boolean;
   readonly spell: Spell;
 }
@@ -51,7 +52,7 @@ export function serveList(
   // Whether marks are still valid changes with time, so answers about marks are not kept.
   const timeless = !filter.trustMarked && filter.trustMarkTypes.length === 0 && !authenticated;
   return serveIdentifiers(c, published, {
-    page: (after) => published.listPage(authority.id, filter, after, LIST_PAGE, now),
+    page: (after) => published.listPage(authority.id, filter, after, LIST_PAGE, now()),
     keep: timeless ? keepList(authority, filter, spell) : undefined,
     now,
     authenticated,

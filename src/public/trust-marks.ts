@@ -47,19 +47,19 @@ export function serveMarkedEntities(
   published: Published,
   authority: ServedAuthority,
   query: URLSearchParams,
-  now: number,
+  now: () => number,
   authenticated: boolean,
 ): MaybePromise<Response> {
   const type = one(query, 'trust_mark_type');
   if (!type.ok) return federationError(c, 'invalid_request', type.description);
   const sub = query.has('sub') ? one(query, 'sub') : undefined;
   if (sub && !sub.ok) return federationError(c, 'invalid_request', sub.description);
-  const all = (after: string) => published.markedPage(authority.id, type.value, after, LIST_PAGE, now);
+  const all = (after: string) => published.markedPage(authority.id, type.value, after, LIST_PAGE, now());
   const narrowed = (id: string) =>
     andThen(
       published.artefact(authority.id, 'mark', `${type.value}\n${id}`),
       (mark): Page => ({
-        json: mark && !mark.withheld && Math.min(mark.exp ?? 0, mark.cap ?? Number.POSITIVE_INFINITY) > now ? JSON.stringify(id) : '',
+        json: mark && !mark.withheld && Math.min(mark.exp ?? 0, mark.cap ?? Number.POSITIVE_INFINITY) > now() ? JSON.stringify(id) : '',
         next: undefined,
         until: null,
       }),

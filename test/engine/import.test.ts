@@ -111,6 +111,16 @@ describe('bulk import', () => {
     expect((await send(d, job, '{}', 'application/json')).status).toBe(415);
   });
 
+  it('of who may not import, or of a job that is over, nothing is parsed', async () => {
+    const d = await testDeployment();
+    const job = await open(d);
+    const csv = (token?: string) =>
+      d.admin('POST', `/authorities/main/imports/${job}/lines`, 'entity_id\n"x', { headers: { 'content-type': 'text/csv' }, ...(token && { token }) });
+    expect([(await csv(await d.tokenFor('auditor'))).status, (await csv()).status]).toEqual([403, 400]);
+    await d.admin('POST', `/authorities/main/imports/${job}/finish`);
+    expect((await csv()).status).toBe(409);
+  });
+
   it('who may not approve cannot activate by import', async () => {
     const d = await testDeployment();
     const token = await d.tokenFor('operator');

@@ -1,8 +1,9 @@
 import { Hono } from 'hono';
 import { expect, it } from 'vitest';
+import { createPublicApp } from '../../src/public/app.js';
 import { serveList } from '../../src/public/list.js';
 import type { ListFilter, Page, Published, ServedAuthority } from '../../src/store/published.js';
-import { testDeployment, testMember } from '../support/deployment.js';
+import { ANCHOR, testDeployment, testMember } from '../support/deployment.js';
 
 it('a type that holds a line break is one type, not several: nobody is given the list of another question', async () => {
   const d = await testDeployment();
@@ -32,7 +33,7 @@ it('what is remembered of a list that was streamed is found by nobody who asks f
   } as unknown as Published;
   const authority = { id: 'aut' } as ServedAuthority;
   const app = new Hono().get('/', (c) =>
-    serveList(c, published, authority, { query: new URL(c.req.url).searchParams, now: 1, authenticated: false, spell: () => undefined }),
+    serveList(c, published, authority, { query: new URL(c.req.url).searchParams, now: () => 1, authenticated: false, spell: () => undefined }),
   );
   const ask = async (query: string) => {
     const answer = await app.request(`/?${query}`);
@@ -42,4 +43,31 @@ it('what is remembered of a list that was streamed is found by nobody who asks f
   for (let n = 0; n < 3; n++) expect(await ask('entity_type=a&entity_type=b')).toEqual([200, 180_010]);
   expect(remembered.size).toBe(1);
   expect(await ask('entity_type=a&entity_type=b%20tag')).toEqual([200, 180_010]);
+});
+
+it('a list that is read slowly has nobody whose end has come meanwhile', async () => {
+  const d = await testDeployment();
+  const job = (await d.admin('POST', '/authorities/main/imports', { activate: true })).json.id;
+  const { jwks } = await testMember('https://m.example');
+  const lines = Array.from({ length: 120 }, (_, n) => ({
+    entity_id: `https://m${1000 + n}.example/${'x'.repeat(1900)}`,
+    jwks,
+    entity_types: ['a'],
+    ...(n > 110 && { valid_until: d.clock + 10 }),
+  }));
+  const text = lines.map((one) => JSON.stringify(one)).join('\n');
+  const sent = await d.admin('POST', `/authorities/main/imports/${job}/lines`, text, { headers: { 'content-type': 'application/x-ndjson' } });
+  expect(sent.json).toMatchObject({ done: 120, refused: 0 });
+  const app = createPublicApp(() => ({ published: d.published, inbox: undefined, now: () => d.clock, development: false }));
+  const read = async (end: number) => {
+    const reader = (await app.request(`${ANCHOR}/list?entity_type=a&entity_type=b`)).body?.getReader();
+    let got = '';
+    for (let n = 0; ; n++) {
+      if (n === 1) d.clock += end;
+      const { done, value } = (await reader?.read()) ?? { done: true };
+      if (done) return (JSON.parse(got) as string[]).length;
+      got += new TextDecoder().decode(value);
+    }
+  };
+  expect([await read(0), await read(10), await read(0)]).toEqual([120, 111, 111]);
 });

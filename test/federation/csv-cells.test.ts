@@ -49,7 +49,7 @@ describe('rows', () => {
     expect(separatorOf('')).toBe(',');
   });
   it('a row is told by the number a sheet gives it', () => {
-    const lines = csvLines('\n\nentity_id,pem\n"a\nb",x\n,\n\nc,x,y\n');
+    const lines = [...csvLines('\n\nentity_id,pem\n"a\nb",x\n,\n\nc,x,y\n')];
     expect(lines.map(({ line, fault, input, entityId }) => [line, input?.entityId ?? entityId, fault !== undefined])).toEqual([
       [1, undefined, false],
       [2, undefined, false],
@@ -59,7 +59,7 @@ describe('rows', () => {
       [6, undefined, false],
       [7, 'c', true],
     ]);
-    expect(csvLines('Entity-ID\nx', 40).map(({ line }) => line)).toEqual([40]);
+    expect([...csvLines('Entity-ID\nx', 40)].map(({ line }) => line)).toEqual([40]);
   });
   it.each([
     ['', 'is empty'],
@@ -71,6 +71,9 @@ describe('rows', () => {
     ['entity_id\n"x', 'never closed'],
     ['entity_id\nx"y\n"', 'quotation mark'],
     [`entity_id\n${'x'.repeat(400_000)}`, 'a row has more than'],
+    [`entity_id\n${'a\n'.repeat(50_001)}`, 'at most 50000 lines'],
+    [`entity_id\n${'\r'.repeat(50_001)}`, 'at most 50000 lines'],
+    [`entity_id\n${`${','.repeat(1000)}\n`.repeat(501)}`, '500000 cells'],
   ])('%j is refused whole', (text, says) => expect(() => csvLines(text)).toThrow(says));
 });
 

@@ -9,7 +9,7 @@ function world(isKept: boolean) {
   const published = { begin: () => 1, stamp: () => '1', remembered: () => undefined } as unknown as Published;
   const page = async (after: string): Promise<Page> => ({ json: '', next: pages++ < Number.MAX_VALUE ? `${after}x`.slice(-3) : undefined, until: null });
   const keep = { as: 'x', share: { of: 'y' }, empty: false, spell: () => undefined };
-  const app = new Hono().get('/', (c) => serveIdentifiers(c, published, { page, now: 1, authenticated: false, ...(isKept && { keep }) }));
+  const app = new Hono().get('/', (c) => serveIdentifiers(c, published, { page, now: () => 1, authenticated: false, ...(isKept && { keep }) }));
   const ask = (signal?: AbortSignal) => app.request('/', signal ? { signal } : {});
   const turns = async (n: number) => {
     for (let at = 0; at < n; at++) await new Promise((done) => setTimeout(done, 0));
@@ -47,7 +47,7 @@ it('strangers who ask with ever new filters leave the list of all members to be 
   const app = new Hono().get('/:as', (c) => {
     const as = c.req.param('as');
     const keep = { as, share: { of: 'y' }, empty: as === 'all', spell: () => undefined };
-    return serveIdentifiers(c, published, { page, keep, now: 1, authenticated: false });
+    return serveIdentifiers(c, published, { page, keep, now: () => 1, authenticated: false });
   });
   const asked = ['one', 'two', 'three', 'all'].map((as) => app.request(`/${as}`));
   setTimeout(open, 20);

@@ -25,7 +25,7 @@ function listing(all: readonly string[], passes: (n: number) => boolean = () => 
     return { json: json.join(','), next: some.length < limit ? undefined : some.at(-1), until: null };
   };
   const published = { begin: () => 1, stamp: () => undefined, remembered: () => undefined } as unknown as Published;
-  const app = new Hono().get('/', (c) => serveIdentifiers(c, published, { page, now: 1, authenticated: false }));
+  const app = new Hono().get('/', (c) => serveIdentifiers(c, published, { page, now: () => 1, authenticated: false }));
   return { ask: async () => app.request('/'), looked: () => looked };
 }
 

@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { connect as connectPlainly } from 'node:net';
 import { connect } from 'node:tls';
+import type { Context } from 'hono';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { madeOnce } from '../../src/edge/made-once.js';
 import { listen } from '../../src/platform/server.node.js';
 import { hotPath } from '../../src/public/hot-path.node.js';
 import { KeptAnswer } from '../../src/public/kept-answer.js';
@@ -10,8 +12,9 @@ import { localhostCertificate, tempFolder } from '../support/process.js';
 
 const LENGTH = 6 * 1024 * 1024;
 const body = Uint8Array.from({ length: LENGTH }, (_, n) => 97 + (n % 26));
+const text = Buffer.from(body).toString();
 
-/** A long list, by TLS: of the hot path at `/list`, of the app elsewhere. */
+/** A long list, by TLS: of the hot path at `/list`, of the app elsewhere, as a text at `/text`. */
 async function listening() {
   const kept = new KeptAnswer(body, 'application/json', '"x"', 1e12, 5);
   const published = { begin: () => 0, spelled: (url: string) => (url.endsWith('/list') ? kept : undefined) } as unknown as Published;
@@ -19,7 +22,7 @@ async function listening() {
   const sent: ServerResponse[] = [];
   const server = await listen(
     {
-      fetch: () => new Response(body, { headers: { 'content-type': 'application/json' } }),
+      fetch: ({ url }) => new Response(url.endsWith('/text') ? text : body, { headers: { 'content-type': 'application/json' } }),
       hot: (one, other, behind) => sent.push(other) > 0 && hot(one, other, behind),
     },
     { host: '127.0.0.1', port: 0, tls: await localhostCertificate(tempFolder()) },
@@ -35,7 +38,7 @@ async function listening() {
 }
 const asks = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
 
-it.each(['/list', '/other'])('%s: whoever does not read it holds no more of it in memory than is on its way', async (path) => {
+it.each(['/list', '/other', '/text'])('%s: whoever does not read it holds no more of it in memory than is on its way', async (path) => {
   const { open, sent } = await listening();
   open(asks(path)).pause();
   await vi.waitFor(() => expect(sent[0]?.writableLength).toBeGreaterThan(0), 60_000);
@@ -45,9 +48,9 @@ it.each(['/list', '/other'])('%s: whoever does not read it holds no more of it i
 it('all of it arrives, one after the other, at whoever reads', async () => {
   const { open } = await listening();
   const chunks: Buffer[] = [];
-  for await (const chunk of open(asks('/list') + asks('/other') + asks('/list', 'Connection: close\r\n'))) chunks.push(chunk as Buffer);
+  for await (const chunk of open(asks('/list') + asks('/other') + asks('/text') + asks('/list', 'Connection: close\r\n'))) chunks.push(chunk as Buffer);
   let rest = Buffer.concat(chunks);
-  for (let n = 0; n < 3; n++) {
+  for (let n = 0; n < 4; n++) {
     const head = rest.subarray(0, rest.indexOf('\r\n\r\n') + 4);
     expect(head.toString()).toMatch(new RegExp(`^HTTP/1.1 200 [^]*content-length: ${LENGTH}`, 'i'));
     rest = rest.subarray(head.length);
@@ -55,6 +58,22 @@ it('all of it arrives, one after the other, at whoever reads', async () => {
     rest = rest.subarray(LENGTH);
   }
   expect(rest.length).toBe(0);
+});
+
+it('a document that is made once is one body for all who take it slowly, and bytes', async () => {
+  const bodies: unknown[] = [];
+  const c = {
+    req: { raw: new Request('http://localhost/') },
+    body: (given: unknown) => {
+      bodies.push(given);
+      return new Response();
+    },
+  } as unknown as Context;
+  let made = 0;
+  const serve = madeOnce('text/plain', () => `${++made} ä`);
+  for (let n = 0; n < 2; n++) await serve(c);
+  expect(bodies).toEqual([new TextEncoder().encode('1 ä'), new TextEncoder().encode('1 ä')]);
+  expect(bodies[0]).toBe(bodies[1]);
 });
 
 it('what is sent ahead is begun in its turn: whoever reads nothing has one answer made, and whoever reads has all of them', async () => {

@@ -21,7 +21,7 @@ it('whoever asks after each commit and takes nothing has few of them held: then 
     return { json: ids.map((one) => JSON.stringify(one)).join(','), next: n + 1 < pages ? String(n + 1) : undefined, until: null };
   };
   const keep = { as: 'all', share: { of: 'y' }, empty: true, spell: () => undefined };
-  const app = new Hono().get('/', (c) => serveIdentifiers(c, published, { page, keep, now: 1, authenticated: false }));
+  const app = new Hono().get('/', (c) => serveIdentifiers(c, published, { page, keep, now: () => 1, authenticated: false }));
   const tagged: boolean[] = [];
   for (; version < 22; version++) {
     const answer = await app.request('/');
