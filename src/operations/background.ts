@@ -19,7 +19,8 @@ import { signDueStatuses } from './marks/cut-marks.js';
 import { passEndedPlaces } from './marks/pass-places.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { endIdleImports } from './jobs/end-import.js';
-import { reachOf, staleArtefacts } from './jobs/jobs.js';
+import { reachOf } from './jobs/jobs.js';
+import { staleArtefacts } from './jobs/stale.js';
 import { consequencesOf } from './facts.js';
 import { moveCertifiedEnds } from './members/certified-ends.js';
 import { indexMembers } from './members/index-members.js';
@@ -30,6 +31,7 @@ import { restoreWaiting } from './members/restore-members.js';
 import { purgeEvidence } from './evidence/purge-evidence.js';
 import { restateEntitled } from './entitlements/restate.js';
 import { retellMembers } from './members/retell.js';
+import { DUE_SLICE, makeDue, noteAnew } from './artefacts/make-due.js';
 import { renewSlice, SLICE, type TellUnsigned } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
 import { signDueLists } from './status/sign-lists.js';
@@ -55,7 +57,7 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
         .set({ done, state: left === 0 ? 'done' : 'running', updatedAt: deployment.now() })
         .where(eq(job.id, row.id)),
       // Every statement is the new one now: what was evaluated from the old ones is evaluated again.
-      ...(left === 0 ? consequencesOf(row.authorityId, { fact: 'all statements changed' }, deployment.now()) : []),
+      ...(left === 0 ? consequencesOf(row.authorityId, { fact: 'all statements changed' }, deployment.now(), deployment.dueAtOnce) : []),
       // Whoever copied a statement before its slice came has to see it change once more.
       ...(left === 0 ? [db.update(authority).set({ statementsChangedAt: deployment.now() }).where(eq(authority.id, row.authorityId))] : []),
     ]);
@@ -119,6 +121,9 @@ export interface TurnOptions {
 /** The progress of a job is brought up to date again after so many times as long as that took. */
 const TRACKING_SHARE = 10;
 
+/** Slices of each change of everything that are written between two slices that are signed: writing that something is due costs a tenth of signing it. */
+const DUE_SHARE = 4;
+
 /** Rows of a lot of what is noted about every member, and of how many a turn takes at most: less than half of what a tick on Workers does (platform/worker.ts). */
 const NOTED = { most: 250, share: 8 * 250 };
 /** Members that one commit suspends or ends. */
@@ -161,10 +166,18 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await inLots(LAPSING, (size) => lapseAgents(deployment, size));
   await inLots(REMINDING, (size) => remind(deployment, size));
   await inLots(slice, (size) => passEndedPlaces(deployment, size));
+  await attempt(() => noteAnew(deployment));
   await attempt(async () => {
     let tracked = 0;
     const lots = fairLots(deployment, { most: slice, always: true });
-    for (let taken = 1; taken > 0 && more(); renewed += taken) {
+    const due = fairLots(deployment, { most: DUE_SLICE, always: true });
+    let slices = 1;
+    for (let taken = 0; (taken > 0 || slices > 0) && more(); renewed += taken) {
+      // What a change of everything left to write goes beside what is signed because of it.
+      slices = 0;
+      await attempt(async () => {
+        for (let n = 0; n < DUE_SHARE && (n === 0 || slices === n) && more(); n++) slices += (await makeDue(deployment, due, more)) > 0 ? 1 : 0;
+      });
       // They last for minutes, which is less than this may take, and without them nobody is known to be in force.
       await attempt(() => signDueLists(deployment));
       taken = await lots.carry(() => renewSlice(deployment, lots.size(), tell));

@@ -36,6 +36,8 @@ export interface Deployment {
   readonly now: () => number;
   /** How long what waits for a second person waits (seconds); left out: deciding/proposal-end.ts. */
   readonly approvalsLast?: number | undefined;
+  /** Rows that one commit makes due, of what reaches all of an authority; left out: store/due-slices.ts. */
+  readonly dueAtOnce?: number | undefined;
   /** What is signed because of a commit, before whoever asked for it is answered. Never fails. */
   readonly afterCommit: (deployment: Deployment, committed: Committed, together: Together) => Promise<void>;
   /** Does somebody wait for the processor whom this process can see? Long jobs ask between two lots (fair-lots.ts). */

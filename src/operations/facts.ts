@@ -1,13 +1,12 @@
 import { agentListsMoved } from '../store/agent-authorities.js';
 import type { Statement } from '../store/database.js';
+import { dueUnderLocal, knownDue } from '../store/due-slices.js';
 import {
-  allDue,
   dropUnder,
   dueBelow,
   dueBelowHolders,
   dueElsewhere,
   dueResting,
-  dueUnderLocal,
   forgetMembers,
   knowMembers,
   withholdResting,
@@ -49,8 +48,11 @@ export type Fact =
   /** What was found under a Trust Anchor was proved with keys that count no more. */
   | { readonly fact: 'anchor narrowed'; readonly trustAnchor: string };
 
-/** @param now seconds since the epoch */
-export function consequencesOf(authorityId: string, fact: Fact, now: number): readonly Statement[] {
+/**
+ * @param now seconds since the epoch
+ * @param most rows that the commit makes due, of what reaches all of an authority; what is more goes in slices (store/due-slices.ts)
+ */
+export function consequencesOf(authorityId: string, fact: Fact, now: number, most?: number): readonly Statement[] {
   switch (fact.fact) {
     case 'members in force':
       return fact.entityIds.length ? [knowMembers(authorityId, fact.entityIds, now, fact.apart)] : [];
@@ -65,17 +67,17 @@ export function consequencesOf(authorityId: string, fact: Fact, now: number): re
     case 'superiors changed':
       return [listingsDue(authorityId, fact.entityIds, now)];
     case 'all statements changed':
-      return [dueResting(authorityId, now)];
+      return dueResting(authorityId, now, most);
     case 'key revoked':
-      return withholdResting(authorityId, now);
+      return withholdResting(authorityId, now, most);
     case 'recognizes less':
-      return withholdUnder(authorityId, now);
+      return withholdUnder(authorityId, now, most);
     case 'authority stopped':
-      return [dueElsewhere(authorityId, now)];
+      return dueElsewhere(authorityId, now, most);
     case 'authority back':
-      return [dueUnderLocal(fact.entityId, now), agentListsMoved(authorityId, now)];
+      return [...dueUnderLocal(fact.entityId, now, most), agentListsMoved(authorityId, now)];
     case 'anchors changed':
-      return [allDue(authorityId, now)];
+      return knownDue(authorityId, now, most);
     case 'anchor narrowed':
       return dropUnder(authorityId, fact.trustAnchor);
   }

@@ -2,6 +2,7 @@ import { isObject } from '../federation/strict-json.js';
 import { type UiInfos, uiInfosOf } from '../federation/ui-info.js';
 import { readCell } from './json-cell.js';
 import { standsAbove } from './stands-above.js';
+import { isWithheld, isWithheldAlone, restsOnVoid } from './withheld.js';
 import { lasts, memberEnd } from './words.js';
 
 /**
@@ -32,7 +33,7 @@ export const COLLECTION = `SELECT (SELECT max(s.evaluated_at) FROM snapshot AS s
  */
 const members = (begin: string) => `SELECT m.entity_id, m.entity_types, m.vouched_issuers,
     CASE WHEN length(m.metadata) <= ? THEN m.metadata ELSE '{}' END AS metadata,
-    CASE WHEN ${lasts(memberEnd('m.'))} AND s.withheld IS NULL AND s.exp > ? THEN 1 ELSE 0 END AS served
+    CASE WHEN ${lasts(memberEnd('m.'))} AND NOT ${isWithheldAlone('s')} AND s.exp > ? THEN 1 ELSE 0 END AS served
   FROM (SELECT * FROM member WHERE member.authority_id = (SELECT id FROM authority AS a WHERE id = ? AND state = 'active' AND ${standsAbove('a')}) AND member.state = 'active'
     AND member.entity_id ${begin} ? ORDER BY member.entity_id LIMIT ?) AS m
   LEFT JOIN artefact AS s ON s.authority_id = m.authority_id AND s.kind = 'statement' AND s.key = m.entity_id AND s.variant = '' ORDER BY m.entity_id`;
@@ -42,13 +43,13 @@ const members = (begin: string) => `SELECT m.entity_id, m.entity_types, m.vouche
  * was, or its issuer not active, it is left out; where that is so of anything else, a mark, it bears none until it was evaluated anew.
  */
 const evaluated = (begin: string) => `SELECT c.* FROM (SELECT s.subject AS entity_id, s.entity_types, s.trust_mark_types, s.ui_infos, (
-    SELECT max(CASE WHEN p.id IS NOT NULL AND i.state = 'active' AND ${standsAbove('i')} AND p.cut = l.cut AND p.withheld IS NULL AND (l.kind <> 'statement' OR coalesce(p.cap, s.exp) >= s.exp) THEN 0
+    SELECT max(CASE WHEN p.id IS NOT NULL AND i.state = 'active' AND ${standsAbove('i')} AND p.cut = l.cut AND NOT ${isWithheld('p', 'i')} AND NOT ${restsOnVoid('i')} AND (l.kind <> 'statement' OR coalesce(p.cap, s.exp) >= s.exp) THEN 0
       WHEN l.kind IN ('statement', 'entity_configuration') THEN 2 ELSE 1 END)
     FROM snapshot_link AS l LEFT JOIN authority AS i ON i.id = l.issuer_id
     LEFT JOIN artefact AS p ON p.authority_id = l.issuer_id AND p.kind = l.kind AND p.key = l.key AND p.variant = l.variant
     WHERE l.authority_id = s.authority_id AND l.subject = s.subject AND l.trust_anchor = s.trust_anchor) AS moved,
-    EXISTS (SELECT 1 FROM artefact AS r WHERE r.authority_id = s.authority_id AND r.kind = 'resolve' AND r.key = s.subject AND r.withheld IS NULL AND r.exp > ? AND (r.cap IS NULL OR r.cap > ?))
-    AND NOT EXISTS (SELECT 1 FROM artefact AS r WHERE r.authority_id = s.authority_id AND r.kind = 'resolve' AND r.key = s.subject AND r.withheld IS NOT NULL) AS answered
+    EXISTS (SELECT 1 FROM artefact AS r WHERE r.authority_id = s.authority_id AND r.kind = 'resolve' AND r.key = s.subject AND NOT ${isWithheldAlone('r')} AND r.exp > ? AND (r.cap IS NULL OR r.cap > ?))
+    AND NOT EXISTS (SELECT 1 FROM artefact AS r WHERE r.authority_id = s.authority_id AND r.kind = 'resolve' AND r.key = s.subject AND ${isWithheldAlone('r')}) AS answered
   FROM snapshot AS s INDEXED BY snapshot_collected WHERE s.authority_id = (SELECT id FROM authority AS a WHERE id = ? AND state = 'active' AND ${standsAbove('a')}) AND s.trust_anchor = ? AND s.state = 'valid'
     AND s.exp > ? AND s.subject ${begin} ? ORDER BY s.subject LIMIT ?) AS c`;
 

@@ -1,10 +1,19 @@
-import { and, gt, isNull, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, gt, inArray, isNull, ne, or, type SQL, sql } from 'drizzle-orm';
 import { limits } from '../federation/entry.js';
 import { type Database, raw, type Statement } from './database.js';
 import { artefact } from './schema.js';
 import { NUMBERS_OF } from './words.js';
 
 /** Which artefacts are to be signed anew, and when. */
+
+/**
+ * What a change reaches. Resuming an authority reaches all but marks (`standing`). A policy, a lifetime or a place is said in statements and nowhere else: signing marks anew for it
+ * would only multiply them, since a renewed mark is another mark. Other keys reach everything.
+ */
+export const REACHES = ['statements', 'standing', 'all'] as const;
+export type Reach = (typeof REACHES)[number];
+export const within = (reach: Reach) =>
+  reach === 'statements' ? inArray(artefact.kind, ['statement', 'entity_configuration']) : reach === 'standing' ? ne(artefact.kind, 'mark') : undefined;
 
 /** Past its cap an artefact is served no more and never signed again; what a member signed is not ours to sign. */
 export const renewable = (now: number) => and(ne(artefact.kind, 'hosted'), or(isNull(artefact.cap), gt(artefact.cap, now)));
@@ -45,14 +54,14 @@ export const dueWithEnd = (end: number, now: number) => ({
   withheld: sql`CASE WHEN exp > ${end} THEN 'end_moved' ELSE withheld END`,
 });
 
-/** Marks are renewed when they would have been (operations/artefacts/publish.ts), those that ended or are withheld at once. */
-export const marksDue = (authorityId: string, now: number): Statement =>
+/** Marks are renewed when they would have been (operations/artefacts/publish.ts), those that ended or are withheld at once. @param where which of them; its parameters come last */
+export const marksDueWhere = (where: string, now: number, ...params: readonly unknown[]): Statement =>
   raw(
     `UPDATE artefact SET lease_until = 0, renew_at = CASE WHEN exp <= ? OR withheld IS NOT NULL THEN ? WHEN exp >= cap THEN nullif(cap, ${limits.MAX_TIME}) ELSE iat + (exp - iat) / 2 END
-     WHERE authority_id = ? AND kind = 'mark'`,
+     WHERE kind = 'mark' AND ${where}`,
     now,
     now,
-    authorityId,
+    ...params,
   );
 
 /**

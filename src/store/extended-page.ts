@@ -49,7 +49,7 @@ export const extendedPage = (select: Select, { authorityId, filter, from, limit,
             entityId: String(one['entity_id']),
             registered: Number(one['created_at']),
             updated: Math.max(Number(one['updated_at']), all),
-            statement: one['withheld'] === null && Number(one['exp']) > now ? String(one['statement']) : undefined,
+            statement: Number(one['withheld']) === 0 && Number(one['exp']) > now ? String(one['statement']) : undefined,
           })),
           until: soonest(
             rows.flatMap((one) => [one['ends'], one['exp']]),

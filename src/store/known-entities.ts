@@ -1,5 +1,6 @@
 import { HAVING_BUNDLE, namedInCell } from './bundles.js';
 import { raw, type Statement } from './database.js';
+import { knownDue, restingDue } from './due-slices.js';
 import { overList } from './lots.js';
 import { lineOf } from './lines.js';
 import { type knownEntity, LINES } from './schema.js';
@@ -70,56 +71,31 @@ export const forgetMembers = (authorityId: string, entityIds: readonly string[],
   ];
 };
 
-/** Evaluate anew everything that rests on any statement of an authority: all of them have changed. */
-export const dueResting = (authorityId: string, now: number): Statement =>
-  raw(
-    `UPDATE known_entity SET due_at = ?, lease_until = 0 WHERE authority_id = ? OR (authority_id, entity_id) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
-    now,
-    authorityId,
-    authorityId,
-  );
+/** Evaluate anew everything that rests on any statement of an authority: all of them have changed. @param most rows that the commit writes */
+export const dueResting = (authorityId: string, now: number, most?: number): readonly Statement[] => [
+  ...knownDue(authorityId, now, most),
+  ...restingDue({ authorityId, how: 'due', now }, most),
+];
 
 /**
  * An authority is halted: what others know that rests on anything of its is evaluated anew, soon. Nothing of it is served
  * meanwhile, because each look-up asks whether the authority is active.
  */
-export const dueElsewhere = (authorityId: string, now: number): Statement =>
-  raw(
-    `UPDATE known_entity SET due_at = ?, lease_until = 0, attempts = 0, line = ${LINES.held} WHERE (authority_id, entity_id) IN
-     (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ? AND authority_id <> ?)`,
-    now,
-    authorityId,
-    authorityId,
-  );
+export const dueElsewhere = (authorityId: string, now: number, most?: number): readonly Statement[] => restingDue({ authorityId, how: 'elsewhere', now }, most);
 
 /** A key of an authority was compromised: every answer that rests on its statements waits until it was evaluated anew. */
-export const withholdResting = (authorityId: string, now: number): readonly Statement[] => [
-  raw(
-    `UPDATE artefact SET withheld = 'key_revoked', renew_at = NULL WHERE kind = 'resolve' AND (authority_id, key) IN (SELECT authority_id, subject FROM snapshot_link WHERE issuer_id = ?)`,
-    authorityId,
-  ),
-  dueResting(authorityId, now),
+export const withholdResting = (authorityId: string, now: number, most?: number): readonly Statement[] => [
+  ...restingDue({ authorityId, how: 'void', now }, most),
+  ...knownDue(authorityId, now, most),
 ];
-
-/** Evaluate everything an authority knows anew: its anchors have changed. */
-export const allDue = (authorityId: string, now: number): Statement =>
-  raw('UPDATE known_entity SET due_at = ?, lease_until = 0 WHERE authority_id = ?', now, authorityId);
-
-/** An authority of this deployment is back: what others here resolve under it is looked at anew, soon. */
-export const dueUnderLocal = (trustAnchor: string, now: number): Statement =>
-  raw(
-    `UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0 WHERE authority_id IN (SELECT authority_id FROM anchor_pin WHERE entity_id = ? AND jwks IS NULL)`,
-    now,
-    trustAnchor,
-  );
 
 /**
  * A Trust Anchor of ours vouches for less than before (a type of mark, an issuer): every answer under it waits until it was
- * evaluated anew. No artefact has this `cut`.
+ * evaluated anew.
  */
-export const withholdUnder = (authorityId: string, now: number): readonly Statement[] => [
-  raw("UPDATE snapshot_link SET cut = -1 WHERE issuer_id = ? AND kind = 'entity_configuration'", authorityId),
-  dueResting(authorityId, now),
+export const withholdUnder = (authorityId: string, now: number, most?: number): readonly Statement[] => [
+  ...restingDue({ authorityId, how: 'narrowed', now }, most),
+  ...knownDue(authorityId, now, most),
 ];
 
 /** A pinned Trust Anchor lost a key: what was found under it was proved with the keys of before, so none of it is left. */

@@ -1,4 +1,5 @@
 import { standsAbove } from './stands-above.js';
+import { isWithheld, isWithheldAlone } from './withheld.js';
 import { lasts, memberEnd, NEVER } from './words.js';
 
 /** What a listing is narrowed to. */
@@ -25,7 +26,7 @@ const MARKED = `SELECT 1 FROM trust_mark_grant AS g
   WHERE i.id = g.authority_id AND i.state = 'active' AND ${standsAbove('i')}
     AND mark.authority_id = g.authority_id AND mark.kind = 'mark' AND mark.key = g.trust_mark_type || '\n' || g.entity_id AND mark.variant = ''
     AND g.member_id = member.id AND g.state = 'active' AND (g.valid_until IS NULL OR g.valid_until > ?)
-    AND mark.withheld IS NULL AND min(mark.exp, coalesce(mark.cap, mark.exp)) > ?`;
+    AND NOT ${isWithheld('mark', 'i')} AND min(mark.exp, coalesce(mark.cap, mark.exp)) > ?`;
 
 /** The four filters of OpenID Federation 1.0 §8.2.1; several entity types are a union. */
 function listConditions(
@@ -116,7 +117,7 @@ export function extendedQuery({ updatedAfter: after, updatedBefore: before, ...f
     sql: ({
       time,
       bounded,
-    }) => `SELECT member.entity_id, member.created_at, member.updated_at, nullif(${memberEnd('member.')}, ${NEVER}) AS ends, s.bytes AS statement, s.exp, s.withheld FROM member ${time ? 'INDEXED BY member_updated' : ''}
+    }) => `SELECT member.entity_id, member.created_at, member.updated_at, nullif(${memberEnd('member.')}, ${NEVER}) AS ends, s.bytes AS statement, s.exp, ${isWithheldAlone('s')} AS withheld FROM member ${time ? 'INDEXED BY member_updated' : ''}
       JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
       WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND ${lasts(memberEnd('member.'))}${more}${bounded ? ' AND member.entity_id < ?' : ''} ORDER BY member.entity_id LIMIT ?`,
     params,

@@ -2,6 +2,7 @@ import { getTableColumns } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { PublicChange } from './kept-keys.js';
 import * as schema from './schema.js';
+import { isGone } from './withheld.js';
 
 /** What changes what the public plane keeps in memory; each engine makes its triggers of these. */
 
@@ -95,6 +96,8 @@ export const WATCHES: readonly Watch[] = [
 
     what: 'all',
   },
+  // What it signed is served no more.
+  ...each('authority_key', ['authority_id', 'kid', 'state'], (row) => ({ what: 'all', when: isGone(row) })),
   ...each('setting', ['name'], (row) => ({ what: 'all', when: `${row}.name = '${schema.UNCONFIRMED}'` })),
 ];
 

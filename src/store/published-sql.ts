@@ -1,6 +1,7 @@
 import { pageQuery, passing } from './listing-query.js';
 import { UNCONFIRMED } from './schema.js';
 import { documentAnchor, standsAbove } from './stands-above.js';
+import { isWithheld, restsOnVoid } from './withheld.js';
 import { asNumber } from './words.js';
 
 /** How the public plane looks things up. */
@@ -12,7 +13,7 @@ import { asNumber } from './words.js';
  */
 const ACTIVE = `a.state = 'active' AND ${standsAbove('a')}`;
 const SERVED = `JOIN authority AS a ON a.id = artefact.authority_id AND ${ACTIVE}`;
-const BYTES = 'bytes, media_type, sha256, exp, cap, withheld IS NOT NULL AS withheld';
+const BYTES = `bytes, media_type, sha256, exp, cap, ${isWithheld('artefact', 'a')} AS withheld`;
 export const ARTEFACT = `SELECT ${BYTES} FROM artefact JOIN authority AS a ON a.id = artefact.authority_id
   AND ((${ACTIVE}) OR (a.state = 'retired' AND artefact.kind = 'historical_keys') OR (artefact.kind = 'head' AND artefact.cut = a.cut)) WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?`;
 /** Halted and retired ones too: their places stay theirs, and answer that there is nothing. */
@@ -26,7 +27,7 @@ export const MARK_STATUS = `SELECT variant, ${BYTES} FROM artefact ${SERVED} WHE
 export const ISSUED = `SELECT 1 AS yes FROM trust_mark AS t JOIN authority AS a ON a.id = t.authority_id AND ${ACTIVE} WHERE t.authority_id = ? AND t.sha256 = ?`;
 /** Until its own end, and until what it rests on ends: a membership that was shortened ends its marks (`cap`). */
 export const MARKED = pageQuery(
-  `SELECT substr(key, ?) AS entity_id, ${passing('withheld IS NULL AND min(exp, coalesce(cap, exp)) > ?', 'substr(key, ?)')} AS listed, ${asNumber('NULL')} AS ends FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?`,
+  `SELECT substr(key, ?) AS entity_id, ${passing(`NOT ${isWithheld('artefact', 'a')} AND min(exp, coalesce(cap, exp)) > ?`, 'substr(key, ?)')} AS listed, ${asNumber('NULL')} AS ends FROM artefact ${SERVED} WHERE authority_id = ? AND kind = 'mark' AND key > ? AND key < ? AND variant = '' ORDER BY key LIMIT ?`,
 );
 export const ANCHORS = 'SELECT entity_id FROM anchor_pin WHERE authority_id = ?';
 /** When the last change was made that reaches every statement. */
@@ -40,7 +41,7 @@ export const EVALUATION = `SELECT s.state, s.error, s.entity_types FROM snapshot
 const STOPPED = `(i.state IS DISTINCT FROM 'active' OR NOT ${standsAbove('i')})`;
 const RESTS = (anchor: string): string => `(
   SELECT max(CASE WHEN (s.id IS NULL AND l.kind = 'statement') OR (${STOPPED} AND l.kind IN ('statement', 'entity_configuration')) THEN 2
-    WHEN s.id IS NULL OR ${STOPPED} OR s.cut <> l.cut OR s.withheld IS NOT NULL OR (l.kind = 'statement' AND s.cap < artefact.exp) THEN 1 ELSE 0 END)
+    WHEN s.id IS NULL OR ${STOPPED} OR s.cut <> l.cut OR ${isWithheld('s', 'i')} OR ${restsOnVoid('i')} OR (l.kind = 'statement' AND s.cap < artefact.exp) THEN 1 ELSE 0 END)
   FROM snapshot_link AS l LEFT JOIN authority AS i ON i.id = l.issuer_id
   LEFT JOIN artefact AS s ON s.authority_id = l.issuer_id AND s.kind = l.kind AND s.key = l.key AND s.variant = l.variant
   WHERE l.authority_id = artefact.authority_id AND l.subject = artefact.key AND l.trust_anchor = ${anchor}

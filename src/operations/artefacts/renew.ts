@@ -235,6 +235,10 @@ async function grantsOf({ store: { db } }: Deployment, issuer: Issuer, rows: rea
   return new Map(found.map((one) => [markedBy(one.member.id, markKey(one.grant.trustMarkType, one.grant.entityId)), one]));
 }
 
+/** What a key signed that counts no more, or the authority before it came back, withheld or not yet: of an answer the words are of then, too. */
+const isVoid = ({ keys, authority: of }: Issuer, { kid, generation }: Due): boolean =>
+  generation < of.servesFrom || keys.some((key) => key.kid === kid && key.state === 'revoked');
+
 async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members, grants, marks }: Sources): Promise<NewArtefact | undefined> {
   switch (row.kind) {
     case 'entity_configuration':
@@ -255,7 +259,7 @@ async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members,
     case 'mark_status':
       return resignedStatus(deployment, issuer, row);
     case 'resolve':
-      return resignedResponse(deployment, issuer, row);
+      return isVoid(issuer, row) ? undefined : resignedResponse(deployment, issuer, row);
     case 'statement': {
       const about = row.memberId === null ? undefined : members.get(row.memberId);
       if (about?.state !== 'active') return undefined;

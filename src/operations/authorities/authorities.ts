@@ -90,7 +90,7 @@ export async function changeAuthority(
       const after = all ? nextGeneration(changed, now) : { ...changed, updatedAt: now, v: before.v + 1 };
       const artefacts = [await signedConfiguration(call, await issuerOf(call, after))];
       const job = all ? await resignJob(call, after, 'settings', 'statements') : undefined;
-      // What signing raises is not ours to write: it may have risen since the row was read.
+      // What signing raises is not ours to write, nor what the background clears: it may have moved since the row was read.
       const {
         id: _,
         slug: __,
@@ -100,6 +100,8 @@ export async function changeAuthority(
         quorum: ______,
         keyProof: _______,
         secondChannel: ________,
+        servesFrom: _________,
+        restsVoid: __________,
         ...columns
       } = after;
       return {
@@ -117,7 +119,7 @@ export async function changeAuthority(
           ...sound,
           db.update(authority).set(columns).where(eq(authority.id, id)),
           ...(job?.statements ?? []),
-          ...(recognizesLess(before.claims, after.claims) ? consequencesOf(id, { fact: 'recognizes less' }, now) : []),
+          ...(recognizesLess(before.claims, after.claims) ? consequencesOf(id, { fact: 'recognizes less' }, now, call.dueAtOnce) : []),
           ...toldFrom(call, before, after),
           ...putArtefacts(artefacts),
         ],

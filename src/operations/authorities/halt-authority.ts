@@ -68,7 +68,7 @@ export async function haltAuthority(asked: Call<MovedAuthority>, slug: string, r
         elsewhere: above.elsewhere,
         statements: [
           db.update(authority).set(moved(after)).where(eq(authority.id, id)),
-          ...consequencesOf(id, { fact: 'authority stopped' }, now),
+          ...consequencesOf(id, { fact: 'authority stopped' }, now, call.dueAtOnce),
           ...above.statements,
         ],
         result: { authority: after, already: false },

@@ -134,6 +134,8 @@ export async function decideAuthority(call: Call, { input, id, place, key, audit
     stateReason: null,
     cut: 0,
     notBefore: null,
+    servesFrom: 0,
+    restsVoid: 0,
     metadata: named(input.metadata ?? {}, input.organizationName),
     claims: input.claims ?? {},
     authorityHints: input.authorityHints ?? [],

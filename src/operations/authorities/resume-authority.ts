@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm';
 import { putArtefacts } from '../../store/bulk.js';
-import { marksDue } from '../../store/due-artefacts.js';
+import { marksDue } from '../../store/due-slices.js';
 import { consequencesOf } from '../facts.js';
 import { authority } from '../../store/schema.js';
 import { issuerOf, published, signedConfiguration, signedHistoricalKeys } from '../artefacts/publish.js';
@@ -46,7 +46,9 @@ export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, 
       const agreed = await resumeConsent(call, before, { id, act: 'authority', v: before.cut }, reason, seen);
       if (agreed.held) return agreed.held;
       const now = call.now();
-      const after: AuthorityRow = { ...nextGeneration(before, now), state: 'active', stateReason: null, notBefore: now };
+      const raised = nextGeneration(before, now);
+      // What it signed before is served no more from now on, however long it takes to write that.
+      const after: AuthorityRow = { ...raised, state: 'active', stateReason: null, notBefore: now, servesFrom: raised.generation };
       // Its key was revoked while it was halted, when no other one could be had.
       const keys = await authorityKeys(db, id);
       const heir = keys.some(signs) ? undefined : await heirAmong(call, keys, spare);
@@ -72,13 +74,13 @@ export async function resumeAuthority(call: Call<MovedAuthority>, slug: string, 
           ...agreed.statements,
           db
             .update(authority)
-            .set({ ...generationOf(after), ...moved(after), notBefore: after.notBefore })
+            .set({ ...generationOf(after), ...moved(after), notBefore: after.notBefore, servesFrom: after.servesFrom })
             .where(eq(authority.id, id)),
           ...job.statements,
           ...savedKeys(call, keys, own),
-          marksDue(id, now),
-          ...consequencesOf(id, { fact: 'all statements changed' }, now),
-          ...consequencesOf(id, { fact: 'authority back', entityId: before.entityId }, now),
+          marksDue(id, after.generation, now, call.dueAtOnce),
+          ...consequencesOf(id, { fact: 'all statements changed' }, now, call.dueAtOnce),
+          ...consequencesOf(id, { fact: 'authority back', entityId: before.entityId }, now, call.dueAtOnce),
           ...putArtefacts(artefacts),
           ...above.statements,
         ],

@@ -66,7 +66,7 @@ export async function retireAuthority(asked: Call<MovedAuthority>, slug: string,
             .update(job)
             .set({ state: 'cancelled', updatedAt: now })
             .where(and(eq(job.authorityId, id), eq(job.state, 'running'))),
-          ...consequencesOf(id, { fact: 'authority stopped' }, now),
+          ...consequencesOf(id, { fact: 'authority stopped' }, now, call.dueAtOnce),
           ...(artefacts.length ? putArtefacts(artefacts) : [keysDue(call, id, now)]),
           ...above.statements,
         ],

@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { artefact } from '../../store/schema.js';
+import { whyWithheld } from '../../store/withheld.js';
 import { allow, type Call } from '../call.js';
 import { countMembers } from '../members/search-members.js';
 import { type AuthorityKeyRow, type AuthorityRow, authorityKeys, findAuthority, publishedPolicy } from '../registry.js';
@@ -20,7 +21,7 @@ export async function showAuthority(call: Call, slug: string): Promise<ShownAuth
   const { db } = call.store;
   const row = await findAuthority(db, slug);
   const [configuration] = await db
-    .select({ iat: artefact.iat, exp: artefact.exp, kid: artefact.kid, withheld: artefact.withheld })
+    .select({ iat: artefact.iat, exp: artefact.exp, kid: artefact.kid, withheld: whyWithheld })
     .from(artefact)
     .where(and(eq(artefact.authorityId, row.id), eq(artefact.kind, 'entity_configuration'), eq(artefact.key, '')))
     .limit(1);

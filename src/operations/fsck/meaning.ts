@@ -1,4 +1,5 @@
 import type { Database } from '../../store/database.js';
+import { notesLeft } from '../../store/due-notes.js';
 import { BARRED_AND_LIVING, bundleNames, contradictions, DECIDED_BY_TOO_FEW, HALTED_AND_BOUND, ROWS_OF_NOBODY, withBundles } from '../../store/meaning.js';
 import { REGISTERED_OTHERWISE } from '../../store/meaning-registering.js';
 import type { Add } from './damage.js';
@@ -23,6 +24,8 @@ export async function checkMeaning(db: Database, addTo: (authorityId: string) =>
   for (const [detail, rule] of REGISTERED_OTHERWISE)
     for (const { authorityId, what } of await contradictions(db, rule, MOST)) addTo(authorityId)('registered_otherwise', what, detail);
   await checkBundles(db, addTo);
+  for (const name of (await notesLeft(db)).unreadable)
+    addTo('deployment')('note_unreadable', `setting ${name}`, 'what a change left to be made due in slices cannot be read of its name');
 }
 
 async function checkBundles(db: Database, addTo: (authorityId: string) => Add): Promise<void> {

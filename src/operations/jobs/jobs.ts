@@ -1,13 +1,14 @@
-import { and, count, eq, gt, inArray, isNull, lt, ne, or } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { newId } from '../../keys/random.js';
 import { insertRows } from '../../store/bulk.js';
-import { statementsWith } from '../../store/bundles.js';
-import { dueAtOnce, renewable } from '../../store/due-artefacts.js';
-import { artefact, job } from '../../store/schema.js';
+import type { Reach } from '../../store/due-artefacts.js';
+import { resignedDue } from '../../store/due-slices.js';
+import { job } from '../../store/schema.js';
 import type { Statement } from '../../store/database.js';
 import type { Call } from '../call.js';
 import type { AuthorityRow } from '../registry.js';
 import { Refusal } from '../refusal.js';
+import { olderThan, staleArtefacts } from './stale.js';
 
 export type JobRow = typeof job.$inferSelect;
 
@@ -26,44 +27,7 @@ export const nextGeneration = (row: AuthorityRow, now: number): AuthorityRow => 
 /** What of a row is written when only its generation rose. */
 export const generationOf = ({ generation, statementsChangedAt, updatedAt, v }: AuthorityRow) => ({ generation, statementsChangedAt, updatedAt, v });
 
-/**
- * What a change reaches. Resuming an authority reaches all but marks (`standing`). A policy, a lifetime or a place is said in statements and nowhere else: signing marks anew for it
- * would only multiply them, since a renewed mark is another mark. Other keys reach everything.
- */
-export type Reach = 'statements' | 'standing' | 'all';
-const within = (reach: Reach) =>
-  reach === 'statements' ? inArray(artefact.kind, ['statement', 'entity_configuration']) : reach === 'standing' ? ne(artefact.kind, 'mark') : undefined;
 export const reachOf = (text: unknown): Reach => (text === 'statements' || text === 'standing' ? text : 'all');
-
-/**
- * How many artefacts within reach are older than a generation: what a re-signing still has to do. Answers about others are
- * not waited for once they have ended or are withheld: evaluating makes those anew, signing does not. Nor are status lists, which
- * are signed each minute.
- * @param bundle only statements about those that have it
- */
-export async function staleArtefacts(
-  call: Pick<Call, 'store' | 'now'>,
-  authorityId: string,
-  generation: number,
-  reach: Reach,
-  bundle?: string,
-): Promise<number> {
-  const [row] = await call.store.db
-    .select({ n: count() })
-    .from(artefact)
-    .where(
-      and(
-        eq(artefact.authorityId, authorityId),
-        lt(artefact.generation, generation),
-        renewable(call.now()),
-        ne(artefact.kind, 'status_list'),
-        within(reach),
-        bundle === undefined ? undefined : statementsWith(call.store.db, authorityId, bundle),
-        or(ne(artefact.kind, 'resolve'), and(isNull(artefact.withheld), gt(artefact.exp, call.now()))),
-      ),
-    );
-  return row?.n ?? 0;
-}
 
 /** The job row of a change of a bundle: what makes its statements due is said with the bundle (store/bundles.ts). */
 export async function bundleJob(
@@ -103,19 +67,10 @@ export async function resignJob(
   withheld?: string | true,
 ): Promise<{ readonly id: string; readonly statements: readonly Statement[] }> {
   const { db } = call.store;
-  const now = call.now();
-  const total = await staleArtefacts(call, authority.id, authority.generation, reach);
+  const total = await olderThan(call, authority.id, authority.generation, reach);
   const row = resigning(call, authority, total, { because, reach });
-  return {
-    id: row.id,
-    statements: [
-      insertRows(job, [row]),
-      db
-        .update(artefact)
-        .set({ leaseUntil: 0, ...dueAtOnce(now, withheld) })
-        .where(and(eq(artefact.authorityId, authority.id), renewable(now), within(reach))),
-    ],
-  };
+  const due = { authorityId: authority.id, generation: authority.generation, reach, withheld, at: call.now() };
+  return { id: row.id, statements: [insertRows(job, [row]), ...resignedDue(db, due, call.dueAtOnce)] };
 }
 
 export async function findJob(call: Call, authorityId: string, id: string): Promise<JobRow> {

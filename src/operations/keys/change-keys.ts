@@ -90,7 +90,7 @@ export function changeKeys(
           ...(resign && !ended ? [db.update(authority).set(generationOf(after)).where(eq(authority.id, authorityId))] : []),
           ...(job?.statements ?? []),
           ...(ended && withheld !== undefined ? [dropHead(call, authorityId, withheld)] : []),
-          ...(withheld === undefined ? [] : consequencesOf(authorityId, { fact: 'key revoked' }, call.now())),
+          ...(withheld === undefined ? [] : consequencesOf(authorityId, { fact: 'key revoked' }, call.now(), call.dueAtOnce)),
           ...(consequences?.statements ?? []),
           ...(artefacts?.length ? putArtefacts(artefacts) : [artefacts ? dropKeys(call, authorityId) : withholdOwn(call, authorityId)]),
         ],

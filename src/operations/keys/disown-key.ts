@@ -52,7 +52,7 @@ export async function disownKey(call: Call, of: AuthorityRow, row: AuthorityRow,
               .where(eq(authority.id, row.id)),
           ]
         : []),
-      ...consequencesOf(row.id, { fact: 'recognizes less' }, now),
+      ...consequencesOf(row.id, { fact: 'recognizes less' }, now, call.dueAtOnce),
       ...(configuration ? putArtefacts([configuration]) : own ? [] : [withhold(call, row.id)]),
     ],
   };

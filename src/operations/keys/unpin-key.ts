@@ -49,7 +49,7 @@ export async function unpinKey(call: Call, of: AuthorityRow, pin: AnchorRow, gon
         .set({ jwks: { keys: [...kept, ...added] }, checkedAt: null, problem: null })
         .where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId))),
       ...consequencesOf(authorityId, { fact: 'anchor narrowed', trustAnchor: entityId }, now),
-      ...consequencesOf(authorityId, { fact: 'anchors changed' }, now),
+      ...consequencesOf(authorityId, { fact: 'anchors changed' }, now, call.dueAtOnce),
     ],
   };
 }

@@ -64,7 +64,7 @@ export function voidDelegation(call: Call, type: MarkTypeRow): Rewritten {
         .set({ delegationExp: now, updatedAt: now, v: type.v + 1 })
         .where(and(eq(trustMarkType.authorityId, authorityId), eq(trustMarkType.trustMarkType, name))),
       ...moveEnd(call, { authorityId, trustMarkType: name }, now),
-      ...consequencesOf(authorityId, { fact: 'all statements changed' }, now),
+      ...consequencesOf(authorityId, { fact: 'all statements changed' }, now, call.dueAtOnce),
     ],
   };
 }

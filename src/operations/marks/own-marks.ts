@@ -3,6 +3,7 @@ import { type Finding, finding, mediaTypes, parseJws, type Result, validateEntit
 import { putArtefacts } from '../../store/bulk.js';
 import { pastHalf, putOwnMark } from '../../store/own-marks.js';
 import { artefact, authority, ownTrustMark } from '../../store/schema.js';
+import { whyWithheld } from '../../store/withheld.js';
 import { allow, type Call, change, type Deployment, systemCall } from '../call.js';
 import type { Questions, ReadMark } from '../explorer.js';
 import { issuerOf, ownMarks, type OwnMarkRow, published, signedConfiguration } from '../artefacts/publish.js';
@@ -186,7 +187,7 @@ async function fetchMark(call: Call, row: AuthorityRow, mark: OwnMarkRow): Promi
         eq(authority.state, 'active'),
         eq(artefact.kind, 'mark'),
         eq(artefact.key, `${mark.trustMarkType}\n${row.entityId}`),
-        isNull(artefact.withheld),
+        isNull(whyWithheld),
       ),
     )
     .limit(1);

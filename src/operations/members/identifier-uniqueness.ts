@@ -9,6 +9,7 @@ import { whileAssignedToNoOther } from '../../store/guards.js';
 import { onlyOthers } from '../../store/only.js';
 import { spellingOf } from '../../federation/place.js';
 import { artefact, authority, crawlEntity, member, snapshot } from '../../store/schema.js';
+import { whyWithheld } from '../../store/withheld.js';
 import { type Call, type Deployment, may } from '../call.js';
 import type { Questions, StatedKeys } from '../explorer.js';
 import { DOMAIN_CONTROL_NEEDED, onOwnHost, shareKey } from './domain-control.js';
@@ -117,7 +118,7 @@ async function resolvesWith({ store: { db } }: Call, authorities: Authorities, e
   const answers = await db
     .select({ bytes: artefact.bytes })
     .from(artefact)
-    .where(and(inArray(artefact.authorityId, ids(authorities)), eq(artefact.kind, 'resolve'), eq(artefact.key, entityId), isNull(artefact.withheld)));
+    .where(and(inArray(artefact.authorityId, ids(authorities)), eq(artefact.kind, 'resolve'), eq(artefact.key, entityId), isNull(whyWithheld)));
   for (const { bytes } of answers) {
     const response = parseJws(bytes, 'resolve-response+jwt', bytes.length);
     const chain = response.ok ? response.value.claims['trust_chain'] : undefined;

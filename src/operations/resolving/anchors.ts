@@ -158,7 +158,7 @@ export async function pinAnchor(call: Call<WithFindings<AnchorRow>>, slug: strin
           ...whileNotCompromised(authorityId, thumbprints),
           putPin(row),
           ...(before && narrows(before.jwks, jwks) ? consequencesOf(authorityId, { fact: 'anchor narrowed', trustAnchor: input.entityId }, call.now()) : []),
-          ...consequencesOf(authorityId, { fact: 'anchors changed' }, call.now()),
+          ...consequencesOf(authorityId, { fact: 'anchors changed' }, call.now(), call.dueAtOnce),
           // The authority itself is resolved under the new anchor too.
           ...consequencesOf(authorityId, { fact: 'members in force', entityIds: [own] }, call.now()),
         ],
@@ -216,7 +216,7 @@ export async function unpinAnchor(asked: Call<Unpinned>, slug: string, entityId:
         statements: [
           db.delete(anchorPin).where(and(eq(anchorPin.authorityId, authorityId), eq(anchorPin.entityId, entityId))),
           ...forgetAnchor(authorityId, entityId, call.now()),
-          ...consequencesOf(authorityId, { fact: 'anchors changed' }, call.now()),
+          ...consequencesOf(authorityId, { fact: 'anchors changed' }, call.now(), call.dueAtOnce),
         ],
         result: { unpinned: true },
       };

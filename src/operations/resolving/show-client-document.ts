@@ -3,6 +3,7 @@ import { clientMetadataDocument, type Finding, finding, limits, mediaTypes, type
 import { isObject, parseJson } from '../../federation/strict-json.js';
 import { CLIENT_DOCUMENT, resolveVariant } from '../../store/published.js';
 import { artefact, snapshot } from '../../store/schema.js';
+import { whyWithheld } from '../../store/withheld.js';
 import { allow, type Call } from '../call.js';
 import { findAuthority, findMember } from '../registry.js';
 import { clientIdOf, documentsUnder, haltedKeysOf } from './client-document.js';
@@ -29,7 +30,7 @@ export async function showClientDocument(call: Call, slug: string, id: string): 
   const stored = async (variant: string) =>
     (
       await db
-        .select({ bytes: artefact.bytes, exp: artefact.exp, withheld: artefact.withheld })
+        .select({ bytes: artefact.bytes, exp: artefact.exp, withheld: whyWithheld })
         .from(artefact)
         .where(and(about, eq(artefact.variant, variant)))
         .limit(1)

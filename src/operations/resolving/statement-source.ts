@@ -5,6 +5,7 @@ import type { StatementCache } from '../../resolver/cached-source.js';
 import { fetchedStatements, type StatementSource } from '../../resolver/source.js';
 import { standing } from '../../store/agent-authorities.js';
 import { type ArtefactKind, artefact, authority } from '../../store/schema.js';
+import { whyWithheld } from '../../store/withheld.js';
 import type { Deployment } from '../call.js';
 import type { Questions } from '../explorer.js';
 import { hostedAt } from '../artefacts/publish.js';
@@ -54,7 +55,7 @@ export function statementSource({ store: { db }, outbound, now }: Deployment, op
     if (own.state !== 'active') return failure(finding('status_unexpected', issuer, `this deployment's authority is ${own.state}: it publishes nothing`));
     if (own.stands !== 1) return failure(finding('status_unexpected', issuer, 'the member whose agents this authority vouches for is not in force above it'));
     const [row] = await db
-      .select({ bytes: artefact.bytes, exp: artefact.exp, cut: artefact.cut, withheld: artefact.withheld })
+      .select({ bytes: artefact.bytes, exp: artefact.exp, cut: artefact.cut, withheld: whyWithheld })
       .from(artefact)
       .where(and(eq(artefact.authorityId, own.id), eq(artefact.kind, kind), eq(artefact.key, key)))
       .limit(1);

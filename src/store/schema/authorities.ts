@@ -82,6 +82,10 @@ export const authority = sqliteTable('authority', {
   keyRotation: integer('key_rotation_s'),
   /** Raised by every change that touches all artefacts; artefacts of older generations are re-signed in slices. */
   generation: integer('generation').notNull(),
+  /** What it signed in an earlier generation it signed before it came back from a halt: that is not served, marks and hosted configurations aside. */
+  servesFrom: integer('serves_from').notNull().default(0),
+  /** Whatever rests on anything of it waits: what a change made of all that is being written, in slices (store/due-slices.ts). */
+  restsVoid: integer('rests_void').notNull().default(0),
   /** When the last change that reaches every statement was made, and again when all of them had been signed anew. */
   statementsChangedAt: integer('statements_changed_at').notNull().default(0),
   ecLocation: text('ec_location', { enum: EC_LOCATION_MODES }).notNull().default('needed'),

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { makeDue } from '../../src/operations/artefacts/make-due.js';
+import { renewSlice } from '../../src/operations/artefacts/renew.js';
+import { changeAuthority } from '../../src/operations/authorities/authorities.js';
+import { haltAuthority } from '../../src/operations/authorities/halt-authority.js';
+import { resumeAuthority } from '../../src/operations/authorities/resume-authority.js';
+import { activateKey } from '../../src/operations/keys/activate-key.js';
+import { createKey } from '../../src/operations/keys/create-key.js';
+import { revokeKey } from '../../src/operations/keys/revoke-key.js';
+import { ANCHOR } from '../support/deployment.js';
+import { all, federation, type Federation, lotsOf, notes, TYPE } from '../support/due-slices.js';
+
+const ACTS: Readonly<Record<string, (of: Federation) => Promise<unknown>>> = {
+  'an authority comes back': async ({ d, call }) => {
+    await haltAuthority(call, 'main', 'ceremony');
+    d.clock += 5;
+    await resumeAuthority(call, 'main', 'done');
+  },
+  'a key is called compromised': ({ call, kid }) => revokeKey(call, 'main', kid, 'compromised'),
+  'a key is superseded': ({ call, kid }) => revokeKey(call, 'main', kid, 'superseded'),
+  'a trust anchor recognizes less': async ({ call, d, settle }) => {
+    await changeAuthority(call, 'main', { claims: { trust_mark_issuers: { [TYPE]: [ANCHOR] } } });
+    await settle();
+    d.clock += 5;
+    await changeAuthority(call, 'main', { claims: {} });
+  },
+};
+
+describe('what a change reaches of more than one commit writes', () => {
+  it.each(Object.keys(ACTS))('%s: from the commit on exactly that is withheld which is with few, and in the end all is there again', async (act) => {
+    const [few, many] = [await federation(1000), await federation(0)];
+    const look = async (one: Federation) => {
+      const quiet = { ...one, call: { ...one.call, afterCommit: async () => undefined } };
+      await ACTS[act]?.(quiet);
+      const atOnce = await one.seen();
+      const left = (await notes(one.d)).length > 0;
+      await one.settle();
+      return { atOnce, left, later: await one.seen(), kids: await one.kids() };
+    };
+    const [small, large] = [await look(few), await look(many)];
+    expect([small.left, large.left]).toEqual([false, true]);
+    expect(large.atOnce).toEqual(small.atOnce);
+    expect(large.later).toEqual(small.later);
+    expect(large.later).toMatchObject({ fetch: [200, 200, 200], resolve: 200, mark: 200, statusList: 200 });
+    expect([await notes(many.d), await many.d.rows('SELECT rests_void FROM authority')]).toEqual([[], [{ rests_void: 0 }]]);
+    if (act.includes('compromised') || act.includes('superseded')) expect(large.kids).not.toContain(many.kid);
+    expect(await many.d.rows("SELECT DISTINCT state FROM job WHERE kind = 'resign'")).toEqual(
+      await few.d.rows("SELECT DISTINCT state FROM job WHERE kind = 'resign'"),
+    );
+  });
+
+  it('what nothing is withheld for is served as it is until its slice comes: another key, a longer life', async () => {
+    const f = await federation(0);
+    await changeAuthority(f.call, 'main', { statementLifetime: 90_000 });
+    const { kid } = await createKey(f.call, 'main', {});
+    await activateKey(f.call, 'main', kid, { force: true, reason: 'rehearsed' });
+    expect([await f.fetched(), await f.kids(), await notes(f.d)]).toEqual([
+      [200, 200, 200],
+      [f.kid, f.kid, f.kid],
+      ['artefacts', 'artefacts'],
+    ]);
+    await f.settle();
+    expect([await f.kids(), await notes(f.d)]).toEqual([[kid, kid, kid], []]);
+    expect(await f.d.rows("SELECT DISTINCT state FROM job WHERE kind = 'resign'")).toEqual([{ state: 'done' }]);
+  });
+
+  it('slice by slice: who is signed anew is served, the others wait; a process that ends between two slices leaves the rest to the next one', async () => {
+    const f = await federation(0);
+    const { d, deployment } = f;
+    await revokeKey(f.call, 'main', f.kid, 'compromised');
+    expect(await f.fetched()).toEqual([503, 503, 503]);
+    expect(await d.rows("SELECT count(*) AS n FROM artefact WHERE kind = 'statement' AND withheld IS NOT NULL"), 'no row is written').toEqual([{ n: 0 }]);
+    const withheld = async () => Number((await d.rows("SELECT count(*) AS n FROM artefact WHERE kind = 'statement' AND withheld IS NOT NULL"))[0]?.['n']);
+    // One row at a time, until the first statement is due; and it alone is signed.
+    for (let n = 0; n < 100 && (await withheld()) === 0; n++) await makeDue(deployment, lotsOf(1), all.more);
+    expect(await withheld()).toBe(1);
+    for (let n = 0; n < 10 && !(await f.fetched()).includes(200); n++) await renewSlice(deployment, 1);
+    expect([...(await f.fetched())].sort()).toEqual([200, 503, 503]);
+    // Its turn is over.
+    d.clock += 60;
+    await f.settle(d.restarted());
+    expect([await f.fetched(), await notes(d)]).toEqual([[200, 200, 200], []]);
+    expect(await f.kids()).not.toContain(f.kid);
+  });
+});
