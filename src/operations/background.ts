@@ -31,7 +31,7 @@ import { restoreWaiting } from './members/restore-members.js';
 import { purgeEvidence } from './evidence/purge-evidence.js';
 import { restateEntitled } from './entitlements/restate.js';
 import { retellMembers } from './members/retell.js';
-import { DUE_SLICE, makeDue, noteAnew } from './artefacts/make-due.js';
+import { dueSlice, makeDue, noteAnew } from './artefacts/make-due.js';
 import { renewSlice, SLICE, type TellUnsigned } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
 import { signDueLists } from './status/sign-lists.js';
@@ -121,9 +121,6 @@ export interface TurnOptions {
 /** The progress of a job is brought up to date again after so many times as long as that took. */
 const TRACKING_SHARE = 10;
 
-/** Slices of each change of everything that are written between two slices that are signed: writing that something is due costs a tenth of signing it. */
-const DUE_SHARE = 4;
-
 /** Rows of a lot of what is noted about every member, and of how many a turn takes at most: less than half of what a tick on Workers does (platform/worker.ts). */
 const NOTED = { most: 250, share: 8 * 250 };
 /** Members that one commit suspends or ends. */
@@ -166,18 +163,16 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
   await inLots(LAPSING, (size) => lapseAgents(deployment, size));
   await inLots(REMINDING, (size) => remind(deployment, size));
   await inLots(slice, (size) => passEndedPlaces(deployment, size));
-  await attempt(() => noteAnew(deployment));
+  const failed = (error: unknown) => void (errors.length === 0 && errors.push(error));
+  await noteAnew(deployment).catch(failed);
   await attempt(async () => {
     let tracked = 0;
     const lots = fairLots(deployment, { most: slice, always: true });
-    const due = fairLots(deployment, { most: DUE_SLICE, always: true });
+    const due = fairLots(deployment, { most: dueSlice(deployment), always: true });
     let slices = 1;
     for (let taken = 0; (taken > 0 || slices > 0) && more(); renewed += taken) {
       // What a change of everything left to write goes beside what is signed because of it.
-      slices = 0;
-      await attempt(async () => {
-        for (let n = 0; n < DUE_SHARE && (n === 0 || slices === n) && more(); n++) slices += (await makeDue(deployment, due, more)) > 0 ? 1 : 0;
-      });
+      slices = await makeDue(deployment, { lots: due, more, failed });
       // They last for minutes, which is less than this may take, and without them nobody is known to be in force.
       await attempt(() => signDueLists(deployment));
       taken = await lots.carry(() => renewSlice(deployment, lots.size(), tell));

@@ -59,7 +59,7 @@ describe('slices that are left', () => {
     const claim = async () => {
       if (begun !== undefined) return true;
       begun = null;
-      for (let n = 0; n < 20 && (await makeDue(d.deployment, lotsOf(500), all.more)) > 0; n++);
+      for (let n = 0; n < 20 && (await makeDue(d.deployment, lotsOf(500))) > 0; n++);
       expect(await notes(d)).toEqual([]);
       await d.execute(`UPDATE known_entity SET due_at = ${far}`);
       await d.execute("UPDATE artefact SET withheld = NULL WHERE kind = 'resolve'");
@@ -67,7 +67,7 @@ describe('slices that are left', () => {
       begun = await d.rows("SELECT value FROM setting WHERE name LIKE 'due resting %'");
       return true;
     };
-    expect(await makeDue({ ...d.restarted(), turns: { claim } }, lotsOf(1), all.more)).toBe(0);
+    expect(await makeDue({ ...d.restarted(), turns: { claim } }, lotsOf(1))).toBe(0);
     expect(await d.rows("SELECT value FROM setting WHERE name LIKE 'due resting %'")).toEqual(begun);
     expect(await d.rows(`SELECT count(*) AS n FROM known_entity WHERE due_at < ${far}`)).toEqual([{ n: 0 }]);
     expect(await d.rows("SELECT count(*) AS n FROM artefact WHERE kind = 'resolve' AND withheld IS NOT NULL")).toEqual([{ n: 0 }]);
@@ -97,7 +97,7 @@ describe('slices that are left', () => {
     await activateKey(call, 'main', second, { force: true, reason: 'rehearsed' });
     await backgroundTurn(f.deployment, all);
     await revokeKey(call, 'main', second, 'compromised');
-    await makeDue(f.deployment, lotsOf(2), all.more);
+    await makeDue(f.deployment, lotsOf(2));
     await haltAuthority(call, 'main', 'a thief');
     expect(await f.fetched()).toEqual([404, 404, 404]);
     await revokeKey(call, 'main', f.kid, 'compromised');

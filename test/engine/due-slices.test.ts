@@ -76,7 +76,7 @@ describe('what a change reaches of more than one commit writes', () => {
     expect(await d.rows("SELECT count(*) AS n FROM artefact WHERE kind = 'statement' AND withheld IS NOT NULL"), 'no row is written').toEqual([{ n: 0 }]);
     const withheld = async () => Number((await d.rows("SELECT count(*) AS n FROM artefact WHERE kind = 'statement' AND withheld IS NOT NULL"))[0]?.['n']);
     // One row at a time, until the first statement is due; and it alone is signed.
-    for (let n = 0; n < 100 && (await withheld()) === 0; n++) await makeDue(deployment, lotsOf(1), all.more);
+    for (let n = 0; n < 100 && (await withheld()) === 0; n++) await makeDue(deployment, lotsOf(1));
     expect(await withheld()).toBe(1);
     for (let n = 0; n < 10 && !(await f.fetched()).includes(200); n++) await renewSlice(deployment, 1);
     expect([...(await f.fetched())].sort()).toEqual([200, 503, 503]);

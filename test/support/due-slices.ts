@@ -17,7 +17,13 @@ const ok = async (asked: ReturnType<TestDeployment['admin']>, status = 200) => {
 export const notes = async (d: TestDeployment) =>
   (await d.rows("SELECT name FROM setting WHERE name LIKE 'due %' ORDER BY name")).map(({ name }) => String(name).split(' ')[1]);
 /** Slices of so many rows, and no rest between them. */
-export const lotsOf = (most: number) => ({ size: () => most, carry: <T>(lot: () => Promise<T>) => lot() });
+export const lotsOf = (most: number) => ({
+  lots: { size: () => most, carry: <T>(lot: () => Promise<T>) => lot() },
+  more: () => true,
+  failed: (error: unknown) => {
+    throw error;
+  },
+});
 
 /** Three members, evaluated, one of them marked. Where `most` rows are few, whatever is more is written in slices. */
 export async function federation(most: number) {

@@ -4,27 +4,42 @@ import { nextSlice, noted } from '../../store/next-slice.js';
 import type { Deployment } from '../call.js';
 import type { Lots } from '../fair-lots.js';
 
-/** Rows of a slice at most: at a million, where each lies somewhere else, these take a twentieth of a second. */
-export const DUE_SLICE = 500;
+/**
+ * Rows of a slice at most. Where this process reads by itself these take it some ten milliseconds, at a million as well; elsewhere another
+ * machine has the work, and every slice is several requests.
+ */
+export const dueSlice = ({ store }: Pick<Deployment, 'store'>): number => (store.readsHere ? 500 : 2000);
+
+interface Making {
+  readonly lots: Lots;
+  /** False stops between two slices. */
+  readonly more: () => boolean;
+  /** Is told what went wrong with a slice. */
+  readonly failed: (error: unknown) => void;
+}
 
 /**
  * One slice of each thing that a change made due and no commit has written yet. It changes no state, so it has no event; where it stopped
- * stands in the store. A note that cannot be read keeps none of the others.
- * @param more false stops between two slices
+ * stands in the store. A note that cannot be read, or a slice that cannot be written, keeps none of the others.
  * @returns how many went forward
  */
-export async function makeDue(deployment: Deployment, lots: Lots, more: () => boolean): Promise<number> {
-  const { store, now } = deployment;
+export async function makeDue(deployment: Deployment, { lots, more, failed }: Making): Promise<number> {
+  const { store, now, turns } = deployment;
   const { notes } = await notesLeft(store.db);
   let done = 0;
   for (const note of notes) {
-    if (!more() || !(await deployment.turns.claim(deployment, 'renewal'))) return done;
-    done += await lots.carry(async () => {
-      const { statements, value } = await nextSlice(store.db, note, lots.size(), now());
-      await store.write(statements);
-      // Another process may have gone on meanwhile: then this was none.
-      return (await noted(store.db, note.work)) === value ? 1 : 0;
-    });
+    if (!more()) return done;
+    try {
+      if (!(await turns.claim(deployment, 'renewal'))) return done;
+      await lots.carry(async () => {
+        const { statements, value } = await nextSlice(store.db, note, lots.size(), now());
+        await store.write(statements);
+        // Another process may have gone on meanwhile: then this was none.
+        if ((await noted(store.db, note.work)) === value) done++;
+      });
+    } catch (error) {
+      failed(error);
+    }
   }
   return done;
 }
