@@ -14,7 +14,7 @@ export const isGone = (key: string): string =>
     .join(', ')})`;
 
 /** A key signed it that counts no more. Of an authority that has stopped the last of its keys vouch on, and what they do not is withheld by its row. */
-const byGoneKey = (of: string, by: string): string => `(${by}.state = 'active' AND ${of}.kind <> 'hosted'
+const byGoneKey = (of: string, by: string): string => `(${of}.generation < ${by}.keys_from AND ${by}.state = 'active' AND ${of}.kind <> 'hosted'
     AND EXISTS (SELECT 1 FROM authority_key AS gone WHERE gone.authority_id = ${by}.id AND gone.kid = ${of}.kid AND ${isGone('gone')}))`;
 /** Its authority signed it before it came back. */
 const before = (of: string, by: string): string => `(${of}.generation < ${by}.serves_from AND ${of}.kind NOT IN ('mark', 'hosted') AND ${of}.exp IS NOT NULL)`;

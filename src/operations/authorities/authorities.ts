@@ -102,6 +102,7 @@ export async function changeAuthority(
         secondChannel: ________,
         servesFrom: _________,
         restsVoid: __________,
+        keysFrom: ___________,
         ...columns
       } = after;
       return {

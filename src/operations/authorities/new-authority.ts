@@ -135,6 +135,7 @@ export async function decideAuthority(call: Call, { input, id, place, key, audit
     cut: 0,
     notBefore: null,
     servesFrom: 0,
+    keysFrom: 0,
     restsVoid: 0,
     metadata: named(input.metadata ?? {}, input.organizationName),
     claims: input.claims ?? {},

@@ -87,7 +87,7 @@ export function changeKeys(
         elsewhere: consequences?.elsewhere ?? [],
         statements: [
           ...savedKeys(call, before, keys),
-          ...(resign && !ended ? [db.update(authority).set(generationOf(after)).where(eq(authority.id, authorityId))] : []),
+          ...(resign && !ended ? [db.update(authority).set(raised(after, withheld)).where(eq(authority.id, authorityId))] : []),
           ...(job?.statements ?? []),
           ...(ended && withheld !== undefined ? [dropHead(call, authorityId, withheld)] : []),
           ...(withheld === undefined ? [] : consequencesOf(authorityId, { fact: 'key revoked' }, call.now(), call.dueAtOnce)),
@@ -105,6 +105,12 @@ function rowAfter(row: AuthorityRow, { resign, consequences }: KeyChange, now: n
   const said = consequences?.claims ? { ...row, claims: consequences.claims } : row;
   return resign && row.state !== 'retired' ? nextGeneration(said, now) : said;
 }
+
+/** What of the row is written. From then on no look-up takes what a revoked key signed (store/withheld.ts). */
+const raised = (after: AuthorityRow, withheld: string | undefined) => ({
+  ...generationOf(after),
+  ...(withheld !== undefined && { keysFrom: after.generation }),
+});
 
 const toSome = <T>(one: T | undefined): readonly T[] => (one === undefined ? [] : [one]);
 

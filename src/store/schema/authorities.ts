@@ -84,6 +84,8 @@ export const authority = sqliteTable('authority', {
   generation: integer('generation').notNull(),
   /** What it signed in an earlier generation it signed before it came back from a halt: that is not served, marks and hosted configurations aside. */
   servesFrom: integer('serves_from').notNull().default(0),
+  /** What is of an earlier generation may have been signed by a key that was revoked since: of each such artefact the key is asked for. */
+  keysFrom: integer('keys_from').notNull().default(0),
   /** Whatever rests on anything of it waits: what a change made of all that is being written, in slices (store/due-slices.ts). */
   restsVoid: integer('rests_void').notNull().default(0),
   /** When the last change that reaches every statement was made, and again when all of them had been signed anew. */
