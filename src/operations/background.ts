@@ -50,11 +50,13 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
     .innerJoin(authority, eq(authority.id, job.authorityId))
     .where(and(eq(job.kind, 'resign'), eq(job.state, 'running'), eq(authority.state, 'active')))) {
     const left = await staleArtefacts(deployment, row.authorityId, Number(row.params['generation']), reachOf(row.params['reach']), bundleIn(row.params));
-    const done = Math.max(0, row.total - left);
+    // A cut waited for no count: its total is known from now on.
+    const total = Math.max(row.total, left);
+    const done = total - left;
     await deployment.store.write([
       db
         .update(job)
-        .set({ done, state: left === 0 ? 'done' : 'running', updatedAt: deployment.now() })
+        .set({ total, done, state: left === 0 ? 'done' : 'running', updatedAt: deployment.now() })
         .where(eq(job.id, row.id)),
       // Every statement is the new one now: what was evaluated from the old ones is evaluated again.
       ...(left === 0 ? consequencesOf(row.authorityId, { fact: 'all statements changed' }, deployment.now(), deployment.dueAtOnce) : []),

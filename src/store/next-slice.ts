@@ -2,6 +2,7 @@ import { and, asc, eq, gt, lt, lte, sql } from 'drizzle-orm';
 import { type Database, raw, type Statement } from './database.js';
 import { dueAtOnce, marksDueWhere, renewable, within } from './due-artefacts.js';
 import { type AnyNote, nameOf, type Note, type Places, progressOf } from './due-notes.js';
+import { overList } from './lots.js';
 import { only } from './only.js';
 import { artefact, authority, knownEntity, LINES, setting } from './schema.js';
 import { NUMBER } from './words.js';
@@ -123,48 +124,37 @@ async function nextResting(db: Database, note: Note<'resting'>, most: number, no
       GROUP BY authority_id, subject ORDER BY authority_id, subject LIMIT ${most}`,
   );
   const last = rows.at(-1);
-  const named = JSON.stringify(rows.map(({ of, subject }) => [of, subject]));
+  const named = rows.map(({ of, subject }) => [of, subject] as const);
+  const over = (sql: string, params: (lot: string) => readonly unknown[]): Statement => overList(sql, named, (lot) => [...params(lot), ...asRead(note)]);
   const these = "(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))";
   const linked = (of: string, subject: string) =>
     `EXISTS (SELECT 1 FROM snapshot_link AS l WHERE l.authority_id = ${of}.authority_id AND l.subject = ${of}.${subject} AND l.issuer_id = ?)`;
-  const stands = asRead(note);
   const statements = [
     ...(how === 'void'
       ? [
-          raw(
+          over(
             `UPDATE artefact SET withheld = 'key_revoked', renew_at = NULL WHERE kind = 'resolve' AND (authority_id, key) IN ${these} AND ${linked('artefact', 'key')} AND ${STANDS}`,
-            named,
-            authorityId,
-            ...stands,
+            (lot) => [lot, authorityId],
           ),
         ]
       : []),
     ...(how === 'narrowed'
       ? [
-          raw(
+          over(
             `UPDATE snapshot_link SET cut = -1 WHERE (authority_id, subject) IN ${these} AND issuer_id || '' = ? AND kind || '' = 'entity_configuration' AND ${STANDS}`,
-            named,
-            authorityId,
-            ...stands,
+            (lot) => [lot, authorityId],
           ),
         ]
       : []),
     how === 'elsewhere'
-      ? raw(
+      ? over(
           `UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0, attempts = 0, line = ${LINES.held} WHERE (authority_id, entity_id) IN ${these}
              AND authority_id || '' <> ? AND ${linked('known_entity', 'entity_id')} AND ${STANDS}`,
-          now,
-          named,
-          authorityId,
-          authorityId,
-          ...stands,
+          (lot) => [now, lot, authorityId, authorityId],
         )
-      : raw(
+      : over(
           `UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0 WHERE (authority_id, entity_id) IN ${these} AND ${linked('known_entity', 'entity_id')} AND ${STANDS}`,
-          now,
-          named,
-          authorityId,
-          ...stands,
+          (lot) => [now, lot, authorityId],
         ),
   ];
   return slice(note, statements, rows.length < most || !last ? undefined : [last.of, last.subject]);

@@ -10,6 +10,9 @@ import type { Lots } from '../fair-lots.js';
  */
 export const dueSlice = ({ store }: Pick<Deployment, 'store'>): number => (store.readsHere ? 500 : 2000);
 
+/** What is known, and what rests on something, has small rows, and others wait for these slices: so many times as many. */
+const SMALL = 3;
+
 interface Making {
   readonly lots: Lots;
   /** False stops between two slices. */
@@ -32,7 +35,8 @@ export async function makeDue(deployment: Deployment, { lots, more, failed }: Ma
     try {
       if (!(await turns.claim(deployment, 'renewal'))) return done;
       await lots.carry(async () => {
-        const { statements, value } = await nextSlice(store.db, note, lots.size(), now());
+        const size = note.work.kind === 'artefacts' ? lots.size() : lots.size() * SMALL;
+        const { statements, value } = await nextSlice(store.db, note, size, now());
         await store.write(statements);
         // Another process may have gone on meanwhile: then this was none.
         if ((await noted(store.db, note.work)) === value) done++;

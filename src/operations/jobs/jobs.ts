@@ -67,7 +67,7 @@ export async function resignJob(
   withheld?: string | true,
 ): Promise<{ readonly id: string; readonly statements: readonly Statement[] }> {
   const { db } = call.store;
-  const total = await olderThan(call, authority.id, authority.generation, reach);
+  const total = await olderThan(call, authority.id, authority.generation, reach, typeof withheld === 'string');
   const row = resigning(call, authority, total, { because, reach });
   const due = { authorityId: authority.id, generation: authority.generation, reach, withheld, at: call.now() };
   return { id: row.id, statements: [insertRows(job, [row]), ...resignedDue(db, due, call.dueAtOnce)] };

@@ -34,8 +34,12 @@ async function countInLots({ store }: Reading, older: Older, size: number, count
 export const staleArtefacts = (call: Reading, authorityId: string, generation: number, reach: Reach, bundle?: string): Promise<number> =>
   countInLots(call, { authorityId, generation }, BY_ROW, { reach, bundle, now: call.now() });
 
-/** The same, for a commit that is not to wait until each of a million was looked at: then all that is older is counted, by an index. */
-export async function olderThan(call: Reading, authorityId: string, generation: number, reach: Reach): Promise<number> {
+/**
+ * The same, for a commit that is not to wait until each of a million was looked at: then all that is older is counted, by an index.
+ * @param urgent not even that: then it is more than `AT_ONCE`, and counted when the first of it was signed
+ */
+export async function olderThan(call: Reading, authorityId: string, generation: number, reach: Reach, urgent: boolean): Promise<number> {
   const older = { authorityId, generation };
-  return (await moreThan(call.store.db, older, AT_ONCE)) ? countInLots(call, older, BY_INDEX) : staleArtefacts(call, authorityId, generation, reach);
+  if (!(await moreThan(call.store.db, older, AT_ONCE))) return staleArtefacts(call, authorityId, generation, reach);
+  return urgent ? AT_ONCE + 1 : countInLots(call, older, BY_INDEX);
 }
