@@ -113,8 +113,13 @@ export interface Turn {
 }
 
 export interface TurnOptions {
-  /** False stops the work between two slices: the process is going down, or has used up its share. */
+  /** False stops the work between two slices: the process is going down. */
   readonly more: () => boolean;
+  /**
+   * Slices that are worked off at most, where an invocation has a bounded number of queries: so many of what goes before the renewal, and so many of
+   * that and what comes after. A look that finds nothing to do is none.
+   */
+  readonly slices?: number;
   /** Artefacts a slice signs. */
   readonly slice?: number;
   readonly tell?: TellUnsigned;
@@ -136,7 +141,10 @@ const PURGING = 50;
  * due for renewal, answers about withdrawn marks. What cannot be done now is left for the next turn; one kind of work that fails does not hold up the others.
  * @throws the first error, after everything had its turn; at once while the clock is not trusted
  */
-export async function backgroundTurn(deployment: Deployment, { more, slice = SLICE, tell }: TurnOptions): Promise<Turn> {
+export async function backgroundTurn(
+  deployment: Deployment,
+  { more, slices: most = Number.POSITIVE_INFINITY, slice = SLICE, tell }: TurnOptions,
+): Promise<Turn> {
   // Nothing is signed before a person has confirmed a restored history, and nothing of it is taken away meanwhile.
   if (await unconfirmed(deployment.store.db)) return { renewed: 0, rotated: [] };
   await expectTrustedClock(deployment, { signing: false });
@@ -147,9 +155,16 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
     if (more()) await work().catch((error: unknown) => errors.push(error));
     await othersTurn();
   };
+  let left = most;
+  const goesOn = () => left > 0 && more();
+  const counted = async (work: Promise<number>) => {
+    const done = await work;
+    if (done > 0) left--;
+    return done;
+  };
   // Lot by lot, so that nobody who asks waits for long.
-  const inLots = (most: number, one: (size: number) => Promise<number>, share = Number.POSITIVE_INFINITY) =>
-    attempt(() => lotByLot(deployment, { most, more: (done) => done < share && more() }, one));
+  const inLots = (rows: number, one: (size: number) => Promise<number>, share = Number.POSITIVE_INFINITY) =>
+    attempt(() => lotByLot(deployment, { most: rows, more: (done) => done < share && goesOn() }, (size) => counted(one(size))));
   // Enrolments wait for it, so it waits for nothing; in shares, so that what is withheld does not wait for it either.
   await inLots(NOTED.most, (size) => indexMembers(deployment, size), NOTED.share);
   await inLots(NOTED.most, (size) => moveCertifiedEnds(deployment, size), NOTED.share);
@@ -160,24 +175,32 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
     rotated = await rotateAll(deployment);
   });
   await attempt(() => signDueLists(deployment));
-  await attempt(() => restoreWaiting(systemCall(deployment), more));
+  await attempt(() => restoreWaiting(systemCall(deployment), () => goesOn() && left-- > 0));
   await inLots(LAPSING, (size) => lapseMembers(deployment, size));
   await inLots(LAPSING, (size) => lapseAgents(deployment, size));
   await inLots(REMINDING, (size) => remind(deployment, size));
   await inLots(slice, (size) => passEndedPlaces(deployment, size));
+  left = most;
   const failed = (error: unknown) => void (errors.length === 0 && errors.push(error));
   await noteAnew(deployment).catch(failed);
   await attempt(async () => {
     let tracked = 0;
     const lots = fairLots(deployment, { most: slice, always: true });
     const due = fairLots(deployment, { most: dueSlice(deployment), always: true });
-    let slices = 1;
-    for (let taken = 0; (taken > 0 || slices > 0) && more(); renewed += taken) {
+    let signs = true;
+    const noneSigned = (error: unknown) => {
+      signs = false;
+      failed(error);
+      return 0;
+    };
+    for (let begun = false, written = 0, taken = 0; (!begun || taken > 0 || written > 0) && goesOn(); renewed += taken) {
+      begun = true;
       // What a change of everything left to write goes beside what is signed because of it.
-      slices = await makeDue(deployment, { lots: due, more, failed });
+      written = await counted(makeDue(deployment, { lots: due, more, failed }));
       // They last for minutes, which is less than this may take, and without them nobody is known to be in force.
       await attempt(() => signDueLists(deployment));
-      taken = await lots.carry(() => renewSlice(deployment, lots.size(), tell));
+      // With a custody that is away what is due is written all the same.
+      taken = signs ? await counted(lots.carry(() => renewSlice(deployment, lots.size(), tell)).catch(noneSigned)) : 0;
       const signed = performance.now();
       // How much is left is counted, row by row: it takes a tenth of the time at most, however much that is. The last look is below.
       if (taken && signed >= tracked) {
@@ -187,6 +210,8 @@ export async function backgroundTurn(deployment: Deployment, { more, slice = SLI
       }
     }
   });
+  // However much there is to sign.
+  left = Math.max(left, Math.ceil(most / 4));
   await inLots(slice, (size) => signDueStatuses(deployment, size));
   await attempt(async () => {
     // What members declare is strangers' too.

@@ -124,15 +124,14 @@ const CRON_SLICE = 200;
 /** Steps of each kind of discovery per tick, and entities looked at in each: each costs a few subrequests, and a tick has a bounded number of those. */
 const CRON_STEPS = 2;
 const CRON_EVALUATIONS = 8;
-/** Steps of work per tick, a slice each at most. */
+/** Slices of work per tick (operations/background.ts). */
 const CRON_SLICES = 20;
 
 async function tick(env: Bindings): Promise<void> {
   const deployment = await instanceOf(env).deployment();
   await watchHeads(deployment, instanceOf(env).seen);
-  let slices = 0;
   const tell: TellUnsigned = (one) => console.error(JSON.stringify({ level: 'error', ...one, msg: 'this is due and cannot be signed' }));
-  await backgroundTurn(deployment, { more: () => slices++ < CRON_SLICES, slice: CRON_SLICE, tell });
+  await backgroundTurn(deployment, { more: () => true, slices: CRON_SLICES, slice: CRON_SLICE, tell });
   if (!mayDiscover()) return;
   await scheduleCrawls(deployment);
   const onSetAside = (entity: string) =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { backgroundTurn } from '../../src/operations/background.js';
 import { makeDue } from '../../src/operations/artefacts/make-due.js';
 import { renewSlice } from '../../src/operations/artefacts/renew.js';
 import { changeAuthority } from '../../src/operations/authorities/authorities.js';
@@ -8,7 +9,7 @@ import { activateKey } from '../../src/operations/keys/activate-key.js';
 import { createKey } from '../../src/operations/keys/create-key.js';
 import { revokeKey } from '../../src/operations/keys/revoke-key.js';
 import { ANCHOR } from '../support/deployment.js';
-import { all, federation, type Federation, lotsOf, notes, TYPE } from '../support/due-slices.js';
+import { federation, type Federation, lotsOf, notes, TYPE } from '../support/due-slices.js';
 
 const ACTS: Readonly<Record<string, (of: Federation) => Promise<unknown>>> = {
   'an authority comes back': async ({ d, call }) => {
@@ -31,6 +32,8 @@ describe('what a change reaches of more than one commit writes', () => {
     // One after the other: in workerd there is one database.
     const look = async (most: number) => {
       const one = await federation(most);
+      // What is kept in memory, too, is another thing from the commit on.
+      expect(await one.seen()).toMatchObject({ fetch: [200, 200, 200], resolve: 200, mark: 200, events: 200, configuration: 200 });
       await ACTS[act]?.({ ...one, call: { ...one.call, afterCommit: async () => undefined } });
       const atOnce = await one.seen();
       const left = (await notes(one.d)).length > 0;
@@ -85,5 +88,18 @@ describe('what a change reaches of more than one commit writes', () => {
     await f.settle(d.restarted());
     expect([await f.fetched(), await notes(d)]).toEqual([[200, 200, 200], []]);
     expect(await f.kids()).not.toContain(f.kid);
+  });
+
+  it('a turn that may do so many slices signs in each of them, whatever else it looks at (Workers)', async () => {
+    const f = await federation(0);
+    await revokeKey(f.call, 'main', f.kid, 'compromised');
+    const turn = async () => (await backgroundTurn(f.deployment, { more: () => true, slices: 4, slice: 2 })).renewed;
+    const renewed = [await turn(), await turn()];
+    expect(
+      renewed.every((n) => n > 0 && n <= 8),
+      String(renewed),
+    ).toBe(true);
+    for (let n = 0; n < 10 && (await turn()) > 0; n++);
+    expect([await f.fetched(), await notes(f.d)]).toEqual([[200, 200, 200], []]);
   });
 });
