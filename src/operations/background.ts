@@ -196,11 +196,12 @@ export async function backgroundTurn(
     for (let begun = false, written = 0, taken = 0; (!begun || taken > 0 || written > 0) && goesOn(); renewed += taken) {
       begun = true;
       // What a change of everything left to write goes beside what is signed because of it.
-      written = await counted(makeDue(deployment, { lots: due, more, failed }));
+      written = await makeDue(deployment, { lots: due, more, failed });
       // They last for minutes, which is less than this may take, and without them nobody is known to be in force.
       await attempt(() => signDueLists(deployment));
       // With a custody that is away what is due is written all the same.
-      taken = signs ? await counted(lots.carry(() => renewSlice(deployment, lots.size(), tell)).catch(noneSigned)) : 0;
+      taken = signs ? await lots.carry(() => renewSlice(deployment, lots.size(), tell)).catch(noneSigned) : 0;
+      if (taken + written > 0) left--;
       const signed = performance.now();
       // How much is left is counted, row by row: it takes a tenth of the time at most, however much that is. The last look is below.
       if (taken && signed >= tracked) {
