@@ -1,16 +1,22 @@
+import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { makeDue } from '../../src/operations/artefacts/make-due.js';
+import { renewSlice } from '../../src/operations/artefacts/renew.js';
 import { haltAuthority } from '../../src/operations/authorities/halt-authority.js';
 import { resumeAuthority } from '../../src/operations/authorities/resume-authority.js';
 import { retireAuthority } from '../../src/operations/authorities/retire-authority.js';
 import { backgroundTurn } from '../../src/operations/background.js';
+import { discoveryTurn } from '../../src/operations/discovery.js';
 import { fsck } from '../../src/operations/fsck.js';
 import { createKey } from '../../src/operations/keys/create-key.js';
 import { activateKey } from '../../src/operations/keys/activate-key.js';
 import { revokeKey } from '../../src/operations/keys/revoke-key.js';
 import { knownDue, restingDue } from '../../src/store/due-slices.js';
+import { ANCHOR } from '../support/deployment.js';
 import { all, federation, lotsOf, notes } from '../support/due-slices.js';
 
+/** So many slices. */
+const oneOf = (left: number) => () => left-- > 0;
 const authorityId = async ({ d }: Awaited<ReturnType<typeof federation>>) => String((await d.rows("SELECT id FROM authority WHERE slug = 'main'"))[0]?.['id']);
 
 describe('slices that are left', () => {
@@ -108,6 +114,30 @@ describe('slices that are left', () => {
     const kids = await f.kids();
     expect([await f.fetched(), (await f.seen()).resolve, (await f.seen()).mark, await notes(d)]).toEqual([[200, 200, 200], 200, 200, []]);
     expect([kids.includes(second), kids.includes(f.kid)]).toEqual([false, false]);
+  });
+
+  it('an evaluation comes before the slices: its answer rests on nothing that the key signed', async () => {
+    const f = await federation(0);
+    const { d } = f;
+    await revokeKey(f.call, 'main', f.kid, 'compromised');
+    const due = async () => d.execute('UPDATE known_entity SET due_at = 0, lease_until = 0');
+    await due();
+    await discoveryTurn(f.deployment, all);
+    expect((await f.seen()).resolve).toBe(503);
+    // And once more when statements are signed anew, and what rests on them is not gone through yet.
+    for (let n = 0; n < 20 && (await f.fetched()).includes(503); n++) {
+      await makeDue(f.deployment, { ...lotsOf(1), more: oneOf(1) });
+      await renewSlice(f.deployment, 10);
+    }
+    await due();
+    await discoveryTurn(f.deployment, all);
+    const chain = async () => {
+      const asked = await d.public(`/resolve?sub=${encodeURIComponent('https://a.example.com')}&trust_anchor=${encodeURIComponent(ANCHOR)}`);
+      return asked.status === 200 ? (decodeJwt(asked.text)['trust_chain'] as string[]).map((one) => decodeProtectedHeader(one).kid) : [];
+    };
+    expect(await chain()).not.toContain(f.kid);
+    await f.settle();
+    expect([(await chain()).length, (await chain()).includes(f.kid), await notes(d)]).toEqual([3, false, []]);
   });
 
   it('an authority that is retired before them: nothing is signed any more, its former keys stand, and nothing is left to do', async () => {
