@@ -2,6 +2,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { makeDue } from '../../src/operations/artefacts/make-due.js';
 import { renewSlice } from '../../src/operations/artefacts/renew.js';
+import { createAuthority } from '../../src/operations/authorities/authorities.js';
 import { haltAuthority } from '../../src/operations/authorities/halt-authority.js';
 import { resumeAuthority } from '../../src/operations/authorities/resume-authority.js';
 import { retireAuthority } from '../../src/operations/authorities/retire-authority.js';
@@ -138,6 +139,30 @@ describe('slices that are left', () => {
     expect(await chain()).not.toContain(f.kid);
     await f.settle();
     expect([(await chain()).length, (await chain()).includes(f.kid), await notes(d)]).toEqual([3, false, []]);
+  });
+
+  it.each(['superseded', 'compromised'])('what another authority answers through it waits until all that rests on it was gone through (%s)', async (reason) => {
+    const f = await federation(0);
+    const { d } = f;
+    await createAuthority(d.call, { slug: 'else', entityId: 'https://else.example.org' });
+    const asked = async (path: string, body: object) => expect((await d.admin('POST', `/authorities/else${path}`, body)).status).toBeLessThan(300);
+    await asked('/anchors', { entity_id: ANCHOR });
+    const member = 'https://a.example.com';
+    await asked(`/entities/${encodeURIComponent(member)}/evaluate`, {});
+    const elsewhere = async () =>
+      (await d.public(`https://else.example.org/resolve?sub=${encodeURIComponent(member)}&trust_anchor=${encodeURIComponent(ANCHOR)}`)).status;
+    expect(await elsewhere()).toBe(200);
+    await revokeKey(f.call, 'main', f.kid, reason);
+    expect(await elsewhere()).toBe(503);
+    // All statements are signed anew, and nothing that rests on them was looked at.
+    await d.execute('DELETE FROM lease');
+    for (let n = 0; n < 20 && (await f.fetched()).includes(503); n++) {
+      await makeDue(f.deployment, { ...lotsOf(500), more: oneOf(1) });
+      await renewSlice(f.deployment, 10);
+    }
+    expect([await f.fetched(), await elsewhere()]).toEqual([[200, 200, 200], 503]);
+    await f.settle();
+    expect([await elsewhere(), await notes(d)]).toEqual([200, []]);
   });
 
   it('an authority that is retired before them: nothing is signed any more, its former keys stand, and nothing is left to do', async () => {
