@@ -20,7 +20,7 @@ import { passEndedPlaces } from './marks/pass-places.js';
 import { KEPT_AFTER_END } from './marks/issue-mark.js';
 import { endIdleImports } from './jobs/end-import.js';
 import { reachOf } from './jobs/jobs.js';
-import { staleArtefacts } from './jobs/stale.js';
+import { type Resigning, staleArtefacts } from './jobs/stale.js';
 import { consequencesOf } from './facts.js';
 import { moveCertifiedEnds } from './members/certified-ends.js';
 import { indexMembers } from './members/index-members.js';
@@ -31,7 +31,7 @@ import { restoreWaiting } from './members/restore-members.js';
 import { purgeEvidence } from './evidence/purge-evidence.js';
 import { restateEntitled } from './entitlements/restate.js';
 import { retellMembers } from './members/retell.js';
-import { dueSlice, makeDue, noteAnew } from './artefacts/make-due.js';
+import { dueSlice, makeDue, noteAnew, noteLost } from './artefacts/make-due.js';
 import { renewSlice, SLICE, type TellUnsigned } from './artefacts/renew.js';
 import { signHeads } from './restore/signed-head.js';
 import { signDueLists } from './status/sign-lists.js';
@@ -41,15 +41,22 @@ import { forgetWishes } from './resolving/wishes.js';
 /** The bundle whose change a re-signing is about. */
 const bundleIn = ({ bundle }: Readonly<Record<string, unknown>>): string | undefined => (typeof bundle === 'string' ? bundle : undefined);
 
-/** Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation. */
-export async function trackJobs(deployment: Deployment): Promise<void> {
+/**
+ * Bring the progress of re-signing jobs up to date; a job is done when no artefact is older than its generation.
+ * @returns those that are not done, but for those of bundles
+ */
+export async function trackJobs(deployment: Deployment): Promise<readonly Resigning[]> {
   const { db } = deployment.store;
+  const running: Resigning[] = [];
   for (const { row } of await db
     .select({ row: job })
     .from(job)
     .innerJoin(authority, eq(authority.id, job.authorityId))
     .where(and(eq(job.kind, 'resign'), eq(job.state, 'running'), eq(authority.state, 'active')))) {
-    const left = await staleArtefacts(deployment, row.authorityId, Number(row.params['generation']), reachOf(row.params['reach']), bundleIn(row.params));
+    const { authorityId, params } = row;
+    const [generation, reach, bundle] = [Number(params['generation']), reachOf(params['reach']), bundleIn(params)];
+    const left = await staleArtefacts(deployment, authorityId, generation, reach, bundle);
+    if (left > 0 && bundle === undefined) running.push({ authorityId, generation, reach });
     // A cut waited for no count: its total is known from now on.
     const total = Math.max(row.total, left);
     const done = total - left;
@@ -59,11 +66,12 @@ export async function trackJobs(deployment: Deployment): Promise<void> {
         .set({ total, done, state: left === 0 ? 'done' : 'running', updatedAt: deployment.now() })
         .where(eq(job.id, row.id)),
       // Every statement is the new one now: what was evaluated from the old ones is evaluated again.
-      ...(left === 0 ? consequencesOf(row.authorityId, { fact: 'all statements changed' }, deployment.now(), deployment.dueAtOnce) : []),
+      ...(left === 0 ? consequencesOf(authorityId, { fact: 'all statements changed' }, deployment.now(), deployment.dueAtOnce) : []),
       // Whoever copied a statement before its slice came has to see it change once more.
-      ...(left === 0 ? [db.update(authority).set({ statementsChangedAt: deployment.now() }).where(eq(authority.id, row.authorityId))] : []),
+      ...(left === 0 ? [db.update(authority).set({ statementsChangedAt: deployment.now() }).where(eq(authority.id, authorityId))] : []),
     ]);
   }
+  return running;
 }
 
 /** Drop what has served its time: spent assertions, old jobs, idempotency records, marks that ended long ago with their answers, and what opened registrations. */
@@ -225,7 +233,9 @@ export async function backgroundTurn(
   });
   await attempt(() => makeCheckpoints(deployment));
   await attempt(() => signHeads(deployment));
-  await attempt(() => trackJobs(deployment));
+  await attempt(async () => {
+    for (const one of await trackJobs(deployment)) await noteLost(deployment, one);
+  });
   await inLots(PURGING, (size) => purgeEvidence(deployment, size));
   await attempt(() => purge(deployment));
   if (errors.length) throw errors[0];

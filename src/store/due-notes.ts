@@ -33,8 +33,8 @@ export interface Places {
 }
 export interface Note<Kind extends Work['kind'] = Work['kind']> {
   readonly work: Work & { readonly kind: Kind };
-  /** As it stands in the store: what has another value is the note of another slice, or of another act. */
-  readonly value: string;
+  /** As it stands in the store: what has another value is the note of another slice, or of another act. Undefined: nobody can tell, so that it is to begin anew. */
+  readonly value: string | undefined;
   readonly token: string;
   readonly to: Places[Kind];
 }
@@ -78,17 +78,26 @@ const named = z.union([
   z.tuple([z.literal('resting'), id, z.enum(HOW)]).transform(([kind, authorityId, how]): Work => ({ kind, authorityId, how })),
 ]);
 
+/** An identifier is no longer. */
+const MOST_CHARACTERS = 10_000;
 const BEGINNING: Places = { artefacts: 0, known: '', resting: ['', ''] };
 const place = {
   artefacts: z.number().int().min(0),
-  known: z.string().max(10_000),
-  resting: z.tuple([z.string().max(100), z.string().max(10_000)]),
+  known: z.string().max(MOST_CHARACTERS),
+  resting: z.tuple([z.string().max(MOST_CHARACTERS), z.string().max(MOST_CHARACTERS)]),
 } as const;
 
 export const newToken = (): string => newId('due');
+/** Plain characters alone, so that one whose bytes are no text is seen not to be ours: a comparison would never find it. */
+const plain = (value: object): string => JSON.stringify(value).replace(/[^\x20-\x7e]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+const isPlain = (value: unknown): value is string => typeof value === 'string' && /^[\x20-\x7e]*$/.test(value);
 /** The value of a note whose first slice is to come. */
-export const startOf = (token: string): string => JSON.stringify({ token });
-export const progressOf = (token: string, to: Places[keyof Places]): string => JSON.stringify({ token, to });
+export const startOf = (token: string): string => plain({ token });
+export const progressOf = (token: string, to: Places[keyof Places]): string => plain({ token, to });
+
+/** Could a slice end here? What comes out of a damaged cell is not found again behind itself: it is no text, or another one. */
+export const isPlace = (identifier: unknown): identifier is string =>
+  typeof identifier === 'string' && identifier.length <= MOST_CHARACTERS && !/[\0\ufffd]/.test(identifier);
 
 const saidIn = (value: string): unknown => {
   try {
@@ -98,13 +107,13 @@ const saidIn = (value: string): unknown => {
   }
 };
 
-function read(name: string, value: string): AnyNote | undefined {
+function read(name: string, value: unknown): AnyNote | undefined {
   const parsed = named.safeParse(name.slice(NOTE.length).split(' '));
   if (!parsed.success) return undefined;
   const work = parsed.data;
-  const said = z.object({ token: id, to: z.unknown() }).safeParse(saidIn(value));
-  const to = said.success ? place[work.kind].safeParse(said.data.to) : undefined;
-  return { work, value, token: said.success ? said.data.token : newToken(), to: to?.success ? to.data : BEGINNING[work.kind] } as AnyNote;
+  const said = isPlain(value) ? z.object({ token: id, to: place[work.kind].optional() }).safeParse(saidIn(value)) : undefined;
+  const [token, to] = said?.success ? [said.data.token, said.data.to] : [newToken(), undefined];
+  return { work, value: said?.success ? value : undefined, token, to: to ?? BEGINNING[work.kind] } as AnyNote;
 }
 
 /** All notes, and the names of those that nobody can read. */
@@ -114,6 +123,6 @@ export async function notesLeft(db: Database): Promise<{ readonly notes: readonl
     .from(setting)
     .where(and(gte(setting.name, NOTE), lt(setting.name, BEHIND)))
     .orderBy(asc(setting.name));
-  const all = rows.map(({ name, value }) => ({ name, note: read(name, String(value)) }));
+  const all = rows.map(({ name, value }) => ({ name, note: read(name, value) }));
   return { notes: all.flatMap(({ note }) => note ?? []), unreadable: all.flatMap(({ name, note }) => (note ? [] : [name])) };
 }

@@ -55,10 +55,14 @@ export function resignedDue(db: Database, { authorityId, generation, reach, with
   return [
     due(sql`${artefact.authorityId} = CASE WHEN ${many} THEN NULL ELSE ${authorityId} END`),
     // By its kinds: by its generation a million would be looked at for some.
-    due(and(eq(artefact.authorityId, authorityId), inArray(artefact.kind, FEW), sql`${artefact.generation} + 0 < ${generation}`) as SQL),
+    due(and(eq(artefact.authorityId, authorityId), inArray(artefact.kind, FEW)) as SQL),
     note({ kind: 'artefacts', authorityId, generation, reach, withheld }, more(OLDER, most), authorityId, generation),
   ];
 }
+
+/** Another note for what is older than a generation and of which nothing is due: that of its slices was lost. Why it is not served, if it is not, stands elsewhere. */
+export const resignedAnew = ({ authorityId, generation, reach }: Pick<Resigned, 'authorityId' | 'generation' | 'reach'>): Statement =>
+  note({ kind: 'artefacts', authorityId, generation, reach, withheld: undefined }, '1 = 1');
 
 /** Marks of an authority that came back are renewed when they would have been: at once, or in the slices of what it signs anew. */
 export const marksDue = (authorityId: string, generation: number, now: number, most = DUE_AT_ONCE): Statement =>

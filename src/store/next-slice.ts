@@ -1,7 +1,7 @@
-import { and, asc, eq, gt, lt, lte, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, lt, lte, or, sql } from 'drizzle-orm';
 import { type Database, raw, type Statement } from './database.js';
 import { dueAtOnce, marksDueWhere, renewable, within } from './due-artefacts.js';
-import { type AnyNote, nameOf, type Note, type Places, progressOf } from './due-notes.js';
+import { type AnyNote, isPlace, nameOf, type Note, type Places, progressOf, startOf } from './due-notes.js';
 import { overList } from './lots.js';
 import { only } from './only.js';
 import { artefact, authority, knownEntity, LINES, setting } from './schema.js';
@@ -19,7 +19,7 @@ export interface Slice {
  * anew, writes nothing, however late it comes.
  */
 const STANDS = 'EXISTS (SELECT 1 FROM setting AS noted WHERE noted.name = ? AND noted.value = ?)';
-const asRead = ({ work, value }: AnyNote): readonly [name: string, value: string] => [nameOf(work), value];
+const asRead = ({ work, value }: AnyNote): readonly [name: string, value: string | undefined] => [nameOf(work), value];
 
 /** @param last up to where this slice goes; undefined: nothing is left behind it */
 function slice(note: AnyNote, statements: readonly Statement[], last: Places[keyof Places] | undefined): Slice {
@@ -47,6 +47,7 @@ function waitsNoMore(note: AnyNote): readonly Statement[] {
 
 /** @param most rows that are looked at @param now seconds since the epoch */
 export async function nextSlice(db: Database, note: AnyNote, most: number, now: number): Promise<Slice> {
+  if (note.value === undefined) return anew(note);
   switch (note.work.kind) {
     case 'artefacts':
       return nextArtefacts(db, note as Note<'artefacts'>, most, now);
@@ -54,6 +55,24 @@ export async function nextSlice(db: Database, note: AnyNote, most: number, now: 
       return nextKnown(db, note as Note<'known'>, most, now);
     case 'resting':
       return nextResting(db, note as Note<'resting'>, most, now);
+  }
+}
+
+/** One whose value nobody can read begins anew, whatever stands there. */
+function anew({ work, token }: AnyNote): Slice {
+  const value = startOf(token);
+  return { statements: [raw('UPDATE setting SET value = CAST(? AS TEXT) WHERE name = ?', value, nameOf(work))], value };
+}
+
+/**
+ * Rows of a slice, and the last one of them that it may end at; undefined: nothing is left behind them. Rows with damaged cells it is not
+ * ended at, however many these are.
+ */
+async function upTo<Row>(read: (most: number) => Promise<readonly Row[]>, most: number, isEnd: (row: Row) => boolean) {
+  for (let n = most; ; n *= 2) {
+    const rows = await read(n);
+    const last = rows.length < n ? undefined : rows.findLast(isEnd);
+    if (last !== undefined || rows.length < n) return { rows, last };
   }
 }
 
@@ -68,7 +87,9 @@ async function nextArtefacts(db: Database, note: Note<'artefacts'>, most: number
   const last = ids.at(-1)?.id ?? to;
   const [named, value] = asRead(note);
   const stands = sql`EXISTS (SELECT 1 FROM ${setting} WHERE ${setting.name} = ${named} AND ${setting.value} = ${value})`;
-  const here = and(gt(artefact.id, to), lte(artefact.id, last), only(artefact.authorityId, authorityId), lt(artefact.generation, generation), stands);
+  // What is of a generation that has not come yet has a damaged cell, and is not served either (withheld.ts).
+  const older = or(lt(artefact.generation, generation), sql`${artefact.generation} > (SELECT generation FROM authority WHERE id = ${authorityId})`);
+  const here = and(gt(artefact.id, to), lte(artefact.id, last), only(artefact.authorityId, authorityId), older, stands);
   return slice(
     note,
     [
@@ -98,32 +119,34 @@ async function nextArtefacts(db: Database, note: Note<'artefacts'>, most: number
 
 async function nextKnown(db: Database, note: Note<'known'>, most: number, now: number): Promise<Slice> {
   const { authorityId } = note.work;
-  const rows = await db
-    .select({ id: knownEntity.entityId })
-    .from(knownEntity)
-    .where(and(eq(knownEntity.authorityId, authorityId), gt(knownEntity.entityId, note.to)))
-    .orderBy(asc(knownEntity.entityId))
-    .limit(most);
-  const last = rows.at(-1)?.id ?? note.to;
+  const read = (n: number) =>
+    db
+      .select({ id: knownEntity.entityId })
+      .from(knownEntity)
+      .where(and(eq(knownEntity.authorityId, authorityId), gt(knownEntity.entityId, note.to)))
+      .orderBy(asc(knownEntity.entityId))
+      .limit(n);
+  const { last } = await upTo(read, most, ({ id }) => isPlace(id));
   const statement = raw(
-    `UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0 WHERE authority_id = ? AND entity_id > ? AND entity_id <= ? AND ${STANDS}`,
+    `UPDATE known_entity SET due_at = ${NUMBER}, lease_until = 0 WHERE authority_id = ? AND entity_id > ? ${last ? 'AND entity_id <= ? ' : ''}AND ${STANDS}`,
     now,
     authorityId,
     note.to,
-    last,
+    ...(last ? [last.id] : []),
     ...asRead(note),
   );
-  return slice(note, [statement], rows.length < most ? undefined : last);
+  return slice(note, [statement], last?.id);
 }
 
 /** Along whatever rests on anything, of all authorities: what rests on one of them has no order that lasts. */
 async function nextResting(db: Database, note: Note<'resting'>, most: number, now: number): Promise<Slice> {
   const { authorityId, how } = note.work;
-  const rows = await db.all<{ readonly of: string; readonly subject: string }>(
-    sql`SELECT authority_id AS "of", subject FROM snapshot_link WHERE (authority_id, subject) > (${note.to[0]}, ${note.to[1]})
-      GROUP BY authority_id, subject ORDER BY authority_id, subject LIMIT ${most}`,
-  );
-  const last = rows.at(-1);
+  const read = (n: number) =>
+    db.all<{ readonly of: string; readonly subject: string }>(
+      sql`SELECT authority_id AS "of", subject FROM snapshot_link WHERE (authority_id, subject) > (${note.to[0]}, ${note.to[1]})
+        GROUP BY authority_id, subject ORDER BY authority_id, subject LIMIT ${n}`,
+    );
+  const { rows, last } = await upTo(read, most, ({ of, subject }) => isPlace(of) && isPlace(subject));
   const named = rows.map(({ of, subject }) => [of, subject] as const);
   const over = (sql: string, params: (lot: string) => readonly unknown[]): Statement => overList(sql, named, (lot) => [...params(lot), ...asRead(note)]);
   const these = "(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))";
@@ -157,7 +180,7 @@ async function nextResting(db: Database, note: Note<'resting'>, most: number, no
           (lot) => [now, lot, authorityId],
         ),
   ];
-  return slice(note, statements, rows.length < most || !last ? undefined : [last.of, last.subject]);
+  return slice(note, statements, last && [last.of, last.subject]);
 }
 
 /** What a note says now; undefined: there is none. */

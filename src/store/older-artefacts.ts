@@ -56,6 +56,8 @@ export interface Counted {
   readonly reach: Reach;
   /** Only statements about those that have it. */
   readonly bundle: string | undefined;
+  /** Only what is due. */
+  readonly due?: boolean;
   /** Seconds since the epoch. */
   readonly now: number;
 }
@@ -64,9 +66,10 @@ export interface Counted {
  * What a re-signing still has to do. Answers about others are not waited for once they have ended or are withheld: evaluating makes those
  * anew, signing does not. Nor are status lists, which are signed each minute.
  */
-const stale = (db: Database, authorityId: string, { reach, bundle, now }: Counted): SQL | undefined =>
+const stale = (db: Database, authorityId: string, { reach, bundle, due, now }: Counted): SQL | undefined =>
   and(
     renewable(now),
+    due ? lte(artefact.renewAt, now) : undefined,
     ne(artefact.kind, 'status_list'),
     within(reach),
     bundle === undefined ? undefined : statementsWith(db, authorityId, bundle),

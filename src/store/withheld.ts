@@ -13,11 +13,15 @@ export const isGone = (key: string): string =>
     .map((state) => `'${state}'`)
     .join(', ')})`;
 
+/** It is of an earlier generation, or of one that has not come yet: then its cell is damaged, and nobody knows. */
+const isOlder = (of: string, by: string, bound: 'keys_from' | 'serves_from'): string =>
+  `(${of}.generation < ${by}.${bound} OR (${by}.${bound} <> 0 AND ${of}.generation > ${by}.generation))`;
+
 /** A key signed it that counts no more. Of an authority that has stopped the last of its keys vouch on, and what they do not is withheld by its row. */
-const byGoneKey = (of: string, by: string): string => `(${of}.generation < ${by}.keys_from AND ${by}.state = 'active' AND ${of}.kind <> 'hosted'
+const byGoneKey = (of: string, by: string): string => `(${isOlder(of, by, 'keys_from')} AND ${by}.state = 'active' AND ${of}.kind <> 'hosted'
     AND EXISTS (SELECT 1 FROM authority_key AS gone WHERE gone.authority_id = ${by}.id AND gone.kid = ${of}.kid AND ${isGone('gone')}))`;
 /** Its authority signed it before it came back. */
-const before = (of: string, by: string): string => `(${of}.generation < ${by}.serves_from AND ${of}.kind NOT IN ('mark', 'hosted') AND ${of}.exp IS NOT NULL)`;
+const before = (of: string, by: string): string => `(${isOlder(of, by, 'serves_from')} AND ${of}.kind NOT IN ('mark', 'hosted') AND ${of}.exp IS NOT NULL)`;
 
 /** @param of what the columns of the artefact are called by @param by those of its authority, which is joined */
 export const isWithheld = (of: string, by: string): string => `(${of}.withheld IS NOT NULL OR ${byGoneKey(of, by)} OR ${before(of, by)})`;

@@ -46,12 +46,6 @@ describe('slices that are left', () => {
     await f.settle();
     expect(await notes(d)).toEqual([]);
     expect(await d.rows('SELECT rests_void FROM authority')).toEqual([{ rests_void: 0 }]);
-    expect(await f.fetched(), 'they are due no sooner').toEqual([503, 503, 503]);
-    // As fsck says of a note that cannot be read.
-    await haltAuthority(f.call, 'main', 'again');
-    d.clock += 5;
-    await resumeAuthority(f.call, 'main', 'again');
-    await f.settle();
     expect([await f.fetched(), (await f.seen()).resolve]).toEqual([[200, 200, 200], 200]);
   });
 

@@ -1,8 +1,9 @@
 import { notesLeft } from '../../store/due-notes.js';
-import { noteMissing } from '../../store/due-slices.js';
+import { noteMissing, resignedAnew } from '../../store/due-slices.js';
 import { nextSlice, noted } from '../../store/next-slice.js';
 import type { Deployment } from '../call.js';
 import type { Lots } from '../fair-lots.js';
+import { type Resigning, staleAndDue } from '../jobs/stale.js';
 
 /**
  * Rows of a slice at most. Where this process reads by itself these take it some ten milliseconds, at a million as well; elsewhere another
@@ -52,4 +53,16 @@ export async function makeDue(deployment: Deployment, { lots, more, failed }: Ma
 export async function noteAnew({ store }: Deployment): Promise<void> {
   const missing = await noteMissing(store.db);
   if (missing.length > 0) await store.write(missing);
+}
+
+/**
+ * A re-signing of which something is left: where nothing of it is due and no note is left either, that was lost, and another one is made. What
+ * cannot be signed stays due, so that this happens once.
+ */
+export async function noteLost(deployment: Deployment, of: Resigning): Promise<void> {
+  const { store } = deployment;
+  const { notes } = await notesLeft(store.db);
+  if (notes.some(({ work }) => work.kind === 'artefacts' && work.authorityId === of.authorityId)) return;
+  if ((await staleAndDue(deployment, of)) > 0) return;
+  await store.write([resignedAnew(of)]);
 }

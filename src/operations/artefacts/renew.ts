@@ -237,7 +237,7 @@ async function grantsOf({ store: { db } }: Deployment, issuer: Issuer, rows: rea
 
 /** What a key signed that counts no more, or the authority before it came back, withheld or not yet: of an answer the words are of then, too. */
 const isVoid = ({ keys, authority: of }: Issuer, { kid, generation }: Due): boolean =>
-  generation < of.servesFrom || keys.some((key) => key.kid === kid && key.state === 'revoked');
+  (of.servesFrom !== 0 && !(generation >= of.servesFrom && generation <= of.generation)) || keys.some((key) => key.kid === kid && key.state === 'revoked');
 
 async function sign(deployment: Deployment, issuer: Issuer, row: Due, { members, grants, marks }: Sources): Promise<NewArtefact | undefined> {
   switch (row.kind) {

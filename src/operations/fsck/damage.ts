@@ -43,7 +43,7 @@ export const REMEDIES = {
   evidence_missing: 'bring the file back from a backup of the folder of evidence; nothing that is served depends on it',
   evidence_changed: 'something else has written to the folder of evidence: bring the file back from a backup of it; nothing that is served depends on it',
   note_unreadable:
-    'what it was to make due is not served if it must not be, and else signed anew when it would have been; halt the authority and resume it, and all of it is due. The row itself does no harm',
+    'what it was to make due is not served if it must not be, and the running deployment makes another note of what is not signed anew yet. The row itself does no harm',
   statement_unsignable: 'change what the detail names: the entitlements of the member (holdfast entitlement), its bundles, what is said of it, or the policy',
   status_place: FOREIGN,
   status_list: 'the running deployment puts it right: it signs each list anew every minute, from the rows',

@@ -3,6 +3,13 @@ import type { Reach } from '../../store/due-artefacts.js';
 import type { Call } from '../call.js';
 import { paced } from '../paced.js';
 
+/** What of a re-signing job says what it is about. */
+export interface Resigning {
+  readonly authorityId: string;
+  readonly generation: number;
+  readonly reach: Reach;
+}
+
 type Reading = Pick<Call, 'store' | 'now'>;
 
 /** So many are counted in one statement. */
@@ -34,8 +41,12 @@ async function countInLots({ store }: Reading, older: Older, size: number, count
 export const staleArtefacts = (call: Reading, authorityId: string, generation: number, reach: Reach, bundle?: string): Promise<number> =>
   countInLots(call, { authorityId, generation }, BY_ROW, { reach, bundle, now: call.now() });
 
+/** How many of these are due. */
+export const staleAndDue = (call: Reading, { authorityId, generation, reach }: Resigning): Promise<number> =>
+  countInLots(call, { authorityId, generation }, BY_ROW, { reach, bundle: undefined, due: true, now: call.now() });
+
 /**
- * The same, for a commit that is not to wait until each of a million was looked at: then all that is older is counted, by an index.
+ * How many there are, for a commit that is not to wait until each of a million was looked at: then all that is older is counted, by an index.
  * @param urgent not even that: then it is more than `AT_ONCE`, and counted when the first of it was signed
  */
 export async function olderThan(call: Reading, authorityId: string, generation: number, reach: Reach, urgent: boolean): Promise<number> {
