@@ -1,5 +1,5 @@
 import { standsAbove } from './stands-above.js';
-import { isWithheld, isWithheldAlone } from './withheld.js';
+import { asColumn, isWithheld, isWithheldAlone } from './withheld.js';
 import { lasts, memberEnd, NEVER } from './words.js';
 
 /** What a listing is narrowed to. */
@@ -117,7 +117,7 @@ export function extendedQuery({ updatedAfter: after, updatedBefore: before, ...f
     sql: ({
       time,
       bounded,
-    }) => `SELECT member.entity_id, member.created_at, member.updated_at, nullif(${memberEnd('member.')}, ${NEVER}) AS ends, s.bytes AS statement, s.exp, ${isWithheldAlone('s')} AS withheld FROM member ${time ? 'INDEXED BY member_updated' : ''}
+    }) => `SELECT member.entity_id, member.created_at, member.updated_at, nullif(${memberEnd('member.')}, ${NEVER}) AS ends, s.bytes AS statement, s.exp, ${asColumn(isWithheldAlone('s'))} AS withheld FROM member ${time ? 'INDEXED BY member_updated' : ''}
       JOIN artefact AS s ON s.authority_id = member.authority_id AND s.kind = 'statement' AND s.key = member.entity_id AND s.variant = ''
       WHERE member.authority_id = ? AND member.state = 'active' AND member.entity_id >= ? AND ${lasts(memberEnd('member.'))}${more}${bounded ? ' AND member.entity_id < ?' : ''} ORDER BY member.entity_id LIMIT ?`,
     params,

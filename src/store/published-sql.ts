@@ -1,7 +1,7 @@
 import { pageQuery, passing } from './listing-query.js';
 import { UNCONFIRMED } from './schema.js';
 import { documentAnchor, standsAbove } from './stands-above.js';
-import { isWithheld, restsOnVoid } from './withheld.js';
+import { asColumn, isWithheld, restsOnVoid } from './withheld.js';
 import { asNumber } from './words.js';
 
 /** How the public plane looks things up. */
@@ -13,7 +13,7 @@ import { asNumber } from './words.js';
  */
 const ACTIVE = `a.state = 'active' AND ${standsAbove('a')}`;
 const SERVED = `JOIN authority AS a ON a.id = artefact.authority_id AND ${ACTIVE}`;
-const BYTES = `bytes, media_type, sha256, exp, cap, ${isWithheld('artefact', 'a')} AS withheld`;
+const BYTES = `bytes, media_type, sha256, exp, cap, ${asColumn(isWithheld('artefact', 'a'))} AS withheld`;
 export const ARTEFACT = `SELECT ${BYTES} FROM artefact JOIN authority AS a ON a.id = artefact.authority_id
   AND ((${ACTIVE}) OR (a.state = 'retired' AND artefact.kind = 'historical_keys') OR (artefact.kind = 'head' AND artefact.cut = a.cut)) WHERE authority_id = ? AND kind = ? AND key = ? AND variant = ?`;
 /** Halted and retired ones too: their places stay theirs, and answer that there is nothing. */

@@ -1,7 +1,7 @@
 import { STATUS_LIST as TYPE } from '../federation/media-types.js';
 import { NARROWED_SINCE } from './narrowing-events.js';
 import { standsAbove } from './stands-above.js';
-import { isWithheld } from './withheld.js';
+import { asColumn, isWithheld } from './withheld.js';
 import { NUMBER } from './words.js';
 
 /** How the public plane looks status lists up. */
@@ -11,7 +11,7 @@ import { NUMBER } from './words.js';
  * cut him off, whoever made that, and whoever signs what from older rows. Of an authority for agents there is none while what is
  * above it does not stand. Takes the authority and the number.
  */
-export const STATUS_LIST = `SELECT bytes, media_type, sha256, exp, cap, (${isWithheld('artefact', 'a')} OR ${NARROWED_SINCE('artefact')}) AS withheld FROM artefact
+export const STATUS_LIST = `SELECT bytes, media_type, sha256, exp, cap, ${asColumn(`${isWithheld('artefact', 'a')} OR ${NARROWED_SINCE('artefact')}`)} AS withheld FROM artefact
   JOIN authority AS a ON a.id = artefact.authority_id AND a.state = 'active' AND ${standsAbove('a')}
   WHERE artefact.authority_id = ? AND artefact.kind = 'status_list' AND artefact.key = ? AND artefact.variant = ''`;
 
