@@ -1,11 +1,12 @@
 import { eq } from 'drizzle-orm';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { platform } from '#test-platform';
 import { maxWholeBytes } from '../../src/public/built-lists.js';
 import { insertRows } from '../../src/store/bulk.js';
 import { LIST_PAGE } from '../../src/store/published.js';
 import { member } from '../../src/store/schema.js';
 import { type Answer, NOW, testDeployment } from '../support/deployment.js';
+import { almostNoTimePasses } from '../support/slow-clock.js';
 
 const name = (n: number, tail = '') => `https://m${String(n).padStart(5, '0')}.example${tail}`;
 
@@ -21,17 +22,6 @@ async function members(count: number, about: (n: number) => { readonly type?: st
   });
   for (let at = 0; at < rows.length; at += 500) await d.deployment.store.write([insertRows(member, rows.slice(at, at + 500))]);
   return d;
-}
-
-/**
- * What is looked at on PostgreSQL is known for milliseconds, and a busy machine takes seconds for a list: by this clock it is known until
- * somebody commits. No two moments of it are the same.
- */
-function almostNoTimePasses(): void {
-  const begun = performance.now();
-  let moments = 0;
-  const clock = vi.spyOn(performance, 'now').mockImplementation(() => begun + ++moments / 1e6);
-  onTestFinished(() => clock.mockRestore());
 }
 
 describe('a long list, read in pages of members whether they pass the filter or not', () => {
