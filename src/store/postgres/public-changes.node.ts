@@ -118,8 +118,20 @@ const ON_ITSELF = ['DELETE', 'UPDATE', 'TRUNCATE'].flatMap((event) => {
     always('public_change', name),
   ];
 });
+/**
+ * Whoever may read how many commits there were may read what they changed, and which keys were revoked: each look-up asks for that
+ * (store/withheld.ts). Of a key nothing else, above all not what is sealed.
+ */
+const GRANTED = `DO $$ DECLARE reader record; BEGIN
+  FOR reader IN SELECT DISTINCT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS name
+    FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE c.oid = 'public.store_state'::regclass AND a.privilege_type = 'SELECT' LOOP
+    EXECUTE format('GRANT SELECT ON public_change, public_told TO %s', reader.name);
+    EXECUTE format('GRANT SELECT (authority_id, kid, state) ON authority_key TO %s', reader.name);
+  END LOOP;
+END $$`;
+
 const MADE = [VERSION, TELL, GONE, ...ON_ROWS, ...ON_TRUNCATE, ...ON_ITSELF];
-const DIGEST = createHash('sha256').update(TABLES).update(MADE.join('\n')).digest('hex');
+const DIGEST = createHash('sha256').update(TABLES).update(MADE.join('\n')).update(GRANTED).digest('hex');
 
 /** What stands in the catalog of it: another one as soon as anything is made anew, dropped, switched off. */
 const CATALOG = `md5(coalesce((SELECT string_agg(concat_ws(' ', t.tgname, t.tgrelid::regclass, t.tgenabled, t.xmin), ',' ORDER BY t.tgrelid, t.tgname)
@@ -138,14 +150,6 @@ export async function tellNothing(on: Connection): Promise<void> {
   const { rows } = await on.query(`SELECT tgname, tgrelid::regclass FROM pg_trigger WHERE tgname LIKE '${MARKED}'`);
   for (const [name, table] of rows) await on.script(`DROP TRIGGER ${String(name)} ON ${String(table)}`);
 }
-
-/** Whoever may read how many commits there were may read what they changed. */
-const GRANTED = `DO $$ DECLARE reader record; BEGIN
-  FOR reader IN SELECT DISTINCT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS name
-    FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE c.oid = 'public.store_state'::regclass AND a.privilege_type = 'SELECT' LOOP
-    EXECUTE format('GRANT SELECT ON public_change, public_told TO %s', reader.name);
-  END LOOP;
-END $$`;
 
 /** Have changes told from now on; nothing is written where that is so already. The schema is this version's. */
 export async function tellOnPostgres(servers: readonly Server[]): Promise<void> {
