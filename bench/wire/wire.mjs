@@ -1,6 +1,6 @@
 // npm run bench wire: every public endpoint over HTTP, as ratios to a bare Hono constant of the same run. Servers are processes of
 // their own on processor 0, the generator (wrk) is on processor 1, and what is compared takes turns.
-//   WIRE_MEMBERS   how many members, one run each (default 1000; the figures want 1000,100000,1000000)
+//   WIRE_MEMBERS   how many members, one run each (default 1000; all figures: 1000,100000,1000000)
 //   WIRE_DATA      folder where the deployment is kept and grows, so that a million is enrolled once (default: none)
 //   WIRE_SECONDS   how long each is asked, three times (default 3)
 import { createReadStream, writeFileSync } from 'node:fs';
