@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { expect, it } from 'vitest';
 import { createPublicApp } from '../../src/public/app.js';
+import { serveMarkedEntities } from '../../src/public/trust-marks.js';
 import { serveList } from '../../src/public/list.js';
 import type { ListFilter, Page, Published, ServedAuthority } from '../../src/store/published.js';
 import { ANCHOR, testDeployment, testMember } from '../support/deployment.js';
@@ -70,4 +71,26 @@ it('a list that is read slowly has nobody whose end has come meanwhile', async (
     }
   };
   expect([await read(0), await read(10), await read(0)]).toEqual([120, 111, 111]);
+});
+
+it('each page of the entities with a mark is read by the clock of when it is read, as slowly as that may be', async () => {
+  let clock = 1;
+  const at: number[] = [];
+  const published = {
+    begin: () => 1,
+    stamp: () => undefined,
+    remembered: () => undefined,
+    remember: () => {},
+    markedPage: (_: string, __: string, after: string, ___: number, now: number): Page => {
+      at.push(now);
+      return { json: `"${'x'.repeat(200_000)}"`, next: after === 'xx' ? undefined : `${after}x`, until: null };
+    },
+  } as unknown as Published;
+  const app = new Hono().get('/', (c) =>
+    serveMarkedEntities(c, published, { id: 'aut' } as ServedAuthority, new URL(c.req.url).searchParams, () => clock, false),
+  );
+  const reader = (await app.request('/?trust_mark_type=https%3A%2F%2Fa.example%2Fmark')).body?.getReader();
+  while (!(await reader?.read())?.done) clock++;
+  expect(at.length).toBe(3);
+  expect(at[2]).toBeGreaterThan(1);
 });
